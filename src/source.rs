@@ -1,0 +1,285 @@
+//! Where bytes come from and where they go to.
+//!
+//! A [`Source`] is read by position: a file, memory, or a [`Rope`] of pieces of other sources. A
+//! rope is how an edited model is put together without its weights ever being in memory, and since
+//! a rope is a source too, the edited model is parsed and verified *before* a byte of it is written.
+
+mod atomic;
+mod rope;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::{Error, ErrorKind, Result};
+pub use atomic::{Destination, write_atomic};
+pub use rope::Rope;
+
+/// Bytes read by position; cheap to clone, shared between threads.
+#[derive(Clone, Debug)]
+pub struct Source(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    body: Body,
+    len: u64,
+    path: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+enum Body {
+    File(File),
+    Memory(Bytes),
+    Rope(Rope),
+}
+
+/// Which bytes these are, whatever they hold: equal origins are equal bytes, without reading them.
+/// Unequal origins may still hold equal bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    source: usize,
+    range: Range<u64>,
+}
+
+/// How much is copied at a time.
+const BUFFER: usize = 1 << 20;
+
+impl Source {
+    /// Opens a file for positional reads. Nothing is read yet.
+    ///
+    /// # Errors
+    /// The file is missing, unreadable or a directory.
+    pub fn open(path: impl AsRef<Path>) -> Result<Source> {
+        let path = path.as_ref();
+        let cannot = |e| Error::io("cannot open", e).in_file(path);
+        let file = File::open(path).map_err(cannot)?;
+        let meta = file.metadata().map_err(cannot)?;
+        if meta.is_dir() {
+            let why = "is a directory, not a model";
+            return Err(Error::new(ErrorKind::Io, why).in_file(path));
+        }
+        if !meta.is_file() {
+            // A pipe or a device has no positions to read from.
+            let mut source = Source::from_reader(file).map_err(|e| e.in_file(path))?;
+            if let Some(inner) = Arc::get_mut(&mut source.0) {
+                inner.path = Some(path.to_path_buf());
+            }
+            return Ok(source);
+        }
+        Ok(Source(Arc::new(Inner {
+            body: Body::File(file),
+            len: meta.len(),
+            path: Some(path.to_path_buf()),
+        })))
+    }
+
+    /// Bytes already in memory.
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Source {
+        let bytes = bytes.into();
+        Source(Arc::new(Inner {
+            len: bytes.len() as u64,
+            body: Body::Memory(bytes),
+            path: None,
+        }))
+    }
+
+    /// Reads a stream (standard input, a pipe) to its end.
+    ///
+    /// # Errors
+    /// The stream cannot be read.
+    pub fn from_reader(mut reader: impl Read) -> Result<Source> {
+        let mut bytes = Vec::new();
+        reader
+            .read_to_end(&mut bytes)
+            .map_err(|e| Error::io("cannot read", e))?;
+        Ok(Source::from_bytes(bytes))
+    }
+
+    /// The pieces put together by an edit, as one source.
+    pub fn from_rope(rope: Rope) -> Source {
+        Source(Arc::new(Inner {
+            len: rope.len(),
+            body: Body::Rope(rope),
+            path: None,
+        }))
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        self.0.len
+    }
+
+    /// True of a source without bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The file this was opened from.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// Fills `buffer` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// The system cannot read, or the source ends before the buffer is full.
+    pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        match &self.0.body {
+            Body::Memory(bytes) => {
+                let part = usize::try_from(offset)
+                    .ok()
+                    .and_then(|start| bytes.get(start..start.checked_add(buffer.len())?))
+                    .ok_or_else(|| self.ends_early(offset))?;
+                buffer.copy_from_slice(part);
+                Ok(())
+            }
+            Body::File(file) => {
+                pread::read_exact_at(file, buffer, offset).map_err(|e| match e.kind() {
+                    io::ErrorKind::UnexpectedEof => self.ends_early(offset),
+                    _ => self.name_in(Error::io("cannot read", e)),
+                })
+            }
+            Body::Rope(rope) => rope.read_exact_at(buffer, offset),
+        }
+    }
+
+    /// The bytes of a range: shared where they are in memory, read into new memory elsewhere.
+    /// Meant for small ranges; weights go through [`Source::reader`].
+    ///
+    /// # Errors
+    /// As [`Source::read_exact_at`].
+    pub fn bytes(&self, range: Range<u64>) -> Result<Bytes> {
+        if range.start > range.end || range.end > self.len() {
+            return Err(self.ends_early(range.start));
+        }
+        match &self.0.body {
+            Body::Memory(bytes) => Ok(bytes.slice(range.start as usize..range.end as usize)),
+            Body::Rope(rope) => match rope.slice(&range) {
+                Some(bytes) => Ok(bytes),
+                None => self.read_new(range),
+            },
+            Body::File(_) => self.read_new(range),
+        }
+    }
+
+    fn read_new(&self, range: Range<u64>) -> Result<Bytes> {
+        let mut buffer = vec![0; (range.end - range.start) as usize];
+        self.read_exact_at(&mut buffer, range.start)?;
+        Ok(buffer.into())
+    }
+
+    /// Streams a range through a buffer of at most 1 MiB.
+    pub fn reader(&self, range: Range<u64>) -> RangeReader {
+        RangeReader {
+            source: self.clone(),
+            buffer: Vec::new(),
+            used: 0,
+            next: range.start,
+            end: range.end,
+        }
+    }
+
+    /// Where the bytes of a range come from, followed through ropes; `None` for a range put
+    /// together from several pieces.
+    pub fn origin(&self, range: Range<u64>) -> Option<Origin> {
+        match &self.0.body {
+            Body::Rope(rope) => rope.origin(&range),
+            _ => Some(Origin {
+                source: Arc::as_ptr(&self.0).addr(),
+                range,
+            }),
+        }
+    }
+
+    fn ends_early(&self, offset: u64) -> Error {
+        let why = "the file ends in the middle of the model";
+        self.name_in(Error::protobuf(offset, why))
+    }
+
+    /// Adds the file's name to an error.
+    pub(crate) fn name_in(&self, error: Error) -> Error {
+        match self.path() {
+            Some(path) => error.in_file(path),
+            None => error,
+        }
+    }
+}
+
+/// A range of a source as a stream.
+#[derive(Debug)]
+pub struct RangeReader {
+    source: Source,
+    buffer: Vec<u8>,
+    used: usize,
+    next: u64,
+    end: u64,
+}
+
+impl RangeReader {
+    /// The next bytes, at most 1 MiB; empty at the end of the range.
+    ///
+    /// # Errors
+    /// As [`Source::read_exact_at`].
+    pub fn chunk(&mut self) -> Result<&[u8]> {
+        if self.used == self.buffer.len() {
+            let left = self.end.saturating_sub(self.next);
+            self.buffer.resize(left.min(BUFFER as u64) as usize, 0);
+            self.used = 0;
+            self.source.read_exact_at(&mut self.buffer, self.next)?;
+            self.next += self.buffer.len() as u64;
+        }
+        Ok(&self.buffer[self.used..])
+    }
+
+    /// Takes the first `count` bytes of [`RangeReader::chunk`] as read.
+    pub fn consume(&mut self, count: usize) {
+        self.used = (self.used + count).min(self.buffer.len());
+    }
+}
+
+impl Read for RangeReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let chunk = self.chunk().map_err(io::Error::other)?;
+        let count = chunk.len().min(out.len());
+        out[..count].copy_from_slice(&chunk[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+#[cfg(unix)]
+mod pread {
+    pub(super) fn read_exact_at(
+        file: &std::fs::File,
+        buffer: &mut [u8],
+        offset: u64,
+    ) -> std::io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+    }
+}
+
+#[cfg(windows)]
+mod pread {
+    use std::io;
+    use std::os::windows::fs::FileExt;
+
+    pub(super) fn read_exact_at(
+        file: &std::fs::File,
+        mut buffer: &mut [u8],
+        mut offset: u64,
+    ) -> io::Result<()> {
+        while !buffer.is_empty() {
+            let count = file.seek_read(buffer, offset)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            buffer = &mut buffer[count..];
+            offset += count as u64;
+        }
+        Ok(())
+    }
+}
