@@ -1,3 +1,5 @@
 #![forbid(unsafe_code)]
 pub mod error;
+pub mod onnx;
 pub mod source;
+pub mod wire;
