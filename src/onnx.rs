@@ -9,6 +9,7 @@ mod check;
 mod content;
 mod data_type;
 mod edit;
+mod element_type;
 mod external;
 mod graph;
 mod model;
@@ -23,8 +24,10 @@ mod write;
 
 pub use attribute::{Attribute, AttributeValue};
 pub use content::ContentHash;
+pub(crate) use content::{Place, floats};
 pub use data_type::DataType;
 pub use edit::Editor;
+pub(crate) use edit::encode_tensor;
 pub use external::ExternalData;
 pub use graph::{Graph, GraphId, GraphKind, QuantizationAnnotation, SparseInitializer, ValueInfo};
 pub use model::{Function, Model, OpsetImport, Property, Training};

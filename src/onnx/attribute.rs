@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::wire::Field;
 
-use super::graph::GraphId;
+use super::graph::{GraphId, SparseInitializer};
 use super::name::Name;
 use super::tensor::Tensor;
 
@@ -50,7 +50,9 @@ pub enum AttributeValue {
     /// The value of the calling node's attribute of this name (in functions only), with the type
     /// number it is said to have.
     Reference(Name, i32),
-    /// Anything else (sparse tensors, types, very large values): the attribute's bytes.
+    /// A sparse tensor.
+    Sparse(Box<SparseInitializer>),
+    /// Anything else (types, lists of sparse tensors, very large values): the attribute's bytes.
     Other(Range<u64>),
 }
 

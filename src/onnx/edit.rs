@@ -154,48 +154,49 @@ impl<'m> Editor<'m> {
         Ok(())
     }
 
-    /// True if [`Editor::rename`] can give a value this name.
-    pub fn can_rename(&self, value: ValueId, name: &Name) -> bool {
-        let old = &self.values[value];
-        matches!(old.producer, Producer::Node { .. })
-            && !self.values.defines(old.graph, name)
-            && self.values.uses(value).all(|at| match at {
+    /// True if [`Editor::take_over`] can be done: `data` is the output of a node in the graph of
+    /// `gone`, no use of it is bound to its very name, and wherever it is used the name of `gone`
+    /// means `gone`.
+    pub fn can_take_over(&self, gone: ValueId, data: ValueId) -> bool {
+        let (old, new) = (&self.values[gone], &self.values[data]);
+        matches!(new.producer, Producer::Node { .. })
+            && old.producer == Producer::Gone
+            && old.graph == new.graph
+            && self.values.uses(data).all(|at| match at {
                 Use::Input { node, .. } => self
                     .values
                     .between(self.model, node.graph, old.graph)
-                    .all(|graph| !self.values.defines(graph, name)),
+                    .all(|graph| !self.values.defines(graph, &old.name)),
                 _ => false,
             })
     }
 
-    /// Gives the output of a node another name, everywhere it is used. Its type entry goes; its
-    /// quantisation annotation goes with it to the new name, unless that one has its own.
+    /// Gives `data` the name of a value that is gone, and its uses. The name that `data` had goes,
+    /// with its type entry; its quantisation annotation moves to the new name, unless that one has
+    /// its own.
     ///
     /// # Errors
-    /// The name is taken where the value or a use of it stands, or the value is not a node's, or it
-    /// is a graph's output.
-    pub fn rename(&mut self, value: ValueId, name: &Name) -> Result<()> {
-        let old = self.values[value].clone();
+    /// It cannot be done, see [`Editor::can_take_over`]; nothing is changed then.
+    pub fn take_over(&mut self, gone: ValueId, data: ValueId) -> Result<()> {
+        let name = self.values[gone].name.clone();
+        let old = self.values[data].clone();
         let Producer::Node { node, output } = old.producer else {
             let why = format!("`{}` is not a node's output and keeps its name", old.name);
             return Err(Error::model(why));
         };
-        if !self.can_rename(value, name) {
-            let why = format!(
-                "`{}` cannot be called `{name}`: the name is taken",
-                old.name
-            );
+        if !self.can_take_over(gone, data) {
+            let why = format!("`{}` cannot be called `{name}`", old.name);
             return Err(Error::model(why).at(self.model.place(node)));
         }
         self.node_mut(node).outputs[output as usize] = name.clone();
-        let inputs: Vec<Use> = self.values.uses(value).collect();
-        for at in inputs {
+        let uses: Vec<Use> = self.values.uses(data).collect();
+        for at in uses {
             if let Use::Input { node, input } = at {
                 self.node_mut(node).inputs[input as usize] = name.clone();
             }
         }
-        self.values.rename(value, name.clone());
-        self.rename_description(old.graph, &old.name, name);
+        self.values.take_over(gone, data);
+        self.rename_description(old.graph, &old.name, &name);
         Ok(())
     }
 

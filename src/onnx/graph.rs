@@ -177,6 +177,11 @@ impl Graph {
             .filter(|(i, _)| !self.edits.removed_initializers.contains(i))
     }
 
+    /// The initializer with this index.
+    pub fn initializer(&self, index: u32) -> &Tensor {
+        &self.initializers[index as usize]
+    }
+
     /// Its sparse initializers.
     pub fn sparse_initializers(&self) -> &[SparseInitializer] {
         &self.sparse_initializers

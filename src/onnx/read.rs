@@ -366,6 +366,7 @@ impl Reader<'_> {
         let mut tensors = Vec::new();
         let mut graph = Vec::new();
         let mut graphs = Vec::new();
+        let mut sparse = None;
         let mut other = false;
         let leaf = decode_leaf::<proto::Attribute>(
             &mut self.window,
@@ -388,7 +389,11 @@ impl Reader<'_> {
                     graphs.push(*field);
                     false
                 }
-                (14 | 15 | 22 | 23, Kind::Bytes) => {
+                (22, Kind::Bytes) => {
+                    sparse = Some(*field);
+                    false
+                }
+                (14 | 15 | 23, Kind::Bytes) => {
                     other = true;
                     false
                 }
@@ -437,6 +442,8 @@ impl Reader<'_> {
                 [one] if !graph.is_empty() => AttributeValue::Graph(one),
                 _ => AttributeValue::Graphs(inner),
             }
+        } else if let Some(field) = sparse {
+            AttributeValue::Sparse(Box::new(self.sparse(&field)?))
         } else if other || !leaf.large.is_empty() {
             AttributeValue::Other(field.payload())
         } else {

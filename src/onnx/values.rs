@@ -355,11 +355,21 @@ impl Values {
         }
     }
 
-    pub(super) fn rename(&mut self, value: ValueId, name: Name) {
-        let renamed = &mut self.values[value.0 as usize];
+    /// `data` takes the name and the uses of a value that is gone.
+    pub(super) fn take_over(&mut self, gone: ValueId, data: ValueId) {
+        let uses = self.uses(gone).collect::<Vec<_>>();
+        self.drop_uses(gone);
+        for at in uses {
+            match at {
+                Use::Input { node, input } => self.set_input(node, input as usize, data),
+                other => self.add_use(data, other),
+            }
+        }
+        let name = self[gone].name.clone();
+        let renamed = &mut self.values[data.0 as usize];
         let scope = &mut self.scopes[renamed.graph.0 as usize];
         scope.remove(&renamed.name);
-        scope.insert(name.clone(), value.0);
+        scope.insert(name.clone(), data.0);
         renamed.name = name;
     }
 

@@ -345,6 +345,7 @@ fn encode_attribute(attribute: &Attribute) -> proto::Attribute {
         // These are only ever read, and written where they stand.
         AttributeValue::Tensor(_)
         | AttributeValue::Tensors(_)
+        | AttributeValue::Sparse(_)
         | AttributeValue::Graph(_)
         | AttributeValue::Graphs(_)
         | AttributeValue::Other(_) => 0,
