@@ -6,6 +6,11 @@
 pub mod strip;
 
 use std::fmt;
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::onnx::Model;
+use crate::source::{Rope, Source};
 
 /// What a rewrite will do, site by site.
 #[derive(Clone, Debug, Default)]
@@ -59,5 +64,33 @@ impl fmt::Display for Action {
             Action::NoEffect(why) => write!(f, "no effect: {why}"),
             Action::Refused(why) => write!(f, "refused: {why}"),
         }
+    }
+}
+
+/// A model and what a rewrite made of it, read again from the bytes that would be written.
+#[derive(Debug)]
+pub struct Edited {
+    /// The bytes of the edited model.
+    pub rope: Rope,
+    /// The edited model, read from them.
+    pub model: Model,
+}
+
+impl Edited {
+    /// Puts an edited model together and reads it again. Nothing is written; weights are not read.
+    ///
+    /// # Errors
+    /// What was put together is not a readable model: the rewrite is wrong.
+    pub fn new(model: &Model) -> Result<Edited> {
+        let rope = model.to_rope()?;
+        let folder = model.folder().map(Path::to_path_buf);
+        let source = Source::from_rope(rope.clone());
+        let model = Model::read_in(source, folder).map_err(|e| {
+            Error::new(
+                ErrorKind::Verification,
+                format!("the edited model is broken: {e}"),
+            )
+        })?;
+        Ok(Edited { rope, model })
     }
 }

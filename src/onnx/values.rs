@@ -16,6 +16,13 @@ use super::node::NodeId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(u32);
 
+impl ValueId {
+    /// Its index among all values of the model.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 const NONE: u32 = u32::MAX;
 
 /// A value: where it comes from and where it goes.

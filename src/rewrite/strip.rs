@@ -8,11 +8,11 @@
 mod mask;
 mod prune;
 
-use crate::dropout::{MaskUse, Mode, OperatorVersion, Site, version};
+use crate::dropout::{self, MaskUse, Mode, OperatorVersion, Site, version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{Editor, Model, Name, Node, Producer, Use, ValueId, Values};
 
-use super::{Action, Plan, Step};
+use super::{Action, Edited, Plan, Step};
 
 /// What to strip.
 #[derive(Clone, Debug)]
@@ -52,6 +52,39 @@ impl Outcome {
     pub fn is_unchanged(&self) -> bool {
         self.removed == 0
     }
+}
+
+/// A model that was stripped, not yet verified.
+#[derive(Debug)]
+pub struct Stripped {
+    /// The dropouts that were found.
+    pub sites: Vec<Site>,
+    /// What was planned for each.
+    pub plan: Plan,
+    /// What was done.
+    pub outcome: Outcome,
+    /// The result.
+    pub edited: Edited,
+}
+
+/// Finds dropout, plans its removal, and removes it from a copy.
+///
+/// # Errors
+/// The model is not sound ([`Model::check`]), or a site cannot be removed: then none is.
+pub fn strip(model: &Model, options: &Options) -> Result<Stripped> {
+    let values = Values::new(model);
+    model.check(&values)?;
+    let sites = dropout::find(model, &values)?;
+    let plan = plan(model, &values, &sites, options);
+    let mut copy = model.clone();
+    let outcome = apply(&mut copy, values, &sites, &plan)?;
+    let edited = Edited::new(&copy)?;
+    Ok(Stripped {
+        sites,
+        plan,
+        outcome,
+        edited,
+    })
 }
 
 /// Plans the removal of sites.
