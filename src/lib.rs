@@ -1,4 +1,5 @@
 #![forbid(unsafe_code)]
+pub mod audit;
 pub mod dropout;
 pub mod error;
 pub mod onnx;

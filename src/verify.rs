@@ -1,2 +1,176 @@
-//! Verification.
+//! Verification: what shows that a rewritten model computes what the original did.
+//!
+//! In two ways that share nothing: [`structure`] compares expressions, [`run`] compares outputs of
+//! tract. What could not be shown is said, and never counted as equal.
+
 pub mod structure;
+
+#[cfg(feature = "tract")]
+pub mod compare;
+#[cfg(feature = "tract")]
+pub mod engine;
+#[cfg(feature = "tract")]
+pub mod inputs;
+#[cfg(feature = "tract")]
+pub mod run;
+
+#[cfg(feature = "tract")]
+mod operator;
+#[cfg(feature = "tract")]
+mod random;
+
+use crate::error::Result;
+use crate::onnx::Model;
+
+/// How to verify.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Compare the structure of both models.
+    pub structure: bool,
+    /// Run both models, and how.
+    #[cfg(feature = "tract")]
+    pub run: Option<run::Settings>,
+}
+
+impl Default for Options {
+    /// In every way there is.
+    fn default() -> Self {
+        Options {
+            structure: true,
+            #[cfg(feature = "tract")]
+            run: Some(run::Settings::default()),
+        }
+    }
+}
+
+/// What was found, each way.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// By structure, if asked.
+    pub structure: Option<structure::Verdict>,
+    /// By running, if asked.
+    #[cfg(feature = "tract")]
+    pub run: Option<run::RunReport>,
+}
+
+/// What the models are to each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They were shown to compute the same.
+    Equal,
+    /// They were shown not to.
+    Different {
+        /// Where and how.
+        why: String,
+    },
+    /// Neither was shown.
+    Unverifiable {
+        /// What stood in the way.
+        reason: String,
+    },
+}
+
+/// What counts as equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// A rewrite of ours: every way that was asked for must say so, and one must have an answer.
+    Rewrite,
+    /// Somebody's two models: equal outputs are enough, though the structure differ.
+    Outputs,
+}
+
+/// Compares two models.
+///
+/// # Errors
+/// A model is not sound, a file cannot be read, or the settings do not fit the model.
+pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verification> {
+    let structure = match options.structure {
+        true => Some(structure::compare(before, after)?),
+        false => None,
+    };
+    #[cfg(feature = "tract")]
+    let run = match &options.run {
+        Some(settings) => Some(run::compare(
+            &subject("before", before),
+            &subject("after", after),
+            settings,
+        )?),
+        None => None,
+    };
+    Ok(Verification {
+        structure,
+        #[cfg(feature = "tract")]
+        run,
+    })
+}
+
+#[cfg(feature = "tract")]
+fn subject<'a>(label: &'a str, model: &'a Model) -> engine::Subject<'a> {
+    engine::Subject {
+        label,
+        source: model.source(),
+        folder: model.folder(),
+    }
+}
+
+/// What one way of looking found.
+enum Shown {
+    Equal,
+    Different(String),
+    Nothing(String),
+}
+
+impl Verification {
+    /// What it all comes down to.
+    pub fn verdict(&self, demand: Demand) -> Verdict {
+        let ways = [self.by_structure(), self.by_run()];
+        let mut ways: Vec<Shown> = ways.into_iter().flatten().collect();
+        let equal = ways.iter().any(|way| matches!(way, Shown::Equal));
+        // a run that differs is a difference, whatever the structure says
+        ways.reverse();
+        let mut nothing = Vec::new();
+        let mut by_structure = Vec::new();
+        for (index, way) in ways.into_iter().enumerate() {
+            match way {
+                Shown::Different(why) if index == 0 || demand == Demand::Rewrite || !equal => {
+                    by_structure.push(why);
+                }
+                Shown::Nothing(reason) => nothing.push(reason),
+                _ => {}
+            }
+        }
+        match by_structure.into_iter().next() {
+            Some(why) => Verdict::Different { why },
+            None if equal => Verdict::Equal,
+            None => Verdict::Unverifiable {
+                reason: match nothing.is_empty() {
+                    true => "no verification was asked for".to_string(),
+                    false => nothing.join("; "),
+                },
+            },
+        }
+    }
+
+    fn by_structure(&self) -> Option<Shown> {
+        Some(match self.structure.as_ref()? {
+            structure::Verdict::Same { .. } => Shown::Equal,
+            structure::Verdict::Different { place, why } => {
+                Shown::Different(format!("{place} {why}"))
+            }
+        })
+    }
+
+    #[cfg(feature = "tract")]
+    fn by_run(&self) -> Option<Shown> {
+        Some(match &self.run.as_ref()?.outcome {
+            run::Outcome::Equal => Shown::Equal,
+            run::Outcome::Different(difference) => Shown::Different(difference.to_string()),
+            unrunnable @ run::Outcome::Unrunnable { .. } => Shown::Nothing(unrunnable.to_string()),
+        })
+    }
+
+    #[cfg(not(feature = "tract"))]
+    fn by_run(&self) -> Option<Shown> {
+        None
+    }
+}
