@@ -44,13 +44,13 @@ def rename(scope, old, new):
                     output.name = new
 
 
-def strip_scope(model, scope):
+def strip_scope(scope):
     outputs = scopes.output_names(scope.body)
     for node in [n for n in scope.body.node if scopes.is_dropout(n)]:
         x, y = node.input[0], node.output[0]
         new = []
         if scopes.mask_used(scope, node):
-            new += ones(node, node.output[1], mask_type(model, scope, node))
+            new += ones(node, node.output[1], mask_type(scope), scope.opset)
         at = list(scope.body.node).index(node)
         optional = list(node.input[1:])
         scope.body.node.remove(node)
@@ -100,7 +100,7 @@ def stripped(model):
     if scopes.dropouts(result):
         for scope in list(scopes.scopes(result)):
             if any(scopes.is_dropout(n) for n in scope.body.node):
-                strip_scope(result, scope)
+                strip_scope(scope)
                 drop_dead_names(scope.body)
     return result
 
@@ -166,7 +166,7 @@ class ForgetsInnerScopes(Good):
         result.CopyFrom(before)
         for scope in scopes.scopes(result):
             if scope.label == "graph":
-                strip_scope(result, scope)
+                strip_scope(scope)
         return result
 
 

