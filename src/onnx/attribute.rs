@@ -74,4 +74,14 @@ impl Attribute {
             _ => &[],
         }
     }
+
+    /// The tensors it holds.
+    pub fn tensors(&self) -> Vec<&Tensor> {
+        match &self.value {
+            AttributeValue::Tensor(tensor) => vec![tensor],
+            AttributeValue::Tensors(tensors) => tensors.iter().collect(),
+            AttributeValue::Sparse(sparse) => vec![&sparse.values, &sparse.indices],
+            _ => Vec::new(),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The elements of a tensor, whichever way they are stored: as bytes, as a hash, as numbers.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::source::{Origin, Source};
 use crate::wire::{Fields, Kind, Window, decode_varint};
 
+use super::attribute::Attribute;
 use super::data_type::DataType;
 use super::model::Model;
 use super::tensor::{Payload, Tensor};
@@ -83,6 +85,42 @@ impl Model {
         let mut out = Vec::new();
         self.elements(tensor, &mut |bytes| out.extend_from_slice(bytes))?;
         Ok(out)
+    }
+
+    /// Every tensor of the model, in every graph: initializers and those in attributes.
+    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        self.graphs().flat_map(|(_, graph)| {
+            let attributes = graph.nodes().flat_map(|(_, node)| &node.attributes);
+            let sparse = graph.sparse_initializers().iter();
+            let initializers = graph.initializers().map(|(_, tensor)| tensor);
+            initializers
+                .chain(sparse.flat_map(|sparse| [&sparse.values, &sparse.indices]))
+                .chain(attributes.flat_map(Attribute::tensors))
+        })
+    }
+
+    /// The files of external data, relative to the model's folder, each once.
+    ///
+    /// # Errors
+    /// A location is absolute or leaves the folder.
+    pub fn external_files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = BTreeSet::new();
+        for tensor in self.tensors() {
+            if let Some(external) = &tensor.external {
+                let path = external.relative_path();
+                files.insert(path.map_err(|e| e.at(format!("tensor `{}`", tensor.name)))?);
+            }
+        }
+        Ok(files.into_iter().collect())
+    }
+
+    /// Checks that all external data is where the model says, and enough of it. Reads none of it.
+    ///
+    /// # Errors
+    /// The first file that is missing, outside the folder or too short.
+    pub fn check_external(&self) -> Result<()> {
+        let mut external = self.tensors().filter(|tensor| tensor.external.is_some());
+        external.try_for_each(|tensor| self.locate(tensor).map(|_| ()))
     }
 
     /// The file, offset and length of a tensor's external data.
