@@ -1,3 +1,5 @@
 #![forbid(unsafe_code)]
 pub mod error;
 pub mod source;
+#[cfg(feature = "tract")]
+pub mod verify;
