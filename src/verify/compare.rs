@@ -1,0 +1,382 @@
+//! Two tensors compared: to the bit, or within a tolerance.
+//!
+//! Exact means the same bits, so −0 differs from 0; but every NaN equals every NaN, as which of its
+//! bits are set depends on the order in which a processor meets two NaNs.
+
+use std::fmt;
+
+use tract_onnx::prelude::{Datum, DatumType, f16};
+
+use super::engine::{Value, elements};
+
+/// How far two outputs may lie apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tolerance {
+    /// The same bits; any NaN equals any NaN.
+    Exact,
+    /// `|before − after| ≤ atol + rtol · |before|`; infinities and NaN only equal their own kind.
+    Close {
+        /// Relative part.
+        rtol: f64,
+        /// Absolute part, in the units of the output.
+        atol: f64,
+    },
+    /// [`Tolerance::of`] the element type of each output.
+    ByType,
+}
+
+impl Tolerance {
+    /// Room for the rounding of a computation done in another order, by element type: about a
+    /// hundred units in the last place at the size of the values, and as much absolutely for values
+    /// that cancel from others around 1. Integers and booleans are exact.
+    pub fn of(element_type: &str) -> Tolerance {
+        match element_type {
+            "float16" | "bfloat16" => Tolerance::Close {
+                rtol: 2e-2,
+                atol: 1e-2,
+            },
+            "float" => Tolerance::Close {
+                rtol: 1e-4,
+                atol: 1e-5,
+            },
+            "double" => Tolerance::Close {
+                rtol: 1e-10,
+                atol: 1e-12,
+            },
+            _ => Tolerance::Exact,
+        }
+    }
+}
+
+impl fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Tolerance::Exact => f.write_str("bit for bit"),
+            Tolerance::Close { rtol, atol } => write!(f, "within rtol {rtol:e}, atol {atol:e}"),
+            Tolerance::ByType => f.write_str("within the tolerance of the element type"),
+        }
+    }
+}
+
+/// How an output of one model differs from that of the other.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Difference {
+    /// The models cannot be fed or read alike.
+    Interface {
+        /// A sentence without a full stop.
+        reason: String,
+    },
+    /// Another element type.
+    Type {
+        /// The output.
+        output: String,
+        /// Its element type in the first model.
+        before: &'static str,
+        /// And in the second.
+        after: &'static str,
+    },
+    /// Another shape.
+    Shape {
+        /// The output.
+        output: String,
+        /// Its shape in the first model.
+        before: Vec<usize>,
+        /// And in the second.
+        after: Vec<usize>,
+    },
+    /// Other values.
+    Value {
+        /// The output.
+        output: String,
+        /// Position of the first element that differs, by axis.
+        index: Vec<usize>,
+        /// The element in the first model.
+        before: String,
+        /// And in the second.
+        after: String,
+        /// Number of elements that differ.
+        differing: usize,
+        /// Number of elements.
+        elements: usize,
+        /// Largest distance between two elements; NaN if one of a pair is.
+        max_abs: f64,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Difference::Interface { reason } => f.write_str(reason),
+            Difference::Type {
+                output,
+                before,
+                after,
+            } => {
+                write!(
+                    f,
+                    "output {output} has elements of type {before} before, {after} after"
+                )
+            }
+            Difference::Shape {
+                output,
+                before,
+                after,
+            } => {
+                write!(
+                    f,
+                    "output {output} has shape {before:?} before, {after:?} after"
+                )
+            }
+            Difference::Value {
+                output,
+                index,
+                before,
+                after,
+                differing,
+                elements,
+                max_abs,
+            } => write!(
+                f,
+                "output {output}{index:?} is {before} before, {after} after; \
+                 {differing} of {elements} elements differ, by up to {max_abs:e}"
+            ),
+        }
+    }
+}
+
+/// Compares one output; `None` if it is equal.
+pub fn compare(
+    output: &str,
+    before: &Value,
+    after: &Value,
+    tolerance: Tolerance,
+) -> Option<Difference> {
+    let output = output.to_string();
+    let [one, two] = [before.element_type(), after.element_type()];
+    if one != two {
+        return Some(Difference::Type {
+            output,
+            before: one,
+            after: two,
+        });
+    }
+    if before.shape() != after.shape() {
+        let [before, after] = [before, after].map(|value| value.shape().to_vec());
+        return Some(Difference::Shape {
+            output,
+            before,
+            after,
+        });
+    }
+    let tolerance = match tolerance {
+        Tolerance::ByType => Tolerance::of(one),
+        given => given,
+    };
+    let found = match before.0.datum_type() {
+        DatumType::Bool => differing::<bool>(before, after, tolerance),
+        DatumType::F16 => differing::<f16>(before, after, tolerance),
+        DatumType::F32 => differing::<f32>(before, after, tolerance),
+        DatumType::F64 => differing::<f64>(before, after, tolerance),
+        DatumType::I8 => differing::<i8>(before, after, tolerance),
+        DatumType::I16 => differing::<i16>(before, after, tolerance),
+        DatumType::I32 => differing::<i32>(before, after, tolerance),
+        DatumType::I64 => differing::<i64>(before, after, tolerance),
+        DatumType::U8 => differing::<u8>(before, after, tolerance),
+        DatumType::U16 => differing::<u16>(before, after, tolerance),
+        DatumType::U32 => differing::<u32>(before, after, tolerance),
+        DatumType::U64 => differing::<u64>(before, after, tolerance),
+        _ => {
+            let reason =
+                format!("output {output} has elements of type {one}, which cannot be compared");
+            return Some(Difference::Interface { reason });
+        }
+    };
+    let found = found?;
+    Some(Difference::Value {
+        output,
+        index: position(found.first, before.shape()),
+        before: found.before,
+        after: found.after,
+        differing: found.count,
+        elements: before.len(),
+        max_abs: found.max_abs,
+    })
+}
+
+struct Found {
+    first: usize,
+    before: String,
+    after: String,
+    count: usize,
+    max_abs: f64,
+}
+
+fn differing<T: Element>(before: &Value, after: &Value, tolerance: Tolerance) -> Option<Found> {
+    let mut found: Option<Found> = None;
+    let pairs = elements::<T>(&before.0).iter().zip(elements::<T>(&after.0));
+    for (place, (&one, &two)) in pairs.enumerate() {
+        if one.same(two) || one.close(two, tolerance) {
+            continue;
+        }
+        let found = found.get_or_insert_with(|| Found {
+            first: place,
+            before: one.to_string(),
+            after: two.to_string(),
+            count: 0,
+            max_abs: 0.0,
+        });
+        found.count += 1;
+        let distance = (one.wide() - two.wide()).abs();
+        if distance.is_nan() || distance > found.max_abs {
+            found.max_abs = distance; // a NaN stays: no comparison with it is true
+        }
+    }
+    found
+}
+
+/// Row-major position as one number per axis.
+fn position(mut place: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (axis, &size) in shape.iter().enumerate().rev() {
+        index[axis] = place % size.max(1);
+        place /= size.max(1);
+    }
+    index
+}
+
+trait Element: Datum + Copy + fmt::Display {
+    /// As a float, for distances.
+    fn wide(self) -> f64;
+
+    /// Bit for bit, all NaN being one.
+    fn same(self, other: Self) -> bool;
+
+    fn close(self, other: Self, tolerance: Tolerance) -> bool {
+        let Tolerance::Close { rtol, atol } = tolerance else {
+            return false;
+        };
+        let [before, after] = [self.wide(), other.wide()];
+        // Infinite bounds would swallow everything.
+        before == after
+            || (before.is_finite() && (before - after).abs() <= atol + rtol * before.abs())
+    }
+}
+
+macro_rules! floats {
+    ($($float:ty),*) => {$(
+        impl Element for $float {
+            fn wide(self) -> f64 {
+                f64::from(self)
+            }
+
+            fn same(self, other: Self) -> bool {
+                self.to_bits() == other.to_bits() || (self.is_nan() && other.is_nan())
+            }
+        }
+    )*};
+}
+
+macro_rules! integers {
+    ($($integer:ty),*) => {$(
+        impl Element for $integer {
+            fn wide(self) -> f64 {
+                self as f64
+            }
+
+            fn same(self, other: Self) -> bool {
+                self == other
+            }
+        }
+    )*};
+}
+
+floats!(f16, f32, f64);
+integers!(i8, i16, i32, i64, u8, u16, u32, u64);
+
+impl Element for bool {
+    fn wide(self) -> f64 {
+        f64::from(u8::from(self))
+    }
+
+    fn same(self, other: Self) -> bool {
+        self == other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(elements: &[f32]) -> Value {
+        Value::from_f32(&[elements.len()], elements).unwrap()
+    }
+
+    fn exact(before: &[f32], after: &[f32]) -> Option<Difference> {
+        compare("y", &value(before), &value(after), Tolerance::Exact)
+    }
+
+    #[test]
+    fn exact_means_the_bits_but_for_nan() {
+        let nan = f32::from_bits(0x7fc0_0001);
+        assert_eq!(exact(&[1.0, -0.0, f32::NAN], &[1.0, -0.0, nan]), None);
+        assert!(exact(&[0.0], &[-0.0]).is_some());
+        assert!(exact(&[f32::NAN], &[0.0]).is_some());
+        assert!(exact(&[1.0], &[1.0 + f32::EPSILON]).is_some());
+    }
+
+    #[test]
+    fn the_first_difference_is_named_and_all_are_counted() {
+        let before = Value::from_f32(&[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+        let after = Value::from_f32(&[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.5, 8.0]).unwrap();
+        let difference = compare("y", &before, &after, Tolerance::Exact).unwrap();
+        let expected = Difference::Value {
+            output: "y".into(),
+            index: vec![1, 1],
+            before: "4".into(),
+            after: "4.5".into(),
+            differing: 2,
+            elements: 6,
+            max_abs: 3.0,
+        };
+        assert_eq!(difference, expected);
+        let text = "output y[1, 1] is 4 before, 4.5 after; 2 of 6 elements differ, by up to 3e0";
+        assert_eq!(difference.to_string(), text);
+    }
+
+    #[test]
+    fn a_tolerance_has_two_sides() {
+        let close = |before: f32, after: f32| {
+            let tolerance = Tolerance::Close {
+                rtol: 0.1,
+                atol: 0.01,
+            };
+            compare("y", &value(&[before]), &value(&[after]), tolerance).is_none()
+        };
+        assert!(close(1.0, 1.1) && close(0.0, 0.01) && close(0.0, -0.0));
+        assert!(!close(1.0, 1.12) && !close(0.0, 0.02));
+        let infinity = f32::INFINITY;
+        assert!(close(infinity, infinity) && close(f32::NAN, f32::NAN));
+        assert!(!close(infinity, 1.0) && !close(1.0, infinity) && !close(infinity, -infinity));
+        assert!(!close(f32::NAN, 1.0) && !close(1.0, f32::NAN));
+    }
+
+    #[test]
+    fn shapes_and_types_are_compared_first() {
+        let row = Value::from_f32(&[1, 2], &[1.0, 2.0]).unwrap();
+        let column = Value::from_f32(&[2, 1], &[1.0, 2.0]).unwrap();
+        let shape = compare("y", &row, &column, Tolerance::ByType);
+        assert!(matches!(shape, Some(Difference::Shape { .. })));
+        let integers = Value(tract_onnx::prelude::tensor2(&[[1i64, 2]]));
+        let kind = compare("y", &row, &integers, Tolerance::ByType);
+        assert!(matches!(kind, Some(Difference::Type { .. })));
+    }
+
+    #[test]
+    fn integers_are_exact_by_type() {
+        let large = |n: i64| Value(tract_onnx::prelude::tensor1(&[n]));
+        let [one, two] = [large(i64::MAX), large(i64::MAX - 1)];
+        assert_eq!(compare("y", &one, &one, Tolerance::ByType), None);
+        assert!(compare("y", &one, &two, Tolerance::ByType).is_some());
+        assert!(compare("y", &one, &two, Tolerance::Exact).is_some());
+    }
+}

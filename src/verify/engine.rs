@@ -1,0 +1,189 @@
+//! Running a model with tract: everything that touches it is below this module.
+//!
+//! [`Parsed::read`] decodes, inlines functions, names what tract lacks and parses;
+//! [`Parsed::choose`] fixes the sizes of the inputs; [`Parsed::runnable`] analyses and optimises;
+//! [`Runnable::run`] runs. [`Engine::load`] is the three in one. No step panics, whatever the model.
+
+mod decode;
+mod inline;
+mod lacks;
+mod panics;
+mod parsed;
+mod prepare;
+mod shapes;
+mod value;
+
+use std::fmt;
+use std::path::Path;
+
+use tract_onnx::prelude::TractError;
+
+use crate::error::Error;
+use crate::source::Source;
+
+pub use parsed::{Parsed, Runnable};
+pub use shapes::{Dim, Fill, Port, Shapes};
+pub use value::Value;
+
+pub(super) use decode::decode;
+pub(super) use panics::guard;
+pub(super) use prepare::unsigned_to_raw;
+pub(super) use value::{element_name, elements};
+
+/// The version of tract that is linked, as `tract 0.23.9`.
+pub const TRACT: &str = "tract 0.23.9";
+
+/// A model to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// What to call it in messages: "before", "after".
+    pub label: &'a str,
+    /// The bytes of its `ModelProto`.
+    pub source: &'a Source,
+    /// Where its external data lies; without it a model that has any cannot run.
+    pub folder: Option<&'a Path>,
+}
+
+/// What a training dropout site computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// The identity, whatever its flags say.
+    Inference,
+    /// What the operator says: active sites drop, with masks drawn from this seed.
+    AsWritten {
+        /// Every seed gives other masks; the same seed the same.
+        seed: u64,
+    },
+}
+
+/// How tract is asked to go about it. Two models are compared in the same mode: the modes differ in
+/// the last bits of their results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Optimised.
+    Optimised,
+    /// Optimised, ignoring the types and shapes that the model declares for inner values.
+    IgnoringValueInfo,
+    /// As the last, but only simplified.
+    Decluttered,
+}
+
+impl Mode {
+    /// All modes, in the order in which they are tried.
+    pub const ALL: [Mode; 3] = [Mode::Optimised, Mode::IgnoringValueInfo, Mode::Decluttered];
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Optimised => "optimised",
+            Mode::IgnoringValueInfo => "optimised, ignoring declared inner shapes",
+            Mode::Decluttered => "without optimisation, ignoring declared inner shapes",
+        })
+    }
+}
+
+/// Why tract cannot run a model. Nothing is known about the model's outputs then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrunnable {
+    /// A sentence without a full stop.
+    pub reason: String,
+    /// The operator that stands in the way, if it is one.
+    pub operator: Option<String>,
+}
+
+impl Unrunnable {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Unrunnable {
+            reason: reason.into(),
+            operator: None,
+        }
+    }
+
+    /// An error of tract, or its panic.
+    fn tract(doing: &str, result: Result<TractError, String>) -> Self {
+        let why = match result {
+            Ok(error) => explain(&error),
+            Err(panic) => format!("panic: {}", line(&panic)),
+        };
+        Unrunnable::new(format!("tract cannot {doing} this model: {why}"))
+    }
+}
+
+impl fmt::Display for Unrunnable {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+/// Why there is no result.
+#[derive(Debug)]
+pub enum Stop {
+    /// tract cannot.
+    Unrunnable(Unrunnable),
+    /// The file cannot be read, or the request makes no sense.
+    Error(Error),
+}
+
+impl From<Unrunnable> for Stop {
+    fn from(unrunnable: Unrunnable) -> Self {
+        Stop::Unrunnable(unrunnable)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Stop::Error(error)
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Stop::Unrunnable(unrunnable) => unrunnable.fmt(f),
+            Stop::Error(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The engine in one step.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine;
+
+impl Engine {
+    /// Reads a model and makes it ready to run with inputs of these shapes.
+    ///
+    /// # Errors
+    /// The source cannot be read, or tract cannot run the model.
+    pub fn load(
+        subject: &Subject,
+        meaning: Meaning,
+        mode: Mode,
+        shapes: &Shapes,
+    ) -> Result<Runnable, Stop> {
+        Ok(Parsed::read(subject, meaning, mode)?.runnable(shapes)?)
+    }
+}
+
+/// The outermost words of tract's error, which name the node, and the innermost, which say why.
+fn explain(error: &TractError) -> String {
+    let mut words: Vec<String> = error
+        .chain()
+        .map(|cause| line(&cause.to_string()))
+        .collect();
+    words.dedup();
+    match words.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first, .., last] => format!("{first}: {last}"),
+    }
+}
+
+/// tract prints whole nodes into its messages: the first line, at most 240 characters of it.
+fn line(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default().trim();
+    match first.char_indices().nth(240) {
+        Some((end, _)) => format!("{}…", &first[..end]),
+        None => first.to_string(),
+    }
+}

@@ -1,0 +1,326 @@
+//! What is changed in the decoded model before tract parses it: marks for our own operators, and
+//! repairs of what tract misreads. The same is done to both sides.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use tract_onnx::pb;
+use tract_onnx::pb::attribute_proto::AttributeType;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimValue;
+use tract_onnx::pb::type_proto::Value as TypeValue;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::Meaning;
+use super::lacks::{default_domain, unsupported_element};
+use crate::verify::{operator, random};
+
+/// Operators whose reading by tract depends on the opset of the model.
+const BY_OPSET: [&str; 13] = [
+    "Clip",
+    "DFT",
+    "GridSample",
+    "GroupNormalization",
+    "Hardmax",
+    "LogSoftmax",
+    "Pad",
+    "Resize",
+    "Slice",
+    "Softmax",
+    "Split",
+    "Squeeze",
+    "Unsqueeze",
+];
+
+/// Marks every `Dropout` with the opset version that rules it: that of the function it stands in,
+/// which is not known any more once functions are inlined. Returns caveats: tract reads the whole
+/// model by one opset.
+pub(super) fn versions(proto: &mut pb::ModelProto) -> Vec<String> {
+    let model = default_opset(&proto.opset_import);
+    if let Some(graph) = &mut proto.graph {
+        mark_versions(&mut graph.node, model.unwrap_or(1));
+    }
+    let mut caveats = Vec::new();
+    for function in &mut proto.functions {
+        let own = default_opset(&function.opset_import);
+        let version = own.or(model).unwrap_or(1);
+        mark_versions(&mut function.node, version);
+        if own.is_some() && own != model {
+            let mut affected = BTreeSet::new();
+            each_node(&function.node, &mut |node| {
+                let name = node.op_type.as_str();
+                if default_domain(&node.domain)
+                    && (BY_OPSET.contains(&name) || name.starts_with("Reduce"))
+                {
+                    affected.insert(name.to_string());
+                }
+            });
+            if let (Some(model), false) = (model, affected.is_empty()) {
+                caveats.push(format!(
+                    "function {}::{} is written for opset {version}, but tract reads its {} as opset {model}",
+                    function.domain.as_deref().unwrap_or_default(),
+                    function.name.as_deref().unwrap_or_default(),
+                    affected.into_iter().collect::<Vec<_>>().join(", "),
+                ));
+            }
+        }
+    }
+    if model.is_none() {
+        // tract takes a model without an opset for version 0.
+        let functions = proto.functions.iter();
+        let version = functions
+            .filter_map(|f| default_opset(&f.opset_import))
+            .max();
+        proto.opset_import.push(pb::OperatorSetIdProto {
+            domain: String::new(),
+            version: version.unwrap_or(1),
+        });
+    }
+    caveats
+}
+
+fn default_opset(imports: &[pb::OperatorSetIdProto]) -> Option<i64> {
+    let import = imports
+        .iter()
+        .find(|import| default_domain(&import.domain))?;
+    Some(import.version)
+}
+
+fn mark_versions(nodes: &mut [pb::NodeProto], version: i64) {
+    each_node_mut(nodes, &mut |node| {
+        if node.op_type == "Dropout" && default_domain(&node.domain) {
+            set_int(node, operator::VERSION, version);
+        }
+    });
+}
+
+/// Marks the operators that draw random numbers with what they must do and with a stream of their
+/// own. A stream belongs to a name, so that both sides draw the same numbers whatever was removed.
+pub(super) fn streams(graph: &mut pb::GraphProto, meaning: Meaning) {
+    let (training, seed) = match meaning {
+        Meaning::Inference => (false, 0),
+        Meaning::AsWritten { seed } => (true, seed),
+    };
+    let mut uses: HashMap<String, usize> = HashMap::new();
+    each_node(&graph.node, &mut |node| {
+        *uses.entry(node.name.clone()).or_default() += 1;
+    });
+    each_node_mut(&mut graph.node, &mut |node| {
+        let dropout = node.op_type == "Dropout";
+        if !default_domain(&node.domain)
+            || !(dropout || random::OPERATORS.contains(&node.op_type.as_str()))
+        {
+            return;
+        }
+        let mut key = node.name.clone();
+        if uses.get(&key) != Some(&1) || key.is_empty() {
+            let output = node.output.iter().find(|name| !name.is_empty());
+            key.push('\0');
+            key.push_str(output.map_or("", String::as_str));
+        }
+        let own = node.attribute.iter().find(|a| a.name == "seed");
+        let own = own.map_or(0, |a| u64::from(a.f.to_bits()) + 1);
+        let mut bytes = key.into_bytes();
+        bytes.extend(seed.to_le_bytes());
+        bytes.extend(own.to_le_bytes());
+        let stream = xxh3_64(&bytes);
+        set_int(node, random::STREAM, stream.cast_signed());
+        if dropout {
+            set_int(node, operator::TRAINING, i64::from(training));
+        }
+        if node.op_type == "Multinomial" && own == 0 {
+            // tract's own implementation: seeded by this attribute, else different every time.
+            node.attribute.push(pb::AttributeProto {
+                name: "seed".into(),
+                r#type: AttributeType::Float as i32,
+                f: (stream % (1 << 24)) as f32,
+                ..Default::default()
+            });
+        }
+    });
+}
+
+fn set_int(node: &mut pb::NodeProto, name: &str, value: i64) {
+    node.attribute.retain(|attribute| attribute.name != name);
+    node.attribute.push(pb::AttributeProto {
+        name: name.to_string(),
+        r#type: AttributeType::Int as i32,
+        i: value,
+        ..Default::default()
+    });
+}
+
+/// Names of symbolic dimensions as written in the model, by the name tract gets for them.
+pub(super) type DimNames = BTreeMap<String, String>;
+
+/// Makes shapes harmless: only the graph's inputs keep symbolic dimensions, since a symbol that
+/// meets the size chosen for it elsewhere is a contradiction to tract; and a declared type that
+/// tract lacks goes where it is only a comment. Symbols that tract cannot read get a plain name.
+pub(super) fn shapes(graph: &mut pb::GraphProto) -> DimNames {
+    let mut names = DimNames::new();
+    for input in &mut graph.input {
+        each_dim(input, &mut |dim| {
+            if let Some(DimValue::DimParam(name)) = dim {
+                if name.is_empty() || name == "?" {
+                    *dim = None;
+                } else if !readable(name) {
+                    let known = names.iter().find(|(_, written)| *written == name);
+                    let plain = match known {
+                        Some((plain, _)) => plain.clone(),
+                        None => format!("dim__{}", names.len()),
+                    };
+                    names.insert(plain.clone(), std::mem::replace(name, plain));
+                } else if is_name(name) {
+                    names.insert(name.clone(), name.clone());
+                }
+            }
+        });
+    }
+    let declared: BTreeSet<&str> = graph
+        .input
+        .iter()
+        .map(|input| input.name.as_str())
+        .collect();
+    graph.value_info.retain(|value| {
+        !declared.contains(value.name.as_str())
+            && element_of(value).is_none_or(|e| unsupported_element(e).is_none())
+    });
+    for value in graph.value_info.iter_mut().chain(&mut graph.output) {
+        forget_symbols(value);
+    }
+    each_node_mut(&mut graph.node, &mut |node| {
+        for inner in subgraphs_mut(node) {
+            let values = inner.input.iter_mut().chain(&mut inner.output);
+            values.chain(&mut inner.value_info).for_each(forget_symbols);
+        }
+    });
+    names
+}
+
+fn forget_symbols(value: &mut pb::ValueInfoProto) {
+    each_dim(value, &mut |dim| {
+        if let Some(DimValue::DimParam(_)) = dim {
+            *dim = None;
+        }
+    });
+}
+
+/// Whether tract's parser takes it: a name, or an expression of names and numbers.
+fn readable(name: &str) -> bool {
+    is_name(name) || {
+        let operators =
+            name.contains(['+', '-', '*', '/', '(']) || name.bytes().all(|b| b.is_ascii_digit());
+        operators
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_.+-*/(), ".contains(&b))
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
+}
+
+fn each_dim(value: &mut pb::ValueInfoProto, visit: &mut dyn FnMut(&mut Option<DimValue>)) {
+    let Some(TypeValue::TensorType(tensor)) = value.r#type.as_mut().and_then(|t| t.value.as_mut())
+    else {
+        return;
+    };
+    for dim in tensor.shape.iter_mut().flat_map(|shape| &mut shape.dim) {
+        visit(&mut dim.value);
+    }
+}
+
+/// The element type a value is declared with; `None` where nothing, or no tensor, is declared.
+pub(super) fn element_of(value: &pb::ValueInfoProto) -> Option<i32> {
+    match value.r#type.as_ref()?.value.as_ref()? {
+        TypeValue::TensorType(tensor) => Some(tensor.elem_type),
+    }
+}
+
+/// tract looks for unsigned 32 and 64 bit elements in the fields of the signed ones. As raw bytes
+/// it reads them right.
+pub(super) fn tensors(graph: &mut pb::GraphProto) {
+    graph.initializer.iter_mut().for_each(unsigned_to_raw);
+    each_node_mut(&mut graph.node, &mut |node| {
+        for attribute in &mut node.attribute {
+            attribute.t.iter_mut().for_each(unsigned_to_raw);
+        }
+        for inner in subgraphs_mut(node) {
+            inner.initializer.iter_mut().for_each(unsigned_to_raw);
+        }
+    });
+}
+
+pub(in crate::verify) fn unsigned_to_raw(tensor: &mut pb::TensorProto) {
+    let words = std::mem::take(&mut tensor.uint64_data);
+    if words.is_empty() || !tensor.raw_data.is_empty() {
+        return;
+    }
+    if tensor.data_type == DataType::Uint32 as i32 {
+        let narrow = words.iter().flat_map(|&word| (word as u32).to_le_bytes());
+        tensor.raw_data = narrow.collect();
+    } else {
+        tensor.raw_data = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    }
+}
+
+/// tract computes every BatchNormalization by its running statistics. One that trains has further
+/// outputs, updates of those statistics: they go where nothing reads them, and a caveat says so.
+pub(super) fn batch_norms(graph: &mut pb::GraphProto) -> Option<String> {
+    let mut read: HashSet<String> = HashSet::new();
+    read.extend(graph.output.iter().map(|output| output.name.clone()));
+    each_node(&graph.node, &mut |node| {
+        read.extend(node.input.iter().cloned());
+        let inner = subgraphs(node).flat_map(|graph| &graph.output);
+        read.extend(inner.map(|output| output.name.clone()));
+    });
+    let mut training = 0;
+    each_node_mut(&mut graph.node, &mut |node| {
+        if node.op_type != "BatchNormalization" || !default_domain(&node.domain) {
+            return;
+        }
+        let flag = node.attribute.iter().find(|a| a.name == "training_mode");
+        training += usize::from(node.output.len() > 1 || flag.is_some_and(|flag| flag.i != 0));
+        while node.output.len() > 1 && node.output.last().is_some_and(|o| !read.contains(o)) {
+            node.output.pop();
+        }
+    });
+    let caveat =
+        "BatchNormalization in training form: both models were run with its inference form";
+    (training > 0).then(|| format!("{caveat} (×{training})"))
+}
+
+/// The graphs in a node's attributes.
+pub(super) fn subgraphs(node: &pb::NodeProto) -> impl Iterator<Item = &pb::GraphProto> {
+    node.attribute
+        .iter()
+        .flat_map(|a| a.g.iter().chain(&a.graphs))
+}
+
+fn subgraphs_mut(node: &mut pb::NodeProto) -> impl Iterator<Item = &mut pb::GraphProto> {
+    node.attribute
+        .iter_mut()
+        .flat_map(|a| a.g.iter_mut().chain(&mut a.graphs))
+}
+
+/// Visits nodes and those of their subgraphs. The decoder bounds how deep they are nested.
+pub(super) fn each_node<'p>(nodes: &'p [pb::NodeProto], visit: &mut dyn FnMut(&'p pb::NodeProto)) {
+    for node in nodes {
+        visit(node);
+        for inner in subgraphs(node) {
+            each_node(&inner.node, visit);
+        }
+    }
+}
+
+fn each_node_mut(nodes: &mut [pb::NodeProto], visit: &mut dyn FnMut(&mut pb::NodeProto)) {
+    for node in nodes {
+        visit(node);
+        for inner in subgraphs_mut(node) {
+            each_node_mut(&mut inner.node, visit);
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! What a model's inputs are, and sizes for the dimensions it leaves open.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tract_onnx::prelude::DatumType;
+use tract_onnx::tract_hir::internal::{GenericFactoid, InferenceFact, Symbol, SymbolValues, TDim};
+
+use super::prepare::DimNames;
+use super::{Stop, Unrunnable, element_name};
+use crate::error::{Error, ErrorKind};
+
+/// Larger inputs are not made up.
+const MOST_ELEMENTS: usize = 1 << 28;
+
+/// An input that has to be fed: a graph input without an initializer.
+#[derive(Clone, Debug)]
+pub struct Port {
+    /// Its name.
+    pub name: String,
+    /// Its element type, by ONNX' name in lower case.
+    pub element: &'static str,
+    /// Its sizes; `None` if the model does not say how many axes there are.
+    pub dims: Option<Vec<Dim>>,
+    pub(in crate::verify) datum: DatumType,
+    pub(super) facts: Option<Vec<Option<TDim>>>,
+}
+
+/// The size of one axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dim {
+    /// Fixed.
+    Fixed(usize),
+    /// The same wherever the name stands.
+    Named(String),
+    /// An expression of names, as tract prints it.
+    Expression(String),
+    /// Not said.
+    Unknown,
+}
+
+/// Sizes for dimensions that nothing else determines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// On the first axis.
+    pub first: usize,
+    /// On the others.
+    pub others: usize,
+}
+
+impl Fill {
+    /// What is tried, in this order. At least two of everything, so that mistakes between the
+    /// elements of a batch show; then sizes that survive five poolings; then one, for models that
+    /// are only good for that.
+    pub const ALL: [Fill; 6] = [
+        Fill {
+            first: 2,
+            others: 2,
+        },
+        Fill {
+            first: 2,
+            others: 32,
+        },
+        Fill {
+            first: 1,
+            others: 2,
+        },
+        Fill {
+            first: 1,
+            others: 32,
+        },
+        Fill {
+            first: 1,
+            others: 1,
+        },
+        Fill {
+            first: 1,
+            others: 224,
+        },
+    ];
+}
+
+/// A size for every axis of every input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shapes {
+    /// By input.
+    pub inputs: BTreeMap<String, Vec<usize>>,
+    /// By symbolic dimension, as the model writes it.
+    pub symbols: BTreeMap<String, usize>,
+    /// Sizes nobody asked for: symbolic dimensions by name, others as `input[axis]`.
+    pub chosen: BTreeMap<String, usize>,
+}
+
+impl Port {
+    pub(super) fn new(
+        name: &str,
+        fact: &InferenceFact,
+        names: &DimNames,
+    ) -> Result<Port, Unrunnable> {
+        let GenericFactoid::Only(datum) = fact.datum_type else {
+            return Err(Unrunnable::new(format!("input {name} has no element type")));
+        };
+        let facts = if fact.shape.is_open() {
+            None
+        } else {
+            let dims = fact.shape.dims().map(|dim| match dim {
+                GenericFactoid::Only(dim) => Some(dim.clone()),
+                GenericFactoid::Any => None,
+            });
+            Some(dims.collect::<Vec<_>>())
+        };
+        let shown = |dim: &Option<TDim>| match dim {
+            None => Dim::Unknown,
+            Some(TDim::Sym(symbol)) => Dim::Named(written(symbol, names)),
+            Some(dim) => match dim.as_i64().and_then(|size| usize::try_from(size).ok()) {
+                Some(size) => Dim::Fixed(size),
+                None => Dim::Expression(dim.to_string()),
+            },
+        };
+        Ok(Port {
+            name: name.to_string(),
+            element: element_name(datum),
+            dims: facts
+                .as_ref()
+                .map(|facts| facts.iter().map(shown).collect()),
+            datum,
+            facts,
+        })
+    }
+}
+
+fn written(symbol: &Symbol, names: &DimNames) -> String {
+    let name = symbol.to_string();
+    names.get(&name).cloned().unwrap_or(name)
+}
+
+/// Determines every size: from the shapes given for whole inputs, then from the dimensions given by
+/// name, then from `fill`.
+pub(super) fn choose(
+    ports: &[Port],
+    names: &DimNames,
+    dims: &BTreeMap<String, usize>,
+    given: &BTreeMap<String, Vec<usize>>,
+    fill: Fill,
+) -> Result<Shapes, Stop> {
+    let mut symbols: BTreeMap<String, (Symbol, bool)> = BTreeMap::new();
+    for port in ports {
+        for (axis, dim) in port.facts.iter().flatten().enumerate() {
+            for symbol in dim.iter().flat_map(TDim::symbols) {
+                let plain = dim.as_ref().is_some_and(|dim| matches!(dim, TDim::Sym(_)));
+                let first = axis == 0 && plain;
+                symbols
+                    .entry(written(&symbol, names))
+                    .or_insert((symbol, false))
+                    .1 |= first;
+            }
+        }
+    }
+    let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
+    for (name, &size) in dims {
+        if !symbols.contains_key(name) {
+            let known = symbols
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ");
+            let known = if known.is_empty() {
+                "none".into()
+            } else {
+                known
+            };
+            return Err(usage(format!(
+                "no input has a dimension {name}; named dimensions: {known}"
+            )));
+        }
+        sizes.insert(name.clone(), size);
+    }
+    for (name, shape) in given {
+        let Some(port) = ports.iter().find(|port| port.name == *name) else {
+            let known = ports
+                .iter()
+                .map(|port| port.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ");
+            return Err(usage(format!(
+                "the model has no input {name}; its inputs: {known}"
+            )));
+        };
+        bind(port, shape, names, &mut sizes)?;
+    }
+    let mut shapes = Shapes::default();
+    for (name, (_, first)) in &symbols {
+        if !sizes.contains_key(name) {
+            let size = if *first { fill.first } else { fill.others };
+            sizes.insert(name.clone(), size);
+            shapes.chosen.insert(name.clone(), size);
+        }
+    }
+    let mut values = SymbolValues::default();
+    for (name, (symbol, _)) in &symbols {
+        values.set(
+            symbol,
+            sizes
+                .get(name)
+                .map_or(1, |&size| i64::try_from(size).unwrap_or(i64::MAX)),
+        );
+    }
+    for port in ports {
+        let shape = match given.get(&port.name) {
+            Some(shape) => shape.clone(),
+            None => open(port, &values, fill, &mut shapes)?,
+        };
+        let elements = shape.iter().try_fold(1usize, |n, &dim| n.checked_mul(dim));
+        if elements.is_none_or(|elements| elements > MOST_ELEMENTS) {
+            let why = format!(
+                "input {} of shape {shape:?} is too large to make up",
+                port.name
+            );
+            return Err(Unrunnable::new(why).into());
+        }
+        shapes.inputs.insert(port.name.clone(), shape);
+    }
+    shapes.symbols = sizes;
+    Ok(shapes)
+}
+
+/// Checks a shape against the declared one and takes the sizes of named dimensions from it.
+fn bind(
+    port: &Port,
+    shape: &[usize],
+    names: &DimNames,
+    sizes: &mut BTreeMap<String, usize>,
+) -> Result<(), Stop> {
+    let Some(facts) = &port.facts else {
+        return Ok(());
+    };
+    let name = &port.name;
+    if facts.len() != shape.len() {
+        let (has, got) = (facts.len(), shape.len());
+        return Err(usage(format!(
+            "input {name} has {has} axes, but shape {shape:?} has {got}"
+        )));
+    }
+    for (axis, (dim, &size)) in facts.iter().zip(shape).enumerate() {
+        let Some(dim) = dim else { continue };
+        if let TDim::Sym(symbol) = dim {
+            let symbol = written(symbol, names);
+            let before = *sizes.entry(symbol.clone()).or_insert(size);
+            if before != size {
+                let why = format!("dimension {symbol} would be {before} and {size} (input {name})");
+                return Err(usage(why));
+            }
+        } else if let Some(fixed) = dim.as_i64()
+            && usize::try_from(fixed) != Ok(size)
+        {
+            let why = format!("axis {axis} of input {name} has size {fixed}, not {size}");
+            return Err(usage(why));
+        }
+    }
+    Ok(())
+}
+
+/// The shape of an input for which none was given.
+fn open(
+    port: &Port,
+    values: &SymbolValues,
+    fill: Fill,
+    shapes: &mut Shapes,
+) -> Result<Vec<usize>, Stop> {
+    let Some(facts) = &port.facts else {
+        let name = &port.name;
+        let why =
+            format!("input {name} is declared without a shape; give one with --input {name}:1,2,3");
+        return Err(Unrunnable::new(why).into());
+    };
+    let sizes = facts.iter().enumerate().map(|(axis, dim)| {
+        let known = dim.as_ref().and_then(|dim| dim.eval(values).as_i64());
+        known
+            .and_then(|size| usize::try_from(size).ok())
+            .unwrap_or_else(|| {
+                let size = if axis == 0 { fill.first } else { fill.others };
+                shapes.chosen.insert(format!("{}[{axis}]", port.name), size);
+                size
+            })
+    });
+    Ok(sizes.collect())
+}
+
+/// The substitution that makes a parsed model concrete.
+pub(super) fn substitution(
+    ports: &[Port],
+    names: &DimNames,
+    shapes: &Shapes,
+) -> HashMap<Symbol, TDim> {
+    let dims = ports
+        .iter()
+        .flat_map(|port| port.facts.iter().flatten().flatten());
+    let symbols = dims.flat_map(TDim::symbols);
+    let sized = symbols.filter_map(|symbol| {
+        let size = *shapes.symbols.get(&written(&symbol, names))?;
+        Some((symbol, TDim::Val(i64::try_from(size).ok()?)))
+    });
+    sized.collect()
+}
+
+fn usage(why: String) -> Stop {
+    Stop::Error(Error::new(ErrorKind::Usage, why))
+}
