@@ -7,7 +7,7 @@ in its order.
 
 from collections import Counter
 
-from onnx import GraphProto, ModelProto, TensorAnnotation
+from onnx import GraphProto, ModelProto
 
 from . import scopes
 from .wire import (
@@ -222,8 +222,8 @@ def graph_problems(label, before_data, after_data, outer=NOTHING_OUTSIDE):
 
 def renamed(raw, gone, alive):
     """Is this an annotation of a value that took another's name, its parameters unchanged?"""
-    ours = TensorAnnotation.FromString(raw)
-    for other in map(TensorAnnotation.FromString, gone):
+    (ours,) = GraphProto.FromString(raw).quantization_annotation
+    for other in (GraphProto.FromString(one).quantization_annotation[0] for one in gone):
         same = ours.quant_parameter_tensor_names == other.quant_parameter_tensor_names
         if same and other.tensor_name not in alive and ours.tensor_name in alive:
             return True
