@@ -50,6 +50,7 @@
 pub mod audit;
 pub mod dropout;
 pub mod error;
+mod hash;
 pub mod onnx;
 pub mod rewrite;
 pub mod show;

@@ -3,8 +3,8 @@
 //! Followed through initializers, Constant nodes, Identity, Cast and Not, outer scopes, and, inside
 //! functions, through the inputs and attributes of every call.
 
+use crate::hash::HashMap;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::fmt;
 
 use crate::error::Result;
@@ -95,7 +95,7 @@ const BUDGET: u32 = 10_000;
 
 impl<'m> Resolver<'m> {
     pub fn new(model: &'m Model, values: &'m Values) -> Self {
-        let mut calls: HashMap<usize, Vec<NodeId>> = HashMap::new();
+        let mut calls: HashMap<usize, Vec<NodeId>> = HashMap::default();
         if !model.functions().is_empty() {
             for (id, node) in model.nodes() {
                 if let Some(function) = model.callee(node) {

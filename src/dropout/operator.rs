@@ -90,7 +90,9 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
         graph: id.graph,
         nodes: vec![id],
         input,
+        input_name: node.input(0).cloned(),
         output: values.output(model, id, 0),
+        output_name: node.output(0).cloned(),
         switch: decides.flatten().filter(|_| switch.runtime),
         problem,
     })

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::Mode;
-use dropout_onnx::onnx::{Model, Name, Values};
+use dropout_onnx::onnx::{Model, Name};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
 use dropout_onnx::verify::{Demand, Verdict, Verification, verify};
@@ -154,14 +154,11 @@ impl<'a> Report<'a> {
         target: &'a Target,
         written: Written,
     ) -> Self {
-        let values = Values::new(model);
         let sites = stripped.sites.iter();
         Report {
             model,
             stripped,
-            records: sites
-                .map(|site| SiteRecord::new(model, &values, site))
-                .collect(),
+            records: sites.map(|site| SiteRecord::new(model, site)).collect(),
             verification,
             target,
             written,

@@ -1,6 +1,6 @@
 //! Which tensors hold the same elements, reading as few of them as can be.
 
-use std::collections::HashMap;
+use crate::hash::HashMap;
 
 use crate::error::Result;
 use crate::onnx::{ContentHash, Model, Place, Tensor};
@@ -36,10 +36,10 @@ impl<'m> Contents<'m> {
         Contents {
             shared_source,
             next: 0,
-            small: HashMap::new(),
-            by_place: HashMap::new(),
-            by_hash: HashMap::new(),
-            unhashed: HashMap::new(),
+            small: HashMap::default(),
+            by_place: HashMap::default(),
+            by_hash: HashMap::default(),
+            unhashed: HashMap::default(),
             second: false,
         }
     }

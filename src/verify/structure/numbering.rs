@@ -1,6 +1,8 @@
 //! Numbering the values of one model.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use crate::hash::HashMap;
 
 use crate::error::{Error, Result};
 use crate::onnx::{
@@ -44,22 +46,22 @@ pub(super) struct Numbering<'m> {
 impl<'m> Numbering<'m> {
     /// Numbers every value of a model.
     pub fn new(model: &'m Model, values: &'m Values, shared: &mut Shared<'m>) -> Result<Self> {
-        model.check(values)?;
+        let order = model.check_order(values)?;
         let mut this = Numbering {
             model,
             values,
             numbers: vec![Expression::ABSENT; values.len()],
             functions: vec![None; model.functions().len()],
-            draws: HashMap::new(),
+            draws: HashMap::default(),
             impure: vec![false; model.graph_slots()],
-            nodes: HashMap::new(),
+            nodes: HashMap::default(),
             results: BTreeMap::new(),
         };
-        let mut by_root: HashMap<GraphId, Vec<NodeId>> = HashMap::new();
-        for id in model.order(values)? {
+        let mut by_root: HashMap<GraphId, Vec<NodeId>> = HashMap::default();
+        for id in order {
             by_root.entry(model.root(id.graph)).or_default().push(id);
         }
-        let mut graphs: HashMap<GraphId, Vec<GraphId>> = HashMap::new();
+        let mut graphs: HashMap<GraphId, Vec<GraphId>> = HashMap::default();
         for (id, _) in model.graphs() {
             graphs.entry(model.root(id)).or_default().push(id);
         }
