@@ -195,6 +195,15 @@ impl Source {
         }
     }
 
+    /// True if this is the other source, or was put together from pieces of it.
+    pub fn derives_from(&self, other: &Source) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || match &self.0.body {
+                Body::Rope(rope) => rope.derives_from(other),
+                _ => false,
+            }
+    }
+
     fn ends_early(&self, offset: u64) -> Error {
         let why = "the file ends in the middle of the model";
         self.name_in(Error::protobuf(offset, why))

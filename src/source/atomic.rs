@@ -27,6 +27,11 @@ impl Destination {
         Ok(Destination { named, real })
     }
 
+    /// As the caller named it.
+    pub fn named(&self) -> &Path {
+        &self.named
+    }
+
     /// The file itself, no link.
     pub fn real(&self) -> &Path {
         &self.real

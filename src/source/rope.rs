@@ -157,6 +157,13 @@ impl Rope {
         }
     }
 
+    pub(super) fn derives_from(&self, other: &Source) -> bool {
+        self.pieces.iter().any(|piece| match piece {
+            Piece::Memory(_) => false,
+            Piece::Range(source, _) => source.derives_from(other),
+        })
+    }
+
     /// Where a range comes from, if it lies within one piece.
     pub(super) fn origin(&self, range: &Range<u64>) -> Option<Origin> {
         let mut touched = self.touched(range);

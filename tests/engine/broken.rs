@@ -3,8 +3,8 @@
 use dropout_onnx::source::Source;
 use dropout_onnx::verify::engine::{Meaning, Stop};
 
-use super::common::models::*;
 use super::load;
+use super::models::*;
 
 /// A model with a little of everything, an If and a function included.
 fn sample() -> Model {

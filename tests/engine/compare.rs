@@ -4,7 +4,7 @@ use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::engine::{Meaning, Mode};
 use dropout_onnx::verify::run::Settings;
 
-use super::common::models::*;
+use super::models::*;
 use super::{Outcome, compare, compare_with, difference, unrunnable};
 
 /// MatMul, Relu, Dropout, MatMul; the batch is symbolic.

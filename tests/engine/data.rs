@@ -9,8 +9,8 @@ use prost::Message;
 use tract_onnx::pb;
 use tract_onnx::prelude::tract_ndarray::{Array1, arr1, arr2};
 
-use super::common::models::*;
 use super::inputs::{fed, sum, with};
+use super::models::*;
 use super::{Outcome, compare_with, difference, unrunnable};
 
 /// Relu and Abs agree on numbers that are not negative.

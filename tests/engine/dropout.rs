@@ -2,7 +2,7 @@
 
 use dropout_onnx::verify::engine::{Meaning, Value};
 
-use super::common::models::*;
+use super::models::*;
 use super::{load, outputs, reason, row};
 
 const N: usize = 100_000;

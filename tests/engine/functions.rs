@@ -5,7 +5,7 @@ use dropout_onnx::verify::engine::Meaning;
 use prost::Message;
 use tract_onnx::pb::attribute_proto::AttributeType;
 
-use super::common::models::*;
+use super::models::*;
 use super::{compare, load, outputs, reason, row};
 
 const HERE: &str = "local";

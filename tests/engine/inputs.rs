@@ -4,7 +4,7 @@ use dropout_onnx::error::ErrorKind;
 use dropout_onnx::verify::engine::{Fill, Subject};
 use dropout_onnx::verify::run::{self, RunReport, Settings};
 
-use super::common::models::*;
+use super::models::*;
 use super::{Outcome, compare, compare_with, difference};
 
 pub(super) fn fed(
@@ -136,7 +136,7 @@ fn a_size_that_does_not_run_is_replaced() {
     assert_eq!(report.chosen["n"], Fill::ALL[0].first);
     assert!(report.chosen["h"] >= 32, "{:?}", report.chosen);
     // A batch of one is all this one can do.
-    let single = super::common::models::model(13)
+    let single = super::models::model(13)
         .input("x", FLOAT, &[Sym("n"), Fix(4)])
         .init(int64s("flat", &[2], &[1, 4]))
         .node(node("Reshape", &["x", "flat"], &["y"]))

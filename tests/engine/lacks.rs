@@ -3,7 +3,7 @@
 use dropout_onnx::verify::engine::{Meaning, Stop};
 use tract_onnx::pb;
 
-use super::common::models::*;
+use super::models::*;
 use super::{compare, load, reason, unrunnable};
 
 fn why(model: &Model) -> String {

@@ -1,9 +1,6 @@
 //! The engine that runs models with tract.
 #![cfg(feature = "tract")]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod broken;
 mod compare;
 mod data;
@@ -11,16 +8,18 @@ mod dropout;
 mod functions;
 mod inputs;
 mod lacks;
+#[path = "../common/models.rs"]
+mod models;
 mod random;
 
 use std::collections::BTreeMap;
 
-use common::models::Model;
 use dropout_onnx::source::Source;
 use dropout_onnx::verify::engine::{
     Engine, Fill, Meaning, Mode, Parsed, Runnable, Shapes, Stop, Subject, Value,
 };
 use dropout_onnx::verify::run::{self, Outcome, RunReport, Settings};
+use models::Model;
 
 /// Makes a model ready with the shapes it declares.
 fn load(source: &Source, meaning: Meaning) -> Result<Runnable, Stop> {
@@ -107,10 +106,10 @@ fn the_version_named_is_the_version_linked() {
 
 #[test]
 fn loading_in_steps_is_loading_at_once() {
-    let model = common::models::model(13)
-        .input("x", common::models::FLOAT, &[common::models::Sym("n")])
-        .node(common::models::node("Relu", &["x"], &["y"]))
-        .output("y", common::models::FLOAT, &[]);
+    let model = models::model(13)
+        .input("x", models::FLOAT, &[models::Sym("n")])
+        .node(models::node("Relu", &["x"], &["y"]))
+        .output("y", models::FLOAT, &[]);
     let source = model.source();
     let subject = Subject {
         label: "model",

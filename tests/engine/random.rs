@@ -2,7 +2,7 @@
 
 use dropout_onnx::verify::engine::{Meaning, Value};
 
-use super::common::models::*;
+use super::models::*;
 use super::{Outcome, compare, load, outputs, row};
 
 fn drawing(draw: Node) -> Model {

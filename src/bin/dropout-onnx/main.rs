@@ -1,1 +1,69 @@
-fn main() {}
+//! The `dropout-onnx` command. Each subcommand is a file: it reads its arguments, calls the
+//! library, and writes.
+
+#![forbid(unsafe_code)]
+
+mod audit;
+mod io;
+mod show;
+mod strip;
+mod style;
+mod verification;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Audit, strip and verify dropout in ONNX models.
+#[derive(Parser)]
+#[command(name = "dropout-onnx", version, propagate_version = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    global: io::Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit status: 0 done and equal, or nothing to report; 1 findings, or outputs differ; 2 it could not
+do the job.";
+
+#[derive(Subcommand)]
+enum Command {
+    Audit(audit::Args),
+    Strip(strip::Args),
+    Verify(verify::Args),
+    Show(show::Args),
+}
+
+/// What a subcommand came to, as an exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    /// 0: done and equal, nothing to report.
+    Done,
+    /// 1: findings, or outputs differ.
+    Found,
+    /// 2: it could not do (all of) the job, and has said so.
+    Failed,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.global.apply();
+    let result = match &cli.command {
+        Command::Audit(args) => audit::run(args, &cli.global),
+        Command::Strip(args) => strip::run(args, &cli.global),
+        Command::Verify(args) => verify::run(args, &cli.global),
+        Command::Show(args) => show::run(args),
+    };
+    let status = result.unwrap_or_else(|error| {
+        io::complain(&error);
+        Status::Failed
+    });
+    match status {
+        Status::Done => ExitCode::SUCCESS,
+        Status::Found => ExitCode::from(1),
+        Status::Failed => ExitCode::from(2),
+    }
+}

@@ -1,0 +1,362 @@
+"""A stand-in for dropout-onnx, in Python, and broken variants of it: do the checks notice?
+
+`Good` strips, verifies and audits rightly enough to pass; every other class here does one thing
+wrong, and names the check that must fail.
+"""
+
+import json
+from pathlib import Path
+
+import onnx
+
+from . import runtime, scopes
+from .inference import inference_meaning, mask_type, ones, replace_nodes
+from .mutants import changed_weight, dropped_relu
+from .tool import Said
+
+
+class Guarded:
+    """As the program would: a stand-in's own exception is exit 2 and a message."""
+
+    def __init__(self, tool):
+        self.tool = tool
+
+    def __getattr__(self, command):
+        def run(*arguments):
+            try:
+                return getattr(self.tool, command)(*arguments)
+            except Exception as error:
+                return Said(2, "", f"{type(error).__name__}: {error}\n")
+
+        return run
+
+
+def rename(scope, old, new):
+    """Every read of a value, in this scope and inside it, and every inner output."""
+    for inner in scopes.within(scope):
+        for node in inner.body.node:
+            for index, name in enumerate(node.input):
+                if name == old:
+                    node.input[index] = new
+        if inner.body is not scope.body:
+            for output in inner.body.output:
+                if output.name == old:
+                    output.name = new
+
+
+def strip_scope(scope):
+    outputs = scopes.output_names(scope.body)
+    for node in [n for n in scope.body.node if scopes.is_dropout(n)]:
+        x, y = node.input[0], node.output[0]
+        new = []
+        if scopes.mask_used(scope, node):
+            new += ones(node, node.output[1], mask_type(scope), scope.opset)
+        at = list(scope.body.node).index(node)
+        optional = list(node.input[1:])
+        scope.body.node.remove(node)
+        if y not in outputs:
+            rename(scope, y, x)
+        else:
+            producer = [n for n in scope.body.node if x in n.output]
+            if producer and x not in outputs:
+                rename(scope, x, y)
+                producer[0].output[list(producer[0].output).index(x)] = y
+                for fresh in new:
+                    for index, name in enumerate(fresh.input):
+                        fresh.input[index] = y if name == x else name
+            else:
+                new.insert(0, onnx.helper.make_node("Identity", [x], [y]))
+        for offset, fresh in enumerate(new):
+            scope.body.node.insert(at + offset, fresh)
+        for name in optional:
+            drop_unused(scope, name)
+
+
+def drop_unused(scope, name):
+    if not name or scopes.uses(scope, name):
+        return
+    for node in list(scope.body.node):
+        if node.op_type == "Constant" and name in node.output:
+            scope.body.node.remove(node)
+    inputs = {getattr(i, "name", i) for i in scope.body.input}
+    for tensor in list(getattr(scope.body, "initializer", [])):
+        if tensor.name == name and name not in inputs:
+            scope.body.initializer.remove(tensor)
+
+
+def drop_dead_names(body):
+    if not hasattr(body, "initializer"):
+        return
+    alive = {o for n in body.node for o in n.output} | {t.name for t in body.initializer}
+    alive |= {i.name for i in body.input}
+    for info in list(body.value_info):
+        if info.name not in alive:
+            body.value_info.remove(info)
+
+
+def stripped(model):
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    if scopes.dropouts(result):
+        for scope in list(scopes.scopes(result)):
+            if any(scopes.is_dropout(n) for n in scope.body.node):
+                strip_scope(scope)
+                drop_dead_names(scope.body)
+    return result
+
+
+class Good:
+    """Nothing wrong: every check must pass."""
+
+    caught_by = None
+
+    def edit(self, before, after):
+        return after
+
+    def strip(self, before, out):
+        data = Path(before).read_bytes()
+        model = onnx.ModelProto.FromString(data)
+        result = self.edit(model, stripped(model))
+        unchanged = not scopes.dropouts(model) and result == model
+        Path(out).write_bytes(data if unchanged else result.SerializeToString())
+        return Said(0, "stripped\n", "")
+
+    def verify(self, before, after):
+        a, b = (onnx.load(p) for p in (before, after))
+        if a == b:
+            return Said(0, "equal\n", "")
+        wanted, got = inference_meaning(a), inference_meaning(b)
+        for seed in range(2):
+            try:
+                engine, _, feed, expected = runtime.first_that_runs(wanted, seed)
+                same = runtime.same_bits(expected, runtime.ENGINES[engine](got, feed))
+            except runtime.CannotRun as error:
+                return Said(2, "", f"cannot run: {error}\n")
+            if not same and runtime.same_bits(expected, runtime.ENGINES[engine](wanted, feed)):
+                return Said(1, "outputs differ\n", "")
+        return Said(0, "equal\n", "")
+
+    def sites(self, path):
+        model = onnx.load(path)
+        return [
+            {"form": "operator", "rate": scopes.rate(s, n), "scope": s.label, "nodes": [n.name]}
+            for s, n in scopes.dropouts(model)
+        ]
+
+    def audit(self, path):
+        models = [{"path": str(path), "sites": self.sites(path), "error": None}]
+        return Said(0, json.dumps({"schema": "dropout-onnx/audit/1", "models": models}), "")
+
+
+class LeavesDropout(Good):
+    caught_by = "no-dropout"
+
+    def edit(self, before, after):
+        return before
+
+
+class ForgetsInnerScopes(Good):
+    """Only the main graph is stripped."""
+
+    caught_by = "no-dropout"
+    needs = "inner"
+
+    def edit(self, before, after):
+        result = onnx.ModelProto()
+        result.CopyFrom(before)
+        for scope in scopes.scopes(result):
+            if scope.label == "graph":
+                strip_scope(scope)
+        return result
+
+
+class TakesForeignDropout(Good):
+    """A custom-domain operator called Dropout is somebody else's."""
+
+    caught_by = "no-dropout"
+    needs = "foreign"
+
+    def edit(self, before, after):
+        for body in [after.graph, *after.functions]:
+            for node in body.node:
+                if node.op_type == "Dropout":
+                    node.op_type, node.domain = "Identity", ""
+        return after
+
+
+class DanglingInput(Good):
+    caught_by = "checker"
+
+    def edit(self, before, after):
+        result = onnx.ModelProto()
+        result.CopyFrom(before)
+        for scope in reversed(list(scopes.scopes(result))):
+            kept = [n for n in scope.body.node if not scopes.is_dropout(n)]
+            replace_nodes(scope.body, kept)
+        return result
+
+
+class RenamesInput(Good):
+    caught_by = "untouched"
+
+    def edit(self, before, after):
+        for node in after.graph.node:
+            for index, name in enumerate(node.input):
+                if name == after.graph.input[0].name:
+                    node.input[index] = "renamed"
+        after.graph.input[0].name = "renamed"
+        return after
+
+
+class LosesMetadata(Good):
+    caught_by = "untouched"
+
+    def edit(self, before, after):
+        after.producer_name = ""
+        return after
+
+
+class RemovesAnotherNode(Good):
+    caught_by = "untouched"
+
+    def edit(self, before, after):
+        return dropped_relu(before, after)
+
+
+class RewiresReader(Good):
+    """All nodes are there; one reads the wrong value."""
+
+    caught_by = "untouched"
+
+    def edit(self, before, after):
+        relu = next(n for n in after.graph.node if n.op_type == "Relu")
+        reader = next(n for n in after.graph.node if relu.output[0] in n.input)
+        at = list(reader.input).index(relu.output[0])
+        reader.input[at] = relu.input[0]
+        return after
+
+
+class ChangesWeight(Good):
+    caught_by = "outputs"
+
+    def edit(self, before, after):
+        return changed_weight(before, after)
+
+
+class ChangesWeightBytes(ChangesWeight):
+    caught_by = "untouched"
+
+
+class LosesConstant(Good):
+    """Rightly stripped, but another node's attribute is not what it was."""
+
+    caught_by = "untouched"
+
+    def edit(self, before, after):
+        after.graph.node[0].attribute.append(onnx.helper.make_attribute("judge", 1))
+        return after
+
+
+class NeverTheSame(Good):
+    caught_by = "idempotent"
+    calls = 0
+
+    def edit(self, before, after):
+        NeverTheSame.calls += 1
+        after.doc_string = f"stripped {NeverTheSame.calls}"
+        return after
+
+
+class Panics(Good):
+    caught_by = "exit"
+
+    def strip(self, before, out):
+        return Said(101, "", "thread 'main' panicked at src/wire.rs:1:1\n")
+
+
+class WritesOnFailure(Good):
+    caught_by = "exit"
+
+    def strip(self, before, out):
+        super().strip(before, out)
+        return Said(2, "", "could not\n")
+
+
+class RefusesValidModels(Good):
+    caught_by = "exit"
+
+    def strip(self, before, out):
+        return Said(2, "", "could not\n")
+
+
+class TouchesOriginal(Good):
+    caught_by = "exit"
+
+    def strip(self, before, out):
+        said = super().strip(before, out)
+        Path(before).write_bytes(Path(before).read_bytes() + b"\x00")
+        return said
+
+
+class VerifySaysDifferent(Good):
+    caught_by = "verify"
+
+    def verify(self, before, after):
+        return Said(1, "outputs differ\n", "")
+
+
+class VerifySaysEqual(Good):
+    """Passes every check of a right result; the mutants find it out."""
+
+    caught_by = "mutant"
+
+    def verify(self, before, after):
+        return Said(0, "equal\n", "")
+
+
+class AuditMissesOne(Good):
+    caught_by = "audit"
+
+    def sites(self, path):
+        return super().sites(path)[1:]
+
+
+class AuditKeepProbability(Good):
+    """Reports what is kept in place of what is dropped."""
+
+    caught_by = "audit"
+
+    def sites(self, path):
+        return [{**s, "rate": s["rate"] + 0.01} for s in super().sites(path)]
+
+
+class AuditSaysNothing(Good):
+    caught_by = "audit"
+
+    def audit(self, path):
+        return Said(0, "", "")
+
+
+BROKEN = [
+    LeavesDropout,
+    ForgetsInnerScopes,
+    TakesForeignDropout,
+    DanglingInput,
+    RenamesInput,
+    LosesMetadata,
+    RemovesAnotherNode,
+    RewiresReader,
+    ChangesWeight,
+    ChangesWeightBytes,
+    LosesConstant,
+    NeverTheSame,
+    Panics,
+    WritesOnFailure,
+    RefusesValidModels,
+    TouchesOriginal,
+    VerifySaysDifferent,
+    VerifySaysEqual,
+    AuditMissesOne,
+    AuditKeepProbability,
+    AuditSaysNothing,
+]

@@ -1,0 +1,215 @@
+//! What is measured, and the limits of each.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::generate::Model;
+use super::measure::{Case, alternate};
+use super::table::{Figures, Limit, heading, row};
+
+/// What to run and where.
+pub struct Setup {
+    /// The `dropout-onnx` to measure.
+    pub program: PathBuf,
+    /// For the models, which are kept, and the outputs, which are not.
+    pub folder: PathBuf,
+    /// A tenth of the weights, and no more than 50,000 nodes.
+    pub quick: bool,
+    pub rounds: usize,
+}
+
+/// A generated model, and the commands on it.
+struct Subject<'a> {
+    setup: &'a Setup,
+    model: Model,
+    path: PathBuf,
+    bytes: u64,
+}
+
+/// A large file of weights: beside `cp`, which does not look at what it copies.
+pub fn weights(setup: &Setup) -> io::Result<()> {
+    let width = if setup.quick { 640 } else { 2048 };
+    let subject = Subject::new(setup, Model::Weights { layers: 96, width })?;
+    println!();
+    println!(
+        "{}: {:.0} MB, {} Dropouts",
+        subject.name(),
+        subject.mb(),
+        subject.model.dropouts()
+    );
+    heading();
+
+    let writers = [
+        subject.cp(),
+        subject.strip("none"),
+        subject.strip("structure"),
+    ];
+    let runs = alternate(&writers, setup.rounds)?;
+    let cp = row(&writers[0].what, &runs[0], None, None, &[]);
+    for (i, times) in [(1, 1.2), (2, 1.5)] {
+        let limits = [Limit::TimesCp(times), Limit::PeakMb(32.0)];
+        row(&writers[i].what, &runs[i], cp, None, &limits);
+    }
+
+    let warm = subject.audit();
+    let cold = Case {
+        what: "audit, file not in cache".to_string(),
+        cold: true,
+        ..warm.clone()
+    };
+    let readers = [warm, cold];
+    let limits = [Limit::Seconds(0.05), Limit::ReadMb(subject.mb() / 100.0)];
+    for (case, runs) in readers.iter().zip(alternate(&readers, setup.rounds)?) {
+        row(&case.what, &runs, None, None, &limits);
+    }
+
+    // Once: what counts is its memory, and that varies little.
+    let mut verified = subject.strip("all");
+    verified
+        .args
+        .extend(["--dim", "batch=1", "--runs", "1"].map(Into::into));
+    let runs = verified.run()?.map(|run| vec![run]);
+    let most = 2.3 * subject.model.weight_bytes() as f64 / 1e6;
+    row(&verified.what, &runs, None, None, &[Limit::PeakMb(most)]);
+    Ok(())
+}
+
+/// Many nodes and next to no weights, three sizes: the time should grow with the nodes.
+pub fn nodes(setup: &Setup, branches: bool) -> io::Result<()> {
+    let sizes: &[usize] = if setup.quick {
+        &[2_000, 10_000, 50_000]
+    } else {
+        &[10_000, 50_000, 250_000]
+    };
+    let mut first: Vec<Option<Figures>> = Vec::new();
+    let mut last = Vec::new();
+    println!();
+    println!(
+        "{}",
+        if branches {
+            "45 % of the nodes in If branches"
+        } else {
+            "all nodes in one graph"
+        }
+    );
+    heading();
+    for &nodes in sizes {
+        let subject = Subject::new(setup, Model::Nodes { nodes, branches })?;
+        let cases = [
+            subject.strip("none"),
+            subject.strip("structure"),
+            subject.audit(),
+        ];
+        last.clear();
+        for (i, runs) in alternate(&cases, setup.rounds)?.iter().enumerate() {
+            let what = format!("{} k nodes: {}", nodes / 1000, cases[i].what);
+            // The issue's limit is for stripping 50,000 nodes.
+            let limit = [Limit::Seconds(0.5)];
+            let limits = if nodes == 50_000 && i < 2 {
+                &limit[..]
+            } else {
+                &[]
+            };
+            last.push((
+                cases[i].what.clone(),
+                row(&what, runs, None, Some(nodes), limits),
+            ));
+        }
+        if first.is_empty() {
+            first = last.iter().map(|(_, figures)| *figures).collect();
+        }
+    }
+    let growth = sizes[sizes.len() - 1] / sizes[0];
+    for ((what, last), first) in last.iter().zip(first) {
+        if let (Some(last), Some(first)) = (last, first) {
+            let times = last.min / first.min;
+            println!("{what}: {growth} × the nodes take {times:.1} × the time (min)");
+        }
+    }
+    Ok(())
+}
+
+impl Subject<'_> {
+    fn new(setup: &Setup, model: Model) -> io::Result<Subject<'_>> {
+        let path = setup.folder.join(model.file_name());
+        let bytes = model.generate(&path)?;
+        Ok(Subject {
+            setup,
+            model,
+            path,
+            bytes,
+        })
+    }
+
+    fn name(&self) -> String {
+        self.model.file_name()
+    }
+
+    fn mb(&self) -> f64 {
+        self.bytes as f64 / 1e6
+    }
+
+    fn cp(&self) -> Case {
+        let copy = self.path.with_extension("copy");
+        let args = vec![self.path.clone().into(), copy.clone().into()];
+        Case {
+            program: "cp".into(),
+            args,
+            output: Some((copy, self.bytes)),
+            ..self.case("cp")
+        }
+    }
+
+    fn strip(&self, verify: &str) -> Case {
+        let stripped = self.path.with_extension("stripped.onnx");
+        let mut args = vec![
+            "strip".into(),
+            self.path.clone().into(),
+            stripped.clone().into(),
+        ];
+        args.extend(["--force", "--verify", verify].map(Into::into));
+        // A Dropout node takes more than 30 bytes here: a result that is larger kept some.
+        let most = self.bytes - 30 * self.model.dropouts() as u64;
+        Case {
+            args,
+            output: Some((stripped, most)),
+            ..self.case(&format!("strip --verify {verify}"))
+        }
+    }
+
+    fn audit(&self) -> Case {
+        Case {
+            args: vec!["audit".into(), self.path.clone().into()],
+            ..self.case("audit")
+        }
+    }
+
+    /// A case still without arguments.
+    fn case(&self, what: &str) -> Case {
+        Case {
+            what: what.to_string(),
+            program: self.setup.program.clone(),
+            args: Vec::new(),
+            input: self.path.clone(),
+            cold: false,
+            output: None,
+        }
+    }
+}
+
+/// The figures that the project's issue gives for other tools, on a graph like this one's
+/// 50,000 nodes with 10,000 Dropouts. They are not measured here.
+pub fn peers() {
+    println!();
+    println!("For scale, from the issue and not measured here, 50,000 nodes with 10,000 Dropouts:");
+    println!("onnxoptimizer 228 s, and removes none; onnxslim and onnxscript not done in 300 s.");
+}
+
+/// How busy the machine is, where the kernel says so.
+pub fn load(when: &str) {
+    if let Ok(load) = std::fs::read_to_string("/proc/loadavg") {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let load = load.split(' ').next().unwrap_or("?");
+        println!("load {when}: {load}, on {cores} cores");
+    }
+}

@@ -1,0 +1,263 @@
+//! The audit document: what dropout is in a model, as data. See the design's §6 for its JSON form.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use crate::error::{Error, Result};
+use crate::onnx::{Model, Values};
+
+/// The version of the document's form.
+pub const SCHEMA: &str = "dropout-onnx/audit/1";
+
+/// An audit of any number of models.
+#[derive(Clone, Debug, Serialize)]
+pub struct Document {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// One entry a model, in the order they were asked for.
+    pub models: Vec<ModelAudit>,
+}
+
+/// An audit of one model.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelAudit {
+    /// The file as it was named.
+    pub path: String,
+    /// Its size in bytes; absent if it cannot be opened.
+    pub bytes: Option<u64>,
+    /// Its IR version.
+    pub ir_version: Option<i64>,
+    /// Its operator sets.
+    pub opset: serde_json::Map<String, serde_json::Value>,
+    /// Who wrote it.
+    pub producer: Producer,
+    /// The worst mode present.
+    pub verdict: Option<Verdict>,
+    /// The dropouts.
+    pub sites: Vec<SiteRecord>,
+    /// What the rules found.
+    pub findings: Vec<Finding>,
+    /// Why the file cannot be audited.
+    pub error: Option<String>,
+}
+
+/// Who wrote a model.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Producer {
+    /// The program.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// What a model comes down to, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// No dropout in this file.
+    Clean,
+    /// Dropout that passes its input through.
+    Inert,
+    /// Dropout that an input switches on.
+    Runtime,
+    /// Dropout that acts whenever the model runs.
+    Active,
+}
+
+/// A dropout, as in the document.
+#[derive(Clone, Debug, Serialize)]
+pub struct SiteRecord {
+    /// Its index in the model.
+    pub id: usize,
+    /// How it is written.
+    pub form: Form,
+    /// Which kind of dropout it is.
+    pub kind: Kind,
+    /// Whether it acts.
+    pub mode: Mode,
+    /// The probability to drop.
+    pub rate: Option<f64>,
+    /// Where the rate comes from.
+    pub rate_origin: RateOrigin,
+    /// How kept elements are scaled.
+    pub scaling: Scaling,
+    /// What inference multiplies by.
+    pub inference_scale: f64,
+    /// The shape the mask is drawn in, where it is not that of the data.
+    pub noise_shape: Option<Vec<String>>,
+    /// The seed in the file.
+    pub seed: Option<i64>,
+    /// What becomes of the mask.
+    pub mask: MaskUse,
+    /// Where it stands: `graph`, `graph/node.attribute`, `function:domain::name`.
+    pub scope: String,
+    /// The layer of the framework it comes from, if the file tells.
+    pub layer: Option<String>,
+    /// Its nodes; those without a name go by their first output.
+    pub nodes: Vec<String>,
+    /// The value that goes in.
+    pub input: Option<String>,
+    /// The value that comes out.
+    pub output: Option<String>,
+}
+
+/// What a rule found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static str,
+    /// How bad it is.
+    pub level: Level,
+    /// The site it is about.
+    pub site: Option<usize>,
+    /// What was found, in words.
+    pub message: String,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Worth knowing.
+    Note,
+    /// Worth a look.
+    Warning,
+    /// Wrong in a model for inference.
+    Error,
+}
+
+impl SiteRecord {
+    /// The record of a site.
+    pub fn new(model: &Model, values: &Values, site: &Site) -> SiteRecord {
+        let name = |value| values[value].name.to_string();
+        SiteRecord {
+            id: site.id,
+            form: site.form,
+            kind: site.kind,
+            mode: site.mode,
+            rate: site.rate,
+            rate_origin: site.rate_origin,
+            scaling: site.scaling,
+            inference_scale: site.inference_scale,
+            noise_shape: None,
+            seed: site.seed,
+            mask: site.mask,
+            scope: model.scope(site.graph),
+            layer: None,
+            nodes: site.nodes.iter().map(|&id| model.label(id)).collect(),
+            input: site.input.map(name),
+            output: site.output.map(name),
+        }
+    }
+}
+
+impl Document {
+    /// A document of these audits.
+    pub fn new(models: Vec<ModelAudit>) -> Document {
+        Document {
+            schema: SCHEMA,
+            models,
+        }
+    }
+}
+
+impl ModelAudit {
+    /// Audits a model that was read.
+    ///
+    /// # Errors
+    /// The file cannot be read where a rate stands.
+    pub fn new(path: &str, model: &Model) -> Result<ModelAudit> {
+        let values = Values::new(model);
+        let sites = dropout::find(model, &values)?;
+        let verdict = sites.iter().map(|site| match site.mode {
+            Mode::Inert => Verdict::Inert,
+            Mode::Runtime => Verdict::Runtime,
+            Mode::Active => Verdict::Active,
+        });
+        let opset = model.opset_imports.iter().map(|import| {
+            let domain = match import.domain.is_empty() {
+                true => "ai.onnx".to_string(),
+                false => import.domain.to_string(),
+            };
+            (domain, import.version.into())
+        });
+        let records = sites
+            .iter()
+            .map(|site| SiteRecord::new(model, &values, site));
+        Ok(ModelAudit {
+            bytes: Some(model.source().len()),
+            ir_version: Some(model.ir_version),
+            opset: opset.collect(),
+            producer: Producer {
+                name: model.producer_name.to_string(),
+                version: model.producer_version.to_string(),
+            },
+            verdict: Some(verdict.max().unwrap_or(Verdict::Clean)),
+            sites: records.collect(),
+            findings: sites
+                .iter()
+                .filter_map(|site| finding(model, site))
+                .collect(),
+            ..ModelAudit::empty(path)
+        })
+    }
+
+    /// Opens and audits a file; what goes wrong is said in the audit.
+    pub fn open(path: &Path) -> ModelAudit {
+        let name = path.to_string_lossy();
+        match Model::open(path).and_then(|model| ModelAudit::new(&name, &model)) {
+            Ok(audit) => audit,
+            Err(error) => ModelAudit::failed(&name, &error),
+        }
+    }
+
+    /// The audit of a file that cannot be audited.
+    pub fn failed(path: &str, error: &Error) -> ModelAudit {
+        ModelAudit {
+            error: Some(error.to_string()),
+            ..ModelAudit::empty(path)
+        }
+    }
+
+    fn empty(path: &str) -> ModelAudit {
+        ModelAudit {
+            path: path.to_string(),
+            bytes: None,
+            ir_version: None,
+            opset: serde_json::Map::new(),
+            producer: Producer::default(),
+            verdict: None,
+            sites: Vec::new(),
+            findings: Vec::new(),
+            error: None,
+        }
+    }
+}
+
+fn finding(model: &Model, site: &Site) -> Option<Finding> {
+    let place = model.place(site.nodes[0]);
+    let (rule, level, message) = match (&site.problem, site.mode) {
+        (Some(problem), _) => (
+            "invalid-dropout",
+            Level::Error,
+            format!("{place}: {problem}"),
+        ),
+        (None, Mode::Active) => {
+            let message = format!("{place}: still drops when the model runs");
+            ("active-dropout", Level::Error, message)
+        }
+        (None, Mode::Runtime) => {
+            let message = format!("{place}: an input of the model switches it on");
+            ("runtime-dropout", Level::Warning, message)
+        }
+        (None, Mode::Inert) => return None,
+    };
+    Some(Finding {
+        rule,
+        level,
+        site: Some(site.id),
+        message,
+    })
+}

@@ -1,0 +1,120 @@
+//! `dropout-onnx audit`: what dropout is in there, and does it still act?
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use anstyle::Style;
+use anyhow::Result;
+use dropout_onnx::audit::{Document, ModelAudit, SiteRecord, Verdict};
+use dropout_onnx::dropout::{Mode, RateOrigin};
+
+use crate::Status;
+use crate::io::{self, Format, Global};
+use crate::style::{BAD, DIM, GOOD, LABEL, Table, WARN, paint};
+use crate::verification::count;
+
+/// List the dropout in models, and whether it still acts
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Models
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// How the report is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// Exit with 0 whatever is found
+    #[arg(long)]
+    exit_zero: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dropout-onnx audit model.onnx
+  dropout-onnx audit --format json exported/*.onnx
+
+Exit status: 0 no dropout acts; 1 some dropout is active; 2 a file could not be audited.";
+
+pub fn run(args: &Args, global: &Global) -> Result<Status> {
+    let models = args.paths.iter().map(|path| ModelAudit::open(path));
+    let document = Document::new(models.collect());
+    match args.format {
+        Format::Json => {
+            let mut text = serde_json::to_string_pretty(&document)?;
+            text.push('\n');
+            io::print(&text)?;
+        }
+        Format::Text => {
+            let mut text = String::new();
+            for model in document.models.iter().filter(|model| model.error.is_none()) {
+                text.push_str(&self::model(model));
+            }
+            if !global.quiet {
+                io::print(&text)?;
+            }
+        }
+    }
+    let mut status = Status::Done;
+    for model in &document.models {
+        let broken = model.findings.iter().find(|f| f.rule == "invalid-dropout");
+        let said = broken.map(|finding| format!("{}: {}", model.path, finding.message));
+        if let Some(error) = model.error.clone().or(said) {
+            io::complain(&anyhow::Error::msg(error));
+            status = Status::Failed;
+        } else if model.verdict == Some(Verdict::Active)
+            && status == Status::Done
+            && !args.exit_zero
+        {
+            status = Status::Found;
+        }
+    }
+    Ok(status)
+}
+
+fn model(model: &ModelAudit) -> String {
+    let mut out = String::new();
+    let verdict = match model.verdict {
+        Some(Verdict::Active) => paint(BAD, "active"),
+        Some(Verdict::Runtime) => paint(WARN, "runtime"),
+        Some(Verdict::Inert) => paint(GOOD, "inert"),
+        Some(Verdict::Clean) | None => paint(GOOD, "clean"),
+    };
+    let number = match model.sites.len() {
+        0 => "no Dropout operator in this file".to_string(),
+        some => count(some, "dropout"),
+    };
+    let path = paint(LABEL, &model.path);
+    let _ = writeln!(out, "{path}: {verdict}, {number}");
+    let mut table = Table::default();
+    for record in &model.sites {
+        table.row(cells(record));
+    }
+    out.push_str(&table.render("  "));
+    out
+}
+
+/// A site in a table.
+pub fn cells(record: &SiteRecord) -> Vec<(Style, String)> {
+    let style = match record.mode {
+        Mode::Active => BAD,
+        Mode::Runtime => WARN,
+        Mode::Inert => GOOD,
+    };
+    let rate = match record.rate {
+        Some(rate) => format!("p={rate}"),
+        None => "p=?".to_string(),
+    };
+    let origin = match record.rate_origin {
+        RateOrigin::Default => "default rate".to_string(),
+        other => format!("rate from {other}"),
+    };
+    let node = record.nodes.first().cloned().unwrap_or_default();
+    vec![
+        (style, record.mode.to_string()),
+        (Style::new(), rate),
+        (DIM, origin),
+        (DIM, format!("mask {}", record.mask)),
+        (Style::new(), record.scope.clone()),
+        (Style::new(), node),
+    ]
+}

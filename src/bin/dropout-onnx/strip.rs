@@ -1,0 +1,390 @@
+//! `dropout-onnx strip`: dropout removed for inference.
+
+use std::fmt::Write;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use dropout_onnx::audit::SiteRecord;
+use dropout_onnx::dropout::Mode;
+use dropout_onnx::onnx::{Model, Name, Values};
+use dropout_onnx::rewrite::Action;
+use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
+use dropout_onnx::verify::{Demand, Verdict, Verification, verify};
+use serde_json::json;
+
+use crate::Status;
+use crate::io::{self, Files, Format, Global, Target};
+use crate::style::{BAD, DIM, GOOD, LABEL, Table, WARN, paint};
+use crate::verification::{self, Verify, count};
+
+/// Remove dropout for inference, and prove that nothing else changed
+///
+/// Every Dropout operator goes, wherever it stands, also one that is still active: the result is
+/// the model's inference form. Before the result appears, its structure is compared with the
+/// original's and both are run with tract on the same inputs.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    files: Files,
+    /// Remove only sites of these modes
+    #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = mode())]
+    only: Vec<String>,
+    /// What dropout does at inference: nothing (inverted), or scale by 1-p (classic)
+    #[arg(long, value_name = "WHICH", default_value = "inverted")]
+    convention: Convention,
+    /// How the report is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    verify: Verify,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dropout-onnx strip model.onnx                     writes model.stripped.onnx
+  dropout-onnx strip model.onnx clean.onnx --dim batch=8
+  dropout-onnx strip --in-place model.onnx
+  dropout-onnx strip --dry-run model.onnx           says what would go
+  dropout-onnx strip - < model.onnx > clean.onnx
+
+Exit status: 0 stripped and shown to be equal (or nothing to strip); 1 the result differs, nothing
+is written; 2 it could not do the job, nothing is written.";
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Convention {
+    Inverted,
+    Classic,
+}
+
+fn mode() -> clap::builder::PossibleValuesParser {
+    let words: Vec<&'static str> = Mode::ALL.iter().map(|mode| mode.word()).collect();
+    clap::builder::PossibleValuesParser::new(words)
+}
+
+pub fn run(args: &Args, global: &Global) -> Result<Status> {
+    if args.convention == Convention::Classic {
+        bail!(
+            "--convention classic: classic dropout scales by 1-p at inference, and strip cannot \
+             leave that scale in the model yet. Keras, PyTorch and ONNX itself scale in training \
+             (inverted dropout), and need no scale: leave the option away"
+        );
+    }
+    let verify_options = args.verify.options()?;
+    let target = args.files.target("stripped")?;
+    let mut options = Options::default();
+    if !args.only.is_empty() {
+        let asked = |mode: &Mode| args.only.iter().any(|word| word == mode.word());
+        options.only.retain(asked);
+    }
+    let model = io::read(&args.files.input)?;
+    let external = args.files.external(&model, &target)?;
+    if verify_options.is_some() {
+        model.check_external()?;
+    }
+    let stripped = strip(&model, &options)?;
+    if args.files.dry_run {
+        return report(
+            args,
+            global,
+            &Report::new(&model, &stripped, None, &target, Written::DryRun),
+        );
+    }
+    let verification = match &verify_options {
+        Some(options) => {
+            let progress = global.progress("verifying");
+            let found = verify(&model, &stripped.edited.model, options)?;
+            progress.finish_and_clear();
+            Some(found)
+        }
+        None => None,
+    };
+    match verification
+        .as_ref()
+        .map(|found| found.verdict(Demand::Rewrite))
+    {
+        None | Some(Verdict::Equal) => {}
+        Some(Verdict::Different { .. }) => {
+            let report_of =
+                Report::new(&model, &stripped, verification, &target, Written::Different);
+            report(args, global, &report_of)?;
+            return Ok(Status::Found);
+        }
+        Some(Verdict::Unverifiable { reason }) => bail!(
+            "{}: the result cannot be verified, so nothing was written: {reason}. \
+             --verify structure asks for less, --verify none for nothing",
+            args.files.input.display()
+        ),
+    }
+    let written = match args.files.in_place && stripped.outcome.is_unchanged() {
+        true => Written::Untouched,
+        false => {
+            args.files
+                .write(&stripped.edited.rope, &target, &external)?;
+            Written::Yes
+        }
+    };
+    let report_of = Report::new(&model, &stripped, verification, &target, written);
+    report(args, global, &report_of)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Yes,
+    /// In place, with nothing to do.
+    Untouched,
+    DryRun,
+    Different,
+}
+
+struct Report<'a> {
+    model: &'a Model,
+    stripped: &'a Stripped,
+    records: Vec<SiteRecord>,
+    verification: Option<Verification>,
+    target: &'a Target,
+    written: Written,
+}
+
+impl<'a> Report<'a> {
+    fn new(
+        model: &'a Model,
+        stripped: &'a Stripped,
+        verification: Option<Verification>,
+        target: &'a Target,
+        written: Written,
+    ) -> Self {
+        let values = Values::new(model);
+        let sites = stripped.sites.iter();
+        Report {
+            model,
+            stripped,
+            records: sites
+                .map(|site| SiteRecord::new(model, &values, site))
+                .collect(),
+            verification,
+            target,
+            written,
+        }
+    }
+
+    fn sizes(&self) -> (u64, u64) {
+        (self.model.source().len(), self.stripped.edited.rope.len())
+    }
+}
+
+/// Where the report goes: beside the model, if that takes standard output.
+fn report(args: &Args, global: &Global, report: &Report<'_>) -> Result<Status> {
+    let text = match args.format {
+        Format::Json => {
+            let mut text = serde_json::to_string_pretty(&document(args, report))?;
+            text.push('\n');
+            text
+        }
+        Format::Text => text(args, global, report),
+    };
+    match report.target {
+        _ if global.quiet
+            && args.format == Format::Text
+            && report.written != Written::Different => {}
+        Target::Stdout => io::print_aside(&text),
+        Target::File(_) => io::print(&text)?,
+    }
+    Ok(Status::Done)
+}
+
+fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
+    let (before, after) = report.sizes();
+    let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>();
+    let outcome = &report.stripped.outcome;
+    let actions = report
+        .stripped
+        .plan
+        .steps
+        .iter()
+        .map(|step| match &step.action {
+            Action::Apply => json!({"action": "remove"}),
+            Action::NoEffect(why) => json!({"action": "keep", "why": why}),
+            Action::Refused(why) => json!({"action": "refuse", "why": why}),
+        });
+    json!({
+        "schema": "dropout-onnx/strip/1",
+        "input": args.files.input.to_string_lossy(),
+        "output": match report.written {
+            Written::Yes | Written::Untouched => Some(report.target.name()),
+            Written::DryRun | Written::Different => None,
+        },
+        "bytes": {"before": before, "after": after},
+        "sites": report.records,
+        "plan": actions.collect::<Vec<_>>(),
+        "removed": {
+            "dropouts": outcome.removed,
+            "nodes": names(&outcome.nodes),
+            "initializers": names(&outcome.initializers),
+        },
+        "masks": names(&outcome.masks),
+        "identities": outcome.identities.iter()
+            .map(|(value, why)| json!({"value": value, "why": why}))
+            .collect::<Vec<_>>(),
+        "idle_inputs": names(&outcome.idle_inputs),
+        "verification": report.verification.as_ref().map(verification::document),
+    })
+}
+
+fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
+    let mut out = String::new();
+    let mut line = |label: &str, text: String| {
+        let _ = writeln!(out, "{}  {text}", paint(LABEL, format!("{label:<8}")));
+    };
+    let outcome = &report.stripped.outcome;
+    line("found", found(report));
+    let shown = if global.verbose { usize::MAX } else { 12 };
+    let table = sites(report, shown);
+    if !report.records.is_empty() {
+        let text = table.render("          ");
+        line("", text.trim_start().trim_end().to_string());
+        if report.records.len() > shown {
+            let more = report.records.len() - shown;
+            line(
+                "",
+                paint(DIM, format!("and {more} more; -v lists them all")),
+            );
+        }
+    }
+    let active = modes(report, Mode::Active);
+    if active > 0 {
+        let were = format!(
+            "{} active:",
+            if active == 1 { "1 was" } else { "some were" }
+        );
+        line(
+            "",
+            format!(
+                "{} the original's outputs were random; the result is its inference form",
+                paint(WARN, were)
+            ),
+        );
+    }
+    if outcome.removed > 0 {
+        line("removed", removed(report));
+    }
+    for (value, why) in &outcome.identities {
+        line("kept", format!("an Identity for `{value}`: {why}"));
+    }
+    if !outcome.masks.is_empty() {
+        let masks: Vec<_> = outcome
+            .masks
+            .iter()
+            .map(|mask| format!("`{mask}`"))
+            .collect();
+        line("masks", format!("all true now: {}", masks.join(", ")));
+    }
+    for input in &outcome.idle_inputs {
+        line(
+            "input",
+            format!("`{input}` stays in the interface; nothing uses it any more"),
+        );
+    }
+    if let Some(found) = &report.verification {
+        let text = verification::text(found, global.verbose);
+        let _ = write!(out, "{text}");
+    } else if report.written == Written::Yes {
+        let _ = writeln!(
+            out,
+            "{}  {}",
+            paint(LABEL, "verified"),
+            paint(WARN, "not at all, as asked")
+        );
+    }
+    let (before, after) = report.sizes();
+    let mut line = |label: &str, text: String| {
+        let _ = writeln!(out, "{}  {text}", paint(LABEL, format!("{label:<8}")));
+    };
+    line(
+        "size",
+        format!("{} -> {} bytes", digits(before), digits(after)),
+    );
+    let name = report.target.name();
+    match report.written {
+        Written::Yes => line("written", paint(GOOD, name)),
+        Written::Untouched => {
+            let input = args.files.input.display();
+            line("written", format!("nothing: {input} is as it should be"));
+        }
+        Written::DryRun => line("written", format!("nothing: a dry run; it would be {name}")),
+        Written::Different => line(
+            "written",
+            paint(BAD, "nothing: the result is not the original"),
+        ),
+    }
+    out
+}
+
+fn modes(report: &Report<'_>, mode: Mode) -> usize {
+    let steps = report.stripped.plan.applied();
+    steps
+        .filter(|step| report.stripped.sites[step.site].mode == mode)
+        .count()
+}
+
+fn found(report: &Report<'_>) -> String {
+    if report.records.is_empty() {
+        return "no Dropout operator in this file".to_string();
+    }
+    let scopes: std::collections::BTreeSet<_> =
+        report.records.iter().map(|record| &record.scope).collect();
+    let modes = Mode::ALL.iter().rev().filter_map(|mode| {
+        let of = report.records.iter().filter(|record| record.mode == *mode);
+        match of.count() {
+            0 => None,
+            some => Some(format!("{some} {mode}")),
+        }
+    });
+    let modes: Vec<_> = modes.collect();
+    let scopes = match scopes.len() {
+        1 => String::new(),
+        many => format!(", in {many} scopes"),
+    };
+    let number = count(report.records.len(), "dropout");
+    format!("{number} ({}){scopes}", modes.join(", "))
+}
+
+fn removed(report: &Report<'_>) -> String {
+    let outcome = &report.stripped.outcome;
+    let mut parts = vec![count(outcome.removed, "dropout")];
+    if !outcome.nodes.is_empty() {
+        parts.push(count(outcome.nodes.len(), "node") + " that only they used");
+    }
+    if !outcome.initializers.is_empty() {
+        parts.push(count(outcome.initializers.len(), "initializer") + " that only they used");
+    }
+    parts.join(", ")
+}
+
+fn sites(report: &Report<'_>, shown: usize) -> Table {
+    let mut table = Table::default();
+    let steps = report.stripped.plan.steps.iter();
+    for (record, step) in report.records.iter().zip(steps).take(shown) {
+        let what = match &step.action {
+            Action::Apply => String::new(),
+            other => other.to_string(),
+        };
+        let mut cells = crate::audit::cells(record);
+        cells.push((DIM, what));
+        table.row(cells);
+    }
+    table
+}
+
+/// A number with its digits in groups of three.
+fn digits(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,214 @@
+//! Arguments of verification, and its results in words.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use dropout_onnx::verify::compare::Tolerance;
+use dropout_onnx::verify::inputs::InputSpec;
+use dropout_onnx::verify::run::{Outcome, RunReport, Settings};
+use dropout_onnx::verify::{Options, Verification, structure};
+use serde_json::{Value, json};
+
+use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
+
+/// How a result is verified.
+#[derive(Args)]
+#[command(next_help_heading = "Verification")]
+pub struct Verify {
+    /// Compare the structure of both models, run both with tract, do both or neither
+    #[arg(long, value_name = "HOW", default_value = "all")]
+    pub verify: How,
+    /// Runs with random inputs
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    runs: usize,
+    /// Seed of the random inputs
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Size of a symbolic dimension: `batch=4`
+    #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
+    dims: Vec<(String, usize)>,
+    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`, `all=data.npz`, or a folder of ONNX
+    /// test data (`test_data_set_0`)
+    #[arg(long = "input", value_name = "SPEC", value_parser = input)]
+    inputs: Vec<InputSpec>,
+    /// Let outputs differ by this much, relative to their size; bit for bit if not given
+    #[arg(long, value_name = "R", value_parser = tolerance)]
+    rtol: Option<f64>,
+    /// Let outputs differ by this much
+    #[arg(long, value_name = "A", value_parser = tolerance)]
+    atol: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum How {
+    All,
+    Structure,
+    Run,
+    None,
+}
+
+fn dim(text: &str) -> Result<(String, usize), String> {
+    let parsed = text.rsplit_once('=').and_then(|(name, size)| {
+        let size: usize = size.trim().parse().ok()?;
+        (!name.is_empty()).then(|| (name.to_string(), size))
+    });
+    parsed.ok_or_else(|| "write NAME=SIZE, for instance batch=4".to_string())
+}
+
+fn input(text: &str) -> Result<InputSpec, String> {
+    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
+}
+
+fn tolerance(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
+        _ => Err("a tolerance is a number, 0 or more".to_string()),
+    }
+}
+
+impl Verify {
+    /// The library's options; `None` if nothing is to be verified.
+    pub fn options(&self) -> Result<Option<Options>> {
+        let run = matches!(self.verify, How::All | How::Run);
+        let mut dims = BTreeMap::new();
+        for (name, size) in &self.dims {
+            if dims
+                .insert(name.clone(), *size)
+                .is_some_and(|old| old != *size)
+            {
+                bail!("--dim {name}: given twice, with two sizes");
+            }
+        }
+        let settings = Settings {
+            runs: self.runs,
+            seed: self.seed,
+            dims,
+            inputs: self.inputs.clone(),
+            tolerance: match (self.rtol, self.atol) {
+                (None, None) => Tolerance::Exact,
+                (rtol, atol) => Tolerance::Close {
+                    rtol: rtol.unwrap_or(0.0),
+                    atol: atol.unwrap_or(0.0),
+                },
+            },
+            ..Settings::default()
+        };
+        Ok((self.verify != How::None).then(|| Options {
+            structure: matches!(self.verify, How::All | How::Structure),
+            run: run.then_some(settings),
+        }))
+    }
+}
+
+/// What verification found, for people: a line each way, after `label`.
+pub fn text(verification: &Verification, verbose: bool) -> String {
+    let mut lines = Vec::new();
+    if let Some(structure) = &verification.structure {
+        lines.push(match structure {
+            structure::Verdict::Same { outputs } => {
+                let same = paint(GOOD, "the same expression");
+                format!("structure: {same} for {}", count(*outputs, "output"))
+            }
+            structure::Verdict::Different { place, why } => {
+                format!("structure: {} {place} {why}", paint(WARN, "not the same:"))
+            }
+        });
+    }
+    if let Some(run) = &verification.run {
+        lines.push(format!("run: {}", self::run(run)));
+        if verbose {
+            let shapes = run
+                .shapes
+                .iter()
+                .map(|(input, shape)| format!("{input}{shape:?}"));
+            let shapes: Vec<_> = shapes.collect();
+            if !shapes.is_empty() {
+                lines.push(format!("     inputs {}", shapes.join(", ")));
+            }
+            lines.push(format!("     {}", run.mode));
+        }
+        lines.extend(run.notes.iter().map(|note| format!("     note: {note}")));
+        for difference in &run.recorded {
+            lines.push(format!(
+                "     {} the original is not what the test data records: {difference}",
+                paint(WARN, "note:")
+            ));
+        }
+    }
+    let mut out = String::new();
+    for (index, line) in lines.iter().enumerate() {
+        let label = if index == 0 { "verified" } else { "" };
+        let _ = writeln!(out, "{}  {line}", paint(LABEL, format!("{label:<8}")));
+    }
+    out
+}
+
+fn run(report: &RunReport) -> String {
+    match &report.outcome {
+        Outcome::Equal => {
+            let dims: Vec<_> = (report.chosen.iter())
+                .map(|(name, size)| format!(", {name}={size}"))
+                .collect();
+            format!(
+                "{} in {}, {} ({}, seed {}{})",
+                paint(GOOD, "equal outputs"),
+                count(report.runs, "run"),
+                count(report.elements, "element"),
+                report.engine,
+                report.seed,
+                dims.concat(),
+            )
+        }
+        Outcome::Different(difference) => {
+            format!(
+                "{} {difference} ({}, seed {})",
+                paint(BAD, "different:"),
+                report.engine,
+                report.seed
+            )
+        }
+        Outcome::Unrunnable { which, reason, .. } => {
+            let not = paint(WARN, "not run:");
+            format!(
+                "{not} {reason} {}",
+                paint(DIM, format!("({which}, {})", report.engine))
+            )
+        }
+    }
+}
+
+/// What verification found, for programs.
+pub fn document(verification: &Verification) -> Value {
+    let structure = verification
+        .structure
+        .as_ref()
+        .map(|structure| match structure {
+            structure::Verdict::Same { outputs } => json!({"result": "same", "outputs": outputs}),
+            structure::Verdict::Different { place, why } => {
+                json!({"result": "different", "place": place, "why": why})
+            }
+        });
+    let run = verification.run.as_ref().map(|run| {
+        let (result, why) = match &run.outcome {
+            Outcome::Equal => ("equal", None),
+            Outcome::Different(difference) => ("different", Some(difference.to_string())),
+            Outcome::Unrunnable { reason, .. } => ("unrunnable", Some(reason.clone())),
+        };
+        json!({
+            "result": result, "why": why, "engine": run.engine, "runs": run.runs,
+            "seed": run.seed, "shapes": run.shapes, "chosen_dims": run.chosen,
+            "outputs": run.outputs, "elements": run.elements, "notes": run.notes,
+        })
+    });
+    json!({"structure": structure, "run": run})
+}
+
+/// `1 output`, `2 outputs`.
+pub fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}

@@ -1,0 +1,82 @@
+//! `dropout-onnx verify`: do two models compute the same?
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use dropout_onnx::verify::{Demand, Verdict, verify};
+use serde_json::json;
+
+use crate::Status;
+use crate::io::{self, Format, Global};
+use crate::style::{BAD, GOOD, LABEL, paint};
+use crate::verification::{self, Verify};
+
+/// Compare two models: by structure, and by running both with tract on the same inputs
+///
+/// Dropout takes its inference meaning in both.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The original
+    #[arg(value_name = "BEFORE")]
+    before: PathBuf,
+    /// What was made of it
+    #[arg(value_name = "AFTER")]
+    after: PathBuf,
+    /// How the report is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    verify: Verify,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dropout-onnx verify model.onnx model.stripped.onnx
+  dropout-onnx verify a.onnx b.onnx --input test_data_set_0 --rtol 1e-5
+  dropout-onnx verify a.onnx b.onnx --verify structure
+
+Exit status: 0 equal; 1 different; 2 neither could be shown.";
+
+pub fn run(args: &Args, global: &Global) -> Result<Status> {
+    let Some(options) = args.verify.options()? else {
+        bail!("--verify none leaves nothing to do");
+    };
+    let before = io::read(&args.before)?;
+    let after = io::read(&args.after)?;
+    before.check_external()?;
+    after.check_external()?;
+    let progress = global.progress("verifying");
+    let found = verify(&before, &after, &options)?;
+    progress.finish_and_clear();
+    let verdict = found.verdict(Demand::Outputs);
+    let (word, style, status) = match &verdict {
+        Verdict::Equal => ("equal", GOOD, Status::Done),
+        Verdict::Different { .. } => ("different", BAD, Status::Found),
+        Verdict::Unverifiable { .. } => ("unverifiable", BAD, Status::Failed),
+    };
+    match args.format {
+        Format::Json => {
+            let document = json!({
+                "schema": "dropout-onnx/verify/1",
+                "before": args.before.to_string_lossy(),
+                "after": args.after.to_string_lossy(),
+                "verdict": word,
+                "verification": verification::document(&found),
+            });
+            io::print(&(serde_json::to_string_pretty(&document)? + "\n"))?;
+        }
+        Format::Text if !global.quiet => {
+            let mut text = verification::text(&found, global.verbose);
+            let label = paint(LABEL, format!("{:<8}", "verdict"));
+            let _ = writeln!(text, "{label}  {}", paint(style, word));
+            io::print(&text)?;
+        }
+        Format::Text => {}
+    }
+    if let Verdict::Unverifiable { reason } = verdict {
+        bail!("the models cannot be compared: {reason}");
+    }
+    Ok(status)
+}

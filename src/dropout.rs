@@ -1,0 +1,168 @@
+//! What dropout is in a model: [`Site`]s, found by recognisers that read and never edit.
+//!
+//! Inverted dropout (Keras, PyTorch, ONNX) keeps an element with probability `1-p` and scales it by
+//! `1/(1-p)` in training; at inference it is the identity. Classic dropout (Srivastava 2014) does
+//! not scale in training and multiplies by `1-p` at inference. `p` is Keras' *rate* and ONNX'
+//! *ratio*: the probability to drop, in `[0, 1)`.
+
+mod constant;
+mod operator;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::onnx::{GraphId, Model, NodeId, ValueId, Values};
+pub use operator::{OperatorVersion, version};
+
+/// One dropout in a model: facts, no verdicts.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Its index among the model's sites.
+    pub id: usize,
+    /// How it is written.
+    pub form: Form,
+    /// Which kind of dropout it is.
+    pub kind: Kind,
+    /// Whether it acts.
+    pub mode: Mode,
+    /// The probability to drop; `None` where the file does not tell or callers differ. The shortest
+    /// decimal that is this number in its element type: 0.3, not 0.30000001.
+    pub rate: Option<f64>,
+    /// Where the rate comes from.
+    pub rate_origin: RateOrigin,
+    /// How kept elements are scaled.
+    pub scaling: Scaling,
+    /// What inference multiplies by: 1 for inverted dropout.
+    pub inference_scale: f64,
+    /// The seed written in the file.
+    pub seed: Option<i64>,
+    /// What becomes of the mask.
+    pub mask: MaskUse,
+    /// The graph it stands in.
+    pub graph: GraphId,
+    /// Its nodes; the first is the one to name it by.
+    pub nodes: Vec<NodeId>,
+    /// What goes in.
+    pub input: Option<ValueId>,
+    /// What comes out.
+    pub output: Option<ValueId>,
+    /// The value that decides at run time whether it acts.
+    pub switch: Option<ValueId>,
+    /// What is wrong with it, in words: a ratio outside `[0, 1)`, a training_mode that is no
+    /// boolean.
+    pub problem: Option<String>,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &[$name] = &[$($name::$variant,)*];
+
+            /// The word for it, on the command line and in reports.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+    };
+}
+
+words! {
+    /// How a dropout is written.
+    Form {
+        /// A `Dropout` operator.
+        Operator = "operator",
+    }
+}
+
+words! {
+    /// Kinds of dropout.
+    Kind {
+        /// A random mask of zeros and ones.
+        Dropout = "dropout",
+    }
+}
+
+words! {
+    /// Whether a dropout acts, from the mildest to the worst.
+    Mode {
+        /// It passes its input through.
+        Inert = "inert",
+        /// An input of the model decides.
+        Runtime = "runtime",
+        /// It drops, whenever the model runs.
+        Active = "active",
+    }
+}
+
+words! {
+    /// Where a rate comes from.
+    RateOrigin {
+        /// An attribute of the operator.
+        Attribute = "attribute",
+        /// An initializer or a Constant node.
+        Constant = "constant",
+        /// Nowhere: the operator's default of 0.5.
+        Default = "default",
+        /// An input of the model or the function, perhaps with a default.
+        Input = "input",
+        /// Computed, or not told.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// How kept elements are scaled in training.
+    Scaling {
+        /// By `1/(1-p)`: inference is the identity.
+        Inverted = "inverted",
+    }
+}
+
+words! {
+    /// What becomes of a dropout's mask.
+    MaskUse {
+        /// There is no mask output.
+        None = "none",
+        /// The mask has a name that nothing uses.
+        Unused = "unused",
+        /// Nodes use the mask.
+        Used = "used",
+        /// The mask is an output of its graph.
+        Output = "output",
+    }
+}
+
+/// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
+type Recogniser = fn(&Model, &Values) -> Result<Vec<Site>>;
+
+const RECOGNISERS: &[Recogniser] = &[operator::find];
+
+/// Finds every dropout in every scope of a model, in file order.
+///
+/// # Errors
+/// The file cannot be read where a rate stands.
+pub fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
+    let mut sites = Vec::new();
+    for recogniser in RECOGNISERS {
+        sites.extend(recogniser(model, values)?);
+    }
+    sites.sort_by_key(|site| site.nodes.first().copied());
+    for (id, site) in sites.iter_mut().enumerate() {
+        site.id = id;
+    }
+    Ok(sites)
+}

@@ -1,0 +1,38 @@
+//! ONNX on the wire: a typed view of a model whose parts stay in file order and keep their bytes.
+//!
+//! Source: `onnx.proto` of ONNX 1.20 (IR version 13) and `docs/IR.md` beside it. Reading keeps of each
+//! part what a graph is made of (names, operators, attributes, types, where the weights are) and
+//! where it stood; [`Model::to_rope`] writes every part that no edit named as the bytes it was.
+
+mod attribute;
+mod check;
+mod content;
+mod data_type;
+mod edit;
+mod element_type;
+mod external;
+mod graph;
+mod model;
+mod name;
+mod node;
+mod proto;
+mod read;
+mod tensor;
+mod value_type;
+mod values;
+mod write;
+
+pub use attribute::{Attribute, AttributeValue};
+pub use content::ContentHash;
+pub(crate) use content::{Place, floats};
+pub use data_type::DataType;
+pub use edit::Editor;
+pub(crate) use edit::encode_tensor;
+pub use external::ExternalData;
+pub use graph::{Graph, GraphId, GraphKind, QuantizationAnnotation, SparseInitializer, ValueInfo};
+pub use model::{Function, Model, OpsetImport, Property, Training};
+pub use name::Name;
+pub use node::{Node, NodeId};
+pub use tensor::Tensor;
+pub use value_type::{Dimension, ValueType};
+pub use values::{Producer, Use, Value, ValueId, Values};

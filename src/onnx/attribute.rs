@@ -1,0 +1,87 @@
+//! Attributes of nodes.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::wire::Field;
+
+use super::graph::{GraphId, SparseInitializer};
+use super::name::Name;
+use super::tensor::Tensor;
+
+/// An attribute of a node, or the default of a function's attribute.
+#[derive(Clone, Debug)]
+pub struct Attribute {
+    /// Its name.
+    pub name: Name,
+    /// Its value.
+    pub value: AttributeValue,
+    /// Where it stands; `None` if no file had it.
+    pub(crate) field: Option<Field>,
+}
+
+/// What an attribute holds. By its `type` field; by what is there in files of IR version 1, which
+/// have no `type`.
+#[derive(Clone, Debug)]
+pub enum AttributeValue {
+    /// A 32-bit float.
+    Float(f32),
+    /// A 64-bit integer.
+    Int(i64),
+    /// A string of bytes.
+    String(Bytes),
+    /// A tensor.
+    Tensor(Box<Tensor>),
+    /// A tensor that no file had: its encoded `TensorProto`.
+    NewTensor(Bytes),
+    /// A graph: the body of an If, Loop or Scan, or of anybody's operator.
+    Graph(GraphId),
+    /// Floats.
+    Floats(Vec<f32>),
+    /// Integers.
+    Ints(Vec<i64>),
+    /// Strings.
+    Strings(Vec<Bytes>),
+    /// Tensors.
+    Tensors(Vec<Tensor>),
+    /// Graphs.
+    Graphs(Vec<GraphId>),
+    /// The value of the calling node's attribute of this name (in functions only), with the type
+    /// number it is said to have.
+    Reference(Name, i32),
+    /// A sparse tensor.
+    Sparse(Box<SparseInitializer>),
+    /// Anything else (types, lists of sparse tensors, very large values): the attribute's bytes.
+    Other(Range<u64>),
+}
+
+impl Attribute {
+    /// An attribute that no file had.
+    pub fn new(name: &str, value: AttributeValue) -> Attribute {
+        Attribute {
+            name: name.into(),
+            value,
+            field: None,
+        }
+    }
+
+    /// The graphs it holds.
+    pub fn graphs(&self) -> &[GraphId] {
+        match &self.value {
+            AttributeValue::Graph(graph) => std::slice::from_ref(graph),
+            AttributeValue::Graphs(graphs) => graphs,
+            _ => &[],
+        }
+    }
+
+    /// The tensors it holds.
+    pub fn tensors(&self) -> Vec<&Tensor> {
+        match &self.value {
+            AttributeValue::Tensor(tensor) => vec![tensor],
+            AttributeValue::Tensors(tensors) => tensors.iter().collect(),
+            AttributeValue::Sparse(sparse) => vec![&sparse.values, &sparse.indices],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The elements of a tensor, whichever way they are stored: as bytes, as a hash, as numbers.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::source::{Origin, Source};
+use crate::wire::{Fields, Kind, Window, decode_varint};
+
+use super::attribute::Attribute;
+use super::data_type::DataType;
+use super::model::Model;
+use super::tensor::{Payload, Tensor};
+
+/// BLAKE3 of a tensor's elements as little-endian bytes (strings with their lengths before them).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContentHash([u8; 32]);
+
+impl fmt::Display for ContentHash {
+    /// The first 16 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..8]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Where elements stand: equal places are equal elements, without reading them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    Inside(Vec<(u32, bool, Origin)>),
+    Outside(PathBuf, u64, u64),
+}
+
+impl Model {
+    /// Hashes the elements of a tensor, through a buffer.
+    ///
+    /// # Errors
+    /// The elements cannot be read, or external data is not where the model says.
+    pub fn content_hash(&self, tensor: &Tensor) -> Result<ContentHash> {
+        let mut hasher = blake3::Hasher::new();
+        self.elements(tensor, &mut |bytes| {
+            hasher.update(bytes);
+        })?;
+        Ok(ContentHash(*hasher.finalize().as_bytes()))
+    }
+
+    /// Passes the elements of a tensor to `sink` as little-endian bytes, piece by piece.
+    ///
+    /// # Errors
+    /// As [`Model::content_hash`].
+    pub fn elements(&self, tensor: &Tensor, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+        if tensor.external.is_some() {
+            let (path, offset, length) = self.locate(tensor)?;
+            let source = Source::open(&path)?;
+            return stream(&source, offset..offset + length, sink);
+        }
+        let mut window = Window::new(&self.source);
+        for payload in &tensor.payload {
+            self.payload(&mut window, tensor.data_type, payload, sink)?;
+        }
+        Ok(())
+    }
+
+    /// The elements of a small tensor.
+    ///
+    /// # Errors
+    /// As [`Model::content_hash`]; or there are more than `limit` bytes of them.
+    pub fn small_elements(&self, tensor: &Tensor, limit: u64) -> Result<Vec<u8>> {
+        let stored = tensor
+            .stored_bytes()
+            .max(tensor.expected_bytes().unwrap_or(0));
+        if stored > limit.saturating_mul(12) {
+            return Err(Error::model(format!(
+                "{stored} bytes where a few were expected"
+            )));
+        }
+        let mut out = Vec::new();
+        self.elements(tensor, &mut |bytes| out.extend_from_slice(bytes))?;
+        Ok(out)
+    }
+
+    /// Every tensor of the model, in every graph: initializers and those in attributes.
+    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        self.graphs().flat_map(|(_, graph)| {
+            let attributes = graph.nodes().flat_map(|(_, node)| &node.attributes);
+            let sparse = graph.sparse_initializers().iter();
+            let initializers = graph.initializers().map(|(_, tensor)| tensor);
+            initializers
+                .chain(sparse.flat_map(|sparse| [&sparse.values, &sparse.indices]))
+                .chain(attributes.flat_map(Attribute::tensors))
+        })
+    }
+
+    /// The files of external data, relative to the model's folder, each once.
+    ///
+    /// # Errors
+    /// A location is absolute or leaves the folder.
+    pub fn external_files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = BTreeSet::new();
+        for tensor in self.tensors() {
+            if let Some(external) = &tensor.external {
+                let path = external.relative_path();
+                files.insert(path.map_err(|e| e.at(format!("tensor `{}`", tensor.name)))?);
+            }
+        }
+        Ok(files.into_iter().collect())
+    }
+
+    /// Checks that all external data is where the model says, and enough of it. Reads none of it.
+    ///
+    /// # Errors
+    /// The first file that is missing, outside the folder or too short.
+    pub fn check_external(&self) -> Result<()> {
+        let mut external = self.tensors().filter(|tensor| tensor.external.is_some());
+        external.try_for_each(|tensor| self.locate(tensor).map(|_| ()))
+    }
+
+    /// The file, offset and length of a tensor's external data.
+    ///
+    /// # Errors
+    /// The data is not where the model says, or not enough of it.
+    pub(crate) fn locate(&self, tensor: &Tensor) -> Result<(PathBuf, u64, u64)> {
+        let external = tensor.external.clone().unwrap_or_else(|| {
+            super::external::ExternalData::from_entries(&[]) // says what is missing
+        });
+        let folder = self.folder.clone().unwrap_or_default();
+        let at = |e: Error| e.at(format!("tensor `{}`", tensor.name));
+        external
+            .locate(&folder, tensor.expected_bytes())
+            .map_err(at)
+    }
+
+    /// Where the elements stand, followed to the file they come from; `None` if an edit made them.
+    pub(crate) fn elements_place(&self, tensor: &Tensor) -> Option<Place> {
+        if tensor.external.is_some() {
+            let (path, offset, length) = self.locate(tensor).ok()?;
+            return Some(Place::Outside(path.canonicalize().ok()?, offset, length));
+        }
+        let origins = tensor.payload.iter().map(|payload| {
+            let origin = self.source.origin(payload.range.clone())?;
+            Some((payload.number, payload.packed, origin))
+        });
+        origins.collect::<Option<_>>().map(Place::Inside)
+    }
+
+    fn payload(
+        &self,
+        window: &mut Window<'_>,
+        data_type: DataType,
+        payload: &Payload,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<()> {
+        // float_data and double_data hold little-endian numbers, as raw_data does
+        if payload.packed && matches!(payload.number, 4 | 9 | 10) {
+            return stream(&self.source, payload.range.clone(), sink);
+        }
+        let width = match payload.number {
+            5 => data_type.bits().unwrap_or(32).div_ceil(8).min(4) as usize,
+            11 if data_type == DataType::UINT32 => 4,
+            _ => 8,
+        };
+        if payload.packed {
+            return self.packed_varints(payload, width, sink);
+        }
+        let mut fields = Fields::new(payload.range.clone());
+        while let Some(field) = window.next(&mut fields)? {
+            let bytes = window.bytes(field.payload())?;
+            match (payload.number, field.kind) {
+                (6, _) => {
+                    sink(&(bytes.len() as u64).to_le_bytes());
+                    sink(&bytes);
+                }
+                (_, Kind::Varint) => {
+                    let value = decode_varint(&bytes).map_or(0, |varint| varint.value);
+                    sink(&value.to_le_bytes()[..width]);
+                }
+                _ => sink(&bytes),
+            }
+        }
+        Ok(())
+    }
+
+    fn packed_varints(
+        &self,
+        payload: &Payload,
+        width: usize,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<()> {
+        let mut at = payload.range.start;
+        let end = payload.range.end;
+        let mut out = Vec::new();
+        while at < end {
+            let bytes = self.source.bytes(at..end.min(at + (64 << 10)))?;
+            let mut used = 0;
+            out.clear();
+            while used < bytes.len() {
+                let Some(varint) = decode_varint(&bytes[used..]) else {
+                    break;
+                };
+                out.extend_from_slice(&varint.value.to_le_bytes()[..width]);
+                used += varint.len;
+            }
+            if used == 0 {
+                let error = Error::protobuf(at, "packed numbers end inside a number");
+                return Err(self.source.name_in(error));
+            }
+            sink(&out);
+            at += used as u64;
+        }
+        Ok(())
+    }
+}
+
+fn stream(source: &Source, range: std::ops::Range<u64>, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+    let mut reader = source.reader(range);
+    loop {
+        let chunk = reader.chunk()?;
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        sink(chunk);
+        let count = chunk.len();
+        reader.consume(count);
+    }
+}
+
+/// Decodes little-endian elements of a float type; `None` for other types and broken lengths.
+/// Every value of these types is exact in 64 bits.
+pub(crate) fn floats(data_type: DataType, bytes: &[u8]) -> Option<Vec<f64>> {
+    fn each<const N: usize>(bytes: &[u8], f: impl Fn([u8; N]) -> f64) -> Option<Vec<f64>> {
+        let (elements, rest) = bytes.as_chunks::<N>();
+        rest.is_empty()
+            .then(|| elements.iter().map(|&element| f(element)).collect())
+    }
+    match data_type {
+        DataType::FLOAT => each(bytes, |b| f64::from(f32::from_le_bytes(b))),
+        DataType::DOUBLE => each(bytes, f64::from_le_bytes),
+        DataType::FLOAT16 => each(bytes, |b| half::f16::from_le_bytes(b).to_f64()),
+        DataType::BFLOAT16 => each(bytes, |b| half::bf16::from_le_bytes(b).to_f64()),
+        DataType::FLOAT8E4M3FN => each(bytes, |[b]| float8(b, 3, 7, false)),
+        DataType::FLOAT8E4M3FNUZ => each(bytes, |[b]| float8(b, 3, 8, true)),
+        DataType::FLOAT8E5M2 => each(bytes, |[b]| float8(b, 2, 15, false)),
+        DataType::FLOAT8E5M2FNUZ => each(bytes, |[b]| float8(b, 2, 16, true)),
+        _ => None,
+    }
+}
+
+/// An 8-bit float with this many mantissa bits and this exponent bias. Source: ONNX'
+/// `docs/docsgen/source/technical/float8.md`; `fnuz`: no infinities, one zero, NaN is 0x80.
+fn float8(byte: u8, mantissa_bits: u32, bias: i32, fnuz: bool) -> f64 {
+    let sign = if byte & 0x80 == 0 { 1.0 } else { -1.0 };
+    let magnitude = u32::from(byte & 0x7f);
+    let exponent = (magnitude >> mantissa_bits) as i32;
+    let mantissa = f64::from(magnitude & ((1 << mantissa_bits) - 1));
+    let top = 0x7f >> mantissa_bits;
+    match (fnuz, mantissa_bits) {
+        (true, _) if byte == 0x80 => return f64::NAN,
+        (false, 3) if magnitude == 0x7f => return f64::NAN,
+        (false, 2) if exponent == top && mantissa == 0.0 => return sign * f64::INFINITY,
+        (false, 2) if exponent == top => return f64::NAN,
+        _ => {}
+    }
+    let scale = 2f64.powi(-(mantissa_bits as i32));
+    if exponent == 0 {
+        sign * mantissa * scale * 2f64.powi(1 - bias)
+    } else {
+        sign * (1.0 + mantissa * scale) * 2f64.powi(exponent - bias)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bit_floats_have_the_values_of_the_onnx_table() {
+        // largest, smallest subnormal and one of each format, from ONNX' float8.md
+        let one = |data_type, byte| floats(data_type, &[byte]).unwrap()[0];
+        assert_eq!(one(DataType::FLOAT8E4M3FN, 0x7e), 448.0);
+        assert_eq!(one(DataType::FLOAT8E4M3FN, 0x01), 2f64.powi(-9));
+        assert_eq!(one(DataType::FLOAT8E4M3FN, 0x38), 1.0);
+        assert!(one(DataType::FLOAT8E4M3FN, 0xff).is_nan());
+        assert_eq!(one(DataType::FLOAT8E4M3FNUZ, 0x7f), 240.0);
+        assert_eq!(one(DataType::FLOAT8E4M3FNUZ, 0x01), 2f64.powi(-10));
+        assert!(one(DataType::FLOAT8E4M3FNUZ, 0x80).is_nan());
+        assert_eq!(one(DataType::FLOAT8E5M2, 0x7b), 57344.0);
+        assert_eq!(one(DataType::FLOAT8E5M2, 0xbc), -1.0);
+        assert_eq!(one(DataType::FLOAT8E5M2, 0x7c), f64::INFINITY);
+        assert_eq!(one(DataType::FLOAT8E5M2, 0x01), 2f64.powi(-16));
+        assert_eq!(one(DataType::FLOAT8E5M2FNUZ, 0x7f), 57344.0);
+        assert_eq!(one(DataType::FLOAT8E5M2FNUZ, 0x01), 2f64.powi(-17));
+    }
+
+    #[test]
+    fn broken_lengths_and_other_types_are_no_floats() {
+        assert_eq!(floats(DataType::FLOAT, &[0; 5]), None);
+        assert_eq!(floats(DataType::INT64, &[0; 8]), None);
+        assert_eq!(
+            floats(DataType::FLOAT, &0.25f32.to_le_bytes()),
+            Some(vec![0.25])
+        );
+    }
+}

@@ -1,0 +1,380 @@
+//! Editing: the few things a rewrite may do to a model. Each keeps values and scopes right.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::attribute::Attribute;
+use super::data_type::DataType;
+use super::graph::{Graph, GraphId, GraphKind};
+use super::model::Model;
+use super::name::Name;
+use super::node::{Node, NodeId, NodeState};
+use super::proto;
+use super::tensor::Tensor;
+use super::values::{Producer, Use, Value, ValueId, Values};
+
+/// A model being edited, and its values as they are now.
+#[derive(Debug)]
+pub struct Editor<'m> {
+    model: &'m mut Model,
+    values: Values,
+    /// Value names anywhere in the model, once a fresh one was asked for.
+    taken: Option<HashSet<Name>>,
+    /// Values that lost their producer.
+    gone: Vec<ValueId>,
+    /// For each graph, its value_info entries and annotations by name, once one was asked for.
+    described: HashMap<GraphId, Described>,
+}
+
+#[derive(Debug, Default)]
+struct Described {
+    value_infos: HashMap<Name, Vec<u32>>,
+    annotations: HashMap<Name, Vec<u32>>,
+}
+
+impl<'m> Editor<'m> {
+    /// Starts editing. `values` are the model's.
+    pub fn new(model: &'m mut Model, values: Values) -> Self {
+        Editor {
+            model,
+            values,
+            taken: None,
+            gone: Vec::new(),
+            described: HashMap::new(),
+        }
+    }
+
+    /// The model as it is now.
+    pub fn model(&self) -> &Model {
+        self.model
+    }
+
+    /// Its values as they are now.
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// Marks a graph, and those around it, as changed.
+    fn touch(&mut self, graph: GraphId) -> &mut Graph {
+        let mut around = Some(graph);
+        while let Some(id) = around {
+            let graph = self.model.graph_mut(id);
+            if graph.edits.dirty {
+                break;
+            }
+            graph.edits.dirty = true;
+            around = match &graph.kind {
+                GraphKind::Attribute { node, .. } => Some(node.graph),
+                _ => None,
+            };
+        }
+        self.model.graph_mut(graph)
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        let graph = self.touch(id.graph);
+        let node = &mut graph.nodes[id.index as usize];
+        if node.state == NodeState::Kept {
+            node.state = NodeState::Changed;
+        }
+        node
+    }
+
+    /// Takes a node out, with the graphs inside it. Its outputs are then defined by nothing: redirect
+    /// their uses, or put in a node that defines them again.
+    pub fn remove_node(&mut self, id: NodeId) {
+        let gone = self.values.forget_node(self.model, id);
+        self.gone.extend(gone);
+        self.node_mut(id).state = NodeState::Removed;
+    }
+
+    /// Puts a node in before another; before none: at the end.
+    pub fn insert_node(&mut self, graph: GraphId, before: Option<NodeId>, node: Node) -> NodeId {
+        let body = self.touch(graph);
+        let index = body.nodes.len() as u32;
+        body.nodes.push(node);
+        body.edits
+            .inserted
+            .push((before.map(|before| before.index), index));
+        let id = NodeId { graph, index };
+        self.values.add_node(self.model, id);
+        if let Some(taken) = &mut self.taken {
+            taken.extend(self.model.node(id).outputs.iter().cloned());
+        }
+        id
+    }
+
+    /// True if every use of `from` could name `to` instead: `to` is seen there under its own name,
+    /// and no use is bound to the very name (outputs, bindings, annotations).
+    pub fn can_redirect(&self, from: ValueId, to: ValueId) -> bool {
+        self.values.uses(from).all(|at| match at {
+            Use::Input { node, .. } => self.sees(node.graph, to),
+            Use::Output { .. } | Use::Annotation(_) | Use::Binding(_) => false,
+        })
+    }
+
+    /// True if in `graph` the name of `value` means that value.
+    pub fn sees(&self, graph: GraphId, value: ValueId) -> bool {
+        let name = &self.values[value].name;
+        self.values.lookup(self.model, graph, name) == Some(value)
+    }
+
+    /// Makes every use of `from` as a node's input a use of `to`. Other uses stay.
+    ///
+    /// # Errors
+    /// In some graph the name of `to` means something else; nothing is changed then.
+    pub fn redirect(&mut self, from: ValueId, to: ValueId) -> Result<()> {
+        let target = self.values[to].name.clone();
+        let hidden = self.values.uses(from).find_map(|at| match at {
+            Use::Input { node, .. } if !self.sees(node.graph, to) => Some(node),
+            _ => None,
+        });
+        if let Some(node) = hidden {
+            let why = format!("`{target}` is the name of something else here");
+            return Err(Error::model(why).at(self.model.place(node)));
+        }
+        let mut others = Vec::new();
+        for at in self.values.drop_uses(from) {
+            match at {
+                Use::Input { node, input }
+                    if self.values.input(node, input as usize) == Some(from) =>
+                {
+                    self.node_mut(node).inputs[input as usize] = target.clone();
+                    self.values.set_input(node, input as usize, to);
+                }
+                Use::Input { .. } => {}
+                other => others.push(other),
+            }
+        }
+        self.values.put_uses(from, others);
+        Ok(())
+    }
+
+    /// True if [`Editor::take_over`] can be done: `data` is the output of a node in the graph of
+    /// `gone`, no use of it is bound to its very name, and wherever it is used the name of `gone`
+    /// means `gone`.
+    pub fn can_take_over(&self, gone: ValueId, data: ValueId) -> bool {
+        let (old, new) = (&self.values[gone], &self.values[data]);
+        matches!(new.producer, Producer::Node { .. })
+            && old.producer == Producer::Gone
+            && old.graph == new.graph
+            && self.values.uses(data).all(|at| match at {
+                Use::Input { node, .. } => self
+                    .values
+                    .between(self.model, node.graph, old.graph)
+                    .all(|graph| !self.values.defines(graph, &old.name)),
+                _ => false,
+            })
+    }
+
+    /// Gives `data` the name of a value that is gone, and its uses. The name that `data` had goes,
+    /// with its type entry; its quantisation annotation moves to the new name, unless that one has
+    /// its own.
+    ///
+    /// # Errors
+    /// It cannot be done, see [`Editor::can_take_over`]; nothing is changed then.
+    pub fn take_over(&mut self, gone: ValueId, data: ValueId) -> Result<()> {
+        let name = self.values[gone].name.clone();
+        let old = self.values[data].clone();
+        let Producer::Node { node, output } = old.producer else {
+            let why = format!("`{}` is not a node's output and keeps its name", old.name);
+            return Err(Error::model(why));
+        };
+        if !self.can_take_over(gone, data) {
+            let why = format!("`{}` cannot be called `{name}`", old.name);
+            return Err(Error::model(why).at(self.model.place(node)));
+        }
+        self.node_mut(node).outputs[output as usize] = name.clone();
+        let uses: Vec<Use> = self.values.uses(data).collect();
+        for at in uses {
+            if let Use::Input { node, input } = at {
+                self.node_mut(node).inputs[input as usize] = name.clone();
+            }
+        }
+        self.values.take_over(gone, data);
+        self.rename_description(old.graph, &old.name, &name);
+        Ok(())
+    }
+
+    /// Changes one input of a node.
+    pub fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
+        let name = self.values[value].name.clone();
+        self.node_mut(node).inputs[input] = name;
+        self.values.set_input(node, input, value);
+    }
+
+    /// Sets an attribute, in place of one of that name if there is one.
+    pub fn set_attribute(&mut self, node: NodeId, attribute: Attribute) {
+        let attributes = &mut self.node_mut(node).attributes;
+        attributes.retain(|old| old.name != attribute.name);
+        attributes.push(attribute);
+    }
+
+    /// Takes an attribute away.
+    pub fn remove_attribute(&mut self, node: NodeId, name: &str) {
+        self.node_mut(node).attributes.retain(|a| a.name != name);
+    }
+
+    /// Adds an initializer. `elements` are little-endian, as in `raw_data`.
+    pub fn add_initializer(
+        &mut self,
+        graph: GraphId,
+        name: &Name,
+        data_type: DataType,
+        dims: &[i64],
+        elements: &[u8],
+    ) -> Option<ValueId> {
+        let encoded = encode_tensor(name, data_type, dims, elements);
+        let body = self.touch(graph);
+        let index = body.initializers.len() as u32;
+        body.initializers.push(Tensor {
+            name: name.clone(),
+            data_type,
+            dims: dims.to_vec(),
+            external: None,
+            payload: Vec::new(),
+        });
+        body.edits.added_initializers.push(encoded);
+        self.values.add_initializer(graph, name, index);
+        self.values.lookup(self.model, graph, name)
+    }
+
+    /// Gives an initializer other elements, and forgets where its old ones were.
+    pub fn replace_initializer(
+        &mut self,
+        graph: GraphId,
+        index: u32,
+        data_type: DataType,
+        dims: &[i64],
+        elements: &[u8],
+    ) {
+        let name = self.model.graph(graph).initializers[index as usize]
+            .name
+            .clone();
+        let encoded = encode_tensor(&name, data_type, dims, elements);
+        let body = self.touch(graph);
+        body.edits.replaced_initializers.insert(index, encoded);
+    }
+
+    /// Takes out an initializer that is no graph input.
+    pub fn remove_initializer(&mut self, value: ValueId) {
+        let gone = self.values[value].clone();
+        if let Producer::Initializer(index) = gone.producer {
+            let body = self.touch(gone.graph);
+            body.edits.removed_initializers.insert(index);
+            self.values.forget(value);
+            self.gone.push(value);
+        }
+    }
+
+    /// A name that no value of the model has, made from a readable hint.
+    pub fn fresh_name(&mut self, hint: &str) -> Name {
+        let model = &*self.model;
+        let taken = self.taken.get_or_insert_with(|| {
+            let of_graph = |graph: &Graph| {
+                let nodes = graph
+                    .nodes()
+                    .flat_map(|(_, n)| n.outputs.iter().chain(&n.inputs));
+                let infos = graph
+                    .inputs
+                    .iter()
+                    .chain(&graph.outputs)
+                    .map(|info| &info.name);
+                let tensors = graph.initializers().map(|(_, tensor)| &tensor.name);
+                let all = nodes.chain(infos).chain(tensors);
+                all.cloned().collect::<Vec<_>>()
+            };
+            model
+                .graphs()
+                .flat_map(|(_, graph)| of_graph(graph))
+                .collect()
+        });
+        let mut name = Name::from(hint);
+        let mut count = 1;
+        while !taken.insert(name.clone()) {
+            count += 1;
+            name = Name::from(format!("{hint}_{count}"));
+        }
+        name
+    }
+
+    /// Ends the editing: types and annotations of values that are gone go too.
+    ///
+    /// # Errors
+    /// Something still uses a value that is gone: the rewrite is wrong.
+    pub fn finish(mut self) -> Result<()> {
+        for value in std::mem::take(&mut self.gone) {
+            let Value { graph, name, .. } = self.values[value].clone();
+            if self.values.defines(graph, &name) {
+                continue;
+            }
+            if let Some(at) = self.values.uses(value).next() {
+                let why = format!("an edit removed `{name}`, which {at:?} still uses");
+                return Err(Error::new(ErrorKind::Verification, why));
+            }
+            self.remove_description(graph, &name);
+        }
+        Ok(())
+    }
+
+    fn described(&mut self, graph: GraphId) -> &Described {
+        let body = self.model.graph(graph);
+        self.described.entry(graph).or_insert_with(|| {
+            let mut described = Described::default();
+            for (index, info) in body.value_infos.iter().enumerate() {
+                let entry = described.value_infos.entry(info.name.clone());
+                entry.or_default().push(index as u32);
+            }
+            for (index, annotation) in body.annotations.iter().enumerate() {
+                let entry = described.annotations.entry(annotation.tensor_name.clone());
+                entry.or_default().push(index as u32);
+            }
+            described
+        })
+    }
+
+    fn description(&mut self, graph: GraphId, name: &Name) -> (Vec<u32>, Vec<u32>) {
+        let described = self.described(graph);
+        let of = |all: &HashMap<Name, Vec<u32>>| all.get(name).cloned().unwrap_or_default();
+        (of(&described.value_infos), of(&described.annotations))
+    }
+
+    fn remove_description(&mut self, graph: GraphId, name: &Name) {
+        let (value_infos, annotations) = self.description(graph, name);
+        let edits = &mut self.touch(graph).edits;
+        edits.removed_value_infos.extend(value_infos);
+        edits.removed_annotations.extend(annotations);
+    }
+
+    fn rename_description(&mut self, graph: GraphId, old: &Name, new: &Name) {
+        let (value_infos, annotations) = self.description(graph, old);
+        let (_, of_new) = self.description(graph, new);
+        let edits = &mut self.touch(graph).edits;
+        edits.removed_value_infos.extend(value_infos);
+        let own = of_new
+            .iter()
+            .any(|index| !edits.removed_annotations.contains(index));
+        if own {
+            edits.removed_annotations.extend(annotations);
+        } else {
+            for index in annotations {
+                edits.renamed_annotations.insert(index, new.clone());
+            }
+        }
+    }
+}
+
+pub(crate) fn encode_tensor(name: &Name, data_type: DataType, dims: &[i64], raw: &[u8]) -> Bytes {
+    let tensor = proto::Tensor {
+        dims: dims.to_vec(),
+        data_type: Some(data_type.0),
+        name: (!name.is_empty()).then(|| Bytes::copy_from_slice(name.as_bytes())),
+        raw_data: Some(Bytes::copy_from_slice(raw)),
+        ..proto::Tensor::default()
+    };
+    tensor.encode_to_vec().into()
+}

@@ -1,0 +1,199 @@
+//! Graphs: the main one, those in attributes, function bodies, training graphs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use crate::wire::Field;
+
+use super::name::Name;
+use super::node::{Node, NodeId};
+use super::tensor::Tensor;
+use super::value_type::ValueType;
+
+/// A graph of a model. The main graph is the first; a graph comes before the graphs inside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GraphId(pub(crate) u32);
+
+/// Where a graph stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GraphKind {
+    /// `ModelProto.graph`.
+    Main,
+    /// In an attribute of a node.
+    Attribute {
+        /// The node.
+        node: NodeId,
+        /// The attribute.
+        attribute: Name,
+    },
+    /// The body of a model-local function: an index into the model's functions.
+    Function(usize),
+    /// `training_info[i].initialization`: stands on its own.
+    TrainingInitialization(usize),
+    /// `training_info[i].algorithm`: sees the main graph's names.
+    TrainingAlgorithm(usize),
+}
+
+/// A `GraphProto`, or the body of a `FunctionProto`.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    /// Where it stands.
+    pub kind: GraphKind,
+    /// The graph whose names it also sees.
+    pub parent: Option<GraphId>,
+    /// Its name; empty for functions, which have theirs in [`super::Function`].
+    pub name: Name,
+    pub(crate) nodes: Vec<Node>,
+    /// Inputs in order; of a function, names without types.
+    pub inputs: Vec<ValueInfo>,
+    /// Outputs in order; of a function, names without types.
+    pub outputs: Vec<ValueInfo>,
+    pub(crate) value_infos: Vec<ValueInfo>,
+    pub(crate) initializers: Vec<Tensor>,
+    pub(crate) sparse_initializers: Vec<SparseInitializer>,
+    pub(crate) annotations: Vec<QuantizationAnnotation>,
+    /// Everything in file order.
+    pub(crate) slots: Vec<Slot>,
+    /// For each time its field occurs in the message around it, its first slot.
+    pub(crate) frames: Vec<usize>,
+    pub(crate) edits: GraphEdits,
+}
+
+/// A field of the graph and what it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub field: Field,
+    pub part: Part,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Node(u32),
+    Initializer(u32),
+    ValueInfo(u32),
+    Annotation(u32),
+    Verbatim,
+}
+
+/// What edits did to a graph, besides its nodes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GraphEdits {
+    /// Something in it, or in a graph inside it, is to be written anew.
+    pub dirty: bool,
+    /// New nodes, each with the node it goes before; `None`: at the end.
+    pub inserted: Vec<(Option<u32>, u32)>,
+    pub removed_initializers: BTreeSet<u32>,
+    /// Encoded `TensorProto`s that replace initializers.
+    pub replaced_initializers: BTreeMap<u32, Bytes>,
+    /// Encoded `TensorProto`s that no file had; their tensors are behind the others.
+    pub added_initializers: Vec<Bytes>,
+    pub removed_value_infos: BTreeSet<u32>,
+    pub removed_annotations: BTreeSet<u32>,
+    /// Annotations that are now about a value of another name.
+    pub renamed_annotations: BTreeMap<u32, Name>,
+}
+
+/// A `ValueInfoProto`: a name and its type, undecoded.
+#[derive(Clone, Debug)]
+pub struct ValueInfo {
+    /// The value's name.
+    pub name: Name,
+    pub(crate) type_bytes: Option<Bytes>,
+}
+
+impl ValueInfo {
+    /// Its type, as far as the file tells it.
+    pub fn value_type(&self) -> ValueType {
+        match &self.type_bytes {
+            Some(bytes) => ValueType::decode(bytes),
+            None => ValueType::Unknown,
+        }
+    }
+
+    /// Its `TypeProto`, undecoded.
+    pub fn type_bytes(&self) -> Option<&Bytes> {
+        self.type_bytes.as_ref()
+    }
+}
+
+/// A `SparseTensorProto` among the initializers.
+#[derive(Clone, Debug)]
+pub struct SparseInitializer {
+    /// The elements that are not zero; its name is the initializer's.
+    pub values: Tensor,
+    /// Where they stand.
+    pub indices: Tensor,
+    /// Shape of the whole.
+    pub dims: Vec<i64>,
+}
+
+/// A `TensorAnnotation`: how a value is quantised.
+#[derive(Clone, Debug)]
+pub struct QuantizationAnnotation {
+    /// The value it is about.
+    pub tensor_name: Name,
+    /// The values it names as scale, zero point and the like.
+    pub parameters: Vec<Name>,
+}
+
+impl Graph {
+    pub(crate) fn new(kind: GraphKind, parent: Option<GraphId>) -> Graph {
+        Graph {
+            kind,
+            parent,
+            name: Name::default(),
+            nodes: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            value_infos: Vec::new(),
+            initializers: Vec::new(),
+            sparse_initializers: Vec::new(),
+            annotations: Vec::new(),
+            slots: Vec::new(),
+            frames: Vec::new(),
+            edits: GraphEdits::default(),
+        }
+    }
+
+    /// Its nodes with their indices, but for removed ones. In file order; nodes that edits added
+    /// come last, wherever they will be written.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (u32, &Node)> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes
+            .filter(|(_, node)| !node.is_removed())
+            .map(|(i, node)| (i as u32, node))
+    }
+
+    /// How many nodes it has, removed ones included: one more than the largest index.
+    pub fn node_slots(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Its initializers with their indices, but for removed ones.
+    pub fn initializers(&self) -> impl Iterator<Item = (u32, &Tensor)> {
+        let all = self.initializers.iter().enumerate();
+        all.map(|(i, tensor)| (i as u32, tensor))
+            .filter(|(i, _)| !self.edits.removed_initializers.contains(i))
+    }
+
+    /// The initializer with this index.
+    pub fn initializer(&self, index: u32) -> &Tensor {
+        &self.initializers[index as usize]
+    }
+
+    /// Its sparse initializers.
+    pub fn sparse_initializers(&self) -> &[SparseInitializer] {
+        &self.sparse_initializers
+    }
+
+    /// Types of values between inputs and outputs.
+    pub fn value_infos(&self) -> &[ValueInfo] {
+        &self.value_infos
+    }
+
+    /// Quantisation annotations.
+    pub fn annotations(&self) -> &[QuantizationAnnotation] {
+        &self.annotations
+    }
+}

@@ -1,0 +1,274 @@
+//! A model and what it is made of.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::source::Source;
+use crate::wire::Field;
+
+use super::attribute::Attribute;
+use super::graph::{Graph, GraphId, GraphKind};
+use super::name::Name;
+use super::node::{Node, NodeId};
+use super::read;
+
+/// A `ModelProto`: its graphs, and where everything stands in its source.
+///
+/// Reading takes memory for the graph, not for the weights. Cloning is for trying an edit on a
+/// copy; the source is shared.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub(crate) source: Source,
+    pub(crate) folder: Option<PathBuf>,
+    /// The fields of the model's message.
+    pub(crate) fields: Vec<Field>,
+    /// IR version; 0 if the file names none.
+    pub ir_version: i64,
+    /// Who wrote it.
+    pub producer_name: Name,
+    /// Which version of who wrote it.
+    pub producer_version: Name,
+    /// Operator sets it imports, in file order.
+    pub opset_imports: Vec<OpsetImport>,
+    /// Its `metadata_props`.
+    pub metadata: Vec<Property>,
+    pub(crate) graphs: Vec<Graph>,
+    pub(crate) functions: Vec<Function>,
+    /// Functions by name, whatever their domain and overload.
+    pub(crate) callees: HashMap<Name, Vec<usize>>,
+    pub(crate) training: Vec<Training>,
+}
+
+/// A key and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Property {
+    /// The key.
+    pub key: Name,
+    /// The value.
+    pub value: Name,
+}
+
+/// An operator set and its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpsetImport {
+    /// The domain; empty for ONNX' own.
+    pub domain: Name,
+    /// The version.
+    pub version: i64,
+}
+
+/// A model-local function (`FunctionProto`); its body is a [`Graph`].
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its domain.
+    pub domain: Name,
+    /// Its name: the `op_type` of nodes that call it.
+    pub name: Name,
+    /// Which overload it is.
+    pub overload: Name,
+    /// Its body.
+    pub body: GraphId,
+    /// Attributes without a default, by name.
+    pub attributes: Vec<Name>,
+    /// Attributes with a default.
+    pub defaults: Vec<Attribute>,
+    /// Operator sets its nodes are bound to.
+    pub opset_imports: Vec<OpsetImport>,
+}
+
+/// A `TrainingInfoProto`.
+#[derive(Clone, Debug)]
+pub struct Training {
+    /// The graph that initialises the training.
+    pub initialization: Option<GraphId>,
+    /// The graph of a training step.
+    pub algorithm: Option<GraphId>,
+    /// Names that the bindings mention: initializers that training updates, and their updates.
+    pub bound: Vec<Name>,
+}
+
+impl Model {
+    /// Opens a model. Its external data, if any, is beside it.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no protobuf, or holds no graph.
+    pub fn open(path: impl AsRef<Path>) -> Result<Model> {
+        Model::read(Source::open(path)?)
+    }
+
+    /// Reads a model. External data is looked for beside the source's file, if it has one.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn read(source: Source) -> Result<Model> {
+        let folder = source.path().and_then(Path::parent).map(Path::to_path_buf);
+        Model::read_in(source, folder)
+    }
+
+    /// Reads a model whose external data is in `folder`.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn read_in(source: Source, folder: Option<PathBuf>) -> Result<Model> {
+        read::model(source, folder)
+    }
+
+    /// The bytes it was read from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The folder of its external data.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// The main graph's id.
+    pub fn main(&self) -> GraphId {
+        GraphId(0)
+    }
+
+    /// A graph.
+    pub fn graph(&self, id: GraphId) -> &Graph {
+        &self.graphs[id.0 as usize]
+    }
+
+    pub(crate) fn graph_mut(&mut self, id: GraphId) -> &mut Graph {
+        &mut self.graphs[id.0 as usize]
+    }
+
+    /// Every graph that is still reached: the main graph first, a graph before those inside it.
+    /// Graphs of removed nodes are left out.
+    pub fn graphs(&self) -> impl Iterator<Item = (GraphId, &Graph)> {
+        let mut gone = vec![false; self.graphs.len()];
+        for (i, graph) in self.graphs.iter().enumerate() {
+            if let GraphKind::Attribute { node, .. } = &graph.kind {
+                gone[i] = gone[node.graph.0 as usize] || self.node(*node).is_removed();
+            }
+        }
+        let graphs = self.graphs.iter().enumerate();
+        graphs
+            .filter(move |(i, _)| !gone[*i])
+            .map(|(i, graph)| (GraphId(i as u32), graph))
+    }
+
+    /// How many graphs there are, those of removed nodes included.
+    pub fn graph_slots(&self) -> usize {
+        self.graphs.len()
+    }
+
+    /// A node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.graphs[id.graph.0 as usize].nodes[id.index as usize]
+    }
+
+    /// Every node in every graph, with its id.
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.graphs().flat_map(|(graph, body)| {
+            body.nodes()
+                .map(move |(index, node)| (NodeId { graph, index }, node))
+        })
+    }
+
+    /// Model-local functions.
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
+    /// Training graphs and their bindings.
+    pub fn training(&self) -> &[Training] {
+        &self.training
+    }
+
+    /// The version of an operator set that rules in a graph: the enclosing function's, or the
+    /// model's. The highest, where a file names several; `""` and `ai.onnx` are the same.
+    pub fn opset(&self, graph: GraphId, domain: &str) -> Option<i64> {
+        let same = |name: &Name| {
+            name.as_bytes() == domain.as_bytes()
+                || (domain.is_empty() && *name == "ai.onnx")
+                || (domain == "ai.onnx" && name.is_empty())
+        };
+        let highest = |imports: &[OpsetImport]| {
+            let matching = imports.iter().filter(|import| same(&import.domain));
+            matching.map(|import| import.version).max()
+        };
+        if let GraphKind::Function(index) = self.graph(self.root(graph)).kind
+            && let Some(version) = highest(&self.functions[index].opset_imports)
+        {
+            return Some(version);
+        }
+        highest(&self.opset_imports).or_else(|| {
+            // "if ir_version < 3, opset_import must be absent, and version 1 is meant"
+            (self.ir_version < 3 && same(&Name::default())).then_some(1)
+        })
+    }
+
+    /// The outermost graph around a graph, through attributes only.
+    pub fn root(&self, mut graph: GraphId) -> GraphId {
+        while let GraphKind::Attribute { node, .. } = &self.graph(graph).kind {
+            graph = node.graph;
+        }
+        graph
+    }
+
+    /// How deep a graph stands in attributes of nodes: 0 for the main graph and function bodies.
+    pub fn depth(&self, mut graph: GraphId) -> usize {
+        let mut depth = 0;
+        while let GraphKind::Attribute { node, .. } = &self.graph(graph).kind {
+            graph = node.graph;
+            depth += 1;
+        }
+        depth
+    }
+
+    /// A graph's place in words: `graph`, `graph/If_3.then_branch`, `function:domain::name`,
+    /// `training_info[0].algorithm`. A node without a name goes by its first output.
+    pub fn scope(&self, graph: GraphId) -> String {
+        match &self.graph(graph).kind {
+            GraphKind::Main => "graph".to_string(),
+            GraphKind::Attribute { node, attribute } => {
+                let outer = self.scope(node.graph);
+                format!("{outer}/{}.{attribute}", self.label(*node))
+            }
+            GraphKind::Function(index) => {
+                let f = &self.functions[*index];
+                let overload = match f.overload.is_empty() {
+                    true => String::new(),
+                    false => format!(":{}", f.overload),
+                };
+                format!("function:{}::{}{overload}", f.domain, f.name)
+            }
+            GraphKind::TrainingInitialization(i) => format!("training_info[{i}].initialization"),
+            GraphKind::TrainingAlgorithm(i) => format!("training_info[{i}].algorithm"),
+        }
+    }
+
+    /// What to call a node: its name, its first output, or its operator and index.
+    pub fn label(&self, id: NodeId) -> String {
+        let node = self.node(id);
+        let output = node.outputs.iter().find(|name| !name.is_empty());
+        match (node.name.is_empty(), output) {
+            (false, _) => node.name.to_string(),
+            (true, Some(output)) => output.to_string(),
+            (true, None) => format!("{}#{}", node.op_type, id.index),
+        }
+    }
+
+    /// A node's place in words: its scope, operator and label.
+    pub fn place(&self, id: NodeId) -> String {
+        let op = &self.node(id).op_type;
+        format!("{}: {op} `{}`", self.scope(id.graph), self.label(id))
+    }
+
+    /// The function a node calls, if it calls a model-local one.
+    pub fn callee(&self, node: &Node) -> Option<usize> {
+        let of_name = self.callees.get(&node.op_type)?;
+        let default = |domain: &Name| domain.is_empty() || *domain == "ai.onnx";
+        of_name.iter().copied().find(|&index| {
+            let f = &self.functions[index];
+            f.overload == node.overload
+                && (f.domain == node.domain || (node.in_default_domain() && default(&f.domain)))
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! Nodes.
+
+use super::attribute::Attribute;
+use super::graph::GraphId;
+use super::name::Name;
+
+/// A node by its graph and its place in it. Stays what it is while a model is edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId {
+    /// The graph it stands in.
+    pub graph: GraphId,
+    /// Its index among that graph's nodes; nodes added by edits come after all others.
+    pub index: u32,
+}
+
+/// A `NodeProto`: an operator applied to values.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    /// Its name; often empty.
+    pub name: Name,
+    /// The operator.
+    pub op_type: Name,
+    /// The operator's domain; empty for ONNX' own.
+    pub domain: Name,
+    /// Which overload, if the operator is a model-local function with several.
+    pub overload: Name,
+    /// Names of the inputs; empty where an optional one is absent.
+    pub inputs: Vec<Name>,
+    /// Names of the outputs; empty where an optional one is not wanted.
+    pub outputs: Vec<Name>,
+    /// Attributes in file order.
+    pub attributes: Vec<Attribute>,
+    pub(crate) state: NodeState,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NodeState {
+    #[default]
+    Kept,
+    Changed,
+    Removed,
+}
+
+impl Node {
+    /// A node that no file had, of ONNX' own domain.
+    pub fn new(op_type: &str) -> Node {
+        Node {
+            op_type: op_type.into(),
+            ..Node::default()
+        }
+    }
+
+    /// True if it is this operator of ONNX' own domain (spelt `""` or `ai.onnx`).
+    pub fn is(&self, op_type: &str) -> bool {
+        self.op_type == op_type && self.in_default_domain()
+    }
+
+    /// True if its operator is ONNX' own.
+    pub fn in_default_domain(&self) -> bool {
+        self.domain.is_empty() || self.domain == "ai.onnx"
+    }
+
+    /// The attribute of this name; the last one, where a file repeats it.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().rev().find(|a| a.name == name)
+    }
+
+    /// The input at this place, unless absent.
+    pub fn input(&self, index: usize) -> Option<&Name> {
+        self.inputs.get(index).filter(|name| !name.is_empty())
+    }
+
+    /// The output at this place, unless absent.
+    pub fn output(&self, index: usize) -> Option<&Name> {
+        self.outputs.get(index).filter(|name| !name.is_empty())
+    }
+
+    /// True once an edit took it out.
+    pub fn is_removed(&self) -> bool {
+        self.state == NodeState::Removed
+    }
+}

@@ -1,0 +1,499 @@
+//! Reading a model: one pass over its graphs, past its weights.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::Source;
+use crate::wire::{Field, Fields, Kind, Window, decode_leaf};
+
+use super::attribute::{Attribute, AttributeValue};
+use super::graph::{
+    Graph, GraphId, GraphKind, Part, QuantizationAnnotation, Slot, SparseInitializer, ValueInfo,
+};
+use super::model::{Function, Model, OpsetImport, Property, Training};
+use super::name::Name;
+use super::node::{Node, NodeId};
+use super::proto;
+use super::tensor::Tensor;
+
+/// How deep graphs may stand in each other. protobuf's own limit of 100 messages allows 32.
+pub(crate) const GRAPH_DEPTH: usize = 128;
+
+/// Fields of leaf messages are decoded up to this size; larger ones stay where they are.
+const SMALL: u64 = 64 << 10;
+
+pub(super) fn model(source: Source, folder: Option<PathBuf>) -> Result<Model> {
+    let mut reader = Reader {
+        window: Window::new(&source),
+        graphs: Vec::new(),
+    };
+    let parts = reader
+        .model()
+        .map_err(|e| explain(e, &source))
+        .map_err(|e| source.name_in(e))?;
+    let graphs = std::mem::take(&mut reader.graphs);
+    let header = parts.header;
+    Ok(Model {
+        folder,
+        fields: parts.fields,
+        ir_version: header.ir_version.unwrap_or(0),
+        producer_name: proto::name(header.producer_name).detached(),
+        producer_version: proto::name(header.producer_version).detached(),
+        opset_imports: opset_imports(header.opset_import),
+        metadata: (header.metadata_props.into_iter())
+            .map(|entry| Property {
+                key: proto::name(entry.key),
+                value: proto::name(entry.value),
+            })
+            .collect(),
+        graphs,
+        callees: callees(&parts.functions),
+        functions: parts.functions,
+        training: parts.training,
+        source,
+    })
+}
+
+/// Says what a file that is no model seems to be.
+fn explain(error: Error, source: &Source) -> Error {
+    if error.kind() != ErrorKind::Protobuf {
+        return error;
+    }
+    let head = source.bytes(0..source.len().min(512)).unwrap_or_default();
+    let text = !head.is_empty()
+        && std::str::from_utf8(&head).is_ok_and(|head| {
+            head.chars()
+                .all(|c| !c.is_control() || c.is_ascii_whitespace())
+        });
+    let seems = if text {
+        "not an ONNX model, but text"
+    } else {
+        "not a readable ONNX model"
+    };
+    let why = format!("{seems}: {}", error.why());
+    let mut explained = Error::new(ErrorKind::Protobuf, why);
+    if let Some(offset) = error.offset() {
+        explained = explained.at_offset(offset);
+    }
+    explained
+}
+
+struct Parts {
+    fields: Vec<Field>,
+    header: proto::ModelHeader,
+    functions: Vec<Function>,
+    training: Vec<Training>,
+}
+
+struct Reader<'a> {
+    window: Window<'a>,
+    graphs: Vec<Graph>,
+}
+
+impl Reader<'_> {
+    fn fields(&mut self, message: Range<u64>) -> Result<Vec<Field>> {
+        let mut out = Vec::new();
+        let mut fields = Fields::new(message);
+        while let Some(field) = self.window.next(&mut fields)? {
+            out.push(field);
+        }
+        Ok(out)
+    }
+
+    fn model(&mut self) -> Result<Parts> {
+        let all = 0..self.window.source().len();
+        if all.is_empty() {
+            return Err(Error::model("the file is empty"));
+        }
+        let fields = self.fields(all.clone())?;
+        let header = decode_leaf::<proto::ModelHeader>(&mut self.window, all, SMALL, |field| {
+            matches!(field.number, 1..=5 | 8 | 14)
+        })?;
+        let of = |number| {
+            let matching = fields.iter().filter(move |f| f.is_bytes(number));
+            matching.copied().collect::<Vec<_>>()
+        };
+        let graph = of(7);
+        if graph.is_empty() {
+            return Err(Error::model("the model has no graph"));
+        }
+        let main = self.graph(GraphKind::Main, None, &graph, 0)?;
+        let mut functions = Vec::new();
+        for (index, field) in of(25).into_iter().enumerate() {
+            functions.push(self.function(index, field)?);
+        }
+        let mut training = Vec::new();
+        for (index, field) in of(20).into_iter().enumerate() {
+            training.push(self.training(index, field, main)?);
+        }
+        Ok(Parts {
+            header: header.value,
+            functions,
+            training,
+            fields,
+        })
+    }
+
+    fn training(&mut self, index: usize, field: Field, main: GraphId) -> Result<Training> {
+        let fields = self.fields(field.payload())?;
+        let frames = |number| {
+            let matching = fields.iter().filter(move |f| f.is_bytes(number));
+            matching.copied().collect::<Vec<_>>()
+        };
+        let mut bound = Vec::new();
+        for field in fields.iter().filter(|f| f.is_bytes(3) || f.is_bytes(4)) {
+            let entry: proto::StringStringEntry = self.leaf(field.payload())?;
+            bound.extend([proto::name(entry.key), proto::name(entry.value)]);
+        }
+        let mut graph = |kind, parent, frames: Vec<Field>| match frames.is_empty() {
+            true => Ok(None),
+            false => self.graph(kind, parent, &frames, 0).map(Some),
+        };
+        Ok(Training {
+            initialization: graph(GraphKind::TrainingInitialization(index), None, frames(1))?,
+            algorithm: graph(GraphKind::TrainingAlgorithm(index), Some(main), frames(2))?,
+            bound,
+        })
+    }
+
+    fn function(&mut self, index: usize, field: Field) -> Result<Function> {
+        let header: proto::FunctionHeader =
+            decode_leaf(&mut self.window, field.payload(), SMALL, |field| {
+                matches!(field.number, 1 | 6 | 9 | 10 | 13)
+            })?
+            .value;
+        let id = self.open(GraphKind::Function(index), None);
+        let mut graph = Graph::new(GraphKind::Function(index), None);
+        graph.frames.push(0);
+        let mut defaults = Vec::new();
+        let mut fields = Fields::new(field.payload());
+        while let Some(field) = self.window.next(&mut fields)? {
+            let mut part = Part::Verbatim;
+            if field.kind == Kind::Bytes {
+                match field.number {
+                    4 => graph.inputs.push(self.formal(&field)?),
+                    5 => graph.outputs.push(self.formal(&field)?),
+                    7 => {
+                        part = Part::Node(graph.nodes.len() as u32);
+                        let node = self.node(id, graph.nodes.len(), field, 0)?;
+                        graph.nodes.push(node);
+                    }
+                    11 => {
+                        defaults.push(self.attribute(None, field)?);
+                    }
+                    12 => {
+                        part = Part::ValueInfo(graph.value_infos.len() as u32);
+                        graph.value_infos.push(self.value_info(&field)?);
+                    }
+                    _ => {}
+                }
+            }
+            graph.slots.push(Slot { field, part });
+        }
+        self.graphs[id.0 as usize] = graph;
+        Ok(Function {
+            domain: proto::name(header.domain),
+            name: proto::name(header.name),
+            overload: proto::name(header.overload),
+            body: id,
+            attributes: header.attribute.into_iter().map(Name::from).collect(),
+            defaults,
+            opset_imports: opset_imports(header.opset_import),
+        })
+    }
+
+    fn formal(&mut self, field: &Field) -> Result<ValueInfo> {
+        Ok(ValueInfo {
+            name: self.window.bytes(field.payload())?.into(),
+            type_bytes: None,
+        })
+    }
+
+    /// Takes the next graph id, so that a graph comes before the graphs inside it.
+    fn open(&mut self, kind: GraphKind, parent: Option<GraphId>) -> GraphId {
+        self.graphs.push(Graph::new(kind, parent));
+        GraphId((self.graphs.len() - 1) as u32)
+    }
+
+    /// Reads a graph from all occurrences of its field, which protobuf merges.
+    fn graph(
+        &mut self,
+        kind: GraphKind,
+        parent: Option<GraphId>,
+        occurrences: &[Field],
+        depth: usize,
+    ) -> Result<GraphId> {
+        if depth > GRAPH_DEPTH {
+            let why = format!("graphs nested more than {GRAPH_DEPTH} deep");
+            let at = occurrences.first().map_or(0, |field| field.range().start);
+            return Err(Error::model(why).at_offset(at));
+        }
+        let id = self.open(kind.clone(), parent);
+        let mut graph = Graph::new(kind, parent);
+        for &occurrence in occurrences {
+            graph.frames.push(graph.slots.len());
+            let mut fields = Fields::new(occurrence.payload());
+            while let Some(field) = self.window.next(&mut fields)? {
+                let part = self.part(&mut graph, id, field, depth)?;
+                graph.slots.push(Slot { field, part });
+            }
+        }
+        self.graphs[id.0 as usize] = graph;
+        Ok(id)
+    }
+
+    fn part(&mut self, graph: &mut Graph, id: GraphId, field: Field, depth: usize) -> Result<Part> {
+        if field.kind != Kind::Bytes {
+            return Ok(Part::Verbatim);
+        }
+        let part = match field.number {
+            1 => {
+                let node = self.node(id, graph.nodes.len(), field, depth)?;
+                graph.nodes.push(node);
+                Part::Node((graph.nodes.len() - 1) as u32)
+            }
+            2 => {
+                graph.name = self.window.bytes(field.payload())?.into();
+                Part::Verbatim
+            }
+            5 => {
+                let tensor = Tensor::read(&mut self.window, &[field.payload()])?;
+                graph.initializers.push(tensor);
+                Part::Initializer((graph.initializers.len() - 1) as u32)
+            }
+            11 => {
+                graph.inputs.push(self.value_info(&field)?);
+                Part::Verbatim
+            }
+            12 => {
+                graph.outputs.push(self.value_info(&field)?);
+                Part::Verbatim
+            }
+            13 => {
+                graph.value_infos.push(self.value_info(&field)?);
+                Part::ValueInfo((graph.value_infos.len() - 1) as u32)
+            }
+            14 => {
+                let proto: proto::TensorAnnotation = self.leaf(field.payload())?;
+                let parameters = proto.quant_parameter_tensor_names.into_iter();
+                graph.annotations.push(QuantizationAnnotation {
+                    tensor_name: proto::name(proto.tensor_name),
+                    parameters: parameters.map(|entry| proto::name(entry.value)).collect(),
+                });
+                Part::Annotation((graph.annotations.len() - 1) as u32)
+            }
+            15 => {
+                let sparse = self.sparse(&field)?;
+                graph.sparse_initializers.push(sparse);
+                Part::Verbatim
+            }
+            _ => Part::Verbatim,
+        };
+        Ok(part)
+    }
+
+    fn sparse(&mut self, field: &Field) -> Result<SparseInitializer> {
+        let fields = self.fields(field.payload())?;
+        let ranges = |number| {
+            let matching = fields.iter().filter(move |f| f.is_bytes(number));
+            matching.map(Field::payload).collect::<Vec<_>>()
+        };
+        let proto =
+            decode_leaf::<proto::SparseTensor>(&mut self.window, field.payload(), SMALL, |f| {
+                f.number == 3
+            })?;
+        Ok(SparseInitializer {
+            values: Tensor::read(&mut self.window, &ranges(1))?,
+            indices: Tensor::read(&mut self.window, &ranges(2))?,
+            dims: proto.value.dims,
+        })
+    }
+
+    fn leaf<T: prost::Message + Default>(&mut self, message: Range<u64>) -> Result<T> {
+        Ok(decode_leaf(&mut self.window, message, SMALL, |_| true)?.value)
+    }
+
+    fn value_info(&mut self, field: &Field) -> Result<ValueInfo> {
+        let proto: proto::ValueInfo =
+            decode_leaf(&mut self.window, field.payload(), SMALL, |field| {
+                matches!(field.number, 1 | 2)
+            })?
+            .value;
+        Ok(ValueInfo {
+            name: proto::name(proto.name),
+            type_bytes: proto.r#type,
+        })
+    }
+
+    fn node(&mut self, graph: GraphId, index: usize, field: Field, depth: usize) -> Result<Node> {
+        let id = NodeId {
+            graph,
+            index: index as u32,
+        };
+        let mut node = Node::default();
+        let mut fields = Fields::new(field.payload());
+        while let Some(field) = self.window.next(&mut fields)? {
+            if field.kind != Kind::Bytes {
+                continue;
+            }
+            match field.number {
+                1 => node.inputs.push(self.name(&field)?),
+                2 => node.outputs.push(self.name(&field)?),
+                3 => node.name = self.name(&field)?,
+                4 => node.op_type = self.name(&field)?,
+                5 => {
+                    let attribute = self.attribute(Some((id, depth)), field)?;
+                    node.attributes.push(attribute);
+                }
+                7 => node.domain = self.name(&field)?,
+                8 => node.overload = self.name(&field)?,
+                _ => {}
+            }
+        }
+        Ok(node)
+    }
+
+    fn name(&mut self, field: &Field) -> Result<Name> {
+        Ok(self.window.bytes(field.payload())?.into())
+    }
+
+    /// Reads an attribute of a node at some depth; without a node, the default of a function's
+    /// attribute, whose graphs (if any) are left undecoded.
+    fn attribute(&mut self, host: Option<(NodeId, usize)>, field: Field) -> Result<Attribute> {
+        let mut tensor = Vec::new();
+        let mut tensors = Vec::new();
+        let mut graph = Vec::new();
+        let mut graphs = Vec::new();
+        let mut sparse = None;
+        let mut other = false;
+        let leaf = decode_leaf::<proto::Attribute>(
+            &mut self.window,
+            field.payload(),
+            SMALL,
+            |field| match (field.number, field.kind) {
+                (5, Kind::Bytes) => {
+                    tensor.push(field.payload());
+                    false
+                }
+                (6, Kind::Bytes) => {
+                    graph.push(*field);
+                    false
+                }
+                (10, Kind::Bytes) => {
+                    tensors.push(field.payload());
+                    false
+                }
+                (11, Kind::Bytes) => {
+                    graphs.push(*field);
+                    false
+                }
+                (22, Kind::Bytes) => {
+                    sparse = Some(*field);
+                    false
+                }
+                (14 | 15 | 23, Kind::Bytes) => {
+                    other = true;
+                    false
+                }
+                (5 | 6 | 10 | 11 | 13, _) => false,
+                _ => true,
+            },
+        )?;
+        let proto = leaf.value;
+        let name = proto::name(proto.name);
+        // Graphs are read whatever the type says: nothing that may hold nodes is passed over.
+        let mut inner = Vec::new();
+        if let Some((node, depth)) = host {
+            let kind = GraphKind::Attribute {
+                node,
+                attribute: name.clone(),
+            };
+            if !graph.is_empty() {
+                inner.push(self.graph(kind.clone(), Some(node.graph), &graph, depth + 1)?);
+            }
+            for field in &graphs {
+                inner.push(self.graph(kind.clone(), Some(node.graph), &[*field], depth + 1)?);
+            }
+        } else {
+            other |= !graph.is_empty() || !graphs.is_empty();
+        }
+        let by_presence = || {
+            Some(match () {
+                () if proto.f.is_some() => 1,
+                () if proto.i.is_some() => 2,
+                () if proto.s.is_some() => 3,
+                () if !tensor.is_empty() => 4,
+                () if !graph.is_empty() => 5,
+                () if !proto.floats.is_empty() => 6,
+                () if !proto.ints.is_empty() => 7,
+                () if !proto.strings.is_empty() => 8,
+                () if !tensors.is_empty() => 9,
+                () if !inner.is_empty() => 10,
+                () => return None,
+            })
+        };
+        let kind = proto.r#type.filter(|&t| t != 0).or_else(by_presence);
+        let value = if let Some(reference) = proto.ref_attr_name.filter(|name| !name.is_empty()) {
+            AttributeValue::Reference(reference.into(), kind.unwrap_or(0))
+        } else if !inner.is_empty() {
+            match inner[..] {
+                [one] if !graph.is_empty() => AttributeValue::Graph(one),
+                _ => AttributeValue::Graphs(inner),
+            }
+        } else if let Some(field) = sparse {
+            AttributeValue::Sparse(Box::new(self.sparse(&field)?))
+        } else if other || !leaf.large.is_empty() {
+            AttributeValue::Other(field.payload())
+        } else {
+            match kind {
+                Some(1) => AttributeValue::Float(proto.f.unwrap_or(0.0)),
+                Some(2) => AttributeValue::Int(proto.i.unwrap_or(0)),
+                Some(3) => AttributeValue::String(proto.s.unwrap_or_default()),
+                Some(4) => {
+                    let tensor = Tensor::read(&mut self.window, &tensor)?;
+                    AttributeValue::Tensor(Box::new(tensor))
+                }
+                Some(6) => AttributeValue::Floats(proto.floats),
+                Some(7) => AttributeValue::Ints(proto.ints),
+                Some(8) => AttributeValue::Strings(proto.strings),
+                Some(9) => {
+                    let tensors = tensors
+                        .into_iter()
+                        .map(|range| Tensor::read(&mut self.window, &[range]))
+                        .collect::<Result<_>>()?;
+                    AttributeValue::Tensors(tensors)
+                }
+                Some(10) => AttributeValue::Graphs(Vec::new()),
+                _ => AttributeValue::Other(field.payload()),
+            }
+        };
+        Ok(Attribute {
+            name,
+            value,
+            field: Some(field),
+        })
+    }
+}
+
+fn opset_imports(imports: Vec<proto::OperatorSetId>) -> Vec<OpsetImport> {
+    let imports = imports.into_iter();
+    imports
+        .map(|import| OpsetImport {
+            domain: proto::name(import.domain).detached(),
+            version: import.version.unwrap_or(0),
+        })
+        .collect()
+}
+
+fn callees(functions: &[Function]) -> HashMap<Name, Vec<usize>> {
+    let mut by_name: HashMap<Name, Vec<usize>> = HashMap::new();
+    for (index, function) in functions.iter().enumerate() {
+        by_name
+            .entry(function.name.clone())
+            .or_default()
+            .push(index);
+    }
+    by_name
+}

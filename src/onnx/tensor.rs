@@ -1,0 +1,138 @@
+//! Tensors: what they are, and where their elements stand.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::wire::{Field, Fields, Kind, Window, decode_leaf};
+
+use super::data_type::DataType;
+use super::external::ExternalData;
+use super::name::Name;
+use super::proto;
+
+/// A `TensorProto`, without its elements.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// Its name; empty where it needs none, as in attributes.
+    pub name: Name,
+    /// Element type.
+    pub data_type: DataType,
+    /// Shape; empty for a scalar.
+    pub dims: Vec<i64>,
+    /// Where the elements are, if they are in another file.
+    pub external: Option<ExternalData>,
+    /// Where the elements are in this file.
+    pub(crate) payload: Vec<Payload>,
+}
+
+/// A run of element bytes in the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Payload {
+    /// 4 to 7 and 9 to 11 in `TensorProto`.
+    pub number: u32,
+    /// True: the range holds the payload alone. False: whole fields, one an element.
+    pub packed: bool,
+    /// Bytes of the source.
+    pub range: Range<u64>,
+}
+
+/// Names, dims and the like are read up to this size; what is larger is passed over.
+const SMALL: u64 = 64 << 10;
+
+fn is_payload(number: u32) -> bool {
+    matches!(number, 4..=7 | 9..=11)
+}
+
+impl Tensor {
+    /// Reads a tensor that stands in these ranges of the source (more than one where its field is
+    /// repeated, which protobuf merges).
+    pub(crate) fn read(window: &mut Window<'_>, messages: &[Range<u64>]) -> Result<Tensor> {
+        let mut value = proto::Tensor::default();
+        let mut payload: Vec<Payload> = Vec::new();
+        for message in messages {
+            let leaf =
+                decode_leaf::<proto::Tensor>(window, message.clone(), SMALL, |f: &Field| {
+                    !is_payload(f.number)
+                })?;
+            merge(&mut value, leaf.value);
+            let mut fields = Fields::new(message.clone());
+            while let Some(field) = window.next(&mut fields)? {
+                if is_payload(field.number) {
+                    add_payload(&mut payload, &field);
+                }
+            }
+        }
+        if let Some(last) = payload.iter().rposition(|p| p.number == 9) {
+            // raw_data is singular: the last one rules
+            let mut i = 0;
+            payload.retain(|p| {
+                i += 1;
+                p.number != 9 || i == last + 1
+            });
+        }
+        let external = (value.data_location == Some(1))
+            .then(|| ExternalData::from_entries(&value.external_data));
+        Ok(Tensor {
+            name: proto::name(value.name).detached(),
+            data_type: DataType(value.data_type.unwrap_or(0)),
+            dims: value.dims,
+            external,
+            payload,
+        })
+    }
+
+    /// Elements, by its shape; `None` if a dimension is negative or the product too large.
+    pub fn elements(&self) -> Option<u64> {
+        self.dims.iter().try_fold(1u64, |product, &dim| {
+            product.checked_mul(u64::try_from(dim).ok()?)
+        })
+    }
+
+    /// Bytes its elements take up: in this file as stored, elsewhere by type and shape.
+    pub fn stored_bytes(&self) -> u64 {
+        match &self.external {
+            Some(_) => self.expected_bytes().unwrap_or(0),
+            None => (self.payload.iter())
+                .map(|p| p.range.end - p.range.start)
+                .sum(),
+        }
+    }
+
+    /// Bytes its elements take as `raw_data`, by type and shape (4-bit types two in a byte).
+    pub fn expected_bytes(&self) -> Option<u64> {
+        let bits = self.elements()?.checked_mul(self.data_type.bits()?)?;
+        Some(bits.div_ceil(8))
+    }
+}
+
+fn merge(into: &mut proto::Tensor, from: proto::Tensor) {
+    into.dims.extend(from.dims);
+    into.external_data.extend(from.external_data);
+    into.data_type = from.data_type.or(into.data_type);
+    into.data_location = from.data_location.or(into.data_location);
+    into.name = from.name.or(into.name.take());
+}
+
+fn add_payload(payload: &mut Vec<Payload>, field: &Field) {
+    // string_data is one field a string; numbers may be packed or one field each
+    let packed = field.kind == Kind::Bytes && field.number != 6;
+    let range = if packed {
+        field.payload()
+    } else {
+        field.range()
+    };
+    if !packed
+        && let Some(last) = payload.last_mut()
+        && !last.packed
+        && last.number == field.number
+        && last.range.end == range.start
+    {
+        last.range.end = range.end;
+        return;
+    }
+    payload.push(Payload {
+        number: field.number,
+        packed,
+        range,
+    });
+}

@@ -1,0 +1,416 @@
+//! Who produces a value, who uses it, and from which graph: the one place that knows scopes.
+//!
+//! A value is (graph, name). A graph inside an attribute also sees the names of the graphs around
+//! it; a function body sees none but its own; `training_info`'s algorithm sees the main graph's.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Index;
+
+use super::graph::{Graph, GraphId, GraphKind};
+use super::model::Model;
+use super::name::Name;
+use super::node::NodeId;
+
+/// A value of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueId(u32);
+
+impl ValueId {
+    /// Its index among all values of the model.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+const NONE: u32 = u32::MAX;
+
+/// A value: where it comes from and where it goes.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// The graph that defines it.
+    pub graph: GraphId,
+    /// Its name there.
+    pub name: Name,
+    /// Where it comes from.
+    pub producer: Producer,
+    /// The initializer of this name, if there is one: the value itself, or the default of an input.
+    pub initializer: Option<u32>,
+    /// Where it goes; entries may be stale, see [`Values::uses`].
+    uses: Vec<Use>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Producer {
+    /// An output of a node.
+    Node {
+        /// The node.
+        node: NodeId,
+        /// Which output.
+        output: u32,
+    },
+    /// An input of its graph, by index; it may have an initializer as default.
+    Input(u32),
+    /// An initializer that is no graph input.
+    Initializer(u32),
+    /// A sparse initializer.
+    SparseInitializer(u32),
+    /// Nothing any more: an edit took its producer out.
+    Gone,
+}
+
+/// Where a value goes. The graph may be inside the one that defines the value: then it is captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// An input of a node.
+    Input {
+        /// The node.
+        node: NodeId,
+        /// Which input.
+        input: u32,
+    },
+    /// An output of a graph.
+    Output {
+        /// The graph.
+        graph: GraphId,
+        /// Which output.
+        output: u32,
+    },
+    /// Named as scale or zero point by a quantisation annotation of this graph.
+    Annotation(GraphId),
+    /// Named by a binding of this `training_info`.
+    Binding(usize),
+}
+
+/// The values of a model, by scope.
+#[derive(Clone, Debug)]
+pub struct Values {
+    values: Vec<Value>,
+    scopes: Vec<HashMap<Name, u32>>,
+    /// For each graph, for each node, what its inputs are.
+    inputs: Vec<Vec<Box<[u32]>>>,
+    /// Names defined twice in one graph, with the later definition.
+    pub(super) duplicates: Vec<(GraphId, Name, Option<NodeId>)>,
+    /// Uses of names that nothing defines.
+    pub(super) undefined: Vec<(Use, Name)>,
+}
+
+impl Values {
+    /// Finds all values of a model. Linear in its size.
+    pub fn new(model: &Model) -> Values {
+        let mut values = Values {
+            values: Vec::new(),
+            scopes: vec![HashMap::new(); model.graph_slots()],
+            inputs: vec![Vec::new(); model.graph_slots()],
+            duplicates: Vec::new(),
+            undefined: Vec::new(),
+        };
+        for (id, graph) in model.graphs() {
+            values.define(id, graph);
+        }
+        for (id, graph) in model.graphs() {
+            values.resolve(model, id, graph);
+        }
+        for (index, training) in model.training().iter().enumerate() {
+            for name in &training.bound {
+                for graph in [
+                    training.algorithm,
+                    training.initialization,
+                    Some(model.main()),
+                ] {
+                    if let Some(value) = graph.and_then(|g| values.lookup(model, g, name)) {
+                        values.add_use(value, Use::Binding(index));
+                    }
+                }
+            }
+        }
+        values
+    }
+
+    fn define(&mut self, id: GraphId, graph: &Graph) {
+        for (index, input) in graph.inputs.iter().enumerate() {
+            self.add(id, &input.name, Producer::Input(index as u32));
+        }
+        for (index, tensor) in graph.initializers() {
+            let scope = &self.scopes[id.0 as usize];
+            let input = scope.get(&tensor.name).copied();
+            match input.map(|value| &mut self.values[value as usize]) {
+                Some(value)
+                    if value.initializer.is_none()
+                        && matches!(value.producer, Producer::Input(_)) =>
+                {
+                    value.initializer = Some(index);
+                }
+                _ => {
+                    if let Some(value) = self.add(id, &tensor.name, Producer::Initializer(index)) {
+                        self.values[value.0 as usize].initializer = Some(index);
+                    }
+                }
+            }
+        }
+        for (index, sparse) in graph.sparse_initializers().iter().enumerate() {
+            let producer = Producer::SparseInitializer(index as u32);
+            self.add(id, &sparse.values.name, producer);
+        }
+        for (index, node) in graph.nodes() {
+            let node_id = NodeId { graph: id, index };
+            for (output, name) in node.outputs.iter().enumerate() {
+                let output = output as u32;
+                self.add(
+                    id,
+                    name,
+                    Producer::Node {
+                        node: node_id,
+                        output,
+                    },
+                );
+            }
+        }
+    }
+
+    fn add(&mut self, graph: GraphId, name: &Name, producer: Producer) -> Option<ValueId> {
+        if name.is_empty() {
+            return None;
+        }
+        let next = self.values.len() as u32;
+        match self.scopes[graph.0 as usize].entry(name.clone()) {
+            Entry::Occupied(entry)
+                if self.values[*entry.get() as usize].producer == Producer::Gone =>
+            {
+                let value = *entry.get();
+                self.values[value as usize].producer = producer;
+                Some(ValueId(value))
+            }
+            Entry::Occupied(_) => {
+                let node = match producer {
+                    Producer::Node { node, .. } => Some(node),
+                    _ => None,
+                };
+                self.duplicates.push((graph, name.clone(), node));
+                None
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(next);
+                self.values.push(Value {
+                    graph,
+                    name: name.clone(),
+                    producer,
+                    initializer: None,
+                    uses: Vec::new(),
+                });
+                Some(ValueId(next))
+            }
+        }
+    }
+
+    fn resolve(&mut self, model: &Model, id: GraphId, graph: &Graph) {
+        let mut all: Vec<Box<[u32]>> = vec![Box::default(); graph.node_slots()];
+        for (index, node) in graph.nodes() {
+            let node_id = NodeId { graph: id, index };
+            let inputs = node.inputs.iter().enumerate().map(|(input, name)| {
+                let input = input as u32;
+                let at = Use::Input {
+                    node: node_id,
+                    input,
+                };
+                self.use_name(model, id, name, at)
+            });
+            all[index as usize] = inputs.collect();
+        }
+        self.inputs[id.0 as usize] = all;
+        for (output, info) in graph.outputs.iter().enumerate() {
+            let output = output as u32;
+            self.use_name(model, id, &info.name, Use::Output { graph: id, output });
+        }
+        for annotation in graph.annotations() {
+            for name in &annotation.parameters {
+                if let Some(value) = self.lookup(model, id, name) {
+                    self.add_use(value, Use::Annotation(id));
+                }
+            }
+        }
+    }
+
+    fn use_name(&mut self, model: &Model, graph: GraphId, name: &Name, at: Use) -> u32 {
+        if name.is_empty() {
+            return NONE;
+        }
+        match self.lookup(model, graph, name) {
+            Some(value) => {
+                self.add_use(value, at);
+                value.0
+            }
+            None => {
+                self.undefined.push((at, name.clone()));
+                NONE
+            }
+        }
+    }
+
+    fn add_use(&mut self, value: ValueId, at: Use) {
+        self.values[value.0 as usize].uses.push(at);
+    }
+
+    /// What a name means in a graph: its own value, or one of a graph around it.
+    pub fn lookup(&self, model: &Model, graph: GraphId, name: &Name) -> Option<ValueId> {
+        let mut scope = Some(graph);
+        while let Some(graph) = scope {
+            if let Some(&value) = self.scopes[graph.0 as usize].get(name) {
+                return Some(ValueId(value));
+            }
+            scope = model.graph(graph).parent;
+        }
+        None
+    }
+
+    /// True if the graph itself defines this name.
+    pub fn defines(&self, graph: GraphId, name: &Name) -> bool {
+        let value = self.scopes[graph.0 as usize].get(name);
+        value.is_some_and(|&value| self.values[value as usize].producer != Producer::Gone)
+    }
+
+    /// The value at an input of a node; `None` if absent or undefined.
+    pub fn input(&self, node: NodeId, input: usize) -> Option<ValueId> {
+        let inputs = self.inputs[node.graph.0 as usize].get(node.index as usize)?;
+        let value = *inputs.get(input)?;
+        (value != NONE).then_some(ValueId(value))
+    }
+
+    /// The value at an output of a node; `None` if absent.
+    pub fn output(&self, model: &Model, node: NodeId, output: usize) -> Option<ValueId> {
+        let name = model.node(node).output(output)?;
+        let value = *self.scopes[node.graph.0 as usize].get(name)?;
+        Some(ValueId(value))
+    }
+
+    /// Where a value goes now.
+    pub fn uses(&self, value: ValueId) -> impl Iterator<Item = Use> + '_ {
+        let uses = self[value].uses.iter().copied();
+        uses.filter(move |&at| match at {
+            Use::Input { node, input } => self.input(node, input as usize) == Some(value),
+            _ => true,
+        })
+    }
+
+    /// True if something uses the value.
+    pub fn is_used(&self, value: ValueId) -> bool {
+        self.uses(value).next().is_some()
+    }
+
+    /// How many values there are, those gone included.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// True of a model without values.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    pub(super) fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
+        let inputs = &mut self.inputs[node.graph.0 as usize][node.index as usize];
+        inputs[input] = value.0;
+        let input = input as u32;
+        self.add_use(value, Use::Input { node, input });
+    }
+
+    /// Forgets a node: it uses nothing and produces nothing any more. Returns what it produced.
+    pub(super) fn forget_node(&mut self, model: &Model, id: NodeId) -> Vec<ValueId> {
+        self.inputs[id.graph.0 as usize][id.index as usize] = Box::default();
+        let outputs = 0..model.node(id).outputs.len();
+        let values = outputs.filter_map(|output| self.output(model, id, output));
+        let produced: Vec<ValueId> = values
+            .filter(
+                |&value| matches!(self[value].producer, Producer::Node { node, .. } if node == id),
+            )
+            .collect();
+        for &value in &produced {
+            self.forget(value);
+        }
+        produced
+    }
+
+    /// A value loses its producer; it keeps its name and uses until something defines it again.
+    pub(super) fn forget(&mut self, value: ValueId) {
+        let gone = &mut self.values[value.0 as usize];
+        gone.producer = Producer::Gone;
+        gone.initializer = None;
+    }
+
+    /// Takes note of a node that an edit added.
+    pub(super) fn add_node(&mut self, model: &Model, id: NodeId) {
+        let all = &mut self.inputs[id.graph.0 as usize];
+        all.resize(id.index as usize + 1, Box::default());
+        let node = model.node(id);
+        let inputs: Box<[u32]> = (node.inputs.iter().enumerate())
+            .map(|(input, name)| {
+                let input = input as u32;
+                self.use_name(model, id.graph, name, Use::Input { node: id, input })
+            })
+            .collect();
+        self.inputs[id.graph.0 as usize][id.index as usize] = inputs;
+        for (output, name) in node.outputs.iter().enumerate() {
+            let output = output as u32;
+            self.add(id.graph, name, Producer::Node { node: id, output });
+        }
+    }
+
+    pub(super) fn add_initializer(&mut self, graph: GraphId, name: &Name, index: u32) {
+        if let Some(value) = self.add(graph, name, Producer::Initializer(index)) {
+            self.values[value.0 as usize].initializer = Some(index);
+        }
+    }
+
+    /// `data` takes the name and the uses of a value that is gone.
+    pub(super) fn take_over(&mut self, gone: ValueId, data: ValueId) {
+        let uses = self.uses(gone).collect::<Vec<_>>();
+        self.drop_uses(gone);
+        for at in uses {
+            match at {
+                Use::Input { node, input } => self.set_input(node, input as usize, data),
+                other => self.add_use(data, other),
+            }
+        }
+        let name = self[gone].name.clone();
+        let renamed = &mut self.values[data.0 as usize];
+        let scope = &mut self.scopes[renamed.graph.0 as usize];
+        scope.remove(&renamed.name);
+        scope.insert(name.clone(), data.0);
+        renamed.name = name;
+    }
+
+    pub(super) fn drop_uses(&mut self, value: ValueId) -> Vec<Use> {
+        std::mem::take(&mut self.values[value.0 as usize].uses)
+    }
+
+    pub(super) fn put_uses(&mut self, value: ValueId, uses: Vec<Use>) {
+        self.values[value.0 as usize].uses.extend(uses);
+    }
+
+    /// The graphs from `inner` out to `outer`, without `outer`.
+    pub fn between<'a>(
+        &self,
+        model: &'a Model,
+        inner: GraphId,
+        outer: GraphId,
+    ) -> impl Iterator<Item = GraphId> + use<'a> {
+        let mut next = Some(inner);
+        std::iter::from_fn(move || {
+            let graph = next.filter(|&graph| graph != outer)?;
+            next = match model.graph(graph).kind {
+                GraphKind::Function(_) => None,
+                _ => model.graph(graph).parent,
+            };
+            Some(graph)
+        })
+    }
+}
+
+impl Index<ValueId> for Values {
+    type Output = Value;
+
+    fn index(&self, id: ValueId) -> &Value {
+        &self.values[id.0 as usize]
+    }
+}

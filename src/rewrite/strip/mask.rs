@@ -1,0 +1,94 @@
+//! Masks at inference: all true, in the shape of the data and the type of the version.
+
+use crate::dropout::{MaskUse, OperatorVersion, Site, version};
+use crate::onnx::{
+    Attribute, AttributeValue, DataType, Editor, Model, Name, Node, NodeId, Values, encode_tensor,
+};
+
+/// Why the mask of a site cannot be made all true.
+pub(super) fn refusal(model: &Model, values: &Values, site: &Site) -> Option<String> {
+    if matches!(site.mask, MaskUse::None | MaskUse::Unused) {
+        return None;
+    }
+    let typed = version(model.opset(site.graph, "")?) < OperatorVersion::InferenceBool;
+    match element_type(model, values, site, typed) {
+        None => Some(
+            "its mask is used, has the type of the data, and the file does not say which".into(),
+        ),
+        Some(element) if element != DataType::BOOL && !element.is_float() => {
+            Some(format!("its mask is used and of type {element}"))
+        }
+        Some(_) => None,
+    }
+}
+
+/// The element type of a site's mask.
+pub(super) fn element_type(
+    model: &Model,
+    values: &Values,
+    site: &Site,
+    typed: bool,
+) -> Option<DataType> {
+    if !typed {
+        return Some(DataType::BOOL);
+    }
+    let mask = values.output(model, site.nodes[0], 1);
+    [mask, site.output, site.input]
+        .into_iter()
+        .flatten()
+        .find_map(|value| model.element_type(values, value))
+}
+
+/// Puts nodes in that define `mask` as ones in the shape of `data`.
+pub(super) fn insert_ones(
+    editor: &mut Editor<'_>,
+    site: NodeId,
+    data: &Name,
+    mask: &Name,
+    element: DataType,
+    opset: i64,
+) {
+    let mut chain = |op_type: &str, inputs: Vec<Name>, attribute: Option<Attribute>, last: bool| {
+        let output = match last {
+            true => mask.clone(),
+            false => editor.fresh_name(&format!("{mask}/{}", op_type.to_lowercase())),
+        };
+        let node = Node {
+            name: output.clone(),
+            inputs,
+            outputs: vec![output.clone()],
+            attributes: attribute.into_iter().collect(),
+            ..Node::new(op_type)
+        };
+        editor.insert_node(site.graph, Some(site), node);
+        output
+    };
+    if opset >= 9 {
+        let shape = chain("Shape", vec![data.clone()], None, false);
+        let value = encode_tensor(&Name::default(), element, &[1], &one(element));
+        let value = Attribute::new("value", AttributeValue::NewTensor(value));
+        chain("ConstantOfShape", vec![shape], Some(value), true);
+    } else {
+        // ConstantOfShape begins with opset 9. Nothing is greater than itself, not even NaN.
+        let greater = chain("Greater", vec![data.clone(), data.clone()], None, false);
+        let not = chain("Not", vec![greater], None, false);
+        let to = match opset {
+            ..=5 => {
+                let name = element.name().unwrap_or("float").to_uppercase();
+                AttributeValue::String(name.into_bytes().into())
+            }
+            _ => AttributeValue::Int(i64::from(element.0)),
+        };
+        chain("Cast", vec![not], Some(Attribute::new("to", to)), true);
+    }
+}
+
+/// One, little-endian, in the types a mask may have.
+fn one(element: DataType) -> Vec<u8> {
+    match element {
+        DataType::FLOAT16 => half::f16::ONE.to_le_bytes().to_vec(),
+        DataType::FLOAT => 1f32.to_le_bytes().to_vec(),
+        DataType::DOUBLE => 1f64.to_le_bytes().to_vec(),
+        _ => vec![1],
+    }
+}

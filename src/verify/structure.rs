@@ -1,0 +1,116 @@
+//! Structure: do two models compute the same expression for every output?
+//!
+//! Every value of both models is numbered such that equal numbers are equal expressions (global
+//! value numbering, Alpern, Wegman and Zadeck 1988): an operator with its version, attributes and
+//! the numbers of its inputs. Graphs inside attributes and model-local functions are numbered by
+//! what they compute from their inputs, so that names do not matter. Dropout takes its inference
+//! meaning; this is said here anew, and shares nothing with how a rewrite removes it:
+//! - `Dropout(x)` is x, and its mask is ones in the shape of x;
+//! - `Identity(x)` is x;
+//! - `ConstantOfShape(Shape(x))` of one and `Cast(Not(Greater(x, x)))` are ones in the shape of x.
+//!
+//! Operators that draw at random, and operators nobody knows, are equal only if they are the same
+//! draw: the n-th of those that look alike. Time is linear; weights are read only where they could
+//! be equal without being the same bytes of the same file.
+
+mod contents;
+mod expression;
+mod mismatch;
+mod numbering;
+
+use crate::error::Result;
+use crate::onnx::{Model, ValueInfo, Values};
+
+use contents::Contents;
+use expression::Expressions;
+use mismatch::explain;
+use numbering::Numbering;
+
+/// What a comparison of structures found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Both compute the same expression for every output.
+    Same {
+        /// Outputs compared, those of functions and training graphs included.
+        outputs: usize,
+    },
+    /// They do not, as far as structure shows; a run may still give the same numbers.
+    Different {
+        /// Where: an output or an interface.
+        place: String,
+        /// What is there before and after.
+        why: String,
+    },
+}
+
+/// Compares the structure of two models.
+///
+/// # Errors
+/// A model has undefined values or cycles, or weights that have to be read cannot be.
+pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
+    let different = |place: String, why: String| Ok(Verdict::Different { place, why });
+    if let Some((place, why)) = interface(before, after) {
+        return different(place, why);
+    }
+    let mut shared = Shared {
+        expressions: Expressions::default(),
+        contents: Contents::new(after.source().derives_from(before.source())),
+    };
+    let before_values = Values::new(before);
+    let after_values = Values::new(after);
+    let first = Numbering::new(before, &before_values, &mut shared)?;
+    shared.contents.second_model();
+    let second = Numbering::new(after, &after_values, &mut shared)?;
+    let mut outputs = 0;
+    for (name, expression) in &first.results {
+        match second.results.get(name) {
+            Some(other) if other == expression => outputs += 1,
+            Some(other) => {
+                let why = explain(&shared.expressions, &first, &second, *expression, *other);
+                return different(name.clone(), why);
+            }
+            None => return different(name.clone(), "is there before, and not after".into()),
+        }
+    }
+    let added = second
+        .results
+        .keys()
+        .find(|name| !first.results.contains_key(*name));
+    if let Some(name) = added {
+        return different(name.clone(), "is not there before, but after".into());
+    }
+    Ok(Verdict::Same { outputs })
+}
+
+/// What the numberings of both models share.
+#[derive(Debug)]
+struct Shared<'m> {
+    expressions: Expressions,
+    contents: Contents<'m>,
+}
+
+/// The first difference between the inputs and outputs of the main graphs.
+fn interface(before: &Model, after: &Model) -> Option<(String, String)> {
+    let sides = |of: fn(&Model) -> &[ValueInfo]| (of(before), of(after));
+    let inputs: fn(&Model) -> &[ValueInfo] = |model| &model.graph(model.main()).inputs;
+    let outputs: fn(&Model) -> &[ValueInfo] = |model| &model.graph(model.main()).outputs;
+    for (what, (old, new)) in [("input", sides(inputs)), ("output", sides(outputs))] {
+        for (index, (old, new)) in old.iter().zip(new).enumerate() {
+            let place = format!("{what} {index}");
+            if old.name != new.name {
+                let why = format!("is called `{}` before and `{}` after", old.name, new.name);
+                return Some((place, why));
+            }
+            if old.type_bytes() != new.type_bytes() && old.value_type() != new.value_type() {
+                let (old_type, new_type) = (old.value_type(), new.value_type());
+                let why = format!("is {old_type} before and {new_type} after");
+                return Some((format!("{what} `{}`", old.name), why));
+            }
+        }
+        if old.len() != new.len() {
+            let why = format!("{} {what}s before and {} after", old.len(), new.len());
+            return Some(("interface".into(), why));
+        }
+    }
+    None
+}
