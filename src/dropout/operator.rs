@@ -36,7 +36,10 @@ const DEFAULT_RATIO: f64 = 0.5;
 
 pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     let resolver = Resolver::new(model, values);
-    let dropouts = model.nodes().filter(|(_, node)| node.is("Dropout"));
+    // a model-local function of this name takes the operator's place
+    let dropouts = model
+        .nodes()
+        .filter(|(_, node)| node.is("Dropout") && model.callee(node).is_none());
     dropouts
         .map(|(id, _)| site(model, values, &resolver, id))
         .collect()
