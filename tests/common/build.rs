@@ -186,6 +186,7 @@ pub fn scalar(data_type: DataType, value: f64) -> Tensor {
 pub fn typed(name: &str, data_type: DataType, dims: &[i64]) -> ValueInfo {
     let dim = |&size: &i64| Dim {
         dim_value: Some(size),
+        dim_param: None,
     };
     ValueInfo {
         name: Some(name.into()),
