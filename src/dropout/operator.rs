@@ -140,6 +140,9 @@ fn rate(
             other => *problem = Some(format!("ratio is {other}, not a float scalar")),
         }
     }
+    if ratio.absent && !rates.contains(&DEFAULT_RATIO) {
+        rates.push(DEFAULT_RATIO);
+    }
     match rates[..] {
         [rate] => (Some(rate), origin),
         _ => (None, origin),
@@ -165,10 +168,10 @@ fn mode(switch: &Finding, problem: &mut Option<String>) -> Mode {
 }
 
 fn is_test(switch: &Finding, problem: &mut Option<String>) -> Mode {
-    let mut mode = match (switch.origin, switch.runtime) {
-        (Origin::Absent, _) => Mode::Active,
-        (_, true) => Mode::Runtime,
-        (_, false) => Mode::Inert,
+    let mut mode = match switch.runtime {
+        _ if switch.absent => Mode::Active,
+        true => Mode::Runtime,
+        false => Mode::Inert,
     };
     for scalar in &switch.scalars {
         match scalar {
