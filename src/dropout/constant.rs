@@ -23,6 +23,8 @@ pub(super) struct Finding {
     pub scalars: Vec<Scalar>,
     /// True if it may also be something that only a run decides.
     pub runtime: bool,
+    /// True if it is absent, or some call of the function leaves it out.
+    pub absent: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,7 @@ impl Finding {
             origin: Origin::Absent,
             scalars: Vec::new(),
             runtime: false,
+            absent: true,
         }
     }
 
@@ -65,6 +68,7 @@ impl Finding {
             origin: Origin::Constant,
             scalars: vec![scalar],
             runtime: false,
+            absent: false,
         }
     }
 
@@ -73,6 +77,7 @@ impl Finding {
             origin,
             scalars: Vec::new(),
             runtime: true,
+            absent: false,
         }
     }
 }
@@ -230,6 +235,7 @@ impl<'m> Resolver<'m> {
             let finding = what(call)?;
             absent &= finding.origin == Origin::Absent;
             all.runtime |= finding.runtime;
+            all.absent |= finding.absent;
             for scalar in finding.scalars {
                 if !all.scalars.contains(&scalar) {
                     all.scalars.push(scalar);

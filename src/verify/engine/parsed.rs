@@ -67,6 +67,7 @@ impl Parsed {
         }
         let names = prepare::shapes(graph);
         prepare::tensors(graph);
+        prepare::casts(graph);
         notes.extend(prepare::batch_norms(graph));
         lacks::check(graph, &onnx.op_register)?;
         prepare::streams(graph, meaning);

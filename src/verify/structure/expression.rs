@@ -37,6 +37,10 @@ pub(super) enum Tag {
     Ones,
     /// A graph by what it computes.
     Body,
+    /// A function: its body and the defaults of its attributes.
+    Function,
+    /// What training assigns to what.
+    Binding,
 }
 
 /// All expressions met so far, and all strings in them.
