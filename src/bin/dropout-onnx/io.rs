@@ -8,6 +8,7 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use dropout_onnx::Error;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::source::{Destination, Rope, Source, write_atomic};
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -68,14 +69,21 @@ impl Global {
 }
 
 /// Reads a model from a file, or from standard input if the path is `-`.
-pub fn read(path: &Path) -> Result<Model> {
-    if path == Path::new("-") {
-        let source = Source::from_reader(std::io::stdin().lock())
-            .map_err(|e| e.in_file("standard input"))?;
-        let folder = Some(PathBuf::new());
-        return Model::read_in(source, folder).map_err(|e| e.in_file("standard input").into());
+pub fn read(path: &Path) -> Result<Model, Error> {
+    if path != Path::new("-") {
+        return Model::open(path);
     }
-    Ok(Model::open(path)?)
+    Source::from_reader(std::io::stdin().lock())
+        .and_then(|source| Model::read_in(source, Some(PathBuf::new())))
+        .map_err(|e| e.in_file(name(path)))
+}
+
+/// What a model is called in messages.
+pub fn name(path: &Path) -> &Path {
+    match path == Path::new("-") {
+        true => Path::new("standard input"),
+        false => path,
+    }
 }
 
 /// Writes a report to standard output.
@@ -83,7 +91,8 @@ pub fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
-        .context("cannot write to standard output")
+        .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
+    Ok(())
 }
 
 /// Writes a report to standard error.
@@ -248,7 +257,7 @@ impl Files {
                 rope.write_to(&mut out)
                     .and_then(|()| {
                         let flushed = out.flush();
-                        flushed.map_err(|e| dropout_onnx::Error::io("cannot write", e))
+                        flushed.map_err(|e| Error::io("cannot write", e))
                     })
                     .map_err(|e| e.in_file("standard output"))?;
             }
