@@ -185,14 +185,15 @@ impl Files {
         if destination.real().is_file() && !self.force {
             bail!("{}: exists already; --force overwrites it", path.display());
         }
-        match destination.real().parent() {
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => bail!(
-                "{}: the folder {} does not exist",
-                path.display(),
-                folder.display()
-            ),
-            _ => Ok(Target::File(destination)),
+        let folder = or_here(destination.real().parent().unwrap_or(Path::new("")));
+        if !folder.is_dir() {
+            let (out, folder, exists) = (path.display(), folder.display(), folder.exists());
+            match exists {
+                true => bail!("{out}: {folder} is not a folder"),
+                false => bail!("{out}: the folder {folder} does not exist"),
+            }
         }
+        Ok(Target::File(destination))
     }
 
     /// The files of weights to take along, each with where it goes; refuses to leave them behind.
@@ -203,14 +204,24 @@ impl Files {
         let files = model.external_files()?;
         let from = model.folder().unwrap_or(Path::new(""));
         let to = destination.real().parent().unwrap_or(Path::new(""));
+        let input = name(&self.input).display();
+        if let Some(file) = files
+            .iter()
+            .find(|file| same_file(&from.join(file), destination.real()))
+        {
+            bail!(
+                "{}: OUT would overwrite {}, the weights of {input}",
+                destination.named().display(),
+                file.display()
+            );
+        }
         if files.is_empty() || same_file(or_here(from), or_here(to)) {
             return Ok(Vec::new());
         }
         if self.external_data.is_none() {
             bail!(
-                "{}: its weights are in {} beside it, and OUT is in another folder; \
+                "{input}: its weights are in {} beside it, and OUT is in another folder; \
                  --external-data copy or link takes them along",
-                self.input.display(),
                 files[0].display()
             );
         }
