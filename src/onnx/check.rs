@@ -15,6 +15,12 @@ impl Model {
     /// # Errors
     /// The first of: a name defined twice, an undefined input or output, a cycle.
     pub fn check(&self, values: &Values) -> Result<()> {
+        let checked = self.check_names(values);
+        let ordered = checked.and_then(|()| self.order(values));
+        ordered.map(|_| ()).map_err(|e| self.source().name_in(e))
+    }
+
+    fn check_names(&self, values: &Values) -> Result<()> {
         if let Some((graph, name, node)) = values.duplicates.first() {
             let why = format!("`{name}` is defined twice");
             return Err(Error::model(why).at(match node {
@@ -31,7 +37,7 @@ impl Model {
                 Use::Binding(index) => format!("training_info[{index}]"),
             }));
         }
-        self.order(values).map(|_| ())
+        Ok(())
     }
 
     /// All nodes of all graphs such that a node comes after those it depends on, be it through the
