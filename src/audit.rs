@@ -204,10 +204,9 @@ impl ModelAudit {
     /// Opens and audits a file; what goes wrong is said in the audit.
     pub fn open(path: &Path) -> ModelAudit {
         let name = path.to_string_lossy();
-        match Model::open(path).and_then(|model| ModelAudit::new(&name, &model)) {
-            Ok(audit) => audit,
-            Err(error) => ModelAudit::failed(&name, &error),
-        }
+        Model::open(path)
+            .and_then(|model| ModelAudit::new(&name, &model))
+            .unwrap_or_else(|e| ModelAudit::failed(&name, &e.in_file(path)))
     }
 
     /// The audit of a file that cannot be audited.

@@ -128,8 +128,14 @@ impl<'m> Resolver<'m> {
     /// What an attribute of a node is.
     pub fn attribute(&self, node: NodeId, name: &str) -> Result<Finding> {
         self.budget.set(BUDGET);
+        let no_number = |what: &str| Finding::constant(Scalar::Other(what.to_string()));
         match self.model.node(node).attribute(name) {
-            Some(attribute) => self.attribute_value(node, attribute, DEPTH),
+            Some(attribute) => match &attribute.value {
+                // one element is a number in a `Constant`, not here
+                AttributeValue::Tensor(_) | AttributeValue::Sparse(_) => Ok(no_number("a tensor")),
+                AttributeValue::Floats(_) | AttributeValue::Ints(_) => Ok(no_number("a list")),
+                _ => self.attribute_value(node, attribute, DEPTH),
+            },
             None => Ok(Finding::absent()),
         }
     }

@@ -25,6 +25,12 @@ impl Model {
     /// # Errors
     /// As [`Model::check`].
     pub fn check_order(&self, values: &Values) -> Result<Vec<NodeId>> {
+        let checked = self.check_names(values);
+        let ordered = checked.and_then(|()| self.order(values));
+        ordered.map_err(|e| self.source().name_in(e))
+    }
+
+    fn check_names(&self, values: &Values) -> Result<()> {
         if let Some((graph, name, node)) = values.duplicates.first() {
             let why = format!("`{name}` is defined twice");
             return Err(Error::model(why).at(match node {
@@ -41,7 +47,7 @@ impl Model {
                 Use::Binding(index) => format!("training_info[{index}]"),
             }));
         }
-        self.order(values)
+        Ok(())
     }
 
     fn order(&self, values: &Values) -> Result<Vec<NodeId>> {

@@ -82,7 +82,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if verify_options.is_some() {
         model.check_external()?;
     }
-    let stripped = strip(&model, &options)?;
+    let stripped = strip(&model, &options).map_err(|e| e.in_file(io::name(&args.files.input)))?;
     if args.files.dry_run {
         return report(
             args,
@@ -113,7 +113,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         Some(Verdict::Unverifiable { reason }) => bail!(
             "{}: the result cannot be verified, so nothing was written: {reason}. \
              --verify structure asks for less, --verify none for nothing",
-            args.files.input.display()
+            io::name(&args.files.input).display()
         ),
     }
     let written = match args.files.in_place && stripped.outcome.is_unchanged() {
