@@ -248,7 +248,7 @@ impl Printer<'_> {
         let mut elements = String::new();
         if tensor.elements().is_some_and(|count| count <= SHOWN) && tensor.external.is_none() {
             let bytes = self.model.small_elements(tensor, 16 * SHOWN)?;
-            if let Some(numbers) = numbers(tensor.data_type, &bytes) {
+            if let Some(numbers) = bytes.and_then(|b| numbers(tensor.data_type, &b)) {
                 let _ = write!(elements, "{{{}}}", numbers.join(", "));
             }
         }

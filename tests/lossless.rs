@@ -1,16 +1,113 @@
 //! Reading and writing without an edit gives the same bytes.
 
 mod common;
+#[path = "common/promises.rs"]
+#[allow(dead_code)]
+mod promises;
+#[path = "common/tape.rs"]
+mod tape;
+#[path = "common/wire_gen.rs"]
+mod wire_gen;
 
-use dropout_onnx::onnx::{Model, Values};
+use std::io::Write;
+
+use dropout_onnx::onnx::{Editor, Model, Values};
+use dropout_onnx::source::{Rope, Source};
+use promises::bytes_of;
+use proptest::prelude::*;
+use tape::{cases, tape};
 
 #[test]
 fn every_model_is_written_back_byte_for_byte() {
     for path in common::models() {
         let model = Model::open(&path).unwrap();
-        let mut bytes = Vec::new();
-        model.to_rope().unwrap().write_to(&mut bytes).unwrap();
+        let bytes = bytes_of(&model.to_rope().unwrap());
         assert!(bytes == std::fs::read(&path).unwrap(), "{}", path.display());
         model.check(&Values::new(&model)).unwrap();
+    }
+}
+
+#[test]
+fn every_model_is_written_back_byte_for_byte_when_touched_but_not_changed() {
+    for path in common::models() {
+        let mut model = Model::open(&path).unwrap();
+        touch(&mut model);
+        let bytes = bytes_of(&model.to_rope().unwrap());
+        assert!(bytes == std::fs::read(&path).unwrap(), "{}", path.display());
+    }
+}
+
+/// Edits every node, and so every graph around it, without changing any.
+fn touch(model: &mut Model) {
+    let nodes: Vec<_> = model.nodes().map(|(id, _)| id).collect();
+    let values = Values::new(model);
+    let mut editor = Editor::new(model, values);
+    for id in nodes {
+        editor.remove_attribute(id, "an attribute that no node has");
+    }
+}
+
+/// The bytes in pieces of memory and of another source, cut at these places.
+fn in_pieces(bytes: &[u8], cuts: &[prop::sample::Index]) -> Source {
+    let mut places: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    places.extend([0, bytes.len()]);
+    places.sort_unstable();
+    let mut rope = Rope::new();
+    for (i, ends) in places.windows(2).enumerate() {
+        let piece = bytes[ends[0]..ends[1]].to_vec();
+        match i % 2 {
+            0 => rope.push(piece),
+            _ => rope.push_range(&Source::from_bytes(piece), 0..(ends[1] - ends[0]) as u64),
+        }
+    }
+    Source::from_rope(rope)
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn an_oddly_written_model_is_sound(tape in tape()) {
+        let bytes = wire_gen::model(&tape.0);
+        let model = Model::read(Source::from_bytes(bytes)).unwrap();
+        model.check(&Values::new(&model)).unwrap();
+    }
+
+    #[test]
+    fn an_oddly_written_model_is_written_back_byte_for_byte(
+        tape in tape(),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let bytes = wire_gen::model(&tape.0);
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&bytes).unwrap();
+        for source in [
+            Source::from_bytes(bytes.clone()),
+            Source::open(file.path()).unwrap(),
+            in_pieces(&bytes, &cuts),
+        ] {
+            let model = Model::read(source).unwrap();
+            let written = bytes_of(&model.to_rope().unwrap());
+            prop_assert!(written == bytes);
+        }
+    }
+
+    #[test]
+    fn an_oddly_written_model_is_the_same_wherever_it_stands(
+        tape in tape(),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let bytes = wire_gen::model(&tape.0);
+        let text = |source| dropout_onnx::show::text(&Model::read(source).unwrap()).unwrap();
+        let pieces = text(in_pieces(&bytes, &cuts));
+        prop_assert_eq!(text(Source::from_bytes(bytes)), pieces);
+    }
+
+    #[test]
+    fn an_oddly_written_model_is_the_same_bytes_when_touched_but_not_changed(tape in tape()) {
+        let bytes = wire_gen::model(&tape.0);
+        let mut model = Model::read(Source::from_bytes(bytes.clone())).unwrap();
+        touch(&mut model);
+        prop_assert!(bytes_of(&model.to_rope().unwrap()) == bytes);
     }
 }

@@ -278,9 +278,9 @@ impl<'m> Resolver<'m> {
                 if sparse.values.elements() == Some(0) {
                     scalar = Scalar::Number(0.0, sparse.values.data_type);
                 }
-                match sparse.dims.iter().product() {
-                    1i64 => Ok(Finding::constant(scalar)),
-                    _ => other("a sparse tensor"),
+                match sparse.dims.iter().all(|&dim| dim == 1) {
+                    true => Ok(Finding::constant(scalar)),
+                    false => other("a sparse tensor"),
                 }
             }
             AttributeValue::Reference(name, _) if depth > 0 => {
@@ -311,7 +311,9 @@ impl<'m> Resolver<'m> {
                 tensor.data_type
             )));
         }
-        let bytes = self.model.small_elements(tensor, 16)?;
+        let Some(bytes) = self.model.small_elements(tensor, 16)? else {
+            return Ok(Scalar::Other(format!("a long {}", tensor.data_type)));
+        };
         let integer = |bytes: &[u8]| {
             let mut wide = [0; 8];
             wide[..bytes.len()].copy_from_slice(bytes);

@@ -69,22 +69,22 @@ impl Model {
         Ok(())
     }
 
-    /// The elements of a small tensor.
+    /// The elements of a small tensor; `None` where they take far more than `limit` bytes (a
+    /// number may be stored as a varint in a field of its own).
     ///
     /// # Errors
-    /// As [`Model::content_hash`]; or there are more than `limit` bytes of them.
-    pub fn small_elements(&self, tensor: &Tensor, limit: u64) -> Result<Vec<u8>> {
-        let stored = tensor
-            .stored_bytes()
-            .max(tensor.expected_bytes().unwrap_or(0));
+    /// As [`Model::content_hash`].
+    pub fn small_elements(&self, tensor: &Tensor, limit: u64) -> Result<Option<Vec<u8>>> {
+        let stored = match tensor.external {
+            Some(_) => self.locate(tensor)?.2,
+            None => tensor.stored_bytes(),
+        };
         if stored > limit.saturating_mul(12) {
-            return Err(Error::model(format!(
-                "{stored} bytes where a few were expected"
-            )));
+            return Ok(None);
         }
         let mut out = Vec::new();
         self.elements(tensor, &mut |bytes| out.extend_from_slice(bytes))?;
-        Ok(out)
+        Ok(Some(out))
     }
 
     /// Every tensor of the model, in every graph: initializers and those in attributes.

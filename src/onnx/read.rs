@@ -407,7 +407,7 @@ impl Reader<'_> {
         )?;
         let proto = leaf.value;
         let name = proto::name(proto.name);
-        // Graphs are read whatever the type says: nothing that may hold nodes is passed over.
+        // Graphs are read whatever else is there: nothing that may hold nodes is passed over.
         let mut inner = Vec::new();
         if let Some((node, depth)) = host {
             let kind = GraphKind::Attribute {
@@ -439,13 +439,13 @@ impl Reader<'_> {
             })
         };
         let kind = proto.r#type.filter(|&t| t != 0).or_else(by_presence);
-        let value = if let Some(reference) = proto.ref_attr_name.filter(|name| !name.is_empty()) {
-            AttributeValue::Reference(reference.into(), kind.unwrap_or(0))
-        } else if !inner.is_empty() {
+        let value = if !inner.is_empty() {
             match inner[..] {
                 [one] if !graph.is_empty() => AttributeValue::Graph(one),
                 _ => AttributeValue::Graphs(inner),
             }
+        } else if let Some(reference) = proto.ref_attr_name.filter(|name| !name.is_empty()) {
+            AttributeValue::Reference(reference.into(), kind.unwrap_or(0))
         } else if let Some(field) = sparse {
             AttributeValue::Sparse(Box::new(self.sparse(&field)?))
         } else if other || !leaf.large.is_empty() {

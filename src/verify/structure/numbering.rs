@@ -346,7 +346,7 @@ impl<'m> Numbering<'m> {
                 DataType::DOUBLE => &[0, 0, 0, 0, 0, 0, 0xf0, 0x3f],
                 _ => return Ok(None),
             };
-            (bytes == one).then_some((shape, value.data_type))
+            (bytes.as_deref() == Some(one)).then_some((shape, value.data_type))
         } else if node.op_type == "Cast"
             && data != Expression::ABSENT
             && let Some(not) = producer(id, "Not")

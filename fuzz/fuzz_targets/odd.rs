@@ -1,0 +1,15 @@
+//! Sound models, written as no exporter would: the bytes are the choices of a generator, so that the
+//! fuzzer reaches what a change to a length prefix would hide.
+#![no_main]
+
+#[path = "../../tests/common/promises.rs"]
+#[allow(dead_code)]
+mod promises;
+#[path = "../../tests/common/wire_gen.rs"]
+mod wire_gen;
+
+libfuzzer_sys::fuzz_target!(|choices: &[u8]| {
+    let model = wire_gen::model(choices);
+    assert!(promises::parse(&model) > promises::Reached::Nothing);
+    promises::stripping(&model);
+});

@@ -1,0 +1,10 @@
+//! Any bytes: stripped, compared, stripped again.
+#![no_main]
+
+#[path = "../../tests/common/promises.rs"]
+#[allow(dead_code)]
+mod promises;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    promises::stripping(bytes);
+});

@@ -1,0 +1,78 @@
+//! What holds for any bytes whatever. Tests and fuzz targets ask the same.
+
+use dropout_onnx::Result;
+use dropout_onnx::audit::ModelAudit;
+use dropout_onnx::onnx::{Model, Values};
+use dropout_onnx::rewrite::strip::{Options, strip};
+use dropout_onnx::show;
+use dropout_onnx::source::{Rope, Source};
+use dropout_onnx::verify::structure::{Verdict, compare};
+
+/// How far bytes were a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    /// They are none.
+    Nothing,
+    /// They can be read.
+    Read,
+    /// What they are can be stripped.
+    Stripped,
+}
+
+pub fn bytes_of(rope: &Rope) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    rope.write_to(&mut bytes).expect("memory can be read");
+    bytes
+}
+
+fn read(bytes: &[u8]) -> Result<Model> {
+    // relative to a folder that is not there: a model must not read files of the machine
+    let folder = Some("/nowhere".into());
+    Model::read_in(Source::from_bytes(bytes.to_vec()), folder)
+}
+
+/// A model that can be read is written back as it was; looking at it in any way does not panic.
+pub fn parse(bytes: &[u8]) -> Reached {
+    let Ok(model) = read(bytes) else {
+        return Reached::Nothing;
+    };
+    let rope = model.to_rope().expect("what was read can be written");
+    assert!(bytes_of(&rope) == bytes, "written otherwise than read");
+    let values = Values::new(&model);
+    let _ = model.check(&values);
+    let _ = show::text(&model);
+    let _ = ModelAudit::new("model.onnx", &model);
+    let _ = model.external_files();
+    let _ = model.check_external();
+    Reached::Read
+}
+
+/// A model that can be stripped computes the same, has no `Dropout`, and cannot be stripped again.
+pub fn stripping(bytes: &[u8]) -> Reached {
+    let Ok(model) = read(bytes) else {
+        return Reached::Nothing;
+    };
+    let Ok(stripped) = strip(&model, &Options::default()) else {
+        return Reached::Read;
+    };
+    let after = &stripped.edited.model;
+    let left = after.nodes().filter(|(_, node)| node.is("Dropout")).count();
+    assert_eq!(left, 0, "a Dropout is left");
+    match compare(&model, after) {
+        Ok(Verdict::Same { .. }) => {}
+        Ok(different) => panic!("{different:?}"),
+        // a model that cannot be compared with itself
+        Err(e) if compare(&model, &model).is_err() => drop(e),
+        Err(e) => panic!("the stripped model only: {e}"),
+    }
+    let once = bytes_of(&stripped.edited.rope);
+    if stripped.outcome.is_unchanged() {
+        assert!(once == bytes, "nothing was removed, but something changed");
+    }
+    let again = read(&once).expect("a stripped model can be read");
+    let twice = strip(&again, &Options::default()).expect("a stripped model can be stripped");
+    assert!(twice.outcome.is_unchanged(), "a second strip removes more");
+    assert!(bytes_of(&twice.edited.rope) == once, "written otherwise");
+    let _ = show::text(&again);
+    Reached::Stripped
+}
