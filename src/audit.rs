@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use crate::error::{Error, Result};
-use crate::onnx::{Model, Values};
+use crate::onnx::{Model, Name, Values};
 
 /// The version of the document's form.
 pub const SCHEMA: &str = "dropout-onnx/audit/1";
@@ -130,8 +130,7 @@ pub enum Level {
 
 impl SiteRecord {
     /// The record of a site.
-    pub fn new(model: &Model, values: &Values, site: &Site) -> SiteRecord {
-        let name = |value| values[value].name.to_string();
+    pub fn new(model: &Model, site: &Site) -> SiteRecord {
         SiteRecord {
             id: site.id,
             form: site.form,
@@ -147,8 +146,8 @@ impl SiteRecord {
             scope: model.scope(site.graph),
             layer: None,
             nodes: site.nodes.iter().map(|&id| model.label(id)).collect(),
-            input: site.input.map(name),
-            output: site.output.map(name),
+            input: site.input_name.as_ref().map(Name::to_string),
+            output: site.output_name.as_ref().map(Name::to_string),
         }
     }
 }
@@ -183,9 +182,7 @@ impl ModelAudit {
             };
             (domain, import.version.into())
         });
-        let records = sites
-            .iter()
-            .map(|site| SiteRecord::new(model, &values, site));
+        let records = sites.iter().map(|site| SiteRecord::new(model, site));
         Ok(ModelAudit {
             bytes: Some(model.source().len()),
             ir_version: Some(model.ir_version),
@@ -207,10 +204,9 @@ impl ModelAudit {
     /// Opens and audits a file; what goes wrong is said in the audit.
     pub fn open(path: &Path) -> ModelAudit {
         let name = path.to_string_lossy();
-        match Model::open(path).and_then(|model| ModelAudit::new(&name, &model)) {
-            Ok(audit) => audit,
-            Err(error) => ModelAudit::failed(&name, &error),
-        }
+        Model::open(path)
+            .and_then(|model| ModelAudit::new(&name, &model))
+            .unwrap_or_else(|e| ModelAudit::failed(&name, &e.in_file(path)))
     }
 
     /// The audit of a file that cannot be audited.

@@ -13,7 +13,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::onnx::{GraphId, Model, NodeId, ValueId, Values};
+use crate::onnx::{GraphId, Model, Name, NodeId, ValueId, Values};
 pub use operator::{OperatorVersion, version};
 
 /// One dropout in a model: facts, no verdicts.
@@ -46,8 +46,12 @@ pub struct Site {
     pub nodes: Vec<NodeId>,
     /// What goes in.
     pub input: Option<ValueId>,
+    /// The name of what goes in.
+    pub input_name: Option<Name>,
     /// What comes out.
     pub output: Option<ValueId>,
+    /// The name of what comes out.
+    pub output_name: Option<Name>,
     /// The value that decides at run time whether it acts.
     pub switch: Option<ValueId>,
     /// What is wrong with it, in words: a ratio outside `[0, 1)`, a training_mode that is no

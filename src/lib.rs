@@ -1,7 +1,56 @@
+//! Dropout in ONNX models: found, removed, and the removal proved.
+//!
+//! # Usage
+//!
+//! ```
+//! use dropout_onnx::onnx::Model;
+//! use dropout_onnx::rewrite::strip::{Options, strip};
+//! use dropout_onnx::verify::{self, Demand, Verdict};
+//!
+//! # fn main() -> dropout_onnx::Result<()> {
+//! let model = Model::open("fixtures/keras_course_train_op8.onnx")?;
+//! let stripped = strip(&model, &Options::default())?;
+//! assert_eq!(stripped.outcome.removed, 2);
+//!
+//! let found = verify::verify(&model, &stripped.edited.model, &verify::Options::default())?;
+//! assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal);
+//!
+//! let mut bytes = Vec::new();
+//! stripped.edited.rope.write_to(&mut bytes)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Design
+//!
+//! Bytes → [`source::Source`] → [`onnx::Model`] → [`dropout::Site`]s → [`rewrite::Plan`] → edited
+//! model → [`verify`] → bytes.
+//!
+//! - [`source`] reads by position and writes beside the destination, then renames.
+//! - [`wire`] knows protobuf and no ONNX: where fields stand. What no edit names is written as the
+//!   bytes it was; weights are ranges of the source and never in memory.
+//! - [`onnx`] is a typed view of a model on the wire. [`onnx::Values`] is the one place that knows
+//!   who produces a value, who uses it, and from which scope; [`onnx::Editor`] has the only edits.
+//! - [`dropout`] says what dropout is in a model. It edits nothing and gives no verdicts.
+//! - [`rewrite`] plans on a model that is only read, then edits a copy.
+//! - [`verify`] shows that the result computes the same: by [`verify::structure`] and by running
+//!   both with tract.
+//! - [`audit`] and [`show`] are what is told to people and programs.
+//!
+//! The library never prints and never exits. Every failure is an [`Error`] with its file and place.
+//!
+//! # Features
+//!
+//! `tract` (default): running models. `cli` (default): the command. Without either the library
+//! still reads, audits, rewrites and compares structure.
+
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
 pub mod audit;
 pub mod dropout;
 pub mod error;
+mod hash;
 pub mod onnx;
 pub mod rewrite;
 pub mod show;

@@ -23,7 +23,7 @@ const SHOWN: u64 = 8;
 /// # Examples
 /// ```
 /// # fn main() -> dropout_onnx::Result<()> {
-/// let model = dropout_onnx::onnx::Model::open("fixtures/no_dropout.onnx")?;
+/// let model = dropout_onnx::onnx::Model::open("fixtures/keras_course_infer_op15.onnx")?;
 /// let text = dropout_onnx::show::text(&model)?;
 /// assert!(text.starts_with("model"));
 /// # Ok(())

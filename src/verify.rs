@@ -113,64 +113,50 @@ fn subject<'a>(label: &'a str, model: &'a Model) -> engine::Subject<'a> {
     }
 }
 
-/// What one way of looking found.
-enum Shown {
+/// What a run showed.
+#[cfg_attr(
+    not(feature = "tract"),
+    expect(dead_code, reason = "nothing runs without tract")
+)]
+enum Run {
     Equal,
     Different(String),
     Nothing(String),
 }
 
 impl Verification {
-    /// What it all comes down to.
+    /// What it all comes down to. Outputs that differ are a difference, whatever the structure says.
     pub fn verdict(&self, demand: Demand) -> Verdict {
-        let ways = [self.by_structure(), self.by_run()];
-        let mut ways: Vec<Shown> = ways.into_iter().flatten().collect();
-        let equal = ways.iter().any(|way| matches!(way, Shown::Equal));
-        // a run that differs is a difference, whatever the structure says
-        ways.reverse();
-        let mut nothing = Vec::new();
-        let mut by_structure = Vec::new();
-        for (index, way) in ways.into_iter().enumerate() {
-            match way {
-                Shown::Different(why) if index == 0 || demand == Demand::Rewrite || !equal => {
-                    by_structure.push(why);
-                }
-                Shown::Nothing(reason) => nothing.push(reason),
-                _ => {}
-            }
-        }
-        match by_structure.into_iter().next() {
-            Some(why) => Verdict::Different { why },
-            None if equal => Verdict::Equal,
-            None => Verdict::Unverifiable {
-                reason: match nothing.is_empty() {
-                    true => "no verification was asked for".to_string(),
-                    false => nothing.join("; "),
-                },
+        match (self.by_structure(), self.by_run()) {
+            (_, Some(Run::Different(why))) => Verdict::Different { why },
+            (Some(Err(_)), Some(Run::Equal)) if demand == Demand::Outputs => Verdict::Equal,
+            (Some(Err(why)), _) => Verdict::Different { why },
+            (Some(Ok(())), _) | (None, Some(Run::Equal)) => Verdict::Equal,
+            (None, Some(Run::Nothing(reason))) => Verdict::Unverifiable { reason },
+            (None, None) => Verdict::Unverifiable {
+                reason: "no verification was asked for".to_string(),
             },
         }
     }
 
-    fn by_structure(&self) -> Option<Shown> {
+    fn by_structure(&self) -> Option<Result<(), String>> {
         Some(match self.structure.as_ref()? {
-            structure::Verdict::Same { .. } => Shown::Equal,
-            structure::Verdict::Different { place, why } => {
-                Shown::Different(format!("{place} {why}"))
-            }
+            structure::Verdict::Same { .. } => Ok(()),
+            structure::Verdict::Different { place, why } => Err(format!("{place} {why}")),
         })
     }
 
     #[cfg(feature = "tract")]
-    fn by_run(&self) -> Option<Shown> {
+    fn by_run(&self) -> Option<Run> {
         Some(match &self.run.as_ref()?.outcome {
-            run::Outcome::Equal => Shown::Equal,
-            run::Outcome::Different(difference) => Shown::Different(difference.to_string()),
-            unrunnable @ run::Outcome::Unrunnable { .. } => Shown::Nothing(unrunnable.to_string()),
+            run::Outcome::Equal => Run::Equal,
+            run::Outcome::Different(difference) => Run::Different(difference.to_string()),
+            unrunnable @ run::Outcome::Unrunnable { .. } => Run::Nothing(unrunnable.to_string()),
         })
     }
 
     #[cfg(not(feature = "tract"))]
-    fn by_run(&self) -> Option<Shown> {
+    fn by_run(&self) -> Option<Run> {
         None
     }
 }

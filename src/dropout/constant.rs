@@ -3,8 +3,8 @@
 //! Followed through initializers, Constant nodes, Identity, Cast and Not, outer scopes, and, inside
 //! functions, through the inputs and attributes of every call.
 
+use crate::hash::HashMap;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::fmt;
 
 use crate::error::Result;
@@ -23,6 +23,8 @@ pub(super) struct Finding {
     pub scalars: Vec<Scalar>,
     /// True if it may also be something that only a run decides.
     pub runtime: bool,
+    /// True if it is absent, or some call of the function leaves it out.
+    pub absent: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,7 @@ impl Finding {
             origin: Origin::Absent,
             scalars: Vec::new(),
             runtime: false,
+            absent: true,
         }
     }
 
@@ -65,6 +68,7 @@ impl Finding {
             origin: Origin::Constant,
             scalars: vec![scalar],
             runtime: false,
+            absent: false,
         }
     }
 
@@ -73,6 +77,7 @@ impl Finding {
             origin,
             scalars: Vec::new(),
             runtime: true,
+            absent: false,
         }
     }
 }
@@ -95,7 +100,7 @@ const BUDGET: u32 = 10_000;
 
 impl<'m> Resolver<'m> {
     pub fn new(model: &'m Model, values: &'m Values) -> Self {
-        let mut calls: HashMap<usize, Vec<NodeId>> = HashMap::new();
+        let mut calls: HashMap<usize, Vec<NodeId>> = HashMap::default();
         if !model.functions().is_empty() {
             for (id, node) in model.nodes() {
                 if let Some(function) = model.callee(node) {
@@ -123,8 +128,14 @@ impl<'m> Resolver<'m> {
     /// What an attribute of a node is.
     pub fn attribute(&self, node: NodeId, name: &str) -> Result<Finding> {
         self.budget.set(BUDGET);
+        let no_number = |what: &str| Finding::constant(Scalar::Other(what.to_string()));
         match self.model.node(node).attribute(name) {
-            Some(attribute) => self.attribute_value(node, attribute, DEPTH),
+            Some(attribute) => match &attribute.value {
+                // one element is a number in a `Constant`, not here
+                AttributeValue::Tensor(_) | AttributeValue::Sparse(_) => Ok(no_number("a tensor")),
+                AttributeValue::Floats(_) | AttributeValue::Ints(_) => Ok(no_number("a list")),
+                _ => self.attribute_value(node, attribute, DEPTH),
+            },
             None => Ok(Finding::absent()),
         }
     }
@@ -230,6 +241,7 @@ impl<'m> Resolver<'m> {
             let finding = what(call)?;
             absent &= finding.origin == Origin::Absent;
             all.runtime |= finding.runtime;
+            all.absent |= finding.absent;
             for scalar in finding.scalars {
                 if !all.scalars.contains(&scalar) {
                     all.scalars.push(scalar);

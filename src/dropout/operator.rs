@@ -36,7 +36,10 @@ const DEFAULT_RATIO: f64 = 0.5;
 
 pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     let resolver = Resolver::new(model, values);
-    let dropouts = model.nodes().filter(|(_, node)| node.is("Dropout"));
+    // a model-local function of this name takes the operator's place
+    let dropouts = model
+        .nodes()
+        .filter(|(_, node)| node.is("Dropout") && model.callee(node).is_none());
     dropouts
         .map(|(id, _)| site(model, values, &resolver, id))
         .collect()
@@ -90,7 +93,9 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
         graph: id.graph,
         nodes: vec![id],
         input,
+        input_name: node.input(0).cloned(),
         output: values.output(model, id, 0),
+        output_name: node.output(0).cloned(),
         switch: decides.flatten().filter(|_| switch.runtime),
         problem,
     })
@@ -137,6 +142,9 @@ fn rate(
             other => *problem = Some(format!("ratio is {other}, not a float scalar")),
         }
     }
+    if ratio.absent && !rates.contains(&DEFAULT_RATIO) {
+        rates.push(DEFAULT_RATIO);
+    }
     match rates[..] {
         [rate] => (Some(rate), origin),
         _ => (None, origin),
@@ -162,10 +170,10 @@ fn mode(switch: &Finding, problem: &mut Option<String>) -> Mode {
 }
 
 fn is_test(switch: &Finding, problem: &mut Option<String>) -> Mode {
-    let mut mode = match (switch.origin, switch.runtime) {
-        (Origin::Absent, _) => Mode::Active,
-        (_, true) => Mode::Runtime,
-        (_, false) => Mode::Inert,
+    let mut mode = match switch.runtime {
+        _ if switch.absent => Mode::Active,
+        true => Mode::Runtime,
+        false => Mode::Inert,
     };
     for scalar in &switch.scalars {
         match scalar {

@@ -15,6 +15,22 @@ impl Model {
     /// # Errors
     /// The first of: a name defined twice, an undefined input or output, a cycle.
     pub fn check(&self, values: &Values) -> Result<()> {
+        self.check_order(values).map(|_| ())
+    }
+
+    /// As [`Model::check`]; returns all nodes of all graphs such that a node comes after those it
+    /// depends on, be it through the graphs inside it; nodes inside a graph come before the node that
+    /// holds it. File order, wherever that is such an order already.
+    ///
+    /// # Errors
+    /// As [`Model::check`].
+    pub fn check_order(&self, values: &Values) -> Result<Vec<NodeId>> {
+        let checked = self.check_names(values);
+        let ordered = checked.and_then(|()| self.order(values));
+        ordered.map_err(|e| self.source().name_in(e))
+    }
+
+    fn check_names(&self, values: &Values) -> Result<()> {
         if let Some((graph, name, node)) = values.duplicates.first() {
             let why = format!("`{name}` is defined twice");
             return Err(Error::model(why).at(match node {
@@ -31,16 +47,10 @@ impl Model {
                 Use::Binding(index) => format!("training_info[{index}]"),
             }));
         }
-        self.order(values).map(|_| ())
+        Ok(())
     }
 
-    /// All nodes of all graphs such that a node comes after those it depends on, be it through the
-    /// graphs inside it; nodes inside a graph come before the node that holds it. File order,
-    /// wherever that is such an order already.
-    ///
-    /// # Errors
-    /// There is a cycle.
-    pub fn order(&self, values: &Values) -> Result<Vec<NodeId>> {
+    fn order(&self, values: &Values) -> Result<Vec<NodeId>> {
         let mut state: Vec<Vec<State>> = (0..self.graph_slots()).map(|_| Vec::new()).collect();
         for (id, graph) in self.graphs() {
             state[id.0 as usize] = vec![State::New; graph.node_slots()];

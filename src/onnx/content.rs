@@ -108,7 +108,7 @@ impl Model {
         for tensor in self.tensors() {
             if let Some(external) = &tensor.external {
                 let path = external.relative_path();
-                files.insert(path.map_err(|e| e.at(format!("tensor `{}`", tensor.name)))?);
+                files.insert(path.map_err(|e| self.at_tensor(tensor, e))?);
             }
         }
         Ok(files.into_iter().collect())
@@ -132,10 +132,14 @@ impl Model {
             super::external::ExternalData::from_entries(&[]) // says what is missing
         });
         let folder = self.folder.clone().unwrap_or_default();
-        let at = |e: Error| e.at(format!("tensor `{}`", tensor.name));
         external
             .locate(&folder, tensor.expected_bytes())
-            .map_err(at)
+            .map_err(|e| self.at_tensor(tensor, e))
+    }
+
+    fn at_tensor(&self, tensor: &Tensor, error: Error) -> Error {
+        self.source
+            .name_in(error.at(format!("tensor `{}`", tensor.name)))
     }
 
     /// Where the elements stand, followed to the file they come from; `None` if an edit made them.

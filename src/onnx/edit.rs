@@ -1,6 +1,6 @@
 //! Editing: the few things a rewrite may do to a model. Each keeps values and scopes right.
 
-use std::collections::{HashMap, HashSet};
+use crate::hash::{HashMap, HashSet};
 
 use bytes::Bytes;
 use prost::Message;
@@ -44,7 +44,7 @@ impl<'m> Editor<'m> {
             values,
             taken: None,
             gone: Vec::new(),
-            described: HashMap::new(),
+            described: HashMap::default(),
         }
     }
 

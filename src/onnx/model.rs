@@ -1,6 +1,6 @@
 //! A model and what it is made of.
 
-use std::collections::HashMap;
+use crate::hash::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;

@@ -56,15 +56,6 @@ pub(crate) struct StringStringEntry {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(crate) struct ValueInfo {
-    #[prost(bytes = "bytes", optional, tag = "1")]
-    pub name: Option<Bytes>,
-    /// TypeProto
-    #[prost(bytes = "bytes", optional, tag = "2")]
-    pub r#type: Option<Bytes>,
-}
-
-#[derive(Clone, PartialEq, Message)]
 pub(crate) struct TensorAnnotation {
     #[prost(bytes = "bytes", optional, tag = "1")]
     pub tensor_name: Option<Bytes>,

@@ -1,6 +1,6 @@
 //! Reading a model: one pass over its graphs, past its weights.
 
-use std::collections::HashMap;
+use crate::hash::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -316,15 +316,19 @@ impl Reader<'_> {
     }
 
     fn value_info(&mut self, field: &Field) -> Result<ValueInfo> {
-        let proto: proto::ValueInfo =
-            decode_leaf(&mut self.window, field.payload(), SMALL, |field| {
-                matches!(field.number, 1 | 2)
-            })?
-            .value;
-        Ok(ValueInfo {
-            name: proto::name(proto.name),
-            type_bytes: proto.r#type,
-        })
+        let mut info = ValueInfo {
+            name: Name::default(),
+            type_bytes: None,
+        };
+        let mut fields = Fields::new(field.payload());
+        while let Some(field) = self.window.next(&mut fields)? {
+            if field.is_bytes(1) {
+                info.name = self.name(&field)?;
+            } else if field.is_bytes(2) {
+                info.type_bytes = Some(self.window.bytes(field.payload())?);
+            }
+        }
+        Ok(info)
     }
 
     fn node(&mut self, graph: GraphId, index: usize, field: Field, depth: usize) -> Result<Node> {
@@ -488,7 +492,7 @@ fn opset_imports(imports: Vec<proto::OperatorSetId>) -> Vec<OpsetImport> {
 }
 
 fn callees(functions: &[Function]) -> HashMap<Name, Vec<usize>> {
-    let mut by_name: HashMap<Name, Vec<usize>> = HashMap::new();
+    let mut by_name: HashMap<Name, Vec<usize>> = HashMap::default();
     for (index, function) in functions.iter().enumerate() {
         by_name
             .entry(function.name.clone())

@@ -3,9 +3,10 @@
 //! A value is (graph, name). A graph inside an attribute also sees the names of the graphs around
 //! it; a function body sees none but its own; `training_info`'s algorithm sees the main graph's.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Index;
+
+use crate::hash::HashMap;
 
 use super::graph::{Graph, GraphId, GraphKind};
 use super::model::Model;
@@ -38,6 +39,8 @@ pub struct Value {
     pub initializer: Option<u32>,
     /// Where it goes; entries may be stale, see [`Values::uses`].
     uses: Vec<Use>,
+    /// How many entries are not stale.
+    live: u32,
 }
 
 /// Where a value comes from.
@@ -101,7 +104,7 @@ impl Values {
     pub fn new(model: &Model) -> Values {
         let mut values = Values {
             values: Vec::new(),
-            scopes: vec![HashMap::new(); model.graph_slots()],
+            scopes: vec![HashMap::default(); model.graph_slots()],
             inputs: vec![Vec::new(); model.graph_slots()],
             duplicates: Vec::new(),
             undefined: Vec::new(),
@@ -198,6 +201,7 @@ impl Values {
                     producer,
                     initializer: None,
                     uses: Vec::new(),
+                    live: 0,
                 });
                 Some(ValueId(next))
             }
@@ -249,7 +253,9 @@ impl Values {
     }
 
     fn add_use(&mut self, value: ValueId, at: Use) {
-        self.values[value.0 as usize].uses.push(at);
+        let value = &mut self.values[value.0 as usize];
+        value.uses.push(at);
+        value.live += 1;
     }
 
     /// What a name means in a graph: its own value, or one of a graph around it.
@@ -295,7 +301,7 @@ impl Values {
 
     /// True if something uses the value.
     pub fn is_used(&self, value: ValueId) -> bool {
-        self.uses(value).next().is_some()
+        self[value].live > 0
     }
 
     /// How many values there are, those gone included.
@@ -310,14 +316,18 @@ impl Values {
 
     pub(super) fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
         let inputs = &mut self.inputs[node.graph.0 as usize][node.index as usize];
-        inputs[input] = value.0;
+        let old = std::mem::replace(&mut inputs[input], value.0);
+        self.forget_use(old);
         let input = input as u32;
         self.add_use(value, Use::Input { node, input });
     }
 
     /// Forgets a node: it uses nothing and produces nothing any more. Returns what it produced.
     pub(super) fn forget_node(&mut self, model: &Model, id: NodeId) -> Vec<ValueId> {
-        self.inputs[id.graph.0 as usize][id.index as usize] = Box::default();
+        let inputs = &mut self.inputs[id.graph.0 as usize][id.index as usize];
+        for value in std::mem::take(inputs) {
+            self.forget_use(value);
+        }
         let outputs = 0..model.node(id).outputs.len();
         let values = outputs.filter_map(|output| self.output(model, id, output));
         let produced: Vec<ValueId> = values
@@ -329,6 +339,13 @@ impl Values {
             self.forget(value);
         }
         produced
+    }
+
+    /// One use of a value, if it is one, is stale from now on.
+    fn forget_use(&mut self, value: u32) {
+        if let Some(value) = self.values.get_mut(value as usize) {
+            value.live = value.live.saturating_sub(1);
+        }
     }
 
     /// A value loses its producer; it keeps its name and uses until something defines it again.
@@ -381,11 +398,15 @@ impl Values {
     }
 
     pub(super) fn drop_uses(&mut self, value: ValueId) -> Vec<Use> {
-        std::mem::take(&mut self.values[value.0 as usize].uses)
+        let value = &mut self.values[value.0 as usize];
+        value.live = 0;
+        std::mem::take(&mut value.uses)
     }
 
     pub(super) fn put_uses(&mut self, value: ValueId, uses: Vec<Use>) {
-        self.values[value.0 as usize].uses.extend(uses);
+        let value = &mut self.values[value.0 as usize];
+        value.live += uses.len() as u32;
+        value.uses.extend(uses);
     }
 
     /// The graphs from `inner` out to `outer`, without `outer`.

@@ -72,6 +72,10 @@ pub struct Stripped {
 /// # Errors
 /// The model is not sound ([`Model::check`]), or a site cannot be removed: then none is.
 pub fn strip(model: &Model, options: &Options) -> Result<Stripped> {
+    strip_unnamed(model, options).map_err(|e| model.source().name_in(e))
+}
+
+fn strip_unnamed(model: &Model, options: &Options) -> Result<Stripped> {
     let values = Values::new(model);
     model.check(&values)?;
     let sites = dropout::find(model, &values)?;

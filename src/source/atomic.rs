@@ -93,12 +93,13 @@ pub fn write_atomic(destination: &Destination, rope: &Rope) -> Result<()> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut temporary = builder.tempfile_in(folder).map_err(cannot)?;
-    rope.write_to(temporary.as_file_mut())
-        .map_err(|e| e.in_file(&destination.named))?;
-    temporary.as_file_mut().flush().map_err(cannot)?;
+    // Before a byte of it is written, so that nobody reads here what they may not read there.
     if let Some(meta) = &existing {
         keep_owner_and_mode(temporary.as_file(), meta).map_err(cannot)?;
     }
+    rope.write_to(temporary.as_file_mut())
+        .map_err(|e| e.in_file(&destination.named))?;
+    temporary.as_file_mut().flush().map_err(cannot)?;
     temporary
         .persist(&destination.real)
         .map_err(|e| cannot(e.error))?;

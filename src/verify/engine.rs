@@ -12,6 +12,7 @@ mod parsed;
 mod prepare;
 mod shapes;
 mod value;
+mod weights;
 
 use std::fmt;
 use std::path::Path;
@@ -21,7 +22,7 @@ use tract_onnx::prelude::TractError;
 use crate::error::Error;
 use crate::source::Source;
 
-pub use parsed::{Parsed, Runnable};
+pub use parsed::{Parsed, Runnable, Values};
 pub use shapes::{Dim, Fill, Port, Shapes};
 pub use value::Value;
 

@@ -1,14 +1,15 @@
 //! Two models run on the same inputs, and their outputs compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod side;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::compare::{self, Difference, Tolerance};
-use super::engine::{
-    Dim, Fill, Meaning, Mode, Parsed, Port, Shapes, Stop, Subject, TRACT, Unrunnable, Value,
-};
-use super::inputs::{Given, InputSpec, Range, make};
+use super::engine::{Meaning, Mode, Parsed, Stop, Subject, TRACT, Unrunnable};
+use super::inputs::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
+use side::{blank, first_side, inputs, interface, recorded};
 
 /// How to run and compare.
 #[derive(Clone, Debug)]
@@ -163,17 +164,6 @@ pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result
 /// A model and why it stopped.
 type Stopped = (String, Stop);
 
-/// One side's outputs, by run and output.
-struct Ran {
-    ports: Vec<Port>,
-    names: Vec<String>,
-    given: Given,
-    shapes: Shapes,
-    range: Range,
-    notes: Vec<String>,
-    outputs: Vec<Vec<Value>>,
-}
-
 fn attempt(
     before: &Subject,
     after: &Subject,
@@ -191,6 +181,7 @@ fn attempt(
     if mode != Mode::Optimised {
         report.notes.push(format!("tract ran both models {mode}"));
     }
+    report.notes.extend(blank(&first));
     report.recorded = recorded(&first);
     let second = |stop| (after.label.to_string(), stop);
     let parsed = Parsed::read(after, settings.meaning, mode).map_err(second)?;
@@ -237,151 +228,4 @@ fn attempt(
         report.runs += 1;
     }
     Ok(Outcome::Equal)
-}
-
-/// Runs the first model, looking for sizes and integers with which it does.
-fn first_side(subject: &Subject, settings: &Settings, mode: Mode) -> Result<Ran, Stop> {
-    let mut why: Option<Unrunnable> = None;
-    for fill in Fill::ALL {
-        let parsed = Parsed::read(subject, settings.meaning, mode)?;
-        let ports = parsed.inputs().to_vec();
-        let given = Given::read(&settings.inputs, &ports, parsed.outputs())?;
-        let shapes = parsed.choose(&settings.dims, &given.shapes(), fill)?;
-        let open = !shapes.chosen.is_empty();
-        let names = parsed.outputs().to_vec();
-        let notes = parsed.notes().to_vec();
-        let mut ran = Ran {
-            ports,
-            names,
-            given,
-            shapes,
-            range: Range::Small,
-            notes,
-            outputs: Vec::new(),
-        };
-        match run_side(parsed, &mut ran, settings) {
-            Ok(()) => return Ok(ran),
-            Err(Stop::Unrunnable(unrunnable)) => why.get_or_insert(unrunnable),
-            Err(stop) => return Err(stop),
-        };
-        if !open {
-            break;
-        }
-    }
-    Err(why
-        .unwrap_or_else(|| Unrunnable::new("there is no size to try"))
-        .into())
-}
-
-fn run_side(parsed: Parsed, ran: &mut Ran, settings: &Settings) -> Result<(), Stop> {
-    let runnable = parsed.runnable(&ran.shapes)?;
-    let runs = settings.runs.max(ran.given.sets.len());
-    let free = |port: &&Port| Range::concerns(port) && ran.given.value(&port.name, 0).is_none();
-    let ranges = if ran.ports.iter().any(|port| free(&port)) {
-        &Range::ALL[..]
-    } else {
-        &Range::ALL[..1]
-    };
-    let mut why: Option<Stop> = None;
-    for &range in ranges {
-        let outputs = (0..runs).map(|run| {
-            let inputs = inputs(
-                &ran.ports,
-                &ran.given,
-                &ran.shapes,
-                settings.seed,
-                run,
-                range,
-            )?;
-            runnable.run(&inputs, run as u64)
-        });
-        match outputs.collect::<Result<Vec<_>, Stop>>() {
-            Ok(outputs) => {
-                (ran.range, ran.outputs) = (range, outputs);
-                return Ok(());
-            }
-            Err(stop) => why.get_or_insert(stop),
-        };
-    }
-    Err(why.unwrap_or_else(|| Unrunnable::new("there is no input to try").into()))
-}
-
-fn inputs(
-    ports: &[Port],
-    given: &Given,
-    shapes: &Shapes,
-    seed: u64,
-    run: usize,
-    range: Range,
-) -> Result<BTreeMap<String, Value>, Stop> {
-    let mut values = BTreeMap::new();
-    for port in ports {
-        let value = match given.value(&port.name, run) {
-            Some(value) => value.clone(),
-            None => {
-                let shape = shapes.inputs.get(&port.name).map_or(&[][..], Vec::as_slice);
-                make(port, shape, seed, run, range)?
-            }
-        };
-        values.insert(port.name.clone(), value);
-    }
-    Ok(values)
-}
-
-/// Compares the first model's outputs with those recorded in the test sets.
-fn recorded(ran: &Ran) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    for (set, outputs) in ran.given.sets.iter().zip(&ran.outputs) {
-        for (name, output) in ran.names.iter().zip(outputs) {
-            let recorded = set.outputs.get(name);
-            let label = format!("{name} recorded in {}", set.name);
-            differences.extend(
-                recorded.and_then(|r| compare::compare(&label, r, output, Tolerance::ByType)),
-            );
-        }
-    }
-    differences
-}
-
-/// Why the second model cannot be fed and read as the first.
-fn interface(first: &Ran, second: &Parsed) -> Option<String> {
-    let names = |ports: &[Port]| {
-        ports
-            .iter()
-            .map(|port| port.name.clone())
-            .collect::<BTreeSet<_>>()
-    };
-    let [one, two] = [names(&first.ports), names(second.inputs())];
-    if let Some(name) = one.difference(&two).next() {
-        return Some(format!("input {name} is missing after"));
-    }
-    if let Some(name) = two.difference(&one).next() {
-        return Some(format!("input {name} is new after"));
-    }
-    for port in second.inputs() {
-        let other = first.ports.iter().find(|other| other.name == port.name)?;
-        if other.element != port.element {
-            let (name, one, two) = (&port.name, other.element, port.element);
-            return Some(format!(
-                "input {name} has elements of type {one} before, {two} after"
-            ));
-        }
-        if let (Some(one), Some(two)) = (&other.dims, &port.dims) {
-            let fixed = |pair: (&Dim, &Dim)| match pair {
-                (Dim::Fixed(one), Dim::Fixed(two)) => one != two,
-                _ => false,
-            };
-            if one.len() != two.len() || one.iter().zip(two).any(fixed) {
-                return Some(format!("input {} has another shape after", port.name));
-            }
-        }
-    }
-    let [one, two] =
-        [&first.names[..], second.outputs()].map(|names| names.iter().collect::<BTreeSet<_>>());
-    if let Some(name) = one.difference(&two).next() {
-        return Some(format!("output {name} is missing after"));
-    }
-    two.difference(&one)
-        .next()
-        .map(|name| format!("output {name} is new after"))
 }

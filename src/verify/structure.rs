@@ -49,18 +49,21 @@ pub enum Verdict {
 /// A model has undefined values or cycles, or weights that have to be read cannot be.
 pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
     let different = |place: String, why: String| Ok(Verdict::Different { place, why });
-    if let Some((place, why)) = interface(before, after) {
-        return different(place, why);
-    }
     let mut shared = Shared {
         expressions: Expressions::default(),
         contents: Contents::new(after.source().derives_from(before.source())),
     };
     let before_values = Values::new(before);
     let after_values = Values::new(after);
-    let first = Numbering::new(before, &before_values, &mut shared)?;
+    let first = Numbering::new(before, &before_values, &mut shared)
+        .map_err(|e| before.source().name_in(e))?;
     shared.contents.second_model();
-    let second = Numbering::new(after, &after_values, &mut shared)?;
+    let second =
+        Numbering::new(after, &after_values, &mut shared).map_err(|e| after.source().name_in(e))?;
+    // Only now: a model that is not sound is no model, not a different one.
+    if let Some((place, why)) = interface(before, after) {
+        return different(place, why);
+    }
     let mut outputs = 0;
     for (name, expression) in &first.results {
         match second.results.get(name) {

@@ -53,9 +53,9 @@ impl<'a> Window<'a> {
         if range.end.saturating_sub(range.start) > WINDOW {
             return self.source.bytes(range);
         }
-        if range.start < self.start || range.end > self.start + self.bytes.len() as u64 {
+        if !self.holds(range.start, range.end) {
             self.move_to(range.start)?;
-            if range.end > self.start + self.bytes.len() as u64 {
+            if !self.holds(range.start, range.end) {
                 return self.source.bytes(range); // past the end: let the source say so
             }
         }
@@ -74,15 +74,25 @@ impl<'a> Window<'a> {
     /// Reads a varint that stands before `end`.
     fn varint(&mut self, at: u64, end: u64, what: &str) -> Result<Varint> {
         let stop = end.min(at.saturating_add(LONGEST as u64));
-        let bytes = self.bytes(at..stop)?;
-        decode_varint(&bytes).ok_or_else(|| {
-            let why = if bytes.len() < LONGEST {
-                format!("the message ends inside {what}")
-            } else {
-                format!("{what} is longer than a varint can be")
-            };
-            self.error(at, why)
-        })
+        if !self.holds(at, stop) {
+            self.move_to(at)?;
+        }
+        let from = (at - self.start) as usize;
+        let to = self.bytes.len().min((stop - self.start) as usize);
+        let bytes = self.bytes.get(from..to).unwrap_or_default();
+        if let Some(varint) = decode_varint(bytes) {
+            return Ok(varint);
+        }
+        let why = match bytes.len() {
+            LONGEST => format!("{what} is longer than a varint can be"),
+            _ => format!("the message ends inside {what}"),
+        };
+        Err(self.error(at, why))
+    }
+
+    /// True if the window has these bytes.
+    fn holds(&self, start: u64, end: u64) -> bool {
+        start >= self.start && end <= self.start + self.bytes.len() as u64
     }
 
     fn error(&self, at: u64, why: impl Into<String>) -> Error {

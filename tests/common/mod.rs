@@ -1,4 +1,8 @@
-//! What the tests share.
+//! What the tests share. Every file of tests uses a part of it.
+#![allow(dead_code)]
+
+pub mod build;
+pub mod proto;
 
 use std::path::{Path, PathBuf};
 

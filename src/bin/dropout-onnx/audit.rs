@@ -1,7 +1,7 @@
 //! `dropout-onnx audit`: what dropout is in there, and does it still act?
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use anyhow::Result;
@@ -17,7 +17,7 @@ use crate::verification::count;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Models
+    /// Models; `-` is standard input
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// How the report is written
@@ -36,7 +36,7 @@ Examples:
 Exit status: 0 no dropout acts; 1 some dropout is active; 2 a file could not be audited.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let models = args.paths.iter().map(|path| ModelAudit::open(path));
+    let models = args.paths.iter().map(|path| audit(path));
     let document = Document::new(models.collect());
     match args.format {
         Format::Json => {
@@ -69,6 +69,14 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         }
     }
     Ok(status)
+}
+
+/// Audits a file, or standard input if the path is `-`.
+fn audit(path: &Path) -> ModelAudit {
+    let name = io::name(path).to_string_lossy();
+    io::read(path)
+        .and_then(|model| ModelAudit::new(&name, &model))
+        .unwrap_or_else(|e| ModelAudit::failed(&name, &e.in_file(io::name(path))))
 }
 
 fn model(model: &ModelAudit) -> String {

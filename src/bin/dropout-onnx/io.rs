@@ -8,6 +8,7 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use dropout_onnx::Error;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::source::{Destination, Rope, Source, write_atomic};
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -68,14 +69,21 @@ impl Global {
 }
 
 /// Reads a model from a file, or from standard input if the path is `-`.
-pub fn read(path: &Path) -> Result<Model> {
-    if path == Path::new("-") {
-        let source = Source::from_reader(std::io::stdin().lock())
-            .map_err(|e| e.in_file("standard input"))?;
-        let folder = Some(PathBuf::new());
-        return Model::read_in(source, folder).map_err(|e| e.in_file("standard input").into());
+pub fn read(path: &Path) -> Result<Model, Error> {
+    if path != Path::new("-") {
+        return Model::open(path);
     }
-    Ok(Model::open(path)?)
+    Source::from_reader(std::io::stdin().lock())
+        .and_then(|source| Model::read_in(source, Some(PathBuf::new())))
+        .map_err(|e| e.in_file(name(path)))
+}
+
+/// What a model is called in messages.
+pub fn name(path: &Path) -> &Path {
+    match path == Path::new("-") {
+        true => Path::new("standard input"),
+        false => path,
+    }
 }
 
 /// Writes a report to standard output.
@@ -83,7 +91,8 @@ pub fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
-        .context("cannot write to standard output")
+        .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
+    Ok(())
 }
 
 /// Writes a report to standard error.
@@ -176,14 +185,15 @@ impl Files {
         if destination.real().is_file() && !self.force {
             bail!("{}: exists already; --force overwrites it", path.display());
         }
-        match destination.real().parent() {
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => bail!(
-                "{}: the folder {} does not exist",
-                path.display(),
-                folder.display()
-            ),
-            _ => Ok(Target::File(destination)),
+        let folder = or_here(destination.real().parent().unwrap_or(Path::new("")));
+        if !folder.is_dir() {
+            let (out, folder, exists) = (path.display(), folder.display(), folder.exists());
+            match exists {
+                true => bail!("{out}: {folder} is not a folder"),
+                false => bail!("{out}: the folder {folder} does not exist"),
+            }
         }
+        Ok(Target::File(destination))
     }
 
     /// The files of weights to take along, each with where it goes; refuses to leave them behind.
@@ -194,14 +204,24 @@ impl Files {
         let files = model.external_files()?;
         let from = model.folder().unwrap_or(Path::new(""));
         let to = destination.real().parent().unwrap_or(Path::new(""));
+        let input = name(&self.input).display();
+        if let Some(file) = files
+            .iter()
+            .find(|file| same_file(&from.join(file), destination.real()))
+        {
+            bail!(
+                "{}: OUT would overwrite {}, the weights of {input}",
+                destination.named().display(),
+                file.display()
+            );
+        }
         if files.is_empty() || same_file(or_here(from), or_here(to)) {
             return Ok(Vec::new());
         }
         if self.external_data.is_none() {
             bail!(
-                "{}: its weights are in {} beside it, and OUT is in another folder; \
+                "{input}: its weights are in {} beside it, and OUT is in another folder; \
                  --external-data copy or link takes them along",
-                self.input.display(),
                 files[0].display()
             );
         }
@@ -248,7 +268,7 @@ impl Files {
                 rope.write_to(&mut out)
                     .and_then(|()| {
                         let flushed = out.flush();
-                        flushed.map_err(|e| dropout_onnx::Error::io("cannot write", e))
+                        flushed.map_err(|e| Error::io("cannot write", e))
                     })
                     .map_err(|e| e.in_file("standard output"))?;
             }

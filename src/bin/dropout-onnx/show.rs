@@ -25,7 +25,7 @@ Exit status: 0 printed; 2 it could not do the job.";
 
 pub fn run(args: &Args) -> Result<Status> {
     let model = io::read(&args.input)?;
-    let text = dropout_onnx::show::text(&model).map_err(|e| e.in_file(&args.input))?;
+    let text = dropout_onnx::show::text(&model).map_err(|e| e.in_file(io::name(&args.input)))?;
     io::print(&text)?;
     Ok(Status::Done)
 }

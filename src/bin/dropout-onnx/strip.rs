@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::Mode;
-use dropout_onnx::onnx::{Model, Name, Values};
+use dropout_onnx::onnx::{Model, Name};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
 use dropout_onnx::verify::{Demand, Verdict, Verification, verify};
@@ -82,7 +82,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if verify_options.is_some() {
         model.check_external()?;
     }
-    let stripped = strip(&model, &options)?;
+    let stripped = strip(&model, &options).map_err(|e| e.in_file(io::name(&args.files.input)))?;
     if args.files.dry_run {
         return report(
             args,
@@ -113,7 +113,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         Some(Verdict::Unverifiable { reason }) => bail!(
             "{}: the result cannot be verified, so nothing was written: {reason}. \
              --verify structure asks for less, --verify none for nothing",
-            args.files.input.display()
+            io::name(&args.files.input).display()
         ),
     }
     let written = match args.files.in_place && stripped.outcome.is_unchanged() {
@@ -154,14 +154,11 @@ impl<'a> Report<'a> {
         target: &'a Target,
         written: Written,
     ) -> Self {
-        let values = Values::new(model);
         let sites = stripped.sites.iter();
         Report {
             model,
             stripped,
-            records: sites
-                .map(|site| SiteRecord::new(model, &values, site))
-                .collect(),
+            records: sites.map(|site| SiteRecord::new(model, site)).collect(),
             verification,
             target,
             written,

@@ -46,9 +46,11 @@ impl Table {
         let mut out = String::new();
         for row in &self.rows {
             out.push_str(indent);
-            for (column, (style, text)) in row.iter().enumerate() {
+            let filled = row.iter().rposition(|(_, text)| !text.is_empty());
+            let filled = filled.map_or(0, |last| last + 1);
+            for (column, (style, text)) in row[..filled].iter().enumerate() {
                 out.push_str(&paint(*style, text));
-                if column + 1 < row.len() {
+                if column + 1 < filled {
                     let pad = widths[column] - text.chars().count() + 2;
                     out.push_str(&" ".repeat(pad));
                 }

@@ -127,7 +127,7 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
             if !shapes.is_empty() {
                 lines.push(format!("     inputs {}", shapes.join(", ")));
             }
-            lines.push(format!("     {}", run.mode));
+            lines.push(format!("     tract ran both models {}", run.mode));
         }
         lines.extend(run.notes.iter().map(|note| format!("     note: {note}")));
         for difference in &run.recorded {

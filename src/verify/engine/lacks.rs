@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use tract_onnx::model::OnnxOpRegister;
 use tract_onnx::pb;
-use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 
 use super::Unrunnable;
 use super::prepare::{each_node, element_of, subgraphs};
@@ -166,7 +166,6 @@ fn tensor(tensor: &pb::TensorProto, place: &str) -> Result<(), Unrunnable> {
             "tract has no {name} tensors ({place})"
         )));
     }
-    let external = tensor.data_location == Some(pb::tensor_proto::DataLocation::External as i32);
     let elements = tensor.dims.iter().try_fold(1usize, |product, &dim| {
         product.checked_mul(usize::try_from(dim).ok()?)
     });
@@ -176,7 +175,7 @@ fn tensor(tensor: &pb::TensorProto, place: &str) -> Result<(), Unrunnable> {
             tensor.dims
         )));
     };
-    if external {
+    if is_external(tensor) {
         return Ok(());
     }
     let present = if tensor.raw_data.is_empty() {
@@ -199,6 +198,22 @@ fn tensor(tensor: &pb::TensorProto, place: &str) -> Result<(), Unrunnable> {
         )));
     }
     Ok(())
+}
+
+fn is_external(tensor: &pb::TensorProto) -> bool {
+    tensor.data_location == Some(DataLocation::External as i32)
+}
+
+/// The name of a tensor whose data lies in another file.
+pub(super) fn external(graph: &pb::GraphProto) -> Option<String> {
+    let attributes = graph.node.iter().flat_map(|node| &node.attribute);
+    let mut tensors = graph
+        .initializer
+        .iter()
+        .chain(attributes.flat_map(|a| &a.t));
+    let here = tensors.find(|tensor| is_external(tensor));
+    let here = here.map(|tensor| format!("tensor {}", tensor.name));
+    here.or_else(|| graph.node.iter().flat_map(subgraphs).find_map(external))
 }
 
 /// Bytes per element of the types tract has.

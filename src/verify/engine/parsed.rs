@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tract_onnx::data_resolver::FopenDataResolver;
 use tract_onnx::model::ParseResult;
+use tract_onnx::pb;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
 use super::prepare::DimNames;
+use super::weights::Weights;
 use super::{Fill, Meaning, Mode, Port, Shapes, Stop, Subject, Unrunnable, Value};
 use super::{decode, guard, inline, lacks, prepare, shapes};
 use crate::error::{Error, ErrorKind};
@@ -57,7 +58,6 @@ impl Parsed {
         let mut onnx = tract_onnx::onnx()
             .with_ignore_value_info(mode != Mode::Optimised)
             .with_ignore_output_shapes(true);
-        onnx.provider = Arc::new(FopenDataResolver);
         onnx.op_register.insert("Dropout", operator::build);
         for name in random::OPERATORS
             .into_iter()
@@ -67,6 +67,7 @@ impl Parsed {
         }
         let names = prepare::shapes(graph);
         prepare::tensors(graph);
+        prepare::casts(graph);
         notes.extend(prepare::batch_norms(graph));
         lacks::check(graph, &onnx.op_register)?;
         prepare::streams(graph, meaning);
@@ -77,16 +78,9 @@ impl Parsed {
             .map(|output| output.name.clone())
             .collect();
 
-        let folder = match subject.folder {
-            // An empty path means the current folder to the system, but none to tract.
-            Some(folder) if folder.as_os_str().is_empty() => Some("."),
-            Some(folder) => match folder.to_str() {
-                Some(folder) => Some(folder),
-                None => return Err(Unrunnable::new("the folder's name is not Unicode").into()),
-            },
-            None => None,
-        };
-        let parsed = guard(|| onnx.parse(&proto, folder));
+        let folder = folder(subject, graph)?;
+        onnx.provider = Arc::new(Weights::take(graph));
+        let parsed = guard(|| onnx.parse(&proto, Some(folder)));
         let ParseResult {
             model,
             unresolved_inputs,
@@ -195,6 +189,25 @@ impl Parsed {
             }),
             Ok(Err(error)) => Err(Unrunnable::tract("analyse", Ok(error))),
             Err(panic) => Err(Unrunnable::tract("analyse", Err(panic))),
+        }
+    }
+}
+
+/// Where tract looks for external data. It wants a folder even where there is none.
+fn folder<'s>(subject: &Subject<'s>, graph: &pb::GraphProto) -> Result<&'s str, Unrunnable> {
+    match subject.folder {
+        None => match lacks::external(graph) {
+            None => Ok("."),
+            Some(tensor) => {
+                let why =
+                    format!("{tensor} lies in another file, and there is no folder to look in");
+                Err(Unrunnable::new(why))
+            }
+        },
+        Some(folder) if folder.as_os_str().is_empty() => Ok("."),
+        Some(folder) => {
+            let name = folder.to_str();
+            name.ok_or_else(|| Unrunnable::new("tract wants a folder's name to be Unicode"))
         }
     }
 }

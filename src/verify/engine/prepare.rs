@@ -267,6 +267,23 @@ pub(in crate::verify) fn unsigned_to_raw(tensor: &mut pb::TensorProto) {
     }
 }
 
+/// Before opset 6, `Cast` names its type by a word: tract wants its number.
+pub(super) fn casts(graph: &mut pb::GraphProto) {
+    each_node_mut(&mut graph.node, &mut |node| {
+        if node.op_type != "Cast" || !default_domain(&node.domain) {
+            return;
+        }
+        let to = node.attribute.iter().find(|a| a.name == "to");
+        let to = to.filter(|to| !to.s.is_empty());
+        let word = to.map(|to| String::from_utf8_lossy(&to.s).to_uppercase());
+        let mut known = (1..=16).filter_map(|number| DataType::try_from(number).ok());
+        let element = word.and_then(|word| known.find(|known| known.as_str_name() == word));
+        if let Some(element) = element {
+            set_int(node, "to", i64::from(element as i32));
+        }
+    });
+}
+
 /// tract computes every BatchNormalization by its running statistics. One that trains has further
 /// outputs, updates of those statistics: they go where nothing reads them, and a caveat says so.
 pub(super) fn batch_norms(graph: &mut pb::GraphProto) -> Option<String> {

@@ -1,12 +1,18 @@
 //! Which tensors hold the same elements, reading as few of them as can be.
 
-use std::collections::HashMap;
+use crate::hash::HashMap;
 
 use crate::error::Result;
 use crate::onnx::{ContentHash, Model, Place, Tensor};
 
 /// Elements up to this size are compared as bytes.
 const SMALL: u64 = 1024;
+
+/// Element type and size in bytes.
+type Kind = (i32, u64);
+
+/// A tensor and the number of its elements.
+type Known<'m> = (u32, &'m Model, &'m Tensor);
 
 /// Elements by number: equal numbers are equal elements.
 ///
@@ -20,7 +26,7 @@ pub(super) struct Contents<'m> {
     by_place: HashMap<Place, u32>,
     by_hash: HashMap<(i32, ContentHash), u32>,
     /// Large tensors known by place alone, by type and size.
-    unhashed: HashMap<(i32, u64), Vec<(u32, &'m Model, &'m Tensor)>>,
+    unhashed: HashMap<Kind, Vec<Known<'m>>>,
     second: bool,
 }
 
@@ -30,10 +36,10 @@ impl<'m> Contents<'m> {
         Contents {
             shared_source,
             next: 0,
-            small: HashMap::new(),
-            by_place: HashMap::new(),
-            by_hash: HashMap::new(),
-            unhashed: HashMap::new(),
+            small: HashMap::default(),
+            by_place: HashMap::default(),
+            by_hash: HashMap::default(),
+            unhashed: HashMap::default(),
             second: false,
         }
     }
@@ -86,7 +92,7 @@ impl<'m> Contents<'m> {
 
     /// Looks for equal elements, reading those that have this type and size and are known by place
     /// alone.
-    fn by_content(&mut self, model: &Model, tensor: &Tensor, kind: (i32, u64)) -> Result<u32> {
+    fn by_content(&mut self, model: &Model, tensor: &Tensor, kind: Kind) -> Result<u32> {
         for (number, model, tensor) in self.unhashed.remove(&kind).unwrap_or_default() {
             let hash = model.content_hash(tensor)?;
             self.by_hash.entry((kind.0, hash)).or_insert(number);

@@ -1,6 +1,6 @@
 //! Expressions by number: equal numbers are equal expressions.
 
-use std::collections::HashMap;
+use crate::hash::HashMap;
 
 use indexmap::IndexSet;
 
@@ -37,22 +37,26 @@ pub(super) enum Tag {
     Ones,
     /// A graph by what it computes.
     Body,
+    /// A function: its body and the defaults of its attributes.
+    Function,
+    /// What training assigns to what.
+    Binding,
 }
 
 /// All expressions met so far, and all strings in them.
 #[derive(Debug)]
 pub(super) struct Expressions {
-    keys: IndexSet<Box<[u32]>>,
+    keys: IndexSet<Box<[u32]>, foldhash::fast::RandomState>,
     strings: HashMap<Box<[u8]>, u32>,
 }
 
 impl Default for Expressions {
     fn default() -> Self {
-        let mut keys = IndexSet::new();
+        let mut keys = IndexSet::default();
         keys.insert(Box::from([Tag::Absent as u32]));
         Expressions {
             keys,
-            strings: HashMap::new(),
+            strings: HashMap::default(),
         }
     }
 }

@@ -93,6 +93,8 @@ fn describe(expressions: &Expressions, side: &Numbering<'_>, expression: Express
         (Tag::Ones, "a mask of ones"),
         (Tag::Absent, "nothing"),
         (Tag::Body, "the graph inside"),
+        (Tag::Function, "the function"),
+        (Tag::Binding, "the binding"),
     ];
     let known = what.iter().find(|(tag, _)| has(*tag).is_some());
     known.map_or("something else", |(_, word)| word).to_string()

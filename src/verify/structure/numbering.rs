@@ -1,6 +1,8 @@
 //! Numbering the values of one model.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use crate::hash::HashMap;
 
 use crate::error::{Error, Result};
 use crate::onnx::{
@@ -44,22 +46,22 @@ pub(super) struct Numbering<'m> {
 impl<'m> Numbering<'m> {
     /// Numbers every value of a model.
     pub fn new(model: &'m Model, values: &'m Values, shared: &mut Shared<'m>) -> Result<Self> {
-        model.check(values)?;
+        let order = model.check_order(values)?;
         let mut this = Numbering {
             model,
             values,
             numbers: vec![Expression::ABSENT; values.len()],
             functions: vec![None; model.functions().len()],
-            draws: HashMap::new(),
+            draws: HashMap::default(),
             impure: vec![false; model.graph_slots()],
-            nodes: HashMap::new(),
+            nodes: HashMap::default(),
             results: BTreeMap::new(),
         };
-        let mut by_root: HashMap<GraphId, Vec<NodeId>> = HashMap::new();
-        for id in model.order(values)? {
+        let mut by_root: HashMap<GraphId, Vec<NodeId>> = HashMap::default();
+        for id in order {
             by_root.entry(model.root(id.graph)).or_default().push(id);
         }
-        let mut graphs: HashMap<GraphId, Vec<GraphId>> = HashMap::new();
+        let mut graphs: HashMap<GraphId, Vec<GraphId>> = HashMap::default();
         for (id, _) in model.graphs() {
             graphs.entry(model.root(id)).or_default().push(id);
         }
@@ -70,8 +72,9 @@ impl<'m> Numbering<'m> {
             for &node in by_root.get(&root).into_iter().flatten() {
                 this.node(node, shared)?;
             }
-            this.root(root, shared);
+            this.root(root, shared)?;
         }
+        this.bindings(shared);
         Ok(this)
     }
 
@@ -240,7 +243,7 @@ impl<'m> Numbering<'m> {
         let inputs = inputs.map_or(0, |last| last + 1);
         words.push(inputs as u32);
         words.extend((0..inputs).map(|input| self.input(id, input).0));
-        impure |= self.attributes(&mut words, node, shared)?;
+        impure |= self.attributes(&mut words, &node.attributes, shared)?;
         let mut number = shared.expressions.number(Tag::Apply, &words);
         self.nodes.entry(number).or_insert(id);
         if impure {
@@ -373,14 +376,14 @@ impl<'m> Numbering<'m> {
         }))
     }
 
-    /// Appends the attributes of a node, by name. True if a graph among them draws at random.
+    /// Appends attributes, by name. True if a graph among them draws at random.
     fn attributes(
         &mut self,
         words: &mut Vec<u32>,
-        node: &'m Node,
+        attributes: &'m [Attribute],
         shared: &mut Shared<'m>,
     ) -> Result<bool> {
-        let mut sorted: Vec<&Attribute> = node.attributes.iter().collect();
+        let mut sorted: Vec<&Attribute> = attributes.iter().collect();
         sorted.sort_by(|a, b| a.name.cmp(&b.name));
         let mut impure = false;
         words.push(sorted.len() as u32);
@@ -469,14 +472,17 @@ impl<'m> Numbering<'m> {
     }
 
     /// Takes down what a main graph, training graph or function computes.
-    fn root(&mut self, id: GraphId, shared: &mut Shared<'m>) {
+    fn root(&mut self, id: GraphId, shared: &mut Shared<'m>) -> Result<()> {
         let graph = self.model.graph(id);
         let scope = self.model.scope(id);
         if let GraphKind::Function(index) = graph.kind {
-            let body = self.body(id, shared);
+            let mut words = vec![self.body(id, shared).0];
+            let defaults = &self.model.functions()[index].defaults;
+            self.attributes(&mut words, defaults, shared)?;
+            let body = shared.expressions.number(Tag::Function, &words);
             self.functions[index] = Some((body, self.impure[id.0 as usize]));
             self.results.insert(scope, body);
-            return;
+            return Ok(());
         }
         for (info, number) in graph.outputs.iter().zip(self.outputs(id, graph)) {
             let place = match graph.kind {
@@ -484,6 +490,21 @@ impl<'m> Numbering<'m> {
                 _ => format!("{scope}: output `{}`", info.name),
             };
             self.results.insert(place, number);
+        }
+        Ok(())
+    }
+
+    /// Takes down what training assigns to what: by name, as both are outputs and initializers.
+    fn bindings(&mut self, shared: &mut Shared<'m>) {
+        for (index, training) in self.model.training().iter().enumerate() {
+            for (pair, names) in training.bound.chunks(2).enumerate() {
+                let words: Vec<u32> = (names.iter())
+                    .map(|name| shared.expressions.string(name.as_bytes()))
+                    .collect();
+                let number = shared.expressions.number(Tag::Binding, &words);
+                let place = format!("training_info[{index}]: binding {pair}");
+                self.results.insert(place, number);
+            }
         }
     }
 }

@@ -1,0 +1,337 @@
+//! Where models come from and where results go.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use dropout_onnx::onnx::Model;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use crate::cli::{Folder, Said};
+
+const STEM: &str = "torch_mask_output_op13";
+
+fn folder() -> Folder {
+    Folder::with(STEM, "model.onnx")
+}
+
+fn dropouts(path: &Path) -> usize {
+    let model = Model::open(path).unwrap();
+    model.nodes().filter(|(_, node)| node.is("Dropout")).count()
+}
+
+/// What strip makes of the fixture.
+fn result() -> Vec<u8> {
+    let folder = folder();
+    folder.run("strip model.onnx result.onnx").exits(0);
+    assert_eq!(dropouts(&folder.path("result.onnx")), 0);
+    folder.read("result.onnx")
+}
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn the_default_is_beside_the_model() {
+    let folder = folder();
+    let before = folder.listing();
+    let said = folder.run("strip model.onnx").exits(0);
+    assert!(said.stderr.is_empty(), "{}", said.stderr);
+    assert!(
+        said.text().contains("model.stripped.onnx"),
+        "{}",
+        said.text()
+    );
+    let after = folder.listing();
+    assert_eq!(after.len(), 2);
+    assert_eq!(
+        after[Path::new("model.onnx")],
+        before[Path::new("model.onnx")]
+    );
+    assert_eq!(folder.read("model.stripped.onnx"), result());
+}
+
+#[test]
+fn the_default_keeps_folder_and_extension() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("sub")).unwrap();
+    for (name, expected) in [
+        ("sub/a.b.onnx", "sub/a.b.stripped.onnx"),
+        ("bare", "bare.stripped"),
+        ("model.ONNX", "model.stripped.ONNX"),
+    ] {
+        folder.copy(STEM, name);
+        folder.run(&format!("strip {name}")).exits(0);
+        assert!(folder.exists(expected), "{expected}");
+    }
+}
+
+#[test]
+fn out_is_positional_or_an_option() {
+    let folder = folder();
+    folder.run("strip model.onnx a.onnx").exits(0);
+    folder.run("strip model.onnx -o b.onnx").exits(0);
+    folder.run("strip --output c.onnx model.onnx").exits(0);
+    for name in ["a.onnx", "b.onnx", "c.onnx"] {
+        assert_eq!(folder.read(name), result());
+    }
+    assert!(!folder.exists("model.stripped.onnx"));
+    folder.refuses(
+        "strip model.onnx d.onnx -o e.onnx",
+        &["cannot be used with"],
+    );
+    folder.refuses(
+        "strip model.onnx d.onnx --in-place",
+        &["cannot be used with"],
+    );
+    folder.refuses(
+        "strip model.onnx -o d.onnx --in-place",
+        &["cannot be used with"],
+    );
+}
+
+#[test]
+fn a_model_passes_through_standard_input_and_output() {
+    let folder = folder();
+    let (bytes, expected) = (folder.read("model.onnx"), result());
+    for arguments in ["strip -", "strip - -", "strip - -o -", "strip model.onnx -"] {
+        let before = folder.listing();
+        let said = folder.run_fed(arguments, bytes.clone()).exits(0);
+        assert!(said.stdout == expected, "{arguments}");
+        assert!(
+            said.stderr.contains("removed"),
+            "{arguments}: {}",
+            said.stderr
+        );
+        assert!(folder.listing() == before);
+    }
+    let said = folder
+        .run_fed("strip - from_stdin.onnx", bytes.clone())
+        .exits(0);
+    assert!(said.text().contains("from_stdin.onnx"));
+    assert_eq!(folder.read("from_stdin.onnx"), expected);
+    let said = folder.run_fed("strip - --format json", bytes).exits(0);
+    assert!(said.stdout == expected);
+    let report: serde_json::Value = serde_json::from_str(&said.stderr).unwrap();
+    assert_eq!(report["output"], "standard output");
+}
+
+#[test]
+fn in_place_needs_a_file() {
+    Folder::new().refuses("strip --in-place -", &["--in-place needs a file"]);
+}
+
+#[test]
+fn in_place_keeps_the_mode() {
+    for bits in [0o600, 0o755, 0o640] {
+        let folder = folder();
+        let path = folder.path("model.onnx");
+        fs::set_permissions(&path, fs::Permissions::from_mode(bits)).unwrap();
+        folder.run("strip --in-place model.onnx").exits(0);
+        assert_eq!(mode(&path), bits);
+        assert_eq!(folder.read("model.onnx"), result());
+        assert_eq!(folder.listing().len(), 1);
+    }
+}
+
+#[test]
+fn force_keeps_the_mode_of_what_it_overwrites() {
+    let folder = folder();
+    folder.write("out.onnx", "old");
+    fs::set_permissions(folder.path("out.onnx"), fs::Permissions::from_mode(0o600)).unwrap();
+    folder.run("strip --force model.onnx out.onnx").exits(0);
+    assert_eq!(mode(&folder.path("out.onnx")), 0o600);
+    assert_eq!(folder.read("out.onnx"), result());
+}
+
+#[test]
+fn a_new_file_has_the_mode_of_any_new_file() {
+    let folder = folder();
+    folder.write("other", "");
+    folder.run("strip model.onnx").exits(0);
+    assert_eq!(
+        mode(&folder.path("model.stripped.onnx")),
+        mode(&folder.path("other"))
+    );
+}
+
+#[test]
+fn in_place_keeps_a_link_and_replaces_its_target() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("store")).unwrap();
+    folder.copy(STEM, "store/real.onnx");
+    symlink("store/real.onnx", folder.path("hop.onnx")).unwrap();
+    symlink("hop.onnx", folder.path("model.onnx")).unwrap();
+    folder.run("strip -i model.onnx").exits(0);
+    assert_eq!(
+        fs::read_link(folder.path("model.onnx")).unwrap(),
+        Path::new("hop.onnx")
+    );
+    assert_eq!(folder.read("store/real.onnx"), result());
+    assert!(!folder.path("store/real.onnx").is_symlink());
+    assert_eq!(folder.listing().len(), 4);
+}
+
+#[test]
+fn a_link_as_out_is_kept_and_leads_to_the_result() {
+    let folder = folder();
+    symlink("real.onnx", folder.path("out.onnx")).unwrap();
+    folder.run("strip model.onnx out.onnx").exits(0);
+    assert!(folder.path("out.onnx").is_symlink());
+    assert_eq!(folder.read("real.onnx"), result());
+}
+
+#[test]
+fn in_place_touches_nothing_when_there_is_nothing_to_do() {
+    let folder = Folder::with("torch_course_eval_op17", "model.onnx");
+    let before = folder.listing();
+    let said = folder.run("strip --in-place model.onnx").exits(0);
+    assert!(
+        said.text()
+            .contains("nothing: model.onnx is as it should be"),
+        "{}",
+        said.text()
+    );
+    assert!(folder.listing() == before);
+}
+
+#[test]
+fn a_second_strip_gives_the_same_bytes() {
+    let folder = folder();
+    folder.run("strip model.onnx once.onnx").exits(0);
+    folder.run("strip once.onnx twice.onnx").exits(0);
+    assert_eq!(folder.read("twice.onnx"), folder.read("once.onnx"));
+    let before = folder.listing();
+    folder.run("strip --in-place once.onnx").exits(0);
+    assert!(folder.listing() == before);
+}
+
+#[test]
+fn an_existing_file_is_overwritten_only_with_force() {
+    let folder = folder();
+    folder.write("out.onnx", "precious");
+    folder.refuses(
+        "strip model.onnx out.onnx",
+        &["out.onnx: exists already", "--force"],
+    );
+    folder.refuses(
+        "strip model.onnx -o out.onnx",
+        &["out.onnx: exists already"],
+    );
+    folder.write("model.stripped.onnx", "precious");
+    folder.refuses("strip model.onnx", &["model.stripped.onnx: exists already"]);
+    symlink("out.onnx", folder.path("link.onnx")).unwrap();
+    folder.refuses("strip model.onnx link.onnx", &["link.onnx: exists already"]);
+    folder.run("strip model.onnx out.onnx --force").exits(0);
+    assert_eq!(folder.read("out.onnx"), result());
+    folder.run("strip -f model.onnx").exits(0);
+    assert_eq!(folder.read("model.stripped.onnx"), result());
+}
+
+#[test]
+fn the_model_itself_is_no_place_for_the_result() {
+    let folder = folder();
+    fs::create_dir(folder.path("sub")).unwrap();
+    symlink("model.onnx", folder.path("link.onnx")).unwrap();
+    symlink(".", folder.path("here")).unwrap();
+    fs::hard_link(folder.path("model.onnx"), folder.path("hard.onnx")).unwrap();
+    let absolute = folder.path("model.onnx").display().to_string();
+    for out in [
+        "model.onnx",
+        "./model.onnx",
+        "sub/../model.onnx",
+        "link.onnx",
+        "here/model.onnx",
+        "hard.onnx",
+        &absolute,
+    ] {
+        for force in ["", "--force"] {
+            let names = [out, "is IN as well as OUT", "--in-place"];
+            folder.refuses(&format!("strip model.onnx {out} {force}"), &names);
+            folder.refuses(&format!("strip model.onnx -o {out} {force}"), &names);
+        }
+    }
+    folder.refuses("strip link.onnx model.onnx -f", &["is IN as well as OUT"]);
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_says_what_would_be() {
+    let folder = folder();
+    let before = folder.listing();
+    for (arguments, place) in [
+        ("--dry-run", "model.stripped.onnx"),
+        ("-n out.onnx", "out.onnx"),
+        ("-n --in-place", "model.onnx"),
+        ("-n -v", "model.stripped.onnx"),
+    ] {
+        let said = folder
+            .run(&format!("strip model.onnx {arguments}"))
+            .exits(0);
+        let expected = format!("nothing: a dry run; it would be {place}\n");
+        assert!(said.text().ends_with(&expected), "{}", said.text());
+        assert!(
+            said.text().contains("removed   1 dropout"),
+            "{}",
+            said.text()
+        );
+    }
+    let said = folder.run("strip model.onnx -n --format json").exits(0);
+    assert_eq!(said.json()["output"], serde_json::Value::Null);
+    assert_eq!(said.json()["plan"][0]["action"], "remove");
+    let said = folder.run("strip model.onnx - -n").exits(0);
+    assert!(said.stdout.is_empty());
+    assert!(said.stderr.contains("a dry run"));
+    assert!(folder.listing() == before);
+}
+
+#[test]
+fn devices_and_pipes_are_written_to_and_never_replaced() {
+    let folder = folder();
+    folder.run("strip model.onnx /dev/null").exits(0);
+    let meta = fs::metadata("/dev/null").unwrap();
+    assert!(meta.file_type().is_char_device());
+
+    let pipe = folder.path("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || {
+            let mut bytes = Vec::new();
+            fs::File::open(pipe)
+                .unwrap()
+                .read_to_end(&mut bytes)
+                .unwrap();
+            bytes
+        }
+    });
+    folder.run("strip model.onnx pipe").exits(0);
+    assert_eq!(reader.join().unwrap(), result());
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    assert_eq!(folder.listing().len(), 2);
+}
+
+#[test]
+fn a_model_is_read_from_a_named_pipe() {
+    let folder = folder();
+    let (pipe, bytes) = (folder.path("pipe"), folder.read("model.onnx"));
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let writer = std::thread::spawn(move || fs::write(pipe, bytes).unwrap());
+    folder.run("strip pipe out.onnx").exits(0);
+    writer.join().unwrap();
+    assert_eq!(folder.read("out.onnx"), result());
+}
+
+#[test]
+fn names_that_are_no_unicode_are_names() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = folder();
+    let name = std::ffi::OsStr::from_bytes(b"m\xff.onnx");
+    fs::rename(folder.path("model.onnx"), folder.path("").join(name)).unwrap();
+    Said::new(folder.command().arg("strip").arg(name)).exits(0);
+    let stripped = std::ffi::OsStr::from_bytes(b"m\xff.stripped.onnx");
+    assert_eq!(fs::read(folder.path("").join(stripped)).unwrap(), result());
+    Said::new(folder.command().arg("audit").arg(name)).exits(1);
+    Said::new(folder.command().arg("show").arg(name)).exits(0);
+}

@@ -1,0 +1,299 @@
+//! Whole comparisons: what is equal passes, and every kind of mistake is found.
+
+use dropout_onnx::verify::compare::Tolerance;
+use dropout_onnx::verify::engine::{Meaning, Mode};
+use dropout_onnx::verify::run::Settings;
+
+use super::models::*;
+use super::{Outcome, compare, compare_with, difference, unrunnable};
+
+/// MatMul, Relu, Dropout, MatMul; the batch is symbolic.
+fn network(dropped: bool) -> Model {
+    let weights = |scale: f32| {
+        (0..16)
+            .map(|i| (i as f32 - 7.5) * scale)
+            .collect::<Vec<_>>()
+    };
+    let model = model(13)
+        .input("x", FLOAT, &[Sym("batch"), Fix(4)])
+        .init(floats("w", &[4, 4], &weights(0.1)))
+        .init(floats("v", &[4, 4], &weights(-0.2)))
+        .node(node("MatMul", &["x", "w"], &["h"]))
+        .node(node("Relu", &["h"], &["r"]));
+    let (model, last) = match dropped {
+        true => (model.node(node("Dropout", &["r"], &["d", "mask"])), "d"),
+        false => (model, "r"),
+    };
+    model
+        .node(node("MatMul", &[last, "v"], &["y"]))
+        .output("y", FLOAT, &[Sym("batch"), Fix(4)])
+}
+
+#[test]
+fn a_dropped_dropout_changes_no_bit() {
+    let report = compare(&network(true), &network(false));
+    assert_eq!(report.outcome, Outcome::Equal);
+    assert_eq!(
+        (report.runs, report.elements, report.mode),
+        (3, 24, Mode::Optimised)
+    );
+    assert_eq!(report.chosen["batch"], 2);
+    assert_eq!(report.shapes["x"], [2, 4]);
+    assert_eq!(report.outputs, ["y"]);
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+}
+
+#[test]
+fn mistakes_are_found() {
+    let before = network(true);
+    let mut wrong_input = network(false);
+    wrong_input.graph().node[2].input[0] = "h".into();
+    let mut dropped_node = network(false);
+    dropped_node.graph().node.remove(1);
+    dropped_node.graph().node[1].input[0] = "h".into();
+    let mut changed_weight = network(false);
+    changed_weight.graph().initializer[1].raw_data[3] ^= 1;
+    let mut other_shape = network(false);
+    other_shape.graph().node[2] = node("Identity", &["q"], &["y"]).0;
+    other_shape
+        .graph()
+        .node
+        .insert(2, node("Transpose", &["r"], &["q"]).0);
+    for after in [wrong_input, dropped_node, changed_weight, other_shape] {
+        let said = difference(&compare(&before, &after));
+        assert!(said.starts_with("output y"), "{said}");
+    }
+}
+
+#[test]
+fn swapped_outputs_are_found() {
+    let two = |first: &str, second: &str| {
+        model(13)
+            .input("x", FLOAT, &[Fix(3)])
+            .node(node("Relu", &["x"], &[first]))
+            .node(node("Neg", &["x"], &[second]))
+            .output("a", FLOAT, &[Fix(3)])
+            .output("b", FLOAT, &[Fix(3)])
+    };
+    assert_eq!(
+        compare(&two("a", "b"), &two("a", "b")).outcome,
+        Outcome::Equal
+    );
+    assert!(difference(&compare(&two("a", "b"), &two("b", "a"))).starts_with("output a"));
+}
+
+#[test]
+fn a_mask_of_zeros_or_of_another_type_is_found() {
+    let mask = |kind: Node, element: i32| {
+        model(13)
+            .input("x", FLOAT, &[Fix(3)])
+            .init(int64s("three", &[1], &[3]))
+            .node(kind)
+            .output("mask", element, &[Fix(3)])
+    };
+    let before = mask(node("Dropout", &["x"], &["", "mask"]), BOOL);
+    let fill = |bytes: Vec<u8>, element| {
+        node("ConstantOfShape", &["three"], &["mask"])
+            .tensor("value", raw("", element, &[1], bytes))
+    };
+    assert_eq!(
+        compare(&before, &mask(fill(vec![1], BOOL), BOOL)).outcome,
+        Outcome::Equal
+    );
+    assert!(
+        difference(&compare(&before, &mask(fill(vec![0], BOOL), BOOL)))
+            .contains("mask[0] is true before, false after")
+    );
+    let floats = mask(fill(vec![0, 0, 128, 63], FLOAT), FLOAT);
+    assert!(difference(&compare(&before, &floats)).contains("type bool before, float after"));
+}
+
+#[test]
+fn minus_zero_and_nan() {
+    let constant = |value: f32| {
+        model(13)
+            .input("x", FLOAT, &[Fix(2)])
+            .init(floats("c", &[2], &[value, 1.0]))
+            .node(node("Identity", &["c"], &["y"]))
+            .output("y", FLOAT, &[Fix(2)])
+    };
+    assert_eq!(
+        compare(&constant(-0.0), &constant(-0.0)).outcome,
+        Outcome::Equal
+    );
+    assert!(difference(&compare(&constant(0.0), &constant(-0.0))).contains("0 before, -0 after"));
+    assert_eq!(
+        compare(&constant(f32::NAN), &constant(f32::NAN)).outcome,
+        Outcome::Equal
+    );
+    assert!(
+        difference(&compare(&constant(f32::NAN), &constant(0.0))).contains("NaN before, 0 after")
+    );
+}
+
+#[test]
+fn interfaces_must_agree() {
+    let before = network(true);
+    let renamed_input = {
+        let mut model = network(false);
+        model.graph().input[0].name = "z".into();
+        model.graph().node[0].input[0] = "z".into();
+        model
+    };
+    assert!(difference(&compare(&before, &renamed_input)).contains("input x is missing after"));
+    let more = network(false).input("extra", FLOAT, &[Fix(1)]);
+    assert!(difference(&compare(&before, &more)).contains("input extra is new after"));
+    let output = network(false).output("r", FLOAT, &[]);
+    assert!(difference(&compare(&before, &output)).contains("output r is new after"));
+    assert!(difference(&compare(&output, &before)).contains("output r is missing after"));
+    let mut fixed = network(false);
+    fixed.graph().input[0] = value("x", FLOAT, &[Sym("batch"), Fix(4), Fix(1)]);
+    assert!(difference(&compare(&before, &fixed)).contains("another shape"));
+    let mut typed = network(false);
+    typed.graph().input[0] = value("x", DOUBLE, &[Sym("batch"), Fix(4)]);
+    assert!(difference(&compare(&before, &typed)).contains("float before, double after"));
+}
+
+#[test]
+fn outputs_are_compared_by_name() {
+    let mut reordered = network(true).output("r", FLOAT, &[]);
+    let before = reordered.clone();
+    reordered.graph().output.swap(0, 1);
+    assert_eq!(compare(&before, &reordered).outcome, Outcome::Equal);
+}
+
+#[test]
+fn a_tolerance_lets_rounding_pass_and_no_more() {
+    let scaled = |factor: f32| {
+        let mut model = network(false);
+        let weights = (0..16)
+            .map(|i| (i as f32 - 7.5) * -0.2 * factor)
+            .collect::<Vec<_>>();
+        model.graph().initializer[1] = floats("v", &[4, 4], &weights);
+        model
+    };
+    let with = |factor, tolerance| {
+        let settings = Settings {
+            tolerance,
+            ..Settings::default()
+        };
+        compare_with(&network(true), &scaled(factor), &settings).outcome == Outcome::Equal
+    };
+    assert!(with(1.000_001, Tolerance::ByType) && !with(1.000_001, Tolerance::Exact));
+    assert!(!with(1.01, Tolerance::ByType));
+    assert!(with(
+        1.01,
+        Tolerance::Close {
+            rtol: 0.02,
+            atol: 1e-6
+        }
+    ));
+}
+
+#[test]
+fn training_dropout_is_compared_by_its_inference_meaning() {
+    let mut training = network(true).init(boolean("t", true));
+    training.graph().node[2]
+        .input
+        .extend(["".into(), "t".into()]);
+    assert_eq!(compare(&training, &network(false)).outcome, Outcome::Equal);
+    let settings = Settings {
+        meaning: Meaning::AsWritten { seed: 1 },
+        ..Settings::default()
+    };
+    assert!(matches!(
+        compare_with(&training, &network(false), &settings).outcome,
+        Outcome::Different(_)
+    ));
+    assert_eq!(
+        compare_with(&training, &training, &settings).outcome,
+        Outcome::Equal
+    );
+}
+
+#[test]
+fn declared_shapes_that_are_wrong_are_ignored_on_both_sides() {
+    let wrong = |dropped| network(dropped).value_info("h", FLOAT, &[Fix(9), Fix(9)]);
+    let report = compare(&wrong(true), &wrong(false));
+    assert_eq!(
+        (report.outcome.clone(), report.mode),
+        (Outcome::Equal, Mode::IgnoringValueInfo)
+    );
+    assert!(
+        report
+            .notes
+            .iter()
+            .any(|note| note.contains("ignoring declared")),
+        "{:?}",
+        report.notes
+    );
+}
+
+#[test]
+fn an_output_that_is_nan_everywhere_is_said() {
+    let model = |operator: &str| {
+        model(13)
+            .input("x", FLOAT, &[Fix(3)])
+            .node(node("Abs", &["x"], &["a"]))
+            .node(node("Neg", &["a"], &["n"]))
+            .node(node(operator, &["n"], &["y"]))
+            .output("y", FLOAT, &[Fix(3)])
+    };
+    let note = |model: &Model| {
+        compare(model, model)
+            .notes
+            .iter()
+            .any(|note| note.contains("NaN"))
+    };
+    assert!(note(&model("Log")));
+    assert!(!note(&model("Exp")));
+    let relu = compare(&model("Relu"), &model("Relu"));
+    assert!(
+        relu.notes
+            .iter()
+            .any(|note| note.contains("output y is 0 everywhere")),
+        "{:?}",
+        relu.notes
+    );
+}
+
+#[test]
+fn the_reason_of_the_first_mode_is_kept() {
+    let model = model(13)
+        .input("x", FLOAT, &[Fix(3)])
+        .init(floats("w", &[2], &[1.0, 2.0]))
+        .node(node("Add", &["x", "w"], &["y"]).named("sum"))
+        .output("y", FLOAT, &[Fix(3)]);
+    let report = compare(&model, &model);
+    let (which, reason) = unrunnable(&report);
+    assert!(which == "before" && reason.contains("sum"), "{reason}");
+    assert_eq!((report.runs, report.elements), (0, 0));
+}
+
+#[test]
+fn nothing_compared_is_not_equal() {
+    let empty = |name: &str| {
+        model(13)
+            .input("x", FLOAT, &[Fix(0), Fix(3)])
+            .node(node("Relu", &["x"], &["y"]))
+            .output("y", FLOAT, &[])
+            .node(node("Shape", &["x"], &[name]))
+    };
+    let report = compare(&empty("s"), &empty("s"));
+    assert!(unrunnable(&report).1.contains("no output has any elements"));
+    let partly = empty("s").output("s", INT64, &[Fix(2)]);
+    let report = compare(&partly, &partly);
+    assert_eq!((&report.outcome, report.elements), (&Outcome::Equal, 6));
+    assert!(
+        report
+            .notes
+            .iter()
+            .any(|note| note.contains("output y is empty")),
+        "{:?}",
+        report.notes
+    );
+    let none = model(13)
+        .input("x", FLOAT, &[Fix(1)])
+        .node(node("Relu", &["x"], &["y"]));
+    unrunnable(&compare(&none, &none));
+}

@@ -1,0 +1,11 @@
+//! Broken rewrites are called different, and harmless ones equal: by structure, by run, or by both.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod broken;
+mod check;
+mod fixture;
+mod inner;
+mod models;
+mod neutral;
