@@ -64,7 +64,7 @@ fn in_pieces(bytes: &[u8], cuts: &[prop::sample::Index]) -> Source {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn an_oddly_written_model_is_sound(tapes in tapes()) {

@@ -212,11 +212,11 @@ impl Writer<'_> {
     fn name(&mut self, stem: &str) -> Vec<u8> {
         self.names += 1;
         let mut name = format!("{stem}{}", self.names).into_bytes();
-        match self.choose(24) {
-            1 => name.push(0xff),
-            2 => name.extend("/größer \"x\"\n".bytes()),
-            3 => name.extend([b'.'; 130]),
-            4 => name.extend([b'_'; 17_000]),
+        match self.choose(96) {
+            1..=4 => name.push(0xff),
+            5..=8 => name.extend("/größer \"x\"\n".bytes()),
+            9..=12 => name.extend([b'.'; 130]),
+            13 => name.extend([b'_'; 17_000]),
             _ => {}
         }
         name
@@ -594,7 +594,8 @@ impl Writer<'_> {
             }
             10 => {
                 let mut a = self.attribute(name, 3);
-                self.bytes(&mut a, 4, vec![b'x'; 66_000]);
+                let long = [1_000, 66_000][self.choose(4) / 3];
+                self.bytes(&mut a, 4, vec![b'x'; long]);
                 a
             }
             _ => {
@@ -684,7 +685,7 @@ impl Writer<'_> {
             Role::Data => {
                 self.last_number(&mut tensor, 2, FLOAT);
                 // larger than the window of 16 KiB, than what is decoded at once
-                let count = [2, 0, 300, 5_000, 17_000][self.choose(20).saturating_sub(15)];
+                let count = [2, 0, 300, 5_000, 17_000][self.choose(60).saturating_sub(55)];
                 self.integers(&mut tensor, 1, &[count]);
                 let elements: Vec<_> = (0..count).map(|i| (i as f32).to_le_bytes()).collect();
                 match self.spell(3) {
