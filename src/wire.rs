@@ -10,7 +10,7 @@ mod field;
 mod varint;
 mod window;
 
-pub use decode::{Leaf, decode_leaf};
+pub use decode::{Leaf, decode_leaf, decode_message};
 pub use encode::{bytes_field, reframe, varint_field};
 pub use field::{Field, Kind};
 pub use varint::{Varint, decode_varint, put_varint};

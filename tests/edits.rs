@@ -19,7 +19,7 @@ use dropout_onnx::source::Source;
 use promises::bytes_of;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use tape::{cases, tape};
+use tape::{cases, tapes};
 use wire_tree::{Change, Level, edit, fields, last};
 
 fn read(bytes: &[u8]) -> Model {
@@ -57,8 +57,8 @@ proptest! {
     #![proptest_config(cases(150))]
 
     #[test]
-    fn another_input_changes_one_field(tape in tape(), which in any::<Index>(), to in any::<Index>()) {
-        let bytes = wire_gen::model(&tape.0);
+    fn another_input_changes_one_field(tapes in tapes(), which in any::<Index>(), to in any::<Index>()) {
+        let bytes = tapes.model();
         let model = read(&bytes);
         let values = Values::new(&model);
         let names: Vec<_> = model.nodes().flat_map(|(_, node)| node.outputs.clone()).collect();
@@ -84,8 +84,8 @@ proptest! {
     }
 
     #[test]
-    fn a_removed_node_takes_one_field_away(tape in tape(), which in any::<Index>()) {
-        let bytes = wire_gen::model(&tape.0);
+    fn a_removed_node_takes_one_field_away(tapes in tapes(), which in any::<Index>()) {
+        let bytes = tapes.model();
         let model = read(&bytes);
         let id = some_node(&model, &which);
         let done = edited(&model, |editor| editor.remove_node(id));
@@ -94,8 +94,8 @@ proptest! {
     }
 
     #[test]
-    fn a_new_attribute_is_one_field_more(tape in tape(), which in any::<Index>()) {
-        let bytes = wire_gen::model(&tape.0);
+    fn a_new_attribute_is_one_field_more(tapes in tapes(), which in any::<Index>()) {
+        let bytes = tapes.model();
         let model = read(&bytes);
         let id = some_node(&model, &which);
         let done = edited(&model, |editor| {
@@ -113,8 +113,8 @@ proptest! {
     /// Whatever strip removes and redirects: what is not a node, and every node that stays, is as it
     /// was but for the names of its inputs and outputs.
     #[test]
-    fn strip_takes_nodes_away_and_changes_names(tape in tape()) {
-        let bytes = wire_gen::model(&tape.0);
+    fn strip_takes_nodes_away_and_changes_names(tapes in tapes()) {
+        let bytes = tapes.model();
         let Ok(stripped) = strip(&read(&bytes), &Options::default()) else { return Ok(()) };
         let outcome = &stripped.outcome;
         let (before, mut after) = (Remains::of(&bytes), Remains::of(&bytes_of(&stripped.edited.rope)));

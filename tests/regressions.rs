@@ -26,7 +26,11 @@ fn tensor(name: &str, data_type: u64, dims: &[u64]) -> Vec<u8> {
 
 /// A model of opset 13 with this graph.
 fn model(graph: &[u8]) -> Vec<u8> {
-    let opset = varint_field(2, 13);
+    model_of(13, graph)
+}
+
+fn model_of(opset: u64, graph: &[u8]) -> Vec<u8> {
+    let opset = varint_field(2, opset);
     [varint_field(1, 8), message(&[(8, &opset), (7, graph)])].concat()
 }
 
@@ -100,4 +104,41 @@ fn a_dropout_in_a_graph_beside_a_reference_is_stripped() {
     found.check(&Values::new(&found)).unwrap();
     assert_eq!(found.nodes().count(), 3);
     assert_eq!(stripping(&bytes), Reached::Stripped);
+}
+
+/// Strip and the comparison of structures have to find the type of a mask in the same places.
+#[test]
+fn a_mask_that_only_the_dropouts_output_gives_a_type_is_compared() {
+    let anything = message(&[(1, b"x"), (2, b"v"), (4, b"Anything"), (7, b"odd")]);
+    let dropout = message(&[(1, b"v"), (2, b"y"), (2, b"m"), (4, b"Dropout")]);
+    let relu = message(&[(1, b"m"), (2, b"z"), (4, b"Relu")]);
+    let float = message(&[(1, &varint_field(1, 1))]);
+    let (x, y) = (message(&[(1, b"x")]), message(&[(1, b"y"), (2, &float)]));
+    let z = message(&[(1, b"z")]);
+    let nodes: [(u32, &[u8]); 3] = [(1, &anything), (1, &dropout), (1, &relu)];
+    let interface: [(u32, &[u8]); 3] = [(11, &x), (12, &y), (12, &z)];
+    let graph = message(&[nodes, interface].concat());
+    assert_eq!(stripping(&model_of(9, &graph)), Reached::Stripped);
+}
+
+#[test]
+fn elements_of_another_wire_type_are_no_elements() {
+    // raw_data as a number, float_data as numbers
+    let unknown = [varint_field(9, 7), varint_field(4, 7)].concat();
+    let tensor = [
+        tensor("w", 1, &[]),
+        bytes_field(4, &[0, 0, 0x80, 0x3f]),
+        unknown,
+    ]
+    .concat();
+    let text = dropout_onnx::show::text(&read(&model(&message(&[(5, &tensor)])))).unwrap();
+    assert!(text.contains("initializer w: float[] {1.0}"), "{text}");
+}
+
+#[test]
+fn a_type_is_read_past_fields_of_another_wire_type() {
+    let tensor_type = [bytes_field(1, b"?"), varint_field(1, 1)].concat();
+    let x = message(&[(1, b"x"), (2, &message(&[(1, &tensor_type)]))]);
+    let text = dropout_onnx::show::text(&read(&model(&message(&[(11, &x)])))).unwrap();
+    assert!(text.contains("input x: float"), "{text}");
 }

@@ -9,7 +9,10 @@ mod promises;
 mod wire_gen;
 
 libfuzzer_sys::fuzz_target!(|choices: &[u8]| {
-    let model = wire_gen::model(choices);
+    // a model of more choices is only a larger one
+    let choices = &choices[..choices.len().min(4000)];
+    let (tape, spelling) = choices.split_at(choices.len() / 2);
+    let model = wire_gen::model(tape, spelling);
     assert!(promises::parse(&model) > promises::Reached::Nothing);
     promises::stripping(&model);
 });

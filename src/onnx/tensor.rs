@@ -57,7 +57,7 @@ impl Tensor {
             merge(&mut value, leaf.value);
             let mut fields = Fields::new(message.clone());
             while let Some(field) = window.next(&mut fields)? {
-                if is_payload(field.number) {
+                if holds_elements(&field) {
                     add_payload(&mut payload, &field);
                 }
             }
@@ -111,6 +111,17 @@ fn merge(into: &mut proto::Tensor, from: proto::Tensor) {
     into.data_type = from.data_type.or(into.data_type);
     into.data_location = from.data_location.or(into.data_location);
     into.name = from.name.or(into.name.take());
+}
+
+/// True of a field that holds elements: another wire type makes it an unknown field.
+fn holds_elements(field: &Field) -> bool {
+    match field.number {
+        4 => matches!(field.kind, Kind::Bytes | Kind::Fixed32),
+        5 | 7 | 11 => matches!(field.kind, Kind::Bytes | Kind::Varint),
+        6 | 9 => field.kind == Kind::Bytes,
+        10 => matches!(field.kind, Kind::Bytes | Kind::Fixed64),
+        _ => false,
+    }
 }
 
 fn add_payload(payload: &mut Vec<Payload>, field: &Field) {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use bytes::Bytes;
-use prost::Message;
+
+use crate::wire::decode_message;
 
 use super::data_type::DataType;
 use super::name::Name;
@@ -50,7 +51,7 @@ pub enum Dimension {
 impl ValueType {
     /// Decodes a `TypeProto`; what it does not know becomes [`ValueType::Unknown`].
     pub(crate) fn decode(bytes: &Bytes) -> ValueType {
-        match proto::Type::decode(bytes.clone()) {
+        match decode_message::<proto::Type>(bytes.clone()) {
             Ok(proto) => ValueType::from_proto(&proto),
             Err(_) => ValueType::Unknown,
         }

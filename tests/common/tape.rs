@@ -2,18 +2,38 @@
 
 use proptest::prelude::*;
 
-/// The choices of the generator, printed as one line.
-#[derive(Clone)]
-pub struct Tape(pub Vec<u8>);
+use super::wire_gen;
 
-impl std::fmt::Debug for Tape {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "tape \"{}\"", self.0.escape_ascii())
+/// The choices of the generator, printed in two lines.
+#[derive(Clone)]
+pub struct Tapes {
+    tape: Vec<u8>,
+    spelling: Vec<u8>,
+}
+
+impl Tapes {
+    /// The model they stand for.
+    pub fn model(&self) -> Vec<u8> {
+        wire_gen::model(&self.tape, &self.spelling)
+    }
+
+    /// The same model, spelt as everybody would.
+    #[allow(dead_code)]
+    pub fn plain(&self) -> Vec<u8> {
+        wire_gen::model(&self.tape, &[])
     }
 }
 
-pub fn tape() -> impl Strategy<Value = Tape> {
-    proptest::collection::vec(any::<u8>(), 0..2000).prop_map(Tape)
+impl std::fmt::Debug for Tapes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "\n  tape b\"{}\"", self.tape.escape_ascii())?;
+        writeln!(f, "  spelling b\"{}\"", self.spelling.escape_ascii())
+    }
+}
+
+pub fn tapes() -> impl Strategy<Value = Tapes> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..1500);
+    (bytes(), bytes()).prop_map(|(tape, spelling)| Tapes { tape, spelling })
 }
 
 /// Without files of failed cases: a regression becomes a test with a name.

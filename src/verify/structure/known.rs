@@ -26,6 +26,7 @@ impl<'m> Numbering<'m> {
                 Some(..=9) => {
                     let ends = [
                         self.values.output(self.model, id, 1),
+                        self.values.output(self.model, id, 0),
                         self.values.input(id, 0),
                     ];
                     let mut ends = ends.into_iter().flatten();
