@@ -356,14 +356,17 @@ impl<'m> Numbering<'m> {
         {
             let to = match node.attribute("to").map(|a| &a.value) {
                 Some(AttributeValue::Int(to)) => Some(DataType(*to as i32)),
-                Some(AttributeValue::String(name)) => {
-                    [DataType::FLOAT16, DataType::FLOAT, DataType::DOUBLE]
-                        .into_iter()
-                        .find(|t| {
-                            t.name()
-                                .is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name))
-                        })
-                }
+                Some(AttributeValue::String(name)) => [
+                    DataType::FLOAT16,
+                    DataType::FLOAT,
+                    DataType::DOUBLE,
+                    DataType::BOOL,
+                ]
+                .into_iter()
+                .find(|t| {
+                    t.name()
+                        .is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name))
+                }),
                 _ => None,
             };
             to.map(|to| (greater, to))
