@@ -90,11 +90,11 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
     };
     #[cfg(feature = "tract")]
     let run = match &options.run {
-        Some(settings) => Some(run::compare(
-            &subject("before", before),
-            &subject("after", after),
-            settings,
-        )?),
+        Some(settings) => {
+            let (old, new) = (subject("before", before), subject("after", after));
+            let report = run::compare(&old, &new, settings);
+            Some(report.map_err(|e| before.source().name_in(e))?)
+        }
         None => None,
     };
     Ok(Verification {

@@ -106,19 +106,37 @@ fn a_dropout_in_a_graph_beside_a_reference_is_stripped() {
     assert_eq!(stripping(&bytes), Reached::Stripped);
 }
 
-/// Strip and the comparison of structures have to find the type of a mask in the same places.
-#[test]
-fn a_mask_that_only_the_dropouts_output_gives_a_type_is_compared() {
+/// A graph with a mask that is used and that only the dropout's output gives a type.
+fn used_mask(data_type: u64) -> Vec<u8> {
     let anything = message(&[(1, b"x"), (2, b"v"), (4, b"Anything"), (7, b"odd")]);
     let dropout = message(&[(1, b"v"), (2, b"y"), (2, b"m"), (4, b"Dropout")]);
     let relu = message(&[(1, b"m"), (2, b"z"), (4, b"Relu")]);
-    let float = message(&[(1, &varint_field(1, 1))]);
-    let (x, y) = (message(&[(1, b"x")]), message(&[(1, b"y"), (2, &float)]));
+    let kind = message(&[(1, &varint_field(1, data_type))]);
+    let (x, y) = (message(&[(1, b"x")]), message(&[(1, b"y"), (2, &kind)]));
     let z = message(&[(1, b"z")]);
     let nodes: [(u32, &[u8]); 3] = [(1, &anything), (1, &dropout), (1, &relu)];
     let interface: [(u32, &[u8]); 3] = [(11, &x), (12, &y), (12, &z)];
-    let graph = message(&[nodes, interface].concat());
-    assert_eq!(stripping(&model_of(9, &graph)), Reached::Stripped);
+    message(&[nodes, interface].concat())
+}
+
+/// Strip and the comparison of structures have to find the type of a mask in the same places, and
+/// to know the same ways of writing ones.
+#[test]
+fn masks_of_every_type_that_strip_writes_are_known_as_ones() {
+    for opset in [1, 6, 7, 8, 9, 10, 13] {
+        for data_type in [1, 9, 10, 11] {
+            let bytes = model_of(opset, &used_mask(data_type));
+            assert_eq!(stripping(&bytes), Reached::Stripped, "{opset} {data_type}");
+        }
+    }
+}
+
+#[test]
+fn a_mask_of_a_type_that_strip_cannot_write_is_refused() {
+    for data_type in [7, 16, 17] {
+        let bytes = model_of(9, &used_mask(data_type));
+        assert_eq!(stripping(&bytes), Reached::Read, "{data_type}");
+    }
 }
 
 #[test]

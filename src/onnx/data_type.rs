@@ -80,6 +80,12 @@ data_types! {
 }
 
 impl DataType {
+    /// The type of this name, in upper or lower case; Cast-1 names types in upper case.
+    pub fn from_name(name: &str) -> Option<DataType> {
+        let same = |t: &DataType| t.name().is_some_and(|own| own.eq_ignore_ascii_case(name));
+        (1..=DataType::INT2.0).map(DataType).find(same)
+    }
+
     /// True of the types a dropout ratio may have (Dropout-22, constraint `T1`).
     pub fn is_float(self) -> bool {
         matches!(self.0, 1 | 10 | 11 | 16..=20)

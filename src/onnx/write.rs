@@ -223,7 +223,8 @@ impl Writer<'_> {
         }
         let mut payload = Rope::new();
         let (mut inputs, mut outputs) = (0, 0);
-        let mut written = Vec::new();
+        // those that are left are in file order
+        let mut kept = (node.attributes.iter().filter(|a| a.field.is_some())).peekable();
         let mut fields = Fields::new(field.payload());
         while let Some(inner) = self.window.next(&mut fields)? {
             match inner.number {
@@ -236,10 +237,8 @@ impl Writer<'_> {
                     outputs += 1;
                 }
                 5 if inner.is_bytes(5) => {
-                    let kept = node.attributes.iter().find(|a| a.field == Some(inner));
-                    if let Some(attribute) = kept {
+                    if let Some(attribute) = kept.next_if(|a| a.field == Some(inner)) {
                         self.attribute(&mut payload, attribute, &inner)?;
-                        written.push(inner);
                     }
                 }
                 _ => self.verbatim(&mut payload, &inner),

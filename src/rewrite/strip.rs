@@ -225,7 +225,7 @@ fn pass_through(
     Ok(Some(match source.producer {
         _ if !by_name => "its input's name means something else where it is used",
         _ if source.graph != target.graph => "it is an output, and its input an outer value",
-        Producer::Input(_) => "it is an output, and its input a graph input",
+        Producer::Input(_) => "it is an output, and its input an input of the same graph",
         Producer::Initializer(_) | Producer::SparseInitializer(_) => {
             "it is an output, and its input an initializer"
         }

@@ -14,6 +14,8 @@ pub struct Destination {
     named: PathBuf,
     /// What it leads to.
     real: PathBuf,
+    /// The mode of a new file, before the umask; that of any new file if not given.
+    like: Option<fs::Permissions>,
 }
 
 impl Destination {
@@ -24,7 +26,16 @@ impl Destination {
     pub fn new(path: impl AsRef<Path>) -> Result<Destination> {
         let named = path.as_ref().to_path_buf();
         let real = follow(&named).map_err(|e| Error::io("cannot write", e).in_file(&named))?;
-        Ok(Destination { named, real })
+        let like = None;
+        Ok(Destination { named, real, like })
+    }
+
+    /// A new file gets the mode of `other` (less the umask), as `cp` gives it: a private model does
+    /// not become a public one.
+    #[must_use]
+    pub fn with_mode_of(mut self, other: &Path) -> Destination {
+        self.like = fs::metadata(other).map(|meta| meta.permissions()).ok();
+        self
     }
 
     /// As the caller named it.
@@ -91,9 +102,14 @@ pub fn write_atomic(destination: &Destination, rope: &Rope) -> Result<()> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".dropout-onnx-").suffix(".tmp");
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    {
+        // From the start, so that nobody opens here what they may not read there.
+        let mode = existing.as_ref().map(fs::Metadata::permissions);
+        let mode = mode.or_else(|| destination.like.clone());
+        let any = || std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        builder.permissions(mode.unwrap_or_else(any));
+    }
     let mut temporary = builder.tempfile_in(folder).map_err(cannot)?;
-    // Before a byte of it is written, so that nobody reads here what they may not read there.
     if let Some(meta) = &existing {
         keep_owner_and_mode(temporary.as_file(), meta).map_err(cannot)?;
     }

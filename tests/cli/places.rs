@@ -34,6 +34,21 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
+fn a_new_file_is_as_private_as_the_model() {
+    let folder = folder();
+    let set = |mode| {
+        let permissions = PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(folder.path("model.onnx"), permissions).unwrap();
+    };
+    set(0o600);
+    folder.run("strip model.onnx private.onnx").exits(0);
+    assert_eq!(mode(&folder.path("private.onnx")), 0o600);
+    set(0o640);
+    folder.run("strip model.onnx private.onnx --force").exits(0);
+    assert_eq!(mode(&folder.path("private.onnx")), 0o600, "it had a mode");
+}
+
+#[test]
 fn the_default_is_beside_the_model() {
     let folder = folder();
     let before = folder.listing();

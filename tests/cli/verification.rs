@@ -291,6 +291,10 @@ fn zero_runs_compare_nothing() {
     let folder = folder();
     folder.refuses("strip model.onnx --runs 0", &["zero runs compare nothing"]);
     folder.refuses(
+        "strip model.onnx --verify run --dim batch=0",
+        &["cannot be verified", "nothing to compare"],
+    );
+    folder.refuses(
         "verify model.onnx model.onnx --runs 0",
         &["zero runs compare nothing"],
     );

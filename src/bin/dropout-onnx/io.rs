@@ -179,7 +179,7 @@ impl Files {
             None if stdin => return Ok(Target::Stdout),
             None => beside(&self.input, suffix),
         };
-        let destination = Destination::new(&path)?;
+        let destination = Destination::new(&path)?.with_mode_of(&self.input);
         if !stdin && same_file(&self.input, destination.real()) {
             bail!(
                 "{}: is IN as well as OUT; --in-place replaces it",

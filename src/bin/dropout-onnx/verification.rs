@@ -132,7 +132,7 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
         lines.extend(run.notes.iter().map(|note| format!("     note: {note}")));
         for difference in &run.recorded {
             lines.push(format!(
-                "     {} the original is not what the test data records: {difference}",
+                "     {} the test data (before) and the original (after) differ: {difference}",
                 paint(WARN, "note:")
             ));
         }

@@ -15,7 +15,7 @@ pub(super) fn refusal(model: &Model, values: &Values, site: &Site) -> Option<Str
         None => Some(
             "its mask is used, has the type of the data, and the file does not say which".into(),
         ),
-        Some(element) if element != DataType::BOOL && !element.is_float() => {
+        Some(element) if one(element).is_none() => {
             Some(format!("its mask is used and of type {element}"))
         }
         Some(_) => None,
@@ -65,7 +65,12 @@ pub(super) fn insert_ones(
     };
     if opset >= 9 {
         let shape = chain("Shape", vec![data.clone()], None, false);
-        let value = encode_tensor(&Name::default(), element, &[1], &one(element));
+        let value = encode_tensor(
+            &Name::default(),
+            element,
+            &[1],
+            &one(element).unwrap_or_default(),
+        );
         let value = Attribute::new("value", AttributeValue::NewTensor(value));
         chain("ConstantOfShape", vec![shape], Some(value), true);
     } else {
@@ -84,11 +89,12 @@ pub(super) fn insert_ones(
 }
 
 /// One, little-endian, in the types a mask may have.
-fn one(element: DataType) -> Vec<u8> {
+fn one(element: DataType) -> Option<Vec<u8>> {
     match element {
-        DataType::FLOAT16 => half::f16::ONE.to_le_bytes().to_vec(),
-        DataType::FLOAT => 1f32.to_le_bytes().to_vec(),
-        DataType::DOUBLE => 1f64.to_le_bytes().to_vec(),
-        _ => vec![1],
+        DataType::FLOAT16 => Some(half::f16::ONE.to_le_bytes().to_vec()),
+        DataType::FLOAT => Some(1f32.to_le_bytes().to_vec()),
+        DataType::DOUBLE => Some(1f64.to_le_bytes().to_vec()),
+        DataType::BOOL => Some(vec![1]),
+        _ => None,
     }
 }

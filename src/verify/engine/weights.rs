@@ -12,6 +12,8 @@ use tract_onnx::pb;
 use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::prelude::{TractError, TractResult};
 
+use crate::onnx::DataType;
+
 /// Smaller tensors stay where they are.
 const LARGE: usize = 1 << 16;
 
@@ -27,6 +29,7 @@ impl Weights {
     pub(super) fn take(graph: &mut pb::GraphProto) -> Weights {
         let mut taken = Vec::new();
         for tensor in &mut graph.initializer {
+            give_length(tensor);
             if tensor.raw_data.len() >= LARGE && tensor.data_location.unwrap_or(0) == 0 {
                 let entry = |key: &str, value: String| pb::StringStringEntryProto {
                     key: key.into(),
@@ -41,6 +44,28 @@ impl Weights {
             }
         }
         Weights(Mutex::new(taken))
+    }
+}
+
+/// Says how long external data is where the model does not: tract would take the rest of the file.
+fn give_length(tensor: &mut pb::TensorProto) {
+    let external = tensor.data_location == Some(DataLocation::External as i32);
+    let given = tensor
+        .external_data
+        .iter()
+        .any(|entry| entry.key == "length");
+    if !external || given {
+        return;
+    }
+    let elements = tensor.dims.iter().try_fold(1u64, |product, &dim| {
+        product.checked_mul(u64::try_from(dim).ok()?)
+    });
+    let bits = DataType(tensor.data_type).bits();
+    if let (Some(elements), Some(bits)) = (elements, bits) {
+        tensor.external_data.push(pb::StringStringEntryProto {
+            key: "length".into(),
+            value: (elements.saturating_mul(bits).div_ceil(8)).to_string(),
+        });
     }
 }
 

@@ -22,13 +22,13 @@ impl<'m> Numbering<'m> {
             return Ok(true);
         }
         if node.op_type == "Dropout" && data != Expression::ABSENT {
+            // looking for the type takes a while, and nobody asks for that of an idle mask
+            let mask = self.values.output(self.model, id, 1);
+            let mask = mask.filter(|&mask| self.values.is_used(mask));
             let element = match self.model.opset(id.graph, "") {
-                Some(..=9) => {
-                    let ends = [
-                        self.values.output(self.model, id, 1),
-                        self.values.output(self.model, id, 0),
-                        self.values.input(id, 0),
-                    ];
+                Some(..=9) if mask.is_some() => {
+                    let output = self.values.output(self.model, id, 0);
+                    let ends = [mask, output, self.values.input(id, 0)];
                     let mut ends = ends.into_iter().flatten();
                     ends.find_map(|value| self.model.element_type(self.values, value))
                 }
@@ -109,12 +109,7 @@ impl<'m> Numbering<'m> {
             let to = match node.attribute("to").map(|a| &a.value) {
                 Some(AttributeValue::Int(to)) => Some(DataType(*to as i32)),
                 Some(AttributeValue::String(name)) => {
-                    [DataType::FLOAT16, DataType::FLOAT, DataType::DOUBLE]
-                        .into_iter()
-                        .find(|t| {
-                            t.name()
-                                .is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name))
-                        })
+                    std::str::from_utf8(name).ok().and_then(DataType::from_name)
                 }
                 _ => None,
             };
