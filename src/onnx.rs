@@ -32,7 +32,7 @@ pub use external::ExternalData;
 pub use graph::{Graph, GraphId, GraphKind, QuantizationAnnotation, SparseInitializer, ValueInfo};
 pub use model::{Function, Model, OpsetImport, Property, Training};
 pub use name::Name;
-pub use node::{Node, NodeId};
+pub use node::{Node, NodeId, RANDOM_OPERATORS};
 pub use tensor::Tensor;
 pub use value_type::{Dimension, ValueType};
 pub use values::{Producer, Use, Value, ValueId, Values};

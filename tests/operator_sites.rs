@@ -238,7 +238,7 @@ fn a_ratio_that_cannot_be_is_a_problem() {
         ),
         (
             floats("ratio", &[0.1, 0.2]),
-            "ratio is a list of floats, not a float scalar",
+            "ratio is a list, not a float scalar",
         ),
     ] {
         assert_eq!(

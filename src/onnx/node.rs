@@ -41,6 +41,19 @@ pub(crate) enum NodeState {
     Removed,
 }
 
+/// Operators of ONNX' own domain that draw at random.
+pub const RANDOM_OPERATORS: &[&str] = &[
+    "Bernoulli",
+    "Multinomial",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+];
+
+/// Operators that tf2onnx writes into ONNX' own domain for Keras 3, where they do not exist.
+const STATELESS_RANDOM: &[&str] = &["StatelessRandomNormalV2", "StatelessRandomUniformV2"];
+
 impl Node {
     /// A node that no file had, of ONNX' own domain.
     pub fn new(op_type: &str) -> Node {
@@ -58,6 +71,12 @@ impl Node {
     /// True if its operator is ONNX' own.
     pub fn in_default_domain(&self) -> bool {
         self.domain.is_empty() || self.domain == "ai.onnx"
+    }
+
+    /// True if its operator draws at random, whatever the graphs inside it do.
+    pub fn draws(&self) -> bool {
+        let mut random = RANDOM_OPERATORS.iter().chain(STATELESS_RANDOM);
+        self.in_default_domain() && random.any(|op| self.op_type == *op)
     }
 
     /// The attribute of this name; the last one, where a file repeats it.

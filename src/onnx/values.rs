@@ -3,6 +3,8 @@
 //! A value is (graph, name). A graph inside an attribute also sees the names of the graphs around
 //! it; a function body sees none but its own; `training_info`'s algorithm sees the main graph's.
 
+mod edits;
+
 use std::collections::hash_map::Entry;
 use std::ops::Index;
 
@@ -312,101 +314,6 @@ impl Values {
     /// True of a model without values.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
-    }
-
-    pub(super) fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
-        let inputs = &mut self.inputs[node.graph.0 as usize][node.index as usize];
-        let old = std::mem::replace(&mut inputs[input], value.0);
-        self.forget_use(old);
-        let input = input as u32;
-        self.add_use(value, Use::Input { node, input });
-    }
-
-    /// Forgets a node: it uses nothing and produces nothing any more. Returns what it produced.
-    pub(super) fn forget_node(&mut self, model: &Model, id: NodeId) -> Vec<ValueId> {
-        let inputs = &mut self.inputs[id.graph.0 as usize][id.index as usize];
-        for value in std::mem::take(inputs) {
-            self.forget_use(value);
-        }
-        let outputs = 0..model.node(id).outputs.len();
-        let values = outputs.filter_map(|output| self.output(model, id, output));
-        let produced: Vec<ValueId> = values
-            .filter(
-                |&value| matches!(self[value].producer, Producer::Node { node, .. } if node == id),
-            )
-            .collect();
-        for &value in &produced {
-            self.forget(value);
-        }
-        produced
-    }
-
-    /// One use of a value, if it is one, is stale from now on.
-    fn forget_use(&mut self, value: u32) {
-        if let Some(value) = self.values.get_mut(value as usize) {
-            value.live = value.live.saturating_sub(1);
-        }
-    }
-
-    /// A value loses its producer; it keeps its name and uses until something defines it again.
-    pub(super) fn forget(&mut self, value: ValueId) {
-        let gone = &mut self.values[value.0 as usize];
-        gone.producer = Producer::Gone;
-        gone.initializer = None;
-    }
-
-    /// Takes note of a node that an edit added.
-    pub(super) fn add_node(&mut self, model: &Model, id: NodeId) {
-        let all = &mut self.inputs[id.graph.0 as usize];
-        all.resize(id.index as usize + 1, Box::default());
-        let node = model.node(id);
-        let inputs: Box<[u32]> = (node.inputs.iter().enumerate())
-            .map(|(input, name)| {
-                let input = input as u32;
-                self.use_name(model, id.graph, name, Use::Input { node: id, input })
-            })
-            .collect();
-        self.inputs[id.graph.0 as usize][id.index as usize] = inputs;
-        for (output, name) in node.outputs.iter().enumerate() {
-            let output = output as u32;
-            self.add(id.graph, name, Producer::Node { node: id, output });
-        }
-    }
-
-    pub(super) fn add_initializer(&mut self, graph: GraphId, name: &Name, index: u32) {
-        if let Some(value) = self.add(graph, name, Producer::Initializer(index)) {
-            self.values[value.0 as usize].initializer = Some(index);
-        }
-    }
-
-    /// `data` takes the name and the uses of a value that is gone.
-    pub(super) fn take_over(&mut self, gone: ValueId, data: ValueId) {
-        let uses = self.uses(gone).collect::<Vec<_>>();
-        self.drop_uses(gone);
-        for at in uses {
-            match at {
-                Use::Input { node, input } => self.set_input(node, input as usize, data),
-                other => self.add_use(data, other),
-            }
-        }
-        let name = self[gone].name.clone();
-        let renamed = &mut self.values[data.0 as usize];
-        let scope = &mut self.scopes[renamed.graph.0 as usize];
-        scope.remove(&renamed.name);
-        scope.insert(name.clone(), data.0);
-        renamed.name = name;
-    }
-
-    pub(super) fn drop_uses(&mut self, value: ValueId) -> Vec<Use> {
-        let value = &mut self.values[value.0 as usize];
-        value.live = 0;
-        std::mem::take(&mut value.uses)
-    }
-
-    pub(super) fn put_uses(&mut self, value: ValueId, uses: Vec<Use>) {
-        let value = &mut self.values[value.0 as usize];
-        value.live += uses.len() as u32;
-        value.uses.extend(uses);
     }
 
     /// The graphs from `inner` out to `outer`, without `outer`.

@@ -20,16 +20,6 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The attribute that holds a node's stream.
 pub(super) const STREAM: &str = "dropout_onnx.stream";
 
-/// Operators of the default domain, other than Dropout, whose output is drawn.
-pub(super) const OPERATORS: [&str; 6] = [
-    "Bernoulli",
-    "Multinomial",
-    "RandomNormal",
-    "RandomNormalLike",
-    "RandomUniform",
-    "RandomUniformLike",
-];
-
 struct Draws {
     run: u64,
     evaluations: HashMap<u64, u64>,
@@ -110,7 +100,7 @@ struct Draw {
 // The floats are attributes of one node, never NaN after `build`.
 impl Eq for Draw {}
 
-/// Builds any of [`OPERATORS`] but Multinomial.
+/// Builds any of [`crate::onnx::RANDOM_OPERATORS`] but Multinomial.
 pub(super) fn build(
     _: &ParsingContext,
     node: &NodeProto,

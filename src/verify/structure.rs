@@ -13,8 +13,10 @@
 //! draw: the n-th of those that look alike. Time is linear; weights are read only where they could
 //! be equal without being the same bytes of the same file.
 
+mod attributes;
 mod contents;
 mod expression;
+mod known;
 mod mismatch;
 mod numbering;
 

@@ -52,7 +52,15 @@ fn a_missing_file() {
 fn a_directory() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("bad.onnx")).unwrap();
-    every_command_refuses(&folder, "is a directory");
+    folder.copy(STEM, "good.onnx");
+    for arguments in [
+        "strip bad.onnx",
+        "audit bad.onnx",
+        "show bad.onnx",
+        "verify bad.onnx good.onnx",
+    ] {
+        folder.refuses(arguments, &["error: bad.onnx: is a directory, not a model"]);
+    }
 }
 
 #[test]

@@ -124,6 +124,17 @@ fn in_place_needs_a_file() {
 }
 
 #[test]
+fn in_place_replaces_files_only() {
+    let folder = Folder::new();
+    mknodat(CWD, folder.path("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+    std::fs::create_dir(folder.path("sub")).unwrap();
+    for place in ["pipe", "sub", "/dev/null"] {
+        let names = [place, "is not a file, and --in-place replaces a file"];
+        folder.refuses(&format!("strip --in-place {place}"), &names);
+    }
+}
+
+#[test]
 fn in_place_keeps_the_mode() {
     for bits in [0o600, 0o755, 0o640] {
         let folder = folder();

@@ -97,8 +97,11 @@ fn bytes(rope: &dropout_onnx::source::Rope) -> Vec<u8> {
 
 type Interface<'m> = (&'m [ValueInfo], &'m [ValueInfo]);
 
+/// Names of the inputs and outputs of a function.
+type Signature<'m> = (&'m [String], &'m [String]);
+
 /// Inputs and outputs of every graph, and of every function.
-fn interfaces(model: &Model) -> (Vec<Interface<'_>>, Vec<(&[String], &[String])>) {
+fn interfaces(model: &Model) -> (Vec<Interface<'_>>, Vec<Signature<'_>>) {
     fn of_nodes<'m>(nodes: &'m [Node], out: &mut Vec<Interface<'m>>) {
         for graph in nodes.iter().flat_map(|node| &node.attribute) {
             graph.g.iter().for_each(|graph| of_graph(graph, out));

@@ -164,7 +164,14 @@ impl Files {
             if stdin {
                 bail!("--in-place needs a file, and IN is standard input");
             }
-            return Ok(Target::File(Destination::new(&self.input)?));
+            let destination = Destination::new(&self.input)?;
+            if destination.exists() && !destination.real().is_file() {
+                bail!(
+                    "{}: is not a file, and --in-place replaces a file",
+                    self.input.display()
+                );
+            }
+            return Ok(Target::File(destination));
         }
         let path = match self.output.as_ref().or(self.out.as_ref()) {
             Some(path) if path == Path::new("-") => return Ok(Target::Stdout),

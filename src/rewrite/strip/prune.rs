@@ -4,19 +4,6 @@ use crate::onnx::{Editor, Producer, ValueId};
 
 use super::Outcome;
 
-/// Operators whose results differ from run to run or that do more than compute: never pruned.
-const KEPT: &[&str] = &[
-    "RandomNormal",
-    "RandomNormalLike",
-    "RandomUniform",
-    "RandomUniformLike",
-    "Bernoulli",
-    "Multinomial",
-    "If",
-    "Loop",
-    "Scan",
-];
-
 /// Removes a value that nothing uses, and what only it needed. Graph inputs stay: they are the
 /// interface.
 pub(super) fn prune(editor: &mut Editor<'_>, value: ValueId, outcome: &mut Outcome) {
@@ -38,7 +25,8 @@ pub(super) fn prune(editor: &mut Editor<'_>, value: ValueId, outcome: &mut Outco
                 let mut outputs = outputs.filter_map(|output| values.output(model, id, output));
                 let computes = node.in_default_domain()
                     && model.callee(node).is_none()
-                    && !KEPT.iter().any(|kept| node.op_type == *kept);
+                    && !node.draws()
+                    && node.attributes.iter().all(|a| a.graphs().is_empty());
                 if !computes || outputs.any(|output| values.is_used(output)) {
                     continue;
                 }

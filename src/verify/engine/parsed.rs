@@ -13,6 +13,7 @@ use super::weights::Weights;
 use super::{Fill, Meaning, Mode, Port, Shapes, Stop, Subject, Unrunnable, Value};
 use super::{decode, guard, inline, lacks, prepare, shapes};
 use crate::error::{Error, ErrorKind};
+use crate::onnx::RANDOM_OPERATORS;
 use crate::verify::{operator, random};
 
 /// A model that tract has parsed, its symbolic dimensions still open.
@@ -59,9 +60,9 @@ impl Parsed {
             .with_ignore_value_info(mode != Mode::Optimised)
             .with_ignore_output_shapes(true);
         onnx.op_register.insert("Dropout", operator::build);
-        for name in random::OPERATORS
-            .into_iter()
-            .filter(|name| *name != "Multinomial")
+        for name in RANDOM_OPERATORS
+            .iter()
+            .filter(|name| **name != "Multinomial")
         {
             onnx.op_register.insert(name, random::build);
         }

@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Meaning;
 use super::lacks::{default_domain, unsupported_element};
+use crate::onnx::RANDOM_OPERATORS;
 use crate::verify::{operator, random};
 
 /// Operators whose reading by tract depends on the opset of the model.
@@ -107,7 +108,7 @@ pub(super) fn streams(graph: &mut pb::GraphProto, meaning: Meaning) {
     each_node_mut(&mut graph.node, &mut |node| {
         let dropout = node.op_type == "Dropout";
         if !default_domain(&node.domain)
-            || !(dropout || random::OPERATORS.contains(&node.op_type.as_str()))
+            || !(dropout || RANDOM_OPERATORS.contains(&node.op_type.as_str()))
         {
             return;
         }

@@ -6,37 +6,24 @@ use crate::hash::HashMap;
 
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Graph, GraphId, GraphKind, Model, Node, NodeId, Producer,
-    SparseInitializer, Tensor, Values,
+    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, Values,
 };
 
 use super::Shared;
 use super::expression::{Expression, Tag};
 
-/// Operators of ONNX' own domain that draw at random.
-const RANDOM: &[&str] = &[
-    "RandomNormal",
-    "RandomNormalLike",
-    "RandomUniform",
-    "RandomUniformLike",
-    "Bernoulli",
-    "Multinomial",
-    "StatelessRandomUniformV2",
-    "StatelessRandomNormalV2",
-];
-
 /// The expressions of a model.
 #[derive(Debug)]
 pub(super) struct Numbering<'m> {
     pub model: &'m Model,
-    values: &'m Values,
+    pub(super) values: &'m Values,
     numbers: Vec<Expression>,
     /// What each function computes, and whether it draws at random.
     functions: Vec<Option<(Expression, bool)>>,
     /// How many draws that look alike there were.
     draws: HashMap<Expression, u32>,
     /// Graphs in which something draws at random.
-    impure: Vec<bool>,
+    pub(super) impure: Vec<bool>,
     /// The node an application was first met at.
     pub nodes: HashMap<Expression, NodeId>,
     /// What is to be equal: outputs of the main graph, of training graphs, of functions.
@@ -164,13 +151,17 @@ impl<'m> Numbering<'m> {
         Ok(())
     }
 
-    fn tensor(&mut self, tensor: &'m Tensor, shared: &mut Shared<'m>) -> Result<Expression> {
+    pub(super) fn tensor(
+        &mut self,
+        tensor: &'m Tensor,
+        shared: &mut Shared<'m>,
+    ) -> Result<Expression> {
         let mut words = Vec::new();
         self.tensor_words(&mut words, tensor, shared)?;
         Ok(shared.expressions.number(Tag::Constant, &words))
     }
 
-    fn tensor_words(
+    pub(super) fn tensor_words(
         &mut self,
         words: &mut Vec<u32>,
         tensor: &'m Tensor,
@@ -184,7 +175,7 @@ impl<'m> Numbering<'m> {
         Ok(())
     }
 
-    fn sparse(
+    pub(super) fn sparse(
         &mut self,
         sparse: &'m SparseInitializer,
         shared: &mut Shared<'m>,
@@ -198,12 +189,12 @@ impl<'m> Numbering<'m> {
         Ok(shared.expressions.number(Tag::Sparse, &words))
     }
 
-    fn input(&self, id: NodeId, input: usize) -> Expression {
+    pub(super) fn input(&self, id: NodeId, input: usize) -> Expression {
         let value = self.values.input(id, input);
         value.map_or(Expression::ABSENT, |value| self.numbers[value.index()])
     }
 
-    fn set_output(&mut self, id: NodeId, output: usize, number: Expression) {
+    pub(super) fn set_output(&mut self, id: NodeId, output: usize, number: Expression) {
         if let Some(value) = self.values.output(self.model, id, output) {
             self.numbers[value.index()] = number;
         }
@@ -236,7 +227,7 @@ impl<'m> Numbering<'m> {
                 let version = self.model.opset(id.graph, domain).unwrap_or(0);
                 words.push(0);
                 push_long(&mut words, version as u64);
-                impure |= !node.in_default_domain() || RANDOM.iter().any(|op| node.op_type == *op);
+                impure |= !node.in_default_domain() || node.draws();
             }
         }
         let inputs = node.inputs.iter().rposition(|name| !name.is_empty());
@@ -262,202 +253,6 @@ impl<'m> Numbering<'m> {
         Ok(())
     }
 
-    /// Operators that are known to compute something simpler. False if this is none of them.
-    fn known(&mut self, id: NodeId, node: &'m Node, shared: &mut Shared<'m>) -> Result<bool> {
-        let data = self.input(id, 0);
-        if node.op_type == "Identity" && node.inputs.len() == 1 {
-            self.set_output(id, 0, data);
-            return Ok(true);
-        }
-        if node.op_type == "Dropout" && data != Expression::ABSENT {
-            // looking for the type takes a while, and nobody asks for that of an idle mask
-            let mask = self.values.output(self.model, id, 1);
-            let mask = mask.filter(|&mask| self.values.is_used(mask));
-            let element = match self.model.opset(id.graph, "") {
-                Some(..=9) if mask.is_some() => {
-                    let output = self.values.output(self.model, id, 0);
-                    let ends = [mask, output, self.values.input(id, 0)];
-                    let mut ends = ends.into_iter().flatten();
-                    ends.find_map(|value| self.model.element_type(self.values, value))
-                }
-                _ => Some(DataType::BOOL),
-            };
-            let element = element.map_or(0, |element| element.0 as u32);
-            let ones = shared.expressions.number(Tag::Ones, &[data.0, element]);
-            self.set_output(id, 0, data);
-            self.set_output(id, 1, ones);
-            return Ok(true);
-        }
-        if node.op_type == "Constant"
-            && let [attribute] = &node.attributes[..]
-            && let Some(number) = self.constant(attribute, shared)?
-        {
-            self.set_output(id, 0, number);
-            return Ok(true);
-        }
-        if let Some(ones) = self.ones(id, node, data, shared)? {
-            self.set_output(id, 0, ones);
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
-    fn constant(
-        &mut self,
-        attribute: &'m Attribute,
-        shared: &mut Shared<'m>,
-    ) -> Result<Option<Expression>> {
-        match &attribute.value {
-            AttributeValue::Tensor(tensor) if attribute.name == "value" => {
-                self.tensor(tensor, shared).map(Some)
-            }
-            AttributeValue::Sparse(sparse) if attribute.name == "sparse_value" => {
-                self.sparse(sparse, shared).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// `ConstantOfShape(Shape(x))` of one, and `Cast(Not(Greater(x, x)))`: ones in the shape of x.
-    fn ones(
-        &mut self,
-        id: NodeId,
-        node: &Node,
-        data: Expression,
-        shared: &mut Shared<'m>,
-    ) -> Result<Option<Expression>> {
-        let model = self.model;
-        let producer = |id: NodeId, op_type: &str| -> Option<NodeId> {
-            match self.values[self.values.input(id, 0)?].producer {
-                Producer::Node { node, .. } if model.node(node).is(op_type) => Some(node),
-                _ => None,
-            }
-        };
-        let of = if node.op_type == "ConstantOfShape"
-            && let Some(AttributeValue::Tensor(value)) = node.attribute("value").map(|a| &a.value)
-            && value.elements() == Some(1)
-            && let Some(shape) = producer(id, "Shape")
-            && model.node(shape).attributes.is_empty()
-        {
-            let bytes = model.small_elements(value, 16)?;
-            let one: &[u8] = match value.data_type {
-                DataType::BOOL => &[1],
-                DataType::FLOAT16 => &[0, 0x3c],
-                DataType::FLOAT => &[0, 0, 0x80, 0x3f],
-                DataType::DOUBLE => &[0, 0, 0, 0, 0, 0, 0xf0, 0x3f],
-                _ => return Ok(None),
-            };
-            (bytes.as_deref() == Some(one)).then_some((shape, value.data_type))
-        } else if node.op_type == "Cast"
-            && data != Expression::ABSENT
-            && let Some(not) = producer(id, "Not")
-            && let Some(greater) = producer(not, "Greater")
-            && self.input(greater, 0) == self.input(greater, 1)
-        {
-            let to = match node.attribute("to").map(|a| &a.value) {
-                Some(AttributeValue::Int(to)) => Some(DataType(*to as i32)),
-                Some(AttributeValue::String(name)) => [
-                    DataType::FLOAT16,
-                    DataType::FLOAT,
-                    DataType::DOUBLE,
-                    DataType::BOOL,
-                ]
-                .into_iter()
-                .find(|t| {
-                    t.name()
-                        .is_some_and(|n| n.as_bytes().eq_ignore_ascii_case(name))
-                }),
-                _ => None,
-            };
-            to.map(|to| (greater, to))
-        } else {
-            None
-        };
-        Ok(of.map(|(of, element)| {
-            let words = [self.input(of, 0).0, element.0 as u32];
-            shared.expressions.number(Tag::Ones, &words)
-        }))
-    }
-
-    /// Appends attributes, by name. True if a graph among them draws at random.
-    fn attributes(
-        &mut self,
-        words: &mut Vec<u32>,
-        attributes: &'m [Attribute],
-        shared: &mut Shared<'m>,
-    ) -> Result<bool> {
-        let mut sorted: Vec<&Attribute> = attributes.iter().collect();
-        sorted.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut impure = false;
-        words.push(sorted.len() as u32);
-        for attribute in sorted {
-            words.push(shared.expressions.string(attribute.name.as_bytes()));
-            impure |= self.attribute(words, attribute, shared)?;
-        }
-        Ok(impure)
-    }
-
-    fn attribute(
-        &mut self,
-        words: &mut Vec<u32>,
-        attribute: &'m Attribute,
-        shared: &mut Shared<'m>,
-    ) -> Result<bool> {
-        let expressions = &mut shared.expressions;
-        let mut strings = |kind: u32, strings: &[bytes::Bytes]| {
-            words.extend([kind, strings.len() as u32]);
-            words.extend(strings.iter().map(|s| expressions.string(s)));
-        };
-        match &attribute.value {
-            AttributeValue::String(s) => strings(3, std::slice::from_ref(s)),
-            AttributeValue::Strings(s) => strings(8, s),
-            AttributeValue::NewTensor(bytes) => strings(100, std::slice::from_ref(bytes)),
-            AttributeValue::Float(f) => words.extend([1, f.to_bits()]),
-            AttributeValue::Int(i) => {
-                words.push(2);
-                push_long(words, *i as u64);
-            }
-            AttributeValue::Floats(floats) => {
-                words.extend([6, floats.len() as u32]);
-                words.extend(floats.iter().map(|f| f.to_bits()));
-            }
-            AttributeValue::Ints(ints) => {
-                words.extend([7, ints.len() as u32]);
-                ints.iter().for_each(|&i| push_long(words, i as u64));
-            }
-            AttributeValue::Tensor(tensor) => {
-                words.push(4);
-                self.tensor_words(words, tensor, shared)?;
-            }
-            AttributeValue::Tensors(tensors) => {
-                words.extend([9, tensors.len() as u32]);
-                for tensor in tensors {
-                    self.tensor_words(words, tensor, shared)?;
-                }
-            }
-            AttributeValue::Sparse(sparse) => {
-                words.extend([11, self.sparse(sparse, shared)?.0]);
-            }
-            AttributeValue::Reference(name, kind) => {
-                words.extend([101, expressions.string(name.as_bytes()), *kind as u32]);
-            }
-            AttributeValue::Other(range) => {
-                let bytes = self.model.source().bytes(range.clone())?;
-                words.extend([102, expressions.string(&bytes)]);
-            }
-            AttributeValue::Graph(_) | AttributeValue::Graphs(_) => {
-                words.extend([10, attribute.graphs().len() as u32]);
-                let mut impure = false;
-                for &graph in attribute.graphs() {
-                    words.push(self.body(graph, shared).0);
-                    impure |= self.impure[graph.0 as usize];
-                }
-                return Ok(impure);
-            }
-        }
-        Ok(false)
-    }
-
     fn outputs(&self, id: GraphId, graph: &Graph) -> Vec<Expression> {
         let outputs = graph.outputs.iter();
         outputs
@@ -467,7 +262,7 @@ impl<'m> Numbering<'m> {
     }
 
     /// What a graph computes from its inputs (and from what it captures).
-    fn body(&self, id: GraphId, shared: &mut Shared<'m>) -> Expression {
+    pub(super) fn body(&self, id: GraphId, shared: &mut Shared<'m>) -> Expression {
         let graph = self.model.graph(id);
         let mut words = vec![graph.inputs.len() as u32];
         words.extend(self.outputs(id, graph).iter().map(|output| output.0));
@@ -512,6 +307,6 @@ impl<'m> Numbering<'m> {
     }
 }
 
-fn push_long(words: &mut Vec<u32>, value: u64) {
+pub(super) fn push_long(words: &mut Vec<u32>, value: u64) {
     words.extend([value as u32, (value >> 32) as u32]);
 }
