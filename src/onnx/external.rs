@@ -105,6 +105,8 @@ impl ExternalData {
         let meta = File::open(&path)
             .and_then(|file| file.metadata())
             .map_err(cannot)?;
+        // without a length: what the type and shape ask for, or else up to the end of the file
+        let length = length.or(expected);
         let length = length.unwrap_or(meta.len().saturating_sub(offset));
         if !meta.is_file()
             || offset

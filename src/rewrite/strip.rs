@@ -10,7 +10,8 @@ mod prune;
 
 use crate::dropout::{self, MaskUse, Mode, OperatorVersion, Site, version};
 use crate::error::{Error, ErrorKind, Result};
-use crate::onnx::{Editor, Model, Name, Node, Producer, Use, ValueId, Values};
+use crate::hash::HashMap;
+use crate::onnx::{Editor, Model, Name, Node, NodeId, Producer, Use, ValueId, Values};
 
 use super::{Action, Edited, Plan, Step};
 
@@ -77,7 +78,6 @@ pub fn strip(model: &Model, options: &Options) -> Result<Stripped> {
 
 fn strip_unnamed(model: &Model, options: &Options) -> Result<Stripped> {
     let values = Values::new(model);
-    model.check(&values)?;
     let sites = dropout::find(model, &values)?;
     let plan = plan(model, &values, &sites, options);
     let mut copy = model.clone();
@@ -117,17 +117,23 @@ pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -
 /// Removes the sites that the plan says to remove.
 ///
 /// # Errors
-/// The plan refuses a site, or the edit would leave a value undefined; the model is then not to be
+/// The model is not sound ([`Model::check`]), the plan refuses a site, or the edit would leave a value undefined; the model is then not to be
 /// used.
 pub fn apply(model: &mut Model, values: Values, sites: &[Site], plan: &Plan) -> Result<Outcome> {
+    let order = model.check_order(&values)?;
     if let Some((step, why)) = plan.refusals().next() {
         return Err(Error::new(ErrorKind::Model, why).at(&step.label));
     }
     let mut outcome = Outcome::default();
     let inputs = graph_inputs(model, &values);
     let mut editor = Editor::new(model, values);
-    for step in plan.applied() {
-        let site = &sites[step.site];
+    let mut applied: HashMap<NodeId, &Site> = plan
+        .applied()
+        .map(|step| &sites[step.site])
+        .map(|site| (site.nodes[0], site))
+        .collect();
+    // From the data on: the other way round, what used the last of a chain would be moved at each.
+    for site in order.iter().filter_map(|node| applied.remove(node)) {
         remove(&mut editor, site, &mut outcome)?;
         outcome.removed += 1;
     }
