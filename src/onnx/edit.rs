@@ -154,49 +154,57 @@ impl<'m> Editor<'m> {
         Ok(())
     }
 
-    /// True if [`Editor::take_over`] can be done: `data` is the output of a node in the graph of
-    /// `gone`, no use of it is bound to its very name, and wherever it is used the name of `gone`
-    /// means `gone`.
-    pub fn can_take_over(&self, gone: ValueId, data: ValueId) -> bool {
-        let (old, new) = (&self.values[gone], &self.values[data]);
-        matches!(new.producer, Producer::Node { .. })
-            && old.producer == Producer::Gone
-            && old.graph == new.graph
-            && self.values.uses(data).all(|at| match at {
-                Use::Input { node, .. } => self
-                    .values
-                    .between(self.model, node.graph, old.graph)
-                    .all(|graph| !self.values.defines(graph, &old.name)),
-                _ => false,
-            })
+    /// True if [`Editor::rename`] can be done: the value is the output of a node, no use of it is
+    /// bound to its very name (outputs, bindings, annotations), and wherever it is used the new name
+    /// is free, or that of a value of its graph that is gone.
+    pub fn can_rename(&self, value: ValueId, name: &Name) -> bool {
+        let old = &self.values[value];
+        let free = match self.values.lookup(self.model, old.graph, name) {
+            None => !name.is_empty(),
+            Some(other) => {
+                let other = &self.values[other];
+                other.graph == old.graph && other.producer == Producer::Gone
+            }
+        };
+        let unbound = |at| match at {
+            Use::Input { node, .. } => self
+                .values
+                .between(self.model, node.graph, old.graph)
+                .all(|graph| !self.values.defines(graph, name)),
+            _ => false,
+        };
+        let produced = matches!(old.producer, Producer::Node { .. });
+        produced && free && self.values.uses(value).all(unbound)
     }
 
-    /// Gives `data` the name of a value that is gone, and its uses. The name that `data` had goes,
-    /// with its type entry; its quantisation annotation moves to the new name, unless that one has
-    /// its own.
+    /// Gives the output of a node another name, everywhere it is used. If that was the name of a
+    /// value that is gone, what used that value uses this one. The type entry of the old name goes;
+    /// its quantisation annotation moves to the new name, unless that one has its own.
     ///
     /// # Errors
-    /// It cannot be done, see [`Editor::can_take_over`]; nothing is changed then.
-    pub fn take_over(&mut self, gone: ValueId, data: ValueId) -> Result<()> {
-        let name = self.values[gone].name.clone();
-        let old = self.values[data].clone();
+    /// It cannot be done, see [`Editor::can_rename`]; nothing is changed then.
+    pub fn rename(&mut self, value: ValueId, name: &Name) -> Result<()> {
+        let old = self.values[value].clone();
         let Producer::Node { node, output } = old.producer else {
             let why = format!("`{}` is not a node's output and keeps its name", old.name);
             return Err(Error::model(why));
         };
-        if !self.can_take_over(gone, data) {
+        if !self.can_rename(value, name) {
             let why = format!("`{}` cannot be called `{name}`", old.name);
             return Err(Error::model(why).at(self.model.place(node)));
         }
         self.node_mut(node).outputs[output as usize] = name.clone();
-        let uses: Vec<Use> = self.values.uses(data).collect();
+        let uses: Vec<Use> = self.values.uses(value).collect();
         for at in uses {
             if let Use::Input { node, input } = at {
                 self.node_mut(node).inputs[input as usize] = name.clone();
             }
         }
-        self.values.take_over(gone, data);
-        self.rename_description(old.graph, &old.name, &name);
+        self.values.rename(value, name);
+        self.rename_description(old.graph, &old.name, name);
+        if let Some(taken) = &mut self.taken {
+            taken.insert(name.clone());
+        }
         Ok(())
     }
 

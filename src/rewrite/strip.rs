@@ -219,8 +219,11 @@ fn pass_through(
         editor.redirect(output, data)?;
         return Ok(None);
     }
-    if editor.can_take_over(output, data) {
-        editor.take_over(output, data)?;
+    let name = editor.values()[output].name.clone();
+    if editor.values()[data].graph == editor.values()[output].graph
+        && editor.can_rename(data, &name)
+    {
+        editor.rename(data, &name)?;
         return Ok(None);
     }
     let values = editor.values();

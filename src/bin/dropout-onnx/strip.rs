@@ -250,10 +250,10 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     }
     let active = modes(report, Mode::Active);
     if active > 0 {
-        let were = format!(
-            "{} active:",
-            if active == 1 { "1 was" } else { "some were" }
-        );
+        let were = match active {
+            1 => "1 was active:".to_string(),
+            many => format!("{many} were active:"),
+        };
         line(
             "",
             format!(

@@ -73,22 +73,23 @@ impl Values {
         }
     }
 
-    /// `data` takes the name and the uses of a value that is gone.
-    pub(in crate::onnx) fn take_over(&mut self, gone: ValueId, data: ValueId) {
-        let uses = self.uses(gone).collect::<Vec<_>>();
-        self.drop_uses(gone);
-        for at in uses {
-            match at {
-                Use::Input { node, input } => self.set_input(node, input as usize, data),
-                other => self.add_use(data, other),
+    /// A value takes another name in its graph, and the uses of the value that had it and is gone.
+    pub(in crate::onnx) fn rename(&mut self, value: ValueId, name: &Name) {
+        let graph = self[value].graph.0 as usize;
+        if let Some(&gone) = self.scopes[graph].get(name) {
+            let gone = ValueId(gone);
+            let uses = self.uses(gone).collect::<Vec<_>>();
+            self.drop_uses(gone);
+            for at in uses {
+                match at {
+                    Use::Input { node, input } => self.set_input(node, input as usize, value),
+                    other => self.add_use(value, other),
+                }
             }
         }
-        let name = self[gone].name.clone();
-        let renamed = &mut self.values[data.0 as usize];
-        let scope = &mut self.scopes[renamed.graph.0 as usize];
-        scope.remove(&renamed.name);
-        scope.insert(name.clone(), data.0);
-        renamed.name = name;
+        self.scopes[graph].remove(&self.values[value.0 as usize].name);
+        self.scopes[graph].insert(name.clone(), value.0);
+        self.values[value.0 as usize].name = name.clone();
     }
 
     pub(in crate::onnx) fn drop_uses(&mut self, value: ValueId) -> Vec<Use> {
