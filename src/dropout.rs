@@ -7,6 +7,7 @@
 
 mod constant;
 mod operator;
+mod random_mask;
 
 use std::fmt;
 
@@ -89,6 +90,8 @@ words! {
     Form {
         /// A `Dropout` operator.
         Operator = "operator",
+        /// A random mask, made of other operators.
+        RandomMask = "random_mask",
     }
 }
 
@@ -97,6 +100,12 @@ words! {
     Kind {
         /// A random mask of zeros and ones.
         Dropout = "dropout",
+        /// As dropout, but keeps mean and variance for SELU networks.
+        AlphaDropout = "alpha_dropout",
+        /// Multiplies by a normal number of mean 1.
+        GaussianDropout = "gaussian_dropout",
+        /// Adds a normal number of mean 0; its rate is the standard deviation.
+        GaussianNoise = "gaussian_noise",
     }
 }
 
@@ -123,6 +132,8 @@ words! {
         Default = "default",
         /// An input of the model or the function, perhaps with a default.
         Input = "input",
+        /// How often the mask is zero.
+        Mask = "mask",
         /// Computed, or not told.
         Unknown = "unknown",
     }
@@ -133,6 +144,10 @@ words! {
     Scaling {
         /// By `1/(1-p)`: inference is the identity.
         Inverted = "inverted",
+        /// Not at all: inference scales by `1-p`.
+        Classic = "classic",
+        /// By something else.
+        Other = "other",
     }
 }
 
@@ -153,7 +168,7 @@ words! {
 /// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
 type Recogniser = fn(&Model, &Values) -> Result<Vec<Site>>;
 
-const RECOGNISERS: &[Recogniser] = &[operator::find];
+const RECOGNISERS: &[Recogniser] = &[operator::find, random_mask::find];
 
 /// Finds every dropout in every scope of a model, in file order.
 ///

@@ -116,6 +116,17 @@ impl<'m> Resolver<'m> {
         }
     }
 
+    /// Nodes that call a function.
+    pub fn calls(&self, function: usize) -> &[NodeId] {
+        self.calls.get(&function).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a value is.
+    pub fn of_value(&self, value: ValueId) -> Result<Finding> {
+        self.budget.set(BUDGET);
+        self.value(value, DEPTH)
+    }
+
     /// What an input of a node is.
     pub fn input(&self, node: NodeId, input: usize) -> Result<Finding> {
         self.budget.set(BUDGET);

@@ -8,7 +8,7 @@
 mod mask;
 mod prune;
 
-use crate::dropout::{self, MaskUse, Mode, OperatorVersion, Site, version};
+use crate::dropout::{self, Form, MaskUse, Mode, OperatorVersion, Site, version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
 use crate::onnx::{Editor, Model, Name, Node, NodeId, Producer, Use, ValueId, Values};
@@ -96,6 +96,8 @@ pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -
     let steps = sites.iter().map(|site| {
         let action = if !options.only.contains(&site.mode) {
             Action::NoEffect(format!("{} sites were not asked for", site.mode))
+        } else if site.form != Form::Operator {
+            Action::NoEffect("strip does not remove random masks yet".to_string())
         } else if let Some(problem) = &site.problem {
             Action::Refused(problem.clone())
         } else if let Some(why) = mask::refusal(model, values, site) {

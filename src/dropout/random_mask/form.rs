@@ -1,0 +1,178 @@
+//! What a value is as a function of a random draw u and of data x: `a(u)·x + b(u)`, sampled.
+
+use crate::onnx::ValueId;
+
+/// A value that depends on a draw, at some samples of it.
+#[derive(Clone, Debug)]
+pub(super) struct Form {
+    /// `a` and `b` at each sample.
+    pub samples: Vec<(f64, f64)>,
+    /// x; `None` where `a` is zero at every sample.
+    pub data: Option<ValueId>,
+}
+
+impl Form {
+    /// The same number at every sample.
+    pub fn constant(number: f64, samples: usize) -> Form {
+        Form {
+            samples: vec![(0.0, number); samples],
+            data: None,
+        }
+    }
+
+    /// The data itself.
+    pub fn data(value: ValueId, samples: usize) -> Form {
+        Form {
+            samples: vec![(1.0, 0.0); samples],
+            data: Some(value),
+        }
+    }
+
+    /// The draw itself.
+    pub fn draw(samples: &[f64]) -> Form {
+        Form {
+            samples: samples.iter().map(|&u| (0.0, u)).collect(),
+            data: None,
+        }
+    }
+
+    fn each(&self, f: impl Fn(f64) -> f64) -> Option<Form> {
+        self.data.is_none().then(|| Form {
+            samples: self.samples.iter().map(|&(_, b)| (0.0, f(b))).collect(),
+            data: None,
+        })
+    }
+
+    fn both(&self, other: &Form, f: impl Fn(f64, f64) -> f64) -> Option<Form> {
+        let free = self.data.is_none() && other.data.is_none();
+        free.then(|| Form {
+            samples: (self.samples.iter().zip(&other.samples))
+                .map(|(&(_, x), &(_, y))| (0.0, f(x, y)))
+                .collect(),
+            data: None,
+        })
+    }
+
+    fn zip(
+        &self,
+        other: &Form,
+        data: Option<ValueId>,
+        f: impl Fn((f64, f64), (f64, f64)) -> (f64, f64),
+    ) -> Form {
+        let pairs = self.samples.iter().zip(&other.samples);
+        Form {
+            samples: pairs.map(|(&x, &y)| f(x, y)).collect(),
+            data,
+        }
+    }
+}
+
+/// What came of an operator.
+pub(super) enum Applied {
+    /// Still of the form.
+    Form(Form),
+    /// The draw chooses between different data: no dropout, whatever its parts look like.
+    Mixed,
+    /// Something else.
+    Opaque,
+}
+
+/// Operators that move elements about and change none.
+const LAYOUT: &[&str] = &[
+    "Identity",
+    "Transpose",
+    "Reshape",
+    "Expand",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+    "Tile",
+    "Cast",
+    "CastLike",
+];
+
+/// True of operators that move elements about and change none.
+pub(super) fn is_layout(op_type: &str) -> bool {
+    LAYOUT.contains(&op_type)
+}
+
+/// Applies an elementwise operator; inputs that are absent or no form are `None`.
+pub(super) fn apply(op_type: &str, to_integer: bool, inputs: &[Option<Form>]) -> Applied {
+    let input = |i: usize| inputs.get(i).and_then(Option::as_ref);
+    let Some(x) = input(0) else {
+        return Applied::Opaque;
+    };
+    let truth = |t: bool| f64::from(u8::from(t));
+    let one: Option<Option<Form>> = match op_type {
+        "Cast" if to_integer && x.data.is_none() => Some(x.each(f64::trunc)),
+        op if is_layout(op) => return Applied::Form(x.clone()),
+        "Not" => Some(x.each(|b| truth(b == 0.0))),
+        "Floor" => Some(x.each(f64::floor)),
+        "Ceil" => Some(x.each(f64::ceil)),
+        "Round" => Some(x.each(f64::round_ties_even)),
+        "Sqrt" => Some(x.each(f64::sqrt)),
+        "Exp" => Some(x.each(f64::exp)),
+        "Log" => Some(x.each(f64::ln)),
+        "Abs" => Some(x.each(f64::abs)),
+        "Sign" => Some(x.each(|b| if b == 0.0 { 0.0 } else { b.signum() })),
+        "Reciprocal" => Some(x.each(|b| 1.0 / b)),
+        "Neg" => Some(Some(Form {
+            samples: x.samples.iter().map(|&(a, b)| (-a, -b)).collect(),
+            data: x.data,
+        })),
+        _ => None,
+    };
+    if let Some(one) = one {
+        return one.map_or(Applied::Opaque, Applied::Form);
+    }
+    let Some(y) = input(1) else {
+        return Applied::Opaque;
+    };
+    let compared = match op_type {
+        "Less" => x.both(y, |x, y| truth(x < y)),
+        "LessOrEqual" => x.both(y, |x, y| truth(x <= y)),
+        "Greater" => x.both(y, |x, y| truth(x > y)),
+        "GreaterOrEqual" => x.both(y, |x, y| truth(x >= y)),
+        "Equal" => x.both(y, |x, y| truth(x == y)),
+        "And" => x.both(y, |x, y| truth(x != 0.0 && y != 0.0)),
+        "Or" => x.both(y, |x, y| truth(x != 0.0 || y != 0.0)),
+        "Min" if inputs.len() == 2 => x.both(y, f64::min),
+        "Max" if inputs.len() == 2 => x.both(y, f64::max),
+        "Pow" => x.both(y, f64::powf),
+        _ => None,
+    };
+    if let Some(form) = compared {
+        return Applied::Form(form);
+    }
+    let shared = |x: &Form, y: &Form| match (x.data, y.data) {
+        (Some(x), Some(y)) if x != y => Err(()),
+        (x, y) => Ok(x.or(y)),
+    };
+    let form = match op_type {
+        "Add" | "Sub" => match shared(x, y) {
+            Err(()) => return Applied::Mixed,
+            Ok(data) if op_type == "Add" => x.zip(y, data, |(a, b), (c, d)| (a + c, b + d)),
+            Ok(data) => x.zip(y, data, |(a, b), (c, d)| (a - c, b - d)),
+        },
+        "Mul" if y.data.is_none() => x.zip(y, x.data, |(a, b), (_, d)| (a * d, b * d)),
+        "Mul" if x.data.is_none() => x.zip(y, y.data, |(_, b), (c, d)| (b * c, b * d)),
+        "Div" if y.data.is_none() => x.zip(y, x.data, |(a, b), (_, d)| (a / d, b / d)),
+        "Where" if x.data.is_none() => {
+            let Some(z) = input(2) else {
+                return Applied::Opaque;
+            };
+            let Ok(data) = shared(y, z) else {
+                return Applied::Mixed;
+            };
+            let mut form = y.zip(z, data, |y, _| y);
+            for (i, sample) in form.samples.iter_mut().enumerate() {
+                if x.samples[i].1 == 0.0 {
+                    *sample = z.samples[i];
+                }
+            }
+            form
+        }
+        _ => return Applied::Opaque,
+    };
+    Applied::Form(form)
+}
