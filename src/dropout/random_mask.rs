@@ -25,6 +25,9 @@ use form::{Form, is_layout};
 /// Samples of a draw at a time.
 const SAMPLES: usize = 64;
 
+/// How often the interval a mask flips in is divided by [`SAMPLES`]: to less than a double tells.
+const NARROWINGS: usize = 9;
+
 /// How deep a constant is followed.
 const DEPTH: usize = 24;
 
@@ -213,11 +216,11 @@ impl Finder<'_> {
         }
     }
 
-    /// Where a mask made of a uniform draw flips, to ten digits; `None` if it never does.
+    /// Where a mask made of a uniform draw flips, as well as numbers tell; `None` if it never does.
     fn threshold(&self, source: NodeId, low: f64, high: f64) -> Result<Option<f64>> {
         let (mut low, mut high) = (low, high);
         let mut mask = None;
-        while high - low > 1e-10 {
+        for _ in 0..NARROWINGS {
             let samples = even(low, high);
             let mut flip = None;
             self.follow(source, &samples, |value, _, form| {

@@ -50,7 +50,7 @@ fn a_broken_file_does_not_keep_the_others_from_being_audited() {
     let text = said.text();
     assert!(text.contains("active.onnx: active, 2 dropouts"), "{text}");
     assert!(
-        text.contains("clean.onnx: clean, no Dropout operator in this file"),
+        text.contains("clean.onnx: clean, no dropout in this file"),
         "{text}"
     );
     assert!(!text.contains("broken"), "{text}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anstyle::Style;
 use anyhow::Result;
 use dropout_onnx::audit::{Document, ModelAudit, SiteRecord, Verdict};
-use dropout_onnx::dropout::{Mode, RateOrigin};
+use dropout_onnx::dropout::{Form, Kind, Mode, RateOrigin};
 
 use crate::Status;
 use crate::io::{self, Format, Global};
@@ -88,7 +88,7 @@ fn model(model: &ModelAudit) -> String {
         Some(Verdict::Clean) | None => paint(GOOD, "clean"),
     };
     let number = match model.sites.len() {
-        0 => "no Dropout operator in this file".to_string(),
+        0 => "no dropout in this file".to_string(),
         some => count(some, "dropout"),
     };
     let path = paint(LABEL, &model.path);
@@ -108,20 +108,29 @@ pub fn cells(record: &SiteRecord) -> Vec<(Style, String)> {
         Mode::Runtime => WARN,
         Mode::Inert => GOOD,
     };
+    let symbol = match record.kind {
+        Kind::GaussianNoise => "σ",
+        _ => "p",
+    };
     let rate = match record.rate {
-        Some(rate) => format!("p={rate}"),
-        None => "p=?".to_string(),
+        Some(rate) => format!("{symbol}={rate}"),
+        None => format!("{symbol}=?"),
     };
     let origin = match record.rate_origin {
         RateOrigin::Default => "default rate".to_string(),
         other => format!("rate from {other}"),
+    };
+    let written = match (record.form, record.kind) {
+        (Form::Operator, _) => format!("mask {}", record.mask),
+        (Form::RandomMask, Kind::Dropout) => format!("random mask, {}", record.scaling),
+        (Form::RandomMask, kind) => format!("random {kind}"),
     };
     let node = record.nodes.first().cloned().unwrap_or_default();
     vec![
         (style, record.mode.to_string()),
         (Style::new(), rate),
         (DIM, origin),
-        (DIM, format!("mask {}", record.mask)),
+        (DIM, written),
         (Style::new(), record.scope.clone()),
         (Style::new(), node),
     ]

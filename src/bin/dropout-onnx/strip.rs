@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
-use dropout_onnx::dropout::Mode;
+use dropout_onnx::dropout::{Form, Mode};
 use dropout_onnx::onnx::{Model, Name};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
@@ -265,6 +265,15 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     if outcome.removed > 0 {
         line("removed", removed(report));
     }
+    let masks = report.stripped.sites.iter();
+    let masks = masks.filter(|site| site.form != Form::Operator).count();
+    if masks > 0 {
+        let left = format!("{} still there;", count(masks, "random mask"));
+        line(
+            "left",
+            format!("{} strip removes Dropout operators only", paint(WARN, left)),
+        );
+    }
     for (value, why) in &outcome.identities {
         line("kept", format!("an Identity for `{value}`: {why}"));
     }
@@ -326,7 +335,7 @@ fn modes(report: &Report<'_>, mode: Mode) -> usize {
 
 fn found(report: &Report<'_>) -> String {
     if report.records.is_empty() {
-        return "no Dropout operator in this file".to_string();
+        return "no dropout in this file".to_string();
     }
     let scopes: std::collections::BTreeSet<_> =
         report.records.iter().map(|record| &record.scope).collect();
