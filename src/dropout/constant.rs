@@ -9,8 +9,8 @@ use std::fmt;
 
 use crate::error::Result;
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, GraphKind, Model, NodeId, Producer, Tensor, ValueId,
-    Values, floats,
+    Attribute, AttributeValue, DataType, GraphId, GraphKind, Model, NodeId, Producer, Tensor,
+    ValueId, Values, floats,
 };
 
 /// What was found out.
@@ -102,12 +102,26 @@ impl<'m> Resolver<'m> {
     pub fn new(model: &'m Model, values: &'m Values) -> Self {
         let mut calls: HashMap<usize, Vec<NodeId>> = HashMap::default();
         if !model.functions().is_empty() {
+            // what a function that nobody calls passes on does not count
+            let mut of_root: HashMap<GraphId, Vec<(usize, NodeId)>> = HashMap::default();
             for (id, node) in model.nodes() {
                 if let Some(function) = model.callee(node) {
-                    calls.entry(function).or_default().push(id);
+                    let root = of_root.entry(model.root(id.graph)).or_default();
+                    root.push((function, id));
+                }
+            }
+            let is_function =
+                |&graph: &GraphId| matches!(model.graph(graph).kind, GraphKind::Function(_));
+            let mut roots: Vec<GraphId> = of_root.keys().copied().collect();
+            roots.retain(|root| !is_function(root));
+            while let Some(root) = roots.pop() {
+                for (function, call) in of_root.remove(&root).unwrap_or_default() {
+                    calls.entry(function).or_default().push(call);
+                    roots.push(model.functions()[function].body);
                 }
             }
         }
+        calls.values_mut().for_each(|calls| calls.sort());
         Resolver {
             model,
             values,
@@ -180,7 +194,7 @@ impl<'m> Resolver<'m> {
         }
     }
 
-    fn initializer(&self, graph: crate::onnx::GraphId, index: u32) -> Result<Finding> {
+    fn initializer(&self, graph: GraphId, index: u32) -> Result<Finding> {
         let tensor = self.model.graph(graph).initializer(index);
         Ok(Finding::constant(self.tensor(tensor)?))
     }

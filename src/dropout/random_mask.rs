@@ -14,9 +14,9 @@ use std::cell::{Cell, RefCell};
 
 use crate::error::Result;
 use crate::hash::HashMap;
-use crate::onnx::{AttributeValue, DataType, GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::onnx::{AttributeValue, GraphKind, Model, NodeId, Producer, ValueId, Values};
 
-use super::constant::{Resolver, shortest};
+use super::constant::Resolver;
 use super::{Form as SiteForm, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use classify::Class;
 use constants::Uniform;
@@ -306,15 +306,15 @@ impl Finder<'_> {
     }
 }
 
-/// The rate as somebody wrote it: the file has it, or what it leaves, as float32.
+/// The shortest decimal that is the rate as nearly as float32 tells: the file has the rate, or what
+/// it leaves, or where it falls between other numbers.
 fn decimal(rate: f64) -> f64 {
-    let short = |number: f64| shortest(f64::from(number as f32), DataType::FLOAT);
-    let digits = |number: f64| number.to_string().len();
-    let left = (1e9 * (1.0 - short(1.0 - rate))).round() / 1e9;
-    match digits(left) < digits(short(rate)) {
-        true => left,
-        false => short(rate),
-    }
+    let rounded = (1..9).map(|digits| {
+        let unit = 10f64.powi(digits);
+        (rate * unit).round() / unit
+    });
+    let near = |decimal: &f64| (decimal - rate).abs() < 1e-7;
+    rounded.into_iter().find(near).unwrap_or(rate)
 }
 
 fn even(low: f64, high: f64) -> Vec<f64> {

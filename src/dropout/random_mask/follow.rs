@@ -26,11 +26,6 @@ impl Finder<'_> {
             return Ok(true);
         };
         self.reach(drawn, Form::draw(samples), &mut forms, &mut next);
-        let reached = |id: NodeId, forms: &BTreeMap<ValueId, Form>| {
-            let inputs = 0..self.model.node(id).inputs.len();
-            let inputs = inputs.filter_map(|input| self.values.input(id, input));
-            inputs.filter(|value| forms.contains_key(value)).count()
-        };
         for _ in 0..REACH {
             let Some((_, id)) = next.pop_first() else {
                 break;
@@ -57,11 +52,7 @@ impl Finder<'_> {
             let to_integer = !to.is_float() && to != DataType::BOOL;
             let form = match apply(op_type, to_integer, &inputs) {
                 Applied::Form(form) => form,
-                // a sum with something the draw does not reach is only where the mask ends
-                Applied::Mixed if op_type == "Where" || reached(id, &forms) > 1 => {
-                    return Ok(false);
-                }
-                Applied::Mixed => continue,
+                Applied::Mixed => return Ok(false),
                 Applied::Opaque => continue,
             };
             if let Some(output) = self.values.output(self.model, id, 0) {

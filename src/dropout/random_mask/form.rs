@@ -96,6 +96,15 @@ pub(super) fn is_layout(op_type: &str) -> bool {
     LAYOUT.contains(&op_type)
 }
 
+/// A sum of different data: a choice, if never more than one of them counts; else only a sum.
+fn mixed(x: &Form, y: &Form) -> Applied {
+    let mut samples = x.samples.iter().zip(&y.samples);
+    match samples.all(|(&(a, _), &(c, _))| a == 0.0 || c == 0.0) {
+        true => Applied::Mixed,
+        false => Applied::Opaque,
+    }
+}
+
 /// Applies an elementwise operator; inputs that are absent or no form are `None`.
 pub(super) fn apply(op_type: &str, to_integer: bool, inputs: &[Option<Form>]) -> Applied {
     let input = |i: usize| inputs.get(i).and_then(Option::as_ref);
@@ -150,7 +159,7 @@ pub(super) fn apply(op_type: &str, to_integer: bool, inputs: &[Option<Form>]) ->
     };
     let form = match op_type {
         "Add" | "Sub" => match shared(x, y) {
-            Err(()) => return Applied::Mixed,
+            Err(()) => return mixed(x, y),
             Ok(data) if op_type == "Add" => x.zip(y, data, |(a, b), (c, d)| (a + c, b + d)),
             Ok(data) => x.zip(y, data, |(a, b), (c, d)| (a - c, b - d)),
         },
