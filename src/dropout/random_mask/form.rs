@@ -53,6 +53,17 @@ impl Form {
         })
     }
 
+    /// True if the draw does the same to the data of both, but for a constant factor.
+    fn proportional(&self, other: &Form) -> bool {
+        let pairs = || self.samples.iter().zip(&other.samples);
+        let largest = pairs().max_by(|(x, _), (y, _)| x.0.abs().total_cmp(&y.0.abs()));
+        let Some((&(unit, _), &(times, _))) = largest else {
+            return false;
+        };
+        let near = |x: f64, y: f64| (x - y).abs() <= 1e-9 * y.abs();
+        unit != 0.0 && times != 0.0 && pairs().all(|(x, y)| near(x.0 * times, y.0 * unit))
+    }
+
     fn zip(
         &self,
         other: &Form,
@@ -150,6 +161,8 @@ pub(super) fn apply(op_type: &str, to_integer: bool, inputs: &[Option<Form>]) ->
     };
     let form = match op_type {
         "Add" | "Sub" => match shared(x, y) {
+            // one mask for two values, as m·u + m·v: where each ends, and no choice between them
+            Err(()) if x.proportional(y) => return Applied::Opaque,
             Err(()) => return Applied::Mixed,
             Ok(data) if op_type == "Add" => x.zip(y, data, |(a, b), (c, d)| (a + c, b + d)),
             Ok(data) => x.zip(y, data, |(a, b), (c, d)| (a - c, b - d)),
