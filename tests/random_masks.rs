@@ -1113,9 +1113,12 @@ impl Found {
     }
 }
 
+/// A file, the masks and acting dropouts found in it, and why that is right.
+type Explained = (&'static str, usize, &'static [(Kind, f64)], &'static str);
+
 /// Files that tell something else than the truth about their source: how many random masks and
 /// which acting dropouts they hold, and why.
-const EXPLAINED: &[(&str, usize, &[(Kind, f64)], &str)] = &[
+const EXPLAINED: &[Explained] = &[
     (
         "keras2_tf28/mc_kinds_func_infer_op13.onnx",
         3,
