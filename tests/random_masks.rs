@@ -20,7 +20,7 @@ use common::proto::{Graph, Model, Node};
 const ALPHA: f64 = 1.758_099_340_847_376_6;
 
 /// The rates that every mask is tried with.
-const RATES: &[f64] = &[0.1, 0.2, 0.25, 0.3, 0.5, 0.9];
+const RATES: &[f64] = &[0.003, 0.1, 0.2, 0.25, 0.3, 0.5, 0.9];
 
 fn sites(model: &Model) -> Vec<Site> {
     let model = model.read();

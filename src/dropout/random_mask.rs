@@ -232,8 +232,7 @@ impl Finder<'_> {
                 flip = edge.map(|i| (value, i));
             })?;
             let Some((value, i)) = flip else {
-                // it flips between two samples' neighbours of the interval before
-                return Ok(mask.map(|_| (low + high) / 2.0));
+                break; // it never does, or at a place between two numbers
             };
             mask = Some(value);
             (low, high) = (samples[i - 1], samples[i]);
@@ -317,11 +316,11 @@ fn decimal(rate: f64) -> f64 {
     rounded.into_iter().find(near).unwrap_or(rate)
 }
 
+/// Both ends and what lies evenly between: a mask that flips in an interval is seen to flip.
 fn even(low: f64, high: f64) -> Vec<f64> {
     let step = (high - low) / SAMPLES as f64;
-    (0..SAMPLES)
-        .map(|i| low + step * (i as f64 + 0.5))
-        .collect()
+    let inner = (1..SAMPLES).map(|i| low + step * i as f64);
+    std::iter::once(low).chain(inner).chain([high]).collect()
 }
 
 fn round(value: f64) -> f64 {
