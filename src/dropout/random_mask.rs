@@ -121,8 +121,10 @@ impl Finder<'_> {
                 false => RateOrigin::Mask,
             },
             scaling: class.scaling,
-            inference_scale: match class.kind {
-                Kind::Dropout => round(class.scale * (1.0 - class.rate)),
+            inference_scale: match (class.kind, class.scaling) {
+                (Kind::Dropout, Scaling::Classic | Scaling::Other) => {
+                    round(class.scale * (1.0 - class.rate))
+                }
                 _ => 1.0,
             },
             seed,

@@ -53,6 +53,16 @@ impl Form {
         })
     }
 
+    /// True if each is data where the other is dropped: a choice between two forms of the data.
+    fn complements(&self, other: &Form) -> bool {
+        let pairs = || self.samples.iter().zip(&other.samples);
+        pairs().any(|(x, _)| x.0 == 0.0)
+            && pairs().any(|(_, y)| y.0 == 0.0)
+            && pairs().all(|(x, y)| (x.0 == 0.0) != (y.0 == 0.0))
+            && self.data.is_some()
+            && other.data.is_some()
+    }
+
     fn zip(
         &self,
         other: &Form,
@@ -160,6 +170,7 @@ pub(super) fn apply(op_type: &str, to_integer: bool, inputs: &[Option<Form>]) ->
     let form = match op_type {
         "Add" | "Sub" => match shared(x, y) {
             Err(()) => return mixed(x, y),
+            Ok(_) if x.complements(y) => return Applied::Mixed,
             Ok(data) if op_type == "Add" => x.zip(y, data, |(a, b), (c, d)| (a + c, b + d)),
             Ok(data) => x.zip(y, data, |(a, b), (c, d)| (a - c, b - d)),
         },
