@@ -10,7 +10,7 @@ use std::fmt;
 use crate::error::Result;
 use crate::onnx::{
     Attribute, AttributeValue, DataType, GraphId, GraphKind, Model, NodeId, Producer, Tensor,
-    ValueId, Values, floats,
+    ValueId, Values, floats, numbers,
 };
 
 /// What was found out.
@@ -339,20 +339,9 @@ impl<'m> Resolver<'m> {
         let Some(bytes) = self.model.small_elements(tensor, 16)? else {
             return Ok(Scalar::Other(format!("a long {}", tensor.data_type)));
         };
-        let integer = |bytes: &[u8]| {
-            let mut wide = [0; 8];
-            wide[..bytes.len()].copy_from_slice(bytes);
-            i64::from_le_bytes(wide)
-        };
-        let value = match tensor.data_type {
-            DataType::BOOL => bytes.first().map(|&byte| f64::from(u8::from(byte != 0))),
-            DataType::INT32 if bytes.len() == 4 => Some(f64::from(integer(&bytes) as i32)),
-            DataType::INT64 if bytes.len() == 8 => Some(integer(&bytes) as f64),
-            DataType::UINT8 if bytes.len() == 1 => Some(integer(&bytes) as f64),
-            other => match floats(other, &bytes).as_deref() {
-                Some(&[value]) => Some(value),
-                _ => None,
-            },
+        let value = match numbers(tensor.data_type, &bytes).as_deref() {
+            Some(&[value]) => Some(value),
+            _ => None,
         };
         Ok(match value {
             Some(value) => Scalar::Number(value, tensor.data_type),

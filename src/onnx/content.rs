@@ -257,6 +257,26 @@ pub(crate) fn floats(data_type: DataType, bytes: &[u8]) -> Option<Vec<f64>> {
     }
 }
 
+/// Decodes little-endian elements of a float type, a boolean (0 or 1) or one of the integer types that
+/// ratios, flags and shapes are made of; `None` for other types and broken lengths.
+pub(crate) fn numbers(data_type: DataType, bytes: &[u8]) -> Option<Vec<f64>> {
+    match data_type {
+        DataType::BOOL => Some(bytes.iter().map(|&b| f64::from(u8::from(b != 0))).collect()),
+        DataType::UINT8 => Some(bytes.iter().map(|&b| f64::from(b)).collect()),
+        DataType::INT32 => {
+            let (elements, rest) = bytes.as_chunks::<4>();
+            let all = elements.iter().map(|&e| f64::from(i32::from_le_bytes(e)));
+            rest.is_empty().then(|| all.collect())
+        }
+        DataType::INT64 => {
+            let (elements, rest) = bytes.as_chunks::<8>();
+            let all = elements.iter().map(|&e| i64::from_le_bytes(e) as f64);
+            rest.is_empty().then(|| all.collect())
+        }
+        other => floats(other, bytes),
+    }
+}
+
 /// An 8-bit float with this many mantissa bits and this exponent bias. Source: ONNX'
 /// `docs/docsgen/source/technical/float8.md`; `fnuz`: no infinities, one zero, NaN is 0x80.
 fn float8(byte: u8, mantissa_bits: u32, bias: i32, fnuz: bool) -> f64 {

@@ -2,7 +2,7 @@
 
 use crate::dropout::constant::Scalar;
 use crate::error::Result;
-use crate::onnx::{AttributeValue, DataType, Producer, Tensor, ValueId, floats};
+use crate::onnx::{AttributeValue, Producer, Tensor, ValueId, numbers};
 
 use super::form::{Applied, Form, apply, is_layout};
 use super::{DEPTH, Finder};
@@ -115,29 +115,7 @@ impl Finder<'_> {
         let Some(bytes) = self.model.small_elements(tensor, LARGEST)? else {
             return Ok(None);
         };
-        let numbers: Option<Vec<f64>> = match tensor.data_type {
-            DataType::BOOL => Some(bytes.iter().map(|&b| f64::from(b)).collect()),
-            DataType::INT32 => {
-                let (chunks, _) = bytes.as_chunks::<4>();
-                Some(
-                    chunks
-                        .iter()
-                        .map(|&c| f64::from(i32::from_le_bytes(c)))
-                        .collect(),
-                )
-            }
-            DataType::INT64 => {
-                let (chunks, _) = bytes.as_chunks::<8>();
-                Some(
-                    chunks
-                        .iter()
-                        .map(|&c| i64::from_le_bytes(c) as f64)
-                        .collect(),
-                )
-            }
-            other => floats(other, &bytes),
-        };
-        Ok(numbers.and_then(|numbers| {
+        Ok(numbers(tensor.data_type, &bytes).and_then(|numbers| {
             let (&first, rest) = numbers.split_first()?;
             rest.iter().all(|&n| n == first).then_some(first)
         }))
