@@ -60,6 +60,8 @@ pub enum Verdict {
     Clean,
     /// Dropout that passes its input through.
     Inert,
+    /// A mask that was drawn once and drops the same elements ever since.
+    Frozen,
     /// Dropout that an input switches on.
     Runtime,
     /// Dropout that acts whenever the model runs.
@@ -140,11 +142,11 @@ impl SiteRecord {
             rate_origin: site.rate_origin,
             scaling: site.scaling,
             inference_scale: site.inference_scale,
-            noise_shape: None,
+            noise_shape: site.noise_shape.clone(),
             seed: site.seed,
             mask: site.mask,
             scope: model.scope(site.graph),
-            layer: None,
+            layer: site.layer.clone(),
             nodes: site.nodes.iter().map(|&id| model.label(id)).collect(),
             input: site.input_name.as_ref().map(Name::to_string),
             output: site.output_name.as_ref().map(Name::to_string),
@@ -172,6 +174,7 @@ impl ModelAudit {
         let sites = dropout::find(model, &values)?;
         let verdict = sites.iter().map(|site| match site.mode {
             Mode::Inert => Verdict::Inert,
+            Mode::Frozen => Verdict::Frozen,
             Mode::Runtime => Verdict::Runtime,
             Mode::Active => Verdict::Active,
         });
@@ -247,6 +250,10 @@ fn finding(model: &Model, site: &Site) -> Option<Finding> {
         (None, Mode::Runtime) => {
             let message = format!("{place}: an input of the model switches it on");
             ("runtime-dropout", Level::Warning, message)
+        }
+        (None, Mode::Frozen) => {
+            let message = format!("{place}: drops the same elements in every run");
+            ("frozen-mask", Level::Warning, message)
         }
         (None, Mode::Inert) => return None,
     };

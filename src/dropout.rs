@@ -37,6 +37,9 @@ pub struct Site {
     pub scaling: Scaling,
     /// What inference multiplies by: 1 for inverted dropout.
     pub inference_scale: f64,
+    /// The shape the mask is drawn in, where it is not that of the data: sizes, symbols, `1` where
+    /// it is shared along an axis, `?` where the file does not tell.
+    pub noise_shape: Option<Vec<String>>,
     /// The seed written in the file.
     pub seed: Option<i64>,
     /// What becomes of the mask.
@@ -55,9 +58,29 @@ pub struct Site {
     pub output_name: Option<Name>,
     /// The value that decides at run time whether it acts.
     pub switch: Option<ValueId>,
+    /// Where a mask meets data and what that means at inference; empty for operators. A mask of
+    /// several uses (the gates of an LSTM) has several.
+    pub exits: Vec<Exit>,
+    /// The layer of the framework it comes from, if the file tells: `sequential/dropout_1`,
+    /// `encoder.layers.0.dropout`.
+    pub layer: Option<String>,
     /// What is wrong with it, in words: a ratio outside `[0, 1)`, a training_mode that is no
     /// boolean.
     pub problem: Option<String>,
+}
+
+/// Where a mask meets data: at inference `output` is `scale · data`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exit {
+    /// The node whose output is what dropout makes of the data.
+    pub node: NodeId,
+    /// The data: it does not depend on the draw.
+    pub data: ValueId,
+    /// What becomes of it.
+    pub output: ValueId,
+    /// What inference multiplies `data` by. Not [`Site::inference_scale`] where the data was scaled
+    /// before (by `1/(1-p)`): that is still in `data`.
+    pub scale: f64,
 }
 
 macro_rules! words {
@@ -92,6 +115,10 @@ words! {
         Operator = "operator",
         /// A random mask, made of other operators.
         RandomMask = "random_mask",
+        /// A mask that was drawn once and is now a constant.
+        FrozenMask = "frozen_mask",
+        /// The factor that classic dropout leaves at inference.
+        Scale = "scale",
     }
 }
 
@@ -114,6 +141,8 @@ words! {
     Mode {
         /// It passes its input through.
         Inert = "inert",
+        /// It drops the same elements in every run: its mask is a constant.
+        Frozen = "frozen",
         /// An input of the model decides.
         Runtime = "runtime",
         /// It drops, whenever the model runs.

@@ -88,6 +88,7 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
         rate_origin,
         scaling: Scaling::Inverted,
         inference_scale: 1.0,
+        noise_shape: None,
         seed,
         mask: mask_use(values, values.output(model, id, 1)),
         graph: id.graph,
@@ -97,6 +98,8 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
         output: values.output(model, id, 0),
         output_name: node.output(0).cloned(),
         switch: decides.flatten().filter(|_| switch.runtime),
+        exits: Vec::new(),
+        layer: None,
         problem,
     })
 }

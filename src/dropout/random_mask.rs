@@ -127,6 +127,7 @@ impl Finder<'_> {
                 }
                 _ => 1.0,
             },
+            noise_shape: None,
             seed,
             mask: MaskUse::Used,
             graph: exit.graph,
@@ -136,6 +137,8 @@ impl Finder<'_> {
             output: Some(output),
             output_name: Some(self.values[output].name.clone()),
             switch: None,
+            exits: Vec::new(),
+            layer: None,
             problem: None,
         }))
     }

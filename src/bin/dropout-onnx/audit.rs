@@ -84,6 +84,7 @@ fn model(model: &ModelAudit) -> String {
     let verdict = match model.verdict {
         Some(Verdict::Active) => paint(BAD, "active"),
         Some(Verdict::Runtime) => paint(WARN, "runtime"),
+        Some(Verdict::Frozen) => paint(WARN, "frozen"),
         Some(Verdict::Inert) => paint(GOOD, "inert"),
         Some(Verdict::Clean) | None => paint(GOOD, "clean"),
     };
@@ -105,7 +106,7 @@ fn model(model: &ModelAudit) -> String {
 pub fn cells(record: &SiteRecord) -> Vec<(Style, String)> {
     let style = match record.mode {
         Mode::Active => BAD,
-        Mode::Runtime => WARN,
+        Mode::Runtime | Mode::Frozen => WARN,
         Mode::Inert => GOOD,
     };
     let symbol = match record.kind {
@@ -124,6 +125,8 @@ pub fn cells(record: &SiteRecord) -> Vec<(Style, String)> {
         (Form::Operator, _) => format!("mask {}", record.mask),
         (Form::RandomMask, Kind::Dropout) => format!("random mask, {}", record.scaling),
         (Form::RandomMask, kind) => format!("random {kind}"),
+        (Form::FrozenMask, _) => format!("frozen mask, {}", record.scaling),
+        (Form::Scale, _) => "scale left by classic dropout".to_string(),
     };
     let node = record.nodes.first().cloned().unwrap_or_default();
     vec![
