@@ -1,0 +1,45 @@
+//! `bernoulli-ambiguity`.
+
+use super::{Context, Found, rule};
+
+rule! {
+    /// A `Bernoulli`, which runtimes read in two ways
+    ///
+    /// ## What it finds
+    ///
+    /// A `Bernoulli` operator, but for one that belongs to a dropout of rate 0.5, where both readings
+    /// are the same.
+    ///
+    /// ## Why it matters
+    ///
+    /// ONNX says that its input is the probability of a 1. ONNX Runtime draws a 0 with that
+    /// probability. A mask for a dropout of 0.1 so drops nine elements in ten in one of them. jax2onnx
+    /// passes the complement to suit ONNX Runtime, PyTorch passes what ONNX says.
+    ///
+    /// ## Example
+    ///
+    /// ```text
+    /// mask = Bernoulli(0.9)
+    /// y = Div(Mul(x, mask), 0.9)
+    /// ```
+    ///
+    /// ## What to do
+    ///
+    /// Remove it where it is dropout (`dropout-onnx strip`). Elsewhere compare a uniform draw with the
+    /// probability, which all runtimes do alike: `Less(RandomUniformLike(x), p)`.
+    "bernoulli-ambiguity", Warning, check
+}
+
+fn check(context: &Context<'_>) -> Vec<Found> {
+    let draws = context
+        .operators()
+        .filter(|(_, node)| node.op_type == "Bernoulli");
+    draws
+        .map(|(id, _)| context.at_node(id, "ONNX Runtime and ONNX' reference draw opposite values"))
+        .filter(|found| {
+            found
+                .site
+                .is_none_or(|site| context.sites[site].rate != Some(0.5))
+        })
+        .collect()
+}
