@@ -106,7 +106,8 @@ pub fn handbook() -> String {
     book
 }
 
-/// What the rules of a selection find in a model, in the order of its nodes.
+/// What the rules of a selection find in a model, in the order of its nodes; `sites` are what
+/// [`crate::dropout::find`] found.
 pub fn check(model: &Model, values: &Values, sites: &[Site], rules: &Selection) -> Vec<Finding> {
     let context = Context::new(model, values, sites);
     let mut findings: Vec<(NodeId, Finding)> = Vec::new();
@@ -136,7 +137,7 @@ struct Context<'m> {
     values: &'m Values,
     sites: &'m [Site],
     /// The site that a node is part of.
-    site_of: HashMap<NodeId, usize>,
+    site_of: HashMap<NodeId, &'m Site>,
 }
 
 /// Something that a rule found.
@@ -150,7 +151,7 @@ struct Found {
 impl<'m> Context<'m> {
     fn new(model: &'m Model, values: &'m Values, sites: &'m [Site]) -> Self {
         let nodes = sites.iter().rev();
-        let nodes = nodes.flat_map(|site| site.nodes.iter().map(|&node| (node, site.id)));
+        let nodes = nodes.flat_map(|site| site.nodes.iter().map(move |&node| (node, site)));
         Context {
             model,
             values,
@@ -187,7 +188,7 @@ impl<'m> Context<'m> {
     fn at_node(&self, node: NodeId, what: impl Into<String>) -> Found {
         Found {
             node,
-            site: self.site_of.get(&node).copied(),
+            site: self.site_of.get(&node).map(|site| site.id),
             what: what.into(),
         }
     }

@@ -31,15 +31,11 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let draws = context
-        .operators()
-        .filter(|(_, node)| node.op_type == "Bernoulli");
-    draws
+    let ambiguous = context.operators().filter(|(id, node)| {
+        let site = context.site_of.get(id);
+        node.op_type == "Bernoulli" && site.is_none_or(|site| site.rate != Some(0.5))
+    });
+    ambiguous
         .map(|(id, _)| context.at_node(id, "ONNX Runtime and ONNX' reference draw opposite values"))
-        .filter(|found| {
-            found
-                .site
-                .is_none_or(|site| context.sites[site].rate != Some(0.5))
-        })
         .collect()
 }

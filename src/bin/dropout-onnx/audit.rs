@@ -38,8 +38,8 @@ Examples:
   dropout-onnx audit --deny runtime-dropout --allow notes model.onnx
   dropout-onnx audit --explain active-dropout
 
-Exit status: 0 no rule found an error; 1 a rule found an error: active dropout, a random operator that
-nothing loads, or what --deny names; 2 a file could not be audited.";
+Exit status: 0 no rule found an error; 1 one did: active dropout, an operator that nothing loads, or
+what --deny names; 2 a file could not be audited.";
 
 /// Rules about dropout that cannot be judged.
 const INVALID: &[&str] = &["invalid-dropout", "invalid-rate"];
