@@ -14,7 +14,9 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::onnx::{GraphId, Model, Name, NodeId, Producer, ValueId, Values};
+use crate::onnx::{
+    DataType, GraphId, Model, Name, NodeId, Producer, ValueId, Values, encode_float,
+};
 pub use operator::{OperatorVersion, version};
 
 /// One dropout in a model: facts, no verdicts.
@@ -107,7 +109,22 @@ pub struct Exit {
     pub kept: (f64, f64),
 }
 
+/// How near to 1 a scale is one that inference leaves away.
+const ONE: f64 = 1e-9;
+
 impl Exit {
+    /// True if inference multiplies by a number that is nowhere in the model.
+    pub fn needs_scale(&self) -> bool {
+        self.prescale.is_none() && (self.scale - 1.0).abs() > ONE
+    }
+
+    /// The scale as a scalar of the data's type, little-endian; `None` if that is not known.
+    pub fn factor(&self, model: &Model, values: &Values) -> Option<(DataType, Vec<u8>)> {
+        let ends = [self.data, self.output];
+        let element = (ends.into_iter()).find_map(|value| model.element_type(values, value))?;
+        Some((element, encode_float(element, self.scale)?))
+    }
+
     /// The nodes between the factor before the mask and the data, in order: they move elements about
     /// or cast them.
     pub fn chain(&self, model: &Model, values: &Values) -> Vec<NodeId> {
@@ -267,18 +284,35 @@ type Recogniser = fn(&Model, &Values) -> Result<Vec<Site>>;
 
 const RECOGNISERS: &[Recogniser] = &[operator::find, random_mask::find];
 
+/// Those of dropout that is written as masks.
+const MASKS: &[Recogniser] = &[random_mask::find];
+
 /// Finds every dropout in every scope of a model, in file order.
 ///
 /// # Errors
 /// The file cannot be read where a rate stands.
 pub fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
-    let mut sites = Vec::new();
-    for recogniser in RECOGNISERS {
-        sites.extend(recogniser(model, values)?);
-    }
+    let mut sites = recognise(RECOGNISERS, model, values)?;
     sites.sort_by_key(|site| site.nodes.first().copied());
     for (id, site) in sites.iter_mut().enumerate() {
         site.id = id;
+    }
+    Ok(sites)
+}
+
+/// Finds the dropouts that are written as masks: those with exits. Their ids, layers and noise shapes
+/// are not told.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_masks(model: &Model, values: &Values) -> Result<Vec<Site>> {
+    recognise(MASKS, model, values)
+}
+
+fn recognise(all: &[Recogniser], model: &Model, values: &Values) -> Result<Vec<Site>> {
+    let mut sites = Vec::new();
+    for recogniser in all {
+        sites.extend(recogniser(model, values)?);
     }
     Ok(sites)
 }
