@@ -6,6 +6,7 @@
 //! *ratio*: the probability to drop, in `[0, 1)`.
 
 mod constant;
+mod layer_name;
 mod operator;
 mod random_mask;
 
@@ -212,5 +213,6 @@ pub fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     for (id, site) in sites.iter_mut().enumerate() {
         site.id = id;
     }
+    layer_name::name(model, values, &mut sites)?;
     Ok(sites)
 }
