@@ -7,6 +7,7 @@
 
 mod constant;
 mod layer_name;
+mod noise_shape;
 mod operator;
 mod random_mask;
 
@@ -213,6 +214,7 @@ pub fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     for (id, site) in sites.iter_mut().enumerate() {
         site.id = id;
     }
+    noise_shape::tell(model, values, &mut sites);
     layer_name::name(model, values, &mut sites)?;
     Ok(sites)
 }
