@@ -6,6 +6,7 @@
 //! *ratio*: the probability to drop, in `[0, 1)`.
 
 mod constant;
+mod frozen_mask;
 mod layer_name;
 mod noise_shape;
 mod operator;
@@ -199,7 +200,7 @@ words! {
 /// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
 type Recogniser = fn(&Model, &Values) -> Result<Vec<Site>>;
 
-const RECOGNISERS: &[Recogniser] = &[operator::find, random_mask::find];
+const RECOGNISERS: &[Recogniser] = &[operator::find, random_mask::find, frozen_mask::find];
 
 /// Finds every dropout in every scope of a model, in file order.
 ///
