@@ -10,7 +10,9 @@ mod frozen_mask;
 mod layer_name;
 mod noise_shape;
 mod operator;
+mod origin;
 mod random_mask;
+mod scale;
 
 use std::fmt;
 
@@ -200,7 +202,12 @@ words! {
 /// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
 type Recogniser = fn(&Model, &Values) -> Result<Vec<Site>>;
 
-const RECOGNISERS: &[Recogniser] = &[operator::find, random_mask::find, frozen_mask::find];
+const RECOGNISERS: &[Recogniser] = &[
+    operator::find,
+    random_mask::find,
+    frozen_mask::find,
+    scale::find,
+];
 
 /// Finds every dropout in every scope of a model, in file order.
 ///

@@ -20,6 +20,7 @@ use crate::hash::HashMap;
 use crate::onnx::{Model, Name, NodeId, Use, ValueId, Values};
 
 use super::constant::Resolver;
+use super::origin;
 use super::{Exit, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;
 
@@ -57,7 +58,7 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     let resolver = Resolver::new(model, values);
     let mut sites = Vec::new();
     for meetings in found.into_values() {
-        let live = |m: &Meeting| place::is_data(model, values, &resolver, m.data);
+        let live = |m: &Meeting| origin::is_data(model, values, &resolver, m.data);
         let meetings: Vec<Meeting> = meetings.into_iter().filter(live).collect();
         sites.extend(site(values, &meetings));
     }

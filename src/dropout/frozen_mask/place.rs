@@ -1,13 +1,8 @@
-//! Where a mask stands: on data of the model, not on weights or attention scores.
+//! Where a mask stands: what scales its data, and whether that is attention scores or a blend.
 
-use crate::dropout::constant::Resolver;
-use crate::hash::HashSet;
-use crate::onnx::{GraphKind, Model, NodeId, Producer, Use, ValueId, Values};
+use crate::onnx::{Model, NodeId, Producer, Use, ValueId, Values};
 
 use super::Finder;
-
-/// How many values are looked at for one question.
-const BUDGET: usize = 10_000;
 
 /// How many nodes a product is followed to a Softmax.
 const NEXT: usize = 32;
@@ -50,41 +45,6 @@ pub(super) fn factor_after(finder: &Finder<'_>, output: ValueId) -> Option<(Node
     let factor = finder.factor(node, other)?;
     let after = finder.values.output(finder.model, node, 0)?;
     (factor > 0.0).then_some((node, after, factor))
-}
-
-/// True of a value that depends on an input of the model: no weight, whatever is done to it.
-pub(super) fn is_data(
-    model: &Model,
-    values: &Values,
-    resolver: &Resolver<'_>,
-    value: ValueId,
-) -> bool {
-    let mut seen: HashSet<ValueId> = HashSet::default();
-    let mut next = vec![value];
-    while let Some(value) = next.pop() {
-        if seen.len() > BUDGET || !seen.insert(value) {
-            continue;
-        }
-        let known = &values[value];
-        match (known.producer, &model.graph(known.graph).kind) {
-            (Producer::Input(_), _) if known.initializer.is_some() => {}
-            (Producer::Input(index), GraphKind::Function(function)) => {
-                let calls = resolver.calls(*function).iter();
-                next.extend(calls.filter_map(|&call| values.input(call, index as usize)));
-            }
-            (Producer::Input(index), GraphKind::Attribute { node, .. }) => {
-                // a Loop's and a Scan's body takes what the node is given, in its order
-                next.extend(values.input(*node, index as usize));
-            }
-            (Producer::Input(_), _) => return true,
-            (Producer::Node { node, .. }, _) => {
-                let inputs = 0..model.node(node).inputs.len();
-                next.extend(inputs.filter_map(|input| values.input(node, input)));
-            }
-            _ => {}
-        }
-    }
-    false
 }
 
 /// True of what a node computes.
