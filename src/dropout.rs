@@ -6,8 +6,13 @@
 //! *ratio*: the probability to drop, in `[0, 1)`.
 
 mod constant;
+mod frozen_mask;
+mod layer_name;
+mod noise_shape;
 mod operator;
+mod origin;
 mod random_mask;
+mod scale;
 
 use std::fmt;
 
@@ -282,7 +287,12 @@ words! {
 /// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
 type Recogniser = fn(&Model, &Values) -> Result<Vec<Site>>;
 
-const RECOGNISERS: &[Recogniser] = &[operator::find, random_mask::find];
+const RECOGNISERS: &[Recogniser] = &[
+    operator::find,
+    random_mask::find,
+    frozen_mask::find,
+    scale::find,
+];
 
 /// Those of dropout that is written as masks.
 const MASKS: &[Recogniser] = &[random_mask::find];
@@ -297,6 +307,8 @@ pub fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     for (id, site) in sites.iter_mut().enumerate() {
         site.id = id;
     }
+    noise_shape::tell(model, values, &mut sites);
+    layer_name::name(model, values, &mut sites)?;
     Ok(sites)
 }
 

@@ -12,6 +12,7 @@ mod edit;
 mod element_type;
 mod external;
 mod graph;
+mod metadata;
 mod model;
 mod name;
 mod node;
