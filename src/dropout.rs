@@ -68,6 +68,8 @@ pub struct Site {
     /// Where a mask meets data and what that means at inference; empty for operators. A mask of
     /// several uses (the gates of an LSTM) has several.
     pub exits: Vec<Exit>,
+    /// What the switch is when a mask does not act: 0 or 1.
+    pub off: Option<f64>,
     /// A draw that keeps everything: of random masks. `None` if there is none for all calls of a
     /// function.
     pub kept_draw: Option<KeptDraw>,
@@ -112,6 +114,19 @@ pub struct Exit {
     pub prescale: Option<Prescale>,
     /// `a` and `b` where a draw keeps its element: there output is `a · data + b`.
     pub kept: (f64, f64),
+    /// Where a mask that is a constant goes in.
+    pub frozen: Option<FrozenInput>,
+}
+
+/// An input of a node that is a constant mask.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FrozenInput {
+    /// The node.
+    pub node: NodeId,
+    /// Which input.
+    pub input: usize,
+    /// What the mask is where it keeps.
+    pub kept: f64,
 }
 
 /// How near to 1 a scale is one that inference leaves away.
@@ -295,7 +310,7 @@ const RECOGNISERS: &[Recogniser] = &[
 ];
 
 /// Those of dropout that is written as masks.
-const MASKS: &[Recogniser] = &[random_mask::find];
+const MASKS: &[Recogniser] = &[random_mask::find, frozen_mask::find];
 
 /// Finds every dropout in every scope of a model, in file order.
 ///

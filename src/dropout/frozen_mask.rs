@@ -21,7 +21,7 @@ use crate::onnx::{Model, Name, NodeId, Use, ValueId, Values};
 
 use super::constant::Resolver;
 use super::origin;
-use super::{Exit, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use super::{Exit, Form, FrozenInput, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;
 
 /// Fewer elements show nothing.
@@ -109,6 +109,9 @@ fn site(values: &Values, meetings: &[Meeting]) -> Option<Site> {
         output_name: name(first.exit.output),
         switch: None,
         exits: meetings.iter().map(|m| m.exit.clone()).collect(),
+        off: None,
+        kept_draw: None,
+        entangled: None,
         layer: None,
         problem: None,
     })
@@ -148,16 +151,17 @@ impl Finder<'_> {
         let before = place::factor_before(self, data).unwrap_or(1.0);
         let after = place::factor_after(self, output);
         let (after_node, after_output, after_factor) = after.unwrap_or((id, output, 1.0));
-        let at = |node, output, scale| Exit {
-            node,
-            data,
-            output,
-            scale,
+        let at = |node, output, scale, factor: f64| Exit {
+            kept: (mask.scale * factor, 0.0),
+            ..self.exit(id, mask, (node, output), data, scale)
         };
         let ways = [
-            (mask.scale, at(id, output, 1.0)),
-            (mask.scale * after_factor, at(after_node, after_output, 1.0)),
-            (mask.scale * before, at(id, output, 1.0 / before)),
+            (mask.scale, at(id, output, 1.0, 1.0)),
+            (
+                mask.scale * after_factor,
+                at(after_node, after_output, 1.0, after_factor),
+            ),
+            (mask.scale * before, at(id, output, 1.0 / before, 1.0)),
         ];
         for (scale, exit) in ways {
             let rate = rate_of(scale);
@@ -181,6 +185,37 @@ impl Finder<'_> {
             });
         }
         self.unscaled(id, data, value, mask, output)
+    }
+
+    /// Where a mask that goes into a node meets data, and the end of the product.
+    fn exit(
+        &self,
+        id: NodeId,
+        mask: &Mask,
+        (node, output): (NodeId, ValueId),
+        data: ValueId,
+        scale: f64,
+    ) -> Exit {
+        let place = |value| (0..3).find(|&input| self.values.input(id, input) == Some(value));
+        let data_at = place(data).unwrap_or(0);
+        let (input, kept) = match self.model.node(id).is("Where") {
+            true => (0, f64::from(u8::from(data_at == 1))),
+            false => (1 - data_at.min(1), mask.scale),
+        };
+        Exit {
+            node,
+            data,
+            path: Vec::new(),
+            output,
+            scale,
+            prescale: None,
+            kept: (mask.scale, 0.0),
+            frozen: Some(FrozenInput {
+                node: id,
+                input,
+                kept,
+            }),
+        }
     }
 
     /// Classic dropout: nothing but its disorder and its place tell it from other masks.
@@ -211,12 +246,7 @@ impl Finder<'_> {
             return None;
         }
         Some(Meeting {
-            exit: Exit {
-                node: id,
-                data,
-                output,
-                scale: 1.0 - rate,
-            },
+            exit: self.exit(id, mask, (id, output), data, 1.0 - rate),
             node: id,
             data,
             rate,

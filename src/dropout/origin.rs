@@ -25,8 +25,8 @@ pub(super) fn is_data(
         match (known.producer, &model.graph(known.graph).kind) {
             (Producer::Input(_), _) if known.initializer.is_some() => {}
             (Producer::Input(index), GraphKind::Function(function)) => {
-                let calls = resolver.calls(*function).iter();
-                next.extend(calls.filter_map(|&call| values.input(call, index as usize)));
+                let calls = resolver.calls(*function).into_iter();
+                next.extend(calls.filter_map(|call| values.input(call, index as usize)));
             }
             (Producer::Input(index), GraphKind::Attribute { node, .. }) => {
                 // a Loop's and a Scan's body takes what the node is given, in its order

@@ -75,6 +75,9 @@ fn site(
             output_name: node.output(0).cloned(),
             switch: None,
             exits: Vec::new(),
+            off: None,
+            kept_draw: None,
+            entangled: None,
             layer: None,
             problem: None,
         }));

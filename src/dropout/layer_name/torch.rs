@@ -62,7 +62,7 @@ pub(super) fn of_functions(
         return below_root(model, dotted(model, path));
     }
     // torch 1.12 names functions by their class; a call passes the parameters of its module
-    let mut paths = resolver.calls(function).iter().map(|&call| {
+    let mut paths = resolver.calls(function).into_iter().map(|call| {
         let parameters = parameters(model, values, resolver, call);
         common(&parameters)
     });
@@ -144,10 +144,10 @@ fn initializer(
         let known = &values[value];
         match (known.producer, &model.graph(known.graph).kind) {
             (Producer::Input(index), GraphKind::Function(function)) => {
-                let [call] = resolver.calls(*function) else {
+                let [call] = resolver.calls(*function)[..] else {
                     return None;
                 };
-                value = values.input(*call, index as usize)?;
+                value = values.input(call, index as usize)?;
             }
             _ if known.initializer.is_some() => return known.name.as_str().map(str::to_string),
             _ => return None,
