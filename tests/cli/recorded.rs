@@ -9,12 +9,13 @@ use dropout_onnx::verify::{Options, verify};
 use crate::cli::{fixture, test_data};
 
 /// Fixtures with recorded outputs, and how many data sets each has.
-const RECORDED: [(&str, usize); 16] = [
+const RECORDED: [(&str, usize); 17] = [
     ("jax2onnx_runtime_switch_op18", 2),
     ("keras3_torch_mc_active_op18", 1),
     ("keras_course_infer_op15", 1),
     ("keras_course_train_op8", 1),
     ("keras_mc_lost_ratio_op12", 1),
+    ("paddle_downscale_op7", 1),
     ("torch112_function_called_twice_op15", 1),
     ("torch112_nested_functions_op15", 1),
     ("torch24_function_op18", 1),
