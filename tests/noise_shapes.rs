@@ -103,9 +103,7 @@ fn sizes_and_symbols_of_the_data() {
         dim_param: Some("batch".into()),
     };
     is(symbolic.clone(), Some(&["batch", "1", "6"]));
-    for info in [&mut symbolic.main_mut().input[0]] {
-        info.r#type = None;
-    }
+    symbolic.main_mut().input[0].r#type = None;
     symbolic.main_mut().output[0].r#type = None;
     is(symbolic, Some(&["?", "1", "6"]));
 }

@@ -18,6 +18,7 @@ const RECORDED: [(&str, usize); 17] = [
     ("keras_course_random_mask_op13", 1),
     ("keras_course_train_op8", 1),
     ("keras_mc_lost_ratio_op12", 1),
+    ("paddle_downscale_op7", 1),
     ("torch112_function_called_twice_op15", 1),
     ("torch112_nested_functions_op15", 1),
     ("torch24_function_op18", 1),
