@@ -10,7 +10,7 @@ use dropout_onnx::verify::{Options, verify};
 use crate::cli::{fixture, test_data};
 
 /// Fixtures with recorded outputs, and how many data sets each has.
-const RECORDED: [(&str, usize); 17] = [
+const RECORDED: [(&str, usize); 18] = [
     ("jax2onnx_runtime_switch_op18", 2),
     ("keras3_torch_mc_active_op18", 1),
     ("keras_course_infer_op15", 1),
