@@ -58,6 +58,11 @@ fn folders_are_searched() {
     assert_eq!(paths(&folder, "models/sub"), ["models/sub/deep/c.onnx"]);
     folder.run("audit models").exits(1);
     folder.run("audit models/sub").exits(0);
+    // A folder is no model, whatever it is called.
+    fs::create_dir(folder.path("models/sub/dir.onnx")).unwrap();
+    folder.copy("torch_course_eval_op17", "models/sub/dir.onnx/g.onnx");
+    let expected = ["models/sub/deep/c.onnx", "models/sub/dir.onnx/g.onnx"];
+    assert_eq!(paths(&folder, "models/sub"), expected);
 }
 
 #[test]
