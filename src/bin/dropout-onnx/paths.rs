@@ -131,12 +131,10 @@ impl Search {
         for entry in walk {
             match entry {
                 Ok(entry) if self.wants(folder, &entry) => {
-                    let path = entry.into_path();
-                    let path = path.strip_prefix(".").unwrap_or(&path);
-                    found.push(Found::File(path.to_path_buf()));
+                    found.push(Found::File(plain(entry.path())));
                 }
                 Ok(_) => {}
-                Err(error) => found.push(failed(folder, error)),
+                Err(error) => found.push(failed(folder, &error)),
             }
         }
         if found.len() == before {
@@ -164,21 +162,29 @@ impl Search {
     }
 }
 
-/// A folder below that cannot be read.
-fn failed(folder: &Path, error: ignore::Error) -> Found {
-    let place = match &error {
-        ignore::Error::WithDepth { err, .. } => match &**err {
-            ignore::Error::WithPath { path, .. } => path.clone(),
-            _ => folder.to_path_buf(),
-        },
-        _ => folder.to_path_buf(),
+/// A place below `folder` that cannot be read.
+fn failed(folder: &Path, error: &ignore::Error) -> Found {
+    let place = plain(place(error).unwrap_or(folder));
+    // Its words name the path, and not what the system said; the kind has its own.
+    let why = match error.io_error() {
+        Some(error) => Error::io("cannot read", error.kind().into()),
+        None => Error::new(ErrorKind::Io, format!("cannot read: {error}")),
     };
-    let error = match error.into_io_error() {
-        Some(error) => Error::io("cannot read", error),
-        None => Error::new(ErrorKind::Io, "cannot be searched"),
-    };
-    let error = error.in_file(&place);
-    Found::Nothing(place, error)
+    let why = why.in_file(&place);
+    Found::Nothing(place, why)
+}
+
+fn place(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } => place(err),
+        _ => None,
+    }
+}
+
+/// Without the `./` of what was found in `.`.
+fn plain(path: &Path) -> PathBuf {
+    path.strip_prefix(".").unwrap_or(path).to_path_buf()
 }
 
 /// The same for every way to write a path; links keep names of their own.
@@ -190,5 +196,33 @@ fn identity(path: &Path) -> PathBuf {
     match (folder.canonicalize(), path.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => path.to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_named_with_the_reason() {
+        let denied = || Box::new(ignore::Error::Io(io::ErrorKind::PermissionDenied.into()));
+        let depth = |err| Box::new(ignore::Error::WithDepth { depth: 1, err });
+        let at = |err| {
+            let path = PathBuf::from("./sub");
+            Box::new(ignore::Error::WithPath { path, err })
+        };
+        for (error, expected) in [
+            (at(depth(denied())), "sub: cannot read: permission denied"),
+            (depth(at(denied())), "sub: cannot read: permission denied"),
+            (denied(), "models: cannot read: permission denied"),
+        ] {
+            let Found::Nothing(place, why) = failed(Path::new("models"), &error) else {
+                panic!("{error}");
+            };
+            assert_eq!(why.to_string(), expected);
+            assert!(expected.starts_with(place.to_str().unwrap()));
+        }
     }
 }
