@@ -22,7 +22,9 @@ use crate::error::Result;
 use crate::onnx::{
     DataType, GraphId, Model, Name, NodeId, Producer, ValueId, Values, encode_float,
 };
+pub(crate) use constant::shortest;
 pub use operator::{OperatorVersion, version};
+pub(crate) use origin::is_drawn;
 
 /// One dropout in a model: facts, no verdicts.
 #[derive(Clone, Debug)]

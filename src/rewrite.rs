@@ -3,6 +3,8 @@
 //! A [`Plan`] says for every site what will be done to it, or why nothing will. Whoever applies it
 //! has the edited model verified before writing it: see [`crate::verify`].
 
+mod bypass;
+pub mod fold;
 pub mod strip;
 
 use std::fmt;

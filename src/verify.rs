@@ -21,8 +21,14 @@ mod random;
 #[cfg(feature = "tract")]
 mod reference;
 
+#[cfg(feature = "tract")]
+use std::collections::BTreeSet;
+
 use crate::error::Result;
 use crate::onnx::Model;
+#[cfg(feature = "tract")]
+use crate::onnx::ValueType;
+use crate::rewrite::fold::Folded;
 
 /// How to verify.
 #[derive(Clone, Debug)]
@@ -53,6 +59,8 @@ pub struct Verification {
     /// By running, if asked.
     #[cfg(feature = "tract")]
     pub run: Option<run::RunReport>,
+    /// What structure took as equal because fold changed it, in words: a run has to show that it is.
+    pub apart: Option<String>,
 }
 
 /// What the models are to each other.
@@ -102,7 +110,88 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
         structure,
         #[cfg(feature = "tract")]
         run,
+        apart: None,
     })
+}
+
+/// Compares a model with what fold made of it.
+///
+/// Structure shows that both are the same but for the factors that are gone and for the weights and
+/// attributes that took them. That these now do what the factors did, a run shows: to the bit where
+/// all factors are powers of two and nothing was rounded, else within the tolerance of the element
+/// type. Where both were asked for and it cannot run, nothing is shown.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_fold(before: &Model, folded: &Folded, options: &Options) -> Result<Verification> {
+    let after = &folded.edited.model;
+    let changed = &folded.outcome.trace;
+    if folded.outcome.is_unchanged() {
+        return verify(before, after, options);
+    }
+    let structure = match options.structure {
+        true => Some(structure::compare_but(before, after, changed)?),
+        false => None,
+    };
+    #[cfg(feature = "tract")]
+    let run = match &options.run {
+        Some(settings) => {
+            let report = run_folded(before, after, folded.outcome.exact, settings);
+            Some(report.map_err(|e| before.source().name_in(e))?)
+        }
+        None => None,
+    };
+    let count = |number: usize, what: &str| match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    };
+    let mut parts = vec![count(changed.factors.len(), "factor")];
+    if !changed.weights.is_empty() {
+        parts.push(count(changed.weights.len(), "use") + " of weights");
+    }
+    if !changed.attributes.is_empty() {
+        parts.push(count(changed.attributes.len(), "attribute"));
+    }
+    Ok(Verification {
+        structure,
+        #[cfg(feature = "tract")]
+        run,
+        apart: Some(parts.join(", ")),
+    })
+}
+
+/// Runs both: to the bit if that can be, else within the tolerance of the element type.
+#[cfg(feature = "tract")]
+fn run_folded(
+    before: &Model,
+    after: &Model,
+    exact: bool,
+    settings: &run::Settings,
+) -> Result<run::RunReport> {
+    if settings.tolerance != compare::Tolerance::Exact {
+        return run_both(before, after, settings);
+    }
+    let mut notes = Vec::new();
+    if exact {
+        let report = run_both(before, after, settings)?;
+        match &report.outcome {
+            run::Outcome::Different(why) => notes.push(format!("not to the bit: {why}")),
+            _ => return Ok(report),
+        }
+    }
+    let mut settings = settings.clone();
+    settings.tolerance = compare::Tolerance::ByType;
+    let mut report = run_both(before, after, &settings)?;
+    let outputs = after.graph(after.main()).outputs.iter();
+    let elements = outputs.filter_map(|info| match info.value_type() {
+        ValueType::Tensor { element, .. } => element.name(),
+        _ => None,
+    });
+    for element in elements.collect::<BTreeSet<_>>() {
+        notes.push(format!("{element}: {}", compare::Tolerance::of(element)));
+    }
+    report.notes.extend(notes);
+    Ok(report)
 }
 
 /// Runs both, their masks where they keep everything.
@@ -155,6 +244,9 @@ impl Verification {
             (_, Some(Run::Different(why))) => Verdict::Different { why },
             (Some(Err(_)), Some(Run::Equal)) if demand == Demand::Outputs => Verdict::Equal,
             (Some(Err(why)), _) => Verdict::Different { why },
+            (Some(Ok(())), Some(Run::Nothing(reason))) if self.apart.is_some() => {
+                Verdict::Unverifiable { reason }
+            }
             (Some(Ok(())), _) | (None, Some(Run::Equal)) => Verdict::Equal,
             (None, Some(Run::Nothing(reason))) => Verdict::Unverifiable { reason },
             (None, None) => Verdict::Unverifiable {

@@ -21,8 +21,9 @@ use std::collections::BTreeSet;
 use crate::dropout::{self, Exit, Form, Kind, Mode, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
-use crate::onnx::{Editor, Model, Name, Node, NodeId, Producer, Use, ValueId, Values};
+use crate::onnx::{Editor, Model, Name, NodeId, Producer, ValueId, Values};
 
+use super::bypass::pass_through;
 use super::{Action, Edited, Plan, Step};
 
 /// What to strip.
@@ -261,43 +262,8 @@ impl Strip<'_> {
         }
     }
 
-    /// Lets everything that used `output` use `data`. Returns why that cannot be, if an `Identity`
-    /// must stay.
-    fn pass_through(&mut self, output: ValueId, data: ValueId) -> Result<Option<&'static str>> {
-        let editor = &mut self.editor;
-        self.moved.insert(output, data);
-        if !editor.values().is_used(output) {
-            return Ok(None);
-        }
-        if editor.can_redirect(output, data) {
-            editor.redirect(output, data)?;
-            return Ok(None);
-        }
-        let name = editor.values()[output].name.clone();
-        if editor.values()[data].graph == editor.values()[output].graph
-            && editor.can_rename(data, &name)
-        {
-            editor.rename(data, &name)?;
-            return Ok(None);
-        }
-        let values = editor.values();
-        let (source, target) = (&values[data], &values[output]);
-        let by_name = values
-            .uses(output)
-            .any(|at| !matches!(at, Use::Input { .. }));
-        Ok(Some(match source.producer {
-            _ if !by_name => "its input's name means something else where it is used",
-            _ if source.graph != target.graph => "it is an output, and its input an outer value",
-            Producer::Input(_) => "it is an output, and its input an input of the same graph",
-            Producer::Initializer(_) | Producer::SparseInitializer(_) => {
-                "it is an output, and its input an initializer"
-            }
-            _ => "it is an output, and so is its input",
-        }))
-    }
-
-    /// As [`Strip::pass_through`], with an `Identity` called `label` in the place of a removed node
-    /// where one must stay.
+    /// Lets everything that used `output` use `data`, with an `Identity` called `label` in the place of
+    /// a removed node where one must stay.
     fn replace(
         &mut self,
         removed: NodeId,
@@ -305,20 +271,11 @@ impl Strip<'_> {
         output: ValueId,
         data: ValueId,
     ) -> Result<()> {
-        let Some(why) = self.pass_through(output, data)? else {
-            return Ok(());
-        };
-        let values = self.editor.values();
-        let name = values[output].name.clone();
-        let identity = Node {
-            name: label.clone(),
-            inputs: vec![values[data].name.clone()],
-            outputs: vec![name.clone()],
-            ..Node::new("Identity")
-        };
-        self.outcome.identities.push((name.to_string(), why));
-        let graph = removed.graph;
-        self.editor.insert_node(graph, Some(removed), identity);
+        self.moved.insert(output, data);
+        if let Some(why) = pass_through(&mut self.editor, removed, label, output, data)? {
+            let name = self.editor.values()[output].name.to_string();
+            self.outcome.identities.push((name, why));
+        }
         Ok(())
     }
 }

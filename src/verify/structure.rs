@@ -12,10 +12,15 @@
 //!   draw, states of loops and functions that nothing else needs do not count;
 //! - `ConstantOfShape(Shape(x))` of one and `Cast(Not(Greater(x, x)))` are ones in the shape of x.
 //!
+//! What [`fold`](crate::rewrite::fold) changed is taken as equal where it is named, and nothing else: a
+//! factor is its data, weights that took one are the weights of before, and so are alpha and beta.
+//! That the factor ended up in the right place is not for structure to say.
+//!
 //! Operators that draw at random, and operators nobody knows, are equal only if they are the same
 //! draw: the n-th of those that look alike. Time is linear; weights are read only where they could
 //! be equal without being the same bytes of the same file.
 
+mod apart;
 mod attributes;
 mod contents;
 mod expression;
@@ -28,6 +33,8 @@ mod numbering;
 use crate::error::Result;
 use crate::onnx::{Model, ValueInfo, Values};
 
+use crate::rewrite::fold::Trace;
+use apart::Apart;
 use contents::Contents;
 use expression::Expressions;
 use mismatch::explain;
@@ -55,6 +62,14 @@ pub enum Verdict {
 /// # Errors
 /// A model has undefined values or cycles, or weights that have to be read cannot be.
 pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
+    compare_but(before, after, &Trace::default())
+}
+
+/// As [`compare`], but for what fold says it changed.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_but(before: &Model, after: &Model, changed: &Trace) -> Result<Verdict> {
     let different = |place: String, why: String| Ok(Verdict::Different { place, why });
     let mut shared = Shared {
         expressions: Expressions::default(),
@@ -62,11 +77,12 @@ pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
     };
     let before_values = Values::new(before);
     let after_values = Values::new(after);
-    let first = Numbering::new(before, &before_values, &mut shared)
+    let first = Numbering::new(before, &before_values, Apart::before(changed), &mut shared)
         .map_err(|e| before.source().name_in(e))?;
     shared.contents.second_model();
-    let second =
-        Numbering::new(after, &after_values, &mut shared).map_err(|e| after.source().name_in(e))?;
+    let apart = Apart::after(changed, after, &after_values);
+    let second = Numbering::new(after, &after_values, apart, &mut shared)
+        .map_err(|e| after.source().name_in(e))?;
     // Only now: a model that is not sound is no model, not a different one.
     if let Some((place, why)) = interface(before, after) {
         return different(place, why);

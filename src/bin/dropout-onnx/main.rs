@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod fold;
 mod io;
 mod parallel;
 mod paths;
@@ -43,6 +44,7 @@ do the job.";
 enum Command {
     Audit(audit::Args),
     Strip(strip::Args),
+    Fold(fold::Args),
     Verify(verify::Args),
     Show(show::Args),
 }
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Audit(args) => audit::run(args, &cli.global),
         Command::Strip(args) => strip::run(args, &cli.global),
+        Command::Fold(args) => fold::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
         Command::Show(args) => show::run(args),
     };

@@ -10,6 +10,7 @@ use crate::onnx::{
 };
 
 use super::Shared;
+use super::apart::Apart;
 use super::expression::{Expression, Tag};
 use super::live::{Carried, Live};
 
@@ -20,6 +21,8 @@ pub(super) struct Numbering<'m> {
     pub(super) values: &'m Values,
     /// What counts when dropout takes its inference meaning.
     pub(super) live: Live,
+    /// What is taken as equal.
+    apart: Apart,
     numbers: Vec<Expression>,
     /// What each function computes, and whether it draws at random.
     functions: Vec<Option<(Expression, bool)>>,
@@ -37,12 +40,18 @@ pub(super) struct Numbering<'m> {
 
 impl<'m> Numbering<'m> {
     /// Numbers every value of a model.
-    pub fn new(model: &'m Model, values: &'m Values, shared: &mut Shared<'m>) -> Result<Self> {
+    pub fn new(
+        model: &'m Model,
+        values: &'m Values,
+        apart: Apart,
+        shared: &mut Shared<'m>,
+    ) -> Result<Self> {
         let order = model.check_order(values)?;
         let mut this = Numbering {
             model,
             values,
             live: Live::new(model, values)?,
+            apart,
             numbers: vec![Expression::ABSENT; values.len()],
             functions: vec![None; model.functions().len()],
             draws: HashMap::default(),
@@ -207,6 +216,15 @@ impl<'m> Numbering<'m> {
         value.map_or(Expression::ABSENT, |value| self.numbers[value.index()])
     }
 
+    /// As [`Numbering::input`], but for weights with a factor, which are what they are in the other
+    /// model.
+    fn argument(&self, id: NodeId, input: usize, shared: &mut Shared<'m>) -> Expression {
+        match self.apart.weights(id, input, self.values.input(id, input)) {
+            Some(number) => shared.expressions.number(Tag::Weights, &[number]),
+            None => self.input(id, input),
+        }
+    }
+
     pub(super) fn value(&self, value: ValueId) -> Expression {
         self.numbers[value.index()]
     }
@@ -218,6 +236,11 @@ impl<'m> Numbering<'m> {
     }
 
     fn node(&mut self, id: NodeId, shared: &mut Shared<'m>) -> Result<()> {
+        if let Some(data) = self.apart.factor(id) {
+            let data = self.input(id, data);
+            self.set_output(id, 0, data);
+            return Ok(());
+        }
         if !self.live.exits.is_empty() {
             self.exits(id, shared)?;
         }
@@ -240,7 +263,10 @@ impl<'m> Numbering<'m> {
         };
         let inputs = places(|carried| carried.before, node.inputs.len());
         let outputs = places(|_| 0, node.outputs.len());
-        let inputs = inputs.into_iter().map(|i| self.input(id, i)).collect();
+        let inputs = inputs
+            .into_iter()
+            .map(|i| self.argument(id, i, shared))
+            .collect();
         let (mut number, impure) = self.application(id, inputs, &outputs, shared)?;
         if impure {
             self.impure[id.graph.0 as usize] = true;
@@ -301,7 +327,9 @@ impl<'m> Numbering<'m> {
         }
         words.push(inputs.len() as u32);
         words.extend(inputs.iter().map(|input| input.0));
-        impure |= self.attributes(&mut words, &node.attributes, shared)?;
+        let attributes = node.attributes.iter().filter(|a| !self.apart.has(id, a));
+        let attributes = attributes.collect();
+        impure |= self.sorted_attributes(&mut words, attributes, shared)?;
         let number = shared.expressions.number(Tag::Apply, &words);
         self.nodes.entry(number).or_insert(id);
         Ok((number, impure))
