@@ -2,9 +2,10 @@
 //!
 //! For each of them `f(s · x) = s · f(x)`; for those of [`Sign::Positive`], where every `s > 0`.
 
-use crate::onnx::NodeId;
+use crate::onnx::{AttributeValue, NodeId};
 
 use super::factor::Factor;
+use super::factors::is_zero;
 use super::shapes::{Shape, int, permutation};
 use super::targets::{Refusal, View};
 
@@ -179,19 +180,13 @@ fn reshaped(factor: &Factor, axis: usize, from: &Shape, to: &Shape) -> Option<Fa
     None
 }
 
-/// True of a Pad that puts in zeros, or what is there already.
+/// True of a Pad that puts in zeros, or what is there already. A value is looked at in any mode:
+/// runtimes differ.
 fn pads_zeros(view: &View<'_>, id: NodeId) -> bool {
-    let node = view.model.node(id);
-    let mode = node.attribute("mode").map(|a| &a.value);
-    let constant = match mode {
-        None => true,
-        Some(crate::onnx::AttributeValue::String(mode)) => mode.as_ref() == b"constant",
-        Some(_) => false,
-    };
-    let value = match node.attribute("value").map(|a| &a.value) {
-        Some(crate::onnx::AttributeValue::Float(f)) => *f,
+    let value = match view.model.node(id).attribute("value").map(|a| &a.value) {
+        Some(AttributeValue::Float(f)) => *f,
         _ => 0.0,
     };
     let given = view.input(id, 2).is_some();
-    !constant || (value == 0.0 && (!given || super::factors::is_zero(view, id, 2)))
+    value == 0.0 && (!given || is_zero(view, id, 2))
 }

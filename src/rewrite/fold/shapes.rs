@@ -195,6 +195,10 @@ impl<'m> Shapes<'m> {
                 .map(|axis| shape.get(axis).copied())
                 .collect();
         }
+        if node.is("Concat") {
+            let all: Option<Vec<Shape>> = (0..node.inputs.len()).map(of).collect();
+            return concat(&all?, int(node, "axis", 1));
+        }
         if node.is("Flatten") {
             return flatten(&of(0)?, int(node, "axis", 1));
         }
@@ -270,6 +274,20 @@ fn product(shape: &[Option<i64>]) -> Option<i64> {
     shape
         .iter()
         .try_fold(1i64, |product, dim| product.checked_mul((*dim)?))
+}
+
+fn concat(all: &[Shape], axis: i64) -> Option<Shape> {
+    let mut shape = all.first()?.clone();
+    let axis = if axis < 0 {
+        axis + shape.len() as i64
+    } else {
+        axis
+    };
+    let axis = usize::try_from(axis).ok()?;
+    let sizes = all.iter().map(|shape| shape.get(axis).copied().flatten());
+    let sum = sizes.sum::<Option<i64>>();
+    *shape.get_mut(axis)? = sum;
+    Some(shape)
 }
 
 fn flatten(shape: &[Option<i64>], axis: i64) -> Option<Shape> {
