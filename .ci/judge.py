@@ -15,11 +15,19 @@ Every model is stripped with full verification into a temporary folder. Then:
                 everybody reads what they read before
     outputs     ONNX Runtime (optimisations off; else onnx.reference) gives bit-equal outputs
                 for the result and for the original put into inference meaning by Python
-    idempotent  a second strip, or a strip of a model without Dropout, gives the same bytes
+    idempotent  a second strip, or a strip of a model without dropout, gives the same bytes
     verify      `verify BEFORE AFTER` exits 0
     audit       as many operator sites, with the same rates, as Python and TRUTH.tsv count
     mutant      `verify` tells broken rewrites made by Python: exit 1 and a message (2 will do
                 where a subgraph may keep tract from running), and a right one made by Python
+
+And of models with random operators (judges/masks.py tells more):
+
+    masks       nothing random is left where TRUTH.tsv says that only dropout was; all of it else
+    loads       onnx.checker and ONNX Runtime take the result, also where they refused the original
+    dead        no node, initializer, loop state or function is left that is of no use any more
+    meaning     outputs close to the original's inference meaning, by an evaluator of the judge's own
+    twin        outputs close to those of the inference export of the same network and weights
 
 A TRUTH.tsv in the folder is used when it is there. Needs .ci/requirements.txt.
 """
@@ -39,7 +47,10 @@ from judges.checks import FAIL, PASS, SKIP, Report
 from judges.tool import Tool
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
-CHECKS = "exit no-dropout checker untouched outputs idempotent verify audit mutant".split()
+CHECKS = (
+    "exit no-dropout checker untouched outputs idempotent verify audit mutant "
+    "masks loads dead meaning twin"
+).split()
 
 
 def truth(folder):
