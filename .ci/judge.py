@@ -42,7 +42,7 @@ from pathlib import Path
 
 import onnx
 
-from judges import checks, fake, mutants, runtime, scopes, synthetic
+from judges import checks, fake, mutants, runtime, scopes, synthetic, synthetic_masks
 from judges.checks import FAIL, PASS, SKIP, Report
 from judges.tool import Tool
 
@@ -125,6 +125,7 @@ def judge_mutants(tool, stem):
 
 def synthetic_models(folder, only):
     synthetic.write(folder)
+    synthetic_masks.write(folder)
     return [(path, "synthetic", name, row) for path, _, name, row in models(folder, only)]
 
 

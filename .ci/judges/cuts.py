@@ -41,9 +41,10 @@ class Traced(meaning.Meaning):
 
 def factor(x, y):
     """The c of y = c * x, or None."""
-    at = np.argmax(np.abs(x))
+    at, kind = np.argmax(np.abs(x)), x.dtype
     c = float(y.reshape(-1)[at]) / float(x.reshape(-1)[at])
-    return c if np.allclose(y, c * x, rtol=1e-4, atol=1e-6) else None
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    return c if np.allclose(y, c * x, *masks.tolerances(kind)) else None
 
 
 def looks_masked(traced, name, value):
@@ -67,7 +68,7 @@ def masked(model):
     feed = None
     for dim in (3, 1, 2, 8):
         try:
-            feed = runtime.inputs(model, 1, dim)
+            feed = runtime.inputs(model, 0, dim)  # switches are on
             listed = {i.name for i in model.graph.input}
             switches = [t.name for t in model.graph.initializer if t.name in listed and t.data_type == 9]
             feed |= {name: np.array(True) for name in switches if len(switches) < len(listed)}
@@ -93,7 +94,7 @@ def masked(model):
             if not same or any(factor(known[x], case) is None for case in value.cases):
                 continue
             scale = factor(known[x], traced.mean(value).array)
-            if abs(scale - 1) < 1e-5:
+            if abs(scale - 1) < masks.tolerances(known[x].dtype)[1]:
                 found.setdefault(name, []).insert(0, (x, 1.0))
             elif scale > 0.01 and not summed_with_another(traced, name):
                 found.setdefault(name, []).append((x, scale))

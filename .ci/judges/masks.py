@@ -12,7 +12,7 @@
     twin     outputs as of the inference export of the same network, for the models that have one:
              same weights, checked here, in another file (TWINS), whoever exported it
 
-Scale constants are float32: rtol 1e-4, atol 1e-5.
+Scale constants are float32: rtol 1e-4, atol 1e-5 (half precision: 8e-3, 1e-3).
 """
 
 import fnmatch
@@ -316,11 +316,18 @@ def meaning_that_runs(model, seed, name):
     raise CannotRun("; ".join(dict.fromkeys(why)))
 
 
+def tolerances(kind):
+    """Relative and absolute; half precision has but eleven bits."""
+    if kind == np.float16:
+        return 8 * np.finfo(kind).eps, np.finfo(kind).eps
+    return RTOL, ATOL
+
+
 def close(expected, got):
     return len(expected) == len(got) and all(
         np.asarray(a).shape == np.asarray(b).shape
         and np.asarray(a).dtype == np.asarray(b).dtype
-        and np.allclose(a, b, rtol=RTOL, atol=ATOL, equal_nan=True)
+        and np.allclose(a, b, *tolerances(np.asarray(a).dtype), equal_nan=True)
         for a, b in zip(expected, got)
     )
 

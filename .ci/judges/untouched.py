@@ -182,6 +182,7 @@ def scope_problems(label, before, after, outer, fixed, region, dropped=NOTHING_D
     """Problems of one scope. `outer`: of the scopes around it, how names are now spelled and
     which name an added Identity passes on as which."""
     pairs = pair(before, after)
+    outputs = [name for at, name in enumerate(before.outputs) if at not in dropped[1]]
     survivors = set(pairs.values())
     if sorted(pairs.values()) != [pairs[i] for i in sorted(pairs)]:
         yield f"{label}: nodes changed their order"
@@ -200,7 +201,7 @@ def scope_problems(label, before, after, outer, fixed, region, dropped=NOTHING_D
         n.output[1] for n in before.nodes if scopes.is_dropout(n) and len(n.output) > 1
     } - {""}
     reads = before.reads()
-    masked = any(m in reads or m in before.outputs for m in filled)
+    masked = any(m in reads or m in outputs for m in filled)
 
     def now(name):
         seen = set()
@@ -281,14 +282,14 @@ def scope_problems(label, before, after, outer, fixed, region, dropped=NOTHING_D
             # who is left and read it reads something else, or that would have been told above
             if any(o in late_reads for o in node.output if o not in after.made):
                 yield f"{label}: {node.op_type} {node.name!r} is gone and is still read"
-            if any(o in before.outputs and o not in after.made for o in node.output):
+            if any(o in outputs and o not in after.made for o in node.output):
                 yield f"{label}: the output {list(node.output)} lost its producer"
             continue
         if not readers or any(r in survivors for r in readers):
             yield f"{label}: {node.op_type} {node.name!r} is gone and was not only a Dropout's"
-        if any(o in before.outputs for o in node.output):
+        if any(o in outputs for o in node.output):
             yield f"{label}: the output {list(node.output)} lost its producer"
-    for name in before.outputs:
+    for name in outputs:
         if name not in filled and through_added(name) != now(name):
             yield f"{label}: output {name} is now {through_added(name)}, not {now(name)}"
 
