@@ -1,5 +1,11 @@
 //! The audit document: what dropout is in a model, as data. See the design's §6 for its JSON form.
+//!
+//! [`RULES`] say what is worth telling; a [`Selection`] which of them are told, and how bad it is.
 
+mod rules;
+mod selection;
+
+use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -7,6 +13,8 @@ use serde::Serialize;
 use crate::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, Name, Values};
+pub use rules::{RULES, Rule, check, handbook};
+pub use selection::{Selection, rule};
 
 /// The version of the document's form.
 pub const SCHEMA: &str = "dropout-onnx/audit/1";
@@ -114,8 +122,14 @@ pub struct Finding {
     pub level: Level,
     /// The site it is about.
     pub site: Option<usize>,
-    /// What was found, in words.
+    /// What was found, in words, after its place.
     pub message: String,
+    /// Where it stands, as of a [`SiteRecord`].
+    #[serde(skip)]
+    pub scope: String,
+    /// The node it is about; one without a name goes by its first output.
+    #[serde(skip)]
+    pub node: Option<String>,
 }
 
 /// How bad a finding is.
@@ -128,6 +142,16 @@ pub enum Level {
     Warning,
     /// Wrong in a model for inference.
     Error,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Level::Note => "note",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        })
+    }
 }
 
 impl SiteRecord {
@@ -165,11 +189,19 @@ impl Document {
 }
 
 impl ModelAudit {
-    /// Audits a model that was read.
+    /// Audits a model that was read, by all rules at their own level.
     ///
     /// # Errors
     /// The file cannot be read where a rate stands.
     pub fn new(path: &str, model: &Model) -> Result<ModelAudit> {
+        ModelAudit::with(path, model, &Selection::default())
+    }
+
+    /// Audits a model that was read, by these rules.
+    ///
+    /// # Errors
+    /// As [`ModelAudit::new`].
+    pub fn with(path: &str, model: &Model, rules: &Selection) -> Result<ModelAudit> {
         let values = Values::new(model);
         let sites = dropout::find(model, &values)?;
         let verdict = sites.iter().map(|site| match site.mode {
@@ -196,19 +228,21 @@ impl ModelAudit {
             },
             verdict: Some(verdict.max().unwrap_or(Verdict::Clean)),
             sites: records.collect(),
-            findings: sites
-                .iter()
-                .filter_map(|site| finding(model, site))
-                .collect(),
+            findings: check(model, &values, &sites, rules),
             ..ModelAudit::empty(path)
         })
     }
 
-    /// Opens and audits a file; what goes wrong is said in the audit.
+    /// Opens and audits a file, by all rules; what goes wrong is said in the audit.
     pub fn open(path: &Path) -> ModelAudit {
+        ModelAudit::open_with(path, &Selection::default())
+    }
+
+    /// Opens and audits a file, by these rules; what goes wrong is said in the audit.
+    pub fn open_with(path: &Path, rules: &Selection) -> ModelAudit {
         let name = path.to_string_lossy();
         Model::open(path)
-            .and_then(|model| ModelAudit::new(&name, &model))
+            .and_then(|model| ModelAudit::with(&name, &model, rules))
             .unwrap_or_else(|e| ModelAudit::failed(&name, &e.in_file(path)))
     }
 
@@ -233,34 +267,4 @@ impl ModelAudit {
             error: None,
         }
     }
-}
-
-fn finding(model: &Model, site: &Site) -> Option<Finding> {
-    let place = model.place(site.nodes[0]);
-    let (rule, level, message) = match (&site.problem, site.mode) {
-        (Some(problem), _) => (
-            "invalid-dropout",
-            Level::Error,
-            format!("{place}: {problem}"),
-        ),
-        (None, Mode::Active) => {
-            let message = format!("{place}: still drops when the model runs");
-            ("active-dropout", Level::Error, message)
-        }
-        (None, Mode::Runtime) => {
-            let message = format!("{place}: an input of the model switches it on");
-            ("runtime-dropout", Level::Warning, message)
-        }
-        (None, Mode::Frozen) => {
-            let message = format!("{place}: drops the same elements in every run");
-            ("frozen-mask", Level::Warning, message)
-        }
-        (None, Mode::Inert) => return None,
-    };
-    Some(Finding {
-        rule,
-        level,
-        site: Some(site.id),
-        message,
-    })
 }

@@ -14,7 +14,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::onnx::{GraphId, Model, Name, NodeId, ValueId, Values};
+use crate::onnx::{GraphId, Model, Name, NodeId, Producer, ValueId, Values};
 pub use operator::{OperatorVersion, version};
 
 /// One dropout in a model: facts, no verdicts.
@@ -61,6 +61,11 @@ pub struct Site {
     /// Where a mask meets data and what that means at inference; empty for operators. A mask of
     /// several uses (the gates of an LSTM) has several.
     pub exits: Vec<Exit>,
+    /// A draw that keeps everything: of random masks. `None` if there is none for all calls of a
+    /// function.
+    pub kept_draw: Option<KeptDraw>,
+    /// Why it can be found but not taken out: something else uses the mask.
+    pub entangled: Option<String>,
     /// The layer of the framework it comes from, if the file tells: `sequential/dropout_1`,
     /// `encoder.layers.0.dropout`.
     pub layer: Option<String>,
@@ -69,18 +74,81 @@ pub struct Site {
     pub problem: Option<String>,
 }
 
-/// Where a mask meets data: at inference `output` is `scale · data`.
+impl Site {
+    /// The node that draws a random mask.
+    pub fn source(&self) -> Option<NodeId> {
+        match self.form {
+            Form::RandomMask => self.nodes.get(1).copied(),
+            _ => None,
+        }
+    }
+}
+
+/// Where a mask meets data.
+///
+/// At inference `output` is `scale · data`, its elements moved as the nodes of `path` do; where there
+/// is a `prescale` it is what data is without that factor, to the last bit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exit {
     /// The node whose output is what dropout makes of the data.
     pub node: NodeId,
     /// The data: it does not depend on the draw.
     pub data: ValueId,
+    /// Nodes between data and output that move elements about (Transpose, Reshape) or cast them.
+    pub path: Vec<NodeId>,
     /// What becomes of it.
     pub output: ValueId,
     /// What inference multiplies `data` by. Not [`Site::inference_scale`] where the data was scaled
-    /// before (by `1/(1-p)`): that is still in `data`.
+    /// before.
     pub scale: f64,
+    /// Where the data got the factor `1 / scale`, if it did.
+    pub prescale: Option<Prescale>,
+    /// `a` and `b` where a draw keeps its element: there output is `a · data + b`.
+    pub kept: (f64, f64),
+}
+
+impl Exit {
+    /// The nodes between the factor before the mask and the data, in order: they move elements about
+    /// or cast them.
+    pub fn chain(&self, model: &Model, values: &Values) -> Vec<NodeId> {
+        let mut chain = Vec::new();
+        let Some(prescale) = &self.prescale else {
+            return chain;
+        };
+        let mut at = self.data;
+        while let Producer::Node { node, .. } = values[at].producer
+            && node != prescale.node
+            && let Some(input) = values.input(node, 0)
+        {
+            if !model.node(node).is("Identity") {
+                chain.push(node);
+            }
+            at = input;
+        }
+        chain.reverse();
+        chain
+    }
+}
+
+/// A node that multiplies by a constant (or divides) before the mask does. Only nodes that move
+/// elements about or cast them stand between its output and the data of the exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prescale {
+    /// The Mul or Div.
+    pub node: NodeId,
+    /// What it multiplies.
+    pub from: ValueId,
+    /// True if something else than this dropout also uses what comes of it.
+    pub shared: bool,
+}
+
+/// A draw for which nothing is dropped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeptDraw {
+    /// The node that draws.
+    pub source: NodeId,
+    /// What it draws, for instance 0.75.
+    pub value: f64,
 }
 
 macro_rules! words {

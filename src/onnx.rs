@@ -24,7 +24,7 @@ mod write;
 
 pub use attribute::{Attribute, AttributeValue};
 pub use content::ContentHash;
-pub(crate) use content::{Place, floats, numbers};
+pub(crate) use content::{Place, encode_float, floats, numbers};
 pub use data_type::DataType;
 pub use edit::Editor;
 pub(crate) use edit::encode_tensor;

@@ -4,7 +4,7 @@
 //! functions, through the inputs and attributes of every call.
 
 use crate::hash::HashMap;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use crate::error::Result;
@@ -87,6 +87,8 @@ pub(super) struct Resolver<'m> {
     values: &'m Values,
     /// Calls of each function.
     calls: HashMap<usize, Vec<NodeId>>,
+    /// Functions of which only one call counts for now.
+    focus: RefCell<HashMap<usize, NodeId>>,
     /// Values that may still be followed for the question at hand: functions that call functions
     /// have exponentially many ways through them.
     budget: Cell<u32>,
@@ -126,13 +128,31 @@ impl<'m> Resolver<'m> {
             model,
             values,
             calls,
+            focus: RefCell::default(),
             budget: Cell::new(0),
         }
     }
 
-    /// Nodes that call a function.
-    pub fn calls(&self, function: usize) -> &[NodeId] {
-        self.calls.get(&function).map_or(&[], Vec::as_slice)
+    /// Nodes that call a function, of those that count for now.
+    pub fn calls(&self, function: usize) -> Vec<NodeId> {
+        if let Some(&call) = self.focus.borrow().get(&function) {
+            return vec![call];
+        }
+        self.calls.get(&function).cloned().unwrap_or_default()
+    }
+
+    /// How many nodes call a function.
+    pub fn all_calls(&self, function: usize) -> usize {
+        self.calls.get(&function).map_or(0, Vec::len)
+    }
+
+    /// Lets only this call of a function count, or all of them. Returns the one that did before.
+    pub fn focus(&self, function: usize, call: Option<NodeId>) -> Option<NodeId> {
+        let mut focus = self.focus.borrow_mut();
+        match call {
+            Some(call) => focus.insert(function, call),
+            None => focus.remove(&function),
+        }
     }
 
     /// What a value is.
@@ -259,10 +279,10 @@ impl<'m> Resolver<'m> {
         what: impl Fn(NodeId) -> Result<Finding>,
     ) -> Result<Finding> {
         let mut all = Finding::runtime(Origin::Input);
-        all.runtime = !self.calls.contains_key(&function);
-        let calls = self.calls.get(&function).into_iter().flatten();
+        let calls = self.calls(function);
+        all.runtime = calls.is_empty();
         let mut absent = !all.runtime;
-        for &call in calls {
+        for call in calls {
             let finding = what(call)?;
             absent &= finding.origin == Origin::Absent;
             all.runtime |= finding.runtime;

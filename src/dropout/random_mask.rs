@@ -5,8 +5,11 @@
 //! operators do it, and in which order, does not matter. A draw that chooses between different data
 //! (a random flip), or is scaled by data (a VAE, diffusion), is none.
 
+mod assume;
 mod classify;
 mod constants;
+mod draw;
+mod exits;
 mod follow;
 mod form;
 
@@ -14,22 +17,13 @@ use std::cell::{Cell, RefCell};
 
 use crate::error::Result;
 use crate::hash::HashMap;
-use crate::onnx::{AttributeValue, GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::onnx::{AttributeValue, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values};
 
 use super::constant::Resolver;
-use super::{Form as SiteForm, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
-use classify::Class;
+use super::{Exit, Form as SiteForm, KeptDraw, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constants::Uniform;
-use form::{Form, is_layout};
-
-/// Samples of a draw at a time.
-const SAMPLES: usize = 64;
-
-/// How often the interval a mask flips in is divided by [`SAMPLES`]: to less than a double tells.
-const NARROWINGS: usize = 9;
-
-/// How deep a constant is followed.
-const DEPTH: usize = 24;
+use exits::Found;
+use follow::Trace;
 
 pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     let sources: Vec<NodeId> = model
@@ -50,6 +44,7 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         resolver: Resolver::new(model, values),
         rank,
         known: RefCell::default(),
+        assumed: RefCell::default(),
         default_used: Cell::new(false),
     };
     let mut sites = Vec::new();
@@ -59,14 +54,6 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     Ok(sites)
 }
 
-/// The distribution of a draw.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Draw {
-    Uniform { low: f64, high: f64 },
-    Normal { mean: f64, deviation: f64 },
-    Bernoulli { one: f64 },
-}
-
 struct Finder<'m> {
     model: &'m Model,
     values: &'m Values,
@@ -74,49 +61,87 @@ struct Finder<'m> {
     rank: HashMap<NodeId, usize>,
     /// What is known of constants.
     known: RefCell<HashMap<ValueId, Option<Uniform>>>,
+    /// What inputs of the model are taken to be, to see what they do.
+    assumed: RefCell<HashMap<ValueId, f64>>,
     /// True once a default was used for the source at hand.
     default_used: Cell<bool>,
 }
 
-/// Where a draw meets data, and as what.
-struct Meeting {
-    class: Class,
-    node: NodeId,
-    data: ValueId,
-    output: ValueId,
+/// What one look at a draw showed.
+struct Attempt {
+    exits: Vec<Found>,
+    trace: Trace,
+    /// Draws with which every exit keeps its data, and the index of their sample.
+    kept: (f64, f64),
+    kept_index: usize,
+    default_used: bool,
+}
+
+impl Attempt {
+    /// The exit that says what the whole is: one that inference can leave away, or else the first.
+    fn leading(&self) -> Option<&Found> {
+        let inverted = |found: &&Found| found.class.scaling == Scaling::Inverted;
+        self.exits.iter().find(inverted).or(self.exits.first())
+    }
 }
 
 impl Finder<'_> {
     fn site(&self, source: NodeId) -> Result<Option<Site>> {
-        self.default_used.set(false);
-        let Some(draw) = self.draw(source)? else {
+        let Some(judged) = self.judge(source)? else {
             return Ok(None);
         };
-        let Some(meeting) = self.meeting(source, draw)? else {
+        let assume::Judged {
+            attempt,
+            calls,
+            switch,
+            open_rate,
+        } = judged;
+        let Some(leading) = attempt.leading() else {
             return Ok(None);
         };
+        let class = leading.class;
+        let mut exits: Vec<Exit> = Vec::new();
+        let mut entangled = attempt.trace.escapes.map(|at| self.escape(at));
+        let mut rates = vec![class.rate];
+        let (mut low, mut high) = attempt.kept;
+        for other in std::iter::once(&attempt).chain(&calls) {
+            (low, high) = (low.max(other.kept.0), high.min(other.kept.1));
+            rates.extend(other.leading().map(|found| found.class.rate));
+            for found in &other.exits {
+                let exit = exit(found, other.kept_index);
+                match exits.iter().find(|known| known.output == exit.output) {
+                    None => exits.push(exit),
+                    Some(known) if known.prescale == exit.prescale && known.path == exit.path => {
+                        let same = (known.scale - exit.scale).abs() <= 1e-9 * known.scale.abs();
+                        if !same && exit.prescale.is_none() {
+                            entangled = Some("calls of its function scale differently".into());
+                        }
+                    }
+                    Some(_) => entangled = Some("calls of its function differ".into()),
+                }
+            }
+        }
+        rates.dedup();
+        let branched_classic = attempt.trace.branched && class.scaling != Scaling::Inverted;
+        if branched_classic {
+            entangled = Some("a branch of an If scales its mask".into());
+        }
         let node = self.model.node(source);
-        let seed = match node.attribute("seed").map(|a| &a.value) {
-            Some(AttributeValue::Float(seed)) => Some(*seed as i64),
-            Some(AttributeValue::Int(seed)) => Some(*seed),
-            _ => None,
-        };
-        let Meeting {
-            class,
-            node: exit,
-            data,
-            output,
-        } = meeting;
+        let (base, output) = (leading.data.value, leading.output);
+        let base = leading.prescale.map_or(base, |(prescale, _)| prescale.from);
         Ok(Some(Site {
             id: 0,
             form: SiteForm::RandomMask,
             kind: class.kind,
-            mode: match self.gated(source) {
+            mode: match switch.is_some() || self.gated(source) {
                 true => Mode::Runtime,
                 false => Mode::Active,
             },
-            rate: Some(decimal(class.rate)),
-            rate_origin: match self.default_used.get() {
+            rate: match rates[..] {
+                [rate] if !open_rate => Some(decimal(rate)),
+                _ => None,
+            },
+            rate_origin: match attempt.default_used || open_rate {
                 true => RateOrigin::Input,
                 false => RateOrigin::Mask,
             },
@@ -128,19 +153,39 @@ impl Finder<'_> {
                 _ => 1.0,
             },
             noise_shape: None,
-            seed,
-            mask: MaskUse::Used,
-            graph: exit.graph,
-            nodes: vec![exit, source],
-            input: Some(data),
-            input_name: Some(self.values[data].name.clone()),
+            seed: seed(node),
+            mask: match attempt.trace.escapes {
+                None => MaskUse::None,
+                Some(Use::Output { .. }) => MaskUse::Output,
+                Some(_) => MaskUse::Used,
+            },
+            graph: leading.node.graph,
+            nodes: vec![leading.node, source],
+            input: Some(base),
+            input_name: Some(self.values[base].name.clone()),
             output: Some(output),
             output_name: Some(self.values[output].name.clone()),
-            switch: None,
-            exits: Vec::new(),
+            switch,
+            kept_draw: (low <= high).then(|| KeptDraw {
+                source,
+                value: (low + high) / 2.0,
+            }),
+            exits,
+            entangled,
             layer: None,
             problem: None,
         }))
+    }
+
+    fn escape(&self, at: Use) -> String {
+        match at {
+            Use::Output { graph, .. } => {
+                let scope = self.model.scope(graph);
+                format!("its mask is an output of {scope}")
+            }
+            Use::Input { node, .. } => format!("{} uses its mask", self.model.place(node)),
+            _ => "its mask is used by name".to_string(),
+        }
     }
 
     /// True if the source stands in a branch that only a run decides on.
@@ -158,155 +203,43 @@ impl Finder<'_> {
         false
     }
 
-    fn draw(&self, source: NodeId) -> Result<Option<Draw>> {
-        let node = self.model.node(source);
-        let number = |name: &str, default: f64| match node.attribute(name).map(|a| &a.value) {
-            Some(AttributeValue::Float(f)) => f64::from(*f),
-            _ => default,
-        };
-        let op_type = node.op_type.as_str().unwrap_or_default();
-        Ok(Some(match op_type {
-            "RandomUniform" | "RandomUniformLike" | "StatelessRandomUniformV2" => Draw::Uniform {
-                low: number("low", 0.0),
-                high: number("high", 1.0),
-            },
-            "RandomNormal" | "RandomNormalLike" | "StatelessRandomNormalV2" => Draw::Normal {
-                mean: number("mean", 0.0),
-                deviation: number("scale", 1.0),
-            },
-            "Bernoulli" => match self.values.input(source, 0) {
-                Some(input) => match self.number(input)? {
-                    Some(one) => Draw::Bernoulli { one },
-                    None => return Ok(None),
-                },
-                None => return Ok(None),
-            },
-            _ => return Ok(None),
-        }))
-    }
-
-    /// Finds where a draw meets data as dropout.
-    fn meeting(&self, source: NodeId, draw: Draw) -> Result<Option<Meeting>> {
-        match draw {
-            Draw::Normal { mean, deviation } => {
-                let draws = even(-3.0, 3.0);
-                let samples: Vec<f64> = draws.iter().map(|n| mean + deviation * n).collect();
-                self.best(source, &samples, |form, _| classify::normal(form, &draws))
-            }
-            Draw::Bernoulli { one } => {
-                // jax2onnx passes the complement, as ONNX Runtime's Bernoulli is inverted: the scale
-                // tells which is meant
-                let of = |form: &Form, prescale, one: f64| {
-                    classify::mask(form, &[1.0 - one, one], prescale)
-                };
-                self.best(source, &[0.0, 1.0], |form, prescale| {
-                    let meant = of(form, prescale, one);
-                    let other = of(form, prescale, 1.0 - one);
-                    other
-                        .filter(|class| class.scaling == Scaling::Inverted)
-                        .filter(|_| meant.is_some_and(|c| c.scaling != Scaling::Inverted))
-                        .or(meant)
-                })
-            }
-            Draw::Uniform { low, high } => {
-                let Some(threshold) = self.threshold(source, low, high)? else {
-                    return Ok(None);
-                };
-                let below = (threshold - low) / (high - low);
-                let samples = [(low + threshold) / 2.0, (threshold + high) / 2.0];
-                self.best(source, &samples, |form, prescale| {
-                    classify::mask(form, &[below, 1.0 - below], prescale)
-                })
-            }
+    /// The node that makes a value.
+    fn made_by(&self, value: ValueId) -> Option<NodeId> {
+        match self.values[value].producer {
+            Producer::Node { node, .. } => Some(node),
+            _ => None,
         }
     }
+}
 
-    /// Where a mask made of a uniform draw flips, as well as numbers tell; `None` if it never does.
-    fn threshold(&self, source: NodeId, low: f64, high: f64) -> Result<Option<f64>> {
-        let (mut low, mut high) = (low, high);
-        let mut mask = None;
-        for _ in 0..NARROWINGS {
-            let samples = even(low, high);
-            let mut flip = None;
-            self.follow(source, &samples, |value, _, form| {
-                if flip.is_some() || mask.is_some_and(|mask| mask != value) {
-                    return;
-                }
-                let dropped = |i: usize| form.samples[i].0 == 0.0;
-                let edge = (1..samples.len()).find(|&i| dropped(i) != dropped(i - 1));
-                flip = edge.map(|i| (value, i));
-            })?;
-            let Some((value, i)) = flip else {
-                break; // it never does, or at a place between two numbers
-            };
-            mask = Some(value);
-            (low, high) = (samples[i - 1], samples[i]);
-        }
-        Ok(mask.map(|_| (low + high) / 2.0))
+fn exit(found: &Found, kept: usize) -> Exit {
+    let class = found.class;
+    let own = match found.prescale {
+        // the class has both factors, the exit its own
+        Some((_, factor)) => class.scale / factor,
+        None => class.scale,
+    };
+    let scale = match (class.kind, class.scaling, found.prescale) {
+        (Kind::Dropout, Scaling::Inverted, None) => 1.0,
+        (Kind::Dropout, _, _) => own * (1.0 - class.rate),
+        _ => 1.0,
+    };
+    Exit {
+        node: found.node,
+        data: found.data.value,
+        path: found.data.path.clone(),
+        output: found.output,
+        scale,
+        prescale: found.prescale.map(|(prescale, _)| prescale),
+        kept: found.samples[kept],
     }
+}
 
-    /// The first value that is dropout which inference can leave away; else the first that is any.
-    fn best(
-        &self,
-        source: NodeId,
-        samples: &[f64],
-        classify: impl Fn(&Form, f64) -> Option<Class>,
-    ) -> Result<Option<Meeting>> {
-        let mut found: Vec<(ValueId, NodeId, Form)> = Vec::new();
-        let pure = self.follow(source, samples, |value, node, form| {
-            found.push((value, node, form.clone()));
-        })?;
-        if !pure {
-            return Ok(None);
-        }
-        let mut best: Option<Meeting> = None;
-        for (output, node, form) in found {
-            let Some(data) = form.data else { continue };
-            let (base, prescale) = self.prescale(data)?;
-            let Some(class) = classify(&form, prescale) else {
-                continue;
-            };
-            let inverted = class.scaling == Scaling::Inverted;
-            if best.is_none() || inverted {
-                let folded = inverted && class.kind == Kind::Dropout && prescale != 1.0;
-                best = Some(Meeting {
-                    class,
-                    node,
-                    data: if folded { base } else { data },
-                    output,
-                });
-            }
-            if inverted {
-                break;
-            }
-        }
-        Ok(best)
-    }
-
-    /// What a value was multiplied by before, and what it was then.
-    fn prescale(&self, value: ValueId) -> Result<(ValueId, f64)> {
-        let mut at = value;
-        for _ in 0..DEPTH {
-            let Producer::Node { node: id, .. } = self.values[at].producer else {
-                break;
-            };
-            let node = self.model.node(id);
-            let op_type = node.op_type.as_str().unwrap_or_default();
-            let inputs = (self.values.input(id, 0), self.values.input(id, 1));
-            match (op_type, inputs) {
-                (op, (Some(x), _)) if is_layout(op) && node.in_default_domain() => at = x,
-                ("Mul" | "Div", (Some(x), Some(y))) if node.in_default_domain() => {
-                    return Ok(match (self.number(x)?, self.number(y)?) {
-                        (None, Some(factor)) if op_type == "Mul" => (x, factor),
-                        (None, Some(divisor)) => (x, 1.0 / divisor),
-                        (Some(factor), None) if op_type == "Mul" => (y, factor),
-                        _ => (value, 1.0),
-                    });
-                }
-                _ => break,
-            }
-        }
-        Ok((value, 1.0))
+fn seed(node: &Node) -> Option<i64> {
+    match node.attribute("seed").map(|a| &a.value) {
+        Some(AttributeValue::Float(seed)) => Some(*seed as i64),
+        Some(AttributeValue::Int(seed)) => Some(*seed),
+        _ => None,
     }
 }
 
@@ -319,13 +252,6 @@ fn decimal(rate: f64) -> f64 {
     });
     let near = |decimal: &f64| (decimal - rate).abs() < 1e-7;
     rounded.into_iter().find(near).unwrap_or(rate)
-}
-
-/// Both ends and what lies evenly between: a mask that flips in an interval is seen to flip.
-fn even(low: f64, high: f64) -> Vec<f64> {
-    let step = (high - low) / SAMPLES as f64;
-    let inner = (1..SAMPLES).map(|i| low + step * i as f64);
-    std::iter::once(low).chain(inner).chain([high]).collect()
 }
 
 fn round(value: f64) -> f64 {

@@ -236,6 +236,18 @@ fn stream(source: &Source, range: std::ops::Range<u64>, sink: &mut dyn FnMut(&[u
     }
 }
 
+/// A number as a float of this type, rounded once, little-endian; `None` for types this crate writes
+/// no numbers in.
+pub(crate) fn encode_float(data_type: DataType, number: f64) -> Option<Vec<u8>> {
+    match data_type {
+        DataType::FLOAT16 => Some(half::f16::from_f64(number).to_le_bytes().to_vec()),
+        DataType::BFLOAT16 => Some(half::bf16::from_f64(number).to_le_bytes().to_vec()),
+        DataType::FLOAT => Some((number as f32).to_le_bytes().to_vec()),
+        DataType::DOUBLE => Some(number.to_le_bytes().to_vec()),
+        _ => None,
+    }
+}
+
 /// Decodes little-endian elements of a float type; `None` for other types and broken lengths.
 /// Every value of these types is exact in 64 bits.
 pub(crate) fn floats(data_type: DataType, bytes: &[u8]) -> Option<Vec<f64>> {

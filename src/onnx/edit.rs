@@ -17,6 +17,10 @@ use super::proto;
 use super::tensor::Tensor;
 use super::values::{Producer, Use, Value, ValueId, Values};
 
+/// Field numbers of `GraphProto`.
+const INPUT: u32 = 11;
+const OUTPUT: u32 = 12;
+
 /// A model being edited, and its values as they are now.
 #[derive(Debug)]
 pub struct Editor<'m> {
@@ -208,6 +212,18 @@ impl<'m> Editor<'m> {
         Ok(())
     }
 
+    /// Gives an output of a node another, fresh name that nothing uses. What used the old name uses
+    /// nothing until a node is put in that defines it again.
+    pub fn detach_output(&mut self, node: NodeId, output: usize, name: &Name) {
+        if let Some(old) = self.values.output(self.model, node, output) {
+            self.values.forget(old);
+            self.gone.push(old);
+        }
+        self.node_mut(node).outputs[output] = name.clone();
+        let output = output as u32;
+        self.values.define_output(node, output, name);
+    }
+
     /// Changes one input of a node.
     pub fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
         let name = self.values[value].name.clone();
@@ -310,11 +326,54 @@ impl<'m> Editor<'m> {
         name
     }
 
+    /// Takes out a function that nothing calls.
+    pub fn remove_function(&mut self, function: usize) {
+        self.model.removed_functions.insert(function);
+    }
+
+    /// Takes states out of Loops and Scans: the inputs and outputs of the node with these places
+    /// among its states, and those of its body. Values are found anew: ids of before are no longer
+    /// valid.
+    ///
+    /// # Errors
+    /// As [`Editor::finish`].
+    pub fn remove_states(&mut self, states: &[(NodeId, Vec<usize>)]) -> Result<()> {
+        self.settle()?;
+        for (id, places) in states {
+            let node = self.model.node(*id);
+            let Some(&[body]) = node.attribute("body").map(Attribute::graphs) else {
+                continue;
+            };
+            // of a Loop's, the trip count comes before them and the condition before and after
+            let (before, condition) = if node.is("Loop") { (2, 1) } else { (0, 0) };
+            let mut places = places.clone();
+            places.sort_unstable_by(|a, b| b.cmp(a));
+            for place in places {
+                let node = self.node_mut(*id);
+                node.inputs.remove(before + place);
+                if place < node.outputs.len() {
+                    node.outputs.remove(place);
+                }
+                let graph = self.touch(body);
+                graph.inputs.remove(before + place);
+                graph.outputs.remove(condition + place);
+                graph.remove_slot(INPUT, before + place);
+                graph.remove_slot(OUTPUT, condition + place);
+            }
+        }
+        self.values = Values::new(self.model);
+        Ok(())
+    }
+
     /// Ends the editing: types and annotations of values that are gone go too.
     ///
     /// # Errors
     /// Something still uses a value that is gone: the rewrite is wrong.
     pub fn finish(mut self) -> Result<()> {
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Result<()> {
         for value in std::mem::take(&mut self.gone) {
             let Value { graph, name, .. } = self.values[value].clone();
             if self.values.defines(graph, &name) {

@@ -1,8 +1,10 @@
 //! The element type of a value, as far as the file tells it.
 
+use super::attribute::AttributeValue;
 use super::data_type::DataType;
 use super::model::Model;
 use super::name::Name;
+use super::node::NodeId;
 use super::value_type::ValueType;
 use super::values::{Producer, ValueId, Values};
 
@@ -79,10 +81,35 @@ impl Model {
                 return None;
             };
             let node = self.node(id);
+            if let Some(element) = self.own_type(values, id) {
+                return Some(element);
+            }
             if !node.in_default_domain() || !SAME_TYPE.iter().any(|op| node.op_type == *op) {
                 return None;
             }
             value = values.input(id, 0)?;
+        }
+        None
+    }
+
+    /// The type that a node's own attributes or weights tell.
+    fn own_type(&self, values: &Values, id: NodeId) -> Option<DataType> {
+        let node = self.node(id);
+        let op = |names: &[&str]| names.iter().any(|name| node.is(name));
+        if op(&["Cast"]) {
+            return match node.attribute("to").map(|a| &a.value) {
+                Some(AttributeValue::Int(to)) => Some(DataType(*to as i32)),
+                _ => None,
+            };
+        }
+        if op(&["Constant"]) {
+            let mut tensors = node.attributes.iter().flat_map(|a| a.tensors());
+            return tensors.next().map(|tensor| tensor.data_type);
+        }
+        if op(&["Add", "Conv", "Div", "Gemm", "MatMul", "Mul", "Sub"]) {
+            let weight = &values[values.input(id, 1)?];
+            let graph = self.graph(weight.graph);
+            return weight.initializer.map(|i| graph.initializer(i).data_type);
         }
         None
     }

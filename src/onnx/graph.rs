@@ -74,6 +74,8 @@ pub(crate) enum Part {
     ValueInfo(u32),
     Annotation(u32),
     Verbatim,
+    /// An input or output that an edit took out.
+    Removed,
 }
 
 /// What edits did to a graph, besides its nodes.
@@ -153,6 +155,17 @@ impl Graph {
             slots: Vec::new(),
             frames: Vec::new(),
             edits: GraphEdits::default(),
+        }
+    }
+
+    /// Takes out the n-th field of this number that is still there.
+    pub(crate) fn remove_slot(&mut self, number: u32, n: usize) {
+        let mut slots = self.slots.iter_mut();
+        let mut matching = slots
+            .by_ref()
+            .filter(|slot| slot.part == Part::Verbatim && slot.field.is_bytes(number));
+        if let Some(slot) = matching.nth(n) {
+            slot.part = Part::Removed;
         }
     }
 

@@ -1,9 +1,10 @@
 //! A model and what it is made of.
 
-use crate::hash::HashMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
+use crate::hash::HashMap;
 use crate::source::Source;
 use crate::wire::Field;
 
@@ -35,6 +36,8 @@ pub struct Model {
     pub metadata: Vec<Property>,
     pub(crate) graphs: Vec<Graph>,
     pub(crate) functions: Vec<Function>,
+    /// Functions that an edit took out.
+    pub(crate) removed_functions: BTreeSet<usize>,
     /// Functions by name, whatever their domain and overload.
     pub(crate) callees: HashMap<Name, Vec<usize>>,
     pub(crate) training: Vec<Training>,
@@ -139,13 +142,17 @@ impl Model {
     }
 
     /// Every graph that is still reached: the main graph first, a graph before those inside it.
-    /// Graphs of removed nodes are left out.
+    /// Graphs of removed nodes and functions are left out.
     pub fn graphs(&self) -> impl Iterator<Item = (GraphId, &Graph)> {
         let mut gone = vec![false; self.graphs.len()];
         for (i, graph) in self.graphs.iter().enumerate() {
-            if let GraphKind::Attribute { node, .. } = &graph.kind {
-                gone[i] = gone[node.graph.0 as usize] || self.node(*node).is_removed();
-            }
+            gone[i] = match &graph.kind {
+                GraphKind::Attribute { node, .. } => {
+                    gone[node.graph.0 as usize] || self.node(*node).is_removed()
+                }
+                GraphKind::Function(index) => self.removed_functions.contains(index),
+                _ => false,
+            };
         }
         let graphs = self.graphs.iter().enumerate();
         graphs
@@ -174,6 +181,11 @@ impl Model {
     /// Model-local functions.
     pub fn functions(&self) -> &[Function] {
         &self.functions
+    }
+
+    /// True once an edit took the function out.
+    pub fn is_removed_function(&self, function: usize) -> bool {
+        self.removed_functions.contains(&function)
     }
 
     /// Training graphs and their bindings.

@@ -3,6 +3,7 @@
 mod attribute;
 
 use crate::hash::HashMap;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -52,6 +53,7 @@ pub(super) fn model(source: Source, folder: Option<PathBuf>) -> Result<Model> {
         graphs,
         callees: callees(&parts.functions),
         functions: parts.functions,
+        removed_functions: BTreeSet::new(),
         training: parts.training,
         source,
     })

@@ -35,7 +35,7 @@ impl Model {
             window: Window::new(&self.source),
         };
         let mut out = Rope::new();
-        let mut functions = self.functions.iter();
+        let mut functions = self.functions.iter().enumerate();
         let mut training = self.training.iter();
         let mut main_frames = 0;
         for field in &self.fields {
@@ -43,9 +43,9 @@ impl Model {
                 writer.framed(&mut out, self.main(), main_frames, field)?;
                 main_frames += 1;
             } else if field.is_bytes(25) {
-                let body = functions.next().map(|function| function.body);
-                match body {
-                    Some(body) => writer.framed(&mut out, body, 0, field)?,
+                match functions.next() {
+                    Some((index, _)) if self.removed_functions.contains(&index) => {}
+                    Some((_, function)) => writer.framed(&mut out, function.body, 0, field)?,
                     None => out.push_range(&self.source, field.range()),
                 }
             } else if field.is_bytes(20) {
@@ -167,6 +167,7 @@ impl Writer<'_> {
                     }
                 }
                 Part::Verbatim => self.verbatim(&mut out, &slot.field),
+                Part::Removed => {}
             }
         }
         if next.is_none() {

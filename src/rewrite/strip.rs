@@ -4,11 +4,21 @@
 //! uses its input. Where the output's name must live on (it is a graph's output), the producer of
 //! the input takes that name; where that cannot be, an `Identity` stays. A mask that something uses
 //! becomes all true.
+//!
+//! Dropout written as a mask is cut off where the mask meets data: what used the product uses the
+//! data, without the factor `1/(1-p)` if it had one; if the mask was never scaled, one `Mul` with
+//! the inference scale stays. Then what only the mask needed goes: the draw, shape arithmetic, states
+//! of loops that carried it, functions that nothing calls any more.
 
 mod mask;
+mod operator;
 mod prune;
+mod random_mask;
+mod states;
 
-use crate::dropout::{self, Form, MaskUse, Mode, OperatorVersion, Site, version};
+use std::collections::BTreeSet;
+
+use crate::dropout::{self, Exit, Form, Kind, Mode, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
 use crate::onnx::{Editor, Model, Name, Node, NodeId, Producer, Use, ValueId, Values};
@@ -20,19 +30,25 @@ use super::{Action, Edited, Plan, Step};
 pub struct Options {
     /// The modes whose sites are removed.
     pub only: Vec<Mode>,
+    /// The kinds that are removed. Noise is not dropout to everybody, and stays if not asked for.
+    pub kinds: Vec<Kind>,
+    /// Masks that were drawn once and are constants now are removed as well.
+    pub frozen_masks: bool,
 }
 
 impl Default for Options {
-    /// All dropout goes, also what is still active.
+    /// All dropout goes, also what is still active; Gaussian noise and frozen masks stay.
     fn default() -> Self {
         Options {
             only: Mode::ALL.to_vec(),
+            kinds: vec![Kind::Dropout, Kind::AlphaDropout, Kind::GaussianDropout],
+            frozen_masks: false,
         }
     }
 }
 
 /// What strip did, beyond what its plan says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Dropouts removed.
     pub removed: usize,
@@ -40,6 +56,12 @@ pub struct Outcome {
     pub identities: Vec<(String, &'static str)>,
     /// Masks that became all true.
     pub masks: Vec<Name>,
+    /// Values that a `Mul` with the inference scale makes now, and that scale.
+    pub scales: Vec<(Name, f64)>,
+    /// States of loops that only carried a mask, and that went: loop and how many.
+    pub states: Vec<(String, usize)>,
+    /// Functions that nothing calls any more, and that went.
+    pub functions: Vec<Name>,
     /// Initializers that nothing uses any more, and that went.
     pub initializers: Vec<Name>,
     /// Nodes that nothing uses any more (constants, computed flags), and that went.
@@ -93,27 +115,43 @@ fn strip_unnamed(model: &Model, options: &Options) -> Result<Stripped> {
 
 /// Plans the removal of sites.
 pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -> Plan {
-    let steps = sites.iter().map(|site| {
-        let action = if !options.only.contains(&site.mode) {
-            Action::NoEffect(format!("{} sites were not asked for", site.mode))
-        } else if site.form != Form::Operator {
-            Action::NoEffect("strip does not remove random masks yet".to_string())
-        } else if let Some(problem) = &site.problem {
-            Action::Refused(problem.clone())
-        } else if let Some(why) = mask::refusal(model, values, site) {
-            Action::Refused(why)
-        } else {
-            Action::Apply
-        };
-        Step {
-            site: site.id,
-            label: model.place(site.nodes[0]),
-            action,
-        }
+    let steps = sites.iter().map(|site| Step {
+        site: site.id,
+        label: model.place(site.nodes[0]),
+        action: action(model, values, site, options),
     });
     Plan {
         steps: steps.collect(),
     }
+}
+
+fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Action {
+    if !options.only.contains(&site.mode) {
+        return Action::NoEffect(format!("{} sites were not asked for", site.mode));
+    }
+    if !options.kinds.contains(&site.kind) {
+        return Action::NoEffect(format!("stays unless asked for: --kind {}", site.kind));
+    }
+    match site.form {
+        Form::Scale => {
+            return Action::NoEffect("a scale is what inference needs".to_string());
+        }
+        Form::FrozenMask if !options.frozen_masks => {
+            return Action::NoEffect("stays unless asked for: --kind frozen_mask".to_string());
+        }
+        _ => {}
+    }
+    let refusal = site.problem.clone().or_else(|| match site.form {
+        Form::Operator => mask::refusal(model, values, site),
+        _ => random_mask::refusal(model, values, site),
+    });
+    refusal.map_or(Action::Apply, Action::Refused)
+}
+
+/// A place where dropout is cut off.
+enum Cut<'s> {
+    Operator(&'s Site),
+    Exit(&'s Exit),
 }
 
 /// Removes the sites that the plan says to remove.
@@ -126,28 +164,163 @@ pub fn apply(model: &mut Model, values: Values, sites: &[Site], plan: &Plan) -> 
     if let Some((step, why)) = plan.refusals().next() {
         return Err(Error::new(ErrorKind::Model, why).at(&step.label));
     }
-    let mut outcome = Outcome::default();
+    let applied: Vec<&Site> = plan.applied().map(|step| &sites[step.site]).collect();
     let inputs = graph_inputs(model, &values);
-    let mut editor = Editor::new(model, values);
-    let mut applied: HashMap<NodeId, &Site> = plan
-        .applied()
-        .map(|step| &sites[step.site])
-        .map(|site| (site.nodes[0], site))
-        .collect();
-    // From the data on: the other way round, what used the last of a chain would be moved at each.
-    for site in order.iter().filter_map(|node| applied.remove(node)) {
-        remove(&mut editor, site, &mut outcome)?;
-        outcome.removed += 1;
-    }
-    for input in inputs {
-        if !editor.values().is_used(input) {
-            outcome
-                .idle_inputs
-                .push(editor.values()[input].name.clone());
+    let mut cuts: HashMap<NodeId, Vec<Cut<'_>>> = HashMap::default();
+    for &site in &applied {
+        if site.form == Form::Operator {
+            let cut = Cut::Operator(site);
+            cuts.entry(site.nodes[0]).or_default().push(cut);
+        }
+        for exit in &site.exits {
+            cuts.entry(exit.node).or_default().push(Cut::Exit(exit));
         }
     }
+    let called = prune::called(model);
+    let mut strip = Strip {
+        called,
+        editor: Editor::new(model, values),
+        outcome: Outcome::default(),
+        moved: HashMap::default(),
+        idle: Vec::new(),
+    };
+    // From the data on: the other way round, what used the last of a chain would be moved at each.
+    for cut in order.iter().filter_map(|node| cuts.remove(node)).flatten() {
+        match cut {
+            Cut::Operator(site) => operator::remove(&mut strip, site)?,
+            Cut::Exit(exit) => random_mask::cut(&mut strip, exit)?,
+        }
+    }
+    let inputs: Vec<Name> = (inputs.into_iter())
+        .map(|value| strip.editor.values()[value].name.clone())
+        .collect();
+    strip.clean(&applied)?;
+    strip.outcome.removed = applied.len();
+    let Strip {
+        editor,
+        mut outcome,
+        ..
+    } = strip;
+    let main = editor.model().main();
+    outcome
+        .idle_inputs
+        .extend(inputs.into_iter().filter(|name| {
+            let value = editor.values().lookup(editor.model(), main, name);
+            value.is_some_and(|value| !editor.values().is_used(value))
+        }));
     editor.finish()?;
     Ok(outcome)
+}
+
+/// A model while dropout is cut out of it.
+struct Strip<'m> {
+    editor: Editor<'m>,
+    outcome: Outcome,
+    /// Values that are gone, and what took their place.
+    moved: HashMap<ValueId, ValueId>,
+    /// Values that dropout used and that perhaps nothing uses any more.
+    idle: Vec<ValueId>,
+    /// Functions that were called before.
+    called: BTreeSet<usize>,
+}
+
+impl Strip<'_> {
+    /// The value that has taken another's place, if that one is gone.
+    fn now(&self, mut value: ValueId) -> ValueId {
+        while self.editor.values()[value].producer == Producer::Gone
+            && let Some(&next) = self.moved.get(&value)
+        {
+            value = next;
+        }
+        value
+    }
+
+    /// Removes what only dropout needed.
+    fn clean(&mut self, applied: &[&Site]) -> Result<()> {
+        for value in std::mem::take(&mut self.idle) {
+            prune::prune(&mut self.editor, value, &mut self.outcome);
+        }
+        let sources: Vec<NodeId> = applied.iter().filter_map(|site| site.source()).collect();
+        for &source in &sources {
+            prune::behind(&mut self.editor, source, &mut self.outcome);
+        }
+        states::remove(&mut self.editor, &sources, &mut self.outcome)?;
+        prune::functions(&mut self.editor, &self.called, &mut self.outcome);
+        let left = |id: &&NodeId| {
+            let model = self.editor.model();
+            let mut graphs = model.graphs();
+            let there = graphs.any(|(graph, _)| graph == id.graph);
+            there && !model.node(**id).is_removed()
+        };
+        match sources.iter().find(left) {
+            None => Ok(()),
+            Some(&source) => {
+                let why = "its dropout is cut off, and yet something uses what it draws";
+                Err(Error::model(why).at(self.editor.model().place(source)))
+            }
+        }
+    }
+
+    /// Lets everything that used `output` use `data`. Returns why that cannot be, if an `Identity`
+    /// must stay.
+    fn pass_through(&mut self, output: ValueId, data: ValueId) -> Result<Option<&'static str>> {
+        let editor = &mut self.editor;
+        self.moved.insert(output, data);
+        if !editor.values().is_used(output) {
+            return Ok(None);
+        }
+        if editor.can_redirect(output, data) {
+            editor.redirect(output, data)?;
+            return Ok(None);
+        }
+        let name = editor.values()[output].name.clone();
+        if editor.values()[data].graph == editor.values()[output].graph
+            && editor.can_rename(data, &name)
+        {
+            editor.rename(data, &name)?;
+            return Ok(None);
+        }
+        let values = editor.values();
+        let (source, target) = (&values[data], &values[output]);
+        let by_name = values
+            .uses(output)
+            .any(|at| !matches!(at, Use::Input { .. }));
+        Ok(Some(match source.producer {
+            _ if !by_name => "its input's name means something else where it is used",
+            _ if source.graph != target.graph => "it is an output, and its input an outer value",
+            Producer::Input(_) => "it is an output, and its input an input of the same graph",
+            Producer::Initializer(_) | Producer::SparseInitializer(_) => {
+                "it is an output, and its input an initializer"
+            }
+            _ => "it is an output, and so is its input",
+        }))
+    }
+
+    /// As [`Strip::pass_through`], with an `Identity` called `label` in the place of a removed node
+    /// where one must stay.
+    fn replace(
+        &mut self,
+        removed: NodeId,
+        label: &Name,
+        output: ValueId,
+        data: ValueId,
+    ) -> Result<()> {
+        let Some(why) = self.pass_through(output, data)? else {
+            return Ok(());
+        };
+        let values = self.editor.values();
+        let name = values[output].name.clone();
+        let identity = Node {
+            name: label.clone(),
+            inputs: vec![values[data].name.clone()],
+            outputs: vec![name.clone()],
+            ..Node::new("Identity")
+        };
+        self.outcome.identities.push((name.to_string(), why));
+        let graph = removed.graph;
+        self.editor.insert_node(graph, Some(removed), identity);
+        Ok(())
+    }
 }
 
 /// Inputs of the main graph that something uses.
@@ -157,89 +330,4 @@ fn graph_inputs(model: &Model, values: &Values) -> Vec<ValueId> {
         .filter_map(|info| values.lookup(model, model.main(), &info.name))
         .filter(|&value| values.is_used(value))
         .collect()
-}
-
-fn remove(editor: &mut Editor<'_>, site: &Site, outcome: &mut Outcome) -> Result<()> {
-    let id = site.nodes[0];
-    let Some(data) = editor.values().input(id, 0) else {
-        return Err(Error::model("has no data input").at(editor.model().place(id)));
-    };
-    let node = editor.model().node(id).clone();
-    let others: Vec<ValueId> = (1..node.inputs.len())
-        .filter_map(|input| editor.values().input(id, input))
-        .collect();
-    let output = editor.values().output(editor.model(), id, 0);
-    let mask = editor.values().output(editor.model(), id, 1);
-    // A mask of the data's type has to know it, and the data may lose its name below.
-    let ones = match mask {
-        Some(mask) if site.mask != MaskUse::Unused && editor.values().is_used(mask) => {
-            let opset = editor.model().opset(id.graph, "").unwrap_or(1);
-            let typed = version(opset) < OperatorVersion::InferenceBool;
-            let name = editor.values()[mask].name.clone();
-            let element = mask::element_type(editor.model(), editor.values(), site, typed)
-                .ok_or_else(|| Error::model("the type of its mask is not known"))?;
-            Some((name, element, opset))
-        }
-        _ => None,
-    };
-    editor.remove_node(id);
-    if let Some(output) = output
-        && let Some(why) = pass_through(editor, output, data)?
-    {
-        let name = editor.values()[output].name.clone();
-        let identity = Node {
-            name: node.name.clone(),
-            inputs: vec![editor.values()[data].name.clone()],
-            outputs: vec![name.clone()],
-            ..Node::new("Identity")
-        };
-        outcome.identities.push((name.to_string(), why));
-        editor.insert_node(id.graph, Some(id), identity);
-    }
-    if let Some((name, element, opset)) = ones {
-        let data = editor.values()[data].name.clone();
-        mask::insert_ones(editor, id, &data, &name, element, opset);
-        outcome.masks.push(name);
-    }
-    for value in others {
-        prune::prune(editor, value, outcome);
-    }
-    Ok(())
-}
-
-/// Lets everything that used `output` use `data`. Returns why that cannot be, if an `Identity` must
-/// stay.
-fn pass_through(
-    editor: &mut Editor<'_>,
-    output: ValueId,
-    data: ValueId,
-) -> Result<Option<&'static str>> {
-    if !editor.values().is_used(output) {
-        return Ok(None);
-    }
-    if editor.can_redirect(output, data) {
-        editor.redirect(output, data)?;
-        return Ok(None);
-    }
-    let name = editor.values()[output].name.clone();
-    if editor.values()[data].graph == editor.values()[output].graph
-        && editor.can_rename(data, &name)
-    {
-        editor.rename(data, &name)?;
-        return Ok(None);
-    }
-    let values = editor.values();
-    let (source, target) = (&values[data], &values[output]);
-    let by_name = values
-        .uses(output)
-        .any(|at| !matches!(at, Use::Input { .. }));
-    Ok(Some(match source.producer {
-        _ if !by_name => "its input's name means something else where it is used",
-        _ if source.graph != target.graph => "it is an output, and its input an outer value",
-        Producer::Input(_) => "it is an output, and its input an input of the same graph",
-        Producer::Initializer(_) | Producer::SparseInitializer(_) => {
-            "it is an output, and its input an initializer"
-        }
-        _ => "it is an output, and so is its input",
-    }))
 }

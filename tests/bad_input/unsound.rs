@@ -281,7 +281,7 @@ fn no_ratio(bad: &pb::ModelProto, names: &[&str]) {
     let model = &said.json()["models"][0];
     let rule = &model["findings"][0]["rule"];
     assert!(
-        rule == "invalid-dropout" || model["error"].is_string(),
+        rule == "invalid-rate" || rule == "invalid-dropout" || model["error"].is_string(),
         "{model}"
     );
     assert!(folder.listing() == before);

@@ -3,11 +3,14 @@
 
 #[path = "../common/cli.rs"]
 mod cli;
+#[path = "../common/mod.rs"]
+mod common;
 
 mod audit;
 mod golden;
 mod places;
 mod recorded;
+mod rules;
 mod show;
 mod strip;
 mod verification;

@@ -173,6 +173,7 @@ fn only_inert_leaves_what_is_active() {
     let read = model(13, x_to_y(nodes).init("t", flag(true))).read();
     let options = Options {
         only: vec![Mode::Inert],
+        ..Options::default()
     };
     let stripped = strip(&read, &options).unwrap();
     assert_eq!(stripped.outcome.removed, 1);

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use anyhow::Result;
-use dropout_onnx::audit::{Document, ModelAudit, SiteRecord, Verdict};
+use dropout_onnx::audit::{Document, Level, ModelAudit, Selection, SiteRecord, Verdict};
 use dropout_onnx::dropout::{Form, Kind, Mode, RateOrigin};
 
 use crate::Status;
 use crate::io::{self, Format, Global};
+use crate::rules::{self, RuleArgs};
 use crate::style::{BAD, DIM, GOOD, LABEL, Table, WARN, paint};
 use crate::verification::count;
 
@@ -18,7 +19,7 @@ use crate::verification::count;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Models; `-` is standard input
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "explain")]
     paths: Vec<PathBuf>,
     /// How the report is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -26,17 +27,30 @@ pub struct Args {
     /// Exit with 0 whatever is found
     #[arg(long)]
     exit_zero: bool,
+    #[command(flatten)]
+    rules: RuleArgs,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   dropout-onnx audit model.onnx
   dropout-onnx audit --format json exported/*.onnx
+  dropout-onnx audit --deny runtime-dropout --allow notes model.onnx
+  dropout-onnx audit --explain active-dropout
 
-Exit status: 0 no dropout acts; 1 some dropout is active; 2 a file could not be audited.";
+Exit status: 0 no rule found an error; 1 one did: active dropout, an operator that nothing loads, or
+what --deny names; 2 a file could not be audited.";
+
+/// Rules about dropout that cannot be judged.
+const INVALID: &[&str] = &["invalid-dropout", "invalid-rate"];
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let models = args.paths.iter().map(|path| audit(path));
+    if let Some(page) = args.rules.explained()? {
+        io::print(&page)?;
+        return Ok(Status::Done);
+    }
+    let rules = args.rules.selection()?;
+    let models = args.paths.iter().map(|path| audit(path, &rules));
     let document = Document::new(models.collect());
     match args.format {
         Format::Json => {
@@ -48,6 +62,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             let mut text = String::new();
             for model in document.models.iter().filter(|model| model.error.is_none()) {
                 text.push_str(&self::model(model));
+                text.push_str(&rules::text(model, global.verbose));
             }
             if !global.quiet {
                 io::print(&text)?;
@@ -56,12 +71,12 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     }
     let mut status = Status::Done;
     for model in &document.models {
-        let broken = model.findings.iter().find(|f| f.rule == "invalid-dropout");
+        let broken = model.findings.iter().find(|f| INVALID.contains(&f.rule));
         let said = broken.map(|finding| format!("{}: {}", model.path, finding.message));
         if let Some(error) = model.error.clone().or(said) {
             io::complain(&anyhow::Error::msg(error));
             status = Status::Failed;
-        } else if model.verdict == Some(Verdict::Active)
+        } else if model.findings.iter().any(|f| f.level == Level::Error)
             && status == Status::Done
             && !args.exit_zero
         {
@@ -72,10 +87,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
 }
 
 /// Audits a file, or standard input if the path is `-`.
-fn audit(path: &Path) -> ModelAudit {
+fn audit(path: &Path, rules: &Selection) -> ModelAudit {
     let name = io::name(path).to_string_lossy();
     io::read(path)
-        .and_then(|model| ModelAudit::new(&name, &model))
+        .and_then(|model| ModelAudit::with(&name, &model, rules))
         .unwrap_or_else(|e| ModelAudit::failed(&name, &e.in_file(io::name(path))))
 }
 

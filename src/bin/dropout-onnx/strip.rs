@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
-use dropout_onnx::dropout::{Form, Mode};
+use dropout_onnx::dropout::{Kind, Mode};
 use dropout_onnx::onnx::{Model, Name};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
@@ -19,8 +19,8 @@ use crate::verification::{self, Verify, count};
 
 /// Remove dropout for inference, and prove that nothing else changed
 ///
-/// Every Dropout operator goes, wherever it stands, also one that is still active: the result is
-/// the model's inference form. Before the result appears, its structure is compared with the
+/// Every Dropout operator goes, wherever it stands, also one that is still active, and so does
+/// dropout that is written as a random mask: the result is the model's inference form. Before the result appears, its structure is compared with the
 /// original's and both are run with tract on the same inputs.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -30,6 +30,16 @@ pub struct Args {
     /// Remove only sites of these modes
     #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = mode())]
     only: Vec<String>,
+    /// Remove these kinds; Gaussian noise and frozen masks stay if not named
+    #[arg(
+        long = "kind",
+        value_name = "KIND",
+        value_delimiter = ',',
+        value_parser = kind(),
+        default_value = "dropout,alpha_dropout,gaussian_dropout",
+        hide_default_value = false
+    )]
+    kinds: Vec<String>,
     /// What dropout does at inference: nothing (inverted), or scale by 1-p (classic)
     #[arg(long, value_name = "WHICH", default_value = "inverted")]
     convention: Convention,
@@ -45,6 +55,7 @@ Examples:
   dropout-onnx strip model.onnx                     writes model.stripped.onnx
   dropout-onnx strip model.onnx clean.onnx --dim batch=8
   dropout-onnx strip --in-place model.onnx
+  dropout-onnx strip --kind all model.onnx          Gaussian noise and frozen masks as well
   dropout-onnx strip --dry-run model.onnx           says what would go
   dropout-onnx strip - < model.onnx > clean.onnx
 
@@ -62,6 +73,29 @@ fn mode() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(words)
 }
 
+/// What `--kind` calls masks that are constants.
+const FROZEN_MASK: &str = "frozen_mask";
+/// What `--kind` calls all there are.
+const ALL: &str = "all";
+
+fn kind() -> clap::builder::PossibleValuesParser {
+    let kinds = Kind::ALL.iter().map(|kind| kind.word());
+    clap::builder::PossibleValuesParser::new(kinds.chain([FROZEN_MASK, ALL]))
+}
+
+fn options(args: &Args) -> Options {
+    let mut options = Options::default();
+    if !args.only.is_empty() {
+        let asked = |mode: &Mode| args.only.iter().any(|word| word == mode.word());
+        options.only.retain(asked);
+    }
+    let named = |name: &str| args.kinds.iter().any(|word| word == name || word == ALL);
+    let kinds = Kind::ALL.iter().copied();
+    options.kinds = kinds.filter(|kind| named(kind.word())).collect();
+    options.frozen_masks = named(FROZEN_MASK);
+    options
+}
+
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if args.convention == Convention::Classic {
         bail!(
@@ -72,11 +106,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     }
     let verify_options = args.verify.options()?;
     let target = args.files.target("stripped")?;
-    let mut options = Options::default();
-    if !args.only.is_empty() {
-        let asked = |mode: &Mode| args.only.iter().any(|word| word == mode.word());
-        options.only.retain(asked);
-    }
+    let options = options(args);
     let model = io::read(&args.files.input)?;
     let external = args.files.external(&model, &target)?;
     if verify_options.is_some() {
@@ -218,8 +248,13 @@ fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
             "dropouts": outcome.removed,
             "nodes": names(&outcome.nodes),
             "initializers": names(&outcome.initializers),
+            "functions": names(&outcome.functions),
+            "loop_states": outcome.states.iter().map(|(_, count)| count).sum::<usize>(),
         },
         "masks": names(&outcome.masks),
+        "scales": outcome.scales.iter()
+            .map(|(value, scale)| json!({"value": value.to_string(), "scale": scale}))
+            .collect::<Vec<_>>(),
         "identities": outcome.identities.iter()
             .map(|(value, why)| json!({"value": value, "why": why}))
             .collect::<Vec<_>>(),
@@ -265,13 +300,19 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     if outcome.removed > 0 {
         line("removed", removed(report));
     }
-    let masks = report.stripped.sites.iter();
-    let masks = masks.filter(|site| site.form != Form::Operator).count();
-    if masks > 0 {
-        let left = format!("{} still there;", count(masks, "random mask"));
+    for (value, scale) in &outcome.scales {
+        let scale = *scale as f32;
+        line(
+            "scaled",
+            format!("`{value}` by {scale}: its mask was never scaled"),
+        );
+    }
+    let stays = report.stripped.plan.steps.iter();
+    let stays = stays.filter(|step| step.action != Action::Apply).count();
+    if stays > 0 {
         line(
             "left",
-            format!("{} strip removes Dropout operators only", paint(WARN, left)),
+            paint(WARN, count(stays, "dropout")) + " that stay, see above",
         );
     }
     for (value, why) in &outcome.identities {
@@ -363,6 +404,13 @@ fn removed(report: &Report<'_>) -> String {
     }
     if !outcome.initializers.is_empty() {
         parts.push(count(outcome.initializers.len(), "initializer") + " that only they used");
+    }
+    let states: usize = outcome.states.iter().map(|(_, count)| count).sum();
+    if states > 0 {
+        parts.push(count(states, "loop state") + " that carried a mask");
+    }
+    if !outcome.functions.is_empty() {
+        parts.push(count(outcome.functions.len(), "function") + " that nothing calls now");
     }
     parts.join(", ")
 }

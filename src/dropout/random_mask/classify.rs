@@ -30,7 +30,7 @@ fn near(x: f64, y: f64) -> bool {
 /// What a form of a draw that is uniform (or zero and one) comes to; `weights` are the
 /// probabilities of the samples, `prescale` what the data was multiplied by before.
 pub(super) fn mask(form: &Form, weights: &[f64], prescale: f64) -> Option<Class> {
-    form.data?;
+    form.data.as_ref()?;
     let dropped = form.samples.iter().zip(weights);
     let rate: f64 = dropped
         .filter(|((a, _), _)| *a == 0.0)
@@ -78,7 +78,7 @@ pub(super) fn mask(form: &Form, weights: &[f64], prescale: f64) -> Option<Class>
 /// What a form of a normal draw comes to; `draws` are the samples of the draw, of mean 0 and
 /// deviation 1 before its own.
 pub(super) fn normal(form: &Form, draws: &[f64]) -> Option<Class> {
-    form.data?;
+    form.data.as_ref()?;
     // both a and b are linear in the draw, if the form is one of these
     let line = |y: &dyn Fn(usize) -> f64| -> Option<(f64, f64)> {
         let (first, last) = (0, draws.len() - 1);

@@ -4,8 +4,11 @@ use crate::dropout::constant::Scalar;
 use crate::error::Result;
 use crate::onnx::{AttributeValue, Producer, Tensor, ValueId, numbers};
 
+use super::Finder;
 use super::form::{Applied, Form, apply, is_layout};
-use super::{DEPTH, Finder};
+
+/// How deep a constant is followed.
+const DEPTH: usize = 24;
 
 /// Constants of more bytes are taken for weights.
 const LARGEST: u64 = 1 << 16;
@@ -47,6 +50,9 @@ impl Finder<'_> {
             Producer::Node { node, .. } => node,
             Producer::Initializer(index) => return fixed(self.tensor(graph.initializer(index))?),
             Producer::Input(_) => {
+                if let Some(&number) = self.assumed.borrow().get(&value) {
+                    return fixed(Some(number));
+                }
                 let finding = self.resolver.of_value(value)?;
                 return Ok(match finding.scalars[..] {
                     [Scalar::Number(number, _)] => {

@@ -1,9 +1,10 @@
-//! Following a draw forwards, through functions and into loops.
+//! Following a draw forwards, through functions, out of branches and into loops.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::onnx::{AttributeValue, DataType, GraphKind, Node, NodeId, Use, ValueId};
+use crate::hash::{HashMap, HashSet};
+use crate::onnx::{AttributeValue, DataType, GraphId, GraphKind, Node, NodeId, Use, ValueId};
 
 use super::Finder;
 use super::form::{Applied, Form, apply, is_layout};
@@ -11,146 +12,441 @@ use super::form::{Applied, Form, apply, is_layout};
 /// How many nodes a draw is followed through.
 const REACH: usize = 400;
 
+/// How deep calls are followed into functions.
+const CALLS: usize = 8;
+
+/// Operators that look at the shape of their inputs only.
+pub(super) const SHAPE_ONLY: &[&str] = &[
+    "Shape",
+    "Size",
+    "RandomUniformLike",
+    "RandomNormalLike",
+    "EyeLike",
+];
+
+/// Everything that depends on a draw, as far as it is of the form `a(u)·x + b(u)`.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    pub forms: BTreeMap<ValueId, Form>,
+    /// Values of the forms in the order in which they were made, each with the node.
+    pub made: Vec<(NodeId, ValueId)>,
+    /// Values that depend on the draw in another way, without data in between.
+    pub tainted: HashSet<ValueId>,
+    /// The draw chooses between different data: no dropout.
+    pub mixed: bool,
+    /// The draw leaves a branch of an If by name.
+    pub branched: bool,
+    /// A use of the draw that ends in something else than dropout of data.
+    pub escapes: Option<Use>,
+    /// Numbers that only a run decides on, met on the way: inputs of the model.
+    pub open: Vec<ValueId>,
+}
+
+/// What came of a node.
+enum Step {
+    Made(Vec<ValueId>),
+    Mixed,
+    /// Something else; true if it depends on the draw itself, not only on dropped data.
+    Opaque(bool),
+}
+
+struct Walk<'a> {
+    samples: usize,
+    steps: HashMap<NodeId, Step>,
+    order: Vec<NodeId>,
+    next: BTreeSet<(usize, NodeId)>,
+    trace: &'a mut Trace,
+}
+
 impl Finder<'_> {
-    /// Follows a draw forwards and shows every value that depends on data. False if the draw
-    /// chooses between different data.
-    pub(super) fn follow(
-        &self,
-        source: NodeId,
-        samples: &[f64],
-        mut show: impl FnMut(ValueId, NodeId, &Form),
-    ) -> Result<bool> {
-        let mut forms: BTreeMap<ValueId, Form> = BTreeMap::new();
-        let mut next: BTreeSet<(usize, NodeId)> = BTreeSet::new();
+    /// Follows a draw forwards, at some samples of it.
+    pub(super) fn follow(&self, source: NodeId, samples: &[f64]) -> Result<Trace> {
+        let mut trace = Trace::default();
         let Some(drawn) = self.values.output(self.model, source, 0) else {
-            return Ok(true);
+            return Ok(trace);
         };
-        self.reach(drawn, Form::draw(samples), &mut forms, &mut next);
+        let mut walk = Walk {
+            samples: samples.len(),
+            steps: HashMap::default(),
+            order: Vec::new(),
+            next: BTreeSet::new(),
+            trace: &mut trace,
+        };
+        self.reach(drawn, Form::draw(samples), &mut walk);
         for _ in 0..REACH {
-            let Some((_, id)) = next.pop_first() else {
+            let Some((_, id)) = walk.next.pop_first() else {
                 break;
             };
-            let node = self.model.node(id);
-            if self.enter(id, node, &mut forms, &mut next) {
-                continue;
-            }
-            let op_type = node.op_type.as_str().unwrap_or_default();
-            let first_only = is_layout(op_type);
-            let mut inputs = Vec::new();
-            for input in 0..if first_only { 1 } else { node.inputs.len() } {
-                inputs.push(self.input(id, input, samples.len(), &forms)?);
-            }
-            let reads_draw =
-                !first_only || (self.values.input(id, 0)).is_some_and(|v| forms.contains_key(&v));
-            if !node.in_default_domain() || !reads_draw {
-                continue;
-            }
-            let to = match node.attribute("to").map(|a| &a.value) {
-                Some(AttributeValue::Int(to)) => DataType(*to as i32),
-                _ => DataType::FLOAT,
-            };
-            let to_integer = !to.is_float() && to != DataType::BOOL;
-            let form = match apply(op_type, to_integer, &inputs) {
-                Applied::Form(form) => form,
-                Applied::Mixed => return Ok(false),
-                Applied::Opaque => continue,
-            };
-            if let Some(output) = self.values.output(self.model, id, 0) {
-                if form.data.is_some() {
-                    show(output, id, &form);
-                }
-                self.reach(output, form, &mut forms, &mut next);
+            let step = self.step(id, &mut walk)?;
+            if walk.steps.insert(id, step).is_none() {
+                walk.order.push(id);
             }
         }
-        Ok(true)
+        let Walk { steps, order, .. } = walk;
+        let mut opaque = Vec::new();
+        for id in order {
+            match &steps[&id] {
+                Step::Made(outputs) => trace.made.extend(outputs.iter().map(|&v| (id, v))),
+                Step::Mixed => trace.mixed = true,
+                Step::Opaque(true) => opaque.push(id),
+                Step::Opaque(false) => {}
+            }
+        }
+        self.taint(opaque, &mut trace);
+        Ok(trace)
     }
 
-    /// Takes down what a value is, and who uses it: through the ends of functions, their callers.
-    fn reach(
-        &self,
-        value: ValueId,
-        form: Form,
-        forms: &mut BTreeMap<ValueId, Form>,
-        next: &mut BTreeSet<(usize, NodeId)>,
-    ) {
+    /// What a node makes of what is known of its inputs.
+    fn step(&self, id: NodeId, walk: &mut Walk<'_>) -> Result<Step> {
+        let node = self.model.node(id);
+        if let Some(function) = self.model.callee(node) {
+            return self.call(id, function, walk);
+        }
+        let op_type = node.op_type.as_str().unwrap_or_default();
+        if !node.in_default_domain() {
+            return Ok(Step::Opaque(self.reads_draw(id, walk)));
+        }
+        if matches!(op_type, "Loop" | "Scan") {
+            return Ok(self.carry(id, node, walk));
+        }
+        if SHAPE_ONLY.contains(&op_type) {
+            return Ok(Step::Opaque(false));
+        }
+        let first_only = is_layout(op_type) || super::form::is_selection(op_type);
+        let first = self.values.input(id, 0);
+        if first_only && !first.is_some_and(|v| walk.trace.forms.contains_key(&v)) {
+            return Ok(Step::Opaque(self.reads_draw(id, walk)));
+        }
+        let mut inputs = Vec::new();
+        for input in 0..if first_only { 1 } else { node.inputs.len() } {
+            inputs.push(self.input(id, input, walk)?);
+        }
+        Ok(match apply(op_type, to_integer(node), &inputs) {
+            Applied::Form(form) => {
+                let form = match first_only && op_type != "Identity" {
+                    true => form.moved(id),
+                    false => form,
+                };
+                let outputs = 0..node.outputs.len();
+                let outputs = outputs.filter_map(|o| self.values.output(self.model, id, o));
+                let outputs: Vec<ValueId> = outputs.collect();
+                for &output in &outputs {
+                    self.reach(output, form.clone(), walk);
+                }
+                Step::Made(outputs)
+            }
+            Applied::Mixed => Step::Mixed,
+            Applied::Opaque => Step::Opaque(self.reads_draw(id, walk)),
+        })
+    }
+
+    /// True if a node reads what depends on the draw and on no data.
+    fn reads_draw(&self, id: NodeId, walk: &Walk<'_>) -> bool {
+        let mut inputs = (0..self.model.node(id).inputs.len())
+            .filter_map(|input| self.values.input(id, input))
+            .filter_map(|value| walk.trace.forms.get(&value));
+        inputs.any(|form| form.data.is_none())
+    }
+
+    /// Takes down what a value is, and who uses it: through the ends of functions, their callers;
+    /// through the ends of branches, what comes after the If.
+    fn reach(&self, value: ValueId, form: Form, walk: &mut Walk<'_>) {
         let mut reached = vec![value];
         while let Some(value) = reached.pop() {
-            forms.insert(value, form.clone());
+            walk.trace.forms.insert(value, form.clone());
             for at in self.values.uses(value) {
                 match at {
                     Use::Input { node, .. } => {
                         let rank = self.rank.get(&node).copied().unwrap_or(usize::MAX);
-                        next.insert((rank, node));
+                        walk.next.insert((rank, node));
                     }
-                    Use::Output { graph, output } => {
-                        if let GraphKind::Function(function) = self.model.graph(graph).kind {
-                            let calls = self.resolver.calls(function).iter();
+                    Use::Output { graph, output } => match self.model.graph(graph).kind {
+                        GraphKind::Function(function) => {
+                            let calls = self.resolver.calls(function);
                             let output = output as usize;
                             let outputs = calls
+                                .iter()
                                 .filter_map(|&call| self.values.output(self.model, call, output));
-                            reached.extend(outputs.filter(|v| !forms.contains_key(v)));
+                            reached.extend(outputs.filter(|v| !walk.trace.forms.contains_key(v)));
                         }
-                    }
+                        GraphKind::Attribute { node, .. } if form.data.is_none() => {
+                            match self.after_branch(node, output as usize, graph) {
+                                Some(after) => {
+                                    walk.trace.branched = true;
+                                    reached.push(after);
+                                }
+                                None if self.is_invariant(graph, output as usize, value) => {}
+                                None => walk.trace.escapes = Some(at),
+                            }
+                        }
+                        GraphKind::Attribute { .. } => {}
+                        _ if form.data.is_none() => walk.trace.escapes = Some(at),
+                        _ => {}
+                    },
                     Use::Annotation(_) | Use::Binding(_) => {}
                 }
             }
         }
     }
 
-    /// A node that hands its inputs to a graph, one by one: a call, a Loop (whose iteration number and
-    /// condition stand where the trip count and condition do), a Scan. What it passes is followed
-    /// there. False if it is none.
-    fn enter(
-        &self,
-        id: NodeId,
-        node: &Node,
-        forms: &mut BTreeMap<ValueId, Form>,
-        next: &mut BTreeSet<(usize, NodeId)>,
-    ) -> bool {
-        let body = match self.model.callee(node) {
-            Some(function) => self.model.functions()[function].body,
-            None if node.is("Loop") || node.is("Scan") => {
-                let graphs = node.attribute("body").map(|a| a.graphs());
-                match graphs {
-                    Some(&[body]) => body,
-                    _ => return false,
-                }
-            }
-            None => return false,
-        };
-        let formals = &self.model.graph(body).inputs;
-        for input in 0..node.inputs.len() {
-            let Some(value) = self.values.input(id, input) else {
-                continue;
-            };
-            let (Some(form), Some(formal)) = (forms.get(&value).cloned(), formals.get(input))
-            else {
-                continue;
-            };
-            let inner = self.values.lookup(self.model, body, &formal.name);
-            if let Some(inner) = inner.filter(|inner| !forms.contains_key(inner)) {
-                self.reach(inner, form, forms, next);
-            }
+    /// The output of an If that a branch's output becomes, where the other branch has a constant.
+    fn after_branch(&self, id: NodeId, output: usize, branch: GraphId) -> Option<ValueId> {
+        let node = self.model.node(id);
+        if !node.is("If") {
+            return None;
         }
-        true
+        let mut graphs = node.attributes.iter().flat_map(|a| a.graphs());
+        let other = graphs.find(|&&graph| graph != branch)?;
+        let name = &self.model.graph(*other).outputs.get(output)?.name;
+        let value = self.values.lookup(self.model, *other, name)?;
+        self.number(value).ok().flatten()?;
+        self.values.output(self.model, id, output)
     }
 
-    fn input(
+    /// True if a state of a Loop or Scan leaves its body as it came in.
+    fn is_invariant(&self, body: GraphId, output: usize, value: ValueId) -> bool {
+        let GraphKind::Attribute { node, .. } = self.model.graph(body).kind else {
+            return false;
+        };
+        let formal = match self.model.node(node).is("Loop") {
+            true if output > 0 => output + 1,
+            true => return false,
+            false => output,
+        };
+        let formal = self.model.graph(body).inputs.get(formal);
+        let formal = formal.and_then(|f| self.values.lookup(self.model, body, &f.name));
+        formal.is_some() && formal == Some(self.behind_identities(value))
+    }
+
+    /// A Loop or a Scan: what it passes unchanged from step to step, and slices of what it scans, is
+    /// followed inside.
+    fn carry(&self, id: NodeId, node: &Node, walk: &mut Walk<'_>) -> Step {
+        // Scan-8 has batches and another order of inputs
+        let opset = self.model.opset(id.graph, "").unwrap_or(i64::MAX);
+        let body = match node.attribute("body").map(|a| a.graphs()) {
+            Some(&[body]) if node.is("Loop") || opset >= 9 => body,
+            _ => return Step::Opaque(self.reads_draw(id, walk)),
+        };
+        let graph = self.model.graph(body);
+        let scanned = match node.attribute("num_scan_inputs").map(|a| &a.value) {
+            Some(AttributeValue::Int(n)) => usize::try_from(*n).unwrap_or(0),
+            _ => 0,
+        };
+        let states = node.inputs.len().saturating_sub(scanned);
+        let mut lost = false;
+        for input in 0..node.inputs.len() {
+            let form = self.values.input(id, input);
+            let form = form.and_then(|value| walk.trace.forms.get(&value).cloned());
+            let (Some(form), Some(formal)) = (form, graph.inputs.get(input)) else {
+                continue;
+            };
+            if form.data.is_some() {
+                continue; // dropped data goes in
+            }
+            let Some(inner) = self.values.lookup(self.model, body, &formal.name) else {
+                continue;
+            };
+            let output = match node.is("Loop") {
+                true if input >= 2 => Some(input - 1),
+                true => None,
+                false => (input < states).then_some(input),
+            };
+            let kept = output.and_then(|output| {
+                let name = &graph.outputs.get(output)?.name;
+                let value = self.values.lookup(self.model, body, name)?;
+                Some(self.behind_identities(value) == inner)
+            });
+            let scans = !node.is("Loop") && input >= states;
+            if scans || kept == Some(true) {
+                if !walk.trace.forms.contains_key(&inner) {
+                    self.reach(inner, form, walk);
+                }
+            } else {
+                lost = true;
+            }
+        }
+        Step::Opaque(lost)
+    }
+
+    fn behind_identities(&self, mut value: ValueId) -> ValueId {
+        while let Some(id) = self.made_by(value)
+            && self.model.node(id).is("Identity")
+            && let Some(input) = self.values.input(id, 0)
+        {
+            value = input;
+        }
+        value
+    }
+
+    /// A call of a function, as if the function stood in its place.
+    fn call(&self, id: NodeId, function: usize, walk: &mut Walk<'_>) -> Result<Step> {
+        let forms = &walk.trace.forms;
+        let known = |value: ValueId| forms.get(&value).cloned();
+        let made = self.evaluate_call(id, function, walk.samples, CALLS, &known)?;
+        let Some(made) = made else {
+            return Ok(Step::Mixed);
+        };
+        let mut outputs = Vec::new();
+        let mut lost = false;
+        for (output, form) in made.into_iter().enumerate() {
+            let Some(value) = self.values.output(self.model, id, output) else {
+                continue;
+            };
+            match form {
+                Some(form) => {
+                    self.reach(value, form, walk);
+                    outputs.push(value);
+                }
+                None => lost = true,
+            }
+        }
+        Ok(match outputs.is_empty() {
+            true => Step::Opaque(lost && self.reads_draw(id, walk)),
+            false => Step::Made(outputs),
+        })
+    }
+
+    /// The outputs of a call, as forms of the data the call passes; `None` in place of all if the
+    /// draw chooses between different data.
+    fn evaluate_call(
         &self,
         id: NodeId,
-        input: usize,
+        function: usize,
         samples: usize,
-        forms: &BTreeMap<ValueId, Form>,
-    ) -> Result<Option<Form>> {
+        depth: usize,
+        known: &dyn Fn(ValueId) -> Option<Form>,
+    ) -> Result<Option<Vec<Option<Form>>>> {
+        let body = self.model.functions()[function].body;
+        let graph = self.model.graph(body);
+        let none = vec![None; graph.outputs.len()];
+        if depth == 0 || graph.node_slots() > REACH {
+            return Ok(Some(none));
+        }
+        let mut inner: HashMap<ValueId, Form> = HashMap::default();
+        for (input, formal) in graph.inputs.iter().enumerate() {
+            let formal = self.values.lookup(self.model, body, &formal.name);
+            let (Some(formal), Some(value)) = (formal, self.values.input(id, input)) else {
+                continue;
+            };
+            let form = match known(value) {
+                Some(form) => form,
+                None => match self.number(value)? {
+                    Some(number) => Form::constant(number, samples),
+                    None => Form::data(value, samples),
+                },
+            };
+            inner.insert(formal, form);
+        }
+        let _focus = self.focus(function, id);
+        let mut nodes: Vec<NodeId> = (graph.nodes())
+            .map(|(index, _)| NodeId { graph: body, index })
+            .collect();
+        nodes.sort_by_key(|id| self.rank.get(id));
+        for id in nodes {
+            let node = self.model.node(id);
+            let mut inputs = Vec::new();
+            for input in 0..node.inputs.len() {
+                let form = match self.values.input(id, input) {
+                    Some(value) => match inner.get(&value) {
+                        Some(form) => Some(form.clone()),
+                        None => self
+                            .number(value)?
+                            .map(|number| Form::constant(number, samples)),
+                    },
+                    None => None,
+                };
+                inputs.push(form);
+            }
+            let made = match self.model.callee(node) {
+                Some(function) => {
+                    let known = |value: ValueId| inner.get(&value).cloned();
+                    self.evaluate_call(id, function, samples, depth - 1, &known)?
+                }
+                None if node.in_default_domain() => {
+                    let op_type = node.op_type.as_str().unwrap_or_default();
+                    match apply(op_type, to_integer(node), &inputs) {
+                        Applied::Form(form) if is_layout(op_type) && op_type != "Identity" => {
+                            Some(vec![Some(form.moved(id))])
+                        }
+                        Applied::Form(form) => Some(vec![Some(form); node.outputs.len()]),
+                        Applied::Mixed => None,
+                        Applied::Opaque => continue,
+                    }
+                }
+                None => continue,
+            };
+            let Some(made) = made else {
+                return Ok(None);
+            };
+            for (output, form) in made.into_iter().enumerate() {
+                let value = self.values.output(self.model, id, output);
+                if let (Some(value), Some(form)) = (value, form) {
+                    inner.insert(value, form);
+                }
+            }
+        }
+        let outputs = graph.outputs.iter().map(|output| {
+            let value = self.values.lookup(self.model, body, &output.name)?;
+            inner.get(&value).cloned()
+        });
+        Ok(Some(outputs.collect()))
+    }
+
+    fn input(&self, id: NodeId, input: usize, walk: &mut Walk<'_>) -> Result<Option<Form>> {
         let Some(value) = self.values.input(id, input) else {
             return Ok(None);
         };
-        if let Some(form) = forms.get(&value) {
+        if let Some(form) = walk.trace.forms.get(&value) {
             return Ok(Some(form.clone()));
         }
-        Ok(Some(match self.number(value)? {
-            Some(number) => Form::constant(number, samples),
-            None => Form::data(value, samples),
-        }))
+        if let Some(number) = self.number(value)? {
+            return Ok(Some(Form::constant(number, walk.samples)));
+        }
+        if let Some(open) = self.open(value)
+            && !walk.trace.open.contains(&open)
+        {
+            walk.trace.open.push(open);
+        }
+        Ok(Some(Form::data(value, walk.samples)))
     }
+
+    /// Marks what opaque nodes make of the draw itself, and what is made of that.
+    fn taint(&self, mut nodes: Vec<NodeId>, trace: &mut Trace) {
+        let mut left = REACH;
+        while let Some(id) = nodes.pop() {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            for output in 0..self.model.node(id).outputs.len() {
+                let Some(value) = self.values.output(self.model, id, output) else {
+                    continue;
+                };
+                if trace.forms.contains_key(&value) || !trace.tainted.insert(value) {
+                    continue;
+                }
+                for at in self.values.uses(value) {
+                    match at {
+                        Use::Input { node, .. } => {
+                            let op = self.model.node(node).op_type.as_str().unwrap_or_default();
+                            if !SHAPE_ONLY.contains(&op) {
+                                nodes.push(node);
+                            }
+                        }
+                        Use::Output { .. } => trace.escapes = Some(at),
+                        Use::Annotation(_) | Use::Binding(_) => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// True of a Cast to integers.
+fn to_integer(node: &Node) -> bool {
+    let to = match node.attribute("to").map(|a| &a.value) {
+        Some(AttributeValue::Int(to)) => DataType(*to as i32),
+        _ => DataType::FLOAT,
+    };
+    !to.is_float() && to != DataType::BOOL
 }

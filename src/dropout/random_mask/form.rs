@@ -1,14 +1,22 @@
 //! What a value is as a function of a random draw u and of data x: `a(u)·x + b(u)`, sampled.
 
-use crate::onnx::ValueId;
+use crate::onnx::{NodeId, ValueId};
 
 /// A value that depends on a draw, at some samples of it.
 #[derive(Clone, Debug)]
 pub(super) struct Form {
     /// `a` and `b` at each sample.
     pub samples: Vec<(f64, f64)>,
-    /// x; `None` where `a` is zero at every sample.
-    pub data: Option<ValueId>,
+    /// x; `None` where the value depends on no data.
+    pub data: Option<Data>,
+}
+
+/// The x of a form.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Data {
+    pub value: ValueId,
+    /// What moved its elements about since, or cast them: Transpose, Reshape and the like, in order.
+    pub path: Vec<NodeId>,
 }
 
 impl Form {
@@ -24,8 +32,19 @@ impl Form {
     pub fn data(value: ValueId, samples: usize) -> Form {
         Form {
             samples: vec![(1.0, 0.0); samples],
-            data: Some(value),
+            data: Some(Data {
+                value,
+                path: Vec::new(),
+            }),
         }
+    }
+
+    /// The form behind an operator that moves its elements about.
+    pub fn moved(mut self, by: NodeId) -> Form {
+        if let Some(data) = &mut self.data {
+            data.path.push(by);
+        }
+        self
     }
 
     /// The draw itself.
@@ -66,7 +85,7 @@ impl Form {
     fn zip(
         &self,
         other: &Form,
-        data: Option<ValueId>,
+        data: Option<Data>,
         f: impl Fn((f64, f64), (f64, f64)) -> (f64, f64),
     ) -> Form {
         let pairs = self.samples.iter().zip(&other.samples);
@@ -101,9 +120,17 @@ const LAYOUT: &[&str] = &[
     "CastLike",
 ];
 
+/// Operators that take some elements: of draws that are alike, draws that are alike.
+const SELECTION: &[&str] = &["Slice", "Gather", "Split", "DepthToSpace", "SpaceToDepth"];
+
 /// True of operators that move elements about and change none.
 pub(super) fn is_layout(op_type: &str) -> bool {
     LAYOUT.contains(&op_type)
+}
+
+/// True of operators that take some elements of their first input.
+pub(super) fn is_selection(op_type: &str) -> bool {
+    SELECTION.contains(&op_type)
 }
 
 /// A sum of different data: a choice, if never more than one of them counts; else only a sum.
@@ -125,6 +152,7 @@ pub(super) fn apply(op_type: &str, to_integer: bool, inputs: &[Option<Form>]) ->
     let one: Option<Option<Form>> = match op_type {
         "Cast" if to_integer && x.data.is_none() => Some(x.each(f64::trunc)),
         op if is_layout(op) => return Applied::Form(x.clone()),
+        op if is_selection(op) && x.data.is_none() => return Applied::Form(x.clone()),
         "Not" => Some(x.each(|b| truth(b == 0.0))),
         "Floor" => Some(x.each(f64::floor)),
         "Ceil" => Some(x.each(f64::ceil)),
@@ -133,12 +161,14 @@ pub(super) fn apply(op_type: &str, to_integer: bool, inputs: &[Option<Form>]) ->
         "Exp" => Some(x.each(f64::exp)),
         "Log" => Some(x.each(f64::ln)),
         "Abs" => Some(x.each(f64::abs)),
+        "Relu" => Some(x.each(|b| b.max(0.0))),
         "Sign" => Some(x.each(|b| if b == 0.0 { 0.0 } else { b.signum() })),
         "Reciprocal" => Some(x.each(|b| 1.0 / b)),
         "Neg" => Some(Some(Form {
             samples: x.samples.iter().map(|&(a, b)| (-a, -b)).collect(),
-            data: x.data,
+            data: x.data.clone(),
         })),
+        "Sum" | "Concat" if inputs.len() == 1 => Some(Some(x.clone())),
         _ => None,
     };
     if let Some(one) = one {
@@ -155,6 +185,7 @@ pub(super) fn apply(op_type: &str, to_integer: bool, inputs: &[Option<Form>]) ->
         "Equal" => x.both(y, |x, y| truth(x == y)),
         "And" => x.both(y, |x, y| truth(x != 0.0 && y != 0.0)),
         "Or" => x.both(y, |x, y| truth(x != 0.0 || y != 0.0)),
+        "Xor" => x.both(y, |x, y| truth((x != 0.0) != (y != 0.0))),
         "Min" if inputs.len() == 2 => x.both(y, f64::min),
         "Max" if inputs.len() == 2 => x.both(y, f64::max),
         "Pow" => x.both(y, f64::powf),
@@ -163,26 +194,34 @@ pub(super) fn apply(op_type: &str, to_integer: bool, inputs: &[Option<Form>]) ->
     if let Some(form) = compared {
         return Applied::Form(form);
     }
-    let shared = |x: &Form, y: &Form| match (x.data, y.data) {
-        (Some(x), Some(y)) if x != y => Err(()),
-        (x, y) => Ok(x.or(y)),
+    let shared = |x: &Form, y: &Form| match (&x.data, &y.data) {
+        (Some(x), Some(y)) if x.value != y.value => Err(()),
+        (x, y) => Ok(x.clone().or_else(|| y.clone())),
+    };
+    // the same data by different ways: its elements no longer meet themselves
+    let torn = |x: &Form, y: &Form| match (&x.data, &y.data) {
+        (Some(x), Some(y)) => x.value == y.value && x.path != y.path,
+        _ => false,
     };
     let form = match op_type {
+        "Add" | "Sub" if torn(x, y) && !x.complements(y) => return Applied::Opaque,
         "Add" | "Sub" => match shared(x, y) {
             Err(()) => return mixed(x, y),
             Ok(_) if x.complements(y) => return Applied::Mixed,
             Ok(data) if op_type == "Add" => x.zip(y, data, |(a, b), (c, d)| (a + c, b + d)),
             Ok(data) => x.zip(y, data, |(a, b), (c, d)| (a - c, b - d)),
         },
-        "Mul" if y.data.is_none() => x.zip(y, x.data, |(a, b), (_, d)| (a * d, b * d)),
-        "Mul" if x.data.is_none() => x.zip(y, y.data, |(_, b), (c, d)| (b * c, b * d)),
-        "Div" if y.data.is_none() => x.zip(y, x.data, |(a, b), (_, d)| (a / d, b / d)),
+        "Sum" if inputs.len() == 2 => return apply("Add", false, inputs),
+        "Mul" if y.data.is_none() => x.zip(y, x.data.clone(), |(a, b), (_, d)| (a * d, b * d)),
+        "Mul" if x.data.is_none() => x.zip(y, y.data.clone(), |(_, b), (c, d)| (b * c, b * d)),
+        "Div" if y.data.is_none() => x.zip(y, x.data.clone(), |(a, b), (_, d)| (a / d, b / d)),
         "Where" if x.data.is_none() => {
             let Some(z) = input(2) else {
                 return Applied::Opaque;
             };
-            let Ok(data) = shared(y, z) else {
-                return Applied::Mixed;
+            let data = match shared(y, z) {
+                Ok(data) if !torn(y, z) => data,
+                _ => return Applied::Mixed,
             };
             let mut form = y.zip(z, data, |y, _| y);
             for (i, sample) in form.samples.iter_mut().enumerate() {

@@ -67,6 +67,11 @@ impl Values {
         }
     }
 
+    /// Takes note that an output of a node now has this name.
+    pub(in crate::onnx) fn define_output(&mut self, node: NodeId, output: u32, name: &Name) {
+        self.add(node.graph, name, Producer::Node { node, output });
+    }
+
     pub(in crate::onnx) fn add_initializer(&mut self, graph: GraphId, name: &Name, index: u32) {
         if let Some(value) = self.add(graph, name, Producer::Initializer(index)) {
             self.values[value.0 as usize].initializer = Some(index);

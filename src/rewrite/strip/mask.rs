@@ -2,7 +2,8 @@
 
 use crate::dropout::{MaskUse, OperatorVersion, Site, version};
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, Model, Name, Node, NodeId, Values, encode_tensor,
+    Attribute, AttributeValue, DataType, Editor, Model, Name, Node, NodeId, Values, encode_float,
+    encode_tensor,
 };
 
 /// Why the mask of a site cannot be made all true.
@@ -91,10 +92,8 @@ pub(super) fn insert_ones(
 /// One, little-endian, in the types a mask may have.
 fn one(element: DataType) -> Option<Vec<u8>> {
     match element {
-        DataType::FLOAT16 => Some(half::f16::ONE.to_le_bytes().to_vec()),
-        DataType::FLOAT => Some(1f32.to_le_bytes().to_vec()),
-        DataType::DOUBLE => Some(1f64.to_le_bytes().to_vec()),
         DataType::BOOL => Some(vec![1]),
-        _ => None,
+        DataType::BFLOAT16 => None, // no version has masks of it
+        _ => encode_float(element, 1.0),
     }
 }

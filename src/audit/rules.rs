@@ -1,0 +1,215 @@
+//! The rules of an audit: what each looks for, how bad that is, and a page about it.
+
+mod active_dropout;
+mod batchnorm_training;
+mod bernoulli_ambiguity;
+mod dropout_before_batchnorm;
+mod dropout_on_output;
+mod frozen_mask;
+mod invalid_dropout;
+mod invalid_rate;
+mod leftover_dropout;
+mod lost_rate;
+mod mask_used;
+mod random_outside_dropout;
+mod runtime_dropout;
+mod shared_seed;
+mod unloadable_random;
+mod unscaled_mask;
+mod unusual_rate;
+
+use std::fmt::Write;
+
+use super::{Finding, Level, Selection};
+use crate::dropout::{Kind, Mode, Site};
+use crate::hash::HashMap;
+use crate::onnx::{Model, Node, NodeId, ValueId, Values};
+
+/// A rule. A new one is one file and one line in [`RULES`].
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// What it is called: it says what is found, not the remedy.
+    pub name: &'static str,
+    /// How bad what it finds is, unless a [`Selection`] says otherwise.
+    pub level: Level,
+    /// Its documentation, a blank before each line.
+    doc: &'static str,
+    check: fn(&Context<'_>) -> Vec<Found>,
+}
+
+/// Every rule.
+pub const RULES: &[Rule] = &[
+    active_dropout::RULE,
+    runtime_dropout::RULE,
+    frozen_mask::RULE,
+    leftover_dropout::RULE,
+    invalid_rate::RULE,
+    invalid_dropout::RULE,
+    lost_rate::RULE,
+    unusual_rate::RULE,
+    unscaled_mask::RULE,
+    mask_used::RULE,
+    shared_seed::RULE,
+    dropout_on_output::RULE,
+    dropout_before_batchnorm::RULE,
+    batchnorm_training::RULE,
+    unloadable_random::RULE,
+    bernoulli_ambiguity::RULE,
+    random_outside_dropout::RULE,
+];
+
+/// A rule of a file: its page as a doc comment, then its name, its level and its check.
+macro_rules! rule {
+    ($(#[doc = $line:literal])* $name:literal, $level:ident, $check:path) => {
+        $(#[doc = $line])*
+        pub(super) const RULE: super::Rule = super::Rule {
+            name: $name,
+            level: crate::audit::Level::$level,
+            doc: concat!($($line, "\n"),*),
+            check: $check,
+        };
+    };
+}
+use rule;
+
+impl Rule {
+    /// What it is about, in one line.
+    pub fn summary(&self) -> &'static str {
+        self.doc.lines().next().unwrap_or_default().trim()
+    }
+
+    /// Its page in Markdown: what it finds, why it matters, an example, what to do.
+    pub fn page(&self) -> String {
+        let mut page = format!("# {} ({})\n\n", self.name, self.level);
+        for line in self.doc.lines() {
+            let _ = writeln!(page, "{}", line.strip_prefix(' ').unwrap_or(line));
+        }
+        page
+    }
+}
+
+/// The pages of all rules after a table of them, in Markdown.
+pub fn handbook() -> String {
+    let mut book = "# Rules\n\nWhat `dropout-onnx audit` looks for. `--deny RULE` makes what a rule \
+                    finds an error,\n`--allow RULE` leaves the rule out, `--select RULE` leaves all \
+                    others out; `--explain RULE`\nprints a page of these.\n\n\
+                    | rule | level | what it finds |\n|---|---|---|\n"
+        .to_string();
+    for rule in RULES {
+        let (name, level, summary) = (rule.name, rule.level, rule.summary());
+        let _ = writeln!(book, "| [{name}](#{name}-{level}) | {level} | {summary} |");
+    }
+    for rule in RULES {
+        let page = rule.page().replace("\n## ", "\n### ");
+        let _ = write!(book, "\n#{page}");
+    }
+    book
+}
+
+/// What the rules of a selection find in a model, in the order of its nodes; `sites` are what
+/// [`crate::dropout::find`] found.
+pub fn check(model: &Model, values: &Values, sites: &[Site], rules: &Selection) -> Vec<Finding> {
+    let context = Context::new(model, values, sites);
+    let mut findings: Vec<(NodeId, Finding)> = Vec::new();
+    for rule in RULES {
+        let Some(level) = rules.level(rule) else {
+            continue;
+        };
+        for found in (rule.check)(&context) {
+            let finding = Finding {
+                rule: rule.name,
+                level,
+                site: found.site,
+                message: format!("{}: {}", model.place(found.node), found.what),
+                scope: model.scope(found.node.graph),
+                node: Some(model.label(found.node)),
+            };
+            findings.push((found.node, finding));
+        }
+    }
+    findings.sort_by_key(|(node, _)| *node);
+    findings.into_iter().map(|(_, finding)| finding).collect()
+}
+
+/// What a rule looks at.
+struct Context<'m> {
+    model: &'m Model,
+    values: &'m Values,
+    sites: &'m [Site],
+    /// The site that a node is part of.
+    site_of: HashMap<NodeId, &'m Site>,
+}
+
+/// Something that a rule found.
+struct Found {
+    node: NodeId,
+    site: Option<usize>,
+    /// In words, without the place.
+    what: String,
+}
+
+impl<'m> Context<'m> {
+    fn new(model: &'m Model, values: &'m Values, sites: &'m [Site]) -> Self {
+        let nodes = sites.iter().rev();
+        let nodes = nodes.flat_map(|site| site.nodes.iter().map(move |&node| (node, site)));
+        Context {
+            model,
+            values,
+            sites,
+            site_of: nodes.collect(),
+        }
+    }
+
+    /// Sites that are what they seem: those with a problem are for the rules about it.
+    fn sound(&self) -> impl Iterator<Item = &'m Site> + use<'m> {
+        self.sites.iter().filter(|site| site.problem.is_none())
+    }
+
+    /// Nodes of ONNX' own domain; not those that call a model-local function, which may take an
+    /// operator's place.
+    fn operators(&self) -> impl Iterator<Item = (NodeId, &'m Node)> + '_ {
+        let nodes = self.model.nodes();
+        nodes.filter(|(_, node)| node.in_default_domain() && self.model.callee(node).is_none())
+    }
+
+    /// The version of ONNX' operators where a node stands.
+    fn opset(&self, node: NodeId) -> Option<i64> {
+        self.model.opset(node.graph, "")
+    }
+
+    fn at_site(&self, site: &Site, what: impl Into<String>) -> Found {
+        Found {
+            node: site.nodes[0],
+            site: Some(site.id),
+            what: what.into(),
+        }
+    }
+
+    fn at_node(&self, node: NodeId, what: impl Into<String>) -> Found {
+        Found {
+            node,
+            site: self.site_of.get(&node).map(|site| site.id),
+            what: what.into(),
+        }
+    }
+}
+
+/// The values that a site makes of its data.
+fn outputs(site: &Site) -> impl Iterator<Item = ValueId> + '_ {
+    let exits = site.exits.iter().map(|exit| exit.output);
+    exits.chain(site.output.filter(|_| site.exits.is_empty()))
+}
+
+/// True of a dropout that changes what a model computes, at least sometimes.
+fn acts(site: &Site) -> bool {
+    site.mode != Mode::Inert
+}
+
+/// What a dropout does to its data.
+fn verb(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Dropout | Kind::AlphaDropout => "drops",
+        Kind::GaussianDropout => "multiplies by noise",
+        Kind::GaussianNoise => "adds noise",
+    }
+}

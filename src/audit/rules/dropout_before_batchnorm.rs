@@ -1,0 +1,113 @@
+//! `dropout-before-batchnorm`.
+
+use std::collections::VecDeque;
+
+use crate::dropout::{Kind, Site};
+use crate::onnx::{Node, NodeId, Use};
+
+use super::{Context, Found, outputs, rule};
+
+rule! {
+    /// Dropout whose result is normalised over the batch
+    ///
+    /// ## What it finds
+    ///
+    /// A dropout, acting or not, whose result is the data of a `BatchNormalization`, directly or through
+    /// a few activations and nodes that only move elements. Not alpha dropout, which keeps the variance,
+    /// nor a rate of 0; not through layers with weights.
+    ///
+    /// ## Why it matters
+    ///
+    /// In training dropout makes the variance larger, and the normalisation learns that variance. At
+    /// inference dropout is off and the variance smaller than what the data is divided by: Li et al.
+    /// (2018, "Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift")
+    /// measured 68.55 % in place of 77.42 % for DenseNet on CIFAR-100.
+    ///
+    /// ## Example
+    ///
+    /// ```text
+    /// h = Dropout(x, ratio=0.5)
+    /// y = BatchNormalization(Relu(h), …)
+    /// ```
+    ///
+    /// ## What to do
+    ///
+    /// Nothing in this file changes it: removing the dropout is right, and the shift was learnt. In the
+    /// source put dropout after the last normalisation, or estimate the running statistics again with
+    /// dropout off.
+    "dropout-before-batchnorm", Note, check
+}
+
+/// How many nodes may stand between.
+const BETWEEN: usize = 4;
+
+/// How many nodes are looked at for one dropout.
+const BUDGET: usize = 32;
+
+/// Operators that move elements about, and elementwise activations.
+const PASSED: &[&str] = &[
+    "Cast",
+    "Celu",
+    "Clip",
+    "Elu",
+    "Flatten",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "Identity",
+    "LeakyRelu",
+    "Mish",
+    "PRelu",
+    "Relu",
+    "Reshape",
+    "Selu",
+    "Sigmoid",
+    "Softplus",
+    "Softsign",
+    "Squeeze",
+    "Swish",
+    "Tanh",
+    "ThresholdedRelu",
+    "Transpose",
+    "Unsqueeze",
+];
+
+fn check(context: &Context<'_>) -> Vec<Found> {
+    let shifting = context
+        .sound()
+        .filter(|site| site.kind != Kind::AlphaDropout && site.rate != Some(0.0));
+    shifting
+        .filter_map(|site| {
+            let label = context.model.label(batchnorm(context, site)?);
+            let what = format!("BatchNormalization `{label}` follows, and learnt its variance");
+            Some(context.at_site(site, what))
+        })
+        .collect()
+}
+
+/// The first normalisation that the result of a dropout reaches.
+fn batchnorm(context: &Context<'_>, site: &Site) -> Option<NodeId> {
+    let mut next: VecDeque<_> = outputs(site).map(|value| (value, 0)).collect();
+    let mut budget = BUDGET;
+    while let Some((value, between)) = next.pop_front() {
+        for at in context.values.uses(value).take(budget) {
+            budget -= 1;
+            let Use::Input { node: id, input: 0 } = at else {
+                continue;
+            };
+            let node = context.model.node(id);
+            if node.is("BatchNormalization") {
+                return Some(id);
+            }
+            if between < BETWEEN && is_passed(node) {
+                let output = context.values.output(context.model, id, 0);
+                next.extend(output.map(|value| (value, between + 1)));
+            }
+        }
+    }
+    None
+}
+
+fn is_passed(node: &Node) -> bool {
+    node.in_default_domain() && PASSED.iter().any(|op| node.op_type == *op)
+}

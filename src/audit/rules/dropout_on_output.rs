@@ -1,0 +1,61 @@
+//! `dropout-on-output`.
+
+use crate::onnx::{Model, Use, ValueId, Values};
+
+use super::{Context, Found, acts, outputs, rule};
+
+rule! {
+    /// Dropout that acts on an output of the model
+    ///
+    /// ## What it finds
+    ///
+    /// A dropout that acts, or that an input can switch on, and whose result is an output of the main
+    /// graph, directly or through `Identity`.
+    ///
+    /// ## Why it matters
+    ///
+    /// What it drops is missing from the answer itself, and no later layer averages it out. Next to an
+    /// output ONNX Runtime also leaves a `Dropout` in training mode alone that it would remove
+    /// elsewhere.
+    ///
+    /// ## Example
+    ///
+    /// ```text
+    /// logits = Dropout(h, ratio=0.1, training_mode=true)     # an output of the model
+    /// ```
+    ///
+    /// ## What to do
+    ///
+    /// `dropout-onnx strip model.onnx`: the output keeps its name. If the model was cut in the middle,
+    /// cut it before the dropout.
+    "dropout-on-output", Warning, check
+}
+
+/// How many `Identity` nodes are followed.
+const REACH: usize = 8;
+
+fn check(context: &Context<'_>) -> Vec<Found> {
+    let acting = context.sound().filter(|site| acts(site));
+    acting
+        .filter_map(|site| {
+            let mut names = outputs(site)
+                .filter_map(|value| output(context.model, context.values, value, REACH));
+            let name = names.next()?;
+            Some(context.at_site(site, format!("acts on the output `{name}` of the model")))
+        })
+        .collect()
+}
+
+/// The output of the model that a value is.
+fn output(model: &Model, values: &Values, value: ValueId, reach: usize) -> Option<String> {
+    values.uses(value).find_map(|at| match at {
+        Use::Output { graph, output } if graph == model.main() => {
+            let info = model.graph(graph).outputs.get(output as usize)?;
+            Some(info.name.to_string())
+        }
+        Use::Input { node, .. } if reach > 0 && model.node(node).is("Identity") => {
+            self::output(model, values, values.output(model, node, 0)?, reach - 1)
+        }
+        _ => None,
+    })
+}

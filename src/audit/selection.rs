@@ -1,0 +1,131 @@
+//! Which rules are told, and how bad what they find is.
+
+use super::Level;
+use super::rules::{RULES, Rule};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Which rules an audit tells, and at which level. By default all of them, at their own.
+///
+/// A name is that of a rule, or of a group: `all`, or the rules of one level by default (`errors`,
+/// `warnings`, `notes`). A rule's own name counts for more than its level's, and that for more than
+/// `all`: `deny("all")` and `allow("notes")` leave only errors.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    selected: Vec<Choice>,
+    allowed: Vec<Choice>,
+    denied: Vec<Choice>,
+}
+
+/// What a name stands for, from the broadest to the narrowest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Choice {
+    All,
+    Level(Level),
+    Rule(&'static str),
+}
+
+impl Selection {
+    /// Leaves out every rule that is not selected.
+    ///
+    /// # Errors
+    /// There is no such rule.
+    pub fn select(mut self, name: &str) -> Result<Selection> {
+        self.selected.push(Choice::new(name)?);
+        Ok(self)
+    }
+
+    /// Leaves out a rule.
+    ///
+    /// # Errors
+    /// There is no such rule, or it was denied by the same name.
+    pub fn allow(mut self, name: &str) -> Result<Selection> {
+        self.allowed.push(Choice::new(name)?);
+        self.consistent(name)
+    }
+
+    /// Makes what a rule finds an error.
+    ///
+    /// # Errors
+    /// There is no such rule, or it was allowed by the same name.
+    pub fn deny(mut self, name: &str) -> Result<Selection> {
+        self.denied.push(Choice::new(name)?);
+        self.consistent(name)
+    }
+
+    fn consistent(self, name: &str) -> Result<Selection> {
+        match self
+            .denied
+            .iter()
+            .any(|choice| self.allowed.contains(choice))
+        {
+            true => Err(usage(format!("`{name}` is both allowed and denied"))),
+            false => Ok(self),
+        }
+    }
+
+    /// How bad what a rule finds is; `None` if it is left out.
+    pub fn level(&self, rule: &Rule) -> Option<Level> {
+        if !self.selected.is_empty() && narrowest(&self.selected, rule).is_none() {
+            return None;
+        }
+        let (allowed, denied) = (
+            narrowest(&self.allowed, rule),
+            narrowest(&self.denied, rule),
+        );
+        match denied > allowed {
+            true => Some(Level::Error),
+            false if allowed.is_some() => None,
+            false => Some(rule.level),
+        }
+    }
+}
+
+/// The narrowest of these choices that a rule is among.
+fn narrowest(choices: &[Choice], rule: &Rule) -> Option<Choice> {
+    let among = choices.iter().filter(|choice| choice.has(rule));
+    among.max().copied()
+}
+
+impl Choice {
+    fn new(name: &str) -> Result<Choice> {
+        Ok(match name {
+            "all" => Choice::All,
+            "errors" => Choice::Level(Level::Error),
+            "warnings" => Choice::Level(Level::Warning),
+            "notes" => Choice::Level(Level::Note),
+            name => Choice::Rule(rule(name)?.name),
+        })
+    }
+
+    fn has(self, rule: &Rule) -> bool {
+        match self {
+            Choice::All => true,
+            Choice::Level(level) => rule.level == level,
+            Choice::Rule(name) => rule.name == name,
+        }
+    }
+}
+
+/// The rule of this name.
+///
+/// # Errors
+/// There is none; the message has the nearest name.
+pub fn rule(name: &str) -> Result<&'static Rule> {
+    if let Some(rule) = RULES.iter().find(|rule| rule.name == name) {
+        return Ok(rule);
+    }
+    let distance = |rule: &&Rule| strsim::damerau_levenshtein(rule.name, name);
+    let nearest = RULES.iter().min_by_key(distance);
+    let hint = match nearest.filter(|rule| distance(rule) <= rule.name.len() / 3) {
+        Some(rule) => format!("; did you mean `{}`?", rule.name),
+        None => {
+            let names: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
+            format!("; the rules are {}", names.join(", "))
+        }
+    };
+    Err(usage(format!("no rule is called `{name}`{hint}")))
+}
+
+fn usage(why: String) -> Error {
+    Error::new(ErrorKind::Usage, why)
+}

@@ -1,0 +1,277 @@
+//! Where what was made of a draw becomes data again.
+//!
+//! A value of the form `a(u)·x + b(u)` is an exit if it is dropout of x and no node puts it together
+//! with anything else that depends on the draw. Cutting a draw off at all its exits leaves nothing
+//! that depends on it.
+
+use std::collections::BTreeSet;
+
+use crate::error::Result;
+use crate::hash::{HashMap, HashSet};
+use crate::onnx::{NodeId, Producer, Use, ValueId};
+
+use super::Finder;
+use super::classify::Class;
+use super::follow::{SHAPE_ONLY, Trace};
+use super::form::{Data, Form, is_layout};
+use crate::dropout::{Kind, Prescale, Scaling};
+
+/// How deep a constant factor before dropout is looked for.
+const DEPTH: usize = 24;
+
+/// A value that is dropout of data.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub node: NodeId,
+    pub output: ValueId,
+    pub data: Data,
+    pub class: Class,
+    /// `a` and `b` at each sample.
+    pub samples: Vec<(f64, f64)>,
+    /// What the data was multiplied by before, if inverted dropout is made of the two.
+    pub prescale: Option<(Prescale, f64)>,
+}
+
+/// How a value that depends on the draw is used.
+#[derive(Default)]
+struct Uses {
+    /// Values of nodes that read it and nothing else that depends on the draw.
+    alone: Vec<ValueId>,
+    /// Values of nodes that put it together with something else that does.
+    together: BTreeSet<ValueId>,
+    /// A node nobody follows does so.
+    lost: bool,
+    /// How many uses there are.
+    all: usize,
+}
+
+type Classify<'c> = &'c dyn Fn(&Form, f64) -> Option<Class>;
+
+/// Finds the exits of a trace; `None` if the draw meets data in any other way than as dropout.
+pub(super) fn find(
+    finder: &Finder<'_>,
+    trace: &Trace,
+    classify: Classify<'_>,
+) -> Result<Option<Vec<Found>>> {
+    let mut search = Search {
+        finder,
+        trace,
+        classify,
+        seen: HashSet::default(),
+        found: Vec::new(),
+        nodes: trace
+            .made
+            .iter()
+            .map(|&(node, value)| (value, node))
+            .collect(),
+    };
+    let meets = |&&(node, value): &&(NodeId, ValueId)| {
+        trace.forms[&value].data.is_some() && !search.inputs(node).any(|form| form.data.is_some())
+    };
+    let meetings: Vec<ValueId> = trace.made.iter().filter(meets).map(|&(_, v)| v).collect();
+    for meeting in meetings {
+        if !search.close(meeting)? {
+            return Ok(None);
+        }
+    }
+    search.found.sort_by_key(|found| found.node);
+    Ok((!search.found.is_empty()).then_some(search.found))
+}
+
+struct Search<'f, 'm> {
+    finder: &'f Finder<'m>,
+    trace: &'f Trace,
+    classify: Classify<'f>,
+    seen: HashSet<ValueId>,
+    found: Vec<Found>,
+    /// The node that made each value.
+    nodes: HashMap<ValueId, NodeId>,
+}
+
+impl Search<'_, '_> {
+    /// The forms that a node reads.
+    fn inputs(&self, node: NodeId) -> impl Iterator<Item = &Form> {
+        let inputs = 0..self.finder.model.node(node).inputs.len();
+        inputs
+            .filter_map(move |input| self.finder.values.input(node, input))
+            .filter_map(|value| self.trace.forms.get(&value))
+    }
+
+    /// Finds the exits behind a value that depends on data. False if something is no dropout.
+    fn close(&mut self, value: ValueId) -> Result<bool> {
+        if !self.seen.insert(value) {
+            return Ok(true);
+        }
+        let uses = self.uses(value);
+        if uses.lost {
+            return Ok(false);
+        }
+        if !uses.together.is_empty() {
+            for &together in &uses.together {
+                if !self.close(together)? {
+                    return Ok(false);
+                }
+            }
+            // what else uses it needs an exit as well
+            return match uses.all > uses.together.len() {
+                true => self.exit(value),
+                false => Ok(true),
+            };
+        }
+        match self.inverted_from(value, uses)? {
+            Some(inverted) => {
+                self.seen.insert(inverted.output);
+                self.found.push(inverted);
+                Ok(true)
+            }
+            None => self.exit(value),
+        }
+    }
+
+    fn exit(&mut self, value: ValueId) -> Result<bool> {
+        let found = self.classified(value)?;
+        let is_one = found.is_some();
+        self.found.extend(found);
+        Ok(is_one)
+    }
+
+    /// The value, or the first behind it in a row, that is dropout which inference can leave away.
+    fn inverted_from(&self, value: ValueId, uses: Uses) -> Result<Option<Found>> {
+        let (mut value, mut uses) = (value, uses);
+        let graph = self.finder.values[value].graph;
+        let mut seen = HashSet::default();
+        while seen.insert(value) {
+            if let Some(found) = self.classified(value)?
+                && found.class.scaling == Scaling::Inverted
+            {
+                return Ok(Some(found));
+            }
+            let &[next] = &uses.alone[..] else { break };
+            if uses.all != 1 || self.finder.values[next].graph != graph {
+                break;
+            }
+            let after = self.uses(next);
+            if after.lost || !after.together.is_empty() {
+                break;
+            }
+            (value, uses) = (next, after);
+        }
+        Ok(None)
+    }
+
+    /// The dropout a value is, if it is one.
+    fn classified(&self, value: ValueId) -> Result<Option<Found>> {
+        let form = &self.trace.forms[&value];
+        let (Some(data), Some(&node)) = (&form.data, self.nodes.get(&value)) else {
+            return Ok(None);
+        };
+        if self.trace.tainted.contains(&data.value) {
+            return Ok(None);
+        }
+        let reads_mask = |node: NodeId| self.inputs(node).next().is_some();
+        let before = self.finder.prescale(data.value, &reads_mask)?;
+        let factor = before.as_ref().map_or(1.0, |(_, factor)| *factor);
+        let Some(class) = (self.classify)(form, factor) else {
+            return Ok(None);
+        };
+        // class.scale tells whether the factor is part of it
+        let own = form.samples.iter().map(|&(a, _)| a).find(|&a| a != 0.0);
+        let folded = class.kind == Kind::Dropout
+            && class.scaling == Scaling::Inverted
+            && own.is_some_and(|own| (class.scale - own).abs() > 1e-9 * own.abs());
+        Ok(Some(Found {
+            node,
+            output: value,
+            data: data.clone(),
+            class,
+            samples: form.samples.clone(),
+            prescale: before.filter(|_| folded),
+        }))
+    }
+
+    fn uses(&self, value: ValueId) -> Uses {
+        let Finder { model, values, .. } = self.finder;
+        let mut uses = Uses::default();
+        for at in values.uses(value) {
+            uses.all += 1;
+            let Use::Input { node, .. } = at else {
+                continue;
+            };
+            let dropped = self.trace.forms[&value].data.is_some();
+            let inputs = 0..model.node(node).inputs.len();
+            let mut others = inputs
+                .filter_map(|input| values.input(node, input))
+                .filter(|&other| other != value);
+            let made = (0..model.node(node).outputs.len())
+                .filter_map(|output| values.output(model, node, output))
+                .filter(|output| self.nodes.get(output) == Some(&node));
+            let made: Vec<ValueId> = made.collect();
+            let with_draw = others.any(|other| {
+                let form = self.trace.forms.get(&other);
+                let data = |form: &Form| form.data.is_some();
+                // two that were dropped are two exits, unless they make one
+                self.trace.tainted.contains(&other)
+                    || form.is_some_and(|form| !made.is_empty() || !(dropped && data(form)))
+            });
+            match (with_draw, made.is_empty()) {
+                (true, true) => uses.lost = true,
+                (true, false) => uses.together.extend(made),
+                (false, _) => uses.alone.extend(made),
+            }
+        }
+        uses
+    }
+}
+
+impl Finder<'_> {
+    /// The constant that a value was multiplied by before: by which node, and what was.
+    fn prescale(
+        &self,
+        value: ValueId,
+        reads_mask: &dyn Fn(NodeId) -> bool,
+    ) -> Result<Option<(Prescale, f64)>> {
+        let mut at = value;
+        let mut shared = false;
+        let mut next = None;
+        for _ in 0..DEPTH {
+            shared |= self.values.uses(at).any(|using| match using {
+                Use::Input { node, .. } => {
+                    let op_type = &self.model.node(node).op_type;
+                    let shape = SHAPE_ONLY.iter().any(|op| *op_type == *op);
+                    Some(node) != next && !shape && !(at == value && reads_mask(node))
+                }
+                _ => true,
+            });
+            let Producer::Node { node: id, .. } = self.values[at].producer else {
+                break;
+            };
+            let node = self.model.node(id);
+            let op_type = node.op_type.as_str().unwrap_or_default();
+            let inputs = (self.values.input(id, 0), self.values.input(id, 1));
+            match (op_type, inputs) {
+                (op, (Some(x), _)) if is_layout(op) && node.in_default_domain() => {
+                    next = Some(id);
+                    at = x;
+                }
+                ("Mul" | "Div", (Some(x), Some(y))) if node.in_default_domain() => {
+                    let (from, factor) = match (self.number(x)?, self.number(y)?) {
+                        (None, Some(factor)) if op_type == "Mul" => (x, factor),
+                        (None, Some(divisor)) => (x, 1.0 / divisor),
+                        (Some(factor), None) if op_type == "Mul" => (y, factor),
+                        _ => break,
+                    };
+                    return Ok(Some((
+                        Prescale {
+                            node: id,
+                            from,
+                            shared,
+                        },
+                        factor,
+                    )));
+                }
+                _ => break,
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,44 @@
+//! Removing a `Dropout`.
+
+use crate::dropout::{MaskUse, OperatorVersion, Site, version};
+use crate::error::{Error, Result};
+use crate::onnx::ValueId;
+
+use super::{Strip, mask};
+
+pub(super) fn remove(strip: &mut Strip<'_>, site: &Site) -> Result<()> {
+    let id = site.nodes[0];
+    let editor = &mut strip.editor;
+    let Some(data) = editor.values().input(id, 0) else {
+        return Err(Error::model("has no data input").at(editor.model().place(id)));
+    };
+    let node = editor.model().node(id).clone();
+    let others: Vec<ValueId> = (1..node.inputs.len())
+        .filter_map(|input| editor.values().input(id, input))
+        .collect();
+    let output = editor.values().output(editor.model(), id, 0);
+    let mask = editor.values().output(editor.model(), id, 1);
+    // A mask of the data's type has to know it, and the data may lose its name below.
+    let ones = match mask {
+        Some(mask) if site.mask != MaskUse::Unused && editor.values().is_used(mask) => {
+            let opset = editor.model().opset(id.graph, "").unwrap_or(1);
+            let typed = version(opset) < OperatorVersion::InferenceBool;
+            let name = editor.values()[mask].name.clone();
+            let element = mask::element_type(editor.model(), editor.values(), site, typed)
+                .ok_or_else(|| Error::model("the type of its mask is not known"))?;
+            Some((name, element, opset))
+        }
+        _ => None,
+    };
+    editor.remove_node(id);
+    if let Some(output) = output {
+        strip.replace(id, &node.name, output, data)?;
+    }
+    if let Some((name, element, opset)) = ones {
+        let data = strip.editor.values()[data].name.clone();
+        mask::insert_ones(&mut strip.editor, id, &data, &name, element, opset);
+        strip.outcome.masks.push(name);
+    }
+    strip.idle.extend(others);
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Cutting a mask off where it meets data.
+
+use crate::dropout::{Exit, Site};
+use crate::error::{Error, Result};
+use crate::onnx::{
+    Attribute, AttributeValue, DataType, GraphKind, Model, Name, Node, NodeId, ValueId, Values,
+    encode_float, encode_tensor,
+};
+
+use super::Strip;
+
+/// How near to 1 a scale is one that inference leaves away.
+const ONE: f64 = 1e-9;
+
+/// Why a mask cannot be taken out.
+pub(super) fn refusal(model: &Model, values: &Values, site: &Site) -> Option<String> {
+    if let Some(why) = &site.entangled {
+        return Some(why.clone());
+    }
+    site.exits.iter().find_map(|exit| {
+        let graph = exit.node.graph;
+        let here = |node: &NodeId| node.graph == graph;
+        if !exit.path.iter().all(here) {
+            return Some("a function moves its elements about".to_string());
+        }
+        if exit.prescale.is_some_and(|p| p.shared) && !exit.chain(model, values).iter().all(here) {
+            return Some("its data is scaled in another graph".to_string());
+        }
+        let outputs = 0..model.node(exit.node).outputs.len();
+        let mut others = outputs
+            .filter_map(|output| values.output(model, exit.node, output))
+            .filter(|&other| !site.exits.iter().any(|exit| exit.output == other));
+        if others.any(|other| values.is_used(other)) {
+            return Some("its node has other outputs that are used".to_string());
+        }
+        (needs_scale(exit) && scalar(model, values, exit).is_none()).then(|| {
+            format!(
+                "inference scales it by {}, and its type is not known",
+                exit.scale
+            )
+        })
+    })
+}
+
+fn needs_scale(exit: &Exit) -> bool {
+    exit.prescale.is_none() && (exit.scale - 1.0).abs() > ONE
+}
+
+/// The inference scale as a scalar of the data's type, little-endian.
+fn scalar(model: &Model, values: &Values, exit: &Exit) -> Option<(DataType, Vec<u8>)> {
+    let ends = [exit.data, exit.output];
+    let element = (ends.into_iter()).find_map(|value| model.element_type(values, value))?;
+    let bytes = encode_float(element, exit.scale)?;
+    Some((element, bytes))
+}
+
+/// Lets what uses an exit of a mask use the data, as inference has it.
+pub(super) fn cut(strip: &mut Strip<'_>, exit: &Exit) -> Result<()> {
+    let id = exit.node;
+    let editor = &strip.editor;
+    let node = editor.model().node(id).clone();
+    if !node.is_removed() {
+        let inputs = 0..node.inputs.len();
+        let inputs = inputs.filter_map(|input| editor.values().input(id, input));
+        strip.idle.extend(inputs);
+    }
+    let scale = match needs_scale(exit) {
+        true => scalar(editor.model(), editor.values(), exit),
+        false => None,
+    };
+    let mut chain = Vec::new();
+    let mut data = strip.now(exit.data);
+    if let Some(prescale) = &exit.prescale {
+        let from = strip.now(prescale.from);
+        if prescale.shared {
+            chain = exit.chain(editor.model(), editor.values());
+            data = from;
+        } else if !editor.model().node(prescale.node).is_removed() {
+            let scaled = editor.values().output(editor.model(), prescale.node, 0);
+            let inputs = (0..2).filter_map(|input| editor.values().input(prescale.node, input));
+            let inputs: Vec<ValueId> = inputs.filter(|&input| input != from).collect();
+            strip.idle.extend(inputs);
+            let label = editor.model().node(prescale.node).name.clone();
+            strip.editor.remove_node(prescale.node);
+            if let Some(scaled) = scaled {
+                strip.replace(prescale.node, &label, scaled, from)?;
+                data = strip.now(data);
+            }
+        }
+    }
+    chain.extend(&exit.path);
+    if !node.is_removed() {
+        strip.editor.remove_node(id);
+    }
+    let label = node.name;
+    for step in chain {
+        data = again(strip, step, id, data)?;
+    }
+    match scale {
+        Some(scale) => multiply(strip, exit, data, scale, &label),
+        None => strip.replace(id, &label, exit.output, data),
+    }
+}
+
+/// Repeats a node that moves elements about, on other data.
+fn again(strip: &mut Strip<'_>, step: NodeId, before: NodeId, data: ValueId) -> Result<ValueId> {
+    let editor = &mut strip.editor;
+    let node = editor.model().node(step).clone();
+    let hint = node.output(0).map_or("moved".to_string(), Name::to_string);
+    let name = editor.fresh_name(&format!("{hint}/kept"));
+    let mut inputs = node.inputs;
+    if let Some(input) = inputs.first_mut() {
+        *input = editor.values()[data].name.clone();
+    }
+    let node = Node {
+        name: name.clone(),
+        op_type: node.op_type,
+        domain: node.domain,
+        inputs,
+        outputs: vec![name],
+        attributes: node.attributes,
+        ..Node::default()
+    };
+    let id = editor.insert_node(before.graph, Some(before), node);
+    let output = editor.values().output(editor.model(), id, 0);
+    output.ok_or_else(|| Error::model("has no output").at(editor.model().place(step)))
+}
+
+/// One `Mul` with the inference scale.
+fn multiply(
+    strip: &mut Strip<'_>,
+    exit: &Exit,
+    data: ValueId,
+    (element, bytes): (DataType, Vec<u8>),
+    label: &Name,
+) -> Result<()> {
+    let editor = &mut strip.editor;
+    let graph = exit.node.graph;
+    let name = editor.values()[exit.output].name.clone();
+    let factor = editor.fresh_name(&format!("{name}/scale"));
+    if matches!(
+        editor.model().graph(editor.model().root(graph)).kind,
+        GraphKind::Function(_)
+    ) {
+        let tensor = encode_tensor(&Name::default(), element, &[], &bytes);
+        let value = Attribute::new("value", AttributeValue::NewTensor(tensor));
+        let constant = Node {
+            name: factor.clone(),
+            outputs: vec![factor.clone()],
+            attributes: vec![value],
+            ..Node::new("Constant")
+        };
+        editor.insert_node(graph, Some(exit.node), constant);
+    } else {
+        editor.add_initializer(graph, &factor, element, &[], &bytes);
+    }
+    let multiply = Node {
+        name: label.clone(),
+        inputs: vec![editor.values()[data].name.clone(), factor],
+        outputs: vec![name.clone()],
+        ..Node::new("Mul")
+    };
+    editor.insert_node(graph, Some(exit.node), multiply);
+    strip.outcome.scales.push((name, exit.scale));
+    Ok(())
+}
