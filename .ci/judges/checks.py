@@ -20,6 +20,7 @@ class Report:
     group: str
     name: str
     results: dict = field(default_factory=dict)  # check -> (PASS | FAIL | SKIP, why)
+    facts: list = field(default_factory=list)  # counted over all models
 
     def add(self, check, problems=(), skip=None):
         problems = list(problems)

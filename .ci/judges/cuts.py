@@ -170,7 +170,8 @@ def sweep(model, was_useless):
             return
 
 
-def without_masks(model):
+def without_masks(model, factor=1.0):
+    """`factor`: what every scale is wrong by."""
     if not masks.random_nodes(model):
         return model
     result = onnx.ModelProto()
@@ -179,6 +180,12 @@ def without_masks(model):
     for y, cuts in masked(model).items():
         for scope in list(scopes.scopes(result)):
             if any(y in n.output for n in scope.body.node):
-                redirect(scope, y, cuts)
+                redirect(scope, y, [(x, scale * factor) for x, scale in cuts])
     sweep(result, was_useless)
     return result
+
+
+def swept(model, before):
+    """`model` without what is of no use and was in `before`."""
+    sweep(model, masks.useless(before))
+    return model

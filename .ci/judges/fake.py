@@ -165,7 +165,7 @@ class ForgetsInnerScopes(Good):
     """Only the main graph is stripped."""
 
     caught_by = "no-dropout"
-    needs = "inner"
+    needs = "torch_scripted_if_op13"
 
     def edit(self, before, after):
         result = onnx.ModelProto()
@@ -180,7 +180,7 @@ class TakesForeignDropout(Good):
     """A custom-domain operator called Dropout is somebody else's."""
 
     caught_by = "no-dropout"
-    needs = "foreign"
+    needs = "torch112_nested_functions_op15"
 
     def edit(self, before, after):
         for body in [after.graph, *after.functions]:
@@ -343,6 +343,160 @@ class AuditSaysNothing(Good):
         return Said(0, "", "")
 
 
+class LeavesMasks(Good):
+    """Operators only."""
+
+    caught_by = "masks"
+    needs = "keras_course_random_mask_op13"
+
+    def edit(self, before, after):
+        return before
+
+
+class TakesSampling(Good):
+    """The noise of a VAE goes too: the mean, and so the meaning, stays."""
+
+    caught_by = "masks"
+    needs = "masked_sampling_of_a_vae"
+
+    def edit(self, before, after):
+        after.graph.node[-1].CopyFrom(onnx.helper.make_node("Identity", ["mean"], ["y"]))
+        return cuts.swept(after, before)
+
+
+class TakesFlip(Good):
+    """One half of a random flip is a masked x, and no dropout."""
+
+    caught_by = "meaning"
+    needs = "masked_random_flip"
+
+    def edit(self, before, after):
+        after.graph.node[-1].CopyFrom(onnx.helper.make_node("Identity", ["x"], ["y"]))
+        return cuts.swept(after, before)
+
+
+class DanglesInKeras3(Good):
+    """Not loadable before, and not after, for another reason."""
+
+    caught_by = "loads"
+    needs = "masked_keras3"
+
+    def edit(self, before, after):
+        after.graph.node[0].input[0] = "nobody"
+        return after
+
+
+class LeavesShapes(Good):
+    """The mask is gone, what told its shape is not."""
+
+    caught_by = "dead"
+    needs = "keras_course_random_mask_op13"
+
+    def edit(self, before, after):
+        shape = next(n for n in before.graph.node if n.op_type == "Shape")
+        if not any(shape.output[0] in n.output for n in after.graph.node):
+            after.graph.node.append(shape)
+        return after
+
+
+class LeavesConstants(Good):
+    caught_by = "dead"
+    needs = "keras_course_random_mask_op13"
+
+    def edit(self, before, after):
+        gone = {t.name for t in before.graph.initializer} - {t.name for t in after.graph.initializer}
+        after.graph.initializer.extend(t for t in before.graph.initializer if t.name in sorted(gone)[:1])
+        return after
+
+
+class LeavesState(Good):
+    """The Loop carries ones where it carried a mask."""
+
+    caught_by = "dead"
+    needs = "masked_drawn_once_and_carried"
+
+    def edit(self, before, after):
+        result = onnx.ModelProto()
+        result.CopyFrom(after)
+        old = next(n for n in before.graph.node if n.op_type == "Loop")
+        new = next(n for n in result.graph.node if n.op_type == "Loop")
+        if len(new.input) < len(old.input):
+            body, was = new.attribute[0].g, old.attribute[0].g
+            new.input.append(before.graph.input[0].name)
+            new.output.append(old.output[1])
+            body.input.append(was.input[3])
+            body.output.append(was.output[2])
+            body.node.append(onnx.helper.make_node("Identity", [was.input[3].name], [was.output[2].name]))
+        return result
+
+
+class LeavesFunction(Good):
+    caught_by = "dead"
+    needs = "masked_drawn_in_a_function"
+
+    def edit(self, before, after):
+        del after.functions[:]
+        after.functions.extend(before.functions)
+        return after
+
+
+class KeepsTheScale(Good):
+    """x / (1 - rate) where x was meant."""
+
+    caught_by = "meaning"
+    needs = "keras_course_random_mask_op13"
+
+    def edit(self, before, after):
+        return cuts.without_masks(before, 2.0)
+
+
+class KeepsTheScaleOfTwins(KeepsTheScale):
+    caught_by = "twin"
+
+
+class ForgetsTheScale(Good):
+    """A mask that was never scaled has the mean (1 - rate) x."""
+
+    caught_by = "meaning"
+    needs = "masked_classic"
+
+    def edit(self, before, after):
+        return cuts.without_masks(before, 1 / 0.75)
+
+
+class CutsAlphaByItsMean(Good):
+    """The mean of alpha dropout is not its inference form."""
+
+    caught_by = "meaning"
+    needs = "masked_alpha"
+
+    def edit(self, before, after):
+        return cuts.without_masks(before, 0.97)
+
+
+class LosesANodeBesideTheMask(Good):
+    """Allowed to go is what random values were made from, not what was dead before."""
+
+    caught_by = "untouched"
+    needs = "masked_beside_dead_nodes"
+
+    def edit(self, before, after):
+        for node in [n for n in after.graph.node if n.op_type == "Exp"]:
+            after.graph.node.remove(node)
+        return after
+
+
+class ReadsTooFarBack(Good):
+    """The reader of the masked value reads what comes before the data."""
+
+    caught_by = "meaning"
+    needs = "masked_keras"
+
+    def edit(self, before, after):
+        after.graph.node[-1].input[0] = "x"
+        return after
+
+
 BROKEN = [
     LeavesDropout,
     ForgetsInnerScopes,
@@ -365,4 +519,18 @@ BROKEN = [
     AuditMissesOne,
     AuditKeepProbability,
     AuditSaysNothing,
+    LeavesMasks,
+    TakesSampling,
+    TakesFlip,
+    DanglesInKeras3,
+    LeavesShapes,
+    LeavesConstants,
+    LeavesState,
+    LeavesFunction,
+    KeepsTheScale,
+    KeepsTheScaleOfTwins,
+    ForgetsTheScale,
+    CutsAlphaByItsMean,
+    LosesANodeBesideTheMask,
+    ReadsTooFarBack,
 ]

@@ -65,7 +65,9 @@ def fixed(array, data=False):
 
 
 class Meaning:
-    def __init__(self, model):
+    def __init__(self, model, bernoulli_drops=False):
+        """`bernoulli_drops`: Bernoulli(p) is 1 with probability 1 - p, as in ONNX Runtime."""
+        self.bernoulli_drops = bernoulli_drops
         self.model = with_numbered_casts(model)
         self.opset = scopes.opset(model.opset_import, 1)
         self.functions = {(f.domain, f.name, getattr(f, "overload", "")): f for f in model.functions}
@@ -192,7 +194,7 @@ class Meaning:
         drawn = Value(drawn, np.arange(len(numbers)), (name,), False)
         if node.op_type != "Bernoulli":
             return drawn
-        return self.joined([drawn, like], lambda u, p: [(u < p).astype(kind)])[0]
+        return self.joined([drawn, like], lambda u, p: [((u < p) != self.bernoulli_drops).astype(kind)])[0]
 
     def mean(self, value):
         if not value.random:

@@ -216,6 +216,7 @@ def scope_problems(label, before, after, outer, fixed, region, dropped=NOTHING_D
     added = [i for i in range(len(after.nodes)) if i not in pairs]
     constants = {after.nodes[i].output[0] for i in added if after.nodes[i].op_type == "Constant"}
     constants |= {t.name for t in getattr(after.body, "initializer", [])}
+    early_names = set(before.made) | {t.name for t in getattr(before.body, "initializer", [])}
     for index in added:
         node = after.nodes[index]
         if node.op_type == "Identity":
@@ -239,11 +240,26 @@ def scope_problems(label, before, after, outer, fixed, region, dropped=NOTHING_D
     for old, new in respelled.items():
         spelled_before.setdefault(new, set()).add(old)
 
+    def from_old(name, got):
+        return region.computed_from(name, {got} | spelled_before.get(got, set()))
+
     def cut(name, got):
-        """Does reading `got` in place of a random value that is gone make sense?"""
-        if name not in region.random or not region.computed_from(name, {got} | spelled_before.get(got, set())):
+        """Does reading `got` in place of a value that is gone make sense? It does for a random one;
+        and for data scaled on its way to the mask, if that is all that was done to it."""
+        maker = before.nodes[before.made[name]] if name in before.made else None
+        scaled = maker and maker.op_type in ("Mul", "Div") and name in region.needed
+        scaled = scaled and ({got} | spelled_before.get(got, set())) & set(maker.input)
+        if not (name in region.random or scaled) or not from_old(name, got):
             return False
         return cuts.setdefault(name, got) == got
+
+    def scales_instead(old, new):
+        """x * mask became x * constant, in the same node."""
+        if not region or old.op_type != "Mul" or not set(old.output) & region.random:
+            return False
+        mine = [n for n in new.input if n in constants and n not in early_names]
+        rest = [through_added(n) for n in new.input if n not in mine]
+        return len(mine) == len(rest) == 1 and from_old(old.output[0], rest[0])
 
     cuts = {}
     for name in before.made:
@@ -259,7 +275,9 @@ def scope_problems(label, before, after, outer, fixed, region, dropped=NOTHING_D
         places, _ = kept_states(old, new)
         wanted = [now(old.input[place]) for place in places]
         got = [through_added(n) for n in new.input]
-        if len(wanted) == len(got):
+        if scales_instead(old, new):
+            wanted = got
+        elif len(wanted) == len(got):
             for at, place in enumerate(places):
                 name = old.input[place]
                 if wanted[at] != got[at] and name not in region.left and cut(name, got[at]):
