@@ -6,15 +6,22 @@
 //! *ratio*: the probability to drop, in `[0, 1)`.
 
 mod constant;
+mod frozen_mask;
+mod layer_name;
+mod noise_shape;
 mod operator;
+mod origin;
 mod random_mask;
+mod scale;
 
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::onnx::{GraphId, Model, Name, NodeId, Producer, ValueId, Values};
+use crate::onnx::{
+    DataType, GraphId, Model, Name, NodeId, Producer, ValueId, Values, encode_float,
+};
 pub use operator::{OperatorVersion, version};
 
 /// One dropout in a model: facts, no verdicts.
@@ -61,6 +68,8 @@ pub struct Site {
     /// Where a mask meets data and what that means at inference; empty for operators. A mask of
     /// several uses (the gates of an LSTM) has several.
     pub exits: Vec<Exit>,
+    /// What the switch is when a mask does not act: 0 or 1.
+    pub off: Option<f64>,
     /// A draw that keeps everything: of random masks. `None` if there is none for all calls of a
     /// function.
     pub kept_draw: Option<KeptDraw>,
@@ -105,9 +114,37 @@ pub struct Exit {
     pub prescale: Option<Prescale>,
     /// `a` and `b` where a draw keeps its element: there output is `a · data + b`.
     pub kept: (f64, f64),
+    /// Where a mask that is a constant goes in.
+    pub frozen: Option<FrozenInput>,
 }
 
+/// An input of a node that is a constant mask.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FrozenInput {
+    /// The node.
+    pub node: NodeId,
+    /// Which input.
+    pub input: usize,
+    /// What the mask is where it keeps.
+    pub kept: f64,
+}
+
+/// How near to 1 a scale is one that inference leaves away.
+const ONE: f64 = 1e-9;
+
 impl Exit {
+    /// True if inference multiplies by a number that is nowhere in the model.
+    pub fn needs_scale(&self) -> bool {
+        self.prescale.is_none() && (self.scale - 1.0).abs() > ONE
+    }
+
+    /// The scale as a scalar of the data's type, little-endian; `None` if that is not known.
+    pub fn factor(&self, model: &Model, values: &Values) -> Option<(DataType, Vec<u8>)> {
+        let ends = [self.data, self.output];
+        let element = (ends.into_iter()).find_map(|value| model.element_type(values, value))?;
+        Some((element, encode_float(element, self.scale)?))
+    }
+
     /// The nodes between the factor before the mask and the data, in order: they move elements about
     /// or cast them.
     pub fn chain(&self, model: &Model, values: &Values) -> Vec<NodeId> {
@@ -265,20 +302,44 @@ words! {
 /// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
 type Recogniser = fn(&Model, &Values) -> Result<Vec<Site>>;
 
-const RECOGNISERS: &[Recogniser] = &[operator::find, random_mask::find];
+const RECOGNISERS: &[Recogniser] = &[
+    operator::find,
+    random_mask::find,
+    frozen_mask::find,
+    scale::find,
+];
+
+/// Those of dropout that is written as masks.
+const MASKS: &[Recogniser] = &[random_mask::find, frozen_mask::find];
 
 /// Finds every dropout in every scope of a model, in file order.
 ///
 /// # Errors
 /// The file cannot be read where a rate stands.
 pub fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
-    let mut sites = Vec::new();
-    for recogniser in RECOGNISERS {
-        sites.extend(recogniser(model, values)?);
-    }
+    let mut sites = recognise(RECOGNISERS, model, values)?;
     sites.sort_by_key(|site| site.nodes.first().copied());
     for (id, site) in sites.iter_mut().enumerate() {
         site.id = id;
+    }
+    noise_shape::tell(model, values, &mut sites);
+    layer_name::name(model, values, &mut sites)?;
+    Ok(sites)
+}
+
+/// Finds the dropouts that are written as masks: those with exits. Their ids, layers and noise shapes
+/// are not told.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_masks(model: &Model, values: &Values) -> Result<Vec<Site>> {
+    recognise(MASKS, model, values)
+}
+
+fn recognise(all: &[Recogniser], model: &Model, values: &Values) -> Result<Vec<Site>> {
+    let mut sites = Vec::new();
+    for recogniser in all {
+        sites.extend(recogniser(model, values)?);
     }
     Ok(sites)
 }

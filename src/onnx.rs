@@ -12,6 +12,7 @@ mod edit;
 mod element_type;
 mod external;
 mod graph;
+mod metadata;
 mod model;
 mod name;
 mod node;
@@ -24,7 +25,7 @@ mod write;
 
 pub use attribute::{Attribute, AttributeValue};
 pub use content::ContentHash;
-pub(crate) use content::{Place, encode_float, floats, numbers};
+pub(crate) use content::{Place, encode_float, encode_number, floats, numbers};
 pub use data_type::DataType;
 pub use edit::Editor;
 pub(crate) use edit::encode_tensor;

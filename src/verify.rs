@@ -18,6 +18,8 @@ pub mod run;
 mod operator;
 #[cfg(feature = "tract")]
 mod random;
+#[cfg(feature = "tract")]
+mod reference;
 
 use crate::error::Result;
 use crate::onnx::Model;
@@ -91,8 +93,7 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
     #[cfg(feature = "tract")]
     let run = match &options.run {
         Some(settings) => {
-            let (old, new) = (subject("before", before), subject("after", after));
-            let report = run::compare(&old, &new, settings);
+            let report = run_both(before, after, settings);
             Some(report.map_err(|e| before.source().name_in(e))?)
         }
         None => None,
@@ -102,6 +103,29 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
         #[cfg(feature = "tract")]
         run,
     })
+}
+
+/// Runs both, their masks where they keep everything.
+#[cfg(feature = "tract")]
+fn run_both(before: &Model, after: &Model, settings: &run::Settings) -> Result<run::RunReport> {
+    let of = |model| match settings.meaning {
+        engine::Meaning::Inference => reference::of(model),
+        engine::Meaning::AsWritten { .. } => Ok(None),
+    };
+    let references = (of(before)?, of(after)?);
+    let all = [&references.0, &references.1].into_iter().flatten();
+    let mut settings = settings.clone();
+    if settings.tolerance == compare::Tolerance::Exact && !all.clone().all(|r| r.exact) {
+        settings.tolerance = compare::Tolerance::ByType;
+    }
+    let old = references.0.as_ref().map_or(before, |r| &r.edited.model);
+    let new = references.1.as_ref().map_or(after, |r| &r.edited.model);
+    let (old, new) = (subject("before", old), subject("after", new));
+    let mut report = run::compare(&old, &new, &settings)?;
+    report.tolerance = settings.tolerance;
+    report.reference = all.flat_map(|r| r.notes.iter().cloned()).collect();
+    report.reference.dedup();
+    Ok(report)
 }
 
 #[cfg(feature = "tract")]

@@ -99,6 +99,7 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
         output_name: node.output(0).cloned(),
         switch: decides.flatten().filter(|_| switch.runtime),
         exits: Vec::new(),
+        off: None,
         kept_draw: None,
         entangled: None,
         layer: None,

@@ -165,7 +165,8 @@ impl Finder<'_> {
             input_name: Some(self.values[base].name.clone()),
             output: Some(output),
             output_name: Some(self.values[output].name.clone()),
-            switch,
+            switch: switch.map(|(value, _)| value),
+            off: switch.map(|(_, off)| off),
             kept_draw: (low <= high).then(|| KeptDraw {
                 source,
                 value: (low + high) / 2.0,
@@ -232,6 +233,7 @@ fn exit(found: &Found, kept: usize) -> Exit {
         scale,
         prescale: found.prescale.map(|(prescale, _)| prescale),
         kept: found.samples[kept],
+        frozen: None,
     }
 }
 

@@ -236,8 +236,18 @@ fn stream(source: &Source, range: std::ops::Range<u64>, sink: &mut dyn FnMut(&[u
     }
 }
 
-/// A number as a float of this type, rounded once, little-endian; `None` for types this crate writes
-/// no numbers in.
+/// A number in this type, floats rounded once, little-endian; `None` for types this crate writes no
+/// numbers in.
+pub(crate) fn encode_number(data_type: DataType, number: f64) -> Option<Vec<u8>> {
+    match data_type {
+        DataType::BOOL => Some(vec![u8::from(number != 0.0)]),
+        DataType::INT32 => Some((number as i32).to_le_bytes().to_vec()),
+        DataType::INT64 => Some((number as i64).to_le_bytes().to_vec()),
+        _ => encode_float(data_type, number),
+    }
+}
+
+/// A number as a float of this type, rounded once, little-endian; `None` for other types.
 pub(crate) fn encode_float(data_type: DataType, number: f64) -> Option<Vec<u8>> {
     match data_type {
         DataType::FLOAT16 => Some(half::f16::from_f64(number).to_le_bytes().to_vec()),

@@ -112,6 +112,17 @@ impl<'m> Editor<'m> {
         id
     }
 
+    /// The node that comes after another in the file: what is put in before it comes after the other.
+    pub fn node_behind(&self, id: NodeId) -> Option<NodeId> {
+        let graph = self.model.graph(id.graph);
+        let next = id.index + 1;
+        let read = graph.nodes.len() - graph.edits.inserted.len();
+        ((next as usize) < read).then_some(NodeId {
+            graph: id.graph,
+            index: next,
+        })
+    }
+
     /// True if every use of `from` could name `to` instead: `to` is seen there under its own name,
     /// and no use is bound to the very name (outputs, bindings, annotations).
     pub fn can_redirect(&self, from: ValueId, to: ValueId) -> bool {

@@ -94,6 +94,10 @@ pub struct RunReport {
     /// Where the first model's outputs differ from those recorded in a test data set, beyond the
     /// tolerance of the element type. It says nothing about the second model.
     pub recorded: Vec<Difference>,
+    /// What was done to the models before they were run, besides dropout's inference meaning.
+    pub reference: Vec<String>,
+    /// How far outputs may lie apart.
+    pub tolerance: Tolerance,
     /// What a reader should know.
     pub notes: Vec<String>,
     /// The engine and its version.
@@ -119,6 +123,8 @@ pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result
         elements: 0,
         mode: Mode::Optimised,
         recorded: Vec::new(),
+        reference: Vec::new(),
+        tolerance: settings.tolerance,
         notes: Vec::new(),
         engine: TRACT,
     };

@@ -7,6 +7,9 @@
 //! meaning; this is said here anew, and shares nothing with how a rewrite removes it:
 //! - `Dropout(x)` is x, and its mask is ones in the shape of x;
 //! - `Identity(x)` is x;
+//! - dropout written as a mask, where [`crate::dropout::find_masks`] finds it, is the data it meets,
+//!   without a factor that makes up for what is dropped, else times the inference scale; the mask, its
+//!   draw, states of loops and functions that nothing else needs do not count;
 //! - `ConstantOfShape(Shape(x))` of one and `Cast(Not(Greater(x, x)))` are ones in the shape of x.
 //!
 //! Operators that draw at random, and operators nobody knows, are equal only if they are the same
@@ -17,6 +20,8 @@ mod attributes;
 mod contents;
 mod expression;
 mod known;
+mod live;
+mod mask;
 mod mismatch;
 mod numbering;
 
@@ -74,6 +79,7 @@ pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
                 let why = explain(&shared.expressions, &first, &second, *expression, *other);
                 return different(name.clone(), why);
             }
+            None if first.idle.contains(name) => {}
             None => return different(name.clone(), "is there before, and not after".into()),
         }
     }

@@ -133,8 +133,8 @@ fn the_json_report_says_what_the_text_says() {
     let said = folder.run("strip model.onnx --format json").exits(0);
     assert!(said.stderr.is_empty());
     let report = said.json();
-    let expected = "schema input output bytes sites plan removed masks identities idle_inputs \
-                    verification";
+    let expected = "schema input output bytes sites plan removed masks scales identities \
+                    idle_inputs verification";
     assert_eq!(keys(&report).join(" "), expected);
     assert_eq!(report["schema"], "dropout-onnx/strip/1");
     assert_eq!(report["input"], "model.onnx");

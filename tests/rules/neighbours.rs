@@ -172,7 +172,11 @@ fn every_result_of_a_mask_is_looked_at() {
                 node,
                 data: values.input(node, 0).unwrap(),
                 output: values.output(&read, node, 0).unwrap(),
+                path: Vec::new(),
                 scale: 1.0,
+                prescale: None,
+                kept: (1.0, 0.0),
+                frozen: None,
             }
         })
         .collect();

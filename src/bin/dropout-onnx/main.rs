@@ -5,6 +5,7 @@
 
 mod audit;
 mod io;
+mod rewriting;
 mod rules;
 mod show;
 mod strip;

@@ -1,21 +1,20 @@
 //! `dropout-onnx strip`: dropout removed for inference.
 
-use std::fmt::Write;
-
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::{Kind, Mode};
-use dropout_onnx::onnx::{Model, Name};
+use dropout_onnx::onnx::Name;
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
-use dropout_onnx::verify::{Demand, Verdict, Verification, verify};
+use dropout_onnx::verify::verify;
 use serde_json::json;
 
 use crate::Status;
-use crate::io::{self, Files, Format, Global, Target};
-use crate::style::{BAD, DIM, GOOD, LABEL, Table, WARN, paint};
-use crate::verification::{self, Verify, count};
+use crate::io::{self, Files, Format, Global};
+use crate::rewriting::{Conclusion, Lines, Rewriting, json_text};
+use crate::style::{DIM, Table, WARN, paint};
+use crate::verification::{Verify, count};
 
 /// Remove dropout for inference, and prove that nothing else changed
 ///
@@ -104,124 +103,33 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
              (inverted dropout), and need no scale: leave the option away"
         );
     }
-    let verify_options = args.verify.options()?;
-    let target = args.files.target("stripped")?;
-    let options = options(args);
-    let model = io::read(&args.files.input)?;
-    let external = args.files.external(&model, &target)?;
-    if verify_options.is_some() {
-        model.check_external()?;
-    }
-    let stripped = strip(&model, &options).map_err(|e| e.in_file(io::name(&args.files.input)))?;
-    if args.files.dry_run {
-        return report(
-            args,
-            global,
-            &Report::new(&model, &stripped, None, &target, Written::DryRun),
-        );
-    }
-    let verification = match &verify_options {
-        Some(options) => {
-            let progress = global.progress("verifying");
-            let found = verify(&model, &stripped.edited.model, options)?;
-            progress.finish_and_clear();
-            Some(found)
-        }
-        None => None,
+    let rewriting = Rewriting::open(&args.files, &args.verify, global, "stripped")?;
+    let stripped = strip(&rewriting.model, &options(args));
+    let stripped = stripped.map_err(|e| e.in_file(io::name(&args.files.input)))?;
+    let unchanged = stripped.outcome.is_unchanged();
+    let end = rewriting.conclude(&stripped.edited, unchanged, verify)?;
+    let records = stripped.sites.iter();
+    let records = records.map(|site| SiteRecord::new(&rewriting.model, site));
+    let report = Report {
+        stripped: &stripped,
+        records: records.collect(),
+        end,
     };
-    match verification
-        .as_ref()
-        .map(|found| found.verdict(Demand::Rewrite))
-    {
-        None | Some(Verdict::Equal) => {}
-        Some(Verdict::Different { .. }) => {
-            let report_of =
-                Report::new(&model, &stripped, verification, &target, Written::Different);
-            report(args, global, &report_of)?;
-            return Ok(Status::Found);
-        }
-        Some(Verdict::Unverifiable { reason }) => bail!(
-            "{}: the result cannot be verified, so nothing was written: {reason}. \
-             --verify structure asks for less, --verify none for nothing",
-            io::name(&args.files.input).display()
-        ),
-    }
-    let written = match args.files.in_place && stripped.outcome.is_unchanged() {
-        true => Written::Untouched,
-        false => {
-            args.files
-                .write(&stripped.edited.rope, &target, &external)?;
-            Written::Yes
-        }
+    let text = match args.format {
+        Format::Json => json_text(&document(args, &report))?,
+        Format::Text => text(global, &report),
     };
-    let report_of = Report::new(&model, &stripped, verification, &target, written);
-    report(args, global, &report_of)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
-    Yes,
-    /// In place, with nothing to do.
-    Untouched,
-    DryRun,
-    Different,
+    report.end.print(&text, args.format)?;
+    Ok(report.end.status())
 }
 
 struct Report<'a> {
-    model: &'a Model,
     stripped: &'a Stripped,
     records: Vec<SiteRecord>,
-    verification: Option<Verification>,
-    target: &'a Target,
-    written: Written,
-}
-
-impl<'a> Report<'a> {
-    fn new(
-        model: &'a Model,
-        stripped: &'a Stripped,
-        verification: Option<Verification>,
-        target: &'a Target,
-        written: Written,
-    ) -> Self {
-        let sites = stripped.sites.iter();
-        Report {
-            model,
-            stripped,
-            records: sites.map(|site| SiteRecord::new(model, site)).collect(),
-            verification,
-            target,
-            written,
-        }
-    }
-
-    fn sizes(&self) -> (u64, u64) {
-        (self.model.source().len(), self.stripped.edited.rope.len())
-    }
-}
-
-/// Where the report goes: beside the model, if that takes standard output.
-fn report(args: &Args, global: &Global, report: &Report<'_>) -> Result<Status> {
-    let text = match args.format {
-        Format::Json => {
-            let mut text = serde_json::to_string_pretty(&document(args, report))?;
-            text.push('\n');
-            text
-        }
-        Format::Text => text(args, global, report),
-    };
-    match report.target {
-        _ if global.quiet
-            && args.format == Format::Text
-            && report.written != Written::Different => {}
-        Target::Stdout => io::print_aside(&text),
-        Target::File(_) => io::print(&text)?,
-    }
-    Ok(Status::Done)
+    end: Conclusion<'a>,
 }
 
 fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
-    let (before, after) = report.sizes();
     let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>();
     let outcome = &report.stripped.outcome;
     let actions = report
@@ -237,11 +145,8 @@ fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
     json!({
         "schema": "dropout-onnx/strip/1",
         "input": args.files.input.to_string_lossy(),
-        "output": match report.written {
-            Written::Yes | Written::Untouched => Some(report.target.name()),
-            Written::DryRun | Written::Different => None,
-        },
-        "bytes": {"before": before, "after": after},
+        "output": report.end.output(),
+        "bytes": report.end.bytes(),
         "sites": report.records,
         "plan": actions.collect::<Vec<_>>(),
         "removed": {
@@ -259,15 +164,13 @@ fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
             .map(|(value, why)| json!({"value": value, "why": why}))
             .collect::<Vec<_>>(),
         "idle_inputs": names(&outcome.idle_inputs),
-        "verification": report.verification.as_ref().map(verification::document),
+        "verification": report.end.verification(),
     })
 }
 
-fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
-    let mut out = String::new();
-    let mut line = |label: &str, text: String| {
-        let _ = writeln!(out, "{}  {text}", paint(LABEL, format!("{label:<8}")));
-    };
+fn text(global: &Global, report: &Report<'_>) -> String {
+    let mut lines = Lines::default();
+    let mut line = |label: &str, text: String| lines.line(label, text);
     let outcome = &report.stripped.outcome;
     line("found", found(report));
     let shown = if global.verbose { usize::MAX } else { 12 };
@@ -332,39 +235,8 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
             format!("`{input}` stays in the interface; nothing uses it any more"),
         );
     }
-    if let Some(found) = &report.verification {
-        let text = verification::text(found, global.verbose);
-        let _ = write!(out, "{text}");
-    } else if report.written == Written::Yes {
-        let _ = writeln!(
-            out,
-            "{}  {}",
-            paint(LABEL, "verified"),
-            paint(WARN, "not at all, as asked")
-        );
-    }
-    let (before, after) = report.sizes();
-    let mut line = |label: &str, text: String| {
-        let _ = writeln!(out, "{}  {text}", paint(LABEL, format!("{label:<8}")));
-    };
-    line(
-        "size",
-        format!("{} -> {} bytes", digits(before), digits(after)),
-    );
-    let name = report.target.name();
-    match report.written {
-        Written::Yes => line("written", paint(GOOD, name)),
-        Written::Untouched => {
-            let input = args.files.input.display();
-            line("written", format!("nothing: {input} is as it should be"));
-        }
-        Written::DryRun => line("written", format!("nothing: a dry run; it would be {name}")),
-        Written::Different => line(
-            "written",
-            paint(BAD, "nothing: the result is not the original"),
-        ),
-    }
-    out
+    report.end.text(&mut lines);
+    lines.into_text()
 }
 
 fn modes(report: &Report<'_>, mode: Mode) -> usize {
@@ -428,17 +300,4 @@ fn sites(report: &Report<'_>, shown: usize) -> Table {
         table.row(cells);
     }
     table
-}
-
-/// A number with its digits in groups of three.
-fn digits(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -129,6 +129,11 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
             }
             lines.push(format!("     tract ran both models {}", run.mode));
         }
+        lines.extend(
+            run.reference
+                .iter()
+                .map(|note| format!("     reference: {note}")),
+        );
         lines.extend(run.notes.iter().map(|note| format!("     note: {note}")));
         for difference in &run.recorded {
             lines.push(format!(
@@ -152,13 +157,17 @@ fn run(report: &RunReport) -> String {
                 .map(|(name, size)| format!(", {name}={size}"))
                 .collect();
             format!(
-                "{} in {}, {} ({}, seed {}{})",
+                "{} in {}, {} ({}, seed {}{}{})",
                 paint(GOOD, "equal outputs"),
                 count(report.runs, "run"),
                 count(report.elements, "element"),
                 report.engine,
                 report.seed,
                 dims.concat(),
+                match report.tolerance {
+                    Tolerance::Exact => String::new(),
+                    other => format!(", {other}"),
+                },
             )
         }
         Outcome::Different(difference) => {
@@ -199,7 +208,8 @@ pub fn document(verification: &Verification) -> Value {
         json!({
             "result": result, "why": why, "engine": run.engine, "runs": run.runs,
             "seed": run.seed, "shapes": run.shapes, "chosen_dims": run.chosen,
-            "outputs": run.outputs, "elements": run.elements, "notes": run.notes,
+            "outputs": run.outputs, "elements": run.elements,
+            "tolerance": run.tolerance.to_string(), "reference": run.reference, "notes": run.notes,
         })
     });
     json!({"structure": structure, "run": run})

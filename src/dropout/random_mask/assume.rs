@@ -25,8 +25,8 @@ pub(super) struct Judged {
     pub attempt: Attempt,
     /// In the other ways of calling the function around it.
     pub calls: Vec<Attempt>,
-    /// The input that switches it on.
-    pub switch: Option<ValueId>,
+    /// The input that switches it on, and what switches it off.
+    pub switch: Option<(ValueId, f64)>,
     /// True if an input without a default is the rate.
     pub open_rate: bool,
 }
@@ -77,9 +77,14 @@ impl Finder<'_> {
             attempt
         };
         let (on, off) = (with(1.0)?, with(0.0)?);
-        if let (Some(attempt), None) | (None, Some(attempt)) = (on, off) {
+        let one = match (on, off) {
+            (Some(attempt), None) => Some((attempt, 0.0)),
+            (None, Some(attempt)) => Some((attempt, 1.0)),
+            _ => None,
+        };
+        if let Some((attempt, off)) = one {
             return Ok(Some(Judged {
-                switch: Some(switch),
+                switch: Some((switch, off)),
                 ..Judged::plain(attempt)
             }));
         }

@@ -4,13 +4,10 @@ use crate::dropout::{Exit, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{
     Attribute, AttributeValue, DataType, GraphKind, Model, Name, Node, NodeId, ValueId, Values,
-    encode_float, encode_tensor,
+    encode_tensor,
 };
 
 use super::Strip;
-
-/// How near to 1 a scale is one that inference leaves away.
-const ONE: f64 = 1e-9;
 
 /// Why a mask cannot be taken out.
 pub(super) fn refusal(model: &Model, values: &Values, site: &Site) -> Option<String> {
@@ -33,25 +30,13 @@ pub(super) fn refusal(model: &Model, values: &Values, site: &Site) -> Option<Str
         if others.any(|other| values.is_used(other)) {
             return Some("its node has other outputs that are used".to_string());
         }
-        (needs_scale(exit) && scalar(model, values, exit).is_none()).then(|| {
+        (exit.needs_scale() && exit.factor(model, values).is_none()).then(|| {
             format!(
                 "inference scales it by {}, and its type is not known",
                 exit.scale
             )
         })
     })
-}
-
-fn needs_scale(exit: &Exit) -> bool {
-    exit.prescale.is_none() && (exit.scale - 1.0).abs() > ONE
-}
-
-/// The inference scale as a scalar of the data's type, little-endian.
-fn scalar(model: &Model, values: &Values, exit: &Exit) -> Option<(DataType, Vec<u8>)> {
-    let ends = [exit.data, exit.output];
-    let element = (ends.into_iter()).find_map(|value| model.element_type(values, value))?;
-    let bytes = encode_float(element, exit.scale)?;
-    Some((element, bytes))
 }
 
 /// Lets what uses an exit of a mask use the data, as inference has it.
@@ -64,8 +49,8 @@ pub(super) fn cut(strip: &mut Strip<'_>, exit: &Exit) -> Result<()> {
         let inputs = inputs.filter_map(|input| editor.values().input(id, input));
         strip.idle.extend(inputs);
     }
-    let scale = match needs_scale(exit) {
-        true => scalar(editor.model(), editor.values(), exit),
+    let scale = match exit.needs_scale() {
+        true => exit.factor(editor.model(), editor.values()),
         false => None,
     };
     let mut chain = Vec::new();

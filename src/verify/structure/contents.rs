@@ -54,6 +54,16 @@ impl<'m> Contents<'m> {
         self.next
     }
 
+    /// The number of a few elements.
+    pub fn of_bytes(&mut self, bytes: Vec<u8>) -> u32 {
+        if let Some(&number) = self.small.get(&bytes) {
+            return number;
+        }
+        let number = self.fresh();
+        self.small.insert(bytes, number);
+        number
+    }
+
     /// The number of a tensor's elements.
     pub fn number(&mut self, model: &'m Model, tensor: &'m Tensor) -> Result<u32> {
         let stored = tensor.stored_bytes();
@@ -61,12 +71,7 @@ impl<'m> Contents<'m> {
         if size <= SMALL && stored <= 10 * SMALL {
             let mut bytes = Vec::new();
             model.elements(tensor, &mut |piece| bytes.extend_from_slice(piece))?;
-            if let Some(&number) = self.small.get(&bytes) {
-                return Ok(number);
-            }
-            let number = self.fresh();
-            self.small.insert(bytes, number);
-            return Ok(number);
+            return Ok(self.of_bytes(bytes));
         }
         let kind = (tensor.data_type.0, size);
         if !self.shared_source {

@@ -1,22 +1,25 @@
 //! Numbering the values of one model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::HashMap;
 
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, Values,
+    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, ValueId, Values,
 };
 
 use super::Shared;
 use super::expression::{Expression, Tag};
+use super::live::{Carried, Live};
 
 /// The expressions of a model.
 #[derive(Debug)]
 pub(super) struct Numbering<'m> {
     pub model: &'m Model,
     pub(super) values: &'m Values,
+    /// What counts when dropout takes its inference meaning.
+    pub(super) live: Live,
     numbers: Vec<Expression>,
     /// What each function computes, and whether it draws at random.
     functions: Vec<Option<(Expression, bool)>>,
@@ -26,6 +29,8 @@ pub(super) struct Numbering<'m> {
     pub(super) impure: Vec<bool>,
     /// The node an application was first met at.
     pub nodes: HashMap<Expression, NodeId>,
+    /// Functions that nothing calls: one of them may be missing in the other model.
+    pub idle: BTreeSet<String>,
     /// What is to be equal: outputs of the main graph, of training graphs, of functions.
     pub results: BTreeMap<String, Expression>,
 }
@@ -37,11 +42,13 @@ impl<'m> Numbering<'m> {
         let mut this = Numbering {
             model,
             values,
+            live: Live::new(model, values)?,
             numbers: vec![Expression::ABSENT; values.len()],
             functions: vec![None; model.functions().len()],
             draws: HashMap::default(),
             impure: vec![false; model.graph_slots()],
             nodes: HashMap::default(),
+            idle: BTreeSet::new(),
             results: BTreeMap::new(),
         };
         let mut by_root: HashMap<GraphId, Vec<NodeId>> = HashMap::default();
@@ -114,7 +121,13 @@ impl<'m> Numbering<'m> {
     /// Inputs and initializers of a graph.
     fn leaves(&mut self, id: GraphId, shared: &mut Shared<'m>) -> Result<()> {
         let graph = self.model.graph(id);
-        for (index, input) in graph.inputs.iter().enumerate() {
+        let count = graph.inputs.len();
+        let kept = match self.live.carried(id) {
+            Some(carried) => carried.kept(carried.before, count),
+            None => (0..count).collect(),
+        };
+        for (index, input) in kept.into_iter().enumerate() {
+            let input = &graph.inputs[input];
             let Some(value) = self.values.lookup(self.model, id, &input.name) else {
                 continue;
             };
@@ -194,6 +207,10 @@ impl<'m> Numbering<'m> {
         value.map_or(Expression::ABSENT, |value| self.numbers[value.index()])
     }
 
+    pub(super) fn value(&self, value: ValueId) -> Expression {
+        self.numbers[value.index()]
+    }
+
     pub(super) fn set_output(&mut self, id: NodeId, output: usize, number: Expression) {
         if let Some(value) = self.values.output(self.model, id, output) {
             self.numbers[value.index()] = number;
@@ -201,11 +218,59 @@ impl<'m> Numbering<'m> {
     }
 
     fn node(&mut self, id: NodeId, shared: &mut Shared<'m>) -> Result<()> {
+        if !self.live.exits.is_empty() {
+            self.exits(id, shared)?;
+        }
+        if !self.live.counts(self.model, self.values, id) {
+            return Ok(());
+        }
         let node = self.model.node(id);
         let callee = self.model.callee(node);
         if callee.is_none() && node.in_default_domain() && self.known(id, node, shared)? {
             return Ok(());
         }
+        let body = node.attribute("body").map(|a| a.graphs());
+        let carried = match body {
+            Some(&[body]) => self.live.carried(body),
+            _ => None,
+        };
+        let places = |before: fn(&Carried) -> usize, count| match carried {
+            Some(carried) => carried.kept(before(carried), count),
+            None => (0..count).collect(),
+        };
+        let inputs = places(|carried| carried.before, node.inputs.len());
+        let outputs = places(|_| 0, node.outputs.len());
+        let inputs = inputs.into_iter().map(|i| self.input(id, i)).collect();
+        let (mut number, impure) = self.application(id, inputs, &outputs, shared)?;
+        if impure {
+            self.impure[id.graph.0 as usize] = true;
+            let count = self.draws.entry(number).or_insert(0);
+            *count += 1;
+            let draw = [number.0, *count];
+            number = shared.expressions.number(Tag::Draw, &draw);
+            self.nodes.entry(number).or_insert(id);
+        }
+        for (place, output) in outputs.into_iter().enumerate() {
+            let value = self.values.output(self.model, id, output);
+            if value.is_some_and(|value| !self.live.exits.contains_key(&value)) {
+                let words = [number.0, place as u32];
+                let number = shared.expressions.number(Tag::Output, &words);
+                self.set_output(id, output, number);
+            }
+        }
+        Ok(())
+    }
+
+    /// The application of a node's operator to these inputs, for these of its outputs, and whether it
+    /// draws at random.
+    pub(super) fn application(
+        &mut self,
+        id: NodeId,
+        mut inputs: Vec<Expression>,
+        outputs: &[usize],
+        shared: &mut Shared<'m>,
+    ) -> Result<(Expression, bool)> {
+        let node = self.model.node(id);
         let mut words = vec![
             shared.expressions.string(node.op_type.as_bytes()),
             match node.in_default_domain() {
@@ -214,9 +279,10 @@ impl<'m> Numbering<'m> {
             },
             shared.expressions.string(node.overload.as_bytes()),
         ];
-        let outputs = node.outputs.iter().rposition(|name| !name.is_empty());
-        words.push(outputs.map_or(0, |last| last as u32 + 1));
+        let named = |&output: &usize| !node.outputs[output].is_empty();
+        words.push((outputs.iter().rposition(named)).map_or(0, |last| last as u32 + 1));
         let mut impure = false;
+        let callee = self.model.callee(node);
         match callee.and_then(|function| self.functions[function]) {
             Some((body, draws)) => {
                 words.extend([1, body.0]);
@@ -230,27 +296,15 @@ impl<'m> Numbering<'m> {
                 impure |= !node.in_default_domain() || node.draws();
             }
         }
-        let inputs = node.inputs.iter().rposition(|name| !name.is_empty());
-        let inputs = inputs.map_or(0, |last| last + 1);
-        words.push(inputs as u32);
-        words.extend((0..inputs).map(|input| self.input(id, input).0));
+        while inputs.last() == Some(&Expression::ABSENT) {
+            inputs.pop();
+        }
+        words.push(inputs.len() as u32);
+        words.extend(inputs.iter().map(|input| input.0));
         impure |= self.attributes(&mut words, &node.attributes, shared)?;
-        let mut number = shared.expressions.number(Tag::Apply, &words);
+        let number = shared.expressions.number(Tag::Apply, &words);
         self.nodes.entry(number).or_insert(id);
-        if impure {
-            self.impure[id.graph.0 as usize] = true;
-            let count = self.draws.entry(number).or_insert(0);
-            *count += 1;
-            let draw = [number.0, *count];
-            number = shared.expressions.number(Tag::Draw, &draw);
-            self.nodes.entry(number).or_insert(id);
-        }
-        for output in 0..node.outputs.len() {
-            let words = [number.0, output as u32];
-            let number = shared.expressions.number(Tag::Output, &words);
-            self.set_output(id, output, number);
-        }
-        Ok(())
+        Ok((number, impure))
     }
 
     fn outputs(&self, id: GraphId, graph: &Graph) -> Vec<Expression> {
@@ -264,8 +318,15 @@ impl<'m> Numbering<'m> {
     /// What a graph computes from its inputs (and from what it captures).
     pub(super) fn body(&self, id: GraphId, shared: &mut Shared<'m>) -> Expression {
         let graph = self.model.graph(id);
-        let mut words = vec![graph.inputs.len() as u32];
-        words.extend(self.outputs(id, graph).iter().map(|output| output.0));
+        let outputs = self.outputs(id, graph);
+        let (mut inputs, mut kept) = (graph.inputs.len(), (0..outputs.len()).collect());
+        if let Some(carried) = self.live.carried(id) {
+            inputs = carried.kept(carried.before, inputs).len();
+            kept = carried.kept(carried.condition, outputs.len());
+        }
+        let mut words = vec![inputs as u32];
+        let kept: Vec<usize> = kept;
+        words.extend(kept.into_iter().map(|output| outputs[output].0));
         shared.expressions.number(Tag::Body, &words)
     }
 
@@ -279,6 +340,9 @@ impl<'m> Numbering<'m> {
             self.attributes(&mut words, defaults, shared)?;
             let body = shared.expressions.number(Tag::Function, &words);
             self.functions[index] = Some((body, self.impure[id.0 as usize]));
+            if !self.live.called.contains(&index) {
+                self.idle.insert(scope.clone());
+            }
             self.results.insert(scope, body);
             return Ok(());
         }

@@ -1,0 +1,267 @@
+//! Frozen masks: a mask that was drawn once, while exporting, and is a constant since. It drops the
+//! same elements in every run.
+//!
+//! A constant of zeros and one other number that data is multiplied by, or chosen by, is a mask of
+//! dropout where kept elements are scaled by `1/(1-p)`, p is a rate somebody would write and as many
+//! elements are zero as p makes plausible. Without such a scale much else looks like it (padding,
+//! causal and channel masks, one-hot rows), so that more is asked of it; in doubt it is none. No
+//! mask has an order: one with rows alike, stripes, borders or a mirror image was never drawn.
+
+mod constant;
+mod order;
+mod place;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::error::Result;
+use crate::hash::HashMap;
+use crate::onnx::{Model, Name, NodeId, Use, ValueId, Values};
+
+use super::constant::Resolver;
+use super::origin;
+use super::{Exit, Form, FrozenInput, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use constant::Mask;
+
+/// Fewer elements show nothing.
+const FEWEST: usize = 32;
+
+/// Fewer elements show nothing, where the scale is one that nothing else has.
+const FEWEST_SCALED: usize = 16;
+
+/// Fewer elements show nothing, where no scale shows it.
+const FEWEST_UNSCALED: usize = 64;
+
+/// How far numbers in float32 may be from what they ought to be.
+const NEAR: f64 = 1e-5;
+
+pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
+    let finder = Finder {
+        model,
+        values,
+        masks: RefCell::default(),
+    };
+    // one site a mask, with all its uses
+    let mut found: BTreeMap<ValueId, Vec<Meeting>> = BTreeMap::new();
+    for (id, node) in model.nodes() {
+        if !node.is("Mul") && !node.is("Where") {
+            continue;
+        }
+        if let Some((mask, meeting)) = finder.meeting(id) {
+            found.entry(mask).or_default().push(meeting);
+        }
+    }
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let resolver = Resolver::new(model, values);
+    let mut sites = Vec::new();
+    for meetings in found.into_values() {
+        let live = |m: &Meeting| origin::is_data(model, values, &resolver, m.data);
+        let meetings: Vec<Meeting> = meetings.into_iter().filter(live).collect();
+        sites.extend(site(values, &meetings));
+    }
+    Ok(sites)
+}
+
+struct Finder<'m> {
+    model: &'m Model,
+    values: &'m Values,
+    masks: RefCell<HashMap<ValueId, Option<Rc<Mask>>>>,
+}
+
+/// Where a frozen mask meets data.
+struct Meeting {
+    exit: Exit,
+    /// The node that the mask is an input of.
+    node: NodeId,
+    data: ValueId,
+    rate: f64,
+    scaling: Scaling,
+}
+
+fn site(values: &Values, meetings: &[Meeting]) -> Option<Site> {
+    let first = meetings.first()?;
+    let name = |value: ValueId| -> Option<Name> { Some(values[value].name.clone()) };
+    let mut nodes = vec![first.exit.node];
+    nodes.extend(Some(first.node).filter(|&node| node != first.exit.node));
+    Some(Site {
+        id: 0,
+        form: Form::FrozenMask,
+        kind: Kind::Dropout,
+        mode: Mode::Frozen,
+        rate: Some(first.rate),
+        rate_origin: RateOrigin::Mask,
+        scaling: first.scaling,
+        inference_scale: match first.scaling {
+            Scaling::Inverted => 1.0,
+            _ => first.exit.scale,
+        },
+        noise_shape: None,
+        seed: None,
+        mask: MaskUse::Used,
+        graph: first.exit.node.graph,
+        nodes,
+        input: Some(first.data),
+        input_name: name(first.data),
+        output: Some(first.exit.output),
+        output_name: name(first.exit.output),
+        switch: None,
+        exits: meetings.iter().map(|m| m.exit.clone()).collect(),
+        off: None,
+        kept_draw: None,
+        entangled: None,
+        layer: None,
+        problem: None,
+    })
+}
+
+impl Finder<'_> {
+    /// Dropout by a constant mask, if this node is that.
+    fn meeting(&self, id: NodeId) -> Option<(ValueId, Meeting)> {
+        let node = self.model.node(id);
+        let input = |i: usize| self.values.input(id, i);
+        if node.is("Mul") {
+            let (x, y) = (input(0)?, input(1)?);
+            let pairs = [(y, x), (x, y)];
+            return pairs.into_iter().find_map(|(mask, data)| {
+                let known = self.mask(mask)?;
+                let meeting = self.judge(id, data, mask, &known)?;
+                Some((mask, meeting))
+            });
+        }
+        let (mask, kept, lost) = (input(0)?, input(1)?, input(2)?);
+        let known = self.mask(mask)?;
+        if self.is_zero(lost) {
+            return Some((mask, self.judge(id, kept, mask, &known)?));
+        }
+        if self.is_zero(kept) {
+            return Some((mask, self.judge(id, lost, mask, &known.negated())?));
+        }
+        None
+    }
+
+    fn judge(&self, id: NodeId, data: ValueId, value: ValueId, mask: &Mask) -> Option<Meeting> {
+        let (model, values) = (self.model, self.values);
+        if self.mask(data).is_some() || self.number(data).is_some() {
+            return None;
+        }
+        let output = values.output(model, id, 0)?;
+        let before = place::factor_before(self, data).unwrap_or(1.0);
+        let after = place::factor_after(self, output);
+        let (after_node, after_output, after_factor) = after.unwrap_or((id, output, 1.0));
+        let at = |node, output, scale, factor: f64| Exit {
+            kept: (mask.scale * factor, 0.0),
+            ..self.exit(id, mask, (node, output), data, scale)
+        };
+        let ways = [
+            (mask.scale, at(id, output, 1.0, 1.0)),
+            (
+                mask.scale * after_factor,
+                at(after_node, after_output, 1.0, after_factor),
+            ),
+            (mask.scale * before, at(id, output, 1.0 / before, 1.0)),
+        ];
+        for (scale, exit) in ways {
+            let rate = rate_of(scale);
+            // a scale of 2 or 5 may be anything's; one of 1.4285714 is dropout's
+            let told = mask.scale.fract() != 0.0;
+            let fewest = if told { FEWEST_SCALED } else { FEWEST };
+            let Some(rate) = rate.filter(|&rate| mask.kept.len() >= fewest && mask.fits(rate))
+            else {
+                continue;
+            };
+            let drawn = order::is_drawn(&mask.dims, &mask.kept, false);
+            if !drawn || place::is_scores(model, values, exit.output) {
+                return None;
+            }
+            return Some(Meeting {
+                exit,
+                node: id,
+                data,
+                rate,
+                scaling: Scaling::Inverted,
+            });
+        }
+        self.unscaled(id, data, value, mask, output)
+    }
+
+    /// Where a mask that goes into a node meets data, and the end of the product.
+    fn exit(
+        &self,
+        id: NodeId,
+        mask: &Mask,
+        (node, output): (NodeId, ValueId),
+        data: ValueId,
+        scale: f64,
+    ) -> Exit {
+        let place = |value| (0..3).find(|&input| self.values.input(id, input) == Some(value));
+        let data_at = place(data).unwrap_or(0);
+        let (input, kept) = match self.model.node(id).is("Where") {
+            true => (0, f64::from(u8::from(data_at == 1))),
+            false => (1 - data_at.min(1), mask.scale),
+        };
+        Exit {
+            node,
+            data,
+            path: Vec::new(),
+            output,
+            scale,
+            prescale: None,
+            kept: (mask.scale, 0.0),
+            frozen: Some(FrozenInput {
+                node: id,
+                input,
+                kept,
+            }),
+        }
+    }
+
+    /// Classic dropout: nothing but its disorder and its place tell it from other masks.
+    fn unscaled(
+        &self,
+        id: NodeId,
+        data: ValueId,
+        value: ValueId,
+        mask: &Mask,
+        output: ValueId,
+    ) -> Option<Meeting> {
+        let (model, values) = (self.model, self.values);
+        let dropped = mask.dropped();
+        let rate = dropped as f64 / mask.kept.len() as f64;
+        let long = mask.dims.iter().filter(|&&dim| dim > 1).count();
+        let plausible = (mask.scale - 1.0).abs() < NEAR
+            && mask.kept.len() >= FEWEST_UNSCALED
+            && long >= 2
+            && (0.05..=0.75).contains(&rate);
+        let uses: Vec<Use> = values.uses(value).collect();
+        if !plausible
+            || uses.len() != 1
+            || !place::is_computed(values, data)
+            || place::is_scores(model, values, output)
+            || place::is_blended(self, output, mask.kept.len())
+            || !order::is_drawn(&mask.dims, &mask.kept, true)
+        {
+            return None;
+        }
+        Some(Meeting {
+            exit: self.exit(id, mask, (id, output), data, 1.0 - rate),
+            node: id,
+            data,
+            rate,
+            scaling: Scaling::Classic,
+        })
+    }
+}
+
+/// The rate of inverted dropout that scales by this, if it is one that somebody would write.
+fn rate_of(scale: f64) -> Option<f64> {
+    let written = |digits: f64, near: f64| {
+        let plain = ((1.0 - 1.0 / scale) * digits).round() / digits;
+        let fits = (scale * (1.0 - plain) - 1.0).abs() < near;
+        (fits && (0.01..=0.9).contains(&plain)).then_some(plain)
+    };
+    // three digits in float32; a float16 has eleven bits and tells two
+    written(1000.0, NEAR).or_else(|| written(100.0, 5e-4))
+}

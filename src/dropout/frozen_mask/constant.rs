@@ -1,0 +1,174 @@
+//! Constants as masks: zeros and one other number.
+
+use std::rc::Rc;
+
+use crate::onnx::{AttributeValue, DataType, NodeId, Producer, Tensor, ValueId, numbers};
+
+use super::Finder;
+
+/// Constants of more bytes are no masks anybody would look at.
+const LARGEST: u64 = 1 << 20;
+
+/// How many operators a constant is followed through.
+const DEPTH: usize = 6;
+
+/// A constant of zeros and one other number.
+#[derive(Clone, Debug)]
+pub(super) struct Mask {
+    pub dims: Vec<usize>,
+    /// For each element, whether it is not zero.
+    pub kept: Vec<bool>,
+    /// The other number.
+    pub scale: f64,
+}
+
+impl Mask {
+    /// Keeps what it drops.
+    pub fn negated(&self) -> Mask {
+        Mask {
+            kept: self.kept.iter().map(|kept| !kept).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// How many elements are zero.
+    pub fn dropped(&self) -> usize {
+        self.kept.iter().filter(|&&kept| !kept).count()
+    }
+
+    /// True if as many elements are zero as a rate makes plausible: four standard deviations.
+    pub fn fits(&self, rate: f64) -> bool {
+        let elements = self.kept.len() as f64;
+        let deviation = (elements * rate * (1.0 - rate)).sqrt();
+        let dropped = self.dropped() as f64;
+        let some = dropped > 0.0 && dropped < elements;
+        some && (dropped - elements * rate).abs() <= 4.0 * deviation
+    }
+
+    fn of(dims: &[i64], numbers: &[f64]) -> Option<Mask> {
+        let mut others = numbers.iter().copied().filter(|&n| n != 0.0);
+        let scale = others.next()?;
+        let two = scale > 0.0 && scale.is_finite() && others.all(|n| n == scale);
+        let kept: Vec<bool> = numbers.iter().map(|&n| n != 0.0).collect();
+        let dims: Option<Vec<usize>> = dims.iter().map(|&d| usize::try_from(d).ok()).collect();
+        let dims = dims?;
+        let whole = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) == Some(kept.len());
+        (two && whole && kept.contains(&false)).then_some(Mask { dims, kept, scale })
+    }
+}
+
+impl Finder<'_> {
+    /// The mask that a constant is; `None` for everything else.
+    pub(super) fn mask(&self, value: ValueId) -> Option<Rc<Mask>> {
+        self.followed(value, DEPTH)
+    }
+
+    fn followed(&self, value: ValueId, depth: usize) -> Option<Rc<Mask>> {
+        if let Some(known) = self.masks.borrow().get(&value) {
+            return known.clone();
+        }
+        let mask = depth
+            .checked_sub(1)
+            .and_then(|depth| match self.tensor(value) {
+                Some(tensor) => self.read(tensor).map(Rc::new),
+                None => self.computed(value, depth).map(Rc::new),
+            });
+        self.masks.borrow_mut().insert(value, mask.clone());
+        mask
+    }
+
+    fn computed(&self, value: ValueId, depth: usize) -> Option<Mask> {
+        let Producer::Node { node: id, .. } = self.values[value].producer else {
+            return None;
+        };
+        let node = self.model.node(id);
+        let input = |i: usize| self.values.input(id, i);
+        if !node.in_default_domain() {
+            return None;
+        }
+        let mask = |i: usize| Some((*self.followed(input(i)?, depth)?).clone());
+        match node.op_type.as_str()? {
+            "Identity" | "CastLike" => mask(0),
+            "Cast" => {
+                let mut mask = mask(0)?;
+                if let Some(AttributeValue::Int(to)) = node.attribute("to").map(|a| &a.value)
+                    && DataType(*to as i32) == DataType::BOOL
+                {
+                    mask.scale = 1.0;
+                }
+                Some(mask)
+            }
+            "Not" => mask(0).map(|mask| mask.negated()),
+            "Mul" | "Div" => {
+                let factor = self.factor(id, 1)?;
+                let mut mask = mask(0)?;
+                mask.scale *= factor;
+                (mask.scale > 0.0).then_some(mask)
+            }
+            _ => None,
+        }
+    }
+
+    /// What a Mul or Div multiplies by with this input.
+    pub(super) fn factor(&self, id: NodeId, input: usize) -> Option<f64> {
+        let node = self.model.node(id);
+        let number = self.number(self.values.input(id, input)?)?;
+        match (node.is("Mul"), node.is("Div"), input) {
+            (true, _, _) => Some(number),
+            (_, true, 1) => Some(1.0 / number).filter(|n| n.is_finite()),
+            _ => None,
+        }
+    }
+
+    /// The only element of a constant.
+    pub(super) fn number(&self, value: ValueId) -> Option<f64> {
+        if let Producer::Node { node, .. } = self.values[value].producer
+            && self.model.node(node).is("Constant")
+            && let Some(AttributeValue::Float(f)) =
+                self.model.node(node).attributes.first().map(|a| &a.value)
+        {
+            return Some(f64::from(*f));
+        }
+        let tensor = self.tensor(value).filter(|t| t.elements() == Some(1))?;
+        let bytes = self.model.small_elements(tensor, 16).ok()??;
+        numbers(tensor.data_type, &bytes)?.first().copied()
+    }
+
+    /// True of a constant that is zero everywhere.
+    pub(super) fn is_zero(&self, value: ValueId) -> bool {
+        if let Some(number) = self.number(value) {
+            return number == 0.0;
+        }
+        let numbers = self.tensor(value).and_then(|tensor| self.numbers(tensor));
+        numbers.is_some_and(|numbers| numbers.iter().all(|&n| n == 0.0))
+    }
+
+    fn tensor(&self, value: ValueId) -> Option<&Tensor> {
+        let known = &self.values[value];
+        match known.producer {
+            Producer::Initializer(index) => Some(self.model.graph(known.graph).initializer(index)),
+            Producer::Node { node, .. } if self.model.node(node).is("Constant") => {
+                match &self.model.node(node).attributes.first()?.value {
+                    AttributeValue::Tensor(tensor) => Some(tensor),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn read(&self, tensor: &Tensor) -> Option<Mask> {
+        let enough = tensor.elements()? >= super::FEWEST_SCALED as u64;
+        let numbers = enough.then(|| self.numbers(tensor))??;
+        Mask::of(&tensor.dims, &numbers)
+    }
+
+    fn numbers(&self, tensor: &Tensor) -> Option<Vec<f64>> {
+        if tensor.expected_bytes()? > LARGEST {
+            return None;
+        }
+        // external data that is not there is for others to report
+        let bytes = self.model.small_elements(tensor, LARGEST).ok()??;
+        numbers(tensor.data_type, &bytes)
+    }
+}

@@ -1,0 +1,122 @@
+//! Paths of Keras layers from the names of TensorFlow's operations, as tf2onnx keeps them:
+//! `StatefulPartitionedCall/model/dropout_1/dropout/random_uniform/RandomUniform`.
+
+/// Scopes that functions, optimisers and savers put in front.
+const FRONT: &[&str] = &[
+    "ConstantFolding",
+    "PartitionedCall",
+    "StatefulPartitionedCall",
+];
+
+/// Scopes that a layer opens for the control flow inside it: what follows is not the path's.
+const INSIDE: &[&str] = &[
+    "while",
+    "cond",
+    "PartitionedCall",
+    "StatefulPartitionedCall",
+];
+
+/// Scopes of TensorFlow's random operations.
+const RANDOM: &[&str] = &[
+    "bernoulli",
+    "random_normal",
+    "random_uniform",
+    "stateless_random_normal",
+    "stateless_random_uniform",
+    "truncated_normal",
+];
+
+/// Scopes of TensorFlow's own dropout operations.
+const DROPOUT: &[&str] = &["dropout", "stateless_dropout"];
+
+/// A name and the number that was put behind it to make it unique: `dropout_1` is `dropout`.
+fn split(component: &str) -> (&str, Option<&str>) {
+    match component.rsplit_once('_') {
+        Some((base, number))
+            if !base.is_empty()
+                && !number.is_empty()
+                && number.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            (base, Some(number))
+        }
+        _ => (component, None),
+    }
+}
+
+fn is_one_of(component: &str, of: &[&str]) -> bool {
+    of.contains(&component) || of.contains(&split(component).0)
+}
+
+/// The scopes that an operation stands in, down to where a layer's control flow begins; whether it
+/// does begin.
+fn scopes(name: &str) -> Option<(Vec<&str>, bool)> {
+    let mut scopes: Vec<&str> = name.split('/').collect();
+    scopes.pop();
+    let front = scopes.iter().take_while(|c| is_one_of(c, FRONT)).count();
+    scopes.drain(..front);
+    let inside = scopes.iter().position(|c| is_one_of(c, INSIDE));
+    scopes.truncate(inside.unwrap_or(scopes.len()));
+    (!name.starts_with('/') && name.contains('/')).then_some((scopes, inside.is_some()))
+}
+
+/// As [`scopes`], without those that the operation has opened and the layer has not.
+fn layer(name: &str, by_dropout: bool) -> Option<Vec<&str>> {
+    let (mut scopes, inside) = scopes(name)?;
+    if inside {
+        return Some(scopes);
+    }
+    if scopes.last().is_some_and(|last| is_one_of(last, RANDOM)) {
+        scopes.pop();
+    }
+    let opened = scopes.last().is_some_and(|last| is_one_of(last, DROPOUT));
+    if by_dropout && opened && scopes.len() > 1 {
+        scopes.pop();
+    }
+    Some(scopes)
+}
+
+/// The path of the layer that an exit and a source have in common. `by_dropout`: TensorFlow's own
+/// dropout drew the mask, in a scope of its own.
+pub(super) fn path(
+    exit: Option<&str>,
+    source: Option<&str>,
+    by_dropout: bool,
+    stateless: bool,
+) -> Option<Vec<String>> {
+    let both = [exit, source].map(|name| name.and_then(|name| layer(name, by_dropout)));
+    let path = match both {
+        [Some(exit), Some(source)] => {
+            let pairs = exit.into_iter().zip(source);
+            let common = pairs.take_while(|(e, s)| e == s);
+            common.map(|(e, _)| e).collect()
+        }
+        [Some(path), None] | [None, Some(path)] => path,
+        [None, None] => return None,
+    };
+    // Keras 3 opens each scope twice, once to build and once to call: `course_1/dropout_1_2` is
+    // the layer `dropout_1` of the model `course`. Whoever opens them once leaves some unnumbered.
+    let twice = stateless && path.iter().all(|component| split(component).1.is_some());
+    let names = path.into_iter().map(|component| match twice {
+        true => split(component).0.to_string(),
+        false => component.to_string(),
+    });
+    let path: Vec<String> = names.collect();
+    (!path.is_empty()).then_some(path)
+}
+
+/// True of the dropout that a layer made for itself (MultiHeadAttention's on its softmax): it goes
+/// by the layer that its author wrote. `softmax`: the path of the Softmax that the data comes from.
+pub(super) fn is_inner(path: &[String], softmax: &mut dyn FnMut() -> Option<Vec<String>>) -> bool {
+    let [_, .., owner, last] = path else {
+        return false;
+    };
+    if path.len() < 3 || owner.is_empty() || split(last).0 != "dropout" {
+        return false;
+    }
+    let owner = &path[..path.len() - 1];
+    softmax().is_some_and(|softmax| match softmax.strip_prefix(owner) {
+        Some([]) => true,
+        Some([inner]) => split(inner).0 == "softmax",
+        _ => false,
+    })
+}

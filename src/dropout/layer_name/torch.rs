@@ -1,0 +1,174 @@
+//! Paths of PyTorch modules: from the names of nodes (`/encoder/layers.0/dropout/Dropout`), their
+//! metadata (dynamo), or the functions they stand in (torch 1.12 and 2.4).
+
+use crate::dropout::constant::Resolver;
+use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, Property, ValueId, Values};
+
+/// How many functions are gone through.
+const DEPTH: usize = 16;
+
+/// The module that a node of the TorchScript exporter stands in. Children of containers repeat the
+/// path: `/features/features.1/features.1.0/Conv`.
+pub(super) fn of_path(name: &str) -> Option<String> {
+    let (scopes, _) = name.strip_prefix('/')?.rsplit_once('/')?;
+    let mut path: Vec<&str> = Vec::new();
+    for scope in scopes.split('/') {
+        let child = path.last().and_then(|last| scope.strip_prefix(last));
+        if child.is_some_and(|child| child.starts_with('.')) {
+            path.pop();
+        }
+        path.push(scope);
+    }
+    Some(path.join("."))
+}
+
+/// The module that metadata of the dynamo exporter tells: none, if it is the model itself; `None`
+/// where there is no such metadata.
+pub(super) fn of_metadata(properties: &[Property]) -> Option<Option<String>> {
+    let get = |key: &str| {
+        let property = properties.iter().find(|p| p.key == key);
+        property.and_then(|p| p.value.as_str())
+    };
+    let scopes: Vec<&str> = match get("pkg.torch.onnx.name_scopes") {
+        // the text of a list: ['', 'encoder', 'encoder.dropout', 'native_dropout']
+        Some(list) => list.split('\'').skip(1).step_by(2).collect(),
+        // path: class, of each module, and the operation
+        None => {
+            let levels = get("namespace")?.split('/');
+            let path = |level: &'_ str| level.find(':').map(|end| level[..end].len());
+            levels
+                .map(|level| &level[..path(level).unwrap_or(0)])
+                .collect()
+        }
+    };
+    let [.., module, _] = scopes[..] else {
+        return Some(None);
+    };
+    Some((!module.is_empty()).then(|| module.to_string()))
+}
+
+/// The module whose function a graph is the body of.
+pub(super) fn of_functions(
+    model: &Model,
+    values: &Values,
+    resolver: &Resolver<'_>,
+    body: GraphId,
+) -> Option<String> {
+    let GraphKind::Function(function) = model.graph(body).kind else {
+        return None;
+    };
+    let name = model.functions()[function].name.as_str()?;
+    if let Some(path) = module_in(name) {
+        return below_root(model, dotted(model, path));
+    }
+    // torch 1.12 names functions by their class; a call passes the parameters of its module
+    let mut paths = resolver.calls(function).into_iter().map(|call| {
+        let parameters = parameters(model, values, resolver, call);
+        common(&parameters)
+    });
+    let first = paths.next()??;
+    paths
+        .all(|path| path.as_ref() == Some(&first))
+        .then_some(first)
+}
+
+/// The path in the name of torch 2.4's function for a module, its dots made underscores:
+/// `torch_nn_modules_dropout_Dropout2d_L__self___layers_1_1` is `layers_1`, called for the first time.
+fn module_in(function: &str) -> Option<&str> {
+    let (_, module) = function.split_once("_L__")?;
+    let (_, path) = module.split_once("___")?;
+    let (path, call) = path.rsplit_once('_')?;
+    let numbered = !call.is_empty() && call.bytes().all(|b| b.is_ascii_digit());
+    (numbered && !path.is_empty()).then_some(path)
+}
+
+/// The path within the model: a function that is all of the main graph is the model itself.
+fn below_root(model: &Model, path: String) -> Option<String> {
+    let mut nodes = model.graph(model.main()).nodes();
+    let (Some((_, only)), None) = (nodes.next(), nodes.next()) else {
+        return Some(path);
+    };
+    let root = model.callee(only).map(|f| &model.functions()[f].name);
+    let root = root.and_then(|name| module_in(name.as_str()?));
+    let below = root.map(|root| dotted(model, root));
+    match below.and_then(|root| path.strip_prefix(&root)) {
+        Some("") => None,
+        Some(below) if below.starts_with('.') => Some(below[1..].to_string()),
+        _ => Some(path),
+    }
+}
+
+/// Puts the dots back, as far as the names of parameters show where they were.
+fn dotted(model: &Model, path: &str) -> String {
+    let mut best = String::new();
+    for (_, tensor) in model.graph(model.main()).initializers() {
+        let name = tensor.name.as_str().unwrap_or_default();
+        for (end, _) in name.match_indices('.') {
+            let module = &name[..end];
+            let flat = module.replace('.', "_");
+            let rest = path.strip_prefix(&flat);
+            let fits = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+            if fits && flat.len() > best.len() {
+                best = module.to_string();
+            }
+        }
+    }
+    match (best.len(), path.get(best.len() + 1..)) {
+        (0, _) => path.to_string(),
+        (_, None) => best,
+        (_, Some(rest)) => format!("{best}.{rest}"),
+    }
+}
+
+/// The names of the weights that a call passes.
+fn parameters(
+    model: &Model,
+    values: &Values,
+    resolver: &Resolver<'_>,
+    call: NodeId,
+) -> Vec<String> {
+    let inputs = 0..model.node(call).inputs.len();
+    let inputs = inputs.filter_map(|input| values.input(call, input));
+    let names = inputs.filter_map(|value| initializer(model, values, resolver, value));
+    names.collect()
+}
+
+/// The name of the initializer that a value is, passed through functions called once.
+fn initializer(
+    model: &Model,
+    values: &Values,
+    resolver: &Resolver<'_>,
+    mut value: ValueId,
+) -> Option<String> {
+    for _ in 0..DEPTH {
+        let known = &values[value];
+        match (known.producer, &model.graph(known.graph).kind) {
+            (Producer::Input(index), GraphKind::Function(function)) => {
+                let [call] = resolver.calls(*function)[..] else {
+                    return None;
+                };
+                value = values.input(call, index as usize)?;
+            }
+            _ if known.initializer.is_some() => return known.name.as_str().map(str::to_string),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// The module that all parameters are of: `self_attn` of `self_attn.in_proj_weight` and
+/// `self_attn.out_proj.bias`.
+fn common(parameters: &[String]) -> Option<String> {
+    let module = |name: &str| {
+        let path: Vec<&str> = name.split('.').collect();
+        path.len().checked_sub(1).map(|last| path[..last].join("."))
+    };
+    let mut modules = parameters.iter().filter_map(|name| module(name));
+    let first = modules.next()?;
+    let shared = modules.fold(first, |shared, module| {
+        let pairs = shared.split('.').zip(module.split('.'));
+        let same: Vec<&str> = pairs.take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
+        same.join(".")
+    });
+    (!shared.is_empty()).then_some(shared)
+}

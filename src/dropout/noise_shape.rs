@@ -1,0 +1,302 @@
+//! The shape a mask is drawn in, worked out from shape arithmetic without running it.
+
+mod arithmetic;
+
+use std::cell::Cell;
+
+use crate::hash::HashMap;
+use crate::onnx::{
+    AttributeValue, Dimension, GraphKind, Model, Node, NodeId, Producer, Tensor, ValueId,
+    ValueInfo, ValueType, Values,
+};
+
+use super::{Form, Site};
+
+/// How deep shape arithmetic is followed.
+const DEPTH: usize = 24;
+
+/// How many values are looked at for one shape.
+const BUDGET: u32 = 1000;
+
+/// Shapes of more axes are no shapes.
+const AXES: usize = 16;
+
+/// One dimension.
+#[derive(Clone, Debug, PartialEq)]
+enum Dim {
+    Size(i64),
+    Symbol(String),
+    Unknown,
+}
+
+/// A value that shape arithmetic computes: a list of dimensions.
+#[derive(Clone, Debug)]
+enum Shape {
+    /// All of them.
+    Dims(Vec<Dim>),
+    /// The shape of a value of unknown rank.
+    Of,
+}
+
+/// Tells the shapes that random masks are drawn in.
+pub(super) fn tell(model: &Model, values: &Values, sites: &mut [Site]) {
+    let mut sites = sites.iter_mut().filter(|s| s.form == Form::RandomMask);
+    let Some(first) = sites.next() else {
+        return;
+    };
+    let shapes = NoiseShapes::new(model, values);
+    for site in std::iter::once(first).chain(sites) {
+        let mut nodes = site.nodes.iter().copied();
+        let source = nodes.find(|&id| model.node(id).draws());
+        site.noise_shape = source
+            .zip(site.input)
+            .and_then(|(source, data)| shapes.noise_shape(source, data));
+    }
+}
+
+/// What shapes are worked out from.
+struct NoiseShapes<'m> {
+    model: &'m Model,
+    values: &'m Values,
+    /// Values whose types the file declares.
+    declared: HashMap<ValueId, &'m ValueInfo>,
+    /// The only call of each function that has only one.
+    calls: HashMap<usize, Option<NodeId>>,
+    /// Values that may still be looked at.
+    budget: Cell<u32>,
+}
+
+impl<'m> NoiseShapes<'m> {
+    fn new(model: &'m Model, values: &'m Values) -> Self {
+        let mut calls: HashMap<usize, Option<NodeId>> = HashMap::default();
+        if !model.functions().is_empty() {
+            for (id, node) in model.nodes() {
+                if let Some(function) = model.callee(node) {
+                    let only = calls.entry(function).or_insert(Some(id));
+                    *only = only.filter(|&call| call == id);
+                }
+            }
+        }
+        let mut declared: HashMap<ValueId, &ValueInfo> = HashMap::default();
+        for (id, graph) in model.graphs() {
+            let infos = graph.inputs.iter().chain(&graph.outputs);
+            for info in infos.chain(graph.value_infos()) {
+                if let Some(value) = values.lookup(model, id, &info.name) {
+                    declared.entry(value).or_insert(info);
+                }
+            }
+        }
+        NoiseShapes {
+            model,
+            values,
+            declared,
+            calls,
+            budget: Cell::new(0),
+        }
+    }
+
+    /// The shape a source draws in: sizes, symbols, `1` where the draw is shared along an axis of
+    /// the data, `?` where the file does not tell. `None` if it is shared along none.
+    fn noise_shape(&self, source: NodeId, data: ValueId) -> Option<Vec<String>> {
+        self.budget.set(BUDGET);
+        let node = self.model.node(source);
+        let op_type = node.op_type.as_str().unwrap_or_default();
+        let drawn = match op_type {
+            "RandomUniform" | "RandomNormal" => match self.values.input(source, 0) {
+                Some(shape) => self.shape(shape, DEPTH)?, // as tf2onnx writes below opset 9
+                None => sizes(ints(node, "shape")?),
+            },
+            "StatelessRandomUniformV2" | "StatelessRandomNormalV2" => {
+                self.shape(self.values.input(source, 0)?, DEPTH)?
+            }
+            "RandomUniformLike" | "RandomNormalLike" | "Bernoulli" => {
+                self.tensor_shape(self.values.input(source, 0)?, DEPTH)
+            }
+            _ => return None,
+        };
+        let Shape::Dims(drawn) = drawn else {
+            return None;
+        };
+        let one = Dim::Size(1);
+        let ones = |dims: &[Dim]| dims.iter().filter(|&dim| *dim == one).count();
+        let shared = match self.tensor_shape(data, DEPTH) {
+            // data may lie in another order than the mask is drawn in
+            Shape::Dims(data) if data.len() == drawn.len() => ones(&data) < ones(&drawn),
+            Shape::Dims(data) => data.len() > drawn.len(),
+            // a first axis of 1 may be a batch of one
+            Shape::Of => drawn.iter().skip(1).any(|dim| *dim == one),
+        };
+        let word = |dim: &Dim| match dim {
+            Dim::Size(size) => size.to_string(),
+            Dim::Symbol(name) => name.clone(),
+            Dim::Unknown => "?".to_string(),
+        };
+        shared.then(|| drawn.iter().map(word).collect())
+    }
+
+    /// The shape of a tensor: by its type, its elements' source, or the operator that makes it.
+    fn tensor_shape(&self, value: ValueId, depth: usize) -> Shape {
+        if let Some(dims) = self.declared(value) {
+            return Shape::Dims(dims);
+        }
+        if depth == 0 || self.spent() {
+            return Shape::Of;
+        }
+        if let Some(tensor) = self.constant(value) {
+            return sizes(tensor.dims.clone());
+        }
+        if let Some(passed) = self.passed(value) {
+            return self.tensor_shape(passed, depth - 1);
+        }
+        let Producer::Node { node: id, .. } = self.values[value].producer else {
+            return Shape::Of;
+        };
+        let node = self.model.node(id);
+        let input = |i: usize| self.values.input(id, i);
+        if !node.in_default_domain() {
+            return Shape::Of;
+        }
+        let op_type = node.op_type.as_str().unwrap_or_default();
+        let known = match op_type {
+            "ConstantOfShape" => input(0).and_then(|shape| self.shape(shape, depth - 1)),
+            "Expand" => self.expanded(id, depth - 1),
+            "Transpose" => self.transposed(id, node, depth - 1),
+            "Gemm" => input(1).and_then(|weight| self.product(node, weight)),
+            "Identity" | "Cast" | "CastLike" | "Relu" | "Elu" | "Selu" | "LeakyRelu"
+            | "Sigmoid" | "Tanh" | "Softmax" | "Gelu" | "Dropout" | "BatchNormalization"
+            | "LayerNormalization" => input(0).map(|x| self.tensor_shape(x, depth - 1)),
+            "Mul" | "Div" => self.scaled(id, depth - 1),
+            _ => None,
+        };
+        known.unwrap_or(Shape::Of)
+    }
+
+    /// Takes one value off the budget; true if there is none left.
+    fn spent(&self) -> bool {
+        let left = self.budget.get();
+        self.budget.set(left.saturating_sub(1));
+        left == 0
+    }
+
+    /// The shape that a file declares for a value.
+    fn declared(&self, value: ValueId) -> Option<Vec<Dim>> {
+        let info = self.declared.get(&value)?;
+        let ValueType::Tensor { shape, .. } = info.value_type() else {
+            return None;
+        };
+        let dims = shape?.into_iter().map(|dim| match dim {
+            Dimension::Size(size) => Dim::Size(size),
+            Dimension::Symbol(name) => Dim::Symbol(name.to_string()),
+            Dimension::Unknown => Dim::Unknown,
+        });
+        Some(dims.collect())
+    }
+
+    /// The tensor that a constant is.
+    fn constant(&self, value: ValueId) -> Option<&'m Tensor> {
+        let known = &self.values[value];
+        match known.producer {
+            Producer::Initializer(index) => Some(self.model.graph(known.graph).initializer(index)),
+            Producer::Node { node, .. } if self.model.node(node).is("Constant") => {
+                let attributes = self.model.node(node).attributes.first()?;
+                match &attributes.value {
+                    AttributeValue::Tensor(tensor) => Some(tensor),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// What the only call of a function passes as this input.
+    fn passed(&self, value: ValueId) -> Option<ValueId> {
+        let known = &self.values[value];
+        let (Producer::Input(index), &GraphKind::Function(function)) =
+            (known.producer, &self.model.graph(known.graph).kind)
+        else {
+            return None;
+        };
+        let call = (*self.calls.get(&function)?)?;
+        self.values.input(call, index as usize)
+    }
+
+    /// The shape of x, of a product of x and one number.
+    fn scaled(&self, id: NodeId, depth: usize) -> Option<Shape> {
+        let (x, y) = (self.values.input(id, 0)?, self.values.input(id, 1)?);
+        let is_one = |value| {
+            let tensor = self.constant(value);
+            tensor.is_some_and(|tensor| tensor.elements() == Some(1))
+        };
+        let data = match (is_one(x), is_one(y)) {
+            (false, true) => x,
+            (true, false) => y,
+            _ => return None,
+        };
+        Some(self.tensor_shape(data, depth))
+    }
+
+    fn transposed(&self, id: NodeId, node: &Node, depth: usize) -> Option<Shape> {
+        let Shape::Dims(dims) = self.tensor_shape(self.values.input(id, 0)?, depth) else {
+            return Some(Shape::Of);
+        };
+        let Some(perm) = ints(node, "perm") else {
+            return Some(Shape::Dims(dims.into_iter().rev().collect()));
+        };
+        let axes = perm.iter().map(|&axis| at(&dims, axis));
+        axes.collect::<Option<_>>().map(Shape::Dims)
+    }
+
+    /// Only the last dimension of a product is told by the weights.
+    fn product(&self, node: &Node, weight: ValueId) -> Option<Shape> {
+        let dims = &self.constant(weight)?.dims;
+        let transposed = int(node, "transB").unwrap_or(0) != 0;
+        let last = *dims.get(usize::from(!transposed))?;
+        Some(Shape::Dims(vec![Dim::Unknown, Dim::Size(last)]))
+    }
+
+    fn expanded(&self, id: NodeId, depth: usize) -> Option<Shape> {
+        let to = self.shape(self.values.input(id, 1)?, depth)?;
+        let from = self.tensor_shape(self.values.input(id, 0)?, depth);
+        let (Shape::Dims(to), Shape::Dims(from)) = (to, from) else {
+            return Some(Shape::Of);
+        };
+        let axes = to.len().max(from.len());
+        let one = Dim::Size(1);
+        let dims = (1..=axes).rev().map(|back| {
+            let of = |dims: &[Dim]| at(dims, -(back as i64)).unwrap_or(one.clone());
+            match (of(&from), of(&to)) {
+                (from, to) if to == one => from,
+                (_, to) => to,
+            }
+        });
+        Some(Shape::Dims(dims.collect()))
+    }
+}
+
+fn sizes(list: Vec<i64>) -> Shape {
+    Shape::Dims(list.into_iter().map(Dim::Size).collect())
+}
+
+/// The dimension of an axis, counted from the end if negative.
+fn at(dims: &[Dim], axis: i64) -> Option<Dim> {
+    let axis = if axis < 0 {
+        axis.checked_add(dims.len() as i64)?
+    } else {
+        axis
+    };
+    dims.get(usize::try_from(axis).ok()?).cloned()
+}
+
+fn int(node: &Node, name: &str) -> Option<i64> {
+    match node.attribute(name)?.value {
+        AttributeValue::Int(i) => Some(i),
+        _ => None,
+    }
+}
+
+fn ints(node: &Node, name: &str) -> Option<Vec<i64>> {
+    match &node.attribute(name)?.value {
+        AttributeValue::Ints(list) => Some(list.clone()),
+        _ => None,
+    }
+}

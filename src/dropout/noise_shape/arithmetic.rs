@@ -1,0 +1,123 @@
+//! Shape arithmetic: what exporters compute a shape with.
+
+use crate::onnx::{AttributeValue, Node, NodeId, Producer, Tensor, ValueId, numbers};
+
+use super::{AXES, Dim, NoiseShapes, Shape, at, int, ints, sizes};
+
+impl NoiseShapes<'_> {
+    /// What a value of shape arithmetic is; `None` if it is none.
+    pub(super) fn shape(&self, value: ValueId, depth: usize) -> Option<Shape> {
+        let depth = depth.checked_sub(1)?;
+        if self.spent() {
+            return None;
+        }
+        if let Some(tensor) = self.constant(value) {
+            return self.elements(tensor).map(sizes);
+        }
+        if let Some(passed) = self.passed(value) {
+            return self.shape(passed, depth);
+        }
+        let Producer::Node { node: id, .. } = self.values[value].producer else {
+            return None;
+        };
+        let node = self.model.node(id);
+        if !node.in_default_domain() {
+            return None;
+        }
+        let of = |i: usize| self.shape(self.values.input(id, i)?, depth);
+        match node.op_type.as_str()? {
+            "Constant" => match &node.attributes.first()?.value {
+                AttributeValue::Int(size) => Some(sizes(vec![*size])),
+                AttributeValue::Ints(list) => Some(sizes(list.clone())),
+                _ => None,
+            },
+            "Shape" => match self.tensor_shape(self.values.input(id, 0)?, depth) {
+                Shape::Of => Some(Shape::Of),
+                Shape::Dims(dims) => {
+                    let start = int(node, "start").unwrap_or(0);
+                    let end = int(node, "end").unwrap_or(i64::MAX);
+                    Some(Shape::Dims(slice(&dims, start, end)))
+                }
+            },
+            "Cast" | "Identity" | "Unsqueeze" | "Squeeze" | "Reshape" => of(0),
+            "Gather" => {
+                let Shape::Dims(indices) = of(1)? else {
+                    return None;
+                };
+                self.picked(of(0)?, &indices)
+            }
+            "Slice" => self.sliced(id, node, of(0)?, depth),
+            "Concat" => self.joined(id, node, depth),
+            _ => None,
+        }
+    }
+
+    fn joined(&self, id: NodeId, node: &Node, depth: usize) -> Option<Shape> {
+        let mut all = Vec::new();
+        for input in 0..node.inputs.len() {
+            match self.shape(self.values.input(id, input)?, depth)? {
+                Shape::Dims(dims) => all.extend(dims),
+                Shape::Of => return None,
+            }
+            if all.len() > AXES {
+                return None;
+            }
+        }
+        Some(Shape::Dims(all))
+    }
+
+    fn picked(&self, from: Shape, indices: &[Dim]) -> Option<Shape> {
+        let picked = indices.iter().map(|index| match (&from, index) {
+            (Shape::Dims(dims), Dim::Size(index)) => at(dims, *index),
+            (Shape::Of, Dim::Size(_)) => Some(Dim::Unknown),
+            _ => None,
+        });
+        picked.collect::<Option<_>>().map(Shape::Dims)
+    }
+
+    fn sliced(&self, id: NodeId, node: &Node, from: Shape, depth: usize) -> Option<Shape> {
+        let number = |name: &str, input: usize| match ints(node, name) {
+            Some(list) => list.first().copied(),
+            None => match self.shape(self.values.input(id, input)?, depth)? {
+                Shape::Dims(dims) => match dims[..] {
+                    [Dim::Size(number)] => Some(number),
+                    _ => None,
+                },
+                Shape::Of => None,
+            },
+        };
+        let (start, end) = (number("starts", 1)?, number("ends", 2)?);
+        if self.values.input(id, 4).is_some() && number("steps", 4)? != 1 {
+            return None;
+        }
+        match from {
+            Shape::Dims(dims) => Some(Shape::Dims(slice(&dims, start, end))),
+            // of a shape of unknown rank, as many as lie between two ends of one sign
+            Shape::Of if (start < 0) == (end < 0) => {
+                let count = usize::try_from(end.checked_sub(start)?).ok()?;
+                (count <= AXES).then(|| Shape::Dims(vec![Dim::Unknown; count]))
+            }
+            Shape::Of if start == -1 && end > 0 => Some(Shape::Dims(vec![Dim::Unknown])),
+            Shape::Of => None,
+        }
+    }
+
+    fn elements(&self, tensor: &Tensor) -> Option<Vec<i64>> {
+        if tensor.elements()? > AXES as u64 || tensor.external.is_some() {
+            return None;
+        }
+        let bytes = self.model.small_elements(tensor, 8 * AXES as u64).ok()??;
+        let numbers = numbers(tensor.data_type, &bytes)?;
+        Some(numbers.into_iter().map(|n| n as i64).collect())
+    }
+}
+
+fn slice(dims: &[Dim], start: i64, end: i64) -> Vec<Dim> {
+    let len = dims.len() as i64;
+    let place = |i: i64| match i < 0 {
+        true => i.saturating_add(len).clamp(0, len) as usize,
+        false => i.min(len) as usize,
+    };
+    let (start, end) = (place(start), place(end));
+    dims.get(start..end).map_or(Vec::new(), <[Dim]>::to_vec)
+}

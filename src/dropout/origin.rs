@@ -1,0 +1,71 @@
+//! Where a value comes from: data or weights, with a draw on the way or without.
+
+use crate::hash::HashSet;
+use crate::onnx::{GraphKind, Model, Producer, ValueId, Values};
+
+use super::constant::Resolver;
+
+/// How many values are looked at for one question.
+const BUDGET: usize = 10_000;
+
+/// True of a value that depends on an input of the model: no weight, whatever is done to it.
+pub(super) fn is_data(
+    model: &Model,
+    values: &Values,
+    resolver: &Resolver<'_>,
+    value: ValueId,
+) -> bool {
+    let mut seen: HashSet<ValueId> = HashSet::default();
+    let mut next = vec![value];
+    while let Some(value) = next.pop() {
+        if seen.len() > BUDGET || !seen.insert(value) {
+            continue;
+        }
+        let known = &values[value];
+        match (known.producer, &model.graph(known.graph).kind) {
+            (Producer::Input(_), _) if known.initializer.is_some() => {}
+            (Producer::Input(index), GraphKind::Function(function)) => {
+                let calls = resolver.calls(*function).into_iter();
+                next.extend(calls.filter_map(|call| values.input(call, index as usize)));
+            }
+            (Producer::Input(index), GraphKind::Attribute { node, .. }) => {
+                // a Loop's and a Scan's body takes what the node is given, in its order
+                next.extend(values.input(*node, index as usize));
+            }
+            (Producer::Input(_), _) => return true,
+            (Producer::Node { node, .. }, _) => {
+                let inputs = 0..model.node(node).inputs.len();
+                next.extend(inputs.filter_map(|input| values.input(node, input)));
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// True of a value that a draw may have made, through operators that compute it element by element.
+pub(super) fn is_drawn(model: &Model, values: &Values, value: ValueId) -> bool {
+    const STOPS: &[&str] = &["MatMul", "Gemm", "Conv", "ConvTranspose"];
+    let mut seen: HashSet<ValueId> = HashSet::default();
+    let mut next = vec![value];
+    while let Some(value) = next.pop() {
+        if !seen.insert(value) {
+            continue;
+        }
+        if seen.len() > BUDGET {
+            return true;
+        }
+        let Producer::Node { node: id, .. } = values[value].producer else {
+            continue;
+        };
+        let node = model.node(id);
+        if node.draws() {
+            return true;
+        }
+        if !STOPS.iter().any(|op| node.is(op)) {
+            let inputs = 0..node.inputs.len();
+            next.extend(inputs.filter_map(|input| values.input(id, input)));
+        }
+    }
+    false
+}
