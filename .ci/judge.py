@@ -29,6 +29,11 @@ And of models with random operators (judges/masks.py tells more):
     meaning     outputs close to the original's inference meaning, by an evaluator of the judge's own
     twin        outputs close to those of the inference export of the same network and weights
 
+And of whole folders (judges/documents.py):
+
+    formats     the reports of `audit` in JSON, JSON Lines, SARIF and others are valid by their
+                schemas and tell the same
+
 A TRUTH.tsv in the folder is used when it is there. Needs .ci/requirements.txt.
 """
 
@@ -42,14 +47,14 @@ from pathlib import Path
 
 import onnx
 
-from judges import checks, fake, masks, mutants, runtime, scopes, synthetic, synthetic_masks
+from judges import checks, documents, fake, masks, mutants, runtime, scopes, synthetic, synthetic_masks
 from judges.checks import FAIL, PASS, SKIP, Report
 from judges.tool import Tool
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 CHECKS = (
     "exit no-dropout checker untouched outputs idempotent verify audit mutant "
-    "masks loads dead meaning twin"
+    "masks loads dead meaning twin formats"
 ).split()
 
 
@@ -134,11 +139,6 @@ def synthetic_models(folder, only):
     return [(path, "synthetic", name, row) for path, _, name, row in models(folder, only)]
 
 
-def audit_speaks_json(tool):
-    said = tool.run("audit", "--help")
-    return said.code == 0 and "json" in said.text
-
-
 def table(reports):
     """One line a group: passed, failed and skipped of each check."""
     groups = {}
@@ -178,16 +178,16 @@ def summary(reports, verbose):
     return total[FAIL]
 
 
-def run_all(tool, work, only, jobs, verbose):
-    with_audit = audit_speaks_json(tool)
-    if not with_audit:
-        print("audit --format json is not there yet: the audit check is left out")
+def run_all(tool, work, folders, only, jobs, verbose):
     print(f"{len(work)} models; onnx {onnx.__version__}, onnxruntime {runtime.ort.__version__}")
     with ThreadPoolExecutor(jobs) as pool:
-        reports = list(pool.map(lambda job: judge_one(tool, job, with_audit), work))
+        reports = list(pool.map(lambda job: judge_one(tool, job, True), work))
         reports += pool.map(
             lambda stem: judge_mutants(tool, stem), [s for s in mutants.FIXTURES if only in s]
         )
+    if not only:
+        formats = tool.formats()
+        reports += [report for folder in folders for report in documents.judge(tool, folder, formats)]
     if not work:
         print("no model found", file=sys.stderr)
         return 1
@@ -201,11 +201,16 @@ def self_test():
         jobs = [*models(FIXTURES, ""), *synthetic_models(Path(made), "")]
         reports = [judge_one(good, job, True) for job in jobs]
     reports += [judge_mutants(good, stem) for stem in mutants.FIXTURES]
+    reports += documents.judge(good, FIXTURES, fake.FORMATS)
     wrong = summary(reports, verbose=False)
 
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as made_again:
         synthetic_masks.write(Path(made_again))
         for broken in fake.BROKEN:
+            schema = getattr(broken, "schema", None)
+            if schema and not schema.exists():
+                print(f"left out {broken.__name__}: {schema.name} is not here")
+                continue
             stem = getattr(broken, "needs", "torch_course_preserve_op17")
             home = Path(made_again) if stem.startswith("masked_") else FIXTURES
             name = f"{stem}.onnx"
@@ -214,7 +219,13 @@ def self_test():
             for twin in ("keras_course_infer_op15.onnx",):
                 (Path(folder) / twin).write_bytes((FIXTURES / twin).read_bytes())
             tool = fake.Guarded(broken())
-            if broken.caught_by == "mutant":
+            if broken.caught_by == "formats":
+                reports = documents.judge(tool, FIXTURES, fake.FORMATS)
+                report = Report("self-test", "formats")
+                for one in reports:
+                    if one.results["formats"][0] == FAIL:
+                        report.results = one.results
+            elif broken.caught_by == "mutant":
                 report = judge_mutants(tool, stem)
             else:
                 report = judge_one(tool, (path, "self-test", name, row), True)
@@ -254,7 +265,8 @@ def main():
     with tempfile.TemporaryDirectory() as made:
         if given.synthetic:
             work += synthetic_models(Path(made), given.only)
-        return run_all(tool, work, given.only, given.jobs, given.verbose)
+        folders = [f.resolve() for f in given.folders]
+        return run_all(tool, work, folders, given.only, given.jobs, given.verbose)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,21 @@ wrong, and names the check that must fail.
 
 import json
 from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import onnx
 
-from . import cuts, masks, runtime, scopes
+from . import cuts, documents, masks, runtime, scopes
 from .inference import inference_meaning, mask_type, ones, replace_nodes
 from .mutants import changed_weight, dropped_relu
 from .tool import Said
+
+
+FORMATS = ("json", "jsonl", "sarif", "github", "junit", "concise")
+SITE = (
+    "id form kind mode rate rate_origin scaling inference_scale noise_shape seed mask scope layer "
+    "nodes input output"
+).split()
 
 
 class Guarded:
@@ -148,6 +156,77 @@ class Good:
             {"form": "operator", "rate": scopes.rate(s, n), "scope": s.label, "nodes": [n.name]}
             for s, n in scopes.dropouts(model)
         ]
+
+    def entry(self, path, base):
+        """Of one model, with a finding for every Dropout."""
+        sites = []
+        for at, site in enumerate(self.sites(path)):
+            site = {**dict.fromkeys(SITE), **site, "id": at, "kind": "dropout", "mode": "inert"}
+            known = {"rate_origin": "constant", "scaling": "inverted", "inference_scale": 1.0}
+            sites.append({**site, **known, "mask": "none", "input": "x", "output": "y"})
+        found = [
+            {"rule": "a-rule", "level": "warning", "site": s["id"], "message": f"{s['id']}: 100 %"}
+            for s in sites
+        ]
+        known = {"ir_version": None, "opset": {}, "producer": {"name": "judge", "version": "1"}}
+        return {
+            "path": str(path.relative_to(base)),
+            "bytes": path.stat().st_size,
+            **known,
+            "verdict": "inert" if sites else "clean",
+            "sites": sites,
+            "findings": found,
+            "error": None,
+        }
+
+    def report(self, form, folder):
+        models = [self.entry(path, folder.parent) for path in sorted(folder.rglob("*.onnx"))]
+        document = {"schema": "dropout-onnx/audit/1", "models": models}
+        return Said(0, getattr(self, form)(document), "")
+
+    def json(self, document):
+        return json.dumps(document)
+
+    def jsonl(self, document):
+        return "\n".join(json.dumps(m) for m in document["models"])
+
+    def results(self, document):
+        for model in document["models"]:
+            uri = {"uri": model["path"]}
+            for f in model["findings"]:
+                yield {
+                    "ruleId": f["rule"],
+                    "level": f["level"],
+                    "message": {"text": f["message"]},
+                    "locations": [{"physicalLocation": {"artifactLocation": uri}}],
+                    "partialFingerprints": {"judge/v1": f"{model['path']} {f['site']}"},
+                }
+
+    def sarif(self, document):
+        driver = {"name": "judge", "rules": [{"id": "a-rule"}]}
+        run = {"tool": {"driver": driver}, "results": list(self.results(document))}
+        return json.dumps({"version": "2.1.0", "runs": [run]})
+
+    def lines(self, document, line):
+        return "\n".join(line(m["path"], f) for m in document["models"] for f in m["findings"])
+
+    def concise(self, document):
+        return self.lines(document, lambda path, f: f"{path}: {f['level']} {f['rule']}: {f['message']}")
+
+    def github(self, document):
+        def line(path, f):
+            return f"::{f['level']} file={path}::" + f["message"].replace("%", "%25")
+
+        return self.lines(document, line)
+
+    def junit(self, document):
+        suites = Element("testsuites")
+        for model in document["models"]:
+            suite = SubElement(suites, "testsuite", name=model["path"])
+            for f in model["findings"]:
+                SubElement(SubElement(suite, "testcase", name=f["message"]), "failure")
+            suite.set("tests", str(len(suite)))
+        return tostring(suites, encoding="unicode")
 
     def audit(self, path):
         models = [{"path": str(path), "sites": self.sites(path), "error": None}]
@@ -343,6 +422,116 @@ class AuditSaysNothing(Good):
         return Said(0, "", "")
 
 
+class JsonWithMore(Good):
+    """A field the schema does not tell of."""
+
+    caught_by = "formats"
+    schema = documents.AUDIT_SCHEMA
+
+    def entry(self, path, base):
+        return {**super().entry(path, base), "more": 1}
+
+
+class JsonForgetsAModel(Good):
+    caught_by = "formats"
+
+    def json(self, document):
+        return super().json({**document, "models": document["models"][1:]})
+
+
+class JsonLinesDiffer(Good):
+    caught_by = "formats"
+
+    def jsonl(self, document):
+        return super().jsonl({**document, "models": document["models"][1:]})
+
+
+class SarifWithoutVersion(Good):
+    caught_by = "formats"
+    schema = documents.SARIF_SCHEMA
+
+    def sarif(self, document):
+        return super().sarif(document).replace('"version": "2.1.0", ', "")
+
+
+class SarifLevelUnknown(Good):
+    caught_by = "formats"
+    schema = documents.SARIF_SCHEMA
+
+    def results(self, document):
+        return [{**r, "level": "serious"} for r in super().results(document)]
+
+
+class SarifRuleUnknown(Good):
+    caught_by = "formats"
+
+    def results(self, document):
+        return [{**r, "ruleId": "b-rule"} for r in super().results(document)]
+
+
+class SarifPathAbsolute(Good):
+    caught_by = "formats"
+
+    def results(self, document):
+        text = json.dumps(list(super().results(document)))
+        return json.loads(text.replace('"uri": "', '"uri": "file:///'))
+
+
+class SarifForgetsAResult(Good):
+    caught_by = "formats"
+
+    def results(self, document):
+        return list(super().results(document))[1:]
+
+
+class SarifFingerprintsAlike(Good):
+    caught_by = "formats"
+
+    def results(self, document):
+        return [{**r, "partialFingerprints": {"judge/v1": "1"}} for r in super().results(document)]
+
+
+class SarifFingerprintsOfThePlace(Good):
+    """They tell where the folder lies."""
+
+    caught_by = "formats"
+    calls = 0
+
+    def results(self, document):
+        SarifFingerprintsOfThePlace.calls += 1
+        for r in super().results(document):
+            mark = r["partialFingerprints"]["judge/v1"] + str(self.calls)
+            yield {**r, "partialFingerprints": {"judge/v1": mark}}
+
+
+class GithubNotEscaped(Good):
+    caught_by = "formats"
+
+    def github(self, document):
+        return super().github(document).replace("%25", "%")
+
+
+class JunitMiscounts(Good):
+    caught_by = "formats"
+
+    def junit(self, document):
+        return super().junit(document).replace('tests="2"', 'tests="3"')
+
+
+class JunitNoXml(Good):
+    caught_by = "formats"
+
+    def junit(self, document):
+        return super().junit(document)[:-1]
+
+
+class ConciseForgetsALine(Good):
+    caught_by = "formats"
+
+    def concise(self, document):
+        return "\n".join(super().concise(document).splitlines()[1:])
+
+
 class LeavesMasks(Good):
     """Operators only."""
 
@@ -519,6 +708,20 @@ BROKEN = [
     AuditMissesOne,
     AuditKeepProbability,
     AuditSaysNothing,
+    JsonWithMore,
+    JsonForgetsAModel,
+    JsonLinesDiffer,
+    SarifWithoutVersion,
+    SarifLevelUnknown,
+    SarifRuleUnknown,
+    SarifPathAbsolute,
+    SarifForgetsAResult,
+    SarifFingerprintsAlike,
+    SarifFingerprintsOfThePlace,
+    GithubNotEscaped,
+    JunitMiscounts,
+    JunitNoXml,
+    ConciseForgetsALine,
     LeavesMasks,
     TakesSampling,
     TakesFlip,
