@@ -222,7 +222,7 @@ fn exit(found: &Found, kept: usize) -> Exit {
     };
     let scale = match (class.kind, class.scaling, found.prescale) {
         (Kind::Dropout, Scaling::Inverted, None) => 1.0,
-        (Kind::Dropout, _, _) => own * (1.0 - class.rate),
+        (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate)),
         _ => 1.0,
     };
     Exit {
