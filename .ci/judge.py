@@ -199,6 +199,7 @@ def self_test():
     good = fake.Guarded(fake.Good())
     with tempfile.TemporaryDirectory() as made:
         jobs = [*models(FIXTURES, ""), *synthetic_models(Path(made), "")]
+        jobs = [job for job in jobs if job[0].stem not in synthetic_masks.BEYOND_THE_STAND_IN]
         reports = [judge_one(good, job, True) for job in jobs]
     reports += [judge_mutants(good, stem) for stem in mutants.FIXTURES]
     reports += documents.judge(good, FIXTURES, fake.FORMATS)

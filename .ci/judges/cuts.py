@@ -89,9 +89,12 @@ def masked(model):
         if not alpha and not looks_masked(traced, name, value):
             continue
         for x in sorted((n for n in known if n not in traced.alphas), key=lambda n: -traced.order[n]):
-            same = known[x].shape == value.cases[0].shape and traced.order[x] < traced.order[name]
-            same = same and x not in found and known[x].any() and not set(value.draws) & set(traced.values[x].draws)
-            if not same or any(factor(known[x], case) is None for case in value.cases):
+            earlier = traced.order[x] < traced.order[name] and x not in found
+            alike = known[x].shape == value.cases[0].shape and known[x].any()
+            apart = not set(value.draws) & set(traced.values[x].draws)
+            if not (earlier and alike and apart) or any(
+                factor(known[x], case) is None for case in value.cases
+            ):
                 continue
             scale = factor(known[x], traced.mean(value).array)
             if abs(scale - 1) < masks.tolerances(known[x].dtype)[1]:

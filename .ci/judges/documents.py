@@ -77,8 +77,8 @@ def json_problems(said, files):
 
 def jsonl_problems(said, document):
     models = [json.loads(line) for line in said.out.splitlines()]
-    key = lambda m: m["path"]  # noqa: E731
-    if sorted(models, key=key) != sorted(document["models"], key=key):
+    same = len(models) == len(document["models"])
+    if not same or {m["path"]: m for m in models} != {m["path"]: m for m in document["models"]}:
         yield "not the models of the JSON document"
 
 
@@ -120,17 +120,18 @@ def fingerprints(results):
     found = []
     for result in results:
         marks = result.get("partialFingerprints") or result.get("fingerprints")
-        locations = json.dumps([l["physicalLocation"]["artifactLocation"] for l in result.get("locations", [])])
-        found.append((locations, *sorted(marks.items())) if marks else ())
+        files = json.dumps([at["physicalLocation"]["artifactLocation"] for at in result.get("locations", [])])
+        found.append((files, *sorted(marks.items())) if marks else ())
     return found
 
 
 def github_problems(said, document):
     """Percent, CR and LF are escaped everywhere, colon and comma in properties too."""
     lines = [line for line in said.out.splitlines() if line]
+    pair = r"[a-zA-Z]+=[^,:\r\n]*"
     words = Counter({"error": 0, "warning": 0, "notice": 0})
     for line in lines:
-        found = re.fullmatch(r"::(error|warning|notice)( [a-zA-Z]+=[^,:\r\n]*(,[a-zA-Z]+=[^,:\r\n]*)*)?::(.+)", line)
+        found = re.fullmatch(rf"::(error|warning|notice)( {pair}(,{pair})*)?::(.+)", line)
         if not found or re.search(r"%(?!25|0D|0A|3A|2C)", line):
             yield f"no annotation: {line[:100]}"
         else:

@@ -143,9 +143,7 @@ def reached(names, edges):
 
 def called(model):
     """The (domain, name, overload) of every node."""
-    return {
-        (n.domain, n.op_type, n.overload) for s in scopes.scopes(model) for n in s.body.node
-    }
+    return {(n.domain, n.op_type, n.overload) for s in scopes.scopes(model) for n in s.body.node}
 
 
 def random_problems(before, after, row):

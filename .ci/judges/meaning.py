@@ -48,7 +48,7 @@ class Value:
     cases: list
     index: np.ndarray
     draws: tuple = ()
-    data: bool = False  # depends on what an input holds, not only on its shape
+    data: bool = False  # depends on what an input or a weight holds, not only on its shape
 
     @property
     def random(self):
@@ -93,7 +93,9 @@ class Meaning:
         known = dict(known)
         for tensor in graph.initializer:
             if tensor.name not in given and (given or tensor.name not in known):
-                known[tensor.name] = fixed(numpy_helper.to_array(tensor))
+                array = numpy_helper.to_array(tensor)
+                # weights may be masked as well as data may
+                known[tensor.name] = fixed(array, array.dtype.kind == "f" and len(np.unique(array)) > 2)
         self.nodes(graph.node, known, opset, {})
         return [known[o.name] for o in graph.output]
 
@@ -129,6 +131,8 @@ class Meaning:
             return self.graph(body, known, opset)
         if node.op_type == "Loop":
             return self.loop(node, inputs, known, opset)
+        if node.op_type == "Scan":
+            return self.scan(node, inputs, known, opset)
         if node.op_type in ("Shape", "Size"):
             return [fixed(r) for r in self.operator(node, opset, [inputs[0].cases[0]])]
         return [self.exit_of_alpha(r) for r in self.worlds(node, opset, inputs)]
@@ -162,6 +166,23 @@ class Meaning:
             for scan, value in zip(scans, results[1 + count :]):
                 scan.append(value)
             step += 1
+        return [*state, *(self.stacked(scan) for scan in scans)]
+
+    def scan(self, node, inputs, known, opset):
+        """Along the first axis, forwards."""
+        attribute = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        body, count = attribute.pop("body"), attribute.pop("num_scan_inputs")
+        if opset < 9 or any(any(value) for value in attribute.values()):
+            raise CannotRun("a Scan along another axis, or backwards")
+        names, state, scanned = [i.name for i in body.input], inputs[:-count], inputs[-count:]
+        scans = [[] for _ in body.output[len(state) :]]
+        for step in range(scanned[0].cases[0].shape[0]):
+            pieces = [Value([c[step] for c in v.cases], v.index, v.draws, v.data) for v in scanned]
+            inner = dict(known) | dict(zip(names, [*state, *pieces]))
+            results = self.graph(body, inner, opset, given=set(names))
+            state = results[: len(state)]
+            for scan, value in zip(scans, results[len(state) :]):
+                scan.append(value)
         return [*state, *(self.stacked(scan) for scan in scans)]
 
     def stacked(self, values):
@@ -230,7 +251,8 @@ class Meaning:
         if noisy:
             tainted = [i for i in noisy if inputs[i].data and inputs[i].cases[0].dtype.kind == "f"]
             if node.op_type in BILINEAR:
-                collapse = tainted if len(tainted) > 1 else [i for i in tainted if node.op_type == "Div" and i == 1]
+                divisor = [i for i in tainted if node.op_type == "Div" and i == 1]
+                collapse = tainted if len(tainted) > 1 else divisor
             else:
                 collapse = [] if node.op_type in LINEAR else tainted
             for i in collapse:
@@ -280,10 +302,7 @@ class Meaning:
             results.append(function(*reversed(chosen)))
         data = any(v.data for v in present)
         index = index.reshape(shape)
-        return [
-            self.distinct(list(cases), index, draws, data)
-            for cases in zip(*results)
-        ]
+        return [self.distinct(list(cases), index, draws, data) for cases in zip(*results)]
 
     def distinct(self, cases, index, draws, data):
         seen, renamed, kept = {}, [], []

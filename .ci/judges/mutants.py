@@ -162,4 +162,7 @@ FIXTURES = [
     "jax2onnx_runtime_switch_op18",
     "keras_course_random_mask_op13",
     "torch24_nested_functions_random_mask_op18",
+    "keras3_lstm_loop_state_op11",
+    "keras_gru_loop_op13",
+    "torch_classic_mask_op11",
 ]

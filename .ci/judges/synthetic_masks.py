@@ -168,6 +168,11 @@ class Masks:
         )
 
 
+# A stand-in that only finds masked values of what there is cannot do these (judges/cuts.py).
+BEYOND_THE_STAND_IN = {
+    "masked_mask_meets_another_mask_first",
+    "masked_mask_meets_a_gate_first",
+}
 SPELLINGS = "keras keras3 torch floor where bernoulli classic alpha gaussian".split()
 DROPOUT, OTHER = "d|Dropout|0.25|True", "o|NOT dropout: other randomness|1.0|True"
 MODELS = {}  # name: (build, how many random operators are no dropout)
@@ -233,9 +238,7 @@ def mask_used_twice(b):
 
 @stands()
 def data_masked_twice(b):
-    return b.model(
-        [*b.keras("x", "d"), *b.torch("x", "e"), node("Tanh", "d", "f"), node("Sub", "f e", "y")]
-    )
+    return b.model([*b.keras("x", "d"), *b.torch("x", "e"), node("Tanh", "d", "f"), node("Sub", "f e", "y")])
 
 
 @stands()
@@ -320,21 +323,6 @@ def half_precision(b):
     )
 
 
-@stands()
-def keep_is_an_input(b):
-    return b.model(
-        [
-            *b.uniform("x", "r"),
-            node("Less", "r keep", "kept"),
-            node("Cast", "kept", "m", to=F),
-            node("Div", "x keep", "scaled"),
-            node("Mul", "scaled m", "d"),
-            node("Abs", "d", "y"),
-        ],
-        inputs=("x", info("keep", F, [])),
-    )
-
-
 # -- in other scopes
 
 
@@ -352,7 +340,11 @@ def read_in_a_branch(b):
     """Made outside, read inside only."""
     then, other = subgraph([node("Abs", "d", "t")], ["t"]), subgraph([node("Exp", "a", "e")], ["e"])
     return b.model(
-        [node("Neg", "x", "a"), *b.keras("a", "d"), node("If", "on", "y", then_branch=then, else_branch=other)],
+        [
+            node("Neg", "x", "a"),
+            *b.keras("a", "d"),
+            node("If", "on", "y", then_branch=then, else_branch=other),
+        ],
         inputs=("x", info("on", B, [])),
     )
 
@@ -448,6 +440,134 @@ def drawn_in_a_function(b):
     )
 
 
+@stands()
+def in_a_scan(b):
+    state = subgraph(
+        [*b.keras("h", "d"), node("Tanh", "d", "next"), node("Add", "d piece", "out")],
+        [info("next", F, [4]), info("out", F, [4])],
+        [info("h", F, [4]), info("piece", F, [4])],
+    )
+    start = numpy_helper.from_array(np.array([1, 2, 3, 4], np.float32), "start")
+    scan = node("Scan", "start x", "last y", body=state, num_scan_inputs=1)
+    return b.model([scan], outputs=(info("last", F, [4]), "y"), tensors=[start])
+
+
+@stands()
+def captured_two_levels_in(b):
+    """Drawn outside, used in a branch within a loop."""
+    then = subgraph([node("Mul", "h m", "d"), node("Tanh", "d", "t")], ["t"])
+    other = subgraph([node("Abs", "h", "e")], ["e"])
+    return looped(
+        b,
+        [node("If", "on", "next", then_branch=then, else_branch=other)],
+        before=b.mask("x", "m"),
+    )
+
+
+# -- in company
+
+
+@stands()
+def weights_are_masked(b):
+    """DropConnect: what is masked is an initializer."""
+    weights = numpy_helper.from_array(np.linspace(-1, 1, 16, dtype=np.float32).reshape(4, 4), "w")
+    return b.model([*b.keras("w", "d"), node("MatMul", "x d", "y")], tensors=[weights])
+
+
+@stands()
+def mask_meets_another_mask_first(b):
+    """The other one is no dropout and stays."""
+    padding = numpy_helper.from_array(np.array([[1, 1, 0, 0], [1, 0, 0, 0]], np.float32), "padding")
+    return b.model(
+        [
+            *b.mask("x", "m"),
+            node("Mul", "padding m", "both"),
+            node("Mul", "x both", "d"),
+            node("Tanh", "d", "y"),
+        ],
+        tensors=[padding],
+    )
+
+
+@stands()
+def mask_meets_a_gate_first(b):
+    return b.model(
+        [
+            *b.mask("x", "m"),
+            node("Sigmoid", "x", "gate"),
+            node("Mul", "gate m", "both"),
+            node("Mul", "both x", "d"),
+            node("Tanh", "d", "y"),
+        ]
+    )
+
+
+@stands()
+def one_draw_for_two_masks(b):
+    p, q, s = b.constant("p", P), b.constant("q", 0.5), b.constant("scale", 1 / KEEP)
+    two = b.constant("two", 2.0)
+    return b.model(
+        [
+            *b.uniform("x", "r"),
+            node("GreaterOrEqual", f"r {p}", "kept"),
+            node("Cast", "kept", "m", to=F),
+            node("Mul", f"m {s}", "ms"),
+            node("Mul", "x ms", "d"),
+            node("GreaterOrEqual", f"r {q}", "kept_too"),
+            node("Cast", "kept_too", "n", to=F),
+            node("Mul", f"n {two}", "ns"),
+            node("Tanh", "d", "e"),
+            node("Mul", "e ns", "f"),
+            node("Abs", "f", "y"),
+        ]
+    )
+
+
+@stands()
+def residual(b):
+    return b.model([*b.torch("x", "d"), node("Add", "x d", "e"), node("Tanh", "e", "y")])
+
+
+@stands()
+def shape_is_read_after(b):
+    """Of the masked value, who also reads its shape."""
+    return b.model(
+        [
+            node("Neg", "x", "a"),
+            *b.keras("a", "d"),
+            node("Shape", "d", "shape"),
+            node("Expand", "one shape", "ones"),
+            node("Add", "d ones", "y"),
+        ],
+        tensors=[number("one", 1.0)],
+    )
+
+
+@stands()
+def chosen_by_a_flag(b):
+    """Where(training, dropped, x), with the flag an input."""
+    return b.model(
+        [*b.keras("x", "d"), node("Where", "training d x", "e"), node("Tanh", "e", "y")],
+        inputs=("x", info("training", B, [])),
+    )
+
+
+@stands()
+def threshold_is_a_tensor(b):
+    keeps = numpy_helper.from_array(np.full((2, 4), KEEP, np.float32), "keeps")
+    return b.model(
+        [
+            node("RandomUniformLike", "x", "r"),
+            node("Less", "r keeps", "kept"),
+            node("Cast", "kept", "m", to=F),
+            node("Mul", "x m", "masked"),
+            node("Div", "masked keeps", "d"),
+            node("Tanh", "d", "y"),
+        ],
+        tensors=[keeps],
+    )
+
+
 # -- what is no dropout
 
 
@@ -532,6 +652,89 @@ def gate_of_the_data(b):
             node("Sigmoid", "x", "chance"),
             node("Bernoulli", "chance", "m"),
             node("Mul", "x m", "y"),
+        ]
+    )
+
+
+@stands(1)
+def uniform_noise(b):
+    return b.model(
+        [
+            node("RandomUniformLike", "x", "n", low=-0.1, high=0.1),
+            node("Add", "x n", "d"),
+            node("Tanh", "d", "y"),
+        ]
+    )
+
+
+@stands(1)
+def noise_scaled_by_data(b):
+    return b.model(
+        [
+            node("RandomNormalLike", "x", "n"),
+            node("Abs", "x", "size"),
+            node("Mul", "n size", "scaled"),
+            node("Add", "x scaled", "d"),
+            node("Tanh", "d", "y"),
+        ]
+    )
+
+
+@stands(1)
+def gumbel_softmax(b):
+    return b.model(
+        [
+            node("RandomUniformLike", "x", "u", low=0.01, high=0.99),
+            node("Log", "u", "l"),
+            node("Neg", "l", "n"),
+            node("Log", "n", "m"),
+            node("Sub", "x m", "logits"),
+            node("Softmax", "logits", "y"),
+        ]
+    )
+
+
+@stands(1)
+def blend_of_two(b):
+    """mask * x + (1 - mask) * other: a mixture, and neither is dropped."""
+    half, one = b.constant("half", 0.5), b.constant("one", 1.0)
+    return b.model(
+        [
+            node("Tanh", "x", "other"),
+            node("RandomUniformLike", "x", "r"),
+            node("Less", f"r {half}", "take"),
+            node("Cast", "take", "m", to=F),
+            node("Mul", "x m", "a"),
+            node("Sub", f"{one} m", "rest"),
+            node("Mul", "other rest", "b"),
+            node("Add", "a b", "y"),
+        ]
+    )
+
+
+@stands(1)
+def threshold_of_the_data(b):
+    """As gate_of_the_data, by a comparison."""
+    return b.model(
+        [
+            node("Sigmoid", "x", "chance"),
+            node("RandomUniformLike", "x", "r"),
+            node("Less", "r chance", "take"),
+            node("Cast", "take", "m", to=F),
+            node("Mul", "x m", "y"),
+        ]
+    )
+
+
+@stands(1)
+def mask_is_counted(b):
+    """What the mask looks like goes into the result, with no data."""
+    return b.model(
+        [
+            *b.mask("x", "m"),
+            node("ReduceSum", "m", "n", keepdims=0),
+            node("Add", "x n", "d"),
+            node("Tanh", "d", "y"),
         ]
     )
 
