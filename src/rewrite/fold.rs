@@ -240,8 +240,8 @@ fn is_put_in_by_strip(model: &Model, id: NodeId) -> bool {
             .as_str()
             .and_then(|name| name.strip_prefix(scale.as_str()));
         name.is_some_and(|rest| {
-            rest.is_empty()
-                || rest[1..].bytes().all(|b| b.is_ascii_digit()) && rest.starts_with('_')
+            let number = rest.strip_prefix('_');
+            rest.is_empty() || number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
         })
     })
 }

@@ -53,10 +53,11 @@ pub(super) fn of(model: &Model) -> Result<Option<Reference>> {
         for frozen in site.exits.iter().filter_map(|exit| exit.frozen.as_ref()) {
             thaw(&mut editor, frozen);
         }
-        if site.off.is_none() {
-            for exit in &site.exits {
-                exact &= put_back(&mut editor, exit);
-            }
+        for exit in &site.exits {
+            exact &= match site.off {
+                None => put_back(&mut editor, exit),
+                Some(_) => exit.scale == 1.0 && exit.prescale.is_none(),
+            };
         }
     }
     editor.finish()?;
@@ -150,11 +151,12 @@ fn turn_off(editor: &mut Editor<'_>, switch: ValueId, off: f64) -> Result<()> {
     let Some(bytes) = encode_number(element, off) else {
         return Ok(());
     };
-    let name = editor.fresh_name("switch/off");
-    let Some(constant) = editor.add_initializer(graph, &name, element, &[], &bytes) else {
-        return Ok(());
-    };
-    editor.redirect(switch, constant)
+    let first = editor.model().graph(graph).nodes().next();
+    let first = first.map(|(index, _)| NodeId { graph, index });
+    let elements = (element, &[][..], bytes);
+    let name = constant(editor, (graph, first), "switch/off", elements);
+    let constant = editor.values().lookup(editor.model(), graph, &name);
+    constant.map_or(Ok(()), |constant| editor.redirect(switch, constant))
 }
 
 /// Replaces a constant mask by the number that it is where it keeps.

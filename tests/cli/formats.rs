@@ -238,6 +238,13 @@ fn odd_names_make_no_lines_and_move_no_cursor() {
         assert!(!text.contains(control), "{format}: {text:?}");
         assert!(!text.contains("\n::error::."), "{format}: {text}");
     }
+    let folder = Folder::new();
+    folder.write("a\u{1b}[2J\nb.onnx", "no model");
+    let said = folder.run("audit .").exits(2);
+    assert!(
+        said.stderr
+            .starts_with("error: a\\u{1b}[2J\\nb.onnx: not an")
+    );
     for (format, lines) in [("text", 3), ("concise", 1), ("jsonl", 1), ("github", 1)] {
         assert_eq!(of_odd(format).lines().count(), lines, "{format}");
     }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use dropout_onnx::Error;
 use dropout_onnx::onnx::Model;
+use dropout_onnx::report::one_line;
 use dropout_onnx::source::{Destination, Rope, Source, write_atomic};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -145,8 +146,8 @@ pub fn print_aside(text: &str) {
 
 /// Says on standard error what went wrong.
 pub fn complain(error: &anyhow::Error) {
-    let text = format!("{} {error:#}\n", style::paint(style::BAD, "error:"));
-    print_aside(&text);
+    let error = one_line(&format!("{error:#}"));
+    print_aside(&format!("{} {error}\n", style::paint(style::BAD, "error:")));
 }
 
 /// Where a rewrite reads from and writes to.

@@ -68,18 +68,24 @@ pub fn cells(record: &SiteRecord) -> Vec<(Style, String)> {
     };
     let written = match (record.form, record.kind) {
         (Form::Operator, _) => format!("mask {}", record.mask),
-        (Form::RandomMask, Kind::Dropout) => format!("random mask, {}", record.scaling),
+        (Form::RandomMask, Kind::Dropout) => match &record.noise_shape {
+            Some(shape) => format!("random mask [{}], {}", shape.join(", "), record.scaling),
+            None => format!("random mask, {}", record.scaling),
+        },
         (Form::RandomMask, kind) => format!("random {kind}"),
         (Form::FrozenMask, _) => format!("frozen mask, {}", record.scaling),
         (Form::Scale, _) => "scale left by classic dropout".to_string(),
     };
-    let node = record.nodes.first().cloned().unwrap_or_default();
+    // people know their layers; where the file tells none, its node must do
+    let node = record.nodes.first().cloned();
+    let layer = record.layer.as_ref().map(|layer| format!("layer {layer}"));
+    let place = layer.or(node).unwrap_or_default();
     vec![
         (style, record.mode.to_string()),
         (Style::new(), rate),
         (DIM, origin),
         (DIM, written),
         (Style::new(), record.scope.clone()),
-        (Style::new(), node),
+        (Style::new(), place),
     ]
 }

@@ -127,7 +127,7 @@ fn moved(view: &View<'_>, id: NodeId, way: Way, factor: &Factor, axes: Axes) -> 
             let rank = view.shapes.rank(input)?;
             let axes = view.shapes.integers(id, 1, "axes")?;
             let own = rank.checked_sub(axis + 1)? as i64;
-            let reduced = axes.iter().any(|&a| a == own || a + rank as i64 == own);
+            let reduced = axes.iter().any(|&a| a == own || a.checked_add(rank as i64) == Some(own));
             (!axes.is_empty() && !reduced && int(node, "keepdims", 1) != 0)
                 .then_some(factor.clone())
         }
@@ -163,6 +163,7 @@ fn reshaped(factor: &Factor, axis: usize, from: &Shape, to: &Shape) -> Option<Fa
     };
     let count = factor.elements.len() as i64;
     let inner = behind(from, axis)?.max(1);
+    let whole = inner.checked_mul(count)?;
     for other in 0..to.len() {
         let size = to[to.len() - 1 - other];
         let (Some(own_inner), Some(size)) = (behind(to, other), size) else {
@@ -170,7 +171,7 @@ fn reshaped(factor: &Factor, axis: usize, from: &Shape, to: &Shape) -> Option<Fa
         };
         // the new axis steps by parts of the old one's, and reaches over the whole of it
         let reach = own_inner.checked_mul(size)?;
-        if own_inner < 1 || inner % own_inner != 0 || reach % (inner * count) != 0 || size < count {
+        if own_inner < 1 || inner % own_inner != 0 || reach % whole != 0 || size < count {
             continue;
         }
         let repeat = inner / own_inner;

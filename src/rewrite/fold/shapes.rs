@@ -284,8 +284,8 @@ fn concat(all: &[Shape], axis: i64) -> Option<Shape> {
         axis
     };
     let axis = usize::try_from(axis).ok()?;
-    let sizes = all.iter().map(|shape| shape.get(axis).copied().flatten());
-    let sum = sizes.sum::<Option<i64>>();
+    let mut sizes = all.iter().map(|shape| shape.get(axis).copied().flatten());
+    let sum = sizes.try_fold(0i64, |sum, size| sum.checked_add(size?));
     *shape.get_mut(axis)? = sum;
     Some(shape)
 }
