@@ -10,6 +10,7 @@ pub mod strip;
 use std::fmt;
 use std::path::Path;
 
+use crate::dropout::Convention;
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::source::{Rope, Source};
@@ -19,6 +20,8 @@ use crate::source::{Rope, Source};
 pub struct Plan {
     /// One step a site, in order.
     pub steps: Vec<Step>,
+    /// What `Dropout` operators mean at inference.
+    pub convention: Convention,
 }
 
 /// What happens to one site.

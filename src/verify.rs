@@ -24,6 +24,7 @@ mod reference;
 #[cfg(feature = "tract")]
 use std::collections::BTreeSet;
 
+use crate::dropout::Convention;
 use crate::error::Result;
 use crate::onnx::Model;
 #[cfg(feature = "tract")]
@@ -35,6 +36,8 @@ use crate::rewrite::fold::Folded;
 pub struct Options {
     /// Compare the structure of both models.
     pub structure: bool,
+    /// What `Dropout` operators mean at inference, in both models.
+    pub convention: Convention,
     /// Run both models, and how.
     #[cfg(feature = "tract")]
     pub run: Option<run::Settings>,
@@ -45,6 +48,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             structure: true,
+            convention: Convention::Inverted,
             #[cfg(feature = "tract")]
             run: Some(run::Settings::default()),
         }
@@ -95,13 +99,13 @@ pub enum Demand {
 /// A model is not sound, a file cannot be read, or the settings do not fit the model.
 pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verification> {
     let structure = match options.structure {
-        true => Some(structure::compare(before, after)?),
+        true => Some(structure::compare_under(before, after, options.convention)?),
         false => None,
     };
     #[cfg(feature = "tract")]
     let run = match &options.run {
         Some(settings) => {
-            let report = run_both(before, after, settings);
+            let report = run_both(before, after, options.convention, settings);
             Some(report.map_err(|e| before.source().name_in(e))?)
         }
         None => None,
@@ -169,11 +173,11 @@ fn run_folded(
     settings: &run::Settings,
 ) -> Result<run::RunReport> {
     if settings.tolerance != compare::Tolerance::Exact {
-        return run_both(before, after, settings);
+        return run_both(before, after, Convention::Inverted, settings);
     }
     let mut notes = Vec::new();
     if exact {
-        let report = run_both(before, after, settings)?;
+        let report = run_both(before, after, Convention::Inverted, settings)?;
         match &report.outcome {
             run::Outcome::Different(why) => notes.push(format!("not to the bit: {why}")),
             _ => return Ok(report),
@@ -181,7 +185,7 @@ fn run_folded(
     }
     let mut settings = settings.clone();
     settings.tolerance = compare::Tolerance::ByType;
-    let mut report = run_both(before, after, &settings)?;
+    let mut report = run_both(before, after, Convention::Inverted, &settings)?;
     let outputs = after.graph(after.main()).outputs.iter();
     let elements = outputs.filter_map(|info| match info.value_type() {
         ValueType::Tensor { element, .. } => element.name(),
@@ -196,9 +200,14 @@ fn run_folded(
 
 /// Runs both, their masks where they keep everything.
 #[cfg(feature = "tract")]
-fn run_both(before: &Model, after: &Model, settings: &run::Settings) -> Result<run::RunReport> {
+fn run_both(
+    before: &Model,
+    after: &Model,
+    convention: Convention,
+    settings: &run::Settings,
+) -> Result<run::RunReport> {
     let of = |model| match settings.meaning {
-        engine::Meaning::Inference => reference::of(model),
+        engine::Meaning::Inference => reference::of(model, convention),
         engine::Meaning::AsWritten { .. } => Ok(None),
     };
     let references = (of(before)?, of(after)?);

@@ -18,7 +18,7 @@ mod states;
 
 use std::collections::BTreeSet;
 
-use crate::dropout::{self, Exit, Form, Kind, Mode, Site};
+use crate::dropout::{self, Convention, Exit, Form, Kind, Mode, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
 use crate::onnx::{DataType, Editor, Model, Name, NodeId, Producer, ValueId, Values};
@@ -35,6 +35,8 @@ pub struct Options {
     pub kinds: Vec<Kind>,
     /// Masks that were drawn once and are constants now are removed as well.
     pub frozen_masks: bool,
+    /// What `Dropout` operators mean at inference. Classic ones leave a `Mul` by `1-p`.
+    pub convention: Convention,
 }
 
 impl Default for Options {
@@ -44,6 +46,7 @@ impl Default for Options {
             only: Mode::ALL.to_vec(),
             kinds: vec![Kind::Dropout, Kind::AlphaDropout, Kind::GaussianDropout],
             frozen_masks: false,
+            convention: Convention::Inverted,
         }
     }
 }
@@ -123,6 +126,7 @@ pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -
     });
     Plan {
         steps: steps.collect(),
+        convention: options.convention,
     }
 }
 
@@ -141,7 +145,8 @@ fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Act
         return Action::NoEffect(format!("stays unless asked for: --kind {name}"));
     }
     let refusal = site.problem.clone().or_else(|| match site.form {
-        Form::Operator => mask::refusal(model, values, site),
+        Form::Operator => mask::refusal(model, values, site)
+            .or_else(|| operator::refusal(model, values, site, options.convention)),
         _ => random_mask::refusal(model, values, site),
     });
     refusal.map_or(Action::Apply, Action::Refused)
@@ -149,7 +154,8 @@ fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Act
 
 /// A place where dropout is cut off.
 enum Cut<'s> {
-    Operator(&'s Site),
+    /// With the factor that stays, if one does.
+    Operator(&'s Site, Option<Factor>),
     /// With the factor that stays, if one does: types are told by what edits take away.
     Exit(&'s Exit, Option<Factor>),
 }
@@ -172,7 +178,9 @@ pub fn apply(model: &mut Model, values: Values, sites: &[Site], plan: &Plan) -> 
     let mut cuts: HashMap<NodeId, Vec<Cut<'_>>> = HashMap::default();
     for &site in &applied {
         if site.form == Form::Operator {
-            let cut = Cut::Operator(site);
+            let scales = plan.convention == Convention::Classic && site.rate != Some(0.0);
+            let factor = site.classic_factor(model, &values).filter(|_| scales);
+            let cut = Cut::Operator(site, factor);
             cuts.entry(site.nodes[0]).or_default().push(cut);
         }
         for exit in &site.exits {
@@ -195,7 +203,7 @@ pub fn apply(model: &mut Model, values: Values, sites: &[Site], plan: &Plan) -> 
     // From the data on: the other way round, what used the last of a chain would be moved at each.
     for cut in order.iter().filter_map(|node| cuts.remove(node)).flatten() {
         match cut {
-            Cut::Operator(site) => operator::remove(&mut strip, site)?,
+            Cut::Operator(site, factor) => operator::remove(&mut strip, site, factor)?,
             Cut::Exit(exit, factor) => random_mask::cut(&mut strip, exit, factor)?,
         }
     }

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::dropout::{self, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
+use crate::dropout::{self, Convention, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
 use crate::error::Result;
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, GraphId, Model, Name, Node, NodeId, ValueId,
@@ -29,15 +29,19 @@ pub(super) struct Reference {
     pub notes: Vec<String>,
 }
 
-/// Lets every mask keep everything; `None` if the model has no masks.
+/// Lets every mask keep everything, and classic operators scale; `None` if the model has neither.
 ///
 /// # Errors
 /// The model is not sound, or cannot be put together.
-pub(super) fn of(model: &Model) -> Result<Option<Reference>> {
+pub(super) fn of(model: &Model, convention: Convention) -> Result<Option<Reference>> {
     let values = Values::new(model);
+    let classic = match convention {
+        Convention::Inverted => Vec::new(),
+        Convention::Classic => classic(model, &values)?,
+    };
     let sites = dropout::find_masks(model, &values)?;
     let sites: Vec<&Site> = sites.iter().filter(|site| tellable(site)).collect();
-    if sites.is_empty() {
+    if sites.is_empty() && classic.is_empty() {
         return Ok(None);
     }
     let mut copy = model.clone();
@@ -60,12 +64,41 @@ pub(super) fn of(model: &Model) -> Result<Option<Reference>> {
             };
         }
     }
+    let mut notes = match sites.is_empty() {
+        true => Vec::new(),
+        false => notes(model, &sites),
+    };
+    if !classic.is_empty() {
+        let count = classic.len();
+        notes.push(format!(
+            "Dropout operators scale by 1-p, as is classic ({count} of them)"
+        ));
+    }
+    for (node, (element, bytes)) in classic {
+        let Some(name) = editor.model().node(node).output(0).cloned() else {
+            continue;
+        };
+        let kept = editor.fresh_name(&format!("{name}/kept"));
+        editor.detach_output(node, 0, &kept);
+        let at = (node.graph, editor.node_behind(node));
+        let scale = constant(&mut editor, at, "kept/scale", (element, &[], bytes));
+        put(&mut editor, at, "Mul", vec![kept, scale], None, Ok(name));
+    }
     editor.finish()?;
     Ok(Some(Reference {
         edited: Edited::new(&copy)?,
         exact,
-        notes: notes(model, &sites),
+        notes,
     }))
+}
+
+/// `Dropout` operators with a rate that is not 0, and their scale.
+fn classic(model: &Model, values: &Values) -> Result<Vec<(NodeId, (DataType, Vec<u8>))>> {
+    let sites = dropout::find(model, values)?.into_iter();
+    let operators = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
+    let told =
+        operators.filter_map(|site| Some((site.nodes[0], site.classic_factor(model, values)?)));
+    Ok(told.collect())
 }
 
 fn tellable(site: &Site) -> bool {

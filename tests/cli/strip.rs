@@ -98,13 +98,29 @@ fn only_inert_leaves_what_is_active() {
 }
 
 #[test]
-fn classic_dropout_is_refused_and_the_way_out_named() {
+fn classic_dropout_leaves_its_scale_for_fold() {
     let folder = Folder::with("torch_mlp_training_op7", "model.onnx");
-    let names = ["--convention classic", "1-p", "leave the option away"];
-    folder.refuses("strip model.onnx --convention classic", &names);
-    folder
-        .run("strip model.onnx --convention inverted")
+    let said = folder.run("strip model.onnx --convention classic").exits(0);
+    let text = said.text();
+    assert!(text.contains("by 0.9: inference scales by 1-p"), "{text}");
+    assert!(text.contains("by 0.65: inference scales by 1-p"), "{text}");
+    let said = folder
+        .run("fold model.stripped.onnx --only dropout")
         .exits(0);
+    assert!(
+        said.text().contains("2 constant factors, 2 can be folded"),
+        "{}",
+        said.text()
+    );
+    let said = folder.run("show model.stripped.folded.onnx").exits(0);
+    assert!(!said.text().contains("= Mul("), "{}", said.text());
+    folder
+        .run("strip model.onnx inverted.onnx --convention inverted")
+        .exits(0);
+    // without a scale it is another model
+    folder
+        .run("verify model.stripped.onnx inverted.onnx")
+        .exits(1);
 }
 
 #[test]

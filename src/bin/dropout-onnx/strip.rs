@@ -1,13 +1,13 @@
 //! `dropout-onnx strip`: dropout removed for inference.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
-use dropout_onnx::dropout::{Kind, Mode};
-use dropout_onnx::onnx::Name;
+use dropout_onnx::dropout::{Convention, Kind, Mode};
+use dropout_onnx::onnx::{Model, Name};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
-use dropout_onnx::verify::verify;
+use dropout_onnx::verify;
 use serde_json::json;
 
 use crate::Status;
@@ -39,9 +39,9 @@ pub struct Args {
         hide_default_value = false
     )]
     kinds: Vec<String>,
-    /// What dropout does at inference: nothing (inverted), or scale by 1-p (classic)
+    /// What Dropout operators do at inference
     #[arg(long, value_name = "WHICH", default_value = "inverted")]
-    convention: Convention,
+    convention: Which,
     /// How the report is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -55,6 +55,7 @@ Examples:
   dropout-onnx strip model.onnx clean.onnx --dim batch=8
   dropout-onnx strip --in-place model.onnx
   dropout-onnx strip --kind all model.onnx          Gaussian noise and frozen masks as well
+  dropout-onnx strip --convention classic model.onnx
   dropout-onnx strip --dry-run model.onnx           says what would go
   dropout-onnx strip - < model.onnx > clean.onnx
 
@@ -62,8 +63,10 @@ Exit status: 0 stripped and shown to be equal (or nothing to strip); 1 the resul
 is written; 2 it could not do the job, nothing is written.";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Convention {
+enum Which {
+    /// Nothing: ONNX, Keras and PyTorch scale in training
     Inverted,
+    /// Scale by 1-p: a Mul stays in the place of each operator, which fold can move into weights
     Classic,
 }
 
@@ -92,21 +95,24 @@ fn options(args: &Args) -> Options {
     let kinds = Kind::ALL.iter().copied();
     options.kinds = kinds.filter(|kind| named(kind.word())).collect();
     options.frozen_masks = named(FROZEN_MASK);
+    options.convention = match args.convention {
+        Which::Inverted => Convention::Inverted,
+        Which::Classic => Convention::Classic,
+    };
     options
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    if args.convention == Convention::Classic {
-        bail!(
-            "--convention classic: classic dropout scales by 1-p at inference, and strip cannot \
-             leave that scale in the model yet. Keras, PyTorch and ONNX itself scale in training \
-             (inverted dropout), and need no scale: leave the option away"
-        );
-    }
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "stripped")?;
     let stripped = strip(&rewriting.model, &options(args));
     let stripped = stripped.map_err(|e| e.in_file(io::name(&args.files.input)))?;
     let unchanged = stripped.outcome.is_unchanged();
+    let convention = stripped.plan.convention;
+    let verify = |before: &Model, after: &Model, options: &verify::Options| {
+        let mut options = options.clone();
+        options.convention = convention;
+        verify::verify(before, after, &options)
+    };
     let end = rewriting.conclude(&stripped.edited, unchanged, verify)?;
     let records = stripped.sites.iter();
     let records = records.map(|site| SiteRecord::new(&rewriting.model, site));
@@ -207,7 +213,12 @@ fn text(global: &Global, report: &Report<'_>) -> String {
         let scale = *scale as f32;
         line(
             "scaled",
-            format!("`{value}` by {scale}: its mask was never scaled"),
+            match report.stripped.plan.convention {
+                Convention::Inverted => {
+                    format!("`{value}` by {scale}: its mask was never scaled")
+                }
+                Convention::Classic => format!("`{value}` by {scale}: inference scales by 1-p"),
+            },
         );
     }
     let stays = report.stripped.plan.steps.iter();

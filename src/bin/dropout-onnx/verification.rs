@@ -98,6 +98,7 @@ impl Verify {
         Ok((self.verify != How::None).then(|| Options {
             structure: matches!(self.verify, How::All | How::Structure),
             run: run.then_some(settings),
+            ..Options::default()
         }))
     }
 }

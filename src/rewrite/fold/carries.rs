@@ -127,7 +127,9 @@ fn moved(view: &View<'_>, id: NodeId, way: Way, factor: &Factor, axes: Axes) -> 
             let rank = view.shapes.rank(input)?;
             let axes = view.shapes.integers(id, 1, "axes")?;
             let own = rank.checked_sub(axis + 1)? as i64;
-            let reduced = axes.iter().any(|&a| a == own || a.checked_add(rank as i64) == Some(own));
+            let reduced = axes
+                .iter()
+                .any(|&a| a == own || a.checked_add(rank as i64) == Some(own));
             (!axes.is_empty() && !reduced && int(node, "keepdims", 1) != 0)
                 .then_some(factor.clone())
         }

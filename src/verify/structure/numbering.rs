@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::HashMap;
 
+use crate::dropout::{self, Convention, Form};
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, ValueId, Values,
+    DataType, Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor,
+    ValueId, Values,
 };
 
 use super::Shared;
@@ -23,6 +25,8 @@ pub(super) struct Numbering<'m> {
     pub(super) live: Live,
     /// What is taken as equal.
     apart: Apart,
+    /// `Dropout` operators that scale at inference, with the factor; `None`: not known.
+    pub(super) classic: HashMap<NodeId, Option<(DataType, Vec<u8>)>>,
     numbers: Vec<Expression>,
     /// What each function computes, and whether it draws at random.
     functions: Vec<Option<(Expression, bool)>>,
@@ -43,7 +47,7 @@ impl<'m> Numbering<'m> {
     pub fn new(
         model: &'m Model,
         values: &'m Values,
-        apart: Apart,
+        (apart, convention): (Apart, Convention),
         shared: &mut Shared<'m>,
     ) -> Result<Self> {
         let order = model.check_order(values)?;
@@ -52,6 +56,10 @@ impl<'m> Numbering<'m> {
             values,
             live: Live::new(model, values)?,
             apart,
+            classic: match convention {
+                Convention::Inverted => HashMap::default(),
+                Convention::Classic => classic(model, values)?,
+            },
             numbers: vec![Expression::ABSENT; values.len()],
             functions: vec![None; model.functions().len()],
             draws: HashMap::default(),
@@ -397,6 +405,14 @@ impl<'m> Numbering<'m> {
             }
         }
     }
+}
+
+/// `Dropout` operators with a rate that is not 0.
+fn classic(model: &Model, values: &Values) -> Result<HashMap<NodeId, Option<(DataType, Vec<u8>)>>> {
+    let sites = dropout::find(model, values)?.into_iter();
+    let operators = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
+    let factors = operators.map(|site| (site.nodes[0], site.classic_factor(model, values)));
+    Ok(factors.collect())
 }
 
 pub(super) fn push_long(words: &mut Vec<u32>, value: u64) {

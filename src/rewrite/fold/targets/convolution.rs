@@ -69,7 +69,10 @@ impl Weights {
             return view.along(factor, channels, axis);
         }
         if factor.elements.len() as i64 != self.dims[1].saturating_mul(self.group) {
-            let (has, wants) = (factor.elements.len(), self.dims[1].saturating_mul(self.group));
+            let (has, wants) = (
+                factor.elements.len(),
+                self.dims[1].saturating_mul(self.group),
+            );
             return Err(format!("{has} factors for {wants} channels"));
         }
         Ok(Along::Pairs(of_group, factor.clone(), self.group))
