@@ -124,6 +124,38 @@ fn classic_dropout_leaves_its_scale_for_fold() {
 }
 
 #[test]
+fn scales_that_stay_are_folded_on_request() {
+    let folder = Folder::with("torch_classic_mask_op11", "model.onnx");
+    let said = folder.run("strip model.onnx --fold").exits(0);
+    crate::cli::golden("strip_fold_classic_mask", said.text());
+    folder.run("strip -q model.onnx two.onnx").exits(0);
+    folder.run("fold -q two.onnx three.onnx").exits(0);
+    assert_eq!(
+        folder.read("model.stripped.onnx"),
+        folder.read("three.onnx")
+    );
+    let said = folder
+        .run("strip model.onnx -f --fold --format json")
+        .exits(0);
+    assert_eq!(said.json()["fold"]["folded"], 1);
+    // strip alone is exact, and the fold is not
+    folder.run("strip model.onnx -f --fold --rtol 0").exits(1);
+    // nothing stays, nothing is folded
+    folder.copy("torch_mlp_training_op7", "mlp.onnx");
+    let said = folder.run("strip mlp.onnx --fold").exits(0);
+    assert!(
+        said.text().contains("no constant factor"),
+        "{}",
+        said.text()
+    );
+    folder
+        .run("strip mlp.onnx classic.onnx --convention classic --fold")
+        .exits(0);
+    let said = folder.run("show classic.onnx").exits(0);
+    assert!(!said.text().contains("= Mul("), "{}", said.text());
+}
+
+#[test]
 fn active_dropout_is_removed_and_said_to_have_been() {
     let folder = Folder::with("torch_course_preserve_op17", "model.onnx");
     let said = folder.run("strip model.onnx").exits(0);
@@ -150,7 +182,7 @@ fn the_json_report_says_what_the_text_says() {
     assert!(said.stderr.is_empty());
     let report = said.json();
     let expected = "schema input output bytes sites plan removed masks scales identities \
-                    idle_inputs verification";
+                    idle_inputs fold verification";
     assert_eq!(keys(&report).join(" "), expected);
     assert_eq!(report["schema"], "dropout-onnx/strip/1");
     assert_eq!(report["input"], "model.onnx");

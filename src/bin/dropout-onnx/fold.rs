@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::{Folded, Options, Step, fold};
 use dropout_onnx::verify::verify_fold;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -80,7 +80,22 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     Ok(end.status())
 }
 
-fn document(args: &Args, folded: &Folded, end: &Conclusion<'_>) -> serde_json::Value {
+fn document(args: &Args, folded: &Folded, end: &Conclusion<'_>) -> Value {
+    let mut document = json!({
+        "schema": "dropout-onnx/fold/1",
+        "input": args.files.input.to_string_lossy(),
+        "output": end.output(),
+        "bytes": end.bytes(),
+    });
+    if let (Value::Object(all), Value::Object(parts)) = (&mut document, parts(folded)) {
+        all.extend(parts);
+        all.insert("verification".to_string(), json!(end.verification()));
+    }
+    document
+}
+
+/// What was planned and done, for programs.
+pub fn parts(folded: &Folded) -> Value {
     let outcome = &folded.outcome;
     let factors = folded.plan.steps.iter().map(|step| {
         let (action, why) = match &step.action {
@@ -109,10 +124,6 @@ fn document(args: &Args, folded: &Folded, end: &Conclusion<'_>) -> serde_json::V
     let identities = outcome.identities.iter();
     let identities = identities.map(|(value, why)| json!({"value": value, "why": why}));
     json!({
-        "schema": "dropout-onnx/fold/1",
-        "input": args.files.input.to_string_lossy(),
-        "output": end.output(),
-        "bytes": end.bytes(),
         "factors": factors.collect::<Vec<_>>(),
         "folded": outcome.folded,
         "weights": weights.collect::<Vec<_>>(),
@@ -122,12 +133,18 @@ fn document(args: &Args, folded: &Folded, end: &Conclusion<'_>) -> serde_json::V
         "identities": identities.collect::<Vec<_>>(),
         "removed": names(&outcome.removed),
         "idle_inputs": names(&outcome.idle_inputs),
-        "verification": end.verification(),
     })
 }
 
 fn text(global: &Global, folded: &Folded, end: &Conclusion<'_>) -> String {
     let mut lines = Lines::default();
+    tell(&mut lines, folded, global.verbose);
+    end.text(&mut lines);
+    lines.into_text()
+}
+
+/// What was planned and done, for people.
+pub fn tell(lines: &mut Lines, folded: &Folded, verbose: bool) {
     let outcome = &folded.outcome;
     let steps = &folded.plan.steps;
     let found = match steps.len() {
@@ -139,8 +156,8 @@ fn text(global: &Global, folded: &Folded, end: &Conclusion<'_>) -> String {
         ),
     };
     lines.line("found", found);
-    let shown = if global.verbose { usize::MAX } else { 12 };
-    let table = table(steps.iter().take(shown), global.verbose);
+    let shown = if verbose { usize::MAX } else { 12 };
+    let table = table(steps.iter().take(shown), verbose);
     let table = table.render("          ");
     if !steps.is_empty() {
         lines.line("", table.trim_start().trim_end().to_string());
@@ -170,8 +187,6 @@ fn text(global: &Global, folded: &Folded, end: &Conclusion<'_>) -> String {
         let stays = "stays in the interface; nothing uses it any more";
         lines.line("input", format!("`{input}` {stays}"));
     }
-    end.text(&mut lines);
-    lines.into_text()
 }
 
 fn table<'a>(steps: impl Iterator<Item = &'a Step>, verbose: bool) -> Table {

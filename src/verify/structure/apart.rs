@@ -9,9 +9,9 @@ use crate::rewrite::fold::{Trace, TracedWeights};
 pub(super) struct Apart {
     /// Factors, each with the input that is the data.
     factors: HashMap<NodeId, usize>,
-    /// Inputs that are weights with a factor, by number.
+    /// Of the model before: inputs that are weights, by number.
     inputs: HashMap<(NodeId, usize), u32>,
-    /// The same, where every use of a value is one.
+    /// Of the model after: the same weights. They are not read.
     values: HashMap<ValueId, u32>,
     /// Attributes with a factor.
     attributes: HashMap<NodeId, Vec<&'static str>>,
@@ -60,10 +60,14 @@ impl Apart {
         self.factors.get(&id).copied()
     }
 
-    /// The number of an input that is weights with a factor.
-    pub fn weights(&self, id: NodeId, input: usize, value: Option<ValueId>) -> Option<u32> {
-        let by_value = || self.values.get(&value?);
-        self.inputs.get(&(id, input)).or_else(by_value).copied()
+    /// The number of an input that is weights which will have a factor.
+    pub fn weights(&self, id: NodeId, input: usize) -> Option<u32> {
+        self.inputs.get(&(id, input)).copied()
+    }
+
+    /// The number of a value that is weights with a factor.
+    pub fn value(&self, value: ValueId) -> Option<u32> {
+        self.values.get(&value).copied()
     }
 
     /// True of an attribute that has a factor.

@@ -148,6 +148,10 @@ impl<'m> Numbering<'m> {
             let Some(value) = self.values.lookup(self.model, id, &input.name) else {
                 continue;
             };
+            if let Some(number) = self.apart.value(value) {
+                self.numbers[value.index()] = shared.expressions.number(Tag::Weights, &[number]);
+                continue;
+            }
             let default = match self.values[value].initializer {
                 Some(index) => self.tensor(graph.initializer(index), shared)?,
                 None => Expression::ABSENT,
@@ -170,7 +174,10 @@ impl<'m> Numbering<'m> {
             if let Some(value) = value
                 && matches!(self.values[value].producer, Producer::Initializer(_))
             {
-                self.numbers[value.index()] = self.tensor(tensor, shared)?;
+                self.numbers[value.index()] = match self.apart.value(value) {
+                    Some(number) => shared.expressions.number(Tag::Weights, &[number]),
+                    None => self.tensor(tensor, shared)?,
+                };
             }
         }
         for sparse in graph.sparse_initializers() {
@@ -227,7 +234,7 @@ impl<'m> Numbering<'m> {
     /// As [`Numbering::input`], but for weights with a factor, which are what they are in the other
     /// model.
     fn argument(&self, id: NodeId, input: usize, shared: &mut Shared<'m>) -> Expression {
-        match self.apart.weights(id, input, self.values.input(id, input)) {
+        match self.apart.weights(id, input) {
             Some(number) => shared.expressions.number(Tag::Weights, &[number]),
             None => self.input(id, input),
         }
@@ -247,6 +254,12 @@ impl<'m> Numbering<'m> {
         if let Some(data) = self.apart.factor(id) {
             let data = self.input(id, data);
             self.set_output(id, 0, data);
+            return Ok(());
+        }
+        let output = self.values.output(self.model, id, 0);
+        if let Some(number) = output.and_then(|output| self.apart.value(output)) {
+            let number = shared.expressions.number(Tag::Weights, &[number]);
+            self.set_output(id, 0, number);
             return Ok(());
         }
         if !self.live.exits.is_empty() {
