@@ -85,6 +85,9 @@ pub struct Site {
     pub problem: Option<String>,
 }
 
+/// A scalar: its type, and its bytes as in `raw_data`.
+pub type ScalarBytes = (DataType, Vec<u8>);
+
 impl Site {
     /// What inference multiplies by under the classic convention: `1-p`. `None` where this is no
     /// operator, or the file does not tell its rate for good.
@@ -100,7 +103,7 @@ impl Site {
     }
 
     /// The classic scale as a scalar of the data's type, little-endian; `None` if either is not known.
-    pub fn classic_factor(&self, model: &Model, values: &Values) -> Option<(DataType, Vec<u8>)> {
+    pub fn classic_factor(&self, model: &Model, values: &Values) -> Option<ScalarBytes> {
         let mut ends = [self.input, self.output].into_iter().flatten();
         let element = ends.find_map(|value| model.element_type(values, value))?;
         Some((element, encode_float(element, self.classic_scale()?)?))

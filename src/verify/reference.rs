@@ -11,7 +11,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::dropout::{self, Convention, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
+use crate::dropout::{
+    self, Convention, Exit, Form, FrozenInput, KeptDraw, Kind, ScalarBytes, Site,
+};
 use crate::error::Result;
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, GraphId, Model, Name, Node, NodeId, ValueId,
@@ -93,7 +95,7 @@ pub(super) fn of(model: &Model, convention: Convention) -> Result<Option<Referen
 }
 
 /// `Dropout` operators with a rate that is not 0, and their scale.
-fn classic(model: &Model, values: &Values) -> Result<Vec<(NodeId, (DataType, Vec<u8>))>> {
+fn classic(model: &Model, values: &Values) -> Result<Vec<(NodeId, ScalarBytes)>> {
     let sites = dropout::find(model, values)?.into_iter();
     let operators = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
     let told =

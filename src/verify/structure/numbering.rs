@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::HashMap;
 
-use crate::dropout::{self, Convention, Form};
+use crate::dropout::{self, Convention, Form, ScalarBytes};
 use crate::error::{Error, Result};
 use crate::onnx::{
-    DataType, Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor,
-    ValueId, Values,
+    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, ValueId, Values,
 };
 
 use super::Shared;
@@ -26,7 +25,7 @@ pub(super) struct Numbering<'m> {
     /// What is taken as equal.
     apart: Apart,
     /// `Dropout` operators that scale at inference, with the factor; `None`: not known.
-    pub(super) classic: HashMap<NodeId, Option<(DataType, Vec<u8>)>>,
+    pub(super) classic: HashMap<NodeId, Option<ScalarBytes>>,
     numbers: Vec<Expression>,
     /// What each function computes, and whether it draws at random.
     functions: Vec<Option<(Expression, bool)>>,
@@ -421,7 +420,7 @@ impl<'m> Numbering<'m> {
 }
 
 /// `Dropout` operators with a rate that is not 0.
-fn classic(model: &Model, values: &Values) -> Result<HashMap<NodeId, Option<(DataType, Vec<u8>)>>> {
+fn classic(model: &Model, values: &Values) -> Result<HashMap<NodeId, Option<ScalarBytes>>> {
     let sites = dropout::find(model, values)?.into_iter();
     let operators = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
     let factors = operators.map(|site| (site.nodes[0], site.classic_factor(model, values)));
