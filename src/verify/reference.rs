@@ -7,7 +7,8 @@
 //! back to the inference scale by one `Mul`, after a `Sub` where something was added. Normal draws
 //! become their mean. Nothing is cut, and nothing of how strip cuts is used.
 //!
-//! A mask that an input switches on is compared with that input off.
+//! A mask that an input switches on is compared with that input off, one whose rate is an input with
+//! that input at some rate.
 
 use std::collections::BTreeMap;
 
@@ -31,27 +32,50 @@ pub(super) struct Reference {
     pub notes: Vec<String>,
 }
 
-/// Lets every mask keep everything, and classic operators scale; `None` if the model has neither.
+/// What there is to run in a model's place.
+#[derive(Debug)]
+pub(super) enum Stand {
+    /// The model itself: it has no masks, and no operators that scale.
+    Itself,
+    /// A copy whose masks keep everything.
+    In(Box<Reference>),
+    /// Nothing, and why.
+    Nothing(String),
+}
+
+/// Lets every mask keep everything, and classic operators scale.
 ///
 /// # Errors
 /// The model is not sound, or cannot be put together.
-pub(super) fn of(model: &Model, convention: Convention) -> Result<Option<Reference>> {
+pub(super) fn of(model: &Model, convention: Convention) -> Result<Stand> {
     let values = Values::new(model);
     let classic = match convention {
-        Convention::Inverted => Vec::new(),
+        Convention::Inverted => Ok(Vec::new()),
         Convention::Classic => classic(model, &values)?,
     };
-    let sites = dropout::find_masks(model, &values)?;
-    let sites: Vec<&Site> = sites.iter().filter(|site| tellable(site)).collect();
+    let classic = match classic {
+        Ok(classic) => classic,
+        Err(why) => return Ok(Stand::Nothing(why)),
+    };
+    let mut sites = dropout::find_masks(model, &values)?;
+    sites.retain(|site| site.entangled.is_none());
+    let untold = |site: &&Site| site.form == Form::RandomMask && site.kept_draw.is_none();
+    if let Some(site) = sites.iter().find(untold) {
+        let place = model.place(site.nodes[0]);
+        let why = format!("{place}: the calls of its function keep different draws");
+        return Ok(Stand::Nothing(why));
+    }
+    let sites: Vec<&Site> = sites.iter().collect();
     if sites.is_empty() && classic.is_empty() {
-        return Ok(None);
+        return Ok(Stand::Itself);
     }
     let mut copy = model.clone();
     let mut editor = Editor::new(&mut copy, values);
     let mut exact = true;
     for site in &sites {
-        if let (Some(switch), Some(off)) = (site.switch, site.off) {
-            turn_off(&mut editor, switch, off)?;
+        let off = site.switch.zip(site.off);
+        for (input, number) in off.into_iter().chain(site.assumed) {
+            fix(&mut editor, input, number)?;
         }
         if let Some(draw) = site.kept_draw {
             keep(&mut editor, draw);
@@ -87,25 +111,24 @@ pub(super) fn of(model: &Model, convention: Convention) -> Result<Option<Referen
         put(&mut editor, at, "Mul", vec![kept, scale], None, Ok(name));
     }
     editor.finish()?;
-    Ok(Some(Reference {
+    Ok(Stand::In(Box::new(Reference {
         edited: Edited::new(&copy)?,
         exact,
         notes,
-    }))
+    })))
 }
 
-/// `Dropout` operators with a rate that is not 0, and their scale.
-fn classic(model: &Model, values: &Values) -> Result<Vec<(NodeId, ScalarBytes)>> {
+/// `Dropout` operators with a rate that is not 0, and their scale; or which one is not known.
+fn classic(model: &Model, values: &Values) -> Result<Result<Vec<(NodeId, ScalarBytes)>, String>> {
     let sites = dropout::find(model, values)?.into_iter();
     let operators = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
-    let told =
-        operators.filter_map(|site| Some((site.nodes[0], site.classic_factor(model, values)?)));
+    let told = operators.map(|site| {
+        let node = site.nodes[0];
+        let factor = site.classic_factor(model, values);
+        let why = || format!("{}: what it scales by is not known", model.place(node));
+        Ok((node, factor.ok_or_else(why)?))
+    });
     Ok(told.collect())
-}
-
-fn tellable(site: &Site) -> bool {
-    let known = site.form == Form::FrozenMask || site.kept_draw.is_some();
-    known && site.entangled.is_none()
 }
 
 fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
@@ -136,6 +159,10 @@ fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
         if let (Some(_), Some(off)) = (site.switch, site.off) {
             let place = model.place(site.nodes[0]);
             notes.push(format!("{place}: its switch is {off}, which is off"));
+        }
+        if let Some((_, rate)) = site.assumed {
+            let place = model.place(site.nodes[0]);
+            notes.push(format!("{place}: the input that is its rate is {rate}"));
         }
     }
     notes
@@ -179,19 +206,20 @@ fn value((element, dims, bytes): Elements<'_>) -> Attribute {
     Attribute::new("value", AttributeValue::NewTensor(tensor))
 }
 
-fn turn_off(editor: &mut Editor<'_>, switch: ValueId, off: f64) -> Result<()> {
-    let graph = editor.values()[switch].graph;
-    let element = editor.model().element_type(editor.values(), switch);
+/// Lets an input be a number, whatever is fed.
+fn fix(editor: &mut Editor<'_>, input: ValueId, number: f64) -> Result<()> {
+    let graph = editor.values()[input].graph;
+    let element = editor.model().element_type(editor.values(), input);
     let element = element.unwrap_or(DataType::BOOL);
-    let Some(bytes) = encode_number(element, off) else {
+    let Some(bytes) = encode_number(element, number) else {
         return Ok(());
     };
     let first = editor.model().graph(graph).nodes().next();
     let first = first.map(|(index, _)| NodeId { graph, index });
     let elements = (element, &[][..], bytes);
-    let name = constant(editor, (graph, first), "switch/off", elements);
+    let name = constant(editor, (graph, first), "input/fixed", elements);
     let constant = editor.values().lookup(editor.model(), graph, &name);
-    constant.map_or(Ok(()), |constant| editor.redirect(switch, constant))
+    constant.map_or(Ok(()), |constant| editor.redirect(input, constant))
 }
 
 /// Replaces a constant mask by the number that it is where it keeps.
