@@ -112,7 +112,18 @@ fn run_both(before: &Model, after: &Model, settings: &run::Settings) -> Result<r
         engine::Meaning::Inference => reference::of(model),
         engine::Meaning::AsWritten { .. } => Ok(None),
     };
-    let references = (of(before)?, of(after)?);
+    let references = match (of(before), of(after)) {
+        (Ok(before), Ok(after)) => (before, after),
+        (Err(engine::Stop::Error(error)), _) | (_, Err(engine::Stop::Error(error))) => {
+            return Err(error);
+        }
+        (Err(engine::Stop::Unrunnable(why)), _) => {
+            return Ok(run::RunReport::unrunnable(settings, "before", why));
+        }
+        (_, Err(engine::Stop::Unrunnable(why))) => {
+            return Ok(run::RunReport::unrunnable(settings, "after", why));
+        }
+    };
     let all = [&references.0, &references.1].into_iter().flatten();
     let mut settings = settings.clone();
     if settings.tolerance == compare::Tolerance::Exact && !all.clone().all(|r| r.exact) {

@@ -10,14 +10,18 @@
 //! A mask that an input switches on is compared with that input off.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::dropout::{self, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
 use crate::error::Result;
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, GraphId, Model, Name, Node, NodeId, ValueId,
+    Attribute, AttributeValue, DataType, Editor, GraphId, GraphKind, Model, Name, Node, NodeId, ValueId,
     Values, encode_float, encode_number, encode_tensor,
 };
 use crate::rewrite::Edited;
+use crate::source::Source;
+
+use super::engine::{self, Stop, Unrunnable};
 
 /// A model whose masks keep everything.
 #[derive(Debug)]
@@ -33,9 +37,34 @@ pub(super) struct Reference {
 ///
 /// # Errors
 /// The model is not sound, or cannot be put together.
-pub(super) fn of(model: &Model) -> Result<Option<Reference>> {
+pub(super) fn of(model: &Model) -> Result<Option<Reference>, Stop> {
     let values = Values::new(model);
     let sites = dropout::find_masks(model, &values)?;
+    if !sites.iter().any(|site| in_function(model, site)) {
+        return Ok(kept(model, values, &sites)?);
+    }
+    // calls may scale differently: each gets a body of its own
+    let Some(bytes) = engine::inlined(model.source())? else {
+        let why = "its functions draw masks, and are of another operator set than the model";
+        return Err(Unrunnable::new(why).into());
+    };
+    let folder = model.folder().map(Path::to_path_buf);
+    let model = Model::read_in(Source::from_bytes(bytes), folder)?;
+    let values = Values::new(&model);
+    let sites = dropout::find_masks(&model, &values)?;
+    Ok(kept(&model, values, &sites)?)
+}
+
+/// True if a mask is drawn or met in a function.
+fn in_function(model: &Model, site: &Site) -> bool {
+    let mut nodes = site.exits.iter().map(|exit| exit.node).chain(site.source());
+    nodes.any(|node| {
+        let root = model.root(node.graph);
+        matches!(model.graph(root).kind, GraphKind::Function(_))
+    })
+}
+
+fn kept(model: &Model, values: Values, sites: &[Site]) -> Result<Option<Reference>> {
     let sites: Vec<&Site> = sites.iter().filter(|site| tellable(site)).collect();
     if sites.is_empty() {
         return Ok(None);

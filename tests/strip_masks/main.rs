@@ -10,3 +10,4 @@ mod check;
 mod scales;
 mod scopes;
 mod spelt;
+mod switches;

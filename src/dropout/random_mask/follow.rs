@@ -275,6 +275,11 @@ impl Finder<'_> {
                 Some(self.behind_identities(value) == inner)
             });
             let scans = !node.is("Loop") && input >= states;
+            if scans {
+                // taking it out would change over what the Scan goes
+                let input = input as u32;
+                walk.trace.escapes = Some(Use::Input { node: id, input });
+            }
             if scans || kept == Some(true) {
                 // what goes unchanged from step to step also comes out so
                 let condition = usize::from(node.is("Loop"));
