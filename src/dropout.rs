@@ -70,6 +70,8 @@ pub struct Site {
     pub exits: Vec<Exit>,
     /// What the switch is when a mask does not act: 0 or 1.
     pub off: Option<f64>,
+    /// An input of the model that is the rate and has no default, and what it was taken to be.
+    pub given: Option<(ValueId, f64)>,
     /// A draw that keeps everything: of random masks. `None` if there is none for all calls of a
     /// function.
     pub kept_draw: Option<KeptDraw>,

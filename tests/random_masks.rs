@@ -6,8 +6,8 @@ use dropout_onnx::dropout::{self, Form, Kind, Mode, RateOrigin, Scaling, Site};
 use dropout_onnx::onnx::{DataType, Values};
 
 use common::build::{
-    SHAPE, f32s, flag, float, function, graph, i64s, int, ints, model, op, raw, reference, subgraph,
-    x_to_y,
+    SHAPE, f32s, flag, float, function, graph, i64s, int, ints, model, op, raw, reference,
+    subgraph, x_to_y,
 };
 use common::masks::{MASKS, RATES, USES, at, nodes, numbers, spelt};
 use common::proto::{Graph, Model};

@@ -13,6 +13,7 @@ mod draw;
 mod exits;
 mod follow;
 mod form;
+mod gate;
 
 use std::cell::{Cell, RefCell};
 
@@ -75,6 +76,8 @@ struct Attempt {
     /// Draws with which every exit keeps its data, and the index of their sample.
     kept: (f64, f64),
     kept_index: usize,
+    /// The samples of the draw.
+    draws: Vec<f64>,
     default_used: bool,
 }
 
@@ -95,7 +98,8 @@ impl Finder<'_> {
             attempt,
             calls,
             switch,
-            open_rate,
+            passes,
+            given,
         } = judged;
         let Some(leading) = attempt.leading() else {
             return Ok(None);
@@ -123,6 +127,13 @@ impl Finder<'_> {
             }
         }
         rates.dedup();
+        if !passes {
+            entangled = Some("where its switch is off it scales the data".into());
+        }
+        let mut switch = switch;
+        if switch.is_none() && calls.is_empty() {
+            switch = self.gate(&mut exits)?;
+        }
         let switched = switch.is_some();
         let switch = switch.or(match self.branch_switch(&attempt) {
             Ok(switch) => switch,
@@ -132,7 +143,12 @@ impl Finder<'_> {
             }
         });
         let node = self.model.node(source);
-        let (base, output) = (leading.data.value, leading.output);
+        // an exit may have been moved behind a choice
+        let place = exits
+            .iter()
+            .position(|exit| exit.data == leading.data.value);
+        let output = place.map_or(leading.output, |place| exits[place].output);
+        let base = leading.data.value;
         let base = leading.prescale.map_or(base, |(prescale, _)| prescale.from);
         Ok(Some(Site {
             id: 0,
@@ -143,10 +159,10 @@ impl Finder<'_> {
                 false => Mode::Active,
             },
             rate: match rates[..] {
-                [rate] if !open_rate => Some(decimal(rate)),
+                [rate] if given.is_none() => Some(decimal(rate)),
                 _ => None,
             },
-            rate_origin: match attempt.default_used || open_rate {
+            rate_origin: match attempt.default_used || given.is_some() {
                 true => RateOrigin::Input,
                 false => RateOrigin::Mask,
             },
@@ -172,6 +188,7 @@ impl Finder<'_> {
             output_name: Some(self.values[output].name.clone()),
             switch: switch.map(|(value, _)| value),
             off: switch.map(|(_, off)| off),
+            given,
             kept_draw: (low <= high).then(|| KeptDraw {
                 source,
                 value: (low + high) / 2.0,

@@ -14,9 +14,10 @@ use std::path::Path;
 
 use crate::dropout::{self, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
 use crate::error::Result;
+use crate::hash::HashSet;
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, GraphId, GraphKind, Model, Name, Node, NodeId, ValueId,
-    Values, encode_float, encode_number, encode_tensor,
+    Attribute, AttributeValue, DataType, Editor, GraphId, GraphKind, Model, Name, Node, NodeId,
+    Producer, ValueId, Values, encode_float, encode_number, encode_tensor,
 };
 use crate::rewrite::Edited;
 use crate::source::Source;
@@ -73,8 +74,11 @@ fn kept(model: &Model, values: Values, sites: &[Site]) -> Result<Option<Referenc
     let mut editor = Editor::new(&mut copy, values);
     let mut exact = true;
     for site in &sites {
-        if let (Some(switch), Some(off)) = (site.switch, site.off) {
-            turn_off(&mut editor, switch, off)?;
+        for (input, number) in [site.switch.zip(site.off), site.given]
+            .into_iter()
+            .flatten()
+        {
+            fix(&mut editor, site, input, number);
         }
         if let Some(draw) = site.kept_draw {
             keep(&mut editor, draw);
@@ -173,19 +177,58 @@ fn value((element, dims, bytes): Elements<'_>) -> Attribute {
     Attribute::new("value", AttributeValue::NewTensor(tensor))
 }
 
-fn turn_off(editor: &mut Editor<'_>, switch: ValueId, off: f64) -> Result<()> {
-    let graph = editor.values()[switch].graph;
-    let element = editor.model().element_type(editor.values(), switch);
+/// Lets a site, and nothing else, see a number in place of a value.
+fn fix(editor: &mut Editor<'_>, site: &Site, value: ValueId, number: f64) {
+    let element = editor.model().element_type(editor.values(), value);
     let element = element.unwrap_or(DataType::BOOL);
-    let Some(bytes) = encode_number(element, off) else {
-        return Ok(());
+    let Some(bytes) = encode_number(element, number) else {
+        return;
     };
-    let first = editor.model().graph(graph).nodes().next();
-    let first = first.map(|(index, _)| NodeId { graph, index });
-    let elements = (element, &[][..], bytes);
-    let name = constant(editor, (graph, first), "switch/off", elements);
-    let constant = editor.values().lookup(editor.model(), graph, &name);
-    constant.map_or(Ok(()), |constant| editor.redirect(switch, constant))
+    for (node, input) in readers(editor, site, value) {
+        let at = (node.graph, Some(node));
+        let elements = (element, &[][..], bytes.clone());
+        let name = constant(editor, at, "input/fixed", elements);
+        let found = editor.values().lookup(editor.model(), node.graph, &name);
+        if let Some(constant) = found {
+            editor.set_input(node, input, constant);
+        }
+    }
+}
+
+/// Where a value is read by what makes up the mask of a site, back from its exits to the data.
+fn readers(editor: &Editor<'_>, site: &Site, value: ValueId) -> Vec<(NodeId, usize)> {
+    let (model, values) = (editor.model(), editor.values());
+    let data = site.exits.iter().flat_map(|exit| {
+        let before = exit.prescale.map(|prescale| prescale.from);
+        [Some(exit.data), before].into_iter().flatten()
+    });
+    let mut seen: HashSet<ValueId> = data.collect();
+    let scaled = site.exits.iter().filter_map(|exit| exit.prescale);
+    let exits = site.exits.iter().map(|exit| exit.node);
+    let mut open: Vec<NodeId> = exits.chain(scaled.map(|prescale| prescale.node)).collect();
+    // of other draws the inputs are shapes
+    let is_shape = |id| Some(id) == site.source() && !model.node(id).is("Bernoulli");
+    let mut nodes = HashSet::default();
+    let mut readers = Vec::new();
+    while let Some(id) = open.pop() {
+        if !nodes.insert(id) {
+            continue;
+        }
+        for input in 0..model.node(id).inputs.len() {
+            let Some(read) = values.input(id, input) else {
+                continue;
+            };
+            if read == value {
+                readers.push((id, input));
+            } else if !is_shape(id)
+                && seen.insert(read)
+                && let Producer::Node { node, .. } = values[read].producer
+            {
+                open.push(node);
+            }
+        }
+    }
+    readers
 }
 
 /// Replaces a constant mask by the number that it is where it keeps.

@@ -71,7 +71,8 @@ fn shown(model: &Model, options: &Options) -> (Stripped, run::Outcome) {
     assert_eq!(after.dropouts(), 0, "{:#?}", after.lines());
     // graphs and functions may go as a whole, states one by one
     let (old, new) = (interfaces(model), interfaces(&after));
-    if stripped.outcome.states.is_empty() && (old.0.len(), old.1.len()) == (new.0.len(), new.1.len())
+    if stripped.outcome.states.is_empty()
+        && (old.0.len(), old.1.len()) == (new.0.len(), new.1.len())
     {
         assert_eq!(old, new, "an interface changed");
     }

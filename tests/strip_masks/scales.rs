@@ -72,10 +72,9 @@ fn what_stands_between_factor_and_mask_is_repeated_where_others_use_it() {
 fn two_masks_of_one_factor() {
     let text = "xs = Mul(x, s)\ny = Mul(xs, k)\nr2 = RandomUniformLike(x)\n\
                 b2 = GreaterOrEqual(r2, p)\nk2 = Cast(b2)\nz = Mul(xs, k2)";
-    strips(&with_z(text)).draws_nothing().leaves(&[
-        "z = Relu(x)",
-        "y = Tanh(z)",
-    ]);
+    strips(&with_z(text))
+        .draws_nothing()
+        .leaves(&["z = Relu(x)", "y = Tanh(z)"]);
 }
 
 #[test]
@@ -225,7 +224,11 @@ fn a_factor_of_another_rate_than_the_threshold_is_not_lost() {
     for (how, left) in [
         (
             "ks = Mul(k, two)\ny = Mul(x, ks)",
-            &["hidden = Relu(x)", "out = Mul(hidden, out/scale)", "y = Tanh(out)"][..],
+            &[
+                "hidden = Relu(x)",
+                "out = Mul(hidden, out/scale)",
+                "y = Tanh(out)",
+            ][..],
         ),
         (
             "xs = Mul(x, two)\ny = Mul(xs, k)",

@@ -27,14 +27,17 @@ fn turn(formals: &[&str], body: &str, outputs: &[&str]) -> Graph {
         .input_of("c", DataType::BOOL, &[]);
     let body = formals.iter().fold(body, |body, formal| body.input(formal));
     let body = body.output_of("c", DataType::BOOL, &[]);
-    outputs.iter().fold(body, |body, output| body.output(output))
+    outputs
+        .iter()
+        .fold(body, |body, output| body.output(output))
 }
 
 fn drawn_in(data: &str) -> String {
     DRAWN.replace("(x)", &format!("({data})"))
 }
 
-const MASK: &str = "r = RandomUniformLike(x)\nb = GreaterOrEqual(r, p)\nk = Cast(b)\nmask = Mul(k, s)";
+const MASK: &str =
+    "r = RandomUniformLike(x)\nb = GreaterOrEqual(r, p)\nk = Cast(b)\nmask = Mul(k, s)";
 
 #[test]
 fn drawn_in_the_body_of_a_loop() {
@@ -82,11 +85,7 @@ fn the_state_of_a_loop() {
     let made = looped(MASK, call, &["h", "m"], body, &["h_out", "m_out"]);
     let stripped = strips_unrun(&made, "Loop").draws_nothing();
     assert_eq!(stripped.outcome.states.len(), 1);
-    let stripped = stripped.leaves(&[
-        "y = Loop(trip, on, x)",
-        "  body:",
-        "    h_out = Tanh(h)",
-    ]);
+    let stripped = stripped.leaves(&["y = Loop(trip, on, x)", "  body:", "    h_out = Tanh(h)"]);
     insta::assert_snapshot!("loop_state", stripped.texts());
 }
 
@@ -109,10 +108,8 @@ fn a_mask_that_is_a_state_of_two_loops() {
     let body = "d = Mul(h, m)\nh_out = Tanh(d)";
     let call = "a, m_left = Loop(trip, on, x, mask)";
     let mut made = looped(MASK, call, &["h", "m"], body, &["h_out", "m"]);
-    let second = op("m_2, y = Loop(trip, on, mask, a)").with(subgraph(
-        "body",
-        turn(&["m", "h"], body, &["m", "h_out"]),
-    ));
+    let second = op("m_2, y = Loop(trip, on, mask, a)")
+        .with(subgraph("body", turn(&["m", "h"], body, &["m", "h_out"])));
     made.main_mut().node.push(second);
     strips_unrun(&made, "Loop").draws_nothing().leaves(&[
         "a = Loop(trip, on, x)",
@@ -130,10 +127,8 @@ fn a_mask_that_goes_from_loop_to_loop() {
     let body = "d = Mul(h, m)\nh_out = Tanh(d)";
     let call = "a, m_left = Loop(trip, on, x, mask)";
     let mut made = looped(MASK, call, &["h", "m"], body, &["h_out", "m"]);
-    let second = op("m_2, y = Loop(trip, on, m_left, a)").with(subgraph(
-        "body",
-        turn(&["m", "h"], body, &["m", "h_out"]),
-    ));
+    let second = op("m_2, y = Loop(trip, on, m_left, a)")
+        .with(subgraph("body", turn(&["m", "h"], body, &["m", "h_out"])));
     made.main_mut().node.push(second);
     strips_unrun(&made, "Loop").draws_nothing().leaves(&[
         "a = Loop(trip, on, x)",
@@ -149,7 +144,11 @@ fn a_mask_that_goes_from_loop_to_loop() {
 fn the_state_of_a_loop_in_a_loop() {
     let inner = op("h_out, m_in = Loop(trip, on, h, m)").with(subgraph(
         "body",
-        turn(&["g", "n"], "e = Mul(g, n)\ng_out = Tanh(e)", &["g_out", "n"]),
+        turn(
+            &["g", "n"],
+            "e = Mul(g, n)\ng_out = Tanh(e)",
+            &["g_out", "n"],
+        ),
     ));
     let call = "y, m_left = Loop(trip, on, x, mask)";
     let mut made = looped(MASK, call, &["h", "m"], "", &["h_out", "m"]);
@@ -192,7 +191,11 @@ fn a_state_whose_last_value_is_used_is_refused_or_stays() {
 
 fn scan(made: &str, call: &str, inputs: i64, formals: &[&str], outputs: &[&str]) -> Model {
     let row = &[3];
-    let handed_on = if outputs.contains(&"m_out") { "m_out = Identity(m)" } else { "" };
+    let handed_on = if outputs.contains(&"m_out") {
+        "m_out = Identity(m)"
+    } else {
+        ""
+    };
     let body = format!("d = Mul(v, m)\no = Tanh(d)\ns_out = Add(st, d)\n{handed_on}");
     let body = graph(nodes(&body));
     let body = (formals.iter()).fold(body, |body, f| body.input_of(f, DataType::FLOAT, row));
@@ -255,7 +258,10 @@ fn conditional(nodes: Vec<Node>) -> Model {
 
 #[test]
 fn dropout_in_a_branch_of_its_own() {
-    let then = branch(&format!("xs = Mul(h, s)\n{}o = Mul(xs, k)", drawn_in("h")), "o");
+    let then = branch(
+        &format!("xs = Mul(h, s)\n{}o = Mul(xs, k)", drawn_in("h")),
+        "o",
+    );
     let other = branch("i = Identity(h)", "i");
     let made = conditional(vec![
         op("h = Relu(x)"),
@@ -285,7 +291,9 @@ fn a_mask_that_leaves_a_branch() {
         op("d = Mul(h, m)"),
         op("y = Tanh(d)"),
     ]);
-    let stripped = strips(&made).draws_nothing().leaves(&["h = Relu(x)", "y = Tanh(h)"]);
+    let stripped = strips(&made)
+        .draws_nothing()
+        .leaves(&["h = Relu(x)", "y = Tanh(h)"]);
     insta::assert_snapshot!("mask_leaves_if", stripped.texts());
 }
 
@@ -318,7 +326,10 @@ fn a_classic_mask_that_leaves_a_branch_with_one_in_the_other_is_refused() {
         op("y = Tanh(d)"),
     ]);
     let why = refusal(&made);
-    assert!(why.contains("where an If leaves its mask away it scales the data"), "{why}");
+    assert!(
+        why.contains("where an If leaves its mask away it scales the data"),
+        "{why}"
+    );
 }
 
 /// The twin: the other branch has what inference scales by.
@@ -380,7 +391,10 @@ fn a_classic_function_called_with_two_rates_is_refused() {
     let classic = classic.replace("\no = Div(d, keep)", "");
     let made = with_functions(graph, vec![drop_function(&classic)]);
     let why = refusal(&made);
-    assert!(why.contains("calls of its function scale differently"), "{why}");
+    assert!(
+        why.contains("calls of its function scale differently"),
+        "{why}"
+    );
 }
 
 /// The twin: the same rate twice.

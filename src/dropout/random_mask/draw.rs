@@ -127,6 +127,7 @@ impl Finder<'_> {
         Ok(Some(Attempt {
             kept: intervals[kept],
             kept_index: kept,
+            draws: samples,
             default_used: self.default_used.get(),
             exits,
             trace,

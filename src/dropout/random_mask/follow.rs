@@ -428,13 +428,15 @@ impl Finder<'_> {
         if let Some(form) = walk.trace.forms.get(&value) {
             return Ok(Some(form.clone()));
         }
-        if let Some(number) = self.number(value)? {
-            return Ok(Some(Form::constant(number, walk.samples)));
-        }
-        if let Some(open) = self.open(value)
+        let known = self.constant(value)?;
+        if known.is_none_or(|known| known.default)
+            && let Some(open) = self.open(value)
             && !walk.trace.open.contains(&open)
         {
             walk.trace.open.push(open);
+        }
+        if let Some(number) = self.number(value)? {
+            return Ok(Some(Form::constant(number, walk.samples)));
         }
         Ok(Some(Form::data(value, walk.samples)))
     }

@@ -3,8 +3,7 @@
 use crate::dropout::{Exit, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Attribute, AttributeValue, GraphKind, Model, Name, Node, NodeId, ValueId, Values,
-    encode_tensor,
+    Attribute, AttributeValue, GraphKind, Model, Name, Node, NodeId, ValueId, Values, encode_tensor,
 };
 
 use super::{Factor, Strip};
