@@ -194,6 +194,7 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum $name { $($(#[$variant_doc])* $variant,)* }
 
@@ -343,5 +344,6 @@ fn recognise(all: &[Recogniser], model: &Model, values: &Values) -> Result<Vec<S
     for recogniser in all {
         sites.extend(recogniser(model, values)?);
     }
+    noise_shape::mark_larger(model, values, &mut sites);
     Ok(sites)
 }

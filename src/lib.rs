@@ -35,14 +35,15 @@
 //! - [`rewrite`] plans on a model that is only read, then edits a copy.
 //! - [`verify`] shows that the result computes the same: by [`verify::structure`] and by running
 //!   both with tract.
-//! - [`audit`] and [`show`] are what is told to people and programs.
+//! - [`audit`] and [`show`] are what is told to people and programs; [`report`] writes audits as
+//!   other tools want them.
 //!
 //! The library never prints and never exits. Every failure is an [`Error`] with its file and place.
 //!
 //! # Features
 //!
-//! `tract` (default): running models. `cli` (default): the command. Without either the library
-//! still reads, audits, rewrites and compares structure.
+//! `tract` (default): running models. `cli` (default): the command. `junit` (part of `cli`): audits
+//! as JUnit XML. Without any the library still reads, audits, rewrites and compares structure.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -52,6 +53,7 @@ pub mod dropout;
 pub mod error;
 mod hash;
 pub mod onnx;
+pub mod report;
 pub mod rewrite;
 pub mod show;
 pub mod source;

@@ -439,3 +439,22 @@ fn few_elements_show_nothing() {
     let graph = after_relu(&["y = Mul(h, m)"], &[8]).init("m", floats(&[8], &kept, 4.0 / 3.0));
     assert!(sites(&model(13, graph)).is_empty());
 }
+
+#[test]
+fn a_large_mask_is_looked_at_before_it_is_read() {
+    for p in [0.01, 0.1, 0.5, 0.9] {
+        for lines in [SPELLINGS[0], SPELLINGS[3], SPELLINGS[8]] {
+            let sites = sites(&spelt(lines, &[8, 64, 64], p, 17));
+            assert_eq!(sites.len(), 1, "{p}");
+            assert_eq!(sites[0].rate, Some(p));
+        }
+    }
+    none("causal", &[128, 128], &by(&[128, 128], |at| at[1] <= at[0]));
+    // what begins in disorder may go on in order
+    let noise = drawn(&[64, 64], 0.5, 18);
+    let kept = by(&[4, 64, 64], |at| match at[0] {
+        0 => noise[(at[1] * 64 + at[2]) as usize],
+        _ => at[1] < 32,
+    });
+    none("half of it drawn", &[4, 64, 64], &kept);
+}

@@ -133,14 +133,18 @@ impl Finder<'_> {
             });
         }
         let (mask, kept, lost) = (input(0)?, input(1)?, input(2)?);
+        // zeros first: the masks of attention choose something else, and are large
+        let (data, negated) = match (self.is_zero(lost), self.is_zero(kept)) {
+            (true, false) => (kept, false),
+            (false, true) => (lost, true),
+            _ => return None,
+        };
         let known = self.mask(mask)?;
-        if self.is_zero(lost) {
-            return Some((mask, self.judge(id, kept, mask, &known)?));
-        }
-        if self.is_zero(kept) {
-            return Some((mask, self.judge(id, lost, mask, &known.negated())?));
-        }
-        None
+        let meeting = match negated {
+            false => self.judge(id, data, mask, &known),
+            true => self.judge(id, data, mask, &known.negated()),
+        };
+        Some((mask, meeting?))
     }
 
     fn judge(&self, id: NodeId, data: ValueId, value: ValueId, mask: &Mask) -> Option<Meeting> {

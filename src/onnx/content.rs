@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
@@ -85,6 +86,31 @@ impl Model {
         let mut out = Vec::new();
         self.elements(tensor, &mut |bytes| out.extend_from_slice(bytes))?;
         Ok(Some(out))
+    }
+
+    /// The first bytes of a tensor's elements, at most `limit` of them, where the elements lie in one
+    /// piece as little-endian numbers; `None` where they do not.
+    ///
+    /// # Errors
+    /// As [`Model::content_hash`].
+    pub(crate) fn first_elements(&self, tensor: &Tensor, limit: u64) -> Result<Option<Vec<u8>>> {
+        if tensor.external.is_some() {
+            let (path, offset, length) = self.locate(tensor)?;
+            let bytes = Source::open(&path)?.bytes(offset..offset + length.min(limit))?;
+            return Ok(Some(bytes.to_vec()));
+        }
+        let [payload] = &tensor.payload[..] else {
+            return Ok(None);
+        };
+        if !payload.packed || !matches!(payload.number, 4 | 9 | 10) {
+            return Ok(None);
+        }
+        let Range { start, end } = payload.range;
+        Ok(Some(
+            self.source
+                .bytes(start..end.min(start.saturating_add(limit)))?
+                .to_vec(),
+        ))
     }
 
     /// Every tensor of the model, in every graph: initializers and those in attributes.
@@ -223,7 +249,7 @@ impl Model {
     }
 }
 
-fn stream(source: &Source, range: std::ops::Range<u64>, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+fn stream(source: &Source, range: Range<u64>, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
     let mut reader = source.reader(range);
     loop {
         let chunk = reader.chunk()?;

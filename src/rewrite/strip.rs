@@ -129,17 +129,15 @@ fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Act
     if !options.only.contains(&site.mode) {
         return Action::NoEffect(format!("{} sites were not asked for", site.mode));
     }
-    if !options.kinds.contains(&site.kind) {
-        return Action::NoEffect(format!("stays unless asked for: --kind {}", site.kind));
-    }
-    match site.form {
+    let (asked, name) = match site.form {
         Form::Scale => {
             return Action::NoEffect("a scale is what inference needs".to_string());
         }
-        Form::FrozenMask if !options.frozen_masks => {
-            return Action::NoEffect("stays unless asked for: --kind frozen_mask".to_string());
-        }
-        _ => {}
+        Form::FrozenMask => (options.frozen_masks, Form::FrozenMask.word()),
+        _ => (options.kinds.contains(&site.kind), site.kind.word()),
+    };
+    if !asked {
+        return Action::NoEffect(format!("stays unless asked for: --kind {name}"));
     }
     let refusal = site.problem.clone().or_else(|| match site.form {
         Form::Operator => mask::refusal(model, values, site),

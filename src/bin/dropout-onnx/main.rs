@@ -5,11 +5,14 @@
 
 mod audit;
 mod io;
+mod parallel;
+mod paths;
 mod rewriting;
 mod rules;
 mod show;
 mod strip;
 mod style;
+mod text;
 mod verification;
 mod verify;
 

@@ -213,10 +213,9 @@ fn text(global: &Global, report: &Report<'_>) -> String {
     let stays = report.stripped.plan.steps.iter();
     let stays = stays.filter(|step| step.action != Action::Apply).count();
     if stays > 0 {
-        line(
-            "left",
-            paint(WARN, count(stays, "dropout")) + " that stay, see above",
-        );
+        let stay = if stays == 1 { "stays" } else { "stay" };
+        let left = paint(WARN, count(stays, "dropout"));
+        line("left", format!("{left} that {stay}, see above"));
     }
     for (value, why) in &outcome.identities {
         line("kept", format!("an Identity for `{value}`: {why}"));
@@ -295,7 +294,7 @@ fn sites(report: &Report<'_>, shown: usize) -> Table {
             Action::Apply => String::new(),
             other => other.to_string(),
         };
-        let mut cells = crate::audit::cells(record);
+        let mut cells = crate::text::cells(record);
         cells.push((DIM, what));
         table.row(cells);
     }

@@ -4,10 +4,13 @@ use std::rc::Rc;
 
 use crate::onnx::{AttributeValue, DataType, NodeId, Producer, Tensor, ValueId, numbers};
 
-use super::Finder;
+use super::{Finder, order};
 
 /// Constants of more bytes are no masks anybody would look at.
 const LARGEST: u64 = 1 << 20;
+
+/// Bytes that are looked at first: whole elements of every type.
+const FIRST: u64 = 4 << 10;
 
 /// How many operators a constant is followed through.
 const DEPTH: usize = 6;
@@ -139,8 +142,11 @@ impl Finder<'_> {
         if let Some(number) = self.number(value) {
             return number == 0.0;
         }
-        let numbers = self.tensor(value).and_then(|tensor| self.numbers(tensor));
-        numbers.is_some_and(|numbers| numbers.iter().all(|&n| n == 0.0))
+        let Some(tensor) = self.tensor(value) else {
+            return false;
+        };
+        let zero = |numbers: Vec<f64>| numbers.iter().all(|&n| n == 0.0);
+        self.first(tensor).is_none_or(zero) && self.numbers(tensor).is_some_and(zero)
     }
 
     fn tensor(&self, value: ValueId) -> Option<&Tensor> {
@@ -159,8 +165,26 @@ impl Finder<'_> {
 
     fn read(&self, tensor: &Tensor) -> Option<Mask> {
         let enough = tensor.elements()? >= super::FEWEST_SCALED as u64;
-        let numbers = enough.then(|| self.numbers(tensor))??;
-        Mask::of(&tensor.dims, &numbers)
+        if !enough || !self.begins_as_mask(tensor) {
+            return None;
+        }
+        Mask::of(&tensor.dims, &self.numbers(tensor)?)
+    }
+
+    /// False if the first elements show an order, or are more than zeros and one other number: then
+    /// the rest, which may be large, need not be read.
+    fn begins_as_mask(&self, tensor: &Tensor) -> bool {
+        self.first(tensor).is_none_or(|first| {
+            let mut others = first.iter().filter(|&&n| n != 0.0);
+            let other = others.next();
+            let kept: Vec<bool> = first.iter().map(|&n| n != 0.0).collect();
+            others.all(|n| Some(n) == other) && order::may_be_drawn(&kept)
+        })
+    }
+
+    fn first(&self, tensor: &Tensor) -> Option<Vec<f64>> {
+        let bytes = self.model.first_elements(tensor, FIRST).ok()??;
+        numbers(tensor.data_type, &bytes)
     }
 
     fn numbers(&self, tensor: &Tensor) -> Option<Vec<f64>> {
