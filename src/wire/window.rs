@@ -21,6 +21,8 @@ pub struct Window<'a> {
     source: &'a Source,
     bytes: Bytes,
     start: u64,
+    /// Where it ends at the latest.
+    limit: u64,
 }
 
 /// The position of an iteration over the fields of one message.
@@ -33,10 +35,16 @@ pub struct Fields {
 impl<'a> Window<'a> {
     /// A window over `source`; nothing is read yet.
     pub fn new(source: &'a Source) -> Self {
+        Window::until(source, source.len())
+    }
+
+    /// A window that does not go past `limit`, for one message among many.
+    pub fn until(source: &'a Source, limit: u64) -> Self {
         Window {
             source,
             bytes: Bytes::new(),
             start: 0,
+            limit: limit.min(source.len()),
         }
     }
 
@@ -65,7 +73,7 @@ impl<'a> Window<'a> {
     }
 
     fn move_to(&mut self, at: u64) -> Result<()> {
-        let end = at.saturating_add(WINDOW).min(self.source.len()).max(at);
+        let end = at.saturating_add(WINDOW).min(self.limit).max(at);
         self.bytes = self.source.bytes(at..end)?;
         self.start = at;
         Ok(())
@@ -268,6 +276,22 @@ mod tests {
         let starts: Vec<_> = fields.iter().map(|f| f.range().start).collect();
         assert_eq!(starts[1..], ends[..4]);
         assert_eq!(ends[4], bytes.len() as u64);
+    }
+
+    #[test]
+    fn a_window_until_somewhere_reads_no_further() {
+        let source = Source::from_bytes(&b"\x08\x01\x08\x02\x08\x03"[..]);
+        for (mut window, held) in [
+            (Window::new(&source), 6),
+            (Window::until(&source, 4), 4),
+            (Window::until(&source, 100), 6),
+        ] {
+            let mut fields = Fields::new(0..4);
+            assert_eq!(window.next(&mut fields).unwrap().unwrap().range(), 0..2);
+            assert_eq!(window.bytes.len(), held);
+            // What is asked for by its range is had all the same.
+            assert_eq!(window.bytes(4..6).unwrap(), &b"\x08\x03"[..]);
+        }
     }
 
     #[test]
