@@ -15,6 +15,8 @@ pub mod inputs;
 pub mod run;
 
 #[cfg(feature = "tract")]
+mod classic;
+#[cfg(feature = "tract")]
 mod operator;
 #[cfg(feature = "tract")]
 mod random;
@@ -29,9 +31,9 @@ use crate::error::Result;
 use crate::onnx::Model;
 #[cfg(feature = "tract")]
 use crate::onnx::ValueType;
-use crate::rewrite::fold::Folded;
 #[cfg(feature = "tract")]
-use reference::Stand;
+use crate::rewrite::Edited;
+use crate::rewrite::fold::Folded;
 
 /// How to verify.
 #[derive(Clone, Debug)]
@@ -209,33 +211,61 @@ fn run_both(
     settings: &run::Settings,
 ) -> Result<run::RunReport> {
     let of = |model| match settings.meaning {
-        engine::Meaning::Inference => reference::of(model, convention),
-        engine::Meaning::AsWritten { .. } => Ok(Stand::Itself),
+        engine::Meaning::Inference => stand_in(model, convention),
+        engine::Meaning::AsWritten { .. } => Ok(StandIn::default()),
     };
-    let (first, second) = (of(before)?, of(after)?);
+    let (first, second) = match (of(before), of(after)) {
+        (Ok(before), Ok(after)) => (before, after),
+        (Err(engine::Stop::Error(error)), _) | (_, Err(engine::Stop::Error(error))) => {
+            return Err(error);
+        }
+        (Err(engine::Stop::Unrunnable(why)), _) => {
+            return Ok(run::RunReport::unrunnable(settings, "before", why));
+        }
+        (_, Err(engine::Stop::Unrunnable(why))) => {
+            return Ok(run::RunReport::unrunnable(settings, "after", why));
+        }
+    };
     let mut settings = settings.clone();
-    let mut notes = Vec::new();
-    let mut runs = Vec::new();
-    for (label, model, stand) in [("before", before, &first), ("after", after, &second)] {
-        runs.push(match stand {
-            Stand::Itself => subject(label, model),
-            Stand::Nothing(why) => {
-                return Ok(run::RunReport::unrunnable(&settings, label, why.clone()));
-            }
-            Stand::In(reference) => {
-                if settings.tolerance == compare::Tolerance::Exact && !reference.exact {
-                    settings.tolerance = compare::Tolerance::ByType;
-                }
-                notes.extend(reference.notes.iter().cloned());
-                subject(label, &reference.edited.model)
-            }
-        });
+    for tolerance in [first.tolerance, second.tolerance].into_iter().flatten() {
+        settings.tolerance = settings.tolerance.or(tolerance);
     }
-    let mut report = run::compare(&runs[0], &runs[1], &settings)?;
-    notes.dedup();
-    report.reference = notes;
+    let old = subject("before", first.edited.as_ref().map_or(before, |e| &e.model));
+    let new = subject("after", second.edited.as_ref().map_or(after, |e| &e.model));
+    let mut report = run::compare(&old, &new, &settings)?;
     report.tolerance = settings.tolerance;
+    report.reference = first.notes;
+    report.reference.extend(second.notes);
+    report.reference.dedup();
     Ok(report)
+}
+
+/// What is run in a model's place; the model itself, if nothing is.
+#[cfg(feature = "tract")]
+#[derive(Default)]
+struct StandIn {
+    edited: Option<Edited>,
+    tolerance: Option<compare::Tolerance>,
+    notes: Vec<String>,
+}
+
+/// Operators that scale, then masks that keep everything.
+#[cfg(feature = "tract")]
+fn stand_in(model: &Model, convention: Convention) -> Result<StandIn, engine::Stop> {
+    let mut stand = StandIn::default();
+    if convention == Convention::Classic
+        && let Some((edited, note)) = classic::scaled(model)?
+    {
+        stand.edited = Some(edited);
+        stand.notes.push(note);
+    }
+    let scaled = stand.edited.as_ref().map_or(model, |edited| &edited.model);
+    if let Some(reference) = reference::of(scaled)? {
+        stand.tolerance = Some(reference.tolerance);
+        stand.notes.extend(reference.notes);
+        stand.edited = Some(reference.edited);
+    }
+    Ok(stand)
 }
 
 #[cfg(feature = "tract")]
