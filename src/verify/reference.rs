@@ -13,11 +13,9 @@ use std::collections::BTreeMap;
 
 use crate::dropout::{self, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
 use crate::error::Result;
-use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, GraphId, Model, Name, Node, NodeId, ValueId,
-    Values, encode_float, encode_number, encode_tensor,
-};
+use crate::onnx::{DataType, Editor, Model, Values, encode_float, encode_number};
 use crate::rewrite::Edited;
+use crate::rewrite::wiring::{constant, drawn_element, drawn_shape, fix, put, value};
 
 /// A model whose masks keep everything.
 #[derive(Debug)]
@@ -45,7 +43,7 @@ pub(super) fn of(model: &Model) -> Result<Option<Reference>> {
     let mut exact = true;
     for site in &sites {
         if let (Some(switch), Some(off)) = (site.switch, site.off) {
-            turn_off(&mut editor, switch, off)?;
+            fix(&mut editor, switch, off)?;
         }
         if let Some(draw) = site.kept_draw {
             keep(&mut editor, draw);
@@ -105,58 +103,6 @@ fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
     notes
 }
 
-/// Where nodes are put in: a graph, and the node that they come before.
-type At = (GraphId, Option<NodeId>);
-
-/// Element type, shape and little-endian elements.
-type Elements<'t> = (DataType, &'t [i64], Vec<u8>);
-
-/// Puts in a node with one output. Returns the output's name, which is made from a hint if not given.
-fn put(
-    editor: &mut Editor<'_>,
-    at: At,
-    op_type: &str,
-    inputs: Vec<Name>,
-    attribute: Option<Attribute>,
-    output: Result<Name, &str>,
-) -> Name {
-    let output = output.unwrap_or_else(|hint| editor.fresh_name(hint));
-    let node = Node {
-        name: output.clone(),
-        inputs,
-        outputs: vec![output.clone()],
-        attributes: attribute.into_iter().collect(),
-        ..Node::new(op_type)
-    };
-    editor.insert_node(at.0, at.1, node);
-    output
-}
-
-fn constant(editor: &mut Editor<'_>, at: At, hint: &str, elements: Elements<'_>) -> Name {
-    let value = value(elements);
-    put(editor, at, "Constant", Vec::new(), Some(value), Err(hint))
-}
-
-/// The attribute `value` with a tensor.
-fn value((element, dims, bytes): Elements<'_>) -> Attribute {
-    let tensor = encode_tensor(&Name::default(), element, dims, &bytes);
-    Attribute::new("value", AttributeValue::NewTensor(tensor))
-}
-
-fn turn_off(editor: &mut Editor<'_>, switch: ValueId, off: f64) -> Result<()> {
-    let graph = editor.values()[switch].graph;
-    let element = editor.model().element_type(editor.values(), switch);
-    let element = element.unwrap_or(DataType::BOOL);
-    let Some(bytes) = encode_number(element, off) else {
-        return Ok(());
-    };
-    let name = editor.fresh_name("switch/off");
-    let Some(constant) = editor.add_initializer(graph, &name, element, &[], &bytes) else {
-        return Ok(());
-    };
-    editor.redirect(switch, constant)
-}
-
 /// Replaces a constant mask by the number that it is where it keeps.
 fn thaw(editor: &mut Editor<'_>, frozen: &FrozenInput) {
     let FrozenInput { node, input, kept } = *frozen;
@@ -184,38 +130,13 @@ fn keep(editor: &mut Editor<'_>, draw: KeptDraw) {
     let Some(output) = node.output(0).cloned().filter(|_| !node.is_removed()) else {
         return;
     };
-    let element = element_of(model, values, id).unwrap_or(DataType::FLOAT);
+    let element = drawn_element(model, values, id).unwrap_or(DataType::FLOAT);
     let Some(bytes) = encode_number(element, draw.value) else {
         return;
     };
-    let like = node.op_type.as_str().is_some_and(|op| op.ends_with("Like"));
     let at = (id.graph, Some(id));
-    let shape = match (node.attribute("shape").map(|a| &a.value), node.input(0)) {
-        (_, Some(data)) if like || node.is("Bernoulli") => put(
-            editor,
-            at,
-            "Shape",
-            vec![data.clone()],
-            None,
-            Err("draw/shape"),
-        ),
-        (_, Some(shape)) => {
-            let to = Attribute::new("to", AttributeValue::Int(DataType::INT64.0.into()));
-            put(
-                editor,
-                at,
-                "Cast",
-                vec![shape.clone()],
-                Some(to),
-                Err("draw/shape"),
-            )
-        }
-        (Some(AttributeValue::Ints(shape)), None) => {
-            let bytes = shape.iter().flat_map(|dim| dim.to_le_bytes()).collect();
-            let dims = [shape.len() as i64];
-            constant(editor, at, "draw/shape", (DataType::INT64, &dims, bytes))
-        }
-        _ => return,
+    let Some(shape) = drawn_shape(editor, id) else {
+        return;
     };
     editor.remove_node(id);
     let value = value((element, &[1], bytes));
@@ -227,22 +148,6 @@ fn keep(editor: &mut Editor<'_>, draw: KeptDraw) {
         Some(value),
         Ok(output),
     );
-}
-
-/// The element type of what a node draws.
-fn element_of(model: &Model, values: &Values, id: NodeId) -> Option<DataType> {
-    let node = model.node(id);
-    match node.attribute("dtype").map(|a| &a.value) {
-        Some(AttributeValue::Int(element)) if *element != 0 => {
-            return Some(DataType(*element as i32));
-        }
-        _ => {}
-    }
-    let output = values.output(model, id, 0)?;
-    let like = node.op_type.as_str().is_some_and(|op| op.ends_with("Like"));
-    let input = values.input(id, 0).filter(|_| like || node.is("Bernoulli"));
-    let ends = [Some(output), input];
-    (ends.into_iter().flatten()).find_map(|value| model.element_type(values, value))
 }
 
 /// Puts what comes out of a mask that keeps everything back to the inference scale. True if that
