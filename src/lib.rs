@@ -35,6 +35,7 @@
 //! - [`rewrite`] plans on a model that is only read, then edits a copy.
 //! - [`verify`] shows that the result computes the same: by [`verify::structure`] and by running
 //!   both with tract.
+//! - `sample` runs a model many times with its dropout on: mean and spread of the outputs.
 //! - [`audit`] and [`show`] are what is told to people and programs.
 //!
 //! The library never prints and never exits. Every failure is an [`Error`] with its file and place.
@@ -53,6 +54,8 @@ pub mod error;
 mod hash;
 pub mod onnx;
 pub mod rewrite;
+#[cfg(feature = "tract")]
+pub mod sample;
 pub mod show;
 pub mod source;
 pub mod verify;

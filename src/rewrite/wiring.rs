@@ -119,3 +119,18 @@ fn takes_data(node: &Node) -> bool {
     let like = node.op_type.as_str().is_some_and(|op| op.ends_with("Like"));
     like || node.is("Bernoulli")
 }
+
+/// Gives the output of a node another name, so that what is put in behind it can take the old one over:
+/// the new name, the place, and the old name. `None` if the value is no output of the node.
+pub(crate) fn detach(
+    editor: &mut Editor<'_>,
+    node: NodeId,
+    value: ValueId,
+) -> Option<(Name, At, Name)> {
+    let name = editor.values()[value].name.clone();
+    let outputs = &editor.model().node(node).outputs;
+    let output = outputs.iter().position(|output| *output == name)?;
+    let detached = editor.fresh_name(&format!("{name}/kept"));
+    editor.detach_output(node, output, &detached);
+    Some((detached, (node.graph, editor.node_behind(node)), name))
+}

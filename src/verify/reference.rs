@@ -15,7 +15,7 @@ use crate::dropout::{self, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
 use crate::error::Result;
 use crate::onnx::{DataType, Editor, Model, Values, encode_float, encode_number};
 use crate::rewrite::Edited;
-use crate::rewrite::wiring::{constant, drawn_element, drawn_shape, fix, put, value};
+use crate::rewrite::wiring::{constant, detach, drawn_element, drawn_shape, fix, put, value};
 
 /// A model whose masks keep everything.
 #[derive(Debug)]
@@ -164,19 +164,13 @@ fn put_back(editor: &mut Editor<'_>, exit: &Exit) -> bool {
     if factor == 1.0 && b == 0.0 {
         return exit.prescale.is_none();
     }
-    let node = model.node(exit.node);
-    let name = editor.values()[exit.output].name.clone();
-    let Some(output) = node.outputs.iter().position(|output| *output == name) else {
-        return false;
-    };
     let (Some(shift), Some(scale)) = (encode_float(element, b), encode_float(element, factor))
     else {
         return false;
     };
-    let kept = editor.fresh_name(&format!("{name}/kept"));
-    editor.detach_output(exit.node, output, &kept);
-    let at = (exit.node.graph, editor.node_behind(exit.node));
-    let mut data = kept;
+    let Some((mut data, at, name)) = detach(editor, exit.node, exit.output) else {
+        return false;
+    };
     if b != 0.0 {
         let shift = constant(editor, at, "kept/shift", (element, &[], shift));
         data = put(

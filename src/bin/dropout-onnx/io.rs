@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use dropout_onnx::Error;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::source::{Destination, Rope, Source, write_atomic};
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::style;
 
@@ -54,6 +54,19 @@ impl Global {
             Color::Never => ColorChoice::Never,
         };
         choice.write_global();
+    }
+
+    /// A bar that shows how far something is, on a terminal.
+    pub fn bar(&self, doing: &'static str) -> ProgressBar {
+        let bar = ProgressBar::new(0);
+        if self.quiet || !std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}") {
+            bar.set_style(style);
+        }
+        bar.set_message(doing);
+        bar
     }
 
     /// A line that says what is being done, on a terminal, while it takes time.
@@ -186,20 +199,7 @@ impl Files {
                 path.display()
             );
         }
-        if destination.real().is_dir() {
-            bail!("{}: is a directory; name a file in it", path.display());
-        }
-        if destination.real().is_file() && !self.force {
-            bail!("{}: exists already; --force overwrites it", path.display());
-        }
-        let folder = or_here(destination.real().parent().unwrap_or(Path::new("")));
-        if !folder.is_dir() {
-            let (out, folder, exists) = (path.display(), folder.display(), folder.exists());
-            match exists {
-                true => bail!("{out}: {folder} is not a folder"),
-                false => bail!("{out}: the folder {folder} does not exist"),
-            }
-        }
+        may_write(&destination, self.force)?;
         Ok(Target::File(destination))
     }
 
@@ -284,6 +284,27 @@ impl Files {
     }
 }
 
+/// Refuses places that a result must not go to: an existing file if not forced, a folder, what is in
+/// no folder.
+pub fn may_write(destination: &Destination, force: bool) -> Result<()> {
+    let path = destination.named().display();
+    if destination.real().is_dir() {
+        bail!("{path}: is a directory; name a file in it");
+    }
+    if destination.real().is_file() && !force {
+        bail!("{path}: exists already; --force overwrites it");
+    }
+    let folder = or_here(destination.real().parent().unwrap_or(Path::new("")));
+    if !folder.is_dir() {
+        let (folder, exists) = (folder.display(), folder.exists());
+        match exists {
+            true => bail!("{path}: {folder} is not a folder"),
+            false => bail!("{path}: the folder {folder} does not exist"),
+        }
+    }
+    Ok(())
+}
+
 impl Target {
     /// Where the result is, in words.
     pub fn name(&self) -> String {
@@ -295,7 +316,7 @@ impl Target {
 }
 
 /// `model.onnx` and `stripped` make `model.stripped.onnx`.
-fn beside(input: &Path, suffix: &str) -> PathBuf {
+pub fn beside(input: &Path, suffix: &str) -> PathBuf {
     let mut name = input.file_stem().map_or_else(OsString::new, OsString::from);
     name.push(".");
     name.push(suffix);
@@ -313,7 +334,7 @@ fn or_here(folder: &Path) -> &Path {
     }
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
+pub fn same_file(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b || same_inode(&a, &b),
         _ => false,

@@ -7,6 +7,7 @@ mod audit;
 mod io;
 mod rewriting;
 mod rules;
+mod sample;
 mod show;
 mod strip;
 mod style;
@@ -40,6 +41,7 @@ do the job.";
 enum Command {
     Audit(audit::Args),
     Strip(strip::Args),
+    Sample(sample::Args),
     Verify(verify::Args),
     Show(show::Args),
 }
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Audit(args) => audit::run(args, &cli.global),
         Command::Strip(args) => strip::run(args, &cli.global),
+        Command::Sample(args) => sample::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
         Command::Show(args) => show::run(args),
     };
