@@ -22,25 +22,27 @@
 //! # }
 //! ```
 
+mod at;
+mod caveats;
 mod classes;
+mod collect;
 mod copy;
 mod moments;
 mod npz;
 mod plot;
+mod rate;
 
 use std::collections::BTreeMap;
 
-use crate::dropout::{self, Form, Mode, RateOrigin, Site};
+use crate::dropout::{self, Form, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{GraphKind, Model, Name, Values};
-use crate::rewrite::strip;
-use crate::verify::engine::{Engine, Meaning, Runnable, Stop, Subject, TRACT, Value};
+use crate::verify::engine::{TRACT, Value};
 use crate::verify::inputs::InputSpec;
-use crate::verify::run::{Footing, Settings, footing};
+use crate::verify::run::Footing;
+use at::At;
 
 pub use classes::Classes;
-use classes::Counter;
-use moments::Moments;
 
 /// What to sample.
 #[derive(Clone, Debug)]
@@ -212,10 +214,10 @@ fn sample_unnamed(
         .filter(|site| is_sampled(model, site))
         .collect();
     if sampled.is_empty() {
-        return Err(none(&sites));
+        return Err(caveats::none(model, &sites));
     }
     if options.rates.is_empty() {
-        settled(model, &sampled, options)?;
+        caveats::settled(model, &sampled, options)?;
     }
     let rates: Vec<Option<f64>> = match options.rates[..] {
         [] => vec![None],
@@ -235,7 +237,7 @@ fn sample_unnamed(
     let all = rates.len() * options.runs;
     let mut stand: Option<Footing> = None;
     for (index, &rate) in rates.iter().enumerate() {
-        let given = |name: &Name| is_given(options, &name.to_string());
+        let given = |name: &Name| caveats::is_given(options, &name.to_string());
         let copy = copy::of(model, &values, &sampled, rate, &given)?;
         let on = At {
             model: &copy.edited.model,
@@ -250,9 +252,8 @@ fn sample_unnamed(
                 report.made = found.made.clone();
                 report.chosen = found.shapes.chosen.clone();
                 report.notes.extend(found.notes.iter().cloned());
-                report
-                    .notes
-                    .extend(notes(model, &sites, &copy.notes, options));
+                report.notes.extend(copy.notes.iter().cloned());
+                report.notes.extend(caveats::notes(model, &sites, options));
                 stand.insert(found)
             }
         };
@@ -270,253 +271,13 @@ fn sample_unnamed(
         }
         report.samplings.push(Sampling { rate, outputs });
     }
+    let still = |output: &Output| output.std.iter().all(|&std| std == 0.0);
     let drops = |at: &&Sampling| at.rate != Some(0.0);
-    let mut outputs = report
-        .samplings
-        .iter()
-        .filter(drops)
-        .flat_map(|at| &at.outputs);
-    if outputs.all(|output| output.std.iter().all(|&std| std == 0.0)) {
+    let mut dropping = report.samplings.iter().filter(drops).peekable();
+    if dropping.peek().is_some() && dropping.all(|at| at.outputs.iter().all(still)) {
         let note = "every run gave the same: no dropout that acts lies on the way to an output";
         report.notes.push(note.to_string());
     }
     report.notes.dedup();
     Ok(report)
-}
-
-fn none(sites: &[Site]) -> Error {
-    let frozen = sites.iter().any(|site| site.form == Form::FrozenMask);
-    let why = match (sites.is_empty(), frozen) {
-        (true, _) => {
-            "there is no dropout in it: every run would give the same, and a spread of 0 \
-                      would say nothing of what the model is sure of"
-        }
-        (_, true) => "its only dropout is a frozen mask, which drops the same in every run",
-        _ => "all that is left of its dropout is a scale: every run would give the same",
-    };
-    Error::new(ErrorKind::Usage, why)
-}
-
-/// True if an input is fed data.
-fn is_given(options: &Options, name: &str) -> bool {
-    options.inputs.iter().any(|spec| match spec {
-        InputSpec::Array { input, .. } => input == name,
-        InputSpec::Archive { .. } | InputSpec::TestSet { .. } => true,
-        InputSpec::Shape { .. } => false,
-    })
-}
-
-/// Refuses rates that would be random numbers.
-fn settled(model: &Model, sites: &[&Site], options: &Options) -> Result<()> {
-    let fed = |spec: &InputSpec| !matches!(spec, InputSpec::Shape { .. });
-    if options.inputs.iter().any(fed) {
-        return Ok(());
-    }
-    let open = |site: &&&Site| site.rate.is_none() && site.rate_origin == RateOrigin::Input;
-    match sites.iter().find(open) {
-        None => Ok(()),
-        Some(site) => {
-            let why = "its rate is an input of the model: give that one data (--input), or set rates (--rates)";
-            Err(Error::new(ErrorKind::Usage, why).at(model.place(site.nodes[0])))
-        }
-    }
-}
-
-fn notes(model: &Model, sites: &[Site], of_copy: &[String], options: &Options) -> Vec<String> {
-    let mut notes = of_copy.to_vec();
-    for site in sites {
-        let place = model.place(site.nodes[0]);
-        if site.form == Form::FrozenMask {
-            notes.push(format!(
-                "{place}: a frozen mask, which drops the same in every run"
-            ));
-        }
-        let idle = site.mode == Mode::Inert && site.rate == Some(0.0);
-        if idle && options.rates.is_empty() {
-            notes.push(format!("{place}: has rate 0, and drops nothing"));
-        }
-        let noise = site.kind == dropout::Kind::GaussianNoise;
-        if noise && !options.rates.is_empty() {
-            notes.push(format!(
-                "{place}: Gaussian noise has no rate, and stays as it is"
-            ));
-        }
-    }
-    let sources: Vec<_> = sites.iter().filter_map(Site::source).collect();
-    let other = |id| !sources.contains(&id);
-    let mut draws = model
-        .nodes()
-        .filter(|(id, node)| node.draws() && other(*id));
-    if let Some((id, _)) = draws.next() {
-        let others = match draws.count() {
-            0 => String::new(),
-            more => format!(" (and {more} more)"),
-        };
-        let place = model.place(id);
-        notes.push(format!(
-            "{place}{others}: draws random numbers that are no dropout; they are part of the spread, and one draw of the deterministic output"
-        ));
-    }
-    notes
-}
-
-/// A copy at one rate.
-struct At<'a> {
-    model: &'a Model,
-    options: &'a Options,
-    rate: Option<f64>,
-}
-
-impl At<'_> {
-    fn meaning(&self) -> Meaning {
-        Meaning::Training {
-            seed: self.options.seed,
-            rate: self.rate,
-        }
-    }
-
-    fn footing(&self) -> Result<Footing> {
-        let settings = Settings {
-            runs: 1,
-            seed: self.options.seed,
-            dims: self.options.dims.clone(),
-            inputs: self.options.inputs.clone(),
-            meaning: self.meaning(),
-            ..Settings::default()
-        };
-        footing(&subject(self.model), &settings).map_err(error)
-    }
-
-    /// The outputs at inference, by name: what strip leaves is run.
-    fn inference(&self, stand: &Footing) -> Result<BTreeMap<String, Value>, String> {
-        let options = strip::Options {
-            kinds: dropout::Kind::ALL.to_vec(),
-            ..strip::Options::default()
-        };
-        let stripped = strip::strip(self.model, &options).map_err(|e| e.to_string())?;
-        let subject = subject(&stripped.edited.model);
-        let runnable = Engine::load(&subject, Meaning::Inference, stand.mode, &stand.shapes);
-        let runnable = runnable.map_err(|stop| stop.to_string())?;
-        let values = runnable
-            .run(&stand.inputs, 0)
-            .map_err(|stop| stop.to_string())?;
-        Ok(runnable.outputs().iter().cloned().zip(values).collect())
-    }
-
-    fn run(&self, stand: &Footing, watch: &mut dyn FnMut(usize)) -> Result<Vec<Output>> {
-        let subject = subject(self.model);
-        let runnable = Engine::load(&subject, self.meaning(), stand.mode, &stand.shapes);
-        let runnable = runnable.map_err(error)?;
-        let mut collectors: Vec<Collector> = Vec::new();
-        for run in 0..self.options.runs {
-            watch(run);
-            let values = runnable.run(&stand.inputs, run as u64).map_err(error)?;
-            if run == 0 {
-                collectors = self.collectors(&runnable, &values)?;
-            }
-            for (collector, value) in collectors.iter_mut().zip(&values) {
-                collector.push(value)?;
-            }
-        }
-        Ok(collectors.into_iter().map(Collector::finish).collect())
-    }
-
-    fn collectors(&self, runnable: &Runnable, values: &[Value]) -> Result<Vec<Collector>> {
-        let names = runnable.outputs();
-        for asked in &self.options.classes {
-            if !names.contains(asked) {
-                let why = format!(
-                    "the model has no output {asked}; its outputs: {}",
-                    names.join(", ")
-                );
-                return Err(Error::new(ErrorKind::Usage, why));
-            }
-        }
-        let pairs = names.iter().zip(values);
-        pairs
-            .map(|(name, value)| Collector::new(name, value, self.options.classes.contains(name)))
-            .collect()
-    }
-}
-
-fn subject(model: &Model) -> Subject<'_> {
-    Subject {
-        label: "the model",
-        source: model.source(),
-        folder: model.folder(),
-    }
-}
-
-fn error(stop: Stop) -> Error {
-    match stop {
-        Stop::Error(error) => error,
-        Stop::Unrunnable(why) => Error::new(ErrorKind::Unsupported, why.reason),
-    }
-}
-
-/// One output while runs come in.
-struct Collector {
-    name: String,
-    shape: Vec<usize>,
-    /// How far the sum of a distribution may be from 1.
-    tolerance: f64,
-    moments: Moments,
-    classes: Option<Counter>,
-}
-
-impl Collector {
-    fn new(name: &str, first: &Value, asked: bool) -> Result<Collector> {
-        let float = ["float16", "float", "double"].contains(&first.element_type());
-        let classes = Counter::new(first.shape(), asked).filter(|_| float);
-        if asked && classes.is_none() {
-            let (shape, element) = (first.shape(), first.element_type());
-            let why = format!(
-                "output {name} is {element}{shape:?}: classes are floats along a last axis of at least 2"
-            );
-            return Err(Error::new(ErrorKind::Usage, why));
-        }
-        Ok(Collector {
-            name: name.to_string(),
-            shape: first.shape().to_vec(),
-            tolerance: if first.element_type() == "float16" {
-                1e-2
-            } else {
-                1e-3
-            },
-            moments: Moments::default(),
-            classes,
-        })
-    }
-
-    fn push(&mut self, value: &Value) -> Result<()> {
-        let numbers = value.to_f64();
-        if value.shape() != self.shape || numbers.len() != value.len() {
-            let (name, shape, other) = (&self.name, &self.shape, value.shape());
-            let why = match numbers.len() == value.len() {
-                true => {
-                    format!("output {name} has shape {shape:?} in one run and {other:?} in another")
-                }
-                false => format!("output {name} holds no numbers"),
-            };
-            return Err(Error::new(ErrorKind::Unsupported, why));
-        }
-        self.moments.push(&numbers);
-        let tolerance = self.tolerance;
-        let fits = |counter: &mut Counter| counter.push(&numbers, tolerance);
-        if !self.classes.as_mut().is_some_and(fits) {
-            self.classes = None;
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Output {
-        Output {
-            name: self.name,
-            shape: self.shape,
-            deterministic: None,
-            mean: self.moments.mean().to_vec(),
-            std: self.moments.std(),
-            classes: self.classes.map(Counter::finish),
-        }
-    }
 }

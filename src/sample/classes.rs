@@ -24,10 +24,11 @@ pub struct Classes {
 #[derive(Debug)]
 pub(super) struct Counter {
     count: usize,
-    softmax: Option<bool>,
-    asked: bool,
     runs: u64,
-    sums: Vec<f64>,
+    /// Sums of the distributions, as long as every run is one.
+    plain: Option<Vec<f64>>,
+    /// Sums of what softmax makes of them, if somebody asked for classes.
+    softmax: Option<Vec<f64>>,
     votes: Vec<u64>,
 }
 
@@ -39,54 +40,57 @@ impl Counter {
         let elements = shape.iter().product();
         Some(Counter {
             count,
-            softmax: None,
-            asked,
             runs: 0,
-            sums: vec![0.0; elements],
+            plain: Some(vec![0.0; elements]),
+            softmax: asked.then(|| vec![0.0; elements]),
             votes: vec![0; elements],
         })
     }
 
     /// Takes in a run. False if it is no distribution, and nobody asked for classes.
     pub(super) fn push(&mut self, values: &[f64], tolerance: f64) -> bool {
-        let fits = is_distribution(values, self.count, tolerance);
-        if !fits && !self.asked {
+        if !is_distribution(values, self.count, tolerance) {
+            self.plain = None;
+        }
+        if self.plain.is_none() && self.softmax.is_none() {
             return false;
         }
-        // what the first run is, all are: a mix of both would mean nothing
-        let softmax = *self.softmax.get_or_insert(!fits);
         self.runs += 1;
-        let rows = values.chunks_exact(self.count);
-        let state =
-            (self.sums.chunks_exact_mut(self.count)).zip(self.votes.chunks_exact_mut(self.count));
-        for (row, (sums, votes)) in rows.zip(state) {
-            let row = match softmax {
-                true => self::softmax(row),
-                false => row.to_vec(),
-            };
-            votes[top(&row)] += 1;
-            for (sum, p) in sums.iter_mut().zip(row) {
-                *sum += p;
-            }
+        let rows = || values.chunks_exact(self.count);
+        if let Some(sums) = &mut self.plain {
+            add(sums, values.iter().copied());
+        }
+        if let Some(sums) = &mut self.softmax {
+            add(sums, rows().flat_map(softmax));
+        }
+        // softmax leaves the order as it is
+        for (row, votes) in rows().zip(self.votes.chunks_exact_mut(self.count)) {
+            votes[top(row)] += 1;
         }
         true
     }
 
     pub(super) fn finish(self) -> Classes {
         let runs = self.runs as f64;
-        let mean: Vec<f64> = self.sums.iter().map(|sum| sum / runs).collect();
-        let rows = mean.chunks_exact(self.count);
-        let entropy = rows.map(entropy).collect();
+        let softmax = self.plain.is_none();
+        let sums = self.plain.or(self.softmax).unwrap_or_default();
+        let mean: Vec<f64> = sums.iter().map(|sum| sum / runs).collect();
         let votes = || self.votes.chunks_exact(self.count);
         let most = votes().map(|votes| votes.iter().max().copied().unwrap_or(0));
         Classes {
             count: self.count,
-            softmax: self.softmax.unwrap_or(false),
-            entropy,
+            softmax,
+            entropy: mean.chunks_exact(self.count).map(entropy).collect(),
             top: votes().map(first_most).collect(),
             agreement: most.map(|most| most as f64 / runs).collect(),
             mean,
         }
+    }
+}
+
+fn add(sums: &mut [f64], terms: impl Iterator<Item = f64>) {
+    for (sum, term) in sums.iter_mut().zip(terms) {
+        *sum += term;
     }
 }
 
@@ -176,6 +180,10 @@ mod tests {
         for (p, expected) in found.mean.iter().zip([0.25, 0.5, 0.25]) {
             assert!((p - expected).abs() < 1e-12);
         }
+        // runs that look like a distribution by chance are still logits
+        let mixed: [&[f64]; 2] = [&[0.0, 1.0, 0.0], &[0.0, 3.0, 0.0]];
+        assert!(count(&mixed, true).unwrap().softmax);
+        assert!(!count(&mixed[..1], true).unwrap().softmax);
         for row in [[0.5, 0.6, -0.1], [0.5, 0.4, 0.0], [f64::NAN, 0.5, 0.5]] {
             assert_eq!(count(&[&row], false), None, "{row:?}");
         }

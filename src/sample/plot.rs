@@ -12,9 +12,9 @@ const HEIGHT: f64 = 320.0;
 const MARGINS: [f64; 4] = [64.0, 16.0, 40.0, 48.0];
 /// Lines at most: more cannot be told apart.
 const LINES: usize = 6;
-/// Okabe and Ito's colours, those with contrast on white and on black.
+/// Okabe and Ito's colours with contrast on white and on black, the blue made lighter for that.
 const COLOURS: [&str; LINES] = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
+    "#2a88c8", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
 ];
 const GREY: &str = "#808080";
 
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(escaped("<a&b>\u{0}"), "&lt;a&amp;b&gt;\u{fffd}");
         assert_eq!(
             shortened("StatefulPartitionedCall/dense_2/Softmax:0"),
-            "…Call/dense_2/Softmax:0"
+            "…dCall/dense_2/Softmax:0"
         );
     }
 }

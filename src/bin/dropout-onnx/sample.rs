@@ -106,7 +106,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
 
     let told = told::Told::new(&model, &report);
     let bytes = match format {
-        Format::Text => told.text(true).into_bytes(),
+        Format::Text => plain(&told.text(true)).into_bytes(),
         Format::Json => json_text(&told.document(&args.input))?.into_bytes(),
         Format::Npz => report.npz()?,
     };
@@ -125,6 +125,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         _ => io::print(&(told.text(global.verbose) + &told::written(&written)))?,
     }
     Ok(Status::Done)
+}
+
+/// Text without the styles that are for terminals.
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
 }
 
 fn write(destination: &Destination, bytes: Vec<u8>) -> Result<String> {
