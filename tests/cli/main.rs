@@ -11,6 +11,7 @@ mod golden;
 mod places;
 mod recorded;
 mod rules;
+mod sample;
 mod show;
 mod strip;
 mod verification;
