@@ -3,6 +3,8 @@
 //! [`RULES`] say what is worth telling; a [`Selection`] which of them are told, and how bad it is.
 
 mod rules;
+#[cfg(test)]
+mod schema;
 mod selection;
 
 use std::fmt;
@@ -21,8 +23,10 @@ pub const SCHEMA: &str = "dropout-onnx/audit/1";
 
 /// An audit of any number of models.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Document {
-    /// [`SCHEMA`].
+    /// The version of this form.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     pub schema: &'static str,
     /// One entry a model, in the order they were asked for.
     pub models: Vec<ModelAudit>,
@@ -30,6 +34,7 @@ pub struct Document {
 
 /// An audit of one model.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelAudit {
     /// The file as it was named.
     pub path: String,
@@ -38,6 +43,7 @@ pub struct ModelAudit {
     /// Its IR version.
     pub ir_version: Option<i64>,
     /// Its operator sets.
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, i64>"))]
     pub opset: serde_json::Map<String, serde_json::Value>,
     /// Who wrote it.
     pub producer: Producer,
@@ -53,6 +59,7 @@ pub struct ModelAudit {
 
 /// Who wrote a model.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Producer {
     /// The program.
     pub name: String,
@@ -62,6 +69,7 @@ pub struct Producer {
 
 /// What a model comes down to, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// No dropout in this file.
@@ -78,6 +86,7 @@ pub enum Verdict {
 
 /// A dropout, as in the document.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SiteRecord {
     /// Its index in the model.
     pub id: usize,
@@ -115,6 +124,7 @@ pub struct SiteRecord {
 
 /// What a rule found.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The rule.
     pub rule: &'static str,
@@ -134,6 +144,7 @@ pub struct Finding {
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Worth knowing.
@@ -142,6 +153,29 @@ pub enum Level {
     Warning,
     /// Wrong in a model for inference.
     Error,
+}
+
+impl Verdict {
+    /// Every verdict, from the best to the worst.
+    pub const ALL: &[Verdict] = &[
+        Verdict::Clean,
+        Verdict::Inert,
+        Verdict::Frozen,
+        Verdict::Runtime,
+        Verdict::Active,
+    ];
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Clean => "clean",
+            Verdict::Inert => "inert",
+            Verdict::Frozen => "frozen",
+            Verdict::Runtime => "runtime",
+            Verdict::Active => "active",
+        })
+    }
 }
 
 impl fmt::Display for Level {

@@ -36,14 +36,15 @@
 //! - [`verify`] shows that the result computes the same: by [`verify::structure`] and by running
 //!   both with tract.
 //! - `sample` runs a model many times with its dropout on: mean and spread of the outputs.
-//! - [`audit`] and [`show`] are what is told to people and programs.
+//! - [`audit`] and [`show`] are what is told to people and programs; [`report`] writes audits as
+//!   other tools want them.
 //!
 //! The library never prints and never exits. Every failure is an [`Error`] with its file and place.
 //!
 //! # Features
 //!
-//! `tract` (default): running models. `cli` (default): the command. Without either the library
-//! still reads, audits, rewrites and compares structure.
+//! `tract` (default): running models. `cli` (default): the command. `junit` (part of `cli`): audits
+//! as JUnit XML. Without any the library still reads, audits, rewrites and compares structure.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -53,6 +54,7 @@ pub mod dropout;
 pub mod error;
 mod hash;
 pub mod onnx;
+pub mod report;
 pub mod rewrite;
 #[cfg(feature = "tract")]
 pub mod sample;

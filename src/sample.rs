@@ -234,7 +234,7 @@ fn sample_unnamed(
         engine: TRACT,
         sites: sites.clone(),
     };
-    let all = rates.len() * options.runs;
+    let all = options.runs.saturating_mul(rates.len());
     let mut stand: Option<Footing> = None;
     for (index, &rate) in rates.iter().enumerate() {
         let given = |name: &Name| caveats::is_given(options, &name.to_string());

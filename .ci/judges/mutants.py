@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from . import scopes
+from . import cuts, scopes
 from .inference import inference_meaning, ones
 
 
@@ -125,7 +125,23 @@ def wrong_constant(before, model):
     return None
 
 
+def mask_scaled_up(before, model):
+    """A random mask's 1 / (1 - rate) stays, though the mask went."""
+    return cuts.without_masks(inference_meaning(before), 2.0) if has_masks(before) else None
+
+
+def mask_scaled_down(before, model):
+    """Classic dropout's scale, where the mask had been scaled already."""
+    return cuts.without_masks(inference_meaning(before), 0.5) if has_masks(before) else None
+
+
+def has_masks(model):
+    return bool(cuts.masks.random_nodes(model))
+
+
 ALL = [
+    mask_scaled_up,
+    mask_scaled_down,
     changed_weight,
     dropped_relu,
     wrong_input,
@@ -144,4 +160,9 @@ FIXTURES = [
     "torch112_function_called_twice_op15",
     "torch112_nested_functions_op15",
     "jax2onnx_runtime_switch_op18",
+    "keras_course_random_mask_op13",
+    "torch24_nested_functions_random_mask_op18",
+    "keras3_lstm_loop_state_op11",
+    "keras_gru_loop_op13",
+    "torch_classic_mask_op11",
 ]

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::proto::{
-    BOOL, FLOAT, Sink, bytes, graph_attribute, int, node, tensor, tensor_attribute, value_info,
+    BOOL, FLOAT, Sink, bytes, graph_attribute, int, int_attribute, node, tensor, tensor_attribute,
+    value_info,
 };
 
 /// Where a chain has got to: its last value, and an earlier one for the next residual branch.
@@ -68,6 +69,34 @@ impl Builder {
         let ratio = self.constant(FLOAT, &0.25f32.to_le_bytes());
         let mode = self.constant(BOOL, &[0]);
         self.node("Dropout", &[x, &ratio, &mode])
+    }
+
+    /// Ten nodes: a random mask as tf2onnx writes it, and half of what comes out.
+    pub fn tf_mask(&mut self, x: &str) -> String {
+        let drawn = self.node("RandomUniformLike", &[x]);
+        let kept = self.node_with("GreaterOrEqual", &[&drawn, "half"], &[]);
+        let mask = self.cast(&kept);
+        let scaled = self.node("Mul", &[x, "two"]);
+        let what_is_kept = self.node("Mul", &[&mask, &scaled]);
+        let dropped = self.node_with("Not", &[&kept], &[]);
+        let mask = self.cast(&dropped);
+        let zeros = self.node("Mul", &["zero", &mask]);
+        let sum = self.node("Add", &[&what_is_kept, &zeros]);
+        self.node("Mul", &[&sum, "half"])
+    }
+
+    /// Five nodes: a random mask as torch writes it.
+    pub fn torch_mask(&mut self, x: &str) -> String {
+        let drawn = self.node("RandomUniformLike", &[x]);
+        let kept = self.node_with("Less", &[&drawn, "half"], &[]);
+        let mask = self.cast(&kept);
+        let scaled = self.node("Div", &[&mask, "half"]);
+        self.node("Mul", &[x, &scaled])
+    }
+
+    fn cast(&mut self, x: &str) -> String {
+        self.scope.values.push(self.last + 1);
+        self.node_with("Cast", &[x], &[int_attribute("to", FLOAT)])
     }
 
     /// Five nodes that keep a value from growing: relu(x/2) + x/2, or (x + skip) / 2.

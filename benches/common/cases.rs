@@ -1,22 +1,12 @@
-//! What is measured, and the limits of each.
+//! What `cargo bench --bench strip` measures, and the limits of each.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::generate::Model;
 use super::measure::{Case, alternate};
+use super::setup::Setup;
 use super::table::{Figures, Limit, heading, row};
-
-/// What to run and where.
-pub struct Setup {
-    /// The `dropout-onnx` to measure.
-    pub program: PathBuf,
-    /// For the models, which are kept, and the outputs, which are not.
-    pub folder: PathBuf,
-    /// A tenth of the weights, and no more than 50,000 nodes.
-    pub quick: bool,
-    pub rounds: usize,
-}
 
 /// A generated model, and the commands on it.
 struct Subject<'a> {
@@ -203,13 +193,4 @@ pub fn peers() {
     println!();
     println!("For scale, from the issue and not measured here, 50,000 nodes with 10,000 Dropouts:");
     println!("onnxoptimizer 228 s, and removes none; onnxslim and onnxscript not done in 300 s.");
-}
-
-/// How busy the machine is, where the kernel says so.
-pub fn load(when: &str) {
-    if let Ok(load) = std::fs::read_to_string("/proc/loadavg") {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let load = load.split(' ').next().unwrap_or("?");
-        println!("load {when}: {load}, on {cores} cores");
-    }
 }

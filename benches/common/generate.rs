@@ -23,6 +23,9 @@ pub enum Model {
     /// weights. With `branches`, 45 % of the nodes stand in branches of `If`, up to two deep,
     /// and use Dropout outputs and other values from outside.
     Nodes { nodes: usize, branches: bool },
+    /// A chain of `nodes` nodes, a twelfth of them Dropouts, and as many random masks, half of them
+    /// as tf2onnx writes them and half as torch does.
+    Masks { nodes: usize },
 }
 
 impl Model {
@@ -34,6 +37,7 @@ impl Model {
                 let kind = if branches { "branches" } else { "plain" };
                 format!("{kind}-{nodes}-v{VERSION}.onnx")
             }
+            Model::Masks { nodes } => format!("masks-{nodes}-v{VERSION}.onnx"),
         }
     }
 
@@ -41,7 +45,7 @@ impl Model {
     pub fn weight_bytes(self) -> u64 {
         match self {
             Model::Weights { layers, width } => (layers * (width + 1) * width * 4) as u64,
-            Model::Nodes { .. } => 0,
+            Model::Nodes { .. } | Model::Masks { .. } => 0,
         }
     }
 
@@ -49,6 +53,7 @@ impl Model {
         match self {
             Model::Weights { layers, .. } => layers,
             Model::Nodes { nodes, .. } => nodes / 5,
+            Model::Masks { nodes } => nodes / 25 * 4,
         }
     }
 
@@ -85,6 +90,7 @@ impl Model {
         match self {
             Model::Weights { layers, width } => dense_layers(out, layers, width),
             Model::Nodes { nodes, branches } => blocks(out, nodes, branches),
+            Model::Masks { nodes } => masks(out, nodes),
         }
     }
 }
@@ -137,4 +143,25 @@ fn blocks(out: &mut impl Sink, nodes: usize, branches: bool) -> io::Result<()> {
     graph.finish_nodes(out, &at.x)?;
     graph.scalar("half", FLOAT, &0.5f32.to_le_bytes());
     graph.finish(out, branches)
+}
+
+/// Blocks of twenty-five nodes with two Dropouts and two random masks.
+fn masks(out: &mut impl Sink, nodes: usize) -> io::Result<()> {
+    let mut graph = Builder::new(4);
+    let mut at = Position {
+        x: "x".to_string(),
+        skip: "x".to_string(),
+    };
+    for _ in 0..nodes / 25 {
+        at = graph.block(&at, false);
+        at = graph.block(&at, true);
+        at.x = graph.tf_mask(&at.x);
+        at.x = graph.torch_mask(&at.x);
+        graph.flush(out)?;
+    }
+    graph.finish_nodes(out, &at.x)?;
+    for (name, value) in [("half", 0.5f32), ("two", 2.0), ("zero", 0.0)] {
+        graph.scalar(name, FLOAT, &value.to_le_bytes());
+    }
+    graph.finish(out, false)
 }

@@ -29,7 +29,8 @@ pub struct Case {
     pub what: String,
     pub program: PathBuf,
     pub args: Vec<OsString>,
-    /// Read into the page cache before each run, or dropped from it if `cold`.
+    /// A file, or a folder of files: read into the page cache before each run. Or, a file only,
+    /// dropped from it if `cold`.
     pub input: PathBuf,
     pub cold: bool,
     /// What the command writes: removed before and after each run, and its most bytes.
@@ -181,6 +182,10 @@ fn bytes_read(child: &Child) -> u64 {
 }
 
 fn read_through(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        let mut entries = fs::read_dir(path)?;
+        return entries.try_for_each(|entry| read_through(&entry?.path()));
+    }
     let mut file = File::open(path)?;
     let mut buffer = vec![0; 1 << 18];
     while file.read(&mut buffer)? > 0 {}

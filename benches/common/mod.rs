@@ -1,8 +1,10 @@
-//! What `cargo bench --bench strip` is made of.
+//! What the benchmarks are made of. Each uses a part of it.
+#![allow(dead_code)]
 
 mod builder;
 pub mod cases;
-mod generate;
-mod measure;
+pub mod generate;
+pub mod measure;
 mod proto;
-mod table;
+pub mod setup;
+pub mod table;

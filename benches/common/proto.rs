@@ -105,6 +105,15 @@ pub fn node(
     node
 }
 
+/// An `AttributeProto` that holds an integer.
+pub fn int_attribute(name: &str, value: u64) -> Vec<u8> {
+    let mut attribute = Vec::new();
+    bytes(&mut attribute, 1, name.as_bytes());
+    int(&mut attribute, 3, value);
+    int(&mut attribute, 20, 2);
+    attribute
+}
+
 /// An `AttributeProto` that holds a tensor.
 pub fn tensor_attribute(name: &str, tensor: &[u8]) -> Vec<u8> {
     attribute(name, 5, tensor, 4)

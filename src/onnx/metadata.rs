@@ -20,8 +20,9 @@ impl Model {
         let Some(slot) = slots.find(|slot| slot.part == Part::Node(id.index)) else {
             return Ok(Vec::new());
         };
-        let mut window = Window::new(&self.source);
-        let mut fields = Fields::new(slot.field.payload());
+        let node = slot.field.payload();
+        let mut window = Window::until(&self.source, node.end);
+        let mut fields = Fields::new(node);
         let mut properties = Vec::new();
         while let Some(field) = window.next(&mut fields)? {
             if !field.is_bytes(9) {

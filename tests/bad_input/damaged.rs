@@ -55,12 +55,13 @@ fn a_directory() {
     folder.copy(STEM, "good.onnx");
     for arguments in [
         "strip bad.onnx",
-        "audit bad.onnx",
         "show bad.onnx",
         "verify bad.onnx good.onnx",
     ] {
         folder.refuses(arguments, &["error: bad.onnx: is a directory, not a model"]);
     }
+    let empty = "error: bad.onnx: no file in this folder matches *.onnx";
+    folder.refuses("audit bad.onnx", &[empty]);
 }
 
 #[test]

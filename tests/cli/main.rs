@@ -7,7 +7,9 @@ mod cli;
 mod common;
 
 mod audit;
+mod formats;
 mod golden;
+mod many;
 mod places;
 mod recorded;
 mod rules;

@@ -1,40 +1,69 @@
 //! `dropout-onnx audit`: what dropout is in there, and does it still act?
 
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
-use anstyle::Style;
-use anyhow::Result;
-use dropout_onnx::audit::{Document, Level, ModelAudit, Selection, SiteRecord, Verdict};
-use dropout_onnx::dropout::{Form, Kind, Mode, RateOrigin};
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use dropout_onnx::audit::{Document, Level, ModelAudit, Selection};
+use dropout_onnx::report::{concise, github, json, jsonl, junit, markdown, sarif};
 
 use crate::Status;
-use crate::io::{self, Format, Global};
-use crate::rules::{self, RuleArgs};
-use crate::style::{BAD, DIM, GOOD, LABEL, Table, WARN, paint};
-use crate::verification::count;
+use crate::io::{self, Global};
+use crate::parallel;
+use crate::paths::{Found, PathArgs};
+use crate::rules::RuleArgs;
+use crate::text;
 
 /// List the dropout in models, and whether it still acts
+///
+/// In folders, hidden files are left out, and what `.gitignore` excludes.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Models; `-` is standard input
-    #[arg(value_name = "PATH", required_unless_present = "explain")]
-    paths: Vec<PathBuf>,
     /// How the report is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// Write the report to a file, once it is complete
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Audit so many models at a time; one a core if not given
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
     /// Exit with 0 whatever is found
     #[arg(long)]
     exit_zero: bool,
     #[command(flatten)]
+    paths: PathArgs,
+    #[command(flatten)]
     rules: RuleArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table, for people
+    Text,
+    /// A line a finding: `path: level rule: message`
+    Concise,
+    /// The audit document; docs/audit.schema.json describes it
+    Json,
+    /// A model a line, as soon as it is audited
+    Jsonl,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+    /// JUnit XML: a suite a model, a test a finding
+    Junit,
+    /// Tables, for a job's summary
+    Markdown,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   dropout-onnx audit model.onnx
-  dropout-onnx audit --format json exported/*.onnx
+  dropout-onnx audit --format sarif --output audit.sarif models/
+  git ls-files '*.onnx' | dropout-onnx audit -
   dropout-onnx audit --deny runtime-dropout --allow notes model.onnx
   dropout-onnx audit --explain active-dropout
 
@@ -50,25 +79,70 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         return Ok(Status::Done);
     }
     let rules = args.rules.selection()?;
-    let models = args.paths.iter().map(|path| audit(path, &rules));
-    let document = Document::new(models.collect());
-    match args.format {
-        Format::Json => {
-            let mut text = serde_json::to_string_pretty(&document)?;
-            text.push('\n');
-            io::print(&text)?;
-        }
-        Format::Text => {
-            let mut text = String::new();
-            for model in document.models.iter().filter(|model| model.error.is_none()) {
-                text.push_str(&self::model(model));
-                text.push_str(&rules::text(model, global.verbose));
+    let found = args.paths.find()?;
+    let report = match &args.output {
+        Some(path) => Some(io::ReportFile::new(path, found.iter().map(Found::path))?),
+        None => None,
+    };
+    let streams = args.format == Format::Jsonl && report.is_none();
+
+    let progress = global.bar("auditing", found.len());
+    let mut models = Vec::new();
+    parallel::in_order(
+        args.jobs,
+        &found,
+        |found| audit(found, &rules),
+        |model| {
+            if streams {
+                let line = jsonl::line(&model)?;
+                progress.suspend(|| io::print(&line))?;
             }
-            if !global.quiet {
-                io::print(&text)?;
-            }
+            models.push(model);
+            progress.inc(1);
+            Ok(())
+        },
+    )?;
+    progress.finish_and_clear();
+
+    let document = Document::new(models);
+    if !streams {
+        let text = self::report(args.format, &document, global)?;
+        match &report {
+            Some(file) => file.write(&text)?,
+            None => io::print(&text)?,
         }
     }
+    Ok(status(&document, args.exit_zero))
+}
+
+fn audit(found: &Found, rules: &Selection) -> ModelAudit {
+    match found {
+        Found::File(path) => ModelAudit::open_with(path, rules),
+        Found::Nothing(path, error) => ModelAudit::failed(&path.to_string_lossy(), error),
+    }
+}
+
+fn report(format: Format, document: &Document, global: &Global) -> Result<String> {
+    let models = document.models.iter();
+    let base = || std::env::current_dir().context("cannot tell the current folder");
+    Ok(match format {
+        Format::Text | Format::Concise if global.quiet => String::new(),
+        Format::Text => text::document(document, global.verbose),
+        Format::Concise => models.map(concise::lines).collect(),
+        Format::Json => json::text(document)?,
+        Format::Jsonl => models.map(jsonl::line).collect::<Result<_, _>>()?,
+        Format::Sarif => sarif::text(document, &base()?),
+        Format::Github => {
+            let base = base()?;
+            models.map(|model| github::commands(model, &base)).collect()
+        }
+        Format::Junit => junit::text(document)?,
+        Format::Markdown => markdown::text(document),
+    })
+}
+
+/// Complains about what could not be audited.
+fn status(document: &Document, exit_zero: bool) -> Status {
     let mut status = Status::Done;
     for model in &document.models {
         let broken = model.findings.iter().find(|f| INVALID.contains(&f.rule));
@@ -78,78 +152,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             status = Status::Failed;
         } else if model.findings.iter().any(|f| f.level == Level::Error)
             && status == Status::Done
-            && !args.exit_zero
+            && !exit_zero
         {
             status = Status::Found;
         }
     }
-    Ok(status)
-}
-
-/// Audits a file, or standard input if the path is `-`.
-fn audit(path: &Path, rules: &Selection) -> ModelAudit {
-    let name = io::name(path).to_string_lossy();
-    io::read(path)
-        .and_then(|model| ModelAudit::with(&name, &model, rules))
-        .unwrap_or_else(|e| ModelAudit::failed(&name, &e.in_file(io::name(path))))
-}
-
-fn model(model: &ModelAudit) -> String {
-    let mut out = String::new();
-    let verdict = match model.verdict {
-        Some(Verdict::Active) => paint(BAD, "active"),
-        Some(Verdict::Runtime) => paint(WARN, "runtime"),
-        Some(Verdict::Frozen) => paint(WARN, "frozen"),
-        Some(Verdict::Inert) => paint(GOOD, "inert"),
-        Some(Verdict::Clean) | None => paint(GOOD, "clean"),
-    };
-    let number = match model.sites.len() {
-        0 => "no dropout in this file".to_string(),
-        some => count(some, "dropout"),
-    };
-    let path = paint(LABEL, &model.path);
-    let _ = writeln!(out, "{path}: {verdict}, {number}");
-    let mut table = Table::default();
-    for record in &model.sites {
-        table.row(cells(record));
-    }
-    out.push_str(&table.render("  "));
-    out
-}
-
-/// A site in a table.
-pub fn cells(record: &SiteRecord) -> Vec<(Style, String)> {
-    let style = match record.mode {
-        Mode::Active => BAD,
-        Mode::Runtime | Mode::Frozen => WARN,
-        Mode::Inert => GOOD,
-    };
-    let symbol = match record.kind {
-        Kind::GaussianNoise => "σ",
-        _ => "p",
-    };
-    let rate = match record.rate {
-        Some(rate) => format!("{symbol}={rate}"),
-        None => format!("{symbol}=?"),
-    };
-    let origin = match record.rate_origin {
-        RateOrigin::Default => "default rate".to_string(),
-        other => format!("rate from {other}"),
-    };
-    let written = match (record.form, record.kind) {
-        (Form::Operator, _) => format!("mask {}", record.mask),
-        (Form::RandomMask, Kind::Dropout) => format!("random mask, {}", record.scaling),
-        (Form::RandomMask, kind) => format!("random {kind}"),
-        (Form::FrozenMask, _) => format!("frozen mask, {}", record.scaling),
-        (Form::Scale, _) => "scale left by classic dropout".to_string(),
-    };
-    let node = record.nodes.first().cloned().unwrap_or_default();
-    vec![
-        (style, record.mode.to_string()),
-        (Style::new(), rate),
-        (DIM, origin),
-        (DIM, written),
-        (Style::new(), record.scope.clone()),
-        (Style::new(), node),
-    ]
+    status
 }

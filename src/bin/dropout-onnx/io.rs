@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use dropout_onnx::Error;
 use dropout_onnx::onnx::Model;
+use dropout_onnx::report::one_line;
 use dropout_onnx::source::{Destination, Rope, Source, write_atomic};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -56,26 +57,28 @@ impl Global {
         choice.write_global();
     }
 
-    /// A bar that shows how far something is, on a terminal.
-    pub fn bar(&self, doing: &'static str) -> ProgressBar {
-        let bar = ProgressBar::new(0);
-        if self.quiet || !std::io::stderr().is_terminal() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}") {
-            bar.set_style(style);
-        }
-        bar.set_message(doing);
-        bar
+    /// A line that says what is being done, on a terminal, while it takes time.
+    pub fn progress(&self, doing: &'static str) -> ProgressBar {
+        self.show(ProgressBar::new_spinner(), doing)
     }
 
-    /// A line that says what is being done, on a terminal, while it takes time.
-    pub fn progress(&self, doing: impl Into<String>) -> ProgressBar {
-        let bar = ProgressBar::new_spinner();
+    /// The same for a number of things, with a bar if they are several.
+    pub fn bar(&self, doing: &'static str, number: usize) -> ProgressBar {
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
+        match style {
+            Ok(style) if number > 1 => {
+                let bar = ProgressBar::new(number as u64).with_style(style);
+                self.show(bar, doing)
+            }
+            _ => self.progress(doing),
+        }
+    }
+
+    fn show(&self, bar: ProgressBar, doing: &'static str) -> ProgressBar {
         if self.quiet || !std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        bar.set_message(doing.into());
+        bar.set_message(doing);
         bar.enable_steady_tick(Duration::from_millis(100));
         bar
     }
@@ -108,6 +111,33 @@ pub fn print(text: &str) -> Result<()> {
     Ok(())
 }
 
+/// A file that a report goes to.
+pub struct ReportFile(Destination);
+
+impl ReportFile {
+    /// Refuses to write over what is reported on.
+    pub fn new<'p>(path: &Path, about: impl IntoIterator<Item = &'p Path>) -> Result<ReportFile> {
+        let destination = Destination::new(path)?;
+        let mut about = about.into_iter();
+        if about.any(|model| same_file(model, destination.real())) {
+            bail!(
+                "{}: is one of the models; name another file",
+                path.display()
+            );
+        }
+        Ok(ReportFile(destination))
+    }
+
+    /// Replaces the file by the report, without styles.
+    pub fn write(&self, text: &str) -> Result<()> {
+        let plain = anstream::adapter::strip_str(text).to_string();
+        let mut rope = Rope::new();
+        rope.push(plain);
+        write_atomic(&self.0, &rope)?;
+        Ok(())
+    }
+}
+
 /// Writes a report to standard error.
 pub fn print_aside(text: &str) {
     // There is nowhere left to say that this failed.
@@ -116,8 +146,8 @@ pub fn print_aside(text: &str) {
 
 /// Says on standard error what went wrong.
 pub fn complain(error: &anyhow::Error) {
-    let text = format!("{} {error:#}\n", style::paint(style::BAD, "error:"));
-    print_aside(&text);
+    let error = one_line(&format!("{error:#}"));
+    print_aside(&format!("{} {error}\n", style::paint(style::BAD, "error:")));
 }
 
 /// Where a rewrite reads from and writes to.

@@ -5,12 +5,15 @@
 
 mod audit;
 mod io;
+mod parallel;
+mod paths;
 mod rewriting;
 mod rules;
 mod sample;
 mod show;
 mod strip;
 mod style;
+mod text;
 mod verification;
 mod verify;
 

@@ -96,10 +96,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     };
     let model = io::read(&args.input)?;
     model.check_external()?;
-    let bar = global.bar("sampling");
-    let report = sample(&model, &options, &mut |done, all| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
+    let all = args.runs.saturating_mul(args.rates.len().max(1));
+    let bar = global.bar("sampling", all);
+    let report = sample(&model, &options, &mut |done, _| {
+        bar.set_position(done as u64)
     });
     bar.finish_and_clear();
     let report = report.map_err(|e| e.in_file(io::name(&args.input)))?;

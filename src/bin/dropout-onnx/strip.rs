@@ -294,7 +294,7 @@ fn sites(report: &Report<'_>, shown: usize) -> Table {
             Action::Apply => String::new(),
             other => other.to_string(),
         };
-        let mut cells = crate::audit::cells(record);
+        let mut cells = crate::text::cells(record);
         cells.push((DIM, what));
         table.row(cells);
     }

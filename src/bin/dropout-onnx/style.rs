@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
+use dropout_onnx::report::one_line;
 
 /// Good news.
 pub const GOOD: Style = AnsiColor::Green.on_default();
@@ -27,9 +28,11 @@ pub struct Table {
 }
 
 impl Table {
-    /// Adds a row.
+    /// Adds a row; names in it may hold any character.
     pub fn row(&mut self, cells: impl IntoIterator<Item = (Style, String)>) {
-        self.rows.push(cells.into_iter().collect());
+        let cells = cells.into_iter();
+        let cells = cells.map(|(style, text)| (style, one_line(&text)));
+        self.rows.push(cells.collect());
     }
 
     /// The table, each line after `indent`.

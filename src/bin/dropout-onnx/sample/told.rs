@@ -36,7 +36,7 @@ impl<'a> Told<'a> {
             1 => "",
             _ => " a rate",
         };
-        let runs = count(report.runs, "run");
+        let runs = report.runs;
         lines.line(
             "runs",
             format!("{runs}{per}, seed {} ({})", report.seed, report.engine),

@@ -1,0 +1,228 @@
+//! Which models are meant: files, folders, and lists of them on standard input.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use dropout_onnx::{Error, ErrorKind};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use ignore::{DirEntry, WalkBuilder};
+
+/// Where to look for models.
+#[derive(clap::Args)]
+pub struct PathArgs {
+    /// Models, and folders to look for models in; `-` reads a list of them from standard input, one
+    /// a line
+    #[arg(value_name = "PATH", required_unless_present = "explain")]
+    paths: Vec<PathBuf>,
+    /// In folders, the files to audit: by name, or by path below the folder if it has a `/`
+    #[arg(long, value_name = "PATTERN", default_value = "*.onnx")]
+    glob: Vec<String>,
+    /// In folders, audit also what `.gitignore` excludes
+    #[arg(long)]
+    no_ignore: bool,
+}
+
+/// A file to audit, or a place where there is none to be had, and why.
+pub enum Found {
+    File(PathBuf),
+    Nothing(PathBuf, Error),
+}
+
+impl PathArgs {
+    /// Finds the files: in the order of the arguments, those of a folder sorted, none of them twice.
+    pub fn find(&self) -> Result<Vec<Found>> {
+        let (with_slash, names): (Vec<_>, Vec<_>) =
+            self.glob.iter().partition(|glob| glob.contains('/'));
+        let search = Search {
+            names: globs(&names)?,
+            paths: globs(&with_slash)?,
+            asked: self.glob.join(", "),
+            no_ignore: self.no_ignore,
+        };
+        let mut found = Vec::new();
+        let mut listed = None;
+        for path in &self.paths {
+            if path != Path::new("-") {
+                search.add(path, &mut found);
+            } else if listed.is_none() {
+                for path in listed.insert(list()?) {
+                    search.add(path, &mut found);
+                }
+            }
+        }
+        let mut seen = HashSet::new();
+        found.retain(|found| seen.insert(identity(found.path())));
+        Ok(found)
+    }
+}
+
+impl Found {
+    pub fn path(&self) -> &Path {
+        match self {
+            Found::File(path) | Found::Nothing(path, _) => path,
+        }
+    }
+}
+
+/// The paths that standard input lists.
+fn list() -> Result<Vec<PathBuf>> {
+    let mut bytes = Vec::new();
+    let mut stdin = std::io::stdin().lock();
+    stdin
+        .read_to_end(&mut bytes)
+        .context("cannot read standard input")?;
+    let binary = |c: char| c.is_control() && !"\n\r\t".contains(c);
+    let text = String::from_utf8(bytes).ok();
+    let Some(text) = text.filter(|text| !text.contains(binary)) else {
+        bail!(
+            "standard input: holds a model or other data, but `-` reads a list of paths, one a \
+             line; a model is audited by its name, or as /dev/stdin"
+        );
+    };
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let paths: Vec<PathBuf> = lines.map(PathBuf::from).collect();
+    if paths.is_empty() {
+        bail!("standard input: lists no path");
+    }
+    Ok(paths)
+}
+
+fn globs(patterns: &[&String]) -> Result<GlobSet> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+        set.add(glob.map_err(|e| anyhow::anyhow!("--glob {pattern}: {}", e.kind()))?);
+    }
+    Ok(set.build()?)
+}
+
+/// How folders are searched.
+struct Search {
+    /// Globs of names.
+    names: GlobSet,
+    /// Globs of paths below the folder.
+    paths: GlobSet,
+    asked: String,
+    no_ignore: bool,
+}
+
+impl Search {
+    fn add(&self, path: &Path, found: &mut Vec<Found>) {
+        match path.is_dir() {
+            true => self.walk(path, found),
+            false => found.push(Found::File(path.to_path_buf())),
+        }
+    }
+
+    fn walk(&self, folder: &Path, found: &mut Vec<Found>) {
+        let before = found.len();
+        let respect = !self.no_ignore;
+        let walk = WalkBuilder::new(folder)
+            .ignore(false)
+            .parents(respect)
+            .git_ignore(respect)
+            .git_exclude(respect)
+            .git_global(respect)
+            .require_git(false)
+            .sort_by_file_path(Path::cmp)
+            .build();
+        for entry in walk {
+            match entry {
+                Ok(entry) if self.wants(folder, &entry) => {
+                    found.push(Found::File(plain(entry.path())));
+                }
+                Ok(_) => {}
+                Err(error) => found.push(failed(folder, &error)),
+            }
+        }
+        if found.len() == before {
+            let mut why = format!("no file in this folder matches {}", self.asked);
+            if respect {
+                why.push_str(
+                    "; hidden files and what .gitignore excludes do not count (--no-ignore)",
+                );
+            }
+            let error = Error::new(ErrorKind::Usage, why).in_file(folder);
+            found.push(Found::Nothing(folder.to_path_buf(), error));
+        }
+    }
+
+    /// True of files of the right name, and of links to such, or to nothing: that is to be told.
+    fn wants(&self, folder: &Path, entry: &DirEntry) -> bool {
+        let path = entry.path();
+        let file = match entry.file_type() {
+            Some(kind) if kind.is_symlink() => path.metadata().map_or(true, |to| to.is_file()),
+            Some(kind) => kind.is_file(),
+            None => false,
+        };
+        let below = path.strip_prefix(folder).unwrap_or(path);
+        file && (self.names.is_match(entry.file_name()) || self.paths.is_match(below))
+    }
+}
+
+/// A place below `folder` that cannot be read.
+fn failed(folder: &Path, error: &ignore::Error) -> Found {
+    let place = plain(place(error).unwrap_or(folder));
+    // Its words name the path, and not what the system said; the kind has its own.
+    let why = match error.io_error() {
+        Some(error) => Error::io("cannot read", error.kind().into()),
+        None => Error::new(ErrorKind::Io, format!("cannot read: {error}")),
+    };
+    let why = why.in_file(&place);
+    Found::Nothing(place, why)
+}
+
+fn place(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } => place(err),
+        _ => None,
+    }
+}
+
+/// Without the `./` of what was found in `.`.
+fn plain(path: &Path) -> PathBuf {
+    path.strip_prefix(".").unwrap_or(path).to_path_buf()
+}
+
+/// The same for every way to write a path; links keep names of their own.
+fn identity(path: &Path) -> PathBuf {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_named_with_the_reason() {
+        let denied = || Box::new(ignore::Error::Io(io::ErrorKind::PermissionDenied.into()));
+        let depth = |err| Box::new(ignore::Error::WithDepth { depth: 1, err });
+        let at = |err| {
+            let path = PathBuf::from("./sub");
+            Box::new(ignore::Error::WithPath { path, err })
+        };
+        for (error, expected) in [
+            (at(depth(denied())), "sub: cannot read: permission denied"),
+            (depth(at(denied())), "sub: cannot read: permission denied"),
+            (denied(), "models: cannot read: permission denied"),
+        ] {
+            let Found::Nothing(place, why) = failed(Path::new("models"), &error) else {
+                panic!("{error}");
+            };
+            assert_eq!(why.to_string(), expected);
+            assert!(expected.starts_with(place.to_str().unwrap()));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Workflow commands of GitHub Actions, which shows them beside the files of a pull request:
+//! `::error file=model.onnx,title=active-dropout::message`.
+
+use std::path::Path;
+
+use super::one_line;
+use super::place::relative;
+use crate::audit::{Level, ModelAudit};
+
+/// The findings of a model, and why it cannot be audited, a command each. Paths below `base`, the
+/// root of the repository, are written relative to it.
+pub fn commands(model: &ModelAudit, base: &Path) -> String {
+    let file = relative(base, &model.path).unwrap_or_else(|| model.path.clone());
+    let mut out = String::new();
+    if let Some(error) = &model.error {
+        out.push_str(&command("error", &file, "cannot audit", error));
+    }
+    for finding in &model.findings {
+        let name = match finding.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Note => "notice",
+        };
+        out.push_str(&command(name, &file, finding.rule, &finding.message));
+    }
+    out
+}
+
+fn command(name: &str, file: &str, title: &str, message: &str) -> String {
+    let message = data(&one_line(message));
+    let (file, title) = (property(file), property(title));
+    format!("::{name} file={file},title={title}::{message}\n")
+}
+
+/// Escapes as `escapeData` of GitHub's own toolkit (`@actions/core`, command.ts).
+fn data(text: &str) -> String {
+    let text = text.replace('%', "%25");
+    text.replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Escapes as its `escapeProperty`.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

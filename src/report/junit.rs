@@ -1,0 +1,53 @@
+//! JUnit XML: a suite a model, a test case a finding. Errors are failures; warnings and notes pass,
+//! with their message as output. A model without findings is one case that passes.
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::one_line;
+use crate::audit::{Document, Finding, Level, ModelAudit};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The whole report.
+///
+/// # Errors
+/// None that a document gives rise to; the serializer's own.
+pub fn text(document: &Document) -> Result<String> {
+    let mut report = Report::new("dropout-onnx audit");
+    report.add_test_suites(document.models.iter().map(suite));
+    let text = report.to_string();
+    text.map_err(|e| Error::new(ErrorKind::Unsupported, e.to_string()))
+}
+
+fn suite(model: &ModelAudit) -> TestSuite {
+    let path = one_line(&model.path);
+    let mut cases: Vec<TestCase> = model.findings.iter().map(case).collect();
+    if let Some(error) = &model.error {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(one_line(error));
+        cases.push(TestCase::new("audit", status));
+    } else if cases.is_empty() {
+        cases.push(TestCase::new("audit", TestCaseStatus::success()));
+    }
+    for case in &mut cases {
+        case.set_classname(path.as_str());
+    }
+    let mut suite = TestSuite::new(path);
+    suite.add_test_cases(cases);
+    suite
+}
+
+fn case(finding: &Finding) -> TestCase {
+    let name = match &finding.node {
+        Some(node) => one_line(&format!("{}: {}/{node}", finding.rule, finding.scope)),
+        None => finding.rule.to_string(),
+    };
+    let message = one_line(&finding.message);
+    if finding.level == Level::Error {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_message(message).set_type(finding.rule);
+        return TestCase::new(name, status);
+    }
+    let mut case = TestCase::new(name, TestCaseStatus::success());
+    case.set_system_out(format!("{}: {message}", finding.level));
+    case
+}

@@ -1,0 +1,71 @@
+//! Tables in GitHub's Markdown, for a job's summary or a comment.
+
+use std::fmt::Write;
+
+use super::{one_line, summary};
+use crate::audit::{Document, Level, ModelAudit};
+
+/// The summary, a table of models and a table of findings.
+pub fn text(document: &Document) -> String {
+    let models = &document.models;
+    let mut out = format!("### Dropout: {}\n\n", summary(models));
+    out.push_str("| model | verdict | dropouts | errors | warnings | notes |\n");
+    out.push_str("|---|---|--:|--:|--:|--:|\n");
+    for model in models {
+        let verdict = match model.verdict {
+            Some(verdict) => verdict.to_string(),
+            None => "unreadable".to_string(),
+        };
+        let [errors, warnings, notes] =
+            [Level::Error, Level::Warning, Level::Note].map(|level| count(model, level));
+        let (path, sites) = (escape(&model.path), model.sites.len());
+        let _ = writeln!(
+            out,
+            "| {path} | {verdict} | {sites} | {errors} | {warnings} | {notes} |"
+        );
+    }
+    if models.iter().any(told) {
+        out.push_str("\n| model | level | rule | what |\n|---|---|---|---|\n");
+    }
+    for model in models {
+        let path = escape(&model.path);
+        if let Some(error) = &model.error {
+            let _ = writeln!(out, "| {path} | error | | {} |", escape(error));
+        }
+        for finding in &model.findings {
+            let (level, rule, message) = (finding.level, finding.rule, escape(&finding.message));
+            let _ = writeln!(out, "| {path} | {level} | {rule} | {message} |");
+        }
+    }
+    out
+}
+
+fn told(model: &ModelAudit) -> bool {
+    model.error.is_some() || !model.findings.is_empty()
+}
+
+fn count(model: &ModelAudit, level: Level) -> usize {
+    let findings = model.findings.iter();
+    findings.filter(|finding| finding.level == level).count()
+}
+
+/// Text that Markdown shows as it is, in a cell of a table. CommonMark lets a backslash stand before
+/// any ASCII punctuation; tags and entities are written as entities, which no cell's end breaks.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in one_line(text).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // No name in a model is to call somebody.
+            '@' => out.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '$' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
