@@ -5,6 +5,7 @@
 mod common;
 
 mod certainty;
+mod damaged;
 mod fixtures;
 mod refusals;
 mod spread;
