@@ -112,9 +112,10 @@ fn softmax(row: &[f64]) -> Vec<f64> {
 
 /// −Σ p ln p, where 0 ln 0 is 0.
 fn entropy(row: &[f64]) -> f64 {
-    let terms = row.iter().filter(|&&p| !(p <= 0.0)).map(|p| -p * p.ln());
-    // a sum of nothing is −0
-    terms.sum::<f64>() + 0.0
+    let terms = row
+        .iter()
+        .map(|&p| if p <= 0.0 { 0.0 } else { -p * p.ln() });
+    terms.sum()
 }
 
 /// The class with the largest number; of several the first.

@@ -198,7 +198,8 @@ pub(super) fn check(model: &Model, sites: &[&Site], copy: &Model, rate: f64) -> 
         return Err(refusal(copy, site, "it would not be the one asked for"));
     }
     let mut found: Vec<_> = found.into_iter().map(known).collect();
-    (meant.sort(), found.sort());
+    meant.sort();
+    found.sort();
     if meant != found {
         let lost = sites.iter().find(|site| masks(site)).unwrap_or(&sites[0]);
         return Err(refusal(
