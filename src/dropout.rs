@@ -344,5 +344,6 @@ fn recognise(all: &[Recogniser], model: &Model, values: &Values) -> Result<Vec<S
     for recogniser in all {
         sites.extend(recogniser(model, values)?);
     }
+    noise_shape::mark_larger(model, values, &mut sites);
     Ok(sites)
 }

@@ -6,6 +6,7 @@
 //! (a random flip), or is scaled by data (a VAE, diffusion), is none.
 
 mod assume;
+mod branch;
 mod classify;
 mod constants;
 mod draw;
@@ -126,10 +127,14 @@ impl Finder<'_> {
             }
         }
         rates.dedup();
-        let branched_classic = attempt.trace.branched && class.scaling != Scaling::Inverted;
-        if branched_classic {
-            entangled = Some("a branch of an If scales its mask".into());
-        }
+        let switched = switch.is_some();
+        let switch = switch.or(match self.branch_switch(&attempt) {
+            Ok(switch) => switch,
+            Err(why) => {
+                entangled = Some(why.into());
+                None
+            }
+        });
         let node = self.model.node(source);
         let (base, output) = (leading.data.value, leading.output);
         let base = leading.prescale.map_or(base, |(prescale, _)| prescale.from);
@@ -137,7 +142,7 @@ impl Finder<'_> {
             id: 0,
             form: SiteForm::RandomMask,
             kind: class.kind,
-            mode: match switch.is_some() || self.gated(source) {
+            mode: match switched || self.gated(source) {
                 true => Mode::Runtime,
                 false => Mode::Active,
             },

@@ -67,11 +67,11 @@ pub(crate) fn fix(editor: &mut Editor<'_>, value: ValueId, number: f64) -> Resul
         return Ok(());
     };
     let hint = format!("{}/fixed", editor.values()[value].name);
-    let name = editor.fresh_name(&hint);
-    let Some(constant) = editor.add_initializer(graph, &name, element, &[], &bytes) else {
-        return Ok(());
-    };
-    editor.redirect(value, constant)
+    let first = editor.model().graph(graph).nodes().next();
+    let first = first.map(|(index, _)| NodeId { graph, index });
+    let name = constant(editor, (graph, first), &hint, (element, &[], bytes));
+    let constant = editor.values().lookup(editor.model(), graph, &name);
+    constant.map_or(Ok(()), |constant| editor.redirect(value, constant))
 }
 
 /// The shape of what a node draws, as a value that is put in before it; `None` if the node does not

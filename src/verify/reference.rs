@@ -51,10 +51,11 @@ pub(super) fn of(model: &Model) -> Result<Option<Reference>> {
         for frozen in site.exits.iter().filter_map(|exit| exit.frozen.as_ref()) {
             thaw(&mut editor, frozen);
         }
-        if site.off.is_none() {
-            for exit in &site.exits {
-                exact &= put_back(&mut editor, exit);
-            }
+        for exit in &site.exits {
+            exact &= match site.off {
+                None => put_back(&mut editor, exit),
+                Some(_) => exit.scale == 1.0 && exit.prescale.is_none(),
+            };
         }
     }
     editor.finish()?;

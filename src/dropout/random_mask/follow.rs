@@ -34,12 +34,23 @@ pub(super) struct Trace {
     pub tainted: HashSet<ValueId>,
     /// The draw chooses between different data: no dropout.
     pub mixed: bool,
-    /// The draw leaves a branch of an If by name.
-    pub branched: bool,
+    /// Where the draw leaves a branch of an If.
+    pub branched: Vec<Branched>,
     /// A use of the draw that ends in something else than dropout of data.
     pub escapes: Option<Use>,
     /// Numbers that only a run decides on, met on the way: inputs of the model.
     pub open: Vec<ValueId>,
+}
+
+/// An output of an If that is made of the draw in one branch, and a number in the other.
+#[derive(Debug)]
+pub(super) struct Branched {
+    pub node: NodeId,
+    /// The output.
+    pub after: ValueId,
+    pub number: f64,
+    /// The condition for which it is the number.
+    pub on: bool,
 }
 
 /// What came of a node.
@@ -171,9 +182,9 @@ impl Finder<'_> {
                         }
                         GraphKind::Attribute { node, .. } if form.data.is_none() => {
                             match self.after_branch(node, output as usize, graph) {
-                                Some(after) => {
-                                    walk.trace.branched = true;
-                                    reached.push(after);
+                                Some(branched) => {
+                                    reached.push(branched.after);
+                                    walk.trace.branched.push(branched);
                                 }
                                 None if self.is_invariant(graph, output as usize, value) => {}
                                 None => walk.trace.escapes = Some(at),
@@ -190,17 +201,24 @@ impl Finder<'_> {
     }
 
     /// The output of an If that a branch's output becomes, where the other branch has a constant.
-    fn after_branch(&self, id: NodeId, output: usize, branch: GraphId) -> Option<ValueId> {
+    fn after_branch(&self, id: NodeId, output: usize, branch: GraphId) -> Option<Branched> {
         let node = self.model.node(id);
         if !node.is("If") {
             return None;
         }
-        let mut graphs = node.attributes.iter().flat_map(|a| a.graphs());
-        let other = graphs.find(|&&graph| graph != branch)?;
-        let name = &self.model.graph(*other).outputs.get(output)?.name;
-        let value = self.values.lookup(self.model, *other, name)?;
-        self.number(value).ok().flatten()?;
-        self.values.output(self.model, id, output)
+        let mut attributes = node.attributes.iter();
+        let (other, on) = attributes.find_map(|attribute| match attribute.graphs() {
+            &[graph] if graph != branch => Some((graph, attribute.name == "then_branch")),
+            _ => None,
+        })?;
+        let name = &self.model.graph(other).outputs.get(output)?.name;
+        let value = self.values.lookup(self.model, other, name)?;
+        Some(Branched {
+            node: id,
+            after: self.values.output(self.model, id, output)?,
+            number: self.number(value).ok().flatten()?,
+            on,
+        })
     }
 
     /// True if a state of a Loop or Scan leaves its body as it came in.
@@ -258,8 +276,14 @@ impl Finder<'_> {
             });
             let scans = !node.is("Loop") && input >= states;
             if scans || kept == Some(true) {
-                if !walk.trace.forms.contains_key(&inner) {
-                    self.reach(inner, form, walk);
+                // what goes unchanged from step to step also comes out so
+                let condition = usize::from(node.is("Loop"));
+                let after = output.and_then(|output| output.checked_sub(condition));
+                let after = after.and_then(|after| self.values.output(self.model, id, after));
+                for value in [Some(inner), after].into_iter().flatten() {
+                    if !walk.trace.forms.contains_key(&value) {
+                        self.reach(value, form.clone(), walk);
+                    }
                 }
             } else {
                 lost = true;
