@@ -58,7 +58,7 @@ pub(crate) fn to(element: DataType) -> Attribute {
 /// Makes a number of a value, wherever nodes use it.
 ///
 /// # Errors
-/// Never: the name of the number is fresh.
+/// The number cannot be seen somewhere.
 pub(crate) fn fix(editor: &mut Editor<'_>, value: ValueId, number: f64) -> Result<()> {
     let graph = editor.values()[value].graph;
     let element = editor.model().element_type(editor.values(), value);
