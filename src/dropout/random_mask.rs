@@ -47,10 +47,16 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         known: RefCell::default(),
         assumed: RefCell::default(),
         default_used: Cell::new(false),
+        found: RefCell::default(),
     };
     let mut sites = Vec::new();
     for source in sources {
-        sites.extend(finder.site(source)?);
+        let site = finder.site(source)?;
+        let exits = site.iter().flat_map(|site| &site.exits);
+        let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
+        let found = plain.map(|exit| (exit.output, (exit.data, exit.scale)));
+        finder.found.borrow_mut().extend(found);
+        sites.extend(site);
     }
     Ok(sites)
 }
@@ -66,6 +72,9 @@ struct Finder<'m> {
     assumed: RefCell<HashMap<ValueId, f64>>,
     /// True once a default was used for the source at hand.
     default_used: Cell<bool>,
+    /// What earlier sources were found to be dropout of, and at which scale: a mask of one source may
+    /// be the data of another.
+    found: RefCell<HashMap<ValueId, (ValueId, f64)>>,
 }
 
 /// What one look at a draw showed.
@@ -78,6 +87,8 @@ struct Attempt {
     /// Draws with which every exit drops its data; empty (the first above the second) if there are
     /// none.
     dropped: (f64, f64),
+    /// How far numbers may be from what they ought to be, relatively.
+    precision: f64,
     default_used: bool,
 }
 
@@ -98,7 +109,7 @@ impl Finder<'_> {
             attempt,
             calls,
             switch,
-            open_rate,
+            assumed,
         } = judged;
         let Some(leading) = attempt.leading() else {
             return Ok(None);
@@ -108,15 +119,17 @@ impl Finder<'_> {
         let mut entangled = attempt.trace.escapes.map(|at| self.escape(at));
         let mut rates = vec![class.rate];
         let (mut kept, mut dropped) = (attempt.kept, attempt.dropped);
+        let mut uneven = false;
         for other in std::iter::once(&attempt).chain(&calls) {
             kept = common(kept, other.kept);
             dropped = common(dropped, other.dropped);
             rates.extend(other.leading().map(|found| found.class.rate));
             for found in &other.exits {
-                let exit = exit(found, other.kept_index);
+                let exit = exit(found, other);
                 match exits.iter().find(|known| known.output == exit.output) {
                     None => exits.push(exit),
                     Some(known) if known.prescale == exit.prescale && known.path == exit.path => {
+                        uneven |= known.kept != exit.kept;
                         let same = (known.scale - exit.scale).abs() <= 1e-9 * known.scale.abs();
                         if !same && exit.prescale.is_none() {
                             entangled = Some("calls of its function scale differently".into());
@@ -125,6 +138,9 @@ impl Finder<'_> {
                     Some(_) => entangled = Some("calls of its function differ".into()),
                 }
             }
+        }
+        if attempt.trace.scanned {
+            entangled = Some("a Scan scans over its mask".into());
         }
         rates.dedup();
         let switched = switch.is_some();
@@ -147,10 +163,10 @@ impl Finder<'_> {
                 false => Mode::Active,
             },
             rate: match rates[..] {
-                [rate] if !open_rate => Some(decimal(rate)),
+                [rate] if assumed.is_none() => Some(decimal(rate, attempt.precision)),
                 _ => None,
             },
-            rate_origin: match attempt.default_used || open_rate {
+            rate_origin: match attempt.default_used || assumed.is_some() {
                 true => RateOrigin::Input,
                 false => RateOrigin::Mask,
             },
@@ -175,8 +191,9 @@ impl Finder<'_> {
             output: Some(output),
             output_name: Some(self.values[output].name.clone()),
             switch: switch.map(|(value, _)| value),
+            assumed,
             off: switch.map(|(_, off)| off),
-            kept_draw: middle(kept).map(|value| KeptDraw {
+            kept_draw: middle(kept).filter(|_| !uneven).map(|value| KeptDraw {
                 source,
                 value,
                 dropped: middle(dropped),
@@ -233,7 +250,7 @@ fn middle((low, high): (f64, f64)) -> Option<f64> {
     (low <= high).then_some((low + high) / 2.0)
 }
 
-fn exit(found: &Found, kept: usize) -> Exit {
+fn exit(found: &Found, attempt: &Attempt) -> Exit {
     let class = found.class;
     let own = match found.prescale {
         // the class has both factors, the exit its own
@@ -242,7 +259,7 @@ fn exit(found: &Found, kept: usize) -> Exit {
     };
     let scale = match (class.kind, class.scaling, found.prescale) {
         (Kind::Dropout, Scaling::Inverted, None) => 1.0,
-        (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate)),
+        (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate, attempt.precision)),
         _ => 1.0,
     };
     Exit {
@@ -252,7 +269,7 @@ fn exit(found: &Found, kept: usize) -> Exit {
         output: found.output,
         scale,
         prescale: found.prescale.map(|(prescale, _)| prescale),
-        kept: found.samples[kept],
+        kept: found.samples[attempt.kept_index],
         frozen: None,
     }
 }
@@ -265,14 +282,14 @@ fn seed(node: &Node) -> Option<i64> {
     }
 }
 
-/// The shortest decimal that is the rate as nearly as float32 tells: the file has the rate, or what
+/// The shortest decimal that is the rate as nearly as its type tells: the file has the rate, or what
 /// it leaves, or where it falls between other numbers.
-fn decimal(rate: f64) -> f64 {
+fn decimal(rate: f64, precision: f64) -> f64 {
     let rounded = (1..9).map(|digits| {
         let unit = 10f64.powi(digits);
         (rate * unit).round() / unit
     });
-    let near = |decimal: &f64| (decimal - rate).abs() < 1e-7;
+    let near = |decimal: &f64| (decimal - rate).abs() < precision;
     rounded.into_iter().find(near).unwrap_or(rate)
 }
 

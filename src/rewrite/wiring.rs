@@ -55,7 +55,7 @@ pub(crate) fn to(element: DataType) -> Attribute {
     Attribute::new("to", AttributeValue::Int(element.0.into()))
 }
 
-/// Makes a number of a value, wherever nodes use it.
+/// Lets a value be a number, whatever makes it.
 ///
 /// # Errors
 /// The number cannot be seen somewhere.
@@ -66,10 +66,9 @@ pub(crate) fn fix(editor: &mut Editor<'_>, value: ValueId, number: f64) -> Resul
     let Some(bytes) = encode_number(element, number) else {
         return Ok(());
     };
-    let hint = format!("{}/fixed", editor.values()[value].name);
     let first = editor.model().graph(graph).nodes().next();
     let first = first.map(|(index, _)| NodeId { graph, index });
-    let name = constant(editor, (graph, first), &hint, (element, &[], bytes));
+    let name = constant(editor, (graph, first), "input/fixed", (element, &[], bytes));
     let constant = editor.values().lookup(editor.model(), graph, &name);
     constant.map_or(Ok(()), |constant| editor.redirect(value, constant))
 }

@@ -37,6 +37,9 @@ pub(super) fn of(
         if let (Form::RandomMask, Some(switch), Some(off)) = (site.form, site.switch, site.off) {
             fix(&mut editor, switch, 1.0 - off)?;
         }
+        if let (Some((input, number)), Some(_)) = (site.assumed, new_rate) {
+            fix(&mut editor, input, number)?;
+        }
         let inside = site.source().unwrap_or(site.nodes[0]);
         notes.extend(take_branch(&mut editor, inside, given));
         if let (Form::RandomMask, Some(p)) = (site.form, new_rate) {

@@ -15,7 +15,10 @@ use crate::rewrite::wiring::{constant, detach, drawn_element, drawn_shape, put, 
 /// −λα of SELU, what alpha dropout lets out in place of what it drops (Klambauer et al. 2017).
 const ALPHA: f64 = -1.758_099_340_847_376_6;
 
-/// How near a rate is to the one asked for: numbers are written as float32.
+/// How near the rate that is seen in a mask is to the one asked for: masks of float16 tell no more.
+const SEEN: f64 = 2e-3;
+
+/// A factor this near to 1 is 1.
 const NEAR: f64 = 1e-6;
 
 /// Why the rate of a site cannot be set.
@@ -33,7 +36,7 @@ pub(super) fn set(editor: &mut Editor<'_>, site: &Site, rate: f64) -> Result<(),
         return Err(why.clone());
     }
     let Some(draw) = site.kept_draw else {
-        return Err("the calls of its function keep at different draws".to_string());
+        return Err("the calls of its function keep or scale differently".to_string());
     };
     match site.kind {
         // its standard deviation is no probability
@@ -193,7 +196,7 @@ pub(super) fn check(model: &Model, sites: &[&Site], copy: &Model, rate: f64) -> 
     let mut meant: Vec<_> = sites.iter().copied().filter(masks).map(known).collect();
     let found = dropout::find_masks(copy, &Values::new(copy))?;
     let found: Vec<&Site> = found.iter().filter(masks).collect();
-    let other = |site: &&&Site| site.rate.is_none_or(|found| (found - rate).abs() > NEAR);
+    let other = |site: &&&Site| site.rate.is_none_or(|found| (found - rate).abs() > SEEN);
     if let Some(site) = found.iter().find(other) {
         return Err(refusal(copy, site, "it would not be the one asked for"));
     }

@@ -7,7 +7,8 @@
 //! back to the inference scale by one `Mul`, after a `Sub` where something was added. Normal draws
 //! become their mean. Nothing is cut, and nothing of how strip cuts is used.
 //!
-//! A mask that an input switches on is compared with that input off.
+//! A mask that an input switches on is compared with that input off, one whose rate is an input with
+//! that input at some rate.
 
 use std::collections::BTreeMap;
 
@@ -27,23 +28,42 @@ pub(super) struct Reference {
     pub notes: Vec<String>,
 }
 
-/// Lets every mask keep everything; `None` if the model has no masks.
+/// What there is to run in a model's place.
+#[derive(Debug)]
+pub(super) enum Stand {
+    /// The model itself: it has no masks.
+    Itself,
+    /// A copy whose masks keep everything.
+    In(Box<Reference>),
+    /// Nothing, and why.
+    Nothing(String),
+}
+
+/// Lets every mask keep everything.
 ///
 /// # Errors
 /// The model is not sound, or cannot be put together.
-pub(super) fn of(model: &Model) -> Result<Option<Reference>> {
+pub(super) fn of(model: &Model) -> Result<Stand> {
     let values = Values::new(model);
-    let sites = dropout::find_masks(model, &values)?;
-    let sites: Vec<&Site> = sites.iter().filter(|site| tellable(site)).collect();
+    let mut sites = dropout::find_masks(model, &values)?;
+    sites.retain(|site| site.entangled.is_none());
+    let untold = |site: &&Site| site.form == Form::RandomMask && site.kept_draw.is_none();
+    if let Some(site) = sites.iter().find(untold) {
+        let place = model.place(site.nodes[0]);
+        let why = format!("{place}: the calls of its function keep different draws");
+        return Ok(Stand::Nothing(why));
+    }
+    let sites: Vec<&Site> = sites.iter().collect();
     if sites.is_empty() {
-        return Ok(None);
+        return Ok(Stand::Itself);
     }
     let mut copy = model.clone();
     let mut editor = Editor::new(&mut copy, values);
     let mut exact = true;
     for site in &sites {
-        if let (Some(switch), Some(off)) = (site.switch, site.off) {
-            fix(&mut editor, switch, off)?;
+        let off = site.switch.zip(site.off);
+        for (input, number) in off.into_iter().chain(site.assumed) {
+            fix(&mut editor, input, number)?;
         }
         if let Some(draw) = site.kept_draw {
             keep(&mut editor, draw);
@@ -59,16 +79,11 @@ pub(super) fn of(model: &Model) -> Result<Option<Reference>> {
         }
     }
     editor.finish()?;
-    Ok(Some(Reference {
+    Ok(Stand::In(Box::new(Reference {
         edited: Edited::new(&copy)?,
         exact,
         notes: notes(model, &sites),
-    }))
-}
-
-fn tellable(site: &Site) -> bool {
-    let known = site.form == Form::FrozenMask || site.kept_draw.is_some();
-    known && site.entangled.is_none()
+    })))
 }
 
 fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
@@ -99,6 +114,10 @@ fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
         if let (Some(_), Some(off)) = (site.switch, site.off) {
             let place = model.place(site.nodes[0]);
             notes.push(format!("{place}: its switch is {off}, which is off"));
+        }
+        if let Some((_, rate)) = site.assumed {
+            let place = model.place(site.nodes[0]);
+            notes.push(format!("{place}: the input that is its rate is {rate}"));
         }
     }
     notes

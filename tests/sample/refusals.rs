@@ -1,6 +1,6 @@
 //! What is refused, and why.
 
-use dropout_onnx::onnx::DataType;
+use dropout_onnx::onnx::{DataType, Model};
 use dropout_onnx::sample::Options;
 
 use crate::common::build::{SHAPE, float, graph, model, op, x_to_y};
@@ -88,22 +88,39 @@ fn a_rate_that_nobody_gives_is_not_drawn() {
         .input("x")
         .input_of("p", DataType::FLOAT, &[])
         .output("y");
-    let open = model(13, open).read();
-    let found = refusal(&open, &Options::default());
-    assert!(
-        found.contains("its rate is an input of the model"),
-        "{found}"
-    );
-    // the twin: it is not asked where rates are set
+    let operator = model(13, open).read();
+    let mask = [
+        "u = RandomUniformLike(x)",
+        "sum = Add(u, keep)",
+        "m = Floor(sum)",
+        "s = Div(x, keep)",
+        "y = Mul(s, m)",
+    ];
+    let mask = x_to_y(mask.map(op)).input_of("keep", DataType::FLOAT, &[]);
+    let mask = model(13, mask).read();
+    for open in [operator, mask] {
+        let found = refusal(&open, &Options::default());
+        assert!(
+            found.contains("its rate is an input of the model"),
+            "{found}"
+        );
+        set(&open);
+    }
+}
+
+/// The twin of a rate that nobody gives: it is not asked for where rates are set.
+fn set(open: &Model) {
     let rates = vec![0.2, 0.4];
     let report = sampled(
-        &open,
+        open,
         &Options {
             rates,
             ..Options::default()
         },
     );
     assert_eq!(report.samplings.len(), 2);
+    let std = |at: usize| report.samplings[at].outputs[0].spread();
+    assert!(0.0 < std(0) && std(0) < std(1), "{} {}", std(0), std(1));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod common;
 
 #[path = "../common/stripped.rs"]
 mod check;
+mod meetings;
 mod scales;
 mod scopes;
 mod spelt;

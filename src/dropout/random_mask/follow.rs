@@ -36,6 +36,8 @@ pub(super) struct Trace {
     pub mixed: bool,
     /// Where the draw leaves a branch of an If.
     pub branched: Vec<Branched>,
+    /// A Scan takes the draw apart, slice by slice.
+    pub scanned: bool,
     /// A use of the draw that ends in something else than dropout of data.
     pub escapes: Option<Use>,
     /// Numbers that only a run decides on, met on the way: inputs of the model.
@@ -110,6 +112,10 @@ impl Finder<'_> {
     /// What a node makes of what is known of its inputs.
     fn step(&self, id: NodeId, walk: &mut Walk<'_>) -> Result<Step> {
         let node = self.model.node(id);
+        if let Some((output, form)) = self.dropout_of_mask(id, walk) {
+            self.reach(output, form, walk);
+            return Ok(Step::Made(vec![output]));
+        }
         if let Some(function) = self.model.callee(node) {
             return self.call(id, function, walk);
         }
@@ -149,6 +155,16 @@ impl Finder<'_> {
             Applied::Mixed => Step::Mixed,
             Applied::Opaque => Step::Opaque(self.reads_draw(id, walk)),
         })
+    }
+
+    /// The output of a node that is dropout of what is made of the draw, by an earlier draw: at
+    /// inference it is what is made of this one.
+    fn dropout_of_mask(&self, id: NodeId, walk: &Walk<'_>) -> Option<(ValueId, Form)> {
+        let output = self.values.output(self.model, id, 0)?;
+        let (data, scale) = *self.found.borrow().get(&output)?;
+        let mask = walk.trace.forms.get(&data)?;
+        let form = mask.scaled(scale).filter(|form| form.data.is_none())?;
+        Some((output, form))
     }
 
     /// True if a node reads what depends on the draw and on no data.
@@ -275,6 +291,7 @@ impl Finder<'_> {
                 Some(self.behind_identities(value) == inner)
             });
             let scans = !node.is("Loop") && input >= states;
+            walk.trace.scanned |= scans;
             if scans || kept == Some(true) {
                 // what goes unchanged from step to step also comes out so
                 let condition = usize::from(node.is("Loop"));
@@ -324,10 +341,31 @@ impl Finder<'_> {
                 None => lost = true,
             }
         }
-        Ok(match outputs.is_empty() {
-            true => Step::Opaque(lost && self.reads_draw(id, walk)),
-            false => Step::Made(outputs),
-        })
+        if !outputs.is_empty() {
+            return Ok(Step::Made(outputs));
+        }
+        let only = self.resolver.all_calls(function) == 1;
+        if only && lost {
+            self.enter(id, function, walk);
+            return Ok(Step::Opaque(false));
+        }
+        Ok(Step::Opaque(lost && self.reads_draw(id, walk)))
+    }
+
+    /// Follows what is made of the draw into a function that nothing else calls.
+    fn enter(&self, id: NodeId, function: usize, walk: &mut Walk<'_>) {
+        let body = self.model.functions()[function].body;
+        for (input, formal) in self.model.graph(body).inputs.iter().enumerate() {
+            let form = self.values.input(id, input);
+            let form = form.and_then(|value| walk.trace.forms.get(&value).cloned());
+            let formal = self.values.lookup(self.model, body, &formal.name);
+            let (Some(form), Some(formal)) = (form, formal) else {
+                continue;
+            };
+            if form.data.is_none() && !walk.trace.forms.contains_key(&formal) {
+                self.reach(formal, form, walk);
+            }
+        }
     }
 
     /// The outputs of a call, as forms of the data the call passes; `None` in place of all if the
