@@ -9,6 +9,7 @@ mod parallel;
 mod paths;
 mod rewriting;
 mod rules;
+mod sample;
 mod show;
 mod strip;
 mod style;
@@ -43,6 +44,7 @@ do the job.";
 enum Command {
     Audit(audit::Args),
     Strip(strip::Args),
+    Sample(sample::Args),
     Verify(verify::Args),
     Show(show::Args),
 }
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Audit(args) => audit::run(args, &cli.global),
         Command::Strip(args) => strip::run(args, &cli.global),
+        Command::Sample(args) => sample::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
         Command::Show(args) => show::run(args),
     };
