@@ -3,10 +3,11 @@
 use dropout_onnx::Result;
 use dropout_onnx::audit::ModelAudit;
 use dropout_onnx::onnx::{Model, Values};
+use dropout_onnx::rewrite::fold::{self, fold};
 use dropout_onnx::rewrite::strip::{Options, strip};
 use dropout_onnx::show;
 use dropout_onnx::source::{Rope, Source};
-use dropout_onnx::verify::structure::{Verdict, compare};
+use dropout_onnx::verify::structure::{Verdict, compare, compare_but};
 
 /// How far bytes were a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,4 +76,26 @@ pub fn stripping(bytes: &[u8]) -> Reached {
     assert!(bytes_of(&twice.edited.rope) == once, "written otherwise");
     let _ = show::text(&again);
     Reached::Stripped
+}
+
+/// A model that can be folded computes the same but for what changed, and can be read again.
+pub fn folding(bytes: &[u8]) {
+    let Ok(model) = read(bytes) else { return };
+    let Ok(folded) = fold(&model, &fold::Options::default()) else {
+        return;
+    };
+    let once = bytes_of(&folded.edited.rope);
+    if folded.outcome.is_unchanged() {
+        assert!(once == bytes, "nothing was folded, but something changed");
+        return;
+    }
+    match compare_but(&model, &folded.edited.model, &folded.outcome.trace) {
+        Ok(Verdict::Same { .. }) => {}
+        Ok(different) => panic!("{different:?}"),
+        // a model that cannot be compared with itself
+        Err(e) if compare(&model, &model).is_err() => drop(e),
+        Err(e) => panic!("the folded model only: {e}"),
+    }
+    let again = read(&once).expect("a folded model can be read");
+    let _ = show::text(&again);
 }

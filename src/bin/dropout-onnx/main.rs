@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod fold;
 mod io;
 mod parallel;
 mod paths;
@@ -44,6 +45,7 @@ do the job.";
 enum Command {
     Audit(audit::Args),
     Strip(strip::Args),
+    Fold(fold::Args),
     Sample(sample::Args),
     Verify(verify::Args),
     Show(show::Args),
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Audit(args) => audit::run(args, &cli.global),
         Command::Strip(args) => strip::run(args, &cli.global),
+        Command::Fold(args) => fold::run(args, &cli.global),
         Command::Sample(args) => sample::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
         Command::Show(args) => show::run(args),

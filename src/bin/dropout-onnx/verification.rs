@@ -112,6 +112,7 @@ impl Verify {
         Ok((self.verify != How::None).then(|| Options {
             structure: matches!(self.verify, How::All | How::Structure),
             run: run.then_some(settings),
+            ..Options::default()
         }))
     }
 }
@@ -123,7 +124,11 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
         lines.push(match structure {
             structure::Verdict::Same { outputs } => {
                 let same = paint(GOOD, "the same expression");
-                format!("structure: {same} for {}", count(*outputs, "output"))
+                let but = match &verification.apart {
+                    Some(apart) => format!(", but for what changed: {apart}"),
+                    None => String::new(),
+                };
+                format!("structure: {same} for {}{but}", count(*outputs, "output"))
             }
             structure::Verdict::Different { place, why } => {
                 format!("structure: {} {place} {why}", paint(WARN, "not the same:"))
@@ -208,7 +213,10 @@ pub fn document(verification: &Verification) -> Value {
         .structure
         .as_ref()
         .map(|structure| match structure {
-            structure::Verdict::Same { outputs } => json!({"result": "same", "outputs": outputs}),
+            structure::Verdict::Same { outputs } => match &verification.apart {
+                Some(apart) => json!({"result": "same", "outputs": outputs, "but_for": apart}),
+                None => json!({"result": "same", "outputs": outputs}),
+            },
             structure::Verdict::Different { place, why } => {
                 json!({"result": "different", "place": place, "why": why})
             }
