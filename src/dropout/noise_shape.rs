@@ -4,13 +4,13 @@ mod arithmetic;
 
 use std::cell::Cell;
 
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::onnx::{
-    AttributeValue, Dimension, GraphKind, Model, Node, NodeId, Producer, Tensor, ValueId,
+    AttributeValue, Dimension, GraphKind, Model, Node, NodeId, Producer, Tensor, Use, ValueId,
     ValueInfo, ValueType, Values,
 };
 
-use super::{Form, Site};
+use super::{Form, Site, random_mask};
 
 /// How deep shape arithmetic is followed.
 const DEPTH: usize = 24;
@@ -62,12 +62,44 @@ pub(super) fn mark_larger(model: &Model, values: &Values, sites: &mut [Site]) {
         let Some(source) = site.source() else {
             continue;
         };
+        if is_cut_up(model, values, source, site) {
+            continue;
+        }
         let shapes = shapes.get_or_insert_with(|| NoiseShapes::new(model, values));
         if (site.exits.iter()).any(|exit| shapes.is_larger(source, exit.data)) {
             let why = "its mask is larger than the data it meets, which takes the mask's shape";
             site.entangled.get_or_insert(why.to_string());
         }
     }
+}
+
+/// True if a part of a draw may be a mask: something between it and an exit selects elements.
+fn is_cut_up(model: &Model, values: &Values, source: NodeId, site: &Site) -> bool {
+    let mut seen = HashSet::default();
+    let mut open = vec![source];
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) || seen.len() > BUDGET as usize {
+            continue;
+        }
+        let op_type = model.node(id).op_type.as_str().unwrap_or_default();
+        if random_mask::selects(op_type) {
+            return true;
+        }
+        if site.exits.iter().any(|exit| exit.node == id) {
+            continue;
+        }
+        let outputs = 0..model.node(id).outputs.len();
+        let outputs = outputs.filter_map(|output| values.output(model, id, output));
+        open.extend(
+            outputs
+                .flat_map(|output| values.uses(output))
+                .filter_map(|at| match at {
+                    Use::Input { node, .. } => Some(node),
+                    _ => None,
+                }),
+        );
+    }
+    false
 }
 
 /// What shapes are worked out from.

@@ -26,6 +26,7 @@ use super::{Exit, Form as SiteForm, KeptDraw, Kind, MaskUse, Mode, RateOrigin, S
 use constants::Uniform;
 use exits::Found;
 use follow::Trace;
+pub(super) use form::is_selection as selects;
 
 pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     let sources: Vec<NodeId> = model

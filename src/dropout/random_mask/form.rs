@@ -129,7 +129,7 @@ pub(super) fn is_layout(op_type: &str) -> bool {
 }
 
 /// True of operators that take some elements of their first input.
-pub(super) fn is_selection(op_type: &str) -> bool {
+pub(in crate::dropout) fn is_selection(op_type: &str) -> bool {
     SELECTION.contains(&op_type)
 }
 
