@@ -470,6 +470,7 @@ impl Finder<'_> {
         let known = self.constant(value)?;
         if known.is_none_or(|known| known.default)
             && let Some(open) = self.open(value)
+            && (known.is_none() || self.is_flag(open))
             && !walk.trace.open.contains(&open)
         {
             walk.trace.open.push(open);
@@ -478,6 +479,11 @@ impl Finder<'_> {
             return Ok(Some(Form::constant(number, walk.samples)));
         }
         Ok(Some(Form::data(value, walk.samples)))
+    }
+
+    /// True of booleans: many exporters list every constant as an input, but flags are switches.
+    pub(super) fn is_flag(&self, input: ValueId) -> bool {
+        self.model.element_type(self.values, input) == Some(DataType::BOOL)
     }
 
     /// Marks what opaque nodes make of the draw itself, and what is made of that.

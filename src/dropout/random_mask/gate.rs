@@ -54,7 +54,9 @@ impl Finder<'_> {
         else {
             return Ok(None);
         };
-        let Some(switch) = self.open(condition) else {
+        let known = self.constant(condition)?;
+        let switch = self.open(condition);
+        let Some(switch) = switch.filter(|&open| known.is_none() || self.is_flag(open)) else {
             return Ok(None);
         };
         let chooses_data = f64::from(u8::from(input == 2));
