@@ -35,7 +35,7 @@
 //! - [`rewrite`] plans on a model that is only read, then edits a copy.
 //! - [`verify`] shows that the result computes the same: by [`verify::structure`] and by running
 //!   both with tract.
-//! - [`audit`] and [`show`] are what is told to people and programs; [`report`] writes audits as
+//! - [`audit`], [`show`] and [`diff`] are what is told to people and programs; [`report`] writes audits as
 //!   other tools want them.
 //!
 //! The library never prints and never exits. Every failure is an [`Error`] with its file and place.
@@ -49,6 +49,7 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod diff;
 pub mod dropout;
 pub mod error;
 mod hash;

@@ -1,12 +1,21 @@
-//! `NodeProto.metadata_props`: read where they are asked for, kept by no node.
+//! What a model says beside its graph: read where it is asked for, kept by nothing.
 
 use crate::error::Result;
-use crate::wire::{Fields, Window, decode_message};
+use crate::wire::{Field, Fields, Window, decode_message};
 
-use super::graph::Part;
+use super::graph::{GraphId, GraphKind, Part};
 use super::model::{Model, Property};
 use super::node::NodeId;
 use super::proto;
+
+/// A field by its name in `onnx.proto` (else its number), and its payload.
+pub(crate) type NamedField = (String, Vec<u8>);
+
+/// Fields that a typed view of their message shows.
+const SHOWN_OF_MODEL: &[u32] = &[1, 2, 3, 7, 8, 14, 20, 25];
+const SHOWN_OF_GRAPH: &[u32] = &[1, 2, 5, 11, 12, 13, 14, 15];
+const SHOWN_OF_FUNCTION: &[u32] = &[1, 4, 5, 6, 7, 9, 10, 11, 12, 13];
+const SHOWN_OF_NODE: &[u32] = &[1, 2, 3, 4, 5, 7, 8];
 
 impl Model {
     /// The `metadata_props` of a node as its file has them; none for a node that no file had.
@@ -14,15 +23,12 @@ impl Model {
     /// # Errors
     /// The file cannot be read where the node stands.
     pub fn node_metadata(&self, id: NodeId) -> Result<Vec<Property>> {
-        // a part stands at its index or later: other parts may come before it
-        let slots = self.graph(id.graph).slots.get(id.index as usize..);
-        let mut slots = slots.into_iter().flatten();
-        let Some(slot) = slots.find(|slot| slot.part == Part::Node(id.index)) else {
-            return Ok(Vec::new());
+        let mut properties = Vec::new();
+        let Some(field) = self.node_field(id) else {
+            return Ok(properties);
         };
         let mut window = Window::new(&self.source);
-        let mut fields = Fields::new(slot.field.payload());
-        let mut properties = Vec::new();
+        let mut fields = Fields::new(field.payload());
         while let Some(field) = window.next(&mut fields)? {
             if !field.is_bytes(9) {
                 continue;
@@ -36,5 +42,82 @@ impl Model {
             }
         }
         Ok(properties)
+    }
+
+    fn node_field(&self, id: NodeId) -> Option<Field> {
+        // a part stands at its index or later: other parts may come before it
+        let slots = self.graph(id.graph).slots.get(id.index as usize..);
+        let mut slots = slots.into_iter().flatten();
+        let slot = slots.find(|slot| slot.part == Part::Node(id.index))?;
+        Some(slot.field)
+    }
+
+    /// The fields of a node that its typed view does not show.
+    pub(crate) fn node_fields(&self, id: NodeId) -> Result<Vec<NamedField>> {
+        let Some(node) = self.node_field(id) else {
+            return Ok(Vec::new());
+        };
+        let mut window = Window::new(&self.source);
+        let mut fields = Fields::new(node.payload());
+        let mut rest = Vec::new();
+        while let Some(field) = window.next(&mut fields)? {
+            if !SHOWN_OF_NODE.contains(&field.number) {
+                rest.push(field);
+            }
+        }
+        let names = [(6, "doc_string"), (9, "metadata_props"), (10, "devices")];
+        self.named(&rest, &names)
+    }
+
+    /// The fields of a graph that its typed view does not show.
+    pub(crate) fn graph_fields(&self, id: GraphId) -> Result<Vec<NamedField>> {
+        let graph = self.graph(id);
+        let function = matches!(graph.kind, GraphKind::Function(_));
+        let (shown, names): (_, &[_]) = match function {
+            true => (
+                SHOWN_OF_FUNCTION,
+                &[(8, "doc_string"), (14, "metadata_props")],
+            ),
+            false => (
+                SHOWN_OF_GRAPH,
+                &[(10, "doc_string"), (16, "metadata_props")],
+            ),
+        };
+        let rest = graph
+            .slots
+            .iter()
+            .filter(|slot| slot.part == Part::Verbatim);
+        let rest = rest.map(|slot| slot.field);
+        let rest: Vec<_> = rest.filter(|f| !shown.contains(&f.number)).collect();
+        self.named(&rest, names)
+    }
+
+    /// The fields of the model that its typed view does not show.
+    pub(crate) fn other_fields(&self) -> Result<Vec<NamedField>> {
+        let rest = self.fields.iter().copied();
+        let rest: Vec<_> = rest
+            .filter(|f| !SHOWN_OF_MODEL.contains(&f.number))
+            .collect();
+        let names = [
+            (4, "domain"),
+            (5, "model_version"),
+            (6, "doc_string"),
+            (26, "configuration"),
+        ];
+        self.named(&rest, &names)
+    }
+
+    fn named(&self, fields: &[Field], names: &[(u32, &str)]) -> Result<Vec<NamedField>> {
+        let name = |field: &Field| {
+            let known = names.iter().find(|(number, _)| *number == field.number);
+            known.map_or(format!("field {}", field.number), |(_, name)| {
+                (*name).to_string()
+            })
+        };
+        let read = |field: &Field| {
+            let bytes = self.source.bytes(field.payload())?.to_vec();
+            Ok((name(field), bytes))
+        };
+        fields.iter().map(read).collect()
     }
 }

@@ -134,7 +134,7 @@ fn the_json_report_says_what_the_text_says() {
     assert!(said.stderr.is_empty());
     let report = said.json();
     let expected = "schema input output bytes sites plan removed masks scales identities \
-                    idle_inputs verification";
+                    idle_inputs verification diff";
     assert_eq!(keys(&report).join(" "), expected);
     assert_eq!(report["schema"], "dropout-onnx/strip/1");
     assert_eq!(report["input"], "model.onnx");

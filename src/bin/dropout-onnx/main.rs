@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod diff;
 mod io;
 mod parallel;
 mod paths;
@@ -45,6 +46,7 @@ enum Command {
     Strip(strip::Args),
     Verify(verify::Args),
     Show(show::Args),
+    Diff(diff::Args),
 }
 
 /// What a subcommand came to, as an exit status.
@@ -65,7 +67,8 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit::run(args, &cli.global),
         Command::Strip(args) => strip::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
-        Command::Show(args) => show::run(args),
+        Command::Show(args) => show::run(args, &cli.global),
+        Command::Diff(args) => diff::run(args, &cli.global),
     };
     let status = result.unwrap_or_else(|error| {
         io::complain(&error);

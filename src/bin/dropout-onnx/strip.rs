@@ -1,5 +1,9 @@
 //! `dropout-onnx strip`: dropout removed for inference.
 
+mod check;
+
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
@@ -45,6 +49,11 @@ pub struct Args {
     /// How the report is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// Say whether strip would change IN (exit status 1), and write nothing; any number of models
+    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run"])]
+    check: bool,
+    #[arg(value_name = "MORE", hide = true)]
+    more: Vec<PathBuf>,
     #[command(flatten)]
     verify: Verify,
 }
@@ -56,10 +65,11 @@ Examples:
   dropout-onnx strip --in-place model.onnx
   dropout-onnx strip --kind all model.onnx          Gaussian noise and frozen masks as well
   dropout-onnx strip --dry-run model.onnx           says what would go
+  dropout-onnx strip --check a.onnx b.onnx          is there dropout to strip in any of them?
   dropout-onnx strip - < model.onnx > clean.onnx
 
 Exit status: 0 stripped and shown to be equal (or nothing to strip); 1 the result differs, nothing
-is written; 2 it could not do the job, nothing is written.";
+is written, or --check found something to strip; 2 it could not do the job, nothing is written.";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Convention {
@@ -103,6 +113,15 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
              (inverted dropout), and need no scale: leave the option away"
         );
     }
+    if args.check {
+        return check::run(args, global);
+    }
+    if let Some(more) = args.more.first() {
+        bail!(
+            "unexpected argument '{}': strip takes IN and OUT; with --check, any number of models",
+            more.display()
+        );
+    }
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "stripped")?;
     let stripped = strip(&rewriting.model, &options(args));
     let stripped = stripped.map_err(|e| e.in_file(io::name(&args.files.input)))?;
@@ -116,7 +135,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         end,
     };
     let text = match args.format {
-        Format::Json => json_text(&document(args, &report))?,
+        Format::Json => json_text(&document(args, &report)?)?,
         Format::Text => text(global, &report),
     };
     report.end.print(&text, args.format)?;
@@ -129,7 +148,7 @@ struct Report<'a> {
     end: Conclusion<'a>,
 }
 
-fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
+fn document(args: &Args, report: &Report<'_>) -> Result<serde_json::Value> {
     let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>();
     let outcome = &report.stripped.outcome;
     let actions = report
@@ -142,7 +161,7 @@ fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
             Action::NoEffect(why) => json!({"action": "keep", "why": why}),
             Action::Refused(why) => json!({"action": "refuse", "why": why}),
         });
-    json!({
+    Ok(json!({
         "schema": "dropout-onnx/strip/1",
         "input": args.files.input.to_string_lossy(),
         "output": report.end.output(),
@@ -165,7 +184,8 @@ fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
             .collect::<Vec<_>>(),
         "idle_inputs": names(&outcome.idle_inputs),
         "verification": report.end.verification(),
-    })
+        "diff": report.end.diff()?,
+    }))
 }
 
 fn text(global: &Global, report: &Report<'_>) -> String {
