@@ -170,6 +170,8 @@ class Masks:
 
 # A stand-in that only finds masked values of what there is cannot do these (judges/cuts.py).
 BEYOND_THE_STAND_IN = {
+    "masked_data_is_broadcast",
+    "masked_given_to_a_function",
     "masked_mask_meets_another_mask_first",
     "masked_mask_meets_a_gate_first",
 }
@@ -565,6 +567,56 @@ def threshold_is_a_tensor(b):
             node("Tanh", "d", "y"),
         ],
         tensors=[keeps],
+    )
+
+
+@stands()
+def data_is_broadcast(b):
+    """The mask is larger than the data, and so is the result."""
+    like = numpy_helper.from_array(np.zeros((3, 2, 4), np.float32), "like")
+    return b.model(
+        [*b.mask("like", "m"), node("Mul", "x m", "d"), node("Tanh", "d", "y")],
+        outputs=(info("y", F, [3, 2, 4]),),
+        tensors=[like],
+    )
+
+
+@stands()
+def given_to_a_function(b):
+    """The mask is an argument; the function multiplies."""
+    body = [node("Mul", "v m", "d"), node("Tanh", "d", "w")]
+    b.functions.append(
+        helper.make_function("judge", "Use", ["v", "m"], ["w"], body, [helper.make_opsetid("", 15)])
+    )
+    b.imports.append(helper.make_opsetid("judge", 1))
+    return b.model([*b.mask("x", "mask"), node("Use", "x mask", "y", domain="judge")])
+
+
+@stands()
+def keep_is_an_input(b):
+    return b.model(
+        [
+            *b.uniform("x", "r"),
+            node("Less", "r keep", "kept"),
+            node("Cast", "kept", "m", to=F),
+            node("Div", "x keep", "scaled"),
+            node("Mul", "scaled m", "d"),
+            node("Abs", "d", "y"),
+        ],
+        inputs=("x", info("keep", F, [])),
+    )
+
+
+@stands()
+def two_masks_meet_first(b):
+    return b.model(
+        [
+            *b.mask("x", "m"),
+            *b.mask("x", "n"),
+            node("Mul", "m n", "both"),
+            node("Mul", "x both", "d"),
+            node("Tanh", "d", "y"),
+        ]
     )
 
 

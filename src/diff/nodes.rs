@@ -42,18 +42,6 @@ impl Found<'_> {
 
     fn pair(&mut self, place: (&str, Part, &str), a: NodeId, b: NodeId) -> Result<()> {
         let (old, new) = (self.before.node(a), self.after.node(b));
-        let operators = (operator(old), operator(new));
-        self.changed(
-            place,
-            "operator".to_string(),
-            Some(operators.0),
-            Some(operators.1),
-        );
-        if old.name != new.name {
-            let names = (old.name.to_string(), new.name.to_string());
-            let what = "name".to_string();
-            self.renamed(place, what, Some(names.0), Some(names.1));
-        }
         for input in 0..old.inputs.len().max(new.inputs.len()) {
             let values = (
                 self.before.values.input(a, input),
@@ -67,6 +55,23 @@ impl Found<'_> {
                 continue;
             }
             self.wire(place, Some(format!("input {input}")), values.0, values.1);
+        }
+        let origin = self.before.model.node_origin(a);
+        if origin.is_some() && origin == self.after.model.node_origin(b) {
+            // not a byte of it was edited
+            return Ok(());
+        }
+        let operators = (operator(old), operator(new));
+        self.changed(
+            place,
+            "operator".to_string(),
+            Some(operators.0),
+            Some(operators.1),
+        );
+        if old.name != new.name {
+            let names = (old.name.to_string(), new.name.to_string());
+            let what = "name".to_string();
+            self.renamed(place, what, Some(names.0), Some(names.1));
         }
         for output in 0..old.outputs.len().max(new.outputs.len()) {
             let name = |node: &Node| node.output(output).map(|name| name.to_string());

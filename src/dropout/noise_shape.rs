@@ -54,6 +54,22 @@ pub(super) fn tell(model: &Model, values: &Values, sites: &mut [Site]) {
     }
 }
 
+/// Marks masks that are known to be larger than the data they meet: what comes out has the shape of
+/// the mask, and cannot be the data.
+pub(super) fn mark_larger(model: &Model, values: &Values, sites: &mut [Site]) {
+    let mut shapes = None;
+    for site in sites {
+        let Some(source) = site.source() else {
+            continue;
+        };
+        let shapes = shapes.get_or_insert_with(|| NoiseShapes::new(model, values));
+        if (site.exits.iter()).any(|exit| shapes.is_larger(source, exit.data)) {
+            let why = "its mask is larger than the data it meets, which takes the mask's shape";
+            site.entangled.get_or_insert(why.to_string());
+        }
+    }
+}
+
 /// What shapes are worked out from.
 struct NoiseShapes<'m> {
     model: &'m Model,
@@ -98,6 +114,48 @@ impl<'m> NoiseShapes<'m> {
     /// The shape a source draws in: sizes, symbols, `1` where the draw is shared along an axis of
     /// the data, `?` where the file does not tell. `None` if it is shared along none.
     fn noise_shape(&self, source: NodeId, data: ValueId) -> Option<Vec<String>> {
+        let drawn = self.drawn(source)?;
+        let one = Dim::Size(1);
+        let ones = |dims: &[Dim]| dims.iter().filter(|&dim| *dim == one).count();
+        let shared = match self.tensor_shape(data, DEPTH) {
+            // data may lie in another order than the mask is drawn in
+            Shape::Dims(data) if data.len() == drawn.len() => ones(&data) < ones(&drawn),
+            Shape::Dims(data) => data.len() > drawn.len(),
+            // a first axis of 1 may be a batch of one
+            Shape::Of => drawn.iter().skip(1).any(|dim| *dim == one),
+        };
+        let word = |dim: &Dim| match dim {
+            Dim::Size(size) => size.to_string(),
+            Dim::Symbol(name) => name.clone(),
+            Dim::Unknown => "?".to_string(),
+        };
+        shared.then(|| drawn.iter().map(word).collect())
+    }
+
+    /// True if a source is known to draw more than the data has: along more axes, or more in all.
+    fn is_larger(&self, source: NodeId, data: ValueId) -> bool {
+        let Some(drawn) = self.drawn(source) else {
+            return false;
+        };
+        let Shape::Dims(data) = self.tensor_shape(data, DEPTH) else {
+            return false;
+        };
+        let size = |dims: &[Dim]| {
+            dims.iter().try_fold(1i64, |product, dim| match dim {
+                Dim::Size(size) => product.checked_mul(*size),
+                _ => None,
+            })
+        };
+        let more = drawn.len().saturating_sub(data.len());
+        let long = drawn[..more].iter().any(|dim| *dim != Dim::Size(1));
+        let larger = size(&drawn)
+            .zip(size(&data))
+            .is_some_and(|(drawn, data)| drawn > data);
+        long || larger
+    }
+
+    /// The shape a source draws in, if all of its axes are known.
+    fn drawn(&self, source: NodeId) -> Option<Vec<Dim>> {
         self.budget.set(BUDGET);
         let node = self.model.node(source);
         let op_type = node.op_type.as_str().unwrap_or_default();
@@ -114,24 +172,10 @@ impl<'m> NoiseShapes<'m> {
             }
             _ => return None,
         };
-        let Shape::Dims(drawn) = drawn else {
-            return None;
-        };
-        let one = Dim::Size(1);
-        let ones = |dims: &[Dim]| dims.iter().filter(|&dim| *dim == one).count();
-        let shared = match self.tensor_shape(data, DEPTH) {
-            // data may lie in another order than the mask is drawn in
-            Shape::Dims(data) if data.len() == drawn.len() => ones(&data) < ones(&drawn),
-            Shape::Dims(data) => data.len() > drawn.len(),
-            // a first axis of 1 may be a batch of one
-            Shape::Of => drawn.iter().skip(1).any(|dim| *dim == one),
-        };
-        let word = |dim: &Dim| match dim {
-            Dim::Size(size) => size.to_string(),
-            Dim::Symbol(name) => name.clone(),
-            Dim::Unknown => "?".to_string(),
-        };
-        shared.then(|| drawn.iter().map(word).collect())
+        match drawn {
+            Shape::Dims(drawn) => Some(drawn),
+            Shape::Of => None,
+        }
     }
 
     /// The shape of a tensor: by its type, its elements' source, or the operator that makes it.

@@ -6,6 +6,7 @@
 //! (a random flip), or is scaled by data (a VAE, diffusion), is none.
 
 mod assume;
+mod branch;
 mod classify;
 mod constants;
 mod draw;
@@ -46,10 +47,16 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         known: RefCell::default(),
         assumed: RefCell::default(),
         default_used: Cell::new(false),
+        found: RefCell::default(),
     };
     let mut sites = Vec::new();
     for source in sources {
-        sites.extend(finder.site(source)?);
+        let site = finder.site(source)?;
+        let exits = site.iter().flat_map(|site| &site.exits);
+        let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
+        let found = plain.map(|exit| (exit.output, (exit.data, exit.scale)));
+        finder.found.borrow_mut().extend(found);
+        sites.extend(site);
     }
     Ok(sites)
 }
@@ -65,6 +72,9 @@ struct Finder<'m> {
     assumed: RefCell<HashMap<ValueId, f64>>,
     /// True once a default was used for the source at hand.
     default_used: Cell<bool>,
+    /// What earlier sources were found to be dropout of, and at which scale: a mask of one source may
+    /// be the data of another.
+    found: RefCell<HashMap<ValueId, (ValueId, f64)>>,
 }
 
 /// What one look at a draw showed.
@@ -74,6 +84,8 @@ struct Attempt {
     /// Draws with which every exit keeps its data, and the index of their sample.
     kept: (f64, f64),
     kept_index: usize,
+    /// How far numbers may be from what they ought to be, relatively.
+    precision: f64,
     default_used: bool,
 }
 
@@ -94,7 +106,7 @@ impl Finder<'_> {
             attempt,
             calls,
             switch,
-            open_rate,
+            assumed,
         } = judged;
         let Some(leading) = attempt.leading() else {
             return Ok(None);
@@ -104,14 +116,16 @@ impl Finder<'_> {
         let mut entangled = attempt.trace.escapes.map(|at| self.escape(at));
         let mut rates = vec![class.rate];
         let (mut low, mut high) = attempt.kept;
+        let mut uneven = false;
         for other in std::iter::once(&attempt).chain(&calls) {
             (low, high) = (low.max(other.kept.0), high.min(other.kept.1));
             rates.extend(other.leading().map(|found| found.class.rate));
             for found in &other.exits {
-                let exit = exit(found, other.kept_index);
+                let exit = exit(found, other);
                 match exits.iter().find(|known| known.output == exit.output) {
                     None => exits.push(exit),
                     Some(known) if known.prescale == exit.prescale && known.path == exit.path => {
+                        uneven |= known.kept != exit.kept;
                         let same = (known.scale - exit.scale).abs() <= 1e-9 * known.scale.abs();
                         if !same && exit.prescale.is_none() {
                             entangled = Some("calls of its function scale differently".into());
@@ -121,11 +135,18 @@ impl Finder<'_> {
                 }
             }
         }
-        rates.dedup();
-        let branched_classic = attempt.trace.branched && class.scaling != Scaling::Inverted;
-        if branched_classic {
-            entangled = Some("a branch of an If scales its mask".into());
+        if attempt.trace.scanned {
+            entangled = Some("a Scan scans over its mask".into());
         }
+        rates.dedup();
+        let switched = switch.is_some();
+        let switch = switch.or(match self.branch_switch(&attempt) {
+            Ok(switch) => switch,
+            Err(why) => {
+                entangled = Some(why.into());
+                None
+            }
+        });
         let node = self.model.node(source);
         let (base, output) = (leading.data.value, leading.output);
         let base = leading.prescale.map_or(base, |(prescale, _)| prescale.from);
@@ -133,15 +154,15 @@ impl Finder<'_> {
             id: 0,
             form: SiteForm::RandomMask,
             kind: class.kind,
-            mode: match switch.is_some() || self.gated(source) {
+            mode: match switched || self.gated(source) {
                 true => Mode::Runtime,
                 false => Mode::Active,
             },
             rate: match rates[..] {
-                [rate] if !open_rate => Some(decimal(rate)),
+                [rate] if assumed.is_none() => Some(decimal(rate, attempt.precision)),
                 _ => None,
             },
-            rate_origin: match attempt.default_used || open_rate {
+            rate_origin: match attempt.default_used || assumed.is_some() {
                 true => RateOrigin::Input,
                 false => RateOrigin::Mask,
             },
@@ -166,8 +187,9 @@ impl Finder<'_> {
             output: Some(output),
             output_name: Some(self.values[output].name.clone()),
             switch: switch.map(|(value, _)| value),
+            assumed,
             off: switch.map(|(_, off)| off),
-            kept_draw: (low <= high).then(|| KeptDraw {
+            kept_draw: (low <= high && !uneven).then(|| KeptDraw {
                 source,
                 value: (low + high) / 2.0,
             }),
@@ -213,7 +235,7 @@ impl Finder<'_> {
     }
 }
 
-fn exit(found: &Found, kept: usize) -> Exit {
+fn exit(found: &Found, attempt: &Attempt) -> Exit {
     let class = found.class;
     let own = match found.prescale {
         // the class has both factors, the exit its own
@@ -222,7 +244,7 @@ fn exit(found: &Found, kept: usize) -> Exit {
     };
     let scale = match (class.kind, class.scaling, found.prescale) {
         (Kind::Dropout, Scaling::Inverted, None) => 1.0,
-        (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate)),
+        (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate, attempt.precision)),
         _ => 1.0,
     };
     Exit {
@@ -232,7 +254,7 @@ fn exit(found: &Found, kept: usize) -> Exit {
         output: found.output,
         scale,
         prescale: found.prescale.map(|(prescale, _)| prescale),
-        kept: found.samples[kept],
+        kept: found.samples[attempt.kept_index],
         frozen: None,
     }
 }
@@ -245,14 +267,14 @@ fn seed(node: &Node) -> Option<i64> {
     }
 }
 
-/// The shortest decimal that is the rate as nearly as float32 tells: the file has the rate, or what
+/// The shortest decimal that is the rate as nearly as its type tells: the file has the rate, or what
 /// it leaves, or where it falls between other numbers.
-fn decimal(rate: f64) -> f64 {
+fn decimal(rate: f64, precision: f64) -> f64 {
     let rounded = (1..9).map(|digits| {
         let unit = 10f64.powi(digits);
         (rate * unit).round() / unit
     });
-    let near = |decimal: &f64| (decimal - rate).abs() < 1e-7;
+    let near = |decimal: &f64| (decimal - rate).abs() < precision;
     rounded.into_iter().find(near).unwrap_or(rate)
 }
 

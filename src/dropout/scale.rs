@@ -76,6 +76,7 @@ fn site(
             switch: None,
             exits: Vec::new(),
             off: None,
+            assumed: None,
             kept_draw: None,
             entangled: None,
             layer: None,

@@ -242,6 +242,12 @@ impl<'m> Editor<'m> {
         self.values.set_input(node, input, value);
     }
 
+    /// Leaves an optional input of a node away.
+    pub fn clear_input(&mut self, node: NodeId, input: usize) {
+        self.node_mut(node).inputs[input] = Name::default();
+        self.values.clear_input(node, input);
+    }
+
     /// Sets an attribute, in place of one of that name if there is one.
     pub fn set_attribute(&mut self, node: NodeId, attribute: Attribute) {
         let attributes = &mut self.node_mut(node).attributes;

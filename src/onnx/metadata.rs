@@ -1,6 +1,7 @@
 //! What a model says beside its graph: read where it is asked for, kept by nothing.
 
 use crate::error::Result;
+use crate::source::Origin;
 use crate::wire::{Field, Fields, Window, decode_message};
 
 use super::graph::{GraphId, GraphKind, Part};
@@ -27,8 +28,9 @@ impl Model {
         let Some(field) = self.node_field(id) else {
             return Ok(properties);
         };
-        let mut window = Window::new(&self.source);
-        let mut fields = Fields::new(field.payload());
+        let node = field.payload();
+        let mut window = Window::until(&self.source, node.end);
+        let mut fields = Fields::new(node);
         while let Some(field) = window.next(&mut fields)? {
             if !field.is_bytes(9) {
                 continue;
@@ -52,13 +54,19 @@ impl Model {
         Some(slot.field)
     }
 
+    /// Where a node comes from, followed to the file: equal origins are equal nodes.
+    pub(crate) fn node_origin(&self, id: NodeId) -> Option<Origin> {
+        self.source.origin(self.node_field(id)?.range())
+    }
+
     /// The fields of a node that its typed view does not show.
     pub(crate) fn node_fields(&self, id: NodeId) -> Result<Vec<NamedField>> {
         let Some(node) = self.node_field(id) else {
             return Ok(Vec::new());
         };
-        let mut window = Window::new(&self.source);
-        let mut fields = Fields::new(node.payload());
+        let node = node.payload();
+        let mut window = Window::until(&self.source, node.end);
+        let mut fields = Fields::new(node);
         let mut rest = Vec::new();
         while let Some(field) = window.next(&mut fields)? {
             if !SHOWN_OF_NODE.contains(&field.number) {

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use crate::dropout::{self, Exit, Form, Kind, Mode, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
-use crate::onnx::{Editor, Model, Name, Node, NodeId, Producer, Use, ValueId, Values};
+use crate::onnx::{DataType, Editor, Model, Name, Node, NodeId, Producer, Use, ValueId, Values};
 
 use super::{Action, Edited, Plan, Step};
 
@@ -129,17 +129,15 @@ fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Act
     if !options.only.contains(&site.mode) {
         return Action::NoEffect(format!("{} sites were not asked for", site.mode));
     }
-    if !options.kinds.contains(&site.kind) {
-        return Action::NoEffect(format!("stays unless asked for: --kind {}", site.kind));
-    }
-    match site.form {
+    let (asked, name) = match site.form {
         Form::Scale => {
             return Action::NoEffect("a scale is what inference needs".to_string());
         }
-        Form::FrozenMask if !options.frozen_masks => {
-            return Action::NoEffect("stays unless asked for: --kind frozen_mask".to_string());
-        }
-        _ => {}
+        Form::FrozenMask => (options.frozen_masks, Form::FrozenMask.word()),
+        _ => (options.kinds.contains(&site.kind), site.kind.word()),
+    };
+    if !asked {
+        return Action::NoEffect(format!("stays unless asked for: --kind {name}"));
     }
     let refusal = site.problem.clone().or_else(|| match site.form {
         Form::Operator => mask::refusal(model, values, site),
@@ -151,8 +149,12 @@ fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Act
 /// A place where dropout is cut off.
 enum Cut<'s> {
     Operator(&'s Site),
-    Exit(&'s Exit),
+    /// With the factor that stays, if one does: types are told by what edits take away.
+    Exit(&'s Exit, Option<Factor>),
 }
+
+/// A scalar: its type and its bytes.
+type Factor = (DataType, Vec<u8>);
 
 /// Removes the sites that the plan says to remove.
 ///
@@ -173,7 +175,12 @@ pub fn apply(model: &mut Model, values: Values, sites: &[Site], plan: &Plan) -> 
             cuts.entry(site.nodes[0]).or_default().push(cut);
         }
         for exit in &site.exits {
-            cuts.entry(exit.node).or_default().push(Cut::Exit(exit));
+            let factor = match exit.needs_scale() {
+                true => exit.factor(model, &values),
+                false => None,
+            };
+            let cut = Cut::Exit(exit, factor);
+            cuts.entry(exit.node).or_default().push(cut);
         }
     }
     let called = prune::called(model);
@@ -188,7 +195,7 @@ pub fn apply(model: &mut Model, values: Values, sites: &[Site], plan: &Plan) -> 
     for cut in order.iter().filter_map(|node| cuts.remove(node)).flatten() {
         match cut {
             Cut::Operator(site) => operator::remove(&mut strip, site)?,
-            Cut::Exit(exit) => random_mask::cut(&mut strip, exit)?,
+            Cut::Exit(exit, factor) => random_mask::cut(&mut strip, exit, factor)?,
         }
     }
     let inputs: Vec<Name> = (inputs.into_iter())

@@ -7,7 +7,8 @@
 //! back to the inference scale by one `Mul`, after a `Sub` where something was added. Normal draws
 //! become their mean. Nothing is cut, and nothing of how strip cuts is used.
 //!
-//! A mask that an input switches on is compared with that input off.
+//! A mask that an input switches on is compared with that input off, one whose rate is an input with
+//! that input at some rate.
 
 use std::collections::BTreeMap;
 
@@ -29,23 +30,42 @@ pub(super) struct Reference {
     pub notes: Vec<String>,
 }
 
-/// Lets every mask keep everything; `None` if the model has no masks.
+/// What there is to run in a model's place.
+#[derive(Debug)]
+pub(super) enum Stand {
+    /// The model itself: it has no masks.
+    Itself,
+    /// A copy whose masks keep everything.
+    In(Box<Reference>),
+    /// Nothing, and why.
+    Nothing(String),
+}
+
+/// Lets every mask keep everything.
 ///
 /// # Errors
 /// The model is not sound, or cannot be put together.
-pub(super) fn of(model: &Model) -> Result<Option<Reference>> {
+pub(super) fn of(model: &Model) -> Result<Stand> {
     let values = Values::new(model);
-    let sites = dropout::find_masks(model, &values)?;
-    let sites: Vec<&Site> = sites.iter().filter(|site| tellable(site)).collect();
+    let mut sites = dropout::find_masks(model, &values)?;
+    sites.retain(|site| site.entangled.is_none());
+    let untold = |site: &&Site| site.form == Form::RandomMask && site.kept_draw.is_none();
+    if let Some(site) = sites.iter().find(untold) {
+        let place = model.place(site.nodes[0]);
+        let why = format!("{place}: the calls of its function keep different draws");
+        return Ok(Stand::Nothing(why));
+    }
+    let sites: Vec<&Site> = sites.iter().collect();
     if sites.is_empty() {
-        return Ok(None);
+        return Ok(Stand::Itself);
     }
     let mut copy = model.clone();
     let mut editor = Editor::new(&mut copy, values);
     let mut exact = true;
     for site in &sites {
-        if let (Some(switch), Some(off)) = (site.switch, site.off) {
-            turn_off(&mut editor, switch, off)?;
+        let off = site.switch.zip(site.off);
+        for (input, number) in off.into_iter().chain(site.assumed) {
+            fix(&mut editor, input, number)?;
         }
         if let Some(draw) = site.kept_draw {
             keep(&mut editor, draw);
@@ -53,23 +73,19 @@ pub(super) fn of(model: &Model) -> Result<Option<Reference>> {
         for frozen in site.exits.iter().filter_map(|exit| exit.frozen.as_ref()) {
             thaw(&mut editor, frozen);
         }
-        if site.off.is_none() {
-            for exit in &site.exits {
-                exact &= put_back(&mut editor, exit);
-            }
+        for exit in &site.exits {
+            exact &= match site.off {
+                None => put_back(&mut editor, exit),
+                Some(_) => exit.scale == 1.0 && exit.prescale.is_none(),
+            };
         }
     }
     editor.finish()?;
-    Ok(Some(Reference {
+    Ok(Stand::In(Box::new(Reference {
         edited: Edited::new(&copy)?,
         exact,
         notes: notes(model, &sites),
-    }))
-}
-
-fn tellable(site: &Site) -> bool {
-    let known = site.form == Form::FrozenMask || site.kept_draw.is_some();
-    known && site.entangled.is_none()
+    })))
 }
 
 fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
@@ -100,6 +116,10 @@ fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
         if let (Some(_), Some(off)) = (site.switch, site.off) {
             let place = model.place(site.nodes[0]);
             notes.push(format!("{place}: its switch is {off}, which is off"));
+        }
+        if let Some((_, rate)) = site.assumed {
+            let place = model.place(site.nodes[0]);
+            notes.push(format!("{place}: the input that is its rate is {rate}"));
         }
     }
     notes
@@ -143,18 +163,20 @@ fn value((element, dims, bytes): Elements<'_>) -> Attribute {
     Attribute::new("value", AttributeValue::NewTensor(tensor))
 }
 
-fn turn_off(editor: &mut Editor<'_>, switch: ValueId, off: f64) -> Result<()> {
-    let graph = editor.values()[switch].graph;
-    let element = editor.model().element_type(editor.values(), switch);
+/// Lets an input be a number, whatever is fed.
+fn fix(editor: &mut Editor<'_>, input: ValueId, number: f64) -> Result<()> {
+    let graph = editor.values()[input].graph;
+    let element = editor.model().element_type(editor.values(), input);
     let element = element.unwrap_or(DataType::BOOL);
-    let Some(bytes) = encode_number(element, off) else {
+    let Some(bytes) = encode_number(element, number) else {
         return Ok(());
     };
-    let name = editor.fresh_name("switch/off");
-    let Some(constant) = editor.add_initializer(graph, &name, element, &[], &bytes) else {
-        return Ok(());
-    };
-    editor.redirect(switch, constant)
+    let first = editor.model().graph(graph).nodes().next();
+    let first = first.map(|(index, _)| NodeId { graph, index });
+    let elements = (element, &[][..], bytes);
+    let name = constant(editor, (graph, first), "input/fixed", elements);
+    let constant = editor.values().lookup(editor.model(), graph, &name);
+    constant.map_or(Ok(()), |constant| editor.redirect(input, constant))
 }
 
 /// Replaces a constant mask by the number that it is where it keeps.

@@ -104,6 +104,38 @@ pub struct RunReport {
     pub engine: &'static str,
 }
 
+impl RunReport {
+    fn new(settings: &Settings) -> RunReport {
+        RunReport {
+            outcome: Outcome::Equal,
+            runs: 0,
+            seed: settings.seed,
+            shapes: BTreeMap::new(),
+            chosen: BTreeMap::new(),
+            outputs: Vec::new(),
+            elements: 0,
+            mode: Mode::Optimised,
+            recorded: Vec::new(),
+            reference: Vec::new(),
+            tolerance: settings.tolerance,
+            notes: Vec::new(),
+            engine: TRACT,
+        }
+    }
+
+    /// The report where there is nothing to run in the place of a model.
+    pub(super) fn unrunnable(settings: &Settings, which: &str, reason: String) -> RunReport {
+        RunReport {
+            outcome: Outcome::Unrunnable {
+                which: which.to_string(),
+                reason,
+                operator: None,
+            },
+            ..RunReport::new(settings)
+        }
+    }
+}
+
 /// Runs both models, one after the other, and compares their outputs. The first model says what
 /// the inputs are. Where it does not run, safer inputs, smaller sizes and simpler modes are tried;
 /// what was settled on holds for both models and is in the report.
@@ -113,21 +145,7 @@ pub struct RunReport {
 /// data that is missing or of another type), or a file cannot be read. That a model does not run is
 /// no error but an outcome.
 pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result<RunReport> {
-    let mut report = RunReport {
-        outcome: Outcome::Equal,
-        runs: 0,
-        seed: settings.seed,
-        shapes: BTreeMap::new(),
-        chosen: BTreeMap::new(),
-        outputs: Vec::new(),
-        elements: 0,
-        mode: Mode::Optimised,
-        recorded: Vec::new(),
-        reference: Vec::new(),
-        tolerance: settings.tolerance,
-        notes: Vec::new(),
-        engine: TRACT,
-    };
+    let mut report = RunReport::new(settings);
     if settings.runs == 0
         && !settings
             .inputs

@@ -21,6 +21,8 @@ pub struct Window<'a> {
     source: &'a Source,
     bytes: Bytes,
     start: u64,
+    /// Where it ends at the latest.
+    limit: u64,
 }
 
 /// The position of an iteration over the fields of one message.
@@ -33,10 +35,16 @@ pub struct Fields {
 impl<'a> Window<'a> {
     /// A window over `source`; nothing is read yet.
     pub fn new(source: &'a Source) -> Self {
+        Window::until(source, source.len())
+    }
+
+    /// A window that does not go past `limit`, for one message among many.
+    pub fn until(source: &'a Source, limit: u64) -> Self {
         Window {
             source,
             bytes: Bytes::new(),
             start: 0,
+            limit: limit.min(source.len()),
         }
     }
 
@@ -65,7 +73,7 @@ impl<'a> Window<'a> {
     }
 
     fn move_to(&mut self, at: u64) -> Result<()> {
-        let end = at.saturating_add(WINDOW).min(self.source.len()).max(at);
+        let end = at.saturating_add(WINDOW).min(self.limit).max(at);
         self.bytes = self.source.bytes(at..end)?;
         self.start = at;
         Ok(())

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod build;
+pub mod masks;
 pub mod proto;
 
 use std::path::{Path, PathBuf};

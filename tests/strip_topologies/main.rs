@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../common/stripped.rs"]
 mod check;
 mod constants;
 mod functions;

@@ -27,8 +27,8 @@ pub(super) struct Judged {
     pub calls: Vec<Attempt>,
     /// The input that switches it on, and what switches it off.
     pub switch: Option<(ValueId, f64)>,
-    /// True if an input without a default is the rate.
-    pub open_rate: bool,
+    /// The input without a default that is the rate, and what it was taken to be.
+    pub assumed: Option<(ValueId, f64)>,
 }
 
 impl Judged {
@@ -37,7 +37,7 @@ impl Judged {
             attempt,
             calls: Vec::new(),
             switch: None,
-            open_rate: false,
+            assumed: None,
         }
     }
 }
@@ -89,7 +89,8 @@ impl Finder<'_> {
             }));
         }
         // a probability: to keep or to drop
-        let (Some(attempt), Some(other)) = (with(0.7)?, with(0.6)?) else {
+        let rate = 0.7;
+        let (Some(attempt), Some(other)) = (with(rate)?, with(0.6)?) else {
             return Ok(None);
         };
         let inverted = |attempt: &Attempt| {
@@ -98,7 +99,7 @@ impl Finder<'_> {
         };
         let open_rate = inverted(&attempt) && inverted(&other);
         Ok(open_rate.then(|| Judged {
-            open_rate,
+            assumed: Some((switch, rate)),
             ..Judged::plain(attempt)
         }))
     }

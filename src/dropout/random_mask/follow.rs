@@ -34,12 +34,25 @@ pub(super) struct Trace {
     pub tainted: HashSet<ValueId>,
     /// The draw chooses between different data: no dropout.
     pub mixed: bool,
-    /// The draw leaves a branch of an If by name.
-    pub branched: bool,
+    /// Where the draw leaves a branch of an If.
+    pub branched: Vec<Branched>,
+    /// A Scan takes the draw apart, slice by slice.
+    pub scanned: bool,
     /// A use of the draw that ends in something else than dropout of data.
     pub escapes: Option<Use>,
     /// Numbers that only a run decides on, met on the way: inputs of the model.
     pub open: Vec<ValueId>,
+}
+
+/// An output of an If that is made of the draw in one branch, and a number in the other.
+#[derive(Debug)]
+pub(super) struct Branched {
+    pub node: NodeId,
+    /// The output.
+    pub after: ValueId,
+    pub number: f64,
+    /// The condition for which it is the number.
+    pub on: bool,
 }
 
 /// What came of a node.
@@ -99,6 +112,10 @@ impl Finder<'_> {
     /// What a node makes of what is known of its inputs.
     fn step(&self, id: NodeId, walk: &mut Walk<'_>) -> Result<Step> {
         let node = self.model.node(id);
+        if let Some((output, form)) = self.dropout_of_mask(id, walk) {
+            self.reach(output, form, walk);
+            return Ok(Step::Made(vec![output]));
+        }
         if let Some(function) = self.model.callee(node) {
             return self.call(id, function, walk);
         }
@@ -140,6 +157,16 @@ impl Finder<'_> {
         })
     }
 
+    /// The output of a node that is dropout of what is made of the draw, by an earlier draw: at
+    /// inference it is what is made of this one.
+    fn dropout_of_mask(&self, id: NodeId, walk: &Walk<'_>) -> Option<(ValueId, Form)> {
+        let output = self.values.output(self.model, id, 0)?;
+        let (data, scale) = *self.found.borrow().get(&output)?;
+        let mask = walk.trace.forms.get(&data)?;
+        let form = mask.scaled(scale).filter(|form| form.data.is_none())?;
+        Some((output, form))
+    }
+
     /// True if a node reads what depends on the draw and on no data.
     fn reads_draw(&self, id: NodeId, walk: &Walk<'_>) -> bool {
         let mut inputs = (0..self.model.node(id).inputs.len())
@@ -171,9 +198,9 @@ impl Finder<'_> {
                         }
                         GraphKind::Attribute { node, .. } if form.data.is_none() => {
                             match self.after_branch(node, output as usize, graph) {
-                                Some(after) => {
-                                    walk.trace.branched = true;
-                                    reached.push(after);
+                                Some(branched) => {
+                                    reached.push(branched.after);
+                                    walk.trace.branched.push(branched);
                                 }
                                 None if self.is_invariant(graph, output as usize, value) => {}
                                 None => walk.trace.escapes = Some(at),
@@ -190,17 +217,24 @@ impl Finder<'_> {
     }
 
     /// The output of an If that a branch's output becomes, where the other branch has a constant.
-    fn after_branch(&self, id: NodeId, output: usize, branch: GraphId) -> Option<ValueId> {
+    fn after_branch(&self, id: NodeId, output: usize, branch: GraphId) -> Option<Branched> {
         let node = self.model.node(id);
         if !node.is("If") {
             return None;
         }
-        let mut graphs = node.attributes.iter().flat_map(|a| a.graphs());
-        let other = graphs.find(|&&graph| graph != branch)?;
-        let name = &self.model.graph(*other).outputs.get(output)?.name;
-        let value = self.values.lookup(self.model, *other, name)?;
-        self.number(value).ok().flatten()?;
-        self.values.output(self.model, id, output)
+        let mut attributes = node.attributes.iter();
+        let (other, on) = attributes.find_map(|attribute| match attribute.graphs() {
+            &[graph] if graph != branch => Some((graph, attribute.name == "then_branch")),
+            _ => None,
+        })?;
+        let name = &self.model.graph(other).outputs.get(output)?.name;
+        let value = self.values.lookup(self.model, other, name)?;
+        Some(Branched {
+            node: id,
+            after: self.values.output(self.model, id, output)?,
+            number: self.number(value).ok().flatten()?,
+            on,
+        })
     }
 
     /// True if a state of a Loop or Scan leaves its body as it came in.
@@ -257,9 +291,16 @@ impl Finder<'_> {
                 Some(self.behind_identities(value) == inner)
             });
             let scans = !node.is("Loop") && input >= states;
+            walk.trace.scanned |= scans;
             if scans || kept == Some(true) {
-                if !walk.trace.forms.contains_key(&inner) {
-                    self.reach(inner, form, walk);
+                // what goes unchanged from step to step also comes out so
+                let condition = usize::from(node.is("Loop"));
+                let after = output.and_then(|output| output.checked_sub(condition));
+                let after = after.and_then(|after| self.values.output(self.model, id, after));
+                for value in [Some(inner), after].into_iter().flatten() {
+                    if !walk.trace.forms.contains_key(&value) {
+                        self.reach(value, form.clone(), walk);
+                    }
                 }
             } else {
                 lost = true;
@@ -300,10 +341,31 @@ impl Finder<'_> {
                 None => lost = true,
             }
         }
-        Ok(match outputs.is_empty() {
-            true => Step::Opaque(lost && self.reads_draw(id, walk)),
-            false => Step::Made(outputs),
-        })
+        if !outputs.is_empty() {
+            return Ok(Step::Made(outputs));
+        }
+        let only = self.resolver.all_calls(function) == 1;
+        if only && lost {
+            self.enter(id, function, walk);
+            return Ok(Step::Opaque(false));
+        }
+        Ok(Step::Opaque(lost && self.reads_draw(id, walk)))
+    }
+
+    /// Follows what is made of the draw into a function that nothing else calls.
+    fn enter(&self, id: NodeId, function: usize, walk: &mut Walk<'_>) {
+        let body = self.model.functions()[function].body;
+        for (input, formal) in self.model.graph(body).inputs.iter().enumerate() {
+            let form = self.values.input(id, input);
+            let form = form.and_then(|value| walk.trace.forms.get(&value).cloned());
+            let formal = self.values.lookup(self.model, body, &formal.name);
+            let (Some(form), Some(formal)) = (form, formal) else {
+                continue;
+            };
+            if form.data.is_none() && !walk.trace.forms.contains_key(&formal) {
+                self.reach(formal, form, walk);
+            }
+        }
     }
 
     /// The outputs of a call, as forms of the data the call passes; `None` in place of all if the

@@ -55,6 +55,11 @@ impl Form {
         }
     }
 
+    /// A multiple of it, if it depends on no data.
+    pub fn scaled(&self, factor: f64) -> Option<Form> {
+        self.each(|b| b * factor)
+    }
+
     fn each(&self, f: impl Fn(f64) -> f64) -> Option<Form> {
         self.data.is_none().then(|| Form {
             samples: self.samples.iter().map(|&(_, b)| (0.0, f(b))).collect(),

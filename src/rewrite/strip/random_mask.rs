@@ -3,11 +3,10 @@
 use crate::dropout::{Exit, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, GraphKind, Model, Name, Node, NodeId, ValueId, Values,
-    encode_tensor,
+    Attribute, AttributeValue, GraphKind, Model, Name, Node, NodeId, ValueId, Values, encode_tensor,
 };
 
-use super::Strip;
+use super::{Factor, Strip};
 
 /// Why a mask cannot be taken out.
 pub(super) fn refusal(model: &Model, values: &Values, site: &Site) -> Option<String> {
@@ -40,7 +39,7 @@ pub(super) fn refusal(model: &Model, values: &Values, site: &Site) -> Option<Str
 }
 
 /// Lets what uses an exit of a mask use the data, as inference has it.
-pub(super) fn cut(strip: &mut Strip<'_>, exit: &Exit) -> Result<()> {
+pub(super) fn cut(strip: &mut Strip<'_>, exit: &Exit, factor: Option<Factor>) -> Result<()> {
     let id = exit.node;
     let editor = &strip.editor;
     let node = editor.model().node(id).clone();
@@ -49,10 +48,6 @@ pub(super) fn cut(strip: &mut Strip<'_>, exit: &Exit) -> Result<()> {
         let inputs = inputs.filter_map(|input| editor.values().input(id, input));
         strip.idle.extend(inputs);
     }
-    let scale = match exit.needs_scale() {
-        true => exit.factor(editor.model(), editor.values()),
-        false => None,
-    };
     let mut chain = Vec::new();
     let mut data = strip.now(exit.data);
     if let Some(prescale) = &exit.prescale {
@@ -81,8 +76,8 @@ pub(super) fn cut(strip: &mut Strip<'_>, exit: &Exit) -> Result<()> {
     for step in chain {
         data = again(strip, step, id, data)?;
     }
-    match scale {
-        Some(scale) => multiply(strip, exit, data, scale, &label),
+    match factor {
+        Some(factor) => multiply(strip, exit, data, factor, &label),
         None => strip.replace(id, &label, exit.output, data),
     }
 }
@@ -116,7 +111,7 @@ fn multiply(
     strip: &mut Strip<'_>,
     exit: &Exit,
     data: ValueId,
-    (element, bytes): (DataType, Vec<u8>),
+    (element, bytes): Factor,
     label: &Name,
 ) -> Result<()> {
     let editor = &mut strip.editor;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::hash::HashSet;
-use crate::onnx::{AttributeValue, Editor, Model, NodeId, Use, ValueId, Values};
+use crate::onnx::{AttributeValue, Editor, GraphId, Model, NodeId, Use, ValueId, Values};
 
 use super::{Outcome, prune};
 
@@ -64,31 +64,51 @@ struct State {
 
 /// The idle states that what a node draws ends in.
 fn carried(model: &Model, values: &Values, source: NodeId) -> Vec<(NodeId, State)> {
+    let made = |id: NodeId| {
+        let outputs = 0..model.node(id).outputs.len();
+        outputs.filter_map(move |output| values.output(model, id, output))
+    };
     let mut states = Vec::new();
     let mut seen = HashSet::default();
-    let mut open = vec![source];
-    while let Some(id) = open.pop() {
-        if !seen.insert(id) || seen.len() > REACH || model.node(id).is_removed() {
+    let mut open: Vec<ValueId> = match model.node(source).is_removed() {
+        true => Vec::new(),
+        false => made(source).collect(),
+    };
+    while let Some(value) = open.pop() {
+        if !seen.insert(value) || seen.len() > REACH {
             continue;
         }
-        let outputs = 0..model.node(id).outputs.len();
-        for output in outputs.filter_map(|output| values.output(model, id, output)) {
-            for at in values.uses(output) {
-                let Use::Input { node, input } = at else {
-                    continue;
-                };
-                match idle(model, values, node, input as usize) {
+        for at in values.uses(value) {
+            let Use::Input { node, input } = at else {
+                continue;
+            };
+            match place(model, values, node, input as usize) {
+                None => open.extend(made(node)),
+                Some(place) => match idle(model, values, &place) {
                     Some(state) => states.push((node, state)),
-                    None => open.push(node),
-                }
+                    // a loop inside uses it, or another one behind
+                    None => open.extend([Some(place.formal), place.after].into_iter().flatten()),
+                },
             }
         }
     }
     states
 }
 
-/// The state that an input of a Loop or Scan starts, if it is idle.
-fn idle(model: &Model, values: &Values, id: NodeId, input: usize) -> Option<State> {
+/// A state of a Loop or Scan.
+struct Place {
+    /// Which of the states.
+    state: usize,
+    /// The output of the body that is the state after a step.
+    output: (GraphId, usize),
+    /// What it is in a step.
+    formal: ValueId,
+    /// What it is in the end, if that has a name.
+    after: Option<ValueId>,
+}
+
+/// The state that an input of a node starts; `None` if that is no state.
+fn place(model: &Model, values: &Values, id: NodeId, input: usize) -> Option<Place> {
     let node = model.node(id);
     let scanned = match node.attribute("num_scan_inputs").map(|a| &a.value) {
         Some(AttributeValue::Int(n)) => usize::try_from(*n).ok()?,
@@ -99,29 +119,35 @@ fn idle(model: &Model, values: &Values, id: NodeId, input: usize) -> Option<Stat
         (_, true) => (0, 0),
         _ => return None,
     };
-    let place = input.checked_sub(before)?;
+    let state = input.checked_sub(before)?;
     if input >= node.inputs.len().checked_sub(scanned)? {
-        return None;
-    }
-    if let Some(after) = values.output(model, id, place)
-        && values.is_used(after)
-    {
         return None;
     }
     let &[body] = node.attribute("body")?.graphs() else {
         return None;
     };
     let formal = &model.graph(body).inputs.get(input)?.name;
-    let formal = values.lookup(model, body, formal)?;
+    Some(Place {
+        state,
+        output: (body, state + condition),
+        formal: values.lookup(model, body, formal)?,
+        after: values.output(model, id, state),
+    })
+}
+
+/// The state, if no step does anything with it and nothing asks for it in the end.
+fn idle(model: &Model, values: &Values, place: &Place) -> Option<State> {
+    if place.after.is_some_and(|after| values.is_used(after)) {
+        return None;
+    }
     let mut identities = Vec::new();
-    let mut value: ValueId = formal;
+    let mut value = place.formal;
     loop {
         let mut uses = values.uses(value);
         let (first, second) = (uses.next()?, uses.next());
         match (first, second) {
-            (Use::Output { graph, output }, None)
-                if graph == body && output as usize == place + condition =>
-            {
+            (Use::Output { graph, output }, None) if (graph, output as usize) == place.output => {
+                let place = place.state;
                 return Some(State { place, identities });
             }
             (Use::Input { node, .. }, None) if model.node(node).is("Identity") => {

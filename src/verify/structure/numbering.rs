@@ -240,7 +240,12 @@ impl<'m> Numbering<'m> {
         };
         let inputs = places(|carried| carried.before, node.inputs.len());
         let outputs = places(|_| 0, node.outputs.len());
-        let inputs = inputs.into_iter().map(|i| self.input(id, i)).collect();
+        let takes = |input: usize| callee.is_none_or(|f| self.live.takes(f, input));
+        let inputs = inputs.into_iter().map(|input| match takes(input) {
+            true => self.input(id, input),
+            false => Expression::ABSENT,
+        });
+        let inputs = inputs.collect();
         let (mut number, impure) = self.application(id, inputs, &outputs, shared)?;
         if impure {
             self.impure[id.graph.0 as usize] = true;

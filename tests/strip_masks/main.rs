@@ -1,0 +1,13 @@
+//! Strip of dropout that is written as masks: small models that each show one thing.
+//!
+//! [`check::strips`] asserts what holds for every one of them; the tests add what is special.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+#[path = "../common/stripped.rs"]
+mod check;
+mod meetings;
+mod scales;
+mod scopes;
+mod spelt;
