@@ -44,10 +44,36 @@ pub(super) fn match_nodes(
         }
         matching.follow(before, after);
         if matching.nodes.len() == known {
-            break;
+            replaced(matching, before, after, a, b);
+            if matching.nodes.len() == known {
+                break;
+            }
         }
     }
     Ok(())
+}
+
+/// Matches nodes of another operator that make the same value of something that is the same.
+fn replaced(matching: &mut Matching, before: Side<'_>, after: Side<'_>, a: GraphId, b: GraphId) {
+    for id in open(before, a, |id| matching.nodes.contains_key(&id)) {
+        for (output, name) in before.node(id).outputs.iter().enumerate() {
+            let value = (!name.is_empty()).then(|| after.lookup(b, name)).flatten();
+            let Some((other, place)) = value.and_then(|value| after.producer(value)) else {
+                continue;
+            };
+            let inputs = 0..before.node(id).inputs.len();
+            let mut inputs =
+                inputs.map(|i| (before.values.input(id, i), after.values.input(other, i)));
+            let shared = inputs.any(|(from, to)| {
+                let same = from.and_then(|from| matching.values.get(&from));
+                same.is_some() && same == to.as_ref()
+            });
+            let sources = before.node(id).inputs.is_empty() && after.node(other).inputs.is_empty();
+            if other.graph == b && place as usize == output && (shared || sources) {
+                matching.pair(before, after, id, other);
+            }
+        }
+    }
 }
 
 /// The nodes that are not matched, in file order.

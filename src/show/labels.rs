@@ -5,7 +5,7 @@
 //! order, but for nodes that no output needs: these come last, in file order.
 
 use crate::hash::HashMap;
-use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::onnx::{Graph, GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
 
 /// Labels of values, and the order of nodes.
 #[derive(Debug)]
@@ -30,16 +30,16 @@ impl Labels {
             weights: 0,
             results: 0,
         };
-        for (id, graph) in model.graphs() {
-            match graph.kind {
-                GraphKind::Attribute { .. } => {}
-                GraphKind::Function(_) => {
-                    // what a function is called with does not depend on the rest of the model
-                    (walk.inputs, walk.weights, walk.results) = (0, 0, 0);
-                    walk.root(id);
-                }
-                _ => walk.root(id),
-            }
+        let function = |graph: &Graph| matches!(graph.kind, GraphKind::Function(_));
+        let root = |graph: &Graph| !matches!(graph.kind, GraphKind::Attribute { .. });
+        // training graphs see the main graph's names: they count on
+        for (id, _) in (model.graphs()).filter(|(_, graph)| root(graph) && !function(graph)) {
+            walk.root(id);
+        }
+        for (id, _) in model.graphs().filter(|(_, graph)| function(graph)) {
+            // what a function's values are called does not depend on the rest of the model
+            (walk.inputs, walk.weights, walk.results) = (0, 0, 0);
+            walk.root(id);
         }
         Labels {
             labels: walk.labels,

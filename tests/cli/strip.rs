@@ -173,6 +173,7 @@ fn wrong_usage_exits_2() {
         ("verify model.onnx", "<AFTER>"),
         ("audit", "<PATH>"),
         ("show", "<IN>"),
+        ("diff a.onnx", "<AFTER>"),
     ] {
         let before = folder.listing();
         let said = folder.run(arguments);
