@@ -5,7 +5,7 @@
 //! their numbers. The same model gives the same text on every machine. `docs/show.md` is the
 //! contract: the first line names the version of the text's form.
 //!
-//! One file a format: [`text`], [`json`], [`dot`] and [`svg`].
+//! One file a format: [`mod@text`], [`json`], [`dot`] and [`svg`].
 
 mod build;
 mod document;

@@ -75,7 +75,7 @@ pub(super) fn functions(model: &Model) -> Vec<&Function> {
             (&f.domain, &f.name, &f.overload)
                 == (&function.domain, &function.name, &function.overload)
         };
-        if !model.is_removed_function(index) && !found.iter().any(|f| same(f)) {
+        if !model.is_removed_function(index) && !found.iter().any(same) {
             found.push(function);
         }
     }

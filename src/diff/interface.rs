@@ -6,7 +6,7 @@ use super::compare::{Found, change_of};
 use super::matching::Side;
 use super::{Change, Kind, Part, tensors};
 use crate::error::Result;
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Graph, GraphId, Name, Producer, SparseInitializer, Tensor, ValueId, ValueInfo};
 use crate::show::tensor_text;
 
@@ -216,16 +216,16 @@ impl Found<'_> {
             infos.collect::<Vec<_>>()
         };
         let theirs: HashMap<_, _> = typed(self.after, b).into_iter().collect();
-        let mut seen = Vec::new();
+        let mut seen = HashSet::default();
         for (value, old) in typed(self.before, a) {
             let Some(&same) = self.matching.values.get(&value) else {
                 continue;
             };
-            seen.push(same);
+            seen.insert(same);
             let name = self.before.values[value].name.to_string();
             let new = theirs.get(&same).cloned().flatten();
             // an output of the graph has its type there
-            if new.is_some() || !self.is_output(b, same) {
+            if new.is_some() || !is_output(self.after, b, same) {
                 let place = (scope, Part::Value, name.as_str());
                 self.changed(place, "type".to_string(), old, new);
             }
@@ -234,20 +234,13 @@ impl Found<'_> {
             let Some(same) = self.matching.values_back.get(&value) else {
                 continue;
             };
-            let name = self.before.values[*same].name.to_string();
-            let was_output = (self.before.model.graph(a).outputs.iter())
-                .any(|info| self.before.values[*same].name == info.name);
-            if !seen.contains(&value) && !was_output {
-                let place = (scope, Part::Value, name.as_str());
-                self.changed(place, "type".to_string(), None, new);
+            if seen.contains(&value) || is_output(self.before, a, *same) {
+                continue;
             }
+            let name = self.before.values[*same].name.to_string();
+            let place = (scope, Part::Value, name.as_str());
+            self.changed(place, "type".to_string(), None, new);
         }
-    }
-
-    fn is_output(&self, graph: GraphId, value: ValueId) -> bool {
-        let name = &self.after.values[value].name;
-        let mut outputs = self.after.model.graph(graph).outputs.iter();
-        outputs.any(|info| info.name == *name)
     }
 
     fn quantization(&mut self, scope: &str, old: &Graph, new: &Graph) {
@@ -309,6 +302,13 @@ fn input(side: Side<'_>, graph: GraphId, value: ValueId) -> Option<usize> {
         Producer::Input(index) if of.graph == graph => Some(index as usize),
         _ => None,
     }
+}
+
+/// True of a value that is an output of a graph.
+fn is_output(side: Side<'_>, graph: GraphId, value: ValueId) -> bool {
+    let name = &side.values[value].name;
+    let mut outputs = side.model.graph(graph).outputs.iter();
+    outputs.any(|info| info.name == *name)
 }
 
 fn kind(info: &ValueInfo) -> Option<String> {

@@ -6,6 +6,7 @@ use super::{Change, Kind, Part};
 use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, GraphId, Node, NodeId, ValueId};
 use crate::show::{attribute_text, node_text};
+use crate::wire::Field;
 
 /// How many nodes are looked through for a way past those that are gone.
 const WAY: usize = 256;
@@ -13,6 +14,10 @@ const WAY: usize = 256;
 impl Found<'_> {
     pub(super) fn nodes(&mut self, scope: &str, a: GraphId, b: GraphId) -> Result<()> {
         let mut places = Vec::new();
+        let fields = (
+            self.before.model.node_places(a),
+            self.after.model.node_places(b),
+        );
         for (index, node) in self.before.model.graph(a).nodes() {
             let id = NodeId { graph: a, index };
             let name = self.before.model.label(id);
@@ -20,7 +25,8 @@ impl Found<'_> {
             match self.matching.nodes.get(&id) {
                 Some(&other) => {
                     places.push(other.index as usize);
-                    self.pair(place, id, other)?;
+                    let fields = (fields.0[index as usize], fields.1[other.index as usize]);
+                    self.pair(place, (id, other), fields)?;
                 }
                 None => {
                     let text = node_text(self.before.model, a, node)?;
@@ -40,7 +46,12 @@ impl Found<'_> {
         Ok(())
     }
 
-    fn pair(&mut self, place: (&str, Part, &str), a: NodeId, b: NodeId) -> Result<()> {
+    fn pair(
+        &mut self,
+        place: (&str, Part, &str),
+        (a, b): (NodeId, NodeId),
+        fields: (Option<Field>, Option<Field>),
+    ) -> Result<()> {
         let (old, new) = (self.before.node(a), self.after.node(b));
         for input in 0..old.inputs.len().max(new.inputs.len()) {
             let values = (
@@ -56,8 +67,7 @@ impl Found<'_> {
             }
             self.wire(place, Some(format!("input {input}")), values.0, values.1);
         }
-        let origin = self.before.model.node_origin(a);
-        if origin.is_some() && origin == self.after.model.node_origin(b) {
+        if self.same_bytes(fields.0, fields.1) {
             // not a byte of it was edited
             return Ok(());
         }
@@ -85,8 +95,8 @@ impl Found<'_> {
         }
         self.attributes(place, old, new)?;
         let fields = (
-            self.before.model.node_fields(a)?,
-            self.after.model.node_fields(b)?,
+            self.before.model.node_fields(fields.0)?,
+            self.after.model.node_fields(fields.1)?,
         );
         self.fields(place, &fields.0, &fields.1);
         Ok(())
@@ -148,7 +158,7 @@ impl Found<'_> {
             );
             let what = format!("attribute {name}");
             if let (Some(a), Some(b)) = (a, b)
-                && (self.same_bytes(a, b) || self.graphs(a, b))
+                && (self.same_bytes(a.field, b.field) || self.graphs(a, b))
             {
                 continue;
             }
@@ -171,14 +181,14 @@ impl Found<'_> {
         Ok(())
     }
 
-    /// True of an attribute that the model after has from the model before.
-    fn same_bytes(&self, a: &Attribute, b: &Attribute) -> bool {
-        let (Some(a), Some(b)) = (a.field, b.field) else {
+    /// True of bytes that the model after has from the model before.
+    fn same_bytes(&self, a: Option<Field>, b: Option<Field>) -> bool {
+        let (Some(a), Some(b)) = (a, b) else {
             return false;
         };
         let (before, after) = (self.before.model.source(), self.after.model.source());
-        let origin = before.origin(a.payload());
-        origin.is_some() && origin == after.origin(b.payload())
+        let origin = before.origin(a.range());
+        origin.is_some() && origin == after.origin(b.range())
     }
 
     /// True of as many graphs: these are compared by themselves.

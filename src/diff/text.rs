@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Change, Delta, Diff, Kind, Verdict};
+use super::{Change, Delta, Diff, Kind, Part, Verdict};
 use crate::report::one_line;
 
 /// What it comes down to, in a line.
@@ -21,12 +21,17 @@ pub fn summary(diff: &Diff) -> String {
 
 /// `2 nodes removed, 1 input renamed`.
 fn counts(diff: &Diff) -> String {
-    let mut kinds: Vec<_> = diff.changes.iter().map(|c| (c.part, c.change)).collect();
+    let key = |c: &Change| match (c.change, c.what.as_deref()) {
+        // what a node makes is called otherwise, not the node
+        (Kind::Renamed, Some(what)) if what.starts_with("output ") => (Part::Value, c.change),
+        _ => (c.part, c.change),
+    };
+    let mut kinds: Vec<_> = diff.changes.iter().map(key).collect();
     kinds.sort();
     kinds.dedup();
     let words = kinds.into_iter().map(|(part, change)| {
         let mut names: Vec<_> = (diff.changes.iter())
-            .filter(|c| (c.part, c.change) == (part, change))
+            .filter(|c| key(c) == (part, change))
             .map(|c| (&c.scope, &c.name))
             .collect();
         // a node of which two inputs changed is one node

@@ -1,7 +1,6 @@
 //! What a model says beside its graph: read where it is asked for, kept by nothing.
 
 use crate::error::Result;
-use crate::source::Origin;
 use crate::wire::{Field, Fields, Window, decode_message};
 
 use super::graph::{GraphId, GraphKind, Part};
@@ -54,17 +53,23 @@ impl Model {
         Some(slot.field)
     }
 
-    /// Where a node comes from, followed to the file: equal origins are equal nodes.
-    pub(crate) fn node_origin(&self, id: NodeId) -> Option<Origin> {
-        self.source.origin(self.node_field(id)?.range())
+    /// Where the nodes of a graph stand, by index; `None` for those that no file had.
+    pub(crate) fn node_places(&self, id: GraphId) -> Vec<Option<Field>> {
+        let graph = self.graph(id);
+        let mut places = vec![None; graph.node_slots()];
+        for slot in &graph.slots {
+            if let Part::Node(index) = slot.part {
+                places[index as usize] = Some(slot.field);
+            }
+        }
+        places
     }
 
     /// The fields of a node that its typed view does not show.
-    pub(crate) fn node_fields(&self, id: NodeId) -> Result<Vec<NamedField>> {
-        let Some(node) = self.node_field(id) else {
+    pub(crate) fn node_fields(&self, node: Option<Field>) -> Result<Vec<NamedField>> {
+        let Some(node) = node.map(|node| node.payload()) else {
             return Ok(Vec::new());
         };
-        let node = node.payload();
         let mut window = Window::until(&self.source, node.end);
         let mut fields = Fields::new(node);
         let mut rest = Vec::new();

@@ -52,7 +52,7 @@ pub fn text(model: &Model, options: &Options) -> Result<String> {
         y += TITLE;
         let (body_of, height) = (&drawing.body, drawing.height);
         let _ = writeln!(body, r#"<g transform="translate({MARGIN} {y})">"#);
-        let _ = write!(body, "{body_of}</g>\n");
+        let _ = writeln!(body, "{body_of}</g>");
         y += height + MARGIN;
     }
     Ok(document(width, y, &body))

@@ -95,7 +95,7 @@ pub fn node<'m>(model: &'m mut Model, name: &str) -> &'m mut Node {
     nodes.next().expect("a node of that name")
 }
 
-pub fn branch<'m>(model: &'m mut Model, index: usize) -> &'m mut Graph {
+pub fn branch(model: &mut Model, index: usize) -> &mut Graph {
     node(model, "choice").attribute[index].g.as_mut().unwrap()
 }
 

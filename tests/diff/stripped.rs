@@ -37,8 +37,10 @@ fn strip_does_what_its_difference_says() {
     let mut judged = 0;
     for path in crate::common::models() {
         let model = Model::open(&path).unwrap();
-        let mut options = strip::Options::default();
-        options.kinds = DropoutKind::ALL.to_vec();
+        let options = strip::Options {
+            kinds: DropoutKind::ALL.to_vec(),
+            ..strip::Options::default()
+        };
         let Ok(stripped) = strip(&model, &options) else {
             continue;
         };
