@@ -70,10 +70,10 @@ pub struct Site {
     pub exits: Vec<Exit>,
     /// What the switch is when a mask does not act: 0 or 1.
     pub off: Option<f64>,
-    /// The input that is the rate of a mask, and what it was taken to be to find that out.
-    pub assumed: Option<(ValueId, f64)>,
+    /// An input of the model that is the rate and has no default, and what it was taken to be.
+    pub given: Option<(ValueId, f64)>,
     /// A draw that keeps everything: of random masks. `None` if there is none for all calls of a
-    /// function, or if they scale what they keep differently.
+    /// function.
     pub kept_draw: Option<KeptDraw>,
     /// Why it can be found but not taken out: something else uses the mask.
     pub entangled: Option<String>,
@@ -344,6 +344,5 @@ fn recognise(all: &[Recogniser], model: &Model, values: &Values) -> Result<Vec<S
     for recogniser in all {
         sites.extend(recogniser(model, values)?);
     }
-    noise_shape::mark_larger(model, values, &mut sites);
     Ok(sites)
 }

@@ -23,8 +23,6 @@ mod reference;
 
 use crate::error::Result;
 use crate::onnx::Model;
-#[cfg(feature = "tract")]
-use reference::Stand;
 
 /// How to verify.
 #[derive(Clone, Debug)]
@@ -112,31 +110,32 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
 fn run_both(before: &Model, after: &Model, settings: &run::Settings) -> Result<run::RunReport> {
     let of = |model| match settings.meaning {
         engine::Meaning::Inference => reference::of(model),
-        engine::Meaning::AsWritten { .. } => Ok(Stand::Itself),
+        engine::Meaning::AsWritten { .. } => Ok(None),
     };
-    let (first, second) = (of(before)?, of(after)?);
+    let references = match (of(before), of(after)) {
+        (Ok(before), Ok(after)) => (before, after),
+        (Err(engine::Stop::Error(error)), _) | (_, Err(engine::Stop::Error(error))) => {
+            return Err(error);
+        }
+        (Err(engine::Stop::Unrunnable(why)), _) => {
+            return Ok(run::RunReport::unrunnable(settings, "before", why));
+        }
+        (_, Err(engine::Stop::Unrunnable(why))) => {
+            return Ok(run::RunReport::unrunnable(settings, "after", why));
+        }
+    };
+    let all = [&references.0, &references.1].into_iter().flatten();
     let mut settings = settings.clone();
-    let mut notes = Vec::new();
-    let mut runs = Vec::new();
-    for (label, model, stand) in [("before", before, &first), ("after", after, &second)] {
-        runs.push(match stand {
-            Stand::Itself => subject(label, model),
-            Stand::Nothing(why) => {
-                return Ok(run::RunReport::unrunnable(&settings, label, why.clone()));
-            }
-            Stand::In(reference) => {
-                if settings.tolerance == compare::Tolerance::Exact && !reference.exact {
-                    settings.tolerance = compare::Tolerance::ByType;
-                }
-                notes.extend(reference.notes.iter().cloned());
-                subject(label, &reference.edited.model)
-            }
-        });
+    for reference in all.clone() {
+        settings.tolerance = settings.tolerance.or(reference.tolerance);
     }
-    let mut report = run::compare(&runs[0], &runs[1], &settings)?;
-    notes.dedup();
-    report.reference = notes;
+    let old = references.0.as_ref().map_or(before, |r| &r.edited.model);
+    let new = references.1.as_ref().map_or(after, |r| &r.edited.model);
+    let (old, new) = (subject("before", old), subject("after", new));
+    let mut report = run::compare(&old, &new, &settings)?;
     report.tolerance = settings.tolerance;
+    report.reference = all.flat_map(|r| r.notes.iter().cloned()).collect();
+    report.reference.dedup();
     Ok(report)
 }
 

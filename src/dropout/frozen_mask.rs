@@ -110,7 +110,7 @@ fn site(values: &Values, meetings: &[Meeting]) -> Option<Site> {
         switch: None,
         exits: meetings.iter().map(|m| m.exit.clone()).collect(),
         off: None,
-        assumed: None,
+        given: None,
         kept_draw: None,
         entangled: None,
         layer: None,

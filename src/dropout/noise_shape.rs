@@ -54,24 +54,8 @@ pub(super) fn tell(model: &Model, values: &Values, sites: &mut [Site]) {
     }
 }
 
-/// Marks masks that are known to be larger than the data they meet: what comes out has the shape of
-/// the mask, and cannot be the data.
-pub(super) fn mark_larger(model: &Model, values: &Values, sites: &mut [Site]) {
-    let mut shapes = None;
-    for site in sites {
-        let Some(source) = site.source() else {
-            continue;
-        };
-        let shapes = shapes.get_or_insert_with(|| NoiseShapes::new(model, values));
-        if (site.exits.iter()).any(|exit| shapes.is_larger(source, exit.data)) {
-            let why = "its mask is larger than the data it meets, which takes the mask's shape";
-            site.entangled.get_or_insert(why.to_string());
-        }
-    }
-}
-
 /// What shapes are worked out from.
-struct NoiseShapes<'m> {
+pub(super) struct NoiseShapes<'m> {
     model: &'m Model,
     values: &'m Values,
     /// Values whose types the file declares.
@@ -83,7 +67,7 @@ struct NoiseShapes<'m> {
 }
 
 impl<'m> NoiseShapes<'m> {
-    fn new(model: &'m Model, values: &'m Values) -> Self {
+    pub fn new(model: &'m Model, values: &'m Values) -> Self {
         let mut calls: HashMap<usize, Option<NodeId>> = HashMap::default();
         if !model.functions().is_empty() {
             for (id, node) in model.nodes() {
@@ -133,7 +117,7 @@ impl<'m> NoiseShapes<'m> {
     }
 
     /// True if a source is known to draw more than the data has: along more axes, or more in all.
-    fn is_larger(&self, source: NodeId, data: ValueId) -> bool {
+    pub fn is_larger(&self, source: NodeId, data: ValueId) -> bool {
         let Some(drawn) = self.drawn(source) else {
             return false;
         };

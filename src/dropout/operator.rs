@@ -100,7 +100,7 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
         switch: decides.flatten().filter(|_| switch.runtime),
         exits: Vec::new(),
         off: None,
-        assumed: None,
+        given: None,
         kept_draw: None,
         entangled: None,
         layer: None,

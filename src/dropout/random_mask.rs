@@ -13,14 +13,16 @@ mod draw;
 mod exits;
 mod follow;
 mod form;
+mod gate;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use crate::error::Result;
 use crate::hash::HashMap;
 use crate::onnx::{AttributeValue, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values};
 
 use super::constant::Resolver;
+use super::noise_shape::NoiseShapes;
 use super::{Exit, Form as SiteForm, KeptDraw, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constants::Uniform;
 use exits::Found;
@@ -48,6 +50,7 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         assumed: RefCell::default(),
         default_used: Cell::new(false),
         found: RefCell::default(),
+        shapes: OnceCell::new(),
     };
     let mut sites = Vec::new();
     for source in sources {
@@ -75,6 +78,7 @@ struct Finder<'m> {
     /// What earlier sources were found to be dropout of, and at which scale: a mask of one source may
     /// be the data of another.
     found: RefCell<HashMap<ValueId, (ValueId, f64)>>,
+    shapes: OnceCell<NoiseShapes<'m>>,
 }
 
 /// What one look at a draw showed.
@@ -86,6 +90,8 @@ struct Attempt {
     kept_index: usize,
     /// How far numbers may be from what they ought to be, relatively.
     precision: f64,
+    /// The samples of the draw.
+    draws: Vec<f64>,
     default_used: bool,
 }
 
@@ -106,7 +112,8 @@ impl Finder<'_> {
             attempt,
             calls,
             switch,
-            assumed,
+            passes,
+            given,
         } = judged;
         let Some(leading) = attempt.leading() else {
             return Ok(None);
@@ -116,7 +123,6 @@ impl Finder<'_> {
         let mut entangled = attempt.trace.escapes.map(|at| self.escape(at));
         let mut rates = vec![class.rate];
         let (mut low, mut high) = attempt.kept;
-        let mut uneven = false;
         for other in std::iter::once(&attempt).chain(&calls) {
             (low, high) = (low.max(other.kept.0), high.min(other.kept.1));
             rates.extend(other.leading().map(|found| found.class.rate));
@@ -125,7 +131,6 @@ impl Finder<'_> {
                 match exits.iter().find(|known| known.output == exit.output) {
                     None => exits.push(exit),
                     Some(known) if known.prescale == exit.prescale && known.path == exit.path => {
-                        uneven |= known.kept != exit.kept;
                         let same = (known.scale - exit.scale).abs() <= 1e-9 * known.scale.abs();
                         if !same && exit.prescale.is_none() {
                             entangled = Some("calls of its function scale differently".into());
@@ -135,10 +140,23 @@ impl Finder<'_> {
                 }
             }
         }
-        if attempt.trace.scanned {
-            entangled = Some("a Scan scans over its mask".into());
+        // what a Slice or Split takes of a draw may be as large as the data
+        if !attempt.trace.selected {
+            let shapes = self
+                .shapes
+                .get_or_init(|| NoiseShapes::new(self.model, self.values));
+            if exits.iter().any(|exit| shapes.is_larger(source, exit.data)) {
+                entangled = Some("its mask is larger than the data it meets".into());
+            }
         }
         rates.dedup();
+        if !passes {
+            entangled = Some("where its switch is off it scales the data".into());
+        }
+        let mut switch = switch;
+        if switch.is_none() && calls.is_empty() {
+            switch = self.gate(&mut exits)?;
+        }
         let switched = switch.is_some();
         let switch = switch.or(match self.branch_switch(&attempt) {
             Ok(switch) => switch,
@@ -148,7 +166,12 @@ impl Finder<'_> {
             }
         });
         let node = self.model.node(source);
-        let (base, output) = (leading.data.value, leading.output);
+        // an exit may have been moved behind a choice
+        let place = exits
+            .iter()
+            .position(|exit| exit.data == leading.data.value);
+        let output = place.map_or(leading.output, |place| exits[place].output);
+        let base = leading.data.value;
         let base = leading.prescale.map_or(base, |(prescale, _)| prescale.from);
         Ok(Some(Site {
             id: 0,
@@ -159,10 +182,10 @@ impl Finder<'_> {
                 false => Mode::Active,
             },
             rate: match rates[..] {
-                [rate] if assumed.is_none() => Some(decimal(rate, attempt.precision)),
+                [rate] if given.is_none() => Some(decimal(rate, attempt.precision)),
                 _ => None,
             },
-            rate_origin: match attempt.default_used || assumed.is_some() {
+            rate_origin: match attempt.default_used || given.is_some() {
                 true => RateOrigin::Input,
                 false => RateOrigin::Mask,
             },
@@ -187,9 +210,9 @@ impl Finder<'_> {
             output: Some(output),
             output_name: Some(self.values[output].name.clone()),
             switch: switch.map(|(value, _)| value),
-            assumed,
             off: switch.map(|(_, off)| off),
-            kept_draw: (low <= high && !uneven).then(|| KeptDraw {
+            given,
+            kept_draw: (low <= high).then(|| KeptDraw {
                 source,
                 value: (low + high) / 2.0,
             }),

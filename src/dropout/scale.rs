@@ -76,7 +76,7 @@ fn site(
             switch: None,
             exits: Vec::new(),
             off: None,
-            assumed: None,
+            given: None,
             kept_draw: None,
             entangled: None,
             layer: None,

@@ -31,6 +31,20 @@ pub(super) use panics::guard;
 pub(super) use prepare::unsigned_to_raw;
 pub(super) use value::{element_name, elements};
 
+/// A model with its functions put in place of their calls; `None` where it would then be another
+/// model: operators mean what the operator set of their function says.
+pub(super) fn inlined(source: &Source) -> Result<Option<Vec<u8>>, Stop> {
+    let decode::Decoded {
+        mut proto,
+        functions,
+    } = decode::model(source)?;
+    if !prepare::of_one_opset(&proto) {
+        return Ok(None);
+    }
+    inline::inline(&mut proto, &functions)?;
+    Ok(Some(prost::Message::encode_to_vec(&proto)))
+}
+
 /// The version of tract that is linked, as `tract 0.23.9`.
 pub const TRACT: &str = "tract 0.23.9";
 

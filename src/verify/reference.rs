@@ -7,65 +7,79 @@
 //! back to the inference scale by one `Mul`, after a `Sub` where something was added. Normal draws
 //! become their mean. Nothing is cut, and nothing of how strip cuts is used.
 //!
-//! A mask that an input switches on is compared with that input off, one whose rate is an input with
-//! that input at some rate.
+//! A mask that an input switches on is compared with that input off.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::dropout::{self, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
 use crate::error::Result;
+use crate::hash::HashSet;
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, GraphId, Model, Name, Node, NodeId, ValueId,
-    Values, encode_float, encode_number, encode_tensor,
+    Attribute, AttributeValue, DataType, Editor, GraphId, GraphKind, Model, Name, Node, NodeId,
+    Producer, ValueId, Values, encode_float, encode_number, encode_tensor,
 };
 use crate::rewrite::Edited;
+use crate::source::Source;
+use crate::verify::compare::Tolerance;
+
+use super::engine::{self, Stop, Unrunnable};
 
 /// A model whose masks keep everything.
 #[derive(Debug)]
 pub(super) struct Reference {
     pub edited: Edited,
-    /// True if putting outputs back to the inference scale rounds nothing.
-    pub exact: bool,
+    /// Room for what putting outputs back to the inference scale rounds.
+    pub tolerance: Tolerance,
     /// What was done, in words.
     pub notes: Vec<String>,
 }
 
-/// What there is to run in a model's place.
-#[derive(Debug)]
-pub(super) enum Stand {
-    /// The model itself: it has no masks.
-    Itself,
-    /// A copy whose masks keep everything.
-    In(Box<Reference>),
-    /// Nothing, and why.
-    Nothing(String),
-}
-
-/// Lets every mask keep everything.
+/// Lets every mask keep everything; `None` if the model has no masks.
 ///
 /// # Errors
 /// The model is not sound, or cannot be put together.
-pub(super) fn of(model: &Model) -> Result<Stand> {
+pub(super) fn of(model: &Model) -> Result<Option<Reference>, Stop> {
     let values = Values::new(model);
-    let mut sites = dropout::find_masks(model, &values)?;
-    sites.retain(|site| site.entangled.is_none());
-    let untold = |site: &&Site| site.form == Form::RandomMask && site.kept_draw.is_none();
-    if let Some(site) = sites.iter().find(untold) {
-        let place = model.place(site.nodes[0]);
-        let why = format!("{place}: the calls of its function keep different draws");
-        return Ok(Stand::Nothing(why));
+    let sites = dropout::find_masks(model, &values)?;
+    if !sites.iter().any(|site| in_function(model, site)) {
+        return Ok(kept(model, values, &sites)?);
     }
-    let sites: Vec<&Site> = sites.iter().collect();
+    // calls may scale differently: each gets a body of its own
+    let Some(bytes) = engine::inlined(model.source())? else {
+        let why = "its functions draw masks, and are of another operator set than the model";
+        return Err(Unrunnable::new(why).into());
+    };
+    let folder = model.folder().map(Path::to_path_buf);
+    let model = Model::read_in(Source::from_bytes(bytes), folder)?;
+    let values = Values::new(&model);
+    let sites = dropout::find_masks(&model, &values)?;
+    Ok(kept(&model, values, &sites)?)
+}
+
+/// True if a mask is drawn or met in a function.
+fn in_function(model: &Model, site: &Site) -> bool {
+    let mut nodes = site.exits.iter().map(|exit| exit.node).chain(site.source());
+    nodes.any(|node| {
+        let root = model.root(node.graph);
+        matches!(model.graph(root).kind, GraphKind::Function(_))
+    })
+}
+
+fn kept(model: &Model, values: Values, sites: &[Site]) -> Result<Option<Reference>> {
+    let sites: Vec<&Site> = sites.iter().filter(|site| tellable(site)).collect();
     if sites.is_empty() {
-        return Ok(Stand::Itself);
+        return Ok(None);
     }
     let mut copy = model.clone();
     let mut editor = Editor::new(&mut copy, values);
-    let mut exact = true;
+    let mut rounded = Vec::new();
     for site in &sites {
-        let off = site.switch.zip(site.off);
-        for (input, number) in off.into_iter().chain(site.assumed) {
-            fix(&mut editor, input, number)?;
+        for (input, number) in [site.switch.zip(site.off), site.given]
+            .into_iter()
+            .flatten()
+        {
+            fix(&mut editor, site, input, number);
         }
         if let Some(draw) = site.kept_draw {
             keep(&mut editor, draw);
@@ -74,18 +88,26 @@ pub(super) fn of(model: &Model) -> Result<Stand> {
             thaw(&mut editor, frozen);
         }
         for exit in &site.exits {
-            exact &= match site.off {
+            let rounds = match site.off {
                 None => put_back(&mut editor, exit),
-                Some(_) => exit.scale == 1.0 && exit.prescale.is_none(),
+                Some(_) => exit.scale != 1.0 || exit.prescale.is_some(),
             };
+            if rounds {
+                rounded.push(element_at(&editor, exit));
+            }
         }
     }
     editor.finish()?;
-    Ok(Stand::In(Box::new(Reference {
+    Ok(Some(Reference {
         edited: Edited::new(&copy)?,
-        exact,
+        tolerance: room(&rounded),
         notes: notes(model, &sites),
-    })))
+    }))
+}
+
+fn tellable(site: &Site) -> bool {
+    let known = site.form == Form::FrozenMask || site.kept_draw.is_some();
+    known && site.entangled.is_none()
 }
 
 fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
@@ -116,10 +138,6 @@ fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
         if let (Some(_), Some(off)) = (site.switch, site.off) {
             let place = model.place(site.nodes[0]);
             notes.push(format!("{place}: its switch is {off}, which is off"));
-        }
-        if let Some((_, rate)) = site.assumed {
-            let place = model.place(site.nodes[0]);
-            notes.push(format!("{place}: the input that is its rate is {rate}"));
         }
     }
     notes
@@ -163,20 +181,58 @@ fn value((element, dims, bytes): Elements<'_>) -> Attribute {
     Attribute::new("value", AttributeValue::NewTensor(tensor))
 }
 
-/// Lets an input be a number, whatever is fed.
-fn fix(editor: &mut Editor<'_>, input: ValueId, number: f64) -> Result<()> {
-    let graph = editor.values()[input].graph;
-    let element = editor.model().element_type(editor.values(), input);
+/// Lets a site, and nothing else, see a number in place of a value.
+fn fix(editor: &mut Editor<'_>, site: &Site, value: ValueId, number: f64) {
+    let element = editor.model().element_type(editor.values(), value);
     let element = element.unwrap_or(DataType::BOOL);
     let Some(bytes) = encode_number(element, number) else {
-        return Ok(());
+        return;
     };
-    let first = editor.model().graph(graph).nodes().next();
-    let first = first.map(|(index, _)| NodeId { graph, index });
-    let elements = (element, &[][..], bytes);
-    let name = constant(editor, (graph, first), "input/fixed", elements);
-    let constant = editor.values().lookup(editor.model(), graph, &name);
-    constant.map_or(Ok(()), |constant| editor.redirect(input, constant))
+    for (node, input) in readers(editor, site, value) {
+        let at = (node.graph, Some(node));
+        let elements = (element, &[][..], bytes.clone());
+        let name = constant(editor, at, "input/fixed", elements);
+        let found = editor.values().lookup(editor.model(), node.graph, &name);
+        if let Some(constant) = found {
+            editor.set_input(node, input, constant);
+        }
+    }
+}
+
+/// Where a value is read by what makes up the mask of a site, back from its exits to the data.
+fn readers(editor: &Editor<'_>, site: &Site, value: ValueId) -> Vec<(NodeId, usize)> {
+    let (model, values) = (editor.model(), editor.values());
+    let data = site.exits.iter().flat_map(|exit| {
+        let before = exit.prescale.map(|prescale| prescale.from);
+        [Some(exit.data), before].into_iter().flatten()
+    });
+    let mut seen: HashSet<ValueId> = data.collect();
+    let scaled = site.exits.iter().filter_map(|exit| exit.prescale);
+    let exits = site.exits.iter().map(|exit| exit.node);
+    let mut open: Vec<NodeId> = exits.chain(scaled.map(|prescale| prescale.node)).collect();
+    // of other draws the inputs are shapes
+    let is_shape = |id| Some(id) == site.source() && !model.node(id).is("Bernoulli");
+    let mut nodes = HashSet::default();
+    let mut readers = Vec::new();
+    while let Some(id) = open.pop() {
+        if !nodes.insert(id) {
+            continue;
+        }
+        for input in 0..model.node(id).inputs.len() {
+            let Some(read) = values.input(id, input) else {
+                continue;
+            };
+            if read == value {
+                readers.push((id, input));
+            } else if !is_shape(id)
+                && seen.insert(read)
+                && let Producer::Node { node, .. } = values[read].producer
+            {
+                open.push(node);
+            }
+        }
+    }
+    readers
 }
 
 /// Replaces a constant mask by the number that it is where it keeps.
@@ -267,28 +323,40 @@ fn element_of(model: &Model, values: &Values, id: NodeId) -> Option<DataType> {
     (ends.into_iter().flatten()).find_map(|value| model.element_type(values, value))
 }
 
+/// The element type of what comes out of a mask.
+fn element_at(editor: &Editor<'_>, exit: &Exit) -> DataType {
+    let mut ends = [exit.output, exit.data].into_iter();
+    let found = ends.find_map(|value| editor.model().element_type(editor.values(), value));
+    found.unwrap_or(DataType::FLOAT)
+}
+
+/// Room for rounding in these types: that of the coarsest, as outputs may be of a finer one.
+fn room(rounded: &[DataType]) -> Tolerance {
+    let coarse = [DataType::FLOAT16, DataType::BFLOAT16];
+    match rounded.iter().any(|element| coarse.contains(element)) {
+        true => Tolerance::of("float16"),
+        false if rounded.is_empty() => Tolerance::Exact,
+        false => Tolerance::ByType,
+    }
+}
+
 /// Puts what comes out of a mask that keeps everything back to the inference scale. True if that
-/// rounds nothing that the model after does not round as well.
+/// rounds what the model after does not round as well.
 fn put_back(editor: &mut Editor<'_>, exit: &Exit) -> bool {
     let (a, b) = exit.kept;
     let factor = exit.scale / a;
-    let model = editor.model();
-    let found = [exit.output, exit.data].into_iter();
-    let element = found
-        .filter_map(|value| model.element_type(editor.values(), value))
-        .next()
-        .unwrap_or(DataType::FLOAT);
+    let element = element_at(editor, exit);
     if factor == 1.0 && b == 0.0 {
-        return exit.prescale.is_none();
+        return exit.prescale.is_some();
     }
-    let node = model.node(exit.node);
+    let node = editor.model().node(exit.node);
     let name = editor.values()[exit.output].name.clone();
     let Some(output) = node.outputs.iter().position(|output| *output == name) else {
-        return false;
+        return true;
     };
     let (Some(shift), Some(scale)) = (encode_float(element, b), encode_float(element, factor))
     else {
-        return false;
+        return true;
     };
     let kept = editor.fresh_name(&format!("{name}/kept"));
     editor.detach_output(exit.node, output, &kept);
@@ -308,5 +376,5 @@ fn put_back(editor: &mut Editor<'_>, exit: &Exit) -> bool {
     let scale = constant(editor, at, "kept/scale", (element, &[], scale));
     put(editor, at, "Mul", vec![data, scale], None, Ok(name));
     let power_of_two = factor.log2().fract() == 0.0;
-    b == 0.0 && (power_of_two || (a == 1.0 && exit.prescale.is_none()))
+    b != 0.0 || !(power_of_two || (a == 1.0 && exit.prescale.is_none()))
 }

@@ -123,13 +123,14 @@ impl RunReport {
         }
     }
 
-    /// The report where there is nothing to run in the place of a model.
-    pub(super) fn unrunnable(settings: &Settings, which: &str, reason: String) -> RunReport {
+    /// A model cannot be run.
+    pub(super) fn unrunnable(settings: &Settings, which: &str, why: Unrunnable) -> RunReport {
+        let Unrunnable { reason, operator } = why;
         RunReport {
             outcome: Outcome::Unrunnable {
                 which: which.to_string(),
                 reason,
-                operator: None,
+                operator,
             },
             ..RunReport::new(settings)
         }

@@ -8,6 +8,8 @@ mod common;
 #[path = "../common/stripped.rs"]
 mod check;
 mod meetings;
+mod neighbours;
 mod scales;
 mod scopes;
 mod spelt;
+mod switches;

@@ -7,8 +7,12 @@ use crate::error::Result;
 use crate::onnx::{Dimension, GraphKind, NodeId, Producer, ValueId, ValueType};
 
 use super::form::is_layout;
-use super::{Attempt, Finder};
+use super::{Attempt, Finder, exit};
 use crate::dropout::Scaling;
+use crate::hash::HashMap;
+
+/// How far computed numbers may be from what they ought to be: exporters write float32.
+const NEAR: f64 = 1e-4;
 
 /// Switches that are tried for one draw.
 const SWITCHES: usize = 4;
@@ -27,8 +31,10 @@ pub(super) struct Judged {
     pub calls: Vec<Attempt>,
     /// The input that switches it on, and what switches it off.
     pub switch: Option<(ValueId, f64)>,
-    /// The input without a default that is the rate, and what it was taken to be.
-    pub assumed: Option<(ValueId, f64)>,
+    /// False if with the switch off it is something else than at inference.
+    pub passes: bool,
+    /// An input without a default that is the rate, and what it was taken to be.
+    pub given: Option<(ValueId, f64)>,
 }
 
 impl Judged {
@@ -37,16 +43,28 @@ impl Judged {
             attempt,
             calls: Vec::new(),
             switch: None,
-            assumed: None,
+            passes: true,
+            given: None,
         }
     }
 }
 
-impl Finder<'_> {
+impl<'m> Finder<'m> {
     /// Finds out what a draw is.
     pub(super) fn judge(&self, source: NodeId) -> Result<Option<Judged>> {
         if let Some(attempt) = self.attempt(source)? {
-            return Ok(Some(Judged::plain(attempt)));
+            // a flag that is calculated with looks like data that is dropped
+            for found in &attempt.exits {
+                if let Some(switch) = self.open(found.data.value)
+                    && let Some(judged) = self.switched(source, switch)?
+                {
+                    return Ok(Some(judged));
+                }
+            }
+            return Ok(Some(match attempt.default_used {
+                true => self.overridden(source)?.unwrap_or(Judged::plain(attempt)),
+                false => Judged::plain(attempt),
+            }));
         }
         if let Some(judged) = self.by_calls(source)? {
             return Ok(Some(judged));
@@ -55,6 +73,20 @@ impl Finder<'_> {
         for switch in open.into_iter().take(SWITCHES) {
             if let Some(judged) = self.switched(source, switch)? {
                 return Ok(Some(judged));
+            }
+        }
+        Ok(None)
+    }
+
+    /// As it is where an input of the model that has a default switches it on or off.
+    fn overridden(&self, source: NodeId) -> Result<Option<Judged>> {
+        for switch in self.open_numbers(source)?.into_iter().take(SWITCHES) {
+            let judged = self.switched(source, switch)?;
+            if judged
+                .as_ref()
+                .is_some_and(|judged| judged.switch.is_some())
+            {
+                return Ok(judged);
             }
         }
         Ok(None)
@@ -70,12 +102,7 @@ impl Finder<'_> {
     }
 
     fn switched(&self, source: NodeId, switch: ValueId) -> Result<Option<Judged>> {
-        let with = |number: f64| {
-            self.assume(Some((switch, number)));
-            let attempt = self.attempt(source);
-            self.assume(None);
-            attempt
-        };
+        let with = |number: f64| self.assuming((switch, number), || self.attempt(source));
         let (on, off) = (with(1.0)?, with(0.0)?);
         let one = match (on, off) {
             (Some(attempt), None) => Some((attempt, 0.0)),
@@ -83,34 +110,58 @@ impl Finder<'_> {
             _ => None,
         };
         if let Some((attempt, off)) = one {
+            let passes = || self.passes(source, &attempt);
             return Ok(Some(Judged {
                 switch: Some((switch, off)),
+                passes: self.assuming((switch, off), passes)?,
                 ..Judged::plain(attempt)
             }));
         }
         // a probability: to keep or to drop
-        let rate = 0.7;
-        let (Some(attempt), Some(other)) = (with(rate)?, with(0.6)?) else {
+        let (taken, other) = (0.7, 0.6);
+        let (Some(attempt), Some(other)) = (with(taken)?, with(other)?) else {
             return Ok(None);
         };
         let inverted = |attempt: &Attempt| {
             let leading = attempt.leading();
             leading.is_some_and(|found| found.class.scaling == Scaling::Inverted)
         };
-        let open_rate = inverted(&attempt) && inverted(&other);
-        Ok(open_rate.then(|| Judged {
-            assumed: Some((switch, rate)),
+        let is_rate = inverted(&attempt) && inverted(&other);
+        Ok(is_rate.then(|| Judged {
+            given: Some((switch, taken)),
             ..Judged::plain(attempt)
         }))
     }
 
-    fn assume(&self, assumption: Option<(ValueId, f64)>) {
-        *self.assumed.borrow_mut() = assumption.into_iter().collect();
-        self.known.borrow_mut().clear();
+    /// True if, as things are taken to be, all exits are what inference makes of the data.
+    fn passes(&self, source: NodeId, attempt: &Attempt) -> Result<bool> {
+        let trace = self.follow(source, &attempt.draws)?;
+        Ok(attempt.exits.iter().all(|found| {
+            let scale = exit(found, attempt).scale;
+            let near = |a: f64, b: f64| (a - scale).abs() <= NEAR * scale.abs() && b == 0.0;
+            trace.forms.get(&found.output).is_some_and(|form| {
+                let all = form.samples.iter().all(|&(a, b)| near(a, b));
+                all && form.data.as_ref() == Some(&found.data)
+            })
+        }))
     }
 
-    /// The input of the model that a number is, be it cast, negated or reshaped: one that a run has
-    /// to give.
+    /// What comes of something if an input of the model is taken to be a number.
+    pub(super) fn assuming<T>(
+        &self,
+        (input, number): (ValueId, f64),
+        f: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let known = self.known.take();
+        let before = self.assumed.replace(HashMap::from_iter([(input, number)]));
+        let result = f();
+        self.assumed.replace(before);
+        self.known.replace(known);
+        result
+    }
+
+    /// The input of the model that a number is made of, by casts, shapes and constants: one that a
+    /// run has to give.
     pub(super) fn open(&self, mut value: ValueId) -> Option<ValueId> {
         for _ in 0..DEPTH {
             let known = &self.values[value];
@@ -129,15 +180,30 @@ impl Finder<'_> {
                 Producer::Node { node: id, .. } => {
                     let node = self.model.node(id);
                     let op_type = node.op_type.as_str().unwrap_or_default();
-                    if !node.in_default_domain() || !(is_layout(op_type) || op_type == "Not") {
-                        return None;
-                    }
-                    value = self.values.input(id, 0)?;
+                    let next = match op_type {
+                        _ if !node.in_default_domain() => None,
+                        op if is_layout(op) => self.values.input(id, 0),
+                        "Not" | "Neg" | "Reciprocal" => self.values.input(id, 0),
+                        "Add" | "Sub" | "Mul" | "Div" => self.only_open(id),
+                        _ => None,
+                    };
+                    value = next?;
                 }
                 _ => return None,
             }
         }
         None
+    }
+
+    /// The one input of a node that is no constant.
+    fn only_open(&self, id: NodeId) -> Option<ValueId> {
+        let inputs = (0..2).filter_map(|input| self.values.input(id, input));
+        let is_open = |value: &ValueId| match self.constant(*value) {
+            Ok(known) => known.is_none_or(|known| known.default),
+            Err(_) => false,
+        };
+        let mut open = inputs.filter(is_open);
+        open.next().filter(|_| open.next().is_none())
     }
 
     /// Looks at the draw once for every way of calling the function around it.
@@ -148,7 +214,7 @@ impl Finder<'_> {
         }
         let mut attempts = Vec::new();
         for way in ways {
-            let _focus: Vec<Focus<'_, '_>> = way
+            let _focus: Vec<Focus<'_, 'm>> = way
                 .iter()
                 .map(|&(function, call)| self.focus(function, call))
                 .collect();
@@ -188,7 +254,7 @@ impl Finder<'_> {
     }
 
     /// From now on a function is called from one place only, until this is dropped.
-    pub(super) fn focus(&self, function: usize, call: NodeId) -> Focus<'_, '_> {
+    pub(super) fn focus(&self, function: usize, call: NodeId) -> Focus<'_, 'm> {
         let before = self.resolver.focus(function, Some(call));
         let changed = before != Some(call) && self.resolver.all_calls(function) > 1;
         if changed {

@@ -24,11 +24,16 @@ pub(super) struct Uniform {
 impl Finder<'_> {
     /// The one number that every element of a constant is.
     pub(super) fn number(&self, value: ValueId) -> Result<Option<f64>> {
-        let known = self.uniform(value, DEPTH)?;
+        let known = self.constant(value)?;
         if known.is_some_and(|known| known.default) {
             self.default_used.set(true);
         }
         Ok(known.map(|known| known.number))
+    }
+
+    /// As [`Finder::number`], with where it comes from.
+    pub(super) fn constant(&self, value: ValueId) -> Result<Option<Uniform>> {
+        self.uniform(value, DEPTH)
     }
 
     fn uniform(&self, value: ValueId, depth: usize) -> Result<Option<Uniform>> {

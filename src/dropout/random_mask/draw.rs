@@ -160,6 +160,7 @@ impl Finder<'_> {
             kept: intervals[kept],
             kept_index: kept,
             precision,
+            draws: samples,
             default_used: self.default_used.get(),
             exits,
             trace,

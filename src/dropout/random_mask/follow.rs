@@ -7,7 +7,7 @@ use crate::hash::{HashMap, HashSet};
 use crate::onnx::{AttributeValue, DataType, GraphId, GraphKind, Node, NodeId, Use, ValueId};
 
 use super::Finder;
-use super::form::{Applied, Form, apply, is_layout};
+use super::form::{Applied, Form, apply, is_layout, is_selection};
 
 /// How many nodes a draw is followed through.
 const REACH: usize = 400;
@@ -36,8 +36,8 @@ pub(super) struct Trace {
     pub mixed: bool,
     /// Where the draw leaves a branch of an If.
     pub branched: Vec<Branched>,
-    /// A Scan takes the draw apart, slice by slice.
-    pub scanned: bool,
+    /// An operator takes a part of the draw.
+    pub selected: bool,
     /// A use of the draw that ends in something else than dropout of data.
     pub escapes: Option<Use>,
     /// Numbers that only a run decides on, met on the way: inputs of the model.
@@ -129,7 +129,8 @@ impl Finder<'_> {
         if SHAPE_ONLY.contains(&op_type) {
             return Ok(Step::Opaque(false));
         }
-        let first_only = is_layout(op_type) || super::form::is_selection(op_type);
+        walk.trace.selected |= is_selection(op_type);
+        let first_only = is_layout(op_type) || is_selection(op_type);
         let first = self.values.input(id, 0);
         if first_only && !first.is_some_and(|v| walk.trace.forms.contains_key(&v)) {
             return Ok(Step::Opaque(self.reads_draw(id, walk)));
@@ -291,7 +292,12 @@ impl Finder<'_> {
                 Some(self.behind_identities(value) == inner)
             });
             let scans = !node.is("Loop") && input >= states;
-            walk.trace.scanned |= scans;
+            walk.trace.selected |= scans;
+            if scans {
+                // taking it out would change over what the Scan goes
+                let input = input as u32;
+                walk.trace.escapes = Some(Use::Input { node: id, input });
+            }
             if scans || kept == Some(true) {
                 // what goes unchanged from step to step also comes out so
                 let condition = usize::from(node.is("Loop"));
@@ -461,13 +467,15 @@ impl Finder<'_> {
         if let Some(form) = walk.trace.forms.get(&value) {
             return Ok(Some(form.clone()));
         }
-        if let Some(number) = self.number(value)? {
-            return Ok(Some(Form::constant(number, walk.samples)));
-        }
-        if let Some(open) = self.open(value)
+        let known = self.constant(value)?;
+        if known.is_none_or(|known| known.default)
+            && let Some(open) = self.open(value)
             && !walk.trace.open.contains(&open)
         {
             walk.trace.open.push(open);
+        }
+        if let Some(number) = self.number(value)? {
+            return Ok(Some(Form::constant(number, walk.samples)));
         }
         Ok(Some(Form::data(value, walk.samples)))
     }

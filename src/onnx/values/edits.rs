@@ -3,7 +3,7 @@
 use crate::onnx::graph::GraphId;
 use crate::onnx::model::Model;
 use crate::onnx::name::Name;
-use crate::onnx::node::NodeId;
+use crate::onnx::node::{Node, NodeId};
 
 use super::{NONE, Producer, Use, ValueId, Values};
 
@@ -22,11 +22,35 @@ impl Values {
         self.forget_use(old);
     }
 
-    /// Forgets a node: it uses nothing and produces nothing any more. Returns what it produced.
+    /// Forgets a node: it uses nothing and produces nothing any more, nor do the graphs inside it.
+    /// Returns what it produced.
     pub(in crate::onnx) fn forget_node(&mut self, model: &Model, id: NodeId) -> Vec<ValueId> {
-        let inputs = &mut self.inputs[id.graph.0 as usize][id.index as usize];
-        for value in std::mem::take(inputs) {
-            self.forget_use(value);
+        self.forget_inputs(id);
+        let inside = |node: &Node| -> Vec<GraphId> {
+            let graphs = node.attributes.iter().flat_map(|a| a.graphs());
+            graphs.copied().collect()
+        };
+        let mut graphs = inside(model.node(id));
+        while let Some(graph) = graphs.pop() {
+            for (index, node) in model.graph(graph).nodes() {
+                self.forget_inputs(NodeId { graph, index });
+                graphs.extend(inside(node));
+            }
+            let outputs = model.graph(graph).outputs.iter().map(|info| &info.name);
+            let annotations = model.graph(graph).annotations().iter();
+            let named = annotations.flat_map(|annotation| &annotation.parameters);
+            for name in outputs.chain(named) {
+                if let Some(value) = self.lookup(model, graph, name) {
+                    let value = &mut self.values[value.0 as usize];
+                    let all = value.uses.len();
+                    value.uses.retain(|at| match at {
+                        Use::Output { graph: of, .. } | Use::Annotation(of) => *of != graph,
+                        _ => true,
+                    });
+                    let gone = (all - value.uses.len()) as u32;
+                    value.live = value.live.saturating_sub(gone);
+                }
+            }
         }
         let outputs = 0..model.node(id).outputs.len();
         let values = outputs.filter_map(|output| self.output(model, id, output));
@@ -39,6 +63,13 @@ impl Values {
             self.forget(value);
         }
         produced
+    }
+
+    fn forget_inputs(&mut self, id: NodeId) {
+        let inputs = &mut self.inputs[id.graph.0 as usize][id.index as usize];
+        for value in std::mem::take(inputs) {
+            self.forget_use(value);
+        }
     }
 
     /// One use of a value, if it is one, is stale from now on.

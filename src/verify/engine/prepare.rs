@@ -79,6 +79,13 @@ pub(super) fn versions(proto: &mut pb::ModelProto) -> Vec<String> {
     caveats
 }
 
+/// True if all functions are written for the operator set of the model.
+pub(super) fn of_one_opset(proto: &pb::ModelProto) -> bool {
+    let model = default_opset(&proto.opset_import);
+    let mut functions = proto.functions.iter();
+    functions.all(|function| default_opset(&function.opset_import) == model)
+}
+
 fn default_opset(imports: &[pb::OperatorSetIdProto]) -> Option<i64> {
     let import = imports
         .iter()
