@@ -22,7 +22,6 @@ pub mod text;
 use crate::error::Result;
 use crate::onnx::{Attribute, GraphId, Model, Node, Tensor};
 use build::Builder;
-pub(crate) use elements::short_hash;
 
 pub use document::{
     AttributeRecord, AttributeValueRecord, Document, FunctionRecord, GraphRecord, NodeRecord,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::compare::{Found, functions};
 use super::{Kind, Part, compare::change_of};
 use crate::error::Result;
-use crate::onnx::{Attribute, Function, Model, Name, OpsetImport, Training};
-use crate::show::{attribute_text, short_hash};
+use crate::onnx::{Attribute, Function, Model, Name, NamedField, OpsetImport, Training};
+use crate::show::attribute_text;
 
 const MODEL: &str = "model";
 
@@ -48,31 +48,23 @@ impl Found<'_> {
     pub(super) fn fields(
         &mut self,
         (scope, part, name): (&str, Part, &str),
-        before: &[(String, Vec<u8>)],
-        after: &[(String, Vec<u8>)],
+        before: &[NamedField],
+        after: &[NamedField],
     ) {
-        let map = |fields: &[(String, Vec<u8>)]| {
-            let mut map: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-            for (field, bytes) in fields {
-                map.entry(field.clone()).or_default().extend(bytes);
-            }
-            map
-        };
-        let (before, after) = (map(before), map(after));
-        let mut names: Vec<_> = before.keys().chain(after.keys()).collect();
+        let mut names: Vec<_> = before.iter().chain(after).map(|(name, ..)| name).collect();
         names.sort();
         names.dedup();
         for field in names {
-            let text = |fields: &BTreeMap<String, Vec<u8>>| {
-                let bytes = fields.get(field)?;
-                Some(format!("{} bytes {}", bytes.len(), short_hash(bytes)))
+            let text = |fields: &[NamedField]| {
+                let (_, length, hash) = fields.iter().find(|(name, ..)| name == field)?;
+                Some(format!("{length} bytes #{:.16}", hash.to_hex()))
             };
             let place = match name.is_empty() {
                 true => (scope, part, field.as_str()),
                 false => (scope, part, name),
             };
             let what = (!name.is_empty()).then(|| field.clone());
-            self.changed(place, what, text(&before), text(&after));
+            self.changed(place, what, text(before), text(after));
         }
     }
 

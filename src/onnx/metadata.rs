@@ -1,5 +1,7 @@
 //! What a model says beside its graph: read where it is asked for, kept by nothing.
 
+use std::collections::BTreeMap;
+
 use crate::error::Result;
 use crate::wire::{Field, Fields, Window, decode_message};
 
@@ -8,8 +10,8 @@ use super::model::{Model, Property};
 use super::node::NodeId;
 use super::proto;
 
-/// A field by its name in `onnx.proto` (else its number), and its payload.
-pub(crate) type NamedField = (String, Vec<u8>);
+/// Fields of one name in `onnx.proto` (else their number): the bytes they take, and their hash.
+pub(crate) type NamedField = (String, u64, blake3::Hash);
 
 /// Fields that a typed view of their message shows.
 const SHOWN_OF_MODEL: &[u32] = &[1, 2, 3, 7, 8, 14, 20, 25];
@@ -120,17 +122,20 @@ impl Model {
         self.named(&rest, &names)
     }
 
+    /// Payloads are hashed through a buffer: a field that nobody knows may be of any size.
     fn named(&self, fields: &[Field], names: &[(u32, &str)]) -> Result<Vec<NamedField>> {
-        let name = |field: &Field| {
+        let mut found: BTreeMap<String, (u64, blake3::Hasher)> = BTreeMap::new();
+        for field in fields {
             let known = names.iter().find(|(number, _)| *number == field.number);
-            known.map_or(format!("field {}", field.number), |(_, name)| {
-                (*name).to_string()
-            })
-        };
-        let read = |field: &Field| {
-            let bytes = self.source.bytes(field.payload())?.to_vec();
-            Ok((name(field), bytes))
-        };
-        fields.iter().map(read).collect()
+            let name = known.map_or(format!("field {}", field.number), |(_, n)| (*n).to_string());
+            let (length, hasher) = found.entry(name).or_default();
+            let payload = field.payload();
+            *length += payload.end - payload.start;
+            self.source.reader(payload).hash_into(hasher)?;
+        }
+        let found = found.into_iter();
+        Ok(found
+            .map(|(name, (length, hasher))| (name, length, hasher.finalize()))
+            .collect())
     }
 }

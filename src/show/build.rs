@@ -263,8 +263,13 @@ pub(super) fn plain(
         }
         AttributeValue::Graph(_) | AttributeValue::Graphs(_) => Record::Graphs(Vec::new()),
         AttributeValue::Other(range) => {
-            let bytes = model.source().bytes(range.clone())?;
-            Record::Other(format!("{} bytes {}", bytes.len(), short_hash(&bytes)))
+            let mut hasher = blake3::Hasher::new();
+            model
+                .source()
+                .reader(range.clone())
+                .hash_into(&mut hasher)?;
+            let (length, hash) = (range.end - range.start, hasher.finalize().to_hex());
+            Record::Other(format!("{length} bytes #{hash:.16}"))
         }
     })
 }

@@ -47,7 +47,7 @@ pub(super) fn sparse(
 }
 
 /// The first 16 hexadecimal digits of the BLAKE3 of some bytes.
-pub(crate) fn short_hash(bytes: &[u8]) -> String {
+pub(super) fn short_hash(bytes: &[u8]) -> String {
     format!("#{:.16}", blake3::hash(bytes).to_hex())
 }
 

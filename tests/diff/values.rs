@@ -193,3 +193,48 @@ fn the_same_numbers_elsewhere_are_the_same_numbers() {
     let gone = diff(&outside, &Model::open(&path).unwrap(), &Options::default());
     assert!(gone.unwrap_err().to_string().contains("tensor `w`"));
 }
+
+/// 256 MiB on either side that take no room on the disk: one number differs.
+#[cfg(all(feature = "cli", target_os = "linux"))]
+#[test]
+fn large_weights_are_never_whole_in_memory() {
+    use std::os::unix::fs::FileExt;
+    use wait4::Wait4;
+    let folder = tempfile::TempDir::new().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let count = 1 << 26;
+    for name in ["a", "b"] {
+        let mut external = f32s(&[count], &[]);
+        external.raw_data = None;
+        external.data_location = Some(1);
+        external.external_data = vec![entry("location", &format!("{name}.bin"))];
+        std::fs::write(
+            place(&format!("{name}.onnx")),
+            with(external).encode_to_vec(),
+        )
+        .unwrap();
+        let file = std::fs::File::create(place(&format!("{name}.bin"))).unwrap();
+        file.set_len(4 * count as u64).unwrap();
+        if name == "b" {
+            file.write_all_at(&2.5f32.to_le_bytes(), 4 * 12_345_678)
+                .unwrap();
+        }
+    }
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("dropout-onnx"))
+        .args(["diff", "--values"])
+        .args([place("a.onnx"), place("b.onnx")])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut said).unwrap();
+    let used = child.wait4().unwrap();
+    assert_eq!(used.status.code(), Some(1));
+    let delta = "1 of 67108864 differ, max |Δ| 2.5 at [12345678]";
+    assert!(said.contains(delta), "{said}");
+    assert!(
+        used.rusage.maxrss < 100 << 20,
+        "{} bytes",
+        used.rusage.maxrss
+    );
+}
