@@ -35,6 +35,7 @@
 //! - [`rewrite`] plans on a model that is only read, then edits a copy.
 //! - [`verify`] shows that the result computes the same: by [`verify::structure`] and by running
 //!   both with tract.
+//! - `sample` runs a model many times with its dropout on: mean and spread of the outputs.
 //! - [`audit`], [`show`] and [`diff`] are what is told to people and programs; [`report`] writes audits as
 //!   other tools want them.
 //!
@@ -56,6 +57,8 @@ mod hash;
 pub mod onnx;
 pub mod report;
 pub mod rewrite;
+#[cfg(feature = "tract")]
+pub mod sample;
 pub mod show;
 pub mod source;
 pub mod verify;

@@ -25,10 +25,7 @@ mod write;
 
 pub use attribute::{Attribute, AttributeValue};
 pub use content::ContentHash;
-#[cfg_attr(
-    not(feature = "tract"),
-    expect(unused_imports, reason = "only what is run is filled with numbers")
-)]
+#[cfg(feature = "tract")]
 pub(crate) use content::encode_number;
 pub(crate) use content::{Place, encode_float, floats, numbers};
 pub use data_type::DataType;

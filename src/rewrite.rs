@@ -4,6 +4,8 @@
 //! has the edited model verified before writing it: see [`crate::verify`].
 
 pub mod strip;
+#[cfg(feature = "tract")]
+pub(crate) mod wiring;
 
 use std::fmt;
 use std::path::Path;

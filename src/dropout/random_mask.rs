@@ -88,6 +88,9 @@ struct Attempt {
     /// Draws with which every exit keeps its data, and the index of their sample.
     kept: (f64, f64),
     kept_index: usize,
+    /// Draws with which every exit drops its data; empty (the first above the second) if there are
+    /// none.
+    dropped: (f64, f64),
     /// How far numbers may be from what they ought to be, relatively.
     precision: f64,
     /// The samples of the draw.
@@ -122,9 +125,10 @@ impl Finder<'_> {
         let mut exits: Vec<Exit> = Vec::new();
         let mut entangled = attempt.trace.escapes.map(|at| self.escape(at));
         let mut rates = vec![class.rate];
-        let (mut low, mut high) = attempt.kept;
+        let (mut kept, mut dropped) = (attempt.kept, attempt.dropped);
         for other in std::iter::once(&attempt).chain(&calls) {
-            (low, high) = (low.max(other.kept.0), high.min(other.kept.1));
+            kept = common(kept, other.kept);
+            dropped = common(dropped, other.dropped);
             rates.extend(other.leading().map(|found| found.class.rate));
             for found in &other.exits {
                 let exit = exit(found, other);
@@ -212,9 +216,10 @@ impl Finder<'_> {
             switch: switch.map(|(value, _)| value),
             off: switch.map(|(_, off)| off),
             given,
-            kept_draw: (low <= high).then(|| KeptDraw {
+            kept_draw: middle(kept).map(|value| KeptDraw {
                 source,
-                value: (low + high) / 2.0,
+                value,
+                dropped: middle(dropped),
             }),
             exits,
             entangled,
@@ -256,6 +261,16 @@ impl Finder<'_> {
             _ => None,
         }
     }
+}
+
+/// What two intervals have in common.
+fn common(one: (f64, f64), two: (f64, f64)) -> (f64, f64) {
+    (one.0.max(two.0), one.1.min(two.1))
+}
+
+/// The middle of an interval, unless it is empty.
+fn middle((low, high): (f64, f64)) -> Option<f64> {
+    (low <= high).then_some((low + high) / 2.0)
 }
 
 fn exit(found: &Found, attempt: &Attempt) -> Exit {

@@ -14,6 +14,7 @@ mod many;
 mod places;
 mod recorded;
 mod rules;
+mod sample;
 mod show;
 mod strip;
 mod verification;

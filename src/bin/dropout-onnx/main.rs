@@ -10,6 +10,7 @@ mod parallel;
 mod paths;
 mod rewriting;
 mod rules;
+mod sample;
 mod show;
 mod strip;
 mod style;
@@ -44,6 +45,7 @@ do the job.";
 enum Command {
     Audit(audit::Args),
     Strip(strip::Args),
+    Sample(sample::Args),
     Verify(verify::Args),
     Show(show::Args),
     Diff(diff::Args),
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Audit(args) => audit::run(args, &cli.global),
         Command::Strip(args) => strip::run(args, &cli.global),
+        Command::Sample(args) => sample::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
         Command::Show(args) => show::run(args, &cli.global),
         Command::Diff(args) => diff::run(args, &cli.global),
