@@ -36,7 +36,7 @@
 //! - [`verify`] shows that the result computes the same: by [`verify::structure`] and by running
 //!   both with tract.
 //! - `sample` runs a model many times with its dropout on: mean and spread of the outputs.
-//! - [`audit`] and [`show`] are what is told to people and programs; [`report`] writes audits as
+//! - [`audit`], [`show`] and [`diff`] are what is told to people and programs; [`report`] writes audits as
 //!   other tools want them.
 //!
 //! The library never prints and never exits. Every failure is an [`Error`] with its file and place.
@@ -50,6 +50,7 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod diff;
 pub mod dropout;
 pub mod error;
 mod hash;

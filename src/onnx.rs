@@ -33,6 +33,7 @@ pub use edit::Editor;
 pub(crate) use edit::encode_tensor;
 pub use external::ExternalData;
 pub use graph::{Graph, GraphId, GraphKind, QuantizationAnnotation, SparseInitializer, ValueInfo};
+pub(crate) use metadata::NamedField;
 pub use model::{Function, Model, OpsetImport, Property, Training};
 pub use name::Name;
 pub use node::{Node, NodeId, RANDOM_OPERATORS};

@@ -7,6 +7,7 @@ mod cli;
 mod common;
 
 mod audit;
+mod diff;
 mod fold;
 mod formats;
 mod golden;

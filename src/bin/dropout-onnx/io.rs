@@ -159,7 +159,7 @@ pub struct Files {
     /// Where the result goes; `-` is standard output. Beside IN, with the rewrite in its name, if
     /// not given
     #[arg(value_name = "OUT", conflicts_with_all = ["out", "in_place"])]
-    output: Option<PathBuf>,
+    pub output: Option<PathBuf>,
     /// The same as OUT
     #[arg(
         short,

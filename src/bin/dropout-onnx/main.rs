@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod diff;
 mod fold;
 mod io;
 mod parallel;
@@ -49,6 +50,7 @@ enum Command {
     Sample(sample::Args),
     Verify(verify::Args),
     Show(show::Args),
+    Diff(diff::Args),
 }
 
 /// What a subcommand came to, as an exit status.
@@ -71,7 +73,8 @@ fn main() -> ExitCode {
         Command::Fold(args) => fold::run(args, &cli.global),
         Command::Sample(args) => sample::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
-        Command::Show(args) => show::run(args),
+        Command::Show(args) => show::run(args, &cli.global),
+        Command::Diff(args) => diff::run(args, &cli.global),
     };
     let status = result.unwrap_or_else(|error| {
         io::complain(&error);
