@@ -102,16 +102,16 @@ pub fn folds(setup: &Setup) -> io::Result<()> {
     let layer_mb = (width * width * 4) as f64 / 1e6;
     let cases = [
         subject.cp(),
-        subject.fold("fold one layer", &["--at", "v3", "--verify", "none"]),
+        subject.fold("fold one layer", &["--at", "v4", "--verify", "none"]),
         subject.fold(
             "fold one layer, --verify structure",
-            &["--at", "v3", "--verify", "structure"],
+            &["--at", "v4", "--verify", "structure"],
         ),
         subject.fold("fold all layers", &["--verify", "none"]),
     ];
     let runs = alternate(&cases, setup.rounds)?;
     let cp = row(&cases[0].what, &runs[0], None, None, &[]);
-    let memory = Limit::PeakMb(16.0 + layer_mb);
+    let memory = Limit::PeakMb(32.0 + layer_mb);
     for (case, runs) in cases.iter().zip(&runs).skip(1) {
         let all = case.what == "fold all layers";
         let limits = [Limit::TimesCp(1.3), memory];

@@ -104,6 +104,9 @@ impl Spread {
     }
 
     pub fn at(&self, index: u64) -> f64 {
+        if let [number] = self.elements[..] {
+            return number; // divisions cost more than all else
+        }
         let place = index / self.inner.max(1) % self.elements.len().max(1) as u64;
         self.elements.get(place as usize).copied().unwrap_or(1.0)
     }
