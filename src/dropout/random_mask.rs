@@ -5,6 +5,7 @@
 //! operators do it, and in which order, does not matter. A draw that chooses between different data
 //! (a random flip), or is scaled by data (a VAE, diffusion), is none.
 
+mod alive;
 mod assume;
 mod branch;
 mod classify;
@@ -18,7 +19,7 @@ mod gate;
 use std::cell::{Cell, RefCell};
 
 use crate::error::Result;
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::onnx::{AttributeValue, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values};
 
 use super::constant::Resolver;
@@ -46,12 +47,13 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         values,
         resolver: Resolver::new(model, values),
         rank,
+        alive: alive::alive(model, values),
         known: RefCell::default(),
         assumed: RefCell::default(),
         default_used: Cell::new(false),
     };
     let mut sites = Vec::new();
-    for source in sources {
+    for source in sources.into_iter().filter(|id| finder.alive.contains(id)) {
         sites.extend(finder.site(source)?);
     }
     Ok(sites)
@@ -62,6 +64,8 @@ struct Finder<'m> {
     values: &'m Values,
     resolver: Resolver<'m>,
     rank: HashMap<NodeId, usize>,
+    /// Nodes that lead somewhere.
+    alive: HashSet<NodeId>,
     /// What is known of constants.
     known: RefCell<HashMap<ValueId, Option<Uniform>>>,
     /// What inputs of the model are taken to be, to see what they do.
@@ -126,6 +130,10 @@ impl Finder<'_> {
                     Some(_) => entangled = Some("calls of its function differ".into()),
                 }
             }
+        }
+        share_factors(&mut exits);
+        if self.is_nested(&exits, &attempt.trace) {
+            entangled = Some("its mask meets the same data again behind where it leaves it".into());
         }
         rates.dedup();
         if !passes {
@@ -227,11 +235,51 @@ impl Finder<'_> {
         false
     }
 
+    /// True if one exit is made of another: what one lets out is not the data, to the other.
+    fn is_nested(&self, exits: &[Exit], trace: &Trace) -> bool {
+        if exits.len() < 2 {
+            return false;
+        }
+        let mut seen = HashSet::default();
+        let mut open: Vec<NodeId> = exits.iter().map(|exit| exit.node).collect();
+        while let Some(id) = open.pop() {
+            let inputs = 0..self.model.node(id).inputs.len();
+            for value in inputs.filter_map(|input| self.values.input(id, input)) {
+                if exits.iter().any(|exit| exit.output == value) {
+                    return true;
+                }
+                if trace.forms.contains_key(&value) && seen.insert(value) {
+                    open.extend(self.made_by(value));
+                }
+            }
+        }
+        false
+    }
+
+    /// Where a value goes that leads somewhere.
+    fn uses(&self, value: ValueId) -> impl Iterator<Item = Use> {
+        self.values.uses(value).filter(|at| match at {
+            Use::Input { node, .. } => self.alive.contains(node),
+            _ => true,
+        })
+    }
+
     /// The node that makes a value.
     fn made_by(&self, value: ValueId) -> Option<NodeId> {
         match self.values[value].producer {
             Producer::Node { node, .. } => Some(node),
             _ => None,
+        }
+    }
+}
+
+/// A factor before that one exit makes up for is shared if another exit has it in its data.
+fn share_factors(exits: &mut [Exit]) {
+    let data = exits.iter().filter(|exit| exit.prescale.is_none());
+    let data: Vec<ValueId> = data.map(|exit| exit.data).collect();
+    for exit in exits {
+        if let Some(prescale) = &mut exit.prescale {
+            prescale.shared |= data.contains(&exit.data);
         }
     }
 }
