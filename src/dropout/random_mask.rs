@@ -5,6 +5,7 @@
 //! operators do it, and in which order, does not matter. A draw that chooses between different data
 //! (a random flip), or is scaled by data (a VAE, diffusion), is none.
 
+mod alive;
 mod assume;
 mod branch;
 mod classify;
@@ -18,7 +19,7 @@ mod gate;
 use std::cell::{Cell, OnceCell, RefCell};
 
 use crate::error::Result;
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::onnx::{AttributeValue, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values};
 
 use super::constant::Resolver;
@@ -46,6 +47,7 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         values,
         resolver: Resolver::new(model, values),
         rank,
+        alive: alive::alive(model, values),
         known: RefCell::default(),
         assumed: RefCell::default(),
         default_used: Cell::new(false),
@@ -53,7 +55,7 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         shapes: OnceCell::new(),
     };
     let mut sites = Vec::new();
-    for source in sources {
+    for source in sources.into_iter().filter(|id| finder.alive.contains(id)) {
         let site = finder.site(source)?;
         let exits = site.iter().flat_map(|site| &site.exits);
         let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
@@ -69,6 +71,8 @@ struct Finder<'m> {
     values: &'m Values,
     resolver: Resolver<'m>,
     rank: HashMap<NodeId, usize>,
+    /// Nodes that lead somewhere.
+    alive: HashSet<NodeId>,
     /// What is known of constants.
     known: RefCell<HashMap<ValueId, Option<Uniform>>>,
     /// What inputs of the model are taken to be, to see what they do.
@@ -152,6 +156,10 @@ impl Finder<'_> {
             if exits.iter().any(|exit| shapes.is_larger(source, exit.data)) {
                 entangled = Some("its mask is larger than the data it meets".into());
             }
+        }
+        share_factors(&mut exits);
+        if self.is_nested(&exits, &attempt.trace) {
+            entangled = Some("its mask meets the same data again behind where it leaves it".into());
         }
         rates.dedup();
         if !passes {
@@ -254,6 +262,35 @@ impl Finder<'_> {
         false
     }
 
+    /// True if one exit is made of another: what one lets out is not the data, to the other.
+    fn is_nested(&self, exits: &[Exit], trace: &Trace) -> bool {
+        if exits.len() < 2 {
+            return false;
+        }
+        let mut seen = HashSet::default();
+        let mut open: Vec<NodeId> = exits.iter().map(|exit| exit.node).collect();
+        while let Some(id) = open.pop() {
+            let inputs = 0..self.model.node(id).inputs.len();
+            for value in inputs.filter_map(|input| self.values.input(id, input)) {
+                if exits.iter().any(|exit| exit.output == value) {
+                    return true;
+                }
+                if trace.forms.contains_key(&value) && seen.insert(value) {
+                    open.extend(self.made_by(value));
+                }
+            }
+        }
+        false
+    }
+
+    /// Where a value goes that leads somewhere.
+    fn uses(&self, value: ValueId) -> impl Iterator<Item = Use> {
+        self.values.uses(value).filter(|at| match at {
+            Use::Input { node, .. } => self.alive.contains(node),
+            _ => true,
+        })
+    }
+
     /// The node that makes a value.
     fn made_by(&self, value: ValueId) -> Option<NodeId> {
         match self.values[value].producer {
@@ -271,6 +308,17 @@ fn common(one: (f64, f64), two: (f64, f64)) -> (f64, f64) {
 /// The middle of an interval, unless it is empty.
 fn middle((low, high): (f64, f64)) -> Option<f64> {
     (low <= high).then_some((low + high) / 2.0)
+}
+
+/// A factor before that one exit makes up for is shared if another exit has it in its data.
+fn share_factors(exits: &mut [Exit]) {
+    let data = exits.iter().filter(|exit| exit.prescale.is_none());
+    let data: Vec<ValueId> = data.map(|exit| exit.data).collect();
+    for exit in exits {
+        if let Some(prescale) = &mut exit.prescale {
+            prescale.shared |= data.contains(&exit.data);
+        }
+    }
 }
 
 fn exit(found: &Found, attempt: &Attempt) -> Exit {

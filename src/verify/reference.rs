@@ -16,7 +16,7 @@ use crate::dropout::{self, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{
-    DataType, Editor, GraphKind, Model, NodeId, Producer, ValueId, Values, encode_float,
+    DataType, Editor, GraphKind, Model, NodeId, Producer, Use, ValueId, Values, encode_float,
     encode_number,
 };
 use crate::rewrite::Edited;
@@ -151,7 +151,10 @@ fn fix(editor: &mut Editor<'_>, site: &Site, value: ValueId, number: f64) {
     let Some(bytes) = encode_number(element, number) else {
         return;
     };
-    for (node, input) in readers(editor, site, value) {
+    let readers: Vec<(NodeId, usize)> = editor.values().uses(value).filter_map(input).collect();
+    let region = region(editor, site);
+    let inside = |(node, _): &(NodeId, usize)| region.contains(node);
+    for (node, input) in readers.into_iter().filter(inside) {
         let at = (node.graph, Some(node));
         let elements = (element, &[][..], bytes.clone());
         let name = constant(editor, at, "input/fixed", elements);
@@ -162,8 +165,15 @@ fn fix(editor: &mut Editor<'_>, site: &Site, value: ValueId, number: f64) {
     }
 }
 
-/// Where a value is read by what makes up the mask of a site, back from its exits to the data.
-fn readers(editor: &Editor<'_>, site: &Site, value: ValueId) -> Vec<(NodeId, usize)> {
+fn input(at: Use) -> Option<(NodeId, usize)> {
+    match at {
+        Use::Input { node, input } => Some((node, input as usize)),
+        _ => None,
+    }
+}
+
+/// The nodes that make up the mask of a site, back from its exits to the data.
+fn region(editor: &Editor<'_>, site: &Site) -> HashSet<NodeId> {
     let (model, values) = (editor.model(), editor.values());
     let data = site.exits.iter().flat_map(|exit| {
         let before = exit.prescale.map(|prescale| prescale.from);
@@ -176,26 +186,20 @@ fn readers(editor: &Editor<'_>, site: &Site, value: ValueId) -> Vec<(NodeId, usi
     // of other draws the inputs are shapes
     let is_shape = |id| Some(id) == site.source() && !model.node(id).is("Bernoulli");
     let mut nodes = HashSet::default();
-    let mut readers = Vec::new();
     while let Some(id) = open.pop() {
-        if !nodes.insert(id) {
+        if !nodes.insert(id) || is_shape(id) {
             continue;
         }
-        for input in 0..model.node(id).inputs.len() {
-            let Some(read) = values.input(id, input) else {
-                continue;
-            };
-            if read == value {
-                readers.push((id, input));
-            } else if !is_shape(id)
-                && seen.insert(read)
+        let inputs = 0..model.node(id).inputs.len();
+        for read in inputs.filter_map(|input| values.input(id, input)) {
+            if seen.insert(read)
                 && let Producer::Node { node, .. } = values[read].producer
             {
                 open.push(node);
             }
         }
     }
-    readers
+    nodes
 }
 
 /// Replaces a constant mask by the number that it is where it keeps.

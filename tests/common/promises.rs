@@ -3,6 +3,7 @@
 use dropout_onnx::Result;
 use dropout_onnx::audit::ModelAudit;
 use dropout_onnx::diff;
+use dropout_onnx::dropout::Kind;
 use dropout_onnx::onnx::{Model, Values};
 use dropout_onnx::rewrite::fold::{self, fold};
 use dropout_onnx::rewrite::strip::{Options, strip};
@@ -75,12 +76,23 @@ fn shown(model: &Model) {
     assert!(found.is_ok_and(|found| found.is_empty()), "unlike itself");
 }
 
-/// A model that can be stripped computes the same, has no `Dropout`, and cannot be stripped again.
+/// A model that can be stripped computes the same, has no `Dropout`, and cannot be stripped again;
+/// so too if noise and frozen masks go as well.
 pub fn stripping(bytes: &[u8]) -> Reached {
+    let everything = Options {
+        kinds: Kind::ALL.to_vec(),
+        frozen_masks: true,
+        ..Options::default()
+    };
+    stripping_as(bytes, &everything);
+    stripping_as(bytes, &Options::default())
+}
+
+fn stripping_as(bytes: &[u8], options: &Options) -> Reached {
     let Ok(model) = read(bytes) else {
         return Reached::Nothing;
     };
-    let Ok(stripped) = strip(&model, &Options::default()) else {
+    let Ok(stripped) = strip(&model, options) else {
         return Reached::Read;
     };
     let after = &stripped.edited.model;
@@ -107,7 +119,7 @@ pub fn stripping(bytes: &[u8]) -> Reached {
         assert!(once == bytes, "nothing was removed, but something changed");
     }
     let again = read(&once).expect("a stripped model can be read");
-    let twice = strip(&again, &Options::default()).expect("a stripped model can be stripped");
+    let twice = strip(&again, options).expect("a stripped model can be stripped");
     assert!(twice.outcome.is_unchanged(), "a second strip removes more");
     assert!(bytes_of(&twice.edited.rope) == once, "written otherwise");
     let _ = show::text(&again);

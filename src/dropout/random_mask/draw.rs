@@ -148,7 +148,7 @@ impl Finder<'_> {
         if trace.mixed {
             return Ok(None);
         }
-        let Some(exits) = exits::find(self, &trace, classify)? else {
+        let Some(exits) = exits::find(self, source, &trace, classify)? else {
             return Ok(None);
         };
         let keeps = |i: usize| exits.iter().all(|exit| exit.samples[i].0 != 0.0);

@@ -34,7 +34,7 @@ impl Finder<'_> {
 
     fn gate_of(&self, exit: &Exit) -> Result<Option<Gate>> {
         let (model, values) = (self.model, self.values);
-        let mut uses = values.uses(exit.output);
+        let mut uses = self.uses(exit.output);
         let (Some(Use::Input { node, input }), None) = (uses.next(), uses.next()) else {
             return Ok(None);
         };
