@@ -213,6 +213,8 @@ pub struct KeptDraw {
     pub source: NodeId,
     /// What it draws, for instance 0.75.
     pub value: f64,
+    /// What it draws where everything is dropped; `None` if no draw does that.
+    pub dropped: Option<f64>,
 }
 
 macro_rules! words {

@@ -25,10 +25,7 @@ mod write;
 
 pub use attribute::{Attribute, AttributeValue};
 pub use content::ContentHash;
-#[cfg_attr(
-    not(feature = "tract"),
-    expect(unused_imports, reason = "only what is run is filled with numbers")
-)]
+#[cfg(feature = "tract")]
 pub(crate) use content::encode_number;
 pub(crate) use content::{Place, encode_float, floats, numbers};
 pub use data_type::DataType;
@@ -36,6 +33,7 @@ pub use edit::Editor;
 pub(crate) use edit::encode_tensor;
 pub use external::ExternalData;
 pub use graph::{Graph, GraphId, GraphKind, QuantizationAnnotation, SparseInitializer, ValueInfo};
+pub(crate) use metadata::NamedField;
 pub use model::{Function, Model, OpsetImport, Property, Training};
 pub use name::Name;
 pub use node::{Node, NodeId, RANDOM_OPERATORS};

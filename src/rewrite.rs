@@ -6,6 +6,8 @@
 mod bypass;
 pub mod fold;
 pub mod strip;
+#[cfg(feature = "tract")]
+pub(crate) mod wiring;
 
 use std::fmt;
 use std::path::Path;

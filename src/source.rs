@@ -269,6 +269,19 @@ impl RangeReader {
         Ok(&self.buffer[self.used..])
     }
 
+    /// Hashes all that is left.
+    pub(crate) fn hash_into(&mut self, hasher: &mut blake3::Hasher) -> Result<()> {
+        loop {
+            let chunk = self.chunk()?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            hasher.update(chunk);
+            let count = chunk.len();
+            self.consume(count);
+        }
+    }
+
     /// Takes the first `count` bytes of [`RangeReader::chunk`] as read.
     pub fn consume(&mut self, count: usize) {
         self.used = (self.used + count).min(self.buffer.len());

@@ -5,6 +5,7 @@
 //! operators do it, and in which order, does not matter. A draw that chooses between different data
 //! (a random flip), or is scaled by data (a VAE, diffusion), is none.
 
+mod alive;
 mod assume;
 mod branch;
 mod classify;
@@ -18,7 +19,7 @@ mod gate;
 use std::cell::{Cell, OnceCell, RefCell};
 
 use crate::error::Result;
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::onnx::{AttributeValue, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values};
 
 use super::constant::Resolver;
@@ -46,6 +47,7 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         values,
         resolver: Resolver::new(model, values),
         rank,
+        alive: alive::alive(model, values),
         known: RefCell::default(),
         assumed: RefCell::default(),
         default_used: Cell::new(false),
@@ -53,7 +55,7 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         shapes: OnceCell::new(),
     };
     let mut sites = Vec::new();
-    for source in sources {
+    for source in sources.into_iter().filter(|id| finder.alive.contains(id)) {
         let site = finder.site(source)?;
         let exits = site.iter().flat_map(|site| &site.exits);
         let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
@@ -69,6 +71,8 @@ struct Finder<'m> {
     values: &'m Values,
     resolver: Resolver<'m>,
     rank: HashMap<NodeId, usize>,
+    /// Nodes that lead somewhere.
+    alive: HashSet<NodeId>,
     /// What is known of constants.
     known: RefCell<HashMap<ValueId, Option<Uniform>>>,
     /// What inputs of the model are taken to be, to see what they do.
@@ -88,6 +92,9 @@ struct Attempt {
     /// Draws with which every exit keeps its data, and the index of their sample.
     kept: (f64, f64),
     kept_index: usize,
+    /// Draws with which every exit drops its data; empty (the first above the second) if there are
+    /// none.
+    dropped: (f64, f64),
     /// How far numbers may be from what they ought to be, relatively.
     precision: f64,
     /// The samples of the draw.
@@ -122,9 +129,10 @@ impl Finder<'_> {
         let mut exits: Vec<Exit> = Vec::new();
         let mut entangled = attempt.trace.escapes.map(|at| self.escape(at));
         let mut rates = vec![class.rate];
-        let (mut low, mut high) = attempt.kept;
+        let (mut kept, mut dropped) = (attempt.kept, attempt.dropped);
         for other in std::iter::once(&attempt).chain(&calls) {
-            (low, high) = (low.max(other.kept.0), high.min(other.kept.1));
+            kept = common(kept, other.kept);
+            dropped = common(dropped, other.dropped);
             rates.extend(other.leading().map(|found| found.class.rate));
             for found in &other.exits {
                 let exit = exit(found, other);
@@ -148,6 +156,10 @@ impl Finder<'_> {
             if exits.iter().any(|exit| shapes.is_larger(source, exit.data)) {
                 entangled = Some("its mask is larger than the data it meets".into());
             }
+        }
+        share_factors(&mut exits);
+        if self.is_nested(&exits, &attempt.trace) {
+            entangled = Some("its mask meets the same data again behind where it leaves it".into());
         }
         rates.dedup();
         if !passes {
@@ -212,9 +224,10 @@ impl Finder<'_> {
             switch: switch.map(|(value, _)| value),
             off: switch.map(|(_, off)| off),
             given,
-            kept_draw: (low <= high).then(|| KeptDraw {
+            kept_draw: middle(kept).map(|value| KeptDraw {
                 source,
-                value: (low + high) / 2.0,
+                value,
+                dropped: middle(dropped),
             }),
             exits,
             entangled,
@@ -249,11 +262,61 @@ impl Finder<'_> {
         false
     }
 
+    /// True if one exit is made of another: what one lets out is not the data, to the other.
+    fn is_nested(&self, exits: &[Exit], trace: &Trace) -> bool {
+        if exits.len() < 2 {
+            return false;
+        }
+        let mut seen = HashSet::default();
+        let mut open: Vec<NodeId> = exits.iter().map(|exit| exit.node).collect();
+        while let Some(id) = open.pop() {
+            let inputs = 0..self.model.node(id).inputs.len();
+            for value in inputs.filter_map(|input| self.values.input(id, input)) {
+                if exits.iter().any(|exit| exit.output == value) {
+                    return true;
+                }
+                if trace.forms.contains_key(&value) && seen.insert(value) {
+                    open.extend(self.made_by(value));
+                }
+            }
+        }
+        false
+    }
+
+    /// Where a value goes that leads somewhere.
+    fn uses(&self, value: ValueId) -> impl Iterator<Item = Use> {
+        self.values.uses(value).filter(|at| match at {
+            Use::Input { node, .. } => self.alive.contains(node),
+            _ => true,
+        })
+    }
+
     /// The node that makes a value.
     fn made_by(&self, value: ValueId) -> Option<NodeId> {
         match self.values[value].producer {
             Producer::Node { node, .. } => Some(node),
             _ => None,
+        }
+    }
+}
+
+/// What two intervals have in common.
+fn common(one: (f64, f64), two: (f64, f64)) -> (f64, f64) {
+    (one.0.max(two.0), one.1.min(two.1))
+}
+
+/// The middle of an interval, unless it is empty.
+fn middle((low, high): (f64, f64)) -> Option<f64> {
+    (low <= high).then_some((low + high) / 2.0)
+}
+
+/// A factor before that one exit makes up for is shared if another exit has it in its data.
+fn share_factors(exits: &mut [Exit]) {
+    let data = exits.iter().filter(|exit| exit.prescale.is_none());
+    let data: Vec<ValueId> = data.map(|exit| exit.data).collect();
+    for exit in exits {
+        if let Some(prescale) = &mut exit.prescale {
+            prescale.shared |= data.contains(&exit.data);
         }
     }
 }

@@ -16,10 +16,11 @@ use crate::dropout::{self, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, GraphId, GraphKind, Model, Name, Node, NodeId,
-    Producer, ValueId, Values, encode_float, encode_number, encode_tensor,
+    DataType, Editor, GraphKind, Model, NodeId, Producer, Use, ValueId, Values, encode_float,
+    encode_number,
 };
 use crate::rewrite::Edited;
+use crate::rewrite::wiring::{constant, detach, drawn_element, drawn_shape, put, value};
 use crate::source::Source;
 use crate::verify::compare::Tolerance;
 
@@ -143,44 +144,6 @@ fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
     notes
 }
 
-/// Where nodes are put in: a graph, and the node that they come before.
-type At = (GraphId, Option<NodeId>);
-
-/// Element type, shape and little-endian elements.
-type Elements<'t> = (DataType, &'t [i64], Vec<u8>);
-
-/// Puts in a node with one output. Returns the output's name, which is made from a hint if not given.
-fn put(
-    editor: &mut Editor<'_>,
-    at: At,
-    op_type: &str,
-    inputs: Vec<Name>,
-    attribute: Option<Attribute>,
-    output: Result<Name, &str>,
-) -> Name {
-    let output = output.unwrap_or_else(|hint| editor.fresh_name(hint));
-    let node = Node {
-        name: output.clone(),
-        inputs,
-        outputs: vec![output.clone()],
-        attributes: attribute.into_iter().collect(),
-        ..Node::new(op_type)
-    };
-    editor.insert_node(at.0, at.1, node);
-    output
-}
-
-fn constant(editor: &mut Editor<'_>, at: At, hint: &str, elements: Elements<'_>) -> Name {
-    let value = value(elements);
-    put(editor, at, "Constant", Vec::new(), Some(value), Err(hint))
-}
-
-/// The attribute `value` with a tensor.
-fn value((element, dims, bytes): Elements<'_>) -> Attribute {
-    let tensor = encode_tensor(&Name::default(), element, dims, &bytes);
-    Attribute::new("value", AttributeValue::NewTensor(tensor))
-}
-
 /// Lets a site, and nothing else, see a number in place of a value.
 fn fix(editor: &mut Editor<'_>, site: &Site, value: ValueId, number: f64) {
     let element = editor.model().element_type(editor.values(), value);
@@ -188,7 +151,10 @@ fn fix(editor: &mut Editor<'_>, site: &Site, value: ValueId, number: f64) {
     let Some(bytes) = encode_number(element, number) else {
         return;
     };
-    for (node, input) in readers(editor, site, value) {
+    let readers: Vec<(NodeId, usize)> = editor.values().uses(value).filter_map(input).collect();
+    let region = region(editor, site);
+    let inside = |(node, _): &(NodeId, usize)| region.contains(node);
+    for (node, input) in readers.into_iter().filter(inside) {
         let at = (node.graph, Some(node));
         let elements = (element, &[][..], bytes.clone());
         let name = constant(editor, at, "input/fixed", elements);
@@ -199,8 +165,15 @@ fn fix(editor: &mut Editor<'_>, site: &Site, value: ValueId, number: f64) {
     }
 }
 
-/// Where a value is read by what makes up the mask of a site, back from its exits to the data.
-fn readers(editor: &Editor<'_>, site: &Site, value: ValueId) -> Vec<(NodeId, usize)> {
+fn input(at: Use) -> Option<(NodeId, usize)> {
+    match at {
+        Use::Input { node, input } => Some((node, input as usize)),
+        _ => None,
+    }
+}
+
+/// The nodes that make up the mask of a site, back from its exits to the data.
+fn region(editor: &Editor<'_>, site: &Site) -> HashSet<NodeId> {
     let (model, values) = (editor.model(), editor.values());
     let data = site.exits.iter().flat_map(|exit| {
         let before = exit.prescale.map(|prescale| prescale.from);
@@ -213,26 +186,20 @@ fn readers(editor: &Editor<'_>, site: &Site, value: ValueId) -> Vec<(NodeId, usi
     // of other draws the inputs are shapes
     let is_shape = |id| Some(id) == site.source() && !model.node(id).is("Bernoulli");
     let mut nodes = HashSet::default();
-    let mut readers = Vec::new();
     while let Some(id) = open.pop() {
-        if !nodes.insert(id) {
+        if !nodes.insert(id) || is_shape(id) {
             continue;
         }
-        for input in 0..model.node(id).inputs.len() {
-            let Some(read) = values.input(id, input) else {
-                continue;
-            };
-            if read == value {
-                readers.push((id, input));
-            } else if !is_shape(id)
-                && seen.insert(read)
+        let inputs = 0..model.node(id).inputs.len();
+        for read in inputs.filter_map(|input| values.input(id, input)) {
+            if seen.insert(read)
                 && let Producer::Node { node, .. } = values[read].producer
             {
                 open.push(node);
             }
         }
     }
-    readers
+    nodes
 }
 
 /// Replaces a constant mask by the number that it is where it keeps.
@@ -262,38 +229,13 @@ fn keep(editor: &mut Editor<'_>, draw: KeptDraw) {
     let Some(output) = node.output(0).cloned().filter(|_| !node.is_removed()) else {
         return;
     };
-    let element = element_of(model, values, id).unwrap_or(DataType::FLOAT);
+    let element = drawn_element(model, values, id).unwrap_or(DataType::FLOAT);
     let Some(bytes) = encode_number(element, draw.value) else {
         return;
     };
-    let like = node.op_type.as_str().is_some_and(|op| op.ends_with("Like"));
     let at = (id.graph, Some(id));
-    let shape = match (node.attribute("shape").map(|a| &a.value), node.input(0)) {
-        (_, Some(data)) if like || node.is("Bernoulli") => put(
-            editor,
-            at,
-            "Shape",
-            vec![data.clone()],
-            None,
-            Err("draw/shape"),
-        ),
-        (_, Some(shape)) => {
-            let to = Attribute::new("to", AttributeValue::Int(DataType::INT64.0.into()));
-            put(
-                editor,
-                at,
-                "Cast",
-                vec![shape.clone()],
-                Some(to),
-                Err("draw/shape"),
-            )
-        }
-        (Some(AttributeValue::Ints(shape)), None) => {
-            let bytes = shape.iter().flat_map(|dim| dim.to_le_bytes()).collect();
-            let dims = [shape.len() as i64];
-            constant(editor, at, "draw/shape", (DataType::INT64, &dims, bytes))
-        }
-        _ => return,
+    let Some(shape) = drawn_shape(editor, id) else {
+        return;
     };
     editor.remove_node(id);
     let value = value((element, &[1], bytes));
@@ -305,22 +247,6 @@ fn keep(editor: &mut Editor<'_>, draw: KeptDraw) {
         Some(value),
         Ok(output),
     );
-}
-
-/// The element type of what a node draws.
-fn element_of(model: &Model, values: &Values, id: NodeId) -> Option<DataType> {
-    let node = model.node(id);
-    match node.attribute("dtype").map(|a| &a.value) {
-        Some(AttributeValue::Int(element)) if *element != 0 => {
-            return Some(DataType(*element as i32));
-        }
-        _ => {}
-    }
-    let output = values.output(model, id, 0)?;
-    let like = node.op_type.as_str().is_some_and(|op| op.ends_with("Like"));
-    let input = values.input(id, 0).filter(|_| like || node.is("Bernoulli"));
-    let ends = [Some(output), input];
-    (ends.into_iter().flatten()).find_map(|value| model.element_type(values, value))
 }
 
 /// The element type of what comes out of a mask.
@@ -349,19 +275,13 @@ fn put_back(editor: &mut Editor<'_>, exit: &Exit) -> bool {
     if factor == 1.0 && b == 0.0 {
         return exit.prescale.is_some();
     }
-    let node = editor.model().node(exit.node);
-    let name = editor.values()[exit.output].name.clone();
-    let Some(output) = node.outputs.iter().position(|output| *output == name) else {
-        return true;
-    };
     let (Some(shift), Some(scale)) = (encode_float(element, b), encode_float(element, factor))
     else {
         return true;
     };
-    let kept = editor.fresh_name(&format!("{name}/kept"));
-    editor.detach_output(exit.node, output, &kept);
-    let at = (exit.node.graph, editor.node_behind(exit.node));
-    let mut data = kept;
+    let Some((mut data, at, name)) = detach(editor, exit.node, exit.output) else {
+        return true;
+    };
     if b != 0.0 {
         let shift = constant(editor, at, "kept/shift", (element, &[], shift));
         data = put(

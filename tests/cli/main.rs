@@ -7,6 +7,7 @@ mod cli;
 mod common;
 
 mod audit;
+mod diff;
 mod fold;
 mod formats;
 mod golden;
@@ -14,6 +15,7 @@ mod many;
 mod places;
 mod recorded;
 mod rules;
+mod sample;
 mod show;
 mod strip;
 mod verification;

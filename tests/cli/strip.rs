@@ -182,7 +182,7 @@ fn the_json_report_says_what_the_text_says() {
     assert!(said.stderr.is_empty());
     let report = said.json();
     let expected = "schema input output bytes sites plan removed masks scales identities \
-                    idle_inputs fold verification";
+                    idle_inputs fold verification diff";
     assert_eq!(keys(&report).join(" "), expected);
     assert_eq!(report["schema"], "dropout-onnx/strip/1");
     assert_eq!(report["input"], "model.onnx");
@@ -221,6 +221,7 @@ fn wrong_usage_exits_2() {
         ("verify model.onnx", "<AFTER>"),
         ("audit", "<PATH>"),
         ("show", "<IN>"),
+        ("diff a.onnx", "<AFTER>"),
     ] {
         let before = folder.listing();
         let said = folder.run(arguments);

@@ -2,6 +2,8 @@
 
 use dropout_onnx::Result;
 use dropout_onnx::audit::ModelAudit;
+use dropout_onnx::diff;
+use dropout_onnx::dropout::Kind;
 use dropout_onnx::onnx::{Model, Values};
 use dropout_onnx::rewrite::fold::{self, fold};
 use dropout_onnx::rewrite::strip::{Options, strip};
@@ -41,19 +43,56 @@ pub fn parse(bytes: &[u8]) -> Reached {
     assert!(bytes_of(&rope) == bytes, "written otherwise than read");
     let values = Values::new(&model);
     let _ = model.check(&values);
-    let _ = show::text(&model);
+    shown(&model);
     let _ = ModelAudit::new("model.onnx", &model);
     let _ = model.external_files();
     let _ = model.check_external();
     Reached::Read
 }
 
-/// A model that can be stripped computes the same, has no `Dropout`, and cannot be stripped again.
+/// Every format; a model is no other than itself.
+fn shown(model: &Model) {
+    let _ = show::text(model);
+    for anonymous in [false, true] {
+        for no_hash in [false, true] {
+            let options = show::Options { anonymous, no_hash };
+            if let Ok(document) = show::document(model, &options) {
+                let _ = show::text::text(&document);
+                let _ = show::json::text(&document);
+            }
+        }
+        let options = show::Options {
+            anonymous,
+            no_hash: true,
+        };
+        let _ = show::dot::text(model, &options);
+        let _ = show::svg::text(model, &options);
+    }
+    let options = diff::Options {
+        values: true,
+        structure: true,
+    };
+    let found = diff::diff(model, model, &options);
+    assert!(found.is_ok_and(|found| found.is_empty()), "unlike itself");
+}
+
+/// A model that can be stripped computes the same, has no `Dropout`, and cannot be stripped again;
+/// so too if noise and frozen masks go as well.
 pub fn stripping(bytes: &[u8]) -> Reached {
+    let everything = Options {
+        kinds: Kind::ALL.to_vec(),
+        frozen_masks: true,
+        ..Options::default()
+    };
+    stripping_as(bytes, &everything);
+    stripping_as(bytes, &Options::default())
+}
+
+fn stripping_as(bytes: &[u8], options: &Options) -> Reached {
     let Ok(model) = read(bytes) else {
         return Reached::Nothing;
     };
-    let Ok(stripped) = strip(&model, &Options::default()) else {
+    let Ok(stripped) = strip(&model, options) else {
         return Reached::Read;
     };
     let after = &stripped.edited.model;
@@ -66,12 +105,21 @@ pub fn stripping(bytes: &[u8]) -> Reached {
         Err(e) if compare(&model, &model).is_err() => drop(e),
         Err(e) => panic!("the stripped model only: {e}"),
     }
+    if let Ok(found) = diff::diff(&model, after, &diff::Options::default()) {
+        assert_eq!(
+            found.is_empty(),
+            stripped.outcome.is_unchanged(),
+            "{found:?}"
+        );
+        let _ = diff::markdown::text(&found, "a", "b");
+        let _ = diff::text::lines(&found);
+    }
     let once = bytes_of(&stripped.edited.rope);
     if stripped.outcome.is_unchanged() {
         assert!(once == bytes, "nothing was removed, but something changed");
     }
     let again = read(&once).expect("a stripped model can be read");
-    let twice = strip(&again, &Options::default()).expect("a stripped model can be stripped");
+    let twice = strip(&again, options).expect("a stripped model can be stripped");
     assert!(twice.outcome.is_unchanged(), "a second strip removes more");
     assert!(bytes_of(&twice.edited.rope) == once, "written otherwise");
     let _ = show::text(&again);

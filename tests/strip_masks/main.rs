@@ -7,6 +7,9 @@ mod common;
 
 #[path = "../common/stripped.rs"]
 mod check;
+mod generated;
+#[path = "../common/mask_gen.rs"]
+mod mask_gen;
 mod meetings;
 mod neighbours;
 mod scales;

@@ -7,5 +7,6 @@ mod broken;
 mod check;
 mod fixture;
 mod inner;
+mod masks;
 mod models;
 mod neutral;

@@ -4,12 +4,14 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod diff;
 mod fold;
 mod io;
 mod parallel;
 mod paths;
 mod rewriting;
 mod rules;
+mod sample;
 mod show;
 mod strip;
 mod style;
@@ -45,8 +47,10 @@ enum Command {
     Audit(audit::Args),
     Strip(strip::Args),
     Fold(fold::Args),
+    Sample(sample::Args),
     Verify(verify::Args),
     Show(show::Args),
+    Diff(diff::Args),
 }
 
 /// What a subcommand came to, as an exit status.
@@ -67,8 +71,10 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit::run(args, &cli.global),
         Command::Strip(args) => strip::run(args, &cli.global),
         Command::Fold(args) => fold::run(args, &cli.global),
+        Command::Sample(args) => sample::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
-        Command::Show(args) => show::run(args),
+        Command::Show(args) => show::run(args, &cli.global),
+        Command::Diff(args) => diff::run(args, &cli.global),
     };
     let status = result.unwrap_or_else(|error| {
         io::complain(&error);

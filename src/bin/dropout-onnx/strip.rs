@@ -1,6 +1,10 @@
 //! `dropout-onnx strip`: dropout removed for inference.
 
-use anyhow::Result;
+mod check;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::{Convention, Kind, Mode};
@@ -49,6 +53,11 @@ pub struct Args {
     /// How the report is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// Say whether strip would change IN (exit status 1), and write nothing; any number of models
+    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run"])]
+    check: bool,
+    #[arg(value_name = "MORE", hide = true)]
+    more: Vec<PathBuf>,
     #[command(flatten)]
     verify: Verify,
 }
@@ -61,10 +70,11 @@ Examples:
   dropout-onnx strip --kind all model.onnx          Gaussian noise and frozen masks as well
   dropout-onnx strip --convention classic --fold model.onnx
   dropout-onnx strip --dry-run model.onnx           says what would go
+  dropout-onnx strip --check a.onnx b.onnx          is there dropout to strip in any of them?
   dropout-onnx strip - < model.onnx > clean.onnx
 
 Exit status: 0 stripped and shown to be equal (or nothing to strip); 1 the result differs, nothing
-is written; 2 it could not do the job, nothing is written.";
+is written, or --check found something to strip; 2 it could not do the job, nothing is written.";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Which {
@@ -107,6 +117,15 @@ fn options(args: &Args) -> Options {
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
+    if args.check {
+        return check::run(args, global);
+    }
+    if let Some(more) = args.more.first() {
+        bail!(
+            "unexpected argument '{}': strip takes IN and OUT; with --check, any number of models",
+            more.display()
+        );
+    }
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "stripped")?;
     let stripped = strip(&rewriting.model, &options(args));
     let stripped = stripped.map_err(|e| e.in_file(io::name(&args.files.input)))?;
@@ -133,7 +152,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         end,
     };
     let text = match args.format {
-        Format::Json => json_text(&document(args, &report))?,
+        Format::Json => json_text(&document(args, &report)?)?,
         Format::Text => text(global, &report),
     };
     report.end.print(&text, args.format)?;
@@ -180,7 +199,7 @@ struct Report<'a> {
     end: Conclusion<'a>,
 }
 
-fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
+fn document(args: &Args, report: &Report<'_>) -> Result<serde_json::Value> {
     let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>();
     let outcome = &report.stripped.outcome;
     let actions = report
@@ -193,7 +212,7 @@ fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
             Action::NoEffect(why) => json!({"action": "keep", "why": why}),
             Action::Refused(why) => json!({"action": "refuse", "why": why}),
         });
-    json!({
+    Ok(json!({
         "schema": "dropout-onnx/strip/1",
         "input": args.files.input.to_string_lossy(),
         "output": report.end.output(),
@@ -217,7 +236,8 @@ fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
         "idle_inputs": names(&outcome.idle_inputs),
         "fold": report.folded.map(crate::fold::parts),
         "verification": report.end.verification(),
-    })
+        "diff": report.end.diff()?,
+    }))
 }
 
 fn text(global: &Global, report: &Report<'_>) -> String {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::onnx::{Dimension, GraphKind, NodeId, Producer, ValueId, ValueType};
 
 use super::form::is_layout;
-use super::{Attempt, Finder, exit};
+use super::{Attempt, Finder, Found, exit};
 use crate::dropout::Scaling;
 use crate::hash::HashMap;
 
@@ -53,18 +53,12 @@ impl<'m> Finder<'m> {
     /// Finds out what a draw is.
     pub(super) fn judge(&self, source: NodeId) -> Result<Option<Judged>> {
         if let Some(attempt) = self.attempt(source)? {
-            // a flag that is calculated with looks like data that is dropped
-            for found in &attempt.exits {
-                if let Some(switch) = self.open(found.data.value)
-                    && let Some(judged) = self.switched(source, switch)?
-                {
-                    return Ok(Some(judged));
-                }
-            }
-            return Ok(Some(match attempt.default_used {
-                true => self.overridden(source)?.unwrap_or(Judged::plain(attempt)),
-                false => Judged::plain(attempt),
-            }));
+            let open = |found: &Found| self.open(found.data.value).is_some();
+            let tried = match attempt.default_used || attempt.exits.iter().any(open) {
+                true => self.overridden(source)?,
+                false => None,
+            };
+            return Ok(Some(tried.unwrap_or(Judged::plain(attempt))));
         }
         if let Some(judged) = self.by_calls(source)? {
             return Ok(Some(judged));
@@ -78,7 +72,7 @@ impl<'m> Finder<'m> {
         Ok(None)
     }
 
-    /// As it is where an input of the model that has a default switches it on or off.
+    /// As it is where an input of the model switches it on or off.
     fn overridden(&self, source: NodeId) -> Result<Option<Judged>> {
         for switch in self.open_numbers(source)?.into_iter().take(SWITCHES) {
             let judged = self.switched(source, switch)?;

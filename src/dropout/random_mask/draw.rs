@@ -148,7 +148,7 @@ impl Finder<'_> {
         if trace.mixed {
             return Ok(None);
         }
-        let Some(exits) = exits::find(self, &trace, classify)? else {
+        let Some(exits) = exits::find(self, source, &trace, classify)? else {
             return Ok(None);
         };
         let keeps = |i: usize| exits.iter().all(|exit| exit.samples[i].0 != 0.0);
@@ -156,7 +156,10 @@ impl Finder<'_> {
         let Some(kept) = kept else {
             return Ok(None); // what one exit keeps another drops: a choice
         };
+        let drops = |i: &usize| exits.iter().all(|exit| exit.samples[*i].0 == 0.0);
+        let dropped = (0..samples.len()).find(drops).map(|i| intervals[i]);
         Ok(Some(Attempt {
+            dropped: dropped.unwrap_or((1.0, 0.0)),
             kept: intervals[kept],
             kept_index: kept,
             precision,

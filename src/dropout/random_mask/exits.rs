@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{NodeId, Producer, Use, ValueId};
+use crate::onnx::{GraphKind, NodeId, Producer, Use, ValueId};
 
 use super::Finder;
 use super::classify::Class;
@@ -50,11 +50,13 @@ type Classify<'c> = &'c dyn Fn(&Form, f64) -> Option<Class>;
 /// Finds the exits of a trace; `None` if the draw meets data in any other way than as dropout.
 pub(super) fn find(
     finder: &Finder<'_>,
+    source: NodeId,
     trace: &Trace,
     classify: Classify<'_>,
 ) -> Result<Option<Vec<Found>>> {
     let mut search = Search {
         finder,
+        source,
         trace,
         classify,
         seen: HashSet::default(),
@@ -75,11 +77,13 @@ pub(super) fn find(
         }
     }
     search.found.sort_by_key(|found| found.node);
-    Ok((!search.found.is_empty()).then_some(search.found))
+    let is_one = !search.found.is_empty() && search.is_covered();
+    Ok(is_one.then_some(search.found))
 }
 
 struct Search<'f, 'm> {
     finder: &'f Finder<'m>,
+    source: NodeId,
     trace: &'f Trace,
     classify: Classify<'f>,
     seen: HashSet<ValueId>,
@@ -95,6 +99,44 @@ impl Search<'_, '_> {
         inputs
             .filter_map(move |input| self.finder.values.input(node, input))
             .filter_map(|value| self.trace.forms.get(&value))
+    }
+
+    /// True if what is dropped is used behind an exit only: nothing else is made of it.
+    fn is_covered(&self) -> bool {
+        let Finder { model, values, .. } = self.finder;
+        let exits: HashSet<ValueId> = self.found.iter().map(|found| found.output).collect();
+        let made = |node: NodeId| {
+            let outputs = 0..model.node(node).outputs.len();
+            outputs.filter_map(move |output| values.output(model, node, output))
+        };
+        let mut seen = HashSet::default();
+        let mut open: Vec<ValueId> = made(self.source).collect();
+        while let Some(value) = open.pop() {
+            if exits.contains(&value) || !seen.insert(value) {
+                continue;
+            }
+            let Some(form) = self.trace.forms.get(&value) else {
+                continue;
+            };
+            for at in self.finder.uses(value) {
+                let before = open.len();
+                let lost = match at {
+                    Use::Input { node, .. } => {
+                        open.extend(made(node).filter(|v| self.trace.forms.contains_key(v)));
+                        let op_type = model.node(node).op_type.as_str().unwrap_or_default();
+                        open.len() == before && !SHAPE_ONLY.contains(&op_type)
+                    }
+                    Use::Output { graph, .. } => {
+                        !matches!(model.graph(graph).kind, GraphKind::Function(_))
+                    }
+                    Use::Annotation(_) | Use::Binding(_) => false,
+                };
+                if lost && form.data.is_some() {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Finds the exits behind a value that depends on data. False if something is no dropout.
@@ -192,7 +234,8 @@ impl Search<'_, '_> {
     fn uses(&self, value: ValueId) -> Uses {
         let Finder { model, values, .. } = self.finder;
         let mut uses = Uses::default();
-        for at in values.uses(value) {
+        let itself = self.finder.passed(value);
+        for at in self.finder.uses(value) {
             uses.all += 1;
             let Use::Input { node, .. } = at else {
                 continue;
@@ -201,7 +244,7 @@ impl Search<'_, '_> {
             let inputs = 0..model.node(node).inputs.len();
             let mut others = inputs
                 .filter_map(|input| values.input(node, input))
-                .filter(|&other| other != value);
+                .filter(|&other| self.finder.passed(other) != itself);
             let made = (0..model.node(node).outputs.len())
                 .filter_map(|output| values.output(model, node, output))
                 .filter(|output| self.nodes.get(output) == Some(&node));
@@ -224,6 +267,17 @@ impl Search<'_, '_> {
 }
 
 impl Finder<'_> {
+    /// What a value is before any Dropout and Identity.
+    fn passed(&self, mut value: ValueId) -> ValueId {
+        while let Producer::Node { node, output: 0 } = self.values[value].producer
+            && (self.model.node(node).is("Dropout") || self.model.node(node).is("Identity"))
+            && let Some(input) = self.values.input(node, 0)
+        {
+            value = input;
+        }
+        value
+    }
+
     /// The constant that a value was multiplied by before: by which node, and what was.
     fn prescale(
         &self,
@@ -234,7 +288,7 @@ impl Finder<'_> {
         let mut shared = false;
         let mut next = None;
         for _ in 0..DEPTH {
-            shared |= self.values.uses(at).any(|using| match using {
+            shared |= self.uses(at).any(|using| match using {
                 Use::Input { node, .. } => {
                     let op_type = &self.model.node(node).op_type;
                     let shape = SHAPE_ONLY.iter().any(|op| *op_type == *op);

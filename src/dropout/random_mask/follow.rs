@@ -129,6 +129,19 @@ impl Finder<'_> {
         if SHAPE_ONLY.contains(&op_type) {
             return Ok(Step::Opaque(false));
         }
+        if op_type == "Dropout" {
+            // its data passes; its mask is ones
+            let data = self.values.input(id, 0);
+            let form = data.and_then(|data| walk.trace.forms.get(&data).cloned());
+            let output = self.values.output(self.model, id, 0);
+            return Ok(match form.zip(output) {
+                Some((form, output)) => {
+                    self.reach(output, form, walk);
+                    Step::Made(vec![output])
+                }
+                None => Step::Opaque(false),
+            });
+        }
         walk.trace.selected |= is_selection(op_type);
         let first_only = is_layout(op_type) || is_selection(op_type);
         let first = self.values.input(id, 0);
@@ -182,7 +195,7 @@ impl Finder<'_> {
         let mut reached = vec![value];
         while let Some(value) = reached.pop() {
             walk.trace.forms.insert(value, form.clone());
-            for at in self.values.uses(value) {
+            for at in self.uses(value) {
                 match at {
                     Use::Input { node, .. } => {
                         let rank = self.rank.get(&node).copied().unwrap_or(usize::MAX);
@@ -430,6 +443,10 @@ impl Finder<'_> {
                     let known = |value: ValueId| inner.get(&value).cloned();
                     self.evaluate_call(id, function, samples, depth - 1, &known)?
                 }
+                None if node.is("Dropout") => match inputs.into_iter().next() {
+                    Some(data) => Some(vec![data]),
+                    None => continue,
+                },
                 None if node.in_default_domain() => {
                     let op_type = node.op_type.as_str().unwrap_or_default();
                     match apply(op_type, to_integer(node), &inputs) {
@@ -470,6 +487,7 @@ impl Finder<'_> {
         let known = self.constant(value)?;
         if known.is_none_or(|known| known.default)
             && let Some(open) = self.open(value)
+            && (known.is_none() || self.is_flag(open))
             && !walk.trace.open.contains(&open)
         {
             walk.trace.open.push(open);
@@ -478,6 +496,11 @@ impl Finder<'_> {
             return Ok(Some(Form::constant(number, walk.samples)));
         }
         Ok(Some(Form::data(value, walk.samples)))
+    }
+
+    /// True of booleans: many exporters list every constant as an input, but flags are switches.
+    pub(super) fn is_flag(&self, input: ValueId) -> bool {
+        self.model.element_type(self.values, input) == Some(DataType::BOOL)
     }
 
     /// Marks what opaque nodes make of the draw itself, and what is made of that.
@@ -495,7 +518,7 @@ impl Finder<'_> {
                 if trace.forms.contains_key(&value) || !trace.tainted.insert(value) {
                     continue;
                 }
-                for at in self.values.uses(value) {
+                for at in self.uses(value) {
                     match at {
                         Use::Input { node, .. } => {
                             let op = self.model.node(node).op_type.as_str().unwrap_or_default();

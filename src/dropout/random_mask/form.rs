@@ -224,6 +224,12 @@ pub(super) fn apply(op_type: &str, to_integer: bool, inputs: &[Option<Form>]) ->
             let Some(z) = input(2) else {
                 return Applied::Opaque;
             };
+            let chosen = x.samples.iter().filter(|(_, b)| *b != 0.0).count();
+            match chosen {
+                0 => return Applied::Form(z.clone()),
+                all if all == x.samples.len() => return Applied::Form(y.clone()),
+                _ => {}
+            }
             let data = match shared(y, z) {
                 Ok(data) if !torn(y, z) => data,
                 _ => return Applied::Mixed,

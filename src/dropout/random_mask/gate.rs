@@ -34,7 +34,7 @@ impl Finder<'_> {
 
     fn gate_of(&self, exit: &Exit) -> Result<Option<Gate>> {
         let (model, values) = (self.model, self.values);
-        let mut uses = values.uses(exit.output);
+        let mut uses = self.uses(exit.output);
         let (Some(Use::Input { node, input }), None) = (uses.next(), uses.next()) else {
             return Ok(None);
         };
@@ -54,7 +54,9 @@ impl Finder<'_> {
         else {
             return Ok(None);
         };
-        let Some(switch) = self.open(condition) else {
+        let known = self.constant(condition)?;
+        let switch = self.open(condition);
+        let Some(switch) = switch.filter(|&open| known.is_none() || self.is_flag(open)) else {
             return Ok(None);
         };
         let chooses_data = f64::from(u8::from(input == 2));
