@@ -56,11 +56,11 @@ pub struct Options {
 /// let model = dropout_onnx::onnx::Model::open("fixtures/keras_course_infer_op15.onnx")?;
 /// let text = dropout_onnx::show::text(&model)?;
 /// let first_lines: Vec<&str> = text.lines().take(3).collect();
-/// insta::assert_snapshot!(first_lines.join("\n"), @r"
+/// insta::assert_snapshot!(first_lines.join("\n"), @r#"
 /// dropout-onnx show 1
-/// model ir_version 8 producer tf2onnx 1.17.0
+/// model ir_version 8 producer tf2onnx "1.16.1 15c810"
 ///   opset ai.onnx 15
-/// ");
+/// "#);
 /// # Ok(())
 /// # }
 /// ```

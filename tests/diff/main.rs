@@ -5,6 +5,9 @@
 mod common;
 #[path = "../common/everything.rs"]
 mod everything;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+#[path = "../common/memory.rs"]
+mod memory;
 #[path = "../common/rename.rs"]
 mod rename;
 #[path = "../common/tape.rs"]

@@ -94,6 +94,28 @@ fn or_by_what_stands_around_it() {
 }
 
 #[test]
+fn or_by_what_it_is_made_of() {
+    let built = |[a, b]: [&str; 2], user: &str, alpha: f32| {
+        let nodes = [
+            op(&format!("{a} = LeakyRelu(x)")).with(float("alpha", alpha)),
+            op(&format!("{b} = {user}({a})")),
+            op(&format!("y = Exp({b})")),
+        ];
+        model(13, x_to_y(nodes)).read()
+    };
+    let before = built(["a", "b"], "Tanh", 0.5);
+    let found = lines(&before, &built(["p", "q"], "Sin", 0.25));
+    let expected = [
+        "  ~ node a: output 0 renamed: a -> p",
+        "  ~ node a: attribute alpha: 0.5 -> 0.25",
+        "  - node b: b = Tanh(a)",
+        "  ~ node y: input 0: b -> q",
+        "  + node q: q = Sin(p)",
+    ];
+    assert_eq!(found[1..], expected.map(String::from));
+}
+
+#[test]
 fn a_name_alone_makes_no_node_another() {
     let built = |node: &str| {
         let nodes = [op("a = Relu(x)"), op(node).named("n"), op("y = Exp(a)")];
