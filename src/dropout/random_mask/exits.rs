@@ -254,7 +254,7 @@ impl Search<'_, '_> {
                 let data = |form: &Form| form.data.is_some();
                 // two that were dropped are two exits, unless they make one
                 self.trace.tainted.contains(&other)
-                    || form.is_some_and(|form| !made.is_empty() || !(dropped && data(form)))
+                    || form.is_some_and(|form| !(made.is_empty() && dropped && data(form)))
             });
             match (with_draw, made.is_empty()) {
                 (true, true) => uses.lost = true,
