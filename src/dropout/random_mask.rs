@@ -24,7 +24,9 @@ use crate::onnx::{AttributeValue, GraphKind, Model, Node, NodeId, Producer, Use,
 
 use super::constant::Resolver;
 use super::noise_shape::NoiseShapes;
-use super::{Exit, Form as SiteForm, KeptDraw, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use super::{
+    Exit, Form as SiteForm, KeptDraw, Kind, MaskUse, Mode, Prescale, RateOrigin, Scaling, Site,
+};
 use constants::Uniform;
 use exits::Found;
 use follow::Trace;
@@ -63,7 +65,23 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         finder.found.borrow_mut().extend(found);
         sites.extend(site);
     }
+    give_back_factors(&mut sites);
     Ok(sites)
+}
+
+/// A factor that makes up for what one mask drops cannot make up for another's.
+fn give_back_factors(sites: &mut [Site]) {
+    let exits = sites.iter().flat_map(|site| &site.exits);
+    let exits: HashSet<NodeId> = exits.map(|exit| exit.node).collect();
+    for site in sites {
+        for exit in &mut site.exits {
+            let taken = |prescale: &Prescale| exits.contains(&prescale.node);
+            if exit.prescale.take_if(|prescale| taken(prescale)).is_some() {
+                site.scaling = Scaling::Other;
+                site.inference_scale = round(exit.scale);
+            }
+        }
+    }
 }
 
 struct Finder<'m> {

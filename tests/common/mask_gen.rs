@@ -95,10 +95,16 @@ fn node(
     outputs: &[String],
     extra: &[Vec<u8>],
 ) -> Vec<u8> {
+    // runs know draws by the names of their nodes
+    let name = outputs.first().map(|name| bytes_field(3, name.as_bytes()));
     let inputs = inputs.iter().map(|name| bytes_field(1, name.as_bytes()));
     let outputs = outputs.iter().map(|name| bytes_field(2, name.as_bytes()));
     let attributes = extra.iter().map(|attribute| bytes_field(5, attribute));
-    let mut fields: Vec<Vec<u8>> = inputs.chain(outputs).chain(attributes).collect();
+    let mut fields: Vec<Vec<u8>> = inputs
+        .chain(outputs)
+        .chain(attributes)
+        .chain(name)
+        .collect();
     fields.push(bytes_field(4, op.as_bytes()));
     fields.push(bytes_field(7, domain.as_bytes()));
     fields.concat()
