@@ -19,10 +19,13 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::hash::HashSet;
 use crate::onnx::{
-    DataType, GraphId, Model, Name, NodeId, Producer, ValueId, Values, encode_float,
+    DataType, GraphId, Model, Name, NodeId, Producer, Use, ValueId, Values, encode_float,
 };
 pub(crate) use constant::shortest;
+pub(crate) use layer_name::Layers;
+pub(crate) use noise_shape::Shapes;
 pub use operator::{OperatorVersion, version};
 pub(crate) use origin::is_drawn;
 
@@ -118,7 +121,41 @@ impl Site {
             _ => None,
         }
     }
+
+    /// The nodes that make a mask of a draw and drop data with it, and those that scale the data before;
+    /// none of an operator.
+    pub fn mask_nodes(&self, model: &Model, values: &Values) -> Vec<NodeId> {
+        let mut seen = HashSet::default();
+        let mut found = Vec::new();
+        let mut open: Vec<NodeId> = self.source().into_iter().collect();
+        open.extend(self.exits.iter().map(|exit| exit.node));
+        while let Some(id) = open.pop() {
+            if found.len() > MASK_NODES || !seen.insert(id) {
+                continue;
+            }
+            found.push(id);
+            let outputs = 0..model.node(id).outputs.len();
+            for output in outputs.filter_map(|output| values.output(model, id, output)) {
+                if self.exits.iter().any(|exit| exit.output == output) {
+                    continue;
+                }
+                open.extend(values.uses(output).filter_map(|at| match at {
+                    Use::Input { node, .. } => Some(node),
+                    _ => None,
+                }));
+            }
+        }
+        for exit in &self.exits {
+            let before = exit.prescale.map(|prescale| prescale.node);
+            let before = before.into_iter().chain(exit.chain(model, values));
+            found.extend(before.filter(|&id| seen.insert(id)));
+        }
+        found
+    }
 }
+
+/// How many nodes a mask is made of, at most.
+const MASK_NODES: usize = 200;
 
 /// Where a mask meets data.
 ///

@@ -25,9 +25,7 @@ mod write;
 
 pub use attribute::{Attribute, AttributeValue};
 pub use content::ContentHash;
-#[cfg(feature = "tract")]
-pub(crate) use content::encode_number;
-pub(crate) use content::{Place, encode_float, floats, numbers};
+pub(crate) use content::{Place, encode_float, encode_number, floats, numbers};
 pub use data_type::DataType;
 pub use edit::Editor;
 pub(crate) use edit::encode_tensor;

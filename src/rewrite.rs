@@ -5,9 +5,15 @@
 
 mod bypass;
 pub mod fold;
+pub mod insert;
+pub mod set;
 pub mod strip;
 #[cfg(feature = "tract")]
 pub(crate) mod wiring;
+
+mod constant;
+mod rate;
+mod switch;
 
 use std::fmt;
 use std::path::Path;
@@ -16,6 +22,9 @@ use crate::dropout::Convention;
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::source::{Rope, Source};
+
+pub use rate::Rate;
+pub use switch::Acting;
 
 /// What a rewrite will do, site by site.
 #[derive(Clone, Debug, Default)]

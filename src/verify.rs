@@ -6,6 +6,8 @@
 pub mod structure;
 
 #[cfg(feature = "tract")]
+pub mod acting;
+#[cfg(feature = "tract")]
 pub mod compare;
 #[cfg(feature = "tract")]
 pub mod engine;
@@ -69,6 +71,9 @@ pub struct Verification {
     pub run: Option<run::RunReport>,
     /// What structure took as equal because fold changed it, in words: a run has to show that it is.
     pub apart: Option<String>,
+    /// Whether dropout that acts does what it says, where a rewrite made it act.
+    #[cfg(feature = "tract")]
+    pub acting: Option<acting::Report>,
 }
 
 /// What the models are to each other.
@@ -119,6 +124,8 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
         #[cfg(feature = "tract")]
         run,
         apart: None,
+        #[cfg(feature = "tract")]
+        acting: None,
     })
 }
 
@@ -164,6 +171,8 @@ pub fn verify_fold(before: &Model, folded: &Folded, options: &Options) -> Result
         structure,
         #[cfg(feature = "tract")]
         run,
+        #[cfg(feature = "tract")]
+        acting: None,
         apart: Some(parts.join(", ")),
     })
 }
@@ -291,6 +300,10 @@ enum Run {
 impl Verification {
     /// What it all comes down to. Outputs that differ are a difference, whatever the structure says.
     pub fn verdict(&self, demand: Demand) -> Verdict {
+        #[cfg(feature = "tract")]
+        if let Some(why) = self.acting.as_ref().and_then(acting::Report::difference) {
+            return Verdict::Different { why };
+        }
         match (self.by_structure(), self.by_run()) {
             (_, Some(Run::Different(why))) => Verdict::Different { why },
             (Some(Err(_)), Some(Run::Equal)) if demand == Demand::Outputs => Verdict::Equal,

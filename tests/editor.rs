@@ -209,3 +209,47 @@ fn uses_are_redirected_but_for_outputs() {
     });
     has(&lines, &["y = Neg(h)", "z = Abs(h)"]);
 }
+
+#[test]
+fn inputs_and_outputs_are_added_behind_the_others() {
+    let lines = edited(
+        &model(13, x_to_y([op("h = Relu(x)"), op("y = Neg(h)")])),
+        |editor| {
+            let main = editor.model().main();
+            let name = Name::from("on");
+            let input = editor.add_input(&name, DataType::BOOL, &[]).unwrap();
+            let default = editor.add_initializer(main, &name, DataType::BOOL, &[], &[1]);
+            assert_eq!(
+                default,
+                Some(input),
+                "the default of the input, no value of its own"
+            );
+            assert!(editor.values()[input].initializer.is_some());
+            editor.add_output(value(editor, "h"));
+        },
+    );
+    has(
+        &lines,
+        &[
+            "input on: bool[]",
+            "initializer on: bool[] {true}",
+            "output h: ?",
+        ],
+    );
+    let inputs: Vec<&String> = lines.iter().filter(|l| l.starts_with("input ")).collect();
+    assert_eq!(inputs, ["input x: float[2, 3]", "input on: bool[]"]);
+}
+
+#[test]
+fn an_input_of_a_node_may_be_added_with_absent_ones_before_it() {
+    let lines = edited(
+        &model(13, x_to_y([op("y = Dropout(x)")]).init("t", flag(true))),
+        |editor| {
+            let dropout = node(editor, "y");
+            editor.set_input(dropout, 2, value(editor, "t"));
+            assert_eq!(editor.values().input(dropout, 1), None);
+            assert_eq!(editor.values().uses(value(editor, "t")).count(), 1);
+        },
+    );
+    has(&lines, &["y = Dropout(x, \"\", t)"]);
+}

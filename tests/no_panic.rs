@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::source::Source;
 use dropout_onnx::wire::{bytes_field, varint_field};
-use promises::{Reached, folding, parse, stripping};
+use promises::{Reached, changing, folding, parse, stripping};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tape::{cases, tapes};
@@ -91,6 +91,7 @@ proptest! {
         damage.iter().for_each(|damage| apply(&mut bytes, damage));
         parse(&bytes);
         stripping(&bytes);
+        changing(&bytes);
         folding(&bytes);
     }
 
@@ -103,6 +104,7 @@ proptest! {
         damage.iter().for_each(|damage| apply(&mut bytes, damage));
         parse(&bytes);
         stripping(&bytes);
+        changing(&bytes);
         folding(&bytes);
     }
 
@@ -111,6 +113,7 @@ proptest! {
         let bytes = tapes.model();
         prop_assert_eq!(parse(&bytes), Reached::Read);
         stripping(&bytes);
+        changing(&bytes);
         folding(&bytes);
     }
 }
@@ -141,6 +144,7 @@ fn every_truncation_is_read_or_refused() {
     for end in 0..smallest.len() {
         parse(&smallest[..end]);
         stripping(&smallest[..end]);
+        changing(&smallest[..end]);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What generated models and fuzzers found, each by name.
 
 #[path = "common/promises.rs"]
+#[allow(dead_code)]
 mod promises;
 
 use dropout_onnx::audit::ModelAudit;

@@ -15,4 +15,5 @@ libfuzzer_sys::fuzz_target!(|choices: &[u8]| {
     let model = wire_gen::model(tape, spelling);
     assert!(promises::parse(&model) > promises::Reached::Nothing);
     promises::stripping(&model);
+    promises::changing(&model);
 });

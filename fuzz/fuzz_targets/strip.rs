@@ -1,4 +1,4 @@
-//! Any bytes: stripped, compared, stripped again.
+//! Any bytes: stripped, compared, stripped again; dropout put in and changed.
 #![no_main]
 
 #[path = "../../tests/common/promises.rs"]
@@ -7,4 +7,5 @@ mod promises;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     promises::stripping(bytes);
+    promises::changing(bytes);
 });

@@ -5,7 +5,7 @@ mod keras;
 mod torch;
 
 use crate::error::Result;
-use crate::onnx::{GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
 
 use super::constant::Resolver;
 use super::{Form, Kind, Site};
@@ -24,13 +24,51 @@ pub(super) fn name(model: &Model, values: &Values, sites: &mut [Site]) -> Result
             None => of_metadata(model, site)?,
         };
         if site.layer.is_none() {
-            site.layer = around(model, site);
+            site.layer = around(model, site.graph);
         }
         if let (None, Some(resolver)) = (&site.layer, &resolver) {
             site.layer = torch::of_functions(model, values, resolver, model.root(site.graph));
         }
     }
     Ok(())
+}
+
+/// The layers that nodes come from, dropout or not.
+pub(crate) struct Layers<'m> {
+    model: &'m Model,
+    values: &'m Values,
+    resolver: Option<Resolver<'m>>,
+}
+
+impl<'m> Layers<'m> {
+    pub fn new(model: &'m Model, values: &'m Values) -> Self {
+        let functions = !model.functions().is_empty();
+        Layers {
+            model,
+            values,
+            resolver: functions.then(|| Resolver::new(model, values)),
+        }
+    }
+
+    /// The layer of a node, if the file tells.
+    pub fn of(&self, id: NodeId) -> Result<Option<String>> {
+        let Layers { model, values, .. } = *self;
+        let layer = match path_name(model, id) {
+            Some(path) if path.starts_with('/') => torch::of_path(path),
+            path => keras::path(path, None, false, false).map(|path| path.join("/")),
+        };
+        if layer.is_some() {
+            return Ok(layer);
+        }
+        if let Some(layer) = torch::of_metadata(&model.node_metadata(id)?) {
+            return Ok(layer);
+        }
+        let root = model.root(id.graph);
+        Ok(around(model, id.graph).or_else(|| {
+            let resolver = self.resolver.as_ref()?;
+            torch::of_functions(model, values, resolver, root)
+        }))
+    }
 }
 
 /// The name of a node that has a path in it, or else of its output.
@@ -104,9 +142,8 @@ fn of_metadata(model: &Model, site: &Site) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// The layer of the loop or branch that a site without a name of its own stands in.
-fn around(model: &Model, site: &Site) -> Option<String> {
-    let mut graph = site.graph;
+/// The layer of the loop or branch that a graph is the body of.
+fn around(model: &Model, mut graph: GraphId) -> Option<String> {
     while let GraphKind::Attribute { node, .. } = model.graph(graph).kind {
         let name = path_name(model, node);
         let layer = match name {

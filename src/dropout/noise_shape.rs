@@ -54,6 +54,34 @@ pub(super) fn tell(model: &Model, values: &Values, sites: &mut [Site]) {
     }
 }
 
+/// The shapes of values, as far as the file tells them.
+pub(crate) struct Shapes<'m>(NoiseShapes<'m>);
+
+impl<'m> Shapes<'m> {
+    pub fn new(model: &'m Model, values: &'m Values) -> Self {
+        Shapes(NoiseShapes::new(model, values))
+    }
+
+    /// Sizes, symbols and `?`; `None` where not even the rank is told.
+    pub fn of(&self, value: ValueId) -> Option<Vec<String>> {
+        self.0.budget.set(BUDGET);
+        match self.0.tensor_shape(value, DEPTH) {
+            Shape::Dims(dims) => Some(dims.iter().map(Dim::to_string).collect()),
+            Shape::Of => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Dim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Dim::Size(size) => write!(f, "{size}"),
+            Dim::Symbol(name) => f.write_str(name),
+            Dim::Unknown => f.write_str("?"),
+        }
+    }
+}
+
 /// What shapes are worked out from.
 pub(super) struct NoiseShapes<'m> {
     model: &'m Model,
@@ -108,12 +136,7 @@ impl<'m> NoiseShapes<'m> {
             // a first axis of 1 may be a batch of one
             Shape::Of => drawn.iter().skip(1).any(|dim| *dim == one),
         };
-        let word = |dim: &Dim| match dim {
-            Dim::Size(size) => size.to_string(),
-            Dim::Symbol(name) => name.clone(),
-            Dim::Unknown => "?".to_string(),
-        };
-        shared.then(|| drawn.iter().map(word).collect())
+        shared.then(|| drawn.iter().map(Dim::to_string).collect())
     }
 
     /// True if a source is known to draw more than the data has: along more axes, or more in all.
@@ -190,10 +213,12 @@ impl<'m> NoiseShapes<'m> {
             "Expand" => self.expanded(id, depth - 1),
             "Transpose" => self.transposed(id, node, depth - 1),
             "Gemm" => input(1).and_then(|weight| self.product(node, weight)),
-            "Identity" | "Cast" | "CastLike" | "Relu" | "Elu" | "Selu" | "LeakyRelu"
+            "Abs" | "Identity" | "Cast" | "CastLike" | "Relu" | "Elu" | "Selu" | "LeakyRelu"
             | "Sigmoid" | "Tanh" | "Softmax" | "Gelu" | "Dropout" | "BatchNormalization"
             | "LayerNormalization" => input(0).map(|x| self.tensor_shape(x, depth - 1)),
             "Mul" | "Div" => self.scaled(id, depth - 1),
+            "Conv" => input(1).and_then(|weight| self.convolved(input(0), weight, depth - 1)),
+            "AveragePool" | "MaxPool" => input(0).and_then(|x| self.pooled(x, depth - 1)),
             _ => None,
         };
         known.unwrap_or(Shape::Of)
@@ -272,6 +297,29 @@ impl<'m> NoiseShapes<'m> {
         };
         let axes = perm.iter().map(|&axis| at(&dims, axis));
         axes.collect::<Option<_>>().map(Shape::Dims)
+    }
+
+    /// As many axes as the weights have, and as many channels as they make.
+    fn convolved(&self, data: Option<ValueId>, weight: ValueId, depth: usize) -> Option<Shape> {
+        let weights = &self.constant(weight)?.dims;
+        let batch = data.map(|data| self.tensor_shape(data, depth));
+        let batch = match batch {
+            Some(Shape::Dims(dims)) => at(&dims, 0).unwrap_or(Dim::Unknown),
+            _ => Dim::Unknown,
+        };
+        let mut dims = vec![Dim::Unknown; weights.len().min(AXES)];
+        *dims.first_mut()? = batch;
+        *dims.get_mut(1)? = Dim::Size(*weights.first()?);
+        Some(Shape::Dims(dims))
+    }
+
+    /// The same batch and channels, in another size.
+    fn pooled(&self, data: ValueId, depth: usize) -> Option<Shape> {
+        let Shape::Dims(mut dims) = self.tensor_shape(data, depth) else {
+            return None;
+        };
+        dims.iter_mut().skip(2).for_each(|dim| *dim = Dim::Unknown);
+        Some(Shape::Dims(dims))
     }
 
     /// Only the last dimension of a product is told by the weights.

@@ -286,7 +286,6 @@ fn stream(source: &Source, range: Range<u64>, sink: &mut dyn FnMut(&[u8])) -> Re
 
 /// A number in this type, floats rounded once, little-endian; `None` for types this crate writes no
 /// numbers in.
-#[cfg(feature = "tract")]
 pub(crate) fn encode_number(data_type: DataType, number: f64) -> Option<Vec<u8>> {
     match data_type {
         DataType::BOOL => Some(vec![u8::from(number != 0.0)]),

@@ -1,5 +1,7 @@
 //! Editing: the few things a rewrite may do to a model. Each keeps values and scopes right.
 
+mod declare;
+
 use crate::hash::{HashMap, HashSet};
 
 use bytes::Bytes;
@@ -239,10 +241,14 @@ impl<'m> Editor<'m> {
         self.values.define_output(node, output, name);
     }
 
-    /// Changes one input of a node.
+    /// Changes one input of a node; those before it that are not there yet become absent.
     pub fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
         let name = self.values[value].name.clone();
-        self.node_mut(node).inputs[input] = name;
+        let inputs = &mut self.node_mut(node).inputs;
+        if inputs.len() <= input {
+            inputs.resize(input + 1, Name::default());
+        }
+        inputs[input] = name;
         self.values.set_input(node, input, value);
     }
 

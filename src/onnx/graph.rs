@@ -93,6 +93,8 @@ pub(crate) struct GraphEdits {
     pub added_initializers: Vec<Rope>,
     /// Elements that replace those of initializers; everything else of these stays.
     pub new_elements: BTreeMap<u32, Source>,
+    /// Encoded fields that no file had: inputs, outputs, types of values.
+    pub added_fields: Vec<Vec<u8>>,
     pub removed_value_infos: BTreeSet<u32>,
     pub removed_annotations: BTreeSet<u32>,
     /// Annotations that are now about a value of another name.

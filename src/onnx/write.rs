@@ -183,6 +183,9 @@ impl Writer<'_> {
                 out.push(bytes_head(5, tensor.len()));
                 out.append(tensor.clone());
             }
+            for field in &graph.edits.added_fields {
+                out.push(field.clone());
+            }
         }
         Ok(out)
     }

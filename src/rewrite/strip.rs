@@ -25,6 +25,7 @@ use crate::onnx::{DataType, Editor, Model, Name, NodeId, Producer, ValueId, Valu
 
 use super::bypass::pass_through;
 use super::{Action, Edited, Plan, Step};
+pub(super) use prune::prune;
 
 /// What to strip.
 #[derive(Clone, Debug)]
@@ -296,7 +297,7 @@ impl Strip<'_> {
 }
 
 /// Inputs of the main graph that something uses.
-fn graph_inputs(model: &Model, values: &Values) -> Vec<ValueId> {
+pub(super) fn graph_inputs(model: &Model, values: &Values) -> Vec<ValueId> {
     let inputs = model.graph(model.main()).inputs.iter();
     inputs
         .filter_map(|info| values.lookup(model, model.main(), &info.name))

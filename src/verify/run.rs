@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::compare::{self, Difference, Tolerance};
-use super::engine::{Meaning, Mode, Parsed, Stop, Subject, TRACT, Unrunnable};
+use super::engine::{Meaning, Mode, Parsed, Stop, Subject, TRACT, Unrunnable, Value};
 use super::inputs::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use footing::{Footing, footing};
@@ -186,6 +186,31 @@ pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result
         };
     }
     Ok(report)
+}
+
+/// The names of one model's outputs, and its outputs by run.
+pub(super) type Ran = (Vec<String>, Vec<Vec<Value>>);
+
+/// Runs one model alone.
+///
+/// # Errors
+/// As [`compare`], and if the model does not run.
+pub(super) fn alone(subject: &Subject, settings: &Settings) -> Result<Ran, Stop> {
+    let mut first: Option<Stop> = None;
+    for mode in Mode::ALL {
+        match first_side(subject, settings, mode) {
+            Ok(ran) => return Ok((ran.names, ran.outputs)),
+            Err(Stop::Unrunnable(unrunnable)) => {
+                let known = unrunnable.operator.is_some();
+                first.get_or_insert(unrunnable.into());
+                if known {
+                    break;
+                }
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
+    Err(first.unwrap_or_else(|| Unrunnable::new("there is no way to run it").into()))
 }
 
 fn drawn(draws: &str) -> String {

@@ -7,7 +7,7 @@ use crate::cli::{Folder, golden};
 fn help() {
     let folder = Folder::new();
     for command in [
-        "", "audit", "strip", "fold", "sample", "verify", "show", "diff",
+        "", "audit", "strip", "fold", "insert", "set", "sample", "verify", "show", "diff",
     ] {
         for (option, name) in [("-h", "short"), ("--help", "long")] {
             let said = folder.run(&format!("{command} {option}")).exits(0);

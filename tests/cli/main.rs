@@ -11,6 +11,7 @@ mod diff;
 mod fold;
 mod formats;
 mod golden;
+mod insert;
 mod many;
 mod places;
 mod recorded;

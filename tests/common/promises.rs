@@ -5,7 +5,10 @@ use dropout_onnx::audit::ModelAudit;
 use dropout_onnx::diff;
 use dropout_onnx::dropout::Kind;
 use dropout_onnx::onnx::{Model, Values};
+use dropout_onnx::rewrite::Rate;
 use dropout_onnx::rewrite::fold::{self, fold};
+use dropout_onnx::rewrite::insert::{self, Choice, candidates, insert};
+use dropout_onnx::rewrite::set::{self, set};
 use dropout_onnx::rewrite::strip::{Options, strip};
 use dropout_onnx::show;
 use dropout_onnx::source::{Rope, Source};
@@ -146,4 +149,40 @@ pub fn folding(bytes: &[u8]) {
     }
     let again = read(&once).expect("a folded model can be read");
     let _ = show::text(&again);
+}
+
+/// Dropout put in wherever it may stand, and dropout that is there given another rate: either computes
+/// the same, or is refused.
+pub fn changing(bytes: &[u8]) {
+    let Ok(model) = read(bytes) else {
+        return;
+    };
+    let same = |after: &Model| match compare(&model, after) {
+        Ok(Verdict::Same { .. }) => {}
+        Ok(different) => panic!("{different:?}"),
+        // a model that cannot be compared with itself
+        Err(e) if compare(&model, &model).is_err() => drop(e),
+        Err(e) => panic!("the changed model only: {e}"),
+    };
+    let rate = Rate::new(0.25).ok();
+    let everywhere = Choice {
+        name: Some("*".into()),
+        ..Choice::default()
+    };
+    let options = insert::Options {
+        choices: vec![everywhere],
+        rate,
+        ..insert::Options::default()
+    };
+    let _ = candidates(&model, &insert::Options::default());
+    if let Ok(inserted) = insert(&model, &options) {
+        same(&inserted.edited.model);
+    }
+    let options = set::Options {
+        rate,
+        ..set::Options::default()
+    };
+    if let Ok(changed) = set(&model, &options) {
+        same(&changed.edited.model);
+    }
 }

@@ -6,12 +6,14 @@
 mod audit;
 mod diff;
 mod fold;
+mod insert;
 mod io;
 mod parallel;
 mod paths;
 mod rewriting;
 mod rules;
 mod sample;
+mod set;
 mod show;
 mod strip;
 mod style;
@@ -47,6 +49,8 @@ enum Command {
     Audit(audit::Args),
     Strip(strip::Args),
     Fold(fold::Args),
+    Insert(insert::Args),
+    Set(set::Args),
     Sample(sample::Args),
     Verify(verify::Args),
     Show(show::Args),
@@ -71,6 +75,8 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit::run(args, &cli.global),
         Command::Strip(args) => strip::run(args, &cli.global),
         Command::Fold(args) => fold::run(args, &cli.global),
+        Command::Insert(args) => insert::run(args, &cli.global),
+        Command::Set(args) => set::run(args, &cli.global),
         Command::Sample(args) => sample::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
         Command::Show(args) => show::run(args, &cli.global),

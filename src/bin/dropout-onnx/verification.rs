@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::inputs::InputSpec;
 use dropout_onnx::verify::run::{Outcome, RunReport, Settings};
-use dropout_onnx::verify::{Options, Verification, structure};
+use dropout_onnx::verify::{Options, Verification, acting, structure};
 use serde_json::{Value, json};
 
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
@@ -161,12 +161,42 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
             ));
         }
     }
+    if let Some(acting) = &verification.acting {
+        lines.extend(self::acting(acting, verbose));
+    }
     let mut out = String::new();
     for (index, line) in lines.iter().enumerate() {
         let label = if index == 0 { "verified" } else { "" };
         let _ = writeln!(out, "{}  {line}", paint(LABEL, format!("{label:<8}")));
     }
     out
+}
+
+/// What dropout that acts did: one line, and one for each site that says something else.
+fn acting(report: &acting::Report, verbose: bool) -> Vec<String> {
+    let is = |site: &&acting::SiteReport| site.outcome == acting::Outcome::AsSaid;
+    let good = report.sites.iter().filter(is);
+    let draws: usize = good.clone().map(|site| site.draws).sum();
+    let mut lines = vec![format!(
+        "acting: {} at the rates asked for, within 5 standard deviations, and the same for the same seed \
+         ({}, {draws} draws, seed {})",
+        paint(
+            GOOD,
+            format!("{} of {}", good.count(), count(report.sites.len(), "site"))
+        ),
+        count(report.runs, "run"),
+        report.seed,
+    )];
+    for site in &report.sites {
+        let style = match site.outcome {
+            acting::Outcome::AsSaid if !verbose => continue,
+            acting::Outcome::AsSaid => GOOD,
+            acting::Outcome::Unlike(_) => BAD,
+            acting::Outcome::Unseen(_) => WARN,
+        };
+        lines.push(format!("     `{}`: {}", site.output, paint(style, site)));
+    }
+    lines
 }
 
 fn run(report: &RunReport) -> String {
@@ -234,7 +264,26 @@ pub fn document(verification: &Verification) -> Value {
             "tolerance": run.tolerance.to_string(), "reference": run.reference, "notes": run.notes,
         })
     });
-    json!({"structure": structure, "run": run})
+    let acting = verification.acting.as_ref().map(|report| {
+        let sites = report.sites.iter().map(|site| {
+            let (result, why) = match &site.outcome {
+                acting::Outcome::AsSaid => ("as_said", None),
+                acting::Outcome::Unlike(why) => ("unlike", Some(why)),
+                acting::Outcome::Unseen(why) => ("unseen", Some(why)),
+            };
+            json!({
+                "output": site.output, "rate": site.rate, "draws": site.draws,
+                "dropped": site.dropped, "result": result, "why": why,
+            })
+        });
+        let sites: Vec<_> = sites.collect();
+        json!({"seed": report.seed, "runs": report.runs, "sites": sites})
+    });
+    let mut document = json!({"structure": structure, "run": run});
+    if let Some(acting) = acting {
+        document["acting"] = acting;
+    }
+    document
 }
 
 /// `1 output`, `2 outputs`.

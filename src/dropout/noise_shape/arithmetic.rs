@@ -48,6 +48,17 @@ impl NoiseShapes<'_> {
             }
             "Slice" => self.sliced(id, node, of(0)?, depth),
             "Concat" => self.joined(id, node, depth),
+            "Mul" => elementwise(of(0)?, of(1)?, |a, b| match (a, b) {
+                (Dim::Size(0), _) | (_, Dim::Size(0)) => Some(Dim::Size(0)),
+                (Dim::Size(1), other) | (other, Dim::Size(1)) => Some(other.clone()),
+                (Dim::Size(a), Dim::Size(b)) => a.checked_mul(*b).map(Dim::Size),
+                _ => Some(Dim::Unknown),
+            }),
+            "Add" => elementwise(of(0)?, of(1)?, |a, b| match (a, b) {
+                (Dim::Size(0), other) | (other, Dim::Size(0)) => Some(other.clone()),
+                (Dim::Size(a), Dim::Size(b)) => a.checked_add(*b).map(Dim::Size),
+                _ => Some(Dim::Unknown),
+            }),
             _ => None,
         }
     }
@@ -110,6 +121,22 @@ impl NoiseShapes<'_> {
         let numbers = numbers(tensor.data_type, &bytes)?;
         Some(numbers.into_iter().map(|n| n as i64).collect())
     }
+}
+
+fn elementwise(one: Shape, other: Shape, of: impl Fn(&Dim, &Dim) -> Option<Dim>) -> Option<Shape> {
+    let pairs: Vec<(Dim, Dim)> = match (one, other) {
+        (Shape::Dims(one), Shape::Dims(other)) if one.len() == other.len() => {
+            one.into_iter().zip(other).collect()
+        }
+        // what is of unknown rank has as many dimensions as it meets
+        (Shape::Of, Shape::Dims(dims)) | (Shape::Dims(dims), Shape::Of) => {
+            let unknown = dims.into_iter().map(|dim| (Dim::Unknown, dim));
+            unknown.collect()
+        }
+        _ => return None,
+    };
+    let dims = pairs.iter().map(|(a, b)| of(a, b));
+    dims.collect::<Option<_>>().map(Shape::Dims)
 }
 
 fn slice(dims: &[Dim], start: i64, end: i64) -> Vec<Dim> {

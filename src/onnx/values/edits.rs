@@ -10,6 +10,11 @@ use super::{NONE, Producer, Use, ValueId, Values};
 impl Values {
     pub(in crate::onnx) fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
         let inputs = &mut self.inputs[node.graph.0 as usize][node.index as usize];
+        if inputs.len() <= input {
+            let mut longer = std::mem::take(inputs).into_vec();
+            longer.resize(input + 1, NONE);
+            *inputs = longer.into();
+        }
         let old = std::mem::replace(&mut inputs[input], value.0);
         self.forget_use(old);
         let input = input as u32;
@@ -109,7 +114,25 @@ impl Values {
         self.add(node.graph, name, Producer::Node { node, output });
     }
 
+    /// Takes note of an input that an edit added to a graph.
+    pub(in crate::onnx) fn add_input(&mut self, graph: GraphId, name: &Name, index: u32) {
+        self.add(graph, name, Producer::Input(index));
+    }
+
+    /// Takes note of an output that an edit added to a graph.
+    pub(in crate::onnx) fn add_output(&mut self, graph: GraphId, value: ValueId, output: u32) {
+        self.add_use(value, Use::Output { graph, output });
+    }
+
+    /// Takes note of an initializer that an edit added: a value, or the default of an input.
     pub(in crate::onnx) fn add_initializer(&mut self, graph: GraphId, name: &Name, index: u32) {
+        if let Some(&input) = self.scopes[graph.0 as usize].get(name)
+            && let known = &mut self.values[input as usize]
+            && matches!(known.producer, Producer::Input(_))
+        {
+            known.initializer = Some(index);
+            return;
+        }
         if let Some(value) = self.add(graph, name, Producer::Initializer(index)) {
             self.values[value.0 as usize].initializer = Some(index);
         }

@@ -10,7 +10,7 @@ use super::Outcome;
 
 /// Removes a value that nothing uses, and what only it needed. Graph inputs stay: they are the
 /// interface.
-pub(super) fn prune(editor: &mut Editor<'_>, value: ValueId, outcome: &mut Outcome) {
+pub(in crate::rewrite) fn prune(editor: &mut Editor<'_>, value: ValueId, outcome: &mut Outcome) {
     let mut idle = vec![value];
     while let Some(value) = idle.pop() {
         let values = editor.values();

@@ -1,0 +1,56 @@
+//! `--sites`: where dropout would go.
+
+use std::path::Path;
+
+use anstyle::Style;
+use anyhow::Result;
+use dropout_onnx::rewrite::insert::{Candidate, Options, candidates};
+use serde_json::json;
+
+use crate::Status;
+use crate::io::{self, Format};
+use crate::rewriting::json_text;
+use crate::style::{DIM, Table, WARN};
+
+pub fn run(input: &Path, options: &Options, format: Format) -> Result<Status> {
+    let model = io::read(input)?;
+    let found = candidates(&model, options).map_err(|e| e.in_file(io::name(input)))?;
+    let text = match format {
+        Format::Json => json_text(&json!({
+            "schema": "dropout-onnx/insert-sites/1",
+            "input": input.to_string_lossy(),
+            "sites": found,
+        }))?,
+        Format::Text if found.is_empty() => {
+            "no position that a preset knows; --after, --name, --layer and --at choose others\n"
+                .to_string()
+        }
+        Format::Text => table(&found),
+    };
+    io::print(&text)?;
+    Ok(Status::Done)
+}
+
+fn table(found: &[Candidate]) -> String {
+    let mut table = Table::default();
+    let plain = Style::new();
+    for site in found {
+        let shape = site
+            .shape
+            .as_ref()
+            .map(|shape| format!("[{}]", shape.join(", ")));
+        let element = site.element.clone().unwrap_or_default();
+        let own = |text: &Option<String>| text.clone().unwrap_or_default();
+        table.row([
+            (plain, site.preset.unwrap_or("-").to_string()),
+            (plain, format!("p={}", site.rate)),
+            (plain, own(&site.operator)),
+            (plain, site.value.clone()),
+            (DIM, format!("{element}{}", shape.unwrap_or("[..]".into()))),
+            (DIM, site.scope.clone()),
+            (DIM, own(&site.layer)),
+            (WARN, own(&site.left)),
+        ]);
+    }
+    table.render("")
+}

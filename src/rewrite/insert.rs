@@ -1,0 +1,371 @@
+//! Insert: dropout put into a model, for fine-tuning or for Monte-Carlo runs.
+//!
+//! A dropout stands behind a value: what used the value, in whatever graph, uses the dropout. An
+//! output of the model keeps its name. What is written is the `Dropout` of the model's opset, or a
+//! random mask of other operators where it is to be shared along axes (spatial dropout). Stripping the
+//! result gives back the original, byte for byte; an input that was added for a switch stays.
+
+mod candidates;
+mod choose;
+mod fit;
+mod flow;
+mod preset;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::dropout::{self, Shapes, Site};
+use crate::error::{Error, ErrorKind, Result};
+use crate::hash::HashSet;
+use crate::onnx::{Editor, GraphId, Model, Name, Producer, ValueId, Values};
+
+use super::{Acting, Action, Edited, Plan, Rate, Step, switch};
+pub use candidates::{Candidate, candidates};
+use choose::Chooser;
+pub(super) use choose::{glob, nearest, usage};
+use fit::{Fit, Unfit};
+use flow::Flow;
+pub use preset::Preset;
+
+/// What to insert.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where; whatever any of them matches.
+    pub choices: Vec<Choice>,
+    /// The rate of choices that have none of their own.
+    pub rate: Option<Rate>,
+    /// Whether it acts.
+    pub acting: Acting,
+    /// The seed of the first; the others have those that follow.
+    pub seed: Option<i64>,
+}
+
+/// Values chosen by all that is given here.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// The value of this name, exactly.
+    pub at: Option<Name>,
+    /// First outputs of operators of this type.
+    pub after: Option<String>,
+    /// Values, or first outputs of nodes, whose name matches this pattern.
+    pub name: Option<String>,
+    /// What the layers whose path matches this pattern hand on; with other criteria, whatever is
+    /// made in them.
+    pub layer: Option<String>,
+    /// A position that has a name.
+    pub preset: Option<Preset>,
+    /// Their rate.
+    pub rate: Option<Rate>,
+    /// The axes along which their masks are shared: `[2, 3]` for whole channels of images.
+    pub shared_axes: Option<Vec<i64>>,
+}
+
+/// A value that was chosen.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The value.
+    pub value: ValueId,
+    /// Its graph.
+    pub graph: GraphId,
+    /// What goes into the dropout.
+    pub data: Name,
+    /// What comes out of it.
+    pub output: Name,
+    /// The probability to drop.
+    pub rate: Rate,
+    /// Its seed.
+    pub seed: Option<i64>,
+    /// The axes along which its mask is shared.
+    pub shared_axes: Option<Vec<i64>>,
+    /// The choice that counted.
+    choice: usize,
+    /// How many axes it has, where a mask is shared along some.
+    rank: usize,
+}
+
+/// What insert did, beyond what its plan says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Dropouts put in.
+    pub inserted: usize,
+    /// The input of the model that switches them, if one does.
+    pub switch: Option<Name>,
+    /// True if that input was added.
+    pub added_input: bool,
+}
+
+/// A model with dropout put in, not yet verified.
+#[derive(Debug)]
+pub struct Inserted {
+    /// The values that were chosen.
+    pub places: Vec<Place>,
+    /// What was planned for each.
+    pub plan: Plan,
+    /// What was done.
+    pub outcome: Outcome,
+    /// The result.
+    pub edited: Edited,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            self.at.as_ref().map(|name| format!("value `{name}`")),
+            self.preset.map(|preset| format!("preset {preset}")),
+            self.after.as_ref().map(|op| format!("after {op}")),
+            self.name.as_ref().map(|name| format!("name `{name}`")),
+            self.layer.as_ref().map(|layer| format!("layer `{layer}`")),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        f.write_str(&words.join(" and "))
+    }
+}
+
+/// Puts dropout into a copy.
+///
+/// # Errors
+/// The model is not sound, a choice matches nothing or has no rate, two want different things at one
+/// value, or what is asked for cannot be written there: then nothing is.
+///
+/// # Examples
+/// ```
+/// # fn main() -> dropout_onnx::Result<()> {
+/// use dropout_onnx::onnx::Model;
+/// use dropout_onnx::rewrite::insert::{Choice, Options, Preset, insert};
+/// use dropout_onnx::rewrite::{Rate, strip};
+///
+/// let model = Model::open("fixtures/torch_course_eval_op17.onnx")?;
+/// let options = Options {
+///     choices: vec![Choice { preset: Some(Preset::Head), ..Choice::default() }],
+///     rate: Some(Rate::new(0.3)?),
+///     ..Options::default()
+/// };
+/// let inserted = insert(&model, &options)?;
+/// assert_eq!(inserted.outcome.inserted, 2);
+///
+/// let stripped = strip::strip(&inserted.edited.model, &strip::Options::default())?;
+/// assert_eq!(stripped.edited.rope.len(), model.source().len()); // the original again
+/// # Ok(())
+/// # }
+/// ```
+pub fn insert(model: &Model, options: &Options) -> Result<Inserted> {
+    insert_unnamed(model, options).map_err(|e| model.source().name_in(e))
+}
+
+fn insert_unnamed(model: &Model, options: &Options) -> Result<Inserted> {
+    let values = Values::new(model);
+    let (mut places, plan) = plan(model, &values, options)?;
+    let mut copy = model.clone();
+    let outcome = apply(&mut copy, values, options, &mut places, &plan)?;
+    let edited = Edited::new(&copy)?;
+    undisturbed(model, &edited.model)?;
+    Ok(Inserted {
+        places,
+        plan,
+        outcome,
+        edited,
+    })
+}
+
+/// Checks that dropout which was there before as a mask is still seen to be one.
+fn undisturbed(before: &Model, after: &Model) -> Result<()> {
+    let old = Values::new(before);
+    let old = dropout::find_masks(before, &old)?;
+    if old.is_empty() {
+        return Ok(());
+    }
+    let new = dropout::find_masks(after, &Values::new(after))?;
+    let same = |old: &Site| {
+        let mut new = new.iter();
+        new.any(|new| {
+            new.graph == old.graph
+                && new.output_name == old.output_name
+                && new.rate == old.rate
+                && new.exits.len() == old.exits.len()
+                && new.entangled.is_some() == old.entangled.is_some()
+        })
+    };
+    match old.iter().find(|site| !same(site)) {
+        None => Ok(()),
+        Some(hidden) => {
+            let why = "dropout put in where it was asked for hides this one, which is written as a \
+                       mask: `strip` takes masks out first, or choose other values";
+            Err(Error::new(ErrorKind::Unsupported, why).at(before.place(hidden.nodes[0])))
+        }
+    }
+}
+
+/// Plans dropout for the values that were chosen.
+///
+/// # Errors
+/// As [`insert`], but for what cannot be written: that is in the plan.
+pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<(Vec<Place>, Plan)> {
+    if options.choices.is_empty() {
+        return Err(usage("nothing was chosen to insert dropout at".into()));
+    }
+    let flow = Flow::new(model, values)?;
+    let fit = Fit::new(&flow)?;
+    let mut places = chosen(&flow, &fit, options)?;
+    let mut plan = Plan::default();
+    let mut seeds = 0;
+    for (index, place) in places.iter_mut().enumerate() {
+        let choice = &options.choices[place.choice];
+        let (seeded, exact) = (options.seed.is_some(), choice.at.is_some());
+        let unfit = fit.unfit(place.value, choice, &options.acting, seeded, exact);
+        let action = match unfit {
+            None => Action::Apply,
+            Some(Unfit::Left(why)) if exact => Action::Refused(why),
+            Some(Unfit::Left(why)) => Action::NoEffect(why),
+            Some(Unfit::Refused(why)) => Action::Refused(why),
+        };
+        if action == Action::Apply {
+            place.seed = options.seed.map(|seed| seed.wrapping_add(seeds));
+            seeds += 1;
+        }
+        plan.steps.push(Step {
+            site: index,
+            label: label(model, values, place.value),
+            action,
+        });
+    }
+    Ok((places, plan))
+}
+
+/// The values chosen, each with what holds for it.
+fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place>> {
+    let mut chooser = Chooser::new(flow);
+    let mut chosen: BTreeMap<ValueId, Place> = BTreeMap::new();
+    for (index, choice) in options.choices.iter().enumerate() {
+        let rate = choice.rate.or(options.rate);
+        let rate = rate.ok_or_else(|| usage(format!("{choice}: no rate was given")))?;
+        for value in chooser.values(choice)? {
+            let known = &flow.values[value];
+            let place = Place {
+                value,
+                graph: known.graph,
+                data: known.name.clone(),
+                output: known.name.clone(),
+                rate,
+                seed: None,
+                shared_axes: choice.shared_axes.clone(),
+                choice: index,
+                rank: match choice.shared_axes {
+                    Some(_) => fit.shapes.of(value).map_or(0, |shape| shape.len()),
+                    None => 0,
+                },
+            };
+            let Some(other) = chosen.get_mut(&value) else {
+                chosen.insert(value, place);
+                continue;
+            };
+            let before = &options.choices[other.choice];
+            let same = other.rate == rate && other.shared_axes == place.shared_axes;
+            match (before.at.is_some(), choice.at.is_some()) {
+                (false, true) => *other = place,
+                (true, false) => {}
+                _ if same => {}
+                _ => {
+                    let name = &known.name;
+                    return Err(usage(format!(
+                        "`{name}` is chosen by {before} and by {choice}, which want different \
+                         things: name it by --at"
+                    )));
+                }
+            }
+        }
+    }
+    Ok(chosen.into_values().collect())
+}
+
+fn label(model: &Model, values: &Values, value: ValueId) -> String {
+    let known = &values[value];
+    match known.producer {
+        Producer::Node { node, .. } => model.place(node),
+        _ => format!("{}: `{}`", model.scope(known.graph), known.name),
+    }
+}
+
+impl<'m> Fit<'m> {
+    fn new(flow: &'m Flow<'m>) -> Result<Self> {
+        let (model, values) = (flow.model, flow.values);
+        let mut dropped = HashSet::default();
+        for site in dropout::find(model, values)? {
+            dropped.extend(site.input);
+            dropped.extend(site.output);
+            for exit in &site.exits {
+                dropped.extend([exit.data, exit.output]);
+            }
+            for id in site.mask_nodes(model, values) {
+                let outputs = 0..model.node(id).outputs.len();
+                dropped.extend(outputs.filter_map(|output| values.output(model, id, output)));
+            }
+        }
+        Ok(Fit {
+            model,
+            values,
+            flow,
+            shapes: Shapes::new(model, values),
+            dropped,
+        })
+    }
+}
+
+/// Puts dropout in where the plan says so. The places then have the names of what goes in and comes
+/// out.
+///
+/// # Errors
+/// The plan refuses a place, nothing is left to do, or the name of the switch is taken; the model is
+/// then not to be used.
+pub fn apply(
+    model: &mut Model,
+    values: Values,
+    options: &Options,
+    places: &mut [Place],
+    plan: &Plan,
+) -> Result<Outcome> {
+    if let Some((step, why)) = plan.refusals().next() {
+        return Err(Error::new(ErrorKind::Unsupported, why).at(&step.label));
+    }
+    if plan.applied().next().is_none() {
+        let why = plan.steps.first().map(|step| match &step.action {
+            Action::NoEffect(why) => format!("{}: {why}", step.label),
+            _ => String::new(),
+        });
+        let why = why.unwrap_or_default();
+        return Err(usage(format!(
+            "no value that was chosen takes dropout: {why}"
+        )));
+    }
+    let names: HashSet<Name> = model.nodes().map(|(_, node)| node.name.clone()).collect();
+    let mut editor = Editor::new(model, values);
+    let mut outcome = Outcome::default();
+    if let Acting::Runtime(name) = &options.acting {
+        let (_, added) = switch::input(&mut editor, name)?;
+        outcome.switch = Some(name.clone());
+        outcome.added_input = added;
+    }
+    for step in plan.applied() {
+        let place = &mut places[step.site];
+        let hint = format!("{}/dropout", place.data);
+        let mut label = editor.fresh_name(&hint);
+        while names.contains(&label) {
+            label = editor.fresh_name(&hint);
+        }
+        let ends = write::write(
+            &mut editor,
+            &write::Written {
+                value: place.value,
+                label: &label,
+                rate: place.rate,
+                acting: &options.acting,
+                seed: place.seed,
+                shared: place.shared_axes.as_deref().map(|axes| (axes, place.rank)),
+            },
+        )?;
+        (place.data, place.output) = (ends.data, ends.output);
+        outcome.inserted += 1;
+    }
+    editor.finish()?;
+    Ok(outcome)
+}

@@ -1,0 +1,108 @@
+//! The places that were chosen, or that presets know, before anything is written.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::onnx::{Model, ValueId, Values};
+
+use super::choose::Chooser;
+use super::fit::Unfit;
+use super::flow::Flow;
+use super::{Choice, Options, Preset, fit};
+
+/// A rate for values that no preset knows.
+const USUAL: f64 = 0.1;
+
+/// A place for dropout.
+#[derive(Clone, Debug, Serialize)]
+pub struct Candidate {
+    /// The value behind which dropout would stand.
+    pub value: String,
+    /// The graph it is of.
+    pub scope: String,
+    /// The operator that makes it; none of an input or a weight.
+    pub operator: Option<String>,
+    /// The layer it comes from, if the file tells.
+    pub layer: Option<String>,
+    /// The type of its elements, if the file tells.
+    pub element: Option<String>,
+    /// Its sizes, symbols and `?`, if the file tells how many axes it has.
+    pub shape: Option<Vec<String>>,
+    /// The preset that knows it.
+    pub preset: Option<&'static str>,
+    /// The rate that was asked for, or is usual there.
+    pub rate: f64,
+    /// Why dropout would not be put there.
+    pub left: Option<String>,
+}
+
+/// Lists what these options choose; what the presets know, if they choose nothing.
+///
+/// # Errors
+/// The model is not sound, or a choice matches nothing.
+///
+/// # Examples
+/// ```
+/// # fn main() -> dropout_onnx::Result<()> {
+/// use dropout_onnx::rewrite::insert::{Options, candidates};
+///
+/// let model = dropout_onnx::onnx::Model::open("fixtures/torch_course_eval_op17.onnx")?;
+/// let found = candidates(&model, &Options::default())?;
+/// assert_eq!(found.len(), 2); // behind each Relu of the head
+/// assert_eq!((found[0].preset, found[0].rate), (Some("head"), 0.5));
+/// # Ok(())
+/// # }
+/// ```
+pub fn candidates(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
+    list(model, options).map_err(|e| model.source().name_in(e))
+}
+
+fn list(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
+    let values = Values::new(model);
+    let flow = Flow::new(model, &values)?;
+    let fit = fit::Fit::new(&flow)?;
+    let mut presets: BTreeMap<ValueId, Preset> = BTreeMap::new();
+    for &preset in Preset::ALL {
+        for value in preset.values(&flow) {
+            presets.entry(value).or_insert(preset);
+        }
+    }
+    let mut chooser = Chooser::new(&flow);
+    let mut chosen: BTreeMap<ValueId, Option<&Choice>> = BTreeMap::new();
+    for choice in &options.choices {
+        for value in chooser.values(choice)? {
+            chosen.entry(value).or_insert(Some(choice));
+        }
+    }
+    if options.choices.is_empty() {
+        chosen.extend(presets.keys().map(|&value| (value, None)));
+    }
+    let layers = chooser.layers()?;
+    let plain = Choice::default();
+    let found = chosen.into_iter().map(|(value, choice)| {
+        let known = &values[value];
+        let maker = flow.maker(value);
+        let preset = presets.get(&value).copied();
+        let asked = choice.and_then(|choice| choice.rate).or(options.rate);
+        let exact = choice.is_some_and(|choice| choice.at.is_some());
+        let choice = choice.unwrap_or(&plain);
+        let seeded = options.seed.is_some();
+        let unfit = fit.unfit(value, choice, &options.acting, seeded, exact);
+        Candidate {
+            value: known.name.to_string(),
+            scope: model.scope(known.graph),
+            operator: maker.map(|id| model.node(id).op_type.to_string()),
+            layer: maker.and_then(|id| layers.get(&id).cloned()),
+            element: model.element_type(&values, value).map(|e| e.to_string()),
+            shape: fit.shapes.of(value),
+            preset: preset.map(Preset::word),
+            rate: asked.map_or(preset.map_or(USUAL, Preset::usual_rate), |r| r.value()),
+            left: unfit.map(|unfit| match unfit {
+                Unfit::Left(why) | Unfit::Refused(why) => why,
+            }),
+        }
+    });
+    Ok(found.collect())
+}

@@ -1,0 +1,242 @@
+//! Which values were chosen, and by what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::dropout::Layers;
+use crate::error::{Error, ErrorKind, Result};
+use crate::hash::HashMap;
+use crate::onnx::{Model, Name, NodeId, Use, ValueId, Values};
+
+use super::Choice;
+use super::flow::Flow;
+
+/// How many names a message lists.
+const LISTED: usize = 12;
+
+/// Finds the values that each choice stands for.
+pub(super) struct Chooser<'f, 'm> {
+    flow: &'f Flow<'m>,
+    layers: Layers<'m>,
+    /// The layer of each node, once one was asked for.
+    of_nodes: Option<HashMap<NodeId, String>>,
+}
+
+impl<'f, 'm> Chooser<'f, 'm> {
+    pub fn new(flow: &'f Flow<'m>) -> Self {
+        Chooser {
+            flow,
+            layers: Layers::new(flow.model, flow.values),
+            of_nodes: None,
+        }
+    }
+
+    /// The layer of each node that tells.
+    pub fn layers(&mut self) -> Result<&HashMap<NodeId, String>> {
+        let mut known: HashMap<NodeId, String> = HashMap::default();
+        if self.of_nodes.is_none() {
+            for (id, _) in self.flow.model.nodes() {
+                known.extend(self.layers.of(id)?.map(|layer| (id, layer)));
+            }
+        }
+        Ok(self.of_nodes.get_or_insert(known))
+    }
+
+    /// The values that a choice stands for, at least one.
+    ///
+    /// # Errors
+    /// There is none; the message says what there is.
+    pub fn values(&mut self, choice: &Choice) -> Result<BTreeSet<ValueId>> {
+        let (model, values) = (self.flow.model, self.flow.values);
+        let mut all: Option<BTreeSet<ValueId>> = None;
+        let mut meet = |found: BTreeSet<ValueId>| {
+            all = Some(match all.take() {
+                Some(all) => all.intersection(&found).copied().collect(),
+                None => found,
+            });
+        };
+        if let Some(name) = &choice.at {
+            meet(BTreeSet::from([self.named(name)?]));
+        }
+        if let Some(preset) = choice.preset {
+            meet(preset.values(self.flow));
+        }
+        if let Some(op_type) = &choice.after {
+            let of = |node: &crate::onnx::Node| node.op_type.as_bytes() == op_type.as_bytes();
+            let nodes = model.nodes().filter(|(_, node)| of(node));
+            let found: BTreeSet<ValueId> = nodes
+                .filter_map(|(id, _)| values.output(model, id, 0))
+                .collect();
+            if found.is_empty() {
+                return Err(self.no_operator(op_type));
+            }
+            meet(found);
+        }
+        if let Some(pattern) = &choice.name {
+            meet(named_like(model, values, &glob(pattern)?));
+        }
+        if let Some(pattern) = &choice.layer {
+            let alone = choice.at.is_none()
+                && choice.preset.is_none()
+                && choice.after.is_none()
+                && choice.name.is_none();
+            meet(self.in_layers(pattern, alone)?);
+        }
+        let all = all.unwrap_or_default();
+        match all.is_empty() {
+            true => Err(usage(format!("{choice} matches nothing in this model"))),
+            false => Ok(all),
+        }
+    }
+
+    /// The value of this name: the main graph's, or the only one of an inner graph.
+    fn named(&self, name: &Name) -> Result<ValueId> {
+        let (model, values) = (self.flow.model, self.flow.values);
+        if let Some(value) = values.lookup(model, model.main(), name) {
+            return Ok(value);
+        }
+        let graphs = model.graphs().filter(|(id, _)| values.defines(*id, name));
+        let graphs: Vec<_> = graphs.map(|(id, _)| id).collect();
+        match graphs[..] {
+            [graph] => {
+                let value = values.lookup(model, graph, name);
+                value.ok_or_else(|| usage(format!("no value is called `{name}`")))
+            }
+            [] => {
+                let names = all_names(model);
+                let hint = nearest(&name.to_string(), names.iter().map(String::as_str));
+                Err(usage(format!("no value is called `{name}`{hint}")))
+            }
+            _ => {
+                let scopes: Vec<_> = graphs.iter().map(|&graph| model.scope(graph)).collect();
+                Err(usage(format!(
+                    "`{name}` is a value in each of {}: a layer or an operator tells them apart",
+                    scopes.join(", ")
+                )))
+            }
+        }
+    }
+
+    fn no_operator(&self, op_type: &str) -> Error {
+        let nodes = self.flow.model.nodes();
+        let names: BTreeSet<String> = nodes.map(|(_, node)| node.op_type.to_string()).collect();
+        usage(format!(
+            "no operator is a `{op_type}`; there are {}",
+            listed(names.into_iter())
+        ))
+    }
+
+    /// Alone: what layers hand on. With other criteria: whatever is made in them.
+    fn in_layers(&mut self, pattern: &str, alone: bool) -> Result<BTreeSet<ValueId>> {
+        let glob = glob(pattern)?;
+        let layers = self.layers()?.clone();
+        let mut of_path: HashMap<&str, Option<&str>> = HashMap::default();
+        let mut of_node: HashMap<NodeId, &str> = HashMap::default();
+        for (&id, path) in &layers {
+            let layer = of_path
+                .entry(path)
+                .or_insert_with(|| outermost(path, &glob));
+            of_node.extend(layer.map(|layer| (id, layer)));
+        }
+        if of_node.is_empty() {
+            let names: BTreeSet<&str> = layers.values().map(String::as_str).collect();
+            return Err(usage(match names.is_empty() {
+                true => format!(
+                    "no layer is called `{pattern}`: this file does not tell what layers its nodes \
+                     are of"
+                ),
+                false => format!(
+                    "no layer is called `{pattern}`{}",
+                    nearest(pattern, names.iter().copied())
+                ),
+            }));
+        }
+        let flow = self.flow;
+        let mut found = BTreeSet::new();
+        for (&id, &layer) in &of_node {
+            let outputs = flow.outputs(id).filter(|&value| flow.is_data(value));
+            found.extend(outputs.filter(|&value| {
+                let outside = |at| match at {
+                    Use::Input { node, .. } => of_node.get(&node) != Some(&layer),
+                    Use::Output { .. } => true,
+                    Use::Annotation(_) | Use::Binding(_) => false,
+                };
+                !alone || flow.values.uses(value).any(outside)
+            }));
+        }
+        Ok(found)
+    }
+}
+
+/// The shortest path that a path begins with and that matches.
+fn outermost<'p>(path: &'p str, glob: &GlobMatcher) -> Option<&'p str> {
+    let ends = path.match_indices(['/', '.']).map(|(end, _)| end);
+    let mut starts = ends.chain([path.len()]).map(|end| &path[..end]);
+    starts.find(|start| glob.is_match(start))
+}
+
+/// Values of nodes that match, and first outputs of nodes whose names do.
+fn named_like(model: &Model, values: &Values, glob: &GlobMatcher) -> BTreeSet<ValueId> {
+    let matches = |name: &Name| !name.is_empty() && glob.is_match(name.to_string());
+    let mut found = BTreeSet::new();
+    for (id, node) in model.nodes() {
+        let whole = matches(&node.name);
+        for (output, name) in node.outputs.iter().enumerate() {
+            if (whole && output == 0) || matches(name) {
+                found.extend(values.output(model, id, output));
+            }
+        }
+    }
+    found
+}
+
+/// A pattern in which `*` is any text, also across slashes.
+pub(in crate::rewrite) fn glob(pattern: &str) -> Result<GlobMatcher> {
+    let glob = GlobBuilder::new(pattern).literal_separator(false).build();
+    let glob = glob.map_err(|e| usage(format!("`{pattern}` is no pattern: {}", e.kind())))?;
+    Ok(glob.compile_matcher())
+}
+
+fn all_names(model: &Model) -> Vec<String> {
+    let mut names = BTreeMap::new();
+    for (_, node) in model.nodes() {
+        let outputs = node.outputs.iter().filter(|name| !name.is_empty());
+        names.extend(outputs.map(|name| (name.to_string(), ())));
+    }
+    let inputs = model.graph(model.main()).inputs.iter();
+    names.extend(inputs.map(|info| (info.name.to_string(), ())));
+    names.into_keys().collect()
+}
+
+/// The name nearest to one that is not there, or all names if they are few.
+pub(in crate::rewrite) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let distance = |other: &&&str| strsim::damerau_levenshtein(name, other);
+    let near = names
+        .iter()
+        .filter(|other| other.len().abs_diff(name.len()) <= name.len() / 3)
+        .map(|other| (distance(&other), other))
+        .min();
+    match near {
+        Some((far, near)) if far <= name.len() / 3 => format!("; did you mean `{near}`?"),
+        _ if names.is_empty() => String::new(),
+        _ => format!(
+            "; there are {}",
+            listed(names.iter().map(ToString::to_string))
+        ),
+    }
+}
+
+fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(LISTED);
+    let mut names: Vec<String> = names.take(LISTED).collect();
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    names.join(", ")
+}
+
+pub(in crate::rewrite) fn usage(why: String) -> Error {
+    Error::new(ErrorKind::Usage, why)
+}

@@ -1,0 +1,159 @@
+//! Which dropouts are to be changed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::dropout::{Form, Kind, Mode, Site};
+use crate::error::{Error, Result};
+use crate::onnx::{Model, Name};
+use crate::rewrite::Rate;
+use crate::rewrite::insert::{glob, nearest, usage};
+
+/// Dropouts of which all that is given here holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// A pattern of the name of its node, or of the value that goes in or comes out.
+    pub name: Option<String>,
+    /// A pattern of its layer's path, or of the path of a layer around it.
+    pub layer: Option<String>,
+    /// A pattern of the scope it stands in: `graph`, `function:*`.
+    pub scope: Option<String>,
+    /// How it is written.
+    pub form: Option<Form>,
+    /// Its kind.
+    pub kind: Option<Kind>,
+    /// Its mode.
+    pub mode: Option<Mode>,
+    /// Its rate.
+    pub rate: Option<Rate>,
+}
+
+impl FromStr for Filter {
+    type Err = Error;
+
+    /// `KEY=VALUE`, several with commas between; without a key it is a name.
+    fn from_str(text: &str) -> Result<Filter> {
+        fn word<T: Copy + fmt::Display>(all: &[T], key: &str, text: &str) -> Result<Option<T>> {
+            let found = all.iter().find(|word| word.to_string() == text);
+            let words: Vec<String> = all.iter().map(ToString::to_string).collect();
+            let why = || format!("`{text}` is no {key}: they are {}", words.join(", "));
+            found.copied().map(Some).ok_or_else(|| usage(why()))
+        }
+        let mut filter = Filter::default();
+        for part in text.split(',') {
+            let (key, value) = part.split_once('=').unwrap_or(("name", part));
+            if value.is_empty() {
+                return Err(usage(format!("`{text}`: {key} is empty")));
+            }
+            let pattern = || glob(value).map(|_| Some(value.to_string()));
+            match key {
+                "name" => filter.name = pattern()?,
+                "layer" => filter.layer = pattern()?,
+                "scope" => filter.scope = pattern()?,
+                "form" => filter.form = word(Form::ALL, key, value)?,
+                "kind" => filter.kind = word(Kind::ALL, key, value)?,
+                "mode" => filter.mode = word(Mode::ALL, key, value)?,
+                "rate" => filter.rate = Some(value.parse()?),
+                _ => {
+                    return Err(usage(format!(
+                        "`{key}` is no key: they are name, layer, scope, form, kind, mode, rate"
+                    )));
+                }
+            }
+        }
+        Ok(filter)
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = [
+            ("name", self.name.clone()),
+            ("layer", self.layer.clone()),
+            ("scope", self.scope.clone()),
+            ("form", self.form.map(|form| form.to_string())),
+            ("kind", self.kind.map(|kind| kind.to_string())),
+            ("mode", self.mode.map(|mode| mode.to_string())),
+            ("rate", self.rate.map(|rate| rate.to_string())),
+        ];
+        let words = pairs.into_iter();
+        let words = words.filter_map(|(key, value)| Some(format!("{key}={}", value?)));
+        f.write_str(&words.collect::<Vec<_>>().join(","))
+    }
+}
+
+impl Filter {
+    /// True of a dropout of which all holds.
+    fn holds(&self, model: &Model, site: &Site) -> Result<bool> {
+        let matches = |pattern: &Option<String>, names: &[String]| match pattern {
+            None => Ok(true),
+            Some(pattern) => {
+                let glob = glob(pattern)?;
+                Ok::<bool, Error>(names.iter().any(|name| glob.is_match(name)))
+            }
+        };
+        let ends = [&site.input_name, &site.output_name].into_iter().flatten();
+        let nodes = site.nodes.iter().map(|&id| model.label(id));
+        let names: Vec<String> = ends.map(Name::to_string).chain(nodes).collect();
+        let layer = site.layer.as_deref().unwrap_or_default();
+        let around = layer.match_indices(['/', '.']).map(|(end, _)| end);
+        let around = around.chain([layer.len()]).filter(|&end| end > 0);
+        let layers: Vec<String> = around.map(|end| layer[..end].to_string()).collect();
+        let rate = self.rate.is_none_or(|wanted| {
+            site.rate
+                .is_some_and(|rate| (rate - wanted.value()).abs() < 1e-7)
+        });
+        Ok(matches(&self.name, &names)?
+            && matches(&self.layer, &layers)?
+            && matches(&self.scope, &[model.scope(site.graph)])?
+            && self.form.is_none_or(|form| form == site.form)
+            && self.kind.is_none_or(|kind| kind == site.kind)
+            && self.mode.is_none_or(|mode| mode == site.mode)
+            && rate)
+    }
+}
+
+/// For each site, whether a filter holds; all, if there is none.
+///
+/// # Errors
+/// There are no sites, or a filter holds for none.
+pub(super) fn chosen(model: &Model, sites: &[Site], filters: &[Filter]) -> Result<Vec<bool>> {
+    if sites.is_empty() {
+        return Err(usage(
+            "there is no dropout in this model to set: `insert` puts some in".into(),
+        ));
+    }
+    let mut chosen = vec![filters.is_empty(); sites.len()];
+    for filter in filters {
+        let mut some = false;
+        for (site, chosen) in sites.iter().zip(&mut chosen) {
+            let holds = filter.holds(model, site)?;
+            some |= holds;
+            *chosen |= holds;
+        }
+        if !some {
+            return Err(usage(format!(
+                "{filter} holds for none of the dropouts{}",
+                known(model, sites, filter)
+            )));
+        }
+    }
+    Ok(chosen)
+}
+
+/// What there is, of what a filter asks for.
+fn known(model: &Model, sites: &[Site], filter: &Filter) -> String {
+    let of = |what: &dyn Fn(&Site) -> Option<String>| -> BTreeSet<String> {
+        sites.iter().filter_map(what).collect()
+    };
+    let (asked, names) = match (&filter.layer, &filter.name) {
+        (Some(layer), _) => (layer, of(&|site| site.layer.clone())),
+        (None, Some(name)) => (name, of(&|site| Some(model.label(site.nodes[0])))),
+        (None, None) => return String::new(),
+    };
+    match names.is_empty() {
+        true => ": this file does not tell their layers".into(),
+        false => nearest(asked, names.iter().map(String::as_str)),
+    }
+}

@@ -1,0 +1,178 @@
+//! What is refused, and what is said then.
+
+use dropout_onnx::onnx::DataType;
+use dropout_onnx::rewrite::insert::{Choice, Options};
+
+use super::check::*;
+use crate::common::build::*;
+use crate::common::proto::Model;
+
+fn small() -> Model {
+    model(
+        13,
+        x_to_y([
+            op("h = Relu(x)"),
+            op("i = Cast(h)").with(int("to", 7)),
+            op("s = Shape(i)"),
+            op("y = Neg(h)"),
+        ])
+        .output_of("s", DataType::INT64, &[2])
+        .init("n", i64s(&[1])),
+    )
+}
+
+#[track_caller]
+fn refuses(model: &Model, options: &Options, words: &[&str]) {
+    let why = refusal(model, options);
+    for word in words {
+        assert!(why.contains(word), "no `{word}` in: {why}");
+    }
+}
+
+#[test]
+fn choices_that_match_nothing() {
+    refuses(
+        &small(),
+        &options([after("Relux")]),
+        &["no operator is a `Relux`", "Cast, Neg, Relu, Shape"],
+    );
+    refuses(
+        &small(),
+        &options([named("zz*")]),
+        &["`zz*`", "matches nothing"],
+    );
+    refuses(&small(), &options([at("hh")]), &["no value is called `hh`"]);
+    let layer = Choice {
+        layer: Some("encoder".into()),
+        ..Choice::default()
+    };
+    refuses(
+        &small(),
+        &options([layer.clone()]),
+        &["no layer is called `encoder`", "does not tell"],
+    );
+    let named_nodes = model(
+        13,
+        x_to_y([op("h = Relu(x)").named("/decoder/Relu"), op("y = Neg(h)")]),
+    );
+    refuses(&named_nodes, &options([layer]), &["did you mean `decoder`"]);
+    refuses(&small(), &options([named("[")]), &["`[` is no pattern"]);
+    refuses(&small(), &options([]), &["nothing was chosen"]);
+}
+
+#[test]
+fn choices_without_a_rate_or_with_two() {
+    let open = Options {
+        rate: None,
+        ..options([after("Relu")])
+    };
+    refuses(&small(), &open, &["after Relu", "no rate"]);
+    let other = Choice {
+        rate: rate(0.5),
+        ..named("h")
+    };
+    refuses(
+        &small(),
+        &options([after("Relu"), other]),
+        &["`h`", "after Relu", "name `h`", "--at"],
+    );
+}
+
+#[test]
+fn values_that_take_no_dropout() {
+    refuses(&small(), &options([at("i")]), &["type int64"]);
+    refuses(&small(), &options([at("n")]), &["nothing uses it"]);
+    let passed = model(13, x_to_y([op("y = Neg(x)")]).output("x"));
+    refuses(&passed, &options([at("x")]), &["hands it on as it came in"]);
+    let unknown =
+        model(13, x_to_y([op("h = custom::F(x)"), op("y = Neg(h)")])).imports("custom", 1);
+    refuses(&unknown, &options([at("h")]), &["does not tell the type"]);
+}
+
+#[test]
+fn switches_that_cannot_be() {
+    let runtime = |name: &str| acts(&format!("runtime:{name}"), options([at("h")]));
+    refuses(&small(), &runtime("h"), &["`h`", "another value"]);
+    refuses(
+        &small(),
+        &runtime("x"),
+        &["`x`", "float[2, 3], not a boolean"],
+    );
+    let body = [op("h = Relu(a)"), op("b = Neg(h)")];
+    let function = model(13, x_to_y([op("y = local::F(x)")]))
+        .imports("local", 1)
+        .function(function("F", "a", "b", 13, body));
+    refuses(
+        &function,
+        &runtime("on"),
+        &["a function does not see", "inline"],
+    );
+}
+
+#[test]
+fn axes_that_cannot_be_shared() {
+    let sharing = |axes: &[i64], acting: &str| {
+        let choice = Choice {
+            shared_axes: Some(axes.to_vec()),
+            ..at("h")
+        };
+        acts(acting, options([choice]))
+    };
+    refuses(&small(), &sharing(&[1], "inert"), &["always acts"]);
+    refuses(
+        &small(),
+        &sharing(&[2], "active"),
+        &["2 axes, and no axis 2"],
+    );
+    let old = model(8, x_to_y([op("h = Relu(x)"), op("y = Neg(h)")]));
+    refuses(&old, &sharing(&[1], "active"), &["opset 9 or later"]);
+}
+
+#[test]
+fn a_model_that_is_not_sound() {
+    let broken = model(13, x_to_y([op("h = Relu(nothing)"), op("y = Neg(h)")]));
+    refuses(&broken, &options([at("h")]), &["nothing defines `nothing`"]);
+}
+
+#[test]
+fn inside_a_mask_there_is_dropout_already() {
+    let cast = || op("m = Cast(k)").with(int("to", 1));
+    let mask = model(
+        13,
+        x_to_y([
+            op("h = Relu(x)"),
+            op("u = RandomUniformLike(h)"),
+            op("k = GreaterOrEqual(u, p)"),
+            cast(),
+            op("s = Mul(h, c)"),
+            op("d = Mul(s, m)"),
+            op("y = Neg(d)"),
+        ])
+        .init("p", f32_scalar(0.5))
+        .init("c", f32_scalar(2.0)),
+    );
+    for name in ["h", "u", "m", "s", "d"] {
+        refuses(&mask, &options([at(name)]), &["it has dropout already"]);
+    }
+    refuses(
+        &mask,
+        &options([named("*")]),
+        &["no value that was chosen takes dropout"],
+    );
+}
+
+#[test]
+fn what_nothing_is_fed_into_is_left_to_names() {
+    let weights = model(
+        13,
+        x_to_y([op("v = Abs(w)"), op("h = Add(x, v)"), op("y = Neg(h)")])
+            .init("w", f32s(SHAPE, &[1.0; 6])),
+    );
+    let (inserted, _) = inserts(&weights, &options([named("*")]));
+    let chosen = inserted
+        .plan
+        .applied()
+        .map(|step| inserted.places[step.site].data.clone());
+    assert_eq!(chosen.collect::<Vec<_>>(), ["h"]);
+    assert_eq!(inserts(&weights, &options([at("v")])).0.outcome.inserted, 1);
+}

@@ -1,0 +1,67 @@
+//! What holds for every model whose dropout is changed.
+
+use dropout_onnx::dropout::{self, Site};
+use dropout_onnx::onnx::{Model, Values};
+use dropout_onnx::rewrite::Rate;
+use dropout_onnx::rewrite::set::{Changed, Options, Seed, set};
+use dropout_onnx::verify::acting::{Expected, Report, verify_change};
+use dropout_onnx::verify::{self, Demand, Verdict};
+
+pub fn to_rate(rate: f64) -> Options {
+    Options {
+        rate: Some(Rate::new(rate).unwrap()),
+        ..Options::default()
+    }
+}
+
+pub fn to_mode(acting: &str) -> Options {
+    Options {
+        acting: Some(acting.parse().unwrap()),
+        ..Options::default()
+    }
+}
+
+pub fn to_seed(seed: Seed) -> Options {
+    Options {
+        seed: Some(seed),
+        ..Options::default()
+    }
+}
+
+pub fn only(filter: &str, options: Options) -> Options {
+    Options {
+        filters: vec![filter.parse().unwrap()],
+        ..options
+    }
+}
+
+pub fn fixture(stem: &str) -> Model {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    Model::open(fixtures.join(format!("{stem}.onnx"))).unwrap()
+}
+
+/// Sets, and verifies the result.
+pub fn sets(model: &Model, options: &Options) -> (Changed, Option<Report>) {
+    let changed = set(model, options).expect("set");
+    let after = &changed.edited.model;
+    after.check(&Values::new(after)).expect("a sound result");
+    let expected = Expected::of_set(&changed, options).unwrap();
+    let how = verify::Options::default();
+    let found = verify_change(model, after, &expected, &how).expect("verify");
+    assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal, "{found:?}");
+    (changed, found.acting)
+}
+
+pub fn sites(changed: &Changed) -> Vec<Site> {
+    let model = &changed.edited.model;
+    dropout::find(model, &Values::new(model)).unwrap()
+}
+
+pub fn text(changed: &Changed) -> String {
+    dropout_onnx::show::text(&changed.edited.model).unwrap()
+}
+
+pub fn refusal(model: &Model, options: &Options) -> String {
+    let error = set(model, options);
+    error.expect_err("set should refuse this").to_string()
+}

@@ -1,0 +1,86 @@
+//! Which dropouts are set.
+
+use dropout_onnx::rewrite::set::{Filter, Options, set};
+
+use super::check::*;
+
+/// How many dropouts of a fixture a filter holds for.
+fn count(stem: &str, filter: &str) -> usize {
+    let changed = set(&fixture(stem), &only(filter, to_rate(0.125))).unwrap();
+    changed.outcome.changed
+}
+
+#[test]
+fn each_key() {
+    let preserve = "torch_course_preserve_op17";
+    for (filter, wanted) in [
+        ("/2/Dropout", 1),
+        ("*Dropout*", 2),
+        ("layer=2", 1),
+        ("layer=[25]", 2),
+        ("scope=graph", 2),
+        ("form=operator", 2),
+        ("mode=active", 2),
+        ("kind=dropout", 2),
+        ("rate=0.5", 2),
+        ("layer=2,mode=active,rate=0.5", 1),
+    ] {
+        assert_eq!(count(preserve, filter), wanted, "{filter}");
+    }
+    assert_eq!(
+        count("torch112_nested_functions_op15", "scope=function:*"),
+        2
+    );
+    assert_eq!(count("torch_mlp_training_op7", "rate=0.1"), 1);
+}
+
+#[test]
+fn several_filters_choose_what_any_chooses() {
+    let filters = ["layer=2", "layer=5"]
+        .map(|filter| filter.parse().unwrap())
+        .to_vec();
+    let options = Options {
+        filters,
+        ..to_rate(0.125)
+    };
+    let changed = set(&fixture("torch_course_preserve_op17"), &options).unwrap();
+    assert_eq!(changed.outcome.changed, 2);
+}
+
+#[test]
+fn filters_that_hold_for_nothing() {
+    let preserve = fixture("torch_course_preserve_op17");
+    for (filter, words) in [
+        (
+            "layer=encoder",
+            "layer=encoder holds for none of the dropouts; there are 2, 5",
+        ),
+        ("name=/2/Dropou", "did you mean `/2/Dropout`"),
+        ("mode=inert", "mode=inert holds for none"),
+    ] {
+        let why = refusal(&preserve, &only(filter, to_rate(0.125)));
+        assert!(why.contains(words), "{why}");
+    }
+    let why = refusal(&fixture("keras_course_infer_op15"), &to_rate(0.2));
+    assert!(
+        why.contains("no dropout in this model") && why.contains("`insert`"),
+        "{why}"
+    );
+    let why = refusal(&preserve, &Options::default());
+    assert!(why.contains("nothing to set"), "{why}");
+}
+
+#[test]
+fn filters_that_cannot_be_read() {
+    for (filter, words) in [
+        ("colour=red", "`colour` is no key"),
+        ("mode=loud", "`loud` is no mode: they are inert"),
+        ("form=mask", "no form"),
+        ("rate=1", "would drop everything"),
+        ("layer=", "layer is empty"),
+        ("name=[", "no pattern"),
+    ] {
+        let why = filter.parse::<Filter>().unwrap_err().to_string();
+        assert!(why.contains(words), "{why}");
+    }
+}

@@ -1,0 +1,216 @@
+//! Random masks: threshold and scale are changed together, or nothing is.
+
+use dropout_onnx::rewrite::set::Seed;
+use dropout_onnx::verify::acting::Outcome;
+
+use super::check::*;
+use crate::common::build::*;
+use crate::common::proto::{Model, Node};
+
+/// A mask over `x` made of these nodes, with these constants.
+fn mask(opset: i64, nodes: Vec<Node>, constants: &[(&str, f32)]) -> Model {
+    let draw = op("u = RandomUniformLike(x)");
+    let all = std::iter::once(draw).chain(nodes);
+    let graph = x_to_y(all);
+    let constants = constants.iter();
+    model(
+        opset,
+        constants.fold(graph, |graph, (name, f)| graph.init(name, f32_scalar(*f))),
+    )
+}
+
+fn spellings(p: f32) -> Vec<(&'static str, Model)> {
+    let (keep, scale) = (1.0 - p, 1.0 / (1.0 - p));
+    let cast = |text: &str| op(text).with(int("to", 1));
+    vec![
+        (
+            "Mul and GreaterOrEqual",
+            mask(
+                13,
+                vec![
+                    op("k = GreaterOrEqual(u, p)"),
+                    cast("m = Cast(k)"),
+                    op("s = Mul(x, c)"),
+                    op("y = Mul(s, m)"),
+                ],
+                &[("p", p), ("c", scale)],
+            ),
+        ),
+        (
+            "Less and Div by keep, shared",
+            mask(
+                13,
+                vec![
+                    op("k = Less(u, q)"),
+                    cast("m = Cast(k)"),
+                    op("s = Div(m, q)"),
+                    op("y = Mul(x, s)"),
+                ],
+                &[("q", keep)],
+            ),
+        ),
+        (
+            "Not Less",
+            mask(
+                11,
+                vec![
+                    op("d = Less(u, p)"),
+                    op("k = Not(d)"),
+                    cast("m = Cast(k)"),
+                    op("s = Mul(x, m)"),
+                    op("y = Mul(s, c)"),
+                ],
+                &[("p", p), ("c", scale)],
+            ),
+        ),
+        (
+            "Floor",
+            mask(
+                11,
+                vec![
+                    op("a = Add(q, u)"),
+                    op("m = Floor(a)"),
+                    op("s = Mul(x, c)"),
+                    op("y = Mul(s, m)"),
+                ],
+                &[("q", keep), ("c", scale)],
+            ),
+        ),
+        (
+            "Where",
+            mask(
+                13,
+                vec![
+                    op("k = GreaterOrEqual(u, p)"),
+                    op("s = Mul(x, c)"),
+                    op("y = Where(k, s, zero)"),
+                ],
+                &[("p", p), ("c", scale), ("zero", 0.0)],
+            ),
+        ),
+        (
+            "Greater, and dropped where it is less",
+            mask(
+                13,
+                vec![
+                    op("d = Less(u, p)"),
+                    op("s = Where(d, zero, x)"),
+                    op("y = Div(s, q)"),
+                ],
+                &[("p", p), ("q", keep), ("zero", 0.0)],
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn every_spelling_at_every_rate() {
+    for p in [0.5, 0.3] {
+        for (spelling, model) in spellings(p) {
+            for new in [0.2, 0.5, 0.75] {
+                if (f64::from(p) - new).abs() < 1e-6 {
+                    continue;
+                }
+                let (changed, acting) = sets(&model.read(), &to_rate(new));
+                let now = sites(&changed)[0].rate.unwrap();
+                assert!((now - new).abs() < 1e-6, "{spelling} {p}: {now}");
+                let site = &acting.unwrap().sites[0];
+                assert_eq!(site.outcome, Outcome::AsSaid, "{spelling} {p}: {site:?}");
+                assert!(site.draws > 300);
+            }
+        }
+    }
+}
+
+#[test]
+fn constants_that_something_else_uses_are_copied() {
+    let mut model = spellings(0.5).remove(0).1;
+    model.main_mut().node.push(op("z = Add(x, p)"));
+    let model = Model {
+        graph: Some(model.main().clone().output("z")),
+        ..model
+    };
+    let (changed, _) = sets(&model.read(), &to_rate(0.2));
+    let text = text(&changed);
+    assert!(
+        text.contains("z = Add(x, p)") && text.contains("GreaterOrEqual(u, p_2)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn exporters_masks() {
+    for (stem, filter, count) in [
+        ("keras_course_random_mask_op13", "form=random_mask", 2),
+        ("keras_attention_op13", "form=random_mask", 3),
+        ("torch_dynamo_spatial_op20", "form=random_mask", 1),
+        ("keras3_augment_op13", "form=random_mask", 1),
+    ] {
+        let (changed, _) = sets(&fixture(stem), &only(filter, to_rate(0.375)));
+        assert_eq!(changed.outcome.changed, count, "{stem}");
+        let new = sites(&changed)
+            .into_iter()
+            .filter(|site| site.rate == Some(0.375));
+        assert_eq!(new.count(), count, "{stem}");
+    }
+}
+
+#[test]
+fn seeds_of_draws() {
+    let model = spellings(0.5).remove(0).1.read();
+    let (changed, _) = sets(&model, &to_seed(Seed::Number(7)));
+    assert_eq!(sites(&changed)[0].seed, Some(7));
+    let (changed, _) = sets(&changed.edited.model, &to_seed(Seed::None));
+    assert_eq!(sites(&changed)[0].seed, None);
+}
+
+#[test]
+fn does_not_set_what_is_not_found_whole() {
+    let cast = |text: &str| op(text).with(int("to", 1));
+    // never scaled
+    let classic = mask(
+        13,
+        vec![
+            op("k = GreaterOrEqual(u, p)"),
+            cast("m = Cast(k)"),
+            op("y = Mul(x, m)"),
+        ],
+        &[("p", 0.5)],
+    );
+    let why = refusal(&classic.read(), &to_rate(0.2));
+    assert!(why.contains("its scale is somewhere else"), "{why}");
+    // a scale that is computed
+    let computed = mask(
+        13,
+        vec![
+            op("k = Less(u, q)"),
+            cast("m = Cast(k)"),
+            op("c = Reciprocal(q)"),
+            op("s = Mul(x, c)"),
+            op("y = Mul(s, m)"),
+        ],
+        &[("q", 0.75)],
+    );
+    let why = refusal(&computed.read(), &to_rate(0.2));
+    assert!(why.contains("its scale is no constant of its own"), "{why}");
+    let why = refusal(
+        &fixture("keras_kinds_op13"),
+        &only("kind=alpha_dropout", to_rate(0.2)),
+    );
+    assert!(
+        why.contains("the constants of alpha_dropout are not changed"),
+        "{why}"
+    );
+    let why = refusal(&fixture("torch24_frozen_mask_op18"), &to_rate(0.2));
+    assert!(why.contains("no rate to set"), "{why}");
+}
+
+#[test]
+fn does_not_switch_masks() {
+    let model = spellings(0.5).remove(0).1.read();
+    for mode in ["inert", "runtime"] {
+        let why = refusal(&model, &to_mode(mode));
+        assert!(why.contains("`strip` takes it out"), "{why}");
+    }
+    assert_eq!(sets(&model, &to_mode("active")).0.outcome.changed, 0);
+}
