@@ -26,10 +26,10 @@ fn main() -> std::process::ExitCode {
 mod linux {
     use std::error::Error;
 
-    use crate::common::cases::{nodes, peers, weights};
+    use crate::common::cases::{folds, nodes, peers, weights};
     use crate::common::setup::{Setup, load};
 
-    const GROUPS: &[&str] = &["weights", "nodes", "branches"];
+    const GROUPS: &[&str] = &["weights", "fold", "nodes", "branches"];
 
     pub fn run() -> Result<(), Box<dyn Error>> {
         let program = env!("CARGO_BIN_EXE_dropout-onnx");
@@ -39,6 +39,9 @@ mod linux {
         };
         if setup.asked(&["weights"]) {
             weights(&setup)?;
+        }
+        if setup.asked(&["fold"]) {
+            folds(&setup)?;
         }
         // "nodes" means both kinds of graph.
         if setup.asked(&["nodes"]) {

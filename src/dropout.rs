@@ -22,7 +22,9 @@ use crate::error::Result;
 use crate::onnx::{
     DataType, GraphId, Model, Name, NodeId, Producer, ValueId, Values, encode_float,
 };
+pub(crate) use constant::shortest;
 pub use operator::{OperatorVersion, version};
+pub(crate) use origin::is_drawn;
 
 /// One dropout in a model: facts, no verdicts.
 #[derive(Clone, Debug)]
@@ -85,7 +87,30 @@ pub struct Site {
     pub problem: Option<String>,
 }
 
+/// A scalar: its type, and its bytes as in `raw_data`.
+pub type ScalarBytes = (DataType, Vec<u8>);
+
 impl Site {
+    /// What inference multiplies by under the classic convention: `1-p`. `None` where this is no
+    /// operator, or the file does not tell its rate for good.
+    pub fn classic_scale(&self) -> Option<f64> {
+        let told = [
+            RateOrigin::Attribute,
+            RateOrigin::Constant,
+            RateOrigin::Default,
+        ];
+        let told = self.form == Form::Operator && told.contains(&self.rate_origin);
+        let rate = self.rate.filter(|rate| (0.0..1.0).contains(rate));
+        rate.filter(|_| told).map(|rate| scale::plain(1.0 - rate))
+    }
+
+    /// The classic scale as a scalar of the data's type, little-endian; `None` if either is not known.
+    pub fn classic_factor(&self, model: &Model, values: &Values) -> Option<ScalarBytes> {
+        let mut ends = [self.input, self.output].into_iter().flatten();
+        let element = ends.find_map(|value| model.element_type(values, value))?;
+        Some((element, encode_float(element, self.classic_scale()?)?))
+    }
+
     /// The node that draws a random mask.
     pub fn source(&self) -> Option<NodeId> {
         match self.form {
@@ -188,6 +213,8 @@ pub struct KeptDraw {
     pub source: NodeId,
     /// What it draws, for instance 0.75.
     pub value: f64,
+    /// What it draws where everything is dropped; `None` if no draw does that.
+    pub dropped: Option<f64>,
 }
 
 macro_rules! words {
@@ -289,6 +316,18 @@ words! {
 }
 
 words! {
+    /// What a `Dropout` operator is taken to mean at inference.
+    #[derive(Default)]
+    Convention {
+        /// Nothing: it scales in training, as ONNX, Keras and PyTorch have it.
+        #[default]
+        Inverted = "inverted",
+        /// A product by `1-p`: it does not scale in training (Srivastava 2014).
+        Classic = "classic",
+    }
+}
+
+words! {
     /// What becomes of a dropout's mask.
     MaskUse {
         /// There is no mask output.
@@ -344,6 +383,5 @@ fn recognise(all: &[Recogniser], model: &Model, values: &Values) -> Result<Vec<S
     for recogniser in all {
         sites.extend(recogniser(model, values)?);
     }
-    noise_shape::mark_larger(model, values, &mut sites);
     Ok(sites)
 }

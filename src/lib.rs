@@ -35,7 +35,8 @@
 //! - [`rewrite`] plans on a model that is only read, then edits a copy.
 //! - [`verify`] shows that the result computes the same: by [`verify::structure`] and by running
 //!   both with tract.
-//! - [`audit`] and [`show`] are what is told to people and programs; [`report`] writes audits as
+//! - `sample` runs a model many times with its dropout on: mean and spread of the outputs.
+//! - [`audit`], [`show`] and [`diff`] are what is told to people and programs; [`report`] writes audits as
 //!   other tools want them.
 //!
 //! The library never prints and never exits. Every failure is an [`Error`] with its file and place.
@@ -49,12 +50,15 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod diff;
 pub mod dropout;
 pub mod error;
 mod hash;
 pub mod onnx;
 pub mod report;
 pub mod rewrite;
+#[cfg(feature = "tract")]
+pub mod sample;
 pub mod show;
 pub mod source;
 pub mod verify;

@@ -25,12 +25,15 @@ mod write;
 
 pub use attribute::{Attribute, AttributeValue};
 pub use content::ContentHash;
-pub(crate) use content::{Place, encode_float, encode_number, floats, numbers};
+#[cfg(feature = "tract")]
+pub(crate) use content::encode_number;
+pub(crate) use content::{Place, encode_float, floats, numbers};
 pub use data_type::DataType;
 pub use edit::Editor;
 pub(crate) use edit::encode_tensor;
 pub use external::ExternalData;
 pub use graph::{Graph, GraphId, GraphKind, QuantizationAnnotation, SparseInitializer, ValueInfo};
+pub(crate) use metadata::NamedField;
 pub use model::{Function, Model, OpsetImport, Property, Training};
 pub use name::Name;
 pub use node::{Node, NodeId, RANDOM_OPERATORS};

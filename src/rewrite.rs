@@ -3,11 +3,16 @@
 //! A [`Plan`] says for every site what will be done to it, or why nothing will. Whoever applies it
 //! has the edited model verified before writing it: see [`crate::verify`].
 
+mod bypass;
+pub mod fold;
 pub mod strip;
+#[cfg(feature = "tract")]
+pub(crate) mod wiring;
 
 use std::fmt;
 use std::path::Path;
 
+use crate::dropout::Convention;
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::source::{Rope, Source};
@@ -17,6 +22,8 @@ use crate::source::{Rope, Source};
 pub struct Plan {
     /// One step a site, in order.
     pub steps: Vec<Step>,
+    /// What `Dropout` operators mean at inference.
+    pub convention: Convention,
 }
 
 /// What happens to one site.

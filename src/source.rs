@@ -1,12 +1,14 @@
 //! Where bytes come from and where they go to.
 //!
-//! A [`Source`] is read by position: a file, memory, or a [`Rope`] of pieces of other sources. A
+//! A [`Source`] is read by position: a file, memory, a [`Rope`] of pieces of other sources, or bytes
+//! computed from them. A
 //! rope is how an edited model is put together without its weights ever being in memory, and since
 //! a rope is a source too, the edited model is parsed and verified *before* a byte of it is written.
 
 mod atomic;
 mod rope;
 
+use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -35,6 +37,16 @@ enum Body {
     File(File),
     Memory(Bytes),
     Rope(Rope),
+    Computed(Box<dyn ReadAt>),
+}
+
+/// Bytes that are computed when they are read: weights times a factor are never all in memory.
+pub trait ReadAt: Debug + Send + Sync {
+    /// Fills `buffer` with the bytes from `offset` on; both are inside the source.
+    ///
+    /// # Errors
+    /// What they are computed from cannot be read.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()>;
 }
 
 /// Which bytes these are, whatever they hold: equal origins are equal bytes, without reading them.
@@ -108,6 +120,15 @@ impl Source {
         }))
     }
 
+    /// Bytes that are computed when they are read.
+    pub fn computed(len: u64, bytes: impl ReadAt + 'static) -> Source {
+        Source(Arc::new(Inner {
+            len,
+            body: Body::Computed(Box::new(bytes)),
+            path: None,
+        }))
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.0.len
@@ -144,6 +165,10 @@ impl Source {
                 })
             }
             Body::Rope(rope) => rope.read_exact_at(buffer, offset),
+            Body::Computed(bytes) => match offset.checked_add(buffer.len() as u64) {
+                Some(end) if end <= self.0.len => bytes.read_exact_at(buffer, offset),
+                _ => Err(self.ends_early(offset)),
+            },
         }
     }
 
@@ -162,7 +187,7 @@ impl Source {
                 Some(bytes) => Ok(bytes),
                 None => self.read_new(range),
             },
-            Body::File(_) => self.read_new(range),
+            Body::File(_) | Body::Computed(_) => self.read_new(range),
         }
     }
 
@@ -242,6 +267,19 @@ impl RangeReader {
             self.next += self.buffer.len() as u64;
         }
         Ok(&self.buffer[self.used..])
+    }
+
+    /// Hashes all that is left.
+    pub(crate) fn hash_into(&mut self, hasher: &mut blake3::Hasher) -> Result<()> {
+        loop {
+            let chunk = self.chunk()?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            hasher.update(chunk);
+            let count = chunk.len();
+            self.consume(count);
+        }
     }
 
     /// Takes the first `count` bytes of [`RangeReader::chunk`] as read.

@@ -15,20 +15,33 @@ pub mod inputs;
 pub mod run;
 
 #[cfg(feature = "tract")]
+mod classic;
+#[cfg(feature = "tract")]
 mod operator;
 #[cfg(feature = "tract")]
 mod random;
 #[cfg(feature = "tract")]
 mod reference;
 
+#[cfg(feature = "tract")]
+use std::collections::BTreeSet;
+
+use crate::dropout::Convention;
 use crate::error::Result;
 use crate::onnx::Model;
+#[cfg(feature = "tract")]
+use crate::onnx::ValueType;
+#[cfg(feature = "tract")]
+use crate::rewrite::Edited;
+use crate::rewrite::fold::Folded;
 
 /// How to verify.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Compare the structure of both models.
     pub structure: bool,
+    /// What `Dropout` operators mean at inference, in both models.
+    pub convention: Convention,
     /// Run both models, and how.
     #[cfg(feature = "tract")]
     pub run: Option<run::Settings>,
@@ -39,6 +52,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             structure: true,
+            convention: Convention::Inverted,
             #[cfg(feature = "tract")]
             run: Some(run::Settings::default()),
         }
@@ -53,6 +67,8 @@ pub struct Verification {
     /// By running, if asked.
     #[cfg(feature = "tract")]
     pub run: Option<run::RunReport>,
+    /// What structure took as equal because fold changed it, in words: a run has to show that it is.
+    pub apart: Option<String>,
 }
 
 /// What the models are to each other.
@@ -87,13 +103,13 @@ pub enum Demand {
 /// A model is not sound, a file cannot be read, or the settings do not fit the model.
 pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verification> {
     let structure = match options.structure {
-        true => Some(structure::compare(before, after)?),
+        true => Some(structure::compare_under(before, after, options.convention)?),
         false => None,
     };
     #[cfg(feature = "tract")]
     let run = match &options.run {
         Some(settings) => {
-            let report = run_both(before, after, settings);
+            let report = run_both(before, after, options.convention, settings);
             Some(report.map_err(|e| before.source().name_in(e))?)
         }
         None => None,
@@ -102,17 +118,103 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
         structure,
         #[cfg(feature = "tract")]
         run,
+        apart: None,
     })
+}
+
+/// Compares a model with what fold made of it.
+///
+/// Structure shows that both are the same but for the factors that are gone and for the weights and
+/// attributes that took them. That these now do what the factors did, a run shows: to the bit where
+/// all factors are powers of two and nothing was rounded, else within the tolerance of the element
+/// type. Where both were asked for and it cannot run, nothing is shown.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_fold(before: &Model, folded: &Folded, options: &Options) -> Result<Verification> {
+    let after = &folded.edited.model;
+    let changed = &folded.outcome.trace;
+    if folded.outcome.is_unchanged() {
+        return verify(before, after, options);
+    }
+    let structure = match options.structure {
+        true => Some(structure::compare_but(before, after, changed)?),
+        false => None,
+    };
+    #[cfg(feature = "tract")]
+    let run = match &options.run {
+        Some(settings) => {
+            let report = run_folded(before, after, folded.outcome.exact, settings);
+            Some(report.map_err(|e| before.source().name_in(e))?)
+        }
+        None => None,
+    };
+    let count = |number: usize, what: &str| match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    };
+    let mut parts = vec![count(changed.factors.len(), "factor")];
+    if !changed.weights.is_empty() {
+        parts.push(count(changed.weights.len(), "use") + " of weights");
+    }
+    if !changed.attributes.is_empty() {
+        parts.push(count(changed.attributes.len(), "attribute"));
+    }
+    Ok(Verification {
+        structure,
+        #[cfg(feature = "tract")]
+        run,
+        apart: Some(parts.join(", ")),
+    })
+}
+
+/// Runs both: to the bit if that can be, else within the tolerance of the element type.
+#[cfg(feature = "tract")]
+fn run_folded(
+    before: &Model,
+    after: &Model,
+    exact: bool,
+    settings: &run::Settings,
+) -> Result<run::RunReport> {
+    if settings.tolerance != compare::Tolerance::Exact {
+        return run_both(before, after, Convention::Inverted, settings);
+    }
+    let mut notes = Vec::new();
+    if exact {
+        let report = run_both(before, after, Convention::Inverted, settings)?;
+        match &report.outcome {
+            run::Outcome::Different(why) => notes.push(format!("not to the bit: {why}")),
+            _ => return Ok(report),
+        }
+    }
+    let mut settings = settings.clone();
+    settings.tolerance = compare::Tolerance::ByType;
+    let mut report = run_both(before, after, Convention::Inverted, &settings)?;
+    let outputs = after.graph(after.main()).outputs.iter();
+    let elements = outputs.filter_map(|info| match info.value_type() {
+        ValueType::Tensor { element, .. } => element.name(),
+        _ => None,
+    });
+    for element in elements.collect::<BTreeSet<_>>() {
+        notes.push(format!("{element}: {}", compare::Tolerance::of(element)));
+    }
+    report.notes.extend(notes);
+    Ok(report)
 }
 
 /// Runs both, their masks where they keep everything.
 #[cfg(feature = "tract")]
-fn run_both(before: &Model, after: &Model, settings: &run::Settings) -> Result<run::RunReport> {
+fn run_both(
+    before: &Model,
+    after: &Model,
+    convention: Convention,
+    settings: &run::Settings,
+) -> Result<run::RunReport> {
     let of = |model| match settings.meaning {
-        engine::Meaning::Inference => reference::of(model),
-        engine::Meaning::AsWritten { .. } => Ok(None),
+        engine::Meaning::Inference => stand_in(model, convention),
+        _ => Ok(StandIn::default()),
     };
-    let references = match (of(before), of(after)) {
+    let (first, second) = match (of(before), of(after)) {
         (Ok(before), Ok(after)) => (before, after),
         (Err(engine::Stop::Error(error)), _) | (_, Err(engine::Stop::Error(error))) => {
             return Err(error);
@@ -124,19 +226,46 @@ fn run_both(before: &Model, after: &Model, settings: &run::Settings) -> Result<r
             return Ok(run::RunReport::unrunnable(settings, "after", why));
         }
     };
-    let all = [&references.0, &references.1].into_iter().flatten();
     let mut settings = settings.clone();
-    if settings.tolerance == compare::Tolerance::Exact && !all.clone().all(|r| r.exact) {
-        settings.tolerance = compare::Tolerance::ByType;
+    for tolerance in [first.tolerance, second.tolerance].into_iter().flatten() {
+        settings.tolerance = settings.tolerance.or(tolerance);
     }
-    let old = references.0.as_ref().map_or(before, |r| &r.edited.model);
-    let new = references.1.as_ref().map_or(after, |r| &r.edited.model);
-    let (old, new) = (subject("before", old), subject("after", new));
+    let old = subject("before", first.edited.as_ref().map_or(before, |e| &e.model));
+    let new = subject("after", second.edited.as_ref().map_or(after, |e| &e.model));
     let mut report = run::compare(&old, &new, &settings)?;
     report.tolerance = settings.tolerance;
-    report.reference = all.flat_map(|r| r.notes.iter().cloned()).collect();
+    report.reference = first.notes;
+    report.reference.extend(second.notes);
     report.reference.dedup();
     Ok(report)
+}
+
+/// What is run in a model's place; the model itself, if nothing is.
+#[cfg(feature = "tract")]
+#[derive(Default)]
+struct StandIn {
+    edited: Option<Edited>,
+    tolerance: Option<compare::Tolerance>,
+    notes: Vec<String>,
+}
+
+/// Operators that scale, then masks that keep everything.
+#[cfg(feature = "tract")]
+fn stand_in(model: &Model, convention: Convention) -> Result<StandIn, engine::Stop> {
+    let mut stand = StandIn::default();
+    if convention == Convention::Classic
+        && let Some((edited, note)) = classic::scaled(model)?
+    {
+        stand.edited = Some(edited);
+        stand.notes.push(note);
+    }
+    let scaled = stand.edited.as_ref().map_or(model, |edited| &edited.model);
+    if let Some(reference) = reference::of(scaled)? {
+        stand.tolerance = Some(reference.tolerance);
+        stand.notes.extend(reference.notes);
+        stand.edited = Some(reference.edited);
+    }
+    Ok(stand)
 }
 
 #[cfg(feature = "tract")]
@@ -166,6 +295,9 @@ impl Verification {
             (_, Some(Run::Different(why))) => Verdict::Different { why },
             (Some(Err(_)), Some(Run::Equal)) if demand == Demand::Outputs => Verdict::Equal,
             (Some(Err(why)), _) => Verdict::Different { why },
+            (Some(Ok(())), Some(Run::Nothing(reason))) if self.apart.is_some() => {
+                Verdict::Unverifiable { reason }
+            }
             (Some(Ok(())), _) | (None, Some(Run::Equal)) => Verdict::Equal,
             (None, Some(Run::Nothing(reason))) => Verdict::Unverifiable { reason },
             (None, None) => Verdict::Unverifiable {

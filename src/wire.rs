@@ -11,7 +11,7 @@ mod varint;
 mod window;
 
 pub use decode::{Leaf, decode_leaf, decode_message};
-pub use encode::{bytes_field, reframe, varint_field};
+pub use encode::{bytes_field, bytes_head, reframe, varint_field};
 pub use field::{Field, Kind};
 pub use varint::{Varint, decode_varint, put_varint};
 pub use window::{Fields, Window};

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::source::Source;
 use dropout_onnx::wire::{bytes_field, varint_field};
-use promises::{Reached, parse, stripping};
+use promises::{Reached, folding, parse, stripping};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tape::{cases, tapes};
@@ -91,6 +91,7 @@ proptest! {
         damage.iter().for_each(|damage| apply(&mut bytes, damage));
         parse(&bytes);
         stripping(&bytes);
+        folding(&bytes);
     }
 
     #[test]
@@ -102,6 +103,7 @@ proptest! {
         damage.iter().for_each(|damage| apply(&mut bytes, damage));
         parse(&bytes);
         stripping(&bytes);
+        folding(&bytes);
     }
 
     #[test]
@@ -109,6 +111,7 @@ proptest! {
         let bytes = tapes.model();
         prop_assert_eq!(parse(&bytes), Reached::Read);
         stripping(&bytes);
+        folding(&bytes);
     }
 }
 

@@ -5,9 +5,10 @@ mod promises;
 
 use dropout_onnx::audit::ModelAudit;
 use dropout_onnx::onnx::{Model, Values};
+use dropout_onnx::rewrite::fold;
 use dropout_onnx::source::Source;
 use dropout_onnx::wire::{bytes_field, varint_field};
-use promises::{Reached, parse, stripping};
+use promises::{Reached, folding, parse, stripping};
 
 /// A message of fields that hold bytes.
 fn message(fields: &[(u32, &[u8])]) -> Vec<u8> {
@@ -159,4 +160,30 @@ fn a_type_is_read_past_fields_of_another_wire_type() {
     let x = message(&[(1, b"x"), (2, &message(&[(1, &tensor_type)]))]);
     let text = dropout_onnx::show::text(&read(&model(&message(&[(11, &x)])))).unwrap();
     assert!(text.contains("input x: float"), "{text}");
+}
+
+/// A factor whose name is that of its output with more behind it, in letters of several bytes.
+#[test]
+fn a_factor_called_almost_as_strip_calls_it() {
+    for (name, dims) in [
+        ("y/scale\u{e9}", &[][..]),
+        ("y/scale_", &[1]),
+        ("y/scale_2", &[u64::MAX]),
+    ] {
+        let multiply = message(&[(1, b"x"), (1, name.as_bytes()), (2, b"y"), (4, b"Mul")]);
+        let factor = tensor(name, 1, dims);
+        let (x, y) = (message(&[(1, b"x")]), message(&[(1, b"y")]));
+        let bytes = model(&message(&[
+            (1, &multiply),
+            (5, &factor),
+            (11, &x),
+            (12, &y),
+        ]));
+        folding(&bytes);
+        let only_dropout = fold::Options {
+            only_dropout: true,
+            ..fold::Options::default()
+        };
+        fold::fold(&read(&bytes), &only_dropout).unwrap();
+    }
 }

@@ -170,7 +170,6 @@ class Masks:
 
 # A stand-in that only finds masked values of what there is cannot do these (judges/cuts.py).
 BEYOND_THE_STAND_IN = {
-    "masked_data_is_broadcast",
     "masked_given_to_a_function",
     "masked_mask_meets_another_mask_first",
     "masked_mask_meets_a_gate_first",
@@ -567,17 +566,6 @@ def threshold_is_a_tensor(b):
             node("Tanh", "d", "y"),
         ],
         tensors=[keeps],
-    )
-
-
-@stands()
-def data_is_broadcast(b):
-    """The mask is larger than the data, and so is the result."""
-    like = numpy_helper.from_array(np.zeros((3, 2, 4), np.float32), "like")
-    return b.model(
-        [*b.mask("like", "m"), node("Mul", "x m", "d"), node("Tanh", "d", "y")],
-        outputs=(info("y", F, [3, 2, 4]),),
-        tensors=[like],
     )
 
 

@@ -64,6 +64,68 @@ pub fn weights(setup: &Setup) -> io::Result<()> {
     Ok(())
 }
 
+/// The factor of one layer of a large file, and those of all layers, moved into weights: beside `cp`.
+pub fn folds(setup: &Setup) -> io::Result<()> {
+    let width = if setup.quick { 640 } else { 2048 };
+    let layers = Subject::new(setup, Model::Weights { layers: 96, width })?;
+    let path = setup.folder.join("classic").join(layers.name());
+    std::fs::create_dir_all(path.with_file_name(""))?;
+    let strip = std::process::Command::new(&setup.program)
+        .args([
+            "strip",
+            "-q",
+            "-f",
+            "--verify",
+            "none",
+            "--convention",
+            "classic",
+        ])
+        .args([&layers.path, &path])
+        .status()?;
+    if !strip.success() {
+        return Err(io::Error::other("strip --convention classic failed"));
+    }
+    let bytes = std::fs::metadata(&path)?.len();
+    let subject = Subject {
+        path,
+        bytes,
+        ..layers
+    };
+    println!();
+    println!(
+        "{}: {:.0} MB, {} factors",
+        subject.name(),
+        subject.mb(),
+        subject.model.dropouts()
+    );
+    heading();
+    let layer_mb = (width * width * 4) as f64 / 1e6;
+    let cases = [
+        subject.cp(),
+        subject.fold("fold one layer", &["--at", "v4", "--verify", "none"]),
+        subject.fold(
+            "fold one layer, --verify structure",
+            &["--at", "v4", "--verify", "structure"],
+        ),
+        subject.fold("fold all layers", &["--verify", "none"]),
+    ];
+    let runs = alternate(&cases, setup.rounds)?;
+    let cp = row(&cases[0].what, &runs[0], None, None, &[]);
+    let memory = Limit::PeakMb(32.0 + layer_mb);
+    for (case, runs) in cases.iter().zip(&runs).skip(1) {
+        let all = case.what == "fold all layers";
+        let limits = [Limit::TimesCp(1.3), memory];
+        row(
+            &case.what,
+            runs,
+            cp,
+            None,
+            if all { &limits[1..] } else { &limits },
+        );
+    }
+    std::fs::remove_file(&subject.path)
+}
+
 /// Many nodes and next to no weights, three sizes: the time should grow with the nodes.
 pub fn nodes(setup: &Setup, branches: bool) -> io::Result<()> {
     let sizes: &[usize] = if setup.quick {
@@ -164,6 +226,23 @@ impl Subject<'_> {
             args,
             output: Some((stripped, most)),
             ..self.case(&format!("strip --verify {verify}"))
+        }
+    }
+
+    fn fold(&self, what: &str, args: &[&str]) -> Case {
+        let folded = self.path.with_extension("folded.onnx");
+        let mut all = vec![
+            "fold".into(),
+            self.path.clone().into(),
+            folded.clone().into(),
+        ];
+        all.push("--force".into());
+        all.extend(args.iter().map(Into::into));
+        // A Mul takes more than 30 bytes here: a result that is larger kept it.
+        Case {
+            args: all,
+            output: Some((folded, self.bytes - 30)),
+            ..self.case(what)
         }
     }
 

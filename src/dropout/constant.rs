@@ -397,7 +397,7 @@ fn round(value: f64, data_type: DataType) -> f64 {
 }
 
 /// The shortest decimal that its element type rounds to this number.
-pub(super) fn shortest(value: f64, data_type: DataType) -> f64 {
+pub(crate) fn shortest(value: f64, data_type: DataType) -> f64 {
     for digits in 0..17 {
         if let Ok(decimal) = format!("{value:.digits$e}").parse::<f64>()
             && round(decimal, data_type) == value

@@ -4,13 +4,13 @@ mod arithmetic;
 
 use std::cell::Cell;
 
-use crate::hash::{HashMap, HashSet};
+use crate::hash::HashMap;
 use crate::onnx::{
-    AttributeValue, Dimension, GraphKind, Model, Node, NodeId, Producer, Tensor, Use, ValueId,
+    AttributeValue, Dimension, GraphKind, Model, Node, NodeId, Producer, Tensor, ValueId,
     ValueInfo, ValueType, Values,
 };
 
-use super::{Form, Site, random_mask};
+use super::{Form, Site};
 
 /// How deep shape arithmetic is followed.
 const DEPTH: usize = 24;
@@ -54,56 +54,8 @@ pub(super) fn tell(model: &Model, values: &Values, sites: &mut [Site]) {
     }
 }
 
-/// Marks masks that are known to be larger than the data they meet: what comes out has the shape of
-/// the mask, and cannot be the data.
-pub(super) fn mark_larger(model: &Model, values: &Values, sites: &mut [Site]) {
-    let mut shapes = None;
-    for site in sites {
-        let Some(source) = site.source() else {
-            continue;
-        };
-        if is_cut_up(model, values, source, site) {
-            continue;
-        }
-        let shapes = shapes.get_or_insert_with(|| NoiseShapes::new(model, values));
-        if (site.exits.iter()).any(|exit| shapes.is_larger(source, exit.data)) {
-            let why = "its mask is larger than the data it meets, which takes the mask's shape";
-            site.entangled.get_or_insert(why.to_string());
-        }
-    }
-}
-
-/// True if a part of a draw may be a mask: something between it and an exit selects elements.
-fn is_cut_up(model: &Model, values: &Values, source: NodeId, site: &Site) -> bool {
-    let mut seen = HashSet::default();
-    let mut open = vec![source];
-    while let Some(id) = open.pop() {
-        if !seen.insert(id) || seen.len() > BUDGET as usize {
-            continue;
-        }
-        let op_type = model.node(id).op_type.as_str().unwrap_or_default();
-        if random_mask::selects(op_type) {
-            return true;
-        }
-        if site.exits.iter().any(|exit| exit.node == id) {
-            continue;
-        }
-        let outputs = 0..model.node(id).outputs.len();
-        let outputs = outputs.filter_map(|output| values.output(model, id, output));
-        open.extend(
-            outputs
-                .flat_map(|output| values.uses(output))
-                .filter_map(|at| match at {
-                    Use::Input { node, .. } => Some(node),
-                    _ => None,
-                }),
-        );
-    }
-    false
-}
-
 /// What shapes are worked out from.
-struct NoiseShapes<'m> {
+pub(super) struct NoiseShapes<'m> {
     model: &'m Model,
     values: &'m Values,
     /// Values whose types the file declares.
@@ -115,7 +67,7 @@ struct NoiseShapes<'m> {
 }
 
 impl<'m> NoiseShapes<'m> {
-    fn new(model: &'m Model, values: &'m Values) -> Self {
+    pub fn new(model: &'m Model, values: &'m Values) -> Self {
         let mut calls: HashMap<usize, Option<NodeId>> = HashMap::default();
         if !model.functions().is_empty() {
             for (id, node) in model.nodes() {
@@ -165,7 +117,7 @@ impl<'m> NoiseShapes<'m> {
     }
 
     /// True if a source is known to draw more than the data has: along more axes, or more in all.
-    fn is_larger(&self, source: NodeId, data: ValueId) -> bool {
+    pub fn is_larger(&self, source: NodeId, data: ValueId) -> bool {
         let Some(drawn) = self.drawn(source) else {
             return false;
         };

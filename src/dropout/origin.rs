@@ -44,7 +44,7 @@ pub(super) fn is_data(
 }
 
 /// True of a value that a draw may have made, through operators that compute it element by element.
-pub(super) fn is_drawn(model: &Model, values: &Values, value: ValueId) -> bool {
+pub(crate) fn is_drawn(model: &Model, values: &Values, value: ValueId) -> bool {
     const STOPS: &[&str] = &["MatMul", "Gemm", "Conv", "ConvTranspose"];
     let mut seen: HashSet<ValueId> = HashSet::default();
     let mut next = vec![value];

@@ -16,20 +16,20 @@ mod follow;
 mod form;
 mod gate;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{AttributeValue, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values};
 
 use super::constant::Resolver;
+use super::noise_shape::NoiseShapes;
 use super::{
     Exit, Form as SiteForm, KeptDraw, Kind, MaskUse, Mode, Prescale, RateOrigin, Scaling, Site,
 };
 use constants::Uniform;
 use exits::Found;
 use follow::Trace;
-pub(super) use form::is_selection as selects;
 
 pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     let sources: Vec<NodeId> = model
@@ -53,10 +53,17 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         known: RefCell::default(),
         assumed: RefCell::default(),
         default_used: Cell::new(false),
+        found: RefCell::default(),
+        shapes: OnceCell::new(),
     };
     let mut sites = Vec::new();
     for source in sources.into_iter().filter(|id| finder.alive.contains(id)) {
-        sites.extend(finder.site(source)?);
+        let site = finder.site(source)?;
+        let exits = site.iter().flat_map(|site| &site.exits);
+        let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
+        let found = plain.map(|exit| (exit.output, (exit.data, exit.scale)));
+        finder.found.borrow_mut().extend(found);
+        sites.extend(site);
     }
     give_back_factors(&mut sites);
     Ok(sites)
@@ -90,6 +97,10 @@ struct Finder<'m> {
     assumed: RefCell<HashMap<ValueId, f64>>,
     /// True once a default was used for the source at hand.
     default_used: Cell<bool>,
+    /// What earlier sources were found to be dropout of, and at which scale: a mask of one source may
+    /// be the data of another.
+    found: RefCell<HashMap<ValueId, (ValueId, f64)>>,
+    shapes: OnceCell<NoiseShapes<'m>>,
 }
 
 /// What one look at a draw showed.
@@ -99,6 +110,11 @@ struct Attempt {
     /// Draws with which every exit keeps its data, and the index of their sample.
     kept: (f64, f64),
     kept_index: usize,
+    /// Draws with which every exit drops its data; empty (the first above the second) if there are
+    /// none.
+    dropped: (f64, f64),
+    /// How far numbers may be from what they ought to be, relatively.
+    precision: f64,
     /// The samples of the draw.
     draws: Vec<f64>,
     default_used: bool,
@@ -131,12 +147,13 @@ impl Finder<'_> {
         let mut exits: Vec<Exit> = Vec::new();
         let mut entangled = attempt.trace.escapes.map(|at| self.escape(at));
         let mut rates = vec![class.rate];
-        let (mut low, mut high) = attempt.kept;
+        let (mut kept, mut dropped) = (attempt.kept, attempt.dropped);
         for other in std::iter::once(&attempt).chain(&calls) {
-            (low, high) = (low.max(other.kept.0), high.min(other.kept.1));
+            kept = common(kept, other.kept);
+            dropped = common(dropped, other.dropped);
             rates.extend(other.leading().map(|found| found.class.rate));
             for found in &other.exits {
-                let exit = exit(found, other.kept_index);
+                let exit = exit(found, other);
                 match exits.iter().find(|known| known.output == exit.output) {
                     None => exits.push(exit),
                     Some(known) if known.prescale == exit.prescale && known.path == exit.path => {
@@ -147,6 +164,15 @@ impl Finder<'_> {
                     }
                     Some(_) => entangled = Some("calls of its function differ".into()),
                 }
+            }
+        }
+        // what a Slice or Split takes of a draw may be as large as the data
+        if !attempt.trace.selected {
+            let shapes = self
+                .shapes
+                .get_or_init(|| NoiseShapes::new(self.model, self.values));
+            if exits.iter().any(|exit| shapes.is_larger(source, exit.data)) {
+                entangled = Some("its mask is larger than the data it meets".into());
             }
         }
         share_factors(&mut exits);
@@ -186,7 +212,7 @@ impl Finder<'_> {
                 false => Mode::Active,
             },
             rate: match rates[..] {
-                [rate] if given.is_none() => Some(decimal(rate)),
+                [rate] if given.is_none() => Some(decimal(rate, attempt.precision)),
                 _ => None,
             },
             rate_origin: match attempt.default_used || given.is_some() {
@@ -216,9 +242,10 @@ impl Finder<'_> {
             switch: switch.map(|(value, _)| value),
             off: switch.map(|(_, off)| off),
             given,
-            kept_draw: (low <= high).then(|| KeptDraw {
+            kept_draw: middle(kept).map(|value| KeptDraw {
                 source,
-                value: (low + high) / 2.0,
+                value,
+                dropped: middle(dropped),
             }),
             exits,
             entangled,
@@ -291,6 +318,16 @@ impl Finder<'_> {
     }
 }
 
+/// What two intervals have in common.
+fn common(one: (f64, f64), two: (f64, f64)) -> (f64, f64) {
+    (one.0.max(two.0), one.1.min(two.1))
+}
+
+/// The middle of an interval, unless it is empty.
+fn middle((low, high): (f64, f64)) -> Option<f64> {
+    (low <= high).then_some((low + high) / 2.0)
+}
+
 /// A factor before that one exit makes up for is shared if another exit has it in its data.
 fn share_factors(exits: &mut [Exit]) {
     let data = exits.iter().filter(|exit| exit.prescale.is_none());
@@ -302,7 +339,7 @@ fn share_factors(exits: &mut [Exit]) {
     }
 }
 
-fn exit(found: &Found, kept: usize) -> Exit {
+fn exit(found: &Found, attempt: &Attempt) -> Exit {
     let class = found.class;
     let own = match found.prescale {
         // the class has both factors, the exit its own
@@ -311,7 +348,7 @@ fn exit(found: &Found, kept: usize) -> Exit {
     };
     let scale = match (class.kind, class.scaling, found.prescale) {
         (Kind::Dropout, Scaling::Inverted, None) => 1.0,
-        (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate)),
+        (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate, attempt.precision)),
         _ => 1.0,
     };
     Exit {
@@ -321,7 +358,7 @@ fn exit(found: &Found, kept: usize) -> Exit {
         output: found.output,
         scale,
         prescale: found.prescale.map(|(prescale, _)| prescale),
-        kept: found.samples[kept],
+        kept: found.samples[attempt.kept_index],
         frozen: None,
     }
 }
@@ -334,14 +371,14 @@ fn seed(node: &Node) -> Option<i64> {
     }
 }
 
-/// The shortest decimal that is the rate as nearly as float32 tells: the file has the rate, or what
+/// The shortest decimal that is the rate as nearly as its type tells: the file has the rate, or what
 /// it leaves, or where it falls between other numbers.
-fn decimal(rate: f64) -> f64 {
+fn decimal(rate: f64, precision: f64) -> f64 {
     let rounded = (1..9).map(|digits| {
         let unit = 10f64.powi(digits);
         (rate * unit).round() / unit
     });
-    let near = |decimal: &f64| (decimal - rate).abs() < 1e-7;
+    let near = |decimal: &f64| (decimal - rate).abs() < precision;
     rounded.into_iter().find(near).unwrap_or(rate)
 }
 

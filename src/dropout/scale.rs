@@ -99,6 +99,6 @@ fn rate(resolver: &Resolver<'_>, id: NodeId, input: usize) -> Result<Option<f64>
 }
 
 /// Without what subtracting decimals in binary leaves behind.
-fn plain(number: f64) -> f64 {
+pub(super) fn plain(number: f64) -> f64 {
     (number * 1e9).round() / 1e9
 }

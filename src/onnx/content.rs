@@ -70,6 +70,28 @@ impl Model {
         Ok(())
     }
 
+    /// The elements of a tensor as little-endian bytes by position: where they stand, if they stand
+    /// so, else (numbers stored as varints, or one field each) in memory.
+    ///
+    /// # Errors
+    /// As [`Model::content_hash`].
+    pub(crate) fn elements_source(&self, tensor: &Tensor) -> Result<(Source, Range<u64>)> {
+        if tensor.external.is_some() {
+            let (path, offset, length) = self.locate(tensor)?;
+            return Ok((Source::open(&path)?, offset..offset + length));
+        }
+        if let [payload] = &tensor.payload[..]
+            && (payload.number == 9 || payload.packed && matches!(payload.number, 4 | 10))
+        {
+            return Ok((self.source.clone(), payload.range.clone()));
+        }
+        let mut bytes = Vec::new();
+        self.elements(tensor, &mut |piece| bytes.extend_from_slice(piece))?;
+        let source = Source::from_bytes(bytes);
+        let all = 0..source.len();
+        Ok((source, all))
+    }
+
     /// The elements of a small tensor; `None` where they take far more than `limit` bytes (a
     /// number may be stored as a varint in a field of its own).
     ///
@@ -264,6 +286,7 @@ fn stream(source: &Source, range: Range<u64>, sink: &mut dyn FnMut(&[u8])) -> Re
 
 /// A number in this type, floats rounded once, little-endian; `None` for types this crate writes no
 /// numbers in.
+#[cfg(feature = "tract")]
 pub(crate) fn encode_number(data_type: DataType, number: f64) -> Option<Vec<u8>> {
     match data_type {
         DataType::BOOL => Some(vec![u8::from(number != 0.0)]),

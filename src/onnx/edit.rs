@@ -6,6 +6,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::{Rope, Source};
+use crate::wire::bytes_head;
 
 use super::attribute::Attribute;
 use super::data_type::DataType;
@@ -20,6 +22,8 @@ use super::values::{Producer, Use, Value, ValueId, Values};
 /// Field numbers of `GraphProto`.
 const INPUT: u32 = 11;
 const OUTPUT: u32 = 12;
+/// Field number of `TensorProto`.
+const RAW_DATA: u32 = 9;
 
 /// A model being edited, and its values as they are now.
 #[derive(Debug)]
@@ -242,6 +246,12 @@ impl<'m> Editor<'m> {
         self.values.set_input(node, input, value);
     }
 
+    /// Leaves an optional input of a node away.
+    pub fn clear_input(&mut self, node: NodeId, input: usize) {
+        self.node_mut(node).inputs[input] = Name::default();
+        self.values.clear_input(node, input);
+    }
+
     /// Sets an attribute, in place of one of that name if there is one.
     pub fn set_attribute(&mut self, node: NodeId, attribute: Attribute) {
         let attributes = &mut self.node_mut(node).attributes;
@@ -263,7 +273,22 @@ impl<'m> Editor<'m> {
         dims: &[i64],
         elements: &[u8],
     ) -> Option<ValueId> {
-        let encoded = encode_tensor(name, data_type, dims, elements);
+        let elements = Source::from_bytes(Bytes::copy_from_slice(elements));
+        self.add_elements(graph, name, data_type, dims, &elements)
+    }
+
+    /// Adds an initializer whose elements are read when the model is.
+    pub fn add_elements(
+        &mut self,
+        graph: GraphId,
+        name: &Name,
+        data_type: DataType,
+        dims: &[i64],
+        elements: &Source,
+    ) -> Option<ValueId> {
+        let mut encoded = Rope::new();
+        encoded.push(encode_head(name, data_type, dims));
+        push_elements(&mut encoded, elements);
         let body = self.touch(graph);
         let index = body.initializers.len() as u32;
         body.initializers.push(Tensor {
@@ -293,6 +318,12 @@ impl<'m> Editor<'m> {
         let encoded = encode_tensor(&name, data_type, dims, elements);
         let body = self.touch(graph);
         body.edits.replaced_initializers.insert(index, encoded);
+    }
+
+    /// Gives an initializer other elements of its type and shape, little-endian as in `raw_data`. Its
+    /// name and whatever else is written with it stay.
+    pub fn set_elements(&mut self, graph: GraphId, index: u32, elements: Source) {
+        self.touch(graph).edits.new_elements.insert(index, elements);
     }
 
     /// Takes out an initializer that is no graph input.
@@ -444,6 +475,23 @@ impl<'m> Editor<'m> {
             }
         }
     }
+}
+
+/// A `TensorProto` up to its elements.
+fn encode_head(name: &Name, data_type: DataType, dims: &[i64]) -> Vec<u8> {
+    let tensor = proto::Tensor {
+        dims: dims.to_vec(),
+        data_type: Some(data_type.0),
+        name: (!name.is_empty()).then(|| Bytes::copy_from_slice(name.as_bytes())),
+        ..proto::Tensor::default()
+    };
+    tensor.encode_to_vec()
+}
+
+/// Appends elements as `raw_data`.
+pub(super) fn push_elements(out: &mut Rope, elements: &Source) {
+    out.push(bytes_head(RAW_DATA, elements.len()));
+    out.push_range(elements, 0..elements.len());
 }
 
 pub(crate) fn encode_tensor(name: &Name, data_type: DataType, dims: &[i64], raw: &[u8]) -> Bytes {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use crate::source::{Rope, Source};
 use crate::wire::Field;
 
 use super::name::Name;
@@ -89,7 +90,9 @@ pub(crate) struct GraphEdits {
     /// Encoded `TensorProto`s that replace initializers.
     pub replaced_initializers: BTreeMap<u32, Bytes>,
     /// Encoded `TensorProto`s that no file had; their tensors are behind the others.
-    pub added_initializers: Vec<Bytes>,
+    pub added_initializers: Vec<Rope>,
+    /// Elements that replace those of initializers; everything else of these stays.
+    pub new_elements: BTreeMap<u32, Source>,
     pub removed_value_infos: BTreeSet<u32>,
     pub removed_annotations: BTreeSet<u32>,
     /// Annotations that are now about a value of another name.

@@ -43,6 +43,11 @@ fn is_payload(number: u32) -> bool {
     matches!(number, 4..=7 | 9..=11)
 }
 
+/// True of the fields that say what a tensor's elements are: typed data, `raw_data`, external data.
+pub(super) fn is_storage(number: u32) -> bool {
+    is_payload(number) || matches!(number, 13 | 14)
+}
+
 impl Tensor {
     /// Reads a tensor that stands in these ranges of the source (more than one where its field is
     /// repeated, which protobuf merges).

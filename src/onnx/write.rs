@@ -6,14 +6,16 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::error::Result;
-use crate::source::Rope;
-use crate::wire::{Field, Fields, Window, bytes_field, reframe};
+use crate::source::{Rope, Source};
+use crate::wire::{Field, Fields, Window, bytes_field, bytes_head, reframe};
 
 use super::attribute::{Attribute, AttributeValue};
+use super::edit::push_elements;
 use super::graph::{Graph, GraphId, GraphKind, Part};
 use super::model::Model;
 use super::node::{Node, NodeState};
 use super::proto;
+use super::tensor::is_storage;
 
 /// The field numbers of nodes in `GraphProto` and `FunctionProto`.
 fn node_field(kind: &GraphKind) -> u32 {
@@ -148,6 +150,9 @@ impl Writer<'_> {
                 Part::Initializer(index) => {
                     if let Some(bytes) = graph.edits.replaced_initializers.get(&index) {
                         out.push(bytes_field(5, bytes));
+                    } else if let Some(elements) = graph.edits.new_elements.get(&index) {
+                        let payload = self.with_elements(&slot.field, elements)?;
+                        reframe(&mut out, &self.model.source, &slot.field, payload);
                     } else if !graph.edits.removed_initializers.contains(&index) {
                         self.verbatim(&mut out, &slot.field);
                     }
@@ -175,7 +180,8 @@ impl Writer<'_> {
                 self.new_node(&mut out, graph, new);
             }
             for tensor in &graph.edits.added_initializers {
-                out.push(bytes_field(5, tensor));
+                out.push(bytes_head(5, tensor.len()));
+                out.append(tensor.clone());
             }
         }
         Ok(out)
@@ -191,6 +197,19 @@ impl Writer<'_> {
                 self.verbatim(&mut out, &inner);
             }
         }
+        Ok(out)
+    }
+
+    /// A tensor with other elements in the place of its own.
+    fn with_elements(&mut self, tensor: &Field, elements: &Source) -> Result<Rope> {
+        let mut out = Rope::new();
+        let mut fields = Fields::new(tensor.payload());
+        while let Some(inner) = self.window.next(&mut fields)? {
+            if !is_storage(inner.number) {
+                self.verbatim(&mut out, &inner);
+            }
+        }
+        push_elements(&mut out, elements);
         Ok(out)
     }
 

@@ -51,7 +51,7 @@ fn count(model: &ModelAudit, level: Level) -> usize {
 
 /// Text that Markdown shows as it is, in a cell of a table. CommonMark lets a backslash stand before
 /// any ASCII punctuation; tags and entities are written as entities, which no cell's end breaks.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in one_line(text).chars() {
         match c {

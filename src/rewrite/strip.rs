@@ -18,11 +18,12 @@ mod states;
 
 use std::collections::BTreeSet;
 
-use crate::dropout::{self, Exit, Form, Kind, Mode, Site};
+use crate::dropout::{self, Convention, Exit, Form, Kind, Mode, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
-use crate::onnx::{DataType, Editor, Model, Name, Node, NodeId, Producer, Use, ValueId, Values};
+use crate::onnx::{DataType, Editor, Model, Name, NodeId, Producer, ValueId, Values};
 
+use super::bypass::pass_through;
 use super::{Action, Edited, Plan, Step};
 
 /// What to strip.
@@ -34,6 +35,8 @@ pub struct Options {
     pub kinds: Vec<Kind>,
     /// Masks that were drawn once and are constants now are removed as well.
     pub frozen_masks: bool,
+    /// What `Dropout` operators mean at inference. Classic ones leave a `Mul` by `1-p`.
+    pub convention: Convention,
 }
 
 impl Default for Options {
@@ -43,6 +46,7 @@ impl Default for Options {
             only: Mode::ALL.to_vec(),
             kinds: vec![Kind::Dropout, Kind::AlphaDropout, Kind::GaussianDropout],
             frozen_masks: false,
+            convention: Convention::Inverted,
         }
     }
 }
@@ -122,6 +126,7 @@ pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -
     });
     Plan {
         steps: steps.collect(),
+        convention: options.convention,
     }
 }
 
@@ -140,7 +145,8 @@ fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Act
         return Action::NoEffect(format!("stays unless asked for: --kind {name}"));
     }
     let refusal = site.problem.clone().or_else(|| match site.form {
-        Form::Operator => mask::refusal(model, values, site),
+        Form::Operator => mask::refusal(model, values, site)
+            .or_else(|| operator::refusal(model, values, site, options.convention)),
         _ => random_mask::refusal(model, values, site),
     });
     refusal.map_or(Action::Apply, Action::Refused)
@@ -148,7 +154,8 @@ fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Act
 
 /// A place where dropout is cut off.
 enum Cut<'s> {
-    Operator(&'s Site),
+    /// With the factor that stays, if one does.
+    Operator(&'s Site, Option<Factor>),
     /// With the factor that stays, if one does: types are told by what edits take away.
     Exit(&'s Exit, Option<Factor>),
 }
@@ -171,7 +178,9 @@ pub fn apply(model: &mut Model, values: Values, sites: &[Site], plan: &Plan) -> 
     let mut cuts: HashMap<NodeId, Vec<Cut<'_>>> = HashMap::default();
     for &site in &applied {
         if site.form == Form::Operator {
-            let cut = Cut::Operator(site);
+            let scales = plan.convention == Convention::Classic && site.rate != Some(0.0);
+            let factor = site.classic_factor(model, &values).filter(|_| scales);
+            let cut = Cut::Operator(site, factor);
             cuts.entry(site.nodes[0]).or_default().push(cut);
         }
         for exit in &site.exits {
@@ -194,7 +203,7 @@ pub fn apply(model: &mut Model, values: Values, sites: &[Site], plan: &Plan) -> 
     // From the data on: the other way round, what used the last of a chain would be moved at each.
     for cut in order.iter().filter_map(|node| cuts.remove(node)).flatten() {
         match cut {
-            Cut::Operator(site) => operator::remove(&mut strip, site)?,
+            Cut::Operator(site, factor) => operator::remove(&mut strip, site, factor)?,
             Cut::Exit(exit, factor) => random_mask::cut(&mut strip, exit, factor)?,
         }
     }
@@ -268,43 +277,8 @@ impl Strip<'_> {
         }
     }
 
-    /// Lets everything that used `output` use `data`. Returns why that cannot be, if an `Identity`
-    /// must stay.
-    fn pass_through(&mut self, output: ValueId, data: ValueId) -> Result<Option<&'static str>> {
-        let editor = &mut self.editor;
-        self.moved.insert(output, data);
-        if !editor.values().is_used(output) {
-            return Ok(None);
-        }
-        if editor.can_redirect(output, data) {
-            editor.redirect(output, data)?;
-            return Ok(None);
-        }
-        let name = editor.values()[output].name.clone();
-        if editor.values()[data].graph == editor.values()[output].graph
-            && editor.can_rename(data, &name)
-        {
-            editor.rename(data, &name)?;
-            return Ok(None);
-        }
-        let values = editor.values();
-        let (source, target) = (&values[data], &values[output]);
-        let by_name = values
-            .uses(output)
-            .any(|at| !matches!(at, Use::Input { .. }));
-        Ok(Some(match source.producer {
-            _ if !by_name => "its input's name means something else where it is used",
-            _ if source.graph != target.graph => "it is an output, and its input an outer value",
-            Producer::Input(_) => "it is an output, and its input an input of the same graph",
-            Producer::Initializer(_) | Producer::SparseInitializer(_) => {
-                "it is an output, and its input an initializer"
-            }
-            _ => "it is an output, and so is its input",
-        }))
-    }
-
-    /// As [`Strip::pass_through`], with an `Identity` called `label` in the place of a removed node
-    /// where one must stay.
+    /// Lets everything that used `output` use `data`, with an `Identity` called `label` in the place of
+    /// a removed node where one must stay.
     fn replace(
         &mut self,
         removed: NodeId,
@@ -312,20 +286,11 @@ impl Strip<'_> {
         output: ValueId,
         data: ValueId,
     ) -> Result<()> {
-        let Some(why) = self.pass_through(output, data)? else {
-            return Ok(());
-        };
-        let values = self.editor.values();
-        let name = values[output].name.clone();
-        let identity = Node {
-            name: label.clone(),
-            inputs: vec![values[data].name.clone()],
-            outputs: vec![name.clone()],
-            ..Node::new("Identity")
-        };
-        self.outcome.identities.push((name.to_string(), why));
-        let graph = removed.graph;
-        self.editor.insert_node(graph, Some(removed), identity);
+        self.moved.insert(output, data);
+        if let Some(why) = pass_through(&mut self.editor, removed, label, output, data)? {
+            let name = self.editor.values()[output].name.to_string();
+            self.outcome.identities.push((name, why));
+        }
         Ok(())
     }
 }

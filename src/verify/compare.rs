@@ -26,6 +26,15 @@ pub enum Tolerance {
 }
 
 impl Tolerance {
+    /// This one, or another where this leaves no room: a fixed room before that of each type.
+    pub fn or(self, other: Tolerance) -> Tolerance {
+        match (self, other) {
+            (Tolerance::Exact, other) => other,
+            (Tolerance::ByType, Tolerance::Close { .. }) => other,
+            _ => self,
+        }
+    }
+
     /// Room for the rounding of a computation done in another order, by element type: about a
     /// hundred units in the last place at the size of the values, and as much absolutely for values
     /// that cancel from others around 1. Integers and booleans are exact.

@@ -60,7 +60,7 @@ pub struct Subject<'a> {
 }
 
 /// What a training dropout site computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Meaning {
     /// The identity, whatever its flags say.
     Inference,
@@ -68,6 +68,13 @@ pub enum Meaning {
     AsWritten {
         /// Every seed gives other masks; the same seed the same.
         seed: u64,
+    },
+    /// Dropout: every site drops, also one that is switched off or that its version never lets drop.
+    Training {
+        /// As in `AsWritten`.
+        seed: u64,
+        /// The rate of every site, in place of what the model says.
+        rate: Option<f64>,
     },
 }
 

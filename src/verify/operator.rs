@@ -22,8 +22,16 @@ use super::random;
 
 /// The attribute that holds the opset version ruling a node.
 pub(super) const VERSION: &str = "dropout_onnx.version";
-/// The attribute that says whether training sites train: 1, or 0 for the inference meaning.
+/// The attribute that says whether a site trains: one of the three below.
 pub(super) const TRAINING: &str = "dropout_onnx.training";
+/// It does not: the inference meaning.
+pub(super) const NEVER: i64 = 0;
+/// If it says so itself.
+pub(super) const AS_WRITTEN: i64 = 1;
+/// It does, also where its version has no way to say so.
+pub(super) const ALWAYS: i64 = 2;
+/// The attribute that takes the place of the ratio: the bits of a 64 bit float.
+pub(super) const RATE: &str = "dropout_onnx.rate";
 
 /// One node, its inputs and outputs by position among those that are present.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +61,7 @@ pub(super) fn build(
     node: &NodeProto,
 ) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
     let version = node.get_attr::<i64>(VERSION)?;
-    let trains = node.get_attr::<i64>(TRAINING)? != 0;
+    let trains = node.get_attr::<i64>(TRAINING)?;
     let mut optional = optional_inputs(node);
     ensure!(
         optional.next().flatten() == Some(0),
@@ -73,20 +81,26 @@ pub(super) fn build(
             Setting::Known(version < 7 && is_test == 0),
         )
     };
+    let ratio = match node.get_attr_opt::<i64>(RATE)? {
+        Some(bits) => Setting::Known(f64::from_bits(bits.cast_unsigned())),
+        None => ratio,
+    };
     let wants = |index: usize| node.output.get(index).is_some_and(|name| !name.is_empty());
     let dropout = Dropout {
         wanted: [wants(0), wants(1)],
         boolean_mask: version >= 10,
         ratio,
-        training: if trains {
-            training
-        } else {
-            Setting::Known(false)
+        training: match trains {
+            NEVER => Setting::Known(false),
+            ALWAYS => Setting::Known(true),
+            _ => training,
         },
         inputs: node.input.iter().filter(|name| !name.is_empty()).count(),
         stream: node.get_attr::<i64>(random::STREAM)?.cast_unsigned(),
     };
-    if trains && let Setting::Known(ratio) = dropout.ratio {
+    if trains != NEVER
+        && let Setting::Known(ratio) = dropout.ratio
+    {
         check_ratio(ratio)?;
     }
     Ok((expand(dropout), vec![]))

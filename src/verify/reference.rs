@@ -16,11 +16,13 @@ use crate::dropout::{self, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, GraphId, GraphKind, Model, Name, Node, NodeId,
-    Producer, Use, ValueId, Values, encode_float, encode_number, encode_tensor,
+    DataType, Editor, GraphKind, Model, NodeId, Producer, Use, ValueId, Values, encode_float,
+    encode_number,
 };
 use crate::rewrite::Edited;
+use crate::rewrite::wiring::{constant, detach, drawn_element, drawn_shape, put, value};
 use crate::source::Source;
+use crate::verify::compare::Tolerance;
 
 use super::engine::{self, Stop, Unrunnable};
 
@@ -28,8 +30,8 @@ use super::engine::{self, Stop, Unrunnable};
 #[derive(Debug)]
 pub(super) struct Reference {
     pub edited: Edited,
-    /// True if putting outputs back to the inference scale rounds nothing.
-    pub exact: bool,
+    /// Room for what putting outputs back to the inference scale rounds.
+    pub tolerance: Tolerance,
     /// What was done, in words.
     pub notes: Vec<String>,
 }
@@ -72,7 +74,7 @@ fn kept(model: &Model, values: Values, sites: &[Site]) -> Result<Option<Referenc
     }
     let mut copy = model.clone();
     let mut editor = Editor::new(&mut copy, values);
-    let mut exact = true;
+    let mut rounded = Vec::new();
     for site in &sites {
         for (input, number) in [site.switch.zip(site.off), site.given]
             .into_iter()
@@ -87,16 +89,19 @@ fn kept(model: &Model, values: Values, sites: &[Site]) -> Result<Option<Referenc
             thaw(&mut editor, frozen);
         }
         for exit in &site.exits {
-            exact &= match site.off {
+            let rounds = match site.off {
                 None => put_back(&mut editor, exit),
-                Some(_) => exit.scale == 1.0 && exit.prescale.is_none(),
+                Some(_) => exit.scale != 1.0 || exit.prescale.is_some(),
             };
+            if rounds {
+                rounded.push(element_at(&editor, exit));
+            }
         }
     }
     editor.finish()?;
     Ok(Some(Reference {
         edited: Edited::new(&copy)?,
-        exact,
+        tolerance: room(&rounded),
         notes: notes(model, &sites),
     }))
 }
@@ -137,44 +142,6 @@ fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
         }
     }
     notes
-}
-
-/// Where nodes are put in: a graph, and the node that they come before.
-type At = (GraphId, Option<NodeId>);
-
-/// Element type, shape and little-endian elements.
-type Elements<'t> = (DataType, &'t [i64], Vec<u8>);
-
-/// Puts in a node with one output. Returns the output's name, which is made from a hint if not given.
-fn put(
-    editor: &mut Editor<'_>,
-    at: At,
-    op_type: &str,
-    inputs: Vec<Name>,
-    attribute: Option<Attribute>,
-    output: Result<Name, &str>,
-) -> Name {
-    let output = output.unwrap_or_else(|hint| editor.fresh_name(hint));
-    let node = Node {
-        name: output.clone(),
-        inputs,
-        outputs: vec![output.clone()],
-        attributes: attribute.into_iter().collect(),
-        ..Node::new(op_type)
-    };
-    editor.insert_node(at.0, at.1, node);
-    output
-}
-
-fn constant(editor: &mut Editor<'_>, at: At, hint: &str, elements: Elements<'_>) -> Name {
-    let value = value(elements);
-    put(editor, at, "Constant", Vec::new(), Some(value), Err(hint))
-}
-
-/// The attribute `value` with a tensor.
-fn value((element, dims, bytes): Elements<'_>) -> Attribute {
-    let tensor = encode_tensor(&Name::default(), element, dims, &bytes);
-    Attribute::new("value", AttributeValue::NewTensor(tensor))
 }
 
 /// Lets a site, and nothing else, see a number in place of a value.
@@ -262,38 +229,13 @@ fn keep(editor: &mut Editor<'_>, draw: KeptDraw) {
     let Some(output) = node.output(0).cloned().filter(|_| !node.is_removed()) else {
         return;
     };
-    let element = element_of(model, values, id).unwrap_or(DataType::FLOAT);
+    let element = drawn_element(model, values, id).unwrap_or(DataType::FLOAT);
     let Some(bytes) = encode_number(element, draw.value) else {
         return;
     };
-    let like = node.op_type.as_str().is_some_and(|op| op.ends_with("Like"));
     let at = (id.graph, Some(id));
-    let shape = match (node.attribute("shape").map(|a| &a.value), node.input(0)) {
-        (_, Some(data)) if like || node.is("Bernoulli") => put(
-            editor,
-            at,
-            "Shape",
-            vec![data.clone()],
-            None,
-            Err("draw/shape"),
-        ),
-        (_, Some(shape)) => {
-            let to = Attribute::new("to", AttributeValue::Int(DataType::INT64.0.into()));
-            put(
-                editor,
-                at,
-                "Cast",
-                vec![shape.clone()],
-                Some(to),
-                Err("draw/shape"),
-            )
-        }
-        (Some(AttributeValue::Ints(shape)), None) => {
-            let bytes = shape.iter().flat_map(|dim| dim.to_le_bytes()).collect();
-            let dims = [shape.len() as i64];
-            constant(editor, at, "draw/shape", (DataType::INT64, &dims, bytes))
-        }
-        _ => return,
+    let Some(shape) = drawn_shape(editor, id) else {
+        return;
     };
     editor.remove_node(id);
     let value = value((element, &[1], bytes));
@@ -307,49 +249,39 @@ fn keep(editor: &mut Editor<'_>, draw: KeptDraw) {
     );
 }
 
-/// The element type of what a node draws.
-fn element_of(model: &Model, values: &Values, id: NodeId) -> Option<DataType> {
-    let node = model.node(id);
-    match node.attribute("dtype").map(|a| &a.value) {
-        Some(AttributeValue::Int(element)) if *element != 0 => {
-            return Some(DataType(*element as i32));
-        }
-        _ => {}
+/// The element type of what comes out of a mask.
+fn element_at(editor: &Editor<'_>, exit: &Exit) -> DataType {
+    let mut ends = [exit.output, exit.data].into_iter();
+    let found = ends.find_map(|value| editor.model().element_type(editor.values(), value));
+    found.unwrap_or(DataType::FLOAT)
+}
+
+/// Room for rounding in these types: that of the coarsest, as outputs may be of a finer one.
+fn room(rounded: &[DataType]) -> Tolerance {
+    let coarse = [DataType::FLOAT16, DataType::BFLOAT16];
+    match rounded.iter().any(|element| coarse.contains(element)) {
+        true => Tolerance::of("float16"),
+        false if rounded.is_empty() => Tolerance::Exact,
+        false => Tolerance::ByType,
     }
-    let output = values.output(model, id, 0)?;
-    let like = node.op_type.as_str().is_some_and(|op| op.ends_with("Like"));
-    let input = values.input(id, 0).filter(|_| like || node.is("Bernoulli"));
-    let ends = [Some(output), input];
-    (ends.into_iter().flatten()).find_map(|value| model.element_type(values, value))
 }
 
 /// Puts what comes out of a mask that keeps everything back to the inference scale. True if that
-/// rounds nothing that the model after does not round as well.
+/// rounds what the model after does not round as well.
 fn put_back(editor: &mut Editor<'_>, exit: &Exit) -> bool {
     let (a, b) = exit.kept;
     let factor = exit.scale / a;
-    let model = editor.model();
-    let found = [exit.output, exit.data].into_iter();
-    let element = found
-        .filter_map(|value| model.element_type(editor.values(), value))
-        .next()
-        .unwrap_or(DataType::FLOAT);
+    let element = element_at(editor, exit);
     if factor == 1.0 && b == 0.0 {
-        return exit.prescale.is_none();
+        return exit.prescale.is_some();
     }
-    let node = model.node(exit.node);
-    let name = editor.values()[exit.output].name.clone();
-    let Some(output) = node.outputs.iter().position(|output| *output == name) else {
-        return false;
-    };
     let (Some(shift), Some(scale)) = (encode_float(element, b), encode_float(element, factor))
     else {
-        return false;
+        return true;
     };
-    let kept = editor.fresh_name(&format!("{name}/kept"));
-    editor.detach_output(exit.node, output, &kept);
-    let at = (exit.node.graph, editor.node_behind(exit.node));
-    let mut data = kept;
+    let Some((mut data, at, name)) = detach(editor, exit.node, exit.output) else {
+        return true;
+    };
     if b != 0.0 {
         let shift = constant(editor, at, "kept/shift", (element, &[], shift));
         data = put(
@@ -364,5 +296,5 @@ fn put_back(editor: &mut Editor<'_>, exit: &Exit) -> bool {
     let scale = constant(editor, at, "kept/scale", (element, &[], scale));
     put(editor, at, "Mul", vec![data, scale], None, Ok(name));
     let power_of_two = factor.log2().fract() == 0.0;
-    b == 0.0 && (power_of_two || (a == 1.0 && exit.prescale.is_none()))
+    b != 0.0 || !(power_of_two || (a == 1.0 && exit.prescale.is_none()))
 }

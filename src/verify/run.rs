@@ -1,5 +1,6 @@
 //! Two models run on the same inputs, and their outputs compared.
 
+mod footing;
 mod side;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use super::compare::{self, Difference, Tolerance};
 use super::engine::{Meaning, Mode, Parsed, Stop, Subject, TRACT, Unrunnable};
 use super::inputs::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
+pub(crate) use footing::{Footing, footing};
 use side::{blank, first_side, inputs, interface, recorded};
 
 /// How to run and compare.
@@ -186,6 +188,10 @@ pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result
     Ok(report)
 }
 
+fn drawn(draws: &str) -> String {
+    format!("the model draws random numbers ({draws}); both models draw the same")
+}
+
 /// A model and why it stopped.
 type Stopped = (String, Stop);
 
@@ -202,6 +208,7 @@ fn attempt(
     report.chosen = first.shapes.chosen.clone();
     report.outputs = first.names.clone();
     report.notes = first.notes.clone();
+    report.notes.extend(first.draws.as_deref().map(drawn));
     report.notes.extend(first.range.note().map(String::from));
     if mode != Mode::Optimised {
         report.notes.push(format!("tract ran both models {mode}"));
@@ -213,9 +220,10 @@ fn attempt(
     if let Some(reason) = interface(&first, &parsed) {
         return Ok(Outcome::Different(Difference::Interface { reason }));
     }
-    for note in parsed.notes() {
-        if !report.notes.contains(note) {
-            report.notes.push(note.clone());
+    let draws = parsed.draws().as_deref().map(drawn);
+    for note in parsed.notes().iter().cloned().chain(draws) {
+        if !report.notes.contains(&note) {
+            report.notes.push(note);
         }
     }
     let second = |stop| (after.label.to_string(), stop);

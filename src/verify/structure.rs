@@ -5,17 +5,23 @@
 //! the numbers of its inputs. Graphs inside attributes and model-local functions are numbered by
 //! what they compute from their inputs, so that names do not matter. Dropout takes its inference
 //! meaning; this is said here anew, and shares nothing with how a rewrite removes it:
-//! - `Dropout(x)` is x, and its mask is ones in the shape of x;
+//! - `Dropout(x)` is x (x times 1-p, if it is said to be classic), and its mask is ones in the shape
+//!   of x;
 //! - `Identity(x)` is x;
 //! - dropout written as a mask, where [`crate::dropout::find_masks`] finds it, is the data it meets,
 //!   without a factor that makes up for what is dropped, else times the inference scale; the mask, its
 //!   draw, states of loops and functions that nothing else needs do not count;
 //! - `ConstantOfShape(Shape(x))` of one and `Cast(Not(Greater(x, x)))` are ones in the shape of x.
 //!
+//! What [`fold`](crate::rewrite::fold) changed is taken as equal where it is named, and nothing else: a
+//! factor is its data, weights that took one are the weights of before, and so are alpha and beta.
+//! That the factor ended up in the right place is not for structure to say.
+//!
 //! Operators that draw at random, and operators nobody knows, are equal only if they are the same
 //! draw: the n-th of those that look alike. Time is linear; weights are read only where they could
 //! be equal without being the same bytes of the same file.
 
+mod apart;
 mod attributes;
 mod contents;
 mod expression;
@@ -25,9 +31,12 @@ mod mask;
 mod mismatch;
 mod numbering;
 
+use crate::dropout::Convention;
 use crate::error::Result;
 use crate::onnx::{Model, ValueInfo, Values};
 
+use crate::rewrite::fold::Trace;
+use apart::Apart;
 use contents::Contents;
 use expression::Expressions;
 use mismatch::explain;
@@ -55,6 +64,31 @@ pub enum Verdict {
 /// # Errors
 /// A model has undefined values or cycles, or weights that have to be read cannot be.
 pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
+    compare_under(before, after, Convention::Inverted)
+}
+
+/// As [`compare`], with this meaning of `Dropout` operators in both models.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_under(before: &Model, after: &Model, convention: Convention) -> Result<Verdict> {
+    compare_as(before, after, &Trace::default(), convention)
+}
+
+/// As [`compare`], but for what fold says it changed.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_but(before: &Model, after: &Model, changed: &Trace) -> Result<Verdict> {
+    compare_as(before, after, changed, Convention::Inverted)
+}
+
+fn compare_as(
+    before: &Model,
+    after: &Model,
+    changed: &Trace,
+    convention: Convention,
+) -> Result<Verdict> {
     let different = |place: String, why: String| Ok(Verdict::Different { place, why });
     let mut shared = Shared {
         expressions: Expressions::default(),
@@ -62,11 +96,13 @@ pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
     };
     let before_values = Values::new(before);
     let after_values = Values::new(after);
-    let first = Numbering::new(before, &before_values, &mut shared)
+    let terms = (Apart::before(changed), convention);
+    let first = Numbering::new(before, &before_values, terms, &mut shared)
         .map_err(|e| before.source().name_in(e))?;
     shared.contents.second_model();
-    let second =
-        Numbering::new(after, &after_values, &mut shared).map_err(|e| after.source().name_in(e))?;
+    let terms = (Apart::after(changed, after, &after_values), convention);
+    let second = Numbering::new(after, &after_values, terms, &mut shared)
+        .map_err(|e| after.source().name_in(e))?;
     // Only now: a model that is not sound is no model, not a different one.
     if let Some((place, why)) = interface(before, after) {
         return different(place, why);

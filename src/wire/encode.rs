@@ -6,10 +6,16 @@ use crate::source::{Rope, Source};
 
 /// A length-delimited field in its shortest form.
 pub fn bytes_field(number: u32, payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(payload.len() + 12);
-    put_varint(&mut out, u64::from(number) << 3 | 2);
-    put_varint(&mut out, payload.len() as u64);
+    let mut out = bytes_head(number, payload.len() as u64);
     out.extend_from_slice(payload);
+    out
+}
+
+/// The tag and length of a length-delimited field in their shortest form.
+pub fn bytes_head(number: u32, len: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, u64::from(number) << 3 | 2);
+    put_varint(&mut out, len);
     out
 }
 

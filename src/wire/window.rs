@@ -279,6 +279,22 @@ mod tests {
     }
 
     #[test]
+    fn a_window_until_somewhere_reads_no_further() {
+        let source = Source::from_bytes(&b"\x08\x01\x08\x02\x08\x03"[..]);
+        for (mut window, held) in [
+            (Window::new(&source), 6),
+            (Window::until(&source, 4), 4),
+            (Window::until(&source, 100), 6),
+        ] {
+            let mut fields = Fields::new(0..4);
+            assert_eq!(window.next(&mut fields).unwrap().unwrap().range(), 0..2);
+            assert_eq!(window.bytes.len(), held);
+            // What is asked for by its range is had all the same.
+            assert_eq!(window.bytes(4..6).unwrap(), &b"\x08\x03"[..]);
+        }
+    }
+
+    #[test]
     fn what_is_not_a_message_is_refused_with_its_place() {
         for (bytes, at, why) in [
             (&b"\x08\x01\x12\x05ab"[..], 2, "says it has 5 bytes"),

@@ -6,7 +6,9 @@ use crate::cli::{Folder, golden};
 #[test]
 fn help() {
     let folder = Folder::new();
-    for command in ["", "audit", "strip", "verify", "show"] {
+    for command in [
+        "", "audit", "strip", "fold", "sample", "verify", "show", "diff",
+    ] {
         for (option, name) in [("-h", "short"), ("--help", "long")] {
             let said = folder.run(&format!("{command} {option}")).exits(0);
             assert!(said.stderr.is_empty());

@@ -7,12 +7,15 @@ mod cli;
 mod common;
 
 mod audit;
+mod diff;
+mod fold;
 mod formats;
 mod golden;
 mod many;
 mod places;
 mod recorded;
 mod rules;
+mod sample;
 mod show;
 mod strip;
 mod verification;

@@ -50,6 +50,7 @@ fn run_as(before: &Model, after: &Model, stem: &str, set: usize, meaning: Meanin
             meaning,
             ..Settings::default()
         }),
+        ..Options::default()
     };
     let found = verify(before, after, &options).unwrap_or_else(|e| panic!("{stem}: {e}"));
     found.run.unwrap()

@@ -98,13 +98,61 @@ fn only_inert_leaves_what_is_active() {
 }
 
 #[test]
-fn classic_dropout_is_refused_and_the_way_out_named() {
+fn classic_dropout_leaves_its_scale_for_fold() {
     let folder = Folder::with("torch_mlp_training_op7", "model.onnx");
-    let names = ["--convention classic", "1-p", "leave the option away"];
-    folder.refuses("strip model.onnx --convention classic", &names);
-    folder
-        .run("strip model.onnx --convention inverted")
+    let said = folder.run("strip model.onnx --convention classic").exits(0);
+    let text = said.text();
+    assert!(text.contains("by 0.9: inference scales by 1-p"), "{text}");
+    assert!(text.contains("by 0.65: inference scales by 1-p"), "{text}");
+    let said = folder
+        .run("fold model.stripped.onnx --only dropout")
         .exits(0);
+    assert!(
+        said.text().contains("2 constant factors, 2 can be folded"),
+        "{}",
+        said.text()
+    );
+    let said = folder.run("show model.stripped.folded.onnx").exits(0);
+    assert!(!said.text().contains("= Mul("), "{}", said.text());
+    folder
+        .run("strip model.onnx inverted.onnx --convention inverted")
+        .exits(0);
+    // without a scale it is another model
+    folder
+        .run("verify model.stripped.onnx inverted.onnx")
+        .exits(1);
+}
+
+#[test]
+fn scales_that_stay_are_folded_on_request() {
+    let folder = Folder::with("torch_classic_mask_op11", "model.onnx");
+    let said = folder.run("strip model.onnx --fold").exits(0);
+    crate::cli::golden("strip_fold_classic_mask", said.text());
+    folder.run("strip -q model.onnx two.onnx").exits(0);
+    folder.run("fold -q two.onnx three.onnx").exits(0);
+    assert_eq!(
+        folder.read("model.stripped.onnx"),
+        folder.read("three.onnx")
+    );
+    let said = folder
+        .run("strip model.onnx -f --fold --format json")
+        .exits(0);
+    assert_eq!(said.json()["fold"]["folded"], 1);
+    // strip alone is exact, and the fold is not
+    folder.run("strip model.onnx -f --fold --rtol 0").exits(1);
+    // nothing stays, nothing is folded
+    folder.copy("torch_mlp_training_op7", "mlp.onnx");
+    let said = folder.run("strip mlp.onnx --fold").exits(0);
+    assert!(
+        said.text().contains("no constant factor"),
+        "{}",
+        said.text()
+    );
+    folder
+        .run("strip mlp.onnx classic.onnx --convention classic --fold")
+        .exits(0);
+    let said = folder.run("show classic.onnx").exits(0);
+    assert!(!said.text().contains("= Mul("), "{}", said.text());
 }
 
 #[test]
@@ -134,7 +182,7 @@ fn the_json_report_says_what_the_text_says() {
     assert!(said.stderr.is_empty());
     let report = said.json();
     let expected = "schema input output bytes sites plan removed masks scales identities \
-                    idle_inputs verification";
+                    idle_inputs fold verification diff";
     assert_eq!(keys(&report).join(" "), expected);
     assert_eq!(report["schema"], "dropout-onnx/strip/1");
     assert_eq!(report["input"], "model.onnx");
@@ -173,6 +221,7 @@ fn wrong_usage_exits_2() {
         ("verify model.onnx", "<AFTER>"),
         ("audit", "<PATH>"),
         ("show", "<IN>"),
+        ("diff a.onnx", "<AFTER>"),
     ] {
         let before = folder.listing();
         let said = folder.run(arguments);

@@ -2,12 +2,14 @@
 
 use dropout_onnx::Result;
 use dropout_onnx::audit::ModelAudit;
+use dropout_onnx::diff;
 use dropout_onnx::dropout::Kind;
 use dropout_onnx::onnx::{Model, Values};
+use dropout_onnx::rewrite::fold::{self, fold};
 use dropout_onnx::rewrite::strip::{Options, strip};
 use dropout_onnx::show;
 use dropout_onnx::source::{Rope, Source};
-use dropout_onnx::verify::structure::{Verdict, compare};
+use dropout_onnx::verify::structure::{Verdict, compare, compare_but};
 
 /// How far bytes were a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,11 +43,37 @@ pub fn parse(bytes: &[u8]) -> Reached {
     assert!(bytes_of(&rope) == bytes, "written otherwise than read");
     let values = Values::new(&model);
     let _ = model.check(&values);
-    let _ = show::text(&model);
+    shown(&model);
     let _ = ModelAudit::new("model.onnx", &model);
     let _ = model.external_files();
     let _ = model.check_external();
     Reached::Read
+}
+
+/// Every format; a model is no other than itself.
+fn shown(model: &Model) {
+    let _ = show::text(model);
+    for anonymous in [false, true] {
+        for no_hash in [false, true] {
+            let options = show::Options { anonymous, no_hash };
+            if let Ok(document) = show::document(model, &options) {
+                let _ = show::text::text(&document);
+                let _ = show::json::text(&document);
+            }
+        }
+        let options = show::Options {
+            anonymous,
+            no_hash: true,
+        };
+        let _ = show::dot::text(model, &options);
+        let _ = show::svg::text(model, &options);
+    }
+    let options = diff::Options {
+        values: true,
+        structure: true,
+    };
+    let found = diff::diff(model, model, &options);
+    assert!(found.is_ok_and(|found| found.is_empty()), "unlike itself");
 }
 
 /// A model that can be stripped computes the same, has no `Dropout`, and cannot be stripped again;
@@ -77,6 +105,15 @@ fn stripping_as(bytes: &[u8], options: &Options) -> Reached {
         Err(e) if compare(&model, &model).is_err() => drop(e),
         Err(e) => panic!("the stripped model only: {e}"),
     }
+    if let Ok(found) = diff::diff(&model, after, &diff::Options::default()) {
+        assert_eq!(
+            found.is_empty(),
+            stripped.outcome.is_unchanged(),
+            "{found:?}"
+        );
+        let _ = diff::markdown::text(&found, "a", "b");
+        let _ = diff::text::lines(&found);
+    }
     let once = bytes_of(&stripped.edited.rope);
     if stripped.outcome.is_unchanged() {
         assert!(once == bytes, "nothing was removed, but something changed");
@@ -87,4 +124,26 @@ fn stripping_as(bytes: &[u8], options: &Options) -> Reached {
     assert!(bytes_of(&twice.edited.rope) == once, "written otherwise");
     let _ = show::text(&again);
     Reached::Stripped
+}
+
+/// A model that can be folded computes the same but for what changed, and can be read again.
+pub fn folding(bytes: &[u8]) {
+    let Ok(model) = read(bytes) else { return };
+    let Ok(folded) = fold(&model, &fold::Options::default()) else {
+        return;
+    };
+    let once = bytes_of(&folded.edited.rope);
+    if folded.outcome.is_unchanged() {
+        assert!(once == bytes, "nothing was folded, but something changed");
+        return;
+    }
+    match compare_but(&model, &folded.edited.model, &folded.outcome.trace) {
+        Ok(Verdict::Same { .. }) => {}
+        Ok(different) => panic!("{different:?}"),
+        // a model that cannot be compared with itself
+        Err(e) if compare(&model, &model).is_err() => drop(e),
+        Err(e) => panic!("the folded model only: {e}"),
+    }
+    let again = read(&once).expect("a folded model can be read");
+    let _ = show::text(&again);
 }

@@ -339,6 +339,27 @@ fn in_the_body_of_an_if() {
 }
 
 #[test]
+fn sampling_drops_in_every_version_whatever_it_says() {
+    let dropped = |model: &Model, rate| {
+        let meaning = Meaning::Training { seed: 7, rate };
+        let y = outputs(model, meaning, &[("x", ones())], 0)[0].to_f64();
+        y.iter().filter(|&&y| y == 0.0).count() as f64 / N as f64
+    };
+    for version in VERSIONS {
+        for training in [false, true] {
+            let model = wide(site(version, 0.25, training, FLOAT));
+            for (rate, expected) in [(None, 0.25), (Some(0.6), 0.6), (Some(0.0), 0.0)] {
+                let found = dropped(&model, rate);
+                assert!(
+                    (found - expected).abs() < 0.01,
+                    "{version} {rate:?}: {found}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn every_step_of_a_scan_draws_anew() {
     let body = graph("body")
         .with_input("step", FLOAT, &[Fix(64)])

@@ -10,6 +10,7 @@ mod check;
 mod generated;
 #[path = "../common/mask_gen.rs"]
 mod mask_gen;
+mod meetings;
 mod neighbours;
 mod scales;
 mod scopes;

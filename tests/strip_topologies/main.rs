@@ -7,6 +7,7 @@ mod common;
 
 #[path = "../common/stripped.rs"]
 mod check;
+mod classic;
 mod constants;
 mod functions;
 mod masks;

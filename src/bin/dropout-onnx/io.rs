@@ -159,7 +159,7 @@ pub struct Files {
     /// Where the result goes; `-` is standard output. Beside IN, with the rewrite in its name, if
     /// not given
     #[arg(value_name = "OUT", conflicts_with_all = ["out", "in_place"])]
-    output: Option<PathBuf>,
+    pub output: Option<PathBuf>,
     /// The same as OUT
     #[arg(
         short,
@@ -229,20 +229,7 @@ impl Files {
                 path.display()
             );
         }
-        if destination.real().is_dir() {
-            bail!("{}: is a directory; name a file in it", path.display());
-        }
-        if destination.real().is_file() && !self.force {
-            bail!("{}: exists already; --force overwrites it", path.display());
-        }
-        let folder = or_here(destination.real().parent().unwrap_or(Path::new("")));
-        if !folder.is_dir() {
-            let (out, folder, exists) = (path.display(), folder.display(), folder.exists());
-            match exists {
-                true => bail!("{out}: {folder} is not a folder"),
-                false => bail!("{out}: the folder {folder} does not exist"),
-            }
-        }
+        may_write(&destination, self.force)?;
         Ok(Target::File(destination))
     }
 
@@ -327,6 +314,27 @@ impl Files {
     }
 }
 
+/// Refuses places that a result must not go to: an existing file if not forced, a folder, what is in
+/// no folder.
+pub fn may_write(destination: &Destination, force: bool) -> Result<()> {
+    let path = destination.named().display();
+    if destination.real().is_dir() {
+        bail!("{path}: is a directory; name a file in it");
+    }
+    if destination.real().is_file() && !force {
+        bail!("{path}: exists already; --force overwrites it");
+    }
+    let folder = or_here(destination.real().parent().unwrap_or(Path::new("")));
+    if !folder.is_dir() {
+        let (folder, exists) = (folder.display(), folder.exists());
+        match exists {
+            true => bail!("{path}: {folder} is not a folder"),
+            false => bail!("{path}: the folder {folder} does not exist"),
+        }
+    }
+    Ok(())
+}
+
 impl Target {
     /// Where the result is, in words.
     pub fn name(&self) -> String {
@@ -338,7 +346,7 @@ impl Target {
 }
 
 /// `model.onnx` and `stripped` make `model.stripped.onnx`.
-fn beside(input: &Path, suffix: &str) -> PathBuf {
+pub fn beside(input: &Path, suffix: &str) -> PathBuf {
     let mut name = input.file_stem().map_or_else(OsString::new, OsString::from);
     name.push(".");
     name.push(suffix);
@@ -356,7 +364,7 @@ fn or_here(folder: &Path) -> &Path {
     }
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
+pub fn same_file(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b || same_inode(&a, &b),
         _ => false,

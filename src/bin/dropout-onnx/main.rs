@@ -4,11 +4,14 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod diff;
+mod fold;
 mod io;
 mod parallel;
 mod paths;
 mod rewriting;
 mod rules;
+mod sample;
 mod show;
 mod strip;
 mod style;
@@ -43,8 +46,11 @@ do the job.";
 enum Command {
     Audit(audit::Args),
     Strip(strip::Args),
+    Fold(fold::Args),
+    Sample(sample::Args),
     Verify(verify::Args),
     Show(show::Args),
+    Diff(diff::Args),
 }
 
 /// What a subcommand came to, as an exit status.
@@ -64,8 +70,11 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Audit(args) => audit::run(args, &cli.global),
         Command::Strip(args) => strip::run(args, &cli.global),
+        Command::Fold(args) => fold::run(args, &cli.global),
+        Command::Sample(args) => sample::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
-        Command::Show(args) => show::run(args),
+        Command::Show(args) => show::run(args, &cli.global),
+        Command::Diff(args) => diff::run(args, &cli.global),
     };
     let status = result.unwrap_or_else(|error| {
         io::complain(&error);

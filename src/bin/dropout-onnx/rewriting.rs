@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use dropout_onnx::diff::{self, Diff};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::rewrite::Edited;
 use dropout_onnx::verify::{Demand, Options, Verdict, Verification};
@@ -27,9 +28,9 @@ pub struct Rewriting<'a> {
 /// How it ended.
 pub struct Conclusion<'a> {
     rewriting: &'a Rewriting<'a>,
+    edited: &'a Edited,
     verification: Option<Verification>,
     written: Written,
-    after: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,15 +71,15 @@ impl<'a> Rewriting<'a> {
     /// Verifies the result, and writes it if it is what it should be.
     pub fn conclude(
         &'a self,
-        edited: &Edited,
+        edited: &'a Edited,
         unchanged: bool,
         verify: impl FnOnce(&Model, &Model, &Options) -> dropout_onnx::Result<Verification>,
     ) -> Result<Conclusion<'a>> {
         let mut end = Conclusion {
             rewriting: self,
+            edited,
             verification: None,
             written: Written::DryRun,
-            after: edited.rope.len(),
         };
         if self.files.dry_run {
             return Ok(end);
@@ -132,7 +133,7 @@ impl Conclusion<'_> {
 
     /// The sizes of both models, for programs.
     pub fn bytes(&self) -> Value {
-        json!({"before": self.rewriting.model.source().len(), "after": self.after})
+        json!({"before": self.rewriting.model.source().len(), "after": self.edited.rope.len()})
     }
 
     /// What verification found, for programs.
@@ -140,8 +141,25 @@ impl Conclusion<'_> {
         self.verification.as_ref().map(verification::document)
     }
 
+    /// What the rewrite changed, by name.
+    fn changes(&self) -> dropout_onnx::Result<Diff> {
+        let (before, after) = (&self.rewriting.model, &self.edited.model);
+        diff::diff(before, after, &diff::Options::default())
+    }
+
+    /// What the rewrite changed, for programs.
+    pub fn diff(&self) -> Result<Value> {
+        Ok(serde_json::to_value(self.changes()?)?)
+    }
+
     /// What verification found, the sizes and where the result is, for people.
     pub fn text(&self, lines: &mut Lines) {
+        if self.rewriting.global.verbose {
+            match self.changes() {
+                Ok(diff) => lines.diff(&diff),
+                Err(e) => lines.line("changed", paint(WARN, format!("cannot be told: {e}"))),
+            }
+        }
         match &self.verification {
             Some(found) => {
                 let verbose = self.rewriting.global.verbose;
@@ -153,7 +171,10 @@ impl Conclusion<'_> {
             None => {}
         }
         let before = digits(self.rewriting.model.source().len());
-        lines.line("size", format!("{before} -> {} bytes", digits(self.after)));
+        lines.line(
+            "size",
+            format!("{before} -> {} bytes", digits(self.edited.rope.len())),
+        );
         let name = self.rewriting.target.name();
         let written = match self.written {
             Written::Yes => paint(GOOD, name),
@@ -187,6 +208,14 @@ impl Lines {
     pub fn line(&mut self, label: &str, text: String) {
         let label = paint(LABEL, format!("{label:<8}"));
         let _ = writeln!(self.0, "{label}  {text}");
+    }
+
+    /// Every difference, after what it comes down to.
+    fn diff(&mut self, diff: &Diff) {
+        self.line("changed", diff::text::summary(diff));
+        for line in crate::diff::lines(diff) {
+            self.line("", line);
+        }
     }
 
     pub fn into_text(self) -> String {

@@ -1,31 +1,95 @@
 //! `dropout-onnx show`: the model as stable text.
 
+mod check;
+
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use dropout_onnx::onnx::Model;
+use dropout_onnx::show::{self, Options, document, dot, json, svg, text};
 
 use crate::Status;
-use crate::io;
+use crate::io::{self, Global};
 
 /// Print a model as stable text, for snapshots and for reading
+///
+/// Everything the model computes with: inputs and outputs, weights as hashes of their elements,
+/// nodes with their attributes, inner graphs, functions, metadata.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The model; `-` is standard input
     #[arg(value_name = "IN")]
     input: PathBuf,
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// Leave names of values, nodes and graphs away: models that differ in names alone look the same
+    #[arg(long)]
+    anonymous: bool,
+    /// Do not read large weights
+    #[arg(long)]
+    no_hash: bool,
+    /// Compare with a snapshot, and print what differs
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+    /// Write the snapshot anew where it differs, or is not there yet
+    #[arg(long, requires = "check")]
+    update: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people and snapshots
+    Text,
+    /// For programs
+    Json,
+    /// For Graphviz
+    Dot,
+    /// A picture of the graph around each dropout, for browsers
+    Svg,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   dropout-onnx show model.onnx
-  diff <(dropout-onnx show a.onnx) <(dropout-onnx show b.onnx)
+  dropout-onnx show model.onnx --check model.snap --update   writes model.snap
+  dropout-onnx show model.onnx --check model.snap            has the model changed?
+  dropout-onnx show model.onnx --anonymous                   whatever its values are called
+  dropout-onnx show model.onnx --format svg > dropout.svg
+  dropout-onnx show model.onnx --format dot | dot -Tpdf > model.pdf
 
-Exit status: 0 printed; 2 it could not do the job.";
+Exit status: 0 printed, or as the snapshot; 1 not as the snapshot; 2 it could not do the job.";
 
-pub fn run(args: &Args) -> Result<Status> {
+pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let model = io::read(&args.input)?;
-    let text = dropout_onnx::show::text(&model).map_err(|e| e.in_file(io::name(&args.input)))?;
-    io::print(&text)?;
-    Ok(Status::Done)
+    let mut options = Options {
+        anonymous: args.anonymous,
+        no_hash: args.no_hash,
+    };
+    let Some(path) = &args.check else {
+        io::print(&rendered(args, &model, &options)?)?;
+        return Ok(Status::Done);
+    };
+    if matches!(args.format, Format::Dot | Format::Svg) {
+        bail!("--check compares text and json: a picture is no snapshot");
+    }
+    let snapshot = check::Snapshot::open(path, &args.input)?;
+    // a snapshot says what it shows, unless something else is asked for
+    if let (Some(header), true) = (snapshot.header(), options == Options::default()) {
+        options = header.options;
+    }
+    let text = rendered(args, &model, &options)?;
+    check::run(&snapshot, &text, args.update, global)
+}
+
+fn rendered(args: &Args, model: &Model, options: &show::Options) -> Result<String> {
+    let text = match args.format {
+        Format::Text => document(model, options).map(|document| text::text(&document)),
+        Format::Json => document(model, options).and_then(|document| json::text(&document)),
+        Format::Dot => dot::text(model, options),
+        Format::Svg => svg::text(model, options),
+    };
+    Ok(text.map_err(|e| e.in_file(io::name(&args.input)))?)
 }

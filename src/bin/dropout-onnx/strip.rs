@@ -1,13 +1,18 @@
 //! `dropout-onnx strip`: dropout removed for inference.
 
+mod check;
+
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
-use dropout_onnx::dropout::{Kind, Mode};
-use dropout_onnx::onnx::Name;
+use dropout_onnx::dropout::{Convention, Kind, Mode};
+use dropout_onnx::onnx::{Model, Name};
 use dropout_onnx::rewrite::Action;
+use dropout_onnx::rewrite::fold::{self, Folded};
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
-use dropout_onnx::verify::verify;
+use dropout_onnx::verify::{self, Demand, Verdict, Verification};
 use serde_json::json;
 
 use crate::Status;
@@ -39,12 +44,20 @@ pub struct Args {
         hide_default_value = false
     )]
     kinds: Vec<String>,
-    /// What dropout does at inference: nothing (inverted), or scale by 1-p (classic)
+    /// What Dropout operators do at inference
     #[arg(long, value_name = "WHICH", default_value = "inverted")]
-    convention: Convention,
+    convention: Which,
+    /// Fold the scales that stay into the weights around them, as `fold --only dropout` does
+    #[arg(long)]
+    fold: bool,
     /// How the report is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// Say whether strip would change IN (exit status 1), and write nothing; any number of models
+    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run"])]
+    check: bool,
+    #[arg(value_name = "MORE", hide = true)]
+    more: Vec<PathBuf>,
     #[command(flatten)]
     verify: Verify,
 }
@@ -55,15 +68,19 @@ Examples:
   dropout-onnx strip model.onnx clean.onnx --dim batch=8
   dropout-onnx strip --in-place model.onnx
   dropout-onnx strip --kind all model.onnx          Gaussian noise and frozen masks as well
+  dropout-onnx strip --convention classic --fold model.onnx
   dropout-onnx strip --dry-run model.onnx           says what would go
+  dropout-onnx strip --check a.onnx b.onnx          is there dropout to strip in any of them?
   dropout-onnx strip - < model.onnx > clean.onnx
 
 Exit status: 0 stripped and shown to be equal (or nothing to strip); 1 the result differs, nothing
-is written; 2 it could not do the job, nothing is written.";
+is written, or --check found something to strip; 2 it could not do the job, nothing is written.";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Convention {
+enum Which {
+    /// Nothing: ONNX, Keras and PyTorch scale in training
     Inverted,
+    /// Scale by 1-p: a Mul stays in the place of each operator, which fold can move into weights
     Classic,
 }
 
@@ -92,44 +109,97 @@ fn options(args: &Args) -> Options {
     let kinds = Kind::ALL.iter().copied();
     options.kinds = kinds.filter(|kind| named(kind.word())).collect();
     options.frozen_masks = named(FROZEN_MASK);
+    options.convention = match args.convention {
+        Which::Inverted => Convention::Inverted,
+        Which::Classic => Convention::Classic,
+    };
     options
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    if args.convention == Convention::Classic {
+    if args.check {
+        return check::run(args, global);
+    }
+    if let Some(more) = args.more.first() {
         bail!(
-            "--convention classic: classic dropout scales by 1-p at inference, and strip cannot \
-             leave that scale in the model yet. Keras, PyTorch and ONNX itself scale in training \
-             (inverted dropout), and need no scale: leave the option away"
+            "unexpected argument '{}': strip takes IN and OUT; with --check, any number of models",
+            more.display()
         );
     }
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "stripped")?;
     let stripped = strip(&rewriting.model, &options(args));
     let stripped = stripped.map_err(|e| e.in_file(io::name(&args.files.input)))?;
-    let unchanged = stripped.outcome.is_unchanged();
-    let end = rewriting.conclude(&stripped.edited, unchanged, verify)?;
+    let folded = match args.fold {
+        true => Some(fold_scales(&stripped)?),
+        false => None,
+    };
+    let edited = folded
+        .as_ref()
+        .map_or(&stripped.edited, |folded| &folded.edited);
+    let unchanged = stripped.outcome.is_unchanged()
+        && folded
+            .as_ref()
+            .is_none_or(|folded| folded.outcome.is_unchanged());
+    let end = rewriting.conclude(edited, unchanged, |before, _, options| {
+        verify(before, &stripped, folded.as_ref(), options)
+    })?;
     let records = stripped.sites.iter();
     let records = records.map(|site| SiteRecord::new(&rewriting.model, site));
     let report = Report {
         stripped: &stripped,
+        folded: folded.as_ref(),
         records: records.collect(),
         end,
     };
     let text = match args.format {
-        Format::Json => json_text(&document(args, &report))?,
+        Format::Json => json_text(&document(args, &report)?)?,
         Format::Text => text(global, &report),
     };
     report.end.print(&text, args.format)?;
     Ok(report.end.status())
 }
 
+fn fold_scales(stripped: &Stripped) -> Result<Folded> {
+    let options = fold::Options {
+        only_dropout: true,
+        ..fold::Options::default()
+    };
+    Ok(fold::fold(&stripped.edited.model, &options)?)
+}
+
+/// Step by step: what strip made of the original, then what fold made of that.
+fn verify(
+    before: &Model,
+    stripped: &Stripped,
+    folded: Option<&Folded>,
+    options: &verify::Options,
+) -> dropout_onnx::Result<Verification> {
+    let mut of_strip = options.clone();
+    of_strip.convention = stripped.plan.convention;
+    let first = verify::verify(before, &stripped.edited.model, &of_strip)?;
+    let folded = folded.filter(|folded| !folded.outcome.is_unchanged());
+    let (Some(folded), Verdict::Equal) = (folded, first.verdict(Demand::Rewrite)) else {
+        return Ok(first);
+    };
+    let mut found = verify::verify_fold(&stripped.edited.model, folded, options)?;
+    if let Some(run) = &mut found.run {
+        let ran = first.run.as_ref().map(|run| run.outcome.to_string());
+        let ran = ran.unwrap_or_default();
+        let note =
+            format!("this compares strip's result with fold's; the original with strip's: {ran}");
+        run.notes.push(note);
+    }
+    Ok(found)
+}
+
 struct Report<'a> {
     stripped: &'a Stripped,
+    folded: Option<&'a Folded>,
     records: Vec<SiteRecord>,
     end: Conclusion<'a>,
 }
 
-fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
+fn document(args: &Args, report: &Report<'_>) -> Result<serde_json::Value> {
     let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>();
     let outcome = &report.stripped.outcome;
     let actions = report
@@ -142,7 +212,7 @@ fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
             Action::NoEffect(why) => json!({"action": "keep", "why": why}),
             Action::Refused(why) => json!({"action": "refuse", "why": why}),
         });
-    json!({
+    Ok(json!({
         "schema": "dropout-onnx/strip/1",
         "input": args.files.input.to_string_lossy(),
         "output": report.end.output(),
@@ -164,8 +234,10 @@ fn document(args: &Args, report: &Report<'_>) -> serde_json::Value {
             .map(|(value, why)| json!({"value": value, "why": why}))
             .collect::<Vec<_>>(),
         "idle_inputs": names(&outcome.idle_inputs),
+        "fold": report.folded.map(crate::fold::parts),
         "verification": report.end.verification(),
-    })
+        "diff": report.end.diff()?,
+    }))
 }
 
 fn text(global: &Global, report: &Report<'_>) -> String {
@@ -207,7 +279,12 @@ fn text(global: &Global, report: &Report<'_>) -> String {
         let scale = *scale as f32;
         line(
             "scaled",
-            format!("`{value}` by {scale}: its mask was never scaled"),
+            match report.stripped.plan.convention {
+                Convention::Inverted => {
+                    format!("`{value}` by {scale}: its mask was never scaled")
+                }
+                Convention::Classic => format!("`{value}` by {scale}: inference scales by 1-p"),
+            },
         );
     }
     let stays = report.stripped.plan.steps.iter();
@@ -233,6 +310,9 @@ fn text(global: &Global, report: &Report<'_>) -> String {
             "input",
             format!("`{input}` stays in the interface; nothing uses it any more"),
         );
+    }
+    if let Some(folded) = report.folded {
+        crate::fold::tell(&mut lines, folded, global.verbose);
     }
     report.end.text(&mut lines);
     lines.into_text()

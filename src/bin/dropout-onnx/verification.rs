@@ -26,19 +26,42 @@ pub struct Verify {
     /// Seed of the random inputs
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Size of a symbolic dimension: `batch=4`
-    #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
-    dims: Vec<(String, usize)>,
-    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`, `all=data.npz`, or a folder of ONNX
-    /// test data (`test_data_set_0`)
-    #[arg(long = "input", value_name = "SPEC", value_parser = input)]
-    inputs: Vec<InputSpec>,
+    #[command(flatten)]
+    feed: Feed,
     /// Let outputs differ by this much, relative to their size; bit for bit if not given
     #[arg(long, value_name = "R", value_parser = tolerance)]
     rtol: Option<f64>,
     /// Let outputs differ by this much
     #[arg(long, value_name = "A", value_parser = tolerance)]
     atol: Option<f64>,
+}
+
+/// What models are fed.
+#[derive(Args)]
+pub struct Feed {
+    /// Size of a symbolic dimension: `batch=4`
+    #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
+    dims: Vec<(String, usize)>,
+    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`, `all=data.npz`, or a folder of ONNX
+    /// test data (`test_data_set_0`)
+    #[arg(long = "input", value_name = "SPEC", value_parser = input)]
+    pub inputs: Vec<InputSpec>,
+}
+
+impl Feed {
+    /// Sizes of symbolic dimensions, by name.
+    pub fn dims(&self) -> Result<BTreeMap<String, usize>> {
+        let mut dims = BTreeMap::new();
+        for (name, size) in &self.dims {
+            if dims
+                .insert(name.clone(), *size)
+                .is_some_and(|old| old != *size)
+            {
+                bail!("--dim {name}: given twice, with two sizes");
+            }
+        }
+        Ok(dims)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,20 +95,11 @@ impl Verify {
     /// The library's options; `None` if nothing is to be verified.
     pub fn options(&self) -> Result<Option<Options>> {
         let run = matches!(self.verify, How::All | How::Run);
-        let mut dims = BTreeMap::new();
-        for (name, size) in &self.dims {
-            if dims
-                .insert(name.clone(), *size)
-                .is_some_and(|old| old != *size)
-            {
-                bail!("--dim {name}: given twice, with two sizes");
-            }
-        }
         let settings = Settings {
             runs: self.runs,
             seed: self.seed,
-            dims,
-            inputs: self.inputs.clone(),
+            dims: self.feed.dims()?,
+            inputs: self.feed.inputs.clone(),
             tolerance: match (self.rtol, self.atol) {
                 (None, None) => Tolerance::Exact,
                 (rtol, atol) => Tolerance::Close {
@@ -98,6 +112,7 @@ impl Verify {
         Ok((self.verify != How::None).then(|| Options {
             structure: matches!(self.verify, How::All | How::Structure),
             run: run.then_some(settings),
+            ..Options::default()
         }))
     }
 }
@@ -109,7 +124,11 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
         lines.push(match structure {
             structure::Verdict::Same { outputs } => {
                 let same = paint(GOOD, "the same expression");
-                format!("structure: {same} for {}", count(*outputs, "output"))
+                let but = match &verification.apart {
+                    Some(apart) => format!(", but for what changed: {apart}"),
+                    None => String::new(),
+                };
+                format!("structure: {same} for {}{but}", count(*outputs, "output"))
             }
             structure::Verdict::Different { place, why } => {
                 format!("structure: {} {place} {why}", paint(WARN, "not the same:"))
@@ -194,7 +213,10 @@ pub fn document(verification: &Verification) -> Value {
         .structure
         .as_ref()
         .map(|structure| match structure {
-            structure::Verdict::Same { outputs } => json!({"result": "same", "outputs": outputs}),
+            structure::Verdict::Same { outputs } => match &verification.apart {
+                Some(apart) => json!({"result": "same", "outputs": outputs, "but_for": apart}),
+                None => json!({"result": "same", "outputs": outputs}),
+            },
             structure::Verdict::Different { place, why } => {
                 json!({"result": "different", "place": place, "why": why})
             }

@@ -49,7 +49,7 @@ impl Judged {
     }
 }
 
-impl Finder<'_> {
+impl<'m> Finder<'m> {
     /// Finds out what a draw is.
     pub(super) fn judge(&self, source: NodeId) -> Result<Option<Judged>> {
         if let Some(attempt) = self.attempt(source)? {
@@ -131,7 +131,7 @@ impl Finder<'_> {
     fn passes(&self, source: NodeId, attempt: &Attempt) -> Result<bool> {
         let trace = self.follow(source, &attempt.draws)?;
         Ok(attempt.exits.iter().all(|found| {
-            let scale = exit(found, attempt.kept_index).scale;
+            let scale = exit(found, attempt).scale;
             let near = |a: f64, b: f64| (a - scale).abs() <= NEAR * scale.abs() && b == 0.0;
             trace.forms.get(&found.output).is_some_and(|form| {
                 let all = form.samples.iter().all(|&(a, b)| near(a, b));
@@ -208,7 +208,7 @@ impl Finder<'_> {
         }
         let mut attempts = Vec::new();
         for way in ways {
-            let _focus: Vec<Focus<'_, '_>> = way
+            let _focus: Vec<Focus<'_, 'm>> = way
                 .iter()
                 .map(|&(function, call)| self.focus(function, call))
                 .collect();
@@ -248,7 +248,7 @@ impl Finder<'_> {
     }
 
     /// From now on a function is called from one place only, until this is dropped.
-    pub(super) fn focus(&self, function: usize, call: NodeId) -> Focus<'_, '_> {
+    pub(super) fn focus(&self, function: usize, call: NodeId) -> Focus<'_, 'm> {
         let before = self.resolver.focus(function, Some(call));
         let changed = before != Some(call) && self.resolver.all_calls(function) > 1;
         if changed {

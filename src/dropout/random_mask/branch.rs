@@ -50,7 +50,7 @@ fn is_inference(attempt: &Attempt, branched: &Branched) -> bool {
         };
         let factor = a / m;
         let linear = pairs().all(|(&(_, m), &(a, b))| near(a, factor * m) && b == 0.0);
-        let scale = exit(found, attempt.kept_index).scale;
+        let scale = exit(found, attempt).scale;
         linear && near(factor * branched.number, scale)
     })
 }

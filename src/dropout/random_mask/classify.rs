@@ -24,12 +24,17 @@ pub(super) struct Class {
 }
 
 fn near(x: f64, y: f64) -> bool {
-    (x - y).abs() <= NEAR * y.abs().max(1.0)
+    within(NEAR, x, y)
+}
+
+fn within(room: f64, x: f64, y: f64) -> bool {
+    (x - y).abs() <= room * y.abs().max(1.0)
 }
 
 /// What a form of a draw that is uniform (or zero and one) comes to; `weights` are the
-/// probabilities of the samples, `prescale` what the data was multiplied by before.
-pub(super) fn mask(form: &Form, weights: &[f64], prescale: f64) -> Option<Class> {
+/// probabilities of the samples, `prescale` what the data was multiplied by before; `precision` is
+/// how far the scale may be from what it ought to be, if that is more than float32 needs.
+pub(super) fn mask(form: &Form, weights: &[f64], prescale: f64, precision: f64) -> Option<Class> {
     form.data.as_ref()?;
     let dropped = form.samples.iter().zip(weights);
     let rate: f64 = dropped
@@ -57,7 +62,7 @@ pub(super) fn mask(form: &Form, weights: &[f64], prescale: f64) -> Option<Class>
     if shift == 0.0 && floor == 0.0 {
         let keep = 1.0 - rate;
         for scale in [scale, scale * prescale] {
-            if near(scale * keep, 1.0) {
+            if within(precision.max(NEAR), scale * keep, 1.0) {
                 return class(Kind::Dropout, Scaling::Inverted, scale);
             }
         }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::error::Result;
-use crate::onnx::{AttributeValue, NodeId, ValueId};
+use crate::onnx::{AttributeValue, DataType, NodeId, ValueId};
 
 use super::classify::{self, Class};
 use super::exits;
 use super::follow::Trace;
 use super::form::Form;
-use super::{Attempt, Finder};
+use super::{Attempt, Finder, decimal};
 use crate::dropout::Scaling;
 
 /// Samples of a draw at a time.
@@ -17,6 +17,12 @@ const SAMPLES: usize = 64;
 
 /// How often the interval a mask flips in is divided by [`SAMPLES`]: to less than float32 tells.
 const NARROWINGS: usize = 6;
+
+/// How far the numbers of a mask may be from what they ought to be, relatively: units in the last
+/// place of float32, of float16 and of bfloat16.
+const PRECISION: f64 = 1e-7;
+const HALF: f64 = 1e-3;
+const BFLOAT16: f64 = 8e-3;
 
 /// A mask that flips more often than this is none.
 const EDGES: usize = 8;
@@ -59,6 +65,24 @@ impl Finder<'_> {
 
     /// Looks at a draw: where does it meet data as dropout, if it does?
     pub(super) fn attempt(&self, source: NodeId) -> Result<Option<Attempt>> {
+        let strict = self.attempt_within(source, PRECISION)?;
+        let Some(leading) = strict.as_ref().and_then(Attempt::leading) else {
+            return Ok(strict);
+        };
+        let plain = (decimal(leading.class.rate, PRECISION) * 1e4).fract();
+        let plain = plain.min(1.0 - plain) < 1e-6; // four digits
+        if plain && leading.class.scaling == Scaling::Inverted {
+            return Ok(strict);
+        }
+        // numbers of short types are further from what they ought to be
+        match self.model.element_type(self.values, leading.data.value) {
+            Some(DataType::FLOAT16) => self.attempt_within(source, HALF),
+            Some(DataType::BFLOAT16) => self.attempt_within(source, BFLOAT16),
+            _ => Ok(strict),
+        }
+    }
+
+    fn attempt_within(&self, source: NodeId, precision: f64) -> Result<Option<Attempt>> {
         self.default_used.set(false);
         let Some(draw) = self.draw(source)? else {
             return Ok(None);
@@ -69,13 +93,13 @@ impl Finder<'_> {
                 let samples: Vec<f64> = draws.iter().map(|n| mean + deviation * n).collect();
                 let classify = |form: &Form, _| classify::normal(form, &draws);
                 let all: Vec<_> = samples.iter().map(|&x| (x, x)).collect();
-                self.look(source, &all, &classify, Some(SAMPLES / 2))
+                self.look(source, &all, &classify, Some(SAMPLES / 2), precision)
             }
             Draw::Bernoulli { one } => {
                 // jax2onnx passes the complement, as ONNX Runtime's Bernoulli is inverted: the scale
                 // tells which is meant
                 let of = |form: &Form, prescale, one: f64| {
-                    classify::mask(form, &[1.0 - one, one], prescale)
+                    classify::mask(form, &[1.0 - one, one], prescale, precision)
                 };
                 let classify = |form: &Form, prescale| {
                     let meant = of(form, prescale, one);
@@ -85,7 +109,13 @@ impl Finder<'_> {
                         .filter(|_| meant.is_some_and(|c| c.scaling != Scaling::Inverted))
                         .or(meant)
                 };
-                self.look(source, &[(0.0, 0.0), (1.0, 1.0)], &classify, None)
+                self.look(
+                    source,
+                    &[(0.0, 0.0), (1.0, 1.0)],
+                    &classify,
+                    None,
+                    precision,
+                )
             }
             Draw::Uniform { low, high } => {
                 let mut edges = self.edges(source, low, high)?;
@@ -97,8 +127,9 @@ impl Finder<'_> {
                 let between: Vec<_> = edges.windows(2).map(|pair| (pair[0], pair[1])).collect();
                 let weights = between.iter().map(|(a, b)| (b - a) / (high - low));
                 let weights: Vec<f64> = weights.collect();
-                let classify = |form: &Form, prescale| classify::mask(form, &weights, prescale);
-                self.look(source, &between, &classify, None)
+                let classify =
+                    |form: &Form, prescale| classify::mask(form, &weights, prescale, precision);
+                self.look(source, &between, &classify, None, precision)
             }
         }
     }
@@ -110,6 +141,7 @@ impl Finder<'_> {
         intervals: &[(f64, f64)],
         classify: &dyn Fn(&Form, f64) -> Option<Class>,
         kept: Option<usize>,
+        precision: f64,
     ) -> Result<Option<Attempt>> {
         let samples: Vec<f64> = intervals.iter().map(|(a, b)| (a + b) / 2.0).collect();
         let trace = self.follow(source, &samples)?;
@@ -124,9 +156,13 @@ impl Finder<'_> {
         let Some(kept) = kept else {
             return Ok(None); // what one exit keeps another drops: a choice
         };
+        let drops = |i: &usize| exits.iter().all(|exit| exit.samples[*i].0 == 0.0);
+        let dropped = (0..samples.len()).find(drops).map(|i| intervals[i]);
         Ok(Some(Attempt {
+            dropped: dropped.unwrap_or((1.0, 0.0)),
             kept: intervals[kept],
             kept_index: kept,
+            precision,
             draws: samples,
             default_used: self.default_used.get(),
             exits,

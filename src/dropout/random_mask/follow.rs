@@ -7,7 +7,7 @@ use crate::hash::{HashMap, HashSet};
 use crate::onnx::{AttributeValue, DataType, GraphId, GraphKind, Node, NodeId, Use, ValueId};
 
 use super::Finder;
-use super::form::{Applied, Form, apply, is_layout};
+use super::form::{Applied, Form, apply, is_layout, is_selection};
 
 /// How many nodes a draw is followed through.
 const REACH: usize = 400;
@@ -36,6 +36,8 @@ pub(super) struct Trace {
     pub mixed: bool,
     /// Where the draw leaves a branch of an If.
     pub branched: Vec<Branched>,
+    /// An operator takes a part of the draw.
+    pub selected: bool,
     /// A use of the draw that ends in something else than dropout of data.
     pub escapes: Option<Use>,
     /// Numbers that only a run decides on, met on the way: inputs of the model.
@@ -110,6 +112,10 @@ impl Finder<'_> {
     /// What a node makes of what is known of its inputs.
     fn step(&self, id: NodeId, walk: &mut Walk<'_>) -> Result<Step> {
         let node = self.model.node(id);
+        if let Some((output, form)) = self.dropout_of_mask(id, walk) {
+            self.reach(output, form, walk);
+            return Ok(Step::Made(vec![output]));
+        }
         if let Some(function) = self.model.callee(node) {
             return self.call(id, function, walk);
         }
@@ -136,7 +142,8 @@ impl Finder<'_> {
                 None => Step::Opaque(false),
             });
         }
-        let first_only = is_layout(op_type) || super::form::is_selection(op_type);
+        walk.trace.selected |= is_selection(op_type);
+        let first_only = is_layout(op_type) || is_selection(op_type);
         let first = self.values.input(id, 0);
         if first_only && !first.is_some_and(|v| walk.trace.forms.contains_key(&v)) {
             return Ok(Step::Opaque(self.reads_draw(id, walk)));
@@ -162,6 +169,16 @@ impl Finder<'_> {
             Applied::Mixed => Step::Mixed,
             Applied::Opaque => Step::Opaque(self.reads_draw(id, walk)),
         })
+    }
+
+    /// The output of a node that is dropout of what is made of the draw, by an earlier draw: at
+    /// inference it is what is made of this one.
+    fn dropout_of_mask(&self, id: NodeId, walk: &Walk<'_>) -> Option<(ValueId, Form)> {
+        let output = self.values.output(self.model, id, 0)?;
+        let (data, scale) = *self.found.borrow().get(&output)?;
+        let mask = walk.trace.forms.get(&data)?;
+        let form = mask.scaled(scale).filter(|form| form.data.is_none())?;
+        Some((output, form))
     }
 
     /// True if a node reads what depends on the draw and on no data.
@@ -288,6 +305,7 @@ impl Finder<'_> {
                 Some(self.behind_identities(value) == inner)
             });
             let scans = !node.is("Loop") && input >= states;
+            walk.trace.selected |= scans;
             if scans {
                 // taking it out would change over what the Scan goes
                 let input = input as u32;
@@ -342,10 +360,31 @@ impl Finder<'_> {
                 None => lost = true,
             }
         }
-        Ok(match outputs.is_empty() {
-            true => Step::Opaque(lost && self.reads_draw(id, walk)),
-            false => Step::Made(outputs),
-        })
+        if !outputs.is_empty() {
+            return Ok(Step::Made(outputs));
+        }
+        let only = self.resolver.all_calls(function) == 1;
+        if only && lost {
+            self.enter(id, function, walk);
+            return Ok(Step::Opaque(false));
+        }
+        Ok(Step::Opaque(lost && self.reads_draw(id, walk)))
+    }
+
+    /// Follows what is made of the draw into a function that nothing else calls.
+    fn enter(&self, id: NodeId, function: usize, walk: &mut Walk<'_>) {
+        let body = self.model.functions()[function].body;
+        for (input, formal) in self.model.graph(body).inputs.iter().enumerate() {
+            let form = self.values.input(id, input);
+            let form = form.and_then(|value| walk.trace.forms.get(&value).cloned());
+            let formal = self.values.lookup(self.model, body, &formal.name);
+            let (Some(form), Some(formal)) = (form, formal) else {
+                continue;
+            };
+            if form.data.is_none() && !walk.trace.forms.contains_key(&formal) {
+                self.reach(formal, form, walk);
+            }
+        }
     }
 
     /// The outputs of a call, as forms of the data the call passes; `None` in place of all if the

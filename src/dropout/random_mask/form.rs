@@ -55,6 +55,11 @@ impl Form {
         }
     }
 
+    /// A multiple of it, if it depends on no data.
+    pub fn scaled(&self, factor: f64) -> Option<Form> {
+        self.each(|b| b * factor)
+    }
+
     fn each(&self, f: impl Fn(f64) -> f64) -> Option<Form> {
         self.data.is_none().then(|| Form {
             samples: self.samples.iter().map(|&(_, b)| (0.0, f(b))).collect(),
@@ -129,7 +134,7 @@ pub(super) fn is_layout(op_type: &str) -> bool {
 }
 
 /// True of operators that take some elements of their first input.
-pub(in crate::dropout) fn is_selection(op_type: &str) -> bool {
+pub(super) fn is_selection(op_type: &str) -> bool {
     SELECTION.contains(&op_type)
 }
 

@@ -5,7 +5,7 @@ use crate::onnx::model::Model;
 use crate::onnx::name::Name;
 use crate::onnx::node::{Node, NodeId};
 
-use super::{Producer, Use, ValueId, Values};
+use super::{NONE, Producer, Use, ValueId, Values};
 
 impl Values {
     pub(in crate::onnx) fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
@@ -14,6 +14,12 @@ impl Values {
         self.forget_use(old);
         let input = input as u32;
         self.add_use(value, Use::Input { node, input });
+    }
+
+    pub(in crate::onnx) fn clear_input(&mut self, node: NodeId, input: usize) {
+        let inputs = &mut self.inputs[node.graph.0 as usize][node.index as usize];
+        let old = std::mem::replace(&mut inputs[input], NONE);
+        self.forget_use(old);
     }
 
     /// Forgets a node: it uses nothing and produces nothing any more, nor do the graphs inside it.

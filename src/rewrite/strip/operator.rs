@@ -1,12 +1,32 @@
-//! Removing a `Dropout`.
+//! Removing a `Dropout`: nothing stays of it, or, if it is classic, its scale.
 
-use crate::dropout::{MaskUse, OperatorVersion, Site, version};
+use crate::dropout::{Convention, MaskUse, OperatorVersion, Site, version};
 use crate::error::{Error, Result};
-use crate::onnx::ValueId;
+use crate::onnx::{Model, ValueId, Values};
 
-use super::{Strip, mask};
+use super::random_mask::multiply;
+use super::{Factor, Strip, mask};
 
-pub(super) fn remove(strip: &mut Strip<'_>, site: &Site) -> Result<()> {
+/// Why a classic dropout cannot leave its scale.
+pub(super) fn refusal(
+    model: &Model,
+    values: &Values,
+    site: &Site,
+    convention: Convention,
+) -> Option<String> {
+    if convention == Convention::Inverted {
+        return None;
+    }
+    let why = match site.classic_scale() {
+        None => "and the file does not tell p for good",
+        Some(_) if site.classic_factor(model, values).is_none() => "and its type is not known",
+        Some(_) => return None,
+    };
+    Some(format!("classic dropout scales by 1-p, {why}"))
+}
+
+/// Removes it; what stays is a `Mul` by `factor`, if there is one.
+pub(super) fn remove(strip: &mut Strip<'_>, site: &Site, factor: Option<Factor>) -> Result<()> {
     let id = site.nodes[0];
     let editor = &mut strip.editor;
     let Some(data) = editor.values().input(id, 0) else {
@@ -31,8 +51,13 @@ pub(super) fn remove(strip: &mut Strip<'_>, site: &Site) -> Result<()> {
         _ => None,
     };
     editor.remove_node(id);
-    if let Some(output) = output {
-        strip.replace(id, &node.name, output, data)?;
+    match (output, factor) {
+        (Some(output), Some(factor)) if strip.editor.values().is_used(output) => {
+            let scale = site.classic_scale().unwrap_or(1.0);
+            multiply(strip, id, output, data, (factor, scale), &node.name)?;
+        }
+        (Some(output), _) => strip.replace(id, &node.name, output, data)?,
+        (None, _) => {}
     }
     if let Some((name, element, opset)) = ones {
         let data = strip.editor.values()[data].name.clone();

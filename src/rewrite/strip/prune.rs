@@ -58,6 +58,31 @@ fn inputs(editor: &Editor<'_>, id: NodeId) -> Vec<ValueId> {
     inputs.collect()
 }
 
+/// Calls no longer pass what is made of a draw to functions that do nothing with it.
+fn unpass(editor: &mut Editor<'_>, source: NodeId, order: &[NodeId]) {
+    let made: HashSet<ValueId> = (order.iter().chain([&source]))
+        .flat_map(|&id| (0..editor.model().node(id).outputs.len()).map(move |o| (id, o)))
+        .filter_map(|(id, output)| editor.values().output(editor.model(), id, output))
+        .collect();
+    for &id in order {
+        let Some(function) = editor.model().callee(editor.model().node(id)) else {
+            continue;
+        };
+        for input in 0..editor.model().node(id).inputs.len() {
+            let (model, values) = (editor.model(), editor.values());
+            let body = model.functions()[function].body;
+            let formal = model.graph(body).inputs.get(input);
+            let formal = formal.and_then(|formal| values.lookup(model, body, &formal.name));
+            let passed = values
+                .input(id, input)
+                .is_some_and(|value| made.contains(&value));
+            if passed && formal.is_some_and(|formal| !values.is_used(formal)) {
+                editor.clear_input(id, input);
+            }
+        }
+    }
+}
+
 /// How many nodes behind a draw are looked at.
 const REACH: usize = 1000;
 
@@ -80,6 +105,7 @@ pub(super) fn behind(editor: &mut Editor<'_>, source: NodeId, outcome: &mut Outc
             }));
         }
     }
+    unpass(editor, source, &order);
     for id in order.into_iter().rev() {
         for value in remove(editor, id, outcome) {
             prune(editor, value, outcome);

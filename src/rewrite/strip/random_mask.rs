@@ -77,7 +77,7 @@ pub(super) fn cut(strip: &mut Strip<'_>, exit: &Exit, factor: Option<Factor>) ->
         data = again(strip, step, id, data)?;
     }
     match factor {
-        Some(factor) => multiply(strip, exit, data, factor, &label),
+        Some(factor) => multiply(strip, id, exit.output, data, (factor, exit.scale), &label),
         None => strip.replace(id, &label, exit.output, data),
     }
 }
@@ -106,22 +106,23 @@ fn again(strip: &mut Strip<'_>, step: NodeId, before: NodeId, data: ValueId) -> 
     output.ok_or_else(|| Error::model("has no output").at(editor.model().place(step)))
 }
 
-/// One `Mul` with the inference scale.
-fn multiply(
+/// One `Mul` with the inference scale, in the place of a node that made `output`.
+pub(super) fn multiply(
     strip: &mut Strip<'_>,
-    exit: &Exit,
+    removed: NodeId,
+    output: ValueId,
     data: ValueId,
-    (element, bytes): Factor,
+    ((element, bytes), scale): (Factor, f64),
     label: &Name,
 ) -> Result<()> {
     let editor = &mut strip.editor;
-    let graph = exit.node.graph;
-    let name = editor.values()[exit.output].name.clone();
+    let graph = removed.graph;
+    let name = editor.values()[output].name.clone();
     let factor = editor.fresh_name(&format!("{name}/scale"));
-    if matches!(
-        editor.model().graph(editor.model().root(graph)).kind,
-        GraphKind::Function(_)
-    ) {
+    let model = editor.model();
+    let root = &model.graph(model.root(graph)).kind;
+    // before IR version 4 an initializer has to be a graph input as well
+    if matches!(root, GraphKind::Function(_)) || model.ir_version < 4 {
         let tensor = encode_tensor(&Name::default(), element, &[], &bytes);
         let value = Attribute::new("value", AttributeValue::NewTensor(tensor));
         let constant = Node {
@@ -130,7 +131,7 @@ fn multiply(
             attributes: vec![value],
             ..Node::new("Constant")
         };
-        editor.insert_node(graph, Some(exit.node), constant);
+        editor.insert_node(graph, Some(removed), constant);
     } else {
         editor.add_initializer(graph, &factor, element, &[], &bytes);
     }
@@ -140,7 +141,7 @@ fn multiply(
         outputs: vec![name.clone()],
         ..Node::new("Mul")
     };
-    editor.insert_node(graph, Some(exit.node), multiply);
-    strip.outcome.scales.push((name, exit.scale));
+    editor.insert_node(graph, Some(removed), multiply);
+    strip.outcome.scales.push((name, scale));
     Ok(())
 }

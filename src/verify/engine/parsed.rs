@@ -99,16 +99,6 @@ impl Parsed {
             .into());
         }
         let ports = ports(&model, &names)?;
-        if !random.is_empty() {
-            let counts: Vec<_> = random
-                .iter()
-                .map(|(name, count)| format!("{name} ×{count}"))
-                .collect();
-            notes.push(format!(
-                "the model draws random numbers ({}); both models draw the same",
-                counts.join(", ")
-            ));
-        }
         Ok(Parsed {
             model,
             names,
@@ -138,6 +128,13 @@ impl Parsed {
     /// Operators that draw random numbers, other than Dropout, and how often they occur.
     pub fn random_operators(&self) -> &BTreeMap<String, usize> {
         &self.random
+    }
+
+    /// The same in words: `Bernoulli ×1, RandomNormal ×2`; `None` if there are none.
+    pub fn draws(&self) -> Option<String> {
+        let counts = self.random.iter();
+        let counts: Vec<String> = counts.map(|(name, n)| format!("{name} ×{n}")).collect();
+        (!counts.is_empty()).then(|| counts.join(", "))
     }
 
     /// Sizes for all inputs: `given` by input, then `dims` by the name of the dimension, the rest

@@ -104,9 +104,10 @@ fn mark_versions(nodes: &mut [pb::NodeProto], version: i64) {
 /// Marks the operators that draw random numbers with what they must do and with a stream of their
 /// own. A stream belongs to a name, so that both sides draw the same numbers whatever was removed.
 pub(super) fn streams(graph: &mut pb::GraphProto, meaning: Meaning) {
-    let (training, seed) = match meaning {
-        Meaning::Inference => (false, 0),
-        Meaning::AsWritten { seed } => (true, seed),
+    let (training, seed, rate) = match meaning {
+        Meaning::Inference => (operator::NEVER, 0, None),
+        Meaning::AsWritten { seed } => (operator::AS_WRITTEN, seed, None),
+        Meaning::Training { seed, rate } => (operator::ALWAYS, seed, rate),
     };
     let mut uses: HashMap<String, usize> = HashMap::new();
     each_node(&graph.node, &mut |node| {
@@ -133,7 +134,10 @@ pub(super) fn streams(graph: &mut pb::GraphProto, meaning: Meaning) {
         let stream = xxh3_64(&bytes);
         set_int(node, random::STREAM, stream.cast_signed());
         if dropout {
-            set_int(node, operator::TRAINING, i64::from(training));
+            set_int(node, operator::TRAINING, training);
+            if let Some(rate) = rate {
+                set_int(node, operator::RATE, rate.to_bits().cast_signed());
+            }
         }
         if node.op_type == "Multinomial" && own == 0 {
             // tract's own implementation: seeded by this attribute, else different every time.
@@ -313,8 +317,7 @@ pub(super) fn batch_norms(graph: &mut pb::GraphProto) -> Option<String> {
             node.output.pop();
         }
     });
-    let caveat =
-        "BatchNormalization in training form: both models were run with its inference form";
+    let caveat = "BatchNormalization in training form: tract computes its inference form";
     (training > 0).then(|| format!("{caveat} (×{training})"))
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Ran {
     pub(super) shapes: Shapes,
     pub(super) range: Range,
     pub(super) notes: Vec<String>,
+    /// Operators that draw random numbers, other than Dropout.
+    pub(super) draws: Option<String>,
     pub(super) outputs: Vec<Vec<Value>>,
 }
 
@@ -32,6 +34,7 @@ pub(super) fn first_side(subject: &Subject, settings: &Settings, mode: Mode) -> 
         let open = !shapes.chosen.is_empty();
         let names = parsed.outputs().to_vec();
         let notes = parsed.notes().to_vec();
+        let draws = parsed.draws();
         let mut ran = Ran {
             ports,
             names,
@@ -39,6 +42,7 @@ pub(super) fn first_side(subject: &Subject, settings: &Settings, mode: Mode) -> 
             shapes,
             range: Range::Small,
             notes,
+            draws,
             outputs: Vec::new(),
         };
         match run_side(parsed, &mut ran, settings) {

@@ -14,7 +14,15 @@ impl<'m> Numbering<'m> {
         attributes: &'m [Attribute],
         shared: &mut Shared<'m>,
     ) -> Result<bool> {
-        let mut sorted: Vec<&Attribute> = attributes.iter().collect();
+        self.sorted_attributes(words, attributes.iter().collect(), shared)
+    }
+
+    pub(super) fn sorted_attributes(
+        &mut self,
+        words: &mut Vec<u32>,
+        mut sorted: Vec<&'m Attribute>,
+        shared: &mut Shared<'m>,
+    ) -> Result<bool> {
         sorted.sort_by(|a, b| a.name.cmp(&b.name));
         let mut impure = false;
         words.push(sorted.len() as u32);

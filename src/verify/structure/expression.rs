@@ -41,6 +41,8 @@ pub(super) enum Tag {
     Function,
     /// What training assigns to what.
     Binding,
+    /// Weights with a factor, or without it, by number.
+    Weights,
 }
 
 /// All expressions met so far, and all strings in them.

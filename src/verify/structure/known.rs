@@ -6,6 +6,7 @@ use crate::onnx::{Attribute, AttributeValue, DataType, Node, NodeId, Producer};
 
 use super::Shared;
 use super::expression::{Expression, Tag};
+use super::mask::scalar;
 use super::numbering::Numbering;
 
 impl<'m> Numbering<'m> {
@@ -36,7 +37,17 @@ impl<'m> Numbering<'m> {
             };
             let element = element.map_or(0, |element| element.0 as u32);
             let ones = shared.expressions.number(Tag::Ones, &[data.0, element]);
-            self.set_output(id, 0, data);
+            let output = self.values.output(self.model, id, 0);
+            let number = match (self.classic.get(&id).cloned(), output) {
+                (Some(Some((element, bytes))), Some(output)) => {
+                    let factor = scalar(element, bytes, shared);
+                    self.product(output, data, factor, shared)
+                }
+                // what it scales by is not known, and nothing else is that
+                (Some(None), Some(_)) => return Ok(false),
+                _ => data,
+            };
+            self.set_output(id, 0, number);
             self.set_output(id, 1, ones);
             return Ok(true);
         }

@@ -21,6 +21,9 @@ pub(super) struct Live {
     loops: HashMap<GraphId, Carried>,
     /// Functions that a live node calls.
     pub called: BTreeSet<usize>,
+    /// Calls of a function that count, and places of inputs of it that do.
+    calls: HashMap<usize, Vec<NodeId>>,
+    formals: HashMap<usize, BTreeSet<usize>>,
 }
 
 /// The states of a Loop or Scan.
@@ -101,6 +104,12 @@ impl Live {
         let outputs = 0..model.node(id).outputs.len();
         let mut outputs = outputs.filter_map(|output| values.output(model, id, output));
         outputs.any(|output| self.is_live(output) && !self.exits.contains_key(&output))
+    }
+
+    /// True if a function does something with its input at this place.
+    pub fn takes(&self, function: usize, input: usize) -> bool {
+        let formals = self.formals.get(&function);
+        formals.is_some_and(|formals| formals.contains(&input))
     }
 
     /// The states of the Loop or Scan that has this body.
@@ -203,6 +212,15 @@ impl Walk<'_, '_> {
                 return;
             }
         }
+        if let Some(function) = self.model.callee(node) {
+            if self.nodes.insert(id) {
+                self.live.calls.entry(function).or_default().push(id);
+                let formals = self.live.formals.get(&function).into_iter().flatten();
+                let inputs = formals.filter_map(|&input| self.values.input(id, input));
+                self.open.extend(inputs);
+            }
+            return;
+        }
         if self.nodes.insert(id) {
             self.inputs(id, 0);
             for attribute in &node.attributes {
@@ -273,6 +291,13 @@ impl Walk<'_, '_> {
     }
 
     fn formal(&mut self, graph: GraphId, input: usize) {
+        if let GraphKind::Function(function) = self.model.graph(graph).kind {
+            self.live.formals.entry(function).or_default().insert(input);
+            let calls = self.live.calls.get(&function).into_iter().flatten();
+            let inputs = calls.filter_map(|&call| self.values.input(call, input));
+            self.open.extend(inputs);
+            return;
+        }
         let Some(carried) = self.live.loops.get(&graph) else {
             return;
         };

@@ -57,7 +57,7 @@ impl<'m> Numbering<'m> {
     }
 
     /// As if there were a Mul.
-    fn product(
+    pub(super) fn product(
         &self,
         at: ValueId,
         data: Expression,
@@ -75,7 +75,7 @@ impl<'m> Numbering<'m> {
     }
 }
 
-fn scalar(element: DataType, bytes: Vec<u8>, shared: &mut Shared<'_>) -> Expression {
+pub(super) fn scalar(element: DataType, bytes: Vec<u8>, shared: &mut Shared<'_>) -> Expression {
     let contents = shared.contents.of_bytes(bytes);
     let words = [element.0 as u32, 0, contents];
     shared.expressions.number(Tag::Constant, &words)

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::HashMap;
 
+use crate::dropout::{self, Convention, Form, ScalarBytes};
 use crate::error::{Error, Result};
 use crate::onnx::{
     Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, ValueId, Values,
 };
 
 use super::Shared;
+use super::apart::Apart;
 use super::expression::{Expression, Tag};
 use super::live::{Carried, Live};
 
@@ -20,6 +22,10 @@ pub(super) struct Numbering<'m> {
     pub(super) values: &'m Values,
     /// What counts when dropout takes its inference meaning.
     pub(super) live: Live,
+    /// What is taken as equal.
+    apart: Apart,
+    /// `Dropout` operators that scale at inference, with the factor; `None`: not known.
+    pub(super) classic: HashMap<NodeId, Option<ScalarBytes>>,
     numbers: Vec<Expression>,
     /// What each function computes, and whether it draws at random.
     functions: Vec<Option<(Expression, bool)>>,
@@ -37,12 +43,22 @@ pub(super) struct Numbering<'m> {
 
 impl<'m> Numbering<'m> {
     /// Numbers every value of a model.
-    pub fn new(model: &'m Model, values: &'m Values, shared: &mut Shared<'m>) -> Result<Self> {
+    pub fn new(
+        model: &'m Model,
+        values: &'m Values,
+        (apart, convention): (Apart, Convention),
+        shared: &mut Shared<'m>,
+    ) -> Result<Self> {
         let order = model.check_order(values)?;
         let mut this = Numbering {
             model,
             values,
             live: Live::new(model, values)?,
+            apart,
+            classic: match convention {
+                Convention::Inverted => HashMap::default(),
+                Convention::Classic => classic(model, values)?,
+            },
             numbers: vec![Expression::ABSENT; values.len()],
             functions: vec![None; model.functions().len()],
             draws: HashMap::default(),
@@ -131,6 +147,10 @@ impl<'m> Numbering<'m> {
             let Some(value) = self.values.lookup(self.model, id, &input.name) else {
                 continue;
             };
+            if let Some(number) = self.apart.value(value) {
+                self.numbers[value.index()] = shared.expressions.number(Tag::Weights, &[number]);
+                continue;
+            }
             let default = match self.values[value].initializer {
                 Some(index) => self.tensor(graph.initializer(index), shared)?,
                 None => Expression::ABSENT,
@@ -153,7 +173,10 @@ impl<'m> Numbering<'m> {
             if let Some(value) = value
                 && matches!(self.values[value].producer, Producer::Initializer(_))
             {
-                self.numbers[value.index()] = self.tensor(tensor, shared)?;
+                self.numbers[value.index()] = match self.apart.value(value) {
+                    Some(number) => shared.expressions.number(Tag::Weights, &[number]),
+                    None => self.tensor(tensor, shared)?,
+                };
             }
         }
         for sparse in graph.sparse_initializers() {
@@ -207,6 +230,15 @@ impl<'m> Numbering<'m> {
         value.map_or(Expression::ABSENT, |value| self.numbers[value.index()])
     }
 
+    /// As [`Numbering::input`], but for weights with a factor, which are what they are in the other
+    /// model.
+    fn argument(&self, id: NodeId, input: usize, shared: &mut Shared<'m>) -> Expression {
+        match self.apart.weights(id, input) {
+            Some(number) => shared.expressions.number(Tag::Weights, &[number]),
+            None => self.input(id, input),
+        }
+    }
+
     pub(super) fn value(&self, value: ValueId) -> Expression {
         self.numbers[value.index()]
     }
@@ -218,6 +250,17 @@ impl<'m> Numbering<'m> {
     }
 
     fn node(&mut self, id: NodeId, shared: &mut Shared<'m>) -> Result<()> {
+        if let Some(data) = self.apart.factor(id) {
+            let data = self.input(id, data);
+            self.set_output(id, 0, data);
+            return Ok(());
+        }
+        let output = self.values.output(self.model, id, 0);
+        if let Some(number) = output.and_then(|output| self.apart.value(output)) {
+            let number = shared.expressions.number(Tag::Weights, &[number]);
+            self.set_output(id, 0, number);
+            return Ok(());
+        }
         if !self.live.exits.is_empty() {
             self.exits(id, shared)?;
         }
@@ -240,7 +283,12 @@ impl<'m> Numbering<'m> {
         };
         let inputs = places(|carried| carried.before, node.inputs.len());
         let outputs = places(|_| 0, node.outputs.len());
-        let inputs = inputs.into_iter().map(|i| self.input(id, i)).collect();
+        let takes = |input: usize| callee.is_none_or(|f| self.live.takes(f, input));
+        let inputs = inputs.into_iter().map(|input| match takes(input) {
+            true => self.argument(id, input, shared),
+            false => Expression::ABSENT,
+        });
+        let inputs = inputs.collect();
         let (mut number, impure) = self.application(id, inputs, &outputs, shared)?;
         if impure {
             self.impure[id.graph.0 as usize] = true;
@@ -301,7 +349,9 @@ impl<'m> Numbering<'m> {
         }
         words.push(inputs.len() as u32);
         words.extend(inputs.iter().map(|input| input.0));
-        impure |= self.attributes(&mut words, &node.attributes, shared)?;
+        let attributes = node.attributes.iter().filter(|a| !self.apart.has(id, a));
+        let attributes = attributes.collect();
+        impure |= self.sorted_attributes(&mut words, attributes, shared)?;
         let number = shared.expressions.number(Tag::Apply, &words);
         self.nodes.entry(number).or_insert(id);
         Ok((number, impure))
@@ -369,6 +419,14 @@ impl<'m> Numbering<'m> {
             }
         }
     }
+}
+
+/// `Dropout` operators with a rate that is not 0.
+fn classic(model: &Model, values: &Values) -> Result<HashMap<NodeId, Option<ScalarBytes>>> {
+    let sites = dropout::find(model, values)?.into_iter();
+    let operators = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
+    let factors = operators.map(|site| (site.nodes[0], site.classic_factor(model, values)));
+    Ok(factors.collect())
 }
 
 pub(super) fn push_long(words: &mut Vec<u32>, value: u64) {

@@ -1,0 +1,115 @@
+//! `dropout-onnx diff`: what changed between two models, by name.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use dropout_onnx::diff::{self, Diff, Options, Verdict, markdown, text};
+use serde_json::{Value, json};
+
+use crate::Status;
+use crate::io::{self, Global};
+use crate::rewriting::json_text;
+use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
+
+/// Say what changed between two models: nodes, weights, inputs and outputs, by name
+///
+/// A node that is called otherwise is recognised by what it computes; a value that is called
+/// otherwise is renamed, and its readers are not rewired by that.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The model before
+    #[arg(value_name = "BEFORE")]
+    before: PathBuf,
+    /// The model after
+    #[arg(value_name = "AFTER")]
+    after: PathBuf,
+    /// Say by how much numbers of weights differ: reads those that do
+    #[arg(long)]
+    values: bool,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// A table, for a comment or a job's summary
+    Markdown,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dropout-onnx diff model.onnx model.stripped.onnx
+  dropout-onnx diff epoch1.onnx epoch2.onnx --values
+  dropout-onnx diff a.onnx b.onnx --format markdown >> \"$GITHUB_STEP_SUMMARY\"
+
+Exit status: 0 no difference; 1 different; 2 it could not do the job.";
+
+pub fn run(args: &Args, global: &Global) -> Result<Status> {
+    let (before, after) = (io::read(&args.before)?, io::read(&args.after)?);
+    let options = Options {
+        values: args.values,
+        structure: true,
+    };
+    let progress = global.progress("comparing");
+    let found = diff::diff(&before, &after, &options)?;
+    progress.finish_and_clear();
+    let names = [&args.before, &args.after].map(|path| path.to_string_lossy().into_owned());
+    match args.format {
+        Format::Text if global.quiet => {}
+        Format::Text => io::print(&report(&found))?,
+        Format::Json => io::print(&json_text(&document(&found, &names)?)?)?,
+        Format::Markdown => io::print(&markdown::text(&found, &names[0], &names[1]))?,
+    }
+    Ok(match found.is_empty() {
+        true => Status::Done,
+        false => Status::Found,
+    })
+}
+
+/// The differences, with the names of both files.
+fn document(found: &Diff, [before, after]: &[String; 2]) -> Result<Value> {
+    let mut document = json!({"schema": found.schema, "before": before, "after": after});
+    if let (Some(all), Value::Object(rest)) =
+        (document.as_object_mut(), serde_json::to_value(found)?)
+    {
+        all.extend(rest);
+    }
+    Ok(document)
+}
+
+fn report(found: &Diff) -> String {
+    let style = match found.verdict {
+        Verdict::IdenticalBytes | Verdict::SameModel => GOOD,
+        Verdict::SameStructure => WARN,
+        Verdict::Different => BAD,
+    };
+    let mut out = paint(style, text::summary(found)) + "\n";
+    if let Some(parts) = &found.parts {
+        let line = format!("structure: {}", dropout_onnx::report::one_line(parts));
+        out.push_str(&(paint(DIM, line) + "\n"));
+    }
+    for line in lines(found) {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
+/// Every difference, in colour.
+pub fn lines(found: &Diff) -> Vec<String> {
+    let lines = text::lines(found).into_iter();
+    let painted = lines.map(|line| match line.trim_start().chars().next() {
+        Some('-') if line.starts_with("  ") => paint(BAD, line),
+        Some('+') if line.starts_with("  ") => paint(GOOD, line),
+        _ if line.starts_with("  ") => line,
+        _ => paint(LABEL, line),
+    });
+    painted.collect()
+}

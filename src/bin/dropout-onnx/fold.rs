@@ -1,0 +1,215 @@
+//! `dropout-onnx fold`: factors folded into weights.
+
+use anstyle::Style;
+use anyhow::Result;
+use clap::ValueEnum;
+use dropout_onnx::rewrite::Action;
+use dropout_onnx::rewrite::fold::{Folded, Options, Step, fold};
+use dropout_onnx::verify::verify_fold;
+use serde_json::{Value, json};
+
+use crate::Status;
+use crate::io::{self, Files, Format, Global};
+use crate::rewriting::{Conclusion, Lines, Rewriting, json_text};
+use crate::style::{DIM, GOOD, Table, WARN, paint};
+use crate::verification::{Verify, count};
+
+/// Fold constant factors, such as the scale that dropout leaves, into the weights around them
+///
+/// Classic dropout multiplies by 1-p at inference. A product or quotient by a constant (one number,
+/// or one for each index of an axis) goes forward into the weights of MatMul, Gemm, Conv or
+/// ConvTranspose, or backward into those of these and of normalisations, through what commutes with
+/// it: Relu, pooling, Transpose and the like. Where there is no such way the factor stays, and the
+/// report says why. Weights are multiplied in 64 bits and rounded once; weights that something else
+/// uses are copied.
+///
+/// Before the result appears, its structure is compared with the original's, but for the factors and
+/// the weights that took them, and both are run with tract: equal within the tolerance of the element
+/// type.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    files: Files,
+    /// Fold only what dropout left: its recognised scales, and what strip put in
+    #[arg(long, value_name = "WHICH")]
+    only: Option<Only>,
+    /// Fold only the factor that makes this value, or whose node has this name; it must be possible
+    #[arg(long, value_name = "NAME")]
+    at: Vec<String>,
+    /// How the report is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    verify: Verify,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    Dropout,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dropout-onnx fold --dry-run model.onnx            says where each factor goes, or why it stays
+  dropout-onnx fold model.onnx                      writes model.folded.onnx
+  dropout-onnx fold --only dropout model.onnx
+  dropout-onnx fold --at dropout_0.tmp_0 model.onnx --rtol 1e-6
+  dropout-onnx strip model.onnx - | dropout-onnx fold - clean.onnx
+
+Exit status: 0 folded and shown to be equal (or nothing to fold); 1 the result differs, nothing is
+written; 2 it could not do the job, nothing is written.";
+
+pub fn run(args: &Args, global: &Global) -> Result<Status> {
+    let rewriting = Rewriting::open(&args.files, &args.verify, global, "folded")?;
+    let options = Options {
+        only_dropout: args.only == Some(Only::Dropout),
+        at: args.at.clone(),
+    };
+    let folded = fold(&rewriting.model, &options);
+    let folded = folded.map_err(|e| e.in_file(io::name(&args.files.input)))?;
+    let unchanged = folded.outcome.is_unchanged();
+    let end = rewriting.conclude(&folded.edited, unchanged, |before, _, options| {
+        verify_fold(before, &folded, options)
+    })?;
+    let text = match args.format {
+        Format::Json => json_text(&document(args, &folded, &end))?,
+        Format::Text => text(global, &folded, &end),
+    };
+    end.print(&text, args.format)?;
+    Ok(end.status())
+}
+
+fn document(args: &Args, folded: &Folded, end: &Conclusion<'_>) -> Value {
+    let mut document = json!({
+        "schema": "dropout-onnx/fold/1",
+        "input": args.files.input.to_string_lossy(),
+        "output": end.output(),
+        "bytes": end.bytes(),
+    });
+    if let (Value::Object(all), Value::Object(parts)) = (&mut document, parts(folded)) {
+        all.extend(parts);
+        all.insert("verification".to_string(), json!(end.verification()));
+    }
+    document
+}
+
+/// What was planned and done, for programs.
+pub fn parts(folded: &Folded) -> Value {
+    let outcome = &folded.outcome;
+    let factors = folded.plan.steps.iter().map(|step| {
+        let (action, why) = match &step.action {
+            Action::Apply => ("fold", None),
+            Action::NoEffect(why) | Action::Refused(why) => ("keep", Some(why)),
+        };
+        let factor = step.factor.as_ref();
+        json!({
+            "node": step.label, "value": step.value.to_string(),
+            "factor": factor.map(|factor| factor.to_string()),
+            "elements": factor.map_or(0, |factor| factor.elements.len()),
+            "action": action, "why": why, "into": step.into, "through": step.through,
+        })
+    });
+    let weights = outcome.weights.iter();
+    let weights = weights.map(|(name, bytes)| json!({"name": name.to_string(), "bytes": bytes}));
+    let copies = outcome.copies.iter().map(
+        |(copy, of, bytes)| json!({"name": copy.to_string(), "of": of.to_string(), "bytes": bytes}),
+    );
+    let attributes = outcome.attributes.iter();
+    let attributes =
+        attributes.map(|(node, name, is)| json!({"node": node, "name": name, "is": is}));
+    let names = |names: &[dropout_onnx::onnx::Name]| {
+        names.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let identities = outcome.identities.iter();
+    let identities = identities.map(|(value, why)| json!({"value": value, "why": why}));
+    json!({
+        "factors": factors.collect::<Vec<_>>(),
+        "folded": outcome.folded,
+        "weights": weights.collect::<Vec<_>>(),
+        "copies": copies.collect::<Vec<_>>(),
+        "embedded": names(&outcome.embedded),
+        "attributes": attributes.collect::<Vec<_>>(),
+        "identities": identities.collect::<Vec<_>>(),
+        "removed": names(&outcome.removed),
+        "idle_inputs": names(&outcome.idle_inputs),
+    })
+}
+
+fn text(global: &Global, folded: &Folded, end: &Conclusion<'_>) -> String {
+    let mut lines = Lines::default();
+    tell(&mut lines, folded, global.verbose);
+    end.text(&mut lines);
+    lines.into_text()
+}
+
+/// What was planned and done, for people.
+pub fn tell(lines: &mut Lines, folded: &Folded, verbose: bool) {
+    let outcome = &folded.outcome;
+    let steps = &folded.plan.steps;
+    let found = match steps.len() {
+        0 => "no constant factor in this file".to_string(),
+        some => format!(
+            "{}, {} can be folded",
+            count(some, "constant factor"),
+            outcome.folded
+        ),
+    };
+    lines.line("found", found);
+    let shown = if verbose { usize::MAX } else { 12 };
+    let table = table(steps.iter().take(shown), verbose);
+    let table = table.render("          ");
+    if !steps.is_empty() {
+        lines.line("", table.trim_start().trim_end().to_string());
+    }
+    if steps.len() > shown {
+        let more = format!("and {} more; -v lists them all", steps.len() - shown);
+        lines.line("", paint(DIM, more));
+    }
+    for (name, bytes) in &outcome.weights {
+        lines.line("scaled", format!("`{name}`, {bytes} bytes"));
+    }
+    for (copy, of, bytes) in &outcome.copies {
+        let why = format!("`{of}` is used elsewhere and stays: {bytes} bytes more");
+        lines.line("copied", format!("`{copy}`: {why}"));
+    }
+    for (node, name, is) in &outcome.attributes {
+        lines.line("scaled", format!("{name} of {node}: {is} now"));
+    }
+    for name in &outcome.embedded {
+        let from = "its elements were in another file and are in the model now";
+        lines.line("moved", format!("`{name}`: {from}"));
+    }
+    for (value, why) in &outcome.identities {
+        lines.line("kept", format!("an Identity for `{value}`: {why}"));
+    }
+    for input in &outcome.idle_inputs {
+        let stays = "stays in the interface; nothing uses it any more";
+        lines.line("input", format!("`{input}` {stays}"));
+    }
+}
+
+fn table<'a>(steps: impl Iterator<Item = &'a Step>, verbose: bool) -> Table {
+    let mut table = Table::default();
+    for step in steps {
+        let factor = match &step.factor {
+            Some(factor) => format!("x {factor}"),
+            None => "x ?".to_string(),
+        };
+        let (style, word, mut what) = match &step.action {
+            Action::Apply => (GOOD, "folded", format!("into {}", step.into.join(", "))),
+            Action::NoEffect(why) => (DIM, "stays", why.clone()),
+            Action::Refused(why) => (WARN, "stays", why.clone()),
+        };
+        if verbose && !step.through.is_empty() {
+            what.push_str(&format!(", through {}", step.through.join(", ")));
+        }
+        table.row(vec![
+            (style, word.to_string()),
+            (Style::new(), factor),
+            (DIM, step.label.clone()),
+            (Style::new(), what),
+        ]);
+    }
+    table
+}

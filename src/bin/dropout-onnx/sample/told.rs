@@ -1,0 +1,326 @@
+//! What sampling came to, in words and for programs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dropout_onnx::audit::SiteRecord;
+use dropout_onnx::dropout::{Mode, Site};
+use dropout_onnx::onnx::Model;
+use dropout_onnx::sample::{Output, Report, average, is_sampled};
+use serde_json::{Value, json};
+
+use crate::rewriting::Lines;
+use crate::style::{DIM, LABEL, Table, WARN, paint};
+use crate::verification::count;
+
+/// Rows of a table unless more are asked for.
+const ROWS: usize = 10;
+
+/// A report, to be told.
+pub struct Told<'a> {
+    model: &'a Model,
+    report: &'a Report,
+}
+
+impl<'a> Told<'a> {
+    pub fn new(model: &'a Model, report: &'a Report) -> Told<'a> {
+        Told { model, report }
+    }
+
+    /// For people; `all`: every row.
+    pub fn text(&self, all: bool) -> String {
+        let report = self.report;
+        let mut lines = Lines::default();
+        lines.line("sampled", self.sites());
+        let per = match report.samplings.len() {
+            1 => "",
+            _ => " a rate",
+        };
+        let runs = report.runs;
+        lines.line(
+            "runs",
+            format!("{runs}{per}, seed {} ({})", report.seed, report.engine),
+        );
+        for (input, shape) in &report.shapes {
+            let made = match report.made.contains(input) {
+                true => paint(WARN, "random numbers, as it was given none"),
+                false => "as given".to_string(),
+            };
+            lines.line("input", format!("{input}{shape:?}: {made}"));
+        }
+        let chosen = report.chosen.iter();
+        let chosen: Vec<_> = chosen
+            .map(|(name, size)| format!("{name}={size}"))
+            .collect();
+        if !chosen.is_empty() {
+            lines.line(
+                "chosen",
+                format!("{} (--dim sets others)", chosen.join(", ")),
+            );
+        }
+        for note in &report.notes {
+            lines.line("note", note.clone());
+        }
+        let mut out = lines.into_text();
+        match &report.samplings[..] {
+            [at] => at
+                .outputs
+                .iter()
+                .for_each(|output| one(&mut out, output, all)),
+            [first, ..] => {
+                for (index, output) in first.outputs.iter().enumerate() {
+                    self.sweep(&mut out, index, output);
+                }
+            }
+            [] => {}
+        }
+        out
+    }
+
+    /// Which dropouts, and what was done to have them drop.
+    fn sites(&self) -> String {
+        let sites = self.report.sites.iter();
+        let sites: Vec<&Site> = sites.filter(|site| is_sampled(self.model, site)).collect();
+        let mut text = count(sites.len(), "dropout");
+        if let [at] = &self.report.samplings[..]
+            && at.rate.is_none()
+        {
+            let rate = |site: &&Site| match site.rate {
+                Some(rate) => format!("p={rate}"),
+                None => "p from an input".to_string(),
+            };
+            let mut rates: BTreeMap<String, usize> = BTreeMap::new();
+            for site in &sites {
+                *rates.entry(rate(site)).or_default() += 1;
+            }
+            let rates: Vec<String> = match rates.len() {
+                1 => rates.into_keys().collect(),
+                _ => rates
+                    .into_iter()
+                    .map(|(rate, n)| format!("{n} of {rate}"))
+                    .collect(),
+            };
+            text = format!("{text}, {}", rates.join(", "));
+        }
+        let of = |mode: Mode| sites.iter().filter(|site| site.mode == mode).count();
+        for (mode, why) in [
+            (
+                Mode::Inert,
+                "inert in the file, switched on in a copy in memory",
+            ),
+            (
+                Mode::Runtime,
+                "an input of the model decides, switched on in a copy in memory",
+            ),
+        ] {
+            match of(mode) {
+                0 => {}
+                n if n == sites.len() => text = format!("{text}; {why}"),
+                n => text = format!("{text}; {n} of them {why}"),
+            }
+        }
+        text
+    }
+
+    /// One output, rate by rate.
+    fn sweep(&self, out: &mut String, index: usize, first: &Output) {
+        out.push_str(&title(first));
+        let mut table = Table::default();
+        let mut head = vec!["rate", "mean std", "largest std"];
+        if first.classes.is_some() {
+            head.extend(["mean entropy", "mean agreement"]);
+        }
+        table.row(head.into_iter().map(|cell| (DIM, cell.to_string())));
+        for at in &self.report.samplings {
+            let Some(output) = at.outputs.get(index) else {
+                continue;
+            };
+            let mut row = vec![
+                at.rate.map_or_else(String::new, |rate| rate.to_string()),
+                figure(output.spread()),
+                figure(largest(&output.std)),
+            ];
+            if let Some(classes) = &output.classes {
+                row.extend([&classes.entropy, &classes.agreement].map(|all| figure(average(all))));
+            }
+            table.row(row.into_iter().map(plain));
+        }
+        out.push_str(&table.render(INDENT));
+    }
+
+    /// For programs.
+    pub fn document(&self, input: &Path) -> Value {
+        let report = self.report;
+        let sites = report.sites.iter();
+        let sites = sites
+            .map(|site| SiteRecord::new(self.model, site))
+            .collect::<Vec<_>>();
+        let samplings = report.samplings.iter().map(|at| {
+            let outputs = at.outputs.iter().map(document).collect::<Vec<_>>();
+            json!({"rate": at.rate, "outputs": outputs})
+        });
+        json!({
+            "schema": "dropout-onnx/sample/1",
+            "input": input.to_string_lossy(),
+            "sites": sites,
+            "runs": report.runs, "seed": report.seed, "engine": report.engine,
+            "shapes": report.shapes, "random_inputs": report.made, "chosen_dims": report.chosen,
+            "notes": report.notes,
+            "samplings": samplings.collect::<Vec<_>>(),
+        })
+    }
+}
+
+const INDENT: &str = "          ";
+
+fn plain(cell: String) -> (anstyle::Style, String) {
+    (anstyle::Style::new(), cell)
+}
+
+fn title(output: &Output) -> String {
+    let classes = output.classes.as_ref().map(|classes| {
+        let softmax = if classes.softmax { " by softmax" } else { "" };
+        format!(
+            ": a distribution over {}{softmax}",
+            classes_count(classes.count)
+        )
+    });
+    let (name, shape) = (&output.name, &output.shape);
+    let label = paint(LABEL, "output  ");
+    format!("{label}  {name}{shape:?}{}\n", classes.unwrap_or_default())
+}
+
+fn classes_count(number: usize) -> String {
+    format!("{number} classes")
+}
+
+/// One output at the rates of the model.
+fn one(out: &mut String, output: &Output, all: bool) {
+    out.push_str(&title(output));
+    let spread = (figure(output.spread()), figure(largest(&output.std)));
+    out.push_str(&format!(
+        "{INDENT}std {} on average, {} at most\n",
+        spread.0, spread.1
+    ));
+    let rows = match &output.classes {
+        Some(classes) => classes.top.len(),
+        None => output.mean.len(),
+    };
+    let shown = if all { rows } else { rows.min(ROWS) };
+    let mut table = Table::default();
+    match output.classes {
+        Some(_) => by_row(&mut table, output, shown),
+        None => by_element(&mut table, output, shown),
+    }
+    if shown > 0 {
+        out.push_str(&table.render(INDENT));
+    }
+    if rows > shown {
+        let more = format!("{} more; -v shows all", rows - shown);
+        out.push_str(&format!("{INDENT}{}\n", paint(DIM, more)));
+    }
+}
+
+fn by_row(table: &mut Table, output: &Output, shown: usize) {
+    let Some(classes) = &output.classes else {
+        return;
+    };
+    let head = [
+        "row",
+        "deterministic",
+        "top class",
+        "its mean",
+        "its std",
+        "entropy",
+        "agreement",
+    ];
+    table.row(head.map(|cell| (DIM, cell.to_string())));
+    let deterministic = output.deterministic_top();
+    let rows = &output.shape[..output.shape.len().saturating_sub(1)];
+    for row in 0..shown {
+        let top = classes.top[row];
+        let at = row * classes.count + top;
+        // of logits, the deviation is that of the logit
+        let cells = [
+            place(row, rows),
+            deterministic
+                .as_ref()
+                .map_or("-".to_string(), |of| of[row].to_string()),
+            top.to_string(),
+            figure(classes.mean[at]),
+            if classes.softmax {
+                "-".to_string()
+            } else {
+                figure(output.std[at])
+            },
+            figure(classes.entropy[row]),
+            figure(classes.agreement[row]),
+        ];
+        table.row(cells.map(plain));
+    }
+}
+
+fn by_element(table: &mut Table, output: &Output, shown: usize) {
+    let head = ["element", "deterministic", "mean", "std"];
+    table.row(head.map(|cell| (DIM, cell.to_string())));
+    for element in 0..shown {
+        let deterministic = output.deterministic.as_ref();
+        let cells = [
+            place(element, &output.shape),
+            deterministic.map_or("-".to_string(), |of| figure(of[element])),
+            figure(output.mean[element]),
+            figure(output.std[element]),
+        ];
+        table.row(cells.map(plain));
+    }
+}
+
+/// The indices of an element in row-major order: `[1, 3]`.
+fn place(mut element: usize, shape: &[usize]) -> String {
+    let mut indices = vec![0; shape.len()];
+    for (index, &size) in indices.iter_mut().zip(shape).rev() {
+        let size = size.max(1);
+        (*index, element) = (element % size, element / size);
+    }
+    format!("{indices:?}")
+}
+
+fn largest(numbers: &[f64]) -> f64 {
+    numbers.iter().copied().fold(0.0, f64::max)
+}
+
+/// A number with four digits that count.
+fn figure(number: f64) -> String {
+    if number == 0.0 || !number.is_finite() {
+        return number.to_string();
+    }
+    let magnitude = number.abs().log10().floor();
+    match magnitude {
+        -4.0..6.0 => format!("{number:.*}", (3.0 - magnitude).max(0.0) as usize),
+        _ => format!("{number:.3e}"),
+    }
+}
+
+fn document(output: &Output) -> Value {
+    let classes = output.classes.as_ref().map(|classes| {
+        json!({
+            "count": classes.count, "softmax": classes.softmax, "mean": classes.mean,
+            "entropy": classes.entropy, "top": classes.top, "agreement": classes.agreement,
+            "deterministic_top": output.deterministic_top(),
+        })
+    });
+    json!({
+        "name": output.name, "shape": output.shape, "spread": output.spread(),
+        "deterministic": output.deterministic, "mean": output.mean, "std": output.std,
+        "classes": classes,
+    })
+}
+
+/// The files that were written, if any.
+pub fn written(files: &[String]) -> String {
+    let mut lines = Lines::default();
+    for file in files {
+        lines.line("written", file.clone());
+    }
+    lines.into_text()
+}

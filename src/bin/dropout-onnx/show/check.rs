@@ -1,0 +1,125 @@
+//! A snapshot: compared, and written anew.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use dropout_onnx::report::one_line;
+use dropout_onnx::show::Header;
+use similar::{Algorithm, ChangeTag, TextDiff};
+
+use crate::Status;
+use crate::io::{self, Global, ReportFile};
+use crate::style::{BAD, DIM, GOOD, paint};
+
+/// Lines of context around a change.
+const CONTEXT: usize = 2;
+/// After so long a difference is shown that is not the smallest.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A file that says what a model looked like.
+pub struct Snapshot {
+    path: PathBuf,
+    file: ReportFile,
+    /// What insta writes at the beginning of its files.
+    front: String,
+    text: Option<String>,
+}
+
+impl Snapshot {
+    /// Reads a snapshot, if it is there; refuses what is none.
+    pub fn open(path: &Path, model: &Path) -> Result<Snapshot> {
+        let file = ReportFile::new(path, [model])?;
+        let whole = match std::fs::read(path) {
+            Ok(bytes) => Some(String::from_utf8(bytes).ok()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            Err(e) => {
+                let place = || format!("{}: cannot read", path.display());
+                return Err(e).with_context(place);
+            }
+        };
+        let (mut front, mut text) = (String::new(), None);
+        if let Some(whole) = whole {
+            let whole = whole.unwrap_or_default().replace("\r\n", "\n");
+            let (beginning, rest) = insta_front(&whole);
+            if Header::parse(rest).is_none() && !rest.trim_start().starts_with('{') {
+                bail!(
+                    "{}: is no snapshot of show: its first line is not `dropout-onnx show 1`",
+                    path.display()
+                );
+            }
+            (front, text) = (beginning.to_string(), Some(rest.to_string()));
+        }
+        Ok(Snapshot {
+            path: path.to_path_buf(),
+            file,
+            front,
+            text,
+        })
+    }
+
+    /// What it says about itself.
+    pub fn header(&self) -> Option<Header> {
+        self.text.as_deref().and_then(Header::parse)
+    }
+}
+
+/// The front matter of a file of insta, and the snapshot.
+fn insta_front(text: &str) -> (&str, &str) {
+    let end = text
+        .strip_prefix("---\n")
+        .and_then(|rest| rest.find("\n---\n"))
+        .map_or(0, |end| end + "---\n".len() + "\n---\n".len());
+    text.split_at(end)
+}
+
+/// Compares, and tells.
+pub fn run(snapshot: &Snapshot, now: &str, update: bool, global: &Global) -> Result<Status> {
+    let path = snapshot.path.display();
+    let say = |text: &str| match global.quiet {
+        true => Ok(()),
+        false => io::print(text),
+    };
+    match &snapshot.text {
+        // insta ends its files as it likes
+        Some(then) if then.trim_end() == now.trim_end() => {
+            say(&format!("{path}: {}\n", paint(GOOD, "unchanged")))?;
+            return Ok(Status::Done);
+        }
+        None if !update => bail!("{path}: does not exist; --update writes it"),
+        Some(then) => say(&difference(then, now, &path.to_string()))?,
+        None => {}
+    }
+    if !update {
+        say(&format!(
+            "{path}: {}; --update accepts what it is now\n",
+            paint(BAD, "the model is another")
+        ))?;
+        return Ok(Status::Found);
+    }
+    snapshot.file.write(&format!("{}{now}", snapshot.front))?;
+    say(&format!("{path}: {}\n", paint(GOOD, "written")))?;
+    Ok(Status::Done)
+}
+
+/// What changed, line by line, as `diff -u` shows it.
+fn difference(then: &str, now: &str, path: &str) -> String {
+    let diff = TextDiff::configure()
+        .algorithm(Algorithm::Patience)
+        .timeout(PATIENCE)
+        .diff_lines(then.trim_end(), now.trim_end());
+    let mut out = format!("--- {path}\n+++ the model\n");
+    for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
+        let _ = writeln!(out, "{}", paint(DIM, hunk.header()));
+        for change in hunk.iter_changes() {
+            let line = one_line(change.value().trim_end_matches('\n'));
+            let _ = match change.tag() {
+                ChangeTag::Delete => writeln!(out, "{}", paint(BAD, format!("-{line}"))),
+                ChangeTag::Insert => writeln!(out, "{}", paint(GOOD, format!("+{line}"))),
+                ChangeTag::Equal => writeln!(out, " {line}"),
+            };
+        }
+    }
+    out
+}

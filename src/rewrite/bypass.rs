@@ -1,0 +1,64 @@
+//! Letting what used one value use another.
+
+use crate::error::Result;
+use crate::onnx::{Editor, Name, Node, NodeId, Producer, Use, ValueId};
+
+/// Lets everything that used `output`, which a removed node made, use `data`. Where the name of
+/// `output` must live on, `data` takes it over; where that cannot be, an `Identity` called `label`
+/// stands in the place of the node, and the reason is returned.
+pub(super) fn pass_through(
+    editor: &mut Editor<'_>,
+    removed: NodeId,
+    label: &Name,
+    output: ValueId,
+    data: ValueId,
+) -> Result<Option<&'static str>> {
+    let Some(why) = redirect(editor, output, data)? else {
+        return Ok(None);
+    };
+    let values = editor.values();
+    let identity = Node {
+        name: label.clone(),
+        inputs: vec![values[data].name.clone()],
+        outputs: vec![values[output].name.clone()],
+        ..Node::new("Identity")
+    };
+    editor.insert_node(removed.graph, Some(removed), identity);
+    Ok(Some(why))
+}
+
+/// Lets everything that used `output` use `data`. Returns why that cannot be.
+fn redirect(
+    editor: &mut Editor<'_>,
+    output: ValueId,
+    data: ValueId,
+) -> Result<Option<&'static str>> {
+    if !editor.values().is_used(output) {
+        return Ok(None);
+    }
+    if editor.can_redirect(output, data) {
+        editor.redirect(output, data)?;
+        return Ok(None);
+    }
+    let name = editor.values()[output].name.clone();
+    if editor.values()[data].graph == editor.values()[output].graph
+        && editor.can_rename(data, &name)
+    {
+        editor.rename(data, &name)?;
+        return Ok(None);
+    }
+    let values = editor.values();
+    let (source, target) = (&values[data], &values[output]);
+    let by_name = values
+        .uses(output)
+        .any(|at| !matches!(at, Use::Input { .. }));
+    Ok(Some(match source.producer {
+        _ if !by_name => "its input's name means something else where it is used",
+        _ if source.graph != target.graph => "it is an output, and its input an outer value",
+        Producer::Input(_) => "it is an output, and its input an input of the same graph",
+        Producer::Initializer(_) | Producer::SparseInitializer(_) => {
+            "it is an output, and its input an initializer"
+        }
+        _ => "it is an output, and so is its input",
+    }))
+}

@@ -1,0 +1,385 @@
+//! Where a factor can go: from value to value, until every way ends in weights that take it.
+
+use std::cell::Cell;
+
+use crate::hash::{HashMap, HashSet};
+use crate::onnx::{NodeId, Producer, Use, ValueId};
+
+use super::carries::{Way, carry};
+use super::factor::Factor;
+use super::factors::Candidate;
+use super::targets::{Change, Refusal, View};
+
+/// How a factor goes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Route {
+    pub changes: Vec<Change>,
+    /// Other factors, equal to this one, that go with it.
+    pub with: Vec<NodeId>,
+    /// Nodes it passes.
+    pub through: Vec<NodeId>,
+}
+
+pub(super) struct Walk<'a, 'm> {
+    pub view: View<'m>,
+    pub candidates: &'a HashMap<NodeId, Candidate>,
+    /// Factors that are folded already: as good as gone.
+    pub folded: &'a HashSet<NodeId>,
+    /// Factors that are still to be looked at, and have a way of their own to go.
+    pub open: &'a HashSet<NodeId>,
+    /// Values whose quantisation is annotated.
+    pub annotated: &'a HashSet<ValueId>,
+    /// Nodes that may still be looked at.
+    pub budget: Cell<usize>,
+}
+
+/// How many nodes are looked at for one factor.
+pub(super) const BUDGET: usize = 500;
+
+/// Values that are used more often are left alone.
+const MOST: usize = 100;
+
+/// Sums and the like of several data inputs: they commute with a factor that all of them have.
+const JOINT: &[(&str, bool)] = &[
+    ("Add", false),
+    ("Concat", false),
+    ("Max", true),
+    ("Mean", false),
+    ("Min", true),
+    ("Sub", false),
+    ("Sum", false),
+];
+
+impl Walk<'_, '_> {
+    fn label(&self, id: NodeId) -> String {
+        format!(
+            "{} `{}`",
+            self.view.model.node(id).op_type,
+            self.view.model.label(id)
+        )
+    }
+
+    fn name(&self, value: ValueId) -> String {
+        format!("`{}`", self.view.values[value].name)
+    }
+
+    fn look(&self, value: ValueId) -> Result<(), Refusal> {
+        let left = self.budget.get();
+        self.budget.set(left.saturating_sub(1));
+        if left == 0 {
+            return Err("there is no end to what it scales".to_string());
+        }
+        match self.annotated.contains(&value) {
+            true => Err(format!(
+                "{} has a quantisation annotation",
+                self.name(value)
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Lets everything that uses `value` do without the factor.
+    pub fn forward(
+        &self,
+        value: ValueId,
+        factor: &Factor,
+        route: &mut Route,
+    ) -> Result<(), Refusal> {
+        self.look(value)?;
+        let uses: Vec<Use> = self.view.values.uses(value).collect();
+        if uses.len() > MOST {
+            return Err(format!("{} is used {} times", self.name(value), uses.len()));
+        }
+        if uses.is_empty() {
+            return Err(format!("nothing uses {}", self.name(value)));
+        }
+        for at in &uses {
+            let Use::Input { node, input } = *at else {
+                let what = match at {
+                    Use::Output { .. } => "is an output of its graph",
+                    _ => "is named by an annotation or by training",
+                };
+                return Err(format!("{} {what}", self.name(value)));
+            };
+            let again = |at: &&Use| matches!(at, Use::Input { node: n, .. } if *n == node);
+            if uses.iter().filter(again).count() > 1 {
+                return Err(format!("{} uses it more than once", self.label(node)));
+            }
+            self.through(node, input as usize, factor, route)?;
+        }
+        Ok(())
+    }
+
+    fn through(
+        &self,
+        id: NodeId,
+        input: usize,
+        factor: &Factor,
+        route: &mut Route,
+    ) -> Result<(), Refusal> {
+        let at = |why: Refusal| format!("{}: {why}", self.label(id));
+        if self.folded.contains(&id) {
+            return self.on(id, factor, route);
+        }
+        if let Some(changes) = self.view.forward(id, input, factor) {
+            route.changes.extend(changes.map_err(at)?);
+            return Ok(());
+        }
+        let node = self.view.model.node(id);
+        let is = |op: &str| node.is(op);
+        if (is("Mul") || is("Div")) && node.inputs.len() == 2 {
+            return self.through_product(id, input, factor, route);
+        }
+        if is("MatMul") && factor.axis.is_none() {
+            route.through.push(id);
+            return self.on(id, factor, route);
+        }
+        if let Some((op, positive)) = JOINT.iter().find(|(op, _)| is(op)) {
+            if *positive && !factor.is_positive() {
+                return Err(at(format!("{op} does not commute with a factor below 0")));
+            }
+            let factor = self.joint(id, input, factor, route).map_err(at)?;
+            route.through.push(id);
+            return self.on(id, &factor, route);
+        }
+        match carry(&self.view, id, Way::Forward, factor) {
+            Some(_) if input != 0 => Err(at("it is no data there".to_string())),
+            Some(moved) => {
+                let moved = moved.map_err(at)?;
+                route.through.push(id);
+                self.on(id, &moved, route)
+            }
+            None => Err(at("does not commute with a factor".to_string())),
+        }
+    }
+
+    /// On from the first output of a node.
+    fn on(&self, id: NodeId, factor: &Factor, route: &mut Route) -> Result<(), Refusal> {
+        match self.view.values.output(self.view.model, id, 0) {
+            Some(output) => self.forward(output, factor, route),
+            None => Err(format!("{} has no output", self.label(id))),
+        }
+    }
+
+    /// A product with something else: on behind it, else into that, if it is a constant.
+    fn through_product(
+        &self,
+        id: NodeId,
+        input: usize,
+        factor: &Factor,
+        route: &mut Route,
+    ) -> Result<(), Refusal> {
+        let divisor = self.view.model.node(id).is("Div") && input == 1;
+        let passed = match divisor {
+            true => inverse(factor),
+            false => factor.clone(),
+        };
+        let before = route.clone();
+        route.through.push(id);
+        let Err(why) = self.on(id, &passed, route) else {
+            return Ok(());
+        };
+        *route = before;
+        let other = 1 - input;
+        if !self.view.is_constant(id, other) || self.open.contains(&id) {
+            return Err(why);
+        }
+        let divides = self.view.model.node(id).is("Div");
+        let taken = if divides {
+            inverse(factor)
+        } else {
+            factor.clone()
+        };
+        match self.view.scale_aligned(id, other, &taken) {
+            Ok(change) => {
+                route.changes.push(change);
+                Ok(())
+            }
+            Err(_) => Err(why),
+        }
+    }
+
+    /// A factor of one of several inputs: of all, if the others have it as well; of its part of the
+    /// axis, if they are put side by side.
+    fn joint(
+        &self,
+        id: NodeId,
+        input: usize,
+        factor: &Factor,
+        route: &mut Route,
+    ) -> Result<Factor, Refusal> {
+        let node = self.view.model.node(id);
+        let others = (0..node.inputs.len()).filter(|&other| other != input);
+        let equal: Option<Vec<NodeId>> = others.map(|other| self.twin(id, other, factor)).collect();
+        if let Some(equal) = equal {
+            route.with.extend(equal);
+            return Ok(factor.clone());
+        }
+        if !node.is("Concat") {
+            return Err("the factor is not on all that it takes".to_string());
+        }
+        self.part(id, input, factor)
+    }
+
+    /// The factor that an input is a product with, if it is equal and nothing else uses the product.
+    fn twin(&self, id: NodeId, input: usize, factor: &Factor) -> Option<NodeId> {
+        let value = self.view.input(id, input)?;
+        let Producer::Node { node, output: 0 } = self.view.values[value].producer else {
+            return None;
+        };
+        let twin = self.candidates.get(&node)?;
+        let alone = self.view.values.uses(value).nth(1).is_none();
+        let free = !self.folded.contains(&node) && !self.annotated.contains(&value);
+        (alone && free && twin.factor.as_ref() == Ok(factor)).then_some(node)
+    }
+
+    /// The factor of a part of a Concat: 1 for the others.
+    fn part(&self, id: NodeId, input: usize, factor: &Factor) -> Result<Factor, Refusal> {
+        let node = self.view.model.node(id);
+        let unknown = "the sizes of what it takes are not known";
+        let output = self
+            .view
+            .values
+            .output(self.view.model, id, 0)
+            .ok_or(unknown)?;
+        let rank = self.view.shapes.rank(output).ok_or(unknown)?;
+        let axis = super::shapes::int(node, "axis", 1);
+        let axis = if axis < 0 { axis + rank as i64 } else { axis };
+        let from_end = (rank as i64 - 1)
+            .checked_sub(axis)
+            .and_then(|axis| usize::try_from(axis).ok());
+        let from_end = from_end.ok_or(unknown)?;
+        if factor.axis.is_some_and(|own| own != from_end) {
+            return Err("the factor is not on all that it takes".to_string());
+        }
+        let mut elements = Vec::new();
+        for other in 0..node.inputs.len() {
+            let value = self.view.input(id, other).ok_or(unknown)?;
+            let size = self.view.shapes.size(value, from_end).ok_or(unknown)?;
+            let size = usize::try_from(size)
+                .ok()
+                .filter(|&size| size < 1 << 16)
+                .ok_or(unknown)?;
+            match (other == input, factor.scalar()) {
+                (false, _) => elements.extend(std::iter::repeat_n(1.0, size)),
+                (true, Some(scalar)) => elements.extend(std::iter::repeat_n(scalar, size)),
+                (true, None) if factor.elements.len() == size => elements.extend(&factor.elements),
+                (true, None) => return Err(unknown.to_string()),
+            }
+        }
+        Ok(factor.along(from_end, elements))
+    }
+
+    /// Lets what computes `value` take the factor.
+    pub fn backward(
+        &self,
+        value: ValueId,
+        factor: &Factor,
+        route: &mut Route,
+    ) -> Result<(), Refusal> {
+        self.look(value)?;
+        if self.view.values.uses(value).nth(1).is_some() {
+            return Err(format!("{} is also used elsewhere", self.name(value)));
+        }
+        let Producer::Node {
+            node: id,
+            output: 0,
+        } = self.view.values[value].producer
+        else {
+            let what = match self.view.values[value].producer {
+                Producer::Input(_) => "is an input of its graph",
+                _ => "is not computed by a node that could take it",
+            };
+            return Err(format!("{} {what}", self.name(value)));
+        };
+        let at = |why: Refusal| format!("{}: {why}", self.label(id));
+        if let (true, Some(folded)) = (self.folded.contains(&id), self.candidates.get(&id)) {
+            return self.back(id, folded.data, factor, route);
+        }
+        if let Some(changes) = self.view.backward(id, factor) {
+            route.changes.extend(changes.map_err(at)?);
+            return Ok(());
+        }
+        let node = self.view.model.node(id);
+        let is = |op: &str| node.is(op);
+        if let Some((op, positive)) = JOINT.iter().find(|(op, _)| is(op)) {
+            if *positive && !factor.is_positive() {
+                return Err(at(format!("{op} does not commute with a factor below 0")));
+            }
+            if is("Concat") && factor.axis.is_some() {
+                return Err(at("the factor would have to be taken apart".to_string()));
+            }
+            route.through.push(id);
+            return (0..node.inputs.len())
+                .try_for_each(|input| self.back(id, input, factor, route));
+        }
+        if (is("Mul") || is("MatMul") && factor.axis.is_none()) && node.inputs.len() == 2 {
+            return self.back_product(id, factor, route);
+        }
+        if is("Div") {
+            route.through.push(id);
+            return self.back(id, 0, factor, route);
+        }
+        let moved = match carry(&self.view, id, Way::Backward, factor) {
+            Some(moved) => moved.map_err(at)?,
+            None => return Err(at("does not commute with a factor".to_string())),
+        };
+        route.through.push(id);
+        self.back(id, 0, &moved, route)
+    }
+
+    /// Back to an input of a node: a constant is multiplied, else what computes it takes the factor.
+    fn back(
+        &self,
+        id: NodeId,
+        input: usize,
+        factor: &Factor,
+        route: &mut Route,
+    ) -> Result<(), Refusal> {
+        if self.view.is_constant(id, input) {
+            let change = self.view.scale_aligned(id, input, factor);
+            route
+                .changes
+                .push(change.map_err(|why| format!("{}: {why}", self.label(id)))?);
+            return Ok(());
+        }
+        match self.view.input(id, input) {
+            Some(value) => self.backward(value, factor, route),
+            None => Err(format!("{} lacks an input", self.label(id))),
+        }
+    }
+
+    /// One of the two that are multiplied takes the factor: data if it can, a constant if not.
+    fn back_product(&self, id: NodeId, factor: &Factor, route: &mut Route) -> Result<(), Refusal> {
+        let (constants, data): (Vec<usize>, Vec<usize>) =
+            (0..2).partition(|&input| self.view.is_constant(id, input));
+        let mut first = None;
+        for input in data.into_iter().chain(constants) {
+            // a factor with a way of its own to go is not made larger on it
+            if self.open.contains(&id) && self.view.is_constant(id, input) {
+                continue;
+            }
+            let before = route.clone();
+            route.through.push(id);
+            match self.back(id, input, factor, route) {
+                Ok(()) => return Ok(()),
+                Err(why) => {
+                    *route = before;
+                    first.get_or_insert(why);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| format!("{} is a factor itself", self.label(id))))
+    }
+}
+
+fn inverse(factor: &Factor) -> Factor {
+    Factor {
+        elements: factor
+            .elements
+            .iter()
+            .map(|element| 1.0 / element)
+            .collect(),
+        ..factor.clone()
+    }
+}

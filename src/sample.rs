@@ -1,0 +1,283 @@
+//! Sampling: a model run many times with its dropout on, and what its outputs then are on average,
+//! how far they spread, and how sure the model is of a class.
+//!
+//! Monte-Carlo dropout: Y. Gal and Z. Ghahramani, *Dropout as a Bayesian Approximation: Representing
+//! Model Uncertainty in Deep Learning* (2016). Every `Dropout` drops, also one that is inert in the
+//! file or that its version never lets drop; random masks draw from our seeded generator. All of that
+//! happens to a copy in memory. One engine model is in memory at a time, for all runs at one rate.
+//!
+//! ```
+//! use dropout_onnx::onnx::Model;
+//! use dropout_onnx::sample::{Options, sample};
+//!
+//! # fn main() -> dropout_onnx::Result<()> {
+//! let model = Model::open("fixtures/keras_course_train_op8.onnx")?;
+//! let options = Options { runs: 20, seed: 7, ..Options::default() };
+//! let report = sample(&model, &options, &mut |_, _| {})?;
+//! let output = &report.samplings[0].outputs[0];
+//! assert!(output.std.iter().all(|&std| std > 0.0));
+//! let classes = output.classes.as_ref().expect("a softmax comes last");
+//! assert!(classes.entropy[0] <= f64::ln(10.0));
+//! # Ok(())
+//! # }
+//! ```
+
+mod at;
+mod caveats;
+mod classes;
+mod collect;
+mod copy;
+mod moments;
+mod npz;
+mod plot;
+mod rate;
+
+use std::collections::BTreeMap;
+
+use crate::dropout::{self, Form, Site};
+use crate::error::{Error, ErrorKind, Result};
+use crate::onnx::{GraphKind, Model, Name, Values};
+use crate::verify::engine::{TRACT, Value};
+use crate::verify::inputs::InputSpec;
+use crate::verify::run::Footing;
+use at::At;
+
+pub use classes::Classes;
+
+/// What to sample.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Runs at every rate; at least two.
+    pub runs: usize,
+    /// Seed of the masks, and of the inputs that nobody gives.
+    pub seed: u64,
+    /// Rates to set every dropout to, one after the other, each in `[0, 1)`; none: as the model says.
+    pub rates: Vec<f64>,
+    /// Outputs whose last axis are classes, though they are no distribution: softmax makes one.
+    pub classes: Vec<String>,
+    /// Sizes of symbolic dimensions, by name.
+    pub dims: BTreeMap<String, usize>,
+    /// Shapes or data of inputs.
+    pub inputs: Vec<InputSpec>,
+}
+
+impl Default for Options {
+    /// A hundred runs from seed 0, at the rates of the model.
+    fn default() -> Self {
+        Options {
+            runs: 100,
+            seed: 0,
+            rates: Vec::new(),
+            classes: Vec::new(),
+            dims: BTreeMap::new(),
+            inputs: Vec::new(),
+        }
+    }
+}
+
+/// What came of it, and all that is needed to repeat it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The dropouts of the model, as they are in the file.
+    pub sites: Vec<Site>,
+    /// One for every rate asked for; one as the model says, if none was.
+    pub samplings: Vec<Sampling>,
+    /// Runs at every rate.
+    pub runs: usize,
+    /// The seed.
+    pub seed: u64,
+    /// Shape of every input.
+    pub shapes: BTreeMap<String, Vec<usize>>,
+    /// Inputs that are random numbers, as nobody gave data for them.
+    pub made: Vec<String>,
+    /// Sizes chosen for dimensions that nobody gave: by name, or as `input[axis]`.
+    pub chosen: BTreeMap<String, usize>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+    /// The engine and its version.
+    pub engine: &'static str,
+}
+
+/// The outputs at one rate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampling {
+    /// The rate of every dropout; `None`: each has its own.
+    pub rate: Option<f64>,
+    /// In the order of the graph.
+    pub outputs: Vec<Output>,
+}
+
+/// One output over all runs; elements in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// What it is at inference; `None` if that could not be run.
+    pub deterministic: Option<Vec<f64>>,
+    /// The mean of every element.
+    pub mean: Vec<f64>,
+    /// The standard deviation of every element, of a sample.
+    pub std: Vec<f64>,
+    /// If its last axis are classes: what the runs say of them.
+    pub classes: Option<Classes>,
+}
+
+impl Output {
+    /// The mean of the standard deviations of its elements; 0 if it has none.
+    pub fn spread(&self) -> f64 {
+        average(&self.std)
+    }
+
+    /// The class that is on top at inference, row by row.
+    pub fn deterministic_top(&self) -> Option<Vec<usize>> {
+        let count = self.classes.as_ref()?.count;
+        let rows = self.deterministic.as_ref()?.chunks_exact(count);
+        Some(rows.map(classes::top).collect())
+    }
+}
+
+impl Report {
+    /// Spread against rate, a line for every output, as an SVG document; `None` unless there are at
+    /// least two rates.
+    pub fn svg(&self) -> Option<String> {
+        plot::svg(&self.samplings)
+    }
+
+    /// All figures as numpy's `.npz`: arrays `OUTPUT.mean`, `OUTPUT.std` and, where there are,
+    /// `OUTPUT.deterministic`, `OUTPUT.entropy`, `OUTPUT.top` and `OUTPUT.agreement`; `runs` and `seed`.
+    /// With rates, `rates`, and rates along the first axis of the others.
+    ///
+    /// # Errors
+    /// Two arrays would have the same name.
+    pub fn npz(&self) -> Result<Vec<u8>> {
+        npz::write(self)
+    }
+}
+
+/// The mean of numbers; 0 if there are none.
+pub fn average(numbers: &[f64]) -> f64 {
+    match numbers.len() {
+        0 => 0.0,
+        count => numbers.iter().sum::<f64>() / count as f64,
+    }
+}
+
+/// True of dropout that is sampled: not of a mask that is a constant, of a scale, or of what runs in
+/// training only (`training_info`).
+pub fn is_sampled(model: &Model, site: &Site) -> bool {
+    let root = &model.graph(model.root(site.graph)).kind;
+    let runs = matches!(root, GraphKind::Main | GraphKind::Function(_));
+    runs && matches!(site.form, Form::Operator | Form::RandomMask)
+}
+
+/// Runs a model with its dropout on. `watch` is told, before each run, how many runs are done, and of
+/// how many.
+///
+/// # Errors
+/// The options make no sense or do not fit the model; the model has no dropout, cannot be run by
+/// tract, or the rate of a mask cannot be set.
+pub fn sample(
+    model: &Model,
+    options: &Options,
+    watch: &mut dyn FnMut(usize, usize),
+) -> Result<Report> {
+    check(options)?;
+    sample_unnamed(model, options, watch).map_err(|e| model.source().name_in(e))
+}
+
+fn check(options: &Options) -> Result<()> {
+    let usage = |why: String| Err(Error::new(ErrorKind::Usage, why));
+    if options.runs < 2 {
+        return usage("a standard deviation takes at least two runs".to_string());
+    }
+    match options
+        .rates
+        .iter()
+        .find(|rate| !(0.0..1.0).contains(*rate))
+    {
+        Some(rate) => usage(format!("rate {rate} is outside [0, 1)")),
+        None => Ok(()),
+    }
+}
+
+fn sample_unnamed(
+    model: &Model,
+    options: &Options,
+    watch: &mut dyn FnMut(usize, usize),
+) -> Result<Report> {
+    let values = Values::new(model);
+    let sites = dropout::find(model, &values)?;
+    let sampled: Vec<&Site> = sites
+        .iter()
+        .filter(|site| is_sampled(model, site))
+        .collect();
+    if sampled.is_empty() {
+        return Err(caveats::none(model, &sites));
+    }
+    if options.rates.is_empty() {
+        caveats::settled(model, &sampled, options)?;
+    }
+    let rates: Vec<Option<f64>> = match options.rates[..] {
+        [] => vec![None],
+        ref rates => rates.iter().copied().map(Some).collect(),
+    };
+    let mut report = Report {
+        samplings: Vec::new(),
+        runs: options.runs,
+        seed: options.seed,
+        shapes: BTreeMap::new(),
+        made: Vec::new(),
+        chosen: BTreeMap::new(),
+        notes: Vec::new(),
+        engine: TRACT,
+        sites: sites.clone(),
+    };
+    let all = options.runs.saturating_mul(rates.len());
+    let mut stand: Option<Footing> = None;
+    for (index, &rate) in rates.iter().enumerate() {
+        let given = |name: &Name| caveats::is_given(options, &name.to_string());
+        let copy = copy::of(model, &values, &sampled, rate, &given)?;
+        let on = At {
+            model: &copy.edited.model,
+            options,
+            rate,
+        };
+        let stand = match &stand {
+            Some(stand) => stand,
+            None => {
+                let found = on.footing()?;
+                report.shapes = found.shapes.inputs.clone();
+                report.made = found.made.clone();
+                report.chosen = found.shapes.chosen.clone();
+                report.notes.extend(found.notes.iter().cloned());
+                report.notes.extend(copy.notes.iter().cloned());
+                report.notes.extend(caveats::notes(model, &sites, options));
+                stand.insert(found)
+            }
+        };
+        let inference = on.inference(stand);
+        let mut watch = |run| watch(index * options.runs + run, all);
+        let mut outputs = on.run(stand, &mut watch)?;
+        match inference {
+            Ok(values) => {
+                for output in &mut outputs {
+                    let value = values.get(&output.name).map(Value::to_f64);
+                    output.deterministic = value.filter(|value| value.len() == output.mean.len());
+                }
+            }
+            Err(why) => report.notes.push(format!("no deterministic output: {why}")),
+        }
+        report.samplings.push(Sampling { rate, outputs });
+    }
+    let still = |output: &Output| output.std.iter().all(|&std| std == 0.0);
+    let drops = |at: &&Sampling| at.rate != Some(0.0);
+    let mut dropping = report.samplings.iter().filter(drops).peekable();
+    if dropping.peek().is_some() && dropping.all(|at| at.outputs.iter().all(still)) {
+        let note = "every run gave the same: no dropout that acts lies on the way to an output";
+        report.notes.push(note.to_string());
+    }
+    report.notes.dedup();
+    Ok(report)
+}

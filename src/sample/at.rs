@@ -1,0 +1,108 @@
+//! A copy at one rate, on the engine.
+
+use std::collections::BTreeMap;
+
+use super::collect::Collector;
+use super::{Options, Output};
+use crate::dropout::Kind;
+use crate::error::{Error, ErrorKind, Result};
+use crate::onnx::Model;
+use crate::rewrite::strip;
+use crate::verify::engine::{Engine, Meaning, Runnable, Stop, Subject, Value};
+use crate::verify::run::{Footing, Settings, footing};
+
+/// A copy at one rate.
+pub(super) struct At<'a> {
+    pub model: &'a Model,
+    pub options: &'a Options,
+    pub rate: Option<f64>,
+}
+
+impl At<'_> {
+    fn meaning(&self) -> Meaning {
+        Meaning::Training {
+            seed: self.options.seed,
+            rate: self.rate,
+        }
+    }
+
+    /// Finds with what it runs.
+    pub fn footing(&self) -> Result<Footing> {
+        let settings = Settings {
+            runs: 1,
+            seed: self.options.seed,
+            dims: self.options.dims.clone(),
+            inputs: self.options.inputs.clone(),
+            meaning: self.meaning(),
+            ..Settings::default()
+        };
+        footing(&subject(self.model), &settings).map_err(error)
+    }
+
+    /// The outputs at inference, by name: what strip leaves is run.
+    pub fn inference(&self, stand: &Footing) -> Result<BTreeMap<String, Value>, String> {
+        let options = strip::Options {
+            kinds: Kind::ALL.to_vec(),
+            ..strip::Options::default()
+        };
+        let stripped = strip::strip(self.model, &options).map_err(|e| e.to_string())?;
+        let subject = subject(&stripped.edited.model);
+        let runnable = Engine::load(&subject, Meaning::Inference, stand.mode, &stand.shapes);
+        let runnable = runnable.map_err(|stop| stop.to_string())?;
+        let values = runnable
+            .run(&stand.inputs, 0)
+            .map_err(|stop| stop.to_string())?;
+        Ok(runnable.outputs().iter().cloned().zip(values).collect())
+    }
+
+    /// Runs it, and takes the outputs in.
+    pub fn run(&self, stand: &Footing, watch: &mut dyn FnMut(usize)) -> Result<Vec<Output>> {
+        let subject = subject(self.model);
+        let runnable = Engine::load(&subject, self.meaning(), stand.mode, &stand.shapes);
+        let runnable = runnable.map_err(error)?;
+        let mut collectors: Vec<Collector> = Vec::new();
+        for run in 0..self.options.runs {
+            watch(run);
+            let values = runnable.run(&stand.inputs, run as u64).map_err(error)?;
+            if run == 0 {
+                collectors = self.collectors(&runnable, &values)?;
+            }
+            for (collector, value) in collectors.iter_mut().zip(&values) {
+                collector.push(value)?;
+            }
+        }
+        Ok(collectors.into_iter().map(Collector::finish).collect())
+    }
+
+    fn collectors(&self, runnable: &Runnable, values: &[Value]) -> Result<Vec<Collector>> {
+        let names = runnable.outputs();
+        for asked in &self.options.classes {
+            if !names.contains(asked) {
+                let why = format!(
+                    "the model has no output {asked}; its outputs: {}",
+                    names.join(", ")
+                );
+                return Err(Error::new(ErrorKind::Usage, why));
+            }
+        }
+        let pairs = names.iter().zip(values);
+        pairs
+            .map(|(name, value)| Collector::new(name, value, self.options.classes.contains(name)))
+            .collect()
+    }
+}
+
+fn subject(model: &Model) -> Subject<'_> {
+    Subject {
+        label: "the model",
+        source: model.source(),
+        folder: model.folder(),
+    }
+}
+
+fn error(stop: Stop) -> Error {
+    match stop {
+        Stop::Error(error) => error,
+        Stop::Unrunnable(why) => Error::new(ErrorKind::Unsupported, why.reason),
+    }
+}

@@ -1,0 +1,168 @@
+//! The copy in memory whose dropout drops: masks that an input switches on are on, and draws are such
+//! as tract can make.
+
+use super::rate;
+use crate::dropout::{Form, Site};
+use crate::error::Result;
+use crate::onnx::{
+    DataType, Editor, GraphKind, Model, Name, Node, NodeId, Producer, ValueId, Values, encode_float,
+};
+use crate::rewrite::Edited;
+use crate::rewrite::wiring::{At, constant, drawn_element, drawn_shape, fix, put, value};
+
+/// How far a condition is followed back to an input.
+const DEPTH: usize = 16;
+
+/// A copy, and what was done besides.
+pub(super) struct Copy {
+    pub edited: Edited,
+    pub notes: Vec<String>,
+}
+
+/// Puts the copy together. `given` tells inputs that are fed data.
+///
+/// # Errors
+/// The rate of a mask cannot be set.
+pub(super) fn of(
+    model: &Model,
+    values: &Values,
+    sites: &[&Site],
+    new_rate: Option<f64>,
+    given: &dyn Fn(&Name) -> bool,
+) -> Result<Copy> {
+    let mut copy = model.clone();
+    let mut editor = Editor::new(&mut copy, values.clone());
+    let mut notes = Vec::new();
+    for site in sites {
+        if let (Form::RandomMask, Some(switch), Some(off)) = (site.form, site.switch, site.off) {
+            fix(&mut editor, switch, 1.0 - off)?;
+        }
+        if let (Some((input, number)), Some(_)) = (site.given, new_rate) {
+            fix(&mut editor, input, number)?;
+        }
+        let inside = site.source().unwrap_or(site.nodes[0]);
+        notes.extend(take_branch(&mut editor, inside, given));
+        if let (Form::RandomMask, Some(p)) = (site.form, new_rate) {
+            rate::set(&mut editor, site, p).map_err(|why| rate::refusal(model, site, &why))?;
+        }
+    }
+    let draws = model.nodes().filter(|(_, node)| !is_loadable(node));
+    for (id, _) in draws {
+        make_loadable(&mut editor, id);
+    }
+    editor.finish()?;
+    let edited = Edited::new(&copy)?;
+    if let Some(p) = new_rate {
+        rate::check(model, sites, &edited.model, p)?;
+    }
+    notes.dedup();
+    Ok(Copy { edited, notes })
+}
+
+/// Makes the `If`s around a node take its branch, where an input decides that nobody gives: one
+/// that says whether the model trains.
+fn take_branch(
+    editor: &mut Editor<'_>,
+    inside: NodeId,
+    given: &dyn Fn(&Name) -> bool,
+) -> Option<String> {
+    let mut graph = inside.graph;
+    let mut note = None;
+    while let GraphKind::Attribute {
+        node: id,
+        attribute,
+        ..
+    } = &editor.model().graph(graph).kind
+    {
+        let (id, then) = (*id, *attribute == "then_branch");
+        let input = switch_input(editor.model(), editor.values(), id);
+        let name = input.map(|input| editor.values()[input].name.clone());
+        if let Some(name) = name.filter(|name| !given(name)) {
+            let place = editor.model().place(id);
+            let at = (id.graph, Some(id));
+            let flag = (DataType::BOOL, &[][..], vec![u8::from(then)]);
+            let fixed = constant(editor, at, "branch/taken", flag);
+            if let Some(fixed) = editor.values().lookup(editor.model(), id.graph, &fixed) {
+                editor.set_input(id, 0, fixed);
+                note = Some(format!(
+                    "{place}: takes the branch that drops, as no data was given for {name}"
+                ));
+            }
+        }
+        graph = id.graph;
+    }
+    note
+}
+
+/// The input of the model that an `If` asks, be it negated or cast.
+fn switch_input(model: &Model, values: &Values, id: NodeId) -> Option<ValueId> {
+    if !model.node(id).is("If") {
+        return None;
+    }
+    let mut at = values.input(id, 0)?;
+    for _ in 0..DEPTH {
+        match values[at].producer {
+            Producer::Input(_) => return (values[at].graph == model.main()).then_some(at),
+            Producer::Node { node, .. } => {
+                let follow = ["Not", "Cast", "Identity", "Squeeze", "Reshape"];
+                if !follow.iter().any(|op| model.node(node).is(op)) {
+                    return None;
+                }
+                at = values.input(node, 0)?;
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// False of a node that draws and that no runtime loads: it takes the shape as an input.
+fn is_loadable(node: &Node) -> bool {
+    let op = node.op_type.as_str().unwrap_or_default();
+    let takes_shape = op.starts_with("Stateless")
+        || (matches!(op, "RandomUniform" | "RandomNormal") && node.input(0).is_some());
+    !(node.draws() && takes_shape)
+}
+
+/// Lets it draw in the shape of a tensor of zeros, as ONNX can say.
+fn make_loadable(editor: &mut Editor<'_>, id: NodeId) {
+    let node = editor.model().node(id).clone();
+    let Some(output) = node.output(0).cloned().filter(|_| !node.is_removed()) else {
+        return;
+    };
+    let element = drawn_element(editor.model(), editor.values(), id).unwrap_or(DataType::FLOAT);
+    let at: At = (id.graph, Some(id));
+    let (Some(zero), Some(shape)) = (encode_float(element, 0.0), drawn_shape(editor, id)) else {
+        return;
+    };
+    editor.remove_node(id);
+    let zero = Some(value((element, &[1], zero)));
+    let like = put(
+        editor,
+        at,
+        "ConstantOfShape",
+        vec![shape],
+        zero,
+        Err("draw/like"),
+    );
+    let normal = node
+        .op_type
+        .as_str()
+        .is_some_and(|op| op.contains("Normal"));
+    let op = if normal {
+        "RandomNormalLike"
+    } else {
+        "RandomUniformLike"
+    };
+    let laws = ["low", "high", "mean", "scale"];
+    let mut attributes = node.attributes;
+    attributes.retain(|attribute| laws.iter().any(|law| attribute.name == *law));
+    let like = Node {
+        name: node.name,
+        inputs: vec![like],
+        outputs: vec![output],
+        attributes,
+        ..Node::new(op)
+    };
+    editor.insert_node(at.0, at.1, like);
+}

@@ -1,0 +1,215 @@
+//! Another rate for random masks.
+//!
+//! A rate is not written into a mask, which has no one place for it: its draw is replaced by one that
+//! is, with the chance asked for, a number the mask drops, and else one that it keeps. What comes out
+//! is brought to the scale of the new rate by a `Mul` (and an `Add`, of alpha dropout). That the copy
+//! then has this rate is what the recognisers say of it, not what was meant.
+
+use crate::dropout::{self, Exit, Form, KeptDraw, Kind, Site};
+use crate::error::{Error, ErrorKind, Result};
+use crate::onnx::{
+    Attribute, AttributeValue, DataType, Editor, Model, NodeId, Values, encode_float, encode_number,
+};
+use crate::rewrite::wiring::{constant, detach, drawn_element, drawn_shape, put, to, value};
+
+/// −λα of SELU, what alpha dropout lets out in place of what it drops (Klambauer et al. 2017).
+const ALPHA: f64 = -1.758_099_340_847_376_6;
+
+/// How near the rate that is seen in a mask is to the one asked for: masks of float16 tell no more.
+const SEEN: f64 = 2e-3;
+
+/// A factor this near to 1 is 1.
+const NEAR: f64 = 1e-6;
+
+/// Why the rate of a site cannot be set.
+pub(super) fn refusal(model: &Model, site: &Site, why: &str) -> Error {
+    let why = format!("its rate cannot be set: {why}");
+    Error::new(ErrorKind::Unsupported, why).at(model.place(site.nodes[0]))
+}
+
+/// Sets the rate of a random mask.
+///
+/// # Errors
+/// Why that cannot be done.
+pub(super) fn set(editor: &mut Editor<'_>, site: &Site, rate: f64) -> Result<(), String> {
+    if let Some(why) = &site.entangled {
+        return Err(why.clone());
+    }
+    let Some(draw) = site.kept_draw else {
+        return Err("the calls of its function keep or scale differently".to_string());
+    };
+    match site.kind {
+        // its standard deviation is no probability
+        Kind::GaussianNoise => Ok(()),
+        Kind::GaussianDropout => {
+            let deviation = |p: f64| (p / (1.0 - p)).sqrt();
+            let old = site.rate.ok_or("the file does not tell which it is")?;
+            widen(editor, draw.source, deviation(rate) / deviation(old));
+            Ok(())
+        }
+        Kind::Dropout | Kind::AlphaDropout => {
+            choose(editor, draw, rate)?;
+            for exit in &site.exits {
+                let (factor, shift) = change(site.kind, exit, rate);
+                affine(editor, exit, factor, shift)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What makes of the output of an exit that with another rate.
+fn change(kind: Kind, exit: &Exit, rate: f64) -> (f64, f64) {
+    let (a, b) = exit.kept;
+    if kind == Kind::AlphaDropout {
+        let new_a = ((1.0 - rate) * (1.0 + rate * ALPHA * ALPHA)).powf(-0.5);
+        let new_b = -new_a * ALPHA * rate;
+        return (new_a / a, new_b - b * new_a / a);
+    }
+    let inverted = exit.prescale.is_some() || !exit.needs_scale();
+    match inverted {
+        true => (exit.scale / a / (1.0 - rate), 0.0),
+        false => (1.0, 0.0), // classic: training does not scale
+    }
+}
+
+/// Draws from a normal distribution with a deviation so many times as large.
+fn widen(editor: &mut Editor<'_>, source: NodeId, factor: f64) {
+    let old = match editor
+        .model()
+        .node(source)
+        .attribute("scale")
+        .map(|a| &a.value)
+    {
+        Some(AttributeValue::Float(scale)) => f64::from(*scale),
+        _ => 1.0,
+    };
+    let scale = AttributeValue::Float((old * factor) as f32);
+    editor.set_attribute(source, Attribute::new("scale", scale));
+}
+
+/// Replaces a draw by one that drops with this chance.
+fn choose(editor: &mut Editor<'_>, draw: KeptDraw, rate: f64) -> Result<(), String> {
+    let id = draw.source;
+    let dropped = draw.dropped.ok_or("no one draw drops all that it meets")?;
+    let node = editor.model().node(id).clone();
+    let Some(output) = node.output(0).cloned() else {
+        return Err("it draws nothing".to_string());
+    };
+    let element = drawn_element(editor.model(), editor.values(), id).unwrap_or(DataType::FLOAT);
+    let shape = drawn_shape(editor, id).ok_or("the shape it draws in is not told")?;
+    let at = (id.graph, Some(id));
+    let float = |number: f64| {
+        let bytes = encode_float(DataType::FLOAT, number).unwrap_or_default();
+        (DataType::FLOAT, bytes)
+    };
+    editor.remove_node(id);
+    let (f32, bytes) = float(rate);
+    let chance = Some(value((f32, &[1], bytes)));
+    let chance = put(
+        editor,
+        at,
+        "ConstantOfShape",
+        vec![shape],
+        chance,
+        Err("draw/chance"),
+    );
+    let drops = put(
+        editor,
+        at,
+        "Bernoulli",
+        vec![chance],
+        None,
+        Err("draw/drops"),
+    );
+    let mut number = |hint: &str, number: f64| {
+        let (f32, bytes) = float(number);
+        constant(editor, at, hint, (f32, &[], bytes))
+    };
+    let step = number("draw/step", dropped - draw.value);
+    let kept = number("draw/kept", draw.value);
+    let step = put(
+        editor,
+        at,
+        "Mul",
+        vec![drops, step],
+        None,
+        Err("draw/steps"),
+    );
+    if element == DataType::FLOAT {
+        put(editor, at, "Add", vec![step, kept], None, Ok(output));
+        return Ok(());
+    }
+    let drawn = put(editor, at, "Add", vec![step, kept], None, Err("draw/drawn"));
+    put(
+        editor,
+        at,
+        "Cast",
+        vec![drawn],
+        Some(to(element)),
+        Ok(output),
+    );
+    Ok(())
+}
+
+/// Puts `factor · y + shift` in the place of what comes out of an exit.
+fn affine(editor: &mut Editor<'_>, exit: &Exit, factor: f64, shift: f64) -> Result<(), String> {
+    if (factor - 1.0).abs() < NEAR && shift.abs() < NEAR {
+        return Ok(());
+    }
+    let model = editor.model();
+    let ends = [exit.output, exit.data].into_iter();
+    let mut known = ends.filter_map(|value| model.element_type(editor.values(), value));
+    let element = known.next().unwrap_or(DataType::FLOAT);
+    let encoded = (
+        encode_number(element, factor),
+        encode_number(element, shift),
+    );
+    let (Some(factor), Some(added)) = encoded else {
+        return Err(format!("it drops {element} elements"));
+    };
+    let Some((mut data, at, name)) = detach(editor, exit.node, exit.output) else {
+        return Err("what it lets out has no name of its own".to_string());
+    };
+    let factor = constant(editor, at, "rate/factor", (element, &[], factor));
+    let (inputs, last) = (vec![data, factor], shift == 0.0);
+    let scaled = if last {
+        Ok(name.clone())
+    } else {
+        Err("rate/scaled")
+    };
+    data = put(editor, at, "Mul", inputs, None, scaled);
+    if !last {
+        let shift = constant(editor, at, "rate/shift", (element, &[], added));
+        put(editor, at, "Add", vec![data, shift], None, Ok(name));
+    }
+    Ok(())
+}
+
+/// Looks at the copy: does every mask drop at the rate, and is none lost?
+pub(super) fn check(model: &Model, sites: &[&Site], copy: &Model, rate: f64) -> Result<()> {
+    if rate == 0.0 {
+        return Ok(()); // what drops nothing is not found
+    }
+    let masks = |site: &&Site| site.form == Form::RandomMask && site.kind != Kind::GaussianNoise;
+    let known = |site: &Site| (site.kind, site.scaling);
+    let mut meant: Vec<_> = sites.iter().copied().filter(masks).map(known).collect();
+    let found = dropout::find_masks(copy, &Values::new(copy))?;
+    let found: Vec<&Site> = found.iter().filter(masks).collect();
+    let other = |site: &&&Site| site.rate.is_none_or(|found| (found - rate).abs() > SEEN);
+    if let Some(site) = found.iter().find(other) {
+        return Err(refusal(copy, site, "it would not be the one asked for"));
+    }
+    let mut found: Vec<_> = found.into_iter().map(known).collect();
+    meant.sort();
+    found.sort();
+    if meant != found {
+        let lost = sites.iter().find(|site| masks(site)).unwrap_or(&sites[0]);
+        return Err(refusal(
+            model,
+            lost,
+            "it would not be seen as the dropout it was",
+        ));
+    }
+    Ok(())
+}

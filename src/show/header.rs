@@ -1,0 +1,66 @@
+//! The first line of the text: which form it has, and what is shown.
+
+use std::fmt;
+
+use super::{Options, VERSION};
+
+/// `dropout-onnx show 1`, then `anonymous` and `no-hash` where asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The version of the form.
+    pub version: u32,
+    /// What is shown.
+    pub options: Options,
+}
+
+const BEGINNING: &str = "dropout-onnx show ";
+
+impl Header {
+    /// That of a text of today.
+    pub fn of(options: Options) -> Header {
+        let version = VERSION;
+        Header { version, options }
+    }
+
+    /// Reads the first line of a text; `None` if it is no text of `show`.
+    pub fn parse(text: &str) -> Option<Header> {
+        let mut words = text.lines().next()?.strip_prefix(BEGINNING)?.split(' ');
+        let version = words.next()?.parse().ok()?;
+        let mut options = Options::default();
+        for word in words {
+            match word {
+                "anonymous" => options.anonymous = true,
+                "no-hash" => options.no_hash = true,
+                _ => return None,
+            }
+        }
+        Some(Header { version, options })
+    }
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{BEGINNING}{}", self.version)?;
+        let options = [
+            (self.options.anonymous, " anonymous"),
+            (self.options.no_hash, " no-hash"),
+        ];
+        (options.iter().filter(|(on, _)| *on)).try_for_each(|(_, word)| f.write_str(word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_as_they_are_written() {
+        for (anonymous, no_hash) in [(false, false), (true, false), (false, true), (true, true)] {
+            let header = Header::of(Options { anonymous, no_hash });
+            assert_eq!(Header::parse(&format!("{header}\nmodel")), Some(header));
+        }
+        for other in ["", "model", "dropout-onnx show", "dropout-onnx show 1 loud"] {
+            assert_eq!(Header::parse(other), None, "{other}");
+        }
+    }
+}

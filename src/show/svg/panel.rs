@@ -1,0 +1,175 @@
+//! What stands around a dropout: its nodes, those next to them, and where the graph goes on.
+
+use std::collections::BTreeMap;
+
+use crate::dropout::Mode;
+use crate::onnx::{GraphId, NodeId, Producer, Use, ValueId};
+use crate::report::one_line;
+
+use super::super::marks::Marked;
+
+/// How many steps from a dropout's nodes a node may be.
+const STEPS: usize = 2;
+/// How many nodes there may be.
+const NODES: usize = 40;
+/// How many uses of a value are followed.
+const USES: usize = 6;
+
+/// A small graph to draw.
+#[derive(Debug, Default)]
+pub(super) struct Panel {
+    pub items: Vec<Item>,
+    pub edges: Vec<Edge>,
+}
+
+/// A box.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// What is written in it, the first line in bold.
+    pub lines: Vec<String>,
+    pub shape: Shape,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A node; of a dropout its mode, and whether it is the one that the picture is of.
+    Node(Option<(Mode, bool)>),
+    /// An input or output of the graph, or a value from outside.
+    Port,
+    /// Here the graph goes on.
+    Cut,
+}
+
+#[derive(Debug)]
+pub(super) struct Edge {
+    pub from: usize,
+    pub to: usize,
+    pub label: String,
+}
+
+/// What the panel's items are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Node(NodeId),
+    Value(ValueId),
+    Output(GraphId, u32),
+    /// Where a value that is used elsewhere goes.
+    Beyond(ValueId),
+}
+
+/// The graph around a dropout.
+pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
+    let graph = marked.sites[site].graph;
+    let around = around(marked, site, graph);
+    let mut keys = BTreeMap::new();
+    let mut panel = Panel::default();
+    for &node in &around {
+        let mut lines = vec![one_line(&marked.model.node(node).op_type.to_string())];
+        lines.push(marked.node(node));
+        lines.extend(marked.weights(node));
+        let of = marked.site(node);
+        let shape = Shape::Node(of.map(|of| (of.mode, of.id == marked.sites[site].id)));
+        keys.insert(Key::Node(node), panel.items.len());
+        panel.items.push(Item { lines, shape });
+    }
+    for &node in &around {
+        let to = keys[&Key::Node(node)];
+        for input in 0..marked.model.node(node).inputs.len() {
+            let Some(value) = marked.values.input(node, input) else {
+                continue;
+            };
+            let producer = marked.values[value].producer;
+            let key = match producer {
+                // weights are written in their node's box
+                _ if marked.values[value].initializer.is_some() => continue,
+                Producer::Node { node, .. } if around.contains(&node) => Key::Node(node),
+                _ => Key::Value(value),
+            };
+            let label = marked.value(value);
+            let from = *keys.entry(key).or_insert_with(|| {
+                let (mut lines, mut shape) = (vec![label.clone()], Shape::Port);
+                match producer {
+                    Producer::Node { .. } => (lines, shape) = (vec!["…".into()], Shape::Cut),
+                    _ if marked.values[value].graph != graph => lines.push("from outside".into()),
+                    _ => lines.push("input".into()),
+                }
+                panel.items.push(Item { lines, shape });
+                panel.items.len() - 1
+            });
+            panel.edges.push(Edge { from, to, label });
+        }
+    }
+    for &node in &around {
+        let from = keys[&Key::Node(node)];
+        for output in 0..marked.model.node(node).outputs.len() {
+            let Some(value) = marked.values.output(marked.model, node, output) else {
+                continue;
+            };
+            let label = marked.value(value);
+            for at in marked.values.uses(value).collect::<Vec<_>>() {
+                let (key, lines, shape) = match at {
+                    Use::Input { node, .. } if around.contains(&node) => continue,
+                    Use::Output { graph: of, output } if of == graph => {
+                        let lines = vec![label.clone(), "output".to_string()];
+                        (Key::Output(of, output), lines, Shape::Port)
+                    }
+                    _ => (Key::Beyond(value), vec!["…".to_string()], Shape::Cut),
+                };
+                if keys.contains_key(&key) {
+                    continue;
+                }
+                let to = panel.items.len();
+                keys.insert(key, to);
+                panel.items.push(Item { lines, shape });
+                panel.edges.push(Edge {
+                    from,
+                    to,
+                    label: label.clone(),
+                });
+            }
+        }
+    }
+    panel
+}
+
+/// The nodes of a dropout and those near them, in the same graph.
+fn around(marked: &Marked<'_>, site: usize, graph: GraphId) -> Vec<NodeId> {
+    let nodes = marked.sites[site].nodes.iter().copied();
+    let mut found: Vec<NodeId> = nodes.filter(|node| node.graph == graph).collect();
+    found.truncate(NODES);
+    let mut next = 0;
+    for _ in 0..STEPS {
+        let end = found.len();
+        for at in next..end {
+            for node in neighbours(marked, found[at]) {
+                if found.len() < NODES && !found.contains(&node) {
+                    found.push(node);
+                }
+            }
+        }
+        next = end;
+    }
+    found.sort();
+    found
+}
+
+fn neighbours(marked: &Marked<'_>, id: NodeId) -> Vec<NodeId> {
+    let mut near = Vec::new();
+    for input in 0..marked.model.node(id).inputs.len() {
+        let value = marked.values.input(id, input);
+        if let Some(Producer::Node { node, .. }) = value.map(|v| marked.values[v].producer) {
+            near.push(node);
+        }
+    }
+    for output in 0..marked.model.node(id).outputs.len() {
+        if let Some(value) = marked.values.output(marked.model, id, output) {
+            let uses = marked.values.uses(value).filter_map(|at| match at {
+                Use::Input { node, .. } => Some(node),
+                _ => None,
+            });
+            near.extend(uses.take(USES));
+        }
+    }
+    near.retain(|node| node.graph == id.graph);
+    near
+}

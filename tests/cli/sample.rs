@@ -1,0 +1,238 @@
+//! `sample`: what it prints and writes, and what it refuses.
+
+use std::io::Cursor;
+
+use ndarray::ArrayD;
+use ndarray_npy::NpzReader;
+
+use crate::cli::{Folder, fixture, golden, test_data};
+
+const STEM: &str = "torch_course_preserve_op17"; // x: float[batch, 20], y: softmax of 10
+
+fn folder() -> Folder {
+    Folder::with(STEM, "model.onnx")
+}
+
+/// Numbers with a decimal point, to two digits that count: the others depend on the processor. Columns
+/// are as wide as they were.
+fn rounded(text: &str) -> String {
+    let mut out = String::new();
+    for piece in text.split_inclusive(|c: char| !(c.is_ascii_digit() || c == '.')) {
+        let digits = piece.trim_end_matches(|c: char| !(c.is_ascii_digit() || c == '.'));
+        match digits.parse::<f64>() {
+            Ok(number) if digits.len() > 4 && digits.contains('.') && number != 0.0 => {
+                let decimals = (1.0 - number.log10().floor()).max(0.0) as usize;
+                let width = digits.len();
+                out.push_str(&format!("{:<width$}", format!("{number:.decimals$}")));
+                out.push_str(&piece[digits.len()..]);
+            }
+            _ => out.push_str(piece),
+        }
+    }
+    let lines = out.lines().map(|line| format!("{}\n", line.trim_end()));
+    lines.collect()
+}
+
+#[test]
+fn reports() {
+    for (stem, options) in [
+        (STEM, "--runs 100 --seed 7"),
+        ("keras_course_train_op8", "--runs 30 --rates 0.1,0.3,0.5"),
+        ("keras3_kinds_op15", "--runs 20 --dim unk__10549=1"),
+        ("tf1_if_op9", "--runs 10"),
+    ] {
+        let folder = Folder::with(stem, "model.onnx");
+        let said = folder.run(&format!("sample model.onnx {options}")).exits(0);
+        assert!(said.stderr.is_empty(), "{}", said.stderr);
+        golden(&format!("sample_{stem}"), &rounded(said.text()));
+    }
+}
+
+#[test]
+fn the_same_seed_says_the_same() {
+    let folder = folder();
+    let say = |seed: u32| {
+        let said = folder.run(&format!(
+            "sample model.onnx --runs 5 --seed {seed} --format json"
+        ));
+        said.exits(0).stdout
+    };
+    assert_eq!(say(3), say(3));
+    assert_ne!(say(3), say(4));
+}
+
+#[test]
+fn json_has_the_figures() {
+    let folder = folder();
+    let said = folder.run("sample model.onnx --runs 5 --seed 3 --format json");
+    let document = said.exits(0).json();
+    assert_eq!(document["schema"], "dropout-onnx/sample/1");
+    assert_eq!(
+        (&document["runs"], &document["seed"]),
+        (&5.into(), &3.into())
+    );
+    assert_eq!(document["sites"].as_array().unwrap().len(), 2);
+    assert_eq!(document["random_inputs"][0], "x");
+    assert_eq!(document["samplings"][0]["rate"], serde_json::Value::Null);
+    let output = &document["samplings"][0]["outputs"][0];
+    assert_eq!(output["name"], "y");
+    for figures in ["mean", "std", "deterministic"] {
+        assert_eq!(output[figures].as_array().unwrap().len(), 20, "{figures}");
+    }
+    let classes = &output["classes"];
+    for figures in ["entropy", "agreement", "top", "deterministic_top"] {
+        assert_eq!(classes[figures].as_array().unwrap().len(), 2, "{figures}");
+    }
+}
+
+#[test]
+fn figures_go_into_files_by_their_names() {
+    let folder = folder();
+    let run = |options: &str| {
+        folder
+            .run(&format!("sample model.onnx --runs 5 {options}"))
+            .exits(0)
+    };
+    let said = run("-o a.npz");
+    assert!(
+        said.text().ends_with("written   a.npz\n"),
+        "{}",
+        said.text()
+    );
+    let mut reader = NpzReader::new(Cursor::new(folder.read("a.npz"))).unwrap();
+    let mean: ArrayD<f64> = reader.by_name("y.mean").unwrap();
+    assert_eq!(mean.shape(), [2, 10]);
+    run("-o a.json");
+    let document: serde_json::Value = serde_json::from_slice(&folder.read("a.json")).unwrap();
+    let of_json = document["samplings"][0]["outputs"][0]["mean"][3]
+        .as_f64()
+        .unwrap();
+    assert!((of_json - mean[[0, 3]]).abs() < 1e-12);
+    run("-o a.txt --color always");
+    let text = String::from_utf8(folder.read("a.txt")).unwrap();
+    assert!(text.starts_with("sampled   2 dropouts, p=0.5\n"), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+    run("-o b.dat --format npz");
+    assert_eq!(folder.read("b.dat"), folder.read("a.npz"));
+    assert!(run("-q -o c.npz").stdout.is_empty());
+    assert!(!folder.exists("model.sample.svg"));
+}
+
+#[test]
+fn a_sweep_is_plotted() {
+    let folder = folder();
+    let sweep = "sample model.onnx --runs 4 --rates 0.1,0.2";
+    let said = folder.run(sweep).exits(0);
+    assert!(
+        said.text().ends_with("written   model.sample.svg\n"),
+        "{}",
+        said.text()
+    );
+    let svg = String::from_utf8(folder.read("model.sample.svg")).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    folder.run(&format!("{sweep} -o figures.npz")).exits(0);
+    assert!(folder.exists("figures.svg"));
+    folder.run(&format!("{sweep} --plot other.svg -q")).exits(0);
+    assert_eq!(folder.read("other.svg"), svg.into_bytes());
+    // one rate is a point
+    folder
+        .run("sample model.onnx --runs 4 --rates 0.1 -o one.npz")
+        .exits(0);
+    assert!(!folder.exists("one.svg"));
+}
+
+#[test]
+fn from_standard_input() {
+    let folder = Folder::new();
+    let model = std::fs::read(fixture(STEM)).unwrap();
+    let said = folder
+        .run_fed("sample - --runs 4 --rates 0.1,0.2", model.clone())
+        .exits(0);
+    assert!(!said.text().contains("written"), "{}", said.text());
+    folder
+        .run_fed("sample - --runs 4 --rates 0.1,0.2 --plot a.svg", model)
+        .exits(0);
+    assert!(folder.exists("a.svg"));
+}
+
+#[test]
+fn data_is_used_where_given() {
+    let folder = folder();
+    let set = test_data(STEM, 0);
+    let said = folder.run(&format!(
+        "sample model.onnx --runs 4 --input {}",
+        set.display()
+    ));
+    let said = said.exits(0);
+    assert!(said.text().contains("as given"), "{}", said.text());
+    assert!(!said.text().contains("random numbers"), "{}", said.text());
+    let said = folder
+        .run("sample model.onnx --runs 4 --dim batch=3")
+        .exits(0);
+    assert!(
+        said.text().contains("x[3, 20]: random numbers"),
+        "{}",
+        said.text()
+    );
+}
+
+#[test]
+fn bad_arguments_are_refused() {
+    let folder = folder();
+    folder.write("taken.npz", "taken");
+    folder.copy("keras_course_infer_op15", "none.onnx");
+    folder.copy("keras_lstm_loop_op11", "loop.onnx");
+    for (arguments, names) in [
+        ("--runs 0", vec!["at least two runs"]),
+        ("--runs 1", vec!["at least two runs"]),
+        ("--runs many", vec!["--runs", "many"]),
+        ("--seed=-1", vec!["--seed"]),
+        (
+            "--rates 0.1,1.0",
+            vec!["'1.0'", "a rate is a number from 0 up to, not including, 1"],
+        ),
+        ("--rates=-0.1", vec!["'-0.1'", "a rate is a number"]),
+        ("--rates NaN", vec!["'NaN'", "a rate is a number"]),
+        ("--rates 0.1,,0.2", vec!["''", "a rate is a number"]),
+        (
+            "--input nope:1,2",
+            vec!["model.onnx: ", "no input nope", "its inputs: x"],
+        ),
+        ("--dim nope=2", vec!["nope", "named dimensions: batch"]),
+        ("--dim batch=2 --dim batch=3", vec!["given twice"]),
+        ("--classes nope", vec!["no output nope", "its outputs: y"]),
+        ("--format npz", vec!["--output FILE.npz"]),
+        ("--plot a.svg", vec!["--plot", "several --rates"]),
+        (
+            "--plot a.svg --rates 0.1,0.1",
+            vec!["--plot", "several --rates"],
+        ),
+        ("-o taken.npz", vec!["taken.npz: exists already", "--force"]),
+        ("-o model.onnx --force", vec!["model.onnx: is IN"]),
+        ("-o no/such/a.npz", vec!["no/such does not exist"]),
+        (
+            "-o a.svg --rates 0.1,0.2",
+            vec!["a.svg", "--plot names another"],
+        ),
+        (
+            "--rates 0.1,0.2 --plot taken.npz",
+            vec!["taken.npz: exists already"],
+        ),
+    ] {
+        folder.refuses(&format!("sample model.onnx {arguments}"), &names);
+    }
+    folder.refuses("sample missing.onnx", &["missing.onnx: cannot open"]);
+    folder.refuses(
+        "sample none.onnx -o a.npz",
+        &["none.onnx: there is no dropout in it"],
+    );
+    folder.refuses(
+        "sample loop.onnx -o a.npz",
+        &["loop.onnx: tract has no operator Loop"],
+    );
+    // the twin
+    folder
+        .run("sample model.onnx --runs 2 -o taken.npz --force")
+        .exits(0);
+    assert_ne!(folder.read("taken.npz"), b"taken");
+}

@@ -1,0 +1,248 @@
+//! Factors together: merged, summed, put side by side, one behind the other.
+
+use crate::check::{folds, nodes, of, opset17, some, stays};
+use crate::common::build::{f32_scalar, f32s, int, op};
+
+fn times(w: f32, s: f64) -> f32 {
+    (f64::from(w) * s) as f32
+}
+
+#[test]
+fn two_in_a_row_are_rounded_once() {
+    let texts = ["a = Mul(x, s)", "b = Div(a, t)", "y = MatMul(b, w)"];
+    let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+        .init("s", f32_scalar(0.7))
+        .init("t", f32_scalar(0.3))
+        .init("w", f32s(&[3, 2], &some(6)));
+    let by = f64::from(0.7f32) * (1.0 / f64::from(0.3f32));
+    let w: Vec<f32> = some(6).iter().map(|&w| times(w, by)).collect();
+    let once = folds(&opset17(graph))
+        .leaves(&["y = MatMul(x, w)"])
+        .has("w", &w);
+    assert_eq!(once.whole.outcome.folded, 2);
+}
+
+#[test]
+fn merged_with_a_neighbour_that_stays() {
+    // neither can go anywhere but into the other
+    let texts = ["a = Mul(x, s)", "b = Mul(a, t)", "y = Sigmoid(b)"];
+    let graph = of(&[2, 3], &[2, 3], nodes(&texts))
+        .init("s", f32_scalar(0.7))
+        .init("t", f32s(&[3], &[1.0, 2.0, 3.0]));
+    let t: Vec<f32> = [1.0, 2.0, 3.0]
+        .iter()
+        .map(|&t| times(t, f64::from(0.7f32)))
+        .collect();
+    folds(&opset17(graph))
+        .leaves(&["b = Mul(x, t)", "y = Sigmoid(b)"])
+        .has("t", &t);
+}
+
+#[test]
+fn merged_with_a_quotient_and_with_a_full_constant() {
+    let texts = ["a = Mul(x, s)", "b = Div(a, t)", "y = Sigmoid(b)"];
+    let t = some(6);
+    let graph = of(&[2, 3], &[2, 3], nodes(&texts))
+        .init("s", f32_scalar(0.7))
+        .init("t", f32s(&[2, 3], &t));
+    let merged: Vec<f32> = t
+        .iter()
+        .map(|&t| times(t, 1.0 / f64::from(0.7f32)))
+        .collect();
+    folds(&opset17(graph)).has("t", &merged);
+}
+
+#[test]
+fn a_sum_of_equally_scaled_values() {
+    let texts = [
+        "r = Relu(x)",
+        "a = Mul(x, s)",
+        "b = Mul(r, s)",
+        "c = Add(a, b)",
+        "y = MatMul(c, w)",
+    ];
+    let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+        .init("s", f32_scalar(0.7))
+        .init("w", f32s(&[3, 2], &some(6)));
+    let w: Vec<f32> = some(6)
+        .iter()
+        .map(|&w| times(w, f64::from(0.7f32)))
+        .collect();
+    let folded = folds(&opset17(graph)).has("w", &w);
+    assert_eq!(folded.whole.outcome.folded, 2);
+    folded.leaves(&["r = Relu(x)", "c = Add(x, r)", "y = MatMul(c, w)"]);
+}
+
+#[test]
+fn does_not_fold_a_sum_with_something_unscaled() {
+    let texts = [
+        "r = Relu(x)",
+        "a = Mul(x, s)",
+        "c = Add(a, r)",
+        "y = MatMul(c, w)",
+    ];
+    let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+        .init("s", f32_scalar(0.7))
+        .init("w", f32s(&[3, 2], &some(6)));
+    let why = stays(&opset17(graph));
+    assert!(
+        why.contains("Add `c`: the factor is not on all that it takes"),
+        "{why}"
+    );
+    assert!(why.contains("`x` is also used elsewhere"), "{why}");
+}
+
+#[test]
+fn does_not_fold_a_sum_with_something_scaled_otherwise() {
+    let texts = [
+        "r = Relu(x)",
+        "a = Mul(x, s)",
+        "c = Sub(a, r)",
+        "y = MatMul(c, w)",
+    ];
+    let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+        .init("s", f32_scalar(0.7))
+        .init("w", f32s(&[3, 2], &some(6)));
+    stays(&opset17(graph));
+}
+
+#[test]
+fn a_concat_of_all() {
+    let texts = [
+        "r = Relu(x)",
+        "a = Mul(x, s)",
+        "b = Mul(r, s)",
+        "c = Concat(a, b)",
+        "y = MatMul(c, w)",
+    ];
+    let mut nodes = nodes(&texts);
+    nodes[3] = nodes[3].clone().with(int("axis", 0));
+    let graph = of(&[2, 3], &[4, 2], nodes)
+        .init("s", f32_scalar(0.7))
+        .init("w", f32s(&[3, 2], &some(6)));
+    let w: Vec<f32> = some(6)
+        .iter()
+        .map(|&w| times(w, f64::from(0.7f32)))
+        .collect();
+    folds(&opset17(graph)).has("w", &w);
+}
+
+#[test]
+fn a_concat_of_some_scales_their_part_of_the_weights() {
+    for axis in [1, -1] {
+        let texts = [
+            "r = Relu(x)",
+            "a = Mul(x, s)",
+            "c = Concat(r, a)",
+            "y = MatMul(c, w)",
+        ];
+        let mut nodes = nodes(&texts);
+        nodes[2] = nodes[2].clone().with(int("axis", axis));
+        let graph = of(&[2, 3], &[2, 2], nodes)
+            .init("s", f32_scalar(0.7))
+            .init("w", f32s(&[6, 2], &some(12)));
+        let mut w = some(12);
+        w[6..]
+            .iter_mut()
+            .for_each(|w| *w = times(*w, f64::from(0.7f32)));
+        folds(&opset17(graph)).has("w", &w);
+    }
+}
+
+#[test]
+fn does_not_fold_a_concat_of_some_along_another_axis() {
+    let texts = [
+        "r = Relu(x)",
+        "a = Mul(x, s)",
+        "c = Concat(r, a)",
+        "y = MatMul(c, w)",
+    ];
+    let mut nodes = nodes(&texts);
+    nodes[2] = nodes[2].clone().with(int("axis", 0));
+    let graph = of(&[2, 3], &[4, 2], nodes)
+        .init("s", f32_scalar(0.7))
+        .init("w", f32s(&[3, 2], &some(6)));
+    let why = stays(&opset17(graph));
+    assert!(why.contains("runs along another axis"), "{why}");
+}
+
+#[test]
+fn backward_into_all_that_a_concat_takes() {
+    let texts = [
+        "a = MatMul(x, w)",
+        "r = Relu(x)",
+        "b = MatMul(r, v)",
+        "c = Concat(a, b)",
+        "m = Mul(c, s)",
+        "y = Sigmoid(m)",
+    ];
+    let mut nodes = nodes(&texts);
+    nodes[3] = nodes[3].clone().with(int("axis", 1));
+    let graph = of(&[2, 3], &[2, 4], nodes)
+        .init("s", f32_scalar(0.7))
+        .init("w", f32s(&[3, 2], &some(6)))
+        .init("v", f32s(&[3, 2], &some(6)));
+    let w: Vec<f32> = some(6)
+        .iter()
+        .map(|&w| times(w, f64::from(0.7f32)))
+        .collect();
+    folds(&opset17(graph)).has("w", &w).has("v", &w);
+}
+
+#[test]
+fn backward_into_both_sides_of_a_sum() {
+    let texts = [
+        "a = MatMul(x, w)",
+        "b = MatMul(x, v)",
+        "c = Add(a, b)",
+        "m = Mul(c, s)",
+        "y = Sigmoid(m)",
+    ];
+    let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+        .init("s", f32s(&[2], &[0.5, 3.0]))
+        .init("w", f32s(&[3, 2], &some(6)))
+        .init("v", f32s(&[3, 2], &some(6)));
+    let w: Vec<f32> = (0..6)
+        .map(|i| times(some(6)[i], [0.5, 3.0][i % 2]))
+        .collect();
+    folds(&opset17(graph)).has("w", &w).has("v", &w);
+}
+
+#[test]
+fn forward_into_all_that_use_the_product() {
+    let texts = [
+        "a = Mul(x, s)",
+        "b = MatMul(a, w)",
+        "r = Relu(a)",
+        "c = MatMul(r, v)",
+        "y = Add(b, c)",
+    ];
+    let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+        .init("s", f32_scalar(0.5))
+        .init("w", f32s(&[3, 2], &some(6)))
+        .init("v", f32s(&[3, 2], &some(6)));
+    let w: Vec<f32> = some(6).iter().map(|&w| w * 0.5).collect();
+    folds(&opset17(graph)).has("w", &w).has("v", &w);
+}
+
+#[test]
+fn through_an_attention_of_two_computed_values() {
+    let transpose = op("k = Transpose(r)");
+    let graph = of(
+        &[2, 3],
+        &[2, 2],
+        [
+            op("r = Relu(x)"),
+            transpose,
+            op("q = MatMul(x, w)"),
+            op("m = Mul(q, s)"),
+            op("p = MatMul(m, k)"),
+            op("y = Softmax(p)"),
+        ],
+    )
+    .init("s", f32_scalar(0.125))
+    .init("w", f32s(&[3, 3], &some(9)));
+    let w: Vec<f32> = some(9).iter().map(|&w| w * 0.125).collect();
+    let folded = folds(&opset17(graph)).has("w", &w);
+    assert!(folded.whole.outcome.exact);
+}

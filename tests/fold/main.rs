@@ -1,0 +1,18 @@
+//! Fold, way by way: small models that each show one thing.
+//!
+//! [`check::folds`] asserts what holds for every one of them; the tests add what is special. Weights
+//! are worked out here anew, in loops over their indices.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod backward;
+mod carried;
+mod check;
+mod fixtures;
+mod forward;
+mod generated;
+mod joint;
+mod mutants;
+mod refused;
+mod stored;

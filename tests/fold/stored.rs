@@ -1,0 +1,296 @@
+//! Weights in every type and however they are stored; weights that others use.
+
+use dropout_onnx::onnx::{self, DataType};
+use dropout_onnx::rewrite::fold::{Options, fold};
+use dropout_onnx::source::Source;
+use half::{bf16, f16};
+use prost::Message;
+
+use crate::check::{bytes, floats, folds, folds_unrun, nodes, of, opset17, some, verified};
+use crate::common::build::{entry, f32_scalar, f32s, graph, model, op, raw, scalar, tensor};
+use crate::common::proto::{Model, Tensor};
+use dropout_onnx::verify::Verdict;
+
+const BY: f64 = 0.3;
+
+/// Numbers in a float type.
+fn encode(data_type: DataType, numbers: impl IntoIterator<Item = f64>) -> Vec<u8> {
+    let one = |n: f64| match data_type {
+        DataType::FLOAT => (n as f32).to_le_bytes().to_vec(),
+        DataType::DOUBLE => n.to_le_bytes().to_vec(),
+        DataType::FLOAT16 => f16::from_f64(n).to_le_bytes().to_vec(),
+        _ => bf16::from_f64(n).to_le_bytes().to_vec(),
+    };
+    numbers.into_iter().flat_map(one).collect()
+}
+
+/// The number that a type has for this one.
+fn rounded(data_type: DataType, n: f64) -> f64 {
+    match data_type {
+        DataType::FLOAT => f64::from(n as f32),
+        DataType::DOUBLE => n,
+        DataType::FLOAT16 => f16::from_f64(n).to_f64(),
+        _ => bf16::from_f64(n).to_f64(),
+    }
+}
+
+fn numbers() -> Vec<f64> {
+    some(6).iter().map(|&n| f64::from(n)).collect()
+}
+
+fn scaled_matmul(data_type: DataType, weights: Tensor) -> Model {
+    let graph = graph(nodes(&["h = Mul(x, s)", "y = MatMul(h, w)"]))
+        .input_of("x", data_type, &[2, 3])
+        .output_of("y", data_type, &[2, 2])
+        .init("s", scalar(data_type, BY))
+        .init("w", weights);
+    opset17(graph)
+}
+
+fn expected(data_type: DataType) -> Vec<u8> {
+    let by = rounded(data_type, BY);
+    encode(
+        data_type,
+        numbers().into_iter().map(|n| rounded(data_type, n) * by),
+    )
+}
+
+#[test]
+fn every_type_is_computed_in_64_bits_and_rounded_once() {
+    for data_type in [
+        DataType::FLOAT,
+        DataType::DOUBLE,
+        DataType::FLOAT16,
+        DataType::BFLOAT16,
+    ] {
+        let weights = raw(data_type, &[3, 2], &encode(data_type, numbers()));
+        let model = scaled_matmul(data_type, weights);
+        let folded = match data_type {
+            DataType::BFLOAT16 => folds_unrun(&model), // tract has no bfloat16
+            _ => folds(&model),
+        };
+        assert_eq!(
+            folded.initializer("w").raw_data(),
+            expected(data_type),
+            "{data_type}"
+        );
+    }
+}
+
+#[test]
+fn what_tract_cannot_run_is_not_called_equal() {
+    let bf16 = DataType::BFLOAT16;
+    let weights = raw(bf16, &[3, 2], &encode(bf16, numbers()));
+    let folded = folds_unrun(&scaled_matmul(bf16, weights));
+    let (_, verdict) = verified(&folded.before, &folded.whole);
+    assert!(
+        matches!(verdict, Verdict::Unverifiable { .. }),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn typed_fields() {
+    let floats = Tensor {
+        dims: vec![3, 2],
+        data_type: Some(1),
+        float_data: some(6),
+        ..Tensor::default()
+    };
+    let folded = folds(&scaled_matmul(DataType::FLOAT, floats));
+    let after = folded.initializer("w");
+    assert_eq!(after.raw_data(), expected(DataType::FLOAT));
+    assert!(after.float_data.is_empty());
+    for data_type in [DataType::FLOAT16, DataType::BFLOAT16] {
+        let bits = encode(data_type, numbers());
+        let bits = bits
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|&b| i32::from(u16::from_le_bytes(b)));
+        let weights = Tensor {
+            dims: vec![3, 2],
+            data_type: Some(data_type.0),
+            int32_data: bits.collect(),
+            ..Tensor::default()
+        };
+        let folded = folds_unrun(&scaled_matmul(data_type, weights));
+        assert_eq!(
+            folded.initializer("w").raw_data(),
+            expected(data_type),
+            "{data_type}"
+        );
+    }
+}
+
+#[test]
+fn external_data_is_embedded_and_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = vec![7u8; 100];
+    file.extend(encode(DataType::FLOAT, numbers()));
+    std::fs::write(folder.path().join("weights.bin"), &file).unwrap();
+    let weights = Tensor {
+        dims: vec![3, 2],
+        data_type: Some(1),
+        external_data: vec![
+            entry("location", "weights.bin"),
+            entry("offset", "100"),
+            entry("length", "24"),
+        ],
+        data_location: Some(1),
+        ..Tensor::default()
+    };
+    let bytes = scaled_matmul(DataType::FLOAT, weights).encode_to_vec();
+    let source = Source::from_bytes(bytes);
+    let before = onnx::Model::read_in(source, Some(folder.path().into())).unwrap();
+    let folded = fold(&before, &Options::default()).unwrap();
+    assert_eq!(folded.outcome.embedded, ["w"]);
+    let after = Model::decode(&self::bytes(&folded.edited.rope)[..]).unwrap();
+    let w = after
+        .main()
+        .initializer
+        .iter()
+        .find(|t| t.name() == "w")
+        .unwrap();
+    assert_eq!(w.raw_data(), expected(DataType::FLOAT));
+    assert_eq!((w.data_location, w.external_data.len()), (None, 0));
+    assert_eq!(verified(&before, &folded).1, Verdict::Equal);
+    assert_eq!(
+        std::fs::read(folder.path().join("weights.bin")).unwrap(),
+        file
+    );
+}
+
+#[test]
+fn constant_nodes() {
+    let constant = |name: &str, value: Tensor| {
+        op(&format!("{name} = Constant()")).with(tensor("value", value))
+    };
+    let nodes = [
+        constant("w", f32s(&[3, 2], &some(6))),
+        constant("s", f32s(&[1], &[0.5])),
+        op("h = Mul(x, s)"),
+        op("y = MatMul(h, w)"),
+    ];
+    let folded = folds(&opset17(of(&[2, 3], &[2, 2], nodes)));
+    let node = &folded.after.main().node[0];
+    let w = node.attribute[0].t.as_ref().unwrap();
+    let half: Vec<f32> = some(6).iter().map(|w| w * 0.5).collect();
+    assert_eq!(floats(w), half);
+    folded.leaves(&["w = Constant()", "y = MatMul(x, w)"]);
+}
+
+fn shared() -> Model {
+    let texts = [
+        "h = Mul(x, s)",
+        "a = MatMul(h, w)",
+        "b = MatMul(x, w)",
+        "y = Add(a, b)",
+    ];
+    let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+        .init("s", f32_scalar(0.5))
+        .init("w", f32s(&[3, 2], &some(6)));
+    opset17(graph)
+}
+
+#[test]
+fn weights_used_elsewhere_are_copied_and_the_cost_is_said() {
+    let half: Vec<f32> = some(6).iter().map(|w| w * 0.5).collect();
+    let folded = folds(&shared()).has("w", &some(6)).has("w/folded", &half);
+    assert_eq!(
+        folded.whole.outcome.copies,
+        [("w/folded".into(), "w".into(), 24)]
+    );
+    insta::assert_snapshot!("shared_weights", folded.texts());
+}
+
+#[test]
+fn a_copy_before_ir_version_4_is_a_constant_node() {
+    let mut model = Model {
+        opset_import: model(8, graph([])).opset_import,
+        ..shared()
+    }
+    .ir(3);
+    for (name, dims) in [("w", &[3, 2][..]), ("s", &[])] {
+        let input = crate::common::build::typed(name, DataType::FLOAT, dims);
+        model.main_mut().input.push(input);
+    }
+    let folded = folds(&model).has("w", &some(6));
+    let lines = folded.after.lines();
+    assert_eq!(lines[0], "w/folded = Constant()");
+}
+
+#[test]
+fn the_same_weights_scaled_alike_stay_one() {
+    let texts = [
+        "h = Mul(x, s)",
+        "a = MatMul(h, w)",
+        "r = Relu(h)",
+        "b = MatMul(r, w)",
+        "y = Add(a, b)",
+    ];
+    let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+        .init("s", f32_scalar(0.5))
+        .init("w", f32s(&[3, 2], &some(6)));
+    let half: Vec<f32> = some(6).iter().map(|w| w * 0.5).collect();
+    let folded = folds(&opset17(graph)).has("w", &half);
+    assert!(folded.whole.outcome.copies.is_empty());
+}
+
+#[test]
+fn the_scale_of_quantised_weights_takes_the_factor() {
+    let texts = [
+        "h = Mul(x, s)",
+        "v = DequantizeLinear(w, q)",
+        "y = MatMul(h, v)",
+    ];
+    for (s, q) in [
+        (f32_scalar(0.5), f32_scalar(0.1)),
+        (f32_scalar(0.5), f32s(&[2], &[0.1, 0.2])),
+    ] {
+        let by: Vec<f32> = floats(&q).iter().map(|q| q * 0.5).collect();
+        let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+            .init("s", s)
+            .init("w", raw(DataType::INT8, &[3, 2], &[1, 2, 253, 4, 5, 6]))
+            .init("q", q);
+        folds(&opset17(graph)).has("q", &by);
+    }
+    // along the axis of the scale
+    let axis = op("v = DequantizeLinear(w, q)").with(crate::common::build::int("axis", 0));
+    let nodes = [op("h = Mul(x, s)"), axis, op("y = MatMul(h, v)")];
+    let graph = of(&[2, 3], &[2, 2], nodes)
+        .init("s", f32s(&[3], &[0.5, 2.0, 4.0]))
+        .init("w", raw(DataType::INT8, &[3, 2], &[1, 2, 253, 4, 5, 6]))
+        .init("q", f32s(&[3], &[0.1, 0.2, 0.3]));
+    folds_unrun(&opset17(graph)).has("q", &[0.1 * 0.5, 0.2 * 2.0, 0.3 * 4.0]);
+}
+
+#[test]
+fn powers_of_two_are_equal_to_the_bit_and_said_to_be() {
+    let half = folds(&shared());
+    assert!(half.whole.outcome.exact);
+    let (found, _) = verified(&half.before, &half.whole);
+    let report = found.run.unwrap();
+    assert_eq!(report.tolerance.to_string(), "bit for bit");
+    let mut other = shared();
+    other.main_mut().initializer[0].raw_data = Some(0.7f32.to_le_bytes().to_vec());
+    let other = folds(&other);
+    let (found, _) = verified(&other.before, &other.whole);
+    let report = found.run.unwrap();
+    assert_eq!(
+        report.tolerance.to_string(),
+        "within the tolerance of the element type"
+    );
+    let note = "float: within rtol 1e-4, atol 1e-5";
+    assert!(report.notes.iter().any(|n| n == note), "{:?}", report.notes);
+}
+
+#[test]
+fn what_else_stands_in_a_tensor_stays() {
+    let folded = folds(&shared());
+    let untouched = folded.initializer("w");
+    assert_eq!(floats(&untouched), some(6));
+    // the field order of the file: name and dims before the elements
+    let texts = folded.texts();
+    assert!(texts.contains("initializer w/folded"), "{texts}");
+}
