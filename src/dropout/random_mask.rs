@@ -77,7 +77,10 @@ fn give_back_factors(sites: &mut [Site]) {
         for exit in &mut site.exits {
             let taken = |prescale: &Prescale| exits.contains(&prescale.node);
             if exit.prescale.take_if(|prescale| taken(prescale)).is_some() {
-                site.scaling = Scaling::Other;
+                site.scaling = match (exit.kept.0 - 1.0).abs() < 1e-6 {
+                    true => Scaling::Classic,
+                    false => Scaling::Other,
+                };
                 site.inference_scale = round(exit.scale);
             }
         }

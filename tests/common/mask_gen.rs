@@ -313,7 +313,7 @@ impl Maker<'_> {
                 15 => {
                     let shape = self.name();
                     let of = self.pick(scope, &[Data, Noise]);
-                    nodes.push(node("Shape", "", &[of], &[shape.clone()], &[]));
+                    nodes.push(node("Shape", "", &[of], std::slice::from_ref(&shape), &[]));
                     scope.push((Shape, shape.clone()));
                     match self.choose(2) {
                         0 => (
@@ -339,7 +339,13 @@ impl Maker<'_> {
                         self.pick(scope, &[Noise, Data]),
                         self.pick(scope, &[Number]),
                     ];
-                    nodes.push(node(&function, "local", &inputs, &[out.clone()], &[]));
+                    nodes.push(node(
+                        &function,
+                        "local",
+                        &inputs,
+                        std::slice::from_ref(&out),
+                        &[],
+                    ));
                     scope.push(([Data, Noise][self.choose(2)], out));
                     return;
                 }
@@ -363,7 +369,7 @@ impl Maker<'_> {
                     vec![],
                 ),
             };
-        nodes.push(node(op, "", &inputs, &[out.clone()], &extra));
+        nodes.push(node(op, "", &inputs, std::slice::from_ref(&out), &extra));
         scope.push((role, out));
     }
 
@@ -381,7 +387,7 @@ impl Maker<'_> {
             let inputs: Vec<String> = inputs.iter().map(|name| name.to_string()).collect();
             let to = to.map(|to| attribute("to", 2, varint_field(3, to)));
             let extra: Vec<_> = to.into_iter().collect();
-            nodes.push(node(op, "", &inputs, &[output.clone()], &extra));
+            nodes.push(node(op, "", &inputs, std::slice::from_ref(output), &extra));
         };
         let (p, keep, s) = (number(self, "p"), number(self, "keep"), number(self, "s"));
         let given = "kp".to_string();
@@ -468,7 +474,7 @@ impl Maker<'_> {
             let output = self.name();
             fields.push(bytes_field(
                 1,
-                &node("Identity", "", &[value], &[output.clone()], &[]),
+                &node("Identity", "", &[value], std::slice::from_ref(&output), &[]),
             ));
             fields.push(bytes_field(12, &typed(*role, &output)));
         }
@@ -483,7 +489,13 @@ impl Maker<'_> {
             attribute(name, 5, bytes_field(6, &graph))
         });
         let out = self.name();
-        nodes.push(node("If", "", &[condition], &[out.clone()], &extra));
+        nodes.push(node(
+            "If",
+            "",
+            &[condition],
+            std::slice::from_ref(&out),
+            &extra,
+        ));
         scope.push((role, out));
     }
 

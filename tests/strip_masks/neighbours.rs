@@ -1,7 +1,7 @@
 //! Masks next to each other, next to other dropout, and next to what is none; ends that are
 //! interfaces; masks that get away.
 
-use dropout_onnx::dropout::Kind;
+use dropout_onnx::dropout::{Kind, Scaling};
 use dropout_onnx::onnx::DataType;
 use dropout_onnx::rewrite::strip::{self, Options};
 
@@ -396,4 +396,64 @@ fn a_seed_is_no_obstacle() {
     made.main_mut().node[1].attribute.push(float("seed", 3.0));
     let stripped = strips(&made).draws_nothing().leaves(GONE);
     assert_eq!(stripped.sites[0].seed, Some(3));
+}
+
+/// What leads nowhere does not tell what a draw is, and goes with the mask.
+#[test]
+fn uses_that_lead_nowhere_do_not_count() {
+    let text = format!(
+        "{DRAWN}{DROPPED}\nr2 = RandomUniformLike(x)\nw = Where(b, r2, r2)\nv = MatMul(k, sq)"
+    );
+    let mut made = inside(15, 0.3, &text);
+    made.graph = made
+        .graph
+        .map(|graph| graph.init("sq", f32s(&[3, 3], &[0.5; 9])));
+    let stripped = strips(&made);
+    assert_eq!(stripped.outcome.removed, 1);
+    assert!(!stripped.after.lines().contains(&"k = Cast(b)".to_string()));
+}
+
+#[test]
+fn a_dropout_between_mask_and_factor_passes() {
+    let text = format!("{DRAWN}d = Mul(x, k)\ne = Dropout(d, p, on)\ny = Div(e, keep)");
+    let mut made = inside(15, 0.3, &text);
+    made.graph = made.graph.map(|graph| graph.init("on", flag(true)));
+    strips(&made).draws_nothing().leaves(GONE);
+}
+
+/// The data meets its mask again behind where it was taken out: which of them is it?
+#[test]
+fn a_mask_that_meets_its_data_again_is_refused() {
+    let text = format!("{DRAWN}xs = Mul(x, s)\nd = Mul(xs, k)\nz = Tanh(d)\ny = Mul(d, k)");
+    let made = model(15, between(spelt(&text, &numbers(0.3))).output("z"));
+    let why = refusal(&made);
+    assert!(why.contains("meets the same data again"), "{why}");
+}
+
+/// Noise that is multiplied by itself, through a Dropout: not what inference leaves away.
+#[test]
+fn what_is_noisy_and_meets_its_noise_again_stays() {
+    let text = "n = RandomNormalLike(x)\na = Add(x, n)\nd = Dropout(a)\ny = Mul(d, n)";
+    let stripped = strips(&inside(15, 0.3, text));
+    assert_eq!(stripped.outcome.removed, 1);
+    assert_eq!(stripped.sites.len(), 1);
+}
+
+/// `Div(·, keep)` makes up for the first mask, not for the second.
+#[test]
+fn a_factor_between_two_masks_is_the_first_ones() {
+    let text = format!(
+        "{DRAWN}d = Mul(x, k)\ne = Div(d, keep)\nr2 = RandomUniformLike(e)\n\
+         b2 = GreaterOrEqual(r2, p)\nk2 = Cast(b2)\ny = Mul(e, k2)"
+    );
+    let stripped = strips(&inside(15, 0.3, &text))
+        .draws_nothing()
+        .leaves(&[
+            "hidden = Relu(x)",
+            "out = Mul(hidden, out/scale)",
+            "y = Tanh(out)",
+        ])
+        .scales(&[("out", 0.7)]);
+    let scaling: Vec<_> = stripped.sites.iter().map(|site| site.scaling).collect();
+    assert_eq!(scaling, [Scaling::Inverted, Scaling::Classic]);
 }
