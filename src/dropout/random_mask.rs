@@ -57,14 +57,29 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         shapes: OnceCell::new(),
     };
     let mut sites = Vec::new();
-    for source in sources.into_iter().filter(|id| finder.alive.contains(id)) {
-        let site = finder.site(source)?;
-        let exits = site.iter().flat_map(|site| &site.exits);
-        let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
-        let found = plain.map(|exit| (exit.output, (exit.data, exit.scale)));
-        finder.found.borrow_mut().extend(found);
-        sites.extend(site);
+    let mut left: Vec<NodeId> = sources;
+    left.retain(|id| finder.alive.contains(id));
+    for _ in 0..ROUNDS {
+        let before = left.len();
+        let mut others = Vec::new();
+        for source in left {
+            let Some(site) = finder.site(source)? else {
+                others.push(source);
+                continue;
+            };
+            let exits = site.exits.iter();
+            let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
+            let found = plain.map(|exit| (exit.output, (exit.data, exit.scale)));
+            finder.found.borrow_mut().extend(found);
+            sites.push(site);
+        }
+        // what was found now may be what stood in the way of another
+        if others.is_empty() || others.len() == before {
+            break;
+        }
+        left = others;
     }
+    sites.sort_by_key(|site| site.source());
     give_back_factors(&mut sites);
     Ok(sites)
 }
@@ -86,6 +101,9 @@ fn give_back_factors(sites: &mut [Site]) {
         }
     }
 }
+
+/// How often draws that are no dropout are looked at anew.
+const ROUNDS: usize = 8;
 
 struct Finder<'m> {
     model: &'m Model,

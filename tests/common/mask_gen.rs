@@ -391,18 +391,19 @@ impl Maker<'_> {
         };
         let (p, keep, s) = (number(self, "p"), number(self, "keep"), number(self, "s"));
         let given = "kp".to_string();
-        let keep = match self.choose(8) {
-            1 if constant(scope, "kp") => given,
-            _ => keep,
-        };
+        // a rate that a run gives is one in all places
+        let is_given = self.choose(8) == 1 && constant(scope, "kp");
+        let keep = if is_given { given } else { keep };
         add("RandomUniformLike", &[&data], r, None);
         match self.choose(3) {
+            _ if is_given => add("Less", &[r, &keep], b, None),
             0 => add("GreaterOrEqual", &[r, &p], b, None),
             1 => add("Less", &[r, &keep], b, None),
             _ => add("Greater", &[r, &p], b, None),
         }
         add("Cast", &[b], k, Some(FLOAT));
-        match self.choose(6) {
+        let used = if is_given { 2 } else { self.choose(6) };
+        match used {
             0 => {
                 add("Mul", &[k, &s], m, None);
                 add("Mul", &[&data, m], y, None);

@@ -112,7 +112,7 @@ impl<'m> Finder<'m> {
             }));
         }
         // a probability: to keep or to drop
-        let (taken, other) = (0.7, 0.6);
+        let (taken, other) = (0.71875, 0.59375); // no rate that anybody writes
         let (Some(attempt), Some(other)) = (with(taken)?, with(other)?) else {
             return Ok(None);
         };
@@ -120,7 +120,12 @@ impl<'m> Finder<'m> {
             let leading = attempt.leading();
             leading.is_some_and(|found| found.class.scaling == Scaling::Inverted)
         };
-        let is_rate = inverted(&attempt) && inverted(&other);
+        let outputs = |attempt: &Attempt| -> Vec<ValueId> {
+            let exits = attempt.exits.iter();
+            exits.map(|found| found.output).collect()
+        };
+        let same = outputs(&attempt) == outputs(&other);
+        let is_rate = same && inverted(&attempt) && inverted(&other);
         Ok(is_rate.then(|| Judged {
             given: Some((switch, taken)),
             ..Judged::plain(attempt)
