@@ -91,7 +91,9 @@ impl ReadAt for Scaled {
         let (mut at, mut rest) = (offset, buffer);
         while !rest.is_empty() {
             let first = at / self.width * self.width;
-            let end = (self.range.end - self.range.start).min(first + PIECE);
+            // no more than asked for: a reader may ask for little at a time
+            let asked = (at + rest.len() as u64).next_multiple_of(self.width);
+            let end = asked.min(first + PIECE);
             let piece = self.piece(first..end)?;
             let skip = (at - first) as usize;
             let count = rest.len().min(piece.len() - skip);
