@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
-use crate::rewriting::{Conclusion, Lines, Rewriting, json_text};
+use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, GOOD, Table, WARN, paint};
 use crate::verification::{Verify, count};
 
@@ -73,25 +73,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         verify_fold(before, &folded, options)
     })?;
     let text = match args.format {
-        Format::Json => json_text(&document(args, &folded, &end))?,
+        Format::Json => end.document("fold", parts(&folded))?,
         Format::Text => text(global, &folded, &end),
     };
     end.print(&text, args.format)?;
     Ok(end.status())
-}
-
-fn document(args: &Args, folded: &Folded, end: &Conclusion<'_>) -> Value {
-    let mut document = json!({
-        "schema": "dropout-onnx/fold/1",
-        "input": args.files.input.to_string_lossy(),
-        "output": end.output(),
-        "bytes": end.bytes(),
-    });
-    if let (Value::Object(all), Value::Object(parts)) = (&mut document, parts(folded)) {
-        all.extend(parts);
-        all.insert("verification".to_string(), json!(end.verification()));
-    }
-    document
 }
 
 /// What was planned and done, for programs.

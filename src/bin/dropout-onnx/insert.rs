@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
-use crate::rewriting::{Conclusion, Lines, Rewriting, json_text};
+use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, WARN, paint};
 use crate::verification::{Verify, count};
 
@@ -200,19 +200,15 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         verify_change(before, after, &expected, how)
     })?;
     let text = match args.format {
-        Format::Json => json_text(&document(args, &options, &inserted, &end))?,
+        Format::Json => end.document("insert", parts(&options, &inserted))?,
         Format::Text => text(global, &options, &inserted, &end),
     };
     end.print(&text, args.format)?;
     Ok(end.status())
 }
 
-fn document(
-    args: &Args,
-    options: &Options,
-    inserted: &Inserted,
-    end: &Conclusion<'_>,
-) -> serde_json::Value {
+/// What was planned and done, for programs.
+fn parts(options: &Options, inserted: &Inserted) -> serde_json::Value {
     let steps = inserted.plan.steps.iter();
     let steps = steps.map(|step| {
         let place = &inserted.places[step.site];
@@ -228,16 +224,11 @@ fn document(
         })
     });
     json!({
-        "schema": "dropout-onnx/insert/1",
-        "input": args.files.input.to_string_lossy(),
-        "output": end.output(),
-        "bytes": end.bytes(),
         "mode": options.acting.to_string(),
         "plan": steps.collect::<Vec<_>>(),
         "inserted": inserted.outcome.inserted,
         "switch": inserted.outcome.switch.as_ref().map(ToString::to_string),
         "added_input": inserted.outcome.added_input,
-        "verification": end.verification(),
     })
 }
 

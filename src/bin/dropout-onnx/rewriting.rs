@@ -123,33 +123,35 @@ impl Conclusion<'_> {
         }
     }
 
-    /// The file that was written, for programs.
-    pub fn output(&self) -> Option<String> {
-        match self.written {
+    /// The report for programs: what every rewrite tells, around what this one found and did.
+    pub fn document(&self, subcommand: &str, parts: Value) -> Result<String> {
+        let output = match self.written {
             Written::Yes | Written::Untouched => Some(self.rewriting.target.name()),
             Written::DryRun | Written::Different => None,
+        };
+        let (before, after) = (self.rewriting.model.source().len(), self.edited.rope.len());
+        let mut document = json!({
+            "schema": format!("dropout-onnx/{subcommand}/1"),
+            "input": self.rewriting.files.input.to_string_lossy(),
+            "output": output,
+            "bytes": {"before": before, "after": after},
+        });
+        let end = json!({
+            "verification": self.verification.as_ref().map(verification::document),
+            "diff": self.changes()?,
+        });
+        for part in [parts, end] {
+            if let (Value::Object(all), Value::Object(part)) = (&mut document, part) {
+                all.extend(part);
+            }
         }
-    }
-
-    /// The sizes of both models, for programs.
-    pub fn bytes(&self) -> Value {
-        json!({"before": self.rewriting.model.source().len(), "after": self.edited.rope.len()})
-    }
-
-    /// What verification found, for programs.
-    pub fn verification(&self) -> Option<Value> {
-        self.verification.as_ref().map(verification::document)
+        json_text(&document)
     }
 
     /// What the rewrite changed, by name.
     fn changes(&self) -> dropout_onnx::Result<Diff> {
         let (before, after) = (&self.rewriting.model, &self.edited.model);
         diff::diff(before, after, &diff::Options::default())
-    }
-
-    /// What the rewrite changed, for programs.
-    pub fn diff(&self) -> Result<Value> {
-        Ok(serde_json::to_value(self.changes()?)?)
     }
 
     /// What verification found, the sizes and where the result is, for people.

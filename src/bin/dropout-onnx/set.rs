@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::Status;
 use crate::insert::{acting, rate, switched};
 use crate::io::{self, Files, Format, Global};
-use crate::rewriting::{Conclusion, Lines, Rewriting, json_text};
+use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, paint};
 use crate::verification::{Verify, count};
 
@@ -96,19 +96,15 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         .map(|site| SiteRecord::new(&rewriting.model, site))
         .collect();
     let text = match args.format {
-        Format::Json => json_text(&document(args, &changed, &records, &end))?,
+        Format::Json => end.document("set", parts(args, &changed, &records))?,
         Format::Text => text(args, global, &changed, &records, &end),
     };
     end.print(&text, args.format)?;
     Ok(end.status())
 }
 
-fn document(
-    args: &Args,
-    changed: &Changed,
-    records: &[SiteRecord],
-    end: &Conclusion<'_>,
-) -> serde_json::Value {
+/// What was asked for, planned and done, for programs.
+fn parts(args: &Args, changed: &Changed, records: &[SiteRecord]) -> serde_json::Value {
     let steps = changed.plan.steps.iter().map(|step| match &step.action {
         Action::Apply => json!({"action": "set"}),
         Action::NoEffect(why) => json!({"action": "leave", "why": why}),
@@ -117,10 +113,6 @@ fn document(
     let outcome = &changed.outcome;
     let idle = outcome.idle_inputs.iter().map(ToString::to_string);
     json!({
-        "schema": "dropout-onnx/set/1",
-        "input": args.files.input.to_string_lossy(),
-        "output": end.output(),
-        "bytes": end.bytes(),
         "rate": args.rate.map(Rate::value),
         "mode": args.mode.as_ref().map(ToString::to_string),
         "sites": records,
@@ -129,7 +121,6 @@ fn document(
         "switch": outcome.switch.as_ref().map(ToString::to_string),
         "added_input": outcome.added_input,
         "idle_inputs": idle.collect::<Vec<_>>(),
-        "verification": end.verification(),
     })
 }
 

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
-use crate::rewriting::{Conclusion, Lines, Rewriting, json_text};
+use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, WARN, paint};
 use crate::verification::{Verify, count};
 
@@ -152,7 +152,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         end,
     };
     let text = match args.format {
-        Format::Json => json_text(&document(args, &report)?)?,
+        Format::Json => report.end.document("strip", parts(&report))?,
         Format::Text => text(global, &report),
     };
     report.end.print(&text, args.format)?;
@@ -199,7 +199,8 @@ struct Report<'a> {
     end: Conclusion<'a>,
 }
 
-fn document(args: &Args, report: &Report<'_>) -> Result<serde_json::Value> {
+/// What was planned and done, for programs.
+fn parts(report: &Report<'_>) -> serde_json::Value {
     let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>();
     let outcome = &report.stripped.outcome;
     let actions = report
@@ -212,11 +213,7 @@ fn document(args: &Args, report: &Report<'_>) -> Result<serde_json::Value> {
             Action::NoEffect(why) => json!({"action": "keep", "why": why}),
             Action::Refused(why) => json!({"action": "refuse", "why": why}),
         });
-    Ok(json!({
-        "schema": "dropout-onnx/strip/1",
-        "input": args.files.input.to_string_lossy(),
-        "output": report.end.output(),
-        "bytes": report.end.bytes(),
+    json!({
         "sites": report.records,
         "plan": actions.collect::<Vec<_>>(),
         "removed": {
@@ -235,9 +232,7 @@ fn document(args: &Args, report: &Report<'_>) -> Result<serde_json::Value> {
             .collect::<Vec<_>>(),
         "idle_inputs": names(&outcome.idle_inputs),
         "fold": report.folded.map(crate::fold::parts),
-        "verification": report.end.verification(),
-        "diff": report.end.diff()?,
-    }))
+    })
 }
 
 fn text(global: &Global, report: &Report<'_>) -> String {
