@@ -11,6 +11,7 @@
 //! what else uses them keeps the old ones.
 
 mod apply;
+mod axes;
 mod carries;
 mod factor;
 mod factors;
@@ -154,14 +155,28 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
     let found = factors::find(&view)?;
     let wanted = wanted(model, values, &found, options)?;
     let mut planner = Planner::new(view, &found, &wanted)?;
-    // From the last on: a factor passes those behind it that are folded already.
-    for node in order.iter().rev().filter(|node| wanted.contains(node)) {
-        planner.decide(*node)?;
+    // From the last on: a factor passes those behind it that are folded already. Then again, until
+    // nothing changes: what was folded or merged may have made way for others.
+    let mut left: Vec<NodeId> = order.iter().rev().copied().collect();
+    left.retain(|node| wanted.contains(node));
+    for pass in 0.. {
+        let before = planner.count_folded();
+        for &node in &left {
+            planner.decide(node)?;
+        }
+        left.retain(|node| !planner.is_folded(*node));
+        if pass > 0 && planner.count_folded() == before {
+            break;
+        }
     }
     let mut steps = Vec::new();
     for candidate in &found {
         let step = match planner.steps.remove(&candidate.node) {
-            Some(step) => step,
+            // as the file has it, whatever was merged with it on the way
+            Some(step) => Step {
+                factor: candidate.factor.clone().ok(),
+                ..step
+            },
             None => planner.step(candidate, Action::NoEffect("not asked for".to_string())),
         };
         if let (Action::Refused(why), false) = (&step.action, options.at.is_empty()) {

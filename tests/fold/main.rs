@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod axes;
 mod backward;
 mod carried;
 mod check;
