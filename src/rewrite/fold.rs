@@ -25,7 +25,7 @@ mod weights;
 use crate::dropout::{self, Form};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
-use crate::onnx::{Model, Name, NodeId, Values};
+use crate::onnx::{DataType, Model, Name, NodeId, Values};
 
 use super::{Action, Edited};
 pub use apply::{Outcome, Trace, TracedAttribute, TracedWeights};
@@ -52,6 +52,7 @@ pub struct Plan {
     /// One step a factor, in file order.
     pub steps: Vec<Step>,
     changes: Vec<Change>,
+    rounded: Vec<DataType>,
 }
 
 /// What happens to one factor.
@@ -130,7 +131,8 @@ fn fold_unnamed(model: &Model, options: &Options) -> Result<Folded> {
     let edited = Edited::new(&copy)?;
     if edited.rope.len() > LARGEST && model.source().len() <= LARGEST {
         let why = "the weights that change would be written into the model itself, which would \
-                   then be larger than the 2 GiB that protobuf allows";
+                   then be larger than the 2 GiB that protobuf allows: --at folds some of the \
+                   factors only";
         return Err(Error::new(ErrorKind::Unsupported, why));
     }
     Ok(Folded {
@@ -188,6 +190,7 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
     Ok(Plan {
         steps,
         changes: planner.changes,
+        rounded: planner.rounded,
     })
 }
 
@@ -197,7 +200,7 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
 /// Weights cannot be read, or the edit would leave a value undefined; the model is then not to be
 /// used.
 pub fn apply(model: &mut Model, values: Values, plan: &Plan) -> Result<Outcome> {
-    apply::apply(model, values, &plan.steps, &plan.changes)
+    apply::apply(model, values, &plan.steps, &plan.changes, &plan.rounded)
 }
 
 /// The factors that were asked for.

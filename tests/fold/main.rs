@@ -16,4 +16,5 @@ mod generated;
 mod joint;
 mod mutants;
 mod refused;
+mod scopes;
 mod stored;

@@ -115,6 +115,9 @@ pub fn parts(folded: &Folded) -> Value {
         "weights": weights.collect::<Vec<_>>(),
         "copies": copies.collect::<Vec<_>>(),
         "embedded": names(&outcome.embedded),
+        "lost": outcome.lost.iter()
+            .map(|(name, elements)| json!({"name": name.to_string(), "elements": elements}))
+            .collect::<Vec<_>>(),
         "attributes": attributes.collect::<Vec<_>>(),
         "identities": identities.collect::<Vec<_>>(),
         "removed": names(&outcome.removed),
@@ -158,6 +161,11 @@ pub fn tell(lines: &mut Lines, folded: &Folded, verbose: bool) {
     for (copy, of, bytes) in &outcome.copies {
         let why = format!("`{of}` is used elsewhere and stays: {bytes} bytes more");
         lines.line("copied", format!("`{copy}`: {why}"));
+    }
+    for (name, elements) in &outcome.lost {
+        let elements = count(usize::try_from(*elements).unwrap_or(usize::MAX), "element");
+        let why = "so small now that digits are lost";
+        lines.line("lost", format!("`{name}`: {elements} {why}"));
     }
     for (node, name, is) in &outcome.attributes {
         lines.line("scaled", format!("{name} of {node}: {is} now"));

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::dropout;
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{Model, NodeId, ValueId, Values};
+use crate::onnx::{DataType, Model, NodeId, ValueId, Values};
 use crate::rewrite::Action;
 
 use super::factor::Factor;
@@ -56,6 +56,8 @@ pub(super) struct Planner<'m> {
     merged: HashMap<NodeId, Vec<NodeId>>,
     pub steps: HashMap<NodeId, Step>,
     pub changes: Vec<Change>,
+    /// Element types of the factors that are folded, and of the Casts they pass.
+    pub rounded: Vec<DataType>,
 }
 
 impl<'m> Planner<'m> {
@@ -72,6 +74,7 @@ impl<'m> Planner<'m> {
             merged: HashMap::default(),
             steps: HashMap::default(),
             changes: Vec::new(),
+            rounded: Vec::new(),
         })
     }
 
@@ -222,6 +225,21 @@ impl<'m> Planner<'m> {
         let mut into: Vec<String> = route.changes.iter().map(|c| label(c.node())).collect();
         into.dedup();
         let through: Vec<String> = route.through.iter().map(|&id| label(id)).collect();
+        let factor = candidate.factor.iter().map(|factor| factor.data_type);
+        let casts = route
+            .through
+            .iter()
+            .filter(|&&id| self.view.model.node(id).is("Cast"));
+        let ends = casts.flat_map(|&id| {
+            let output = self.view.values.output(self.view.model, id, 0);
+            [self.view.input(id, 0), output]
+        });
+        let element = |value| self.view.model.element_type(self.view.values, value);
+        for element in factor.chain(ends.flatten().filter_map(element)) {
+            if !self.rounded.contains(&element) {
+                self.rounded.push(element);
+            }
+        }
         let mut gone = vec![candidate.node];
         gone.extend(route.with);
         let mut all = gone.clone();
