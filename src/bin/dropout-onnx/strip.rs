@@ -153,7 +153,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     };
     let text = match args.format {
         Format::Json => report.end.document("strip", parts(&report))?,
-        Format::Text => text(global, &report),
+        Format::Text => text(args, global, &report),
     };
     report.end.print(&text, args.format)?;
     Ok(report.end.status())
@@ -235,7 +235,7 @@ fn parts(report: &Report<'_>) -> serde_json::Value {
     })
 }
 
-fn text(global: &Global, report: &Report<'_>) -> String {
+fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     let mut lines = Lines::default();
     let mut line = |label: &str, text: String| lines.line(label, text);
     let outcome = &report.stripped.outcome;
@@ -307,7 +307,7 @@ fn text(global: &Global, report: &Report<'_>) -> String {
         );
     }
     if let Some(folded) = report.folded {
-        crate::fold::tell(&mut lines, folded, global.verbose);
+        crate::fold::tell(&mut lines, folded, &args.files, global);
     }
     report.end.text(&mut lines);
     lines.into_text()
