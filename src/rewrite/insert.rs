@@ -18,7 +18,7 @@ use std::fmt;
 use crate::dropout::{self, Shapes, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
-use crate::onnx::{Editor, GraphId, Model, Name, Producer, ValueId, Values};
+use crate::onnx::{DataType, Editor, GraphId, Model, Name, Producer, ValueId, ValueInfo, Values};
 
 use super::{Acting, Action, Edited, Plan, Rate, Step, switch};
 pub use candidates::{Candidate, candidates};
@@ -80,8 +80,8 @@ pub struct Place {
     pub shared_axes: Option<Vec<i64>>,
     /// The choice that counted.
     choice: usize,
-    /// How many axes it has, where a mask is shared along some.
-    rank: usize,
+    /// Its mask, where that is shared along axes.
+    shared: Option<write::Shared>,
 }
 
 /// What insert did, beyond what its plan says.
@@ -250,10 +250,11 @@ fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place
                 seed: None,
                 shared_axes: choice.shared_axes.clone(),
                 choice: index,
-                rank: match choice.shared_axes {
-                    Some(_) => fit.shapes.of(value).map_or(0, |shape| shape.len()),
-                    None => 0,
-                },
+                shared: choice.shared_axes.clone().map(|axes| write::Shared {
+                    axes,
+                    rank: fit.shapes.of(value).map_or(0, |shape| shape.len()),
+                    element: flow.types.of(value).unwrap_or(DataType::FLOAT),
+                }),
             };
             let Some(other) = chosen.get_mut(&value) else {
                 chosen.insert(value, place);
@@ -296,11 +297,13 @@ impl<'m> Fit<'m> {
             for exit in &site.exits {
                 dropped.extend([exit.data, exit.output]);
             }
-            for id in site.mask_nodes(model, values) {
+            let mask = site.mask_nodes(model, values).into_iter();
+            for id in mask.chain(site.nodes.iter().copied()) {
                 let outputs = 0..model.node(id).outputs.len();
                 dropped.extend(outputs.filter_map(|output| values.output(model, id, output)));
             }
         }
+        through_calls(flow, &mut dropped);
         Ok(Fit {
             model,
             values,
@@ -308,6 +311,27 @@ impl<'m> Fit<'m> {
             shapes: Shapes::new(model, values),
             dropped,
         })
+    }
+}
+
+/// What calls pass to dropout inside functions, and what comes out of it through them.
+fn through_calls(flow: &Flow<'_>, dropped: &mut HashSet<ValueId>) {
+    let (model, values) = (flow.model, flow.values);
+    for root in flow.calls.roots.iter().rev() {
+        let graph = model.graph(root.graph);
+        let formal = |info: &ValueInfo| values.lookup(model, root.graph, &info.name);
+        for &call in flow.calls.of(root.graph) {
+            for (index, info) in graph.inputs.iter().enumerate() {
+                if formal(info).is_some_and(|value| dropped.contains(&value)) {
+                    dropped.extend(values.input(call, index));
+                }
+            }
+            for (index, info) in graph.outputs.iter().enumerate() {
+                if formal(info).is_some_and(|value| dropped.contains(&value)) {
+                    dropped.extend(values.output(model, call, index));
+                }
+            }
+        }
     }
 }
 
@@ -360,7 +384,7 @@ pub fn apply(
                 rate: place.rate,
                 acting: &options.acting,
                 seed: place.seed,
-                shared: place.shared_axes.as_deref().map(|axes| (axes, place.rank)),
+                shared: place.shared.as_ref(),
             },
         )?;
         (place.data, place.output) = (ends.data, ends.output);

@@ -104,7 +104,7 @@ impl Fit<'_> {
         if outputs && named {
             return Some("it is an output, and something else is bound to its name".into());
         }
-        match model.element_type(values, value) {
+        match self.flow.types.of(value) {
             Some(element) if self.takes(value, element) => None,
             Some(element) => Some(format!("its elements are of type {element}")),
             None => match known.producer {
@@ -160,7 +160,7 @@ impl Fit<'_> {
                 "a mask that is shared along axes always acts: ask for active or runtime".into(),
             );
         }
-        let element = model.element_type(self.values, value);
+        let element = self.flow.types.of(value);
         let written = [DataType::FLOAT, DataType::DOUBLE, DataType::FLOAT16];
         if !element.is_some_and(|element| written.contains(&element)) {
             let element = element.map_or("not told".to_string(), |e| e.to_string());
