@@ -92,7 +92,11 @@ impl fmt::Display for SiteReport {
             Outcome::Unseen(why) => write!(f, "not seen: {why}"),
             Outcome::AsSaid => {
                 let share = self.dropped as f64 / self.draws as f64;
-                write!(f, "{share:.3} of {} dropped, p={}", self.draws, self.rate)
+                match self.dropped {
+                    // Gaussian dropout drops nothing
+                    0 => write!(f, "{} multiplied, p={}", self.draws, self.rate),
+                    _ => write!(f, "{share:.3} of {} dropped, p={}", self.draws, self.rate),
+                }
             }
         }
     }
@@ -243,7 +247,7 @@ fn site<'s>(watch: &Watch, seen: impl Iterator<Item = &'s Seen>) -> SiteReport {
         rate: watch.rate,
         draws: count.draws,
         dropped: count.dropped,
-        outcome: outcome.unwrap_or_else(|| count.outcome(watch.rate)),
+        outcome: outcome.unwrap_or_else(|| count.outcome(watch)),
     }
 }
 

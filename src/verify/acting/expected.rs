@@ -1,6 +1,6 @@
 //! What a rewrite says that its dropout does.
 
-use crate::dropout::{self, Form, Mode, Site};
+use crate::dropout::{self, Form, Kind, Mode, Site};
 use crate::error::Result;
 use crate::onnx::{GraphId, Name, Values};
 use crate::rewrite::Acting;
@@ -27,6 +27,10 @@ pub struct Watch {
     pub data: Name,
     /// What comes out.
     pub output: Name,
+    /// What it does with its data.
+    pub kind: Kind,
+    /// Whether it may hand its data on in another order of axes.
+    pub moves: bool,
     /// The probability to drop.
     pub rate: f64,
     /// Which elements share a draw, if some do.
@@ -69,6 +73,8 @@ impl Expected {
         let places = places.map(|step| &inserted.places[step.site]);
         let watches = places.map(|place| Watch {
             graph: place.graph,
+            kind: Kind::Dropout,
+            moves: false,
             data: place.data.clone(),
             output: place.output.clone(),
             rate: place.rate.value(),
@@ -114,6 +120,7 @@ fn watch(site: &Site, options: &set::Options, switched: bool) -> Option<Watch> {
     let rate = options.rate.map(|rate| rate.value()).or(site.rate);
     let moved = site.exits.iter().any(|exit| !exit.path.is_empty());
     let unseen = match (site.form, rate) {
+        _ if site.kind == Kind::GaussianNoise => Some("its noise is drawn whatever the data is"),
         (_, None) => Some("its rate is decided at run time"),
         _ if site.mode == Mode::Runtime && !switched => Some("an input of the model switches it"),
         (Form::RandomMask, _) if moved => Some("it moves elements about"),
@@ -125,6 +132,8 @@ fn watch(site: &Site, options: &set::Options, switched: bool) -> Option<Watch> {
     });
     Some(Watch {
         graph: site.graph,
+        kind: site.kind,
+        moves: site.form == Form::RandomMask,
         data: site.input_name.clone()?,
         output: site.output_name.clone()?,
         rate: rate.unwrap_or_default(),
