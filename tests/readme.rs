@@ -184,7 +184,10 @@ fn an_example_that_prints_something_else_is_noticed() {
         ("```console\n$ printf 'a\\nb\\n'\na\n...\nc\n```\n", 1),
         ("```console\n$ false\n```\n", 1),
         ("```console\n$ false # exit status 1\n```\n", 0),
-        ("```console\n$ echo a\n$ dropout-onnx audit no.onnx\n```\n", 3),
+        (
+            "```console\n$ echo a\n$ dropout-onnx audit no.onnx\n```\n",
+            3,
+        ),
     ] {
         assert_eq!(told(text).1.len(), problems, "{text}");
     }
