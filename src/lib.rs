@@ -68,3 +68,8 @@ pub mod verify;
 pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};
+
+/// The Rust in README.md is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
