@@ -15,6 +15,7 @@ mod insert;
 mod many;
 mod places;
 mod recorded;
+mod rewriting;
 mod rules;
 mod sample;
 mod show;

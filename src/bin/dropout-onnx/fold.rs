@@ -73,7 +73,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         verify_fold(before, &folded, options)
     })?;
     let text = match args.format {
-        Format::Json => document::text(&document::fold(&end, &folded))?,
+        Format::Json => document::text(&document::fold(&end, &folded)?)?,
         Format::Text => text(global, &folded, &end),
     };
     end.print(&text, args.format)?;

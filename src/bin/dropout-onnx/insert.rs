@@ -200,7 +200,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         verify_change(before, after, &expected, how)
     })?;
     let text = match args.format {
-        Format::Json => document::text(&document::insert(&end, &options, &inserted))?,
+        Format::Json => document::text(&document::insert(&end, &options, &inserted)?)?,
         Format::Text => text(global, &options, &inserted, &end),
     };
     end.print(&text, args.format)?;

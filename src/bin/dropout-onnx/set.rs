@@ -96,7 +96,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         .map(|site| SiteRecord::new(&rewriting.model, site))
         .collect();
     let text = match args.format {
-        Format::Json => document::text(&document::set(&end, &options, &changed))?,
+        Format::Json => document::text(&document::set(&end, &options, &changed)?)?,
         Format::Text => text(args, global, &changed, &records, &end),
     };
     end.print(&text, args.format)?;
