@@ -8,6 +8,7 @@ mod common;
 
 mod audit;
 mod diff;
+mod examples;
 mod fold;
 mod formats;
 mod golden;
@@ -17,6 +18,7 @@ mod places;
 mod recorded;
 mod rules;
 mod sample;
+mod shells;
 mod show;
 mod strip;
 mod verification;
