@@ -8,6 +8,7 @@ mod common;
 
 mod audit;
 mod diff;
+mod examples;
 mod fold;
 mod formats;
 mod golden;
@@ -18,6 +19,7 @@ mod recorded;
 mod rewriting;
 mod rules;
 mod sample;
+mod shells;
 mod show;
 mod strip;
 mod verification;

@@ -54,7 +54,7 @@ Examples:
   dropout-onnx fold --dry-run model.onnx            says where each factor goes, or why it stays
   dropout-onnx fold model.onnx                      writes model.folded.onnx
   dropout-onnx fold --only dropout model.onnx
-  dropout-onnx fold --at dropout_0.tmp_0 model.onnx --rtol 1e-6
+  dropout-onnx fold --at p2o.pd_op.dropout.0.0 model.onnx --rtol 1e-5
   dropout-onnx strip model.onnx - | dropout-onnx fold - clean.onnx
 
 Exit status: 0 folded and shown to be equal (or nothing to fold); 1 the result differs, nothing is

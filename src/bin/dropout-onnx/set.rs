@@ -8,7 +8,7 @@ use dropout_onnx::rewrite::{Acting, Action, Rate};
 use dropout_onnx::verify::acting::{Expected, verify_change};
 
 use crate::Status;
-use crate::insert::{acting, rate, switched};
+use crate::insert::{mode, rate, switched};
 use crate::io::{self, Files, Format, Global};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, paint};
@@ -30,7 +30,7 @@ pub struct Args {
     rate: Option<Rate>,
     /// Whether it acts: inert, active, or runtime[:NAME], which adds an optional boolean input to the
     /// model, false if not given
-    #[arg(long, value_name = "MODE", value_parser = acting)]
+    #[arg(long, value_name = "MODE", value_parser = mode(), hide_possible_values = true)]
     mode: Option<Acting>,
     /// Seed of the first dropout, the others have those that follow; or `none`
     #[arg(
