@@ -16,6 +16,7 @@ mod insert;
 mod many;
 mod places;
 mod recorded;
+mod rewriting;
 mod rules;
 mod sample;
 mod shells;

@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::builder::TypedValueParser;
+use dropout_onnx::report::document;
 use dropout_onnx::rewrite::insert::{Choice, Inserted, Options, Preset, insert};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
 use dropout_onnx::verify::acting::{Expected, verify_change};
-use serde_json::json;
 
 use crate::Status;
 use crate::completions::Offering;
 use crate::io::{self, Files, Format, Global};
-use crate::rewriting::{Conclusion, Lines, Rewriting, json_text};
+use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, WARN, paint};
 use crate::verification::{Verify, count};
 
@@ -208,45 +208,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         verify_change(before, after, &expected, how)
     })?;
     let text = match args.format {
-        Format::Json => json_text(&document(args, &options, &inserted, &end))?,
+        Format::Json => document::text(&document::insert(&end, &options, &inserted)?)?,
         Format::Text => text(global, &options, &inserted, &end),
     };
     end.print(&text, args.format)?;
     Ok(end.status())
-}
-
-fn document(
-    args: &Args,
-    options: &Options,
-    inserted: &Inserted,
-    end: &Conclusion<'_>,
-) -> serde_json::Value {
-    let steps = inserted.plan.steps.iter();
-    let steps = steps.map(|step| {
-        let place = &inserted.places[step.site];
-        let (action, why) = match &step.action {
-            Action::Apply => ("insert", None),
-            Action::NoEffect(why) => ("leave", Some(why)),
-            Action::Refused(why) => ("refuse", Some(why)),
-        };
-        json!({
-            "action": action, "why": why, "place": step.label,
-            "data": place.data.to_string(), "output": place.output.to_string(),
-            "rate": place.rate.value(), "seed": place.seed, "shared_axes": place.shared_axes,
-        })
-    });
-    json!({
-        "schema": "dropout-onnx/insert/1",
-        "input": args.files.input.to_string_lossy(),
-        "output": end.output(),
-        "bytes": end.bytes(),
-        "mode": options.acting.to_string(),
-        "plan": steps.collect::<Vec<_>>(),
-        "inserted": inserted.outcome.inserted,
-        "switch": inserted.outcome.switch.as_ref().map(ToString::to_string),
-        "added_input": inserted.outcome.added_input,
-        "verification": end.verification(),
-    })
 }
 
 fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusion<'_>) -> String {
