@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::builder::StringValueParser;
-use dropout_onnx::audit::{self, Level, ModelAudit, RULES, Selection};
+use dropout_onnx::audit::{self, Finding, Level, ModelAudit, RULES, Selection};
 
 use crate::completions::Offering;
 use crate::style::{BAD, DIM, Table, WARN};
@@ -63,7 +63,8 @@ impl RuleArgs {
     }
 }
 
-/// Rules that say again what the table of sites says, and those that are complained about.
+/// Rules that say again what the table of sites says, unless `--deny` made an error of it, and those
+/// that are complained about.
 const TOLD: &[&str] = &[
     "active-dropout",
     "runtime-dropout",
@@ -76,9 +77,16 @@ const TOLD: &[&str] = &[
 /// What was found besides the sites, one line a rule; notes only if `verbose`.
 pub fn text(model: &ModelAudit, verbose: bool) -> String {
     let mut table = Table::default();
-    let mut seen: Vec<&str> = TOLD.to_vec();
+    let mut seen = Vec::new();
+    let told = |finding: &Finding| {
+        let rule = RULES.iter().find(|rule| rule.name == finding.rule);
+        TOLD.contains(&finding.rule) && rule.is_none_or(|rule| rule.level == finding.level)
+    };
     for finding in &model.findings {
-        if seen.contains(&finding.rule) || (finding.level == Level::Note && !verbose) {
+        if told(finding)
+            || seen.contains(&finding.rule)
+            || (finding.level == Level::Note && !verbose)
+        {
             continue;
         }
         seen.push(finding.rule);
