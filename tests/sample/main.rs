@@ -7,8 +7,11 @@ mod common;
 mod certainty;
 mod damaged;
 mod fixtures;
+mod places;
+mod readings;
 mod refusals;
 mod spread;
+mod types;
 mod written;
 
 use std::path::PathBuf;
