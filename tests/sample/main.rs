@@ -4,9 +4,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[cfg(all(feature = "cli", target_os = "linux"))]
+#[path = "../common/memory.rs"]
+mod memory;
+
 mod certainty;
 mod damaged;
 mod fixtures;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod growth;
 mod places;
 mod readings;
 mod refusals;

@@ -125,25 +125,27 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let plot = plot.zip(report.svg());
     let plot_file = plot.as_ref().map(|(destination, _)| destination.named());
     let told = told::Told::new(&model, &report, &args.classes);
-    let bytes = match format {
-        Format::Text => plain(&told.text(true)).into_bytes(),
-        Format::Json => json_text(&told.document(&args.input, plot_file))?.into_bytes(),
-        Format::Npz => report.npz()?,
+    let bytes = || -> Result<Vec<u8>> {
+        Ok(match format {
+            Format::Text => plain(&told.text(true)).into_bytes(),
+            Format::Json => json_text(&told.document(&args.input, plot_file))?.into_bytes(),
+            Format::Npz => report.npz()?,
+        })
     };
-    let mut written = Vec::new();
     let to_stdout = match &output {
-        Some(Target::File(destination)) => {
-            written.push(write(destination, bytes.clone())?);
-            false
-        }
+        Some(Target::File(_)) => false,
         Some(Target::Stdout) => true,
         None => format == Format::Json,
     };
-    if let Some((destination, svg)) = plot {
-        written.push(write(&destination, svg.into_bytes())?);
+    let mut written = Vec::new();
+    if let Some(Target::File(destination)) = &output {
+        written.push(write(destination, bytes()?)?);
+    }
+    if let Some((destination, svg)) = &plot {
+        written.push(write(destination, svg.clone().into_bytes())?);
     }
     if to_stdout {
-        io::print_bytes(&bytes)?;
+        io::print_bytes(&bytes()?)?;
     } else if !global.quiet {
         io::print(&(told.text(global.verbose) + &told::written(&written)))?;
     }
