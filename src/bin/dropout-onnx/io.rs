@@ -104,6 +104,15 @@ pub fn print(text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Writes what is no text to standard output.
+pub fn print_bytes(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
+    Ok(())
+}
+
 /// A file that a report goes to.
 pub struct ReportFile(Destination);
 
