@@ -24,6 +24,8 @@ mod operator;
 mod random;
 #[cfg(feature = "tract")]
 mod reference;
+#[cfg(feature = "tract")]
+mod watch;
 
 #[cfg(feature = "tract")]
 use std::collections::BTreeSet;
