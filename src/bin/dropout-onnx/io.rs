@@ -94,6 +94,14 @@ pub fn read(path: &Path) -> Result<Model, Error> {
         .map_err(|e| e.in_file(name(path)))
 }
 
+/// Reads two models to compare.
+pub fn read_both(before: &Path, after: &Path) -> Result<(Model, Model)> {
+    if before == Path::new("-") && after == before {
+        bail!("BEFORE and AFTER are both standard input; one of them must be a file");
+    }
+    Ok((read(before)?, read(after)?))
+}
+
 /// What a model is called in messages.
 pub fn name(path: &Path) -> &Path {
     match path == Path::new("-") {
