@@ -8,6 +8,7 @@ mod common;
 
 mod audit;
 mod diff;
+mod examples;
 mod fold;
 mod formats;
 mod golden;
@@ -15,8 +16,10 @@ mod insert;
 mod many;
 mod places;
 mod recorded;
+mod rewriting;
 mod rules;
 mod sample;
+mod shells;
 mod show;
 mod strip;
 mod verification;

@@ -1,8 +1,10 @@
 //! Arguments about the rules of an audit, and what the rules found, for people.
 
 use anyhow::Result;
-use dropout_onnx::audit::{self, Level, ModelAudit, Selection};
+use clap::builder::StringValueParser;
+use dropout_onnx::audit::{self, Finding, Level, ModelAudit, RULES, Selection};
 
+use crate::completions::Offering;
 use crate::style::{BAD, DIM, Table, WARN};
 
 /// Which rules are told.
@@ -10,17 +12,29 @@ use crate::style::{BAD, DIM, Table, WARN};
 #[command(next_help_heading = "Rules")]
 pub struct RuleArgs {
     /// Make what a rule finds an error; RULE may also be `all`, `errors`, `warnings` or `notes`
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rules(GROUPS), hide_possible_values = true)]
     deny: Vec<String>,
     /// Leave a rule out
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rules(GROUPS), hide_possible_values = true)]
     allow: Vec<String>,
     /// Leave out all rules but this
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rules(GROUPS), hide_possible_values = true)]
     select: Vec<String>,
     /// Print what a rule is about, or the pages of `all` rules, and audit nothing
-    #[arg(long, value_name = "RULE", conflicts_with = "paths")]
+    #[arg(long, value_name = "RULE", conflicts_with = "paths", value_parser = rules(&["all"]), hide_possible_values = true)]
     explain: Option<String>,
+}
+
+/// Words for several rules.
+const GROUPS: &[&str] = &["all", "errors", "warnings", "notes"];
+
+/// A rule or a word for several; which there are is for the library to say.
+fn rules(groups: &[&'static str]) -> Offering<StringValueParser> {
+    let names = RULES.iter().map(|rule| rule.name);
+    Offering::new(
+        StringValueParser::new(),
+        names.chain(groups.iter().copied()),
+    )
 }
 
 impl RuleArgs {
@@ -49,7 +63,8 @@ impl RuleArgs {
     }
 }
 
-/// Rules that say again what the table of sites says, and those that are complained about.
+/// Rules that say again what the table of sites says, unless `--deny` made an error of it, and those
+/// that are complained about.
 const TOLD: &[&str] = &[
     "active-dropout",
     "runtime-dropout",
@@ -62,9 +77,16 @@ const TOLD: &[&str] = &[
 /// What was found besides the sites, one line a rule; notes only if `verbose`.
 pub fn text(model: &ModelAudit, verbose: bool) -> String {
     let mut table = Table::default();
-    let mut seen: Vec<&str> = TOLD.to_vec();
+    let mut seen = Vec::new();
+    let told = |finding: &Finding| {
+        let rule = RULES.iter().find(|rule| rule.name == finding.rule);
+        TOLD.contains(&finding.rule) && rule.is_none_or(|rule| rule.level == finding.level)
+    };
     for finding in &model.findings {
-        if seen.contains(&finding.rule) || (finding.level == Level::Note && !verbose) {
+        if told(finding)
+            || seen.contains(&finding.rule)
+            || (finding.level == Level::Note && !verbose)
+        {
             continue;
         }
         seen.push(finding.rule);

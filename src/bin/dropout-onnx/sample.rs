@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use dropout_onnx::job::Target;
+use dropout_onnx::report::document;
 use dropout_onnx::sample::{ClassSpec, Options, sample};
 use dropout_onnx::source::{Destination, Rope, write_atomic};
 
 use crate::Status;
-use crate::io::{self, Global, Target};
-use crate::rewriting::json_text;
+use crate::io::{self, Global};
 use crate::verification::Feed;
 
 /// Run a model with dropout on: mean and spread of its outputs
@@ -128,13 +129,17 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let bytes = || -> Result<Vec<u8>> {
         Ok(match format {
             Format::Text => plain(&told.text(true)).into_bytes(),
-            Format::Json => json_text(&told.document(&args.input, plot_file))?.into_bytes(),
+            Format::Json => {
+                let name = args.input.to_string_lossy();
+                let document = document::sample(&name, &model, &report, plot_file);
+                document::text(&document)?.into_bytes()
+            }
             Format::Npz => report.npz()?,
         })
     };
     let to_stdout = match &output {
         Some(Target::File(_)) => false,
-        Some(Target::Stdout) => true,
+        Some(Target::Stream) => true,
         None => format == Format::Json,
     };
     let mut written = Vec::new();
@@ -179,7 +184,7 @@ impl Args {
     fn destination(&self) -> Result<Option<Target>> {
         match &self.output {
             None => Ok(None),
-            Some(file) if file == Path::new("-") => Ok(Some(Target::Stdout)),
+            Some(file) if file == Path::new("-") => Ok(Some(Target::Stream)),
             Some(file) => Ok(Some(Target::File(self.may_write(file)?))),
         }
     }
