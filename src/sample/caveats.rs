@@ -30,7 +30,7 @@ pub(super) fn none(model: &Model, sites: &[Site]) -> Error {
 pub(super) fn is_given(options: &Options, name: &str) -> bool {
     options.inputs.iter().any(|spec| match spec {
         InputSpec::Array { input, .. } => input == name,
-        InputSpec::Archive { .. } | InputSpec::TestSet { .. } => true,
+        InputSpec::Archive { .. } | InputSpec::Tensor { .. } | InputSpec::TestSet { .. } => true,
         InputSpec::Shape { .. } => false,
     })
 }
