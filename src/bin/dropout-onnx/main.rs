@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod baseline;
+mod config;
 mod diff;
 mod fold;
 mod insert;
