@@ -93,6 +93,17 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// The word for it in reports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verdict::Equal => "equal",
+            Verdict::Different { .. } => "different",
+            Verdict::Unverifiable { .. } => "unverifiable",
+        }
+    }
+}
+
 /// What counts as equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {

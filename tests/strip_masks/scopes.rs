@@ -189,6 +189,15 @@ fn a_state_whose_last_value_is_used_is_refused_or_stays() {
     assert!(why.contains("its mask is an output of graph"), "{why}");
 }
 
+/// The dropped data is moved about and meets the mask again: no factor makes up for that.
+#[test]
+fn a_state_that_meets_its_data_twice_is_left_alone() {
+    let body = "d = Mul(h, m)\nt = Transpose(d)\nu = Transpose(t)\ne = Mul(u, m)\nh_out = Tanh(e)";
+    let call = "y, m_left = Loop(trip, on, x, mask)";
+    let made = looped(MASK, call, &["h", "m"], body, &["h_out", "m"]);
+    assert!(strips_unrun(&made, "Loop").outcome.is_unchanged());
+}
+
 fn scan(made: &str, call: &str, inputs: i64, formals: &[&str], outputs: &[&str]) -> Model {
     let row = &[3];
     let handed_on = if outputs.contains(&"m_out") {

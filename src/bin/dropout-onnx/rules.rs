@@ -2,8 +2,10 @@
 
 use anstyle::Style;
 use anyhow::Result;
-use dropout_onnx::audit::{self, Finding, Level, ModelAudit, Remark, Selection};
+use clap::builder::StringValueParser;
+use dropout_onnx::audit::{self, Finding, Level, ModelAudit, RULES, Remark, Selection};
 
+use crate::completions::Offering;
 use crate::style::{BAD, DIM, Table, WARN, paint};
 use crate::verification::count;
 
@@ -12,17 +14,29 @@ use crate::verification::count;
 #[command(next_help_heading = "Rules")]
 pub struct RuleArgs {
     /// Make what a rule finds an error; RULE may also be `all`, `errors`, `warnings` or `notes`
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rules(GROUPS), hide_possible_values = true)]
     deny: Vec<String>,
     /// Leave a rule out
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rules(GROUPS), hide_possible_values = true)]
     allow: Vec<String>,
     /// Leave out all rules but this
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rules(GROUPS), hide_possible_values = true)]
     select: Vec<String>,
     /// Print what a rule is about, or the pages of `all` rules, and audit nothing
-    #[arg(long, value_name = "RULE", conflicts_with = "paths")]
+    #[arg(long, value_name = "RULE", conflicts_with = "paths", value_parser = rules(&["all"]), hide_possible_values = true)]
     explain: Option<String>,
+}
+
+/// Words for several rules.
+const GROUPS: &[&str] = &["all", "errors", "warnings", "notes"];
+
+/// A rule or a word for several; which there are is for the library to say.
+fn rules(groups: &[&'static str]) -> Offering<StringValueParser> {
+    let names = RULES.iter().map(|rule| rule.name);
+    Offering::new(
+        StringValueParser::new(),
+        names.chain(groups.iter().copied()),
+    )
 }
 
 impl RuleArgs {

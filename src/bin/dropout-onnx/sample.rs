@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use dropout_onnx::report::document;
 use dropout_onnx::sample::{Options, sample};
 use dropout_onnx::source::{Destination, Rope, write_atomic};
 
 use crate::Status;
 use crate::io::{self, Global};
-use crate::rewriting::json_text;
 use crate::verification::Feed;
 
 /// Run a model with dropout on: mean and spread of its outputs
@@ -105,9 +105,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let report = report.map_err(|e| e.in_file(io::name(&args.input)))?;
 
     let told = told::Told::new(&model, &report);
+    let name = args.input.to_string_lossy();
     let bytes = match format {
         Format::Text => plain(&told.text(true)).into_bytes(),
-        Format::Json => json_text(&told.document(&args.input))?.into_bytes(),
+        Format::Json => document::text(&document::sample(&name, &model, &report))?.into_bytes(),
         Format::Npz => report.npz()?,
     };
     let mut written = Vec::new();

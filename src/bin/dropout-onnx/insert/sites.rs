@@ -4,23 +4,18 @@ use std::path::Path;
 
 use anstyle::Style;
 use anyhow::Result;
+use dropout_onnx::report::document;
 use dropout_onnx::rewrite::insert::{Candidate, Options, candidates};
-use serde_json::json;
 
 use crate::Status;
 use crate::io::{self, Format};
-use crate::rewriting::json_text;
 use crate::style::{DIM, Table, WARN};
 
 pub fn run(input: &Path, options: &Options, format: Format) -> Result<Status> {
     let model = io::read(input)?;
     let found = candidates(&model, options).map_err(|e| e.in_file(io::name(input)))?;
     let text = match format {
-        Format::Json => json_text(&json!({
-            "schema": "dropout-onnx/insert-sites/1",
-            "input": input.to_string_lossy(),
-            "sites": found,
-        }))?,
+        Format::Json => document::text(&document::insert_sites(&input.to_string_lossy(), &found))?,
         Format::Text if found.is_empty() => {
             "no position that a preset knows; --after, --name, --layer and --at choose others\n"
                 .to_string()

@@ -1,13 +1,10 @@
 //! What sampling came to, in words and for programs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::{Mode, Site};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::sample::{Output, Report, average, is_sampled};
-use serde_json::{Value, json};
 
 use crate::rewriting::Lines;
 use crate::style::{DIM, LABEL, Table, WARN, paint};
@@ -147,28 +144,6 @@ impl<'a> Told<'a> {
         }
         out.push_str(&table.render(INDENT));
     }
-
-    /// For programs.
-    pub fn document(&self, input: &Path) -> Value {
-        let report = self.report;
-        let sites = report.sites.iter();
-        let sites = sites
-            .map(|site| SiteRecord::new(self.model, site))
-            .collect::<Vec<_>>();
-        let samplings = report.samplings.iter().map(|at| {
-            let outputs = at.outputs.iter().map(document).collect::<Vec<_>>();
-            json!({"rate": at.rate, "outputs": outputs})
-        });
-        json!({
-            "schema": "dropout-onnx/sample/1",
-            "input": input.to_string_lossy(),
-            "sites": sites,
-            "runs": report.runs, "seed": report.seed, "engine": report.engine,
-            "shapes": report.shapes, "random_inputs": report.made, "chosen_dims": report.chosen,
-            "notes": report.notes,
-            "samplings": samplings.collect::<Vec<_>>(),
-        })
-    }
 }
 
 const INDENT: &str = "          ";
@@ -299,21 +274,6 @@ fn figure(number: f64) -> String {
         -4.0..6.0 => format!("{number:.*}", (3.0 - magnitude).max(0.0) as usize),
         _ => format!("{number:.3e}"),
     }
-}
-
-fn document(output: &Output) -> Value {
-    let classes = output.classes.as_ref().map(|classes| {
-        json!({
-            "count": classes.count, "softmax": classes.softmax, "mean": classes.mean,
-            "entropy": classes.entropy, "top": classes.top, "agreement": classes.agreement,
-            "deterministic_top": output.deterministic_top(),
-        })
-    });
-    json!({
-        "name": output.name, "shape": output.shape, "spread": output.spread(),
-        "deterministic": output.deterministic, "mean": output.mean, "std": output.std,
-        "classes": classes,
-    })
 }
 
 /// The files that were written, if any.
