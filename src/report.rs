@@ -1,9 +1,11 @@
 //! Audits as text for programs and other tools: one file a format, each a function from
 //! [`Document`](crate::audit::Document) or [`ModelAudit`](crate::audit::ModelAudit) to text.
 //!
-//! What people read in a terminal is the command's own.
+//! `document` has what the other commands report. What people read in a terminal is the command's own.
 
 pub mod concise;
+#[cfg(feature = "tract")]
+pub mod document;
 pub mod github;
 pub mod json;
 pub mod jsonl;

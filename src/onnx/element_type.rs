@@ -2,6 +2,7 @@
 
 use super::attribute::AttributeValue;
 use super::data_type::DataType;
+use super::graph::GraphKind;
 use super::model::Model;
 use super::name::Name;
 use super::node::NodeId;
@@ -130,15 +131,26 @@ pub(super) const BOOLEAN: &[&str] = &[
 /// Operators that make 64 bit integers.
 pub(super) const SIZES: &[&str] = &["ArgMax", "ArgMin", "NonZero", "Shape", "Size"];
 
-/// How many nodes are followed back.
-const DEPTH: usize = 64;
+/// How many values are looked at, on the way back and in callers.
+const BUDGET: usize = 256;
+
+/// To find the callers of a function costs as much as so many values.
+const CALLERS: usize = 16;
 
 impl Model {
     /// The element type of a value: from its type entry, its initializer, or (through operators
-    /// that keep the type) from what it is computed from.
+    /// that keep the type) from what it is computed from. What a function takes has the type that all
+    /// of its callers give it.
     pub fn element_type(&self, values: &Values, value: ValueId) -> Option<DataType> {
+        self.typed(values, value, &mut { BUDGET })
+    }
+
+    fn typed(&self, values: &Values, value: ValueId, budget: &mut usize) -> Option<DataType> {
         let mut value = value;
-        for _ in 0..DEPTH {
+        // calls that were entered, from their results
+        let mut calls = Vec::new();
+        loop {
+            *budget = budget.checked_sub(1)?;
             let known = &values[value];
             let graph = self.graph(known.graph);
             if let Some(element) = self.declared(known.graph, &known.name) {
@@ -147,14 +159,31 @@ impl Model {
             if let Some(index) = known.initializer {
                 return Some(graph.initializer(index).data_type);
             }
-            let Producer::Node {
-                node: id,
-                output: 0,
-            } = known.producer
-            else {
-                return None;
+            let (id, output) = match known.producer {
+                Producer::Node { node, output } => (node, output),
+                Producer::Input(index) => {
+                    let GraphKind::Function(function) = graph.kind else {
+                        return None;
+                    };
+                    let Some(call) = calls.pop() else {
+                        return self.given(values, function, index, budget);
+                    };
+                    value = values.input(call, index as usize)?;
+                    continue;
+                }
+                _ => return None,
             };
             let node = self.node(id);
+            if let Some(function) = self.callee(node) {
+                let body = self.functions()[function].body;
+                let result = &self.graph(body).outputs.get(output as usize)?.name;
+                value = values.lookup(self, body, result)?;
+                calls.push(id);
+                continue;
+            }
+            if output != 0 {
+                return None;
+            }
             if let Some(element) = self.own_type(values, id) {
                 return Some(element);
             }
@@ -163,7 +192,27 @@ impl Model {
             }
             value = values.input(id, 0)?;
         }
-        None
+    }
+
+    /// The type that all callers of a function give it.
+    fn given(
+        &self,
+        values: &Values,
+        function: usize,
+        index: u32,
+        budget: &mut usize,
+    ) -> Option<DataType> {
+        *budget = budget.checked_sub(CALLERS)?;
+        let mut given = None;
+        for (id, node) in self.nodes() {
+            if self.callee(node) == Some(function) {
+                let element = self.typed(values, values.input(id, index as usize)?, budget)?;
+                if *given.get_or_insert(element) != element {
+                    return None;
+                }
+            }
+        }
+        given
     }
 
     /// The type that a node's own attributes or weights tell.

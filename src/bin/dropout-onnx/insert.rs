@@ -6,14 +6,16 @@ mod sites;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use clap::builder::TypedValueParser;
+use dropout_onnx::report::document;
 use dropout_onnx::rewrite::insert::{Choice, Inserted, Options, Preset, insert};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
 use dropout_onnx::verify::acting::{Expected, verify_change};
-use serde_json::json;
 
 use crate::Status;
+use crate::completions::Offering;
 use crate::io::{self, Files, Format, Global};
-use crate::rewriting::{Conclusion, Lines, Rewriting, json_text};
+use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, WARN, paint};
 use crate::verification::{Verify, count};
 
@@ -36,7 +38,7 @@ pub struct Args {
     rate: Option<Rate>,
     /// Whether it acts: inert, active, or runtime[:NAME], which adds an optional boolean input to the
     /// model, false if not given
-    #[arg(long, value_name = "MODE", default_value = "inert", value_parser = acting)]
+    #[arg(long, value_name = "MODE", default_value = "inert", value_parser = mode(), hide_possible_values = true)]
     mode: Acting,
     /// Seed of the first dropout; the others have those that follow
     #[arg(
@@ -91,7 +93,7 @@ struct Selectors {
     #[arg(long, value_name = "PATH", value_parser = chosen)]
     layer: Vec<Chosen>,
     /// A usual position: head, conv, attention, residual or embedding
-    #[arg(long, value_name = "WHICH", value_parser = preset)]
+    #[arg(long, value_name = "WHICH", value_parser = presets(), hide_possible_values = true)]
     preset: Vec<(Preset, Option<Rate>)>,
     /// Exactly this value
     #[arg(long, value_name = "VALUE", value_parser = chosen)]
@@ -127,8 +129,10 @@ pub fn rate(text: &str) -> Result<Rate, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 
-pub fn acting(text: &str) -> Result<Acting, String> {
-    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
+/// Parses `--mode`; completions offer what has no name behind it.
+pub fn mode() -> impl TypedValueParser<Value = Acting> {
+    let parse = |text: &str| text.parse().map_err(|e: dropout_onnx::Error| e.to_string());
+    Offering::new(parse, ["inert", "active", "runtime"])
 }
 
 /// `SELECTOR` or `SELECTOR=RATE`; what is behind the last `=` and no number is part of a name.
@@ -146,6 +150,10 @@ fn chosen(text: &str) -> Result<Chosen, String> {
         text: text.to_string(),
         rate: own,
     })
+}
+
+fn presets() -> impl TypedValueParser<Value = (Preset, Option<Rate>)> {
+    Offering::new(preset, Preset::ALL.iter().map(|preset| preset.word()))
 }
 
 fn preset(text: &str) -> Result<(Preset, Option<Rate>), String> {
@@ -218,45 +226,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         verify_change(before, after, &expected, how)
     })?;
     let text = match format {
-        Format::Json => json_text(&document(args, &options, &inserted, &end))?,
+        Format::Json => document::text(&document::insert(&end, &options, &inserted)?)?,
         Format::Text => text(global, &options, &inserted, &end),
     };
     end.print(&text, format)?;
     Ok(end.status())
-}
-
-fn document(
-    args: &Args,
-    options: &Options,
-    inserted: &Inserted,
-    end: &Conclusion<'_>,
-) -> serde_json::Value {
-    let steps = inserted.plan.steps.iter();
-    let steps = steps.map(|step| {
-        let place = &inserted.places[step.site];
-        let (action, why) = match &step.action {
-            Action::Apply => ("insert", None),
-            Action::NoEffect(why) => ("leave", Some(why)),
-            Action::Refused(why) => ("refuse", Some(why)),
-        };
-        json!({
-            "action": action, "why": why, "place": step.label,
-            "data": place.data.to_string(), "output": place.output.to_string(),
-            "rate": place.rate.value(), "seed": place.seed, "shared_axes": place.shared_axes,
-        })
-    });
-    json!({
-        "schema": "dropout-onnx/insert/1",
-        "input": args.files.input.to_string_lossy(),
-        "output": end.output(),
-        "bytes": end.bytes(),
-        "mode": options.acting.to_string(),
-        "plan": steps.collect::<Vec<_>>(),
-        "inserted": inserted.outcome.inserted,
-        "switch": inserted.outcome.switch.as_ref().map(ToString::to_string),
-        "added_input": inserted.outcome.added_input,
-        "verification": end.verification(),
-    })
 }
 
 fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusion<'_>) -> String {

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use anstyle::Style;
 use anyhow::Result;
+use dropout_onnx::report::document;
 use dropout_onnx::rewrite::insert::{Candidate, Options, candidates};
-use serde_json::json;
 
 use super::{SitesFormat, plan_file};
 use crate::Status;
 use crate::io;
-use crate::rewriting::json_text;
 use crate::style::{DIM, Table, WARN};
 
 pub fn run(input: &Path, options: &Options, format: SitesFormat) -> Result<Status> {
@@ -20,11 +19,9 @@ pub fn run(input: &Path, options: &Options, format: SitesFormat) -> Result<Statu
         SitesFormat::Toml => {
             plan_file::write(&io::name(input).display().to_string(), &found, options)?
         }
-        SitesFormat::Json => json_text(&json!({
-            "schema": "dropout-onnx/insert-sites/1",
-            "input": input.to_string_lossy(),
-            "sites": found,
-        }))?,
+        SitesFormat::Json => {
+            document::text(&document::insert_sites(&input.to_string_lossy(), &found))?
+        }
         SitesFormat::Text if found.is_empty() => {
             "no position that a preset knows; --after, --name, --layer and --at choose others\n"
                 .to_string()
