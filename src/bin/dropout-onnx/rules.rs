@@ -65,7 +65,8 @@ impl RuleArgs {
     }
 }
 
-/// Rules that say again what the table of sites says, and those that are complained about.
+/// Rules that say again what the table of sites says, unless `--deny` made an error of it, and those
+/// that are complained about.
 const TOLD: &[&str] = &[
     "active-dropout",
     "runtime-dropout",
@@ -81,12 +82,17 @@ const TOLD: &[&str] = &[
 pub fn text(model: &ModelAudit, verbose: bool) -> String {
     let mut table = Table::default();
     let baseline = model.findings.iter().any(|f| f.baseline.is_some());
-    let mut seen: Vec<&str> = match baseline {
-        true => Vec::new(),
-        false => TOLD.to_vec(),
+    let told = |finding: &Finding| {
+        let rule = RULES.iter().find(|rule| rule.name == finding.rule);
+        let usual = rule.is_none_or(|rule| rule.level == finding.level);
+        !baseline && usual && TOLD.contains(&finding.rule)
     };
+    let mut seen = Vec::new();
     for finding in model.open_findings() {
-        if seen.contains(&finding.rule) || (finding.level == Level::Note && !verbose) {
+        if told(finding)
+            || seen.contains(&finding.rule)
+            || (finding.level == Level::Note && !verbose)
+        {
             continue;
         }
         seen.push(finding.rule);
