@@ -126,6 +126,11 @@ fn folder(subcommand: &str, line: &str) -> Folder {
     )
     .unwrap();
     folder.write("dropout.toml", "rate = 0.2\n[[insert]]\nafter = 'Relu'\n");
+    folder.write("strict.toml", "[rules]\ndeny = ['all']\n");
+    if has("--baseline baseline.json") {
+        let baseline = "audit models --write-baseline baseline.json";
+        folder.run(baseline).exits(0);
+    }
     if has("--check model.snap") && !has("--update") {
         let snapshot = "show model.onnx --check model.snap --update";
         folder.run(snapshot).exits(0);

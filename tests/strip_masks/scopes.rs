@@ -89,6 +89,15 @@ fn the_state_of_a_loop() {
     insta::assert_snapshot!("loop_state", stripped.texts());
 }
 
+#[test]
+fn a_state_that_a_dropout_hands_on() {
+    let body = "d = Mul(h, m)\nh_out = Tanh(d)\nm_out = Dropout(m)";
+    let call = "y, m_left = Loop(trip, on, x, mask)";
+    let made = looped(MASK, call, &["h", "m"], body, &["h_out", "m_out"]);
+    let stripped = strips_unrun(&made, "Loop").draws_nothing();
+    stripped.leaves(&["y = Loop(trip, on, x)", "  body:", "    h_out = Tanh(h)"]);
+}
+
 /// The mask is the first of three states, and handed on under its own name.
 #[test]
 fn other_states_stay_in_their_places() {

@@ -117,6 +117,11 @@ pub fn tell(lines: &mut Lines, folded: &Folded, verbose: bool) {
         let why = format!("`{of}` is used elsewhere and stays: {bytes} bytes more");
         lines.line("copied", format!("`{copy}`: {why}"));
     }
+    for (name, elements) in &outcome.lost {
+        let elements = count(usize::try_from(*elements).unwrap_or(usize::MAX), "element");
+        let why = "so small now that digits are lost";
+        lines.line("lost", format!("`{name}`: {elements} {why}"));
+    }
     for (node, name, is) in &outcome.attributes {
         lines.line("scaled", format!("{name} of {node}: {is} now"));
     }

@@ -279,7 +279,7 @@ impl Search<'_, '_> {
 
 impl Finder<'_> {
     /// What a value is before any Dropout and Identity.
-    fn passed(&self, mut value: ValueId) -> ValueId {
+    pub(super) fn passed(&self, mut value: ValueId) -> ValueId {
         while let Producer::Node { node, output: 0 } = self.values[value].producer
             && (self.model.node(node).is("Dropout") || self.model.node(node).is("Identity"))
             && let Some(input) = self.values.input(node, 0)
@@ -287,19 +287,6 @@ impl Finder<'_> {
             value = input;
         }
         value
-    }
-
-    /// What an input of a Loop or Scan is called in its body.
-    fn carried(&self, id: NodeId, input: usize) -> Option<ValueId> {
-        let node = self.model.node(id);
-        if !node.is("Loop") && !node.is("Scan") {
-            return None;
-        }
-        let &[body] = node.attribute("body")?.graphs() else {
-            return None;
-        };
-        let formal = self.model.graph(body).inputs.get(input)?;
-        self.values.lookup(self.model, body, &formal.name)
     }
 
     /// What a use passes on unchanged, if it is the data of a Dropout or an Identity.
