@@ -4,9 +4,9 @@ use super::names::Names;
 use super::{Options, build, elements};
 use crate::dropout::{self, Mode, Site};
 use crate::error::Result;
+use crate::escape::one_line;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Model, NodeId, Producer, ValueId, Values};
-use crate::report::one_line;
 
 /// Numbers that take more letters would leave no room for the name before them.
 const NUMBERS: usize = 24;

@@ -87,6 +87,7 @@ fn folder(subcommand: &str, line: &str) -> Folder {
     let copy = |stem: &str, name: &str| folder.copy(stem, name);
     let has = |part: &str| line.contains(part);
     match subcommand {
+        _ if has("--classes logits") => folder.write("model.onnx", logits()),
         _ if has("encoder.") => folder.write("model.onnx", encoder()),
         "insert" if has("conv") => folder.write("model.onnx", images()),
         "insert" if has("attention") => folder.write("model.onnx", attention()),
@@ -97,7 +98,6 @@ fn folder(subcommand: &str, line: &str) -> Folder {
     copy("torch_course_eval_op17", "model.stripped.onnx");
     copy("torch_course_preserve_op17", "a.onnx");
     copy("torch_course_eval_op17", "b.onnx");
-    folder.write("logits.onnx", logits());
     copy("keras_course_train_op8", "epoch1.onnx");
     copy("keras_course_infer_op15", "epoch2.onnx");
     if line.ends_with("model.onnx") || line.contains("model.onnx -") {
