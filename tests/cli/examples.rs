@@ -61,10 +61,15 @@ fn attention() -> Vec<u8> {
     model(17, x_to_y(nodes)).encode_to_vec()
 }
 
-/// Dropout before an output called logits.
-fn logits() -> Vec<u8> {
-    let graph = graph([op("logits = Dropout(x)")]);
-    model(13, graph.input("x").output("logits")).encode_to_vec()
+/// Dropout before two outputs, of which one says nothing of classes.
+fn tagger() -> Vec<u8> {
+    let nodes = [
+        op("h = Dropout(x)"),
+        op("tags = MatMul(h, w)"),
+        op("attention = Softmax(h)"),
+    ];
+    let graph = graph(nodes).input("x").output("tags").output("attention");
+    model(13, graph.init("w", f32s(&[3, 3], &[0.5; 9]))).encode_to_vec()
 }
 
 /// Convolutions with activations.
@@ -87,8 +92,8 @@ fn folder(subcommand: &str, line: &str) -> Folder {
     let copy = |stem: &str, name: &str| folder.copy(stem, name);
     let has = |part: &str| line.contains(part);
     match subcommand {
-        _ if has("--classes logits") => folder.write("model.onnx", logits()),
         _ if has("encoder.") => folder.write("model.onnx", encoder()),
+        "sample" if has("tags") => folder.write("model.onnx", tagger()),
         "insert" if has("conv") => folder.write("model.onnx", images()),
         "insert" if has("attention") => folder.write("model.onnx", attention()),
         "insert" => copy("torch_course_eval_op17", "model.onnx"),
