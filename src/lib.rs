@@ -54,6 +54,7 @@ pub mod audit;
 pub mod diff;
 pub mod dropout;
 pub mod error;
+mod escape;
 mod hash;
 #[cfg(feature = "tract")]
 pub mod job;
