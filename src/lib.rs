@@ -37,14 +37,15 @@
 //!   both with tract.
 //! - `sample` runs a model many times with its dropout on: mean and spread of the outputs.
 //! - [`audit`], [`show`] and [`diff`] are what is told to people and programs; [`report`] writes audits as
-//!   other tools want them.
+//!   other tools want them, and what commands report as JSON.
+//! - `job` is a rewrite from file to file: nothing is written but what was verified.
 //!
 //! The library never prints and never exits. Every failure is an [`Error`] with its file and place.
 //!
 //! # Features
 //!
 //! `tract` (default): running models. `cli` (default): the command. `junit` (part of `cli`): audits
-//! as JUnit XML. Without any the library still reads, audits, rewrites and compares structure.
+//! as JUnit XML. `config` (part of `cli`): configurations of audits. Without any the library still reads, audits, rewrites and compares structure.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -53,7 +54,10 @@ pub mod audit;
 pub mod diff;
 pub mod dropout;
 pub mod error;
+mod escape;
 mod hash;
+#[cfg(feature = "tract")]
+pub mod job;
 pub mod onnx;
 pub mod report;
 pub mod rewrite;
@@ -65,3 +69,8 @@ pub mod verify;
 pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};
+
+/// The Rust in README.md is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

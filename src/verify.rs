@@ -24,6 +24,8 @@ mod operator;
 mod random;
 #[cfg(feature = "tract")]
 mod reference;
+#[cfg(feature = "tract")]
+mod watch;
 
 #[cfg(feature = "tract")]
 use std::collections::BTreeSet;
@@ -93,6 +95,17 @@ pub enum Verdict {
         /// What stood in the way.
         reason: String,
     },
+}
+
+impl Verdict {
+    /// The word for it in reports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verdict::Equal => "equal",
+            Verdict::Different { .. } => "different",
+            Verdict::Unverifiable { .. } => "unverifiable",
+        }
+    }
 }
 
 /// What counts as equal.

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use super::Options;
 use super::marks::{Marked, colours};
 use crate::error::Result;
+use crate::escape::one_line;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, ValueId};
-use crate::report::one_line;
 
 /// Writes a model as a graph of Graphviz: `dot -Tsvg`. Inner graphs and functions are clusters.
 ///
@@ -114,7 +114,7 @@ impl Writer<'_> {
             let _ = write!(unique, "#{}.{}", id.graph.0, id.index);
         }
         let mut label = one_line(&self.marked.model.node(id).op_type.to_string());
-        for line in std::iter::once(name).chain(self.marked.weights(id)) {
+        for line in std::iter::once(name).chain(self.marked.numbers(id)) {
             label.push('\n');
             label.push_str(&line);
         }

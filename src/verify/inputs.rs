@@ -51,18 +51,29 @@ impl Given {
             match spec {
                 InputSpec::Shape { input, shape } => {
                     port(ports, input)?;
-                    given.shapes.insert(input.clone(), shape.clone());
+                    let before = given.shapes.insert(input.clone(), shape.clone());
+                    if before.is_some_and(|before| before != *shape) {
+                        let why = format!("input {input} is given two shapes");
+                        return Err(Error::new(ErrorKind::Usage, why).into());
+                    }
                 }
                 InputSpec::Array { input, file } => {
                     let tensor = files::array(file, input)?;
-                    let value = fit(tensor, port(ports, input)?, file)?;
-                    given.arrays.insert(input.clone(), value);
+                    given.take(tensor, port(ports, input)?, file)?;
                 }
                 InputSpec::Archive { file } => {
                     for (name, tensor) in files::archive(file)? {
-                        let value = fit(tensor, port(ports, &name)?, file)?;
-                        given.arrays.insert(name, value);
+                        given.take(tensor, port(ports, &name)?, file)?;
                     }
+                }
+                InputSpec::Tensor { file } => {
+                    let (index, name, tensor) = files::input(file)?;
+                    let named = ports.iter().find(|port| port.name == name);
+                    let Some(port) = named.or(index.and_then(|index| ports.get(index))) else {
+                        let why = "it belongs to no input of the model; --input NAME=FILE.pb says to which";
+                        return Err(usage(why.to_string(), file));
+                    };
+                    given.take(tensor, port, file)?;
                 }
                 InputSpec::TestSet { folder } => {
                     let set = files::test_set(folder)?;
@@ -95,6 +106,18 @@ impl Given {
         }
         given.check_sets()?;
         Ok(given)
+    }
+
+    /// Data of an input for every run.
+    fn take(&mut self, tensor: Tensor, port: &Port, file: &Path) -> Result<(), Stop> {
+        let value = fit(tensor, port, file)?;
+        match self.arrays.insert(port.name.clone(), value) {
+            None => Ok(()),
+            Some(_) => Err(usage(
+                format!("input {} is given data twice", port.name),
+                file,
+            )),
+        }
     }
 
     /// The model is optimised for one shape per input, so all data must have it.

@@ -26,16 +26,6 @@ fn reports() {
 }
 
 #[test]
-fn the_readme_shows_what_is_printed() {
-    let said = stripped("torch_mlp_training_op7")
-        .run("diff a.onnx b.onnx")
-        .exits(1);
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
-    assert!(readme.contains(said.text()), "{}", said.text());
-}
-
-#[test]
 fn formats() {
     let folder = stripped("torch_mlp_training_op7");
     for format in ["json", "markdown"] {

@@ -7,7 +7,10 @@ mod cli;
 mod common;
 
 mod audit;
+mod baseline;
+mod config;
 mod diff;
+mod examples;
 mod fold;
 mod formats;
 mod golden;
@@ -18,6 +21,7 @@ mod recorded;
 mod rewriting;
 mod rules;
 mod sample;
+mod shells;
 mod show;
 mod strip;
 mod verification;

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 use dropout_onnx::diff::{self, Diff, Options, Verdict, markdown, text};
-use serde_json::{Value, json};
+use dropout_onnx::report::document;
 
 use crate::Status;
 use crate::io::{self, Global};
-use crate::rewriting::json_text;
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
 
 /// Say what changed between two models: nodes, weights, inputs and outputs, by name
@@ -52,7 +51,7 @@ Examples:
 Exit status: 0 no difference; 1 different; 2 it could not do the job.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let (before, after) = (io::read(&args.before)?, io::read(&args.after)?);
+    let (before, after) = io::read_both(&args.before, &args.after)?;
     let options = Options {
         values: args.values,
         structure: true,
@@ -64,24 +63,16 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     match args.format {
         Format::Text if global.quiet => {}
         Format::Text => io::print(&report(&found))?,
-        Format::Json => io::print(&json_text(&document(&found, &names)?)?)?,
+        Format::Json => {
+            let document = document::diff(&found, &names[0], &names[1])?;
+            io::print(&document::text(&document)?)?;
+        }
         Format::Markdown => io::print(&markdown::text(&found, &names[0], &names[1]))?,
     }
     Ok(match found.is_empty() {
         true => Status::Done,
         false => Status::Found,
     })
-}
-
-/// The differences, with the names of both files.
-fn document(found: &Diff, [before, after]: &[String; 2]) -> Result<Value> {
-    let mut document = json!({"schema": found.schema, "before": before, "after": after});
-    if let (Some(all), Value::Object(rest)) =
-        (document.as_object_mut(), serde_json::to_value(found)?)
-    {
-        all.extend(rest);
-    }
-    Ok(document)
 }
 
 fn report(found: &Diff) -> String {

@@ -3,10 +3,10 @@
 use anstyle::Style;
 use anyhow::Result;
 use clap::ValueEnum;
+use dropout_onnx::report::document;
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::{Folded, Options, Step, fold};
 use dropout_onnx::verify::verify_fold;
-use serde_json::{Value, json};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -54,7 +54,7 @@ Examples:
   dropout-onnx fold --dry-run model.onnx            says where each factor goes, or why it stays
   dropout-onnx fold model.onnx                      writes model.folded.onnx
   dropout-onnx fold --only dropout model.onnx
-  dropout-onnx fold --at dropout_0.tmp_0 model.onnx --rtol 1e-6
+  dropout-onnx fold --at p2o.pd_op.dropout.0.0 model.onnx --rtol 1e-5
   dropout-onnx strip model.onnx - | dropout-onnx fold - clean.onnx
 
 Exit status: 0 folded and shown to be equal (or nothing to fold); 1 the result differs, nothing is
@@ -73,56 +73,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         verify_fold(before, &folded, options)
     })?;
     let text = match args.format {
-        Format::Json => end.document("fold", parts(&folded))?,
+        Format::Json => document::text(&document::fold(&end, &folded)?)?,
         Format::Text => text(args, global, &folded, &end),
     };
     end.print(&text, args.format)?;
     Ok(end.status())
-}
-
-/// What was planned and done, for programs.
-pub fn parts(folded: &Folded) -> Value {
-    let outcome = &folded.outcome;
-    let factors = folded.plan.steps.iter().map(|step| {
-        let (action, why) = match &step.action {
-            Action::Apply => ("fold", None),
-            Action::NoEffect(why) | Action::Refused(why) => ("keep", Some(why)),
-        };
-        let factor = step.factor.as_ref();
-        json!({
-            "node": step.label, "value": step.value.to_string(),
-            "factor": factor.map(|factor| factor.to_string()),
-            "elements": factor.map_or(0, |factor| factor.elements.len()),
-            "action": action, "why": why, "into": step.into, "through": step.through,
-        })
-    });
-    let weights = outcome.weights.iter();
-    let weights = weights.map(|(name, bytes)| json!({"name": name.to_string(), "bytes": bytes}));
-    let copies = outcome.copies.iter().map(
-        |(copy, of, bytes)| json!({"name": copy.to_string(), "of": of.to_string(), "bytes": bytes}),
-    );
-    let attributes = outcome.attributes.iter();
-    let attributes =
-        attributes.map(|(node, name, is)| json!({"node": node, "name": name, "is": is}));
-    let names = |names: &[dropout_onnx::onnx::Name]| {
-        names.iter().map(ToString::to_string).collect::<Vec<_>>()
-    };
-    let identities = outcome.identities.iter();
-    let identities = identities.map(|(value, why)| json!({"value": value, "why": why}));
-    json!({
-        "factors": factors.collect::<Vec<_>>(),
-        "folded": outcome.folded,
-        "weights": weights.collect::<Vec<_>>(),
-        "copies": copies.collect::<Vec<_>>(),
-        "embedded": names(&outcome.embedded),
-        "lost": outcome.lost.iter()
-            .map(|(name, elements)| json!({"name": name.to_string(), "elements": elements}))
-            .collect::<Vec<_>>(),
-        "attributes": attributes.collect::<Vec<_>>(),
-        "identities": identities.collect::<Vec<_>>(),
-        "removed": names(&outcome.removed),
-        "idle_inputs": names(&outcome.idle_inputs),
-    })
 }
 
 fn text(args: &Args, global: &Global, folded: &Folded, end: &Conclusion<'_>) -> String {

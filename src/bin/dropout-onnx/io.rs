@@ -1,20 +1,23 @@
 //! Arguments that subcommands share: where models come from and go to, colours, messages.
 
-use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anstream::ColorChoice;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use dropout_onnx::Error;
+use dropout_onnx::job;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::report::one_line;
 use dropout_onnx::source::{Destination, Rope, Source, write_atomic};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::paths::identity;
 use crate::style;
+pub use dropout_onnx::job::{beside, may_write, name, same_file};
 
 /// Options of every subcommand.
 #[derive(Args, Clone, Copy)]
@@ -94,18 +97,49 @@ pub fn read(path: &Path) -> Result<Model, Error> {
         .map_err(|e| e.in_file(name(path)))
 }
 
-/// What a model is called in messages.
-pub fn name(path: &Path) -> &Path {
-    match path == Path::new("-") {
-        true => Path::new("standard input"),
-        false => path,
+/// Reads a text file of at most so many bytes; `what` it is, for people.
+pub fn read_text(path: &Path, what: &str, most: u64) -> Result<String> {
+    let failed = |e| Error::io("cannot read", e).in_file(path);
+    let file = File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    let mut file = file.take(most + 1);
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    let path = path.display();
+    if bytes.len() as u64 > most {
+        bail!("{path}: is no {what}: it has more than {} MB", most >> 20);
     }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => bail!("{path}: is no {what}: it is not UTF-8"),
+    }
+}
+
+/// True of two names of one file, whether or not it exists yet.
+pub fn same_place(a: &Path, b: &Path) -> bool {
+    same_file(a, b) || identity(a) == identity(b)
+}
+
+/// Reads two models to compare.
+pub fn read_both(before: &Path, after: &Path) -> Result<(Model, Model)> {
+    if before == Path::new("-") && after == before {
+        bail!("BEFORE and AFTER are both standard input; one of them must be a file");
+    }
+    Ok((read(before)?, read(after)?))
 }
 
 /// Writes a report to standard output.
 pub fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
+    Ok(())
+}
+
+/// Writes what is no text to standard output.
+pub fn print_bytes(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)
         .and_then(|()| out.flush())
         .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
     Ok(())
@@ -190,198 +224,19 @@ enum External {
     Link,
 }
 
-/// A place that a result may go to.
-pub enum Target {
-    /// Standard output.
-    Stdout,
-    /// A file.
-    File(Destination),
-}
-
 impl Files {
-    /// Finds out where the result goes, and refuses places it must not go to. `suffix` is what the
-    /// rewrite puts into a name: `stripped`.
-    pub fn target(&self, suffix: &str) -> Result<Target> {
-        let stdin = self.input == Path::new("-");
-        if self.in_place {
-            if stdin {
-                bail!("--in-place needs a file, and IN is standard input");
-            }
-            let destination = Destination::new(&self.input)?;
-            if destination.exists() && !destination.real().is_file() {
-                bail!(
-                    "{}: is not a file, and --in-place replaces a file",
-                    self.input.display()
-                );
-            }
-            return Ok(Target::File(destination));
-        }
-        let path = match self.output.as_ref().or(self.out.as_ref()) {
-            Some(path) if path == Path::new("-") => return Ok(Target::Stdout),
-            Some(path) => path.clone(),
-            None if stdin => return Ok(Target::Stdout),
-            None => beside(&self.input, suffix),
-        };
-        let destination = Destination::new(&path)?.with_mode_of(&self.input);
-        if !stdin && same_file(&self.input, destination.real()) {
-            bail!(
-                "{}: is IN as well as OUT; --in-place replaces it",
-                path.display()
-            );
-        }
-        may_write(&destination, self.force)?;
-        Ok(Target::File(destination))
-    }
-
-    /// The files of weights to take along, each with where it goes; refuses to leave them behind.
-    pub fn external(&self, model: &Model, target: &Target) -> Result<Vec<(PathBuf, PathBuf)>> {
-        let Target::File(destination) = target else {
-            return Ok(Vec::new());
-        };
-        let files = model.external_files()?;
-        let from = model.folder().unwrap_or(Path::new(""));
-        let to = destination.real().parent().unwrap_or(Path::new(""));
-        let input = name(&self.input).display();
-        if let Some(file) = files
-            .iter()
-            .find(|file| same_file(&from.join(file), destination.real()))
-        {
-            bail!(
-                "{}: OUT would overwrite {}, the weights of {input}",
-                destination.named().display(),
-                file.display()
-            );
-        }
-        if files.is_empty() || same_file(or_here(from), or_here(to)) {
-            return Ok(Vec::new());
-        }
-        if self.external_data.is_none() {
-            bail!(
-                "{input}: its weights are in {} beside it, and OUT is in another folder; \
-                 --external-data copy or link takes them along",
-                files[0].display()
-            );
-        }
-        let mut pairs = Vec::new();
-        for file in files {
-            let (source, copy) = (from.join(&file), to.join(&file));
-            if copy.exists() && !self.force {
-                bail!("{}: exists already; --force overwrites it", copy.display());
-            }
-            pairs.push((source, copy));
-        }
-        Ok(pairs)
-    }
-
-    /// Writes the result, and what goes with it.
-    pub fn write(
-        &self,
-        rope: &Rope,
-        target: &Target,
-        external: &[(PathBuf, PathBuf)],
-    ) -> Result<()> {
-        for (from, to) in external {
-            let place = || format!("{}: cannot write", to.display());
-            if let Some(folder) = to.parent() {
-                std::fs::create_dir_all(folder).with_context(place)?;
-            }
-            let destination = Destination::new(to)?;
-            if self.external_data == Some(External::Link) {
-                if to.exists() {
-                    std::fs::remove_file(to).with_context(place)?;
-                }
-                std::fs::hard_link(from, to).with_context(place)?;
-            } else {
-                let source = Source::open(from)?;
-                let mut whole = Rope::new();
-                whole.push_range(&source, 0..source.len());
-                write_atomic(&destination, &whole)?;
-            }
-        }
-        match target {
-            Target::File(destination) => write_atomic(destination, rope)?,
-            Target::Stdout => {
-                let mut out = std::io::stdout().lock();
-                rope.write_to(&mut out)
-                    .and_then(|()| {
-                        let flushed = out.flush();
-                        flushed.map_err(|e| Error::io("cannot write", e))
-                    })
-                    .map_err(|e| e.in_file("standard output"))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Refuses places that a result must not go to: an existing file if not forced, a folder, what is in
-/// no folder.
-pub fn may_write(destination: &Destination, force: bool) -> Result<()> {
-    let path = destination.named().display();
-    if destination.real().is_dir() {
-        bail!("{path}: is a directory; name a file in it");
-    }
-    if destination.real().is_file() && !force {
-        bail!("{path}: exists already; --force overwrites it");
-    }
-    let folder = or_here(destination.real().parent().unwrap_or(Path::new("")));
-    if !folder.is_dir() {
-        let (folder, exists) = (folder.display(), folder.exists());
-        match exists {
-            true => bail!("{path}: {folder} is not a folder"),
-            false => bail!("{path}: the folder {folder} does not exist"),
+    /// The same, for the library.
+    pub fn asked(&self) -> job::Files {
+        job::Files {
+            input: self.input.clone(),
+            output: self.output.as_ref().or(self.out.as_ref()).cloned(),
+            in_place: self.in_place,
+            force: self.force,
+            dry_run: self.dry_run,
+            external_data: self.external_data.map(|how| match how {
+                External::Copy => job::External::Copy,
+                External::Link => job::External::Link,
+            }),
         }
     }
-    Ok(())
-}
-
-impl Target {
-    /// Where the result is, in words.
-    pub fn name(&self) -> String {
-        match self {
-            Target::Stdout => "standard output".to_string(),
-            Target::File(destination) => destination.named().display().to_string(),
-        }
-    }
-}
-
-/// `model.onnx` and `stripped` make `model.stripped.onnx`.
-pub fn beside(input: &Path, suffix: &str) -> PathBuf {
-    let mut name = input.file_stem().map_or_else(OsString::new, OsString::from);
-    name.push(".");
-    name.push(suffix);
-    if let Some(extension) = input.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    input.with_file_name(name)
-}
-
-fn or_here(folder: &Path) -> &Path {
-    match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
-    }
-}
-
-pub fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b || same_inode(&a, &b),
-        _ => false,
-    }
-}
-
-/// True of two names (hard links) of one file.
-#[cfg(unix)]
-fn same_inode(a: &Path, b: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (a.metadata(), b.metadata()) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn same_inode(_: &Path, _: &Path) -> bool {
-    false
 }

@@ -1,71 +1,38 @@
 //! What every rewriting subcommand does around its rewrite: read, verify, write, tell.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::ops::Deref;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use dropout_onnx::diff::{self, Diff};
+use dropout_onnx::job::{Ended, Job, Target, Written};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::rewrite::Edited;
-use dropout_onnx::verify::{Demand, Options, Verdict, Verification};
-use serde_json::{Value, json};
+use dropout_onnx::verify::{Options, Verification};
 
 use crate::Status;
-use crate::io::{self, Files, Format, Global, Target};
+use crate::io::{self, Files, Format, Global};
 use crate::style::{BAD, GOOD, LABEL, WARN, paint};
 use crate::verification::{self, Verify};
 
-/// A rewrite that is about to begin: the model, and where the result will go.
+/// A rewrite that is about to begin.
 pub struct Rewriting<'a> {
-    pub model: Model,
-    files: &'a Files,
+    job: Job,
     global: &'a Global,
-    target: Target,
-    external: Vec<(PathBuf, PathBuf)>,
-    verify: Option<Options>,
 }
 
 /// How it ended.
 pub struct Conclusion<'a> {
-    rewriting: &'a Rewriting<'a>,
-    edited: &'a Edited,
-    verification: Option<Verification>,
-    written: Written,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
-    Yes,
-    /// In place, with nothing to do.
-    Untouched,
-    DryRun,
-    Different,
+    end: Ended<'a>,
+    global: &'a Global,
 }
 
 impl<'a> Rewriting<'a> {
-    /// Reads the model, and sees to it that the result can be written: to `model.SUFFIX.onnx` if
-    /// nothing else is asked for.
-    pub fn open(
-        files: &'a Files,
-        verify: &Verify,
-        global: &'a Global,
-        suffix: &str,
-    ) -> Result<Self> {
-        let verify = verify.options()?;
-        let target = files.target(suffix)?;
-        let model = io::read(&files.input)?;
-        let external = files.external(&model, &target)?;
-        if verify.is_some() {
-            model.check_external()?;
-        }
-        Ok(Rewriting {
-            model,
-            files,
-            global,
-            target,
-            external,
-            verify,
-        })
+    /// Reads the model, and sees to it that the result can be written.
+    pub fn open(files: &Files, verify: &Verify, global: &'a Global, suffix: &str) -> Result<Self> {
+        let read = || io::read(&files.input);
+        let job = Job::open(files.asked(), suffix, verify.options()?, read)?;
+        Ok(Rewriting { job, global })
     }
 
     /// Verifies the result, and writes it if it is what it should be.
@@ -75,43 +42,32 @@ impl<'a> Rewriting<'a> {
         unchanged: bool,
         verify: impl FnOnce(&Model, &Model, &Options) -> dropout_onnx::Result<Verification>,
     ) -> Result<Conclusion<'a>> {
-        let mut end = Conclusion {
-            rewriting: self,
-            edited,
-            verification: None,
-            written: Written::DryRun,
-        };
-        if self.files.dry_run {
-            return Ok(end);
-        }
-        if let Some(options) = &self.verify {
+        let verify = |before: &Model, after: &Model, options: &Options| {
             let progress = self.global.progress("verifying");
-            let found = verify(&self.model, &edited.model, options)?;
+            let found = verify(before, after, options);
             progress.finish_and_clear();
-            let verdict = found.verdict(Demand::Rewrite);
-            end.verification = Some(found);
-            match verdict {
-                Verdict::Equal => {}
-                Verdict::Different { .. } => {
-                    end.written = Written::Different;
-                    return Ok(end);
-                }
-                Verdict::Unverifiable { reason } => bail!(
-                    "{}: the result cannot be verified, so nothing was written: {reason}. \
-                     --verify structure asks for less, --verify none for nothing",
-                    io::name(&self.files.input).display()
-                ),
-            }
-        }
-        end.written = match self.files.in_place && unchanged {
-            true => Written::Untouched,
-            false => {
-                self.files
-                    .write(&edited.rope, &self.target, &self.external)?;
-                Written::Yes
-            }
+            found
         };
-        Ok(end)
+        let mut stdout = std::io::stdout().lock();
+        let end = self.job.conclude(edited, unchanged, verify, &mut stdout)?;
+        let global = self.global;
+        Ok(Conclusion { end, global })
+    }
+}
+
+impl Deref for Rewriting<'_> {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.job
+    }
+}
+
+impl<'a> Deref for Conclusion<'a> {
+    type Target = Ended<'a>;
+
+    fn deref(&self) -> &Ended<'a> {
+        &self.end
     }
 }
 
@@ -123,40 +79,9 @@ impl Conclusion<'_> {
         }
     }
 
-    /// The report for programs: what every rewrite tells, around what this one found and did.
-    pub fn document(&self, subcommand: &str, parts: Value) -> Result<String> {
-        let output = match self.written {
-            Written::Yes | Written::Untouched => Some(self.rewriting.target.name()),
-            Written::DryRun | Written::Different => None,
-        };
-        let (before, after) = (self.rewriting.model.source().len(), self.edited.rope.len());
-        let mut document = json!({
-            "schema": format!("dropout-onnx/{subcommand}/1"),
-            "input": self.rewriting.files.input.to_string_lossy(),
-            "output": output,
-            "bytes": {"before": before, "after": after},
-        });
-        let end = json!({
-            "verification": self.verification.as_ref().map(verification::document),
-            "diff": self.changes()?,
-        });
-        for part in [parts, end] {
-            if let (Value::Object(all), Value::Object(part)) = (&mut document, part) {
-                all.extend(part);
-            }
-        }
-        json_text(&document)
-    }
-
-    /// What the rewrite changed, by name.
-    fn changes(&self) -> dropout_onnx::Result<Diff> {
-        let (before, after) = (&self.rewriting.model, &self.edited.model);
-        diff::diff(before, after, &diff::Options::default())
-    }
-
     /// What verification found, the sizes and where the result is, for people.
     pub fn text(&self, lines: &mut Lines) {
-        if self.rewriting.global.verbose {
+        if self.global.verbose {
             match self.changes() {
                 Ok(diff) => lines.diff(&diff),
                 Err(e) => lines.line("changed", paint(WARN, format!("cannot be told: {e}"))),
@@ -164,7 +89,7 @@ impl Conclusion<'_> {
         }
         match &self.verification {
             Some(found) => {
-                let verbose = self.rewriting.global.verbose;
+                let verbose = self.global.verbose;
                 lines.0.push_str(&verification::text(found, verbose));
             }
             None if self.written == Written::Yes => {
@@ -172,16 +97,16 @@ impl Conclusion<'_> {
             }
             None => {}
         }
-        let before = digits(self.rewriting.model.source().len());
+        let before = digits(self.job.model.source().len());
         lines.line(
             "size",
             format!("{before} -> {} bytes", digits(self.edited.rope.len())),
         );
-        let name = self.rewriting.target.name();
+        let name = self.job.target().name();
         let written = match self.written {
             Written::Yes => paint(GOOD, name),
             Written::Untouched => {
-                let input = self.rewriting.files.input.display();
+                let input = self.job.files().input.display();
                 format!("nothing: {input} is as it should be")
             }
             Written::DryRun => format!("nothing: a dry run; it would be {name}"),
@@ -193,9 +118,9 @@ impl Conclusion<'_> {
     /// Prints the report: beside the model, if that takes standard output.
     pub fn print(&self, text: &str, format: Format) -> Result<()> {
         let different = self.written == Written::Different;
-        match self.rewriting.target {
-            _ if self.rewriting.global.quiet && format == Format::Text && !different => {}
-            Target::Stdout => io::print_aside(text),
+        match self.job.target() {
+            _ if self.global.quiet && format == Format::Text && !different => {}
+            Target::Stream => io::print_aside(text),
             Target::File(_) => io::print(text)?,
         }
         Ok(())
@@ -223,11 +148,6 @@ impl Lines {
     pub fn into_text(self) -> String {
         self.0
     }
-}
-
-/// A document for programs.
-pub fn json_text(document: &Value) -> Result<String> {
-    Ok(serde_json::to_string_pretty(document)? + "\n")
 }
 
 /// A number with its digits in groups of three.

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use dropout_onnx::audit::SiteRecord;
+use dropout_onnx::report::document;
 use dropout_onnx::rewrite::set::{Changed, Filter, Options, Seed, set};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
 use dropout_onnx::verify::acting::{Expected, verify_change};
-use serde_json::json;
 
 use crate::Status;
-use crate::insert::{acting, rate, switched};
+use crate::insert::{mode, rate, switched};
 use crate::io::{self, Files, Format, Global};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, paint};
@@ -30,7 +30,7 @@ pub struct Args {
     rate: Option<Rate>,
     /// Whether it acts: inert, active, or runtime[:NAME], which adds an optional boolean input to the
     /// model, false if not given
-    #[arg(long, value_name = "MODE", value_parser = acting)]
+    #[arg(long, value_name = "MODE", value_parser = mode(), hide_possible_values = true)]
     mode: Option<Acting>,
     /// Seed of the first dropout, the others have those that follow; or `none`
     #[arg(
@@ -42,7 +42,7 @@ pub struct Args {
     )]
     seed: Option<Seed>,
     /// Only dropout of which all of this holds: KEY=VALUE, commas between; keys are name, layer, scope
-    /// (patterns), form, kind, mode, rate. Given again: or of which all of that holds
+    /// (patterns), id (its number in an audit, from 0), form, kind, mode, rate. Given again: or of which all of that holds
     #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
     filters: Vec<Filter>,
     /// How the report is written
@@ -96,32 +96,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         .map(|site| SiteRecord::new(&rewriting.model, site))
         .collect();
     let text = match args.format {
-        Format::Json => end.document("set", parts(args, &changed, &records))?,
+        Format::Json => document::text(&document::set(&end, &options, &changed)?)?,
         Format::Text => text(args, global, &changed, &records, &end),
     };
     end.print(&text, args.format)?;
     Ok(end.status())
-}
-
-/// What was asked for, planned and done, for programs.
-fn parts(args: &Args, changed: &Changed, records: &[SiteRecord]) -> serde_json::Value {
-    let steps = changed.plan.steps.iter().map(|step| match &step.action {
-        Action::Apply => json!({"action": "set"}),
-        Action::NoEffect(why) => json!({"action": "leave", "why": why}),
-        Action::Refused(why) => json!({"action": "refuse", "why": why}),
-    });
-    let outcome = &changed.outcome;
-    let idle = outcome.idle_inputs.iter().map(ToString::to_string);
-    json!({
-        "rate": args.rate.map(Rate::value),
-        "mode": args.mode.as_ref().map(ToString::to_string),
-        "sites": records,
-        "plan": steps.collect::<Vec<_>>(),
-        "changed": outcome.changed,
-        "switch": outcome.switch.as_ref().map(ToString::to_string),
-        "added_input": outcome.added_input,
-        "idle_inputs": idle.collect::<Vec<_>>(),
-    })
 }
 
 fn text(

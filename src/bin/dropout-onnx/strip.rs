@@ -8,12 +8,12 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::{Convention, Kind, Mode};
-use dropout_onnx::onnx::{Model, Name};
+use dropout_onnx::onnx::Model;
+use dropout_onnx::report::document;
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::{self, Folded};
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
 use dropout_onnx::verify::{self, Demand, Verdict, Verification};
-use serde_json::json;
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -152,7 +152,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         end,
     };
     let text = match args.format {
-        Format::Json => report.end.document("strip", parts(&report))?,
+        Format::Json => {
+            let document = document::strip(&report.end, &stripped, folded.as_ref())?;
+            document::text(&document)?
+        }
         Format::Text => text(args, global, &report),
     };
     report.end.print(&text, args.format)?;
@@ -197,42 +200,6 @@ struct Report<'a> {
     folded: Option<&'a Folded>,
     records: Vec<SiteRecord>,
     end: Conclusion<'a>,
-}
-
-/// What was planned and done, for programs.
-fn parts(report: &Report<'_>) -> serde_json::Value {
-    let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>();
-    let outcome = &report.stripped.outcome;
-    let actions = report
-        .stripped
-        .plan
-        .steps
-        .iter()
-        .map(|step| match &step.action {
-            Action::Apply => json!({"action": "remove"}),
-            Action::NoEffect(why) => json!({"action": "keep", "why": why}),
-            Action::Refused(why) => json!({"action": "refuse", "why": why}),
-        });
-    json!({
-        "sites": report.records,
-        "plan": actions.collect::<Vec<_>>(),
-        "removed": {
-            "dropouts": outcome.removed,
-            "nodes": names(&outcome.nodes),
-            "initializers": names(&outcome.initializers),
-            "functions": names(&outcome.functions),
-            "loop_states": outcome.states.iter().map(|(_, count)| count).sum::<usize>(),
-        },
-        "masks": names(&outcome.masks),
-        "scales": outcome.scales.iter()
-            .map(|(value, scale)| json!({"value": value.to_string(), "scale": scale}))
-            .collect::<Vec<_>>(),
-        "identities": outcome.identities.iter()
-            .map(|(value, why)| json!({"value": value, "why": why}))
-            .collect::<Vec<_>>(),
-        "idle_inputs": names(&outcome.idle_inputs),
-        "fold": report.folded.map(crate::fold::parts),
-    })
 }
 
 fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {

@@ -9,7 +9,6 @@ use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::inputs::InputSpec;
 use dropout_onnx::verify::run::{Outcome, RunReport, Settings};
 use dropout_onnx::verify::{Options, Verification, acting, structure};
-use serde_json::{Value, json};
 
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
 
@@ -42,8 +41,8 @@ pub struct Feed {
     /// Size of a symbolic dimension: `batch=4`
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
     dims: Vec<(String, usize)>,
-    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`, `all=data.npz`, or a folder of ONNX
-    /// test data (`test_data_set_0`)
+    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`, `all=data.npz`, a folder of ONNX test
+    /// data (`test_data_set_0`), or an `input_0.pb` in it
     #[arg(long = "input", value_name = "SPEC", value_parser = input)]
     pub inputs: Vec<InputSpec>,
 }
@@ -235,55 +234,6 @@ fn run(report: &RunReport) -> String {
             )
         }
     }
-}
-
-/// What verification found, for programs.
-pub fn document(verification: &Verification) -> Value {
-    let structure = verification
-        .structure
-        .as_ref()
-        .map(|structure| match structure {
-            structure::Verdict::Same { outputs } => match &verification.apart {
-                Some(apart) => json!({"result": "same", "outputs": outputs, "but_for": apart}),
-                None => json!({"result": "same", "outputs": outputs}),
-            },
-            structure::Verdict::Different { place, why } => {
-                json!({"result": "different", "place": place, "why": why})
-            }
-        });
-    let run = verification.run.as_ref().map(|run| {
-        let (result, why) = match &run.outcome {
-            Outcome::Equal => ("equal", None),
-            Outcome::Different(difference) => ("different", Some(difference.to_string())),
-            Outcome::Unrunnable { reason, .. } => ("unrunnable", Some(reason.clone())),
-        };
-        json!({
-            "result": result, "why": why, "engine": run.engine, "runs": run.runs,
-            "seed": run.seed, "shapes": run.shapes, "chosen_dims": run.chosen,
-            "outputs": run.outputs, "elements": run.elements,
-            "tolerance": run.tolerance.to_string(), "reference": run.reference, "notes": run.notes,
-        })
-    });
-    let acting = verification.acting.as_ref().map(|report| {
-        let sites = report.sites.iter().map(|site| {
-            let (result, why) = match &site.outcome {
-                acting::Outcome::AsSaid => ("as_said", None),
-                acting::Outcome::Unlike(why) => ("unlike", Some(why)),
-                acting::Outcome::Unseen(why) => ("unseen", Some(why)),
-            };
-            json!({
-                "output": site.output, "rate": site.rate, "draws": site.draws,
-                "dropped": site.dropped, "result": result, "why": why,
-            })
-        });
-        let sites: Vec<_> = sites.collect();
-        json!({"seed": report.seed, "runs": report.runs, "sites": sites})
-    });
-    let mut document = json!({"structure": structure, "run": run});
-    if let Some(acting) = acting {
-        document["acting"] = acting;
-    }
-    document
 }
 
 /// `1 output`, `2 outputs`.

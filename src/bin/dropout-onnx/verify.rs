@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use dropout_onnx::report::document;
 use dropout_onnx::verify::{Demand, Verdict, verify};
-use serde_json::json;
 
 use crate::Status;
 use crate::io::{self, Format, Global};
@@ -43,34 +43,27 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let Some(options) = args.verify.options()? else {
         bail!("--verify none leaves nothing to do");
     };
-    let before = io::read(&args.before)?;
-    let after = io::read(&args.after)?;
+    let (before, after) = io::read_both(&args.before, &args.after)?;
     before.check_external()?;
     after.check_external()?;
     let progress = global.progress("verifying");
     let found = verify(&before, &after, &options)?;
     progress.finish_and_clear();
     let verdict = found.verdict(Demand::Outputs);
-    let (word, style, status) = match &verdict {
-        Verdict::Equal => ("equal", GOOD, Status::Done),
-        Verdict::Different { .. } => ("different", BAD, Status::Found),
-        Verdict::Unverifiable { .. } => ("unverifiable", BAD, Status::Failed),
+    let (style, status) = match &verdict {
+        Verdict::Equal => (GOOD, Status::Done),
+        Verdict::Different { .. } => (BAD, Status::Found),
+        Verdict::Unverifiable { .. } => (BAD, Status::Failed),
     };
     match args.format {
         Format::Json => {
-            let document = json!({
-                "schema": "dropout-onnx/verify/1",
-                "before": args.before.to_string_lossy(),
-                "after": args.after.to_string_lossy(),
-                "verdict": word,
-                "verification": verification::document(&found),
-            });
-            io::print(&(serde_json::to_string_pretty(&document)? + "\n"))?;
+            let [before, after] = [&args.before, &args.after].map(|path| path.to_string_lossy());
+            io::print(&document::text(&document::verify(&before, &after, &found))?)?;
         }
         Format::Text if !global.quiet => {
             let mut text = verification::text(&found, global.verbose);
             let label = paint(LABEL, format!("{:<8}", "verdict"));
-            let _ = writeln!(text, "{label}  {}", paint(style, word));
+            let _ = writeln!(text, "{label}  {}", paint(style, verdict.word()));
             io::print(&text)?;
         }
         Format::Text => {}

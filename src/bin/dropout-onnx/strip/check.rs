@@ -4,14 +4,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use dropout_onnx::diff;
-use dropout_onnx::report::one_line;
+use dropout_onnx::report::{document, one_line};
 use dropout_onnx::rewrite::strip::{Stripped, strip};
 use serde_json::{Value, json};
 
 use super::{Args, options};
 use crate::Status;
 use crate::io::{self, Format, Global};
-use crate::rewriting::json_text;
 use crate::style::{GOOD, WARN, paint};
 use crate::verification::count;
 
@@ -37,7 +36,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     }
     if args.format == Format::Json {
         let document = json!({"schema": "dropout-onnx/strip-check/1", "models": records});
-        io::print(&json_text(&document)?)?;
+        io::print(&document::text(&document)?)?;
     }
     Ok(status)
 }

@@ -1,0 +1,163 @@
+//! A rewrite from file to file, as every command and binding does it: read the model, see to it that
+//! the result can be written, verify, and write only what is what it should be.
+//!
+//! What is rewritten and how is the caller's; so is every word that is said about it.
+
+mod files;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::diff::{self, Diff};
+use crate::error::{Error, ErrorKind, Result};
+use crate::onnx::Model;
+use crate::rewrite::Edited;
+use crate::verify::{Demand, Options, Verdict, Verification};
+
+pub use files::{External, Files, Target, beside, may_write, name, same_file};
+
+/// A rewrite that is about to begin: the model, and where the result will go.
+#[derive(Debug)]
+pub struct Job {
+    /// The original.
+    pub model: Model,
+    files: Files,
+    target: Target,
+    external: Vec<(PathBuf, PathBuf)>,
+    verify: Option<Options>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Ended<'a> {
+    /// What began.
+    pub job: &'a Job,
+    /// What the rewrite made.
+    pub edited: &'a Edited,
+    /// What verification found, if it was asked for.
+    pub verification: Option<Verification>,
+    /// Whether the result was written.
+    pub written: Written,
+}
+
+/// Whether a result was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It was.
+    Yes,
+    /// In place, with nothing to do.
+    Untouched,
+    /// Nobody asked to.
+    DryRun,
+    /// No: it does not compute what it should.
+    Different,
+}
+
+impl Job {
+    /// Reads the model, and sees to it that the result can be written: to `model.SUFFIX.onnx` if
+    /// nothing else is asked for. `verify`: how; `None`, not at all.
+    ///
+    /// # Errors
+    /// The model cannot be read, or the result must not go where it is asked to.
+    pub fn open(
+        files: Files,
+        suffix: &str,
+        verify: Option<Options>,
+        read: impl FnOnce() -> Result<Model>,
+    ) -> Result<Job> {
+        let target = files.target(suffix)?;
+        let model = read()?;
+        let external = files.external(&model, &target)?;
+        if verify.is_some() {
+            model.check_external()?;
+        }
+        Ok(Job {
+            model,
+            files,
+            target,
+            external,
+            verify,
+        })
+    }
+
+    /// What was asked for.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Where the result goes.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Verifies the result, and writes it if it is what it should be: to its file, or into `stream`
+    /// where it has none. `unchanged`: it is the original.
+    ///
+    /// # Errors
+    /// The result cannot be verified, or cannot be written; nothing is written then.
+    pub fn conclude<'a>(
+        &'a self,
+        edited: &'a Edited,
+        unchanged: bool,
+        verify: impl FnOnce(&Model, &Model, &Options) -> Result<Verification>,
+        stream: &mut dyn Write,
+    ) -> Result<Ended<'a>> {
+        let mut end = Ended {
+            job: self,
+            edited,
+            verification: None,
+            written: Written::DryRun,
+        };
+        if self.files.dry_run {
+            return Ok(end);
+        }
+        if let Some(options) = &self.verify {
+            let found = verify(&self.model, &edited.model, options)?;
+            let verdict = found.verdict(Demand::Rewrite);
+            end.verification = Some(found);
+            match verdict {
+                Verdict::Equal => {}
+                Verdict::Different { .. } => {
+                    end.written = Written::Different;
+                    return Ok(end);
+                }
+                Verdict::Unverifiable { reason } => {
+                    let why = format!(
+                        "the result cannot be verified, so nothing was written: {reason}. \
+                         --verify structure asks for less, --verify none for nothing"
+                    );
+                    let error = Error::new(ErrorKind::Verification, why);
+                    return Err(error.in_file(name(&self.files.input)));
+                }
+            }
+        }
+        end.written = match self.files.in_place && unchanged {
+            true => Written::Untouched,
+            false => {
+                let files = &self.files;
+                files.write(&edited.rope, &self.target, &self.external, stream)?;
+                Written::Yes
+            }
+        };
+        Ok(end)
+    }
+}
+
+impl Ended<'_> {
+    /// Where the result is, in words; `None` if there is none.
+    pub fn output(&self) -> Option<String> {
+        match self.written {
+            Written::Yes | Written::Untouched => Some(self.job.target.name()),
+            Written::DryRun | Written::Different => None,
+        }
+    }
+
+    /// What the rewrite changed, by name.
+    ///
+    /// # Errors
+    /// As [`diff::diff`].
+    pub fn changes(&self) -> Result<Diff> {
+        let (before, after) = (&self.job.model, &self.edited.model);
+        diff::diff(before, after, &diff::Options::default())
+    }
+}

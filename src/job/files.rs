@@ -1,0 +1,252 @@
+//! Where a rewrite reads from and writes to.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::onnx::Model;
+use crate::source::{Destination, Rope, Source, write_atomic};
+
+/// Where a rewrite reads from and writes to.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// The model; `-` is a stream or memory.
+    pub input: PathBuf,
+    /// Where the result goes; `-` is a stream. Beside the input, with the rewrite in its name, if not
+    /// given; the stream if the input is one.
+    pub output: Option<PathBuf>,
+    /// Replace the input by the result.
+    pub in_place: bool,
+    /// Overwrite the output if it exists.
+    pub force: bool,
+    /// Write nothing.
+    pub dry_run: bool,
+    /// When the output is in another folder: take the files of weights that stand beside the input
+    /// along.
+    pub external_data: Option<External>,
+}
+
+/// How files of weights are taken along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum External {
+    /// Copied.
+    Copy,
+    /// Linked.
+    Link,
+}
+
+/// A place that a result may go to.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A stream: standard output.
+    Stream,
+    /// A file.
+    File(Destination),
+}
+
+impl Files {
+    /// Finds out where the result goes, and refuses places it must not go to. `suffix` is what the
+    /// rewrite puts into a name: `stripped`.
+    ///
+    /// # Errors
+    /// It must not go there.
+    pub fn target(&self, suffix: &str) -> Result<Target> {
+        let stream = is_stream(&self.input);
+        if self.in_place {
+            if stream {
+                let why = "--in-place needs a file, and IN is standard input";
+                return Err(Error::new(ErrorKind::Usage, why));
+            }
+            let destination = Destination::new(&self.input)?;
+            if destination.exists() && !destination.real().is_file() {
+                let why = "is not a file, and --in-place replaces a file";
+                return Err(refused(&self.input, why));
+            }
+            return Ok(Target::File(destination));
+        }
+        let path = match &self.output {
+            Some(path) if is_stream(path) => return Ok(Target::Stream),
+            Some(path) => path.clone(),
+            None if stream => return Ok(Target::Stream),
+            None => beside(&self.input, suffix),
+        };
+        let destination = Destination::new(&path)?.with_mode_of(&self.input);
+        if !stream && same_file(&self.input, destination.real()) {
+            let why = "is IN as well as OUT; --in-place replaces it";
+            return Err(refused(&path, why));
+        }
+        may_write(&destination, self.force)?;
+        Ok(Target::File(destination))
+    }
+
+    /// The files of weights to take along, each with where it goes; refuses to leave them behind.
+    pub(super) fn external(
+        &self,
+        model: &Model,
+        target: &Target,
+    ) -> Result<Vec<(PathBuf, PathBuf)>> {
+        let Target::File(destination) = target else {
+            return Ok(Vec::new());
+        };
+        let files = model.external_files()?;
+        let from = model.folder().unwrap_or(Path::new(""));
+        let to = destination.real().parent().unwrap_or(Path::new(""));
+        let input = name(&self.input);
+        if let Some(file) = files
+            .iter()
+            .find(|file| same_file(&from.join(file), destination.real()))
+        {
+            let (file, input) = (file.display(), input.display());
+            let why = format!("OUT would overwrite {file}, the weights of {input}");
+            return Err(refused(destination.named(), why));
+        }
+        if files.is_empty() || same_file(or_here(from), or_here(to)) {
+            return Ok(Vec::new());
+        }
+        if self.external_data.is_none() {
+            let why = format!(
+                "its weights are in {} beside it, and OUT is in another folder; \
+                 --external-data copy or link takes them along",
+                files[0].display()
+            );
+            return Err(refused(input, why));
+        }
+        let mut pairs = Vec::new();
+        for file in files {
+            let (source, copy) = (from.join(&file), to.join(&file));
+            if copy.exists() && !self.force {
+                return Err(refused(&copy, "exists already; --force overwrites it"));
+            }
+            pairs.push((source, copy));
+        }
+        Ok(pairs)
+    }
+
+    /// Writes the result, and what goes with it.
+    pub(super) fn write(
+        &self,
+        rope: &Rope,
+        target: &Target,
+        external: &[(PathBuf, PathBuf)],
+        stream: &mut dyn Write,
+    ) -> Result<()> {
+        for (from, to) in external {
+            let cannot = |e| Error::io("cannot write", e).in_file(to);
+            if let Some(folder) = to.parent() {
+                std::fs::create_dir_all(folder).map_err(cannot)?;
+            }
+            let destination = Destination::new(to)?;
+            if self.external_data == Some(External::Link) {
+                if to.exists() {
+                    std::fs::remove_file(to).map_err(cannot)?;
+                }
+                std::fs::hard_link(from, to).map_err(cannot)?;
+            } else {
+                let source = Source::open(from)?;
+                let mut whole = Rope::new();
+                whole.push_range(&source, 0..source.len());
+                write_atomic(&destination, &whole)?;
+            }
+        }
+        match target {
+            Target::File(destination) => write_atomic(destination, rope),
+            Target::Stream => rope
+                .write_to(&mut &mut *stream)
+                .and_then(|()| stream.flush().map_err(|e| Error::io("cannot write", e)))
+                .map_err(|e| e.in_file("standard output")),
+        }
+    }
+}
+
+/// Refuses places that a result must not go to.
+///
+/// # Errors
+/// It is a folder, an existing file if not `force`d, or in no folder.
+pub fn may_write(destination: &Destination, force: bool) -> Result<()> {
+    let path = destination.named();
+    if destination.real().is_dir() {
+        return Err(refused(path, "is a directory; name a file in it"));
+    }
+    if destination.real().is_file() && !force {
+        return Err(refused(path, "exists already; --force overwrites it"));
+    }
+    let folder = or_here(destination.real().parent().unwrap_or(Path::new("")));
+    if !folder.is_dir() {
+        let (folder, exists) = (folder.display(), folder.exists());
+        let why = match exists {
+            true => format!("{folder} is not a folder"),
+            false => format!("the folder {folder} does not exist"),
+        };
+        return Err(refused(path, why));
+    }
+    Ok(())
+}
+
+impl Target {
+    /// Where the result is, in words.
+    pub fn name(&self) -> String {
+        match self {
+            Target::Stream => "standard output".to_string(),
+            Target::File(destination) => destination.named().display().to_string(),
+        }
+    }
+}
+
+/// What a model is called in messages.
+pub fn name(path: &Path) -> &Path {
+    match is_stream(path) {
+        true => Path::new("standard input"),
+        false => path,
+    }
+}
+
+fn is_stream(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+fn refused(path: &Path, why: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Usage, why).in_file(path)
+}
+
+/// `model.onnx` and `stripped` make `model.stripped.onnx`.
+pub fn beside(input: &Path, suffix: &str) -> PathBuf {
+    let mut name = input.file_stem().map_or_else(OsString::new, OsString::from);
+    name.push(".");
+    name.push(suffix);
+    if let Some(extension) = input.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    input.with_file_name(name)
+}
+
+fn or_here(folder: &Path) -> &Path {
+    match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    }
+}
+
+/// True of two names of one file.
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b || same_inode(&a, &b),
+        _ => false,
+    }
+}
+
+/// True of two names (hard links) of one file.
+#[cfg(unix)]
+fn same_inode(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (a.metadata(), b.metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn same_inode(_: &Path, _: &Path) -> bool {
+    false
+}

@@ -1,0 +1,68 @@
+//! What the commands report, as JSON documents: one file a command. The audit's is
+//! [`audit::Document`](crate::audit::Document), and `show`'s [`show::Document`](crate::show::Document).
+
+mod diff;
+mod fold;
+mod insert;
+mod sample;
+mod set;
+mod strip;
+mod verification;
+mod verify;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::job::Ended;
+use crate::onnx::Name;
+
+pub use diff::diff;
+pub use fold::fold;
+pub use insert::{insert, insert_sites};
+pub use sample::sample;
+pub use set::set;
+pub use strip::strip;
+pub use verify::verify;
+
+/// A document, indented.
+///
+/// # Errors
+/// None that a document gives rise to; the serializer's own.
+pub fn text(document: &Value) -> Result<String> {
+    match serde_json::to_string_pretty(document) {
+        Ok(text) => Ok(text + "\n"),
+        Err(e) => Err(serializer(&e)),
+    }
+}
+
+fn serializer(error: &serde_json::Error) -> Error {
+    Error::new(ErrorKind::Unsupported, error.to_string())
+}
+
+/// What every rewrite tells, around what this one planned and did.
+///
+/// # Errors
+/// Weights that have to be read, to tell what changed, cannot be.
+fn rewrite(command: &str, end: &Ended<'_>, parts: Value) -> Result<Value> {
+    let mut document = json!({
+        "schema": format!("dropout-onnx/{command}/1"),
+        "input": end.job.files().input.to_string_lossy(),
+        "output": end.output(),
+        "bytes": {"before": end.job.model.source().len(), "after": end.edited.rope.len()},
+    });
+    let diff = serde_json::to_value(end.changes()?).map_err(|e| serializer(&e))?;
+    let end = json!({
+        "verification": end.verification.as_ref().map(verification::value),
+        "diff": diff,
+    });
+    for part in [parts, end] {
+        if let (Value::Object(all), Value::Object(part)) = (&mut document, part) {
+            all.extend(part);
+        }
+    }
+    Ok(document)
+}
+
+fn names(names: &[Name]) -> Vec<String> {
+    names.iter().map(Name::to_string).collect()
+}

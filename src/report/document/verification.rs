@@ -1,0 +1,55 @@
+//! What verification found.
+
+use serde_json::{Value, json};
+
+use crate::verify::run::Outcome;
+use crate::verify::{Verification, acting, structure};
+
+/// What was found, each way.
+pub(super) fn value(verification: &Verification) -> Value {
+    let structure = verification
+        .structure
+        .as_ref()
+        .map(|structure| match structure {
+            structure::Verdict::Same { outputs } => match &verification.apart {
+                Some(apart) => json!({"result": "same", "outputs": outputs, "but_for": apart}),
+                None => json!({"result": "same", "outputs": outputs}),
+            },
+            structure::Verdict::Different { place, why } => {
+                json!({"result": "different", "place": place, "why": why})
+            }
+        });
+    let run = verification.run.as_ref().map(|run| {
+        let (result, why) = match &run.outcome {
+            Outcome::Equal => ("equal", None),
+            Outcome::Different(difference) => ("different", Some(difference.to_string())),
+            Outcome::Unrunnable { reason, .. } => ("unrunnable", Some(reason.clone())),
+        };
+        json!({
+            "result": result, "why": why, "engine": run.engine, "runs": run.runs,
+            "seed": run.seed, "shapes": run.shapes, "chosen_dims": run.chosen,
+            "outputs": run.outputs, "elements": run.elements,
+            "tolerance": run.tolerance.to_string(), "reference": run.reference, "notes": run.notes,
+        })
+    });
+    let acting = verification.acting.as_ref().map(|report| {
+        let sites = report.sites.iter().map(|site| {
+            let (result, why) = match &site.outcome {
+                acting::Outcome::AsSaid => ("as_said", None),
+                acting::Outcome::Unlike(why) => ("unlike", Some(why)),
+                acting::Outcome::Unseen(why) => ("unseen", Some(why)),
+            };
+            json!({
+                "output": site.output, "rate": site.rate, "draws": site.draws,
+                "dropped": site.dropped, "result": result, "why": why,
+            })
+        });
+        let sites: Vec<_> = sites.collect();
+        json!({"seed": report.seed, "runs": report.runs, "sites": sites})
+    });
+    let mut document = json!({"structure": structure, "run": run});
+    if let Some(acting) = acting {
+        document["acting"] = acting;
+    }
+    document
+}
