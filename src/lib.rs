@@ -45,7 +45,7 @@
 //! # Features
 //!
 //! `tract` (default): running models. `cli` (default): the command. `junit` (part of `cli`): audits
-//! as JUnit XML. Without any the library still reads, audits, rewrites and compares structure.
+//! as JUnit XML. `config` (part of `cli`): configurations of audits. Without any the library still reads, audits, rewrites and compares structure.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -54,6 +54,7 @@ pub mod audit;
 pub mod diff;
 pub mod dropout;
 pub mod error;
+mod escape;
 mod hash;
 #[cfg(feature = "tract")]
 pub mod job;

@@ -74,7 +74,7 @@ Examples:
   dropout-onnx sample model.onnx --runs 100 --seed 7
   dropout-onnx sample model.onnx --input x=data.npy -o figures.npz
   dropout-onnx sample model.onnx --rates 0.1,0.2,0.3,0.5   also writes model.sample.svg
-  dropout-onnx sample model.onnx --classes logits --format json
+  dropout-onnx sample model.onnx --classes y=logits --format json
   dropout-onnx sample model.onnx --classes tags=binary-logits --classes attention=none
 
 Exit status: 0 sampled; 2 it could not do the job, nothing is written. A model without dropout is

@@ -42,7 +42,7 @@ pub struct Args {
     )]
     seed: Option<Seed>,
     /// Only dropout of which all of this holds: KEY=VALUE, commas between; keys are name, layer, scope
-    /// (patterns), form, kind, mode, rate. Given again: or of which all of that holds
+    /// (patterns), id (its number in an audit, from 0), form, kind, mode, rate. Given again: or of which all of that holds
     #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
     filters: Vec<Filter>,
     /// How the report is written

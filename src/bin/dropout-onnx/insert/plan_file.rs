@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use dropout_onnx::rewrite::insert::{Choice, Options};
+use dropout_onnx::rewrite::insert::{Candidate, Choice, Options};
 use dropout_onnx::rewrite::{Acting, Rate};
 use serde::Deserialize;
 
@@ -25,6 +25,7 @@ pub struct PlanFile {
 #[serde(deny_unknown_fields)]
 struct Entry {
     at: Option<String>,
+    scope: Option<String>,
     after: Option<String>,
     name: Option<String>,
     layer: Option<String>,
@@ -48,6 +49,63 @@ pub fn read(path: &Path) -> Result<PlanFile> {
     Ok(PlanFile { name, ..file })
 }
 
+/// A plan file that chooses what was found; what would be left out is a comment, with the reason.
+pub fn write(model: &str, found: &[Candidate], options: &Options) -> Result<String> {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    // a name may have line breaks
+    let comment = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = format!(
+        "# {}\nmode = {}\n",
+        comment(&format!("dropout-onnx insert {model} --plan FILE")),
+        quoted(&options.acting.to_string())
+    );
+    if let Some(seed) = options.seed {
+        text.push_str(&format!("seed = {seed}\n"));
+    }
+    for site in found {
+        let shape = site.shape.as_ref();
+        let shape = shape.map(|shape| format!("[{}]", shape.join(", ")));
+        let element = site.element.clone().unwrap_or_default() + &shape.unwrap_or_default();
+        let layer = site.layer.as_ref().map(|layer| format!("layer {layer}"));
+        let facts = [
+            site.preset.map(str::to_string),
+            site.operator.clone(),
+            Some(element),
+            layer,
+        ];
+        let facts: Vec<String> = facts
+            .into_iter()
+            .flatten()
+            .filter(|f| !f.is_empty())
+            .collect();
+        let mut lines = vec![
+            "[[insert]]".to_string(),
+            format!("at = {}", quoted(&site.value)),
+        ];
+        let choice = site.choice()?;
+        let inner = choice.scope.filter(|_| site.scope != MAIN);
+        lines.extend(inner.map(|scope| format!("scope = {}", quoted(&scope))));
+        lines.push(format!("rate = {}", site.rate));
+        let axes = site.shared_axes.as_ref();
+        lines.extend(axes.map(|axes| format!("shared_axes = {axes:?}")));
+        text.push_str(&format!("\n# {}\n", comment(&facts.join(", "))));
+        let out = match &site.left {
+            Some(why) => {
+                text.push_str(&format!("# left out: {}\n", comment(why)));
+                "# "
+            }
+            None => "",
+        };
+        lines
+            .iter()
+            .for_each(|line| text.push_str(&format!("{out}{line}\n")));
+    }
+    Ok(text)
+}
+
+/// The scope of the model's own graph.
+const MAIN: &str = "graph";
+
 impl PlanFile {
     /// Adds what the file says; what options said counts for more. `mode_given`: they gave a mode.
     pub fn merge(self, options: &mut Options, mode_given: bool) -> Result<()> {
@@ -66,6 +124,7 @@ impl PlanFile {
             let preset = entry.preset.map(|preset| preset.parse()).transpose();
             let choice = Choice {
                 at: entry.at.map(|at| at.as_str().into()),
+                scope: entry.scope,
                 after: entry.after,
                 name: entry.name,
                 layer: entry.layer,
@@ -76,7 +135,7 @@ impl PlanFile {
             let empty = choice.to_string().is_empty();
             anyhow::ensure!(
                 !empty,
-                "{}: chooses nothing: at, after, name, layer or preset",
+                "{}: chooses nothing: at, after, name, layer, preset or scope",
                 at()
             );
             options.choices.push(choice);
