@@ -404,3 +404,29 @@ fn does_not_fold_factors_that_are_too_small_together() {
         assert!(why.contains("would be too small for float"), "{why}");
     }
 }
+
+/// Each goes back into the one before it, past a bias: work that grows with the square of them would
+/// take minutes.
+#[test]
+fn a_long_chain_of_factors_and_biases_becomes_one() {
+    let count = 500;
+    let mut texts = vec!["v0 = Identity(x)".to_string()];
+    for i in 0..count {
+        texts.push(format!("m{i} = Mul(v{i}, s{i})"));
+        texts.push(format!("a{i} = Add(m{i}, b{i})"));
+        texts.push(format!("v{} = Relu(a{i})", i + 1));
+    }
+    texts.push(format!("y = Sigmoid(v{count})"));
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut graph = of(&[2, 3], &[2, 3], nodes(&texts));
+    for i in 0..count {
+        let s = if i % 2 == 0 { 0.5 } else { 2.0 };
+        graph = graph
+            .init(&format!("s{i}"), f32_scalar(s))
+            .init(&format!("b{i}"), f32s(&[3], &some(3)));
+    }
+    let folded = fold(&opset17(graph).read(), &Options::default()).unwrap();
+    assert_eq!(folded.outcome.folded, count - 1);
+    let again = fold(&folded.edited.model, &Options::default()).unwrap();
+    assert!(again.outcome.is_unchanged());
+}
