@@ -44,8 +44,8 @@
 //!
 //! # Features
 //!
-//! `tract` (default): running models. `cli` (default): the command. `junit` (part of `cli`): audits
-//! as JUnit XML. Without any the library still reads, audits, rewrites and compares structure.
+//! `tract` (default): running models. `cli` (default): the command. Parts of it: `junit`, audits as
+//! JUnit XML; `plan-files`, what to insert from TOML. Without any the library still reads, audits, rewrites and compares structure.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -55,6 +55,7 @@ pub mod diff;
 pub mod dropout;
 pub mod error;
 mod hash;
+pub mod interrupt;
 #[cfg(feature = "tract")]
 pub mod job;
 pub mod onnx;
@@ -68,6 +69,7 @@ pub mod verify;
 pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};
+pub use interrupt::Interrupt;
 
 /// The Rust in README.md is run as a test.
 #[cfg(doctest)]

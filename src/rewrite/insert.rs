@@ -9,7 +9,10 @@ mod candidates;
 mod choose;
 mod fit;
 mod flow;
+#[cfg(feature = "plan-files")]
+mod plan_file;
 mod preset;
+mod selector;
 mod write;
 
 use std::collections::BTreeMap;
@@ -26,7 +29,10 @@ use choose::Chooser;
 pub(super) use choose::{glob, nearest, usage};
 use fit::{Fit, Unfit};
 use flow::Flow;
+#[cfg(feature = "plan-files")]
+pub use plan_file::PlanFile;
 pub use preset::Preset;
+pub use selector::By;
 
 /// What to insert.
 #[derive(Clone, Debug, Default)]

@@ -11,6 +11,7 @@ use tract_onnx::prelude::{DatumType, Tensor};
 
 use super::engine::{Port, Stop, Value, element_name, elements};
 use crate::error::{Error, ErrorKind};
+use crate::source::Source;
 
 pub(super) use made::{Range, make};
 pub use spec::InputSpec;
@@ -55,12 +56,21 @@ impl Given {
                 }
                 InputSpec::Array { input, file } => {
                     let tensor = files::array(file, input)?;
-                    let value = fit(tensor, port(ports, input)?, file)?;
+                    let port = port(ports, input)?;
+                    let value = fit(tensor, port).map_err(|why| usage(why, file))?;
+                    given.arrays.insert(input.clone(), value);
+                }
+                InputSpec::Memory { input, npy } => {
+                    let port = port(ports, input)?;
+                    let read = files::npy(&Source::from_bytes(npy.clone()));
+                    let value = read.and_then(|tensor| fit(tensor, port));
+                    let value = value.map_err(|why| Error::new(ErrorKind::Usage, why))?;
                     given.arrays.insert(input.clone(), value);
                 }
                 InputSpec::Archive { file } => {
                     for (name, tensor) in files::archive(file)? {
-                        let value = fit(tensor, port(ports, &name)?, file)?;
+                        let port = port(ports, &name)?;
+                        let value = fit(tensor, port).map_err(|why| usage(why, file))?;
                         given.arrays.insert(name, value);
                     }
                 }
@@ -73,7 +83,8 @@ impl Given {
                             let why = format!("input_{index}.pb belongs to no input of the model");
                             return Err(usage(why, folder));
                         };
-                        inputs.insert(port.name.clone(), fit(tensor, port, folder)?);
+                        let value = fit(tensor, port).map_err(|why| usage(why, folder))?;
+                        inputs.insert(port.name.clone(), value);
                     }
                     let mut recorded = BTreeMap::new();
                     for (index, name, tensor) in set.outputs {
@@ -168,7 +179,7 @@ fn port<'p>(ports: &'p [Port], name: &str) -> Result<&'p Port, Stop> {
 
 /// Converts between float types, and between integer types where every value survives: numpy's
 /// defaults are double and int64, the model's seldom.
-fn fit(tensor: Tensor, port: &Port, file: &Path) -> Result<Value, Stop> {
+fn fit(tensor: Tensor, port: &Port) -> Result<Value, String> {
     let [from, to] = [tensor.datum_type(), port.datum];
     if from == to {
         return Ok(Value(tensor));
@@ -189,10 +200,7 @@ fn fit(tensor: Tensor, port: &Port, file: &Path) -> Result<Value, Stop> {
     };
     fitted.map(Value).ok_or_else(|| {
         let [from, to] = [from, to].map(element_name);
-        usage(
-            format!("input {} takes {to}, but the data is {from}", port.name),
-            file,
-        )
+        format!("input {} takes {to}, but the data is {from}", port.name)
     })
 }
 
