@@ -96,6 +96,38 @@ pub struct Site {
 pub type ScalarBytes = (DataType, Vec<u8>);
 
 impl Site {
+    /// A site of which nothing is told but how it is written and where: inverted dropout that does
+    /// nothing, of a rate nobody knows. A recogniser says what it knows better.
+    fn new(form: Form, graph: GraphId, nodes: Vec<NodeId>) -> Site {
+        Site {
+            id: 0,
+            form,
+            kind: Kind::Dropout,
+            mode: Mode::Inert,
+            rate: None,
+            rate_origin: RateOrigin::Unknown,
+            scaling: Scaling::Inverted,
+            inference_scale: 1.0,
+            noise_shape: None,
+            seed: None,
+            mask: MaskUse::None,
+            graph,
+            nodes,
+            input: None,
+            input_name: None,
+            output: None,
+            output_name: None,
+            switch: None,
+            exits: Vec::new(),
+            off: None,
+            given: None,
+            kept_draw: None,
+            entangled: None,
+            layer: None,
+            problem: None,
+        }
+    }
+
     /// What inference multiplies by under the classic convention: `1-p`. `None` where this is no
     /// operator, or the file does not tell its rate for good.
     pub fn classic_scale(&self) -> Option<f64> {

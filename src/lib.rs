@@ -45,7 +45,8 @@
 //! # Features
 //!
 //! `tract` (default): running models. `cli` (default): the command. Parts of it: `junit`, audits as
-//! JUnit XML; `plan-files`, what to insert from TOML. Without any the library still reads, audits, rewrites and compares structure.
+//! JUnit XML; `config`, configurations of audits; `plan-files`, what to insert from TOML. Without any
+//! the library still reads, audits, rewrites and compares structure.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

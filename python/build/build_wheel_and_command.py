@@ -40,9 +40,10 @@ def build_sdist(sdist_directory, config_settings=None):
 
 def _command():
     # both with the same dependencies, built once
-    target = Path(os.environ.setdefault("CARGO_TARGET_DIR", str(LIBRARY / "target")))
+    target = LIBRARY / os.environ.get("CARGO_TARGET_DIR", "target")
+    os.environ["CARGO_TARGET_DIR"] = str(target)
     build = ["cargo", "build", "--profile", "dist", "--locked", "--bin", "dropout-onnx"]
     subprocess.run(build, cwd=LIBRARY, check=True)
     scripts = PYTHON / "dropout_onnx.data" / "scripts"
     scripts.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(LIBRARY / target / "dist" / NAME, scripts / NAME)
+    shutil.copy2(target / "dist" / NAME, scripts / NAME)

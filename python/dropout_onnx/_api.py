@@ -369,7 +369,8 @@ def sample(
         runs: Runs, at every rate.
         seed: Seed of the masks, and of inputs that are not given.
         rates: Set every dropout to these rates, one after the other.
-        classes: Outputs whose last axis are classes, though they are no distribution.
+        classes: What outputs tell of classes, where their numbers do not say: `OUTPUT=HOW` or
+            `OUTPUT=HOW@AXIS`, as `--classes`.
         dim: Sizes of symbolic dimensions, by name.
         input: What inputs are fed.
         progress: Called with what is being done, how many runs are done, and of how many.

@@ -101,6 +101,8 @@ class Site(Record):
     """The value that goes in."""
     output: str | None
     """The value that comes out."""
+    fingerprint: str | None
+    """What it is known by in audits to come."""
 
     def __repr__(self) -> str:
         return f"<Site {self.id}: {' '.join(_site(self))}>"
@@ -126,6 +128,8 @@ class Finding(Record):
     site: int | None
     """The site it is about."""
     message: str
+    fingerprint: str | None
+    """What it is known by in audits to come."""
 
 
 @dataclass(frozen=True)
@@ -551,15 +555,19 @@ class ShowReport(Report):
 
 @dataclass(frozen=True, eq=False)
 class Classes(Record):
-    """What the runs say of the classes along the last axis of an output."""
+    """What the runs say of the classes of an output."""
 
+    numbers: str
+    """What the numbers of the output are: probabilities, logits, and the like."""
+    axis: int | None
+    """Along which the classes are; None where a number is that of one class and its opposite."""
     count: int
-    softmax: bool
-    """True if the output is no distribution, and softmax made one of every run."""
+    shape: tuple[int, ...]
+    """Of what has a class each: that of the output less the axis."""
     mean: NDArray[np.float64]
     """The mean distribution, in the shape of the output."""
     entropy: NDArray[np.float64]
-    """Of the mean distribution, in nats; the shape of the output less its last axis."""
+    """Of the mean distribution, in nats."""
     top: NDArray[np.int64]
     """The class that most runs put on top."""
     agreement: NDArray[np.float64]
@@ -573,6 +581,7 @@ class Output(Record):
     """One output over all runs."""
 
     name: str
+    element_type: str
     shape: tuple[int, ...]
     spread: float
     """The mean of the standard deviations of its elements."""
@@ -582,8 +591,10 @@ class Output(Record):
     """In the shape of the output; of a sample."""
     deterministic: NDArray[np.float64] | None
     """What it is at inference; None if that could not be run."""
+    not_finite: int
+    """Elements that were NaN or infinite in some run."""
     classes: Classes | None
-    """If its last axis are classes: what the runs say of them."""
+    """If it tells of classes: what the runs say of them."""
 
     def __repr__(self) -> str:
         return f"<Output {self.name}{list(self.shape)}: std {self.spread:.4g} on average>"
@@ -672,7 +683,8 @@ def _output(document: Mapping[str, Any], figures: Mapping[str, bytes]) -> Output
     import numpy as np
 
     shape = tuple(document["shape"])
-    rows = shape[:-1]
+    classes = document["classes"]
+    rows = shape if classes is None else tuple(classes["shape"])
 
     def array(name: str, shape: tuple[int, ...]) -> Any:
         data = figures.get(name)
@@ -681,7 +693,6 @@ def _output(document: Mapping[str, Any], figures: Mapping[str, bytes]) -> Output
     def whole(numbers: Any) -> Any:
         return None if numbers is None else np.array(numbers, np.int64).reshape(rows)
 
-    classes = document["classes"]
     if classes is not None:
         classes = Classes._read(
             classes,

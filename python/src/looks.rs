@@ -104,23 +104,23 @@ pub fn py_sample(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<(String, Vec<Vec<Figures>>, Option<String>)> {
     let (document, report) = long(py, progress, move |progress| {
+        let classes = classes.iter().map(|spec| spec.parse());
         let options = sample::Options {
             runs,
             seed,
             rates,
-            classes,
+            classes: classes.collect::<Result<_>>()?,
             dims: dim,
             inputs: specs(input)?,
         };
         let name = model.name();
         let model = model.read()?;
-        model.check_external()?;
         let mut watch = |done, of| progress.tell("sampling", done, of);
         let report = sample::sample(&model, &options, &mut watch);
         let report = report.map_err(|e| named(e, &name))?;
         let all = runs.saturating_mul(options.rates.len().max(1));
         progress.tell("done", all, all);
-        let document = document::text(&document::sample(&name, &model, &report))?;
+        let document = document::text(&document::sample(&name, &model, &report, None))?;
         Ok((document, report))
     })?;
     let samplings = report.samplings.iter();

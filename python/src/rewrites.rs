@@ -181,7 +181,7 @@ pub fn py_fold(
             &folded.edited,
             folded.outcome.is_unchanged(),
             |before, _, how| verify_fold(before, &folded, how),
-            |end| Ok(document::fold(end, &folded)),
+            |end| document::fold(end, &folded),
         )
     })
 }
@@ -254,7 +254,7 @@ pub fn py_insert(
             &inserted.edited,
             false,
             |before, after, how| verify_change(before, after, &expected, how),
-            |end| Ok(document::insert(end, &options, &inserted)),
+            |end| document::insert(end, &options, &inserted),
         )
     })
 }
@@ -297,7 +297,7 @@ pub fn py_set(
             &changed.edited,
             changed.outcome.changed == 0,
             |before, after, how| verify_change(before, after, &expected, how),
-            |end| Ok(document::set(end, &options, &changed)),
+            |end| document::set(end, &options, &changed),
         )
     })
 }

@@ -21,7 +21,7 @@ use crate::onnx::{Model, Name, NodeId, Use, ValueId, Values};
 
 use super::constant::Resolver;
 use super::origin;
-use super::{Exit, Form, FrozenInput, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use super::{Exit, Form, FrozenInput, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;
 
 /// Fewer elements show nothing.
@@ -87,9 +87,6 @@ fn site(values: &Values, meetings: &[Meeting]) -> Option<Site> {
     let mut nodes = vec![first.exit.node];
     nodes.extend(Some(first.node).filter(|&node| node != first.exit.node));
     Some(Site {
-        id: 0,
-        form: Form::FrozenMask,
-        kind: Kind::Dropout,
         mode: Mode::Frozen,
         rate: Some(first.rate),
         rate_origin: RateOrigin::Mask,
@@ -98,23 +95,13 @@ fn site(values: &Values, meetings: &[Meeting]) -> Option<Site> {
             Scaling::Inverted => 1.0,
             _ => first.exit.scale,
         },
-        noise_shape: None,
-        seed: None,
         mask: MaskUse::Used,
-        graph: first.exit.node.graph,
-        nodes,
         input: Some(first.data),
         input_name: name(first.data),
         output: Some(first.exit.output),
         output_name: name(first.exit.output),
-        switch: None,
         exits: meetings.iter().map(|m| m.exit.clone()).collect(),
-        off: None,
-        given: None,
-        kept_draw: None,
-        entangled: None,
-        layer: None,
-        problem: None,
+        ..Site::new(Form::FrozenMask, first.exit.node.graph, nodes)
     })
 }
 

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::onnx::{AttributeValue, DataType, Model, NodeId, Use, ValueId, Values};
 
 use super::constant::{Finding, Origin, Resolver, Scalar, shortest};
-use super::{Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use super::{Form, MaskUse, Mode, RateOrigin, Site};
 
 /// Which law a `Dropout` follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,31 +80,18 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
     };
     let decides = matches!(law, OperatorVersion::Inputs).then(|| values.input(id, 2));
     Ok(Site {
-        id: 0,
-        form: Form::Operator,
-        kind: Kind::Dropout,
         mode,
         rate,
         rate_origin,
-        scaling: Scaling::Inverted,
-        inference_scale: 1.0,
-        noise_shape: None,
         seed,
         mask: mask_use(values, values.output(model, id, 1)),
-        graph: id.graph,
-        nodes: vec![id],
         input,
         input_name: node.input(0).cloned(),
         output: values.output(model, id, 0),
         output_name: node.output(0).cloned(),
         switch: decides.flatten().filter(|_| switch.runtime),
-        exits: Vec::new(),
-        off: None,
-        given: None,
-        kept_draw: None,
-        entangled: None,
-        layer: None,
         problem,
+        ..Site::new(Form::Operator, id.graph, vec![id])
     })
 }
 

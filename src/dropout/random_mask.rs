@@ -224,9 +224,8 @@ impl Finder<'_> {
         let output = place.map_or(leading.output, |place| exits[place].output);
         let base = leading.data.value;
         let base = leading.prescale.map_or(base, |(prescale, _)| prescale.from);
+        let nodes = vec![leading.node, source];
         Ok(Some(Site {
-            id: 0,
-            form: SiteForm::RandomMask,
             kind: class.kind,
             mode: match switched || self.gated(source) {
                 true => Mode::Runtime,
@@ -247,15 +246,12 @@ impl Finder<'_> {
                 }
                 _ => 1.0,
             },
-            noise_shape: None,
             seed: seed(node),
             mask: match attempt.trace.escapes {
                 None => MaskUse::None,
                 Some(Use::Output { .. }) => MaskUse::Output,
                 Some(_) => MaskUse::Used,
             },
-            graph: leading.node.graph,
-            nodes: vec![leading.node, source],
             input: Some(base),
             input_name: Some(self.values[base].name.clone()),
             output: Some(output),
@@ -270,8 +266,7 @@ impl Finder<'_> {
             }),
             exits,
             entangled,
-            layer: None,
-            problem: None,
+            ..Site::new(SiteForm::RandomMask, leading.node.graph, nodes)
         }))
     }
 

@@ -9,7 +9,7 @@ use crate::onnx::{Model, NodeId, Values};
 
 use super::constant::{Resolver, Scalar, shortest};
 use super::origin;
-use super::{Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use super::{Form, RateOrigin, Scaling, Site};
 
 pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     let named = |id: NodeId| {
@@ -56,31 +56,15 @@ fn site(
             && !origin::is_drawn(model, values, data);
         let node = model.node(id);
         return Ok(data_only.then(|| Site {
-            id: 0,
-            form: Form::Scale,
-            kind: Kind::Dropout,
-            mode: Mode::Inert,
             rate: Some(rate),
             rate_origin: RateOrigin::Constant,
             scaling: Scaling::Classic,
             inference_scale: plain(1.0 - rate),
-            noise_shape: None,
-            seed: None,
-            mask: MaskUse::None,
-            graph: id.graph,
-            nodes: vec![id],
             input: Some(data),
             input_name: node.input(input).cloned(),
             output: values.output(model, id, 0),
             output_name: node.output(0).cloned(),
-            switch: None,
-            exits: Vec::new(),
-            off: None,
-            given: None,
-            kept_draw: None,
-            entangled: None,
-            layer: None,
-            problem: None,
+            ..Site::new(Form::Scale, id.graph, vec![id])
         }));
     }
     Ok(None)

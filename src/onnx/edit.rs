@@ -1,31 +1,27 @@
 //! Editing: the few things a rewrite may do to a model. Each keeps values and scopes right.
 
 mod declare;
+mod describe;
+mod initializer;
+mod states;
 
 use crate::hash::{HashMap, HashSet};
 
-use bytes::Bytes;
-use prost::Message;
-
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{Rope, Source};
-use crate::wire::bytes_head;
 
 use super::attribute::Attribute;
-use super::data_type::DataType;
 use super::graph::{Graph, GraphId, GraphKind};
 use super::model::Model;
 use super::name::Name;
 use super::node::{Node, NodeId, NodeState};
-use super::proto;
-use super::tensor::Tensor;
 use super::values::{Producer, Use, Value, ValueId, Values};
+use describe::Described;
+pub(crate) use initializer::encode_tensor;
+pub(super) use initializer::push_elements;
 
 /// Field numbers of `GraphProto`.
 const INPUT: u32 = 11;
 const OUTPUT: u32 = 12;
-/// Field number of `TensorProto`.
-const RAW_DATA: u32 = 9;
 
 /// A model being edited, and its values as they are now.
 #[derive(Debug)]
@@ -38,12 +34,6 @@ pub struct Editor<'m> {
     gone: Vec<ValueId>,
     /// For each graph, its value_info entries and annotations by name, once one was asked for.
     described: HashMap<GraphId, Described>,
-}
-
-#[derive(Debug, Default)]
-struct Described {
-    value_infos: HashMap<Name, Vec<u32>>,
-    annotations: HashMap<Name, Vec<u32>>,
 }
 
 impl<'m> Editor<'m> {
@@ -270,79 +260,6 @@ impl<'m> Editor<'m> {
         self.node_mut(node).attributes.retain(|a| a.name != name);
     }
 
-    /// Adds an initializer. `elements` are little-endian, as in `raw_data`.
-    pub fn add_initializer(
-        &mut self,
-        graph: GraphId,
-        name: &Name,
-        data_type: DataType,
-        dims: &[i64],
-        elements: &[u8],
-    ) -> Option<ValueId> {
-        let elements = Source::from_bytes(Bytes::copy_from_slice(elements));
-        self.add_elements(graph, name, data_type, dims, &elements)
-    }
-
-    /// Adds an initializer whose elements are read when the model is.
-    pub fn add_elements(
-        &mut self,
-        graph: GraphId,
-        name: &Name,
-        data_type: DataType,
-        dims: &[i64],
-        elements: &Source,
-    ) -> Option<ValueId> {
-        let mut encoded = Rope::new();
-        encoded.push(encode_head(name, data_type, dims));
-        push_elements(&mut encoded, elements);
-        let body = self.touch(graph);
-        let index = body.initializers.len() as u32;
-        body.initializers.push(Tensor {
-            name: name.clone(),
-            data_type,
-            dims: dims.to_vec(),
-            external: None,
-            payload: Vec::new(),
-        });
-        body.edits.added_initializers.push(encoded);
-        self.values.add_initializer(graph, name, index);
-        self.values.lookup(self.model, graph, name)
-    }
-
-    /// Gives an initializer other elements, and forgets where its old ones were.
-    pub fn replace_initializer(
-        &mut self,
-        graph: GraphId,
-        index: u32,
-        data_type: DataType,
-        dims: &[i64],
-        elements: &[u8],
-    ) {
-        let name = self.model.graph(graph).initializers[index as usize]
-            .name
-            .clone();
-        let encoded = encode_tensor(&name, data_type, dims, elements);
-        let body = self.touch(graph);
-        body.edits.replaced_initializers.insert(index, encoded);
-    }
-
-    /// Gives an initializer other elements of its type and shape, little-endian as in `raw_data`. Its
-    /// name and whatever else is written with it stay.
-    pub fn set_elements(&mut self, graph: GraphId, index: u32, elements: Source) {
-        self.touch(graph).edits.new_elements.insert(index, elements);
-    }
-
-    /// Takes out an initializer that is no graph input.
-    pub fn remove_initializer(&mut self, value: ValueId) {
-        let gone = self.values[value].clone();
-        if let Producer::Initializer(index) = gone.producer {
-            let body = self.touch(gone.graph);
-            body.edits.removed_initializers.insert(index);
-            self.values.forget(value);
-            self.gone.push(value);
-        }
-    }
-
     /// A name that no value of the model has, made from a readable hint.
     pub fn fresh_name(&mut self, hint: &str) -> Name {
         let model = &*self.model;
@@ -379,40 +296,6 @@ impl<'m> Editor<'m> {
         self.model.removed_functions.insert(function);
     }
 
-    /// Takes states out of Loops and Scans: the inputs and outputs of the node with these places
-    /// among its states, and those of its body. Values are found anew: ids of before are no longer
-    /// valid.
-    ///
-    /// # Errors
-    /// As [`Editor::finish`].
-    pub fn remove_states(&mut self, states: &[(NodeId, Vec<usize>)]) -> Result<()> {
-        self.settle()?;
-        for (id, places) in states {
-            let node = self.model.node(*id);
-            let Some(&[body]) = node.attribute("body").map(Attribute::graphs) else {
-                continue;
-            };
-            // of a Loop's, the trip count comes before them and the condition before and after
-            let (before, condition) = if node.is("Loop") { (2, 1) } else { (0, 0) };
-            let mut places = places.clone();
-            places.sort_unstable_by(|a, b| b.cmp(a));
-            for place in places {
-                let node = self.node_mut(*id);
-                node.inputs.remove(before + place);
-                if place < node.outputs.len() {
-                    node.outputs.remove(place);
-                }
-                let graph = self.touch(body);
-                graph.inputs.remove(before + place);
-                graph.outputs.remove(condition + place);
-                graph.remove_slot(INPUT, before + place);
-                graph.remove_slot(OUTPUT, condition + place);
-            }
-        }
-        self.values = Values::new(self.model);
-        Ok(())
-    }
-
     /// Ends the editing: types and annotations of values that are gone go too.
     ///
     /// # Errors
@@ -435,78 +318,4 @@ impl<'m> Editor<'m> {
         }
         Ok(())
     }
-
-    fn described(&mut self, graph: GraphId) -> &Described {
-        let body = self.model.graph(graph);
-        self.described.entry(graph).or_insert_with(|| {
-            let mut described = Described::default();
-            for (index, info) in body.value_infos.iter().enumerate() {
-                let entry = described.value_infos.entry(info.name.clone());
-                entry.or_default().push(index as u32);
-            }
-            for (index, annotation) in body.annotations.iter().enumerate() {
-                let entry = described.annotations.entry(annotation.tensor_name.clone());
-                entry.or_default().push(index as u32);
-            }
-            described
-        })
-    }
-
-    fn description(&mut self, graph: GraphId, name: &Name) -> (Vec<u32>, Vec<u32>) {
-        let described = self.described(graph);
-        let of = |all: &HashMap<Name, Vec<u32>>| all.get(name).cloned().unwrap_or_default();
-        (of(&described.value_infos), of(&described.annotations))
-    }
-
-    fn remove_description(&mut self, graph: GraphId, name: &Name) {
-        let (value_infos, annotations) = self.description(graph, name);
-        let edits = &mut self.touch(graph).edits;
-        edits.removed_value_infos.extend(value_infos);
-        edits.removed_annotations.extend(annotations);
-    }
-
-    fn rename_description(&mut self, graph: GraphId, old: &Name, new: &Name) {
-        let (value_infos, annotations) = self.description(graph, old);
-        let (_, of_new) = self.description(graph, new);
-        let edits = &mut self.touch(graph).edits;
-        edits.removed_value_infos.extend(value_infos);
-        let own = of_new
-            .iter()
-            .any(|index| !edits.removed_annotations.contains(index));
-        if own {
-            edits.removed_annotations.extend(annotations);
-        } else {
-            for index in annotations {
-                edits.renamed_annotations.insert(index, new.clone());
-            }
-        }
-    }
-}
-
-/// A `TensorProto` up to its elements.
-fn encode_head(name: &Name, data_type: DataType, dims: &[i64]) -> Vec<u8> {
-    let tensor = proto::Tensor {
-        dims: dims.to_vec(),
-        data_type: Some(data_type.0),
-        name: (!name.is_empty()).then(|| Bytes::copy_from_slice(name.as_bytes())),
-        ..proto::Tensor::default()
-    };
-    tensor.encode_to_vec()
-}
-
-/// Appends elements as `raw_data`.
-pub(super) fn push_elements(out: &mut Rope, elements: &Source) {
-    out.push(bytes_head(RAW_DATA, elements.len()));
-    out.push_range(elements, 0..elements.len());
-}
-
-pub(crate) fn encode_tensor(name: &Name, data_type: DataType, dims: &[i64], raw: &[u8]) -> Bytes {
-    let tensor = proto::Tensor {
-        dims: dims.to_vec(),
-        data_type: Some(data_type.0),
-        name: (!name.is_empty()).then(|| Bytes::copy_from_slice(name.as_bytes())),
-        raw_data: Some(Bytes::copy_from_slice(raw)),
-        ..proto::Tensor::default()
-    };
-    tensor.encode_to_vec().into()
 }

@@ -2,69 +2,155 @@
 
 use super::attribute::AttributeValue;
 use super::data_type::DataType;
+use super::graph::GraphKind;
 use super::model::Model;
 use super::name::Name;
 use super::node::NodeId;
 use super::value_type::ValueType;
 use super::values::{Producer, ValueId, Values};
 
-/// Operators whose first output has the type of their first input (ONNX' schemas, `T`).
-const SAME_TYPE: &[&str] = &[
+/// Operators whose first output has the type of their first input (ONNX' schemas, `T`), and of which
+/// other inputs may have another.
+pub(super) const SAME_TYPE: &[&str] = &[
     "Abs",
-    "Add",
     "AveragePool",
     "BatchNormalization",
+    "Ceil",
+    "Celu",
+    "Cos",
+    "CumSum",
+    "DepthToSpace",
+    "Dropout",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Expand",
+    "Flatten",
+    "Floor",
+    "Gather",
+    "GatherElements",
+    "GatherND",
+    "Gelu",
+    "GlobalAveragePool",
+    "GlobalLpPool",
+    "GlobalMaxPool",
+    "GroupNormalization",
+    "HardSigmoid",
+    "HardSwish",
+    "Hardmax",
+    "Identity",
+    "InstanceNormalization",
+    "LRN",
+    "LayerNormalization",
+    "LeakyRelu",
+    "Log",
+    "LogSoftmax",
+    "LpNormalization",
+    "LpPool",
+    "MaxPool",
+    "MeanVarianceNormalization",
+    "Mish",
+    "Neg",
+    "Pad",
+    "Pow",
+    "RMSNormalization",
+    "Reciprocal",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+    "Relu",
+    "Reshape",
+    "Resize",
+    "Round",
+    "ScatterElements",
+    "ScatterND",
+    "Selu",
+    "Shrink",
+    "Sigmoid",
+    "Sign",
+    "Sin",
+    "Slice",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "SpaceToDepth",
+    "Sqrt",
+    "Squeeze",
+    "Swish",
+    "Tanh",
+    "ThresholdedRelu",
+    "Tile",
+    "Transpose",
+    "Trilu",
+    "Unsqueeze",
+    "Upsample",
+];
+
+/// Operators whose first output and all of whose inputs have one type.
+pub(super) const ANY_INPUT: &[&str] = &[
+    "Add",
     "Clip",
     "Concat",
     "Conv",
     "ConvTranspose",
     "Div",
-    "Dropout",
-    "Elu",
-    "Expand",
-    "Flatten",
-    "Gather",
+    "Einsum",
     "Gemm",
-    "GlobalAveragePool",
-    "GlobalMaxPool",
-    "HardSigmoid",
-    "Identity",
-    "LRN",
-    "LayerNormalization",
-    "LeakyRelu",
-    "LogSoftmax",
     "MatMul",
-    "MaxPool",
+    "Max",
+    "Mean",
+    "Min",
     "Mul",
-    "Neg",
     "PRelu",
-    "Pad",
-    "Pow",
-    "ReduceMean",
-    "ReduceSum",
-    "Relu",
-    "Reshape",
-    "Selu",
-    "Sigmoid",
-    "Slice",
-    "Softmax",
-    "Sqrt",
-    "Squeeze",
     "Sub",
-    "Tanh",
-    "Transpose",
-    "Unsqueeze",
+    "Sum",
 ];
 
-/// How many nodes are followed back.
-const DEPTH: usize = 64;
+/// Operators that make booleans.
+pub(super) const BOOLEAN: &[&str] = &[
+    "And",
+    "Equal",
+    "Greater",
+    "GreaterOrEqual",
+    "IsInf",
+    "IsNaN",
+    "Less",
+    "LessOrEqual",
+    "Not",
+    "Or",
+    "Xor",
+];
+
+/// Operators that make 64 bit integers.
+pub(super) const SIZES: &[&str] = &["ArgMax", "ArgMin", "NonZero", "Shape", "Size"];
+
+/// How many values are looked at, on the way back and in callers.
+const BUDGET: usize = 256;
+
+/// To find the callers of a function costs as much as so many values.
+const CALLERS: usize = 16;
 
 impl Model {
     /// The element type of a value: from its type entry, its initializer, or (through operators
-    /// that keep the type) from what it is computed from.
+    /// that keep the type) from what it is computed from. What a function takes has the type that all
+    /// of its callers give it.
     pub fn element_type(&self, values: &Values, value: ValueId) -> Option<DataType> {
+        self.typed(values, value, &mut { BUDGET })
+    }
+
+    fn typed(&self, values: &Values, value: ValueId, budget: &mut usize) -> Option<DataType> {
         let mut value = value;
-        for _ in 0..DEPTH {
+        // calls that were entered, from their results
+        let mut calls = Vec::new();
+        loop {
+            *budget = budget.checked_sub(1)?;
             let known = &values[value];
             let graph = self.graph(known.graph);
             if let Some(element) = self.declared(known.graph, &known.name) {
@@ -73,23 +159,60 @@ impl Model {
             if let Some(index) = known.initializer {
                 return Some(graph.initializer(index).data_type);
             }
-            let Producer::Node {
-                node: id,
-                output: 0,
-            } = known.producer
-            else {
-                return None;
+            let (id, output) = match known.producer {
+                Producer::Node { node, output } => (node, output),
+                Producer::Input(index) => {
+                    let GraphKind::Function(function) = graph.kind else {
+                        return None;
+                    };
+                    let Some(call) = calls.pop() else {
+                        return self.given(values, function, index, budget);
+                    };
+                    value = values.input(call, index as usize)?;
+                    continue;
+                }
+                _ => return None,
             };
             let node = self.node(id);
+            if let Some(function) = self.callee(node) {
+                let body = self.functions()[function].body;
+                let result = &self.graph(body).outputs.get(output as usize)?.name;
+                value = values.lookup(self, body, result)?;
+                calls.push(id);
+                continue;
+            }
+            if output != 0 {
+                return None;
+            }
             if let Some(element) = self.own_type(values, id) {
                 return Some(element);
             }
-            if !node.in_default_domain() || !SAME_TYPE.iter().any(|op| node.op_type == *op) {
+            if !node.in_default_domain() || !keeps(node) {
                 return None;
             }
             value = values.input(id, 0)?;
         }
-        None
+    }
+
+    /// The type that all callers of a function give it.
+    fn given(
+        &self,
+        values: &Values,
+        function: usize,
+        index: u32,
+        budget: &mut usize,
+    ) -> Option<DataType> {
+        *budget = budget.checked_sub(CALLERS)?;
+        let mut given = None;
+        for (id, node) in self.nodes() {
+            if self.callee(node) == Some(function) {
+                let element = self.typed(values, values.input(id, index as usize)?, budget)?;
+                if *given.get_or_insert(element) != element {
+                    return None;
+                }
+            }
+        }
+        given
     }
 
     /// The type that a node's own attributes or weights tell.
@@ -127,4 +250,10 @@ impl Model {
             _ => None,
         })
     }
+}
+
+/// True of an operator whose first output has the type of its first input.
+fn keeps(node: &super::node::Node) -> bool {
+    let mut known = SAME_TYPE.iter().chain(ANY_INPUT);
+    known.any(|op| node.op_type == *op)
 }

@@ -39,17 +39,28 @@ fn serializer(error: &serde_json::Error) -> Error {
     Error::new(ErrorKind::Unsupported, error.to_string())
 }
 
-fn input(end: &Ended<'_>) -> String {
-    end.job.files().input.to_string_lossy().into_owned()
-}
-
-/// The sizes of both models.
-fn bytes(end: &Ended<'_>) -> Value {
-    json!({"before": end.job.model.source().len(), "after": end.edited.rope.len()})
-}
-
-fn verified(end: &Ended<'_>) -> Option<Value> {
-    end.verification.as_ref().map(verification::value)
+/// What every rewrite tells, around what this one planned and did.
+///
+/// # Errors
+/// Weights that have to be read, to tell what changed, cannot be.
+fn rewrite(command: &str, end: &Ended<'_>, parts: Value) -> Result<Value> {
+    let mut document = json!({
+        "schema": format!("dropout-onnx/{command}/1"),
+        "input": end.job.files().input.to_string_lossy(),
+        "output": end.output(),
+        "bytes": {"before": end.job.model.source().len(), "after": end.edited.rope.len()},
+    });
+    let diff = serde_json::to_value(end.changes()?).map_err(|e| serializer(&e))?;
+    let end = json!({
+        "verification": end.verification.as_ref().map(verification::value),
+        "diff": diff,
+    });
+    for part in [parts, end] {
+        if let (Value::Object(all), Value::Object(part)) = (&mut document, part) {
+            all.extend(part);
+        }
+    }
+    Ok(document)
 }
 
 fn names(names: &[Name]) -> Vec<String> {

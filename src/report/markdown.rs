@@ -1,4 +1,5 @@
-//! Tables in GitHub's Markdown, for a job's summary or a comment.
+//! Tables in GitHub's Markdown, for a job's summary or a comment. Findings that are allowed or known
+//! to the baseline are in the summary only.
 
 use std::fmt::Write;
 
@@ -24,7 +25,7 @@ pub fn text(document: &Document) -> String {
             "| {path} | {verdict} | {sites} | {errors} | {warnings} | {notes} |"
         );
     }
-    if models.iter().any(told) {
+    if models.iter().any(told) || !document.remarks.is_empty() {
         out.push_str("\n| model | level | rule | what |\n|---|---|---|---|\n");
     }
     for model in models {
@@ -32,20 +33,25 @@ pub fn text(document: &Document) -> String {
         if let Some(error) = &model.error {
             let _ = writeln!(out, "| {path} | error | | {} |", escape(error));
         }
-        for finding in &model.findings {
+        for finding in model.open_findings() {
             let (level, rule, message) = (finding.level, finding.rule, escape(&finding.message));
             let _ = writeln!(out, "| {path} | {level} | {rule} | {message} |");
         }
+    }
+    for remark in &document.remarks {
+        let (level, name, message) = (remark.level, remark.name, escape(&remark.message));
+        let place = escape(&remark.place());
+        let _ = writeln!(out, "| {place} | {level} | {name} | {message} |");
     }
     out
 }
 
 fn told(model: &ModelAudit) -> bool {
-    model.error.is_some() || !model.findings.is_empty()
+    model.error.is_some() || model.open_findings().next().is_some()
 }
 
 fn count(model: &ModelAudit, level: Level) -> usize {
-    let findings = model.findings.iter();
+    let findings = model.open_findings();
     findings.filter(|finding| finding.level == level).count()
 }
 

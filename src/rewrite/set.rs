@@ -299,18 +299,26 @@ fn check(after: &Model, before: &[Site], options: &Options, plan: &Plan) -> Resu
             .find(|site| site.graph == old.graph && site.output_name == old.output_name);
         let rate = |site: &Site| match options.rate {
             None => site.rate == old.rate,
-            Some(rate) => site
-                .rate
-                .is_some_and(|now| (now - rate.value()).abs() < 1e-3),
+            Some(rate) => site.rate.is_some_and(|now| {
+                let rate = rate.value();
+                let operator = site.form == Form::Operator && now as f32 == rate as f32;
+                // the constants of a mask may be halves
+                operator || (now - rate).abs() < (0.5 * rate.min(1.0 - rate)).min(1e-3)
+            }),
         };
         let same = |site: &&Site| {
-            site.kind == old.kind && site.scaling == old.scaling && site.form == old.form
+            site.kind == old.kind
+                && site.scaling == old.scaling
+                && site.form == old.form
+                && site.input_name == old.input_name
         };
-        // a rate of 0 drops nothing: no mask is seen, and an operator reads as inert
-        let nothing = options.rate.is_some_and(|rate| rate.value() == 0.0);
         match new.filter(same) {
             Some(site) if rate(site) => {}
-            None if nothing => {}
+            _ if old.form == Form::RandomMask && options.rate.is_some() => {
+                let why = "at this rate threshold and scale of the mask are too near to 0 or 1, in \
+                           their precision, to be known for dropout any more";
+                return Err(Error::new(ErrorKind::Unsupported, why).at(&step.label));
+            }
             _ => {
                 let why = "what was changed does not read as the dropout that was asked for";
                 return Err(Error::new(ErrorKind::Verification, why).at(&step.label));

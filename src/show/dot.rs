@@ -114,7 +114,7 @@ impl Writer<'_> {
             let _ = write!(unique, "#{}.{}", id.graph.0, id.index);
         }
         let mut label = one_line(&self.marked.model.node(id).op_type.to_string());
-        for line in std::iter::once(name).chain(self.marked.weights(id)) {
+        for line in std::iter::once(name).chain(self.marked.numbers(id)) {
             label.push('\n');
             label.push_str(&line);
         }

@@ -1,12 +1,15 @@
 //! What graphs for people have in common: nodes by name, and which of them are dropout.
 
-use super::Options;
 use super::names::Names;
+use super::{Options, build, elements};
 use crate::dropout::{self, Mode, Site};
 use crate::error::Result;
-use crate::hash::HashMap;
-use crate::onnx::{Model, NodeId, ValueId, Values};
+use crate::hash::{HashMap, HashSet};
+use crate::onnx::{Model, NodeId, Producer, ValueId, Values};
 use crate::report::one_line;
+
+/// Between the nodes of a dropout so many are looked at.
+const BETWEEN: usize = 64;
 
 /// A model with names for its values and marks on its dropout.
 pub(super) struct Marked<'m> {
@@ -16,6 +19,8 @@ pub(super) struct Marked<'m> {
     names: Names<'m>,
     anonymous: bool,
     marks: HashMap<NodeId, usize>,
+    /// Of each site, the nodes between its nodes.
+    between: Vec<Vec<NodeId>>,
 }
 
 impl<'m> Marked<'m> {
@@ -32,6 +37,15 @@ impl<'m> Marked<'m> {
                 marks.entry(node).or_insert(index);
             }
         }
+        let between = sites
+            .iter()
+            .map(|site| between(model, &values, &site.nodes));
+        let between: Vec<_> = between.collect();
+        for (index, nodes) in between.iter().enumerate() {
+            for &node in nodes {
+                marks.entry(node).or_insert(index);
+            }
+        }
         Ok(Marked {
             model,
             names: Names::new(model, options.anonymous),
@@ -39,12 +53,19 @@ impl<'m> Marked<'m> {
             values,
             sites,
             marks,
+            between,
         })
     }
 
     /// True if names are made up.
     pub fn is_anonymous(&self) -> bool {
         self.anonymous
+    }
+
+    /// The nodes of a dropout: those to name it by, then those between them.
+    pub fn nodes(&self, site: usize) -> Vec<NodeId> {
+        let named = self.sites[site].nodes.iter();
+        named.chain(&self.between[site]).copied().collect()
     }
 
     /// The dropout a node is part of.
@@ -71,22 +92,36 @@ impl<'m> Marked<'m> {
         }
     }
 
-    /// The weights a node uses, in words.
-    pub fn weights(&mut self, id: NodeId) -> Vec<String> {
+    /// The numbers a node computes with, in words: the value of a constant, and its weights.
+    pub fn numbers(&mut self, id: NodeId) -> Vec<String> {
+        let options = Options {
+            anonymous: true, // nor the names of files
+            no_hash: true,
+        };
+        let node = self.model.node(id);
         let mut words = Vec::new();
-        for input in 0..self.model.node(id).inputs.len() {
+        if node.op_type == "Constant" && node.in_default_domain() {
+            // what cannot be read has no number to show
+            let values = node.attributes.iter().filter_map(|attribute| {
+                let value = build::plain(self.model, attribute, &options).ok()?;
+                Some(one_line(&value.to_string()))
+            });
+            words.extend(values);
+        }
+        for input in 0..node.inputs.len() {
             let Some(value) = self.values.input(id, input) else {
                 continue;
             };
             let Some(index) = self.values[value].initializer else {
                 continue;
             };
-            let tensor = self
-                .model
-                .graph(self.values[value].graph)
-                .initializer(index);
-            let (kind, shape) = (tensor.data_type, tensor.dims.clone());
-            words.push(format!("{}: {kind}{shape:?}", self.value(value)));
+            let graph = self.model.graph(self.values[value].graph);
+            let tensor = graph.initializer(index);
+            let what = match elements::tensor(self.model, tensor, &options) {
+                Ok(record) => one_line(&record.to_string()),
+                Err(_) => format!("{}{:?}", tensor.data_type, tensor.dims),
+            };
+            words.push(format!("{}: {what}", self.value(value)));
         }
         words
     }
@@ -97,7 +132,43 @@ impl<'m> Marked<'m> {
     }
 }
 
-/// The colour of a mode: fill and line.
+/// The nodes on ways from one of these nodes to another, in their graphs.
+fn between(model: &Model, values: &Values, ends: &[NodeId]) -> Vec<NodeId> {
+    let mut above: Vec<NodeId> = ends.to_vec();
+    let mut seen: HashSet<NodeId> = ends.iter().copied().collect();
+    let mut readers: HashMap<NodeId, Vec<NodeId>> = HashMap::default();
+    let mut next = 0;
+    while next < above.len() && above.len() < BETWEEN {
+        let reader = above[next];
+        next += 1;
+        for input in 0..model.node(reader).inputs.len() {
+            let value = values.input(reader, input);
+            let Some(Producer::Node { node, .. }) = value.map(|v| values[v].producer) else {
+                continue;
+            };
+            if node.graph == reader.graph {
+                readers.entry(node).or_default().push(reader);
+                if seen.insert(node) {
+                    above.push(node);
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let mut below: HashSet<NodeId> = ends.iter().copied().collect();
+    let mut stack = ends.to_vec();
+    while let Some(node) = stack.pop() {
+        for &reader in readers.get(&node).map_or(&[][..], Vec::as_slice) {
+            if below.insert(reader) {
+                found.push(reader);
+                stack.push(reader);
+            }
+        }
+    }
+    found
+}
+
+/// The colours of a mode: fill and line.
 pub(super) fn colours(mode: Mode) -> (&'static str, &'static str) {
     match mode {
         Mode::Inert => ("#d7f0dc", "#2e7d32"),

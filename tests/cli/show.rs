@@ -1,6 +1,6 @@
 //! What `show` prints.
 
-use std::io::Read;
+use std::io::{ErrorKind, PipeWriter, Write};
 use std::process::{Command, Stdio};
 
 use crate::cli::{Folder, fixture, golden};
@@ -13,6 +13,21 @@ fn the_same_text_for_a_file_and_for_standard_input() {
     assert!(file.stderr.is_empty() && stdin.stderr.is_empty());
     assert_eq!(file.text(), stdin.text());
     assert!(file.text().contains("Dropout"), "{}", file.text());
+}
+
+/// The end to write to of a pipe whose reader has left, before anybody is started: what a pipe holds
+/// is written without error as long as there is a reader. Another thread's fork may have one until
+/// its exec, so that only a failed write shows that there is none.
+fn pipe_nobody_reads() -> PipeWriter {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let error = loop {
+        if let Err(error) = writer.write_all(b"x") {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    writer
 }
 
 #[test]
@@ -31,23 +46,14 @@ fn a_reader_that_leaves_is_no_reason_to_panic() {
         vec!["strip", "--verify", "none", model, "-"],
         vec!["strip", "--dry-run", model],
     ] {
-        let mut child = Command::new(binary)
+        let said = Command::new(binary)
             .args(&arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+            .stdout(pipe_nobody_reads())
+            .output()
             .unwrap();
-        drop(child.stdout.take());
-        let mut stderr = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut stderr)
-            .unwrap();
-        let status = child.wait().unwrap().code();
-        assert_eq!(status, Some(2), "{arguments:?}: {stderr}");
+        let stderr = String::from_utf8_lossy(&said.stderr);
+        assert_eq!(said.status.code(), Some(2), "{arguments:?}: {stderr}");
         assert_eq!(
             stderr, "error: standard output: cannot write: Broken pipe\n",
             "{arguments:?}"
@@ -104,17 +110,8 @@ fn a_snapshot_says_what_it_shows() {
         "--format json --no-hash",
     ] {
         let folder = with_snapshot(options);
-        let format = match options.contains("json") {
-            // JSON has no first line to say so
-            true => options,
-            false => "",
-        };
-        folder
-            .run(&format!("show model.onnx --check model.snap {format}"))
-            .exits(0);
-        folder
-            .run(&format!("show stripped.onnx --check model.snap {format}"))
-            .exits(1);
+        folder.run("show model.onnx --check model.snap").exits(0);
+        folder.run("show stripped.onnx --check model.snap").exits(1);
     }
     // what is asked for rules
     let folder = with_snapshot("--anonymous");
@@ -126,6 +123,26 @@ fn a_snapshot_says_what_it_shows() {
         text.contains("-dropout-onnx show 1 anonymous\n+dropout-onnx show 1 no-hash\n"),
         "{text}"
     );
+    let end = "model.snap: the snapshot shows something else: `dropout-onnx show 1 anonymous`; \
+               --update accepts what it is now\n";
+    assert!(text.ends_with(end), "{text}");
+    // text and JSON have no line in common
+    let said = folder
+        .run("show model.onnx --check model.snap --anonymous --format json")
+        .exits(1);
+    assert_eq!(said.text(), end);
+    let folder = with_snapshot("--format json");
+    let said = folder
+        .run("show model.onnx --check model.snap --format text")
+        .exits(1);
+    let end = "model.snap: the snapshot shows something else: `dropout-onnx show 1`, as JSON; \
+               --update accepts what it is now\n";
+    assert_eq!(said.text(), end);
+    folder
+        .run("show model.onnx --check model.snap --format text --update")
+        .exits(0);
+    let text = folder.run("show model.onnx").exits(0);
+    assert_eq!(folder.read("model.snap"), text.stdout);
 }
 
 #[test]
@@ -158,6 +175,8 @@ fn what_is_no_snapshot_is_not_written_over() {
     let folder = with_snapshot("");
     folder.write("notes.txt", "to do\n");
     folder.write("empty.snap", "");
+    folder.write("package.json", "{\"schema\": \"other/1\"}\n");
+    folder.write("broken.snap", "{\n  \"schema\": \"dropout-onnx/show/1\",\n");
     for (arguments, names) in [
         (
             "show model.onnx --check missing.snap",
@@ -170,6 +189,14 @@ fn what_is_no_snapshot_is_not_written_over() {
         (
             "show model.onnx --check empty.snap --update",
             &["empty.snap", "is no snapshot"],
+        ),
+        (
+            "show model.onnx --check package.json --update",
+            &["package.json", "is no snapshot"],
+        ),
+        (
+            "show model.onnx --check broken.snap --format json --update",
+            &["broken.snap", "is no snapshot"],
         ),
         (
             "show model.onnx --check model.onnx --update",

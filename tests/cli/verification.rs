@@ -239,16 +239,32 @@ fn input_sets_a_shape_or_data() {
     let run = &strip(&folder, &format!("--runs 1 --input {}", set.display()))["run"];
     assert_eq!(run["runs"], 1);
     assert_eq!(run["result"], "equal");
-    assert_eq!(
-        shape(&format!("--input x={}", set.join("input_0.pb").display())),
-        3
-    );
+    for name in ["x=", ""] {
+        let spec = format!("{name}{}", set.join("input_0.pb").display());
+        assert_eq!(shape(&format!("--input {spec}")), 3);
+    }
+}
+
+#[test]
+fn one_of_two_models_may_be_standard_input() {
+    let folder = folder();
+    let bytes = folder.read("model.onnx");
+    for command in ["verify", "diff"] {
+        let said = folder.run_fed(&format!("{command} - -"), bytes.clone());
+        said.refused(&["BEFORE and AFTER are both standard input"]);
+        for models in ["- model.onnx", "model.onnx -"] {
+            folder
+                .run_fed(&format!("{command} {models}"), bytes.clone())
+                .exits(0);
+        }
+    }
 }
 
 #[test]
 fn an_input_that_does_not_fit_is_refused() {
     let folder = folder();
     write_npy(&folder.path("narrow.npy"), &[3, 5]);
+    write_npy(&folder.path("wide.npy"), &[3, 20]);
     write_npz(&folder.path("other.npz"), "other", &[3, 20]);
     folder.write("text.npy", "text");
     std::fs::create_dir(folder.path("empty")).unwrap();
@@ -262,7 +278,13 @@ fn an_input_that_does_not_fit_is_refused() {
         ("x=text.npy", vec!["text.npy"]),
         ("x=other.npz", vec!["other.npz", "no array x", "other"]),
         ("all=other.npz", vec!["no input other", "its inputs: x"]),
-        ("empty", vec!["empty", "input_0.pb"]),
+        ("empty", vec!["empty", "input_0.pb", "test_data_set_0"]),
+        ("none.pb", vec!["none.pb: cannot open"]),
+        ("x:3,20 --input x:4,20", vec!["x is given two shapes"]),
+        (
+            "x=wide.npy --input x=wide.npy",
+            vec!["wide.npy: input x is given data twice"],
+        ),
         ("x", vec!["--input x", "NAME:1,3,224,224"]),
         ("x=data.txt", vec!["--input x=data.txt", ".npy"]),
         ("x:1,,20", vec!["1,,20"]),

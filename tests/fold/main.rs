@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod axes;
 mod backward;
 mod carried;
 mod check;
@@ -15,4 +16,5 @@ mod generated;
 mod joint;
 mod mutants;
 mod refused;
+mod scopes;
 mod stored;

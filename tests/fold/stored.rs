@@ -294,3 +294,209 @@ fn what_else_stands_in_a_tensor_stays() {
     let texts = folded.texts();
     assert!(texts.contains("initializer w/folded"), "{texts}");
 }
+
+/// What comes out of a quantised value is its scale's.
+#[test]
+fn the_scale_of_a_quantised_value_takes_the_factor_of_what_it_becomes() {
+    let texts = [
+        "i = QuantizeLinear(x, p, z)",
+        "d = DequantizeLinear(i, q, z)",
+        "h = Mul(d, s)",
+        "y = Sigmoid(h)",
+    ];
+    let graph = of(&[2, 3], &[2, 3], nodes(&texts))
+        .init("s", f32_scalar(0.7))
+        .init("p", f32_scalar(0.1))
+        .init("z", raw(DataType::INT8, &[], &[3]))
+        .init("q", f32_scalar(0.1));
+    let folded = folds_unrun(&opset17(graph));
+    folded.has("q", &[(f64::from(0.1f32) * f64::from(0.7f32)) as f32]);
+}
+
+#[test]
+fn does_not_fold_what_is_quantised_next() {
+    use crate::check::stays;
+    for (texts, why) in [
+        (
+            &["h = Mul(x, s)", "y = QuantizeLinear(h, p, z)"][..],
+            "QuantizeLinear `y`: does not",
+        ),
+        (
+            &["h = Mul(x, s)", "y, b, c = DynamicQuantizeLinear(h)"],
+            "DynamicQuantizeLinear",
+        ),
+        (
+            &[
+                "c = ConvInteger(i, w)",
+                "d = Cast(c)",
+                "h = Mul(d, s)",
+                "y = Sigmoid(h)",
+            ],
+            "Cast `d`: what is cast from int32 to float is not scaled alike",
+        ),
+    ] {
+        let mut all = nodes(texts);
+        if let Some(cast) = all.iter_mut().find(|node| node.op_type() == "Cast") {
+            *cast = cast.clone().with(crate::common::build::int("to", 1));
+        }
+        let mut graph = of(&[1, 1, 3, 3], &[1, 1, 3, 3], all)
+            .input_of("i", DataType::UINT8, &[1, 1, 3, 3])
+            .init("s", f32_scalar(0.7))
+            .init("p", f32_scalar(0.1))
+            .init("z", raw(DataType::INT8, &[], &[3]))
+            .init("w", raw(DataType::UINT8, &[1, 1, 1, 1], &[2]));
+        graph.value_info.push(crate::common::build::typed(
+            "c",
+            DataType::INT32,
+            &[1, 1, 3, 3],
+        ));
+        let found = stays(&opset17(graph));
+        assert!(found.contains(why), "{found}");
+    }
+}
+
+/// As dynamic quantisation writes it: the scale of the data is worked out when it runs, that of the
+/// weights is a constant.
+#[test]
+fn the_scale_of_dynamically_quantised_weights_is_merged_with_the_factor() {
+    let texts = [
+        "i, p, z = DynamicQuantizeLinear(x)",
+        "c = MatMulInteger(i, w, z)",
+        "d = Cast(c)",
+        "q = Mul(p, scale)",
+        "g = Mul(d, q)",
+        "h = Mul(g, s)",
+        "y = Sigmoid(h)",
+    ];
+    let mut all = nodes(&texts);
+    all[2] = all[2].clone().with(crate::common::build::int("to", 1));
+    let graph = of(&[2, 3], &[2, 2], all)
+        .init("s", f32_scalar(0.7))
+        .init("scale", f32_scalar(0.1))
+        .init("w", raw(DataType::INT8, &[3, 2], &[1, 2, 253, 4, 5, 6]));
+    let folded = folds_unrun(&opset17(graph));
+    let lines = folded.after.lines();
+    assert!(
+        !lines.iter().any(|line| line.contains("scale")),
+        "{lines:?}"
+    );
+    folded.has("s", &[(f64::from(0.1f32) * f64::from(0.7f32)) as f32]);
+}
+
+#[test]
+fn what_becomes_so_small_that_digits_are_lost_is_said() {
+    let small = [6.1e-5, 1e-4, 2e-7, 1.0, 0.5, 0.0];
+    let half = DataType::FLOAT16;
+    let of_halves = |by: f64| {
+        let graph = graph(nodes(&["h = Mul(x, s)", "y = MatMul(h, w)"]))
+            .input_of("x", half, &[2, 3])
+            .output_of("y", half, &[2, 2])
+            .init("s", scalar(half, by))
+            .init("w", raw(half, &[3, 2], &encode(half, small)));
+        folds_unrun(&opset17(graph)).whole.outcome
+    };
+    let outcome = of_halves(0.25);
+    assert_eq!(outcome.lost, [("w".into(), 3)]);
+    assert!(
+        !outcome.exact,
+        "a power of two, and yet something was rounded"
+    );
+    let outcome = of_halves(2.0);
+    assert!(outcome.lost.is_empty() && outcome.exact);
+    // a range that is wide enough is not read for it
+    let graph = of(
+        &[2, 3],
+        &[2, 2],
+        nodes(&["h = Mul(x, s)", "y = MatMul(h, w)"]),
+    )
+    .init("s", f32_scalar(1e-30))
+    .init("w", f32s(&[3, 2], &[1e-15, 1.0, 1e-5, 0.0, 1.0, 1.0]));
+    assert_eq!(folds(&opset17(graph)).whole.outcome.lost, [("w".into(), 1)]);
+}
+
+/// A factor that passes a Cast to or from half precision is held to what that can tell apart.
+#[test]
+fn halves_on_the_way_widen_the_tolerance() {
+    let cast = |text: &str, to: i64| op(text).with(crate::common::build::int("to", to));
+    let through = |by: f32| {
+        let all = [
+            op("h = Mul(x, s)"),
+            cast("k = Cast(h)", 10),
+            cast("l = Cast(k)", 1),
+            op("y = MatMul(l, w)"),
+        ];
+        let graph = of(&[2, 3], &[2, 2], all)
+            .init("s", f32_scalar(by))
+            .init("w", f32s(&[3, 2], &some(6)));
+        opset17(graph)
+    };
+    let folded = folds(&through(1.7));
+    let (found, verdict) = verified(&folded.before, &folded.whole);
+    assert_eq!(verdict, Verdict::Equal);
+    let notes = found.run.unwrap().notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.starts_with("float16 is computed in")),
+        "{notes:?}"
+    );
+    let why = crate::check::stays(&through(0.7));
+    assert!(why.contains("could overflow float16"), "{why}");
+    // back over a Cast to what is wider it is the other way round
+    let back = |by: f32| {
+        let all = [
+            cast("k = Cast(g)", 1),
+            op("h = Mul(k, s)"),
+            op("y = Sigmoid(h)"),
+        ];
+        let graph = graph([op("g = MatMul(x, w)")].into_iter().chain(all))
+            .input_of("x", DataType::FLOAT16, &[2, 3])
+            .output_of("y", DataType::FLOAT, &[2, 2])
+            .init("s", f32_scalar(by))
+            .init(
+                "w",
+                raw(
+                    DataType::FLOAT16,
+                    &[3, 2],
+                    &encode(DataType::FLOAT16, numbers()),
+                ),
+            );
+        opset17(graph)
+    };
+    folds_unrun(&back(0.7));
+    let why = crate::check::stays(&back(1.7));
+    assert!(why.contains("could overflow float16"), "{why}");
+}
+
+/// Weights of more than 2 GiB in a file of their own, which has no block on the disk.
+#[test]
+fn does_not_fold_what_would_make_the_model_larger_than_protobuf_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rows, columns) = (1i64 << 15, (1i64 << 14) + 1);
+    let size = 4 * (rows * columns) as u64;
+    let file = std::fs::File::create(folder.path().join("weights.bin")).unwrap();
+    file.set_len(size).unwrap();
+    let weights = |rows: i64| Tensor {
+        dims: vec![rows, columns],
+        data_type: Some(1),
+        external_data: vec![entry("location", "weights.bin")],
+        data_location: Some(1),
+        ..Tensor::default()
+    };
+    let folding = |weights: Tensor| {
+        let bytes = scaled_matmul(DataType::FLOAT, weights).encode_to_vec();
+        let source = Source::from_bytes(bytes);
+        let model = onnx::Model::read_in(source, Some(folder.path().into())).unwrap();
+        fold(&model, &Options::default())
+    };
+    let error = folding(weights(rows)).unwrap_err();
+    assert!(
+        error
+            .why()
+            .contains("larger than the 2 GiB that protobuf allows"),
+        "{error}"
+    );
+    assert!(error.why().contains("--at"), "{error}");
+    // half of them fit
+    assert_eq!(folding(weights(rows / 2)).unwrap().outcome.embedded, ["w"]);
+}

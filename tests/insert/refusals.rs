@@ -124,6 +124,11 @@ fn axes_that_cannot_be_shared() {
         &sharing(&[2], "active"),
         &["2 axes, and no axis 2"],
     );
+    let zero = Options {
+        rate: rate(0.0),
+        ..sharing(&[1], "active")
+    };
+    refuses(&small(), &zero, &["a mask of rate 0"]);
     let old = model(8, x_to_y([op("h = Relu(x)"), op("y = Neg(h)")]));
     refuses(&old, &sharing(&[1], "active"), &["opset 9 or later"]);
 }

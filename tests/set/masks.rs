@@ -214,3 +214,20 @@ fn does_not_switch_masks() {
     }
     assert_eq!(sets(&model, &to_mode("active")).0.outcome.changed, 0);
 }
+
+#[test]
+fn does_not_set_rates_at_which_a_mask_is_none() {
+    let model = spellings(0.5).remove(0).1.read();
+    let why = refusal(&model, &to_rate(0.0));
+    assert!(
+        why.contains("keeps everything") && why.contains("`strip`"),
+        "{why}"
+    );
+    for rate in [1e-9, 1e-5, 0.99999] {
+        let why = refusal(&model, &to_rate(rate));
+        assert!(why.contains("too near to 0 or 1"), "{rate}: {why}");
+    }
+    for rate in [0.001, 0.01, 0.99] {
+        assert_eq!(sets(&model, &to_rate(rate)).0.outcome.changed, 1, "{rate}");
+    }
+}

@@ -257,3 +257,18 @@ fn fixtures_of_exporters() {
         );
     }
 }
+
+#[test]
+fn a_rate_of_0_is_kept_and_another_comes_back() {
+    let (changed, _) = sets(&shared().read(), &to_rate(0.0));
+    let found = sites(&changed);
+    // what drops nothing does not act
+    assert!(
+        found
+            .iter()
+            .all(|site| (site.rate, site.mode) == (Some(0.0), Mode::Inert))
+    );
+    let (back, acting) = sets(&changed.edited.model, &to_rate(0.5));
+    assert!(sites(&back).iter().all(|site| site.mode == Mode::Active));
+    assert_eq!(acting.unwrap().sites.len(), 2);
+}

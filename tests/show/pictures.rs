@@ -1,5 +1,7 @@
 //! DOT and SVG: well formed, whatever names a model has.
 
+use std::path::{Path, PathBuf};
+
 use dropout_onnx::onnx::Model;
 use dropout_onnx::show::{Options, dot, svg};
 use quick_xml::Reader;
@@ -7,6 +9,11 @@ use quick_xml::events::Event;
 
 use crate::common::build::{model, op, x_to_y};
 use crate::everything::everything;
+
+fn fixture(stem: &str) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    fixtures.join(format!("{stem}.onnx"))
+}
 
 /// Asserts that XML is well formed; returns its text.
 fn xml(text: &str) -> String {
@@ -108,6 +115,78 @@ fn pictures_of_everything() {
         "everything_svg",
         svg::text(&model, &Options::default()).unwrap()
     );
+}
+
+/// The boxes of a picture: class, and lines.
+fn boxes(picture: &str) -> Vec<(String, String)> {
+    let rects = picture.split("<g><title>").skip(1);
+    rects
+        .map(|text| {
+            let (lines, rest) = text.split_once("</title>").unwrap();
+            let class = rest.split("class=\"").nth(1).unwrap();
+            let (class, _) = class.split_once('"').unwrap();
+            (class.to_string(), lines.to_string())
+        })
+        .collect()
+}
+
+#[test]
+fn a_mask_is_coloured_from_its_draw_to_its_end_and_nothing_else() {
+    let path = fixture("keras_course_random_mask_op13");
+    let picture = svg::text(&Model::open(path).unwrap(), &Options::default()).unwrap();
+    let panel = picture.split("class=\"title\"").nth(1).unwrap();
+    let operators = |classes: &[&str]| {
+        let of = boxes(panel).into_iter();
+        let of = of.filter(|(class, _)| classes.contains(&class.as_str()));
+        let mut of: Vec<_> = of
+            .map(|(_, lines)| lines.lines().next().unwrap().to_string())
+            .collect();
+        of.sort();
+        of
+    };
+    assert_eq!(operators(&["active own"]), ["Add", "RandomUniformLike"]);
+    assert_eq!(
+        operators(&["active"]),
+        ["Cast", "Cast", "GreaterOrEqual", "Mul", "Mul", "Not"]
+    );
+    // the data's way, the shape's way, and what comes after
+    let others = ["Add", "Cast", "ConstantOfShape", "MatMul", "Mul", "Relu"];
+    assert_eq!(operators(&["box"]), others);
+}
+
+#[test]
+fn boxes_tell_the_numbers_and_where_values_come_from() {
+    let shown = |stem: &str| {
+        let model = Model::open(fixture(stem)).unwrap();
+        svg::text(&model, &Options::default()).unwrap()
+    };
+    let branch = shown("torch_scripted_if_op13");
+    let has = |class: &str, lines: &str| {
+        let of = (class.to_string(), lines.to_string());
+        assert!(boxes(&branch).contains(&of), "{:?}", boxes(&branch));
+    };
+    has("box", "Constant\n/Constant\nfloat[] {0.45}");
+    has("box", "Constant\n/Constant_1\nbool[] {true}");
+    has("port", "/Gemm_output_0\nfrom outside");
+    has("port", "/Dropout_output_0\noutput");
+    assert!(branch.contains(">in graph//If.then_branch</text>"));
+    let function = shown("torch112_function_called_twice_op15");
+    assert!(function.contains(">in function:torch.nn.modules.dropout::Dropout</text>"));
+    let noise = shown("keras_kinds_op13");
+    assert!(noise.contains(">gaussian_noise 1: active, σ=0.1, random_mask</text>"));
+    assert!(noise.contains("GreaterEqual/y:0: float[] {0.2}"));
+}
+
+#[test]
+fn every_class_has_a_style() {
+    let picture = svg::text(&everything().read(), &Options::default()).unwrap();
+    let classes = picture.split("class=\"").skip(1);
+    let classes = classes.flat_map(|rest| rest.split('"').next().unwrap().split(' '));
+    for class in classes {
+        assert!(picture.contains(&format!(".{class} {{")), "{class}");
+    }
+    let dark = "@media (prefers-color-scheme: dark)";
+    assert_eq!(picture.matches(dark).count(), 1);
 }
 
 #[test]

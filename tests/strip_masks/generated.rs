@@ -6,7 +6,7 @@ use dropout_onnx::source::Source;
 use dropout_onnx::verify::{self, run, structure};
 use proptest::prelude::*;
 
-use crate::mask_gen;
+use crate::{mask_gen, promises};
 
 /// True if something was stripped and run; an error if that is not the same.
 fn shown(bytes: &[u8]) -> Result<bool, TestCaseError> {
@@ -31,15 +31,15 @@ fn shown(bytes: &[u8]) -> Result<bool, TestCaseError> {
     Err(TestCaseError::fail(why))
 }
 
-#[test]
-fn what_is_stripped_computes_the_same() {
+/// Holds for tapes of the generator, as many as DROPOUT_ONNX_CASES says; the same ones each time.
+fn for_tapes(cases: u32, longest: usize, holds: impl Fn(Vec<u8>) -> Result<(), TestCaseError>) {
     let count = std::env::var("DROPOUT_ONNX_CASES")
         .ok()
         .and_then(|n| n.parse().ok());
     let config = ProptestConfig {
         failure_persistence: None,
         max_shrink_iters: 5000,
-        ..ProptestConfig::with_cases(count.unwrap_or(300))
+        ..ProptestConfig::with_cases(count.unwrap_or(cases))
     };
     let mut runner = proptest::test_runner::TestRunner::new_with_rng(
         config,
@@ -47,14 +47,45 @@ fn what_is_stripped_computes_the_same() {
             proptest::test_runner::RngAlgorithm::ChaCha,
         ),
     );
+    let tapes = proptest::collection::vec(any::<u8>(), 0..longest);
+    if let Err(error) = runner.run(&tapes, holds) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn what_is_stripped_computes_the_same() {
     let equal = std::cell::Cell::new(0);
-    let tapes = proptest::collection::vec(any::<u8>(), 0..160);
-    let result = runner.run(&tapes, |tape| {
+    for_tapes(300, 160, |tape| {
         equal.set(equal.get() + usize::from(shown(&mask_gen::model(&tape))?));
         Ok(())
     });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
     assert!(equal.get() > 20, "only {} ran", equal.get());
+}
+
+/// What the fuzz target `masks` asks.
+#[test]
+fn what_is_stripped_keeps_every_promise() {
+    let stripped = std::cell::Cell::new(0);
+    for_tapes(300, 400, |tape| {
+        let bytes = mask_gen::model(&tape);
+        let promised = || {
+            promises::parse(&bytes);
+            promises::stripping(&bytes)
+        };
+        let reached = std::panic::catch_unwind(promised).map_err(|why| {
+            let why = (why.downcast_ref::<String>().map(String::as_str))
+                .or(why.downcast_ref::<&str>().copied());
+            let model = Model::read(Source::from_bytes(bytes.clone())).expect("a readable model");
+            let text = dropout_onnx::show::text(&model).expect("text");
+            TestCaseError::fail(format!("{}\n{text}", why.unwrap_or("a panic")))
+        })?;
+        stripped.set(stripped.get() + u32::from(reached == promises::Reached::Stripped));
+        Ok(())
+    });
+    assert!(
+        stripped.get() > 100,
+        "only {} were stripped",
+        stripped.get()
+    );
 }

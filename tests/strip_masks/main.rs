@@ -12,6 +12,9 @@ mod generated;
 mod mask_gen;
 mod meetings;
 mod neighbours;
+#[path = "../common/promises.rs"]
+#[allow(dead_code)]
+mod promises;
 mod scales;
 mod scopes;
 mod spelt;

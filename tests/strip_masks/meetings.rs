@@ -6,6 +6,7 @@ use dropout_onnx::onnx::DataType;
 use crate::check::{refusal, strips};
 use crate::common::build::{f32s, function, model, scalar, x_to_y};
 use crate::common::masks::{nodes, numbers, spelt};
+use crate::spelt::{DRAWN, inside};
 
 #[test]
 fn two_masks_that_meet_first_are_two_dropouts() {
@@ -17,6 +18,16 @@ fn two_masks_that_meet_first_are_two_dropouts() {
     let rates: Vec<_> = stripped.sites.iter().map(|site| site.rate).collect();
     assert_eq!(rates, [Some(0.3), Some(0.5)]);
     stripped.leaves(&["h = Relu(x)", "y = Tanh(h)"]);
+}
+
+#[test]
+fn dropped_data_that_meets_the_mask_again_behind_what_passes_it_on() {
+    for between in ["Dropout", "Identity"] {
+        let text = format!("{DRAWN}m = Mul(k, s)\nd = Mul(x, m)\ne = {between}(d)\ny = Mul(e, k)");
+        strips(&inside(15, 0.3, &text))
+            .draws_nothing()
+            .leaves(&["hidden = Relu(x)", "y = Tanh(hidden)"]);
+    }
 }
 
 #[test]

@@ -89,6 +89,15 @@ fn the_state_of_a_loop() {
     insta::assert_snapshot!("loop_state", stripped.texts());
 }
 
+#[test]
+fn a_state_that_a_dropout_hands_on() {
+    let body = "d = Mul(h, m)\nh_out = Tanh(d)\nm_out = Dropout(m)";
+    let call = "y, m_left = Loop(trip, on, x, mask)";
+    let made = looped(MASK, call, &["h", "m"], body, &["h_out", "m_out"]);
+    let stripped = strips_unrun(&made, "Loop").draws_nothing();
+    stripped.leaves(&["y = Loop(trip, on, x)", "  body:", "    h_out = Tanh(h)"]);
+}
+
 /// The mask is the first of three states, and handed on under its own name.
 #[test]
 fn other_states_stay_in_their_places() {
@@ -187,6 +196,15 @@ fn a_state_whose_last_value_is_used_is_refused_or_stays() {
     made.graph = made.graph.map(|graph| graph.output("z"));
     let why = refusal(&made);
     assert!(why.contains("its mask is an output of graph"), "{why}");
+}
+
+/// The dropped data is moved about and meets the mask again: no factor makes up for that.
+#[test]
+fn a_state_that_meets_its_data_twice_is_left_alone() {
+    let body = "d = Mul(h, m)\nt = Transpose(d)\nu = Transpose(t)\ne = Mul(u, m)\nh_out = Tanh(e)";
+    let call = "y, m_left = Loop(trip, on, x, mask)";
+    let made = looped(MASK, call, &["h", "m"], body, &["h_out", "m"]);
+    assert!(strips_unrun(&made, "Loop").outcome.is_unchanged());
 }
 
 fn scan(made: &str, call: &str, inputs: i64, formals: &[&str], outputs: &[&str]) -> Model {

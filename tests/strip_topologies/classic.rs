@@ -7,9 +7,9 @@ use dropout_onnx::verify::{self, Demand, Verdict, run, structure};
 use prost::Message;
 
 use crate::common::build::{
-    SHAPE, f32_scalar, flag, float, function, graph, int, model, op, scalar, typed, x_to_y,
+    SHAPE, f32_scalar, flag, float, function, graph, int, model, op, scalar, x_to_y,
 };
-use crate::common::proto::Model;
+use crate::common::proto::{Graph, Model};
 
 fn classic(model: &Model) -> dropout_onnx::Result<Stripped> {
     let options = Options {
@@ -138,23 +138,60 @@ fn a_mask_that_is_used_is_all_true() {
     );
 }
 
-#[test]
-fn in_a_function_the_scale_is_a_constant() {
+/// A function of an operator and a dropout, and calls of it.
+fn called(main: Graph) -> Model {
     let body = [
         op("h = Relu(a)"),
         op("b = Dropout(h)").with(float("ratio", 0.25)),
     ];
-    let nodes = [op("y = local::F(x)")];
-    let mut graph = x_to_y(nodes);
-    graph
-        .value_info
-        .push(typed("unrelated", DataType::FLOAT, SHAPE));
-    let model = model(8, graph)
+    model(8, main)
         .imports("local", 1)
-        .function(function("F", "a", "b", 8, body));
-    // functions have no types, and the factor needs one
-    let error = classic(&model).unwrap_err();
+        .function(function("F", "a", "b", 8, body))
+}
+
+#[test]
+fn in_a_function_the_scale_is_a_constant_of_the_type_that_callers_give() {
+    let nodes = [
+        op("k = local::F(x)"),
+        op("n = Neg(k)"),
+        op("y = local::F(n)"),
+    ];
+    let model = called(x_to_y(nodes));
+    let stripped = classic(&model).expect("strip");
+    // tract has no functions: structure is all there is
+    let found = verify::verify(
+        &model.read(),
+        &stripped.edited.model,
+        &under(Convention::Classic),
+    );
+    let structure = found.unwrap().structure;
+    // the main graph's output, and the function's
+    assert_eq!(structure, Some(structure::Verdict::Same { outputs: 2 }));
+    let mut bytes = Vec::new();
+    stripped.edited.rope.write_to(&mut bytes).unwrap();
+    let after = Model::decode(&bytes[..]).unwrap();
+    let body = &after.functions[0].node;
+    let ops: Vec<_> = body.iter().map(|node| node.op_type()).collect();
+    assert_eq!(ops, ["Relu", "Constant", "Mul"]);
+    let value = body[1].attribute[0].t.as_ref().unwrap();
+    assert_eq!(value.data_type(), DataType::FLOAT.0);
+    assert_eq!(value.raw_data(), 0.75f32.to_le_bytes());
+}
+
+#[test]
+fn in_a_function_that_is_given_several_types_it_is_refused() {
+    let nodes = [
+        op("k = local::F(x)"),
+        op("n = Cast(k)").with(int("to", i64::from(DataType::DOUBLE.0))),
+        op("m = local::F(n)"),
+        op("y = Cast(m)").with(int("to", i64::from(DataType::FLOAT.0))),
+    ];
+    let error = classic(&called(x_to_y(nodes))).unwrap_err();
     assert!(error.why().contains("its type is not known"), "{error}");
+    // nor where it calls itself
+    let mut model = called(x_to_y([op("y = local::F(x)")]));
+    model.functions[0].node[0] = op("h = local::F(a)");
+    assert!(classic(&model).is_err());
 }
 
 #[test]

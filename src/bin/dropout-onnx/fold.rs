@@ -54,7 +54,7 @@ Examples:
   dropout-onnx fold --dry-run model.onnx            says where each factor goes, or why it stays
   dropout-onnx fold model.onnx                      writes model.folded.onnx
   dropout-onnx fold --only dropout model.onnx
-  dropout-onnx fold --at dropout_0.tmp_0 model.onnx --rtol 1e-6
+  dropout-onnx fold --at p2o.pd_op.dropout.0.0 model.onnx --rtol 1e-5
   dropout-onnx strip model.onnx - | dropout-onnx fold - clean.onnx
 
 Exit status: 0 folded and shown to be equal (or nothing to fold); 1 the result differs, nothing is
@@ -73,7 +73,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         verify_fold(before, &folded, options)
     })?;
     let text = match args.format {
-        Format::Json => document::text(&document::fold(&end, &folded))?,
+        Format::Json => document::text(&document::fold(&end, &folded)?)?,
         Format::Text => text(global, &folded, &end),
     };
     end.print(&text, args.format)?;
@@ -116,6 +116,11 @@ pub fn tell(lines: &mut Lines, folded: &Folded, verbose: bool) {
     for (copy, of, bytes) in &outcome.copies {
         let why = format!("`{of}` is used elsewhere and stays: {bytes} bytes more");
         lines.line("copied", format!("`{copy}`: {why}"));
+    }
+    for (name, elements) in &outcome.lost {
+        let elements = count(usize::try_from(*elements).unwrap_or(usize::MAX), "element");
+        let why = "so small now that digits are lost";
+        lines.line("lost", format!("`{name}`: {elements} {why}"));
     }
     for (node, name, is) in &outcome.attributes {
         lines.line("scaled", format!("{name} of {node}: {is} now"));

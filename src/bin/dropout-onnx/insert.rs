@@ -5,12 +5,14 @@ mod sites;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use clap::builder::TypedValueParser;
 use dropout_onnx::report::document;
-use dropout_onnx::rewrite::insert::{By, Choice, Inserted, Options, PlanFile, insert};
+use dropout_onnx::rewrite::insert::{By, Choice, Inserted, Options, PlanFile, Preset, insert};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
 use dropout_onnx::verify::acting::{Expected, verify_change};
 
 use crate::Status;
+use crate::completions::Offering;
 use crate::io::{self, Files, Format, Global};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, WARN, paint};
@@ -20,8 +22,8 @@ use crate::verification::{Verify, count};
 ///
 /// Dropout is put behind values: what used a value uses the dropout. Choose them by operator, name,
 /// layer or position, each with a rate of its own if you like (`--after Relu=0.2`); what any of the
-/// options chooses gets dropout, but outputs of the model only if `--at` names them. It is inert
-/// unless asked otherwise: the result computes what the model did, and `strip` gives the model back,
+/// options chooses gets dropout, but outputs of the model only if `--at` names them. Where two of them
+/// meet at different rates, `--at` counts; of others it is an error. It is inert unless asked otherwise: the result computes what the model did, and `strip` gives the model back,
 /// byte for byte. `set` switches it on later.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -29,12 +31,13 @@ use crate::verification::{Verify, count};
 pub struct Args {
     #[command(flatten)]
     files: Files,
-    /// The probability to drop, where a selector has none of its own: at least 0, less than 1
+    /// The probability to drop, where a selector has none of its own: at least 0, less than 1. At 0
+    /// nothing drops until `set` changes it
     #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
     rate: Option<Rate>,
     /// Whether it acts: inert, active, or runtime[:NAME], which adds an optional boolean input to the
     /// model, false if not given
-    #[arg(long, value_name = "MODE", default_value = "inert", value_parser = acting)]
+    #[arg(long, value_name = "MODE", default_value = "inert", value_parser = mode(), hide_possible_values = true)]
     mode: Acting,
     /// Seed of the first dropout; the others have those that follow
     #[arg(
@@ -56,13 +59,24 @@ pub struct Args {
     /// List what would be chosen, with shapes and usual rates, and write nothing
     #[arg(long)]
     sites: bool,
-    /// How the report is written
+    /// How the report is written; a list of sites also as a plan file (toml)
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    format: SitesFormat,
     #[command(flatten)]
     selectors: Selectors,
     #[command(flatten)]
     verify: Verify,
+}
+
+/// How a report, or a list of sites, is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum SitesFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// With --sites: a plan file, to edit and to give to --plan
+    Toml,
 }
 
 #[derive(clap::Args)]
@@ -78,14 +92,14 @@ struct Selectors {
     #[arg(long, value_name = "PATH", value_parser = choice(By::Layer))]
     layer: Vec<Choice>,
     /// A usual position: head, conv, attention, residual or embedding
-    #[arg(long, value_name = "WHICH", value_parser = choice(By::Preset))]
+    #[arg(long, value_name = "WHICH", value_parser = presets(), hide_possible_values = true)]
     preset: Vec<Choice>,
     /// Exactly this value
     #[arg(long, value_name = "VALUE", value_parser = choice(By::At))]
     at: Vec<Choice>,
-    /// Choices from a file (TOML): `[[insert]]` tables with at, after, name, layer, preset, rate and
-    /// shared_axes; all that stands in one table must hold. `rate`, `mode` and `seed` above them hold
-    /// where no option says otherwise
+    /// Choices from a file (TOML): `[[insert]]` tables with at, after, name, layer, preset, scope,
+    /// rate and shared_axes; all that stands in one table must hold. `rate`, `mode` and `seed` above
+    /// them hold where no option says otherwise
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
 }
@@ -97,6 +111,7 @@ Examples:
   dropout-onnx insert model.onnx --after Relu=0.2 --layer 'encoder.*.linear2=0.1'
   dropout-onnx insert model.onnx --rate 0.1 --preset attention --mode runtime:training
   dropout-onnx insert model.onnx --rate 0.2 --preset conv --shared-axes 2,3 --mode active
+  dropout-onnx insert model.onnx --sites --format toml > dropout.toml
   dropout-onnx insert model.onnx --plan dropout.toml
 
 Exit status: 0 inserted and verified; 1 the result differs, nothing is written; 2 it could not do
@@ -106,12 +121,19 @@ pub fn rate(text: &str) -> Result<Rate, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 
-pub fn acting(text: &str) -> Result<Acting, String> {
-    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
+/// Parses `--mode`; completions offer what has no name behind it.
+pub fn mode() -> impl TypedValueParser<Value = Acting> {
+    let parse = |text: &str| text.parse().map_err(|e: dropout_onnx::Error| e.to_string());
+    Offering::new(parse, ["inert", "active", "runtime"])
 }
 
 fn choice(by: By) -> impl Fn(&str) -> Result<Choice, String> + Clone {
     move |text| Choice::parse(by, text).map_err(|e| e.to_string())
+}
+
+fn presets() -> impl TypedValueParser<Value = Choice> {
+    let words = Preset::ALL.iter().map(|preset| preset.word());
+    Offering::new(choice(By::Preset), words)
 }
 
 fn options(args: &Args) -> Result<Options> {
@@ -146,6 +168,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if args.sites {
         return sites::run(&args.files.input, &options, args.format);
     }
+    let format = match args.format {
+        SitesFormat::Text => Format::Text,
+        SitesFormat::Json => Format::Json,
+        SitesFormat::Toml => bail!("--format toml is how --sites writes a plan file"),
+    };
     if options.choices.is_empty() {
         bail!(
             "nothing was chosen: --after, --name, --layer, --preset, --at or --plan say where \
@@ -159,11 +186,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let end = rewriting.conclude(&inserted.edited, false, |before, after, how| {
         verify_change(before, after, &expected, how)
     })?;
-    let text = match args.format {
-        Format::Json => document::text(&document::insert(&end, &options, &inserted))?,
+    let text = match format {
+        Format::Json => document::text(&document::insert(&end, &options, &inserted)?)?,
         Format::Text => text(global, &options, &inserted, &end),
     };
-    end.print(&text, args.format)?;
+    end.print(&text, format)?;
     Ok(end.status())
 }
 

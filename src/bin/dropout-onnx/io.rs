@@ -95,10 +95,27 @@ pub fn read(path: &Path) -> Result<Model, Error> {
         .map_err(|e| e.in_file(name(path)))
 }
 
+/// Reads two models to compare.
+pub fn read_both(before: &Path, after: &Path) -> Result<(Model, Model)> {
+    if before == Path::new("-") && after == before {
+        bail!("BEFORE and AFTER are both standard input; one of them must be a file");
+    }
+    Ok((read(before)?, read(after)?))
+}
+
 /// Writes a report to standard output.
 pub fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
+    Ok(())
+}
+
+/// Writes what is no text to standard output.
+pub fn print_bytes(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)
         .and_then(|()| out.flush())
         .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
     Ok(())

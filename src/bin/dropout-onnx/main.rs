@@ -4,10 +4,14 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod baseline;
+mod completions;
+mod config;
 mod diff;
 mod fold;
 mod insert;
 mod io;
+mod man;
 mod parallel;
 mod paths;
 mod rewriting;
@@ -41,6 +45,11 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
+Examples:
+  dropout-onnx audit models/                what dropout is in there, and does it still act?
+  dropout-onnx strip model.onnx             writes model.stripped.onnx
+  dropout-onnx strip --help                 more of these
+
 Exit status: 0 done and equal, or nothing to report; 1 findings, or outputs differ; 2 it could not
 do the job.";
 
@@ -55,6 +64,8 @@ enum Command {
     Verify(verify::Args),
     Show(show::Args),
     Diff(diff::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// What a subcommand came to, as an exit status.
@@ -81,6 +92,8 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args, &cli.global),
         Command::Show(args) => show::run(args, &cli.global),
         Command::Diff(args) => diff::run(args, &cli.global),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args, &cli.global),
     };
     let status = result.unwrap_or_else(|error| {
         io::complain(&error);
@@ -90,5 +103,43 @@ fn main() -> ExitCode {
         Status::Done => ExitCode::SUCCESS,
         Status::Found => ExitCode::from(1),
         Status::Failed => ExitCode::from(2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn arguments_agree_with_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    /// What people read: `tests/cli/golden.rs` has it word for word.
+    #[test]
+    fn every_subcommand_has_help_with_examples_and_exit_statuses() {
+        let program = Cli::command();
+        assert!(program.get_subcommands().count() >= 11);
+        for command in program.get_subcommands().chain([&program]) {
+            let name = command.get_name();
+            assert!(!command.is_hide_set(), "{name} is hidden");
+            assert!(command.get_about().is_some(), "{name} says nothing");
+            let below = command.get_after_help().map(ToString::to_string);
+            let below = below.unwrap_or_default();
+            assert!(below.starts_with("Examples:\n  dropout-onnx "), "{name}");
+            assert!(below.contains("\n\nExit status: 0 "), "{name}");
+            assert!(below.contains("; 2 "), "{name}: when is it 2?");
+            assert!(below.ends_with('.'), "{name}");
+            let widest = below.lines().map(str::len).max();
+            assert!(widest <= Some(100), "{name}: a line is {widest:?} wide");
+            for argument in command.get_arguments() {
+                let about = argument.get_help().map(ToString::to_string);
+                let said = about.is_some_and(|about| !about.is_empty());
+                let id = argument.get_id();
+                assert!(said || argument.is_hide_set(), "{name} {id} has no help");
+            }
+        }
     }
 }

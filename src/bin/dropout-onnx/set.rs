@@ -8,7 +8,7 @@ use dropout_onnx::rewrite::{Acting, Action, Rate};
 use dropout_onnx::verify::acting::{Expected, verify_change};
 
 use crate::Status;
-use crate::insert::{acting, rate, switched};
+use crate::insert::{mode, rate, switched};
 use crate::io::{self, Files, Format, Global};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, paint};
@@ -30,7 +30,7 @@ pub struct Args {
     rate: Option<Rate>,
     /// Whether it acts: inert, active, or runtime[:NAME], which adds an optional boolean input to the
     /// model, false if not given
-    #[arg(long, value_name = "MODE", value_parser = acting)]
+    #[arg(long, value_name = "MODE", value_parser = mode(), hide_possible_values = true)]
     mode: Option<Acting>,
     /// Seed of the first dropout, the others have those that follow; or `none`
     #[arg(
@@ -42,7 +42,7 @@ pub struct Args {
     )]
     seed: Option<Seed>,
     /// Only dropout of which all of this holds: KEY=VALUE, commas between; keys are name, layer, scope
-    /// (patterns), form, kind, mode, rate. Given again: or of which all of that holds
+    /// (patterns), id (its number in an audit, from 0), form, kind, mode, rate. Given again: or of which all of that holds
     #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
     filters: Vec<Filter>,
     /// How the report is written
@@ -90,7 +90,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         .map(|site| SiteRecord::new(&rewriting.model, site))
         .collect();
     let text = match args.format {
-        Format::Json => document::text(&document::set(&end, &options, &changed))?,
+        Format::Json => document::text(&document::set(&end, &options, &changed)?)?,
         Format::Text => text(args, global, &changed, &records, &end),
     };
     end.print(&text, args.format)?;

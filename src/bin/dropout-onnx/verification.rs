@@ -41,8 +41,8 @@ pub struct Feed {
     /// Size of a symbolic dimension: `batch=4`
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
     dims: Vec<(String, usize)>,
-    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`, `all=data.npz`, or a folder of ONNX
-    /// test data (`test_data_set_0`)
+    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`, `all=data.npz`, a folder of ONNX test
+    /// data (`test_data_set_0`), or an `input_0.pb` in it
     #[arg(long = "input", value_name = "SPEC", value_parser = input)]
     pub inputs: Vec<InputSpec>,
 }

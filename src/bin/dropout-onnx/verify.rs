@@ -43,8 +43,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let Some(options) = args.verify.options()? else {
         bail!("--verify none leaves nothing to do");
     };
-    let before = io::read(&args.before)?;
-    let after = io::read(&args.after)?;
+    let (before, after) = io::read_both(&args.before, &args.after)?;
     before.check_external()?;
     after.check_external()?;
     let progress = global.progress("verifying");

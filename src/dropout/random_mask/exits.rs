@@ -41,8 +41,8 @@ struct Uses {
     together: BTreeSet<ValueId>,
     /// A node nobody follows does so.
     lost: bool,
-    /// How many uses there are.
-    all: usize,
+    /// How many other uses there are.
+    apart: usize,
 }
 
 type Classify<'c> = &'c dyn Fn(&Form, f64) -> Option<Class>;
@@ -121,8 +121,10 @@ impl Search<'_, '_> {
             for at in self.finder.uses(value) {
                 let before = open.len();
                 let lost = match at {
-                    Use::Input { node, .. } => {
-                        open.extend(made(node).filter(|v| self.trace.forms.contains_key(v)));
+                    Use::Input { node, input } => {
+                        let within = self.finder.carried(node, input as usize);
+                        let reached = made(node).chain(within);
+                        open.extend(reached.filter(|v| self.trace.forms.contains_key(v)));
                         let op_type = model.node(node).op_type.as_str().unwrap_or_default();
                         open.len() == before && !SHAPE_ONLY.contains(&op_type)
                     }
@@ -155,7 +157,7 @@ impl Search<'_, '_> {
                 }
             }
             // what else uses it needs an exit as well
-            return match uses.all > uses.together.len() {
+            return match uses.apart > 0 {
                 true => self.exit(value),
                 false => Ok(true),
             };
@@ -189,7 +191,7 @@ impl Search<'_, '_> {
                 return Ok(Some(found));
             }
             let &[next] = &uses.alone[..] else { break };
-            if uses.all != 1 || self.finder.values[next].graph != graph {
+            if uses.apart != 1 || self.finder.values[next].graph != graph {
                 break;
             }
             let after = self.uses(next);
@@ -235,9 +237,15 @@ impl Search<'_, '_> {
         let Finder { model, values, .. } = self.finder;
         let mut uses = Uses::default();
         let itself = self.finder.passed(value);
-        for at in self.finder.uses(value) {
-            uses.all += 1;
+        let mut open: Vec<Use> = self.finder.uses(value).collect();
+        while let Some(at) = open.pop() {
+            // what passes it on unchanged puts it together with nothing
+            if let Some(passed) = self.finder.passed_on(at) {
+                open.extend(self.finder.uses(passed));
+                continue;
+            }
             let Use::Input { node, .. } = at else {
+                uses.apart += 1;
                 continue;
             };
             let dropped = self.trace.forms[&value].data.is_some();
@@ -259,7 +267,10 @@ impl Search<'_, '_> {
             match (with_draw, made.is_empty()) {
                 (true, true) => uses.lost = true,
                 (true, false) => uses.together.extend(made),
-                (false, _) => uses.alone.extend(made),
+                (false, _) => {
+                    uses.apart += 1;
+                    uses.alone.extend(made);
+                }
             }
         }
         uses
@@ -268,7 +279,7 @@ impl Search<'_, '_> {
 
 impl Finder<'_> {
     /// What a value is before any Dropout and Identity.
-    fn passed(&self, mut value: ValueId) -> ValueId {
+    pub(super) fn passed(&self, mut value: ValueId) -> ValueId {
         while let Producer::Node { node, output: 0 } = self.values[value].producer
             && (self.model.node(node).is("Dropout") || self.model.node(node).is("Identity"))
             && let Some(input) = self.values.input(node, 0)
@@ -276,6 +287,16 @@ impl Finder<'_> {
             value = input;
         }
         value
+    }
+
+    /// What a use passes on unchanged, if it is the data of a Dropout or an Identity.
+    fn passed_on(&self, at: Use) -> Option<ValueId> {
+        let Use::Input { node, input: 0 } = at else {
+            return None;
+        };
+        let known = self.model.node(node);
+        let passes = known.is("Dropout") || known.is("Identity");
+        passes.then(|| self.values.output(self.model, node, 0))?
     }
 
     /// The constant that a value was multiplied by before: by which node, and what was.

@@ -2,24 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{bytes, input, names, verified};
+use super::{names, rewrite};
+use crate::error::Result;
 use crate::job::Ended;
 use crate::rewrite::Action;
 use crate::rewrite::fold::Folded;
 
 /// The document of a fold.
-pub fn fold(end: &Ended<'_>, folded: &Folded) -> Value {
-    let mut document = json!({
-        "schema": "dropout-onnx/fold/1",
-        "input": input(end),
-        "output": end.output(),
-        "bytes": bytes(end),
-    });
-    if let (Value::Object(all), Value::Object(parts)) = (&mut document, parts(folded)) {
-        all.extend(parts);
-        all.insert("verification".to_string(), json!(verified(end)));
-    }
-    document
+///
+/// # Errors
+/// Weights that have to be read, to tell what changed, cannot be.
+pub fn fold(end: &Ended<'_>, folded: &Folded) -> Result<Value> {
+    rewrite("fold", end, parts(folded))
 }
 
 /// What was planned and done.
@@ -54,6 +48,9 @@ pub(super) fn parts(folded: &Folded) -> Value {
         "weights": weights.collect::<Vec<_>>(),
         "copies": copies.collect::<Vec<_>>(),
         "embedded": names(&outcome.embedded),
+        "lost": outcome.lost.iter()
+            .map(|(name, elements)| json!({"name": name.to_string(), "elements": elements}))
+            .collect::<Vec<_>>(),
         "attributes": attributes.collect::<Vec<_>>(),
         "identities": identities.collect::<Vec<_>>(),
         "removed": names(&outcome.removed),

@@ -2,13 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::{bytes, input, verified};
+use super::rewrite;
+use crate::error::Result;
 use crate::job::Ended;
 use crate::rewrite::Action;
 use crate::rewrite::insert::{Candidate, Inserted, Options};
 
 /// The document of an insert.
-pub fn insert(end: &Ended<'_>, options: &Options, inserted: &Inserted) -> Value {
+///
+/// # Errors
+/// Weights that have to be read, to tell what changed, cannot be.
+pub fn insert(end: &Ended<'_>, options: &Options, inserted: &Inserted) -> Result<Value> {
     let steps = inserted.plan.steps.iter();
     let steps = steps.map(|step| {
         let place = &inserted.places[step.site];
@@ -23,18 +27,14 @@ pub fn insert(end: &Ended<'_>, options: &Options, inserted: &Inserted) -> Value 
             "rate": place.rate.value(), "seed": place.seed, "shared_axes": place.shared_axes,
         })
     });
-    json!({
-        "schema": "dropout-onnx/insert/1",
-        "input": input(end),
-        "output": end.output(),
-        "bytes": bytes(end),
+    let parts = json!({
         "mode": options.acting.to_string(),
         "plan": steps.collect::<Vec<_>>(),
         "inserted": inserted.outcome.inserted,
         "switch": inserted.outcome.switch.as_ref().map(ToString::to_string),
         "added_input": inserted.outcome.added_input,
-        "verification": verified(end),
-    })
+    });
+    rewrite("insert", end, parts)
 }
 
 /// The document of the places where dropout would go in a model, called `input`.

@@ -2,14 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{bytes, input, names, verified};
+use super::{names, rewrite};
 use crate::audit::SiteRecord;
+use crate::error::Result;
 use crate::job::Ended;
 use crate::rewrite::set::{Changed, Options};
 use crate::rewrite::{Action, Rate};
 
 /// The document of a set.
-pub fn set(end: &Ended<'_>, options: &Options, changed: &Changed) -> Value {
+///
+/// # Errors
+/// Weights that have to be read, to tell what changed, cannot be.
+pub fn set(end: &Ended<'_>, options: &Options, changed: &Changed) -> Result<Value> {
     let model = &end.job.model;
     let sites = changed.sites.iter();
     let sites: Vec<_> = sites.map(|site| SiteRecord::new(model, site)).collect();
@@ -19,11 +23,7 @@ pub fn set(end: &Ended<'_>, options: &Options, changed: &Changed) -> Value {
         Action::Refused(why) => json!({"action": "refuse", "why": why}),
     });
     let outcome = &changed.outcome;
-    json!({
-        "schema": "dropout-onnx/set/1",
-        "input": input(end),
-        "output": end.output(),
-        "bytes": bytes(end),
+    let parts = json!({
         "rate": options.rate.map(Rate::value),
         "mode": options.acting.as_ref().map(ToString::to_string),
         "sites": sites,
@@ -32,6 +32,6 @@ pub fn set(end: &Ended<'_>, options: &Options, changed: &Changed) -> Value {
         "switch": outcome.switch.as_ref().map(ToString::to_string),
         "added_input": outcome.added_input,
         "idle_inputs": names(&outcome.idle_inputs),
-        "verification": verified(end),
-    })
+    });
+    rewrite("set", end, parts)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{bytes, fold, input, names, serializer, verified};
+use super::{fold, names, rewrite};
 use crate::audit::SiteRecord;
 use crate::error::Result;
 use crate::job::Ended;
@@ -24,12 +24,7 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
         Action::NoEffect(why) => json!({"action": "keep", "why": why}),
         Action::Refused(why) => json!({"action": "refuse", "why": why}),
     });
-    let diff = serde_json::to_value(end.changes()?).map_err(|e| serializer(&e))?;
-    Ok(json!({
-        "schema": "dropout-onnx/strip/1",
-        "input": input(end),
-        "output": end.output(),
-        "bytes": bytes(end),
+    let parts = json!({
         "sites": sites,
         "plan": actions.collect::<Vec<_>>(),
         "removed": {
@@ -48,7 +43,6 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
             .collect::<Vec<_>>(),
         "idle_inputs": names(&outcome.idle_inputs),
         "fold": folded.map(fold::parts),
-        "verification": verified(end),
-        "diff": diff,
-    }))
+    });
+    rewrite("strip", end, parts)
 }

@@ -5,9 +5,10 @@ use std::cell::Cell;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{NodeId, Producer, Use, ValueId};
 
-use super::carries::{Way, carry};
+use super::axes::Way;
+use super::carries::carry;
 use super::factor::Factor;
-use super::factors::Candidate;
+use super::factors::{Candidate, is_unmoved};
 use super::targets::{Change, Refusal, View};
 
 /// How a factor goes.
@@ -48,6 +49,7 @@ const JOINT: &[(&str, bool)] = &[
     ("Min", true),
     ("Sub", false),
     ("Sum", false),
+    ("Where", false),
 ];
 
 impl Walk<'_, '_> {
@@ -142,7 +144,11 @@ impl Walk<'_, '_> {
             route.through.push(id);
             return self.on(id, &factor, route);
         }
-        match carry(&self.view, id, Way::Forward, factor) {
+        if is("Split") {
+            route.through.push(id);
+            return self.through_split(id, factor, route);
+        }
+        match carry(&self.view, (id, 0), Way::Forward, factor) {
             Some(_) if input != 0 => Err(at("it is no data there".to_string())),
             Some(moved) => {
                 let moved = moved.map_err(at)?;
@@ -151,6 +157,22 @@ impl Walk<'_, '_> {
             }
             None => Err(at("does not commute with a factor".to_string())),
         }
+    }
+
+    /// On from every part that something uses.
+    fn through_split(&self, id: NodeId, factor: &Factor, route: &mut Route) -> Result<(), Refusal> {
+        let at = |why: Refusal| format!("{}: {why}", self.label(id));
+        for output in 0..self.view.model.node(id).outputs.len() {
+            let part = self.view.values.output(self.view.model, id, output);
+            let Some(part) = part.filter(|&part| self.view.values.is_used(part)) else {
+                continue;
+            };
+            let Some(moved) = carry(&self.view, (id, output), Way::Forward, factor) else {
+                return Err(at("does not commute with a factor".to_string()));
+            };
+            self.forward(part, &moved.map_err(at)?, route)?;
+        }
+        Ok(())
     }
 
     /// On from the first output of a node.
@@ -171,7 +193,7 @@ impl Walk<'_, '_> {
     ) -> Result<(), Refusal> {
         let divisor = self.view.model.node(id).is("Div") && input == 1;
         let passed = match divisor {
-            true => inverse(factor),
+            true => factor.inverse(),
             false => factor.clone(),
         };
         let before = route.clone();
@@ -186,7 +208,7 @@ impl Walk<'_, '_> {
         }
         let divides = self.view.model.node(id).is("Div");
         let taken = if divides {
-            inverse(factor)
+            factor.inverse()
         } else {
             factor.clone()
         };
@@ -209,10 +231,18 @@ impl Walk<'_, '_> {
         route: &mut Route,
     ) -> Result<Factor, Refusal> {
         let node = self.view.model.node(id);
-        let others = (0..node.inputs.len()).filter(|&other| other != input);
-        let equal: Option<Vec<NodeId>> = others.map(|other| self.twin(id, other, factor)).collect();
+        let condition = node.is("Where").then_some(0);
+        if condition == Some(input) {
+            return Err("it is no data there".to_string());
+        }
+        let others = (0..node.inputs.len()).filter(|&i| i != input && Some(i) != condition);
+        let equal = others.map(|other| match is_unmoved(&self.view, id, other, factor) {
+            true => Some(None),
+            false => self.twin(id, other, factor).map(Some),
+        });
+        let equal: Option<Vec<Option<NodeId>>> = equal.collect();
         if let Some(equal) = equal {
-            route.with.extend(equal);
+            route.with.extend(equal.into_iter().flatten());
             return Ok(factor.clone());
         }
         if !node.is("Concat") {
@@ -223,14 +253,21 @@ impl Walk<'_, '_> {
 
     /// The factor that an input is a product with, if it is equal and nothing else uses the product.
     fn twin(&self, id: NodeId, input: usize, factor: &Factor) -> Option<NodeId> {
-        let value = self.view.input(id, input)?;
-        let Producer::Node { node, output: 0 } = self.view.values[value].producer else {
-            return None;
-        };
-        let twin = self.candidates.get(&node)?;
-        let alone = self.view.values.uses(value).nth(1).is_none();
-        let free = !self.folded.contains(&node) && !self.annotated.contains(&value);
-        (alone && free && twin.factor.as_ref() == Ok(factor)).then_some(node)
+        let mut value = self.view.input(id, input)?;
+        loop {
+            let Producer::Node { node, output: 0 } = self.view.values[value].producer else {
+                return None;
+            };
+            let twin = self.candidates.get(&node)?;
+            let alone = self.view.values.uses(value).nth(1).is_none();
+            if !alone || self.annotated.contains(&value) {
+                return None;
+            }
+            if !self.folded.contains(&node) {
+                return (twin.factor.as_ref() == Ok(factor)).then_some(node);
+            }
+            value = self.view.input(node, twin.data)?;
+        }
     }
 
     /// The factor of a part of a Concat: 1 for the others.
@@ -281,11 +318,7 @@ impl Walk<'_, '_> {
         if self.view.values.uses(value).nth(1).is_some() {
             return Err(format!("{} is also used elsewhere", self.name(value)));
         }
-        let Producer::Node {
-            node: id,
-            output: 0,
-        } = self.view.values[value].producer
-        else {
+        let Producer::Node { node: id, output } = self.view.values[value].producer else {
             let what = match self.view.values[value].producer {
                 Producer::Input(_) => "is an input of its graph",
                 _ => "is not computed by a node that could take it",
@@ -300,6 +333,9 @@ impl Walk<'_, '_> {
             route.changes.extend(changes.map_err(at)?);
             return Ok(());
         }
+        if output != 0 {
+            return Err(at("makes more than one value".to_string()));
+        }
         let node = self.view.model.node(id);
         let is = |op: &str| node.is(op);
         if let Some((op, positive)) = JOINT.iter().find(|(op, _)| is(op)) {
@@ -310,17 +346,25 @@ impl Walk<'_, '_> {
                 return Err(at("the factor would have to be taken apart".to_string()));
             }
             route.through.push(id);
-            return (0..node.inputs.len())
-                .try_for_each(|input| self.back(id, input, factor, route));
+            let first = usize::from(is("Where"));
+            let inputs = first..node.inputs.len();
+            let moved = |input: &usize| !is_unmoved(&self.view, id, *input, factor);
+            let mut inputs = inputs.filter(moved);
+            return inputs.try_for_each(|input| self.back(id, input, factor, route));
         }
         if (is("Mul") || is("MatMul") && factor.axis.is_none()) && node.inputs.len() == 2 {
             return self.back_product(id, factor, route);
         }
-        if is("Div") {
-            route.through.push(id);
-            return self.back(id, 0, factor, route);
+        if is("Div") && node.inputs.len() == 2 {
+            return self.back_quotient(id, factor, route);
         }
-        let moved = match carry(&self.view, id, Way::Backward, factor) {
+        let several = node.outputs.iter().skip(1).any(|name| !name.is_empty());
+        if is("Split") && several {
+            return Err(at(
+                "its other parts would have to be scaled as well".to_string()
+            ));
+        }
+        let moved = match carry(&self.view, (id, 0), Way::Backward, factor) {
             Some(moved) => moved.map_err(at)?,
             None => return Err(at("does not commute with a factor".to_string())),
         };
@@ -349,6 +393,26 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// What is divided takes the factor, or a constant that it is divided by.
+    fn back_quotient(&self, id: NodeId, factor: &Factor, route: &mut Route) -> Result<(), Refusal> {
+        let before = route.clone();
+        route.through.push(id);
+        let Err(why) = self.back(id, 0, factor, route) else {
+            return Ok(());
+        };
+        *route = before;
+        if self.open.contains(&id) || !self.view.is_constant(id, 1) {
+            return Err(why);
+        }
+        match self.view.scale_aligned(id, 1, &factor.inverse()) {
+            Ok(change) => {
+                route.changes.push(change);
+                Ok(())
+            }
+            Err(_) => Err(why),
+        }
+    }
+
     /// One of the two that are multiplied takes the factor: data if it can, a constant if not.
     fn back_product(&self, id: NodeId, factor: &Factor, route: &mut Route) -> Result<(), Refusal> {
         let (constants, data): (Vec<usize>, Vec<usize>) =
@@ -370,16 +434,5 @@ impl Walk<'_, '_> {
             }
         }
         Err(first.unwrap_or_else(|| format!("{} is a factor itself", self.label(id))))
-    }
-}
-
-fn inverse(factor: &Factor) -> Factor {
-    Factor {
-        elements: factor
-            .elements
-            .iter()
-            .map(|element| 1.0 / element)
-            .collect(),
-        ..factor.clone()
     }
 }

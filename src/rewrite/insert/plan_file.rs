@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::choose::usage;
-use super::{Choice, Options};
+use super::{Candidate, Choice, Options};
 use crate::error::{Error, Result};
 use crate::rewrite::{Acting, Rate};
 
-/// A file that says what to insert: `[[insert]]` tables with at, after, name, layer, preset, rate and
-/// shared_axes, all of which must hold; `rate`, `mode` and `seed` above them.
+/// A file that says what to insert: `[[insert]]` tables with at, after, name, layer, preset, scope,
+/// rate and shared_axes, all of which must hold; `rate`, `mode` and `seed` above them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFile {
@@ -28,6 +28,7 @@ pub struct PlanFile {
 #[serde(deny_unknown_fields)]
 struct Entry {
     at: Option<String>,
+    scope: Option<String>,
     after: Option<String>,
     name: Option<String>,
     layer: Option<String>,
@@ -35,6 +36,67 @@ struct Entry {
     rate: Option<f64>,
     shared_axes: Option<Vec<i64>>,
 }
+
+/// A plan file that chooses what was found in a model called `model`; what would be left out is a
+/// comment, with the reason.
+///
+/// # Errors
+/// The rate of a candidate is none.
+pub fn plan_text(model: &str, found: &[Candidate], options: &Options) -> Result<String> {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    // a name may have line breaks
+    let comment = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = format!(
+        "# {}\nmode = {}\n",
+        comment(&format!("dropout-onnx insert {model} --plan FILE")),
+        quoted(&options.acting.to_string())
+    );
+    if let Some(seed) = options.seed {
+        text.push_str(&format!("seed = {seed}\n"));
+    }
+    for site in found {
+        let shape = site.shape.as_ref();
+        let shape = shape.map(|shape| format!("[{}]", shape.join(", ")));
+        let element = site.element.clone().unwrap_or_default() + &shape.unwrap_or_default();
+        let layer = site.layer.as_ref().map(|layer| format!("layer {layer}"));
+        let facts = [
+            site.preset.map(str::to_string),
+            site.operator.clone(),
+            Some(element),
+            layer,
+        ];
+        let facts: Vec<String> = facts
+            .into_iter()
+            .flatten()
+            .filter(|f| !f.is_empty())
+            .collect();
+        let mut lines = vec![
+            "[[insert]]".to_string(),
+            format!("at = {}", quoted(&site.value)),
+        ];
+        let choice = site.choice()?;
+        let inner = choice.scope.filter(|_| site.scope != MAIN);
+        lines.extend(inner.map(|scope| format!("scope = {}", quoted(&scope))));
+        lines.push(format!("rate = {}", site.rate));
+        let axes = site.shared_axes.as_ref();
+        lines.extend(axes.map(|axes| format!("shared_axes = {axes:?}")));
+        text.push_str(&format!("\n# {}\n", comment(&facts.join(", "))));
+        let out = match &site.left {
+            Some(why) => {
+                text.push_str(&format!("# left out: {}\n", comment(why)));
+                "# "
+            }
+            None => "",
+        };
+        lines
+            .iter()
+            .for_each(|line| text.push_str(&format!("{out}{line}\n")));
+    }
+    Ok(text)
+}
+
+/// The scope of the model's own graph.
+const MAIN: &str = "graph";
 
 impl PlanFile {
     /// Reads a plan file.
@@ -79,6 +141,7 @@ impl PlanFile {
             let preset = entry.preset.map(|preset| preset.parse()).transpose();
             let choice = Choice {
                 at: entry.at.map(|at| at.as_str().into()),
+                scope: entry.scope,
                 after: entry.after,
                 name: entry.name,
                 layer: entry.layer,
@@ -87,7 +150,7 @@ impl PlanFile {
                 shared_axes: entry.shared_axes,
             };
             if choice.to_string().is_empty() {
-                let why = "chooses nothing: at, after, name, layer or preset";
+                let why = "chooses nothing: at, after, name, layer, preset or scope";
                 return Err(named(usage(why.into())));
             }
             options.choices.push(choice);

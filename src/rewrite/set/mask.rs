@@ -41,6 +41,11 @@ pub(super) fn changes(
     if site.scaling != Scaling::Inverted {
         return refuse("it is not scaled where it is drawn: its scale is somewhere else");
     }
+    if rate.value() == 0.0 {
+        return refuse(
+            "a mask that keeps everything is not known for dropout any more: `strip` takes it out",
+        );
+    }
     let Some(now) = site.rate else {
         return refuse("its rate is decided at run time");
     };

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::super::marks::colours;
 use super::layout::{Layout, Place, layout};
 use super::panel::{Edge, Item, Panel, Shape};
 
@@ -64,21 +63,17 @@ fn draw_item(out: &mut String, item: &Item, place: &Place) {
     } = *place;
     let (left, title) = (x - width / 2.0, escape(&item.lines.join("\n")));
     let (class, radius) = match item.shape {
-        Shape::Node(_) => ("box", 4.0),
-        Shape::Port => ("port", height / 2.0),
-        Shape::Cut => ("cut", 0.0),
-    };
-    let style = match item.shape {
+        Shape::Node(None) => ("box".to_string(), 4.0),
         Shape::Node(Some((mode, own))) => {
-            let (fill, line) = colours(mode);
-            let width = if own { 3 } else { 1 };
-            format!(r#" style="fill:{fill};stroke:{line};stroke-width:{width}""#)
+            let own = if own { " own" } else { "" };
+            (format!("{}{own}", mode.word()), 4.0)
         }
-        _ => String::new(),
+        Shape::Port => ("port".to_string(), height / 2.0),
+        Shape::Cut => ("cut".to_string(), 0.0),
     };
     let _ = writeln!(
         out,
-        r#"<g><title>{title}</title><rect class="{class}" x="{left:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="{radius:.1}"{style}/>"#
+        r#"<g><title>{title}</title><rect class="{class}" x="{left:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="{radius:.1}"/>"#
     );
     for (index, line) in item.lines.iter().enumerate() {
         let class = if index == 0 { "op" } else { "dim" };

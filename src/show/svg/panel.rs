@@ -32,7 +32,7 @@ pub(super) struct Item {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// A node; of a dropout its mode, and whether it is the one that the picture is of.
+    /// A node; of a dropout its mode, and whether it begins or ends the one that the picture is of.
     Node(Option<(Mode, bool)>),
     /// An input or output of the graph, or a value from outside.
     Port,
@@ -66,9 +66,10 @@ pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
     for &node in &around {
         let mut lines = vec![one_line(&marked.model.node(node).op_type.to_string())];
         lines.push(marked.node(node));
-        lines.extend(marked.weights(node));
+        lines.extend(marked.numbers(node));
         let of = marked.site(node);
-        let shape = Shape::Node(of.map(|of| (of.mode, of.id == marked.sites[site].id)));
+        let own = marked.sites[site].nodes.contains(&node);
+        let shape = Shape::Node(of.map(|of| (of.mode, own)));
         keys.insert(Key::Node(node), panel.items.len());
         panel.items.push(Item { lines, shape });
     }
@@ -89,8 +90,8 @@ pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
             let from = *keys.entry(key).or_insert_with(|| {
                 let (mut lines, mut shape) = (vec![label.clone()], Shape::Port);
                 match producer {
-                    Producer::Node { .. } => (lines, shape) = (vec!["…".into()], Shape::Cut),
                     _ if marked.values[value].graph != graph => lines.push("from outside".into()),
+                    Producer::Node { .. } => (lines, shape) = (vec!["…".into()], Shape::Cut),
                     _ => lines.push("input".into()),
                 }
                 panel.items.push(Item { lines, shape });
@@ -134,8 +135,8 @@ pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
 
 /// The nodes of a dropout and those near them, in the same graph.
 fn around(marked: &Marked<'_>, site: usize, graph: GraphId) -> Vec<NodeId> {
-    let nodes = marked.sites[site].nodes.iter().copied();
-    let mut found: Vec<NodeId> = nodes.filter(|node| node.graph == graph).collect();
+    let mut found = marked.nodes(site);
+    found.retain(|node| node.graph == graph);
     found.truncate(NODES);
     let mut next = 0;
     for _ in 0..STEPS {

@@ -16,7 +16,7 @@ pub(super) struct Count {
 }
 
 /// What one run showed.
-pub(super) enum Seen {
+pub(super) enum Told {
     Counted,
     Unlike(String),
     Nothing(String),
@@ -24,16 +24,17 @@ pub(super) enum Seen {
 
 impl Count {
     /// Counts what a site made of its data.
-    pub fn add(&mut self, watch: &Watch, data: &Value, output: &Value) -> Seen {
+    pub fn add(&mut self, watch: &Watch, data: &Value, output: &Value) -> Told {
         if data.shape() != output.shape() {
-            return Seen::Unlike("comes out in another shape than it went in".into());
+            return Told::Unlike("comes out in another shape than it went in".into());
         }
         let Some(groups) = groups(watch, data.shape()) else {
-            return Seen::Nothing("its mask is drawn in another number of axes".into());
+            return Told::Nothing("its mask is drawn in another number of axes".into());
         };
-        let near = match data.element_type() {
-            "float16" | "bfloat16" => 4e-3,
-            _ => 1e-5,
+        let (near, largest) = match data.element_type() {
+            "float16" => (4e-3, 65504.0),
+            "double" => (1e-5, f64::MAX),
+            _ => (1e-5, f64::from(f32::MAX)),
         };
         let scale = 1.0 / (1.0 - watch.rate);
         let pairs = data.to_f64().into_iter().zip(output.to_f64());
@@ -44,19 +45,20 @@ impl Count {
             }
             let dropped = y == 0.0;
             let wanted = x * scale;
-            if !dropped && (y - wanted).abs() > near * wanted.abs() {
-                return Seen::Unlike(format!(
+            let overflows = wanted.abs() * (1.0 + near) > largest;
+            if !dropped && !overflows && (y - wanted).abs() > near * wanted.abs() {
+                return Told::Unlike(format!(
                     "makes {y} of {x}, where {wanted} or 0 was expected"
                 ));
             }
             let group = groups.as_ref().map_or(index, |groups| groups.of(index));
             if *of_groups.entry(group).or_insert(dropped) != dropped {
-                return Seen::Unlike("drops a part of what shares one draw".into());
+                return Told::Unlike("drops a part of what shares one draw".into());
             }
         }
         self.draws += of_groups.len();
         self.dropped += of_groups.values().filter(|&&dropped| dropped).count();
-        Seen::Counted
+        Told::Counted
     }
 
     /// Whether the count is one that the rate explains.
@@ -120,6 +122,7 @@ mod tests {
 
     fn watch(rate: f64, shared: Option<Shared>) -> Watch {
         Watch {
+            graph: crate::onnx::GraphId(0),
             data: "x".into(),
             output: "y".into(),
             rate,
@@ -128,7 +131,7 @@ mod tests {
         }
     }
 
-    fn seen(watch: &Watch, shape: &[usize], x: &[f32], y: &[f32]) -> (Count, Seen) {
+    fn seen(watch: &Watch, shape: &[usize], x: &[f32], y: &[f32]) -> (Count, Told) {
         let value = |elements| Value::from_f32(shape, elements).unwrap();
         let mut count = Count::default();
         let seen = count.add(watch, &value(x), &value(y));
@@ -143,14 +146,14 @@ mod tests {
             &[0.0, 1.0, 2.0, 3.0],
             &[0.0, 2.0, 0.0, 6.0],
         );
-        assert!(matches!(seen, Seen::Counted));
+        assert!(matches!(seen, Told::Counted));
         assert_eq!((count.draws, count.dropped), (3, 1));
     }
 
     #[test]
     fn a_wrong_scale_is_seen() {
         let (_, seen) = seen(&watch(0.5, None), &[2], &[1.0, 1.0], &[1.0, 0.0]);
-        assert!(matches!(seen, Seen::Unlike(_)));
+        assert!(matches!(seen, Told::Unlike(_)));
     }
 
     #[test]
@@ -163,7 +166,7 @@ mod tests {
             &x,
             &[2.0, 2.0, 2.0, 0.0, 0.0, 0.0],
         );
-        assert!(matches!(whole, Seen::Counted));
+        assert!(matches!(whole, Told::Counted));
         assert_eq!((count.draws, count.dropped), (2, 1));
         let (_, torn) = seen(
             &watch(0.5, shared()),
@@ -171,7 +174,7 @@ mod tests {
             &x,
             &[2.0, 2.0, 0.0, 0.0, 0.0, 0.0],
         );
-        assert!(matches!(torn, Seen::Unlike(_)));
+        assert!(matches!(torn, Told::Unlike(_)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::dropout::{self, Form, Mode, Site};
 use crate::error::Result;
-use crate::onnx::{Model, Name, Values};
+use crate::onnx::{GraphId, Name, Values};
 use crate::rewrite::Acting;
 use crate::rewrite::insert::{self, Inserted};
 use crate::rewrite::set::{self, Changed};
@@ -21,6 +21,8 @@ pub struct Expected {
 /// A dropout that acts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watch {
+    /// The graph it stands in.
+    pub graph: GraphId,
     /// What goes in.
     pub data: Name,
     /// What comes out.
@@ -58,22 +60,20 @@ impl Shared {
     }
 }
 
-const INNER: &str = "it stands in an inner graph";
-
 impl Expected {
     /// What insert says.
     pub fn of_insert(inserted: &Inserted, options: &insert::Options) -> Expected {
         let outcome = &inserted.outcome;
-        let main = inserted.edited.model.main();
         let acts = options.acting != Acting::Inert;
         let places = inserted.plan.applied().filter(|_| acts);
         let places = places.map(|step| &inserted.places[step.site]);
         let watches = places.map(|place| Watch {
+            graph: place.graph,
             data: place.data.clone(),
             output: place.output.clone(),
             rate: place.rate.value(),
             shared: place.shared_axes.clone().map(Shared::Along),
-            unseen: (place.graph != main).then(|| INNER.to_string()),
+            unseen: None,
         });
         Expected {
             switch: outcome.switch.clone(),
@@ -99,7 +99,7 @@ impl Expected {
             };
             if matches!(site.mode, Mode::Active | Mode::Runtime) {
                 let switched = outcome.switch.is_some();
-                watches.extend(watch(after, site, options, switched));
+                watches.extend(watch(site, options, switched));
             }
         }
         Ok(Expected {
@@ -110,11 +110,10 @@ impl Expected {
     }
 }
 
-fn watch(model: &Model, site: &Site, options: &set::Options, switched: bool) -> Option<Watch> {
+fn watch(site: &Site, options: &set::Options, switched: bool) -> Option<Watch> {
     let rate = options.rate.map(|rate| rate.value()).or(site.rate);
     let moved = site.exits.iter().any(|exit| !exit.path.is_empty());
     let unseen = match (site.form, rate) {
-        _ if site.graph != model.main() => Some(INNER),
         (_, None) => Some("its rate is decided at run time"),
         _ if site.mode == Mode::Runtime && !switched => Some("an input of the model switches it"),
         (Form::RandomMask, _) if moved => Some("it moves elements about"),
@@ -125,6 +124,7 @@ fn watch(model: &Model, site: &Site, options: &set::Options, switched: bool) -> 
         Shared::Noise(shared)
     });
     Some(Watch {
+        graph: site.graph,
         data: site.input_name.clone()?,
         output: site.output_name.clone()?,
         rate: rate.unwrap_or_default(),

@@ -16,7 +16,7 @@ use super::{decode, guard, inline, lacks, prepare, shapes};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt;
 use crate::onnx::RANDOM_OPERATORS;
-use crate::verify::{operator, random};
+use crate::verify::{operator, random, watch};
 
 /// A model that tract has parsed, its symbolic dimensions still open.
 pub struct Parsed {
@@ -62,6 +62,7 @@ impl Parsed {
             .with_ignore_value_info(mode != Mode::Optimised)
             .with_ignore_output_shapes(true);
         onnx.op_register.insert("Dropout", operator::build);
+        onnx.op_register.insert(watch::OPERATOR, watch::build);
         for name in RANDOM_OPERATORS
             .iter()
             .filter(|name| **name != "Multinomial")
@@ -249,6 +250,15 @@ impl Runnable {
     /// # Errors
     /// An input is missing (a usage error), or tract cannot.
     pub fn run(&self, inputs: &Values, run: u64) -> Result<Vec<Value>, Stop> {
+        Ok(self.run_watched(inputs, run)?.0)
+    }
+
+    /// As [`Runnable::run`]; and what watching nodes saw.
+    pub(in crate::verify) fn run_watched(
+        &self,
+        inputs: &Values,
+        run: u64,
+    ) -> Result<(Vec<Value>, Vec<watch::Seen>), Stop> {
         let mut fed = TVec::new();
         for name in &self.inputs {
             let Some(value) = inputs.get(name) else {
@@ -257,7 +267,11 @@ impl Runnable {
             };
             fed.push(value.0.clone().into_tvalue());
         }
-        let outputs = guard(|| random::in_run(run, || self.compute(fed)));
+        let work = || random::in_run(run, || watch::seeing(|| self.compute(fed)));
+        let (outputs, seen) = match guard(work) {
+            Ok((outputs, seen)) => (Ok(outputs), seen),
+            Err(panic) => (Err(panic), Vec::new()),
+        };
         interrupt::check()?;
         let outputs = match outputs {
             Ok(Ok(outputs)) => outputs,
@@ -274,6 +288,9 @@ impl Runnable {
             tensor.and_then(|tensor| tensor.into_plain_ram()).map(Value)
         });
         let plain: TractResult<Vec<Value>> = plain.collect();
-        plain.map_err(|error| Unrunnable::tract("run", Ok(error)).into())
+        match plain {
+            Ok(plain) => Ok((plain, seen)),
+            Err(error) => Err(Unrunnable::tract("run", Ok(error)).into()),
+        }
     }
 }

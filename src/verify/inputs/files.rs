@@ -160,10 +160,19 @@ pub(super) struct RawSet {
 pub(super) fn test_set(folder: &Path) -> Result<RawSet, Stop> {
     let inputs = numbered(folder, "input")?;
     if inputs.is_empty() {
-        return Err(usage("there is no input_0.pb in it".into(), folder));
+        let why = "there is no input_0.pb in it; name a folder such as test_data_set_0";
+        return Err(usage(why.into(), folder));
     }
     let outputs = numbered(folder, "output")?;
     Ok(RawSet { inputs, outputs })
+}
+
+/// One `input_0.pb`: the number in its name, the name in the file, and the value.
+pub(super) fn input(file: &Path) -> Result<(Option<usize>, String, Tensor), Stop> {
+    let stem = file.file_stem().and_then(|stem| stem.to_str());
+    let number = stem.and_then(|stem| stem.strip_prefix("input_"));
+    let (name, tensor) = tensor_proto(file)?;
+    Ok((number.and_then(|n| n.parse().ok()), name, tensor))
 }
 
 fn numbered(folder: &Path, kind: &str) -> Result<Vec<(usize, String, Tensor)>, Stop> {
