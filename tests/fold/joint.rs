@@ -3,6 +3,7 @@
 use crate::check::{folds, nodes, of, opset17, some, stays};
 use crate::common::build::{f32_scalar, f32s, int, op, raw};
 use dropout_onnx::onnx::DataType;
+use dropout_onnx::rewrite::fold::{Options, fold};
 
 fn times(w: f32, s: f64) -> f32 {
     (f64::from(w) * s) as f32
@@ -388,4 +389,44 @@ fn merged_factors_go_on_together() {
         .map(|step| step.factor.as_ref().unwrap().scalar())
         .collect();
     assert_eq!(told, [Some(-2.0), Some(-3.0)]);
+}
+
+#[test]
+fn does_not_fold_factors_that_are_too_small_together() {
+    let texts = ["a = Mul(x, s)", "b = Mul(a, t)", "y = Sigmoid(b)"];
+    let graph = of(&[2, 3], &[2, 3], nodes(&texts))
+        .init("s", f32_scalar(1e-30))
+        .init("t", f32_scalar(1e-30));
+    let folded = fold(&opset17(graph).read(), &Options::default()).unwrap();
+    assert!(folded.outcome.is_unchanged());
+    for step in &folded.plan.steps {
+        let why = step.action.to_string();
+        assert!(why.contains("would be too small for float"), "{why}");
+    }
+}
+
+/// Each goes back into the one before it, past a bias: work that grows with the square of them would
+/// take minutes.
+#[test]
+fn a_long_chain_of_factors_and_biases_becomes_one() {
+    let count = 500;
+    let mut texts = vec!["v0 = Identity(x)".to_string()];
+    for i in 0..count {
+        texts.push(format!("m{i} = Mul(v{i}, s{i})"));
+        texts.push(format!("a{i} = Add(m{i}, b{i})"));
+        texts.push(format!("v{} = Relu(a{i})", i + 1));
+    }
+    texts.push(format!("y = Sigmoid(v{count})"));
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut graph = of(&[2, 3], &[2, 3], nodes(&texts));
+    for i in 0..count {
+        let s = if i % 2 == 0 { 0.5 } else { 2.0 };
+        graph = graph
+            .init(&format!("s{i}"), f32_scalar(s))
+            .init(&format!("b{i}"), f32s(&[3], &some(3)));
+    }
+    let folded = fold(&opset17(graph).read(), &Options::default()).unwrap();
+    assert_eq!(folded.outcome.folded, count - 1);
+    let again = fold(&folded.edited.model, &Options::default()).unwrap();
+    assert!(again.outcome.is_unchanged());
 }

@@ -109,7 +109,8 @@ impl Count {
             }
             let dropped = (y - law.dropped).abs() <= near * law.dropped.abs();
             let overflows = wanted.abs() * (1.0 + near) > largest;
-            if !dropped && !overflows && !((y - wanted).abs() <= room) {
+            let kept = (y - wanted).abs() <= room; // false of NaN
+            if !dropped && !overflows && !kept {
                 let none = law.dropped;
                 return Told::Unlike(format!(
                     "makes {y} of {x}, where {wanted} or {none} was expected"
