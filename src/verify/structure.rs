@@ -11,8 +11,9 @@
 //! - dropout written as a mask, where [`crate::dropout::find_masks`] finds it, is the data it meets,
 //!   without a factor that makes up for what is dropped, else times the inference scale; the mask, its
 //!   draw, states of loops and functions that nothing else needs do not count;
-//! - `Shape` and `Size` of x times or by a constant scalar are those of x: a factor that makes up for
-//!   what is dropped may be gone;
+//! - operators that look at no more than shape and type (`Shape`, `RandomUniformLike`) make of x times
+//!   or by a constant scalar what they make of x: a factor that makes up for what is dropped may be
+//!   gone;
 //! - `ConstantOfShape(Shape(x))` of one and `Cast(Not(Greater(x, x)))` are ones in the shape of x.
 //!
 //! What [`fold`](crate::rewrite::fold) changed is taken as equal where it is named, and nothing else: a
@@ -148,8 +149,13 @@ struct Shared<'m> {
 impl Shared<'_> {
     /// Takes down that one is a product of the other by a constant of no dimensions.
     fn scaled(&mut self, product: Expression, data: Expression) {
-        let data = self.unscaled.get(&data).copied().unwrap_or(data);
+        let data = self.shape_of(data);
         self.unscaled.insert(product, data);
+    }
+
+    /// What has the shape of data, and its type, and is no such product.
+    fn shape_of(&self, data: Expression) -> Expression {
+        self.unscaled.get(&data).copied().unwrap_or(data)
     }
 }
 

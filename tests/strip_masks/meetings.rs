@@ -132,16 +132,17 @@ fn a_choice_between_what_another_draw_drops_is_refused() {
 /// The shape of data that was scaled before it was dropped is that of the data.
 #[test]
 fn the_shape_of_what_a_factor_made_may_be_used() {
-    let text = format!(
-        "xs = Mul(x, s)\nsh = Shape(xs)\nv = Reshape(xs, sh)\n{DRAWN}d = Mul(v, k)\n\
-         w = Reshape(x, sh)\ny = Add(d, w)"
-    );
-    strips(&inside(15, 0.3, &text)).draws_nothing().leaves(&[
-        "hidden = Relu(x)",
-        "sh = Shape(hidden)",
-        "v = Reshape(hidden, sh)",
-        "w = Reshape(hidden, sh)",
-        "out = Add(v, w)",
-        "y = Tanh(out)",
-    ]);
+    for shape in ["sh = Shape(xs)", "q = RandomUniformLike(xs)\nsh = Shape(q)"] {
+        let text = format!(
+            "xs = Mul(x, s)\n{shape}\nv = Reshape(xs, sh)\n{DRAWN}d = Mul(v, k)\n\
+             w = Reshape(x, sh)\ny = Add(d, w)"
+        );
+        let shape = shape.replace("xs", "hidden");
+        let left = format!(
+            "hidden = Relu(x)\n{shape}\nv = Reshape(hidden, sh)\nw = Reshape(hidden, sh)\n\
+             out = Add(v, w)\ny = Tanh(out)"
+        );
+        let left: Vec<&str> = left.lines().collect();
+        strips(&inside(15, 0.3, &text)).leaves(&left);
+    }
 }

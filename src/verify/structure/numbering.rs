@@ -15,6 +15,15 @@ use super::apart::Apart;
 use super::expression::{Expression, Tag};
 use super::live::{Carried, Live};
 
+/// Operators that look at no more than shape and type of their input.
+const SHAPE_ONLY: &[&str] = &[
+    "Shape",
+    "Size",
+    "RandomUniformLike",
+    "RandomNormalLike",
+    "EyeLike",
+];
+
 /// The expressions of a model.
 #[derive(Debug)]
 pub(super) struct Numbering<'m> {
@@ -29,7 +38,7 @@ pub(super) struct Numbering<'m> {
     numbers: Vec<Expression>,
     /// What each function computes, and whether it draws at random.
     functions: Vec<Option<(Expression, bool)>>,
-    /// How many draws that look alike there were.
+    /// How many draws that look alike there were, in the graph or function at hand.
     draws: HashMap<Expression, u32>,
     /// Graphs in which something draws at random.
     pub(super) impure: Vec<bool>,
@@ -76,6 +85,8 @@ impl<'m> Numbering<'m> {
             graphs.entry(model.root(id)).or_default().push(id);
         }
         for root in this.roots(&by_root)? {
+            // calls are told apart where they stand: what a function draws is its own
+            this.draws.clear();
             for &graph in graphs.get(&root).into_iter().flatten() {
                 this.leaves(graph, shared)?;
             }
@@ -292,7 +303,10 @@ impl<'m> Numbering<'m> {
             true => self.argument(id, input, shared),
             false => Expression::ABSENT,
         });
-        let inputs: Vec<Expression> = inputs.collect();
+        let mut inputs: Vec<Expression> = inputs.collect();
+        if SHAPE_ONLY.iter().any(|op| node.is(op)) {
+            inputs.iter_mut().for_each(|x| *x = shared.shape_of(*x));
+        }
         let factors = match inputs[..] {
             [x, y] if node.is("Mul") || node.is("Div") => [(x, y), (y, x)],
             _ => [(Expression::ABSENT, Expression::ABSENT); 2],
