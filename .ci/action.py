@@ -152,7 +152,9 @@ def act(on_path: str | None = HERE, files: dict[str, str] | None = None, **input
         for name, stem in (files or {}).items():
             path = runner.workspace / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            if stem:
+            if "\n" in stem:
+                path.write_text(stem)
+            elif stem:
                 shutil.copy(ROOT / "fixtures" / f"{stem}.onnx", path)
             else:
                 path.write_bytes(b"\xff" * 9)
@@ -212,7 +214,18 @@ def told_but_not_failed():
     ran = act(files={"a.onnx": ACTIVE}, fail="false")
     assert ran.status == 0
     outputs(ran, 1, "active", 2, 0, 0)
-    assert act(files={"bad.onnx": ""}, fail="false").status == 2
+    bad = act(files={"bad.onnx": "", "a.onnx": ACTIVE}, fail="false")
+    assert bad.status == 2
+    outputs(bad, 2, "active", 2, 0, 0)
+
+
+def what_a_configuration_allows_is_no_error():
+    allow = "[[allow]]\nlayer = '2'\nreason = 'on purpose'\n"
+    files = {"some models/a.onnx": ACTIVE, "some models/dropout-onnx.toml": allow}
+    ran = act(files=files)
+    outputs(ran, 1, "active", 1, 0, 0)
+    assert ran.log.count("::error ") == 1, ran.log
+    outputs(act(files=files, args="--no-config"), 1, "active", 2, 0, 0)
 
 
 def paths_are_lines():
@@ -285,10 +298,41 @@ def built_where_it_is_not_here():
     assert released.endswith("/dropout-onnx --version =9.8.7 dropout-onnx"), released
 
 
+def the_documentation_is_right():
+    page = (ROOT / "docs/ci.md").read_text()
+    blocks = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    (workflow,) = (block for block in blocks if "jobs" in block)
+    own = [s for s in workflow["jobs"]["audit"]["steps"] if "/dropout-onnx@" in s.get("uses", "")]
+    assert len(own) == 1 and set(own[0]["with"]) <= set(ACTION["inputs"]), own
+    assert own[0]["uses"].endswith(f"@v{VERSION}"), own
+    named = set(re.findall(rf"steps\.{own[0]['id']}\.outputs\.([\w-]+)", page))
+    assert named and named <= set(ACTION["outputs"]), named
+    rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    told = [name for row in rows for name in re.findall(r"`([\w-]+)`", row)]
+    assert sorted(told) == sorted([*ACTION["inputs"], *ACTION["outputs"]]), told
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in (("workflow.yml", workflow), ("broken.yml", workflow | {"jobs": []})):
+            path = Path(folder) / name
+            # YAML 1.1 takes `on` for true
+            text = {"on" if key is True else key: value for key, value in text.items()}
+            path.write_text(yaml.safe_dump(text))
+            check = [sys.executable, "-m", "check_jsonschema", str(path)]
+            check += ["--builtin-schema", "vendor.github-workflows"]
+            ran = subprocess.run(check, capture_output=True, text=True)
+            assert (ran.returncode == 0) == (name == "workflow.yml"), ran.stdout
+    hooks = {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
+    repositories = [repo for block in blocks for repo in block.get("repos", [])]
+    (published,) = (repo for repo in repositories if repo["repo"] != "local")
+    assert {hook["id"] for hook in published["hooks"]} == hooks
+    assert published["rev"] == f"v{VERSION}"
+
+
 CASES = [
+    the_documentation_is_right,
     models_that_act_fail,
     models_that_do_not_act_pass,
     told_but_not_failed,
+    what_a_configuration_allows_is_no_error,
     paths_are_lines,
     tables_in_the_log_are_no_commands,
     inputs_are_no_scripts,

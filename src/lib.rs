@@ -55,6 +55,7 @@ pub mod audit;
 pub mod diff;
 pub mod dropout;
 pub mod error;
+mod escape;
 mod hash;
 pub mod interrupt;
 #[cfg(feature = "tract")]

@@ -9,14 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dropout_onnx::audit::ModelAudit;
 use dropout_onnx::dropout::{self, Form, Mode};
-use dropout_onnx::onnx;
+use dropout_onnx::onnx::{self, DataType};
 use dropout_onnx::rewrite::strip::{self, strip};
 use dropout_onnx::source::Source;
 use prost::Message;
 use tract_onnx::pb;
 
 use common::build::{
-    f32_scalar, f32s, flag, float, graph, i64s, int, ints, model, op, subgraph, x_to_y,
+    f32_scalar, f32s, flag, float, function, graph, i64s, int, ints, model, op, raw, scalar,
+    subgraph, x_to_y,
 };
 use common::models;
 use common::proto::{Graph, Model, Node};
@@ -366,6 +367,49 @@ fn shapes_and_axes_do_not_count() {
     assert_eq!(of(13, op("s = Unsqueeze(q, axes)"), &[]), first);
     assert_eq!(of(11, attribute(), &[op("shape = Shape(h)")]), first);
     assert_ne!(of(11, op("s = Relu(q)"), &[]), first);
+}
+
+/// A function is named after a module and a number; float16 rounds a rate, which stays what it is.
+#[test]
+fn functions_and_precision_do_not_count() {
+    let calling = |name: &str| {
+        let nodes = [
+            op(&format!("a = local::{name}(h)")),
+            op("d = Dropout(a, r, on)"),
+        ];
+        let body = [op("o = Relu(i)")];
+        network(nodes)
+            .imports("local", 1)
+            .function(function(name, "i", "o", 13, body))
+    };
+    assert_eq!(one(&calling("mlp_1")), one(&calling("mlp_7")));
+    assert_ne!(one(&calling("mlp_1")), one(&network(plain())));
+    let inside = |name: &str| {
+        let nodes = [op(&format!("d = local::{name}(h, r, on)"))];
+        let body = [op("a = Relu(i)"), op("o = Dropout(a, ratio, flag)")];
+        network(nodes)
+            .imports("local", 1)
+            .function(function(name, "i, ratio, flag", "o", 13, body))
+    };
+    assert_eq!(one(&inside("dropout_1")), one(&inside("dropout_7")));
+    assert_ne!(one(&inside("dropout_1")), one(&network(plain())));
+
+    let of = |kind: DataType, rate: f64| {
+        let size = if kind == DataType::FLOAT { 4 } else { 2 };
+        let mut model = network(plain());
+        let weights = model.main_mut().initializer.iter_mut();
+        for tensor in weights.filter(|tensor| tensor.name.as_deref() != Some("on")) {
+            let name = tensor.name.take();
+            *tensor = match name.as_deref() {
+                Some("r") => scalar(kind, rate),
+                _ => raw(kind, &tensor.dims, &vec![0; 12 * size]),
+            };
+            tensor.name = name;
+        }
+        one(&model)
+    };
+    assert_eq!(of(DataType::FLOAT, 0.3), of(DataType::FLOAT16, 0.3));
+    assert_ne!(of(DataType::FLOAT, 0.3), of(DataType::FLOAT16, 0.31));
 }
 
 #[test]

@@ -34,7 +34,7 @@ below() {
   printf '%s\n' "$path"
 }
 
-is annotations "$ANNOTATIONS" && format=github || format=text
+is annotations "$ANNOTATIONS" && annotations=yes || annotations=
 is summary "$SUMMARY" && summary=yes || summary=
 is fail "$FAIL" && fail=yes || fail=
 [[ $SARIF_FILE != *$'\n'* ]] || refuse "the input sarif-file is one path, not several"
@@ -66,19 +66,19 @@ audit() {
 }
 
 status=0
-audit "$format" >"$scratch/report" 2>"$scratch/errors" || status=$?
+audit github >"$scratch/commands" 2>"$scratch/errors" || status=$?
 cat "$scratch/errors" >&2
-if [[ $status -ge 2 && ! -s $scratch/report ]]; then
+if [[ $status -ge 2 && ! -s $scratch/commands ]]; then
   refuse "$(cat "$scratch/errors")"
 fi
-if [[ $format == text ]]; then
+if [[ -n $annotations ]]; then
+  cat "$scratch/commands"
+else
   # Nothing that a model or a file is called is to be a command of the workflow.
   token=$(git hash-object --stdin <<<"$RANDOM $RANDOM $RANDOM $$")
   echo "::stop-commands::$token"
-  cat "$scratch/report"
+  audit text 2>/dev/null || true
   echo "::$token::"
-else
-  cat "$scratch/report"
 fi
 
 sarif=
@@ -100,21 +100,25 @@ if [[ -n $summary && -n ${GITHUB_STEP_SUMMARY:-} ]]; then
   cat "$scratch/summary" >>"$GITHUB_STEP_SUMMARY"
 fi
 
+# matches FILE PATTERN: how many lines.
+matches() {
+  grep -c -- "$2" "$1" || true
+}
+# A command a finding, less those of models that cannot be audited.
+unreadable=$(matches "$scratch/commands" '^::error file=[^,]*,title=cannot audit::')
+errors=$(($(matches "$scratch/commands" '^::error ') - unreadable))
 # In a string of JSON a quote is escaped: what is matched here is a key and its value.
 audit jsonl >"$scratch/models" 2>/dev/null || true
-count() {
-  { grep -o "\"$1\":\"$2\"" "$scratch/models" || true; } | wc -l | tr -d ' '
-}
 verdict=
 for word in clean inert frozen runtime active; do
-  [[ $(count verdict "$word") -eq 0 ]] || verdict=$word
+  [[ $(matches "$scratch/models" "\"verdict\":\"$word\"") -eq 0 ]] || verdict=$word
 done
 {
   echo "status=$status"
   echo "verdict=$verdict"
-  echo "errors=$(count level error)"
-  echo "warnings=$(count level warning)"
-  echo "notes=$(count level note)"
+  echo "errors=$errors"
+  echo "warnings=$(matches "$scratch/commands" '^::warning ')"
+  echo "notes=$(matches "$scratch/commands" '^::notice ')"
   echo "sarif-file=$sarif"
 } >>"$GITHUB_OUTPUT"
 

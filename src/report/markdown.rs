@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
-use super::{one_line, summary};
+use super::summary;
 use crate::audit::{Document, Level, ModelAudit};
+use crate::escape::markdown as escape;
 
 /// The summary, a table of models and a table of findings.
 pub fn text(document: &Document) -> String {
@@ -53,25 +54,4 @@ fn told(model: &ModelAudit) -> bool {
 fn count(model: &ModelAudit, level: Level) -> usize {
     let findings = model.open_findings();
     findings.filter(|finding| finding.level == level).count()
-}
-
-/// Text that Markdown shows as it is, in a cell of a table. CommonMark lets a backslash stand before
-/// any ASCII punctuation; tags and entities are written as entities, which no cell's end breaks.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in one_line(text).chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            // No name in a model is to call somebody.
-            '@' => out.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '$' | '!' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }

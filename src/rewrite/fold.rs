@@ -142,6 +142,9 @@ fn fold_unnamed(model: &Model, options: &Options) -> Result<Folded> {
     })
 }
 
+/// How often all factors that stay are looked at again, at most.
+const PASSES: usize = 50;
+
 /// Plans where factors go. Reads no weights, unless a factor is so large that they could overflow.
 ///
 /// # Errors
@@ -158,10 +161,10 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
     let wanted = wanted(model, values, &found, options)?;
     let mut planner = Planner::new(view, &found, &wanted)?;
     // From the last on: a factor passes those behind it that are folded already. Then again, until
-    // nothing changes: what was folded or merged may have made way for others.
+    // nothing changes: what was folded or merged may have made way for others. Usually twice.
     let mut left: Vec<NodeId> = order.iter().rev().copied().collect();
     left.retain(|node| wanted.contains(node));
-    for pass in 0.. {
+    for pass in 0..PASSES {
         let before = planner.count_folded();
         for &node in &left {
             planner.decide(node)?;
@@ -189,7 +192,7 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
     }
     Ok(Plan {
         steps,
-        changes: planner.changes,
+        changes: planner.changes.into_values().flatten().collect(),
         rounded: planner.rounded,
     })
 }

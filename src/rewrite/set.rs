@@ -2,7 +2,8 @@
 //!
 //! `Dropout` operators of every version are changed where their ratio and flag stand: in attributes, or
 //! in constants, of which a copy is made if something else uses them. Of a dropout that is written as a
-//! random mask the rate is changed, if its threshold and its scale are both found, and the seed.
+//! random mask the rate is changed, if all numbers that depend on it are found (threshold and scale; the
+//! deviation of Gaussian dropout; the threshold and the affine map of alpha dropout), and the seed.
 
 mod filter;
 mod leaf;
@@ -11,7 +12,7 @@ mod operator;
 
 use std::str::FromStr;
 
-use crate::dropout::{self, Form, Mode, RateOrigin, Site};
+use crate::dropout::{self, Form, Kind, Mode, RateOrigin, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Values};
 
@@ -165,6 +166,14 @@ pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -
             action,
         });
     }
+    // of all that is there noise is no part, if there is dropout too
+    if options.filters.is_empty() && planned.plan.applied().next().is_some() {
+        for (site, step) in sites.iter().zip(&mut planned.plan.steps) {
+            if let (Kind::GaussianNoise, Action::Refused(why)) = (site.kind, &step.action) {
+                step.action = Action::NoEffect(why.clone());
+            }
+        }
+    }
     for (change, owner) in planned.changes.iter().zip(owners) {
         if let Some(why) = leaf::refusal(values, model, change, &planned.changes) {
             planned.plan.steps[owner].action = Action::Refused(why);
@@ -210,8 +219,8 @@ fn changes(
         Some(Acting::Active) if site.mode == Mode::Active => {}
         Some(acting) => {
             return Ok(Err(format!(
-                "a mask cannot be made {acting}: `strip` takes it out, and `insert` puts a Dropout \
-                 in its place"
+                "a mask cannot be made {acting}: `strip` takes it out, and `insert --at` puts a \
+                 Dropout in its place, which can be"
             )));
         }
         None => {}

@@ -17,7 +17,8 @@ use super::watch::{self, Seen};
 use super::{Options, Verification, structure, subject, verify};
 use crate::error::Result;
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, Model, Name, Node, Producer, ValueId, Values,
+    Attribute, AttributeValue, DataType, Editor, Model, Name, Node, Producer, ValueId, ValueType,
+    Values,
 };
 use crate::rewrite::{Edited, wiring};
 use count::{Count, Told};
@@ -92,7 +93,11 @@ impl fmt::Display for SiteReport {
             Outcome::Unseen(why) => write!(f, "not seen: {why}"),
             Outcome::AsSaid => {
                 let share = self.dropped as f64 / self.draws as f64;
-                write!(f, "{share:.3} of {} dropped, p={}", self.draws, self.rate)
+                match self.dropped {
+                    // Gaussian dropout drops nothing
+                    0 => write!(f, "{} multiplied, p={}", self.draws, self.rate),
+                    _ => write!(f, "{share:.3} of {} dropped, p={}", self.draws, self.rate),
+                }
             }
         }
     }
@@ -243,7 +248,7 @@ fn site<'s>(watch: &Watch, seen: impl Iterator<Item = &'s Seen>) -> SiteReport {
         rate: watch.rate,
         draws: count.draws,
         dropped: count.dropped,
-        outcome: outcome.unwrap_or_else(|| count.outcome(watch.rate)),
+        outcome: outcome.unwrap_or_else(|| count.outcome(watch)),
     }
 }
 
@@ -252,13 +257,26 @@ fn watched(model: &Model, expected: &Expected) -> Result<Edited> {
     let mut copy = model.clone();
     let mut editor = Editor::new(&mut copy, Values::new(model));
     let main = model.main();
-    if let Some(switch) = &expected.switch
-        && let Some(value) = editor.values().lookup(model, main, switch)
-    {
+    for (switch, &on) in &expected.switches {
+        let Some(value) = editor.values().lookup(model, main, switch) else {
+            continue;
+        };
+        // as the input declares it: () or (1)
+        let Producer::Input(index) = editor.values()[value].producer else {
+            continue;
+        };
+        let one = match model.graph(main).inputs[index as usize].value_type() {
+            ValueType::Tensor {
+                shape: Some(shape), ..
+            } => vec![1; shape.len()],
+            _ => Vec::new(),
+        };
         match editor.values()[value].initializer {
-            Some(index) => editor.replace_initializer(main, index, DataType::BOOL, &[], &[1]),
+            Some(index) => {
+                editor.replace_initializer(main, index, DataType::BOOL, &one, &[u8::from(on)]);
+            }
             None => {
-                editor.add_initializer(main, switch, DataType::BOOL, &[], &[1]);
+                editor.add_initializer(main, switch, DataType::BOOL, &one, &[u8::from(on)]);
             }
         }
     }

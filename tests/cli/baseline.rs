@@ -302,6 +302,11 @@ fn the_file_is_stable_and_written_over_no_other() {
         "audit . --baseline base.json -o ./base.json",
         &["base.json: is read or written"],
     );
+    std::os::unix::fs::symlink("base.json", folder.path("link.json")).unwrap();
+    folder.refuses(
+        "audit . --baseline base.json -o link.json",
+        &["link.json: is read or written"],
+    );
     // with what could not be audited left out, its findings would be new
     folder.write("broken.onnx", "no model");
     let said = folder.run("audit . --write-baseline base.json").exits(2);
@@ -391,7 +396,7 @@ fn what_is_no_baseline_is_refused_with_the_reason() {
     folder.write("bad.json", b"\xff\xfe");
     folder.refuses(
         "audit . --baseline bad.json",
-        &["bad.json: is no baseline, nor any text"],
+        &["bad.json: is no baseline: it is not UTF-8"],
     );
 }
 

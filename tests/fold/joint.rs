@@ -3,6 +3,7 @@
 use crate::check::{folds, nodes, of, opset17, some, stays};
 use crate::common::build::{f32_scalar, f32s, int, op, raw};
 use dropout_onnx::onnx::DataType;
+use dropout_onnx::rewrite::fold::{Options, fold};
 
 fn times(w: f32, s: f64) -> f32 {
     (f64::from(w) * s) as f32
@@ -388,4 +389,18 @@ fn merged_factors_go_on_together() {
         .map(|step| step.factor.as_ref().unwrap().scalar())
         .collect();
     assert_eq!(told, [Some(-2.0), Some(-3.0)]);
+}
+
+#[test]
+fn does_not_fold_factors_that_are_too_small_together() {
+    let texts = ["a = Mul(x, s)", "b = Mul(a, t)", "y = Sigmoid(b)"];
+    let graph = of(&[2, 3], &[2, 3], nodes(&texts))
+        .init("s", f32_scalar(1e-30))
+        .init("t", f32_scalar(1e-30));
+    let folded = fold(&opset17(graph).read(), &Options::default()).unwrap();
+    assert!(folded.outcome.is_unchanged());
+    for step in &folded.plan.steps {
+        let why = step.action.to_string();
+        assert!(why.contains("would be too small for float"), "{why}");
+    }
 }

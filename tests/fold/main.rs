@@ -15,6 +15,7 @@ mod forward;
 mod generated;
 mod joint;
 mod mutants;
+mod quantised;
 mod refused;
 mod scopes;
 mod stored;

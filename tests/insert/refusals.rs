@@ -57,6 +57,8 @@ fn choices_that_match_nothing() {
     );
     refuses(&named_nodes, &options([layer]), &["did you mean `decoder`"]);
     refuses(&small(), &options([named("[")]), &["`[` is no pattern"]);
+    let large = named(&"?".repeat(1 << 20));
+    refuses(&small(), &options([large]), &["??` is no pattern"]);
     refuses(&small(), &options([]), &["nothing was chosen"]);
 }
 

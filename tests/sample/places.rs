@@ -135,6 +135,72 @@ fn operators_and_random_masks_are_set_together() {
     }
 }
 
+/// Nodes draw apart, also where they share a name, have none, have one seed, or are one in a function.
+#[test]
+fn every_site_draws_for_itself() {
+    let named = |name: &str| {
+        let node = |text: &str| match name {
+            "" => op(text),
+            name => op(text).named(name),
+        };
+        x_to_y([
+            node("a = Dropout(x)"),
+            node("b = Dropout(x)"),
+            op("y = Sub(a, b)"),
+        ])
+    };
+    let uniform = || op("u = RandomUniformLike(x)").with(float("seed", 1.0));
+    let mask = |draw: &str| {
+        let op = |text: &str| op(&text.replace('$', draw));
+        [
+            op("u$ = RandomUniformLike(x)").with(float("seed", 1.0)),
+            op("m$ = Less(u$, p)"),
+            op("f$ = Cast(m$)").with(int("to", 1)),
+            op("s$ = Mul(x, f$)"),
+            op("$ = Div(s$, p)"),
+        ]
+    };
+    let masks = mask("a").into_iter().chain(mask("b"));
+    let masks = masks.chain([op("y = Sub(a, b)")]);
+    let called = ["a = local::F(x)", "b = local::F(x)", "y = Sub(a, b)"].map(op);
+    let called = model(13, x_to_y(called))
+        .imports("local", 1)
+        .function(function(
+            "F",
+            "x",
+            "y",
+            13,
+            [op("y = Dropout(x)").named("drop")],
+        ));
+    for (what, model) in [
+        ("no names", model(13, named(""))),
+        ("one name", model(13, named("drop"))),
+        ("the name of the input", model(13, named("x"))),
+        (
+            "one seed",
+            model(13, x_to_y(masks).init("p", f32_scalar(0.5))),
+        ),
+        ("function", called),
+    ] {
+        let found = outputs(&model, &[]);
+        assert!(
+            found[0].std.iter().all(|&std| std > 0.0),
+            "{what}: {found:?}"
+        );
+    }
+    // the twin: one draw for both
+    let one = [
+        uniform(),
+        op("m = Less(u, p)"),
+        op("f = Cast(m)").with(int("to", 1)),
+        op("s = Mul(x, f)"),
+        op("d = Div(s, p)"),
+        op("y = Sub(d, d)"),
+    ];
+    let one = outputs(&model(13, x_to_y(one).init("p", f32_scalar(0.5))), &[]);
+    assert_eq!(one[0].spread(), 0.0);
+}
+
 #[test]
 fn several_outputs_of_several_types() {
     let nodes = [

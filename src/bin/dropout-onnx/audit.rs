@@ -15,7 +15,7 @@ use crate::baseline::{BaselineArgs, Baselines};
 use crate::config::{ConfigArgs, Configs};
 use crate::io::{self, Global};
 use crate::parallel;
-use crate::paths::{Found, PathArgs, identity};
+use crate::paths::{Found, PathArgs};
 use crate::rules::RuleArgs;
 use crate::text;
 
@@ -117,7 +117,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let models = || found.iter().map(Found::path);
     let settings: Vec<&Path> = configs.files().chain(args.baseline.files()).collect();
     let report = match &args.output {
-        Some(path) if settings.iter().any(|file| identity(file) == identity(path)) => {
+        Some(path) if settings.iter().any(|file| io::same_place(file, path)) => {
             bail!(
                 "{}: is read or written as well; name another file",
                 path.display()

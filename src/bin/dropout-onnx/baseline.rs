@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use dropout_onnx::Error;
 use dropout_onnx::audit::baseline::{Baseline, Resolved, path_from};
 use dropout_onnx::audit::{ModelAudit, Remark, Selection};
 use dropout_onnx::report::one_line;
 
-use crate::io::{ReportFile, same_file};
+use crate::io::{self, ReportFile, same_file, same_place};
 use crate::paths::identity;
 use crate::verification::count;
 
@@ -55,7 +54,7 @@ impl BaselineArgs {
     ) -> Result<Baselines> {
         let known = self.baseline.as_deref().map(Known::open).transpose()?;
         let new = match self.write_baseline.as_deref() {
-            Some(path) if settings.any(|other| identity(other) == identity(path)) => {
+            Some(path) if settings.any(|other| same_place(other, path)) => {
                 bail!("{}: is read as well; name another file", path.display())
             }
             Some(path) => Some(New::open(path, models)?),
@@ -132,17 +131,13 @@ impl Baselines {
 
 impl Known {
     fn open(path: &Path) -> Result<Known> {
-        let text = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                bail!(
-                    "{}: does not exist; --write-baseline writes it",
-                    path.display()
-                )
-            }
-            Err(e) => return Err(Error::io("cannot read", e).in_file(path).into()),
-        };
-        let baseline = parse(path, text)?;
+        if !path.exists() {
+            bail!(
+                "{}: does not exist; --write-baseline writes it",
+                path.display()
+            );
+        }
+        let baseline = read(path)?;
         Ok(Known {
             path: path.to_path_buf(),
             folder: folder(path)?,
@@ -155,12 +150,8 @@ impl New {
     fn open<'p>(path: &Path, models: impl Iterator<Item = &'p Path>) -> Result<New> {
         let file = ReportFile::new(path, models)?;
         let folder = folder(path)?;
-        match std::fs::read(path) {
-            Ok(bytes) => {
-                parse(path, bytes).context("only baselines are written over; name another file")?;
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Error::io("cannot read", e).in_file(path).into()),
+        if path.exists() {
+            read(path).context("only baselines are written over; name another file")?;
         }
         Ok(New {
             path: path.to_path_buf(),
@@ -171,10 +162,11 @@ impl New {
     }
 }
 
-fn parse(path: &Path, bytes: Vec<u8>) -> Result<Baseline> {
-    let Ok(text) = String::from_utf8(bytes) else {
-        bail!("{}: is no baseline, nor any text", path.display());
-    };
+/// No baseline is larger, in bytes.
+const MOST: u64 = 1 << 30;
+
+fn read(path: &Path) -> Result<Baseline> {
+    let text = io::read_text(path, "baseline", MOST)?;
     Ok(Baseline::parse(&text).map_err(|e| e.in_file(path))?)
 }
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
-use dropout_onnx::Error;
 use dropout_onnx::audit::baseline::path_from;
 use dropout_onnx::audit::config::{Config, FILE_NAME, Format, NaiveDate, Usage, day};
 use dropout_onnx::audit::{ModelAudit, Remark, Selection};
 
+use crate::io;
 use crate::paths::{Found, identity};
 
 /// Where the configuration comes from.
@@ -178,11 +178,11 @@ fn near(file: &Path) -> PathBuf {
     below.unwrap_or_else(|| file.to_path_buf())
 }
 
+/// No configuration is larger, in bytes.
+const MOST: u64 = 16 << 20;
+
 fn load(file: &Path, rules: &Selection) -> Result<Loaded> {
-    let bytes = std::fs::read(file).map_err(|e| Error::io("cannot read", e).in_file(file))?;
-    let Ok(text) = String::from_utf8(bytes) else {
-        bail!("{}: is no configuration: it is not UTF-8", file.display());
-    };
+    let text = io::read_text(file, "configuration", MOST)?;
     let config = Config::parse(text.trim_start_matches('\u{feff}'));
     let config = config.map_err(|e| e.in_file(file))?;
     let folder = identity(file).parent().map(Path::to_path_buf);

@@ -141,7 +141,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             let document = document::strip(&report.end, &stripped, folded.as_ref())?;
             document::text(&document)?
         }
-        Format::Text => text(global, &report),
+        Format::Text => text(args, global, &report),
     };
     report.end.print(&text, args.format)?;
     Ok(report.end.status())
@@ -154,7 +154,7 @@ struct Report<'a> {
     end: Conclusion<'a>,
 }
 
-fn text(global: &Global, report: &Report<'_>) -> String {
+fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     let mut lines = Lines::default();
     let mut line = |label: &str, text: String| lines.line(label, text);
     let outcome = &report.stripped.outcome;
@@ -226,7 +226,7 @@ fn text(global: &Global, report: &Report<'_>) -> String {
         );
     }
     if let Some(folded) = report.folded {
-        crate::fold::tell(&mut lines, folded, global.verbose);
+        crate::fold::tell(&mut lines, folded, &args.files, global);
     }
     report.end.text(&mut lines);
     lines.into_text()

@@ -55,7 +55,8 @@ pub(super) struct Planner<'m> {
     /// Factors that were merged with another, which still stands.
     merged: HashMap<NodeId, Vec<NodeId>>,
     pub steps: HashMap<NodeId, Step>,
-    pub changes: Vec<Change>,
+    /// By the node that is changed.
+    pub changes: HashMap<NodeId, Vec<Change>>,
     /// Element types of the factors that are folded, and of the Casts they pass.
     pub rounded: Vec<DataType>,
 }
@@ -73,7 +74,7 @@ impl<'m> Planner<'m> {
             draws: model.nodes().any(|(_, node)| node.draws()),
             merged: HashMap::default(),
             steps: HashMap::default(),
-            changes: Vec::new(),
+            changes: HashMap::default(),
             rounded: Vec::new(),
         })
     }
@@ -189,7 +190,8 @@ impl<'m> Planner<'m> {
                 continue;
             };
             let mut spreads = vec![spread.clone()];
-            for other in route.changes.iter().chain(&self.changes) {
+            let known = self.changes.get(node).into_iter().flatten();
+            for other in route.changes.iter().chain(known) {
                 match other {
                     Change::Weights {
                         node: n,
@@ -212,6 +214,15 @@ impl<'m> Planner<'m> {
                 let name = &self.view.values[value].name;
                 let element = operand.tensor.data_type;
                 return Ok(Some(format!("`{name}` would overflow {element}")));
+            }
+            // what is said of weights is not good enough for a factor of everything
+            if let Ok(Some(operand)) = constant
+                && self.candidates.contains_key(node)
+                && weights::lost(self.view.model, operand.tensor, &spreads)? > 0
+            {
+                let name = &self.view.values[value].name;
+                let element = operand.tensor.data_type;
+                return Ok(Some(format!("`{name}` would be too small for {element}")));
             }
         }
         Ok(None)
@@ -245,7 +256,7 @@ impl<'m> Planner<'m> {
         let mut all = gone.clone();
         for &node in &gone {
             self.folded.insert(node);
-            self.changes.retain(|change| change.node() != node);
+            self.changes.remove(&node);
             all.extend(self.merged.remove(&node).into_iter().flatten());
         }
         for &node in &all {
@@ -268,7 +279,9 @@ impl<'m> Planner<'m> {
                 self.merged.entry(*node).or_default().extend(&all);
             }
         }
-        self.changes.extend(route.changes);
+        for change in route.changes {
+            self.changes.entry(change.node()).or_default().push(change);
+        }
     }
 
     pub fn step(&self, candidate: &Candidate, action: Action) -> Step {

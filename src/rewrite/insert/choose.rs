@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::dropout::Layers;
 use crate::error::{Error, ErrorKind, Result};
@@ -228,14 +228,14 @@ impl<'f, 'm> Chooser<'f, 'm> {
 }
 
 /// The shortest path that a path begins with and that matches.
-fn outermost<'p>(path: &'p str, glob: &GlobMatcher) -> Option<&'p str> {
+fn outermost<'p>(path: &'p str, glob: &GlobSet) -> Option<&'p str> {
     let ends = path.match_indices(['/', '.']).map(|(end, _)| end);
     let mut starts = ends.chain([path.len()]).map(|end| &path[..end]);
     starts.find(|start| glob.is_match(start))
 }
 
 /// Values of nodes that match, and first outputs of nodes whose names do.
-fn named_like(model: &Model, values: &Values, glob: &GlobMatcher) -> BTreeSet<ValueId> {
+fn named_like(model: &Model, values: &Values, glob: &GlobSet) -> BTreeSet<ValueId> {
     let matches = |name: &Name| !name.is_empty() && glob.is_match(name.to_string());
     let mut found = BTreeSet::new();
     for (id, node) in model.nodes() {
@@ -249,11 +249,15 @@ fn named_like(model: &Model, values: &Values, glob: &GlobMatcher) -> BTreeSet<Va
     found
 }
 
-/// A pattern in which `*` is any text, also across slashes.
-pub(in crate::rewrite) fn glob(pattern: &str) -> Result<GlobMatcher> {
+/// A pattern in which `*` is any text, also across slashes. A set, as that refuses what is too large
+/// to compile, where a lone matcher panics.
+pub(in crate::rewrite) fn glob(pattern: &str) -> Result<GlobSet> {
     let glob = GlobBuilder::new(pattern).literal_separator(false).build();
-    let glob = glob.map_err(|e| usage(format!("`{pattern}` is no pattern: {}", e.kind())))?;
-    Ok(glob.compile_matcher())
+    let set = glob.and_then(|glob| GlobSetBuilder::new().add(glob).build());
+    set.map_err(|e| {
+        let shown: String = pattern.chars().take(100).collect();
+        usage(format!("`{shown}` is no pattern: {}", e.kind()))
+    })
 }
 
 fn all_names(model: &Model) -> Vec<String> {

@@ -75,6 +75,7 @@ impl Parsed {
         notes.extend(prepare::batch_norms(graph));
         lacks::check(graph, &onnx.op_register)?;
         prepare::streams(graph, meaning);
+        prepare::names(graph);
         let random = lacks::random_operators(graph);
         let outputs: Vec<String> = graph
             .output

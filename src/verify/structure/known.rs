@@ -62,6 +62,14 @@ impl<'m> Numbering<'m> {
             self.set_output(id, 0, ones);
             return Ok(true);
         }
+        if (node.op_type == "Shape" || node.op_type == "Size")
+            && let Some(&unscaled) = shared.unscaled.get(&data)
+        {
+            let (number, _) = self.application(id, vec![unscaled], &[0], shared)?;
+            let number = shared.expressions.number(Tag::Output, &[number.0, 0]);
+            self.set_output(id, 0, number);
+            return Ok(true);
+        }
         Ok(false)
     }
 

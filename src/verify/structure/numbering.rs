@@ -194,7 +194,11 @@ impl<'m> Numbering<'m> {
     ) -> Result<Expression> {
         let mut words = Vec::new();
         self.tensor_words(&mut words, tensor, shared)?;
-        Ok(shared.expressions.number(Tag::Constant, &words))
+        let constant = shared.expressions.number(Tag::Constant, &words);
+        if tensor.dims.is_empty() {
+            shared.scalars.insert(constant);
+        }
+        Ok(constant)
     }
 
     pub(super) fn tensor_words(
@@ -288,7 +292,13 @@ impl<'m> Numbering<'m> {
             true => self.argument(id, input, shared),
             false => Expression::ABSENT,
         });
-        let inputs = inputs.collect();
+        let inputs: Vec<Expression> = inputs.collect();
+        let factors = match inputs[..] {
+            [x, y] if node.is("Mul") || node.is("Div") => [(x, y), (y, x)],
+            _ => [(Expression::ABSENT, Expression::ABSENT); 2],
+        };
+        let mut factors = factors.into_iter();
+        let scales = factors.find(|(_, factor)| shared.scalars.contains(factor));
         let (mut number, impure) = self.application(id, inputs, &outputs, shared)?;
         if impure {
             self.impure[id.graph.0 as usize] = true;
@@ -304,6 +314,9 @@ impl<'m> Numbering<'m> {
                 let words = [number.0, place as u32];
                 let number = shared.expressions.number(Tag::Output, &words);
                 self.set_output(id, output, number);
+                if let Some((data, _)) = scales {
+                    shared.scaled(number, data);
+                }
             }
         }
         Ok(())
