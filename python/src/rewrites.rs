@@ -17,7 +17,6 @@ use pyo3::types::PyBytes;
 use serde_json::Value;
 
 use crate::call::{Progress, long};
-use crate::error;
 use crate::options::{Given, How, Where, word};
 
 /// Steps of a rewrite, for who watches.
