@@ -91,6 +91,11 @@ fn tolerance(text: &str) -> Result<f64, String> {
 }
 
 impl Verify {
+    /// Are outputs compared to the bit, as nothing else was asked for?
+    pub fn is_exact(&self) -> bool {
+        self.rtol.is_none() && self.atol.is_none()
+    }
+
     /// The library's options; `None` if nothing is to be verified.
     pub fn options(&self) -> Result<Option<Options>> {
         let settings = Settings {
