@@ -15,13 +15,23 @@ from maturin import (  # noqa: F401
     get_requires_for_build_editable,
     get_requires_for_build_sdist,
     get_requires_for_build_wheel,
-    prepare_metadata_for_build_editable,
-    prepare_metadata_for_build_wheel,
 )
 
 PYTHON = Path(__file__).resolve().parent.parent
 LIBRARY = PYTHON.parent
+SCRIPTS = PYTHON / "dropout_onnx.data" / "scripts"
 NAME = "dropout-onnx.exe" if os.name == "nt" else "dropout-onnx"
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    # maturin asks for the folder, whatever is in it
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
+    return maturin.prepare_metadata_for_build_wheel(metadata_directory, config_settings)
+
+
+def prepare_metadata_for_build_editable(metadata_directory, config_settings=None):
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
+    return maturin.prepare_metadata_for_build_editable(metadata_directory, config_settings)
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
@@ -44,6 +54,5 @@ def _command():
     os.environ["CARGO_TARGET_DIR"] = str(target)
     build = ["cargo", "build", "--profile", "dist", "--locked", "--bin", "dropout-onnx"]
     subprocess.run(build, cwd=LIBRARY, check=True)
-    scripts = PYTHON / "dropout_onnx.data" / "scripts"
-    scripts.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(target / "dist" / NAME, scripts / NAME)
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(target / "dist" / NAME, SCRIPTS / NAME)
