@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Judges `dropout-onnx insert` with ONNX Runtime.
 
-    .ci/inserted.py target/debug/dropout-onnx
+    .ci/inserted.py target/debug/dropout-onnx [FOLDER]
 
 A switch (`--mode runtime`) is put into fixtures and made networks, spatial masks into a made one.
 Then, with ONNX Runtime's optimisations off:
@@ -12,11 +12,15 @@ Then, with ONNX Runtime's optimisations off:
               scales what it keeps by 1/(1-p)
     spatial   whole channels drop, also at ONNX Runtime's default optimisations
     inverse   `strip` gives back the original, but for the switch
+    models    dropout in every fixture, and in every model below FOLDER, once what dropout it has was
+              stripped: at each preset that knows a position, and behind all values; inert and, where
+              the opset has one, with a switch: as off and on above, where the model runs at all
 
 Every check is also shown to fail: on a rate that is not the one that was asked for, on a result whose
 weight was changed, and on elements that do not share their draw.
 """
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -29,6 +33,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 RATE = 0.3
+PRESETS = ["head", "conv", "attention", "residual", "embedding"]
 FIXTURE = "torch_course_eval_op17"
 ort.set_default_logger_severity(4)
 
@@ -173,11 +178,115 @@ def judge(binary, folder):
         yield what, problems
 
 
+ELEMENTS = {
+    TensorProto.FLOAT: np.float32,
+    TensorProto.DOUBLE: np.float64,
+    TensorProto.FLOAT16: np.float16,
+    TensorProto.INT64: np.int64,
+    TensorProto.INT32: np.int32,
+    TensorProto.BOOL: np.bool_,
+}
+
+
+def random_feed(model):
+    """Random data for all inputs that have no default."""
+    random = np.random.default_rng(2)
+    given = {tensor.name for tensor in model.graph.initializer}
+    feed = {}
+    for item in (item for item in model.graph.input if item.name not in given):
+        tensor = item.type.tensor_type
+        shape = [dim.dim_value or 16 for dim in tensor.shape.dim]
+        element = ELEMENTS[tensor.elem_type]
+        if np.issubdtype(element, np.integer) or element is np.bool_:
+            feed[item.name] = random.integers(0, 2, shape).astype(element)
+        else:
+            feed[item.name] = np.asarray(random.standard_normal(shape)).astype(element)
+    return feed
+
+
+def is_valid(model):
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception:
+        return False
+    return True
+
+
+def runs_alike(model, feed):
+    """The outputs, if the model runs and computes the same twice."""
+    try:
+        run, names = session(model), [output.name for output in model.graph.output]
+        first, second = run.run(names, feed), run.run(names, feed)
+    except Exception:
+        return None
+    same = all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
+    return first if same else None
+
+
+def model_problems(original, inserted, switch, counts):
+    if is_valid(original) and not is_valid(inserted):
+        yield "onnx.checker refuses it, and not the original"
+    feed = random_feed(original)
+    expected = runs_alike(original, feed)
+    if expected is None:
+        counts["not run"] += 1
+        return
+    with_sites, sites = exposed(inserted)
+    names = [output.name for output in original.graph.output]
+    run = session(with_sites if switch else inserted)
+    found = run.run(names, feed)
+    counts["equal"] += 1
+    if any(a.tobytes() != b.tobytes() for a, b in zip(expected, found, strict=True)):
+        yield "outputs differ"
+    if not switch:
+        return
+    ends = [end for site in sites for end in site]
+    seen = iter(run.run(ends, {**feed, switch: np.array(True)}))
+    for (_, output), x, y in zip(sites, seen, seen):
+        x, y = x[np.isfinite(x)], y[np.isfinite(x)]
+        if np.count_nonzero(x) >= 500:
+            counts["watched"] += 1
+            problem = site_problem(x, y, RATE)
+            if problem:
+                yield f"{output}: {problem}"
+
+
+def judge_models(binary, folder, paths):
+    counts = dict.fromkeys(("models", "equal", "watched", "not run"), 0)
+    for path in paths:
+        base, after = folder / "base.onnx", folder / "after.onnx"
+        cleared = [binary, "strip", "--force", "--kind", "all", "--verify", "structure"]
+        cleared += ["--external-data", "copy", path, base]
+        if subprocess.run(list(map(str, cleared)), capture_output=True).returncode:
+            continue
+        counts["models"] += 1
+        original, problems = onnx.load(base), []
+        for chosen in [["--preset", preset] for preset in PRESETS] + [["--name", "*"]]:
+            for mode, switch in [("inert", None), ("runtime:zz_train", "zz_train")]:
+                command = [binary, "insert", "--force", base, after, "--rate", RATE, "--mode", mode]
+                command += ["--verify", "structure", *chosen]
+                done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+                if done.returncode == 0:
+                    found = model_problems(original, onnx.load(after), switch, counts)
+                    problems += [f"{' '.join(chosen)}, {mode}: {problem}" for problem in found]
+                elif done.returncode != 2 or "broken" in done.stderr or "panic" in done.stderr:
+                    problems.append(f"{chosen}: exit {done.returncode}: {done.stdout}")
+        if problems:
+            yield path.stem, problems
+    enough = counts["equal"] > 40 and counts["watched"] > 20
+    told = ", ".join(f"{what} {count}" for what, count in counts.items())
+    yield f"models: {told}", [] if enough else ["too few to show anything"]
+
+
 def main():
     binary = str(Path(sys.argv[1]).resolve())
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        for what, problems in judge(binary, Path(folder)):
+        paths = sorted(FIXTURES.glob("*.onnx"))
+        paths += sorted(path for given in sys.argv[2:] for path in Path(given).rglob("*.onnx"))
+        folder = Path(folder)
+        judged = itertools.chain(judge(binary, folder), judge_models(binary, folder, paths))
+        for what, problems in judged:
             right = bool(problems) == what.startswith("twin")
             failed += not right
             print(f"{'pass' if right else 'FAIL'}  {what}: {'; '.join(problems[:2]) or 'no problem'}")

@@ -3,9 +3,12 @@
 
     .ci/trainer.py target/debug/dropout-onnx
 
-Dropout of rate 0.3 is put into small networks of opset 11 and 13. onnx2torch imports them:
+Dropout of rate 0.3 is put into small networks of opsets 10 to 17, inert and with a switch. onnx2torch
+imports them:
 
-    modules  each dropout is there; at opset 11 it is an nn.Dropout with p 0.3
+    modules  each dropout is there; at opset 10 and 11 it is an nn.Dropout with p 0.3
+    real     from opset 12 on it is a module of onnx2torch's own (Dropout has inputs then), which is
+             trained as it is, and once more with an nn.Dropout with p 0.3 in its place
     train    in .train() each drops its fraction (binomial, five standard deviations), keeps the rest
              scaled by 1/(1-p), and does otherwise the next time
     eval     in .eval() the network computes what the original does, to the bit
@@ -67,13 +70,28 @@ def seen_problem(x, y, rate):
     return None
 
 
-def problems(original, inserted, opset, rate):
+def with_real_dropout(module):
+    """A module that onnx2torch made, with nn.Dropout in place of its own, which takes its p as an input."""
+    for node in module.graph.nodes:
+        dynamic = node.op == "call_module" and "Dropout" in type(module.get_submodule(node.target)).__name__
+        if dynamic and len(node.args) > 1:
+            ratio = module
+            for name in node.args[1].target.split("."):
+                ratio = getattr(ratio, name)
+            setattr(module, node.target, nn.Dropout(float(ratio)))
+            node.args = node.args[:1]
+    module.recompile()
+    return module
+
+
+def problems(original, inserted, real, rate):
     module = onnx2torch.convert(inserted)
+    module = with_real_dropout(module) if real else module
     found = dropouts(module)
     if len(found) != 2:
         yield f"{len(found)} dropout modules, not 2"
         return
-    for dropout in found if opset < 12 else []:
+    for dropout in found if real else []:
         if not isinstance(dropout, nn.Dropout) or abs(dropout.p - rate) > 1e-6:
             yield f"{dropout} is no nn.Dropout with p {rate}"
     seen = []
@@ -109,19 +127,24 @@ def problems(original, inserted, opset, rate):
 
 
 def judge(binary, folder):
-    for opset in (11, 13):
+    forms = [(opset, "inert") for opset in (10, 11, 12, 13, 17)] + [(13, "runtime:train")]
+    for opset, mode in forms:
+        what = f"opset {opset}, {mode}"
         original = network(opset)
-        before, after = folder / f"{opset}.onnx", folder / f"{opset}.dropout.onnx"
+        before, after = folder / "before.onnx", folder / "after.onnx"
         onnx.save(original, before)
-        arguments = [binary, "insert", before, after, "--rate", str(RATE), "--preset", "head"]
+        arguments = [binary, "insert", "--force", before, after, "--rate", str(RATE)]
+        arguments += ["--preset", "head", "--mode", mode]
         done = subprocess.run(arguments, capture_output=True, text=True)
         if done.returncode:
-            yield f"opset {opset}", [done.stdout + done.stderr]
+            yield what, [done.stdout + done.stderr]
             continue
         inserted = onnx.load(after)
-        yield f"opset {opset}", list(problems(original, inserted, opset, RATE))
-        yield f"twin: opset {opset}, no dropout", list(problems(original, original, opset, RATE))
-        yield f"twin: opset {opset}, another rate", list(problems(original, inserted, opset, 0.5))
+        for real in (False, True) if opset >= 12 else (True,):
+            how = f"{what}, {'nn.Dropout' if real else 'as imported'}"
+            yield how, list(problems(original, inserted, real, RATE))
+            yield f"twin: {how}, another rate", list(problems(original, inserted, real, 0.5))
+        yield f"twin: {what}, no dropout", list(problems(original, original, True, RATE))
 
 
 def main():

@@ -1,7 +1,13 @@
 //! The audit document: what dropout is in a model, as data. See the design's §6 for its JSON form.
 //!
-//! [`RULES`] say what is worth telling; a [`Selection`] which of them are told, and how bad it is.
+//! [`RULES`] say what is worth telling; a [`Selection`] which of them are told, and how bad it is. A
+//! `Config` allows findings with a reason, a [`Baseline`] knows those of another day.
 
+pub mod baseline;
+#[cfg(feature = "config")]
+pub mod config;
+mod fingerprint;
+mod remark;
 mod rules;
 #[cfg(test)]
 mod schema;
@@ -15,6 +21,11 @@ use serde::Serialize;
 use crate::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, Name, Values};
+pub use baseline::{Baseline, BaselineState};
+#[cfg(feature = "config")]
+pub use config::Config;
+use fingerprint::Fingerprints;
+pub use remark::Remark;
 pub use rules::{RULES, Rule, check, handbook};
 pub use selection::{Selection, rule};
 
@@ -30,6 +41,9 @@ pub struct Document {
     pub schema: &'static str,
     /// One entry a model, in the order they were asked for.
     pub models: Vec<ModelAudit>,
+    /// What there is to say about the configuration and the baseline.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
 }
 
 /// An audit of one model.
@@ -120,6 +134,9 @@ pub struct SiteRecord {
     pub input: Option<String>,
     /// The value that comes out.
     pub output: Option<String>,
+    /// What it is, whatever it is called; in audits only. See `docs/configuration.md`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
 }
 
 /// What a rule found.
@@ -134,12 +151,31 @@ pub struct Finding {
     pub site: Option<usize>,
     /// What was found, in words, after its place.
     pub message: String,
+    /// That of its site; without a site, that of its node.
+    pub fingerprint: String,
+    /// Why it is allowed, if a configuration says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Allowed>,
+    /// Whether the baseline knows it, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineState>,
     /// Where it stands, as of a [`SiteRecord`].
     #[serde(skip)]
     pub scope: String,
     /// The node it is about; one without a name goes by its first output.
     #[serde(skip)]
     pub node: Option<String>,
+}
+
+/// Why a finding is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Allowed {
+    /// The reason that the configuration gives.
+    pub reason: String,
+    /// The last day on which it holds: `2026-12-31`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
 }
 
 /// How bad a finding is.
@@ -188,6 +224,13 @@ impl fmt::Display for Level {
     }
 }
 
+impl Finding {
+    /// True unless it is allowed, or known to the baseline: what is open counts for exit statuses.
+    pub fn is_open(&self) -> bool {
+        self.allowed.is_none() && self.baseline != Some(BaselineState::Unchanged)
+    }
+}
+
 impl SiteRecord {
     /// The record of a site.
     pub fn new(model: &Model, site: &Site) -> SiteRecord {
@@ -208,6 +251,7 @@ impl SiteRecord {
             nodes: site.nodes.iter().map(|&id| model.label(id)).collect(),
             input: site.input_name.as_ref().map(Name::to_string),
             output: site.output_name.as_ref().map(Name::to_string),
+            fingerprint: None,
         }
     }
 }
@@ -218,11 +262,17 @@ impl Document {
         Document {
             schema: SCHEMA,
             models,
+            remarks: Vec::new(),
         }
     }
 }
 
 impl ModelAudit {
+    /// Findings that are neither allowed nor known to the baseline.
+    pub fn open_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.is_open())
+    }
+
     /// Audits a model that was read, by all rules at their own level.
     ///
     /// # Errors
@@ -235,7 +285,7 @@ impl ModelAudit {
     ///
     /// # Errors
     /// As [`ModelAudit::new`].
-    pub fn with(path: &str, model: &Model, rules: &Selection) -> Result<ModelAudit> {
+    pub fn with(path: &str, model: &Model, selection: &Selection) -> Result<ModelAudit> {
         let values = Values::new(model);
         let sites = dropout::find(model, &values)?;
         let verdict = sites.iter().map(|site| match site.mode {
@@ -251,7 +301,11 @@ impl ModelAudit {
             };
             (domain, import.version.into())
         });
-        let records = sites.iter().map(|site| SiteRecord::new(model, site));
+        let mut prints = Fingerprints::new(model, &values, &sites);
+        let records = sites.iter().map(|site| SiteRecord {
+            fingerprint: Some(prints.site(site)),
+            ..SiteRecord::new(model, site)
+        });
         Ok(ModelAudit {
             bytes: Some(model.source().len()),
             ir_version: Some(model.ir_version),
@@ -262,7 +316,7 @@ impl ModelAudit {
             },
             verdict: Some(verdict.max().unwrap_or(Verdict::Clean)),
             sites: records.collect(),
-            findings: check(model, &values, &sites, rules),
+            findings: rules::check_as(model, &values, &sites, selection, &mut prints),
             ..ModelAudit::empty(path)
         })
     }

@@ -42,7 +42,7 @@ use crate::verify::inputs::InputSpec;
 use crate::verify::run::Footing;
 use at::At;
 
-pub use classes::Classes;
+pub use classes::{ClassSpec, Classes, Numbers, Taken};
 
 /// What to sample.
 #[derive(Clone, Debug)]
@@ -53,8 +53,8 @@ pub struct Options {
     pub seed: u64,
     /// Rates to set every dropout to, one after the other, each in `[0, 1)`; none: as the model says.
     pub rates: Vec<f64>,
-    /// Outputs whose last axis are classes, though they are no distribution: softmax makes one.
-    pub classes: Vec<String>,
+    /// Which outputs are classes, where their numbers do not tell, and which are none though they do.
+    pub classes: Vec<ClassSpec>,
     /// Sizes of symbolic dimensions, by name.
     pub dims: BTreeMap<String, usize>,
     /// Shapes or data of inputs.
@@ -112,29 +112,40 @@ pub struct Sampling {
 pub struct Output {
     /// Its name.
     pub name: String,
+    /// Its element type by ONNX' name in lower case: `float`, `int64`, `bool`.
+    pub element_type: &'static str,
     /// Its shape.
     pub shape: Vec<usize>,
     /// What it is at inference; `None` if that could not be run.
     pub deterministic: Option<Vec<f64>>,
-    /// The mean of every element.
+    /// The mean of every element; NaN if it was NaN or infinite in any run.
     pub mean: Vec<f64>,
-    /// The standard deviation of every element, of a sample.
+    /// The standard deviation of every element, that of a sample: the squared deviations are divided
+    /// by one less than the runs (numpy's `ddof=1`). NaN where the mean is.
     pub std: Vec<f64>,
-    /// If its last axis are classes: what the runs say of them.
+    /// Elements that were NaN or infinite in some run.
+    pub not_finite: usize,
+    /// If it tells of classes: what the runs say of them.
     pub classes: Option<Classes>,
 }
 
 impl Output {
-    /// The mean of the standard deviations of its elements; 0 if it has none.
+    /// The mean of the standard deviations of its elements, those left out that have none; 0 if it has
+    /// no elements, NaN if none has one.
     pub fn spread(&self) -> f64 {
-        average(&self.std)
+        let known: Vec<f64> = (self.std.iter().copied())
+            .filter(|std| !std.is_nan())
+            .collect();
+        match known.is_empty() && !self.std.is_empty() {
+            true => f64::NAN,
+            false => average(&known),
+        }
     }
 
     /// The class that is on top at inference, row by row.
     pub fn deterministic_top(&self) -> Option<Vec<usize>> {
-        let count = self.classes.as_ref()?.count;
-        let rows = self.deterministic.as_ref()?.chunks_exact(count);
-        Some(rows.map(classes::top).collect())
+        let values = self.deterministic.as_ref()?;
+        Some(self.classes.as_ref()?.tops(values))
     }
 }
 
@@ -145,9 +156,11 @@ impl Report {
         plot::svg(&self.samplings)
     }
 
-    /// All figures as numpy's `.npz`: arrays `OUTPUT.mean`, `OUTPUT.std` and, where there are,
-    /// `OUTPUT.deterministic`, `OUTPUT.entropy`, `OUTPUT.top` and `OUTPUT.agreement`; `runs` and `seed`.
-    /// With rates, `rates`, and rates along the first axis of the others.
+    /// All figures as numpy's `.npz`, in doubles. In the shape of the output: `OUTPUT.mean`,
+    /// `OUTPUT.std`, `OUTPUT.deterministic` and, of classes, `OUTPUT.probabilities` (their mean); in the
+    /// shape of its rows: `OUTPUT.entropy`, `OUTPUT.agreement` and `OUTPUT.top`. Besides, `runs` and
+    /// `seed`. With rates, `rates`, and rates along a first axis of the figures. What single runs gave is
+    /// not kept.
     ///
     /// # Errors
     /// Two arrays would have the same name.
@@ -184,11 +197,22 @@ pub fn sample(
     watch: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
     check(options)?;
+    model.check_external()?;
     sample_unnamed(model, options, watch).map_err(|e| model.source().name_in(e))
 }
 
 fn check(options: &Options) -> Result<()> {
     let usage = |why: String| Err(Error::new(ErrorKind::Usage, why));
+    let classes = options.classes.iter().enumerate();
+    for (index, spec) in classes {
+        let mut before = options.classes[..index].iter();
+        if before.any(|other| other.output == spec.output) {
+            return usage(format!(
+                "the classes of output {} are given twice",
+                spec.output
+            ));
+        }
+    }
     if options.runs < 2 {
         return usage("a standard deviation takes at least two runs".to_string());
     }
@@ -243,11 +267,14 @@ fn sample_unnamed(
             model: &copy.edited.model,
             options,
             rate,
+            sigmoid: &|output| classes::is_sigmoid(model, &values, output),
         };
         let stand = match &stand {
             Some(stand) => stand,
             None => {
-                let found = on.footing()?;
+                let found = on.footing();
+                let found = found.map_err(|e| caveats::not_run(model, &sampled, options, e))?;
+                caveats::drawn_rate(model, &values, &sampled, options, &found)?;
                 report.shapes = found.shapes.inputs.clone();
                 report.made = found.made.clone();
                 report.chosen = found.shapes.chosen.clone();
@@ -269,13 +296,16 @@ fn sample_unnamed(
             }
             Err(why) => report.notes.push(format!("no deterministic output: {why}")),
         }
+        report
+            .notes
+            .extend(outputs.iter().filter_map(caveats::not_finite));
         report.samplings.push(Sampling { rate, outputs });
     }
     let still = |output: &Output| output.std.iter().all(|&std| std == 0.0);
     let drops = |at: &&Sampling| at.rate != Some(0.0);
     let mut dropping = report.samplings.iter().filter(drops).peekable();
     if dropping.peek().is_some() && dropping.all(|at| at.outputs.iter().all(still)) {
-        let note = "every run gave the same: no dropout that acts lies on the way to an output";
+        let note = "every run gave the same: nothing that dropout changes reaches an output";
         report.notes.push(note.to_string());
     }
     report.notes.dedup();

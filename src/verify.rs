@@ -24,6 +24,8 @@ mod operator;
 mod random;
 #[cfg(feature = "tract")]
 mod reference;
+#[cfg(feature = "tract")]
+mod watch;
 
 #[cfg(feature = "tract")]
 use std::collections::BTreeSet;
@@ -32,10 +34,13 @@ use crate::dropout::Convention;
 use crate::error::Result;
 use crate::onnx::Model;
 #[cfg(feature = "tract")]
-use crate::onnx::ValueType;
+use crate::onnx::{DataType, ValueType};
 #[cfg(feature = "tract")]
 use crate::rewrite::Edited;
 use crate::rewrite::fold::Folded;
+#[cfg(feature = "tract")]
+use crate::rewrite::fold::Outcome;
+use crate::rewrite::strip::Stripped;
 
 /// How to verify.
 #[derive(Clone, Debug)]
@@ -57,6 +62,18 @@ impl Default for Options {
             convention: Convention::Inverted,
             #[cfg(feature = "tract")]
             run: Some(run::Settings::default()),
+        }
+    }
+}
+
+impl Options {
+    /// What was asked for: by structure or not, by running or not, and how.
+    #[cfg(feature = "tract")]
+    pub fn asked(structure: bool, run: Option<run::Settings>) -> Options {
+        Options {
+            structure,
+            run,
+            ..Options::default()
         }
     }
 }
@@ -162,7 +179,7 @@ pub fn verify_fold(before: &Model, folded: &Folded, options: &Options) -> Result
     #[cfg(feature = "tract")]
     let run = match &options.run {
         Some(settings) => {
-            let report = run_folded(before, after, folded.outcome.exact, settings);
+            let report = run_folded(before, after, &folded.outcome, settings);
             Some(report.map_err(|e| before.source().name_in(e))?)
         }
         None => None,
@@ -188,19 +205,50 @@ pub fn verify_fold(before: &Model, folded: &Folded, options: &Options) -> Result
     })
 }
 
+/// Compares a model with what strip made of it, and that with what fold then made of it, if it did:
+/// step by step, and the report is of the last.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_strip(
+    before: &Model,
+    stripped: &Stripped,
+    folded: Option<&Folded>,
+    options: &Options,
+) -> Result<Verification> {
+    let mut of_strip = options.clone();
+    of_strip.convention = stripped.plan.convention;
+    let first = verify(before, &stripped.edited.model, &of_strip)?;
+    let folded = folded.filter(|folded| !folded.outcome.is_unchanged());
+    let (Some(folded), Verdict::Equal) = (folded, first.verdict(Demand::Rewrite)) else {
+        return Ok(first);
+    };
+    #[cfg_attr(not(feature = "tract"), expect(unused_mut, reason = "nothing runs"))]
+    let mut found = verify_fold(&stripped.edited.model, folded, options)?;
+    #[cfg(feature = "tract")]
+    if let Some(run) = &mut found.run {
+        let ran = first.run.as_ref().map(|run| run.outcome.to_string());
+        let ran = ran.unwrap_or_default();
+        let note =
+            format!("this compares strip's result with fold's; the original with strip's: {ran}");
+        run.notes.push(note);
+    }
+    Ok(found)
+}
+
 /// Runs both: to the bit if that can be, else within the tolerance of the element type.
 #[cfg(feature = "tract")]
 fn run_folded(
     before: &Model,
     after: &Model,
-    exact: bool,
+    outcome: &Outcome,
     settings: &run::Settings,
 ) -> Result<run::RunReport> {
     if settings.tolerance != compare::Tolerance::Exact {
         return run_both(before, after, Convention::Inverted, settings);
     }
     let mut notes = Vec::new();
-    if exact {
+    if outcome.exact {
         let report = run_both(before, after, Convention::Inverted, settings)?;
         match &report.outcome {
             run::Outcome::Different(why) => notes.push(format!("not to the bit: {why}")),
@@ -208,6 +256,19 @@ fn run_folded(
         }
     }
     let mut settings = settings.clone();
+    // what is rounded to a half on the way is no closer in a wider output
+    let halves = [DataType::FLOAT16, DataType::BFLOAT16];
+    let mut halves = halves
+        .into_iter()
+        .filter(|half| outcome.rounded.contains(half));
+    if let Some(name) = halves.find_map(|half| half.name()) {
+        settings.tolerance = compare::Tolerance::of(name);
+        let mut report = run_both(before, after, Convention::Inverted, &settings)?;
+        let tolerance = settings.tolerance;
+        notes.push(format!("{name} is computed in on the way: {tolerance}"));
+        report.notes.extend(notes);
+        return Ok(report);
+    }
     settings.tolerance = compare::Tolerance::ByType;
     let mut report = run_both(before, after, Convention::Inverted, &settings)?;
     let outputs = after.graph(after.main()).outputs.iter();

@@ -20,7 +20,7 @@ mod unusual_rate;
 
 use std::fmt::Write;
 
-use super::{Finding, Level, Selection};
+use super::{Finding, Fingerprints, Level, Selection};
 use crate::dropout::{Kind, Mode, Site};
 use crate::hash::HashMap;
 use crate::onnx::{Model, Node, NodeId, ValueId, Values};
@@ -92,7 +92,9 @@ impl Rule {
 pub fn handbook() -> String {
     let mut book = "# Rules\n\nWhat `dropout-onnx audit` looks for. `--deny RULE` makes what a rule \
                     finds an error,\n`--allow RULE` leaves the rule out, `--select RULE` leaves all \
-                    others out; `--explain RULE`\nprints a page of these.\n\n\
+                    others out; `--explain RULE`\nprints a page of these. dropout-onnx.toml says the \
+                    same for the models beside and below it, and\nallows what is meant to be \
+                    ([configuration](configuration.md)).\n\n\
                     | rule | level | what it finds |\n|---|---|---|\n"
         .to_string();
     for rule in RULES {
@@ -109,17 +111,36 @@ pub fn handbook() -> String {
 /// What the rules of a selection find in a model, in the order of its nodes; `sites` are what
 /// [`crate::dropout::find`] found.
 pub fn check(model: &Model, values: &Values, sites: &[Site], rules: &Selection) -> Vec<Finding> {
-    let context = Context::new(model, values, sites);
+    let mut prints = Fingerprints::new(model, values, sites);
+    check_as(model, values, sites, rules, &mut prints)
+}
+
+/// As [`check`], with fingerprints that may have been made already.
+pub(super) fn check_as<'m>(
+    model: &'m Model,
+    values: &'m Values,
+    sites: &'m [Site],
+    rules: &Selection,
+    prints: &mut Fingerprints<'m>,
+) -> Vec<Finding> {
+    let context = &Context::new(model, values, sites);
     let mut findings: Vec<(NodeId, Finding)> = Vec::new();
     for rule in RULES {
         let Some(level) = rules.level(rule) else {
             continue;
         };
-        for found in (rule.check)(&context) {
+        for found in (rule.check)(context) {
+            let site = found.site.and_then(|id| sites.get(id));
             let finding = Finding {
                 rule: rule.name,
                 level,
                 site: found.site,
+                fingerprint: match site {
+                    Some(site) => prints.site(site),
+                    None => prints.node(found.node),
+                },
+                allowed: None,
+                baseline: None,
                 message: format!("{}: {}", model.place(found.node), found.what),
                 scope: model.scope(found.node.graph),
                 node: Some(model.label(found.node)),

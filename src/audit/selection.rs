@@ -14,6 +14,8 @@ pub struct Selection {
     selected: Vec<Choice>,
     allowed: Vec<Choice>,
     denied: Vec<Choice>,
+    /// What holds where these say nothing.
+    below: Option<Box<Selection>>,
 }
 
 /// What a name stands for, from the broadest to the narrowest.
@@ -63,21 +65,54 @@ impl Selection {
         }
     }
 
+    /// This selection where it says something about a rule, by whatever name; else `below`: a command
+    /// line over a file. What this one selects replaces what `below` does; what it selects, allows or
+    /// denies by a rule's own name counts even if `below` leaves the rule out.
+    #[must_use]
+    pub fn over(mut self, below: Selection) -> Selection {
+        let lower = match self.below.take() {
+            Some(own) => own.over(below),
+            None => below,
+        };
+        self.below = Some(Box::new(lower));
+        self
+    }
+
     /// How bad what a rule finds is; `None` if it is left out.
     pub fn level(&self, rule: &Rule) -> Option<Level> {
-        if !self.selected.is_empty() && narrowest(&self.selected, rule).is_none() {
-            return None;
+        match self.selects(rule) {
+            true => self.decided(rule).unwrap_or(Some(rule.level)),
+            false => None,
         }
+    }
+
+    fn selects(&self, rule: &Rule) -> bool {
+        let Some(below) = self.below.as_ref().filter(|_| self.selected.is_empty()) else {
+            return self.selected.is_empty() || narrowest(&self.selected, rule).is_some();
+        };
+        below.selects(rule) || by_name(&self.denied, rule)
+    }
+
+    /// The level that a rule was given, or that it was allowed; `None` if neither.
+    fn decided(&self, rule: &Rule) -> Option<Option<Level>> {
         let (allowed, denied) = (
             narrowest(&self.allowed, rule),
             narrowest(&self.denied, rule),
         );
-        match denied > allowed {
-            true => Some(Level::Error),
-            false if allowed.is_some() => None,
-            false => Some(rule.level),
+        if denied > allowed {
+            return Some(Some(Level::Error));
         }
+        if allowed.is_some() {
+            return Some(None);
+        }
+        let below = self.below.as_ref()?.decided(rule);
+        below.filter(|level| level.is_some() || !by_name(&self.selected, rule))
     }
+}
+
+/// True if the rule's own name is among these choices.
+fn by_name(choices: &[Choice], rule: &Rule) -> bool {
+    narrowest(choices, rule) == Some(Choice::Rule(rule.name))
 }
 
 /// The narrowest of these choices that a rule is among.
@@ -105,6 +140,10 @@ impl Choice {
         }
     }
 }
+
+/// Names that stand for several rules.
+#[cfg(test)]
+pub(super) const GROUPS: &[&str] = &["all", "errors", "warnings", "notes"];
 
 /// The rule of this name.
 ///

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Change, Diff, text::summary};
-use crate::report::markdown::escape;
+use crate::escape::markdown as escape;
 
 /// The summary and a table.
 pub fn text(diff: &Diff, before: &str, after: &str) -> String {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Change, Delta, Diff, Kind, Part, Verdict};
-use crate::report::one_line;
+use crate::escape::one_line;
 
 /// What it comes down to, in a line.
 pub fn summary(diff: &Diff) -> String {

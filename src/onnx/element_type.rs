@@ -9,53 +9,127 @@ use super::node::NodeId;
 use super::value_type::ValueType;
 use super::values::{Producer, ValueId, Values};
 
-/// Operators whose first output has the type of their first input (ONNX' schemas, `T`).
-const SAME_TYPE: &[&str] = &[
+/// Operators whose first output has the type of their first input (ONNX' schemas, `T`), and of which
+/// other inputs may have another.
+pub(super) const SAME_TYPE: &[&str] = &[
     "Abs",
-    "Add",
     "AveragePool",
     "BatchNormalization",
+    "Ceil",
+    "Celu",
+    "Cos",
+    "CumSum",
+    "DepthToSpace",
+    "Dropout",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Expand",
+    "Flatten",
+    "Floor",
+    "Gather",
+    "GatherElements",
+    "GatherND",
+    "Gelu",
+    "GlobalAveragePool",
+    "GlobalLpPool",
+    "GlobalMaxPool",
+    "GroupNormalization",
+    "HardSigmoid",
+    "HardSwish",
+    "Hardmax",
+    "Identity",
+    "InstanceNormalization",
+    "LRN",
+    "LayerNormalization",
+    "LeakyRelu",
+    "Log",
+    "LogSoftmax",
+    "LpNormalization",
+    "LpPool",
+    "MaxPool",
+    "MeanVarianceNormalization",
+    "Mish",
+    "Neg",
+    "Pad",
+    "Pow",
+    "RMSNormalization",
+    "Reciprocal",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+    "Relu",
+    "Reshape",
+    "Resize",
+    "Round",
+    "ScatterElements",
+    "ScatterND",
+    "Selu",
+    "Shrink",
+    "Sigmoid",
+    "Sign",
+    "Sin",
+    "Slice",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "SpaceToDepth",
+    "Sqrt",
+    "Squeeze",
+    "Swish",
+    "Tanh",
+    "ThresholdedRelu",
+    "Tile",
+    "Transpose",
+    "Trilu",
+    "Unsqueeze",
+    "Upsample",
+];
+
+/// Operators whose first output and all of whose inputs have one type.
+pub(super) const ANY_INPUT: &[&str] = &[
+    "Add",
     "Clip",
     "Concat",
     "Conv",
     "ConvTranspose",
     "Div",
-    "Dropout",
-    "Elu",
-    "Expand",
-    "Flatten",
-    "Gather",
+    "Einsum",
     "Gemm",
-    "GlobalAveragePool",
-    "GlobalMaxPool",
-    "HardSigmoid",
-    "Identity",
-    "LRN",
-    "LayerNormalization",
-    "LeakyRelu",
-    "LogSoftmax",
     "MatMul",
-    "MaxPool",
+    "Max",
+    "Mean",
+    "Min",
     "Mul",
-    "Neg",
     "PRelu",
-    "Pad",
-    "Pow",
-    "ReduceMean",
-    "ReduceSum",
-    "Relu",
-    "Reshape",
-    "Selu",
-    "Sigmoid",
-    "Slice",
-    "Softmax",
-    "Sqrt",
-    "Squeeze",
     "Sub",
-    "Tanh",
-    "Transpose",
-    "Unsqueeze",
+    "Sum",
 ];
+
+/// Operators that make booleans.
+pub(super) const BOOLEAN: &[&str] = &[
+    "And",
+    "Equal",
+    "Greater",
+    "GreaterOrEqual",
+    "IsInf",
+    "IsNaN",
+    "Less",
+    "LessOrEqual",
+    "Not",
+    "Or",
+    "Xor",
+];
+
+/// Operators that make 64 bit integers.
+pub(super) const SIZES: &[&str] = &["ArgMax", "ArgMin", "NonZero", "Shape", "Size"];
 
 /// How many values are looked at, on the way back and in callers.
 const BUDGET: usize = 256;
@@ -113,7 +187,7 @@ impl Model {
             if let Some(element) = self.own_type(values, id) {
                 return Some(element);
             }
-            if !node.in_default_domain() || !SAME_TYPE.iter().any(|op| node.op_type == *op) {
+            if !node.in_default_domain() || !keeps(node) {
                 return None;
             }
             value = values.input(id, 0)?;
@@ -176,4 +250,10 @@ impl Model {
             _ => None,
         })
     }
+}
+
+/// True of an operator whose first output has the type of its first input.
+fn keeps(node: &super::node::Node) -> bool {
+    let mut known = SAME_TYPE.iter().chain(ANY_INPUT);
+    known.any(|op| node.op_type == *op)
 }

@@ -311,6 +311,11 @@ impl Values {
         self.values.len()
     }
 
+    /// All of them.
+    pub fn ids(&self) -> impl Iterator<Item = ValueId> + use<> {
+        (0..self.values.len() as u32).map(ValueId)
+    }
+
     /// True of a model without values.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()

@@ -5,31 +5,49 @@ use std::path::Path;
 
 use super::one_line;
 use super::place::relative;
-use crate::audit::{Level, ModelAudit};
+use crate::audit::{Level, ModelAudit, Remark};
 
-/// The findings of a model, and why it cannot be audited, a command each. Paths below `base`, the
-/// root of the repository, are written relative to it.
+/// The findings of a model that are open, and why it cannot be audited, a command each. Paths below
+/// `base`, the root of the repository, are written relative to it.
 pub fn commands(model: &ModelAudit, base: &Path) -> String {
     let file = relative(base, &model.path).unwrap_or_else(|| model.path.clone());
     let mut out = String::new();
     if let Some(error) = &model.error {
         out.push_str(&command("error", &file, "cannot audit", error));
     }
-    for finding in &model.findings {
-        let name = match finding.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Note => "notice",
-        };
+    for finding in model.open_findings() {
+        let name = severity(finding.level);
         out.push_str(&command(name, &file, finding.rule, &finding.message));
     }
     out
 }
 
+/// A remark, as a command.
+pub fn remark(remark: &Remark, base: &Path) -> String {
+    let file = relative(base, &remark.path).unwrap_or_else(|| remark.path.clone());
+    let Remark { name, message, .. } = remark;
+    let line = remark
+        .line
+        .map_or(String::new(), |line| format!(",line={line}"));
+    command_at(severity(remark.level), &file, &line, name, message)
+}
+
+fn severity(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note => "notice",
+    }
+}
+
 fn command(name: &str, file: &str, title: &str, message: &str) -> String {
+    command_at(name, file, "", title, message)
+}
+
+fn command_at(name: &str, file: &str, line: &str, title: &str, message: &str) -> String {
     let message = data(&one_line(message));
     let (file, title) = (property(file), property(title));
-    format!("::{name} file={file},title={title}::{message}\n")
+    format!("::{name} file={file}{line},title={title}::{message}\n")
 }
 
 /// Escapes as `escapeData` of GitHub's own toolkit (`@actions/core`, command.ts).

@@ -1,10 +1,11 @@
 //! JUnit XML: a suite a model, a test case a finding. Errors are failures; warnings and notes pass,
-//! with their message as output. A model without findings is one case that passes.
+//! with their message as output; what is allowed or known to the baseline is skipped. A model without
+//! findings is one case that passes. Remarks are a suite of each file they are about, and pass.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::one_line;
-use crate::audit::{Document, Finding, Level, ModelAudit};
+use crate::audit::{Document, Finding, Level, ModelAudit, Remark};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The whole report.
@@ -14,12 +15,17 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn text(document: &Document) -> Result<String> {
     let mut report = Report::new("dropout-onnx audit");
     report.add_test_suites(document.models.iter().map(suite));
+    for remarks in document.remarks.chunk_by(|a, b| a.path == b.path) {
+        report.add_test_suite(suite_of(
+            &remarks[0].path,
+            remarks.iter().map(remark).collect(),
+        ));
+    }
     let text = report.to_string();
     text.map_err(|e| Error::new(ErrorKind::Unsupported, e.to_string()))
 }
 
 fn suite(model: &ModelAudit) -> TestSuite {
-    let path = one_line(&model.path);
     let mut cases: Vec<TestCase> = model.findings.iter().map(case).collect();
     if let Some(error) = &model.error {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
@@ -28,6 +34,11 @@ fn suite(model: &ModelAudit) -> TestSuite {
     } else if cases.is_empty() {
         cases.push(TestCase::new("audit", TestCaseStatus::success()));
     }
+    suite_of(&model.path, cases)
+}
+
+fn suite_of(path: &str, mut cases: Vec<TestCase>) -> TestSuite {
+    let path = one_line(path);
     for case in &mut cases {
         case.set_classname(path.as_str());
     }
@@ -36,12 +47,34 @@ fn suite(model: &ModelAudit) -> TestSuite {
     suite
 }
 
+fn remark(remark: &Remark) -> TestCase {
+    let name = match remark.line {
+        Some(line) => format!("{}: line {line}", remark.name),
+        None => remark.name.to_string(),
+    };
+    let mut case = TestCase::new(name, TestCaseStatus::success());
+    case.set_system_out(format!("{}: {}", remark.level, one_line(&remark.message)));
+    case
+}
+
 fn case(finding: &Finding) -> TestCase {
     let name = match &finding.node {
         Some(node) => one_line(&format!("{}: {}/{node}", finding.rule, finding.scope)),
         None => finding.rule.to_string(),
     };
     let message = one_line(&finding.message);
+    let excuse = match &finding.allowed {
+        Some(allowed) => Some(format!("allowed: {}", one_line(&allowed.reason))),
+        None if finding.is_open() => None,
+        None => Some("known to the baseline".to_string()),
+    };
+    if let Some(excuse) = excuse {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(excuse);
+        let mut case = TestCase::new(name, status);
+        case.set_system_out(format!("{}: {message}", finding.level));
+        return case;
+    }
     if finding.level == Level::Error {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_message(message).set_type(finding.rule);

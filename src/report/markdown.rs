@@ -1,9 +1,11 @@
-//! Tables in GitHub's Markdown, for a job's summary or a comment.
+//! Tables in GitHub's Markdown, for a job's summary or a comment. Findings that are allowed or known
+//! to the baseline are in the summary only.
 
 use std::fmt::Write;
 
-use super::{one_line, summary};
+use super::summary;
 use crate::audit::{Document, Level, ModelAudit};
+use crate::escape::markdown as escape;
 
 /// The summary, a table of models and a table of findings.
 pub fn text(document: &Document) -> String {
@@ -24,7 +26,7 @@ pub fn text(document: &Document) -> String {
             "| {path} | {verdict} | {sites} | {errors} | {warnings} | {notes} |"
         );
     }
-    if models.iter().any(told) {
+    if models.iter().any(told) || !document.remarks.is_empty() {
         out.push_str("\n| model | level | rule | what |\n|---|---|---|---|\n");
     }
     for model in models {
@@ -32,40 +34,24 @@ pub fn text(document: &Document) -> String {
         if let Some(error) = &model.error {
             let _ = writeln!(out, "| {path} | error | | {} |", escape(error));
         }
-        for finding in &model.findings {
+        for finding in model.open_findings() {
             let (level, rule, message) = (finding.level, finding.rule, escape(&finding.message));
             let _ = writeln!(out, "| {path} | {level} | {rule} | {message} |");
         }
+    }
+    for remark in &document.remarks {
+        let (level, name, message) = (remark.level, remark.name, escape(&remark.message));
+        let place = escape(&remark.place());
+        let _ = writeln!(out, "| {place} | {level} | {name} | {message} |");
     }
     out
 }
 
 fn told(model: &ModelAudit) -> bool {
-    model.error.is_some() || !model.findings.is_empty()
+    model.error.is_some() || model.open_findings().next().is_some()
 }
 
 fn count(model: &ModelAudit, level: Level) -> usize {
-    let findings = model.findings.iter();
+    let findings = model.open_findings();
     findings.filter(|finding| finding.level == level).count()
-}
-
-/// Text that Markdown shows as it is, in a cell of a table. CommonMark lets a backslash stand before
-/// any ASCII punctuation; tags and entities are written as entities, which no cell's end breaks.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in one_line(text).chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            // No name in a model is to call somebody.
-            '@' => out.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '$' | '!' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }

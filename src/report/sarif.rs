@@ -1,14 +1,15 @@
 //! SARIF 2.1.0, for code scanning and viewers.
 //!
-//! A model is no text: a finding's place is its node, as a logical location. Fingerprints come from
-//! rule, scope and node, so that a finding stays itself when other nodes come, go or move.
+//! A model is no text: a finding's place is its node, as a logical location. Its fingerprint is made
+//! of its rule and the document's, so that it stays itself when nodes are renamed or move. What is
+//! allowed has a `suppression`; a baseline gives every result a `baselineState`.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::place::{Uri, uri};
-use crate::audit::{Document, Finding, ModelAudit, RULES};
+use crate::audit::{Document, Finding, ModelAudit, RULES, Remark};
 use crate::hash::HashMap;
 
 const SCHEMA: &str =
@@ -18,16 +19,25 @@ const SCHEMA: &str =
 pub fn text(document: &Document, base: &Path) -> String {
     let rules = rules(document);
     let models = &document.models;
-    let results = models.iter().flat_map(|model| results(model, base, &rules));
+    // All results of a run have suppressions, or none (§3.27.23).
+    let mut findings = models.iter().flat_map(|model| &model.findings);
+    let suppressing = findings.any(|finding| finding.allowed.is_some());
+    let results = (models.iter()).flat_map(|model| results(model, base, &rules, suppressing));
     let failed = models.iter().filter_map(|model| {
         let error = model.error.as_deref()?;
         Some(json!({
             "level": "error",
             "message": message(error),
-            "locations": [{"physicalLocation": physical(model, base)}],
+            "locations": [{"physicalLocation": physical(&model.path, 1, base)}],
         }))
     });
     let failed: Vec<Value> = failed.collect();
+    let successful = failed.is_empty();
+    let remarks = document
+        .remarks
+        .iter()
+        .map(|remark| notification(remark, base));
+    let notifications: Vec<Value> = failed.into_iter().chain(remarks).collect();
     let log = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -38,8 +48,8 @@ pub fn text(document: &Document, base: &Path) -> String {
                 "rules": rules.iter().map(|(_, rule)| rule).collect::<Vec<_>>(),
             }},
             "invocations": [{
-                "executionSuccessful": failed.is_empty(),
-                "toolExecutionNotifications": failed,
+                "executionSuccessful": successful,
+                "toolExecutionNotifications": notifications,
             }],
             "results": results.collect::<Vec<_>>(),
         }],
@@ -66,7 +76,12 @@ fn rules(document: &Document) -> Vec<(&'static str, Value)> {
     .collect()
 }
 
-fn results(model: &ModelAudit, base: &Path, rules: &[(&str, Value)]) -> Vec<Value> {
+fn results(
+    model: &ModelAudit,
+    base: &Path,
+    rules: &[(&str, Value)],
+    suppressing: bool,
+) -> Vec<Value> {
     let mut met: HashMap<String, usize> = HashMap::default();
     let findings = model.findings.iter();
     findings
@@ -79,33 +94,51 @@ fn results(model: &ModelAudit, base: &Path, rules: &[(&str, Value)]) -> Vec<Valu
                 "level": finding.level,
                 "message": message(&finding.message),
                 "locations": [{
-                    "physicalLocation": physical(model, base),
+                    "physicalLocation": physical(&model.path, 1, base),
                     "logicalLocations": [logical(finding)],
                 }],
                 // The one key that GitHub reads; where it is missing, GitHub hashes lines of text.
                 "partialFingerprints": {"primaryLocationLineHash": format!("{hash}:{number}")},
             });
             let index = rules.iter().position(|(name, _)| *name == finding.rule);
-            if let (Some(index), Some(result)) = (index, result.as_object_mut()) {
-                result.insert("ruleIndex".to_string(), index.into());
+            if let Some(result) = result.as_object_mut() {
+                let mut add = |key: &str, value| result.insert(key.to_string(), value);
+                index.map(|index| add("ruleIndex", index.into()));
+                finding
+                    .baseline
+                    .map(|state| add("baselineState", json!(state)));
+                if suppressing {
+                    let allowed = finding.allowed.iter();
+                    let suppressions: Vec<Value> = allowed
+                        .map(|a| json!({"kind": "external", "justification": a.reason}))
+                        .collect();
+                    add("suppressions", suppressions.into());
+                }
             }
             result
         })
         .collect()
 }
 
-/// The same for a finding wherever else the model changes.
+/// The same for a finding whatever it is called and wherever else the model changes.
 fn fingerprint(finding: &Finding) -> String {
     let mut hasher = blake3::Hasher::new();
-    for part in [
-        finding.rule,
-        &finding.scope,
-        finding.node.as_deref().unwrap_or_default(),
-    ] {
+    for part in [finding.rule, &finding.fingerprint] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
     hasher.finalize().to_hex().chars().take(16).collect()
+}
+
+/// About a configuration or a baseline.
+fn notification(remark: &Remark, base: &Path) -> Value {
+    let line = remark.line.unwrap_or(1);
+    json!({
+        "descriptor": {"id": remark.name},
+        "level": remark.level,
+        "message": message(&remark.message),
+        "locations": [{"physicalLocation": physical(&remark.path, line, base)}],
+    })
 }
 
 /// A message without placeholders: braces are doubled (§3.11.5).
@@ -113,13 +146,13 @@ fn message(text: &str) -> Value {
     json!({"text": text.replace('{', "{{").replace('}', "}}")})
 }
 
-fn physical(model: &ModelAudit, base: &Path) -> Value {
-    let artifact = match uri(base, &model.path) {
+fn physical(path: &str, line: usize, base: &Path) -> Value {
+    let artifact = match uri(base, path) {
         Uri::Relative(uri) => json!({"uri": uri, "uriBaseId": "%SRCROOT%"}),
         Uri::Absolute(uri) => json!({"uri": uri}),
     };
     // GitHub takes no location without a line.
-    json!({"artifactLocation": artifact, "region": {"startLine": 1}})
+    json!({"artifactLocation": artifact, "region": {"startLine": line}})
 }
 
 fn logical(finding: &Finding) -> Value {

@@ -11,6 +11,7 @@
 //! what else uses them keeps the old ones.
 
 mod apply;
+mod axes;
 mod carries;
 mod factor;
 mod factors;
@@ -24,7 +25,7 @@ mod weights;
 use crate::dropout::{self, Form};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
-use crate::onnx::{Model, Name, NodeId, Values};
+use crate::onnx::{DataType, Model, Name, NodeId, Values};
 
 use super::{Action, Edited};
 pub use apply::{Outcome, Trace, TracedAttribute, TracedWeights};
@@ -51,6 +52,7 @@ pub struct Plan {
     /// One step a factor, in file order.
     pub steps: Vec<Step>,
     changes: Vec<Change>,
+    rounded: Vec<DataType>,
 }
 
 /// What happens to one factor.
@@ -129,7 +131,8 @@ fn fold_unnamed(model: &Model, options: &Options) -> Result<Folded> {
     let edited = Edited::new(&copy)?;
     if edited.rope.len() > LARGEST && model.source().len() <= LARGEST {
         let why = "the weights that change would be written into the model itself, which would \
-                   then be larger than the 2 GiB that protobuf allows";
+                   then be larger than the 2 GiB that protobuf allows: --at folds some of the \
+                   factors only";
         return Err(Error::new(ErrorKind::Unsupported, why));
     }
     Ok(Folded {
@@ -138,6 +141,9 @@ fn fold_unnamed(model: &Model, options: &Options) -> Result<Folded> {
         edited,
     })
 }
+
+/// How often all factors that stay are looked at again, at most.
+const PASSES: usize = 50;
 
 /// Plans where factors go. Reads no weights, unless a factor is so large that they could overflow.
 ///
@@ -154,14 +160,28 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
     let found = factors::find(&view)?;
     let wanted = wanted(model, values, &found, options)?;
     let mut planner = Planner::new(view, &found, &wanted)?;
-    // From the last on: a factor passes those behind it that are folded already.
-    for node in order.iter().rev().filter(|node| wanted.contains(node)) {
-        planner.decide(*node)?;
+    // From the last on: a factor passes those behind it that are folded already. Then again, until
+    // nothing changes: what was folded or merged may have made way for others. Usually twice.
+    let mut left: Vec<NodeId> = order.iter().rev().copied().collect();
+    left.retain(|node| wanted.contains(node));
+    for pass in 0..PASSES {
+        let before = planner.count_folded();
+        for &node in &left {
+            planner.decide(node)?;
+        }
+        left.retain(|node| !planner.is_folded(*node));
+        if pass > 0 && planner.count_folded() == before {
+            break;
+        }
     }
     let mut steps = Vec::new();
     for candidate in &found {
         let step = match planner.steps.remove(&candidate.node) {
-            Some(step) => step,
+            // as the file has it, whatever was merged with it on the way
+            Some(step) => Step {
+                factor: candidate.factor.clone().ok(),
+                ..step
+            },
             None => planner.step(candidate, Action::NoEffect("not asked for".to_string())),
         };
         if let (Action::Refused(why), false) = (&step.action, options.at.is_empty()) {
@@ -172,7 +192,8 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
     }
     Ok(Plan {
         steps,
-        changes: planner.changes,
+        changes: planner.changes.into_values().flatten().collect(),
+        rounded: planner.rounded,
     })
 }
 
@@ -182,7 +203,7 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
 /// Weights cannot be read, or the edit would leave a value undefined; the model is then not to be
 /// used.
 pub fn apply(model: &mut Model, values: Values, plan: &Plan) -> Result<Outcome> {
-    apply::apply(model, values, &plan.steps, &plan.changes)
+    apply::apply(model, values, &plan.steps, &plan.changes, &plan.rounded)
 }
 
 /// The factors that were asked for.

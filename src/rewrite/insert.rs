@@ -9,24 +9,29 @@ mod candidates;
 mod choose;
 mod fit;
 mod flow;
+#[cfg(feature = "plan-files")]
+mod plan_file;
 mod preset;
+mod selector;
 mod write;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::dropout::{self, Shapes, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
-use crate::onnx::{Editor, GraphId, Model, Name, Producer, ValueId, Values};
+use crate::onnx::{DataType, Editor, GraphId, Model, Name, Producer, ValueId, ValueInfo, Values};
 
 use super::{Acting, Action, Edited, Plan, Rate, Step, switch};
 pub use candidates::{Candidate, candidates};
 use choose::Chooser;
 pub(super) use choose::{glob, nearest, usage};
-use fit::{Fit, Unfit};
+use fit::{Fit, Unfit, Wanted};
 use flow::Flow;
+#[cfg(feature = "plan-files")]
+pub use plan_file::{PlanFile, plan_text};
 pub use preset::Preset;
+pub use selector::By;
 
 /// What to insert.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +51,8 @@ pub struct Options {
 pub struct Choice {
     /// The value of this name, exactly.
     pub at: Option<Name>,
+    /// Values of graphs whose scope matches this pattern: `graph`, `graph/*`, `function:*`.
+    pub scope: Option<String>,
     /// First outputs of operators of this type.
     pub after: Option<String>,
     /// Values, or first outputs of nodes, whose name matches this pattern.
@@ -80,8 +87,8 @@ pub struct Place {
     pub shared_axes: Option<Vec<i64>>,
     /// The choice that counted.
     choice: usize,
-    /// How many axes it has, where a mask is shared along some.
-    rank: usize,
+    /// Its mask, where that is shared along axes.
+    shared: Option<write::Shared>,
 }
 
 /// What insert did, beyond what its plan says.
@@ -116,6 +123,7 @@ impl fmt::Display for Choice {
             self.after.as_ref().map(|op| format!("after {op}")),
             self.name.as_ref().map(|name| format!("name `{name}`")),
             self.layer.as_ref().map(|layer| format!("layer `{layer}`")),
+            self.scope.as_ref().map(|scope| format!("scope `{scope}`")),
         ];
         let words: Vec<String> = words.into_iter().flatten().collect();
         f.write_str(&words.join(" and "))
@@ -211,11 +219,10 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<(Vec<Pl
     let mut seeds = 0;
     for (index, place) in places.iter_mut().enumerate() {
         let choice = &options.choices[place.choice];
-        let (seeded, exact) = (options.seed.is_some(), choice.at.is_some());
-        let unfit = fit.unfit(place.value, choice, &options.acting, seeded, exact);
-        let action = match unfit {
+        let wanted = Wanted::new(choice, options);
+        let action = match fit.unfit(place.value, &wanted) {
             None => Action::Apply,
-            Some(Unfit::Left(why)) if exact => Action::Refused(why),
+            Some(Unfit::Left(why)) if wanted.exact => Action::Refused(why),
             Some(Unfit::Left(why)) => Action::NoEffect(why),
             Some(Unfit::Refused(why)) => Action::Refused(why),
         };
@@ -234,48 +241,31 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<(Vec<Pl
 
 /// The values chosen, each with what holds for it.
 fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place>> {
-    let mut chooser = Chooser::new(flow);
-    let mut chosen: BTreeMap<ValueId, Place> = BTreeMap::new();
-    for (index, choice) in options.choices.iter().enumerate() {
-        let rate = choice.rate.or(options.rate);
-        let rate = rate.ok_or_else(|| usage(format!("{choice}: no rate was given")))?;
-        for value in chooser.values(choice)? {
-            let known = &flow.values[value];
-            let place = Place {
-                value,
-                graph: known.graph,
-                data: known.name.clone(),
-                output: known.name.clone(),
-                rate,
-                seed: None,
-                shared_axes: choice.shared_axes.clone(),
-                choice: index,
-                rank: match choice.shared_axes {
-                    Some(_) => fit.shapes.of(value).map_or(0, |shape| shape.len()),
-                    None => 0,
-                },
-            };
-            let Some(other) = chosen.get_mut(&value) else {
-                chosen.insert(value, place);
-                continue;
-            };
-            let before = &options.choices[other.choice];
-            let same = other.rate == rate && other.shared_axes == place.shared_axes;
-            match (before.at.is_some(), choice.at.is_some()) {
-                (false, true) => *other = place,
-                (true, false) => {}
-                _ if same => {}
-                _ => {
-                    let name = &known.name;
-                    return Err(usage(format!(
-                        "`{name}` is chosen by {before} and by {choice}, which want different \
-                         things: name it by --at"
-                    )));
-                }
-            }
+    for choice in &options.choices {
+        if choice.rate.or(options.rate).is_none() {
+            return Err(usage(format!("{choice}: no rate was given")));
         }
     }
-    Ok(chosen.into_values().collect())
+    let chosen = Chooser::new(flow).all(options)?.into_iter();
+    let places = chosen.filter_map(|(value, index)| {
+        let (known, choice) = (&flow.values[value], &options.choices[index]);
+        Some(Place {
+            value,
+            graph: known.graph,
+            data: known.name.clone(),
+            output: known.name.clone(),
+            rate: choice.rate.or(options.rate)?,
+            seed: None,
+            shared_axes: choice.shared_axes.clone(),
+            choice: index,
+            shared: choice.shared_axes.clone().map(|axes| write::Shared {
+                axes,
+                rank: fit.shapes.of(value).map_or(0, |shape| shape.len()),
+                element: flow.types.of(value).unwrap_or(DataType::FLOAT),
+            }),
+        })
+    });
+    Ok(places.collect())
 }
 
 fn label(model: &Model, values: &Values, value: ValueId) -> String {
@@ -296,11 +286,13 @@ impl<'m> Fit<'m> {
             for exit in &site.exits {
                 dropped.extend([exit.data, exit.output]);
             }
-            for id in site.mask_nodes(model, values) {
+            let mask = site.mask_nodes(model, values).into_iter();
+            for id in mask.chain(site.nodes.iter().copied()) {
                 let outputs = 0..model.node(id).outputs.len();
                 dropped.extend(outputs.filter_map(|output| values.output(model, id, output)));
             }
         }
+        through_calls(flow, &mut dropped);
         Ok(Fit {
             model,
             values,
@@ -308,6 +300,27 @@ impl<'m> Fit<'m> {
             shapes: Shapes::new(model, values),
             dropped,
         })
+    }
+}
+
+/// What calls pass to dropout inside functions, and what comes out of it through them.
+fn through_calls(flow: &Flow<'_>, dropped: &mut HashSet<ValueId>) {
+    let (model, values) = (flow.model, flow.values);
+    for root in flow.calls.roots.iter().rev() {
+        let graph = model.graph(root.graph);
+        let formal = |info: &ValueInfo| values.lookup(model, root.graph, &info.name);
+        for &call in flow.calls.of(root.graph) {
+            for (index, info) in graph.inputs.iter().enumerate() {
+                if formal(info).is_some_and(|value| dropped.contains(&value)) {
+                    dropped.extend(values.input(call, index));
+                }
+            }
+            for (index, info) in graph.outputs.iter().enumerate() {
+                if formal(info).is_some_and(|value| dropped.contains(&value)) {
+                    dropped.extend(values.output(model, call, index));
+                }
+            }
+        }
     }
 }
 
@@ -360,7 +373,7 @@ pub fn apply(
                 rate: place.rate,
                 acting: &options.acting,
                 seed: place.seed,
-                shared: place.shared_axes.as_deref().map(|axes| (axes, place.rank)),
+                shared: place.shared.as_ref(),
             },
         )?;
         (place.data, place.output) = (ends.data, ends.output);

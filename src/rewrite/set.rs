@@ -2,14 +2,17 @@
 //!
 //! `Dropout` operators of every version are changed where their ratio and flag stand: in attributes, or
 //! in constants, of which a copy is made if something else uses them. Of a dropout that is written as a
-//! random mask the rate is changed, if its threshold and its scale are both found, and the seed.
+//! random mask the rate is changed, if all numbers that depend on it are found (threshold and scale; the
+//! deviation of Gaussian dropout; the threshold and the affine map of alpha dropout), and the seed.
 
 mod filter;
 mod leaf;
 mod mask;
 mod operator;
 
-use crate::dropout::{self, Form, Mode, RateOrigin, Site};
+use std::str::FromStr;
+
+use crate::dropout::{self, Form, Kind, Mode, RateOrigin, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Values};
 
@@ -38,6 +41,20 @@ pub enum Seed {
     Number(i64),
     /// None: whoever runs the model chooses.
     None,
+}
+
+impl FromStr for Seed {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Seed> {
+        match text {
+            "none" => Ok(Seed::None),
+            number => number
+                .parse()
+                .map(Seed::Number)
+                .map_err(|_| usage(format!("`{number}` is neither a whole number nor `none`"))),
+        }
+    }
 }
 
 /// What set did, beyond what its plan says.
@@ -149,6 +166,14 @@ pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -
             action,
         });
     }
+    // of all that is there noise is no part, if there is dropout too
+    if options.filters.is_empty() && planned.plan.applied().next().is_some() {
+        for (site, step) in sites.iter().zip(&mut planned.plan.steps) {
+            if let (Kind::GaussianNoise, Action::Refused(why)) = (site.kind, &step.action) {
+                step.action = Action::NoEffect(why.clone());
+            }
+        }
+    }
     for (change, owner) in planned.changes.iter().zip(owners) {
         if let Some(why) = leaf::refusal(values, model, change, &planned.changes) {
             planned.plan.steps[owner].action = Action::Refused(why);
@@ -194,8 +219,8 @@ fn changes(
         Some(Acting::Active) if site.mode == Mode::Active => {}
         Some(acting) => {
             return Ok(Err(format!(
-                "a mask cannot be made {acting}: `strip` takes it out, and `insert` puts a Dropout \
-                 in its place"
+                "a mask cannot be made {acting}: `strip` takes it out, and `insert --at` puts a \
+                 Dropout in its place, which can be"
             )));
         }
         None => {}
@@ -283,18 +308,26 @@ fn check(after: &Model, before: &[Site], options: &Options, plan: &Plan) -> Resu
             .find(|site| site.graph == old.graph && site.output_name == old.output_name);
         let rate = |site: &Site| match options.rate {
             None => site.rate == old.rate,
-            Some(rate) => site
-                .rate
-                .is_some_and(|now| (now - rate.value()).abs() < 1e-3),
+            Some(rate) => site.rate.is_some_and(|now| {
+                let rate = rate.value();
+                let operator = site.form == Form::Operator && now as f32 == rate as f32;
+                // the constants of a mask may be halves
+                operator || (now - rate).abs() < (0.5 * rate.min(1.0 - rate)).min(1e-3)
+            }),
         };
         let same = |site: &&Site| {
-            site.kind == old.kind && site.scaling == old.scaling && site.form == old.form
+            site.kind == old.kind
+                && site.scaling == old.scaling
+                && site.form == old.form
+                && site.input_name == old.input_name
         };
-        // a rate of 0 drops nothing: no mask is seen, and an operator reads as inert
-        let nothing = options.rate.is_some_and(|rate| rate.value() == 0.0);
         match new.filter(same) {
             Some(site) if rate(site) => {}
-            None if nothing => {}
+            _ if old.form == Form::RandomMask && options.rate.is_some() => {
+                let why = "at this rate threshold and scale of the mask are too near to 0 or 1, in \
+                           their precision, to be known for dropout any more";
+                return Err(Error::new(ErrorKind::Unsupported, why).at(&step.label));
+            }
             _ => {
                 let why = "what was changed does not read as the dropout that was asked for";
                 return Err(Error::new(ErrorKind::Verification, why).at(&step.label));

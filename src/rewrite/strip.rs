@@ -24,6 +24,7 @@ use crate::hash::HashMap;
 use crate::onnx::{DataType, Editor, Model, Name, NodeId, Producer, ValueId, Values};
 
 use super::bypass::pass_through;
+use super::fold::{self, Folded};
 use super::{Action, Edited, Plan, Step};
 pub(super) use prune::prune;
 
@@ -49,6 +50,42 @@ impl Default for Options {
             frozen_masks: false,
             convention: Convention::Inverted,
         }
+    }
+}
+
+impl Options {
+    /// What `kinds` calls masks that are constants.
+    pub const FROZEN_MASK: &str = "frozen_mask";
+    /// What `kinds` calls all there are.
+    pub const ALL: &str = "all";
+
+    /// Options by their words: sites of the modes `only` (all modes if it is empty), of these kinds.
+    ///
+    /// # Errors
+    /// A word is none.
+    pub fn of_words(
+        only: &[impl AsRef<str>],
+        kinds: &[impl AsRef<str>],
+        convention: Convention,
+    ) -> Result<Options> {
+        let mut options = Options {
+            kinds: Vec::new(),
+            convention,
+            ..Options::default()
+        };
+        if !only.is_empty() {
+            let only = only.iter().map(|word| word.as_ref().parse());
+            options.only = only.collect::<Result<_>>()?;
+        }
+        for word in kinds.iter().map(AsRef::as_ref) {
+            match word {
+                Self::ALL => options.kinds.extend(Kind::ALL),
+                Self::FROZEN_MASK => {}
+                kind => options.kinds.push(kind.parse()?),
+            }
+            options.frozen_masks |= [Self::ALL, Self::FROZEN_MASK].contains(&word);
+        }
+        Ok(options)
     }
 }
 
@@ -93,6 +130,20 @@ pub struct Stripped {
     pub outcome: Outcome,
     /// The result.
     pub edited: Edited,
+}
+
+impl Stripped {
+    /// Folds the scales that stay into the weights around them.
+    ///
+    /// # Errors
+    /// As [`fold::fold`].
+    pub fn fold_scales(&self) -> Result<Folded> {
+        let options = fold::Options {
+            only_dropout: true,
+            ..fold::Options::default()
+        };
+        fold::fold(&self.edited.model, &options)
+    }
 }
 
 /// Finds dropout, plans its removal, and removes it from a copy.

@@ -16,6 +16,8 @@ pub(super) struct At<'a> {
     pub model: &'a Model,
     pub options: &'a Options,
     pub rate: Option<f64>,
+    /// True of an output that a sigmoid makes.
+    pub sigmoid: &'a dyn Fn(&str) -> bool,
 }
 
 impl At<'_> {
@@ -76,10 +78,11 @@ impl At<'_> {
 
     fn collectors(&self, runnable: &Runnable, values: &[Value]) -> Result<Vec<Collector>> {
         let names = runnable.outputs();
-        for asked in &self.options.classes {
-            if !names.contains(asked) {
+        for spec in &self.options.classes {
+            if !names.contains(&spec.output) {
                 let why = format!(
-                    "the model has no output {asked}; its outputs: {}",
+                    "the model has no output {}; its outputs: {}",
+                    spec.output,
                     names.join(", ")
                 );
                 return Err(Error::new(ErrorKind::Usage, why));
@@ -87,7 +90,11 @@ impl At<'_> {
         }
         let pairs = names.iter().zip(values);
         pairs
-            .map(|(name, value)| Collector::new(name, value, self.options.classes.contains(name)))
+            .map(|(name, value)| {
+                let mut specs = self.options.classes.iter();
+                let spec = specs.find(|spec| spec.output == *name);
+                Collector::new(name, value, spec, (self.sigmoid)(name))
+            })
             .collect()
     }
 }
@@ -103,6 +110,15 @@ fn subject(model: &Model) -> Subject<'_> {
 fn error(stop: Stop) -> Error {
     match stop {
         Stop::Error(error) => error,
-        Stop::Unrunnable(why) => Error::new(ErrorKind::Unsupported, why.reason),
+        Stop::Unrunnable(why) => {
+            let way_out = match why.operator {
+                Some(_) => {
+                    "another runtime can sample it: `dropout-onnx set --mode active` has operators drop \
+                     in the file, as random masks do (ONNX Runtime: with optimisations off)"
+                }
+                None => "if that is a matter of its inputs, --input and --dim give it others",
+            };
+            Error::new(ErrorKind::Unsupported, format!("{}; {way_out}", why.reason))
+        }
     }
 }

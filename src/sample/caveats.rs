@@ -1,10 +1,11 @@
 //! What is refused before anything runs, and what a reader should know.
 
-use super::Options;
+use super::{Options, Output};
 use crate::dropout::{Form, Kind, Mode, RateOrigin, Site};
 use crate::error::{Error, ErrorKind, Result};
-use crate::onnx::Model;
+use crate::onnx::{DataType, Model, Name, Values};
 use crate::verify::inputs::InputSpec;
+use crate::verify::run::Footing;
 
 /// Why there is nothing to sample.
 pub(super) fn none(model: &Model, sites: &[Site]) -> Error {
@@ -28,26 +29,92 @@ pub(super) fn none(model: &Model, sites: &[Site]) -> Error {
 /// True if an input is fed data.
 pub(super) fn is_given(options: &Options, name: &str) -> bool {
     options.inputs.iter().any(|spec| match spec {
-        InputSpec::Array { input, .. } => input == name,
-        InputSpec::Archive { .. } | InputSpec::TestSet { .. } => true,
+        InputSpec::Array { input, .. } | InputSpec::Memory { input, .. } => input == name,
+        InputSpec::Archive { .. } | InputSpec::Tensor { .. } | InputSpec::TestSet { .. } => true,
         InputSpec::Shape { .. } => false,
     })
 }
 
-/// Refuses rates that would be random numbers.
+/// Refuses rates that would be random numbers: no data is given at all.
 pub(super) fn settled(model: &Model, sites: &[&Site], options: &Options) -> Result<()> {
     let fed = |spec: &InputSpec| !matches!(spec, InputSpec::Shape { .. });
-    if options.inputs.iter().any(fed) {
+    match sites.iter().find(|site| is_open(site)) {
+        Some(site) if !options.inputs.iter().any(fed) => Err(not_given(model, site, "an input")),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses rates that would be random numbers: an input that may be one is given no data.
+pub(super) fn drawn_rate(
+    model: &Model,
+    values: &Values,
+    sites: &[&Site],
+    options: &Options,
+    stand: &Footing,
+) -> Result<()> {
+    let Some(site) = sites.iter().find(|site| is_open(site)) else {
         return Ok(());
-    }
-    let open = |site: &&&Site| site.rate.is_none() && site.rate_origin == RateOrigin::Input;
-    match sites.iter().find(open) {
-        None => Ok(()),
-        Some(site) => {
-            let why = "its rate is an input of the model: give that one data (--input), or set rates (--rates)";
-            Err(Error::new(ErrorKind::Usage, why).at(model.place(site.nodes[0])))
+    };
+    let drawn = stand.made.iter().find(|input| {
+        let shape = stand.shapes.inputs.get(*input);
+        let one = shape.is_some_and(|shape| shape.iter().product::<usize>() == 1);
+        let value = values.lookup(model, model.main(), &Name::from(input.as_str()));
+        let element = value.and_then(|value| model.element_type(values, value));
+        let float = [DataType::FLOAT, DataType::FLOAT16, DataType::DOUBLE];
+        one && element.is_some_and(|element| float.contains(&element))
+    });
+    match drawn {
+        Some(input) if options.rates.is_empty() => {
+            Err(not_given(model, site, &format!("the input {input}")))
         }
+        _ => Ok(()),
     }
+}
+
+/// Why a model did not run: a rate that nobody gave may be no rate.
+pub(super) fn not_run(model: &Model, sites: &[&Site], options: &Options, why: Error) -> Error {
+    match sites.iter().find(|site| is_open(site)) {
+        Some(site) if options.rates.is_empty() && why.kind() == ErrorKind::Unsupported => {
+            let place = model.place(site.nodes[0]);
+            let why = format!(
+                "{why} (the rate of {place} is an input of the model: was that one given data?)"
+            );
+            Error::new(ErrorKind::Unsupported, why)
+        }
+        _ => why,
+    }
+}
+
+fn is_open(site: &Site) -> bool {
+    site.rate.is_none() && site.rate_origin == RateOrigin::Input
+}
+
+fn not_given(model: &Model, site: &Site, input: &str) -> Error {
+    let why = format!(
+        "its rate is {input} of the model: give that one data (--input), or set rates (--rates)"
+    );
+    Error::new(ErrorKind::Usage, why).at(model.place(site.nodes[0]))
+}
+
+/// Says that an output is not finite everywhere.
+pub(super) fn not_finite(output: &Output) -> Option<String> {
+    let (name, all) = (&output.name, output.mean.len());
+    let in_runs = match output.not_finite {
+        0 => None,
+        some => Some(format!(
+            "{some} of {all} elements were NaN or infinite in some run, and have no mean and no \
+             standard deviation"
+        )),
+    };
+    let odd = output.deterministic.iter().flatten();
+    let at_inference = match odd.filter(|x| !x.is_finite()).count() {
+        0 => None,
+        some => Some(format!(
+            "{some} of {all} elements are NaN or infinite at inference"
+        )),
+    };
+    let said: Vec<String> = in_runs.into_iter().chain(at_inference).collect();
+    (!said.is_empty()).then(|| format!("output {name}: {}", said.join("; ")))
 }
 
 /// Notes on sites, and on draws that are none.

@@ -1,7 +1,7 @@
 //! An output while runs come in.
 
 use super::Output;
-use super::classes::Counter;
+use super::classes::{ClassSpec, Counter, candidates};
 use super::moments::Moments;
 use crate::error::{Error, ErrorKind, Result};
 use crate::verify::engine::Value;
@@ -9,39 +9,54 @@ use crate::verify::engine::Value;
 /// One output while runs come in.
 pub(super) struct Collector {
     name: String,
+    element_type: &'static str,
     shape: Vec<usize>,
     /// How far the sum of a distribution may be from 1.
     tolerance: f64,
     moments: Moments,
-    classes: Option<Counter>,
+    /// Readings that every run fitted.
+    readings: Vec<Counter>,
+    /// Somebody said that it has classes.
+    asked: bool,
 }
 
 impl Collector {
-    /// An output of this shape; `asked`: somebody said that it has classes.
-    pub fn new(name: &str, first: &Value, asked: bool) -> Result<Collector> {
-        let float = ["float16", "float", "double"].contains(&first.element_type());
-        let classes = Counter::new(first.shape(), asked).filter(|_| float);
-        if asked && classes.is_none() {
-            let (shape, element) = (first.shape(), first.element_type());
-            let why = format!(
-                "output {name} is {element}{shape:?}: classes are floats along a last axis of at least 2"
-            );
+    /// An output of this shape; `spec`: what somebody said of its classes; `sigmoid`: what makes it.
+    ///
+    /// # Errors
+    /// The output cannot be what somebody said.
+    pub fn new(
+        name: &str,
+        first: &Value,
+        spec: Option<&ClassSpec>,
+        sigmoid: bool,
+    ) -> Result<Collector> {
+        let (shape, element) = (first.shape(), first.element_type());
+        let readings = candidates(name, shape, spec, sigmoid)?;
+        let asked = spec.is_some() && !readings.is_empty();
+        let float = ["float16", "float", "double"].contains(&element);
+        if asked && !float {
+            let why = format!("output {name} is {element}{shape:?}: classes are floats");
             return Err(Error::new(ErrorKind::Usage, why));
         }
         Ok(Collector {
             name: name.to_string(),
-            shape: first.shape().to_vec(),
-            tolerance: if first.element_type() == "float16" {
-                1e-2
-            } else {
-                1e-3
+            element_type: element,
+            shape: shape.to_vec(),
+            tolerance: match element {
+                "float16" => 1e-2,
+                _ => 1e-3,
             },
             moments: Moments::default(),
-            classes,
+            readings: if float { readings } else { Vec::new() },
+            asked,
         })
     }
 
     /// Takes in a run.
+    ///
+    /// # Errors
+    /// It has another shape than the runs before, or is not what somebody said.
     pub fn push(&mut self, value: &Value) -> Result<()> {
         let numbers = value.to_f64();
         if value.shape() != self.shape || numbers.len() != value.len() {
@@ -55,22 +70,40 @@ impl Collector {
             return Err(Error::new(ErrorKind::Unsupported, why));
         }
         self.moments.push(&numbers);
+        let mut unfit = None;
         let tolerance = self.tolerance;
-        let fits = |counter: &mut Counter| counter.push(&numbers, tolerance);
-        if !self.classes.as_mut().is_some_and(fits) {
-            self.classes = None;
+        self.readings
+            .retain_mut(|reading| match reading.push(&numbers, tolerance) {
+                Ok(()) => true,
+                Err(why) => {
+                    unfit.get_or_insert(why);
+                    false
+                }
+            });
+        match unfit {
+            Some(why) if self.asked && self.readings.is_empty() => {
+                let why = format!(
+                    "output {} is not what --classes says: {why}; {0}=logits or {0}=binary-logits \
+                     takes any numbers",
+                    self.name
+                );
+                Err(Error::new(ErrorKind::Usage, why))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     pub fn finish(self) -> Output {
+        let mut readings = self.readings.into_iter();
         Output {
             name: self.name,
+            element_type: self.element_type,
             shape: self.shape,
             deterministic: None,
-            mean: self.moments.mean().to_vec(),
+            not_finite: self.moments.not_finite(),
             std: self.moments.std(),
-            classes: self.classes.map(Counter::finish),
+            mean: self.moments.mean(),
+            classes: readings.next().and_then(Counter::finish),
         }
     }
 }

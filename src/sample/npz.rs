@@ -29,7 +29,7 @@ fn arrays(report: &Report) -> Result<Vec<u8>, WriteNpzError> {
     for (index, output) in first.iter().enumerate() {
         let at = report.samplings.iter();
         let all: Vec<&Output> = at.filter_map(|at| at.outputs.get(index)).collect();
-        let rows = &output.shape[..output.shape.len().saturating_sub(1)];
+        let rows = output.classes.as_ref().map_or(&[][..], |of| &of.shape);
         let mut stacks = Stacks {
             writer: &mut writer,
             name: &output.name,
@@ -39,6 +39,9 @@ fn arrays(report: &Report) -> Result<Vec<u8>, WriteNpzError> {
         stacks.add("mean", &output.shape, |o| Some(o.mean.clone()))?;
         stacks.add("std", &output.shape, |o| Some(o.std.clone()))?;
         stacks.add("deterministic", &output.shape, |o| o.deterministic.clone())?;
+        stacks.add("probabilities", &output.shape, |o| {
+            Some(o.classes.as_ref()?.mean.clone())
+        })?;
         stacks.add("entropy", rows, |o| {
             Some(o.classes.as_ref()?.entropy.clone())
         })?;

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use super::Options;
 use super::marks::{Marked, colours};
 use crate::error::Result;
+use crate::escape::one_line;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, ValueId};
-use crate::report::one_line;
 
 /// Writes a model as a graph of Graphviz: `dot -Tsvg`. Inner graphs and functions are clusters.
 ///

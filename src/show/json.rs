@@ -1,7 +1,12 @@
 //! The document as JSON.
 
-use super::Document;
+use serde::Deserialize;
+
+use super::{Document, Header, Options};
 use crate::error::{Error, ErrorKind, Result};
+
+/// What `schema` is, before the version of the form.
+const SCHEMA: &str = "dropout-onnx/show/";
 
 /// The document, indented.
 ///
@@ -11,4 +16,21 @@ pub fn text(document: &Document) -> Result<String> {
     let text = serde_json::to_string_pretty(document);
     let text = text.map_err(|e| Error::new(ErrorKind::Unsupported, e.to_string()))?;
     Ok(text + "\n")
+}
+
+/// What a document says of itself; `None` if the text is no document of `show`.
+pub fn header(text: &str) -> Option<Header> {
+    #[derive(Deserialize)]
+    struct Beginning {
+        schema: String,
+        anonymous: bool,
+        hashes: bool,
+    }
+    let beginning: Beginning = serde_json::from_str(text).ok()?;
+    let version = beginning.schema.strip_prefix(SCHEMA)?.parse().ok()?;
+    let options = Options {
+        anonymous: beginning.anonymous,
+        no_hash: !beginning.hashes,
+    };
+    Some(Header { version, options })
 }

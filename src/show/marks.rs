@@ -4,10 +4,12 @@ use super::names::Names;
 use super::{Options, build, elements};
 use crate::dropout::{self, Mode, Site};
 use crate::error::Result;
+use crate::escape::one_line;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Model, NodeId, Producer, ValueId, Values};
-use crate::report::one_line;
 
+/// Numbers that take more letters would leave no room for the name before them.
+const NUMBERS: usize = 24;
 /// Between the nodes of a dropout so many are looked at.
 const BETWEEN: usize = 64;
 
@@ -117,10 +119,11 @@ impl<'m> Marked<'m> {
             };
             let graph = self.model.graph(self.values[value].graph);
             let tensor = graph.initializer(index);
-            let what = match elements::tensor(self.model, tensor, &options) {
-                Ok(record) => one_line(&record.to_string()),
-                Err(_) => format!("{}{:?}", tensor.data_type, tensor.dims),
-            };
+            let shape = format!("{}{:?}", tensor.data_type, tensor.dims);
+            let what = elements::tensor(self.model, tensor, &options).ok();
+            let what = what.map(|record| one_line(&record.to_string()));
+            let what = what.filter(|what| what.len() <= shape.len() + NUMBERS);
+            let what = what.unwrap_or(shape);
             words.push(format!("{}: {what}", self.value(value)));
         }
         words

@@ -10,8 +10,8 @@ use super::Options;
 use super::marks::{Marked, colours};
 use crate::dropout::{Kind, Mode, Site};
 use crate::error::Result;
+use crate::escape::one_line;
 use crate::onnx::{GraphKind, Model, Values};
-use crate::report::one_line;
 use draw::{Drawing, escape};
 use panel::panel;
 

@@ -1,24 +1,27 @@
 //! Dropout that a rewrite made act: does it drop what it says?
 //!
-//! What goes into it and what comes out become outputs of a copy in memory, which tract runs with our
-//! own `Dropout` and our own draws. At every site the dropped fraction must lie within the binomial
-//! interval of its rate, what is kept must be scaled by `1/(1-p)`, and the same seed must drop the same
-//! elements again. Elements that are 0 to begin with tell nothing and do not count.
+//! A copy in memory has a node behind every site that sees what goes into it and what comes out, also
+//! in branches, in bodies of Scan and in functions; tract runs it with our own `Dropout` and our own
+//! draws. At every site the dropped fraction must lie within the binomial interval of its rate, what is
+//! kept must be scaled by `1/(1-p)`, and the same seed must drop the same elements again. Elements that
+//! are 0 to begin with tell nothing and do not count.
 
 mod count;
 mod expected;
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use super::engine::{Meaning, Stop, Value};
 use super::run::{self, Settings};
-use super::structure;
-use super::{Options, Verification, subject, verify};
+use super::watch::{self, Seen};
+use super::{Options, Verification, structure, subject, verify};
 use crate::error::Result;
-use crate::onnx::{DataType, Editor, Model, Name, Node, Producer, Values};
-use crate::rewrite::Edited;
-use count::{Count, Seen};
+use crate::onnx::{
+    Attribute, AttributeValue, DataType, Editor, Model, Name, Node, Producer, ValueId, ValueType,
+    Values,
+};
+use crate::rewrite::{Edited, wiring};
+use count::{Count, Told};
 pub use expected::{Expected, Shared, Watch};
 
 /// Elements that are to be seen at every site, if runs can bring them.
@@ -26,6 +29,9 @@ const WANTED: usize = 2000;
 
 /// Most runs that are made for it.
 const RUNS: usize = 64;
+
+/// What is said of a site that no run came to: it may stand in a branch that was not taken.
+const IDLE: &str = "no run came to it";
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +80,12 @@ impl Report {
     }
 }
 
+impl SiteReport {
+    fn idle(&self) -> bool {
+        self.outcome == Outcome::Unseen(IDLE.into())
+    }
+}
+
 impl fmt::Display for SiteReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.outcome {
@@ -81,7 +93,11 @@ impl fmt::Display for SiteReport {
             Outcome::Unseen(why) => write!(f, "not seen: {why}"),
             Outcome::AsSaid => {
                 let share = self.dropped as f64 / self.draws as f64;
-                write!(f, "{share:.3} of {} dropped, p={}", self.draws, self.rate)
+                match self.dropped {
+                    // Gaussian dropout drops nothing
+                    0 => write!(f, "{} multiplied, p={}", self.draws, self.rate),
+                    _ => write!(f, "{share:.3} of {} dropped, p={}", self.draws, self.rate),
+                }
             }
         }
     }
@@ -140,7 +156,7 @@ fn with_input(model: &Model, input: &Name) -> Result<Edited> {
 /// # Errors
 /// The settings do not fit the model, or a file cannot be read.
 pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<Report> {
-    let (copy, expected) = &watched(model, expected)?;
+    let copy = &watched(model, expected)?;
     let subject = subject("after", &copy.model);
     let mut settings = settings.clone();
     settings.meaning = Meaning::AsWritten {
@@ -151,24 +167,24 @@ pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<
         runs: 0,
         sites: Vec::new(),
     };
-    let mut ran = None;
+    let mut first = Vec::new();
     for again in [false, true] {
-        let (names, outputs) = match run::alone(&subject, &settings) {
-            Ok(ran) => ran,
+        let seen = match run::watched(&subject, &settings) {
+            Ok(seen) => seen,
             Err(Stop::Error(error)) => return Err(error),
             Err(Stop::Unrunnable(unrunnable)) => {
                 report.sites = unseen(expected, &unrunnable.reason);
                 return Ok(report);
             }
         };
-        report.runs = outputs.len();
-        let sites = expected.watches.iter();
-        let sites = sites.map(|watch| site(watch, &names, &outputs));
+        report.runs = seen.len();
+        let sites = expected.watches.iter().enumerate();
+        let sites = sites.map(|(index, watch)| site(watch, of_site(&seen, index)));
         report.sites = sites.collect();
-        ran = Some((names, outputs));
+        first = seen.into_iter().next().unwrap_or_default();
         let seen = report.sites.iter().map(|site| site.draws);
-        let least = seen.filter(|&draws| draws > 0).min().unwrap_or(WANTED);
-        if again || least >= WANTED {
+        let least = seen.filter(|&draws| draws > 0).min().unwrap_or(1);
+        if again || (least >= WANTED && report.sites.iter().all(|site| !site.idle())) {
             break;
         }
         let more = report.runs * WANTED.div_ceil(least);
@@ -176,16 +192,27 @@ pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<
     }
     // the same seed once more
     settings.runs = 1;
-    if let (Some((names, outputs)), Ok((_, again))) = (ran, run::alone(&subject, &settings)) {
-        for (watch, site) in expected.watches.iter().zip(&mut report.sites) {
-            let place = names.iter().position(|name| watch.output == name.as_str());
-            let value = |outputs: &[Vec<Value>]| Some(outputs.first()?.get(place?)?.to_f64());
-            if site.outcome == Outcome::AsSaid && value(&outputs) != value(&again) {
+    if let Ok(again) = run::watched(&subject, &settings) {
+        for (index, site) in report.sites.iter_mut().enumerate() {
+            let bits = |value: &Value| value.to_f64().into_iter().map(f64::to_bits).collect();
+            let drawn = |seen: &[Vec<Seen>]| -> Vec<Vec<u64>> {
+                of_site(seen, index)
+                    .map(|seen| bits(&seen.output))
+                    .collect()
+            };
+            let first = drawn(std::slice::from_ref(&first));
+            if site.outcome == Outcome::AsSaid && first != drawn(&again) {
                 site.outcome = Outcome::Unlike("drops other elements for the same seed".into());
             }
         }
     }
     Ok(report)
+}
+
+/// What was seen of one site, in all runs.
+fn of_site(seen: &[Vec<Seen>], site: usize) -> impl Iterator<Item = &Seen> {
+    let all = seen.iter().flatten();
+    all.filter(move |seen| seen.site == site)
 }
 
 fn unseen(expected: &Expected, why: &str) -> Vec<SiteReport> {
@@ -199,24 +226,21 @@ fn unseen(expected: &Expected, why: &str) -> Vec<SiteReport> {
     sites.collect()
 }
 
-fn site(watch: &Watch, names: &[String], outputs: &[Vec<Value>]) -> SiteReport {
+fn site<'s>(watch: &Watch, seen: impl Iterator<Item = &'s Seen>) -> SiteReport {
     let mut count = Count::default();
     let mut outcome = watch.unseen.clone().map(Outcome::Unseen);
     if outcome.is_none() {
-        let place = |name: &Name| names.iter().position(|other| *name == other.as_str());
-        let (data, output) = (place(&watch.data), place(&watch.output));
-        for values in outputs {
-            let pair = data.zip(output);
-            let pair = pair.and_then(|(x, y)| Some((values.get(x)?, values.get(y)?)));
-            let seen = match pair {
-                Some((x, y)) => count.add(watch, x, y),
-                None => Seen::Nothing("it is not among the outputs of the run".into()),
-            };
-            match seen {
-                Seen::Counted => {}
-                Seen::Unlike(why) => outcome = Some(Outcome::Unlike(why)),
-                Seen::Nothing(why) => outcome = Some(Outcome::Unseen(why)),
+        let mut ran = false;
+        for seen in seen {
+            ran = true;
+            match count.add(watch, &seen.data, &seen.output) {
+                Told::Counted => {}
+                Told::Unlike(why) => outcome = Some(Outcome::Unlike(why)),
+                Told::Nothing(why) => outcome = Some(Outcome::Unseen(why)),
             }
+        }
+        if !ran {
+            outcome = Some(Outcome::Unseen(IDLE.into()));
         }
     }
     SiteReport {
@@ -224,58 +248,64 @@ fn site(watch: &Watch, names: &[String], outputs: &[Vec<Value>]) -> SiteReport {
         rate: watch.rate,
         draws: count.draws,
         dropped: count.dropped,
-        outcome: outcome.unwrap_or_else(|| count.outcome(watch.rate)),
+        outcome: outcome.unwrap_or_else(|| count.outcome(watch)),
     }
 }
 
-/// A copy whose switch is on, and whose outputs have what is to be watched among them; and under which
-/// names.
-fn watched(model: &Model, expected: &Expected) -> Result<(Edited, Expected)> {
+/// A copy whose switch is on, and which has a node that looks on behind every site.
+fn watched(model: &Model, expected: &Expected) -> Result<Edited> {
     let mut copy = model.clone();
-    let mut expected = expected.clone();
     let mut editor = Editor::new(&mut copy, Values::new(model));
     let main = model.main();
-    if let Some(switch) = &expected.switch
-        && let Some(value) = editor.values().lookup(model, main, switch)
-    {
+    for (switch, &on) in &expected.switches {
+        let Some(value) = editor.values().lookup(model, main, switch) else {
+            continue;
+        };
+        // as the input declares it: () or (1)
+        let Producer::Input(index) = editor.values()[value].producer else {
+            continue;
+        };
+        let one = match model.graph(main).inputs[index as usize].value_type() {
+            ValueType::Tensor {
+                shape: Some(shape), ..
+            } => vec![1; shape.len()],
+            _ => Vec::new(),
+        };
         match editor.values()[value].initializer {
-            Some(index) => editor.replace_initializer(main, index, DataType::BOOL, &[], &[1]),
+            Some(index) => {
+                editor.replace_initializer(main, index, DataType::BOOL, &one, &[u8::from(on)]);
+            }
             None => {
-                editor.add_initializer(main, switch, DataType::BOOL, &[], &[1]);
+                editor.add_initializer(main, switch, DataType::BOOL, &one, &[u8::from(on)]);
             }
         }
     }
-    let mut known: BTreeSet<Name> = BTreeSet::new();
-    let outputs = &model.graph(main).outputs;
-    known.extend(outputs.iter().map(|info| info.name.clone()));
-    for watch in &mut expected.watches {
-        if watch.unseen.is_some() {
-            continue;
-        }
-        for name in [&mut watch.data, &mut watch.output] {
-            let Some(mut value) = editor.values().lookup(model, main, name) else {
-                continue;
-            };
-            if !matches!(editor.values()[value].producer, Producer::Node { .. }) {
-                // tract takes an input that is an output as well for one without a type
-                let output = editor.fresh_name(&format!("{name}/watched"));
-                let identity = Node {
-                    inputs: vec![name.clone()],
-                    outputs: vec![output.clone()],
-                    ..Node::new("Identity")
-                };
-                let id = editor.insert_node(main, None, identity);
-                value = editor
-                    .values()
-                    .output(editor.model(), id, 0)
-                    .unwrap_or(value);
-                *name = output;
-            }
-            if known.insert(name.clone()) {
-                editor.add_output(value);
-            }
+    for (index, watch) in expected.watches.iter().enumerate() {
+        let output = editor.values().lookup(model, watch.graph, &watch.output);
+        if let (None, Some(output)) = (&watch.unseen, output) {
+            look_on(&mut editor, index, &watch.data, output);
         }
     }
     editor.finish()?;
-    Ok((Edited::new(&copy)?, expected))
+    Edited::new(&copy)
+}
+
+/// Puts a node that looks on behind what comes out of a site.
+fn look_on(editor: &mut Editor<'_>, site: usize, data: &Name, output: ValueId) {
+    let Producer::Node { node, .. } = editor.values()[output].producer else {
+        return;
+    };
+    // what goes in may be what comes out of a site that is watched already
+    if let Some((made, at, name)) = wiring::detach(editor, node, output) {
+        let site = AttributeValue::Int(site as i64);
+        let looking_on = Node {
+            // tract wants the names of nodes to differ
+            name: Name::from(format!("{made}/watch").as_str()),
+            inputs: vec![data.clone(), made],
+            outputs: vec![name],
+            attributes: vec![Attribute::new(watch::SITE, site)],
+            ..Node::new(watch::OPERATOR)
+        };
+        editor.insert_node(at.0, at.1, looking_on);
+    }
 }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::compare::{self, Difference, Tolerance};
-use super::engine::{Meaning, Mode, Parsed, Stop, Subject, TRACT, Unrunnable, Value};
+use super::engine::{Meaning, Mode, Parsed, Stop, Subject, TRACT, Unrunnable};
 use super::inputs::InputSpec;
+use super::watch::Seen;
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use footing::{Footing, footing};
 use side::{blank, first_side, inputs, interface, recorded};
@@ -188,18 +189,15 @@ pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result
     Ok(report)
 }
 
-/// The names of one model's outputs, and its outputs by run.
-pub(super) type Ran = (Vec<String>, Vec<Vec<Value>>);
-
-/// Runs one model alone.
+/// Runs one model alone. Returns what watching nodes saw, by run.
 ///
 /// # Errors
 /// As [`compare`], and if the model does not run.
-pub(super) fn alone(subject: &Subject, settings: &Settings) -> Result<Ran, Stop> {
+pub(super) fn watched(subject: &Subject, settings: &Settings) -> Result<Vec<Vec<Seen>>, Stop> {
     let mut first: Option<Stop> = None;
     for mode in Mode::ALL {
         match first_side(subject, settings, mode) {
-            Ok(ran) => return Ok((ran.names, ran.outputs)),
+            Ok(ran) => return Ok(ran.seen),
             Err(Stop::Unrunnable(unrunnable)) => {
                 let known = unrunnable.operator.is_some();
                 first.get_or_insert(unrunnable.into());

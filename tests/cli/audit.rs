@@ -96,7 +96,7 @@ fn the_json_document_has_the_documented_fields() {
     assert_eq!(model["error"], Value::Null);
     let site = &model["sites"][0];
     let expected = "id form kind mode rate rate_origin scaling inference_scale noise_shape seed \
-                    mask scope layer nodes input output";
+                    mask scope layer nodes input output fingerprint";
     assert_eq!(keys(site), expected);
     assert_eq!(site["form"], "operator");
     assert_eq!(site["kind"], "dropout");
@@ -109,7 +109,8 @@ fn the_json_document_has_the_documented_fields() {
     assert_eq!(site["scope"], "graph");
     assert_eq!(site["nodes"][0], "/2/Dropout");
     let finding = &model["findings"][0];
-    assert_eq!(keys(finding), "rule level site message");
+    assert_eq!(keys(finding), "rule level site message fingerprint");
+    assert_eq!(finding["fingerprint"], site["fingerprint"]);
     assert_eq!(finding["rule"], "active-dropout");
     assert_eq!(finding["level"], "error");
     assert_eq!(finding["site"], 0);

@@ -61,10 +61,15 @@ fn attention() -> Vec<u8> {
     model(17, x_to_y(nodes)).encode_to_vec()
 }
 
-/// Dropout before an output called logits.
-fn logits() -> Vec<u8> {
-    let graph = graph([op("logits = Dropout(x)")]);
-    model(13, graph.input("x").output("logits")).encode_to_vec()
+/// Dropout before two outputs, of which one says nothing of classes.
+fn tagger() -> Vec<u8> {
+    let nodes = [
+        op("h = Dropout(x)"),
+        op("tags = MatMul(h, w)"),
+        op("attention = Softmax(h)"),
+    ];
+    let graph = graph(nodes).input("x").output("tags").output("attention");
+    model(13, graph.init("w", f32s(&[3, 3], &[0.5; 9]))).encode_to_vec()
 }
 
 /// Convolutions with activations.
@@ -88,6 +93,7 @@ fn folder(subcommand: &str, line: &str) -> Folder {
     let has = |part: &str| line.contains(part);
     match subcommand {
         _ if has("encoder.") => folder.write("model.onnx", encoder()),
+        "sample" if has("tags") => folder.write("model.onnx", tagger()),
         "insert" if has("conv") => folder.write("model.onnx", images()),
         "insert" if has("attention") => folder.write("model.onnx", attention()),
         "insert" => copy("torch_course_eval_op17", "model.onnx"),
@@ -97,7 +103,6 @@ fn folder(subcommand: &str, line: &str) -> Folder {
     copy("torch_course_eval_op17", "model.stripped.onnx");
     copy("torch_course_preserve_op17", "a.onnx");
     copy("torch_course_eval_op17", "b.onnx");
-    folder.write("logits.onnx", logits());
     copy("keras_course_train_op8", "epoch1.onnx");
     copy("keras_course_infer_op15", "epoch2.onnx");
     if line.ends_with("model.onnx") || line.contains("model.onnx -") {
@@ -126,6 +131,11 @@ fn folder(subcommand: &str, line: &str) -> Folder {
     )
     .unwrap();
     folder.write("dropout.toml", "rate = 0.2\n[[insert]]\nafter = 'Relu'\n");
+    folder.write("strict.toml", "[rules]\ndeny = ['all']\n");
+    if has("--baseline baseline.json") {
+        let baseline = "audit models --write-baseline baseline.json";
+        folder.run(baseline).exits(0);
+    }
     if has("--check model.snap") && !has("--update") {
         let snapshot = "show model.onnx --check model.snap --update";
         folder.run(snapshot).exits(0);

@@ -156,6 +156,49 @@ fn a_plan_file_does_what_options_do() {
 }
 
 #[test]
+fn a_list_of_sites_is_a_plan_file() {
+    let folder = Folder::with("tf1_if_op9", "m.onnx");
+    folder.copy("torch_attention_inert_op17", "a.onnx");
+    folder.copy(COURSE, "c.onnx");
+    for (model, chosen, options) in [
+        ("c", "", "--preset head=0.5"),
+        ("c", "--name *Relu* --rate 0.2 --seed 3 --mode active", ""),
+        (
+            "c",
+            "--after Relu --rate 0.2 --mode active --shared-axes -1",
+            "",
+        ),
+        ("m", "--name * --rate 0.2", ""),
+        ("a", "--after MatMul=0.2 --after Softmax=0.1", ""),
+    ] {
+        let plan = folder.run(&format!(
+            "insert {model}.onnx --sites {chosen} --format toml"
+        ));
+        folder.write("plan.toml", plan.exits(0).text());
+        let (from_plan, direct) = (
+            folder.run(&format!(
+                "insert {model}.onnx p.onnx --force --plan plan.toml"
+            )),
+            folder.run(&format!(
+                "insert {model}.onnx d.onnx --force {chosen} {options}"
+            )),
+        );
+        from_plan.exits(0);
+        direct.exits(0);
+        assert!(
+            folder.read("p.onnx") == folder.read("d.onnx"),
+            "{model} {chosen}"
+        );
+    }
+    let plan = folder.run("insert c.onnx --sites --name * --seed 3 --format toml");
+    golden("insert_plan", plan.exits(0).text());
+    folder.refuses(
+        "insert c.onnx --preset head --rate 0.5 --format toml",
+        &["--sites writes a plan file"],
+    );
+}
+
+#[test]
 fn a_dry_run_and_a_list_of_sites_write_nothing() {
     let folder = Folder::with(COURSE, "m.onnx");
     let before = folder.listing();

@@ -7,6 +7,8 @@ mod cli;
 mod common;
 
 mod audit;
+mod baseline;
+mod config;
 mod diff;
 mod examples;
 mod fold;

@@ -49,6 +49,10 @@ fn the_report_tells_a_rule_once_and_notes_when_asked() {
     let said = text("audit lost.onnx --deny lost-rate");
     assert!(said.contains("  error  lost-rate  "), "{said}");
     assert!(!text("audit lost.onnx --allow lost-rate").contains("lost-rate"));
+    // what the table of dropouts says is told again where it fails the audit
+    assert!(!text("audit runtime.onnx").contains("runtime-dropout"));
+    let said = text("audit runtime.onnx --deny runtime-dropout");
+    assert!(said.contains("  error  runtime-dropout  graph: "), "{said}");
 
     let json = folder.run("audit active.onnx --allow all --format json");
     assert_eq!(

@@ -110,17 +110,8 @@ fn a_snapshot_says_what_it_shows() {
         "--format json --no-hash",
     ] {
         let folder = with_snapshot(options);
-        let format = match options.contains("json") {
-            // JSON has no first line to say so
-            true => options,
-            false => "",
-        };
-        folder
-            .run(&format!("show model.onnx --check model.snap {format}"))
-            .exits(0);
-        folder
-            .run(&format!("show stripped.onnx --check model.snap {format}"))
-            .exits(1);
+        folder.run("show model.onnx --check model.snap").exits(0);
+        folder.run("show stripped.onnx --check model.snap").exits(1);
     }
     // what is asked for rules
     let folder = with_snapshot("--anonymous");
@@ -132,6 +123,26 @@ fn a_snapshot_says_what_it_shows() {
         text.contains("-dropout-onnx show 1 anonymous\n+dropout-onnx show 1 no-hash\n"),
         "{text}"
     );
+    let end = "model.snap: the snapshot shows something else: `dropout-onnx show 1 anonymous`; \
+               --update accepts what it is now\n";
+    assert!(text.ends_with(end), "{text}");
+    // text and JSON have no line in common
+    let said = folder
+        .run("show model.onnx --check model.snap --anonymous --format json")
+        .exits(1);
+    assert_eq!(said.text(), end);
+    let folder = with_snapshot("--format json");
+    let said = folder
+        .run("show model.onnx --check model.snap --format text")
+        .exits(1);
+    let end = "model.snap: the snapshot shows something else: `dropout-onnx show 1`, as JSON; \
+               --update accepts what it is now\n";
+    assert_eq!(said.text(), end);
+    folder
+        .run("show model.onnx --check model.snap --format text --update")
+        .exits(0);
+    let text = folder.run("show model.onnx").exits(0);
+    assert_eq!(folder.read("model.snap"), text.stdout);
 }
 
 #[test]
@@ -164,6 +175,8 @@ fn what_is_no_snapshot_is_not_written_over() {
     let folder = with_snapshot("");
     folder.write("notes.txt", "to do\n");
     folder.write("empty.snap", "");
+    folder.write("package.json", "{\"schema\": \"other/1\"}\n");
+    folder.write("broken.snap", "{\n  \"schema\": \"dropout-onnx/show/1\",\n");
     for (arguments, names) in [
         (
             "show model.onnx --check missing.snap",
@@ -176,6 +189,14 @@ fn what_is_no_snapshot_is_not_written_over() {
         (
             "show model.onnx --check empty.snap --update",
             &["empty.snap", "is no snapshot"],
+        ),
+        (
+            "show model.onnx --check package.json --update",
+            &["package.json", "is no snapshot"],
+        ),
+        (
+            "show model.onnx --check broken.snap --format json --update",
+            &["broken.snap", "is no snapshot"],
         ),
         (
             "show model.onnx --check model.onnx --update",

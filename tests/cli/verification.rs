@@ -86,6 +86,8 @@ fn a_changed_weight_exits_1() {
             "{}",
             said.text()
         );
+        let way_out = said.text().contains("--rtol and --atol allow");
+        assert_eq!(way_out, how != "structure");
         let said = folder.run(&format!("{arguments} --format json")).exits(1);
         let document = said.json();
         assert_eq!(document["schema"], "dropout-onnx/verify/1");
@@ -95,6 +97,10 @@ fn a_changed_weight_exits_1() {
     }
     let said = folder.run("verify model.onnx changed.onnx -q").exits(1);
     assert!(said.stdout.is_empty());
+    let said = folder
+        .run("verify model.onnx changed.onnx --rtol 0")
+        .exits(1);
+    assert!(!said.text().contains("--rtol"), "{}", said.text());
     folder
         .run("verify model.onnx changed.onnx --verify run --atol 1e9")
         .exits(0);
@@ -239,16 +245,32 @@ fn input_sets_a_shape_or_data() {
     let run = &strip(&folder, &format!("--runs 1 --input {}", set.display()))["run"];
     assert_eq!(run["runs"], 1);
     assert_eq!(run["result"], "equal");
-    assert_eq!(
-        shape(&format!("--input x={}", set.join("input_0.pb").display())),
-        3
-    );
+    for name in ["x=", ""] {
+        let spec = format!("{name}{}", set.join("input_0.pb").display());
+        assert_eq!(shape(&format!("--input {spec}")), 3);
+    }
+}
+
+#[test]
+fn one_of_two_models_may_be_standard_input() {
+    let folder = folder();
+    let bytes = folder.read("model.onnx");
+    for command in ["verify", "diff"] {
+        let said = folder.run_fed(&format!("{command} - -"), bytes.clone());
+        said.refused(&["BEFORE and AFTER are both standard input"]);
+        for models in ["- model.onnx", "model.onnx -"] {
+            folder
+                .run_fed(&format!("{command} {models}"), bytes.clone())
+                .exits(0);
+        }
+    }
 }
 
 #[test]
 fn an_input_that_does_not_fit_is_refused() {
     let folder = folder();
     write_npy(&folder.path("narrow.npy"), &[3, 5]);
+    write_npy(&folder.path("wide.npy"), &[3, 20]);
     write_npz(&folder.path("other.npz"), "other", &[3, 20]);
     folder.write("text.npy", "text");
     std::fs::create_dir(folder.path("empty")).unwrap();
@@ -262,7 +284,13 @@ fn an_input_that_does_not_fit_is_refused() {
         ("x=text.npy", vec!["text.npy"]),
         ("x=other.npz", vec!["other.npz", "no array x", "other"]),
         ("all=other.npz", vec!["no input other", "its inputs: x"]),
-        ("empty", vec!["empty", "input_0.pb"]),
+        ("empty", vec!["empty", "input_0.pb", "test_data_set_0"]),
+        ("none.pb", vec!["none.pb: cannot open"]),
+        ("x:3,20 --input x:4,20", vec!["x is given two shapes"]),
+        (
+            "x=wide.npy --input x=wide.npy",
+            vec!["wide.npy: input x is given data twice"],
+        ),
         ("x", vec!["--input x", "NAME:1,3,224,224"]),
         ("x=data.txt", vec!["--input x=data.txt", ".npy"]),
         ("x:1,,20", vec!["1,,20"]),
@@ -292,7 +320,7 @@ fn zero_runs_compare_nothing() {
     folder.refuses("strip model.onnx --runs 0", &["zero runs compare nothing"]);
     folder.refuses(
         "strip model.onnx --verify run --dim batch=0",
-        &["cannot be verified", "nothing to compare"],
+        &["cannot be verified", "no output has any elements"],
     );
     folder.refuses(
         "verify model.onnx model.onnx --runs 0",

@@ -297,3 +297,31 @@ fn nothing_compared_is_not_equal() {
         .node(node("Relu", &["x"], &["y"]));
     unrunnable(&compare(&none, &none));
 }
+
+#[test]
+fn names_of_nodes_may_be_the_same() {
+    let twice = |names: [&str; 2]| {
+        model(13)
+            .input("x", FLOAT, &[Fix(2)])
+            .init(floats("w", &[2], &[3.0, 4.0]))
+            .node(node("Add", &["x", "w"], &["h"]).named(names[0]))
+            .node(node("Mul", &["h", "w"], &["y"]).named(names[1]))
+            .output("y", FLOAT, &[Fix(2)])
+    };
+    let apart = twice(["a", "b"]);
+    for names in [["a", "a"], ["x", "w"], ["a#2", "a"], ["", ""]] {
+        assert_eq!(
+            compare(&twice(names), &apart).outcome,
+            Outcome::Equal,
+            "{names:?}"
+        );
+    }
+    // the twin
+    let other = model(13)
+        .input("x", FLOAT, &[Fix(2)])
+        .init(floats("w", &[2], &[3.0, 4.0]))
+        .node(node("Mul", &["x", "w"], &["h"]).named("a"))
+        .node(node("Add", &["h", "w"], &["y"]).named("a"))
+        .output("y", FLOAT, &[Fix(2)]);
+    difference(&compare(&other, &apart));
+}

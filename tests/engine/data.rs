@@ -217,6 +217,42 @@ fn test_sets_that_do_not_fit() {
 }
 
 #[test]
+fn a_tensor_goes_to_the_input_of_its_name_or_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let two = model(13)
+        .input("a", FLOAT, &[Fix(2)])
+        .input("b", FLOAT, &[Fix(2)])
+        .node(node("Sub", &["a", "b"], &["y"]))
+        .output("y", FLOAT, &[]);
+    let other = model(13)
+        .input("a", FLOAT, &[Fix(2)])
+        .input("b", FLOAT, &[Fix(2)])
+        .node(node("Abs", &["a"], &["y"]))
+        .output("y", FLOAT, &[]);
+    let write = |file: &str, name: &str, values: &[f32]| {
+        let path = folder.path().join(file);
+        fs::write(&path, floats(name, &[2], values).encode_to_vec()).unwrap();
+        path.to_str().unwrap().to_string()
+    };
+    let run = |specs: &[&str]| compare_with(&two, &other, &with(specs));
+    let zero = write("input_1.pb", "", &[0.0, 0.0]); // to b, the second
+    let [up, down] = [1.0, -1.0].map(|x| write(&format!("{x}.pb"), "a", &[x, x]));
+    assert_eq!(run(&[&zero, &up]).outcome, Outcome::Equal); // a - 0 = |a|
+    difference(&run(&[&zero, &down]));
+    let why = |specs: &[&str]| fed(&two, &with(specs)).unwrap_err().to_string();
+    let lost = write("input_2.pb", "c", &[0.0, 0.0]);
+    assert!(why(&[&lost]).contains("input_2.pb: it belongs to no input of the model"));
+    let unnamed = write("zero.pb", "", &[0.0, 0.0]);
+    assert!(why(&[&unnamed]).contains("NAME=FILE.pb says to which"));
+    // what is given twice is not chosen from
+    assert!(why(&[&up, &down]).contains("input a is given data twice"));
+    assert!(why(&[&format!("a={up}"), &up]).contains("input a is given data twice"));
+    assert!(why(&["a:2", "a:3"]).contains("input a is given two shapes"));
+    let none = folder.path().join("none.pb");
+    assert!(why(&[none.to_str().unwrap()]).contains("none.pb: cannot open"));
+}
+
+#[test]
 fn external_data_is_followed_inside_the_folder_only() {
     let folder = tempfile::tempdir().unwrap();
     let outside = folder.path().join("outside.bin");

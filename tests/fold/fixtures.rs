@@ -83,6 +83,8 @@ fn every_model_is_folded_rightly_or_left_alone() {
                 continue;
             }
             folds += folded.outcome.folded;
+            let again = fold(&folded.edited.model, &Options::default()).unwrap();
+            assert!(again.outcome.is_unchanged(), "{}", path.display());
             let options = verify::Options::default();
             let found = verify::verify_fold(&before, &folded, &options).unwrap();
             let same = matches!(found.structure, Some(structure::Verdict::Same { .. }));

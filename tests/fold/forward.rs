@@ -207,3 +207,47 @@ fn into_a_gemm_that_takes_its_data_transposed() {
     let scaled: Vec<f32> = (0..8).map(|i| w[i] * s[i / 4]).collect();
     folds(&opset17(graph)).has("w", &scaled);
 }
+
+/// `s·(f·x − m)/√(v + ε) + b = s·f·(x − m/f)/√(v + ε) + b`.
+#[test]
+fn into_the_scale_and_the_mean_of_a_batch_normalization() {
+    let nodes = [
+        op("h = Mul(x, s)"),
+        op("y = BatchNormalization(h, g, b, m, v)").with(float("epsilon", 0.1)),
+    ];
+    let numbers = [1.0f32, -2.0, 3.0, 0.5];
+    for (s, dims) in [(CHANNELS.to_vec(), vec![4, 1, 1]), (vec![-0.7], vec![])] {
+        let graph = of(&[2, 4, 3, 3], &[2, 4, 3, 3], nodes.clone())
+            .init("s", f32s(&dims, &s))
+            .init("g", f32s(&[4], &some(4)))
+            .init("b", f32s(&[4], &numbers))
+            .init("m", f32s(&[4], &numbers))
+            .init("v", f32s(&[4], &[1.0, 2.0, 0.5, 3.0]));
+        let by = |i: usize| f64::from(s[i % s.len()]);
+        let g: Vec<f32> = (0..4)
+            .map(|i| (f64::from(some(4)[i]) * by(i)) as f32)
+            .collect();
+        let m: Vec<f32> = (0..4)
+            .map(|i| (f64::from(numbers[i]) * (1.0 / by(i))) as f32)
+            .collect();
+        let folded = folds(&opset17(graph)).has("g", &g).has("m", &m);
+        folded.has("b", &numbers).has("v", &[1.0, 2.0, 0.5, 3.0]);
+    }
+}
+
+#[test]
+fn into_the_input_weights_of_recurrent_layers() {
+    for (operator, gates) in [("LSTM", 4), ("GRU", 3), ("RNN", 1)] {
+        let s = [0.5f32, 2.0, 0.3];
+        let w = some(gates * 2 * 3);
+        let layer = op(&format!("y = {operator}(h, w, r)")).with(int("hidden_size", 2));
+        let graph = of(&[4, 1, 3], &[4, 1, 1, 2], [op("h = Mul(x, s)"), layer])
+            .init("s", f32s(&[3], &s))
+            .init("w", f32s(&[1, gates as i64 * 2, 3], &w))
+            .init("r", f32s(&[1, gates as i64 * 2, 2], &some(gates * 4)));
+        let scaled: Vec<f32> = (0..w.len())
+            .map(|i| (f64::from(w[i]) * f64::from(s[i % 3])) as f32)
+            .collect();
+        folds(&opset17(graph)).has("w", &scaled);
+    }
+}

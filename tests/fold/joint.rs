@@ -1,7 +1,9 @@
 //! Factors together: merged, summed, put side by side, one behind the other.
 
 use crate::check::{folds, nodes, of, opset17, some, stays};
-use crate::common::build::{f32_scalar, f32s, int, op};
+use crate::common::build::{f32_scalar, f32s, int, op, raw};
+use dropout_onnx::onnx::DataType;
+use dropout_onnx::rewrite::fold::{Options, fold};
 
 fn times(w: f32, s: f64) -> f32 {
     (f64::from(w) * s) as f32
@@ -245,4 +247,186 @@ fn through_an_attention_of_two_computed_values() {
     let w: Vec<f32> = some(9).iter().map(|&w| w * 0.125).collect();
     let folded = folds(&opset17(graph)).has("w", &w);
     assert!(folded.whole.outcome.exact);
+}
+
+#[test]
+fn zeros_are_scaled_already() {
+    let zeros = f32s(&[3], &[0.0; 3]);
+    for text in [
+        "k = Add(h, e)",
+        "k = Sub(e, h)",
+        "k = Max(h, e)",
+        "k = Min(e, h)",
+        "k = Where(c, h, e)",
+        "k = Where(c, e, h)",
+        "k = Sum(e, h, e)",
+        "k = Clip(h, z)",
+    ] {
+        let graph = of(
+            &[2, 3],
+            &[2, 2],
+            nodes(&["h = Mul(x, s)", text, "y = MatMul(k, w)"]),
+        )
+        .init("s", f32_scalar(0.7))
+        .init("e", zeros.clone())
+        .init("z", f32_scalar(0.0))
+        .init("c", raw(DataType::BOOL, &[1, 3], &[1, 0, 1]))
+        .init("w", f32s(&[3, 2], &some(6)));
+        let w: Vec<f32> = some(6)
+            .iter()
+            .map(|&w| times(w, f64::from(0.7f32)))
+            .collect();
+        folds(&opset17(graph)).has("w", &w);
+    }
+}
+
+#[test]
+fn does_not_fold_past_bounds_and_sums_that_are_not_scaled() {
+    for (text, why) in [
+        ("k = Clip(h, z, six)", "Clip has a bound other than 0"),
+        ("k = Min(h, six)", "the factor is not on all"),
+        ("k = Add(h, six)", "the factor is not on all"),
+        ("k = Where(c, h, six)", "the factor is not on all"),
+    ] {
+        let graph = of(
+            &[2, 3],
+            &[2, 2],
+            nodes(&["h = Mul(x, s)", text, "y = MatMul(k, w)"]),
+        )
+        .init("s", f32_scalar(0.7))
+        .init("six", f32_scalar(6.0))
+        .init("z", f32_scalar(0.0))
+        .init("c", raw(DataType::BOOL, &[1, 3], &[1, 0, 1]))
+        .init("w", f32s(&[3, 2], &some(6)));
+        let found = stays(&opset17(graph));
+        assert!(found.contains(why), "{text}: {found}");
+    }
+    // below 0, the larger becomes the smaller
+    let graph = of(
+        &[2, 3],
+        &[2, 2],
+        nodes(&["h = Mul(x, s)", "k = Max(h, z)", "y = MatMul(k, w)"]),
+    )
+    .init("s", f32_scalar(-0.7))
+    .init("z", f32_scalar(0.0))
+    .init("w", f32s(&[3, 2], &some(6)));
+    let found = stays(&opset17(graph));
+    assert!(
+        found.contains("Max does not commute with a factor below 0"),
+        "{found}"
+    );
+}
+
+/// Both halves of a Where have it, and what they take is the mask of attention.
+#[test]
+fn an_attention_mask_of_infinities_is_scaled_already() {
+    let texts = [
+        "q = MatMul(x, w)",
+        "k = Transpose(x)",
+        "a = MatMul(q, k)",
+        "b = Where(c, a, e)",
+        "h = Mul(b, s)",
+        "y = Softmax(h)",
+    ];
+    let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+        .init("s", f32_scalar(0.7))
+        .init("e", f32_scalar(f32::NEG_INFINITY))
+        .init("c", raw(DataType::BOOL, &[2, 2], &[1, 0, 1, 1]))
+        .init("w", f32s(&[3, 3], &some(9)));
+    let w: Vec<f32> = some(9)
+        .iter()
+        .map(|&w| times(w, f64::from(0.7f32)))
+        .collect();
+    folds(&opset17(graph)).has("w", &w);
+}
+
+#[test]
+fn merged_where_both_divide_and_whichever_is_longer() {
+    let t = [1.0f32, 2.0, 4.0];
+    for (first, second, left) in [
+        ("a = Div(x, s)", "b = Div(a, t)", "b = Div(x, t)"),
+        ("a = Div(x, t)", "b = Div(a, s)", "a = Div(x, t)"),
+        ("a = Mul(x, t)", "b = Div(a, s)", "a = Mul(x, t)"),
+    ] {
+        let graph = of(&[2, 3], &[2, 3], nodes(&[first, second, "y = Sigmoid(b)"]))
+            .init("s", f32_scalar(0.7))
+            .init("t", f32s(&[3], &t));
+        let multiplied = left.contains("Mul");
+        let s = f64::from(0.7f32);
+        let merged = t.iter().map(|&t| match multiplied {
+            true => times(t, 1.0 / s),
+            false => times(t, 1.0 / (1.0 / s)),
+        });
+        let merged: Vec<f32> = merged.collect();
+        let folded = folds(&opset17(graph)).has("t", &merged);
+        let lines = folded.after.lines();
+        assert_eq!((lines.len(), &lines[0][..]), (2, left), "{lines:?}");
+    }
+}
+
+/// What a factor became by merging may go where neither could: -2 · -3 is above 0.
+#[test]
+fn merged_factors_go_on_together() {
+    let texts = [
+        "a = Mul(x, s)",
+        "b = Mul(a, t)",
+        "r = Relu(b)",
+        "y = MatMul(r, w)",
+    ];
+    let graph = of(&[2, 3], &[2, 2], nodes(&texts))
+        .init("s", f32_scalar(-2.0))
+        .init("t", f32_scalar(-3.0))
+        .init("w", f32s(&[3, 2], &some(6)));
+    let w: Vec<f32> = some(6).iter().map(|&w| times(w, 6.0)).collect();
+    let folded = folds(&opset17(graph))
+        .leaves(&["r = Relu(x)", "y = MatMul(r, w)"])
+        .has("w", &w);
+    for step in &folded.whole.plan.steps {
+        assert_eq!(step.into, ["MatMul `y`"]);
+    }
+    let steps = folded.whole.plan.steps.iter();
+    let told: Vec<_> = steps
+        .map(|step| step.factor.as_ref().unwrap().scalar())
+        .collect();
+    assert_eq!(told, [Some(-2.0), Some(-3.0)]);
+}
+
+#[test]
+fn does_not_fold_factors_that_are_too_small_together() {
+    let texts = ["a = Mul(x, s)", "b = Mul(a, t)", "y = Sigmoid(b)"];
+    let graph = of(&[2, 3], &[2, 3], nodes(&texts))
+        .init("s", f32_scalar(1e-30))
+        .init("t", f32_scalar(1e-30));
+    let folded = fold(&opset17(graph).read(), &Options::default()).unwrap();
+    assert!(folded.outcome.is_unchanged());
+    for step in &folded.plan.steps {
+        let why = step.action.to_string();
+        assert!(why.contains("would be too small for float"), "{why}");
+    }
+}
+
+/// Each goes back into the one before it, past a bias: work that grows with the square of them would
+/// take minutes.
+#[test]
+fn a_long_chain_of_factors_and_biases_becomes_one() {
+    let count = 500;
+    let mut texts = vec!["v0 = Identity(x)".to_string()];
+    for i in 0..count {
+        texts.push(format!("m{i} = Mul(v{i}, s{i})"));
+        texts.push(format!("a{i} = Add(m{i}, b{i})"));
+        texts.push(format!("v{} = Relu(a{i})", i + 1));
+    }
+    texts.push(format!("y = Sigmoid(v{count})"));
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut graph = of(&[2, 3], &[2, 3], nodes(&texts));
+    for i in 0..count {
+        let s = if i % 2 == 0 { 0.5 } else { 2.0 };
+        graph = graph
+            .init(&format!("s{i}"), f32_scalar(s))
+            .init(&format!("b{i}"), f32s(&[3], &some(3)));
+    }
+    let folded = fold(&opset17(graph).read(), &Options::default()).unwrap();
+    assert_eq!(folded.outcome.folded, count - 1);
+    let again = fold(&folded.edited.model, &Options::default()).unwrap();
+    assert!(again.outcome.is_unchanged());
 }

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod axes;
 mod backward;
 mod carried;
 mod check;
@@ -14,5 +15,7 @@ mod forward;
 mod generated;
 mod joint;
 mod mutants;
+mod quantised;
 mod refused;
+mod scopes;
 mod stored;

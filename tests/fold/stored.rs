@@ -238,34 +238,6 @@ fn the_same_weights_scaled_alike_stay_one() {
 }
 
 #[test]
-fn the_scale_of_quantised_weights_takes_the_factor() {
-    let texts = [
-        "h = Mul(x, s)",
-        "v = DequantizeLinear(w, q)",
-        "y = MatMul(h, v)",
-    ];
-    for (s, q) in [
-        (f32_scalar(0.5), f32_scalar(0.1)),
-        (f32_scalar(0.5), f32s(&[2], &[0.1, 0.2])),
-    ] {
-        let by: Vec<f32> = floats(&q).iter().map(|q| q * 0.5).collect();
-        let graph = of(&[2, 3], &[2, 2], nodes(&texts))
-            .init("s", s)
-            .init("w", raw(DataType::INT8, &[3, 2], &[1, 2, 253, 4, 5, 6]))
-            .init("q", q);
-        folds(&opset17(graph)).has("q", &by);
-    }
-    // along the axis of the scale
-    let axis = op("v = DequantizeLinear(w, q)").with(crate::common::build::int("axis", 0));
-    let nodes = [op("h = Mul(x, s)"), axis, op("y = MatMul(h, v)")];
-    let graph = of(&[2, 3], &[2, 2], nodes)
-        .init("s", f32s(&[3], &[0.5, 2.0, 4.0]))
-        .init("w", raw(DataType::INT8, &[3, 2], &[1, 2, 253, 4, 5, 6]))
-        .init("q", f32s(&[3], &[0.1, 0.2, 0.3]));
-    folds_unrun(&opset17(graph)).has("q", &[0.1 * 0.5, 0.2 * 2.0, 0.3 * 4.0]);
-}
-
-#[test]
 fn powers_of_two_are_equal_to_the_bit_and_said_to_be() {
     let half = folds(&shared());
     assert!(half.whole.outcome.exact);
@@ -293,4 +265,122 @@ fn what_else_stands_in_a_tensor_stays() {
     // the field order of the file: name and dims before the elements
     let texts = folded.texts();
     assert!(texts.contains("initializer w/folded"), "{texts}");
+}
+
+#[test]
+fn what_becomes_so_small_that_digits_are_lost_is_said() {
+    let small = [6.1e-5, 1e-4, 2e-7, 1.0, 0.5, 0.0];
+    let half = DataType::FLOAT16;
+    let of_halves = |by: f64| {
+        let graph = graph(nodes(&["h = Mul(x, s)", "y = MatMul(h, w)"]))
+            .input_of("x", half, &[2, 3])
+            .output_of("y", half, &[2, 2])
+            .init("s", scalar(half, by))
+            .init("w", raw(half, &[3, 2], &encode(half, small)));
+        folds_unrun(&opset17(graph)).whole.outcome
+    };
+    let outcome = of_halves(0.25);
+    assert_eq!(outcome.lost, [("w".into(), 3)]);
+    assert!(
+        !outcome.exact,
+        "a power of two, and yet something was rounded"
+    );
+    let outcome = of_halves(2.0);
+    assert!(outcome.lost.is_empty() && outcome.exact);
+    // a range that is wide enough is not read for it
+    let graph = of(
+        &[2, 3],
+        &[2, 2],
+        nodes(&["h = Mul(x, s)", "y = MatMul(h, w)"]),
+    )
+    .init("s", f32_scalar(1e-30))
+    .init("w", f32s(&[3, 2], &[1e-15, 1.0, 1e-5, 0.0, 1.0, 1.0]));
+    assert_eq!(folds(&opset17(graph)).whole.outcome.lost, [("w".into(), 1)]);
+}
+
+/// A factor that passes a Cast to or from half precision is held to what that can tell apart.
+#[test]
+fn halves_on_the_way_widen_the_tolerance() {
+    let cast = |text: &str, to: i64| op(text).with(crate::common::build::int("to", to));
+    let through = |by: f32| {
+        let all = [
+            op("h = Mul(x, s)"),
+            cast("k = Cast(h)", 10),
+            cast("l = Cast(k)", 1),
+            op("y = MatMul(l, w)"),
+        ];
+        let graph = of(&[2, 3], &[2, 2], all)
+            .init("s", f32_scalar(by))
+            .init("w", f32s(&[3, 2], &some(6)));
+        opset17(graph)
+    };
+    let folded = folds(&through(1.7));
+    let (found, verdict) = verified(&folded.before, &folded.whole);
+    assert_eq!(verdict, Verdict::Equal);
+    let notes = found.run.unwrap().notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.starts_with("float16 is computed in")),
+        "{notes:?}"
+    );
+    let why = crate::check::stays(&through(0.7));
+    assert!(why.contains("could overflow float16"), "{why}");
+    // back over a Cast to what is wider it is the other way round
+    let back = |by: f32| {
+        let all = [
+            cast("k = Cast(g)", 1),
+            op("h = Mul(k, s)"),
+            op("y = Sigmoid(h)"),
+        ];
+        let graph = graph([op("g = MatMul(x, w)")].into_iter().chain(all))
+            .input_of("x", DataType::FLOAT16, &[2, 3])
+            .output_of("y", DataType::FLOAT, &[2, 2])
+            .init("s", f32_scalar(by))
+            .init(
+                "w",
+                raw(
+                    DataType::FLOAT16,
+                    &[3, 2],
+                    &encode(DataType::FLOAT16, numbers()),
+                ),
+            );
+        opset17(graph)
+    };
+    folds_unrun(&back(0.7));
+    let why = crate::check::stays(&back(1.7));
+    assert!(why.contains("could overflow float16"), "{why}");
+}
+
+/// Weights of more than 2 GiB in a file of their own, which has no block on the disk.
+#[test]
+fn does_not_fold_what_would_make_the_model_larger_than_protobuf_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rows, columns) = (1i64 << 15, (1i64 << 14) + 1);
+    let size = 4 * (rows * columns) as u64;
+    let file = std::fs::File::create(folder.path().join("weights.bin")).unwrap();
+    file.set_len(size).unwrap();
+    let weights = |rows: i64| Tensor {
+        dims: vec![rows, columns],
+        data_type: Some(1),
+        external_data: vec![entry("location", "weights.bin")],
+        data_location: Some(1),
+        ..Tensor::default()
+    };
+    let folding = |weights: Tensor| {
+        let bytes = scaled_matmul(DataType::FLOAT, weights).encode_to_vec();
+        let source = Source::from_bytes(bytes);
+        let model = onnx::Model::read_in(source, Some(folder.path().into())).unwrap();
+        fold(&model, &Options::default())
+    };
+    let error = folding(weights(rows)).unwrap_err();
+    assert!(
+        error
+            .why()
+            .contains("larger than the 2 GiB that protobuf allows"),
+        "{error}"
+    );
+    assert!(error.why().contains("--at"), "{error}");
+    // half of them fit
+    assert_eq!(folding(weights(rows / 2)).unwrap().outcome.embedded, ["w"]);
 }

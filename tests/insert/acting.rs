@@ -1,6 +1,6 @@
 //! Dropout that acts is watched; a dropout that does not do as it says is seen.
 
-use dropout_onnx::onnx::Model;
+use dropout_onnx::onnx::{DataType, Model};
 use dropout_onnx::rewrite::insert::{Choice, insert};
 use dropout_onnx::verify::acting::{Expected, Outcome, check, verify_change};
 use dropout_onnx::verify::run::Settings;
@@ -16,8 +16,8 @@ fn wide() -> proto::Model {
     model(
         17,
         graph(nodes)
-            .input_of("x", dropout_onnx::onnx::DataType::FLOAT, &shape)
-            .output_of("y", dropout_onnx::onnx::DataType::FLOAT, &shape),
+            .input_of("x", DataType::FLOAT, &shape)
+            .output_of("y", DataType::FLOAT, &shape),
     )
 }
 
@@ -136,19 +136,122 @@ fn a_mask_that_is_not_shared_is_no_shared_mask() {
     );
 }
 
+/// An If whose branches have a value each, `t` and `o`, where `c` says which runs.
+fn branches(c: Option<bool>) -> proto::Model {
+    let shape = [16, 8];
+    let then = graph([op("t = Sigmoid(x)"), op("out = Neg(t)")]).output("out");
+    let other = graph([op("o = Sigmoid(x)"), op("end = Abs(o)")]).output("end");
+    let chosen = op("y = If(c)")
+        .with(subgraph("then_branch", then))
+        .with(subgraph("else_branch", other));
+    let graph = graph([chosen])
+        .input_of("x", DataType::FLOAT, &shape)
+        .output_of("y", DataType::FLOAT, &shape);
+    model(
+        13,
+        match c {
+            Some(c) => graph.init("c", flag(c)),
+            None => graph.input_of("c", DataType::BOOL, &[]),
+        },
+    )
+}
+
+#[test]
+fn branches_are_watched_and_one_that_does_not_run_is_said() {
+    let wanted = acts("active", options([at("t"), at("o")]));
+    let (found, _) = inserts_verified(&branches(None), &wanted);
+    let report = found.acting.unwrap();
+    for site in &report.sites {
+        assert_eq!(site.outcome, Outcome::AsSaid, "{report:?}");
+        assert!(site.draws > 500, "{report:?}");
+    }
+    let (found, _) = inserts_verified(&branches(Some(true)), &wanted);
+    let report = found.acting.unwrap();
+    assert_eq!(report.sites[0].outcome, Outcome::AsSaid);
+    let why = "no run came to it".to_string();
+    assert_eq!(report.sites[1].outcome, Outcome::Unseen(why));
+}
+
+#[test]
+fn every_step_of_a_scan_is_watched() {
+    let shape = [16, 8];
+    let body = graph([op("h = Sigmoid(s)"), op("t = Neg(h)")])
+        .input_of("s", DataType::FLOAT, &shape[1..])
+        .output_of("t", DataType::FLOAT, &shape[1..]);
+    let scan = op("y = Scan(x)")
+        .with(int("num_scan_inputs", 1))
+        .with(subgraph("body", body));
+    let graph = graph([scan])
+        .input_of("x", DataType::FLOAT, &shape)
+        .output_of("y", DataType::FLOAT, &shape);
+    let (found, _) = inserts_verified(&model(13, graph), &acts("active", options([at("h")])));
+    let report = found.acting.unwrap();
+    assert_eq!(report.sites[0].outcome, Outcome::AsSaid, "{report:?}");
+    assert_eq!(report.sites[0].draws, report.runs * 16 * 8);
+}
+
+#[test]
+fn every_call_of_a_function_is_watched() {
+    let shape = [16, 8];
+    let body = [op("h = Sigmoid(a)"), op("b = Neg(h)")];
+    let graph = graph([op("z = local::F(x)"), op("y = local::F(z)")])
+        .input_of("x", DataType::FLOAT, &shape)
+        .output_of("y", DataType::FLOAT, &shape);
+    let model = model(13, graph)
+        .imports("local", 1)
+        .function(function("F", "a", "b", 13, body));
+    let wanted = acts("active", options([at("h")]));
+    let (found, _) = inserts_verified(&model, &wanted);
+    let report = found.acting.unwrap();
+    assert_eq!(report.sites[0].outcome, Outcome::AsSaid, "{report:?}");
+    assert_eq!(report.sites[0].draws, report.runs * 2 * 16 * 8);
+    // the twin: one that does not act, where it stands inside
+    let inserted = insert(&model.read(), &wanted).unwrap();
+    let expected = Expected::of_insert(&inserted, &wanted);
+    let inert = insert(&model.read(), &options([at("h")])).unwrap();
+    let report = check(&inert.edited.model, &expected, &Settings::default()).unwrap();
+    assert!(
+        matches!(report.sites[0].outcome, Outcome::Unlike(_)),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn what_a_drop_makes_of_the_rest_may_be_no_number() {
+    // 1/0 where the dropout in the middle drops, and then 0/0
+    let nodes = [
+        op("h = Sigmoid(x)"),
+        op("k = Reciprocal(h)"),
+        op("l = Sub(k, k)"),
+        op("y = Neg(l)"),
+    ];
+    let model = model(13, x_to_y(nodes));
+    let (found, _) = inserts_verified(
+        &model,
+        &acts("active", options([at("h"), at("k"), at("l")])),
+    );
+    let sites = found.acting.unwrap().sites;
+    assert_eq!(sites[1].outcome, Outcome::AsSaid, "{sites:?}");
+}
+
 #[test]
 fn what_is_not_seen_is_said() {
-    let then = graph([op("t = Abs(x)"), op("out = Neg(t)")]).output("out");
-    let other = graph([op("o = Neg(x)")]).output("o");
+    // tract has no Loop
+    let body = graph([op("c2 = Identity(c1)"), op("t = Abs(v)"), op("v2 = Neg(t)")])
+        .input_of("i", DataType::INT64, &[])
+        .input_of("c1", DataType::BOOL, &[])
+        .input_of("v", DataType::FLOAT, SHAPE)
+        .output_of("c2", DataType::BOOL, &[])
+        .output_of("v2", DataType::FLOAT, SHAPE);
+    let looped = op("y = Loop(n, c, x)").with(subgraph("body", body));
     let model = model(
         13,
-        x_to_y([op("y = If(c)")
-            .with(subgraph("then_branch", then))
-            .with(subgraph("else_branch", other))])
-        .init("c", flag(true)),
+        x_to_y([looped]).init("n", i64s(&[2])).init("c", flag(true)),
     );
     let (found, _) = inserts_verified(&model, &acts("active", options([at("t")])));
     let report = found.acting.unwrap();
-    let why = "it stands in an inner graph".to_string();
-    assert_eq!(report.sites[0].outcome, Outcome::Unseen(why));
+    let Outcome::Unseen(why) = &report.sites[0].outcome else {
+        panic!("{report:?}");
+    };
+    assert!(why.contains("Loop"), "{why}");
 }

@@ -34,7 +34,7 @@ fn possible(model: &Model, options: Options) -> Option<Options> {
 
 #[test]
 fn every_value_of_every_fixture() {
-    let (mut models, mut places, mut active) = (0, 0, 0);
+    let (mut models, mut places, mut active, mut switched) = (0, 0, 0, 0);
     for path in crate::common::models() {
         let Ok(original) = Model::open(&path) else {
             continue;
@@ -48,7 +48,7 @@ fn every_value_of_every_fixture() {
             continue;
         }
         let base = read(bytes.clone(), original.folder().map(Into::into));
-        for acting in ["inert", "active"] {
+        for acting in ["inert", "active", "runtime:zz_on"] {
             let all = acts(acting, options([named("*")]));
             let values = Values::new(&base);
             let Ok((_, planned)) = plan(&base, &values, &all) else {
@@ -59,6 +59,19 @@ fn every_value_of_every_fixture() {
             }
             let inserted = insert(&base, &all).unwrap_or_else(|e| panic!("{path:?}: {e}"));
             let back = stripped(&inserted.edited.model);
+            if inserted.outcome.added_input {
+                // but for the input, and its default
+                let back = read(back, original.folder().map(Into::into));
+                let rest = dropout_onnx::show::text(&back).unwrap();
+                let rest = rest.lines().filter(|line| !line.contains(" zz_on: bool[]"));
+                let text = dropout_onnx::show::text(&base).unwrap();
+                assert!(
+                    rest.eq(text.lines()),
+                    "{path:?}: strip leaves more than the switch"
+                );
+                switched += 1;
+                continue;
+            }
             assert!(
                 back == bytes,
                 "{path:?}, {acting}: strip does not give the model back"
@@ -69,8 +82,8 @@ fn every_value_of_every_fixture() {
         }
     }
     assert!(
-        models > 25 && places > 300 && active > 10,
-        "{models} {places} {active}"
+        models > 25 && places > 300 && active > 10 && switched > 10,
+        "{models} {places} {active} {switched}"
     );
 }
 

@@ -162,3 +162,232 @@ fn a_classifiers_softmax_and_a_sum_that_is_no_residual_are_none() {
         &[],
     );
 }
+
+#[test]
+fn what_follows_the_output_layer_is_no_head() {
+    for behind in [
+        "Softmax",
+        "Sigmoid",
+        "Identity",
+        "Relu",
+        "LogSoftmax",
+        "Tanh",
+    ] {
+        are(
+            known(
+                network([
+                    op("a = Gemm(x, w)"),
+                    op("h = Relu(a)"),
+                    op("e = Gemm(h, u)"),
+                    op(&format!("f = {behind}(e)")),
+                    op("g = Reshape(f, s)"),
+                    op("y = Identity(g)"),
+                ])
+                .init("s", i64s(&[2, 3])),
+            ),
+            &[("h", "head")],
+        );
+    }
+}
+
+#[test]
+fn casts_and_reshapes_behind_an_activation_do_not_move_the_place() {
+    are(
+        known(
+            network([
+                op("a = MatMul(x, w)"),
+                op("r = Reshape(a, s)"),
+                op("d = Add(r, b)"),
+                op("h = Relu(d)"),
+                op("c = Cast(h)").with(int("to", 1)),
+                op("i = Identity(c)"),
+                op("f = Flatten(i)"),
+                op("y = MatMul(f, v)"),
+            ])
+            .init("s", i64s(&[2, 3])),
+        ),
+        &[("h", "head")],
+    );
+}
+
+#[test]
+fn a_gate_on_what_it_was_computed_from_is_none() {
+    // squeeze and excitation; and the twin, a gate on something else
+    let nodes = |other: &str| {
+        vec![
+            op("a = Conv(x, k)"),
+            op("q = Conv(x, k)"),
+            op("r = Relu(a)"),
+            op("p = GlobalAveragePool(r)"),
+            op("s = Conv(p, k)"),
+            op("g = HardSigmoid(s)"),
+            op(&format!("m = Mul({other}, g)")),
+            op("y = Conv(m, k)"),
+        ]
+    };
+    let found = |other: &str| {
+        known(
+            graph(nodes(other))
+                .input_of("x", DataType::FLOAT, &[2, 3, 8, 8])
+                .output_of("y", DataType::FLOAT, &[2, 3, 8, 8])
+                .init("k", f32s(&[3, 3, 1, 1], &[0.5; 9])),
+        )
+    };
+    are(found("r"), &[("r", "conv")]);
+    are(found("q"), &[("r", "conv"), ("g", "conv")]);
+}
+
+#[test]
+fn noise_of_the_size_of_the_data_is_no_branch() {
+    // a VAE: what is drawn depends on the size of the mean, and on nothing else of it
+    are(
+        known(network([
+            op("m = MatMul(x, w)"),
+            op("l = MatMul(x, v)"),
+            op("e = Exp(l)"),
+            op("n = RandomNormalLike(m)"),
+            op("z = Mul(e, n)"),
+            op("s = Add(m, z)"),
+            op("y = MatMul(s, u)"),
+        ])),
+        &[],
+    );
+}
+
+#[test]
+fn einsums_are_layers_and_products() {
+    let einsum = |text: &str, equation: &str| op(text).with(string("equation", equation));
+    let ones = |dims: &[i64]| f32s(dims, &vec![0.5; dims.iter().product::<i64>() as usize]);
+    let graph = graph([
+        einsum("q = Einsum(x, wq)", "abc,cde->abde"),
+        einsum("k = Einsum(x, wk)", "abc,cde->abde"),
+        einsum("v = Einsum(x, wv)", "abc,cde->abde"),
+        einsum("s = Einsum(k, q)", "aecd,abcd->acbe"),
+        op("a = Softmax(s)").with(int("axis", 3)),
+        einsum("m = Einsum(a, v)", "acbe,aecd->abcd"),
+        einsum("o = Einsum(m, wo)", "abcd,cde->abe"),
+        op("y = Add(x, o)"),
+    ])
+    .input_of("x", DataType::FLOAT, &[2, 3, 4])
+    .output_of("y", DataType::FLOAT, &[2, 3, 4])
+    .init("wq", ones(&[4, 2, 2]))
+    .init("wk", ones(&[4, 2, 2]))
+    .init("wv", ones(&[4, 2, 2]))
+    .init("wo", ones(&[2, 2, 4]));
+    are(known(graph), &[("a", "attention"), ("o", "residual")]);
+    // no sum over a shared index: a scale, not a layer
+    are(
+        known(network([
+            einsum("a = Einsum(x, b)", "ij,ij->ij"),
+            op("h = Relu(a)"),
+            op("y = MatMul(h, v)"),
+        ])),
+        &[],
+    );
+}
+
+#[test]
+fn a_softmax_may_be_written_out() {
+    let nodes = |sum: &str| {
+        [
+            op("q = MatMul(x, w)"),
+            op("t = Transpose(x)"),
+            op("s = MatMul(q, t)"),
+            op("e = Exp(s)"),
+            op(&format!("r = ReduceSum({sum}, axes)")),
+            op("a = Div(e, r)"),
+            op("y = MatMul(a, x)"),
+        ]
+    };
+    let found = |sum: &str| known(network(nodes(sum)).init("axes", i64s(&[1])));
+    are(found("e"), &[("a", "attention")]);
+    are(found("s"), &[]);
+}
+
+/// A model whose dense layers, activations and blocks are functions.
+fn of_functions(main: &[&str]) -> crate::common::proto::Model {
+    let functions = [
+        function("Dense", "a, w", "b", 17, [op("b = MatMul(a, w)")]),
+        function("Act", "a", "b", 17, [op("b = Relu(a)")]),
+        function(
+            "Block",
+            "a, w",
+            "b",
+            17,
+            [op("c = local::Dense(a, w)"), op("b = local::Act(c)")],
+        ),
+        function(
+            "Net",
+            "a, w, v",
+            "b",
+            17,
+            [
+                op("c = local::Dense(a, w)"),
+                op("d = local::Act(c)"),
+                op("b = local::Dense(d, v)"),
+            ],
+        ),
+    ];
+    let model = model(17, network(main.iter().map(|text| op(text)))).imports("local", 1);
+    functions
+        .into_iter()
+        .fold(model, |model, f| model.function(f))
+}
+
+fn heads(main: &[&str]) -> Vec<(String, String)> {
+    let found = candidates(&of_functions(main).read(), &Options::default()).unwrap();
+    let place = |site: dropout_onnx::rewrite::insert::Candidate| (site.scope, site.value);
+    found.into_iter().map(place).collect()
+}
+
+#[test]
+fn heads_are_seen_through_functions() {
+    let of = |scope: &str, value: &str| (scope.to_string(), value.to_string());
+    // each call of a block, but the last, which is the output layer
+    let calls = [
+        "h = local::Block(x, w)",
+        "i = local::Block(h, v)",
+        "y = local::Block(i, u)",
+    ];
+    assert_eq!(heads(&calls), [of("graph", "h"), of("graph", "i")]);
+    let calls = [
+        "a = local::Dense(x, w)",
+        "h = local::Act(a)",
+        "y = local::Dense(h, v)",
+    ];
+    assert_eq!(heads(&calls), [of("graph", "h")]);
+    // inside a function: behind the call in it
+    assert_eq!(
+        heads(&["y = local::Net(x, w, v)"]),
+        [of("function:local::Net", "d")]
+    );
+    // weights that are passed are no data: a product of data is no layer
+    let calls = [
+        "a = local::Dense(x, x)",
+        "h = local::Act(a)",
+        "y = local::Dense(h, v)",
+    ];
+    assert_eq!(heads(&calls), []);
+}
+
+#[test]
+fn dropout_inside_a_function_is_seen_from_its_calls() {
+    let drop = function("Drop", "a", "b", 17, [op("b = Dropout(a)")]);
+    let model = of_functions(&[
+        "a = local::Dense(x, w)",
+        "h = local::Act(a)",
+        "d = local::Drop(h)",
+        "y = local::Dense(d, v)",
+    ])
+    .function(drop);
+    let found = candidates(&model.read(), &Options::default()).unwrap();
+    let left: Vec<_> = found
+        .iter()
+        .filter_map(|site| site.left.as_deref())
+        .collect();
+    assert_eq!(
+        left,
+        ["it has dropout already, which `set` changes"],
+        "{found:?}"
+    );
+}

@@ -57,6 +57,8 @@ fn choices_that_match_nothing() {
     );
     refuses(&named_nodes, &options([layer]), &["did you mean `decoder`"]);
     refuses(&small(), &options([named("[")]), &["`[` is no pattern"]);
+    let large = named(&"?".repeat(1 << 20));
+    refuses(&small(), &options([large]), &["??` is no pattern"]);
     refuses(&small(), &options([]), &["nothing was chosen"]);
 }
 
@@ -124,6 +126,11 @@ fn axes_that_cannot_be_shared() {
         &sharing(&[2], "active"),
         &["2 axes, and no axis 2"],
     );
+    let zero = Options {
+        rate: rate(0.0),
+        ..sharing(&[1], "active")
+    };
+    refuses(&small(), &zero, &["a mask of rate 0"]);
     let old = model(8, x_to_y([op("h = Relu(x)"), op("y = Neg(h)")]));
     refuses(&old, &sharing(&[1], "active"), &["opset 9 or later"]);
 }

@@ -141,3 +141,75 @@ fn dropout_that_is_there_is_not_doubled() {
         "{why}"
     );
 }
+
+#[test]
+fn what_counts_where_choices_meet() {
+    let rated = |choice: Choice, p: f64| Choice {
+        rate: rate(p),
+        ..choice
+    };
+    let model = fixture(COURSE);
+    let value = "/4/Relu_output_0";
+    // at one rate, one is as good as the other
+    let same = [rated(after("Relu"), 0.2), rated(layer("4"), 0.2)];
+    assert_eq!(places(&model, &options(same)).len(), 2);
+    // a name counts for more, whichever comes first
+    for flip in [false, true] {
+        let mut choices = vec![rated(after("Relu"), 0.2), rated(at(value), 0.4)];
+        if flip {
+            choices.reverse();
+        }
+        assert_eq!(places(&model, &options(choices.clone()))[1].1, 0.4);
+        let found = candidates(&model, &options(choices)).unwrap();
+        assert_eq!(found[1].rate, 0.4);
+    }
+    // else it is said, and nothing is done
+    let other = options([rated(after("Relu"), 0.2), rated(layer("4"), 0.3)]);
+    for why in [
+        insert(&model, &other).unwrap_err().to_string(),
+        candidates(&model, &other).unwrap_err().to_string(),
+    ] {
+        assert!(
+            why.contains("want different things: name it by --at"),
+            "{why}"
+        );
+    }
+    let twice = options([rated(at(value), 0.2), rated(at(value), 0.3)]);
+    assert!(insert(&model, &twice).is_err());
+}
+
+#[test]
+fn scopes_tell_values_of_one_name_apart() {
+    let branch = || graph([op("t = Abs(x)"), op("out = Neg(t)")]).output("out");
+    let model = model(
+        13,
+        x_to_y([op("y = If(c)")
+            .with(subgraph("then_branch", branch()))
+            .with(subgraph("else_branch", branch()))])
+        .init("c", flag(true)),
+    );
+    let why = refusal(&model, &options([at("t")]));
+    assert!(
+        why.contains("`t` is a value in each of") && why.contains("`scope`"),
+        "{why}"
+    );
+    let found = candidates(&model.read(), &options([after("Abs")])).unwrap();
+    assert_eq!(found.len(), 2);
+    for site in &found {
+        let (inserted, _) = inserts(&model, &options([site.choice().unwrap()]));
+        assert_eq!(inserted.places.len(), 1);
+        assert_eq!(model.read().scope(inserted.places[0].graph), site.scope);
+    }
+    let scoped = |scope: &str| Choice {
+        scope: Some(scope.into()),
+        ..Choice::default()
+    };
+    // alone: all values there
+    let (inserted, _) = inserts(&model, &options([scoped("*then_branch")]));
+    assert_eq!(inserted.plan.applied().count(), 2);
+    let why = refusal(&model, &options([scoped("grahp")]));
+    assert!(
+        why.contains("no scope is called `grahp`; did you mean `graph`"),
+        "{why}"
+    );
+}

@@ -1,6 +1,7 @@
 //! Consumers, outputs, captured values and declared types, in every scope.
 
 use dropout_onnx::onnx::DataType;
+use dropout_onnx::rewrite::insert::candidates;
 
 use super::check::*;
 use crate::common::build::*;
@@ -260,4 +261,66 @@ fn plans_and_texts() {
         text(&model.read()),
         text(&inserted.edited.model)
     ));
+}
+
+#[test]
+fn types_are_carried_through_operators_branches_and_calls() {
+    let (element, shape) = (DataType::DOUBLE, SHAPE);
+    let double =
+        |name: &str| graph([op(&format!("{name} = Exp(v)"))]).output_of(name, DataType(0), shape);
+    let body = [
+        op("h = Exp(a)"),
+        op("s = Shape(h)"),
+        op("b = Reciprocal(h)"),
+    ];
+    let graph = graph([
+        op("v, n = local::F(x)"),
+        op("i = If(c)")
+            .with(subgraph("then_branch", double("t")))
+            .with(subgraph("else_branch", double("e"))),
+        op("z = Log(i)"),
+        op("y = Neg(z)"),
+    ])
+    .input_of("x", element, shape)
+    .output_of("y", element, shape)
+    .output_of("n", DataType::INT64, &[2])
+    .init("c", flag(true));
+    let model = model(13, graph)
+        .imports("local", 1)
+        .function(function("F", "a", "b, s", 13, body));
+    let places = ["h", "v", "i", "z"];
+    let (inserted, _) = inserts_verified(&model, &options(places.map(at)));
+    assert_eq!(
+        inserted.verdict(dropout_onnx::verify::Demand::Rewrite),
+        dropout_onnx::verify::Verdict::Equal
+    );
+    let read = model.read();
+    let found = candidates(&read, &options(places.map(at))).unwrap();
+    let types: Vec<_> = found
+        .into_iter()
+        .map(|site| site.element.unwrap())
+        .collect();
+    assert_eq!(types, ["double"; 4]);
+    // the twin: what is no float is told too
+    let why = refusal(&model, &options([at("s")]));
+    assert!(why.contains("type int64"), "{why}");
+}
+
+#[test]
+fn types_that_a_file_declares_for_values_of_functions_are_known() {
+    let body = [op("h = custom::G(a)"), op("b = Neg(h)")];
+    let graph = || x_to_y([op("y = local::F(x)")]);
+    let with = |graph| {
+        model(13, graph)
+            .imports("local", 1)
+            .imports("custom", 1)
+            .function(function("F", "a", "b", 13, body.clone()))
+    };
+    let why = refusal(&with(graph()), &options([at("h")]));
+    assert!(why.contains("does not tell the type"), "{why}");
+    let declared = with(graph().info("local::F/h"));
+    assert_eq!(
+        inserts(&declared, &options([at("h")])).0.outcome.inserted,
+        1
+    );
 }

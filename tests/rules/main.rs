@@ -107,7 +107,7 @@ fn a_finding_names_its_place() {
     );
     let json = serde_json::to_value(finding).unwrap();
     let keys: Vec<_> = json.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["rule", "level", "site", "message"]);
+    assert_eq!(keys, ["rule", "level", "site", "message", "fingerprint"]);
 }
 
 #[test]

@@ -75,6 +75,51 @@ fn the_narrower_name_counts_for_more() {
     }
 }
 
+/// What holds of a rule when one selection is over another: `command line / file`.
+#[test]
+fn a_selection_over_another_counts_for_more_by_whatever_name() {
+    for (options, active, lost, seed) in [
+        (" / ", "error", "warning", "note"),
+        (" / deny=lost-rate allow=notes", "error", "error", ""),
+        ("allow=lost-rate / deny=lost-rate", "error", "", "note"),
+        ("deny=lost-rate / allow=lost-rate", "error", "error", "note"),
+        // broad on the command line, narrow in the file
+        ("allow=all / deny=lost-rate", "", "", ""),
+        ("deny=warnings / allow=lost-rate", "error", "error", "note"),
+        ("allow=notes / deny=all", "error", "error", ""),
+        // what the command line selects replaces what the file selects
+        ("select=shared-seed / select=lost-rate", "", "", "note"),
+        ("select=all / select=lost-rate", "error", "warning", "note"),
+        (" / select=lost-rate", "", "warning", ""),
+        ("deny=all / select=lost-rate", "", "error", ""),
+        (
+            "deny=shared-seed / select=lost-rate",
+            "",
+            "warning",
+            "error",
+        ),
+        // a rule asked for by its own name is told, whatever the file leaves out
+        ("select=lost-rate / allow=lost-rate", "", "warning", ""),
+        ("select=lost-rate / allow=all", "", "warning", ""),
+        ("select=lost-rate / deny=lost-rate", "", "error", ""),
+        ("select=warnings / allow=lost-rate", "", "", ""),
+    ] {
+        let (line, file) = options.split_once('/').expect("command line / file");
+        let rules = selection(line)
+            .expect("a selection")
+            .over(selection(file).expect("one"));
+        for (name, expected) in [
+            ("active-dropout", active),
+            ("lost-rate", lost),
+            ("shared-seed", seed),
+        ] {
+            let rule = RULES.iter().find(|rule| rule.name == name).expect("a rule");
+            let level = rules.level(rule).map(|level| level.to_string());
+            assert_eq!(level.unwrap_or_default(), expected, "{name} with {options}");
+        }
+    }
+}
+
 #[test]
 fn unknown_names_are_errors_with_the_nearest_name() {
     for (name, says) in [

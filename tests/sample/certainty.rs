@@ -1,7 +1,7 @@
 //! Predictive entropy and agreement, against what the four masks of two elements come to.
 
 use dropout_onnx::onnx::DataType;
-use dropout_onnx::sample::{Options, Report};
+use dropout_onnx::sample::{Numbers, Options, Report};
 
 use crate::common::build::{f32_scalar, flag, graph, int, model, op};
 use crate::common::proto::Model;
@@ -28,7 +28,7 @@ fn run(softmax: bool, classes: &[&str]) -> Report {
     let options = Options {
         runs: 2000,
         seed: 11,
-        classes: classes.iter().map(|name| (*name).to_string()).collect(),
+        classes: classes.iter().map(|spec| spec.parse().unwrap()).collect(),
         ..Options::default()
     };
     fed(&classifier(softmax), &[1, 2], &[2.0, 0.5], options)
@@ -60,8 +60,8 @@ fn of_a_distribution() {
     // only where the first is dropped and the second kept is the second on top
     assert!((classes.agreement[0] - 0.75).abs() < 0.03, "{classes:?}");
     assert_eq!(
-        (classes.top[0], classes.count, classes.softmax),
-        (0, 2, false)
+        (classes.top[0], classes.count, classes.numbers),
+        (0, 2, Numbers::Probabilities)
     );
     assert_eq!(output.deterministic_top(), Some(vec![0]));
     // the twin: what the model says at inference is surer than what it says on average
@@ -76,7 +76,7 @@ fn of_logits_if_asked() {
     let [logits, softmax] = [run(false, &["y"]), run(true, &[])];
     let [logits, softmax] =
         [logits, softmax].map(|r| r.samplings[0].outputs[0].classes.clone().unwrap());
-    assert!(logits.softmax);
+    assert_eq!(logits.numbers, Numbers::Logits);
     assert_eq!(
         (&logits.top, &logits.agreement),
         (&softmax.top, &softmax.agreement)

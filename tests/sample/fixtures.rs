@@ -190,3 +190,47 @@ fn several_test_sets_are_refused() {
     );
     assert!(found.contains("one input is run"), "{found}");
 }
+
+/// Every model at hand is sampled, with figures that fit together, or refused with a reason.
+#[test]
+fn whatever_exporters_write() {
+    let mut done = 0;
+    for path in crate::common::models() {
+        let name = path.display();
+        let Ok(model) = dropout_onnx::onnx::Model::open(&path) else {
+            continue;
+        };
+        let report = match dropout_onnx::sample::sample(&model, &options(3), &mut |_, _| {}) {
+            Ok(report) => report,
+            Err(error) => {
+                let said = error.to_string();
+                let reasons = [
+                    "no dropout in it",
+                    "tract ",
+                    "its only dropout",
+                    "all that is left of its dropout",
+                ];
+                let known = reasons.iter().any(|reason| said.contains(reason));
+                assert!(known, "{said}");
+                continue;
+            }
+        };
+        done += 1;
+        let outputs = &report.samplings[0].outputs;
+        let still = outputs
+            .iter()
+            .all(|output| output.std.iter().all(|&std| std == 0.0));
+        let said = |what: &str| report.notes.iter().any(|note| note.contains(what));
+        assert_eq!(still, said("every run gave the same"), "{name}");
+        for output in outputs {
+            let size: usize = output.shape.iter().product();
+            let deterministic = output.deterministic.as_ref().map(Vec::len);
+            assert_eq!(deterministic, Some(size), "{name}: {:?}", report.notes);
+            assert_eq!((output.mean.len(), output.not_finite), (size, 0), "{name}");
+            if still {
+                assert_eq!(Some(&output.mean), output.deterministic.as_ref(), "{name}");
+            }
+        }
+    }
+    assert!(done >= SAMPLED.len(), "{done}");
+}

@@ -4,11 +4,20 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[cfg(all(feature = "cli", target_os = "linux"))]
+#[path = "../common/memory.rs"]
+mod memory;
+
 mod certainty;
 mod damaged;
 mod fixtures;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod growth;
+mod places;
+mod readings;
 mod refusals;
 mod spread;
+mod types;
 mod written;
 
 use std::path::PathBuf;

@@ -33,7 +33,7 @@ fn options_that_make_no_sense() {
             "outside [0, 1)",
         );
     }
-    let classes = vec!["nope".to_string()];
+    let classes = vec!["nope".parse().unwrap()];
     refuses(
         Options {
             classes,

@@ -60,6 +60,10 @@ fn npz_holds_the_figures() {
     );
     let classes = output.classes.as_ref().unwrap();
     assert_eq!(
+        array(&mut reader, "Identity:0.probabilities"),
+        shaped(&[2, 10], &classes.mean)
+    );
+    assert_eq!(
         array(&mut reader, "Identity:0.entropy"),
         shaped(&[2], &classes.entropy)
     );
@@ -104,4 +108,20 @@ fn a_plot_takes_two_rates() {
         assert!(svg.contains(part), "{part}: {svg}");
     }
     assert_eq!(svg.matches("<circle").count(), 2);
+}
+
+/// Of figures that are the same on every machine.
+#[test]
+fn the_plot_word_for_word() {
+    let mut report = report(3, &[0.5, 0.1, 0.3]);
+    for (at, spread) in report.samplings.iter_mut().zip([0.043, 0.01, 0.025]) {
+        let mut second = at.outputs[0].clone();
+        at.outputs[0].std.fill(spread);
+        second.name = "a < b".into();
+        second.std.fill(spread / 2.0);
+        at.outputs.push(second);
+    }
+    insta::with_settings!({snapshot_path => "../snapshots", prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!("sample_svg", report.svg().unwrap());
+    });
 }

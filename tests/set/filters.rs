@@ -24,6 +24,8 @@ fn each_key() {
         ("kind=dropout", 2),
         ("rate=0.5", 2),
         ("layer=2,mode=active,rate=0.5", 1),
+        ("id=1", 1),
+        ("id=1,layer=5", 1),
     ] {
         assert_eq!(count(preserve, filter), wanted, "{filter}");
     }
@@ -57,6 +59,10 @@ fn filters_that_hold_for_nothing() {
         ),
         ("name=/2/Dropou", "did you mean `/2/Dropout`"),
         ("mode=inert", "mode=inert holds for none"),
+        (
+            "id=2",
+            "id=2 holds for none of the dropouts; they count from 0 to 1",
+        ),
     ] {
         let why = refusal(&preserve, &only(filter, to_rate(0.125)));
         assert!(why.contains(words), "{why}");
@@ -78,6 +84,7 @@ fn filters_that_cannot_be_read() {
         ("form=mask", "no form"),
         ("rate=1", "would drop everything"),
         ("layer=", "layer is empty"),
+        ("id=-1", "`-1` is no number of a dropout"),
         ("name=[", "no pattern"),
     ] {
         let why = filter.parse::<Filter>().unwrap_err().to_string();

@@ -1,5 +1,6 @@
 //! Random masks: threshold and scale are changed together, or nothing is.
 
+use dropout_onnx::onnx::DataType;
 use dropout_onnx::rewrite::set::Seed;
 use dropout_onnx::verify::acting::Outcome;
 
@@ -89,6 +90,36 @@ fn spellings(p: f32) -> Vec<(&'static str, Model)> {
             ),
         ),
         (
+            "Bernoulli of a chance that is spread out",
+            mask(
+                15,
+                vec![
+                    op("n = Shape(x)"),
+                    op("q = ConstantOfShape(n)").with(tensor("value", f32s(&[1], &[keep]))),
+                    op("b = Bernoulli(q)"),
+                    op("s = Mul(x, b)"),
+                    op("y = Div(s, d)"),
+                ],
+                &[("d", keep)],
+            ),
+        ),
+        (
+            "dropout of ones, as in Keras' recurrent layers",
+            mask(
+                13,
+                vec![
+                    op("n = Shape(x)"),
+                    op("ones = ConstantOfShape(n)").with(tensor("value", f32s(&[1], &[1.0]))),
+                    op("k = GreaterOrEqual(u, p)"),
+                    cast("f = Cast(k)"),
+                    op("s = Mul(ones, c)"),
+                    op("m = Mul(s, f)"),
+                    op("y = Mul(x, m)"),
+                ],
+                &[("p", p), ("c", scale)],
+            ),
+        ),
+        (
             "Greater, and dropped where it is less",
             mask(
                 13,
@@ -145,6 +176,11 @@ fn exporters_masks() {
         ("keras_attention_op13", "form=random_mask", 3),
         ("torch_dynamo_spatial_op20", "form=random_mask", 1),
         ("keras3_augment_op13", "form=random_mask", 1),
+        ("keras_kinds_op13", "kind=dropout", 1),
+        ("keras_kinds_op13", "kind=alpha_dropout", 1),
+        ("keras_kinds_op13", "kind=gaussian_dropout", 1),
+        ("keras_gru_loop_op13", "form=random_mask", 8),
+        ("keras3_lstm_loop_state_op11", "form=random_mask", 2),
     ] {
         let (changed, _) = sets(&fixture(stem), &only(filter, to_rate(0.375)));
         assert_eq!(changed.outcome.changed, count, "{stem}");
@@ -195,10 +231,10 @@ fn does_not_set_what_is_not_found_whole() {
     assert!(why.contains("its scale is no constant of its own"), "{why}");
     let why = refusal(
         &fixture("keras_kinds_op13"),
-        &only("kind=alpha_dropout", to_rate(0.2)),
+        &only("kind=gaussian_noise", to_rate(0.2)),
     );
     assert!(
-        why.contains("the constants of alpha_dropout are not changed"),
+        why.contains("has no rate") && why.contains("kind=dropout"),
         "{why}"
     );
     let why = refusal(&fixture("torch24_frozen_mask_op18"), &to_rate(0.2));
@@ -213,4 +249,135 @@ fn does_not_switch_masks() {
         assert!(why.contains("`strip` takes it out"), "{why}");
     }
     assert_eq!(sets(&model, &to_mode("active")).0.outcome.changed, 0);
+}
+
+#[test]
+fn does_not_set_rates_at_which_a_mask_is_none() {
+    let model = spellings(0.5).remove(0).1.read();
+    let why = refusal(&model, &to_rate(0.0));
+    assert!(
+        why.contains("keeps everything") && why.contains("`strip`"),
+        "{why}"
+    );
+    for rate in [1e-9, 1e-5, 0.99999] {
+        let why = refusal(&model, &to_rate(rate));
+        assert!(why.contains("too near to 0 or 1"), "{rate}: {why}");
+    }
+    for rate in [0.001, 0.01, 0.99] {
+        assert_eq!(sets(&model, &to_rate(rate)).0.outcome.changed, 1, "{rate}");
+    }
+}
+
+#[test]
+fn gaussian_and_alpha_dropout() {
+    let p = 0.2f64;
+    let (alpha, cast) = (-1.758_099_3_f64, op("m = Cast(k)").with(int("to", 1)));
+    let a = ((1.0 - p) * (1.0 + p * alpha * alpha)).powf(-0.5);
+    let b = -a * alpha * p;
+    let gaussian = model(
+        13,
+        x_to_y([
+            op("n = RandomNormalLike(x)"),
+            op("d = Mul(n, s)"),
+            op("f = Add(d, one)"),
+            op("y = Mul(x, f)"),
+        ])
+        .init("s", f32_scalar((p / (1.0 - p)).sqrt() as f32))
+        .init("one", f32_scalar(1.0)),
+    );
+    // Keras, then PyTorch
+    let keras = mask(
+        13,
+        vec![
+            op("k = GreaterOrEqual(u, p)"),
+            cast.clone(),
+            op("i = Sub(one, m)"),
+            op("z = Mul(i, alpha)"),
+            op("w = Mul(x, m)"),
+            op("v = Add(w, z)"),
+            op("t = Mul(v, a)"),
+            op("y = Add(t, b)"),
+        ],
+        &[
+            ("p", p as f32),
+            ("one", 1.0),
+            ("alpha", alpha as f32),
+            ("a", a as f32),
+            ("b", b as f32),
+        ],
+    );
+    let torch = mask(
+        13,
+        vec![
+            op("k = Less(u, q)"),
+            cast,
+            op("w = Mul(m, a)"),
+            op("z = Add(m, minus)"),
+            op("v = Mul(z, c)"),
+            op("r = Add(v, b)"),
+            op("s = Mul(x, w)"),
+            op("y = Add(s, r)"),
+        ],
+        &[
+            ("q", (1.0 - p) as f32),
+            ("minus", -1.0),
+            ("a", a as f32),
+            ("c", (-a * alpha) as f32),
+            ("b", b as f32),
+        ],
+    );
+    for (spelling, model) in [("gaussian", gaussian), ("keras", keras), ("torch", torch)] {
+        for new in [0.1, 0.5] {
+            let (changed, acting) = sets(&model.read(), &to_rate(new));
+            let site = &sites(&changed)[0];
+            assert!(
+                (site.rate.unwrap() - new).abs() < 1e-5,
+                "{spelling}: {site:?}"
+            );
+            let seen = &acting.unwrap().sites[0];
+            assert_eq!(seen.outcome, Outcome::AsSaid, "{spelling}: {seen:?}");
+            assert!(seen.draws > 300);
+        }
+        // the twin: a seed alone leaves the rate, and what is watched is the old one
+        let (changed, acting) = sets(&model.read(), &to_seed(Seed::Number(3)));
+        assert_eq!(sites(&changed)[0].seed, Some(3), "{spelling}");
+        assert_eq!(
+            acting.unwrap().sites[0].outcome,
+            Outcome::AsSaid,
+            "{spelling}"
+        );
+    }
+}
+
+#[test]
+fn halves_are_found_for_what_they_are() {
+    let half = |number: f64| scalar(DataType::FLOAT16, number);
+    let model = model(
+        13,
+        graph([
+            op("u = RandomUniformLike(x)"),
+            op("k = GreaterOrEqual(u, p)"),
+            op("m = Cast(k)").with(int("to", 10)),
+            op("s = Mul(x, c)"),
+            op("y = Mul(s, m)"),
+        ])
+        .input_of("x", DataType::FLOAT16, SHAPE)
+        .output_of("y", DataType::FLOAT16, SHAPE)
+        .init("p", half(0.3))
+        .init("c", half(1.0 / 0.7)),
+    );
+    let (changed, acting) = sets(&model.read(), &to_rate(0.1));
+    assert!((sites(&changed)[0].rate.unwrap() - 0.1).abs() < 1e-3);
+    assert_eq!(acting.unwrap().sites[0].outcome, Outcome::AsSaid);
+}
+
+#[test]
+fn noise_is_left_alone_beside_dropout() {
+    let (changed, _) = sets(&fixture("keras_kinds_op13"), &to_rate(0.375));
+    let noise = |site: &&dropout_onnx::dropout::Site| {
+        site.kind == dropout_onnx::dropout::Kind::GaussianNoise
+    };
+    let others = changed.sites.len() - changed.sites.iter().filter(noise).count();
+    assert!(others < changed.sites.len());
+    assert_eq!(changed.outcome.changed, others);
 }

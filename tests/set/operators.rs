@@ -257,3 +257,36 @@ fn fixtures_of_exporters() {
         );
     }
 }
+
+#[test]
+fn a_rate_of_0_is_kept_and_another_comes_back() {
+    let (changed, _) = sets(&shared().read(), &to_rate(0.0));
+    let found = sites(&changed);
+    // what drops nothing does not act
+    assert!(
+        found
+            .iter()
+            .all(|site| (site.rate, site.mode) == (Some(0.0), Mode::Inert))
+    );
+    let (back, acting) = sets(&changed.edited.model, &to_rate(0.5));
+    assert!(sites(&back).iter().all(|site| site.mode == Mode::Active));
+    assert_eq!(acting.unwrap().sites.len(), 2);
+}
+
+#[test]
+fn dropout_that_an_input_switches_already_is_watched_with_it_on() {
+    for (flag_of, on) in [("t = Identity(train)", "train"), ("t = Not(off)", "off")] {
+        let graph = x_to_y([op(flag_of), op("a = Dropout(x, r, t)"), op("y = Neg(a)")])
+            .init("r", f32_scalar(0.5))
+            .input_of(on, DataType::BOOL, &[]);
+        let (changed, acting) = sets(&model(13, graph).read(), &to_rate(0.25));
+        assert_eq!(sites(&changed)[0].mode, Mode::Runtime);
+        let report = acting.unwrap();
+        assert_eq!(
+            report.sites[0].outcome,
+            dropout_onnx::verify::acting::Outcome::AsSaid,
+            "{report:?}"
+        );
+        assert!(report.sites[0].draws > 100);
+    }
+}

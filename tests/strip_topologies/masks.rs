@@ -167,11 +167,26 @@ fn a_mask_of_the_datas_type_is_refused_where_the_file_does_not_tell_the_type() {
         op("y, m = Dropout(h)"),
         op("z = Mul(y, m)"),
     ];
-    let nodes = [op("y = local::F(x)")];
-    let model = model(9, x_to_y(nodes))
-        .imports("local", 1)
-        .function(function("F", "x", "z", 9, body));
-    let why = refusal(&model);
+    let called = |nodes: &[Node]| {
+        model(9, x_to_y(nodes.to_vec()))
+            .imports("local", 1)
+            .function(function("F", "x", "z", 9, body.clone()))
+    };
+    let to = |to: DataType| int("to", i64::from(to.0));
+    let why = refusal(&called(&[
+        op("a = local::F(x)"),
+        op("b = Cast(a)").with(to(DataType::DOUBLE)),
+        op("c = local::F(b)"),
+        op("y = Cast(c)").with(to(DataType::FLOAT)),
+    ]));
     assert!(why.contains("its mask is used"), "{why}");
     assert!(why.contains("function:local::F"), "{why}");
+    // what its only caller gives it is a type, and so are its ones
+    let after = strips(&called(&[op("y = local::F(x)")])).after;
+    let ones = after.functions[0]
+        .node
+        .iter()
+        .find(|node| node.op_type() == "ConstantOfShape");
+    let value = ones.unwrap().attribute[0].t.as_ref().unwrap();
+    assert_eq!(value.data_type(), DataType::FLOAT.0);
 }

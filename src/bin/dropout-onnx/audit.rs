@@ -1,14 +1,18 @@
 //! `dropout-onnx audit`: what dropout is in there, and does it still act?
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use dropout_onnx::audit::{Document, Level, ModelAudit, Selection};
+use dropout_onnx::audit::baseline::Resolved;
+use dropout_onnx::audit::config::{self, Usage};
+use dropout_onnx::audit::{Document, Level, ModelAudit};
 use dropout_onnx::report::{concise, github, json, jsonl, junit, markdown, sarif};
 
 use crate::Status;
+use crate::baseline::{BaselineArgs, Baselines};
+use crate::config::{ConfigArgs, Configs};
 use crate::io::{self, Global};
 use crate::parallel;
 use crate::paths::{Found, PathArgs};
@@ -21,9 +25,9 @@ use crate::text;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// How the report is written
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    /// How the report is written; as the configuration says, or as text, if not given
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Write the report to a file, once it is complete
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -37,6 +41,10 @@ pub struct Args {
     paths: PathArgs,
     #[command(flatten)]
     rules: RuleArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    baseline: BaselineArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,6 +67,21 @@ enum Format {
     Markdown,
 }
 
+impl From<config::Format> for Format {
+    fn from(format: config::Format) -> Format {
+        match format {
+            config::Format::Text => Format::Text,
+            config::Format::Concise => Format::Concise,
+            config::Format::Json => Format::Json,
+            config::Format::Jsonl => Format::Jsonl,
+            config::Format::Sarif => Format::Sarif,
+            config::Format::Github => Format::Github,
+            config::Format::Junit => Format::Junit,
+            config::Format::Markdown => Format::Markdown,
+        }
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   dropout-onnx audit model.onnx
@@ -66,9 +89,15 @@ Examples:
   git ls-files '*.onnx' | dropout-onnx audit -
   dropout-onnx audit --deny runtime-dropout --allow notes model.onnx
   dropout-onnx audit --explain active-dropout
+  dropout-onnx audit --config strict.toml model.onnx
+  dropout-onnx audit --write-baseline baseline.json models/
+  dropout-onnx audit --baseline baseline.json models/
 
-Exit status: 0 no rule found an error; 1 one did: active dropout, an operator that nothing loads, or
-what --deny names; 2 a file could not be audited.";
+docs/configuration.md is about dropout-onnx.toml, fingerprints and baselines.
+
+Exit status: 0 no rule found an error that is neither allowed nor in the baseline; 1 one did: active
+dropout, an operator that nothing loads, or what --deny names; 2 a file could not be audited, or the
+configuration or the baseline not be read.";
 
 /// Rules about dropout that cannot be judged.
 const INVALID: &[&str] = &["invalid-dropout", "invalid-rate"];
@@ -80,45 +109,142 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     }
     let rules = args.rules.selection()?;
     let found = args.paths.find()?;
+    let configs = args.config.load(&found, &rules)?;
+    let format = match args.format {
+        Some(format) => format,
+        None => configs.format()?.map_or(Format::Text, Format::from),
+    };
+    let models = || found.iter().map(Found::path);
+    let settings: Vec<&Path> = configs.files().chain(args.baseline.files()).collect();
     let report = match &args.output {
-        Some(path) => Some(io::ReportFile::new(path, found.iter().map(Found::path))?),
+        Some(path) if settings.iter().any(|file| io::same_place(file, path)) => {
+            bail!(
+                "{}: is read or written as well; name another file",
+                path.display()
+            )
+        }
+        Some(path) => Some(io::ReportFile::new(path, models())?),
         None => None,
     };
-    let streams = args.format == Format::Jsonl && report.is_none();
-
-    let progress = global.bar("auditing", found.len());
-    let mut models = Vec::new();
-    parallel::in_order(
-        args.jobs,
-        &found,
-        |found| audit(found, &rules),
-        |model| {
-            if streams {
-                let line = jsonl::line(&model)?;
-                progress.suspend(|| io::print(&line))?;
-            }
-            models.push(model);
-            progress.inc(1);
-            Ok(())
-        },
-    )?;
-    progress.finish_and_clear();
-
-    let document = Document::new(models);
-    if !streams {
-        let text = self::report(args.format, &document, global)?;
-        match &report {
-            Some(file) => file.write(&text)?,
-            None => io::print(&text)?,
-        }
-    }
-    Ok(status(&document, args.exit_zero))
+    let baselines = args.baseline.open(models(), configs.files())?;
+    let run = Run {
+        args,
+        global,
+        format,
+        configs,
+        baselines,
+        report,
+    };
+    run.audit(&found)
 }
 
-fn audit(found: &Found, rules: &Selection) -> ModelAudit {
-    match found {
-        Found::File(path) => ModelAudit::open_with(path, rules),
-        Found::Nothing(path, error) => ModelAudit::failed(&path.to_string_lossy(), error),
+/// All that is settled before the first model is read.
+struct Run<'a> {
+    args: &'a Args,
+    global: &'a Global,
+    format: Format,
+    configs: Configs,
+    baselines: Baselines,
+    report: Option<io::ReportFile>,
+}
+
+/// A model, and what came of the configuration and the baseline.
+struct Audited {
+    model: ModelAudit,
+    usages: Vec<Usage>,
+    resolved: Vec<Resolved>,
+}
+
+impl Run<'_> {
+    fn audit(mut self, found: &[Found]) -> Result<Status> {
+        let streams = self.format == Format::Jsonl && self.report.is_none();
+        let progress = self.global.bar("auditing", found.len());
+        let (mut models, mut usages, mut resolved) = (Vec::new(), Vec::new(), Vec::new());
+        let indexed: Vec<(usize, &Found)> = found.iter().enumerate().collect();
+        parallel::in_order(
+            self.args.jobs,
+            &indexed,
+            |(index, found)| self.model(*index, found),
+            |audited| {
+                if streams {
+                    let line = jsonl::line(&audited.model)?;
+                    progress.suspend(|| io::print(&line))?;
+                }
+                models.push(audited.model);
+                usages.push(audited.usages);
+                resolved.extend(audited.resolved);
+                progress.inc(1);
+                Ok(())
+            },
+        )?;
+        progress.finish_and_clear();
+        for (found, model) in found.iter().zip(&models) {
+            self.baselines.add(found.path(), model);
+        }
+
+        let mut document = Document::new(models);
+        document.remarks = self.configs.remarks(&usages);
+        document.remarks.extend(self.baselines.remarks(resolved));
+        self.print(&document, streams)?;
+        let status = self.status(&document);
+        if let Some(said) = self.baselines.write(&document.models)?
+            && !self.global.quiet
+        {
+            io::print_aside(&format!("{said}\n"));
+        }
+        Ok(status)
+    }
+
+    fn model(&self, index: usize, found: &Found) -> Audited {
+        let rules = self.configs.rules(index);
+        let path = found.path();
+        let mut model = match found {
+            Found::File(path) => ModelAudit::open_with(path, rules),
+            Found::Nothing(path, error) => ModelAudit::failed(&path.to_string_lossy(), error),
+        };
+        Audited {
+            usages: self.configs.apply(index, path, &mut model),
+            resolved: self.baselines.apply(path, &mut model, rules),
+            model,
+        }
+    }
+
+    fn print(&self, document: &Document, streamed: bool) -> Result<()> {
+        if !streamed {
+            let text = report(self.format, document, self.global)?;
+            match &self.report {
+                Some(file) => file.write(&text)?,
+                None => io::print(&text)?,
+            }
+        }
+        if self.format == Format::Jsonl && !self.global.quiet {
+            // a line is a model, and nothing else
+            let remarks = document.remarks.iter().map(concise::remark);
+            io::print_aside(&remarks.collect::<String>());
+        }
+        Ok(())
+    }
+
+    /// Complains about what could not be audited.
+    fn status(&self, document: &Document) -> Status {
+        let mut status = Status::Done;
+        // what is written to a baseline is known from now on
+        let knows = self.baselines.writes();
+        for model in &document.models {
+            let open: Vec<_> = model.open_findings().filter(|_| !knows).collect();
+            let broken = open.iter().find(|f| INVALID.contains(&f.rule));
+            let said = broken.map(|finding| format!("{}: {}", model.path, finding.message));
+            if let Some(error) = model.error.clone().or(said) {
+                io::complain(&anyhow::Error::msg(error));
+                status = Status::Failed;
+            } else if open.iter().any(|f| f.level == Level::Error)
+                && status == Status::Done
+                && !self.args.exit_zero
+            {
+                status = Status::Found;
+            }
+        }
+        status
     }
 }
 
@@ -128,34 +254,21 @@ fn report(format: Format, document: &Document, global: &Global) -> Result<String
     Ok(match format {
         Format::Text | Format::Concise if global.quiet => String::new(),
         Format::Text => text::document(document, global.verbose),
-        Format::Concise => models.map(concise::lines).collect(),
+        Format::Concise => {
+            let remarks = document.remarks.iter().map(concise::remark);
+            models.map(concise::lines).chain(remarks).collect()
+        }
         Format::Json => json::text(document)?,
         Format::Jsonl => models.map(jsonl::line).collect::<Result<_, _>>()?,
         Format::Sarif => sarif::text(document, &base()?),
         Format::Github => {
             let base = base()?;
-            models.map(|model| github::commands(model, &base)).collect()
+            let remarks = document.remarks.iter();
+            let remarks = remarks.map(|remark| github::remark(remark, &base));
+            let models = models.map(|model| github::commands(model, &base));
+            models.chain(remarks).collect()
         }
         Format::Junit => junit::text(document)?,
         Format::Markdown => markdown::text(document),
     })
-}
-
-/// Complains about what could not be audited.
-fn status(document: &Document, exit_zero: bool) -> Status {
-    let mut status = Status::Done;
-    for model in &document.models {
-        let broken = model.findings.iter().find(|f| INVALID.contains(&f.rule));
-        let said = broken.map(|finding| format!("{}: {}", model.path, finding.message));
-        if let Some(error) = model.error.clone().or(said) {
-            io::complain(&anyhow::Error::msg(error));
-            status = Status::Failed;
-        } else if model.findings.iter().any(|f| f.level == Level::Error)
-            && status == Status::Done
-            && !exit_zero
-        {
-            status = Status::Found;
-        }
-    }
-    status
 }

@@ -51,7 +51,7 @@ Examples:
 Exit status: 0 no difference; 1 different; 2 it could not do the job.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let (before, after) = (io::read(&args.before)?, io::read(&args.after)?);
+    let (before, after) = io::read_both(&args.before, &args.after)?;
     let options = Options {
         values: args.values,
         structure: true,

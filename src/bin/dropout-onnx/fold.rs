@@ -17,9 +17,9 @@ use crate::verification::{Verify, count};
 /// Fold constant factors, such as the scale that dropout leaves, into the weights around them
 ///
 /// Classic dropout multiplies by 1-p at inference. A product or quotient by a constant (one number,
-/// or one for each index of an axis) goes forward into the weights of MatMul, Gemm, Conv or
-/// ConvTranspose, or backward into those of these and of normalisations, through what commutes with
-/// it: Relu, pooling, Transpose and the like. Where there is no such way the factor stays, and the
+/// or one for each index of an axis) goes forward into the weights of MatMul, Gemm, Conv,
+/// ConvTranspose, BatchNormalization or recurrent layers, or backward into those of the former and of
+/// normalisations, through what commutes with it: Relu, pooling, Transpose and the like. Where there is no such way the factor stays, and the
 /// report says why. Weights are multiplied in 64 bits and rounded once; weights that something else
 /// uses are copied.
 ///
@@ -74,21 +74,22 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     })?;
     let text = match args.format {
         Format::Json => document::text(&document::fold(&end, &folded)?)?,
-        Format::Text => text(global, &folded, &end),
+        Format::Text => text(args, global, &folded, &end),
     };
     end.print(&text, args.format)?;
     Ok(end.status())
 }
 
-fn text(global: &Global, folded: &Folded, end: &Conclusion<'_>) -> String {
+fn text(args: &Args, global: &Global, folded: &Folded, end: &Conclusion<'_>) -> String {
     let mut lines = Lines::default();
-    tell(&mut lines, folded, global.verbose);
+    tell(&mut lines, folded, &args.files, global);
     end.text(&mut lines);
     lines.into_text()
 }
 
-/// What was planned and done, for people.
-pub fn tell(lines: &mut Lines, folded: &Folded, verbose: bool) {
+/// What was planned and done, for people: all of the plan, where it is a dry run.
+pub fn tell(lines: &mut Lines, folded: &Folded, files: &Files, global: &Global) {
+    let verbose = global.verbose;
     let outcome = &folded.outcome;
     let steps = &folded.plan.steps;
     let found = match steps.len() {
@@ -100,7 +101,10 @@ pub fn tell(lines: &mut Lines, folded: &Folded, verbose: bool) {
         ),
     };
     lines.line("found", found);
-    let shown = if verbose { usize::MAX } else { 12 };
+    let shown = match verbose || files.dry_run {
+        true => usize::MAX,
+        false => 12,
+    };
     let table = table(steps.iter().take(shown), verbose);
     let table = table.render("          ");
     if !steps.is_empty() {
@@ -116,6 +120,11 @@ pub fn tell(lines: &mut Lines, folded: &Folded, verbose: bool) {
     for (copy, of, bytes) in &outcome.copies {
         let why = format!("`{of}` is used elsewhere and stays: {bytes} bytes more");
         lines.line("copied", format!("`{copy}`: {why}"));
+    }
+    for (name, elements) in &outcome.lost {
+        let elements = count(usize::try_from(*elements).unwrap_or(usize::MAX), "element");
+        let why = "so small now that digits are lost";
+        lines.line("lost", format!("`{name}`: {elements} {why}"));
     }
     for (node, name, is) in &outcome.attributes {
         lines.line("scaled", format!("{name} of {node}: {is} now"));

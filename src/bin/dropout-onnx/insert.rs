@@ -1,6 +1,5 @@
 //! `dropout-onnx insert`: dropout put into a model.
 
-mod plan_file;
 mod sites;
 
 use std::path::PathBuf;
@@ -8,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::builder::TypedValueParser;
 use dropout_onnx::report::document;
-use dropout_onnx::rewrite::insert::{Choice, Inserted, Options, Preset, insert};
+use dropout_onnx::rewrite::insert::{By, Choice, Inserted, Options, PlanFile, Preset, insert};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
 use dropout_onnx::verify::acting::{Expected, verify_change};
 
@@ -23,8 +22,8 @@ use crate::verification::{Verify, count};
 ///
 /// Dropout is put behind values: what used a value uses the dropout. Choose them by operator, name,
 /// layer or position, each with a rate of its own if you like (`--after Relu=0.2`); what any of the
-/// options chooses gets dropout, but outputs of the model only if `--at` names them. It is inert
-/// unless asked otherwise: the result computes what the model did, and `strip` gives the model back,
+/// options chooses gets dropout, but outputs of the model only if `--at` names them. Where two of them
+/// meet at different rates, `--at` counts; of others it is an error. It is inert unless asked otherwise: the result computes what the model did, and `strip` gives the model back,
 /// byte for byte. `set` switches it on later.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -32,7 +31,8 @@ use crate::verification::{Verify, count};
 pub struct Args {
     #[command(flatten)]
     files: Files,
-    /// The probability to drop, where a selector has none of its own: at least 0, less than 1
+    /// The probability to drop, where a selector has none of its own: at least 0, less than 1. At 0
+    /// nothing drops until `set` changes it
     #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
     rate: Option<Rate>,
     /// Whether it acts: inert, active, or runtime[:NAME], which adds an optional boolean input to the
@@ -59,36 +59,47 @@ pub struct Args {
     /// List what would be chosen, with shapes and usual rates, and write nothing
     #[arg(long)]
     sites: bool,
-    /// How the report is written
+    /// How the report is written; a list of sites also as a plan file (toml)
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    format: SitesFormat,
     #[command(flatten)]
     selectors: Selectors,
     #[command(flatten)]
     verify: Verify,
 }
 
+/// How a report, or a list of sites, is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum SitesFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// With --sites: a plan file, to edit and to give to --plan
+    Toml,
+}
+
 #[derive(clap::Args)]
 #[command(next_help_heading = "Selectors, each with =RATE behind it if it has its own")]
 struct Selectors {
     /// Values that operators of this type make
-    #[arg(long, value_name = "OP_TYPE", value_parser = chosen)]
-    after: Vec<Chosen>,
+    #[arg(long, value_name = "OP_TYPE", value_parser = choice(By::After))]
+    after: Vec<Choice>,
     /// Values, or what nodes make, whose name matches; `*` is any text
-    #[arg(long, value_name = "GLOB", value_parser = chosen)]
-    name: Vec<Chosen>,
+    #[arg(long, value_name = "GLOB", value_parser = choice(By::Name))]
+    name: Vec<Choice>,
     /// What layers hand on whose path matches: `encoder.layers.*.linear1`, `model/dense_1`
-    #[arg(long, value_name = "PATH", value_parser = chosen)]
-    layer: Vec<Chosen>,
+    #[arg(long, value_name = "PATH", value_parser = choice(By::Layer))]
+    layer: Vec<Choice>,
     /// A usual position: head, conv, attention, residual or embedding
     #[arg(long, value_name = "WHICH", value_parser = presets(), hide_possible_values = true)]
-    preset: Vec<(Preset, Option<Rate>)>,
+    preset: Vec<Choice>,
     /// Exactly this value
-    #[arg(long, value_name = "VALUE", value_parser = chosen)]
-    at: Vec<Chosen>,
-    /// Choices from a file (TOML): `[[insert]]` tables with at, after, name, layer, preset, rate and
-    /// shared_axes; all that stands in one table must hold. `rate`, `mode` and `seed` above them hold
-    /// where no option says otherwise
+    #[arg(long, value_name = "VALUE", value_parser = choice(By::At))]
+    at: Vec<Choice>,
+    /// Choices from a file (TOML): `[[insert]]` tables with at, after, name, layer, preset, scope,
+    /// rate and shared_axes; all that stands in one table must hold. `rate`, `mode` and `seed` above
+    /// them hold where no option says otherwise
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
 }
@@ -100,17 +111,11 @@ Examples:
   dropout-onnx insert model.onnx --after Relu=0.2 --layer 'encoder.*.linear2=0.1'
   dropout-onnx insert model.onnx --rate 0.1 --preset attention --mode runtime:training
   dropout-onnx insert model.onnx --rate 0.2 --preset conv --shared-axes 2,3 --mode active
+  dropout-onnx insert model.onnx --sites --format toml > dropout.toml
   dropout-onnx insert model.onnx --plan dropout.toml
 
 Exit status: 0 inserted and verified; 1 the result differs, nothing is written; 2 it could not do
 the job, nothing is written.";
-
-/// What a selector says, and the rate behind it.
-#[derive(Clone)]
-struct Chosen {
-    text: String,
-    rate: Option<Rate>,
-}
 
 pub fn rate(text: &str) -> Result<Rate, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
@@ -122,60 +127,29 @@ pub fn mode() -> impl TypedValueParser<Value = Acting> {
     Offering::new(parse, ["inert", "active", "runtime"])
 }
 
-/// `SELECTOR` or `SELECTOR=RATE`; what is behind the last `=` and no number is part of a name.
-fn chosen(text: &str) -> Result<Chosen, String> {
-    let split = text.rsplit_once('=');
-    let split = split.filter(|(_, number)| number.parse::<f64>().is_ok());
-    let (text, own) = match split {
-        Some((text, number)) => (text, Some(rate(number)?)),
-        None => (text, None),
-    };
-    if text.is_empty() {
-        return Err("nothing is chosen by an empty name".into());
-    }
-    Ok(Chosen {
-        text: text.to_string(),
-        rate: own,
-    })
+fn choice(by: By) -> impl Fn(&str) -> Result<Choice, String> + Clone {
+    move |text| Choice::parse(by, text).map_err(|e| e.to_string())
 }
 
-fn presets() -> impl TypedValueParser<Value = (Preset, Option<Rate>)> {
-    Offering::new(preset, Preset::ALL.iter().map(|preset| preset.word()))
-}
-
-fn preset(text: &str) -> Result<(Preset, Option<Rate>), String> {
-    let chosen = chosen(text)?;
-    let preset: Result<Preset, dropout_onnx::Error> = chosen.text.parse();
-    Ok((preset.map_err(|e| e.to_string())?, chosen.rate))
+fn presets() -> impl TypedValueParser<Value = Choice> {
+    let words = Preset::ALL.iter().map(|preset| preset.word());
+    Offering::new(choice(By::Preset), words)
 }
 
 fn options(args: &Args) -> Result<Options> {
     let selectors = &args.selectors;
-    let mut choices = Vec::new();
-    let mut add = |rate: Option<Rate>, fill: &dyn Fn(&mut Choice)| {
-        let mut choice = Choice {
-            rate,
-            shared_axes: args.shared_axes.clone(),
-            ..Choice::default()
-        };
-        fill(&mut choice);
-        choices.push(choice);
-    };
-    for Chosen { text, rate } in &selectors.after {
-        add(*rate, &|choice| choice.after = Some(text.clone()));
-    }
-    for Chosen { text, rate } in &selectors.name {
-        add(*rate, &|choice| choice.name = Some(text.clone()));
-    }
-    for Chosen { text, rate } in &selectors.layer {
-        add(*rate, &|choice| choice.layer = Some(text.clone()));
-    }
-    for (preset, rate) in &selectors.preset {
-        add(*rate, &|choice| choice.preset = Some(*preset));
-    }
-    for Chosen { text, rate } in &selectors.at {
-        add(*rate, &|choice| choice.at = Some(text.as_str().into()));
-    }
+    let choices = [
+        &selectors.after,
+        &selectors.name,
+        &selectors.layer,
+        &selectors.preset,
+        &selectors.at,
+    ];
+    let choices = choices.into_iter().flatten().map(|choice| Choice {
+        shared_axes: args.shared_axes.clone(),
+        ..choice.clone()
+    });
+    let choices = choices.collect();
     let mut options = Options {
         choices,
         rate: args.rate,
@@ -183,7 +157,7 @@ fn options(args: &Args) -> Result<Options> {
         seed: args.seed,
     };
     if let Some(path) = &selectors.plan {
-        let file = plan_file::read(path)?;
+        let file = PlanFile::read(path)?;
         file.merge(&mut options, args.mode != Acting::Inert)?;
     }
     Ok(options)
@@ -194,6 +168,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if args.sites {
         return sites::run(&args.files.input, &options, args.format);
     }
+    let format = match args.format {
+        SitesFormat::Text => Format::Text,
+        SitesFormat::Json => Format::Json,
+        SitesFormat::Toml => bail!("--format toml is how --sites writes a plan file"),
+    };
     if options.choices.is_empty() {
         bail!(
             "nothing was chosen: --after, --name, --layer, --preset, --at or --plan say where \
@@ -207,11 +186,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let end = rewriting.conclude(&inserted.edited, false, |before, after, how| {
         verify_change(before, after, &expected, how)
     })?;
-    let text = match args.format {
+    let text = match format {
         Format::Json => document::text(&document::insert(&end, &options, &inserted)?)?,
         Format::Text => text(global, &options, &inserted, &end),
     };
-    end.print(&text, args.format)?;
+    end.print(&text, format)?;
     Ok(end.status())
 }
 

@@ -1,6 +1,7 @@
 //! Arguments that subcommands share: where models come from and go to, colours, messages.
 
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use dropout_onnx::report::one_line;
 use dropout_onnx::source::{Destination, Rope, Source, write_atomic};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::paths::identity;
 use crate::style;
 pub use dropout_onnx::job::{beside, may_write, name, same_file};
 
@@ -95,10 +97,49 @@ pub fn read(path: &Path) -> Result<Model, Error> {
         .map_err(|e| e.in_file(name(path)))
 }
 
+/// Reads a text file of at most so many bytes; `what` it is, for people.
+pub fn read_text(path: &Path, what: &str, most: u64) -> Result<String> {
+    let failed = |e| Error::io("cannot read", e).in_file(path);
+    let file = File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    let mut file = file.take(most + 1);
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    let path = path.display();
+    if bytes.len() as u64 > most {
+        bail!("{path}: is no {what}: it has more than {} MB", most >> 20);
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => bail!("{path}: is no {what}: it is not UTF-8"),
+    }
+}
+
+/// True of two names of one file, whether or not it exists yet.
+pub fn same_place(a: &Path, b: &Path) -> bool {
+    same_file(a, b) || identity(a) == identity(b)
+}
+
+/// Reads two models to compare.
+pub fn read_both(before: &Path, after: &Path) -> Result<(Model, Model)> {
+    if before == Path::new("-") && after == before {
+        bail!("BEFORE and AFTER are both standard input; one of them must be a file");
+    }
+    Ok((read(before)?, read(after)?))
+}
+
 /// Writes a report to standard output.
 pub fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
+    Ok(())
+}
+
+/// Writes what is no text to standard output.
+pub fn print_bytes(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)
         .and_then(|()| out.flush())
         .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
     Ok(())

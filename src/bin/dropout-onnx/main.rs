@@ -4,7 +4,9 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod baseline;
 mod completions;
+mod config;
 mod diff;
 mod fold;
 mod insert;

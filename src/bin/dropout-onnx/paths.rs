@@ -188,7 +188,7 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 /// The same for every way to write a path; links keep names of their own.
-fn identity(path: &Path) -> PathBuf {
+pub fn identity(path: &Path) -> PathBuf {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

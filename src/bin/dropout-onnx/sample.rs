@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use dropout_onnx::job::Target;
 use dropout_onnx::report::document;
-use dropout_onnx::sample::{Options, sample};
+use dropout_onnx::sample::{ClassSpec, Options, sample};
 use dropout_onnx::source::{Destination, Rope, write_atomic};
 
 use crate::Status;
@@ -17,16 +18,26 @@ use crate::verification::Feed;
 /// Run a model with dropout on: mean and spread of its outputs
 ///
 /// Monte-Carlo dropout (Gal & Ghahramani 2016), with tract. All dropout acts, in a copy in memory, also
-/// what is inert in the file; the deterministic output stands beside the mean. An output that is a
-/// distribution (softmax) also gets its predictive entropy, in nats, and its agreement: the share of
-/// runs with the same class on top. The same seed gives the same figures on one machine.
+/// what is inert in the file and what its operator's version never lets act; random masks draw from our
+/// seeded generator. The deterministic output stands beside the mean. Standard deviations are those of a
+/// sample (divided by N-1). The same seed gives the same figures on one machine.
+///
+/// An output also gets its predictive entropy, in nats, and its agreement, the share of runs with the
+/// same class on top, if it is a classifier's: probabilities (or their logarithms) along its last axis,
+/// or along axis 1, in every run; or one number a row that a sigmoid makes. --classes says so of
+/// others: of logits, which no number tells, of several sigmoids, or that an output is none.
+///
+/// Only these figures are kept, not what single runs gave. A .npz file has, in doubles, OUTPUT.mean,
+/// OUTPUT.std, OUTPUT.deterministic and OUTPUT.probabilities in the shape of the output,
+/// OUTPUT.entropy, OUTPUT.agreement and OUTPUT.top in that of its rows, runs and seed; with --rates
+/// also rates, which are then a first axis of the others. In JSON what is NaN is null.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The model; `-` is standard input
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// Runs, at every rate
+    /// Runs, at every rate; at least two
     #[arg(long, value_name = "N", default_value_t = 100)]
     runs: usize,
     /// Seed of the masks, and of inputs that are not given
@@ -35,18 +46,22 @@ pub struct Args {
     /// Set every dropout to these rates, one after the other, and plot spread against rate
     #[arg(long, value_name = "P", value_delimiter = ',', value_parser = rate)]
     rates: Vec<f64>,
-    /// The last axis of this output are classes, though it is no distribution: softmax makes one
-    #[arg(long, value_name = "OUTPUT")]
-    classes: Vec<String>,
+    /// What an output tells of classes, where its numbers do not say: OUTPUT=HOW or OUTPUT=HOW@AXIS,
+    /// HOW one of probabilities, logits (softmax makes probabilities), binary (each number is the
+    /// probability of yes), binary-logits (sigmoid makes it one), none; OUTPUT: probabilities if they
+    /// are, else logits
+    #[arg(long, value_name = "OUTPUT[=HOW]", value_parser = class_spec)]
+    classes: Vec<ClassSpec>,
     #[command(flatten)]
     feed: Feed,
     /// How the figures are written; by the name of FILE if not given, else text
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Write the figures of every element into this file: .json, .npz (numpy) or text
+    /// Write the figures of every element into this file: .json, .npz (numpy) or text; `-` is standard
+    /// output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Where the plot goes (SVG); beside FILE or IN if not given
+    /// Where the plot goes (SVG); beside FILE, else beside IN, if not given, and nowhere if IN is `-`
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
     /// Overwrite files that exist
@@ -59,10 +74,11 @@ Examples:
   dropout-onnx sample model.onnx --runs 100 --seed 7
   dropout-onnx sample model.onnx --input x=data.npy -o figures.npz
   dropout-onnx sample model.onnx --rates 0.1,0.2,0.3,0.5   also writes model.sample.svg
-  dropout-onnx sample logits.onnx --classes logits --format json
+  dropout-onnx sample model.onnx --classes y=logits --format json
+  dropout-onnx sample model.onnx --classes tags=binary-logits --classes attention=none
 
-Exit status: 0 sampled; 2 it could not do the job (no dropout in the model, for one), nothing is
-written.";
+Exit status: 0 sampled; 2 it could not do the job, nothing is written. A model without dropout is
+such a job: a spread of 0 would look like certainty.";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -81,10 +97,14 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+fn class_spec(text: &str) -> Result<ClassSpec, String> {
+    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
+}
+
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let (format, output, plot) = (args.format(), args.destination()?, args.plot()?);
     if format == Format::Npz && output.is_none() {
-        bail!("--format npz: name a file for it (--output FILE.npz)");
+        bail!("--format npz: name a file for it (--output FILE.npz), or `-` for standard output");
     }
     let options = Options {
         runs: args.runs,
@@ -95,7 +115,6 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         inputs: args.feed.inputs.clone(),
     };
     let model = io::read(&args.input)?;
-    model.check_external()?;
     let all = args.runs.saturating_mul(args.rates.len().max(1));
     let bar = global.bar("sampling", all);
     let report = sample(&model, &options, &mut |done, _| {
@@ -104,26 +123,36 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     bar.finish_and_clear();
     let report = report.map_err(|e| e.in_file(io::name(&args.input)))?;
 
-    let told = told::Told::new(&model, &report);
-    let name = args.input.to_string_lossy();
-    let bytes = match format {
-        Format::Text => plain(&told.text(true)).into_bytes(),
-        Format::Json => document::text(&document::sample(&name, &model, &report))?.into_bytes(),
-        Format::Npz => report.npz()?,
+    let plot = plot.zip(report.svg());
+    let plot_file = plot.as_ref().map(|(destination, _)| destination.named());
+    let told = told::Told::new(&model, &report, &args.classes);
+    let bytes = || -> Result<Vec<u8>> {
+        Ok(match format {
+            Format::Text => plain(&told.text(true)).into_bytes(),
+            Format::Json => {
+                let name = args.input.to_string_lossy();
+                let document = document::sample(&name, &model, &report, plot_file);
+                document::text(&document)?.into_bytes()
+            }
+            Format::Npz => report.npz()?,
+        })
+    };
+    let to_stdout = match &output {
+        Some(Target::File(_)) => false,
+        Some(Target::Stream) => true,
+        None => format == Format::Json,
     };
     let mut written = Vec::new();
-    if let Some(destination) = &output {
-        written.push(write(destination, bytes.clone())?);
+    if let Some(Target::File(destination)) = &output {
+        written.push(write(destination, bytes()?)?);
     }
-    if let Some(destination) = &plot
-        && let Some(svg) = report.svg()
-    {
-        written.push(write(destination, svg.into_bytes())?);
+    if let Some((destination, svg)) = &plot {
+        written.push(write(destination, svg.clone().into_bytes())?);
     }
-    match (&output, format) {
-        (None, Format::Json) => io::print(&String::from_utf8_lossy(&bytes))?,
-        _ if global.quiet => {}
-        _ => io::print(&(told.text(global.verbose) + &told::written(&written)))?,
+    if to_stdout {
+        io::print_bytes(&bytes()?)?;
+    } else if !global.quiet {
+        io::print(&(told.text(global.verbose) + &told::written(&written)))?;
     }
     Ok(Status::Done)
 }
@@ -151,23 +180,27 @@ impl Args {
         })
     }
 
-    fn destination(&self) -> Result<Option<Destination>> {
-        self.output
-            .as_ref()
-            .map(|file| self.may_write(file))
-            .transpose()
+    /// Where the figures go, if not only to people.
+    fn destination(&self) -> Result<Option<Target>> {
+        match &self.output {
+            None => Ok(None),
+            Some(file) if file == Path::new("-") => Ok(Some(Target::Stream)),
+            Some(file) => Ok(Some(Target::File(self.may_write(file)?))),
+        }
     }
 
     /// Where the plot goes, if there is one.
     fn plot(&self) -> Result<Option<Destination>> {
         let several = self.rates.iter().any(|rate| *rate != self.rates[0]);
+        let stdio = Path::new("-");
         let file = match (&self.plot, &self.output) {
             (Some(_), _) if !several => bail!("--plot: spread against rate takes several --rates"),
+            (Some(file), _) if file == stdio => bail!("--plot -: name a file for the plot"),
             _ if !several => return Ok(None),
             (Some(file), _) => file.clone(),
-            (None, Some(output)) => output.with_extension("svg"),
-            (None, None) if self.input == Path::new("-") => return Ok(None),
-            (None, None) => io::beside(&self.input, "sample").with_extension("svg"),
+            (None, Some(output)) if output != stdio => output.with_extension("svg"),
+            _ if self.input == stdio => return Ok(None),
+            _ => io::beside(&self.input, "sample").with_extension("svg"),
         };
         if self.output.as_ref() == Some(&file) {
             bail!(

@@ -42,7 +42,7 @@ pub struct Args {
     )]
     seed: Option<Seed>,
     /// Only dropout of which all of this holds: KEY=VALUE, commas between; keys are name, layer, scope
-    /// (patterns), form, kind, mode, rate. Given again: or of which all of that holds
+    /// (patterns), id (its number in an audit, from 0), form, kind, mode, rate. Given again: or of which all of that holds
     #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
     filters: Vec<Filter>,
     /// How the report is written
@@ -63,13 +63,7 @@ Exit status: 0 set and verified; 1 the result differs, nothing is written; 2 it 
 job, nothing is written.";
 
 fn seed(text: &str) -> Result<Seed, String> {
-    match text {
-        "none" => Ok(Seed::None),
-        number => number
-            .parse()
-            .map(Seed::Number)
-            .map_err(|_| format!("`{number}` is neither a whole number nor `none`")),
-    }
+    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 
 fn filter(text: &str) -> Result<Filter, String> {

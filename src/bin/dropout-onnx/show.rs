@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::onnx::Model;
-use dropout_onnx::show::{self, Options, document, dot, json, svg, text};
+use dropout_onnx::show::{self, Header, Options, document, dot, json, svg, text};
 
 use crate::Status;
 use crate::io::{self, Global};
@@ -22,9 +22,9 @@ pub struct Args {
     /// The model; `-` is standard input
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// How it is shown
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    /// How it is shown: text if not given; with --check, as the snapshot is
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Leave names of values, nodes and graphs away: models that differ in names alone look the same
     #[arg(long)]
     anonymous: bool,
@@ -68,24 +68,31 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         anonymous: args.anonymous,
         no_hash: args.no_hash,
     };
+    let format = args.format.unwrap_or(Format::Text);
     let Some(path) = &args.check else {
-        io::print(&rendered(args, &model, &options)?)?;
+        io::print(&rendered(format, args, &model, &options)?)?;
         return Ok(Status::Done);
     };
-    if matches!(args.format, Format::Dot | Format::Svg) {
-        bail!("--check compares text and json: a picture is no snapshot");
-    }
     let snapshot = check::Snapshot::open(path, &args.input)?;
+    let format = match (args.format, snapshot.is_json()) {
+        (Some(Format::Dot | Format::Svg), _) => {
+            bail!("--check compares text and json: a picture is no snapshot")
+        }
+        (Some(format), _) => format,
+        (None, true) => Format::Json,
+        (None, false) => Format::Text,
+    };
     // a snapshot says what it shows, unless something else is asked for
     if let (Some(header), true) = (snapshot.header(), options == Options::default()) {
         options = header.options;
     }
-    let text = rendered(args, &model, &options)?;
-    check::run(&snapshot, &text, args.update, global)
+    let text = rendered(format, args, &model, &options)?;
+    let now = (format == Format::Json, Header::of(options));
+    check::run(&snapshot, now, &text, args.update, global)
 }
 
-fn rendered(args: &Args, model: &Model, options: &show::Options) -> Result<String> {
-    let text = match args.format {
+fn rendered(format: Format, args: &Args, model: &Model, options: &show::Options) -> Result<String> {
+    let text = match format {
         Format::Text => document(model, options).map(|document| text::text(&document)),
         Format::Json => document(model, options).and_then(|document| json::text(&document)),
         Format::Dot => dot::text(model, options),

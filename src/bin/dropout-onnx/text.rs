@@ -15,16 +15,17 @@ use crate::verification::count;
 pub fn document(document: &Document, verbose: bool) -> String {
     let mut out = String::new();
     for model in document.models.iter().filter(|model| model.error.is_none()) {
-        out.push_str(&self::model(model));
+        out.push_str(&self::model(model, verbose));
         out.push_str(&rules::text(model, verbose));
     }
     if !out.is_empty() {
         let _ = writeln!(out, "{}", paint(LABEL, summary(&document.models)));
     }
+    out.push_str(&rules::remarks(&document.remarks, verbose));
     out
 }
 
-fn model(model: &ModelAudit) -> String {
+fn model(model: &ModelAudit, verbose: bool) -> String {
     let mut out = String::new();
     let verdict = match model.verdict {
         Some(Verdict::Active) => paint(BAD, "active"),
@@ -41,7 +42,9 @@ fn model(model: &ModelAudit) -> String {
     let _ = writeln!(out, "{path}: {verdict}, {number}");
     let mut table = Table::default();
     for record in &model.sites {
-        table.row(cells(record));
+        let print = record.fingerprint.iter().filter(|_| verbose);
+        let print = print.map(|print| (DIM, format!("#{print}")));
+        table.row(cells(record).into_iter().chain(print));
     }
     out.push_str(&table.render("  "));
     out

@@ -48,6 +48,9 @@ pub(super) fn parts(folded: &Folded) -> Value {
         "weights": weights.collect::<Vec<_>>(),
         "copies": copies.collect::<Vec<_>>(),
         "embedded": names(&outcome.embedded),
+        "lost": outcome.lost.iter()
+            .map(|(name, elements)| json!({"name": name.to_string(), "elements": elements}))
+            .collect::<Vec<_>>(),
         "attributes": attributes.collect::<Vec<_>>(),
         "identities": identities.collect::<Vec<_>>(),
         "removed": names(&outcome.removed),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Attribute, AttributeValue, Editor, GraphId, GraphKind, Model, Name, Node, NodeId, Producer,
-    Tensor, Use, ValueId, Values, encode_tensor,
+    Attribute, AttributeValue, DataType, Editor, GraphId, GraphKind, Model, Name, Node, NodeId,
+    Producer, Tensor, Use, ValueId, Values, encode_tensor,
 };
 use crate::rewrite::bypass::pass_through;
 
@@ -26,6 +26,11 @@ pub struct Outcome {
     pub copies: Vec<(Name, Name, u64)>,
     /// Of all these, those whose elements were in another file and are in the model now.
     pub embedded: Vec<Name>,
+    /// Weights of which some elements lose digits because they are so small now, and how many.
+    pub lost: Vec<(Name, u64)>,
+    /// Element types that are rounded to otherwise now: those of weights, of factors, and of what they
+    /// were carried through.
+    pub rounded: Vec<DataType>,
     /// Attributes that took a factor: node, attribute and what it is now.
     pub attributes: Vec<(String, &'static str, f32)>,
     /// Places where an `Identity` stays, and why.
@@ -95,11 +100,13 @@ pub(super) fn apply(
     values: Values,
     steps: &[Step],
     changes: &[Change],
+    rounded: &[DataType],
 ) -> Result<Outcome> {
     let mut fold = Fold {
         editor: Editor::new(model, values),
         outcome: Outcome {
             exact: changes.iter().all(is_exact),
+            rounded: rounded.to_vec(),
             ..Outcome::default()
         },
     };
@@ -142,6 +149,7 @@ pub(super) fn apply(
         traced.output = output.cloned().unwrap_or_default();
     }
     editor.finish()?;
+    outcome.exact &= outcome.lost.is_empty();
     Ok(outcome)
 }
 
@@ -165,6 +173,9 @@ impl Fold<'_> {
         let base = self.base(holder)?;
         let tensor = self.tensor(holder)?.clone();
         let bytes = tensor.expected_bytes().unwrap_or(0);
+        if !self.outcome.rounded.contains(&tensor.data_type) {
+            self.outcome.rounded.push(tensor.data_type);
+        }
         let used = |at: Use, places: &[Place]| match at {
             Use::Input { node, input } => places.contains(&(node, input as usize)),
             _ => false,
@@ -176,6 +187,10 @@ impl Fold<'_> {
                 .all(|&(node, input)| self.editor.values().input(node, input) == Some(base))
         {
             let name = self.editor.values()[base].name.clone();
+            let lost = weights::lost(self.editor.model(), &tensor, spreads)?;
+            self.outcome
+                .lost
+                .extend((lost > 0).then(|| (name.clone(), lost)));
             self.in_place(holder, &tensor, spreads.clone())?;
             self.trace(places, base, &name);
             self.outcome.weights.push((name.clone(), bytes));
@@ -185,6 +200,7 @@ impl Fold<'_> {
             return Ok(());
         }
         for (spreads, places) in groups {
+            let lost = weights::lost(self.editor.model(), &tensor, &spreads)?;
             let copy = self.copy(holder, base, &tensor, spreads)?;
             for &(node, input) in &places {
                 self.editor.set_input(node, input, copy);
@@ -195,6 +211,9 @@ impl Fold<'_> {
             self.outcome
                 .embedded
                 .extend(tensor.external.is_some().then(|| name.clone()));
+            self.outcome
+                .lost
+                .extend((lost > 0).then(|| (name.clone(), lost)));
             self.outcome.copies.push((name, original, bytes));
         }
         Ok(())

@@ -25,6 +25,15 @@ impl Factor {
         }
     }
 
+    /// One divided by it.
+    pub(super) fn inverse(&self) -> Factor {
+        let elements = self.elements.iter().map(|element| 1.0 / element);
+        Factor {
+            elements: elements.collect(),
+            ..self.clone()
+        }
+    }
+
     /// The number, if it is one.
     pub fn scalar(&self) -> Option<f64> {
         match (self.axis, &self.elements[..]) {

@@ -19,6 +19,26 @@ pub(super) struct Candidate {
     pub data: usize,
     /// What it multiplies by, or why that cannot be told.
     pub factor: Result<Factor, String>,
+    /// The axis that its constant runs along, counted from the last one, even if all of it is one number.
+    pub along: Option<usize>,
+}
+
+impl Candidate {
+    /// The same, with its constant multiplied along that axis.
+    pub fn merge(&mut self, divides: bool, by: &[f64]) {
+        let Ok(factor) = &mut self.factor else {
+            return;
+        };
+        let by = by.iter().map(|by| if divides { 1.0 / by } else { *by });
+        let by: Vec<f64> = by.collect();
+        if let [by] = by[..] {
+            factor.elements.iter_mut().for_each(|own| *own *= by);
+            return;
+        }
+        let own = factor.elements.iter().cycle();
+        factor.elements = own.zip(&by).map(|(own, by)| own * by).collect();
+        factor.axis = self.along;
+    }
 }
 
 /// Factors of more elements are none.
@@ -59,8 +79,12 @@ fn candidate(view: &View<'_>, node: NodeId, input: usize) -> Result<Option<Candi
         return Ok(None);
     }
     if let Err(why) = operand::constant(model, values, by) {
-        let factor = Err(why);
-        return Ok(Some(Candidate { node, data, factor }));
+        return Ok(Some(Candidate {
+            node,
+            data,
+            factor: Err(why),
+            along: None,
+        }));
     }
     let Some((dims, data_type, elements)) = constant(model, values, by)? else {
         return Ok(None);
@@ -72,7 +96,12 @@ fn candidate(view: &View<'_>, node: NodeId, input: usize) -> Result<Option<Candi
         _ => return Ok(None),
     };
     let factor = factor(view, of, node, (&dims, axis, data_type, elements));
-    Ok(Some(Candidate { node, data, factor }))
+    Ok(Some(Candidate {
+        node,
+        data,
+        factor,
+        along: axis,
+    }))
 }
 
 type Constant = (Vec<i64>, DataType, Vec<f64>);
@@ -163,11 +192,23 @@ fn factor(
 
 /// True of an input that is a constant 0.
 pub(super) fn is_zero(view: &View<'_>, id: NodeId, input: usize) -> bool {
+    is_all(view, id, input, |number| number == 0.0)
+}
+
+/// True of a constant input that stays what it is when it is multiplied: zeros, and infinities by what
+/// is positive.
+pub(super) fn is_unmoved(view: &View<'_>, id: NodeId, input: usize, factor: &Factor) -> bool {
+    let positive = factor.is_positive();
+    let stays = |number: f64| number == 0.0 || positive && number.is_infinite();
+    is_all(view, id, input, stays)
+}
+
+fn is_all(view: &View<'_>, id: NodeId, input: usize, is: impl Fn(f64) -> bool) -> bool {
     let constant = view
         .input(id, input)
         .map(|value| constant(view.model, view.values, value));
     match constant {
-        Some(Ok(Some((_, _, numbers)))) => numbers.iter().all(|&number| number == 0.0),
+        Some(Ok(Some((_, _, numbers)))) => numbers.iter().all(|&number| is(number)),
         _ => false,
     }
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::dropout;
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{Model, NodeId, ValueId, Values};
+use crate::onnx::{DataType, Model, NodeId, ValueId, Values};
 use crate::rewrite::Action;
 
 use super::factor::Factor;
@@ -52,8 +52,13 @@ pub(super) struct Planner<'m> {
     masks: HashSet<NodeId>,
     /// True if some node draws at random.
     draws: bool,
+    /// Factors that were merged with another, which still stands.
+    merged: HashMap<NodeId, Vec<NodeId>>,
     pub steps: HashMap<NodeId, Step>,
-    pub changes: Vec<Change>,
+    /// By the node that is changed.
+    pub changes: HashMap<NodeId, Vec<Change>>,
+    /// Element types of the factors that are folded, and of the Casts they pass.
+    pub rounded: Vec<DataType>,
 }
 
 impl<'m> Planner<'m> {
@@ -67,9 +72,19 @@ impl<'m> Planner<'m> {
             annotated: annotated(model, values),
             masks: masks(model, values)?,
             draws: model.nodes().any(|(_, node)| node.draws()),
+            merged: HashMap::default(),
             steps: HashMap::default(),
-            changes: Vec::new(),
+            changes: HashMap::default(),
+            rounded: Vec::new(),
         })
+    }
+
+    pub fn is_folded(&self, node: NodeId) -> bool {
+        self.folded.contains(&node)
+    }
+
+    pub fn count_folded(&self) -> usize {
+        self.folded.len()
     }
 
     /// Decides where a factor goes, unless it went with another.
@@ -103,6 +118,14 @@ impl<'m> Planner<'m> {
         self.draws && data.is_some_and(drawn)
     }
 
+    /// True of a way on which dropout stands that is written as a mask: what it scales by is told from
+    /// what is around it.
+    fn meets_mask(&self, route: &Route) -> bool {
+        let changed = route.changes.iter().map(Change::node);
+        let mut nodes = changed.chain(route.through.iter().copied());
+        nodes.any(|node| self.masks.contains(&node))
+    }
+
     /// The way a factor goes: the one that copies fewer weights; forward, if that is equal.
     fn route(&self, candidate: &Candidate, factor: &Factor) -> Result<Result<Route, String>> {
         let walk = Walk {
@@ -127,7 +150,7 @@ impl<'m> Planner<'m> {
                 Some(value) => walk.backward(value, factor, &mut route),
             };
             match found {
-                Ok(()) if route.changes.iter().any(|c| self.masks.contains(&c.node())) => {
+                Ok(()) if self.meets_mask(&route) => {
                     whys.push(format!("{way}: {OF_MASK}"));
                 }
                 Ok(()) => match self.overflow(&route)? {
@@ -167,7 +190,8 @@ impl<'m> Planner<'m> {
                 continue;
             };
             let mut spreads = vec![spread.clone()];
-            for other in route.changes.iter().chain(&self.changes) {
+            let known = self.changes.get(node).into_iter().flatten();
+            for other in route.changes.iter().chain(known) {
                 match other {
                     Change::Weights {
                         node: n,
@@ -191,6 +215,15 @@ impl<'m> Planner<'m> {
                 let element = operand.tensor.data_type;
                 return Ok(Some(format!("`{name}` would overflow {element}")));
             }
+            // what is said of weights is not good enough for a factor of everything
+            if let Ok(Some(operand)) = constant
+                && self.candidates.contains_key(node)
+                && weights::lost(self.view.model, operand.tensor, &spreads)? > 0
+            {
+                let name = &self.view.values[value].name;
+                let element = operand.tensor.data_type;
+                return Ok(Some(format!("`{name}` would be too small for {element}")));
+            }
         }
         Ok(None)
     }
@@ -203,19 +236,52 @@ impl<'m> Planner<'m> {
         let mut into: Vec<String> = route.changes.iter().map(|c| label(c.node())).collect();
         into.dedup();
         let through: Vec<String> = route.through.iter().map(|&id| label(id)).collect();
-        for node in std::iter::once(candidate.node).chain(route.with) {
-            let mut step = self.step(&self.candidates[&node], Action::Apply);
-            (step.into, step.through) = (into.clone(), through.clone());
+        let factor = candidate.factor.iter().map(|factor| factor.data_type);
+        let casts = route
+            .through
+            .iter()
+            .filter(|&&id| self.view.model.node(id).is("Cast"));
+        let ends = casts.flat_map(|&id| {
+            let output = self.view.values.output(self.view.model, id, 0);
+            [self.view.input(id, 0), output]
+        });
+        let element = |value| self.view.model.element_type(self.view.values, value);
+        for element in factor.chain(ends.flatten().filter_map(element)) {
+            if !self.rounded.contains(&element) {
+                self.rounded.push(element);
+            }
+        }
+        let mut gone = vec![candidate.node];
+        gone.extend(route.with);
+        let mut all = gone.clone();
+        for &node in &gone {
             self.folded.insert(node);
+            self.changes.remove(&node);
+            all.extend(self.merged.remove(&node).into_iter().flatten());
+        }
+        for &node in &all {
+            let mut step = match self.steps.remove(&node) {
+                Some(step) if step.action == Action::Apply => step,
+                _ => self.step(&self.candidates[&node], Action::Apply),
+            };
+            step.into.clone_from(&into);
+            step.through.extend(through.iter().cloned());
             self.steps.insert(node, step);
         }
         for change in &route.changes {
-            // a factor that took another is no longer what the file says
-            if let Some(merged) = self.candidates.get_mut(&change.node()) {
-                merged.factor = Err("another factor was merged with it".to_string());
+            let Change::Weights { node, spread, .. } = change else {
+                continue;
+            };
+            // a factor that took others is no longer what the file says
+            if let Some(taker) = self.candidates.get_mut(node) {
+                let divides = self.view.model.node(*node).is("Div");
+                taker.merge(divides, &spread.elements);
+                self.merged.entry(*node).or_default().extend(&all);
             }
         }
-        self.changes.extend(route.changes);
+        for change in route.changes {
+            self.changes.entry(change.node()).or_default().push(change);
+        }
     }
 
     pub fn step(&self, candidate: &Candidate, action: Action) -> Step {

@@ -1,5 +1,8 @@
 //! Shapes of values, as far as the file tells them or a few operators imply them.
 
+mod implied;
+mod window;
+
 use std::cell::RefCell;
 
 use crate::hash::HashMap;
@@ -7,6 +10,8 @@ use crate::onnx::{
     AttributeValue, Dimension, GraphId, Model, Name, Node, NodeId, Producer, ValueId, ValueInfo,
     ValueType, Values, numbers,
 };
+
+pub(super) use implied::sliced;
 
 /// A shape of known rank: sizes, where they are known.
 pub(super) type Shape = Vec<Option<i64>>;
@@ -18,40 +23,6 @@ pub(super) struct Shapes<'m> {
     declared: HashMap<(GraphId, &'m Name), &'m ValueInfo>,
     known: RefCell<HashMap<ValueId, Option<Shape>>>,
 }
-
-/// Operators that give the shape of their first input.
-const SAME: &[&str] = &[
-    "Abs",
-    "BatchNormalization",
-    "Cast",
-    "Clip",
-    "Dropout",
-    "Elu",
-    "Erf",
-    "Exp",
-    "Gelu",
-    "HardSigmoid",
-    "HardSwish",
-    "Identity",
-    "InstanceNormalization",
-    "LRN",
-    "LayerNormalization",
-    "LeakyRelu",
-    "LogSoftmax",
-    "Neg",
-    "PRelu",
-    "Reciprocal",
-    "Relu",
-    "Selu",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Sqrt",
-    "Tanh",
-];
-
-/// Operators that broadcast two inputs.
-const BROADCAST: &[&str] = &["Add", "Div", "Mul", "Pow", "Sub"];
 
 /// How many nodes are followed back.
 const DEPTH: usize = 64;
@@ -96,8 +67,8 @@ impl<'m> Shapes<'m> {
         // a declared rank may leave sizes open that the producer tells
         let open = told.as_ref().is_none_or(|shape| shape.contains(&None));
         let implied = match self.values[value].producer {
-            Producer::Node { node, output: 0 } if open && depth > 0 => {
-                self.implied(node, depth - 1)
+            Producer::Node { node, output } if open && depth > 0 => {
+                implied::shape(self, node, output as usize, depth - 1)
             }
             _ => None,
         };
@@ -129,83 +100,9 @@ impl<'m> Shapes<'m> {
         Some(shape?.into_iter().map(size).collect())
     }
 
-    fn implied(&self, id: NodeId, depth: usize) -> Option<Shape> {
-        let node = self.model.node(id);
-        let of = |input: usize| self.find(self.values.input(id, input)?, depth);
-        let is = |names: &[&str]| names.iter().any(|name| node.is(name));
-        if is(SAME) {
-            return of(0);
-        }
-        if is(BROADCAST) {
-            return broadcast(of(0)?, of(1)?);
-        }
-        if node.is("Constant") {
-            let mut tensors = node.attributes.iter().flat_map(|a| a.tensors());
-            return tensors
-                .next()
-                .map(|t| t.dims.iter().map(|&dim| Some(dim)).collect());
-        }
-        if node.is("MatMul") {
-            let (mut left, right) = (of(0)?, of(1)?);
-            if left.len() < 2 || right.len() != 2 {
-                return None;
-            }
-            left.pop();
-            left.push(right[1]);
-            return Some(left);
-        }
-        if node.is("Gemm") {
-            let (a, b) = (of(0), of(1)?);
-            let rows = usize::from(int(node, "transA", 0) != 0);
-            let columns = usize::from(int(node, "transB", 0) == 0);
-            let rows = a.and_then(|a| a.get(rows).copied()).flatten();
-            return Some(vec![rows, *b.get(columns)?]);
-        }
-        if is(&["Conv", "ConvTranspose"]) {
-            let weights = of(1)?;
-            let channels = match node.is("Conv") {
-                true => *weights.first()?,
-                false => weights
-                    .get(1)?
-                    .and_then(|m| m.checked_mul(int(node, "group", 1))),
-            };
-            let mut shape = vec![None; weights.len()];
-            *shape.get_mut(1)? = channels;
-            return Some(shape);
-        }
-        if is(&[
-            "AveragePool",
-            "GlobalAveragePool",
-            "GlobalMaxPool",
-            "MaxPool",
-        ]) {
-            let mut shape = of(0)?;
-            let global = !is(&["AveragePool", "MaxPool"]);
-            shape
-                .iter_mut()
-                .skip(2)
-                .for_each(|dim| *dim = global.then_some(1));
-            return Some(shape);
-        }
-        if node.is("Transpose") {
-            let shape = of(0)?;
-            let permutation = permutation(node, shape.len())?;
-            return permutation
-                .into_iter()
-                .map(|axis| shape.get(axis).copied())
-                .collect();
-        }
-        if node.is("Concat") {
-            let all: Option<Vec<Shape>> = (0..node.inputs.len()).map(of).collect();
-            return concat(&all?, int(node, "axis", 1));
-        }
-        if node.is("Flatten") {
-            return flatten(&of(0)?, int(node, "axis", 1));
-        }
-        if node.is("Reshape") {
-            return reshape(of(0), &self.integers(id, 1, "shape")?);
-        }
-        None
+    /// The shape of an input of a node.
+    fn input(&self, id: NodeId, input: usize, depth: usize) -> Option<Shape> {
+        self.find(self.values.input(id, input)?, depth)
     }
 
     /// Integers that an input or an attribute holds, if they are constant.
@@ -238,6 +135,20 @@ pub(super) fn int(node: &Node, name: &str, default: i64) -> i64 {
     }
 }
 
+/// Integers of an attribute; none, if there is no such attribute.
+pub(super) fn ints(node: &Node, name: &str) -> Vec<i64> {
+    match node.attribute(name).map(|a| &a.value) {
+        Some(AttributeValue::Ints(ints)) => ints.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// An axis counted from the first one, of one that may be counted from behind.
+pub(super) fn axis_of(axis: i64, rank: usize) -> Option<usize> {
+    let axis = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(axis).ok().filter(|&axis| axis < rank)
+}
+
 /// What a Transpose does to axes: the input's axis for each of the output's.
 pub(super) fn permutation(node: &Node, rank: usize) -> Option<Vec<usize>> {
     let Some(attribute) = node.attribute("perm") else {
@@ -253,72 +164,4 @@ pub(super) fn permutation(node: &Node, rank: usize) -> Option<Vec<usize>> {
     let mut sorted = axes.clone();
     sorted.sort_unstable();
     (axes.len() == perm.len() && sorted.into_iter().eq(0..rank)).then_some(axes)
-}
-
-fn broadcast(mut one: Shape, mut two: Shape) -> Option<Shape> {
-    if one.len() < two.len() {
-        std::mem::swap(&mut one, &mut two);
-    }
-    let skip = one.len() - two.len();
-    for (one, two) in one.iter_mut().skip(skip).zip(two) {
-        *one = match (*one, two) {
-            (Some(1), other) | (other, Some(1)) => other,
-            (Some(size), _) | (_, Some(size)) => Some(size),
-            _ => None,
-        };
-    }
-    Some(one)
-}
-
-fn product(shape: &[Option<i64>]) -> Option<i64> {
-    shape
-        .iter()
-        .try_fold(1i64, |product, dim| product.checked_mul((*dim)?))
-}
-
-fn concat(all: &[Shape], axis: i64) -> Option<Shape> {
-    let mut shape = all.first()?.clone();
-    let axis = if axis < 0 {
-        axis + shape.len() as i64
-    } else {
-        axis
-    };
-    let axis = usize::try_from(axis).ok()?;
-    let mut sizes = all.iter().map(|shape| shape.get(axis).copied().flatten());
-    let sum = sizes.try_fold(0i64, |sum, size| sum.checked_add(size?));
-    *shape.get_mut(axis)? = sum;
-    Some(shape)
-}
-
-fn flatten(shape: &[Option<i64>], axis: i64) -> Option<Shape> {
-    let axis = if axis < 0 {
-        axis + shape.len() as i64
-    } else {
-        axis
-    };
-    let (before, behind) = shape.split_at_checked(usize::try_from(axis).ok()?)?;
-    Some(vec![product(before), product(behind)])
-}
-
-/// The shape that Reshape asks for; -1 stays open unless the whole is known, and 0 is as before.
-fn reshape(from: Option<Shape>, to: &[i64]) -> Option<Shape> {
-    let mut shape: Shape = (to.iter().enumerate())
-        .map(|(axis, &dim)| match dim {
-            0 => from
-                .as_ref()
-                .and_then(|from| from.get(axis).copied())
-                .flatten(),
-            -1 => None,
-            size => Some(size),
-        })
-        .collect();
-    if let Some(open) = to.iter().position(|&dim| dim == -1)
-        && let Some(all) = from.as_deref().and_then(product)
-    {
-        let others = [&shape[..open], &shape[open + 1..]].concat();
-        shape[open] = product(&others)
-            .filter(|&p| p > 0)
-            .map(|others| all / others);
-    }
-    Some(shape)
 }

@@ -6,11 +6,13 @@
 //! | Gemm | B along K, or alpha; C: beta | B along N, or alpha; and C, or beta |
 //! | Conv | W, input channels | W and B, output channels |
 //! | ConvTranspose | W, input channels | W and B, output channels |
-//! | BatchNormalization | | scale and B |
+//! | LSTM, GRU, RNN | W, along the inputs | |
+//! | BatchNormalization | scale; and mean, the other way | scale and B |
 //! | InstanceNormalization | | scale and B |
 //! | LayerNormalization | | Scale and B |
 //! | RMSNormalization | | scale |
 //! | Gather | | the table |
+//! | DequantizeLinear | | the scale |
 //!
 //! Gemm's alpha and beta take a factor where its product with them is exact, and the weights cannot
 //! (a run computes them, they are quantised) or would have to be copied.
@@ -82,6 +84,8 @@ impl View<'_> {
             "MatMul" => dense::matmul_forward(self, id, input, factor),
             "Gemm" => Some(dense::gemm_forward(self, id, input, factor)),
             "Conv" | "ConvTranspose" => Some(convolution::forward(self, id, input, factor)),
+            "BatchNormalization" => Some(normalization::batch_forward(self, id, input, factor)),
+            "LSTM" | "GRU" | "RNN" => Some(dense::recurrent_forward(self, id, input, factor)),
             _ => None,
         }
     }
@@ -101,6 +105,7 @@ impl View<'_> {
                 Some(normalization::per_element(self, id, factor))
             }
             "Gather" => dense::gather_backward(self, id, factor),
+            "DequantizeLinear" => Some(dense::dequantize_backward(self, id, factor)),
             _ => None,
         }
     }

@@ -1,13 +1,16 @@
 //! Where a factor can go: from value to value, until every way ends in weights that take it.
 
+mod backward;
+
 use std::cell::Cell;
 
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{NodeId, Producer, Use, ValueId};
 
-use super::carries::{Way, carry};
+use super::axes::Way;
+use super::carries::carry;
 use super::factor::Factor;
-use super::factors::Candidate;
+use super::factors::{Candidate, is_unmoved};
 use super::targets::{Change, Refusal, View};
 
 /// How a factor goes.
@@ -18,6 +21,20 @@ pub(super) struct Route {
     pub with: Vec<NodeId>,
     /// Nodes it passes.
     pub through: Vec<NodeId>,
+}
+
+impl Route {
+    /// How far it has come.
+    fn mark(&self) -> [usize; 3] {
+        [self.changes.len(), self.with.len(), self.through.len()]
+    }
+
+    /// Back to where it was.
+    fn return_to(&mut self, [changes, with, through]: [usize; 3]) {
+        self.changes.truncate(changes);
+        self.with.truncate(with);
+        self.through.truncate(through);
+    }
 }
 
 pub(super) struct Walk<'a, 'm> {
@@ -48,6 +65,7 @@ const JOINT: &[(&str, bool)] = &[
     ("Min", true),
     ("Sub", false),
     ("Sum", false),
+    ("Where", false),
 ];
 
 impl Walk<'_, '_> {
@@ -142,7 +160,11 @@ impl Walk<'_, '_> {
             route.through.push(id);
             return self.on(id, &factor, route);
         }
-        match carry(&self.view, id, Way::Forward, factor) {
+        if is("Split") {
+            route.through.push(id);
+            return self.through_split(id, factor, route);
+        }
+        match carry(&self.view, (id, 0), Way::Forward, factor) {
             Some(_) if input != 0 => Err(at("it is no data there".to_string())),
             Some(moved) => {
                 let moved = moved.map_err(at)?;
@@ -151,6 +173,22 @@ impl Walk<'_, '_> {
             }
             None => Err(at("does not commute with a factor".to_string())),
         }
+    }
+
+    /// On from every part that something uses.
+    fn through_split(&self, id: NodeId, factor: &Factor, route: &mut Route) -> Result<(), Refusal> {
+        let at = |why: Refusal| format!("{}: {why}", self.label(id));
+        for output in 0..self.view.model.node(id).outputs.len() {
+            let part = self.view.values.output(self.view.model, id, output);
+            let Some(part) = part.filter(|&part| self.view.values.is_used(part)) else {
+                continue;
+            };
+            let Some(moved) = carry(&self.view, (id, output), Way::Forward, factor) else {
+                return Err(at("does not commute with a factor".to_string()));
+            };
+            self.forward(part, &moved.map_err(at)?, route)?;
+        }
+        Ok(())
     }
 
     /// On from the first output of a node.
@@ -171,22 +209,22 @@ impl Walk<'_, '_> {
     ) -> Result<(), Refusal> {
         let divisor = self.view.model.node(id).is("Div") && input == 1;
         let passed = match divisor {
-            true => inverse(factor),
+            true => factor.inverse(),
             false => factor.clone(),
         };
-        let before = route.clone();
+        let before = route.mark();
         route.through.push(id);
         let Err(why) = self.on(id, &passed, route) else {
             return Ok(());
         };
-        *route = before;
+        route.return_to(before);
         let other = 1 - input;
         if !self.view.is_constant(id, other) || self.open.contains(&id) {
             return Err(why);
         }
         let divides = self.view.model.node(id).is("Div");
         let taken = if divides {
-            inverse(factor)
+            factor.inverse()
         } else {
             factor.clone()
         };
@@ -209,10 +247,18 @@ impl Walk<'_, '_> {
         route: &mut Route,
     ) -> Result<Factor, Refusal> {
         let node = self.view.model.node(id);
-        let others = (0..node.inputs.len()).filter(|&other| other != input);
-        let equal: Option<Vec<NodeId>> = others.map(|other| self.twin(id, other, factor)).collect();
+        let condition = node.is("Where").then_some(0);
+        if condition == Some(input) {
+            return Err("it is no data there".to_string());
+        }
+        let others = (0..node.inputs.len()).filter(|&i| i != input && Some(i) != condition);
+        let equal = others.map(|other| match is_unmoved(&self.view, id, other, factor) {
+            true => Some(None),
+            false => self.twin(id, other, factor).map(Some),
+        });
+        let equal: Option<Vec<Option<NodeId>>> = equal.collect();
         if let Some(equal) = equal {
-            route.with.extend(equal);
+            route.with.extend(equal.into_iter().flatten());
             return Ok(factor.clone());
         }
         if !node.is("Concat") {
@@ -223,14 +269,21 @@ impl Walk<'_, '_> {
 
     /// The factor that an input is a product with, if it is equal and nothing else uses the product.
     fn twin(&self, id: NodeId, input: usize, factor: &Factor) -> Option<NodeId> {
-        let value = self.view.input(id, input)?;
-        let Producer::Node { node, output: 0 } = self.view.values[value].producer else {
-            return None;
-        };
-        let twin = self.candidates.get(&node)?;
-        let alone = self.view.values.uses(value).nth(1).is_none();
-        let free = !self.folded.contains(&node) && !self.annotated.contains(&value);
-        (alone && free && twin.factor.as_ref() == Ok(factor)).then_some(node)
+        let mut value = self.view.input(id, input)?;
+        loop {
+            let Producer::Node { node, output: 0 } = self.view.values[value].producer else {
+                return None;
+            };
+            let twin = self.candidates.get(&node)?;
+            let alone = self.view.values.uses(value).nth(1).is_none();
+            if !alone || self.annotated.contains(&value) {
+                return None;
+            }
+            if !self.folded.contains(&node) {
+                return (twin.factor.as_ref() == Ok(factor)).then_some(node);
+            }
+            value = self.view.input(node, twin.data)?;
+        }
     }
 
     /// The factor of a part of a Concat: 1 for the others.
@@ -268,118 +321,5 @@ impl Walk<'_, '_> {
             }
         }
         Ok(factor.along(from_end, elements))
-    }
-
-    /// Lets what computes `value` take the factor.
-    pub fn backward(
-        &self,
-        value: ValueId,
-        factor: &Factor,
-        route: &mut Route,
-    ) -> Result<(), Refusal> {
-        self.look(value)?;
-        if self.view.values.uses(value).nth(1).is_some() {
-            return Err(format!("{} is also used elsewhere", self.name(value)));
-        }
-        let Producer::Node {
-            node: id,
-            output: 0,
-        } = self.view.values[value].producer
-        else {
-            let what = match self.view.values[value].producer {
-                Producer::Input(_) => "is an input of its graph",
-                _ => "is not computed by a node that could take it",
-            };
-            return Err(format!("{} {what}", self.name(value)));
-        };
-        let at = |why: Refusal| format!("{}: {why}", self.label(id));
-        if let (true, Some(folded)) = (self.folded.contains(&id), self.candidates.get(&id)) {
-            return self.back(id, folded.data, factor, route);
-        }
-        if let Some(changes) = self.view.backward(id, factor) {
-            route.changes.extend(changes.map_err(at)?);
-            return Ok(());
-        }
-        let node = self.view.model.node(id);
-        let is = |op: &str| node.is(op);
-        if let Some((op, positive)) = JOINT.iter().find(|(op, _)| is(op)) {
-            if *positive && !factor.is_positive() {
-                return Err(at(format!("{op} does not commute with a factor below 0")));
-            }
-            if is("Concat") && factor.axis.is_some() {
-                return Err(at("the factor would have to be taken apart".to_string()));
-            }
-            route.through.push(id);
-            return (0..node.inputs.len())
-                .try_for_each(|input| self.back(id, input, factor, route));
-        }
-        if (is("Mul") || is("MatMul") && factor.axis.is_none()) && node.inputs.len() == 2 {
-            return self.back_product(id, factor, route);
-        }
-        if is("Div") {
-            route.through.push(id);
-            return self.back(id, 0, factor, route);
-        }
-        let moved = match carry(&self.view, id, Way::Backward, factor) {
-            Some(moved) => moved.map_err(at)?,
-            None => return Err(at("does not commute with a factor".to_string())),
-        };
-        route.through.push(id);
-        self.back(id, 0, &moved, route)
-    }
-
-    /// Back to an input of a node: a constant is multiplied, else what computes it takes the factor.
-    fn back(
-        &self,
-        id: NodeId,
-        input: usize,
-        factor: &Factor,
-        route: &mut Route,
-    ) -> Result<(), Refusal> {
-        if self.view.is_constant(id, input) {
-            let change = self.view.scale_aligned(id, input, factor);
-            route
-                .changes
-                .push(change.map_err(|why| format!("{}: {why}", self.label(id)))?);
-            return Ok(());
-        }
-        match self.view.input(id, input) {
-            Some(value) => self.backward(value, factor, route),
-            None => Err(format!("{} lacks an input", self.label(id))),
-        }
-    }
-
-    /// One of the two that are multiplied takes the factor: data if it can, a constant if not.
-    fn back_product(&self, id: NodeId, factor: &Factor, route: &mut Route) -> Result<(), Refusal> {
-        let (constants, data): (Vec<usize>, Vec<usize>) =
-            (0..2).partition(|&input| self.view.is_constant(id, input));
-        let mut first = None;
-        for input in data.into_iter().chain(constants) {
-            // a factor with a way of its own to go is not made larger on it
-            if self.open.contains(&id) && self.view.is_constant(id, input) {
-                continue;
-            }
-            let before = route.clone();
-            route.through.push(id);
-            match self.back(id, input, factor, route) {
-                Ok(()) => return Ok(()),
-                Err(why) => {
-                    *route = before;
-                    first.get_or_insert(why);
-                }
-            }
-        }
-        Err(first.unwrap_or_else(|| format!("{} is a factor itself", self.label(id))))
-    }
-}
-
-fn inverse(factor: &Factor) -> Factor {
-    Factor {
-        elements: factor
-            .elements
-            .iter()
-            .map(|element| 1.0 / element)
-            .collect(),
-        ..factor.clone()
     }
 }

@@ -69,6 +69,60 @@ pub(super) fn overflows(model: &Model, tensor: &Tensor, spreads: &[Spread]) -> R
         scaled(model, tensor, before)?,
         scaled(model, tensor, after)?,
     ];
+    let mut fits = true;
+    pieces(tensor, &before, &after, |_, old, new| {
+        fits = !old.is_finite() || new.is_finite();
+        fits
+    })?;
+    Ok(!fits)
+}
+
+/// How many elements lose digits because they become so small, zero included.
+///
+/// # Errors
+/// As [`scaled`].
+pub(super) fn lost(model: &Model, tensor: &Tensor, spreads: &[Spread]) -> Result<u64> {
+    let least = spreads.iter().map(|spread| {
+        let all = spread.elements.iter().map(|element| element.abs());
+        all.fold(f64::INFINITY, f64::min)
+    });
+    let least = least.product::<f64>();
+    // the smallest number that has all its digits
+    let (normal, looked_at) = match tensor.data_type {
+        DataType::FLOAT16 => (f64::from(f16::MIN_POSITIVE), 1.0),
+        DataType::DOUBLE => (f64::MIN_POSITIVE, RARE),
+        _ => (f64::from(f32::MIN_POSITIVE), RARE),
+    };
+    if least >= looked_at {
+        return Ok(0);
+    }
+    let [before, after] = [Vec::new(), spreads.to_vec()];
+    let [before, after] = [
+        scaled(model, tensor, before)?,
+        scaled(model, tensor, after)?,
+    ];
+    let mut lost = 0;
+    pieces(tensor, &before, &after, |index, old, new| {
+        let product = spreads
+            .iter()
+            .fold(old, |product, spread| product * spread.at(index));
+        lost += u64::from(old != 0.0 && new.abs() < normal && new != product);
+        true
+    })?;
+    Ok(lost)
+}
+
+/// Weights of a type with a wide range are only looked at if they become smaller by more than this.
+const RARE: f64 = 1e-20;
+
+/// Compares elements until `goes_on` is false: index, before and after.
+fn pieces(
+    tensor: &Tensor,
+    before: &Source,
+    after: &Source,
+    mut goes_on: impl FnMut(u64, f64, f64) -> bool,
+) -> Result<()> {
+    let width = tensor.data_type.bits().unwrap_or(32) / 8;
     let mut at = 0;
     while at < before.len() {
         let piece = at..before.len().min(at + PIECE);
@@ -76,14 +130,15 @@ pub(super) fn overflows(model: &Model, tensor: &Tensor, spreads: &[Spread]) -> R
             let bytes = source.bytes(piece.clone())?;
             Ok::<_, Error>(floats(tensor.data_type, &bytes).unwrap_or_default())
         };
-        let (old, new) = (numbers(&before)?, numbers(&after)?);
-        let mut pairs = old.iter().zip(&new);
-        if pairs.any(|(old, new)| old.is_finite() && !new.is_finite()) {
-            return Ok(true);
+        let (old, new) = (numbers(before)?, numbers(after)?);
+        for (index, (old, new)) in (at / width..).zip(old.into_iter().zip(new)) {
+            if !goes_on(index, old, new) {
+                return Ok(());
+            }
         }
         at = piece.end;
     }
-    Ok(false)
+    Ok(())
 }
 
 impl ReadAt for Scaled {

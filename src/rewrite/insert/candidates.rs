@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::onnx::{Model, ValueId, Values};
+use crate::rewrite::Rate;
 
 use super::choose::Chooser;
-use super::fit::Unfit;
+use super::fit::{Unfit, Wanted};
 use super::flow::Flow;
 use super::{Choice, Options, Preset, fit};
 
@@ -34,14 +35,34 @@ pub struct Candidate {
     pub preset: Option<&'static str>,
     /// The rate that was asked for, or is usual there.
     pub rate: f64,
+    /// The axes along which its mask is to be shared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_axes: Option<Vec<i64>>,
     /// Why dropout would not be put there.
     pub left: Option<String>,
 }
 
-/// Lists what these options choose; what the presets know, if they choose nothing.
+impl Candidate {
+    /// The choice of this value and no other, at this rate: what a plan file keeps.
+    ///
+    /// # Errors
+    /// The rate was changed to none.
+    pub fn choice(&self) -> Result<Choice> {
+        Ok(Choice {
+            at: Some(self.value.as_str().into()),
+            scope: Some(globset::escape(&self.scope)),
+            rate: Some(Rate::new(self.rate)?),
+            shared_axes: self.shared_axes.clone(),
+            ..Choice::default()
+        })
+    }
+}
+
+/// Lists what these options choose; what the presets know, if they choose nothing. [`Candidate::choice`]
+/// makes a choice of one of them.
 ///
 /// # Errors
-/// The model is not sound, or a choice matches nothing.
+/// The model is not sound, a choice matches nothing, or two want different things at one value.
 ///
 /// # Examples
 /// ```
@@ -70,12 +91,9 @@ fn list(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
         }
     }
     let mut chooser = Chooser::new(&flow);
-    let mut chosen: BTreeMap<ValueId, Option<&Choice>> = BTreeMap::new();
-    for choice in &options.choices {
-        for value in chooser.values(choice)? {
-            chosen.entry(value).or_insert(Some(choice));
-        }
-    }
+    let chosen = chooser.all(options)?.into_iter();
+    let chosen = chosen.map(|(value, index)| (value, Some(&options.choices[index])));
+    let mut chosen: BTreeMap<ValueId, Option<&Choice>> = chosen.collect();
     if options.choices.is_empty() {
         chosen.extend(presets.keys().map(|&value| (value, None)));
     }
@@ -86,19 +104,18 @@ fn list(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
         let maker = flow.maker(value);
         let preset = presets.get(&value).copied();
         let asked = choice.and_then(|choice| choice.rate).or(options.rate);
-        let exact = choice.is_some_and(|choice| choice.at.is_some());
         let choice = choice.unwrap_or(&plain);
-        let seeded = options.seed.is_some();
-        let unfit = fit.unfit(value, choice, &options.acting, seeded, exact);
+        let unfit = fit.unfit(value, &Wanted::new(choice, options));
         Candidate {
             value: known.name.to_string(),
             scope: model.scope(known.graph),
             operator: maker.map(|id| model.node(id).op_type.to_string()),
             layer: maker.and_then(|id| layers.get(&id).cloned()),
-            element: model.element_type(&values, value).map(|e| e.to_string()),
+            element: flow.types.of(value).map(|e| e.to_string()),
             shape: fit.shapes.of(value),
             preset: preset.map(Preset::word),
             rate: asked.map_or(preset.map_or(USUAL, Preset::usual_rate), |r| r.value()),
+            shared_axes: choice.shared_axes.clone(),
             left: unfit.map(|unfit| match unfit {
                 Unfit::Left(why) | Unfit::Refused(why) => why,
             }),

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::dropout::Layers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
-use crate::onnx::{Model, Name, NodeId, Use, ValueId, Values};
+use crate::onnx::{GraphId, Model, Name, NodeId, Use, ValueId, Values};
 
-use super::Choice;
 use super::flow::Flow;
+use super::{Choice, Options};
 
 /// How many names a message lists.
 const LISTED: usize = 12;
@@ -43,6 +43,39 @@ impl<'f, 'm> Chooser<'f, 'm> {
         Ok(self.of_nodes.get_or_insert(known))
     }
 
+    /// The values that choices stand for, each with the choice that counts there, by position: one
+    /// that names it exactly, else the first.
+    ///
+    /// # Errors
+    /// As [`Chooser::values`]; and if two that count alike want different things at one value.
+    pub fn all(&mut self, options: &Options) -> Result<BTreeMap<ValueId, usize>> {
+        let mut chosen: BTreeMap<ValueId, usize> = BTreeMap::new();
+        for (index, choice) in options.choices.iter().enumerate() {
+            for value in self.values(choice)? {
+                let Some(other) = chosen.get_mut(&value) else {
+                    chosen.insert(value, index);
+                    continue;
+                };
+                let before = &options.choices[*other];
+                let rate = |choice: &Choice| choice.rate.or(options.rate);
+                let same = rate(before) == rate(choice) && before.shared_axes == choice.shared_axes;
+                match (before.at.is_some(), choice.at.is_some()) {
+                    (false, true) => *other = index,
+                    (true, false) => {}
+                    _ if same => {}
+                    _ => {
+                        let name = &self.flow.values[value].name;
+                        return Err(usage(format!(
+                            "`{name}` is chosen by {before} and by {choice}, which want different \
+                             things: name it by --at"
+                        )));
+                    }
+                }
+            }
+        }
+        Ok(chosen)
+    }
+
     /// The values that a choice stands for, at least one.
     ///
     /// # Errors
@@ -56,8 +89,9 @@ impl<'f, 'm> Chooser<'f, 'm> {
                 None => found,
             });
         };
+        let scopes = self.in_scope(choice)?;
         if let Some(name) = &choice.at {
-            meet(BTreeSet::from([self.named(name)?]));
+            meet(BTreeSet::from([self.named(name, scopes.as_deref())?]));
         }
         if let Some(preset) = choice.preset {
             meet(preset.values(self.flow));
@@ -83,21 +117,45 @@ impl<'f, 'm> Chooser<'f, 'm> {
                 && choice.name.is_none();
             meet(self.in_layers(pattern, alone)?);
         }
-        let all = all.unwrap_or_default();
+        let mut all = all.unwrap_or_else(|| values.ids().collect());
+        if let Some(scopes) = scopes {
+            all.retain(|&value| scopes.contains(&values[value].graph));
+        }
         match all.is_empty() {
             true => Err(usage(format!("{choice} matches nothing in this model"))),
             false => Ok(all),
         }
     }
 
+    /// The graphs that a choice is limited to, if it is.
+    fn in_scope(&self, choice: &Choice) -> Result<Option<Vec<GraphId>>> {
+        let Some(pattern) = &choice.scope else {
+            return Ok(None);
+        };
+        let (model, glob) = (self.flow.model, glob(pattern)?);
+        let scopes = model.graphs().map(|(id, _)| (id, model.scope(id)));
+        let scopes: Vec<(GraphId, String)> = scopes.collect();
+        let found = scopes.iter().filter(|(_, scope)| glob.is_match(scope));
+        let found: Vec<GraphId> = found.map(|&(id, _)| id).collect();
+        if found.is_empty() {
+            let names = scopes.iter().map(|(_, scope)| scope.as_str());
+            let hint = nearest(pattern, names);
+            return Err(usage(format!("no scope is called `{pattern}`{hint}")));
+        }
+        Ok(Some(found))
+    }
+
     /// The value of this name: the main graph's, or the only one of an inner graph.
-    fn named(&self, name: &Name) -> Result<ValueId> {
+    fn named(&self, name: &Name, scopes: Option<&[GraphId]>) -> Result<ValueId> {
         let (model, values) = (self.flow.model, self.flow.values);
-        if let Some(value) = values.lookup(model, model.main(), name) {
+        let fits = |graph| scopes.is_none_or(|scopes| scopes.contains(&graph));
+        if let Some(value) = values.lookup(model, model.main(), name)
+            && fits(model.main())
+        {
             return Ok(value);
         }
-        let graphs = model.graphs().filter(|(id, _)| values.defines(*id, name));
-        let graphs: Vec<_> = graphs.map(|(id, _)| id).collect();
+        let graphs = model.graphs().map(|(id, _)| id).filter(|&id| fits(id));
+        let graphs: Vec<_> = graphs.filter(|&id| values.defines(id, name)).collect();
         match graphs[..] {
             [graph] => {
                 let value = values.lookup(model, graph, name);
@@ -111,7 +169,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
             _ => {
                 let scopes: Vec<_> = graphs.iter().map(|&graph| model.scope(graph)).collect();
                 Err(usage(format!(
-                    "`{name}` is a value in each of {}: a layer or an operator tells them apart",
+                    "`{name}` is a value in each of {}: in a plan file `scope` tells them apart",
                     scopes.join(", ")
                 )))
             }
@@ -170,14 +228,14 @@ impl<'f, 'm> Chooser<'f, 'm> {
 }
 
 /// The shortest path that a path begins with and that matches.
-fn outermost<'p>(path: &'p str, glob: &GlobMatcher) -> Option<&'p str> {
+fn outermost<'p>(path: &'p str, glob: &GlobSet) -> Option<&'p str> {
     let ends = path.match_indices(['/', '.']).map(|(end, _)| end);
     let mut starts = ends.chain([path.len()]).map(|end| &path[..end]);
     starts.find(|start| glob.is_match(start))
 }
 
 /// Values of nodes that match, and first outputs of nodes whose names do.
-fn named_like(model: &Model, values: &Values, glob: &GlobMatcher) -> BTreeSet<ValueId> {
+fn named_like(model: &Model, values: &Values, glob: &GlobSet) -> BTreeSet<ValueId> {
     let matches = |name: &Name| !name.is_empty() && glob.is_match(name.to_string());
     let mut found = BTreeSet::new();
     for (id, node) in model.nodes() {
@@ -191,11 +249,15 @@ fn named_like(model: &Model, values: &Values, glob: &GlobMatcher) -> BTreeSet<Va
     found
 }
 
-/// A pattern in which `*` is any text, also across slashes.
-pub(in crate::rewrite) fn glob(pattern: &str) -> Result<GlobMatcher> {
+/// A pattern in which `*` is any text, also across slashes. A set, as that refuses what is too large
+/// to compile, where a lone matcher panics.
+pub(in crate::rewrite) fn glob(pattern: &str) -> Result<GlobSet> {
     let glob = GlobBuilder::new(pattern).literal_separator(false).build();
-    let glob = glob.map_err(|e| usage(format!("`{pattern}` is no pattern: {}", e.kind())))?;
-    Ok(glob.compile_matcher())
+    let set = glob.and_then(|glob| GlobSetBuilder::new().add(glob).build());
+    set.map_err(|e| {
+        let shown: String = pattern.chars().take(100).collect();
+        usage(format!("`{shown}` is no pattern: {}", e.kind()))
+    })
 }
 
 fn all_names(model: &Model) -> Vec<String> {

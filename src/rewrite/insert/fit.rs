@@ -3,10 +3,10 @@
 use crate::dropout::{OperatorVersion, Shapes, version};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, GraphKind, Model, Producer, Use, ValueId, Values};
-use crate::rewrite::Acting;
+use crate::rewrite::{Acting, Rate};
 
-use super::Choice;
 use super::flow::Flow;
+use super::{Choice, Options};
 
 /// Operators whose results are floats, whatever the file tells.
 const FLOAT_ONLY: &[&str] = &[
@@ -39,6 +39,29 @@ pub(super) enum Unfit {
     Refused(String),
 }
 
+/// What is wanted at a value.
+pub(super) struct Wanted<'o> {
+    pub rate: Option<Rate>,
+    pub shared_axes: Option<&'o [i64]>,
+    pub acting: &'o Acting,
+    /// Whether a seed is to be written.
+    pub seeded: bool,
+    /// Whether the value was asked for by name.
+    pub exact: bool,
+}
+
+impl<'o> Wanted<'o> {
+    pub fn new(choice: &'o Choice, options: &'o Options) -> Self {
+        Wanted {
+            rate: choice.rate.or(options.rate),
+            shared_axes: choice.shared_axes.as_deref(),
+            acting: &options.acting,
+            seeded: options.seed.is_some(),
+            exact: choice.at.is_some(),
+        }
+    }
+}
+
 /// What is known of the model, for all values.
 pub(super) struct Fit<'m> {
     pub model: &'m Model,
@@ -50,21 +73,10 @@ pub(super) struct Fit<'m> {
 }
 
 impl Fit<'_> {
-    /// Why a value takes no dropout that acts like this. `exact`: it was asked for by name.
-    pub fn unfit(
-        &self,
-        value: ValueId,
-        choice: &Choice,
-        acting: &Acting,
-        seeded: bool,
-        exact: bool,
-    ) -> Option<Unfit> {
-        let left = self.misplaced(value, exact).map(Unfit::Left);
-        left.or_else(|| {
-            let axes = choice.shared_axes.as_deref();
-            self.inexpressible(value, axes, acting, seeded)
-                .map(Unfit::Refused)
-        })
+    /// Why a value does not take the dropout that is wanted.
+    pub fn unfit(&self, value: ValueId, wanted: &Wanted<'_>) -> Option<Unfit> {
+        let left = self.misplaced(value, wanted.exact).map(Unfit::Left);
+        left.or_else(|| self.inexpressible(value, wanted).map(Unfit::Refused))
     }
 
     fn misplaced(&self, value: ValueId, exact: bool) -> Option<String> {
@@ -104,7 +116,7 @@ impl Fit<'_> {
         if outputs && named {
             return Some("it is an output, and something else is bound to its name".into());
         }
-        match model.element_type(values, value) {
+        match self.flow.types.of(value) {
             Some(element) if self.takes(value, element) => None,
             Some(element) => Some(format!("its elements are of type {element}")),
             None => match known.producer {
@@ -128,14 +140,8 @@ impl Fit<'_> {
         }
     }
 
-    fn inexpressible(
-        &self,
-        value: ValueId,
-        axes: Option<&[i64]>,
-        acting: &Acting,
-        seeded: bool,
-    ) -> Option<String> {
-        let model = self.model;
+    fn inexpressible(&self, value: ValueId, wanted: &Wanted<'_>) -> Option<String> {
+        let (model, acting, axes) = (self.model, wanted.acting, wanted.shared_axes);
         let graph = self.values[value].graph;
         let Some(opset) = model.opset(graph, "") else {
             return Some("no opset_import says which operators of ONNX may stand here".into());
@@ -146,7 +152,7 @@ impl Fit<'_> {
         }
         let Some(axes) = axes else {
             return acting.refusal(model, graph).or_else(|| {
-                (seeded && version(opset) != OperatorVersion::Inputs)
+                (wanted.seeded && version(opset) != OperatorVersion::Inputs)
                     .then(|| format!("no Dropout of opset {opset} has a seed: leave --seed away"))
             });
         };
@@ -160,7 +166,10 @@ impl Fit<'_> {
                 "a mask that is shared along axes always acts: ask for active or runtime".into(),
             );
         }
-        let element = model.element_type(self.values, value);
+        if wanted.rate.is_some_and(|rate| rate.value() == 0.0) {
+            return Some("a mask of rate 0 would not be known for dropout".into());
+        }
+        let element = self.flow.types.of(value);
         let written = [DataType::FLOAT, DataType::DOUBLE, DataType::FLOAT16];
         if !element.is_some_and(|element| written.contains(&element)) {
             let element = element.map_or("not told".to_string(), |e| e.to_string());

@@ -1,69 +1,42 @@
-//! Where data flows: what the positions that a preset names are told from. One pass each way.
+//! Where data flows: what the positions that a preset names are told from. One pass each way, through
+//! calls of functions as well.
+
+mod calls;
+mod operators;
 
 use crate::error::Result;
-use crate::onnx::{GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values};
+use crate::onnx::{
+    Attribute, AttributeValue, ElementTypes, GraphId, GraphKind, Model, Node, NodeId, Producer,
+    Use, ValueId, Values,
+};
 
-/// Functions that are not linear, element by element.
-const ACTIVATIONS: &[&str] = &[
-    "Celu",
-    "Clip",
-    "Elu",
-    "Erf",
-    "Gelu",
-    "HardSigmoid",
-    "HardSwish",
-    "LeakyRelu",
-    "Mish",
-    "PRelu",
-    "Relu",
-    "Selu",
-    "Sigmoid",
-    "Softplus",
-    "Softsign",
-    "Swish",
-    "Tanh",
-    "ThresholdedRelu",
-];
+use calls::Calls;
+pub(super) use operators::PASSING;
+use operators::{ACTIVATIONS, BODY, ELEMENTWISE, OF_SIZES};
 
-/// Operators that work element by element, or channel by channel, on what a layer computes.
-const ELEMENTWISE: &[&str] = &[
-    "Add",
-    "BatchNormalization",
-    "Cast",
-    "Div",
-    "Exp",
-    "Identity",
-    "InstanceNormalization",
-    "Log",
-    "Max",
-    "Min",
-    "Mul",
-    "Neg",
-    "Pow",
-    "Sqrt",
-    "Sub",
-    "Sum",
-];
-
-/// Operators that make layers of more than a dense head.
-const BODY: &[&str] = &[
-    "Attention",
-    "Conv",
-    "ConvTranspose",
-    "GRU",
-    "LSTM",
-    "Loop",
-    "MultiHeadAttention",
-    "RNN",
-    "Scan",
-];
-
-/// The layer that a value is an elementwise function of.
+/// What a value is an elementwise function of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Root {
-    pub layer: NodeId,
+    pub source: Source,
     /// True once an activation came between.
     pub activated: bool,
+}
+
+/// A layer, or what a function is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A layer with weights, or the call of a function that has one at its end.
+    Layer(NodeId, Kind),
+    /// A formal input of the function, by position.
+    Formal(GraphId, usize),
+}
+
+/// The kind of a layer with weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Dense,
+    Convolution,
+    Other,
 }
 
 /// What comes behind a node.
@@ -78,11 +51,15 @@ pub(super) struct Ahead {
 pub(super) struct Flow<'m> {
     pub model: &'m Model,
     pub values: &'m Values,
-    /// By value: whether it depends on what the model is fed.
+    pub types: ElementTypes,
+    pub calls: Calls,
+    /// By value: whether it depends on what the model is fed, and not only on its size.
     data: Vec<bool>,
     roots: Vec<Option<Root>>,
     /// By graph and node.
     ahead: Vec<Vec<Ahead>>,
+    /// By function: what stands in it.
+    inside: Vec<Ahead>,
 }
 
 impl<'m> Flow<'m> {
@@ -93,34 +70,49 @@ impl<'m> Flow<'m> {
         let mut flow = Flow {
             model,
             values,
+            types: ElementTypes::new(model, values, &order),
+            calls: Calls::new(model, &order),
             data: vec![false; values.len()],
             roots: vec![None; values.len()],
             ahead: vec![Vec::new(); model.graph_slots()],
+            inside: vec![Ahead::default(); model.functions.len()],
         };
         for (id, graph) in model.graphs() {
             flow.ahead[id.0 as usize] = vec![Ahead::default(); graph.node_slots()];
-            for info in &graph.inputs {
-                if let Some(value) = values.lookup(model, id, &info.name) {
-                    let main = graph.kind == GraphKind::Main;
-                    flow.data[value.index()] = !main || values[value].initializer.is_none();
+            flow.enter(id);
+        }
+        let roots = std::mem::take(&mut flow.calls.roots);
+        for root in &roots {
+            for &id in &root.nodes {
+                flow.feed(id, root.runs);
+            }
+        }
+        for root in roots.iter().rev() {
+            for &id in &root.nodes {
+                flow.root_outputs(id);
+            }
+            if let GraphKind::Function(index) = model.graph(root.graph).kind {
+                for &id in &root.nodes {
+                    flow.inside[index].weights |= flow.is_layer(id) || flow.inner(id).weights;
+                    flow.inside[index].body |= flow.is_body(id);
                 }
             }
         }
-        for &id in &order {
-            flow.forward(id);
+        for root in &roots {
+            for &id in root.nodes.iter().rev() {
+                flow.ahead[id.graph.0 as usize][id.index as usize] = flow.behind(id);
+            }
         }
-        for &id in order.iter().rev() {
-            flow.ahead[id.graph.0 as usize][id.index as usize] = flow.behind(id);
-        }
+        flow.calls.roots = roots;
         Ok(flow)
     }
 
-    /// True of a value that depends on what the model is fed.
+    /// True of a value that depends on what the model is fed, and not only on its size.
     pub fn is_data(&self, value: ValueId) -> bool {
         self.data[value.index()]
     }
 
-    /// The layer that a value is an elementwise function of.
+    /// What a value is an elementwise function of.
     pub fn root(&self, value: ValueId) -> Option<Root> {
         self.roots[value.index()]
     }
@@ -136,22 +128,38 @@ impl<'m> Flow<'m> {
         inputs.filter(|&value| self.is_data(value)).collect()
     }
 
-    /// True of a dense layer: a product of data and weights.
-    pub fn is_dense(&self, id: NodeId) -> bool {
+    /// The kind of layer that a node is: a product of data and weights, or a call that ends in one.
+    pub fn layer(&self, id: NodeId) -> Option<Kind> {
         let node = self.model.node(id);
-        (node.is("Gemm") || node.is("MatMul")) && self.has_weights(id)
+        if let Some(body) = self.body(node) {
+            return match self.end(body)?.source {
+                Source::Layer(_, kind) => Some(kind),
+                Source::Formal(..) => None,
+            };
+        }
+        let product =
+            node.is("Gemm") || node.is("MatMul") || (node.is("Einsum") && contracts(node));
+        let convolution = node.is("Conv") || node.is("ConvTranspose");
+        let other = is_in(node, BODY) && !node.is("Loop") && !node.is("Scan");
+        let kind = match (product, convolution) {
+            (true, _) => Kind::Dense,
+            (_, true) => Kind::Convolution,
+            _ if other => Kind::Other,
+            _ => return None,
+        };
+        self.has_weights(id).then_some(kind)
     }
 
     /// True of a layer with weights.
     pub fn is_layer(&self, id: NodeId) -> bool {
-        let node = self.model.node(id);
-        let body = BODY.iter().any(|op| node.is(op)) && !node.is("Loop") && !node.is("Scan");
-        self.is_dense(id) || (body && self.has_weights(id))
+        self.layer(id).is_some()
     }
 
     /// True of a product of data with data, as in attention.
     pub fn is_product_of_data(&self, id: NodeId) -> bool {
-        self.model.node(id).is("MatMul") && self.data_inputs(id).len() == 2
+        let node = self.model.node(id);
+        let product = node.is("MatMul") || (node.is("Einsum") && contracts(node));
+        product && self.data_inputs(id).len() == 2
     }
 
     /// The nodes that use a value.
@@ -176,54 +184,141 @@ impl<'m> Flow<'m> {
         }
     }
 
+    /// True of what a function that is called hands out: the call hands it on.
+    pub fn is_handed_out(&self, value: ValueId) -> bool {
+        self.values.uses(value).any(|at| match at {
+            Use::Output { graph, .. } => !self.calls.of(graph).is_empty(),
+            _ => false,
+        })
+    }
+
+    /// What the first call of its function passes for a formal input.
+    pub fn passed(&self, value: ValueId) -> Option<ValueId> {
+        let known = &self.values[value];
+        let &call = self.calls.of(known.graph).first()?;
+        let inputs = &self.model.graph(known.graph).inputs;
+        let place = inputs.iter().position(|info| info.name == known.name)?;
+        self.values.input(call, place)
+    }
+
+    /// The body of the function that a node calls.
+    pub fn body(&self, node: &Node) -> Option<GraphId> {
+        let index = self.model.callee(node)?;
+        Some(self.model.functions[index].body)
+    }
+
+    fn inner(&self, id: NodeId) -> Ahead {
+        let callee = self.model.callee(self.model.node(id));
+        callee.map_or(Ahead::default(), |index| self.inside[index])
+    }
+
+    /// The root of the first output of a function.
+    fn end(&self, body: GraphId) -> Option<Root> {
+        let output = self.model.graph(body).outputs.first()?;
+        self.root(self.values.lookup(self.model, body, &output.name)?)
+    }
+
     fn has_weights(&self, id: NodeId) -> bool {
         let inputs = 0..self.model.node(id).inputs.len();
         let mut inputs = inputs.filter_map(|input| self.values.input(id, input));
         !self.data_inputs(id).is_empty() && inputs.any(|value| !self.is_data(value))
     }
 
-    fn forward(&mut self, id: NodeId) {
+    /// The inputs of a graph.
+    fn enter(&mut self, id: GraphId) {
+        let graph = self.model.graph(id);
+        for (place, info) in graph.inputs.iter().enumerate() {
+            let Some(value) = self.values.lookup(self.model, id, &info.name) else {
+                continue;
+            };
+            let index = value.index();
+            self.data[index] = match graph.kind {
+                GraphKind::Main => self.values[value].initializer.is_none(),
+                // what calls pass
+                GraphKind::Function(_) => self.calls.of(id).is_empty(),
+                _ => true,
+            };
+            if let GraphKind::Function(_) = graph.kind {
+                self.roots[index] = Some(Root {
+                    source: Source::Formal(id, place),
+                    activated: false,
+                });
+            }
+        }
+    }
+
+    /// Whether what a node makes is data, and what it passes to a function.
+    fn feed(&mut self, id: NodeId, runs: bool) {
         let node = self.model.node(id);
-        let inputs = self.data_inputs(id);
-        let mut inner = node.attributes.iter().flat_map(|a| a.graphs());
-        let data = !inputs.is_empty() || inner.any(|&graph| self.touches_data(graph));
-        let root = match self.is_layer(id) {
-            true => Some(Root {
-                layer: id,
-                activated: false,
-            }),
-            false => self.elementwise(node, &inputs),
-        };
+        let mut inner = node.attributes.iter().flat_map(Attribute::graphs);
+        let sized = is_in(node, OF_SIZES);
+        let data = !sized
+            && (!self.data_inputs(id).is_empty() || inner.any(|&graph| self.touches_data(graph)));
         let outputs: Vec<ValueId> = self.outputs(id).collect();
-        for (place, output) in outputs.into_iter().enumerate() {
+        for output in outputs {
             self.data[output.index()] = data;
-            self.roots[output.index()] = root.filter(|_| place == 0);
+        }
+        if let Some(body) = self.body(node).filter(|_| runs) {
+            for (place, info) in self.model.graph(body).inputs.iter().enumerate() {
+                let passed = self.values.input(id, place);
+                let formal = self.values.lookup(self.model, body, &info.name);
+                if let (Some(passed), Some(formal)) = (passed, formal) {
+                    self.data[formal.index()] |= self.is_data(passed);
+                }
+            }
         }
     }
 
     /// True if something in a graph depends on what the model is fed.
-    fn touches_data(&self, graph: crate::onnx::GraphId) -> bool {
+    fn touches_data(&self, graph: GraphId) -> bool {
         let nodes = self.model.graph(graph).nodes();
         let mut nodes = nodes.map(|(index, _)| NodeId { graph, index });
         nodes.any(|id| self.outputs(id).any(|value| self.is_data(value)))
     }
 
+    fn root_outputs(&mut self, id: NodeId) {
+        let node = self.model.node(id);
+        let called = self.body(node).map(|body| self.end(body));
+        let root = match (self.layer(id), called) {
+            (Some(kind), called) => Some(Root {
+                source: Source::Layer(id, kind),
+                activated: called.flatten().is_some_and(|end| end.activated),
+            }),
+            (None, Some(end)) => end.and_then(|end| self.carried(id, end)),
+            (None, None) => self.elementwise(node, &self.data_inputs(id)),
+        };
+        let outputs: Vec<ValueId> = self.outputs(id).collect();
+        for (place, output) in outputs.into_iter().enumerate() {
+            self.roots[output.index()] = root.filter(|_| place == 0);
+        }
+    }
+
+    /// The root of what a call hands on that ends in a function of what it was given.
+    fn carried(&self, call: NodeId, end: Root) -> Option<Root> {
+        let Source::Formal(_, place) = end.source else {
+            return None;
+        };
+        let given = self.values.input(call, place)?;
+        let root = self.root(given).filter(|_| self.is_data(given))?;
+        Some(Root {
+            activated: root.activated || end.activated,
+            ..root
+        })
+    }
+
     fn elementwise(&self, node: &Node, inputs: &[ValueId]) -> Option<Root> {
-        let activation = ACTIVATIONS.iter().any(|op| node.is(op));
-        if !activation && !ELEMENTWISE.iter().any(|op| node.is(op)) {
+        let activation = is_in(node, ACTIVATIONS);
+        if !activation && !is_in(node, ELEMENTWISE) && !is_in(node, PASSING) {
             return None;
         }
         let mut roots = inputs.iter().map(|&input| self.root(input));
         let first = roots.next()??;
         let mut activated = first.activated || activation;
         for root in roots {
-            let root = root.filter(|root| root.layer == first.layer)?;
+            let root = root.filter(|root| root.source == first.source)?;
             activated |= root.activated;
         }
-        Some(Root {
-            layer: first.layer,
-            activated,
-        })
+        Some(Root { activated, ..first })
     }
 
     fn behind(&self, id: NodeId) -> Ahead {
@@ -231,8 +326,8 @@ impl<'m> Flow<'m> {
         for at in self.outputs(id).flat_map(|value| self.values.uses(value)) {
             match at {
                 Use::Input { node, .. } => {
-                    let next = self.ahead(node);
-                    ahead.weights |= next.weights || self.is_layer(node);
+                    let (next, inner) = (self.ahead(node), self.inner(node));
+                    ahead.weights |= next.weights || inner.weights || self.is_layer(node);
                     ahead.body |= next.body || self.is_body(node);
                 }
                 Use::Output { graph, .. } => match self.model.graph(graph).kind {
@@ -241,7 +336,14 @@ impl<'m> Flow<'m> {
                         ahead.weights |= next.weights;
                         ahead.body |= next.body || self.is_body(node);
                     }
-                    GraphKind::Function(_) => ahead.body = true,
+                    GraphKind::Function(_) => {
+                        // the last layer of one call is not the last of all
+                        let calls = self.calls.of(graph);
+                        let mut nexts = calls.iter().map(|&call| self.ahead(call));
+                        ahead.weights |= !calls.is_empty() && nexts.all(|next| next.weights);
+                        ahead.body |=
+                            calls.is_empty() || calls.iter().any(|&call| self.ahead(call).body);
+                    }
                     _ => {}
                 },
                 Use::Annotation(_) | Use::Binding(_) => {}
@@ -251,10 +353,9 @@ impl<'m> Flow<'m> {
     }
 
     fn is_body(&self, id: NodeId) -> bool {
-        let node = self.model.node(id);
-        BODY.iter().any(|op| node.is(op))
+        is_in(self.model.node(id), BODY)
             || self.is_product_of_data(id)
-            || self.model.callee(node).is_some()
+            || self.inner(id).body
             || self.is_sum_of_branches(id)
     }
 
@@ -264,10 +365,31 @@ impl<'m> Flow<'m> {
         let sum = node.is("Add") || (node.is("Sum") && node.inputs.len() == 2);
         match self.data_inputs(id)[..] {
             [a, b] if sum => {
-                let layer = |value| self.root(value).map(|root| root.layer);
-                a != b && (layer(a).is_none() || layer(a) != layer(b))
+                let source = |value| self.root(value).map(|root| root.source);
+                a != b && (source(a).is_none() || source(a) != source(b))
             }
             _ => false,
         }
+    }
+}
+
+fn is_in(node: &Node, operators: &[&str]) -> bool {
+    operators.iter().any(|op| node.is(op))
+}
+
+/// True of an Einsum that sums over an index which both of its inputs have.
+fn contracts(node: &Node) -> bool {
+    let Some(AttributeValue::String(equation)) = node.attribute("equation").map(|a| &a.value)
+    else {
+        return false;
+    };
+    let equation = String::from_utf8_lossy(equation);
+    let (inputs, output) = equation.split_once("->").unwrap_or((&equation, ""));
+    match inputs.split_once(',') {
+        Some((a, b)) => {
+            let mut indices = a.chars().filter(|c| c.is_ascii_alphabetic());
+            indices.any(|index| b.contains(index) && !output.contains(index))
+        }
+        None => false,
     }
 }

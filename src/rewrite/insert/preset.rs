@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
-use crate::onnx::{GraphKind, NodeId, ValueId};
+use crate::onnx::{NodeId, Tensor, ValueId};
 
-use super::flow::Flow;
+use super::flow::{Flow, Kind, PASSING, Root, Source};
 
 /// A position that has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +66,8 @@ impl Preset {
         let nodes = flow.model.nodes().map(|(id, _)| id);
         nodes
             .filter_map(|id| match self {
-                Preset::Head => activation(flow, id, true),
-                Preset::Conv => activation(flow, id, false),
+                Preset::Head => activation(flow, id, Kind::Dense),
+                Preset::Conv => activation(flow, id, Kind::Convolution),
                 Preset::Attention => attention(flow, id),
                 Preset::Residual => residual(flow, id),
                 Preset::Embedding => embedding(flow, id),
@@ -95,43 +95,61 @@ impl FromStr for Preset {
     }
 }
 
-/// The last value of an activation: of a dense layer of the head, or of a convolution.
-fn activation(flow: &Flow<'_>, id: NodeId, head: bool) -> Option<ValueId> {
+/// What an activation makes of a layer: of a dense one of the head, or of a convolution. A gate or a sum
+/// of parts is not over before its last operator; a normalisation behind it belongs to it.
+fn activation(flow: &Flow<'_>, id: NodeId, wanted: Kind) -> Option<ValueId> {
     let value = flow.outputs(id).next()?;
     let root = flow.root(value).filter(|root| root.activated)?;
-    let layer = flow.model.node(root.layer);
-    let wanted = match head {
-        true => flow.is_dense(root.layer),
-        false => layer.is("Conv") || layer.is("ConvTranspose"),
-    };
     let ahead = flow.ahead(id);
-    if !wanted || !ahead.weights || (head && ahead.body) {
+    let head = wanted == Kind::Dense;
+    let layer = matches!(root.source, Source::Layer(_, kind) if kind == wanted);
+    if !layer || !ahead.weights || (head && ahead.body) {
         return None;
     }
-    // a gate or a sum of parts is not over before its last operator
     let goes_on = flow.users(value).any(|user| {
         let mut made = flow.outputs(user);
         made.any(|made| {
             let next = flow.root(made);
-            next.is_some_and(|next| next.layer == root.layer) && !flow.is_layer(user)
+            next.is_some_and(|next| next.source == root.source) && !flow.is_layer(user)
         })
     });
-    (!goes_on).then_some(value)
+    if goes_on || flow.is_handed_out(value) || gates_its_source(flow, value, root) {
+        return None;
+    }
+    Some(passed_on(flow, value))
+}
+
+/// What is handed on, be it in another type or in other axes.
+fn passed_on(flow: &Flow<'_>, value: ValueId) -> ValueId {
+    let mut value = value;
+    while let Some(maker) = flow.maker(value)
+        && PASSING.iter().any(|op| flow.model.node(maker).is(op))
+        && let Some(data) = flow.values.input(maker, 0)
+        && flow.root(data).is_some_and(|root| root.activated)
+    {
+        value = data;
+    }
+    value
+}
+
+/// True of what only weighs that from which it is computed, as in squeeze and excitation.
+fn gates_its_source(flow: &Flow<'_>, value: ValueId, root: Root) -> bool {
+    let weighs = |user: NodeId| {
+        let others = flow.data_inputs(user).into_iter();
+        let mut others = others.filter(|&other| other != value);
+        flow.model.node(user).is("Mul")
+            && others.any(|other| {
+                let same = flow.root(other).is_some_and(|o| o.source == root.source);
+                !same && way(flow, value, other).is_some()
+            })
+    };
+    let mut users = flow.users(value).peekable();
+    users.peek().is_some() && users.all(weighs)
 }
 
 /// A softmax that a product with data follows.
 fn attention(flow: &Flow<'_>, id: NodeId) -> Option<ValueId> {
-    const LAYOUT: &[&str] = &[
-        "Cast",
-        "Dropout",
-        "Identity",
-        "Reshape",
-        "Squeeze",
-        "Transpose",
-        "Unsqueeze",
-        "Where",
-    ];
-    if !flow.model.node(id).is("Softmax") {
+    if !is_softmax(flow, id) {
         return None;
     }
     let value = flow.outputs(id).next()?;
@@ -142,11 +160,25 @@ fn attention(flow: &Flow<'_>, id: NodeId) -> Option<ValueId> {
         }
         let moved = flow.users(at).find(|&user| {
             let node = flow.model.node(user);
-            LAYOUT.iter().any(|op| node.is(op))
+            let mut passing = PASSING.iter().chain(&["Dropout", "Where"]);
+            passing.any(|op| node.is(op))
         });
         at = flow.outputs(moved?).next()?;
     }
     None
+}
+
+/// True of a softmax, also where it is written as exponentials over their sum.
+fn is_softmax(flow: &Flow<'_>, id: NodeId) -> bool {
+    let node = flow.model.node(id);
+    let made_by = |value: Option<ValueId>, op: &str| {
+        let maker = value.and_then(|value| flow.maker(value));
+        maker.filter(|&maker| flow.model.node(maker).is(op))
+    };
+    let (above, below) = (flow.values.input(id, 0), flow.values.input(id, 1));
+    let over = node.is("Div") && made_by(above, "Exp").is_some();
+    let sum = made_by(below, "ReduceSum").filter(|_| over);
+    node.is("Softmax") || sum.is_some_and(|sum| flow.values.input(sum, 0) == above)
 }
 
 /// The branch of a sum: it is computed, by a layer, from what it is added to.
@@ -169,6 +201,11 @@ fn residual(flow: &Flow<'_>, id: NodeId) -> Option<ValueId> {
 
 /// True if a value is computed from another, with a layer or attention on the way.
 fn computed_from(flow: &Flow<'_>, value: ValueId, start: ValueId) -> bool {
+    way(flow, value, start) == Some(true)
+}
+
+/// If a value is computed from another: whether there is a layer or attention on the way.
+fn way(flow: &Flow<'_>, value: ValueId, start: ValueId) -> Option<bool> {
     let mut seen: HashSet<ValueId> = HashSet::default();
     let mut open = vec![value];
     let (mut found, mut layers) = (false, false);
@@ -183,11 +220,11 @@ fn computed_from(flow: &Flow<'_>, value: ValueId, start: ValueId) -> bool {
         if let Some(maker) = flow.maker(value) {
             layers |= flow.is_layer(maker)
                 || flow.is_product_of_data(maker)
-                || flow.model.callee(flow.model.node(maker)).is_some();
+                || flow.body(flow.model.node(maker)).is_some();
             open.extend(flow.data_inputs(maker));
         }
     }
-    found && layers
+    found.then_some(layers)
 }
 
 /// Rows looked up in a table of weights, and the sum of such rows.
@@ -235,12 +272,37 @@ fn looked_up(flow: &Flow<'_>, id: NodeId) -> Option<ValueId> {
         return None;
     }
     let (table, rows) = (flow.values.input(id, 0)?, flow.values.input(id, 1)?);
-    let known = &flow.values[table];
-    let formal = matches!(flow.model.graph(known.graph).kind, GraphKind::Function(_));
-    let tensor = flow
-        .model
-        .graph(known.graph)
-        .initializer(known.initializer?);
-    let weights = tensor.data_type.is_float() && tensor.dims.len() == 2;
-    (!formal && weights && flow.is_data(rows)).then(|| flow.outputs(id).next())?
+    (is_table(flow, table) && flow.is_data(rows)).then(|| flow.outputs(id).next())?
+}
+
+/// True of weights of two dimensions, however they are stored.
+fn is_table(flow: &Flow<'_>, value: ValueId) -> bool {
+    let mut at = value;
+    for _ in 0..MOVES {
+        let known = &flow.values[at];
+        let stored = |tensor: &Tensor| tensor.data_type.is_float() && tensor.dims.len() == 2;
+        if let Some(index) = known.initializer {
+            return !flow.is_data(value)
+                && stored(flow.model.graph(known.graph).initializer(index));
+        }
+        let next = match flow.maker(at) {
+            None => flow.passed(at),
+            Some(maker) => {
+                let node = flow.model.node(maker);
+                if node.is("Constant") {
+                    return node
+                        .attributes
+                        .iter()
+                        .any(|a| a.tensors().into_iter().any(stored));
+                }
+                let same = node.is("Identity") || node.is("Cast");
+                flow.values.input(maker, 0).filter(|_| same)
+            }
+        };
+        match next {
+            Some(next) => at = next,
+            None => return false,
+        }
+    }
+    false
 }

@@ -18,8 +18,17 @@ pub(super) struct Written<'p> {
     pub rate: Rate,
     pub acting: &'p Acting,
     pub seed: Option<i64>,
-    /// The axes along which the mask is shared, and how many there are.
-    pub shared: Option<(&'p [i64], usize)>,
+    /// What is shared of its mask.
+    pub shared: Option<&'p Shared>,
+}
+
+/// A mask that is shared along axes.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub axes: Vec<i64>,
+    /// How many axes there are.
+    pub rank: usize,
+    pub element: DataType,
 }
 
 /// The names of what goes in and of what comes out.
@@ -57,7 +66,7 @@ pub(super) fn write(editor: &mut Editor<'_>, what: &Written<'_>) -> Result<Ends>
         }
     };
     match what.shared {
-        Some((axes, rank)) => shared_mask(editor, at, what, &ends, axes, rank),
+        Some(shared) => shared_mask(editor, at, what, &ends, shared),
         None => operator(editor, at, what, &ends),
     }
     let fresh = match is_output {
@@ -129,12 +138,14 @@ fn shared_mask(
     at: At,
     what: &Written<'_>,
     ends: &Ends,
-    axes: &[i64],
-    rank: usize,
+    Shared {
+        axes,
+        rank,
+        element,
+    }: &Shared,
 ) {
+    let (rank, element) = (*rank, *element);
     let opset = editor.model().opset(at.0, "").unwrap_or(1);
-    let element = editor.model().element_type(editor.values(), what.value);
-    let element = element.unwrap_or(DataType::FLOAT);
     let float = |number| encode_float(element, number).unwrap_or_default();
     let shared = |axis: usize| {
         let back = axis as i64 - rank as i64;

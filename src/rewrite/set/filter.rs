@@ -13,6 +13,8 @@ use crate::rewrite::insert::{glob, nearest, usage};
 /// Dropouts of which all that is given here holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
+    /// Its number, from 0, as an audit counts.
+    pub id: Option<usize>,
     /// A pattern of the name of its node, or of the value that goes in or comes out.
     pub name: Option<String>,
     /// A pattern of its layer's path, or of the path of a layer around it.
@@ -48,6 +50,10 @@ impl FromStr for Filter {
             }
             let pattern = || glob(value).map(|_| Some(value.to_string()));
             match key {
+                "id" => {
+                    let why = || format!("`{value}` is no number of a dropout: they count from 0");
+                    filter.id = Some(value.parse().map_err(|_| usage(why()))?);
+                }
                 "name" => filter.name = pattern()?,
                 "layer" => filter.layer = pattern()?,
                 "scope" => filter.scope = pattern()?,
@@ -57,7 +63,7 @@ impl FromStr for Filter {
                 "rate" => filter.rate = Some(value.parse()?),
                 _ => {
                     return Err(usage(format!(
-                        "`{key}` is no key: they are name, layer, scope, form, kind, mode, rate"
+                        "`{key}` is no key: they are id, name, layer, scope, form, kind, mode, rate"
                     )));
                 }
             }
@@ -69,6 +75,7 @@ impl FromStr for Filter {
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pairs = [
+            ("id", self.id.map(|id| id.to_string())),
             ("name", self.name.clone()),
             ("layer", self.layer.clone()),
             ("scope", self.scope.clone()),
@@ -104,7 +111,8 @@ impl Filter {
             site.rate
                 .is_some_and(|rate| (rate - wanted.value()).abs() < 1e-7)
         });
-        Ok(matches(&self.name, &names)?
+        Ok(self.id.is_none_or(|id| id == site.id)
+            && matches(&self.name, &names)?
             && matches(&self.layer, &layers)?
             && matches(&self.scope, &[model.scope(site.graph)])?
             && self.form.is_none_or(|form| form == site.form)
@@ -150,6 +158,9 @@ fn known(model: &Model, sites: &[Site], filter: &Filter) -> String {
     let (asked, names) = match (&filter.layer, &filter.name) {
         (Some(layer), _) => (layer, of(&|site| site.layer.clone())),
         (None, Some(name)) => (name, of(&|site| Some(model.label(site.nodes[0])))),
+        (None, None) if filter.id.is_some() => {
+            return format!("; they count from 0 to {}", sites.len() - 1);
+        }
         (None, None) => return String::new(),
     };
     match names.is_empty() {

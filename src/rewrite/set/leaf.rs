@@ -42,6 +42,17 @@ pub(super) struct Leaf {
     passed_on: bool,
 }
 
+impl Leaf {
+    /// How near, relatively, it is to what it was computed from.
+    pub fn precision(&self) -> f64 {
+        match self.element {
+            DataType::FLOAT16 => 1e-3,
+            DataType::BFLOAT16 => 8e-3,
+            _ => 1e-6,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Stored {
     Initializer(GraphId, u32),
@@ -76,7 +87,8 @@ pub(super) fn find(model: &Model, values: &Values, at: Place) -> Result<Option<L
             }
             _ => return Ok(None),
         };
-        if model.node(node).is("Constant") {
+        let spread = model.node(node).is("ConstantOfShape");
+        if spread || model.node(node).is("Constant") {
             let found = constant(model, node)?;
             return Ok(found.map(|(number, element, dims)| Leaf {
                 value,
@@ -85,18 +97,52 @@ pub(super) fn find(model: &Model, values: &Values, at: Place) -> Result<Option<L
                 stored: Stored::Node(node),
                 element,
                 dims,
-                passed_on: depth > 0,
+                passed_on: depth > 0 || spread,
             }));
         }
-        if !PASSING.iter().any(|op| model.node(node).is(op)) {
-            return Ok(None);
-        }
-        match values.input(node, 0) {
+        let passed = (0..2).find(|&input| passes(model, values, node, input));
+        match passed.and_then(|input| values.input(node, input)) {
             Some(next) => value = next,
             None => return Ok(None),
         }
     }
     Ok(None)
+}
+
+/// True if a node passes the number on that is its input: by itself, or by a product with ones.
+fn passes(model: &Model, values: &Values, id: NodeId, input: usize) -> bool {
+    let node = model.node(id);
+    if PASSING.iter().any(|op| node.is(op)) {
+        return input == 0;
+    }
+    node.is("Mul") && is_ones(model, values, (id, 1 - input.min(1)))
+}
+
+/// True of ones in some shape: what Keras multiplies by a scale to have a mask for its recurrent layers.
+fn is_ones(model: &Model, values: &Values, at: Place) -> bool {
+    let mut value = values.input(at.0, at.1);
+    for _ in 0..DEPTH {
+        let Some(known) = value.map(|value| &values[value]) else {
+            return false;
+        };
+        let number = match (known.producer, known.initializer) {
+            (Producer::Node { node, .. }, _)
+                if PASSING.iter().any(|op| model.node(node).is(op)) =>
+            {
+                value = values.input(node, 0);
+                continue;
+            }
+            (Producer::Node { node, .. }, _) => constant(model, node).ok().flatten().map(|c| c.0),
+            (Producer::Initializer(_), Some(index)) => {
+                let tensor = model.graph(known.graph).initializer(index);
+                let bytes = model.small_elements(tensor, LARGEST).ok().flatten();
+                bytes.and_then(|bytes| uniform(tensor.data_type, &bytes))
+            }
+            _ => None,
+        };
+        return number == Some(1.0);
+    }
+    false
 }
 
 fn uniform(element: DataType, bytes: &[u8]) -> Option<f64> {
@@ -105,8 +151,12 @@ fn uniform(element: DataType, bytes: &[u8]) -> Option<f64> {
     rest.iter().all(|&n| n == first).then_some(first)
 }
 
-/// The number that a Constant node is, its type and shape.
+/// The number that a Constant or a ConstantOfShape is, its type, and the shape of its attribute.
 fn constant(model: &Model, id: NodeId) -> Result<Option<(f64, DataType, Vec<i64>)>> {
+    let node = model.node(id);
+    if !node.is("Constant") && !node.is("ConstantOfShape") {
+        return Ok(None);
+    }
     let [attribute] = &model.node(id).attributes[..] else {
         return Ok(None);
     };
@@ -244,7 +294,7 @@ fn in_place(values: &Values, model: &Model, change: &Change, targets: &Targets) 
             }
             match targets.get(&(node, input as usize)) {
                 Some(&number) if number == change.number => {}
-                None if input == 0 && PASSING.iter().any(|op| model.node(node).is(op)) => {
+                None if passes(model, values, node, input as usize) => {
                     open.extend(values.output(model, node, 0));
                 }
                 _ => return false,

@@ -1,25 +1,29 @@
-//! The rate of a random mask: its threshold and its scale, changed together.
+//! The rate of a random mask: its threshold and its scale, or what else depends on it, changed together.
 
 use crate::dropout::{Form, Kind, Scaling, Site};
 use crate::error::Result;
-use crate::onnx::{Model, NodeId, Values};
+use crate::onnx::{Model, Values};
 use crate::rewrite::Rate;
 
-use super::leaf::{self, Change};
+use super::leaf::{self, Change, Leaf, Place};
 
-/// How near a number is to what it is taken for: exporters write float32.
-const NEAR: f64 = 1e-6;
+/// −λα of SELU, what alpha dropout lets out in place of what it drops (Klambauer et al. 2017).
+const ALPHA: f64 = -1.758_099_340_847_376_6;
 
-/// What a number in a mask is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    /// p.
-    Drop,
-    /// 1 − p.
-    Keep,
-    /// 1 / (1 − p).
-    Scale,
-}
+/// What a number in a mask is, as a function of the rate.
+type Role = fn(f64) -> f64;
+
+const DROP: Role = |p| p;
+const KEEP: Role = |p| 1.0 - p;
+const SCALE: Role = |p| 1.0 / (1.0 - p);
+/// The standard deviation of Gaussian dropout (Srivastava et al. 2014, section 10).
+const DEVIATION: Role = |p| (p / (1.0 - p)).sqrt();
+/// Alpha dropout is `a·(x·m + α·(1-m)) + b`.
+const A: Role = |p| ((1.0 - p) * (1.0 + p * ALPHA * ALPHA)).powf(-0.5);
+const B: Role = |p| -A(p) * ALPHA * p;
+const A_ALPHA: Role = |p| A(p) * ALPHA;
+const MINUS_A_ALPHA: Role = |p| -A(p) * ALPHA;
+const OF_DROPPED: Role = |p| A(p) * ALPHA + B(p);
 
 /// What has to change, or why it cannot.
 pub(super) fn changes(
@@ -28,18 +32,24 @@ pub(super) fn changes(
     site: &Site,
     rate: Rate,
 ) -> Result<std::result::Result<Vec<Change>, String>> {
-    let refuse = |why: &str| Ok(Err(why.to_string()));
+    let refuse = |why: &str| {
+        Ok(Err(format!(
+            "{why}: `strip` takes it out, and `insert` puts a Dropout of any rate in its place"
+        )))
+    };
     if site.form != Form::RandomMask {
         return refuse("what is left of its mask has no rate to set");
     }
-    if site.kind != Kind::Dropout {
-        return Ok(Err(format!(
-            "the constants of {} are not changed",
-            site.kind
-        )));
+    if site.kind == Kind::GaussianNoise {
+        return Ok(Err(
+            "Gaussian noise has no rate: `--where kind=dropout` chooses others".into(),
+        ));
     }
-    if site.scaling != Scaling::Inverted {
+    if site.kind == Kind::Dropout && site.scaling != Scaling::Inverted {
         return refuse("it is not scaled where it is drawn: its scale is somewhere else");
+    }
+    if rate.value() == 0.0 {
+        return refuse("a mask that keeps everything is not known for dropout any more");
     }
     let Some(now) = site.rate else {
         return refuse("its rate is decided at run time");
@@ -54,33 +64,30 @@ pub(super) fn changes(
             if !leaf_is_float(model, values, &leaf) {
                 continue;
             }
-            let Some((role, threshold)) = role(model, site, id, input, leaf.number, now) else {
+            let Some((role, threshold)) = role(model, site, (id, input), &leaf, now) else {
                 continue;
             };
             match threshold {
                 true => thresholds += 1,
                 false => scales += 1,
             }
-            let number = match role {
-                Role::Drop => rate.value(),
-                Role::Keep => 1.0 - rate.value(),
-                Role::Scale => rate.scale(),
-            };
             changes.push(Change {
                 at: (id, input),
                 leaf,
-                number,
+                number: role(rate.value()),
             });
         }
     }
-    match (thresholds, scales) {
-        (0, _) => refuse("its threshold is no constant of its own"),
-        (_, 0) => refuse("its scale is no constant of its own"),
+    match (site.kind, thresholds, scales) {
+        (Kind::GaussianDropout, _, 0) => refuse("its deviation is no constant of its own"),
+        (Kind::GaussianDropout, ..) => Ok(Ok(changes)),
+        (_, 0, _) => refuse("its threshold is no constant of its own"),
+        (_, _, 0) => refuse("its scale is no constant of its own"),
         _ => Ok(Ok(changes)),
     }
 }
 
-fn leaf_is_float(model: &Model, values: &Values, leaf: &leaf::Leaf) -> bool {
+fn leaf_is_float(model: &Model, values: &Values, leaf: &Leaf) -> bool {
     let element = model.element_type(values, leaf.value);
     element.is_none_or(|element| element.is_float())
 }
@@ -89,28 +96,38 @@ fn leaf_is_float(model: &Model, values: &Values, leaf: &leaf::Leaf) -> bool {
 fn role(
     model: &Model,
     site: &Site,
-    id: NodeId,
-    input: usize,
-    number: f64,
+    (id, input): Place,
+    leaf: &Leaf,
     rate: f64,
 ) -> Option<(Role, bool)> {
-    let near = |other: f64| (number - other).abs() <= NEAR * other.abs().max(0.1);
+    let number = leaf.number;
+    let near = |other: f64| (number - other).abs() <= leaf.precision() * other.abs().max(0.1);
     let node = model.node(id);
     let is = |ops: &[&str]| ops.iter().any(|op| node.is(op));
-    let (drop, keep) = (near(rate), near(1.0 - rate));
+    let one_of = |roles: &[Role]| roles.iter().copied().find(|role| near(role(rate)));
+    if site.kind == Kind::GaussianDropout {
+        let deviation = one_of(&[DEVIATION]).filter(|_| node.is("Mul"));
+        return deviation.map(|role| (role, false));
+    }
     if is(&["Less", "LessOrEqual", "Greater", "GreaterOrEqual"]) {
         let kept_above = site.kept_draw?.value > number;
-        return match kept_above {
-            true if drop => Some((Role::Drop, true)),
-            false if keep => Some((Role::Keep, true)),
-            _ => None,
-        };
+        let role = one_of(if kept_above { &[DROP] } else { &[KEEP] });
+        return role.map(|role| (role, true));
     }
-    if is(&["Add", "Bernoulli"]) {
-        return keep.then_some((Role::Keep, true));
+    if node.is("Bernoulli") {
+        return one_of(&[KEEP]).map(|role| (role, true));
+    }
+    if site.kind == Kind::AlphaDropout {
+        let roles = [A, B, A_ALPHA, MINUS_A_ALPHA, OF_DROPPED];
+        let role = one_of(&roles).filter(|_| is(&["Add", "Mul", "Sub", "Where"]));
+        return role.map(|role| (role, false));
+    }
+    if node.is("Add") {
+        return one_of(&[KEEP]).map(|role| (role, true));
     }
     if node.is("Div") && input == 1 {
-        return keep.then_some((Role::Keep, false));
+        return one_of(&[KEEP]).map(|role| (role, false));
     }
-    (node.is("Mul") && near(1.0 / (1.0 - rate))).then_some((Role::Scale, false))
+    let scale = one_of(&[SCALE]).filter(|_| node.is("Mul"));
+    scale.map(|role| (role, false))
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::dropout::Mode;
+use crate::escape::one_line;
 use crate::onnx::{GraphId, NodeId, Producer, Use, ValueId};
-use crate::report::one_line;
 
 use super::super::marks::Marked;
 

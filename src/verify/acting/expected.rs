@@ -1,8 +1,10 @@
 //! What a rewrite says that its dropout does.
 
-use crate::dropout::{self, Form, Mode, Site};
+use std::collections::BTreeMap;
+
+use crate::dropout::{self, Form, Kind, Mode, Site};
 use crate::error::Result;
-use crate::onnx::{Model, Name, Values};
+use crate::onnx::{DataType, GraphId, Model, Name, Producer, Values};
 use crate::rewrite::Acting;
 use crate::rewrite::insert::{self, Inserted};
 use crate::rewrite::set::{self, Changed};
@@ -10,8 +12,8 @@ use crate::rewrite::set::{self, Changed};
 /// What is expected of a model that insert or set has made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
-    /// The input of the model that switches dropout on.
-    pub switch: Option<Name>,
+    /// The boolean inputs of the model that switch dropout on, and what they have to be for it.
+    pub switches: BTreeMap<Name, bool>,
     /// That input, if the rewrite added it.
     pub added_input: Option<Name>,
     /// Dropout that acts, once the switch is on.
@@ -21,10 +23,16 @@ pub struct Expected {
 /// A dropout that acts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watch {
+    /// The graph it stands in.
+    pub graph: GraphId,
     /// What goes in.
     pub data: Name,
     /// What comes out.
     pub output: Name,
+    /// What it does with its data.
+    pub kind: Kind,
+    /// Whether it may hand its data on in another order of axes.
+    pub moves: bool,
     /// The probability to drop.
     pub rate: f64,
     /// Which elements share a draw, if some do.
@@ -58,25 +66,29 @@ impl Shared {
     }
 }
 
-const INNER: &str = "it stands in an inner graph";
-
 impl Expected {
     /// What insert says.
     pub fn of_insert(inserted: &Inserted, options: &insert::Options) -> Expected {
         let outcome = &inserted.outcome;
-        let main = inserted.edited.model.main();
         let acts = options.acting != Acting::Inert;
         let places = inserted.plan.applied().filter(|_| acts);
         let places = places.map(|step| &inserted.places[step.site]);
         let watches = places.map(|place| Watch {
+            graph: place.graph,
+            kind: Kind::Dropout,
+            moves: false,
             data: place.data.clone(),
             output: place.output.clone(),
             rate: place.rate.value(),
             shared: place.shared_axes.clone().map(Shared::Along),
-            unseen: (place.graph != main).then(|| INNER.to_string()),
+            unseen: None,
         });
         Expected {
-            switch: outcome.switch.clone(),
+            switches: outcome
+                .switch
+                .iter()
+                .map(|name| (name.clone(), true))
+                .collect(),
             added_input: outcome.switch.clone().filter(|_| outcome.added_input),
             watches: watches.collect(),
         }
@@ -88,8 +100,12 @@ impl Expected {
     /// The file cannot be read where a rate stands.
     pub fn of_set(changed: &Changed, options: &set::Options) -> Result<Expected> {
         let (outcome, after) = (&changed.outcome, &changed.edited.model);
-        let sites = dropout::find(after, &Values::new(after))?;
-        let mut watches = Vec::new();
+        let values = Values::new(after);
+        let sites = dropout::find(after, &values)?;
+        let mut expected = Expected {
+            added_input: outcome.switch.clone().filter(|_| outcome.added_input),
+            ..Expected::default()
+        };
         for step in changed.plan.applied() {
             let old = &changed.sites[step.site];
             let same =
@@ -97,26 +113,53 @@ impl Expected {
             let Some(site) = sites.iter().find(same) else {
                 continue;
             };
-            if matches!(site.mode, Mode::Active | Mode::Runtime) {
-                let switched = outcome.switch.is_some();
-                watches.extend(watch(after, site, options, switched));
-            }
+            let switched = match site.mode {
+                Mode::Active => true,
+                Mode::Runtime => match switch(after, &values, site) {
+                    Some((name, on)) => *expected.switches.entry(name).or_insert(on) == on,
+                    None => false,
+                },
+                _ => continue,
+            };
+            expected.watches.extend(watch(site, options, switched));
         }
-        Ok(Expected {
-            switch: outcome.switch.clone(),
-            added_input: outcome.switch.clone().filter(|_| outcome.added_input),
-            watches,
-        })
+        Ok(expected)
     }
 }
 
-fn watch(model: &Model, site: &Site, options: &set::Options, switched: bool) -> Option<Watch> {
+/// How many nodes may stand between an input and the dropout that it switches.
+const DEPTH: usize = 8;
+
+/// The boolean input of the model that switches a dropout, and what it has to be for it to act.
+fn switch(model: &Model, values: &Values, site: &Site) -> Option<(Name, bool)> {
+    let (mut at, mut on) = match site.form {
+        Form::Operator => (values.input(site.nodes[0], 2)?, true),
+        _ => (site.switch?, site.off? == 0.0),
+    };
+    for _ in 0..DEPTH {
+        let known = &values[at];
+        let Producer::Node { node, .. } = known.producer else {
+            let input = known.graph == model.main() && matches!(known.producer, Producer::Input(_));
+            let boolean = model.element_type(values, at) == Some(DataType::BOOL);
+            return (input && boolean).then(|| (known.name.clone(), on));
+        };
+        match model.node(node) {
+            not if not.is("Not") => on = !on,
+            same if same.is("Identity") || same.is("Cast") => {}
+            _ => return None,
+        }
+        at = values.input(node, 0)?;
+    }
+    None
+}
+
+fn watch(site: &Site, options: &set::Options, switched: bool) -> Option<Watch> {
     let rate = options.rate.map(|rate| rate.value()).or(site.rate);
     let moved = site.exits.iter().any(|exit| !exit.path.is_empty());
     let unseen = match (site.form, rate) {
-        _ if site.graph != model.main() => Some(INNER),
+        _ if site.kind == Kind::GaussianNoise => Some("its noise is drawn whatever the data is"),
         (_, None) => Some("its rate is decided at run time"),
-        _ if site.mode == Mode::Runtime && !switched => Some("an input of the model switches it"),
+        _ if !switched => Some("what switches it at run time is no input of its own"),
         (Form::RandomMask, _) if moved => Some("it moves elements about"),
         _ => None,
     };
@@ -125,6 +168,9 @@ fn watch(model: &Model, site: &Site, options: &set::Options, switched: bool) -> 
         Shared::Noise(shared)
     });
     Some(Watch {
+        graph: site.graph,
+        kind: site.kind,
+        moves: site.form == Form::RandomMask,
         data: site.input_name.clone()?,
         output: site.output_name.clone()?,
         rate: rate.unwrap_or_default(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tract_onnx::model::ParseResult;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
 use super::prepare::DimNames;
@@ -13,8 +14,9 @@ use super::weights::Weights;
 use super::{Fill, Meaning, Mode, Port, Shapes, Stop, Subject, Unrunnable, Value};
 use super::{decode, guard, inline, lacks, prepare, shapes};
 use crate::error::{Error, ErrorKind};
+use crate::interrupt;
 use crate::onnx::RANDOM_OPERATORS;
-use crate::verify::{operator, random};
+use crate::verify::{operator, random, watch};
 
 /// A model that tract has parsed, its symbolic dimensions still open.
 pub struct Parsed {
@@ -60,6 +62,7 @@ impl Parsed {
             .with_ignore_value_info(mode != Mode::Optimised)
             .with_ignore_output_shapes(true);
         onnx.op_register.insert("Dropout", operator::build);
+        onnx.op_register.insert(watch::OPERATOR, watch::build);
         for name in RANDOM_OPERATORS
             .iter()
             .filter(|name| **name != "Multinomial")
@@ -72,6 +75,7 @@ impl Parsed {
         notes.extend(prepare::batch_norms(graph));
         lacks::check(graph, &onnx.op_register)?;
         prepare::streams(graph, meaning);
+        prepare::names(graph);
         let random = lacks::random_operators(graph);
         let outputs: Vec<String> = graph
             .output
@@ -222,6 +226,15 @@ fn ports(model: &InferenceModel, names: &DimNames) -> Result<Vec<Port>, Unrunnab
 }
 
 impl Runnable {
+    /// Node by node, unless somebody asks to stop.
+    fn compute(&self, fed: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let mut state = self.plan.spawn()?;
+        state.run_plan_with_eval(fed, |context, state, node, input| -> TractResult<_> {
+            interrupt::check()?;
+            eval(context, state, node, input)
+        })
+    }
+
     /// Names of the inputs.
     pub fn inputs(&self) -> &[String] {
         &self.inputs
@@ -238,6 +251,15 @@ impl Runnable {
     /// # Errors
     /// An input is missing (a usage error), or tract cannot.
     pub fn run(&self, inputs: &Values, run: u64) -> Result<Vec<Value>, Stop> {
+        Ok(self.run_watched(inputs, run)?.0)
+    }
+
+    /// As [`Runnable::run`]; and what watching nodes saw.
+    pub(in crate::verify) fn run_watched(
+        &self,
+        inputs: &Values,
+        run: u64,
+    ) -> Result<(Vec<Value>, Vec<watch::Seen>), Stop> {
         let mut fed = TVec::new();
         for name in &self.inputs {
             let Some(value) = inputs.get(name) else {
@@ -246,7 +268,12 @@ impl Runnable {
             };
             fed.push(value.0.clone().into_tvalue());
         }
-        let outputs = guard(|| random::in_run(run, || self.plan.run(fed)));
+        let work = || random::in_run(run, || watch::seeing(|| self.compute(fed)));
+        let (outputs, seen) = match guard(work) {
+            Ok((outputs, seen)) => (Ok(outputs), seen),
+            Err(panic) => (Err(panic), Vec::new()),
+        };
+        interrupt::check()?;
         let outputs = match outputs {
             Ok(Ok(outputs)) => outputs,
             Ok(Err(error)) => return Err(Unrunnable::tract("run", Ok(error)).into()),
@@ -262,6 +289,9 @@ impl Runnable {
             tensor.and_then(|tensor| tensor.into_plain_ram()).map(Value)
         });
         let plain: TractResult<Vec<Value>> = plain.collect();
-        plain.map_err(|error| Unrunnable::tract("run", Ok(error)).into())
+        match plain {
+            Ok(plain) => Ok((plain, seen)),
+            Err(error) => Err(Unrunnable::tract("run", Ok(error)).into()),
+        }
     }
 }

@@ -151,6 +151,26 @@ pub(super) fn streams(graph: &mut pb::GraphProto, meaning: Meaning) {
     });
 }
 
+/// Gives nodes names of their own, which ONNX does not ask for and tract does: also inputs and
+/// constants are nodes to it.
+pub(super) fn names(graph: &mut pb::GraphProto) {
+    let inputs = graph.input.iter().map(|input| input.name.clone());
+    let constants = graph.initializer.iter().map(|tensor| tensor.name.clone());
+    let mut seen: HashSet<String> = inputs.chain(constants).collect();
+    let mut taken = seen.clone();
+    taken.extend(graph.node.iter().map(|node| node.name.clone()));
+    for node in graph.node.iter_mut().filter(|node| !node.name.is_empty()) {
+        if !seen.insert(node.name.clone()) {
+            let mut fresh = (2u64..).map(|number| format!("{}#{number}", node.name));
+            let fresh = fresh.find(|name| taken.insert(name.clone()));
+            node.name = fresh.unwrap_or_default();
+        }
+    }
+    for node in &mut graph.node {
+        subgraphs_mut(node).for_each(names);
+    }
+}
+
 fn set_int(node: &mut pb::NodeProto, name: &str, value: i64) {
     node.attribute.retain(|attribute| attribute.name != name);
     node.attribute.push(pb::AttributeProto {

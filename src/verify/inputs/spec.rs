@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use bytes::Bytes;
+
 use crate::error::{Error, ErrorKind};
 
 /// What an input is fed.
@@ -30,8 +32,20 @@ pub enum InputSpec {
         /// The file.
         file: PathBuf,
     },
+    /// What a `.npy` file would hold, in memory.
+    Memory {
+        /// The input.
+        input: String,
+        /// The bytes.
+        npy: Bytes,
+    },
     /// `all=data.npz`: every array goes to the input of its name.
     Archive {
+        /// The file.
+        file: PathBuf,
+    },
+    /// `test_data_set_0/input_0.pb`: a `TensorProto`, for the input of its name, else of its number.
+    Tensor {
         /// The file.
         file: PathBuf,
     },
@@ -43,7 +57,8 @@ pub enum InputSpec {
 }
 
 const FORMS: &str = "write NAME:1,3,224,224 for a shape, NAME=FILE.npy, NAME=FILE.npz, NAME=FILE.pb \
-                     or all=FILE.npz for data, or the path of a test_data_set folder";
+                     or all=FILE.npz for data, or the path of a test_data_set folder or of an \
+                     input_0.pb in it";
 
 impl FromStr for InputSpec {
     type Err = Error;
@@ -87,6 +102,9 @@ impl FromStr for InputSpec {
         let folder = PathBuf::from(text);
         if folder.is_dir() {
             return Ok(InputSpec::TestSet { folder });
+        }
+        if extension(&folder) == "pb" {
+            return Ok(InputSpec::Tensor { file: folder });
         }
         wrong("there is neither a shape, a file nor a folder in it".into())
     }
@@ -134,6 +152,13 @@ mod tests {
             archive,
             InputSpec::Archive {
                 file: "b.npz".into()
+            }
+        );
+        let tensor = "set/input_0.pb".parse::<InputSpec>().unwrap();
+        assert_eq!(
+            tensor,
+            InputSpec::Tensor {
+                file: "set/input_0.pb".into()
             }
         );
         let folder = tempfile::tempdir().unwrap();

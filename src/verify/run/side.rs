@@ -8,6 +8,7 @@ use crate::verify::engine::{
     Dim, Fill, Mode, Parsed, Port, Shapes, Stop, Subject, Unrunnable, Value,
 };
 use crate::verify::inputs::{Given, Range, make};
+use crate::verify::watch::Seen;
 
 /// One side's outputs, by run and output.
 pub(super) struct Ran {
@@ -20,6 +21,8 @@ pub(super) struct Ran {
     /// Operators that draw random numbers, other than Dropout.
     pub(super) draws: Option<String>,
     pub(super) outputs: Vec<Vec<Value>>,
+    /// What watching nodes saw, by run.
+    pub(super) seen: Vec<Vec<Seen>>,
 }
 
 /// Runs the first model, looking for sizes and integers with which it does.
@@ -44,6 +47,7 @@ pub(super) fn first_side(subject: &Subject, settings: &Settings, mode: Mode) -> 
             notes,
             draws,
             outputs: Vec::new(),
+            seen: Vec::new(),
         };
         match run_side(parsed, &mut ran, settings) {
             Ok(()) if ran.outputs.iter().flatten().all(Value::is_empty) => {
@@ -104,11 +108,12 @@ fn run_side(parsed: Parsed, ran: &mut Ran, settings: &Settings) -> Result<(), St
                 run,
                 range,
             )?;
-            runnable.run(&inputs, run as u64)
+            runnable.run_watched(&inputs, run as u64)
         });
         match outputs.collect::<Result<Vec<_>, Stop>>() {
             Ok(outputs) => {
-                (ran.range, ran.outputs) = (range, outputs);
+                ran.range = range;
+                (ran.outputs, ran.seen) = outputs.into_iter().unzip();
                 return Ok(());
             }
             Err(stop) => why.get_or_insert(stop),

@@ -5,22 +5,26 @@ use std::path::Path;
 use anstyle::Style;
 use anyhow::Result;
 use dropout_onnx::report::document;
-use dropout_onnx::rewrite::insert::{Candidate, Options, candidates};
+use dropout_onnx::rewrite::insert::{Candidate, Options, candidates, plan_text};
 
+use super::SitesFormat;
 use crate::Status;
-use crate::io::{self, Format};
+use crate::io;
 use crate::style::{DIM, Table, WARN};
 
-pub fn run(input: &Path, options: &Options, format: Format) -> Result<Status> {
+pub fn run(input: &Path, options: &Options, format: SitesFormat) -> Result<Status> {
     let model = io::read(input)?;
     let found = candidates(&model, options).map_err(|e| e.in_file(io::name(input)))?;
     let text = match format {
-        Format::Json => document::text(&document::insert_sites(&input.to_string_lossy(), &found))?,
-        Format::Text if found.is_empty() => {
+        SitesFormat::Toml => plan_text(&io::name(input).display().to_string(), &found, options)?,
+        SitesFormat::Json => {
+            document::text(&document::insert_sites(&input.to_string_lossy(), &found))?
+        }
+        SitesFormat::Text if found.is_empty() => {
             "no position that a preset knows; --after, --name, --layer and --at choose others\n"
                 .to_string()
         }
-        Format::Text => table(&found),
+        SitesFormat::Text => table(&found),
     };
     io::print(&text)?;
     Ok(Status::Done)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dropout_onnx::dropout::{Mode, Site};
 use dropout_onnx::onnx::Model;
-use dropout_onnx::sample::{Output, Report, average, is_sampled};
+use dropout_onnx::sample::{ClassSpec, Numbers, Output, Report, average, is_sampled};
 
 use crate::rewriting::Lines;
 use crate::style::{DIM, LABEL, Table, WARN, paint};
@@ -17,11 +17,17 @@ const ROWS: usize = 10;
 pub struct Told<'a> {
     model: &'a Model,
     report: &'a Report,
+    /// What somebody said of classes.
+    said: &'a [ClassSpec],
 }
 
 impl<'a> Told<'a> {
-    pub fn new(model: &'a Model, report: &'a Report) -> Told<'a> {
-        Told { model, report }
+    pub fn new(model: &'a Model, report: &'a Report, said: &'a [ClassSpec]) -> Told<'a> {
+        Told {
+            model,
+            report,
+            said,
+        }
     }
 
     /// For people; `all`: every row.
@@ -60,13 +66,16 @@ impl<'a> Told<'a> {
         }
         let mut out = lines.into_text();
         match &report.samplings[..] {
-            [at] => at
-                .outputs
-                .iter()
-                .for_each(|output| one(&mut out, output, all)),
+            [at] => {
+                for output in &at.outputs {
+                    one(&mut out, output, all);
+                    out.push_str(&self.hint(output));
+                }
+            }
             [first, ..] => {
                 for (index, output) in first.outputs.iter().enumerate() {
                     self.sweep(&mut out, index, output);
+                    out.push_str(&self.hint(output));
                 }
             }
             [] => {}
@@ -119,6 +128,19 @@ impl<'a> Told<'a> {
         text
     }
 
+    /// What may be logits, of which no number tells.
+    fn hint(&self, output: &Output) -> String {
+        let name = &output.name;
+        let said = self.said.iter().any(|spec| spec.output == *name);
+        let rows = output.shape.len() == 2 && output.shape[1] >= 2;
+        let float = ["float16", "float", "double"].contains(&output.element_type);
+        if said || output.classes.is_some() || !rows || !float {
+            return String::new();
+        }
+        let hint = format!("logits of classes? --classes {name} adds entropy and agreement");
+        format!("{INDENT}{}\n", paint(DIM, hint))
+    }
+
     /// One output, rate by rate.
     fn sweep(&self, out: &mut String, index: usize, first: &Output) {
         out.push_str(&title(first));
@@ -154,19 +176,24 @@ fn plain(cell: String) -> (anstyle::Style, String) {
 
 fn title(output: &Output) -> String {
     let classes = output.classes.as_ref().map(|classes| {
-        let softmax = if classes.softmax { " by softmax" } else { "" };
-        format!(
-            ": a distribution over {}{softmax}",
-            classes_count(classes.count)
-        )
+        let over = match classes.numbers.is_binary() {
+            true => "yes or no".to_string(),
+            false => format!("a distribution over {} classes", classes.count),
+        };
+        let by = match classes.numbers {
+            Numbers::Logits => " by softmax",
+            Numbers::BinaryLogits => " by sigmoid",
+            Numbers::Probabilities | Numbers::Binary => "",
+        };
+        let along = match classes.axis {
+            Some(axis) if axis + 1 < output.shape.len() => format!(" along axis {axis}"),
+            _ => String::new(),
+        };
+        format!(": {over}{by}{along}")
     });
     let (name, shape) = (&output.name, &output.shape);
     let label = paint(LABEL, "output  ");
     format!("{label}  {name}{shape:?}{}\n", classes.unwrap_or_default())
-}
-
-fn classes_count(number: usize) -> String {
-    format!("{number} classes")
 }
 
 /// One output at the rates of the model.
@@ -211,22 +238,20 @@ fn by_row(table: &mut Table, output: &Output, shown: usize) {
     ];
     table.row(head.map(|cell| (DIM, cell.to_string())));
     let deterministic = output.deterministic_top();
-    let rows = &output.shape[..output.shape.len().saturating_sub(1)];
     for row in 0..shown {
-        let top = classes.top[row];
-        let at = row * classes.count + top;
-        // of logits, the deviation is that of the logit
         let cells = [
-            place(row, rows),
+            place(row, &classes.shape),
             deterministic
                 .as_ref()
                 .map_or("-".to_string(), |of| of[row].to_string()),
-            top.to_string(),
-            figure(classes.mean[at]),
-            if classes.softmax {
-                "-".to_string()
-            } else {
-                figure(output.std[at])
+            classes.top[row].to_string(),
+            figure(classes.top_mean(row)),
+            // of logits, the deviation is that of the logit
+            match classes.numbers {
+                Numbers::Probabilities | Numbers::Binary => {
+                    figure(output.std[classes.top_element(row)])
+                }
+                Numbers::Logits | Numbers::BinaryLogits => "-".to_string(),
             },
             figure(classes.entropy[row]),
             figure(classes.agreement[row]),
@@ -260,8 +285,9 @@ fn place(mut element: usize, shape: &[usize]) -> String {
     format!("{indices:?}")
 }
 
+/// The largest number that is one; NaN if none is.
 fn largest(numbers: &[f64]) -> f64 {
-    numbers.iter().copied().fold(0.0, f64::max)
+    numbers.iter().copied().fold(f64::NAN, f64::max)
 }
 
 /// A number with four digits that count.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use dropout_onnx::report::one_line;
-use dropout_onnx::show::Header;
+use dropout_onnx::show::{Header, Options, json};
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use crate::Status;
@@ -25,6 +25,10 @@ pub struct Snapshot {
     /// What insta writes at the beginning of its files.
     front: String,
     text: Option<String>,
+    /// What it says about itself; `None` if it is not there.
+    header: Option<Header>,
+    /// True of the document as JSON.
+    json: bool,
 }
 
 impl Snapshot {
@@ -40,13 +44,20 @@ impl Snapshot {
             }
         };
         let (mut front, mut text) = (String::new(), None);
+        let (mut header, mut is_json) = (None, false);
         if let Some(whole) = whole {
             let whole = whole.unwrap_or_default().replace("\r\n", "\n");
             let (beginning, rest) = insta_front(&whole);
-            if Header::parse(rest).is_none() && !rest.trim_start().starts_with('{') {
+            is_json = rest.trim_start().starts_with('{');
+            header = match is_json {
+                true => json::header(rest),
+                false => Header::parse(rest),
+            };
+            if header.is_none() {
                 bail!(
-                    "{}: is no snapshot of show: its first line is not `dropout-onnx show 1`",
-                    path.display()
+                    "{}: is no snapshot of show: its first line is not `{}`, nor is it JSON of show",
+                    path.display(),
+                    Header::of(Options::default())
                 );
             }
             (front, text) = (beginning.to_string(), Some(rest.to_string()));
@@ -56,12 +67,19 @@ impl Snapshot {
             file,
             front,
             text,
+            header,
+            json: is_json,
         })
     }
 
     /// What it says about itself.
     pub fn header(&self) -> Option<Header> {
-        self.text.as_deref().and_then(Header::parse)
+        self.header
+    }
+
+    /// True of the document as JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
     }
 }
 
@@ -74,8 +92,14 @@ fn insta_front(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// Compares, and tells.
-pub fn run(snapshot: &Snapshot, now: &str, update: bool, global: &Global) -> Result<Status> {
+/// Compares, and tells. `form` is how the model is shown now: whether as JSON, and its header.
+pub fn run(
+    snapshot: &Snapshot,
+    form: (bool, Header),
+    now: &str,
+    update: bool,
+    global: &Global,
+) -> Result<Status> {
     let path = snapshot.path.display();
     let say = |text: &str| match global.quiet {
         true => Ok(()),
@@ -88,14 +112,21 @@ pub fn run(snapshot: &Snapshot, now: &str, update: bool, global: &Global) -> Res
             return Ok(Status::Done);
         }
         None if !update => bail!("{path}: does not exist; --update writes it"),
+        // the lines of one form say nothing about those of the other
+        Some(_) if form.0 != snapshot.json => {}
         Some(then) => say(&difference(then, now, &path.to_string()))?,
         None => {}
     }
     if !update {
-        say(&format!(
-            "{path}: {}; --update accepts what it is now\n",
-            paint(BAD, "the model is another")
-        ))?;
+        let why = match snapshot.header {
+            Some(then) if (snapshot.json, then) != form => {
+                let json = if snapshot.json { ", as JSON" } else { "" };
+                format!("the snapshot shows something else: `{then}`{json}")
+            }
+            _ => "the model is another".to_string(),
+        };
+        let why = paint(BAD, why);
+        say(&format!("{path}: {why}; --update accepts what it is now\n"))?;
         return Ok(Status::Found);
     }
     snapshot.file.write(&format!("{}{now}", snapshot.front))?;

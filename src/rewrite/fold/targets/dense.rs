@@ -1,8 +1,8 @@
-//! MatMul, Gemm, and the table of a Gather.
+//! MatMul, Gemm, recurrent layers, the table of a Gather, and the scale of DequantizeLinear.
 
 use crate::onnx::{AttributeValue, NodeId};
 use crate::rewrite::fold::factor::Factor;
-use crate::rewrite::fold::shapes::int;
+use crate::rewrite::fold::shapes::{axis_of, int};
 
 use super::{Change, Changes, Refusal, View};
 
@@ -127,4 +127,39 @@ pub(super) fn gather_backward(view: &View<'_>, id: NodeId, factor: &Factor) -> O
         }
         _ => view.scale_aligned(id, 0, factor).map(|change| vec![change]),
     })
+}
+
+/// The weights `[directions, gates · hidden, inputs]` of an LSTM, GRU or RNN: the biases and the
+/// recurrence are apart.
+pub(super) fn recurrent_forward(
+    view: &View<'_>,
+    id: NodeId,
+    input: usize,
+    factor: &Factor,
+) -> Changes {
+    if input != 0 {
+        return Err("a factor of its state does not commute with it".to_string());
+    }
+    let along = view.along(factor, 0, 2)?;
+    Ok(vec![view.scale(id, 1, &along)?])
+}
+
+/// What is quantised comes out times its scale: `(x − zero point) · scale`.
+pub(super) fn dequantize_backward(view: &View<'_>, id: NodeId, factor: &Factor) -> Changes {
+    let scale = view.dims(id, 1).unwrap_or_default();
+    let data = view.input(id, 0).and_then(|data| view.shapes.rank(data));
+    let along = match (factor.scalar(), data, factor.axis) {
+        (Some(number), ..) => super::Along::All(number),
+        (None, Some(rank), Some(axis)) => {
+            let own = axis_of(int(view.model.node(id), "axis", 1), rank);
+            match rank.checked_sub(axis + 1) {
+                Some(axis) if own == Some(axis) && scale.len() == 1 => {
+                    super::Along::Axis(0, factor.elements.clone())
+                }
+                _ => return Err("its scale does not vary along the factor".to_string()),
+            }
+        }
+        _ => return Err("the rank of what it takes is not known".to_string()),
+    };
+    Ok(vec![view.scale(id, 1, &along)?])
 }

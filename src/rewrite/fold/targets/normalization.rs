@@ -1,13 +1,36 @@
-//! Normalisations: their scale and bias come last, and take a factor of the output.
+//! Normalisations: their scale and bias come last, and take a factor of the output; where the mean is a
+//! constant, one of the data as well.
 
 use crate::onnx::NodeId;
 use crate::rewrite::fold::factor::Factor;
 use crate::rewrite::fold::shapes::int;
 
-use super::{Changes, View};
+use super::{Along, Changes, Refusal, View};
 
 /// BatchNormalization and InstanceNormalization: scale and bias by channel, the second axis.
 pub(super) fn per_channel(view: &View<'_>, id: NodeId, factor: &Factor) -> Changes {
+    let along = channels(view, id, factor)?;
+    [1, 2]
+        .map(|input| view.scale(id, input, &along))
+        .into_iter()
+        .collect()
+}
+
+/// Of the data of a BatchNormalization: `s·(f·x − m)/√(v + ε) + b = s·f·(x − m/f)/√(v + ε) + b`. The
+/// variance stays, and so does what ε adds to it.
+pub(super) fn batch_forward(view: &View<'_>, id: NodeId, input: usize, factor: &Factor) -> Changes {
+    if input != 0 {
+        return Err("it is no data there".to_string());
+    }
+    let [along, back] = [factor, &factor.inverse()].map(|factor| channels(view, id, factor));
+    Ok(vec![
+        view.scale(id, 1, &along?)?,
+        view.scale(id, 3, &back?)?,
+    ])
+}
+
+/// How a factor runs along what there is one of for each channel.
+fn channels(view: &View<'_>, id: NodeId, factor: &Factor) -> Result<Along, Refusal> {
     let node = view.model.node(id);
     if node.is("BatchNormalization") {
         let opset = view.model.opset(id.graph, "").unwrap_or(1);
@@ -26,17 +49,12 @@ pub(super) fn per_channel(view: &View<'_>, id: NodeId, factor: &Factor) -> Chang
     let channels = match factor.axis {
         None => 0,
         Some(_) => {
-            let output = view.values.output(view.model, id, 0);
-            let rank = output.and_then(|output| view.shapes.rank(output));
-            let rank = rank.filter(|&rank| rank >= 2);
-            rank.ok_or("the rank of its output is not known")? - 2
+            let data = view.input(id, 0).and_then(|data| view.shapes.rank(data));
+            let rank = data.filter(|&rank| rank >= 2);
+            rank.ok_or("the rank of its data is not known")? - 2
         }
     };
-    let along = view.along(factor, channels, 0)?;
-    let both = [1, 2]
-        .into_iter()
-        .map(|input| view.scale(id, input, &along));
-    both.collect()
+    view.along(factor, channels, 0)
 }
 
 /// LayerNormalization and RMSNormalization: scale and bias by element of the last axes.

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Runs .pre-commit-hooks.yaml with pre-commit, on a scratch repository of models.
+
+    .ci/hooks.py target/debug/dropout-onnx
+
+The manifest is the real one, in a repository of its own, and so is what pre-commit does with it:
+`language: rust` runs `cargo install` in an environment it makes. Only cargo is a stand-in: it writes
+its arguments down and installs the program that was built before, as a release build takes minutes.
+That the package builds is for `cargo package` (.ci/package.sh) to show.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = Path(sys.argv[1]).resolve()
+MANIFEST = ROOT / ".pre-commit-hooks.yaml"
+ACTIVE, CLEAN, INERT = "torch_course_preserve_op17", "torch_course_eval_op17", "keras_course_train_op8"
+
+
+class Scratch:
+    def __init__(self, folder: Path, manifest: str):
+        self.hooks, self.models, self.bin = (folder / name for name in ("hooks", "models", "bin"))
+        self.calls = folder / "calls"
+        self.calls.touch()
+        self.environment = os.environ | {
+            "HOME": str(folder),
+            "PRE_COMMIT_HOME": str(folder / "cache"),
+            "PATH": f"{self.bin}:{os.environ['PATH']}",
+            "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
+        self.environment.pop("PRE_COMMIT_FROM_REF", None)
+        (folder / "gitconfig").write_text(
+            "[user]\nname = nobody\nemail = nobody@example.org\n[init]\ndefaultBranch = main\n"
+        )
+        self.bin.mkdir()
+        cargo = self.bin / "cargo"
+        cargo.write_text(
+            f"#!/bin/bash\nprintf '%s\\n' \"$*\" >>'{self.calls}'\n"
+            "while [[ $# -gt 0 && $1 != --root ]]; do shift; done\n"
+            "[[ $# -gt 0 ]] || exit 0\n"
+            f"mkdir -p \"$2/bin\" && ln -s '{PROGRAM}' \"$2/bin/dropout-onnx\"\n"
+        )
+        cargo.chmod(0o755)
+        self.hooks.mkdir()
+        (self.hooks / MANIFEST.name).write_text(manifest)
+        for name in ("Cargo.toml", "Cargo.lock"):
+            shutil.copy(ROOT / name, self.hooks)
+        self.commit(self.hooks)
+        self.models.mkdir()
+
+    def git(self, folder: Path, *arguments: str) -> str:
+        command = ["git", *arguments]
+        ran = subprocess.run(
+            command, cwd=folder, env=self.environment, capture_output=True, text=True, check=True
+        )
+        return ran.stdout.strip()
+
+    def commit(self, folder: Path):
+        self.git(folder, "init", "--quiet")
+        self.git(folder, "add", "--all")
+        self.git(folder, "commit", "--quiet", "--message", "all")
+
+    def installs(self) -> list[str]:
+        calls = self.calls.read_text().splitlines()
+        return [call for call in calls if call.startswith("install ")]
+
+    def run(self, models: dict[str, str], *hooks: str, args: list[str] | None = None):
+        """Runs hooks on these files and no others."""
+        shutil.rmtree(self.models)
+        self.models.mkdir()
+        for name, stem in models.items():
+            path = self.models / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / "fixtures" / f"{stem}.onnx", path)
+        more = {} if args is None else {"args": args}
+        repository = {
+            "repo": str(self.hooks),
+            "rev": self.git(self.hooks, "rev-parse", "HEAD"),
+            "hooks": [{"id": hook} | more for hook in hooks],
+        }
+        (self.models / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [repository]}))
+        self.git(self.models, "init", "--quiet")
+        self.git(self.models, "add", "--all")
+        return subprocess.run(
+            [sys.executable, "-m", "pre_commit", "run", "--all-files", "--color", "never", "--verbose"],
+            cwd=self.models,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+
+
+def check(manifest: str):
+    with tempfile.TemporaryDirectory(prefix="dropout onnx hooks ") as folder:
+        scratch = Scratch(Path(folder), manifest)
+        audit, strip = (hook["id"] for hook in yaml.safe_load(manifest))
+        assert (audit, strip) == ("dropout-onnx-audit", "dropout-onnx-strip-check")
+
+        # a model that acts, among others; of a file that is no model by its name nothing is told
+        models = {f"models/{i} of many.onnx": CLEAN for i in range(4)}
+        ran = scratch.run(models | {"acts.onnx": ACTIVE, "acts.bin": ACTIVE, "-dash.onnx": CLEAN}, audit)
+        assert ran.returncode == 1, ran
+        assert "acts.onnx: active, 2 dropouts" in ran.stdout, ran.stdout
+        assert "-dash.onnx: clean" in ran.stdout and "acts.bin" not in ran.stdout, ran.stdout
+        assert len(scratch.installs()) == 1, scratch.installs()
+
+        ran = scratch.run(models | {"inert.onnx": INERT}, audit)
+        assert ran.returncode == 0, ran.stdout
+        ran = scratch.run({"inert.onnx": INERT}, audit, args=["--deny", "leftover-dropout"])
+        assert ran.returncode == 1 and "leftover-dropout" in ran.stdout, ran.stdout
+
+        # dropout to strip, though it is inert; every file is told, and none is written
+        models |= {"inert.onnx": INERT, "acts.onnx": ACTIVE}
+        ran = scratch.run(models, strip)
+        assert ran.returncode == 1, ran
+        for name in ("inert.onnx", "acts.onnx"):
+            assert f"{name}: 2 dropouts to strip" in ran.stdout, ran.stdout
+        assert ran.stdout.count("no dropout in this file") == 4, ran.stdout
+        assert "files were modified" not in ran.stdout
+        assert (scratch.models / "inert.onnx").read_bytes() == (
+            ROOT / "fixtures" / f"{INERT}.onnx"
+        ).read_bytes()
+        assert not list(scratch.models.rglob("*.stripped.onnx"))
+        ran = scratch.run({f"{i}.onnx": CLEAN for i in range(5)}, audit, strip)
+        assert ran.returncode == 0 and ran.stdout.count("Passed") == 2, ran.stdout
+        # one environment serves both hooks
+        assert len(scratch.installs()) == 1, scratch.installs()
+
+
+def main():
+    manifest = MANIFEST.read_text()
+    check(manifest)
+    print("passed  audit and strip --check as hooks of pre-commit")
+    for right, wrong in (
+        ("entry: dropout-onnx audit", "entry: dropout-onnx audit --exit-zero"),
+        ("entry: dropout-onnx strip --check", "entry: dropout-onnx audit --exit-zero"),
+        ("args: [--]", "args: []"),
+        (r"files: \.onnx$", "files: ''"),
+    ):
+        assert right in manifest
+        try:
+            check(manifest.replace(right, wrong))
+        except AssertionError:
+            print(f"failed, as it has to, with `{wrong}`")
+        else:
+            sys.exit(f"nothing sees `{wrong}`")
+
+
+if __name__ == "__main__":
+    main()

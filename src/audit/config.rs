@@ -1,0 +1,109 @@
+//! Configurations: which rules are told, which dropout is allowed and why, and how reports are
+//! written. The text is TOML, `dropout-onnx.toml` by name; where it stands is for callers to know.
+//!
+//! ```
+//! use dropout_onnx::audit::{Config, ModelAudit};
+//!
+//! # fn main() -> dropout_onnx::Result<()> {
+//! let config = Config::parse(
+//!     r#"
+//!     [rules]
+//!     allow = ["notes"]
+//!
+//!     [[allow]]
+//!     layer = "2"
+//!     reason = "Monte-Carlo dropout: it drops on purpose"
+//!     expires = 2030-12-31
+//! "#,
+//! )?;
+//! let path = "fixtures/torch_course_preserve_op17.onnx";
+//! let mut audit = ModelAudit::open_with(path.as_ref(), config.rules());
+//! let today = dropout_onnx::audit::config::day(1_767_225_600); // seconds since 1970: 2026-01-01
+//! config.apply(path, &mut audit, config.rules(), today);
+//! assert!(audit.findings.iter().any(|finding| finding.allowed.is_some()));
+//! # Ok(())
+//! # }
+//! ```
+
+mod allowance;
+mod file;
+
+use chrono::DateTime;
+pub use chrono::NaiveDate;
+
+use super::{ModelAudit, Remark, Selection};
+use crate::error::Result;
+pub use allowance::{Allowance, Usage};
+use file::File;
+#[cfg(test)]
+pub(super) use file::File as Schema;
+pub use file::Format;
+
+/// What the file is called.
+pub const FILE_NAME: &str = "dropout-onnx.toml";
+
+/// A configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    format: Option<Format>,
+    rules: Selection,
+    allowances: Vec<Allowance>,
+}
+
+impl Config {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// It is no TOML, has keys, rules or patterns that there are not, or values of another type;
+    /// with line and column, and the nearest name.
+    pub fn parse(text: &str) -> Result<Config> {
+        File::parse(text)?.config(text)
+    }
+
+    /// How reports are written, if it says.
+    pub fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// Which rules are told.
+    pub fn rules(&self) -> &Selection {
+        &self.rules
+    }
+
+    /// The dropout that is allowed, in the order of the file.
+    pub fn allowances(&self) -> &[Allowance] {
+        &self.allowances
+    }
+
+    /// Allows findings of a model. `path` leads to it from the folder of the file, with `/`; `rules`
+    /// are those it was audited by. Returns what came of each allowance.
+    pub fn apply(
+        &self,
+        path: &str,
+        model: &mut ModelAudit,
+        rules: &Selection,
+        today: NaiveDate,
+    ) -> Vec<Usage> {
+        let allowances = self.allowances.iter();
+        allowances
+            .map(|allowance| allowance.apply(path, model, rules, today))
+            .collect()
+    }
+
+    /// What there is to say about the allowances, after all models of the file of this name.
+    /// `usages`: what [`Config::apply`] returned for each of them.
+    pub fn remarks(&self, file: &str, usages: &[Vec<Usage>], today: NaiveDate) -> Vec<Remark> {
+        let allowances = self.allowances.iter().enumerate();
+        allowances
+            .filter_map(|(index, allowance)| {
+                let of_models = usages.iter().filter_map(|usages| usages.get(index));
+                allowance.remark(file, &of_models.collect::<Vec<_>>(), today)
+            })
+            .collect()
+    }
+}
+
+/// The day in UTC, from seconds since 1970.
+pub fn day(seconds: i64) -> NaiveDate {
+    DateTime::from_timestamp(seconds, 0).map_or(NaiveDate::MAX, |time| time.date_naive())
+}

@@ -1,0 +1,249 @@
+//! Dropout that may stay as it is, for a reason and perhaps for a time.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+
+use chrono::NaiveDate;
+use globset::GlobSet;
+
+use crate::audit::{
+    Allowed, Finding, Level, ModelAudit, RULES, Remark, Selection, SiteRecord, rule,
+};
+
+/// An allowance. All that it says of a finding must hold.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// The pattern of a layer, and what it matches.
+    pub(super) layer: Option<(String, GlobSet)>,
+    pub(super) fingerprint: Option<String>,
+    pub(super) reason: String,
+    pub(super) expires: Option<NaiveDate>,
+    pub(super) rules: Option<Vec<&'static str>>,
+    pub(super) models: Option<Vec<GlobSet>>,
+    pub(super) count: Option<NonZeroUsize>,
+    /// Where it stands in the file.
+    pub(super) line: usize,
+}
+
+/// What came of an allowance in a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// It is not for this model, the model could not be audited, or rules that it is about were left
+    /// out: nothing can be said.
+    Unknown,
+    /// It matches nothing.
+    Unused,
+    /// It was applied, or would be if it had not expired.
+    Used {
+        /// The model.
+        path: String,
+        /// Findings it allows.
+        findings: usize,
+        /// Places it allows, or would.
+        allowed: usize,
+        /// Places that match.
+        matching: usize,
+    },
+}
+
+/// What stands in one place: a site, or a node that is part of none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Site(usize),
+    Node(String, Option<String>),
+}
+
+impl Allowance {
+    /// Why it is there.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The last day on which it holds, in UTC.
+    pub fn expires(&self) -> Option<NaiveDate> {
+        self.expires
+    }
+
+    /// The line of the file where it begins.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// True of a day after the last one.
+    pub fn has_expired(&self, today: NaiveDate) -> bool {
+        self.expires.is_some_and(|last| today > last)
+    }
+
+    /// See [`super::Config::apply`].
+    pub(super) fn apply(
+        &self,
+        path: &str,
+        model: &mut ModelAudit,
+        rules: &Selection,
+        today: NaiveDate,
+    ) -> Usage {
+        let models = self.models.iter().flatten();
+        let ours = self.models.is_none() || models.into_iter().any(|glob| glob.is_match(path));
+        if model.error.is_some() || !ours {
+            return Usage::Unknown;
+        }
+        let findings = model.findings.iter().enumerate();
+        let matching: Vec<(usize, Place)> = findings
+            .filter(|(_, finding)| self.covers(model, finding))
+            .map(|(index, finding)| (index, place(finding)))
+            .collect();
+        if matching.is_empty() {
+            // what it is about may be there, and its finding left out
+            let there = model.sites.iter().any(|site| self.is_about(site));
+            return match there && !self.all_told(rules) {
+                true => Usage::Unknown,
+                false => Usage::Unused,
+            };
+        }
+        let mut places: Vec<&Place> = Vec::new();
+        let mut seen = BTreeSet::new();
+        places.extend(
+            matching
+                .iter()
+                .map(|(_, place)| place)
+                .filter(|p| seen.insert(*p)),
+        );
+        let most = match (self.count, &self.layer) {
+            (Some(count), _) => count.get(),
+            (None, Some(_)) => usize::MAX,
+            (None, None) => 1,
+        };
+        let allowed: BTreeSet<&Place> = places.iter().take(most).copied().collect();
+        let holds = !self.has_expired(today);
+        let mut count = 0;
+        for (index, place) in &matching {
+            if allowed.contains(place) {
+                count += 1;
+                if holds {
+                    model.findings[*index].allowed = Some(self.allowed());
+                }
+            }
+        }
+        Usage::Used {
+            path: model.path.clone(),
+            findings: count,
+            allowed: allowed.len(),
+            matching: places.len(),
+        }
+    }
+
+    fn covers(&self, model: &ModelAudit, finding: &Finding) -> bool {
+        let site = finding.site.and_then(|id| model.sites.get(id));
+        let about = match site {
+            Some(site) => self.is_about(site),
+            None => self.layer.is_none() && self.has_print(&finding.fingerprint),
+        };
+        let rules = self.rules.as_ref();
+        about
+            && finding.allowed.is_none()
+            && rules.is_none_or(|rules| rules.contains(&finding.rule))
+    }
+
+    fn is_about(&self, site: &SiteRecord) -> bool {
+        let layer = site.layer.as_deref();
+        let matches = |glob: &GlobSet| layer.is_some_and(|layer| glob.is_match(layer));
+        let print = site.fingerprint.as_deref().unwrap_or_default();
+        self.layer.as_ref().is_none_or(|(_, glob)| matches(glob)) && self.has_print(print)
+    }
+
+    fn has_print(&self, print: &str) -> bool {
+        let own = self.fingerprint.as_ref();
+        own.is_none_or(|own| own == print)
+    }
+
+    /// True if no rule that it is about was left out.
+    fn all_told(&self, rules: &Selection) -> bool {
+        let told = |name: &str| rule(name).is_ok_and(|rule| rules.level(rule).is_some());
+        match &self.rules {
+            Some(names) => names.iter().all(|name| told(name)),
+            None => RULES.iter().all(|rule| told(rule.name)),
+        }
+    }
+
+    fn allowed(&self) -> Allowed {
+        Allowed {
+            reason: self.reason.clone(),
+            expires: self.expires.map(|day| day.to_string()),
+        }
+    }
+
+    /// See [`super::Config::remarks`].
+    pub(super) fn remark(&self, file: &str, usages: &[&Usage], today: NaiveDate) -> Option<Remark> {
+        let what = self.what();
+        let mut told = 0;
+        let mut beyond = None;
+        for usage in usages {
+            if let Usage::Used {
+                path,
+                findings,
+                allowed,
+                matching,
+            } = usage
+            {
+                told += findings;
+                if allowed < matching {
+                    beyond = beyond.or(Some((path, allowed, matching)));
+                }
+            }
+        }
+        let expired = self.expires.filter(|_| self.has_expired(today));
+        let (name, level, message) = if let (Some(day), 1..) = (expired, told) {
+            let findings = match told {
+                1 => "a finding is".to_string(),
+                told => format!("{told} findings are"),
+            };
+            let message =
+                format!("the allowance of {what} held until {day}: {findings} told again");
+            ("expired-allowance", Level::Warning, message)
+        } else if let Some((path, allowed, matching)) = beyond {
+            let message = format!(
+                "the allowance of {what} is for {allowed} of {matching} places in {path}; \
+                 `count = {matching}` is for all of them"
+            );
+            ("exceeded-allowance", Level::Note, message)
+        } else if told == 0 && usages.iter().any(|usage| **usage == Usage::Unused) {
+            // a model that it is about may be among those of which nothing is known
+            if usages
+                .iter()
+                .any(|usage| matches!(usage, Usage::Used { .. }))
+            {
+                return None;
+            }
+            let expired = expired.map_or(String::new(), |day| format!(", and held until {day}"));
+            let message = format!("the allowance of {what} allows nothing{expired}");
+            ("unused-allowance", Level::Note, message)
+        } else {
+            return None;
+        };
+        Some(Remark {
+            name,
+            level,
+            path: file.to_string(),
+            line: Some(self.line),
+            message,
+        })
+    }
+
+    fn what(&self) -> String {
+        let layer = self
+            .layer
+            .as_ref()
+            .map(|(layer, _)| format!("layer `{layer}`"));
+        let print = self.fingerprint.as_ref();
+        let print = print.map(|print| format!("fingerprint `{print}`"));
+        let parts: Vec<String> = layer.into_iter().chain(print).collect();
+        parts.join(" and ")
+    }
+}
+
+fn place(finding: &Finding) -> Place {
+    match finding.site {
+        Some(site) => Place::Site(site),
+        None => Place::Node(finding.scope.clone(), finding.node.clone()),
+    }
+}

@@ -1,0 +1,326 @@
+//! The text of a configuration: its keys, and what is wrong with them.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+
+use chrono::NaiveDate;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::Spanned;
+use toml::value::Datetime;
+
+use super::{Allowance, Config};
+use crate::audit::{Selection, rule};
+use crate::error::{Error, ErrorKind, Result};
+
+/// dropout-onnx.toml: how `dropout-onnx audit` judges the models beside it and below.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// How reports are written, where `--format` does not say.
+    format: Option<Format>,
+    /// Which rules are told, and which of them are errors.
+    #[cfg_attr(test, schemars(with = "Rules"))]
+    #[serde(default)]
+    rules: Table<Rules>,
+    /// Dropout that may stay as it is.
+    #[cfg_attr(test, schemars(with = "Vec<Allow>"))]
+    #[serde(default)]
+    allow: Vec<Spanned<Table<Allow>>>,
+}
+
+/// The names of rules, or `all`, `errors`, `warnings` or `notes`; a rule's own name counts for more.
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct Rules {
+    /// Makes what a rule finds an error.
+    #[cfg_attr(test, schemars(schema_with = "names::of_rules_and_groups"))]
+    #[serde(default)]
+    deny: Vec<Spanned<String>>,
+    /// Leaves a rule out.
+    #[cfg_attr(test, schemars(schema_with = "names::of_rules_and_groups"))]
+    #[serde(default)]
+    allow: Vec<Spanned<String>>,
+    /// Leaves out all rules but these.
+    #[cfg_attr(test, schemars(schema_with = "names::of_rules_and_groups"))]
+    #[serde(default)]
+    select: Vec<Spanned<String>>,
+}
+
+/// Dropout that may stay as it is: that of a layer, or of a fingerprint.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(
+    test,
+    schemars(extend("anyOf" = [{"required": ["layer"]}, {"required": ["fingerprint"]}]))
+)]
+#[serde(deny_unknown_fields)]
+struct Allow {
+    /// The layer of the framework, as an audit tells it; `*` is any text.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    layer: Option<Spanned<String>>,
+    /// What the dropout is, whatever it is called, as an audit tells it.
+    #[cfg_attr(
+        test,
+        schemars(with = "Option<String>", regex(pattern = "^[0-9a-f]{16}$"))
+    )]
+    fingerprint: Option<Spanned<String>>,
+    /// Why it may stay.
+    #[cfg_attr(test, schemars(with = "String"))]
+    reason: Spanned<String>,
+    /// The last day on which it may, in UTC.
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("format" = "date")))]
+    expires: Option<Spanned<Datetime>>,
+    /// The rules it is allowed to break; all of them if not given.
+    #[cfg_attr(test, schemars(schema_with = "names::of_rules"))]
+    #[serde(default)]
+    rules: Option<Spanned<Vec<Spanned<String>>>>,
+    /// The models it is allowed in, as paths from this file; `*` is any text but `/`, `**` any folders.
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    models: Option<Vec<Spanned<String>>>,
+    /// In how many places of a model; if not given, 1 for a fingerprint, any number for a layer.
+    count: Option<NonZeroUsize>,
+}
+
+/// How an audit is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// A table, for people.
+    Text,
+    /// A line a finding.
+    Concise,
+    /// The audit document.
+    Json,
+    /// A model a line.
+    Jsonl,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// JUnit XML.
+    Junit,
+    /// Tables in Markdown.
+    Markdown,
+}
+
+/// What is written as a table: serde would also take an array of its values.
+#[derive(Default)]
+struct Table<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Table<T>, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Table<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Table<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Table)
+            }
+        }
+
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+impl File {
+    pub fn parse(text: &str) -> Result<File> {
+        toml::from_str(text).map_err(|e| {
+            let why = reworded(e.message().trim_end());
+            at(text, e.span().unwrap_or_default(), why)
+        })
+    }
+
+    pub fn config(self, text: &str) -> Result<Config> {
+        let Table(lists) = &self.rules;
+        let mut rules = Selection::default();
+        type Add = fn(Selection, &str) -> Result<Selection>;
+        for (names, add) in [
+            (&lists.select, Selection::select as Add),
+            (&lists.allow, Selection::allow),
+            (&lists.deny, Selection::deny),
+        ] {
+            for name in names {
+                rules = add(rules, name.get_ref()).map_err(|e| at(text, name.span(), e.why()))?;
+            }
+        }
+        let allowances = self.allow.into_iter().map(|allow| allowance(text, allow));
+        Ok(Config {
+            format: self.format,
+            rules,
+            allowances: allowances.collect::<Result<_>>()?,
+        })
+    }
+}
+
+fn allowance(text: &str, allow: Spanned<Table<Allow>>) -> Result<Allowance> {
+    let span = allow.span();
+    let Table(allow) = allow.into_inner();
+    if allow.layer.is_none() && allow.fingerprint.is_none() {
+        let why = "allows no dropout: `layer` or `fingerprint` says which";
+        return Err(at(text, span, why));
+    }
+    if let Some(fingerprint) = &allow.fingerprint {
+        let hexadecimal = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+        let print = fingerprint.get_ref();
+        if print.len() != 16 || !print.chars().all(hexadecimal) {
+            let why = format!(
+                "`{print}` is no fingerprint: 16 of 0-9 and a-f, as --format json or -v tells"
+            );
+            return Err(at(text, fingerprint.span(), why));
+        }
+    }
+    if allow.reason.get_ref().trim().is_empty() {
+        return Err(at(text, allow.reason.span(), "gives no reason"));
+    }
+    let rules = match &allow.rules {
+        Some(rules) if rules.get_ref().is_empty() => {
+            let why = "names no rule; without `rules` all are allowed";
+            return Err(at(text, rules.span(), why));
+        }
+        Some(rules) => {
+            let names = rules.get_ref().iter();
+            let names = names.map(|name| match rule(name.get_ref()) {
+                Ok(rule) => Ok(rule.name),
+                Err(e) => Err(at(text, name.span(), e.why())),
+            });
+            Some(names.collect::<Result<_>>()?)
+        }
+        None => None,
+    };
+    let models = allow.models.map(|models| {
+        let globs = models.iter().map(|model| glob(text, model, true));
+        globs.collect::<Result<_>>()
+    });
+    Ok(Allowance {
+        layer: match &allow.layer {
+            Some(layer) => Some((layer.get_ref().clone(), glob(text, layer, false)?)),
+            None => None,
+        },
+        fingerprint: allow.fingerprint.map(Spanned::into_inner),
+        reason: allow.reason.into_inner(),
+        expires: allow.expires.map(|date| day(text, &date)).transpose()?,
+        rules,
+        models: models.transpose()?,
+        count: allow.count,
+        line: position(text, span.start).0,
+    })
+}
+
+/// As a set, which refuses what is too large instead of panicking.
+fn glob(text: &str, pattern: &Spanned<String>, paths: bool) -> Result<GlobSet> {
+    let glob = GlobBuilder::new(pattern.get_ref())
+        .literal_separator(paths)
+        .build();
+    let set = glob.and_then(|glob| GlobSetBuilder::new().add(glob).build());
+    set.map_err(|e| {
+        let pattern_text: String = pattern.get_ref().chars().take(100).collect();
+        let why = format!("`{pattern_text}` is no pattern: {}", e.kind());
+        at(text, pattern.span(), why)
+    })
+}
+
+fn day(text: &str, date: &Spanned<Datetime>) -> Result<NaiveDate> {
+    let Datetime {
+        date: day,
+        time,
+        offset,
+    } = *date.get_ref();
+    let day = day.filter(|_| time.is_none() && offset.is_none());
+    let day = day
+        .and_then(|day| NaiveDate::from_ymd_opt(day.year.into(), day.month.into(), day.day.into()));
+    day.ok_or_else(|| {
+        let why = format!("`{}` is no day, as 2026-12-31 is", date.get_ref());
+        at(text, date.span(), why)
+    })
+}
+
+/// An error at a place in the text.
+fn at(text: &str, span: Range<usize>, why: impl Into<String>) -> Error {
+    let (line, column) = position(text, span.start);
+    Error::new(ErrorKind::Usage, why).at(format!("line {line}, column {column}"))
+}
+
+/// Line and column of a byte, counted from 1; columns in characters.
+fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default();
+    (line, column.chars().count() + 1)
+}
+
+/// What serde says in Rust's words, in TOML's. Of "unknown field `alow`, expected one of `allow`, …"
+/// the nearest name, or all if none is near.
+fn reworded(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = match message.split_once(" `") {
+        Some(("unknown field", _)) => "unknown key",
+        Some(("unknown variant", _)) => "unknown value",
+        _ => {
+            let words = [
+                ("missing field", "missing key"),
+                ("wanted string or table", "expected a string"),
+                ("invalid type: map", "invalid type: a table"),
+                ("invalid type: sequence", "invalid type: an array"),
+                ("expected a sequence", "expected an array"),
+                (
+                    "expected a TOML datetime",
+                    "expected a date without quotes, as 2026-12-31",
+                ),
+                ("expected a nonzero usize", "expected a number from 1 on"),
+            ];
+            let message = message.to_string();
+            return (words.iter()).fold(message, |text, (rust, toml)| text.replace(rust, toml));
+        }
+    };
+    let wrong = names.next().unwrap_or_default();
+    let names: Vec<&str> = names.collect();
+    let distance = |name: &&&str| strsim::damerau_levenshtein(name, wrong);
+    let nearest = names.iter().min_by_key(distance);
+    let hint = match nearest.filter(|name| distance(name) <= name.len().max(4) / 2) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("there are {}", names.join(", ")),
+    };
+    format!("{unknown} `{wrong}`; {hint}")
+}
+
+/// What the schema knows of names.
+#[cfg(test)]
+mod names {
+    use schemars::{Schema, SchemaGenerator, json_schema};
+
+    use crate::audit::RULES;
+    use crate::audit::selection::GROUPS;
+
+    fn of(names: impl Iterator<Item = &'static str>) -> Schema {
+        json_schema!({
+            "type": "array",
+            "items": {"type": "string", "enum": names.collect::<Vec<_>>()},
+        })
+    }
+
+    pub fn of_rules(_: &mut SchemaGenerator) -> Schema {
+        let mut schema = of(RULES.iter().map(|rule| rule.name));
+        schema.insert("minItems".to_string(), 1.into());
+        schema
+    }
+
+    pub fn of_rules_and_groups(_: &mut SchemaGenerator) -> Schema {
+        of(GROUPS
+            .iter()
+            .copied()
+            .chain(RULES.iter().map(|rule| rule.name)))
+    }
+}

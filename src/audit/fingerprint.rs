@@ -1,0 +1,384 @@
+//! Fingerprints: what a site or a node is, whatever it is called.
+//!
+//! 16 hexadecimal digits of the BLAKE3 of
+//! - form, kind, rate, scaling and shared axes of a dropout, or the operator of another node;
+//! - the kind of scope it stands in;
+//! - its surroundings: the operators that its data comes from, [`BEFORE`] steps back, and those that
+//!   use what comes out, [`AFTER`] steps on, with the shapes of their weights.
+//!
+//! No name goes in, neither does anything that exporters, optimisers and converters of opset,
+//! precision or batch size change without changing the network: `Identity` and `Cast` are passed
+//! over, and so are the model's other dropouts; attributes, scalars, vectors and shape arithmetic do
+//! not count, nor whether a dropout acts. Sites that are alike in all of this have the same one.
+
+use crate::dropout::{Form, Site};
+use crate::hash::{HashMap, HashSet};
+use crate::onnx::{
+    AttributeValue, GraphId, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values,
+};
+
+/// Steps back from the data.
+const BEFORE: u8 = 3;
+/// Steps on from what comes out.
+const AFTER: u8 = 2;
+/// How many nodes in a row are passed over: chains of nothing else must not cost their square.
+const PASSED: usize = 4;
+
+/// Operators whose further inputs say where elements go or how many there are. Exporters compute
+/// these in many ways, and opsets have had them as attributes.
+const SHAPED: &[&str] = &[
+    "Expand",
+    "Pad",
+    "Reshape",
+    "Resize",
+    "Slice",
+    "Squeeze",
+    "Tile",
+    "Unsqueeze",
+    "Upsample",
+];
+
+/// Makes fingerprints of one model.
+pub(super) struct Fingerprints<'m> {
+    model: &'m Model,
+    values: &'m Values,
+    /// What a dropout makes, and the data it makes it of.
+    data: HashMap<ValueId, ValueId>,
+    /// The nodes where data enters a dropout, and what comes out.
+    through: HashMap<NodeId, Vec<ValueId>>,
+    /// Other nodes of dropouts.
+    inner: HashSet<NodeId>,
+    before: HashMap<(ValueId, u8), u64>,
+    after: HashMap<(ValueId, u8), u64>,
+    /// Of sites, by id.
+    made: HashMap<usize, String>,
+}
+
+impl<'m> Fingerprints<'m> {
+    /// `sites`: all of the model's.
+    pub fn new(model: &'m Model, values: &'m Values, sites: &[Site]) -> Self {
+        let mut new = Fingerprints {
+            model,
+            values,
+            data: HashMap::default(),
+            through: HashMap::default(),
+            inner: HashSet::default(),
+            before: HashMap::default(),
+            after: HashMap::default(),
+            made: HashMap::default(),
+        };
+        for site in sites {
+            new.inner.extend(&site.nodes);
+            for (entry, data, output) in ends(site) {
+                if let (Some(data), Some(output)) = (data, output) {
+                    new.data.insert(output, data);
+                    new.through.entry(entry).or_default().push(output);
+                }
+            }
+        }
+        new
+    }
+
+    /// The fingerprint of a site.
+    pub fn site(&mut self, site: &Site) -> String {
+        if let Some(made) = self.made.get(&site.id) {
+            return made.clone();
+        }
+        let made = self.make(site);
+        self.made.insert(site.id, made.clone());
+        made
+    }
+
+    fn make(&mut self, site: &Site) -> String {
+        let mut hash = Hash::of("site/1");
+        for word in [site.form.word(), site.kind.word(), site.scaling.word()] {
+            hash.text(word);
+        }
+        hash.text(&site.rate.map_or(String::new(), |rate| rate.to_string()));
+        let axes = site.noise_shape.iter().flatten();
+        let axes: String = axes
+            .map(|size| if size == "1" { '1' } else { '*' })
+            .collect();
+        hash.text(&axes);
+        hash.number(self.scope(site.graph));
+        let ends = ends(site).into_iter().map(|(_, data, output)| {
+            let mut end = Hash::of("end");
+            end.number(data.map_or(0, |data| self.before(data, BEFORE)));
+            end.number(output.map_or(0, |output| self.after(output, AFTER)));
+            end.finish()
+        });
+        hash.sorted(ends.collect());
+        hash.finish_text()
+    }
+
+    /// The fingerprint of a node that is part of no site.
+    pub fn node(&mut self, id: NodeId) -> String {
+        let mut hash = Hash::of("node/1");
+        self.operator(id, &mut hash);
+        hash.number(self.scope(id.graph));
+        self.inputs(id, BEFORE, &mut hash);
+        self.outputs(id, AFTER, &mut hash);
+        hash.finish_text()
+    }
+
+    /// Main graph, function, or the operators whose bodies a graph stands in.
+    fn scope(&self, mut graph: GraphId) -> u64 {
+        let mut hash = Hash::of("scope");
+        loop {
+            match &self.model.graph(graph).kind {
+                GraphKind::Attribute { node, attribute } => {
+                    self.operator(*node, &mut hash);
+                    hash.bytes(attribute.as_bytes());
+                    graph = node.graph;
+                    continue;
+                }
+                GraphKind::Main => hash.text("graph"),
+                GraphKind::Function(_) => hash.text("function"),
+                GraphKind::TrainingInitialization(_) | GraphKind::TrainingAlgorithm(_) => {
+                    hash.text("training");
+                }
+            }
+            return hash.finish();
+        }
+    }
+
+    /// Functions are called after modules, with numbers: they count as calls, all the same.
+    fn operator(&self, id: NodeId, hash: &mut Hash) {
+        let node = self.model.node(id);
+        if self.model.callee(node).is_some() {
+            return hash.text("call");
+        }
+        if !node.in_default_domain() {
+            hash.bytes(node.domain.as_bytes());
+        }
+        hash.bytes(node.op_type.as_bytes());
+    }
+
+    /// What a value is made of, so many steps back.
+    fn before(&mut self, value: ValueId, steps: u8) -> u64 {
+        let value = self.source(value);
+        if let Some(&known) = self.before.get(&(value, steps)) {
+            return known;
+        }
+        let mut hash = Hash::of("before");
+        if let Some(weight) = self.weight(value) {
+            weight.tell(&mut hash);
+        } else if let Producer::Node { node, output } = self.values[value].producer {
+            if steps > 0 {
+                self.operator(node, &mut hash);
+                hash.number(u64::from(output));
+                self.inputs(node, steps - 1, &mut hash);
+            }
+        } else {
+            hash.text("input");
+        }
+        let found = hash.finish();
+        self.before.insert((value, steps), found);
+        found
+    }
+
+    /// What a node computes with: data, and weights of two dimensions or more.
+    fn inputs(&mut self, id: NodeId, steps: u8, hash: &mut Hash) {
+        let node = self.model.node(id);
+        let count = match node.in_default_domain() && SHAPED.iter().any(|op| node.op_type == *op) {
+            true => 1,
+            false => node.inputs.len(),
+        };
+        for input in (0..count).filter_map(|input| self.values.input(id, input)) {
+            if self.weight(input).is_none_or(|weight| weight.counts()) {
+                hash.number(self.before(input, steps));
+            }
+        }
+    }
+
+    /// What becomes of a value, so many steps on.
+    fn after(&mut self, value: ValueId, steps: u8) -> u64 {
+        if let Some(&known) = self.after.get(&(value, steps)) {
+            return known;
+        }
+        let mut users = Vec::new();
+        let mut open = vec![value];
+        let mut passed = 0;
+        while let Some(value) = open.pop() {
+            let values = self.values;
+            for at in values.uses(value) {
+                let id = match at {
+                    Use::Input { node, .. } => node,
+                    Use::Output { .. } => {
+                        users.push(Hash::of("output").finish());
+                        continue;
+                    }
+                    Use::Annotation(_) | Use::Binding(_) => continue,
+                };
+                if passed < PASSED
+                    && let Some(outputs) = self.passes(id)
+                {
+                    passed += 1;
+                    open.extend(outputs);
+                } else if self.counts(id) {
+                    users.push(self.user(id, steps));
+                }
+            }
+        }
+        let mut hash = Hash::of("after");
+        hash.sorted(users);
+        let found = hash.finish();
+        self.after.insert((value, steps), found);
+        found
+    }
+
+    fn user(&mut self, id: NodeId, steps: u8) -> u64 {
+        let mut hash = Hash::of("user");
+        if steps > 0 {
+            self.operator(id, &mut hash);
+            for input in 0..self.model.node(id).inputs.len() {
+                let weight = self.values.input(id, input).and_then(|v| self.weight(v));
+                if let Some(weight) = weight.filter(Weight::counts) {
+                    weight.tell(&mut hash);
+                }
+            }
+            self.outputs(id, steps - 1, &mut hash);
+        }
+        hash.finish()
+    }
+
+    fn outputs(&mut self, id: NodeId, steps: u8, hash: &mut Hash) {
+        for output in 0..self.model.node(id).outputs.len() {
+            if let Some(value) = self.values.output(self.model, id, output) {
+                hash.number(self.after(value, steps));
+            }
+        }
+    }
+
+    /// False of nodes that draw or apply masks, and of shape arithmetic.
+    fn counts(&self, id: NodeId) -> bool {
+        let node = self.model.node(id);
+        !self.inner.contains(&id) && !node.is("Shape") && !node.is("Size")
+    }
+
+    /// What comes out of a node that is passed over.
+    fn passes(&self, id: NodeId) -> Option<Vec<ValueId>> {
+        match is_passed(self.model.node(id)) {
+            true => Some(self.values.output(self.model, id, 0).into_iter().collect()),
+            false => self.through.get(&id).cloned(),
+        }
+    }
+
+    /// Where a value comes from, before nodes that are passed over.
+    fn source(&self, mut value: ValueId) -> ValueId {
+        for _ in 0..PASSED {
+            let next = match (self.data.get(&value), self.values[value].producer) {
+                (Some(&data), _) => Some(data),
+                (None, Producer::Node { node, .. }) if is_passed(self.model.node(node)) => {
+                    self.values.input(node, 0)
+                }
+                _ => None,
+            };
+            match next {
+                Some(next) => value = next,
+                None => break,
+            }
+        }
+        value
+    }
+
+    /// Of an initializer, the default of an input, or a `Constant`.
+    fn weight(&self, value: ValueId) -> Option<Weight<'m>> {
+        let value = &self.values[value];
+        let graph = self.model.graph(value.graph);
+        if let Some(index) = value.initializer {
+            return Some(Weight(&graph.initializer(index).dims));
+        }
+        match value.producer {
+            Producer::SparseInitializer(index) => {
+                let sparse = graph.sparse_initializers().get(index as usize)?;
+                Some(Weight(&sparse.dims))
+            }
+            Producer::Node { node, .. } if self.model.node(node).is("Constant") => {
+                let attribute = self.model.node(node).attributes.first();
+                Some(Weight(match attribute.map(|attribute| &attribute.value) {
+                    Some(AttributeValue::Tensor(tensor)) => &tensor.dims,
+                    Some(AttributeValue::Sparse(sparse)) => &sparse.dims,
+                    _ => &[],
+                }))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where data enters a site, the data, and what comes out.
+fn ends(site: &Site) -> Vec<(NodeId, Option<ValueId>, Option<ValueId>)> {
+    let ends = site.exits.iter().map(|exit| match exit.prescale {
+        Some(prescale) => (prescale.node, Some(prescale.from), Some(exit.output)),
+        None => (exit.node, Some(exit.data), Some(exit.output)),
+    });
+    let mut ends: Vec<_> = ends.collect();
+    if ends.is_empty() || site.form == Form::Scale {
+        let first = site.nodes.first().copied();
+        ends = first
+            .map(|node| (node, site.input, site.output))
+            .into_iter()
+            .collect();
+    }
+    ends
+}
+
+fn is_passed(node: &Node) -> bool {
+    node.is("Identity") || node.is("Cast")
+}
+
+/// A constant, by its shape.
+struct Weight<'m>(&'m [i64]);
+
+impl Weight<'_> {
+    /// False of scalars and vectors: rates, axes, shapes, biases.
+    fn counts(&self) -> bool {
+        self.0.len() > 1
+    }
+
+    fn tell(&self, hash: &mut Hash) {
+        hash.text("weight");
+        self.0.iter().for_each(|&dim| hash.number(dim as u64));
+    }
+}
+
+/// BLAKE3 of parts, each with its length before it.
+struct Hash(blake3::Hasher);
+
+impl Hash {
+    fn of(what: &str) -> Hash {
+        let mut hash = Hash(blake3::Hasher::new());
+        hash.text(what);
+        hash
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update(&(bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn number(&mut self, number: u64) {
+        self.bytes(&number.to_le_bytes());
+    }
+
+    /// Parts whose order does not matter.
+    fn sorted(&mut self, mut parts: Vec<u64>) {
+        parts.sort_unstable();
+        parts.into_iter().for_each(|part| self.number(part));
+    }
+
+    fn finish(&self) -> u64 {
+        let mut first = [0; 8];
+        self.0.finalize_xof().fill(&mut first);
+        u64::from_be_bytes(first)
+    }
+
+    fn finish_text(&self) -> String {
+        format!("{:016x}", self.finish())
+    }
+}

@@ -1,0 +1,32 @@
+//! What there is to say about a configuration or a baseline, beside the models.
+
+use serde::Serialize;
+
+use super::Level;
+
+/// A remark. It changes no exit status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Remark {
+    /// What it is: `expired-allowance`, `exceeded-allowance`, `unused-allowance` or
+    /// `resolved-finding`.
+    pub name: &'static str,
+    /// How bad it is.
+    pub level: Level,
+    /// The file it is about.
+    pub path: String,
+    /// The line, counted from 1.
+    pub line: Option<usize>,
+    /// In words.
+    pub message: String,
+}
+
+impl Remark {
+    /// The file, and the line if there is one: `dropout-onnx.toml:3`.
+    pub fn place(&self) -> String {
+        match self.line {
+            Some(line) => format!("{}:{line}", self.path),
+            None => self.path.clone(),
+        }
+    }
+}

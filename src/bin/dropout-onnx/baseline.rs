@@ -1,0 +1,181 @@
+//! Baselines: read, compared with, and written.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use dropout_onnx::audit::baseline::{Baseline, Resolved, path_from};
+use dropout_onnx::audit::{ModelAudit, Remark, Selection};
+use dropout_onnx::report::one_line;
+
+use crate::io::{self, ReportFile, same_file, same_place};
+use crate::paths::identity;
+use crate::verification::count;
+
+/// Which findings are known.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Baseline")]
+pub struct BaselineArgs {
+    /// Count only findings that are not in this file; the others are known
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write today's findings to this file, and exit with 0: they are known from now on
+    #[arg(long, value_name = "FILE")]
+    write_baseline: Option<PathBuf>,
+}
+
+/// The baselines of a run.
+pub struct Baselines {
+    /// What is known.
+    known: Option<Known>,
+    /// What is to be written.
+    new: Option<New>,
+}
+
+struct Known {
+    path: PathBuf,
+    folder: PathBuf,
+    baseline: Baseline,
+}
+
+struct New {
+    path: PathBuf,
+    folder: PathBuf,
+    file: ReportFile,
+    baseline: Baseline,
+}
+
+impl BaselineArgs {
+    /// Reads what is known, and sees to it that the new one can be written: not over `models` or
+    /// `settings`.
+    pub fn open<'p>(
+        &self,
+        models: impl Iterator<Item = &'p Path>,
+        mut settings: impl Iterator<Item = &'p Path>,
+    ) -> Result<Baselines> {
+        let known = self.baseline.as_deref().map(Known::open).transpose()?;
+        let new = match self.write_baseline.as_deref() {
+            Some(path) if settings.any(|other| same_place(other, path)) => {
+                bail!("{}: is read as well; name another file", path.display())
+            }
+            Some(path) => Some(New::open(path, models)?),
+            None => None,
+        };
+        Ok(Baselines { known, new })
+    }
+
+    /// The files, which no report may be written over.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = [&self.baseline, &self.write_baseline];
+        files.into_iter().filter_map(|file| file.as_deref())
+    }
+}
+
+impl Baselines {
+    /// Tells known findings of a model from new ones. Returns what no longer occurs.
+    pub fn apply(&self, path: &Path, model: &mut ModelAudit, rules: &Selection) -> Vec<Resolved> {
+        match &self.known {
+            Some(known) if model.error.is_none() => {
+                let path = path_from(&known.folder, &identity(path));
+                known.baseline.apply(&path, model, rules)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What there is to say about the baseline; `resolved` is what no longer occurs.
+    pub fn remarks(&self, mut resolved: Vec<Resolved>) -> Vec<Remark> {
+        let Some(known) = &self.known else {
+            return Vec::new();
+        };
+        for path in known.baseline.paths() {
+            if known.folder.join(path).symlink_metadata().is_err() {
+                resolved.extend(known.baseline.without(path));
+            }
+        }
+        resolved.sort_by(|a, b| (&a.path, &a.rule).cmp(&(&b.path, &b.rule)));
+        resolved.dedup();
+        let name = known.path.to_string_lossy();
+        // the file is written, and they are out of it
+        let rewritten = (self.new.iter()).any(|new| same_file(&new.path, &known.path));
+        let resolved = resolved.iter().filter(|_| !rewritten);
+        resolved.map(|resolved| resolved.remark(&name)).collect()
+    }
+
+    /// Adds the findings of a model to what is to be written.
+    pub fn add(&mut self, path: &Path, model: &ModelAudit) {
+        if let Some(new) = &mut self.new {
+            let path = path_from(&new.folder, &identity(path));
+            new.baseline.add(&path, model);
+        }
+    }
+
+    /// True if today's findings are known from now on.
+    pub fn writes(&self) -> bool {
+        self.new.is_some()
+    }
+
+    /// Writes the new one, and says so; refuses if a model could not be audited.
+    pub fn write(&self, models: &[ModelAudit]) -> Result<Option<String>> {
+        let Some(new) = &self.new else {
+            return Ok(None);
+        };
+        let path = new.path.display();
+        if models.iter().any(|model| model.error.is_some()) {
+            bail!("{path}: not written, as not every model could be audited");
+        }
+        new.file.write(&new.baseline.text()?)?;
+        let findings = count(new.baseline.len(), "finding");
+        Ok(Some(one_line(&format!("{path}: written, {findings}"))))
+    }
+}
+
+impl Known {
+    fn open(path: &Path) -> Result<Known> {
+        if !path.exists() {
+            bail!(
+                "{}: does not exist; --write-baseline writes it",
+                path.display()
+            );
+        }
+        let baseline = read(path)?;
+        Ok(Known {
+            path: path.to_path_buf(),
+            folder: folder(path)?,
+            baseline,
+        })
+    }
+}
+
+impl New {
+    fn open<'p>(path: &Path, models: impl Iterator<Item = &'p Path>) -> Result<New> {
+        let file = ReportFile::new(path, models)?;
+        let folder = folder(path)?;
+        if path.exists() {
+            read(path).context("only baselines are written over; name another file")?;
+        }
+        Ok(New {
+            path: path.to_path_buf(),
+            folder,
+            file,
+            baseline: Baseline::default(),
+        })
+    }
+}
+
+/// No baseline is larger, in bytes.
+const MOST: u64 = 1 << 30;
+
+fn read(path: &Path) -> Result<Baseline> {
+    let text = io::read_text(path, "baseline", MOST)?;
+    Ok(Baseline::parse(&text).map_err(|e| e.in_file(path))?)
+}
+
+/// The folder of the file, absolute and without links.
+fn folder(path: &Path) -> Result<PathBuf> {
+    let whole = identity(path);
+    let folder = whole.parent().filter(|folder| folder.is_absolute());
+    match folder {
+        Some(folder) => Ok(folder.to_path_buf()),
+        None => bail!("{}: its folder does not exist", path.display()),
+    }
+}

@@ -1,0 +1,54 @@
+//! Text as it is to be shown: names in a model may hold any character.
+
+/// Text on one line, that a terminal shows as it is.
+pub fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // Line separators, and what reorders text around it.
+            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.extend(c.escape_unicode()),
+            c if c.is_control() => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text that Markdown shows as it is, in a cell of a table. CommonMark lets a backslash stand before
+/// any ASCII punctuation; tags and entities are written as entities, which no cell's end breaks.
+pub(crate) fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in one_line(text).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // No name in a model is to call somebody.
+            '@' => out.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '$' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn control_characters_are_written_out() {
+        for (text, expected) in [
+            ("graph: Dropout `/2/Dropout`", "graph: Dropout `/2/Dropout`"),
+            ("naïve σ 層", "naïve σ 層"),
+            ("a\nb\r\tc", "a\\nb\\r\\tc"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("a\u{202e}b\u{2028}", "a\\u{202e}b\\u{2028}"),
+        ] {
+            assert_eq!(one_line(text), expected);
+        }
+    }
+}

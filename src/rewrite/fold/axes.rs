@@ -1,0 +1,327 @@
+//! Where a factor's axis goes in the output of an operator that a factor passes.
+
+use crate::onnx::NodeId;
+
+use super::factor::Factor;
+use super::shapes::{self, Shape, axis_of, int, permutation};
+use super::targets::View;
+
+/// What becomes of a factor's axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Axes {
+    /// It stays.
+    Same,
+    /// It stays, if it is the batch or the channels: the others are pooled.
+    Pooled,
+    /// It stays, if it is not reduced; it moves up where those behind it go.
+    Reduced,
+    /// It is found again by the sizes around it.
+    Reshaped,
+    /// It moves as the operator says.
+    Permuted,
+    /// Zeros are put in along it.
+    Padded,
+    /// Some of its indices are taken.
+    Picked,
+    /// It stays, if the operator does not run along it.
+    Other,
+    /// One number passes, others would be moved about.
+    Mixed,
+}
+
+/// Which way a factor is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From data to an output.
+    Forward,
+    /// From an output to data.
+    Backward,
+}
+
+/// An axis of the output, counted from the last one, and the index of the input that each of its
+/// indices has; `None` for all in order, and for an index that is put in.
+type Followed = (usize, Option<Vec<Option<usize>>>);
+
+/// Longer axes are not followed.
+const LONGEST: usize = 1 << 16;
+
+/// The factor on the other side of a node; `None` if it cannot be told, or would not be one number an
+/// index of one axis.
+pub(super) fn moved(
+    view: &View<'_>,
+    (id, output): (NodeId, usize),
+    way: Way,
+    factor: &Factor,
+    axes: Axes,
+) -> Option<Factor> {
+    let axis = factor.axis?;
+    let input = view.input(id, 0)?;
+    if axes == Axes::Same {
+        return Some(factor.clone());
+    }
+    if axes == Axes::Reshaped {
+        let output = view.values.output(view.model, id, output)?;
+        let (from, to) = (view.shapes.of(input)?, view.shapes.of(output)?);
+        return match way {
+            Way::Forward => reshaped(factor, axis, &from, &to),
+            Way::Backward => reshaped(factor, axis, &to, &from),
+        };
+    }
+    let shape = view.shapes.of(input)?;
+    let follow = |axis| follow(view, (id, output), &shape, axis, axes);
+    match way {
+        Way::Forward => {
+            let (to, indices) = follow(axis)?;
+            let of = |index: &Option<usize>| match index {
+                Some(index) => factor.elements.get(*index).copied(),
+                None => Some(1.0),
+            };
+            let elements = match indices {
+                None => factor.elements.clone(),
+                Some(indices) => indices.iter().map(of).collect::<Option<_>>()?,
+            };
+            Some(factor.along(to, elements))
+        }
+        Way::Backward => {
+            let back = |from| Some((from, follow(from)?));
+            let mut all = (0..shape.len()).filter_map(back);
+            let (from, (_, indices)) = all.find(|(_, (to, _))| *to == axis)?;
+            let Some(indices) = indices else {
+                return Some(factor.along(from, factor.elements.clone()));
+            };
+            let size = usize::try_from(shape[shape.len() - 1 - from]?).ok()?;
+            let mut elements = vec![None; size.min(LONGEST)];
+            for (index, element) in indices.iter().zip(&factor.elements) {
+                let Some(index) = index else { continue };
+                let old = elements.get_mut(*index)?;
+                // what is taken twice can only be scaled alike
+                if old.is_some_and(|old| old != *element) {
+                    return None;
+                }
+                *old = Some(*element);
+            }
+            let elements = elements.into_iter().map(|element| element.unwrap_or(1.0));
+            (indices.len() == factor.elements.len()).then(|| factor.along(from, elements.collect()))
+        }
+    }
+}
+
+/// Where an axis of the first input goes.
+fn follow(
+    view: &View<'_>,
+    (id, output): (NodeId, usize),
+    shape: &Shape,
+    axis: usize,
+    axes: Axes,
+) -> Option<Followed> {
+    let (node, rank) = (view.model.node(id), shape.len());
+    let own = rank.checked_sub(axis + 1)?;
+    let stays = Some((axis, None));
+    match axes {
+        Axes::Pooled => stays.filter(|_| own < 2),
+        Axes::Reduced => {
+            let named = view.shapes.integers(id, 1, "axes")?;
+            let reduced: Option<Vec<usize>> =
+                named.into_iter().map(|axis| axis_of(axis, rank)).collect();
+            let reduced = reduced.filter(|axes| !axes.is_empty() && !axes.contains(&own))?;
+            let gone = match int(node, "keepdims", 1) {
+                0 => reduced.iter().filter(|&&axis| axis > own).count(),
+                _ => 0,
+            };
+            Some((axis.checked_sub(gone)?, None))
+        }
+        Axes::Permuted => {
+            let permutation = permutation(node, rank)?;
+            let to = permutation.iter().position(|&from| from == own)?;
+            Some((rank - 1 - to, None))
+        }
+        Axes::Other => {
+            let along = view.shapes.integers(id, 1, "axis")?;
+            stays.filter(|_| along.len() == 1 && axis_of(along[0], rank).is_some_and(|a| a != own))
+        }
+        Axes::Padded => padded(view, id, shape, own).map(|indices| (axis, indices)),
+        Axes::Picked => picked(view, (id, output), shape, own),
+        Axes::Same | Axes::Reshaped | Axes::Mixed => None,
+    }
+}
+
+/// Zeros before and behind; what is less than none is cut off.
+#[expect(clippy::option_option, reason = "not known, or all in order")]
+fn padded(
+    view: &View<'_>,
+    id: NodeId,
+    shape: &Shape,
+    own: usize,
+) -> Option<Option<Vec<Option<usize>>>> {
+    let rank = shape.len();
+    let pads = view.shapes.integers(id, 1, "pads")?;
+    let about: Vec<usize> = match view.input(id, 3) {
+        None => (0..rank).collect(),
+        Some(_) => {
+            let axes = view.shapes.integers(id, 3, "")?;
+            axes.into_iter()
+                .map(|axis| axis_of(axis, rank))
+                .collect::<Option<_>>()?
+        }
+    };
+    if pads.len() != 2 * about.len() {
+        return None;
+    }
+    let Some(place) = about.iter().position(|&axis| axis == own) else {
+        return Some(None);
+    };
+    let (before, behind) = (pads[place], pads[place + about.len()]);
+    if (before, behind) == (0, 0) {
+        return Some(None);
+    }
+    let constant = view.model.node(id).attribute("mode").is_none_or(|mode| {
+        matches!(&mode.value, crate::onnx::AttributeValue::String(text) if &text[..] == b"constant")
+    });
+    let size = shape[own]?;
+    let longest = LONGEST as i64;
+    let fits = [before, behind, size].iter().all(|n| n.abs() < longest);
+    let range = -before..size.checked_add(behind)?;
+    (constant && fits).then(|| {
+        let index = |at: i64| usize::try_from(at).ok().filter(|_| at < size);
+        Some(range.map(index).collect())
+    })
+}
+
+/// Operators that take some indices of an axis, or all of them several times.
+fn picked(
+    view: &View<'_>,
+    (id, output): (NodeId, usize),
+    shape: &Shape,
+    own: usize,
+) -> Option<Followed> {
+    let (node, rank) = (view.model.node(id), shape.len());
+    let axis = rank - 1 - own;
+    let all = Some((axis, None));
+    let size = || {
+        usize::try_from(shape[own]?)
+            .ok()
+            .filter(|&size| size < LONGEST)
+    };
+    match node.op_type.as_str()? {
+        // an axis of one index has no factors along it
+        "Expand" => all.filter(|_| shape[own].is_some_and(|size| size != 1)),
+        "Tile" => {
+            let times = *view.shapes.integers(id, 1, "")?.get(own)?;
+            if times == 1 {
+                return all;
+            }
+            let times = usize::try_from(times)
+                .ok()
+                .filter(|&times| times < LONGEST)?;
+            let size = size()?;
+            let whole = size.checked_mul(times).filter(|&whole| whole < LONGEST)?;
+            Some((
+                axis,
+                Some((0..whole).map(|index| Some(index % size)).collect()),
+            ))
+        }
+        "Gather" => {
+            let along = axis_of(int(node, "axis", 0), rank)?;
+            let indices = view.shapes.rank(view.input(id, 1)?)?;
+            if along != own {
+                // the axes of the indices take the place of the one that is gathered
+                let to = if along > own {
+                    (axis + indices).checked_sub(1)?
+                } else {
+                    axis
+                };
+                return Some((to, None));
+            }
+            let picked = view.shapes.integers(id, 1, "").filter(|_| indices == 1)?;
+            let of = |index| axis_of(index, size()?).map(Some);
+            Some((
+                axis,
+                Some(picked.into_iter().map(of).collect::<Option<_>>()?),
+            ))
+        }
+        "Slice" => {
+            let axes = shapes::sliced(view.shapes, id, rank)?;
+            let Some(place) = axes.iter().position(|&axis| axis == own) else {
+                return all;
+            };
+            let of = |input, name| Some(*view.shapes.integers(id, input, name)?.get(place)?);
+            let (start, end) = (of(1, "starts")?, of(2, "ends")?);
+            let step = match view.input(id, 4) {
+                Some(_) => of(4, "")?,
+                None => 1,
+            };
+            Some((axis, Some(cut(size()?, start, end, step)?)))
+        }
+        "Split" => {
+            let along = axis_of(int(node, "axis", 0), rank)?;
+            if along != own {
+                return all;
+            }
+            let size = size()?;
+            let parts = node.outputs.len().max(1);
+            let sizes: Vec<usize> = match view.shapes.integers(id, 1, "split") {
+                Some(sizes) => {
+                    let sizes = sizes.into_iter().map(|size| usize::try_from(size).ok());
+                    sizes.collect::<Option<_>>()?
+                }
+                None if view.input(id, 1).is_some() || size % parts != 0 => return None,
+                None => vec![size / parts; parts],
+            };
+            let before = sizes
+                .get(..output)?
+                .iter()
+                .try_fold(0usize, |sum, &n| sum.checked_add(n))?;
+            let range = before..before.checked_add(*sizes.get(output)?)?;
+            (range.end <= size).then(|| (axis, Some(range.map(Some).collect())))
+        }
+        _ => None,
+    }
+}
+
+/// The indices that a Slice leaves, as the operator's specification has it.
+fn cut(size: usize, start: i64, end: i64, step: i64) -> Option<Vec<Option<usize>>> {
+    let size = size as i64;
+    let from_behind = |n: i64| if n < 0 { n.saturating_add(size) } else { n };
+    let (start, end) = (from_behind(start), from_behind(end));
+    let (start, end) = match step {
+        1.. => (start.clamp(0, size), end.clamp(0, size)),
+        ..=-1 => (start.clamp(0, size - 1), end.clamp(-1, size - 1)),
+        0 => return None,
+    };
+    let mut indices = Vec::new();
+    let mut at = start;
+    while (step > 0 && at < end) || (step < 0 && at > end) {
+        indices.push(Some(usize::try_from(at).ok()?));
+        at = at.checked_add(step)?;
+    }
+    Some(indices)
+}
+
+/// The factor along the axis of another shape of the same elements: one with as many indices, or
+/// one that its indices are a part of. Counted from the end, so that a batch may be of any size.
+fn reshaped(factor: &Factor, axis: usize, from: &Shape, to: &Shape) -> Option<Factor> {
+    let behind = |shape: &Shape, axis: usize| -> Option<i64> {
+        let last = shape.len().checked_sub(axis)?;
+        shape[last..]
+            .iter()
+            .try_fold(1i64, |all, dim| all.checked_mul((*dim)?))
+    };
+    let count = factor.elements.len() as i64;
+    let inner = behind(from, axis)?.max(1);
+    let whole = inner.checked_mul(count)?;
+    for other in 0..to.len() {
+        let size = to[to.len() - 1 - other];
+        let (Some(own_inner), Some(size)) = (behind(to, other), size) else {
+            return None;
+        };
+        // the new axis steps by parts of the old one's, and reaches over the whole of it
+        let reach = own_inner.checked_mul(size)?;
+        if own_inner < 1 || inner % own_inner != 0 || reach % whole != 0 || size < count {
+            continue;
+        }
+        let repeat = inner / own_inner;
+        let element = |index: i64| factor.elements[(index / repeat % count) as usize];
+        return Some(factor.along(other, (0..size).map(element).collect()));
+    }
+    None
+}

@@ -1,0 +1,160 @@
+//! Plan files: where dropout goes, and at which rates, in TOML.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::choose::usage;
+use super::{Candidate, Choice, Options};
+use crate::error::{Error, Result};
+use crate::rewrite::{Acting, Rate};
+
+/// A file that says what to insert: `[[insert]]` tables with at, after, name, layer, preset, scope,
+/// rate and shared_axes, all of which must hold; `rate`, `mode` and `seed` above them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFile {
+    rate: Option<f64>,
+    mode: Option<String>,
+    seed: Option<i64>,
+    #[serde(default)]
+    insert: Vec<Entry>,
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+/// One `[[insert]]`: all that stands in it must hold.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    at: Option<String>,
+    scope: Option<String>,
+    after: Option<String>,
+    name: Option<String>,
+    layer: Option<String>,
+    preset: Option<String>,
+    rate: Option<f64>,
+    shared_axes: Option<Vec<i64>>,
+}
+
+/// A plan file that chooses what was found in a model called `model`; what would be left out is a
+/// comment, with the reason.
+///
+/// # Errors
+/// The rate of a candidate is none.
+pub fn plan_text(model: &str, found: &[Candidate], options: &Options) -> Result<String> {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    // a name may have line breaks
+    let comment = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = format!(
+        "# {}\nmode = {}\n",
+        comment(&format!("dropout-onnx insert {model} --plan FILE")),
+        quoted(&options.acting.to_string())
+    );
+    if let Some(seed) = options.seed {
+        text.push_str(&format!("seed = {seed}\n"));
+    }
+    for site in found {
+        let shape = site.shape.as_ref();
+        let shape = shape.map(|shape| format!("[{}]", shape.join(", ")));
+        let element = site.element.clone().unwrap_or_default() + &shape.unwrap_or_default();
+        let layer = site.layer.as_ref().map(|layer| format!("layer {layer}"));
+        let facts = [
+            site.preset.map(str::to_string),
+            site.operator.clone(),
+            Some(element),
+            layer,
+        ];
+        let facts: Vec<String> = facts
+            .into_iter()
+            .flatten()
+            .filter(|f| !f.is_empty())
+            .collect();
+        let mut lines = vec![
+            "[[insert]]".to_string(),
+            format!("at = {}", quoted(&site.value)),
+        ];
+        let choice = site.choice()?;
+        let inner = choice.scope.filter(|_| site.scope != MAIN);
+        lines.extend(inner.map(|scope| format!("scope = {}", quoted(&scope))));
+        lines.push(format!("rate = {}", site.rate));
+        let axes = site.shared_axes.as_ref();
+        lines.extend(axes.map(|axes| format!("shared_axes = {axes:?}")));
+        text.push_str(&format!("\n# {}\n", comment(&facts.join(", "))));
+        let out = match &site.left {
+            Some(why) => {
+                text.push_str(&format!("# left out: {}\n", comment(why)));
+                "# "
+            }
+            None => "",
+        };
+        lines
+            .iter()
+            .for_each(|line| text.push_str(&format!("{out}{line}\n")));
+    }
+    Ok(text)
+}
+
+/// The scope of the model's own graph.
+const MAIN: &str = "graph";
+
+impl PlanFile {
+    /// Reads a plan file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no such TOML; the message has the line.
+    pub fn read(path: &Path) -> Result<PlanFile> {
+        let text =
+            std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", e).in_file(path))?;
+        let file: PlanFile = toml::from_str(&text).map_err(|e| {
+            let line = e
+                .span()
+                .map(|span| text[..span.start].matches('\n').count() + 1);
+            let error = usage(e.message().into()).in_file(path);
+            match line {
+                Some(line) => error.at(format!("line {line}")),
+                None => error,
+            }
+        })?;
+        let path = path.to_path_buf();
+        Ok(PlanFile { path, ..file })
+    }
+
+    /// Adds what the file says; what options said counts for more. `mode_given`: they gave a mode.
+    ///
+    /// # Errors
+    /// A rate, a mode or a preset is none, or an `[[insert]]` chooses nothing.
+    pub fn merge(self, options: &mut Options, mode_given: bool) -> Result<()> {
+        let rate = |rate: Option<f64>| rate.map(Rate::new).transpose();
+        let named = |e: Error| e.in_file(&self.path);
+        if let (false, Some(mode)) = (mode_given, &self.mode) {
+            options.acting = mode.parse::<Acting>().map_err(named)?;
+        }
+        options.seed = options.seed.or(self.seed);
+        options.rate = match options.rate {
+            Some(rate) => Some(rate),
+            None => rate(self.rate).map_err(named)?,
+        };
+        for (index, entry) in self.insert.into_iter().enumerate() {
+            let place = format!("insert {}", index + 1);
+            let named = |e: Error| e.at(&place).in_file(&self.path);
+            let preset = entry.preset.map(|preset| preset.parse()).transpose();
+            let choice = Choice {
+                at: entry.at.map(|at| at.as_str().into()),
+                scope: entry.scope,
+                after: entry.after,
+                name: entry.name,
+                layer: entry.layer,
+                preset: preset.map_err(named)?,
+                rate: rate(entry.rate).map_err(named)?,
+                shared_axes: entry.shared_axes,
+            };
+            if choice.to_string().is_empty() {
+                let why = "chooses nothing: at, after, name, layer, preset or scope";
+                return Err(named(usage(why.into())));
+            }
+            options.choices.push(choice);
+        }
+        Ok(())
+    }
+}
