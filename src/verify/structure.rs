@@ -12,7 +12,7 @@
 //!   without a factor that makes up for what is dropped, else times the inference scale; the mask, its
 //!   draw, states of loops and functions that nothing else needs do not count;
 //! - operators that look at no more than shape and type (`Shape`, `RandomUniformLike`) make of x times
-//!   or by a constant scalar what they make of x: a factor that makes up for what is dropped may be
+//!   or by a scalar what they make of x: a factor that makes up for what is dropped may be
 //!   gone;
 //! - `ConstantOfShape(Shape(x))` of one and `Cast(Not(Greater(x, x)))` are ones in the shape of x.
 //!
@@ -140,14 +140,14 @@ fn compare_as(
 struct Shared<'m> {
     expressions: Expressions,
     contents: Contents<'m>,
-    /// Constants of no dimensions.
+    /// Constants and inputs of no dimensions.
     scalars: HashSet<Expression>,
     /// What products by those multiply: data of the same shape.
     unscaled: HashMap<Expression, Expression>,
 }
 
 impl Shared<'_> {
-    /// Takes down that one is a product of the other by a constant of no dimensions.
+    /// Takes down that one is a product of the other by a scalar.
     fn scaled(&mut self, product: Expression, data: Expression) {
         let data = self.shape_of(data);
         self.unscaled.insert(product, data);

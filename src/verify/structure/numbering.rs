@@ -7,7 +7,8 @@ use crate::hash::HashMap;
 use crate::dropout::{self, Convention, Form, ScalarBytes};
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, ValueId, Values,
+    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, ValueId,
+    ValueType, Values,
 };
 
 use super::Shared;
@@ -175,7 +176,13 @@ impl<'m> Numbering<'m> {
                 }
                 _ => {
                     let name = shared.expressions.string(input.name.as_bytes());
-                    shared.expressions.number(Tag::Input, &[name, default.0])
+                    let number = shared.expressions.number(Tag::Input, &[name, default.0]);
+                    if let ValueType::Tensor { shape, .. } = input.value_type()
+                        && shape.is_some_and(|dims| dims.is_empty())
+                    {
+                        shared.scalars.insert(number);
+                    }
+                    number
                 }
             };
         }
