@@ -15,11 +15,13 @@ mod random_mask;
 mod scale;
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
+use crate::interrupt;
 use crate::onnx::{
     DataType, GraphId, Model, Name, NodeId, Producer, Use, ValueId, Values, encode_float,
 };
@@ -309,6 +311,19 @@ macro_rules! words {
                 f.pad(self.word())
             }
         }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<$name> {
+                let found = $name::ALL.iter().find(|value| value.word() == text);
+                found.copied().ok_or_else(|| {
+                    let words: Vec<_> = $name::ALL.iter().map(|value| value.word()).collect();
+                    let why = format!("`{text}` is none of {}", words.join(", "));
+                    Error::new(ErrorKind::Usage, why)
+                })
+            }
+        }
     };
 }
 
@@ -450,6 +465,7 @@ pub fn find_masks(model: &Model, values: &Values) -> Result<Vec<Site>> {
 fn recognise(all: &[Recogniser], model: &Model, values: &Values) -> Result<Vec<Site>> {
     let mut sites = Vec::new();
     for recogniser in all {
+        interrupt::check()?;
         sites.extend(recogniser(model, values)?);
     }
     Ok(sites)

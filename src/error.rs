@@ -102,6 +102,11 @@ impl Error {
         self.0.file.as_deref()
     }
 
+    /// The scope or node, if it is about one.
+    pub fn place(&self) -> Option<&str> {
+        self.0.place.as_deref()
+    }
+
     /// Bytes from the start of the file, if the place is known to the byte.
     pub fn offset(&self) -> Option<u64> {
         self.0.offset

@@ -44,8 +44,9 @@
 //!
 //! # Features
 //!
-//! `tract` (default): running models. `cli` (default): the command. `junit` (part of `cli`): audits
-//! as JUnit XML. `config` (part of `cli`): configurations of audits. Without any the library still reads, audits, rewrites and compares structure.
+//! `tract` (default): running models. `cli` (default): the command. Parts of it: `junit`, audits as
+//! JUnit XML; `config`, configurations of audits; `plan-files`, what to insert from TOML. Without any
+//! the library still reads, audits, rewrites and compares structure.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -56,6 +57,7 @@ pub mod dropout;
 pub mod error;
 mod escape;
 mod hash;
+pub mod interrupt;
 #[cfg(feature = "tract")]
 pub mod job;
 pub mod onnx;
@@ -69,6 +71,7 @@ pub mod verify;
 pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};
+pub use interrupt::Interrupt;
 
 /// The Rust in README.md is run as a test.
 #[cfg(doctest)]

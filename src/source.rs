@@ -18,6 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 pub use atomic::{Destination, write_atomic};
 pub use rope::Rope;
 
@@ -257,9 +258,10 @@ impl RangeReader {
     /// The next bytes, at most 1 MiB; empty at the end of the range.
     ///
     /// # Errors
-    /// As [`Source::read_exact_at`].
+    /// As [`Source::read_exact_at`], and if [`crate::Interrupt`] is asked for.
     pub fn chunk(&mut self) -> Result<&[u8]> {
         if self.used == self.buffer.len() {
+            interrupt::check()?;
             let left = self.end.saturating_sub(self.next);
             self.buffer.resize(left.min(BUFFER as u64) as usize, 0);
             self.used = 0;

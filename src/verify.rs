@@ -40,6 +40,7 @@ use crate::rewrite::Edited;
 use crate::rewrite::fold::Folded;
 #[cfg(feature = "tract")]
 use crate::rewrite::fold::Outcome;
+use crate::rewrite::strip::Stripped;
 
 /// How to verify.
 #[derive(Clone, Debug)]
@@ -61,6 +62,18 @@ impl Default for Options {
             convention: Convention::Inverted,
             #[cfg(feature = "tract")]
             run: Some(run::Settings::default()),
+        }
+    }
+}
+
+impl Options {
+    /// What was asked for: by structure or not, by running or not, and how.
+    #[cfg(feature = "tract")]
+    pub fn asked(structure: bool, run: Option<run::Settings>) -> Options {
+        Options {
+            structure,
+            run,
+            ..Options::default()
         }
     }
 }
@@ -190,6 +203,37 @@ pub fn verify_fold(before: &Model, folded: &Folded, options: &Options) -> Result
         acting: None,
         apart: Some(parts.join(", ")),
     })
+}
+
+/// Compares a model with what strip made of it, and that with what fold then made of it, if it did:
+/// step by step, and the report is of the last.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_strip(
+    before: &Model,
+    stripped: &Stripped,
+    folded: Option<&Folded>,
+    options: &Options,
+) -> Result<Verification> {
+    let mut of_strip = options.clone();
+    of_strip.convention = stripped.plan.convention;
+    let first = verify(before, &stripped.edited.model, &of_strip)?;
+    let folded = folded.filter(|folded| !folded.outcome.is_unchanged());
+    let (Some(folded), Verdict::Equal) = (folded, first.verdict(Demand::Rewrite)) else {
+        return Ok(first);
+    };
+    #[cfg_attr(not(feature = "tract"), expect(unused_mut, reason = "nothing runs"))]
+    let mut found = verify_fold(&stripped.edited.model, folded, options)?;
+    #[cfg(feature = "tract")]
+    if let Some(run) = &mut found.run {
+        let ran = first.run.as_ref().map(|run| run.outcome.to_string());
+        let ran = ran.unwrap_or_default();
+        let note =
+            format!("this compares strip's result with fold's; the original with strip's: {ran}");
+        run.notes.push(note);
+    }
+    Ok(found)
 }
 
 /// Runs both: to the bit if that can be, else within the tolerance of the element type.

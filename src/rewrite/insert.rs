@@ -9,7 +9,10 @@ mod candidates;
 mod choose;
 mod fit;
 mod flow;
+#[cfg(feature = "plan-files")]
+mod plan_file;
 mod preset;
+mod selector;
 mod write;
 
 use std::fmt;
@@ -25,7 +28,10 @@ use choose::Chooser;
 pub(super) use choose::{glob, nearest, usage};
 use fit::{Fit, Unfit, Wanted};
 use flow::Flow;
+#[cfg(feature = "plan-files")]
+pub use plan_file::{PlanFile, plan_text};
 pub use preset::Preset;
+pub use selector::By;
 
 /// What to insert.
 #[derive(Clone, Debug, Default)]

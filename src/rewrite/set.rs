@@ -10,6 +10,8 @@ mod leaf;
 mod mask;
 mod operator;
 
+use std::str::FromStr;
+
 use crate::dropout::{self, Form, Kind, Mode, RateOrigin, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Values};
@@ -39,6 +41,20 @@ pub enum Seed {
     Number(i64),
     /// None: whoever runs the model chooses.
     None,
+}
+
+impl FromStr for Seed {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Seed> {
+        match text {
+            "none" => Ok(Seed::None),
+            number => number
+                .parse()
+                .map(Seed::Number)
+                .map_err(|_| usage(format!("`{number}` is neither a whole number nor `none`"))),
+        }
+    }
 }
 
 /// What set did, beyond what its plan says.

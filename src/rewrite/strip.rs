@@ -24,6 +24,7 @@ use crate::hash::HashMap;
 use crate::onnx::{DataType, Editor, Model, Name, NodeId, Producer, ValueId, Values};
 
 use super::bypass::pass_through;
+use super::fold::{self, Folded};
 use super::{Action, Edited, Plan, Step};
 pub(super) use prune::prune;
 
@@ -49,6 +50,42 @@ impl Default for Options {
             frozen_masks: false,
             convention: Convention::Inverted,
         }
+    }
+}
+
+impl Options {
+    /// What `kinds` calls masks that are constants.
+    pub const FROZEN_MASK: &str = "frozen_mask";
+    /// What `kinds` calls all there are.
+    pub const ALL: &str = "all";
+
+    /// Options by their words: sites of the modes `only` (all modes if it is empty), of these kinds.
+    ///
+    /// # Errors
+    /// A word is none.
+    pub fn of_words(
+        only: &[impl AsRef<str>],
+        kinds: &[impl AsRef<str>],
+        convention: Convention,
+    ) -> Result<Options> {
+        let mut options = Options {
+            kinds: Vec::new(),
+            convention,
+            ..Options::default()
+        };
+        if !only.is_empty() {
+            let only = only.iter().map(|word| word.as_ref().parse());
+            options.only = only.collect::<Result<_>>()?;
+        }
+        for word in kinds.iter().map(AsRef::as_ref) {
+            match word {
+                Self::ALL => options.kinds.extend(Kind::ALL),
+                Self::FROZEN_MASK => {}
+                kind => options.kinds.push(kind.parse()?),
+            }
+            options.frozen_masks |= [Self::ALL, Self::FROZEN_MASK].contains(&word);
+        }
+        Ok(options)
     }
 }
 
@@ -95,10 +132,25 @@ pub struct Stripped {
     pub edited: Edited,
 }
 
+impl Stripped {
+    /// Folds the scales that stay into the weights around them.
+    ///
+    /// # Errors
+    /// As [`fold::fold`].
+    pub fn fold_scales(&self) -> Result<Folded> {
+        let options = fold::Options {
+            only_dropout: true,
+            ..fold::Options::default()
+        };
+        fold::fold(&self.edited.model, &options)
+    }
+}
+
 /// Finds dropout, plans its removal, and removes it from a copy.
 ///
 /// # Errors
-/// The model is not sound ([`Model::check`]), or a site cannot be removed: then none is.
+/// The model is not sound ([`Model::check`]), or a site cannot be removed: then none is. Nor is one
+/// if what is left would be dropout in another way than before.
 pub fn strip(model: &Model, options: &Options) -> Result<Stripped> {
     strip_unnamed(model, options).map_err(|e| model.source().name_in(e))
 }
@@ -110,12 +162,38 @@ fn strip_unnamed(model: &Model, options: &Options) -> Result<Stripped> {
     let mut copy = model.clone();
     let outcome = apply(&mut copy, values, &sites, &plan)?;
     let edited = Edited::new(&copy)?;
+    if !outcome.is_unchanged() {
+        settled(&sites, &plan, &edited.model)?;
+    }
     Ok(Stripped {
         sites,
         plan,
         outcome,
         edited,
     })
+}
+
+/// Checks that no mask of what is left is dropout that was none before: what a draw meets may show
+/// only once other dropout is gone. Nobody could say then what both models compute at inference.
+fn settled(sites: &[Site], plan: &Plan, after: &Model) -> Result<()> {
+    let found = dropout::find_masks(after, &Values::new(after))?;
+    let applied: Vec<usize> = plan.applied().map(|step| step.site).collect();
+    let masks = sites.iter().filter(|site| !site.exits.is_empty());
+    let mut kept: Vec<&Site> = masks.filter(|site| !applied.contains(&site.id)).collect();
+    for site in &found {
+        let same = |old: &&Site| {
+            let facts = |site: &Site| (site.form, site.kind, site.scaling, site.exits.len());
+            facts(old) == facts(site)
+                && old.rate == site.rate
+                && old.entangled.is_some() == site.entangled.is_some()
+        };
+        let Some(place) = kept.iter().position(same) else {
+            let why = "is dropout only once other dropout is taken out, and both at once cannot be";
+            return Err(Error::model(why).at(after.place(site.nodes[0])));
+        };
+        kept.swap_remove(place);
+    }
+    Ok(())
 }
 
 /// Plans the removal of sites.

@@ -29,7 +29,7 @@ pub(super) fn none(model: &Model, sites: &[Site]) -> Error {
 /// True if an input is fed data.
 pub(super) fn is_given(options: &Options, name: &str) -> bool {
     options.inputs.iter().any(|spec| match spec {
-        InputSpec::Array { input, .. } => input == name,
+        InputSpec::Array { input, .. } | InputSpec::Memory { input, .. } => input == name,
         InputSpec::Archive { .. } | InputSpec::Tensor { .. } | InputSpec::TestSet { .. } => true,
         InputSpec::Shape { .. } => false,
     })

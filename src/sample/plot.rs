@@ -10,6 +10,8 @@ const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 320.0;
 /// Margins: left, right, top, bottom.
 const MARGINS: [f64; 4] = [64.0, 16.0, 40.0, 48.0];
+/// Height of a row of the legend.
+const ROW: f64 = 16.0;
 /// Lines at most: more cannot be told apart.
 const LINES: usize = 6;
 /// Okabe and Ito's colours with contrast on white and on black, the blue made lighter for that.
@@ -41,14 +43,47 @@ pub(super) fn svg(samplings: &[Sampling]) -> Option<String> {
         .collect();
     let highest = lines
         .iter()
+        .take(LINES)
         .flat_map(|(_, points)| points)
         .map(|&(_, y)| y)
         .fold(0.0, f64::max);
+    let legend = Legend::of(&lines);
     let across = Axis::new(0.0, order.last()?.0, MARGINS[0], WIDTH - MARGINS[1]);
-    let up = Axis::new(0.0, highest, HEIGHT - MARGINS[3], MARGINS[2]);
+    let bottom = HEIGHT + legend.height - MARGINS[3];
+    let up = Axis::new(0.0, highest, bottom, MARGINS[2] + legend.height);
     let mut out = String::new();
-    draw(&mut out, &lines, &across, &up).ok()?;
+    draw(&mut out, &lines, &across, &up, &legend).ok()?;
     Some(out)
+}
+
+/// What each line is, in as many rows as that takes.
+struct Legend {
+    /// Where each entry stands, and its text.
+    entries: Vec<(f64, f64, String)>,
+    /// By how much it is higher than one row.
+    height: f64,
+}
+
+impl Legend {
+    fn of(lines: &[(&str, Vec<(f64, f64)>)]) -> Legend {
+        let names = lines.iter().take(LINES).map(|(name, _)| shortened(name));
+        let more = lines.len().checked_sub(LINES).filter(|&more| more > 0);
+        let more = more.map(|more| format!("and {more} more"));
+        let (mut x, mut y) = (MARGINS[0], 20.0);
+        let mut entries = Vec::new();
+        for text in names.chain(more) {
+            let width = 28.0 + 7.0 * text.chars().count() as f64;
+            if x > MARGINS[0] && x + width > WIDTH {
+                (x, y) = (MARGINS[0], y + ROW);
+            }
+            entries.push((x, y, text));
+            x += width;
+        }
+        Legend {
+            entries,
+            height: y - 20.0,
+        }
+    }
 }
 
 /// Numbers along an axis, and where they are on the page.
@@ -102,12 +137,14 @@ fn draw(
     lines: &[(&str, Vec<(f64, f64)>)],
     across: &Axis,
     up: &Axis,
+    legend: &Legend,
 ) -> std::fmt::Result {
+    let height = HEIGHT + legend.height;
     let (left, right, top, bottom) = (across.start, across.end, up.end, up.start);
     writeln!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" \
-         height=\"{HEIGHT}\" font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"{GREY}\">"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
+         height=\"{height}\" font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"{GREY}\">"
     )?;
     writeln!(
         out,
@@ -137,7 +174,7 @@ fn draw(
             "<text x=\"{x}\" y=\"{y:.1}\" text-anchor=\"end\">{text}</text>"
         )?;
     }
-    let (middle, below, centre) = ((left + right) / 2.0, HEIGHT - 10.0, (top + bottom) / 2.0);
+    let (middle, below, centre) = ((left + right) / 2.0, height - 10.0, (top + bottom) / 2.0);
     writeln!(
         out,
         "<text x=\"{middle}\" y=\"{below}\" text-anchor=\"middle\">dropout rate</text>"
@@ -146,8 +183,7 @@ fn draw(
         out,
         "<text transform=\"translate(14 {centre}) rotate(-90)\" text-anchor=\"middle\">mean standard deviation</text>"
     )?;
-    let mut x = left;
-    for ((name, points), colour) in lines.iter().zip(COLOURS) {
+    for ((_, points), colour) in lines.iter().zip(COLOURS) {
         let points: Vec<String> = (points.iter())
             .map(|&(rate, y)| format!("{:.1},{:.1}", across.at(rate), up.at(y)))
             .collect();
@@ -164,25 +200,18 @@ fn draw(
                 )?;
             }
         }
-        let label = shortened(name);
-        let (text, end) = (x + 14.0, x + 10.0);
-        writeln!(
-            out,
-            "<path d=\"M{x} 20H{end}\" stroke=\"{colour}\" stroke-width=\"2\"/>"
-        )?;
-        writeln!(
-            out,
-            "<text x=\"{text}\" y=\"24\">{}</text>",
-            escaped(&label)
-        )?;
-        x += 28.0 + 7.0 * label.chars().count() as f64;
     }
-    if lines.len() > LINES {
-        writeln!(
-            out,
-            "<text x=\"{x}\" y=\"24\">and {} more</text>",
-            lines.len() - LINES
-        )?;
+    let colours = COLOURS.into_iter().map(Some).chain([None]);
+    for ((x, y, label), colour) in legend.entries.iter().zip(colours) {
+        if let Some(colour) = colour {
+            let end = x + 10.0;
+            writeln!(
+                out,
+                "<path d=\"M{x} {y}H{end}\" stroke=\"{colour}\" stroke-width=\"2\"/>"
+            )?;
+        }
+        let (x, y) = (x + 14.0, y + 4.0);
+        writeln!(out, "<text x=\"{x}\" y=\"{y}\">{}</text>", escaped(label))?;
     }
     writeln!(out, "</svg>")
 }
@@ -231,6 +260,21 @@ mod tests {
         assert_eq!(ticks(7.0), ["0", "2", "4", "6", "8"]);
         assert_eq!(ticks(0.0).last().unwrap(), "1.0");
         assert_eq!(ticks(3e-9).last().unwrap(), "3.0e-9");
+    }
+
+    #[test]
+    fn a_legend_stays_on_the_page() {
+        let name = "a_name_of_twenty_five_chars_";
+        let lines = |count: usize| vec![(name, Vec::new()); count];
+        let one = Legend::of(&lines(1));
+        assert_eq!((one.entries.len(), one.height), (1, 0.0));
+        let many = Legend::of(&lines(9));
+        assert_eq!(many.entries.len(), 7); // and how many more
+        assert_eq!(many.height, 2.0 * ROW); // two in a row, and the rest beside the last two
+        for (x, _, text) in &many.entries {
+            assert!(x + 28.0 + 7.0 * text.chars().count() as f64 <= WIDTH);
+        }
+        assert_eq!(many.entries[6].2, "and 3 more");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Rope;
 use crate::error::{Error, Result};
+use crate::interrupt;
 
 /// A place to write to, with its symlinks followed.
 #[derive(Clone, Debug)]
@@ -116,6 +117,7 @@ pub fn write_atomic(destination: &Destination, rope: &Rope) -> Result<()> {
     rope.write_to(temporary.as_file_mut())
         .map_err(|e| e.in_file(&destination.named))?;
     temporary.as_file_mut().flush().map_err(cannot)?;
+    interrupt::check()?;
     temporary
         .persist(&destination.real)
         .map_err(|e| cannot(e.error))?;

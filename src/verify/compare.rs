@@ -8,6 +8,7 @@ use std::fmt;
 use tract_onnx::prelude::{Datum, DatumType, f16};
 
 use super::engine::{Value, elements};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How far two outputs may lie apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +27,28 @@ pub enum Tolerance {
 }
 
 impl Tolerance {
+    /// What was asked for, as two parts; to the bit if neither was.
+    ///
+    /// # Errors
+    /// One is negative, infinite or NaN.
+    pub fn asked(rtol: Option<f64>, atol: Option<f64>) -> Result<Tolerance> {
+        if [rtol, atol]
+            .into_iter()
+            .flatten()
+            .any(|part| !(part.is_finite() && part >= 0.0))
+        {
+            let why = "a tolerance is a number, 0 or more";
+            return Err(Error::new(ErrorKind::Usage, why));
+        }
+        Ok(match (rtol, atol) {
+            (None, None) => Tolerance::Exact,
+            (rtol, atol) => Tolerance::Close {
+                rtol: rtol.unwrap_or(0.0),
+                atol: atol.unwrap_or(0.0),
+            },
+        })
+    }
+
     /// This one, or another where this leaves no room: a fixed room before that of each type.
     pub fn or(self, other: Tolerance) -> Tolerance {
         match (self, other) {

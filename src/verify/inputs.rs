@@ -11,6 +11,7 @@ use tract_onnx::prelude::{DatumType, Tensor};
 
 use super::engine::{Port, Stop, Value, element_name, elements};
 use crate::error::{Error, ErrorKind};
+use crate::source::Source;
 
 pub(super) use made::{Range, make};
 pub use spec::InputSpec;
@@ -61,6 +62,12 @@ impl Given {
                     let tensor = files::array(file, input)?;
                     given.take(tensor, port(ports, input)?, file)?;
                 }
+                InputSpec::Memory { input, npy } => {
+                    let port = port(ports, input)?;
+                    let read = files::npy(&Source::from_bytes(npy.clone()));
+                    let taken = read.and_then(|tensor| given.take_any(tensor, port));
+                    taken.map_err(|why| Error::new(ErrorKind::Usage, why))?;
+                }
                 InputSpec::Archive { file } => {
                     for (name, tensor) in files::archive(file)? {
                         given.take(tensor, port(ports, &name)?, file)?;
@@ -84,7 +91,8 @@ impl Given {
                             let why = format!("input_{index}.pb belongs to no input of the model");
                             return Err(usage(why, folder));
                         };
-                        inputs.insert(port.name.clone(), fit(tensor, port, folder)?);
+                        let value = fit(tensor, port).map_err(|why| usage(why, folder))?;
+                        inputs.insert(port.name.clone(), value);
                     }
                     let mut recorded = BTreeMap::new();
                     for (index, name, tensor) in set.outputs {
@@ -110,13 +118,15 @@ impl Given {
 
     /// Data of an input for every run.
     fn take(&mut self, tensor: Tensor, port: &Port, file: &Path) -> Result<(), Stop> {
-        let value = fit(tensor, port, file)?;
-        match self.arrays.insert(port.name.clone(), value) {
+        let taken = self.take_any(tensor, port);
+        taken.map_err(|why| usage(why, file))
+    }
+
+    /// The same, wherever it is from; or why not.
+    fn take_any(&mut self, tensor: Tensor, port: &Port) -> Result<(), String> {
+        match self.arrays.insert(port.name.clone(), fit(tensor, port)?) {
             None => Ok(()),
-            Some(_) => Err(usage(
-                format!("input {} is given data twice", port.name),
-                file,
-            )),
+            Some(_) => Err(format!("input {} is given data twice", port.name)),
         }
     }
 
@@ -191,7 +201,7 @@ fn port<'p>(ports: &'p [Port], name: &str) -> Result<&'p Port, Stop> {
 
 /// Converts between float types, and between integer types where every value survives: numpy's
 /// defaults are double and int64, the model's seldom.
-fn fit(tensor: Tensor, port: &Port, file: &Path) -> Result<Value, Stop> {
+fn fit(tensor: Tensor, port: &Port) -> Result<Value, String> {
     let [from, to] = [tensor.datum_type(), port.datum];
     if from == to {
         return Ok(Value(tensor));
@@ -212,10 +222,7 @@ fn fit(tensor: Tensor, port: &Port, file: &Path) -> Result<Value, Stop> {
     };
     fitted.map(Value).ok_or_else(|| {
         let [from, to] = [from, to].map(element_name);
-        usage(
-            format!("input {} takes {to}, but the data is {from}", port.name),
-            file,
-        )
+        format!("input {} takes {to}, but the data is {from}", port.name)
     })
 }
 

@@ -11,6 +11,9 @@
 //! - dropout written as a mask, where [`crate::dropout::find_masks`] finds it, is the data it meets,
 //!   without a factor that makes up for what is dropped, else times the inference scale; the mask, its
 //!   draw, states of loops and functions that nothing else needs do not count;
+//! - operators that look at no more than shape and type (`Shape`, `RandomUniformLike`) make of x times
+//!   or by a scalar what they make of x: a factor that makes up for what is dropped may be
+//!   gone;
 //! - `ConstantOfShape(Shape(x))` of one and `Cast(Not(Greater(x, x)))` are ones in the shape of x.
 //!
 //! What [`fold`](crate::rewrite::fold) changed is taken as equal where it is named, and nothing else: a
@@ -33,12 +36,13 @@ mod numbering;
 
 use crate::dropout::Convention;
 use crate::error::Result;
+use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Model, ValueInfo, Values};
 
 use crate::rewrite::fold::Trace;
 use apart::Apart;
 use contents::Contents;
-use expression::Expressions;
+use expression::{Expression, Expressions};
 use mismatch::explain;
 use numbering::Numbering;
 
@@ -93,6 +97,8 @@ fn compare_as(
     let mut shared = Shared {
         expressions: Expressions::default(),
         contents: Contents::new(after.source().derives_from(before.source())),
+        scalars: HashSet::default(),
+        unscaled: HashMap::default(),
     };
     let before_values = Values::new(before);
     let after_values = Values::new(after);
@@ -134,6 +140,23 @@ fn compare_as(
 struct Shared<'m> {
     expressions: Expressions,
     contents: Contents<'m>,
+    /// Constants and inputs of no dimensions.
+    scalars: HashSet<Expression>,
+    /// What products by those multiply: data of the same shape.
+    unscaled: HashMap<Expression, Expression>,
+}
+
+impl Shared<'_> {
+    /// Takes down that one is a product of the other by a scalar.
+    fn scaled(&mut self, product: Expression, data: Expression) {
+        let data = self.shape_of(data);
+        self.unscaled.insert(product, data);
+    }
+
+    /// What has the shape of data, and its type, and is no such product.
+    fn shape_of(&self, data: Expression) -> Expression {
+        self.unscaled.get(&data).copied().unwrap_or(data)
+    }
 }
 
 /// The first difference between the inputs and outputs of the main graphs.

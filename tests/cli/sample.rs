@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use ndarray::ArrayD;
 use ndarray_npy::NpzReader;
+use tract_onnx::pb;
 
 use crate::cli::{Folder, Said, fixture, golden, test_data};
 
@@ -260,6 +261,16 @@ fn from_standard_input() {
     assert!(folder.exists("a.svg"));
 }
 
+/// The floats of a `TensorProto`.
+fn tensor_of(file: &std::path::Path) -> ArrayD<f32> {
+    use prost::Message;
+    let tensor = pb::TensorProto::decode(&std::fs::read(file).unwrap()[..]).unwrap();
+    let shape: Vec<usize> = tensor.dims.iter().map(|&dim| dim as usize).collect();
+    let (floats, _) = tensor.raw_data.as_chunks::<4>();
+    let floats = floats.iter().map(|&bytes| f32::from_le_bytes(bytes));
+    ArrayD::from_shape_vec(shape, floats.collect()).unwrap()
+}
+
 #[test]
 fn data_is_used_where_given() {
     let folder = folder();
@@ -271,6 +282,30 @@ fn data_is_used_where_given() {
     let said = said.exits(0);
     assert!(said.text().contains("as given"), "{}", said.text());
     assert!(!said.text().contains("random numbers"), "{}", said.text());
+    // the same numbers, however they come, give the same figures
+    let tensor = tensor_of(&set.join("input_0.pb"));
+    ndarray_npy::write_npy(folder.path("x.npy"), &tensor).unwrap();
+    ndarray_npy::write_npy(folder.path("wide.npy"), &tensor.mapv(f64::from)).unwrap();
+    let mut archive =
+        ndarray_npy::NpzWriter::new(std::fs::File::create(folder.path("x.npz")).unwrap());
+    archive.add_array("x", &tensor).unwrap();
+    archive.finish().unwrap();
+    let figures = |input: &str| {
+        let said = folder.run(&format!(
+            "sample model.onnx --runs 4 --format json --input {input}"
+        ));
+        let document = said.exits(0).json();
+        assert_eq!(document["random_inputs"], serde_json::json!([]), "{input}");
+        document["samplings"].clone()
+    };
+    let of_set = figures(&set.display().to_string());
+    let bare = set.join("input_0.pb").display().to_string();
+    for input in ["x=x.npy", "x=wide.npy", "x=x.npz", "all=x.npz", &bare] {
+        assert_eq!(figures(input), of_set, "{input}");
+    }
+    // the twin
+    ndarray_npy::write_npy(folder.path("x.npy"), &tensor.mapv(|x| x + 1.0)).unwrap();
+    assert_ne!(figures("x=x.npy"), of_set);
     let said = folder
         .run("sample model.onnx --runs 4 --dim batch=3")
         .exits(0);

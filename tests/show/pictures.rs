@@ -7,7 +7,7 @@ use dropout_onnx::show::{Options, dot, svg};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use crate::common::build::{model, op, x_to_y};
+use crate::common::build::{f32s, model, op, x_to_y};
 use crate::everything::everything;
 
 fn fixture(stem: &str) -> PathBuf {
@@ -175,6 +175,12 @@ fn boxes_tell_the_numbers_and_where_values_come_from() {
     let noise = shown("keras_kinds_op13");
     assert!(noise.contains(">gaussian_noise 1: active, σ=0.1, random_mask</text>"));
     assert!(noise.contains("GreaterEqual/y:0: float[] {0.2}"));
+    // numbers that would leave no room for the name stay away
+    let graph = x_to_y([op("h = Mul(x, w)"), op("y = Dropout(h)")]);
+    let graph = graph.init("w", f32s(&[3], &[0.012_345_678, 1.0, 0.123_456_78]));
+    let long = svg::text(&model(13, graph).read(), &Options::default()).unwrap();
+    let class = ("box".to_string(), "Mul\nh\nw: float[3]".to_string());
+    assert!(boxes(&long).contains(&class), "{:?}", boxes(&long));
 }
 
 #[test]

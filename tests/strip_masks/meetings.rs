@@ -98,3 +98,51 @@ fn numbers_of_half_precision_are_as_they_were_written() {
         );
     }
 }
+
+/// The two of a choice are dropout of the same data only once the Dropout before one of them is gone.
+#[test]
+fn dropout_that_shows_only_once_other_dropout_is_gone_is_refused() {
+    let text = format!(
+        "{DRAWN}g = Dropout(x)\nd = Mul(x, k)\ne = Div(d, keep)\nf = Mul(g, k)\ny = Where(b, e, f)"
+    );
+    let why = refusal(&inside(15, 0.3, &text));
+    assert!(
+        why.contains("graph: Where `out`: is dropout only once other dropout is taken out"),
+        "{why}"
+    );
+    // the twin: without the Dropout it is none, or is refused for what it is
+    let alone = text.replace("g = Dropout(x)", "g = Sigmoid(x)");
+    assert!(strips(&inside(15, 0.3, &alone)).outcome.is_unchanged());
+}
+
+/// Both ends of a choice are one value only once the dropout of another draw is gone.
+#[test]
+fn a_choice_between_what_another_draw_drops_is_refused() {
+    let text = format!(
+        "{DRAWN}f = Mul(x, k)\nr2 = RandomUniformLike(f)\nb2 = Less(r2, keep)\nk2 = Cast(b2)\n\
+         d = Mul(f, k2)\ne = Div(d, keep)\ny = Where(b, e, e)"
+    );
+    let why = refusal(&inside(15, 0.3, &text));
+    assert!(
+        why.contains("is dropout only once other dropout is taken out"),
+        "{why}"
+    );
+}
+
+/// The shape of data that was scaled before it was dropped is that of the data.
+#[test]
+fn the_shape_of_what_a_factor_made_may_be_used() {
+    for shape in ["sh = Shape(xs)", "q = RandomUniformLike(xs)\nsh = Shape(q)"] {
+        let text = format!(
+            "xs = Mul(x, s)\n{shape}\nv = Reshape(xs, sh)\n{DRAWN}d = Mul(v, k)\n\
+             w = Reshape(x, sh)\ny = Add(d, w)"
+        );
+        let shape = shape.replace("xs", "hidden");
+        let left = format!(
+            "hidden = Relu(x)\n{shape}\nv = Reshape(hidden, sh)\nw = Reshape(hidden, sh)\n\
+             out = Add(v, w)\ny = Tanh(out)"
+        );
+        let left: Vec<&str> = left.lines().collect();
+        strips(&inside(15, 0.3, &text)).leaves(&left);
+    }
+}

@@ -27,6 +27,19 @@ fn a_factor_before_that_others_use_stays_for_them() {
     insta::assert_snapshot!("factor_that_others_use", stripped.texts());
 }
 
+/// The other one reads what is let out as well, and is not on the way there.
+#[test]
+fn a_factor_before_that_meets_what_is_let_out_stays_for_that() {
+    let text = "xs = Mul(x, s)\nd = Mul(xs, k)\nz = Mul(xs, d)\ny = Sigmoid(d)";
+    strips(&with_z(text)).draws_nothing().leaves(&[
+        "hidden = Relu(x)",
+        "xs = Mul(hidden, s)",
+        "z = Mul(xs, hidden)",
+        "out = Sigmoid(hidden)",
+        "y = Tanh(out)",
+    ]);
+}
+
 #[test]
 fn a_factor_before_that_is_an_output_stays() {
     let text = "z = Mul(x, s)\ny = Mul(z, k)";

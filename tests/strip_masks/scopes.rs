@@ -477,6 +477,32 @@ fn a_mask_in_a_function_called_with_two_rates_goes_with_it() {
     insta::assert_snapshot!("function_of_the_mask", stripped.texts());
 }
 
+/// Its draw looks like the one that goes with the mask, and is no other for that.
+#[test]
+fn a_function_that_nothing_calls_stays_as_it_was() {
+    let mut graph = spelt("h = Relu(x)\nd = Mul(h, m)\ny = Tanh(d)", &[]);
+    let call = op("m2 = local::aten_bernoulli_p(h)").with(float("p", 0.5));
+    let half = op("half = Constant()").with(float("value_float", 0.5));
+    graph
+        .node
+        .splice(1..1, [call, half, op("m = Div(m2, half)")]);
+    let idle = function(
+        "Idle",
+        "i",
+        "o",
+        15,
+        nodes("r = RandomUniformLike(i)\no = Div(i, r)"),
+    );
+    let made = with_functions(graph, vec![bernoulli_p(), idle]);
+    strips(&made).leaves(&[
+        "h = Relu(x)",
+        "y = Tanh(h)",
+        "Idle(i) -> (o):",
+        "  r = RandomUniformLike(i)",
+        "  o = Div(i, r)",
+    ]);
+}
+
 /// Of a chain of functions all go that nothing else calls.
 #[test]
 fn functions_around_the_mask_go_too() {

@@ -56,6 +56,44 @@ fn one_way_is_the_same_as_another() {
     }
 }
 
+/// What the shape is taken of may be scaled by a scalar, and by nothing else.
+#[test]
+fn a_shape_of_other_data() {
+    let shaped = |of: &str| {
+        let text = format!("h = Relu(x)\n{of}\nv = Reshape(x, sh)\ny = Add(v, h)");
+        model(
+            15,
+            spelt(&text, &numbers(0.3)).init("row", f32s(&[4, 1, 1], &[1.0; 4])),
+        )
+    };
+    let plain = shaped("sh = Shape(h)").read();
+    for same_shape in [
+        "hs = Mul(h, s)\nsh = Shape(hs)",
+        "hs = Div(h, s)\nt = Mul(s, hs)\nsh = Shape(t)",
+    ] {
+        same(&shaped(same_shape).read(), &plain);
+        same(&plain, &shaped(same_shape).read());
+    }
+    let other = shaped("sh = Shape(x)").read();
+    let why = differ(
+        &shaped("hs = Mul(h, s)\nsh = Shape(hs)").read(),
+        &other,
+        Run::Equal,
+    );
+    assert!(why.starts_with("output `y`"), "{why}");
+    // a factor with dimensions may make it larger
+    for larger in [
+        "hs = Mul(h, row)\nsh = Shape(hs)",
+        "hs = Div(row, h)\nsh = Shape(hs)",
+    ] {
+        let verdict = structure::compare(&shaped(larger).read(), &plain).expect("compare");
+        assert!(
+            matches!(verdict, structure::Verdict::Different { .. }),
+            "{verdict:?}"
+        );
+    }
+}
+
 #[test]
 fn a_factor_that_is_not_there() {
     for used in WAYS {

@@ -1,6 +1,5 @@
 //! `dropout-onnx insert`: dropout put into a model.
 
-mod plan_file;
 mod sites;
 
 use std::path::PathBuf;
@@ -8,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::builder::TypedValueParser;
 use dropout_onnx::report::document;
-use dropout_onnx::rewrite::insert::{Choice, Inserted, Options, Preset, insert};
+use dropout_onnx::rewrite::insert::{By, Choice, Inserted, Options, PlanFile, Preset, insert};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
 use dropout_onnx::verify::acting::{Expected, verify_change};
 
@@ -84,20 +83,20 @@ enum SitesFormat {
 #[command(next_help_heading = "Selectors, each with =RATE behind it if it has its own")]
 struct Selectors {
     /// Values that operators of this type make
-    #[arg(long, value_name = "OP_TYPE", value_parser = chosen)]
-    after: Vec<Chosen>,
+    #[arg(long, value_name = "OP_TYPE", value_parser = choice(By::After))]
+    after: Vec<Choice>,
     /// Values, or what nodes make, whose name matches; `*` is any text
-    #[arg(long, value_name = "GLOB", value_parser = chosen)]
-    name: Vec<Chosen>,
+    #[arg(long, value_name = "GLOB", value_parser = choice(By::Name))]
+    name: Vec<Choice>,
     /// What layers hand on whose path matches: `encoder.layers.*.linear1`, `model/dense_1`
-    #[arg(long, value_name = "PATH", value_parser = chosen)]
-    layer: Vec<Chosen>,
+    #[arg(long, value_name = "PATH", value_parser = choice(By::Layer))]
+    layer: Vec<Choice>,
     /// A usual position: head, conv, attention, residual or embedding
     #[arg(long, value_name = "WHICH", value_parser = presets(), hide_possible_values = true)]
-    preset: Vec<(Preset, Option<Rate>)>,
+    preset: Vec<Choice>,
     /// Exactly this value
-    #[arg(long, value_name = "VALUE", value_parser = chosen)]
-    at: Vec<Chosen>,
+    #[arg(long, value_name = "VALUE", value_parser = choice(By::At))]
+    at: Vec<Choice>,
     /// Choices from a file (TOML): `[[insert]]` tables with at, after, name, layer, preset, scope,
     /// rate and shared_axes; all that stands in one table must hold. `rate`, `mode` and `seed` above
     /// them hold where no option says otherwise
@@ -118,13 +117,6 @@ Examples:
 Exit status: 0 inserted and verified; 1 the result differs, nothing is written; 2 it could not do
 the job, nothing is written.";
 
-/// What a selector says, and the rate behind it.
-#[derive(Clone)]
-struct Chosen {
-    text: String,
-    rate: Option<Rate>,
-}
-
 pub fn rate(text: &str) -> Result<Rate, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
@@ -135,60 +127,29 @@ pub fn mode() -> impl TypedValueParser<Value = Acting> {
     Offering::new(parse, ["inert", "active", "runtime"])
 }
 
-/// `SELECTOR` or `SELECTOR=RATE`; what is behind the last `=` and no number is part of a name.
-fn chosen(text: &str) -> Result<Chosen, String> {
-    let split = text.rsplit_once('=');
-    let split = split.filter(|(_, number)| number.parse::<f64>().is_ok());
-    let (text, own) = match split {
-        Some((text, number)) => (text, Some(rate(number)?)),
-        None => (text, None),
-    };
-    if text.is_empty() {
-        return Err("nothing is chosen by an empty name".into());
-    }
-    Ok(Chosen {
-        text: text.to_string(),
-        rate: own,
-    })
+fn choice(by: By) -> impl Fn(&str) -> Result<Choice, String> + Clone {
+    move |text| Choice::parse(by, text).map_err(|e| e.to_string())
 }
 
-fn presets() -> impl TypedValueParser<Value = (Preset, Option<Rate>)> {
-    Offering::new(preset, Preset::ALL.iter().map(|preset| preset.word()))
-}
-
-fn preset(text: &str) -> Result<(Preset, Option<Rate>), String> {
-    let chosen = chosen(text)?;
-    let preset: Result<Preset, dropout_onnx::Error> = chosen.text.parse();
-    Ok((preset.map_err(|e| e.to_string())?, chosen.rate))
+fn presets() -> impl TypedValueParser<Value = Choice> {
+    let words = Preset::ALL.iter().map(|preset| preset.word());
+    Offering::new(choice(By::Preset), words)
 }
 
 fn options(args: &Args) -> Result<Options> {
     let selectors = &args.selectors;
-    let mut choices = Vec::new();
-    let mut add = |rate: Option<Rate>, fill: &dyn Fn(&mut Choice)| {
-        let mut choice = Choice {
-            rate,
-            shared_axes: args.shared_axes.clone(),
-            ..Choice::default()
-        };
-        fill(&mut choice);
-        choices.push(choice);
-    };
-    for Chosen { text, rate } in &selectors.after {
-        add(*rate, &|choice| choice.after = Some(text.clone()));
-    }
-    for Chosen { text, rate } in &selectors.name {
-        add(*rate, &|choice| choice.name = Some(text.clone()));
-    }
-    for Chosen { text, rate } in &selectors.layer {
-        add(*rate, &|choice| choice.layer = Some(text.clone()));
-    }
-    for (preset, rate) in &selectors.preset {
-        add(*rate, &|choice| choice.preset = Some(*preset));
-    }
-    for Chosen { text, rate } in &selectors.at {
-        add(*rate, &|choice| choice.at = Some(text.as_str().into()));
-    }
+    let choices = [
+        &selectors.after,
+        &selectors.name,
+        &selectors.layer,
+        &selectors.preset,
+        &selectors.at,
+    ];
+    let choices = choices.into_iter().flatten().map(|choice| Choice {
+        shared_axes: args.shared_axes.clone(),
+        ..choice.clone()
+    });
+    let choices = choices.collect();
     let mut options = Options {
         choices,
         rate: args.rate,
@@ -196,7 +157,7 @@ fn options(args: &Args) -> Result<Options> {
         seed: args.seed,
     };
     if let Some(path) = &selectors.plan {
-        let file = plan_file::read(path)?;
+        let file = PlanFile::read(path)?;
         file.merge(&mut options, args.mode != Acting::Inert)?;
     }
     Ok(options)

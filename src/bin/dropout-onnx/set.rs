@@ -63,13 +63,7 @@ Exit status: 0 set and verified; 1 the result differs, nothing is written; 2 it 
 job, nothing is written.";
 
 fn seed(text: &str) -> Result<Seed, String> {
-    match text {
-        "none" => Ok(Seed::None),
-        number => number
-            .parse()
-            .map(Seed::Number)
-            .map_err(|_| format!("`{number}` is neither a whole number nor `none`")),
-    }
+    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 
 fn filter(text: &str) -> Result<Filter, String> {

@@ -8,12 +8,11 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::{Convention, Kind, Mode};
-use dropout_onnx::onnx::Model;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::Action;
-use dropout_onnx::rewrite::fold::{self, Folded};
+use dropout_onnx::rewrite::fold::Folded;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
-use dropout_onnx::verify::{self, Demand, Verdict, Verification};
+use dropout_onnx::verify::verify_strip;
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -89,31 +88,17 @@ fn mode() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(words)
 }
 
-/// What `--kind` calls masks that are constants.
-const FROZEN_MASK: &str = "frozen_mask";
-/// What `--kind` calls all there are.
-const ALL: &str = "all";
-
 fn kind() -> clap::builder::PossibleValuesParser {
     let kinds = Kind::ALL.iter().map(|kind| kind.word());
-    clap::builder::PossibleValuesParser::new(kinds.chain([FROZEN_MASK, ALL]))
+    clap::builder::PossibleValuesParser::new(kinds.chain([Options::FROZEN_MASK, Options::ALL]))
 }
 
-fn options(args: &Args) -> Options {
-    let mut options = Options::default();
-    if !args.only.is_empty() {
-        let asked = |mode: &Mode| args.only.iter().any(|word| word == mode.word());
-        options.only.retain(asked);
-    }
-    let named = |name: &str| args.kinds.iter().any(|word| word == name || word == ALL);
-    let kinds = Kind::ALL.iter().copied();
-    options.kinds = kinds.filter(|kind| named(kind.word())).collect();
-    options.frozen_masks = named(FROZEN_MASK);
-    options.convention = match args.convention {
+fn options(args: &Args) -> Result<Options> {
+    let convention = match args.convention {
         Which::Inverted => Convention::Inverted,
         Which::Classic => Convention::Classic,
     };
-    options
+    Ok(Options::of_words(&args.only, &args.kinds, convention)?)
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
@@ -127,10 +112,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         );
     }
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "stripped")?;
-    let stripped = strip(&rewriting.model, &options(args));
+    let stripped = strip(&rewriting.model, &options(args)?);
     let stripped = stripped.map_err(|e| e.in_file(io::name(&args.files.input)))?;
     let folded = match args.fold {
-        true => Some(fold_scales(&stripped)?),
+        true => Some(stripped.fold_scales()?),
         false => None,
     };
     let edited = folded
@@ -141,7 +126,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             .as_ref()
             .is_none_or(|folded| folded.outcome.is_unchanged());
     let end = rewriting.conclude(edited, unchanged, |before, _, options| {
-        verify(before, &stripped, folded.as_ref(), options)
+        verify_strip(before, &stripped, folded.as_ref(), options)
     })?;
     let records = stripped.sites.iter();
     let records = records.map(|site| SiteRecord::new(&rewriting.model, site));
@@ -160,39 +145,6 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     };
     report.end.print(&text, args.format)?;
     Ok(report.end.status())
-}
-
-fn fold_scales(stripped: &Stripped) -> Result<Folded> {
-    let options = fold::Options {
-        only_dropout: true,
-        ..fold::Options::default()
-    };
-    Ok(fold::fold(&stripped.edited.model, &options)?)
-}
-
-/// Step by step: what strip made of the original, then what fold made of that.
-fn verify(
-    before: &Model,
-    stripped: &Stripped,
-    folded: Option<&Folded>,
-    options: &verify::Options,
-) -> dropout_onnx::Result<Verification> {
-    let mut of_strip = options.clone();
-    of_strip.convention = stripped.plan.convention;
-    let first = verify::verify(before, &stripped.edited.model, &of_strip)?;
-    let folded = folded.filter(|folded| !folded.outcome.is_unchanged());
-    let (Some(folded), Verdict::Equal) = (folded, first.verdict(Demand::Rewrite)) else {
-        return Ok(first);
-    };
-    let mut found = verify::verify_fold(&stripped.edited.model, folded, options)?;
-    if let Some(run) = &mut found.run {
-        let ran = first.run.as_ref().map(|run| run.outcome.to_string());
-        let ran = ran.unwrap_or_default();
-        let note =
-            format!("this compares strip's result with fold's; the original with strip's: {ran}");
-        run.notes.push(note);
-    }
-    Ok(found)
 }
 
 struct Report<'a> {

@@ -91,28 +91,27 @@ fn tolerance(text: &str) -> Result<f64, String> {
 }
 
 impl Verify {
+    /// Are outputs compared to the bit, as nothing else was asked for?
+    pub fn is_exact(&self) -> bool {
+        self.rtol.is_none() && self.atol.is_none()
+    }
+
     /// The library's options; `None` if nothing is to be verified.
     pub fn options(&self) -> Result<Option<Options>> {
-        let run = matches!(self.verify, How::All | How::Run);
         let settings = Settings {
             runs: self.runs,
             seed: self.seed,
             dims: self.feed.dims()?,
             inputs: self.feed.inputs.clone(),
-            tolerance: match (self.rtol, self.atol) {
-                (None, None) => Tolerance::Exact,
-                (rtol, atol) => Tolerance::Close {
-                    rtol: rtol.unwrap_or(0.0),
-                    atol: atol.unwrap_or(0.0),
-                },
-            },
+            tolerance: Tolerance::asked(self.rtol, self.atol)?,
             ..Settings::default()
         };
-        Ok((self.verify != How::None).then(|| Options {
-            structure: matches!(self.verify, How::All | How::Structure),
-            run: run.then_some(settings),
-            ..Options::default()
-        }))
+        Ok(match self.verify {
+            How::All => Some(Options::asked(true, Some(settings))),
+            How::Structure => Some(Options::asked(true, None)),
+            How::Run => Some(Options::asked(false, Some(settings))),
+            How::None => None,
+        })
     }
 }
 

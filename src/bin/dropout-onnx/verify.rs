@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use dropout_onnx::report::document;
-use dropout_onnx::verify::{Demand, Verdict, verify};
+use dropout_onnx::verify::compare::Difference;
+use dropout_onnx::verify::run::Outcome;
+use dropout_onnx::verify::{Demand, Verdict, Verification, verify};
 
 use crate::Status;
 use crate::io::{self, Format, Global};
-use crate::style::{BAD, GOOD, LABEL, paint};
+use crate::style::{BAD, DIM, GOOD, LABEL, paint};
 use crate::verification::{self, Verify};
 
 /// Compare two models: by structure, and by running both with tract on the same inputs
@@ -62,6 +64,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         }
         Format::Text if !global.quiet => {
             let mut text = verification::text(&found, global.verbose);
+            if args.verify.is_exact() && numbers_differ(&found) {
+                let hint = "compared to the bit: --rtol and --atol allow for rounding";
+                let _ = writeln!(text, "{:15}{}", "", paint(DIM, hint));
+            }
             let label = paint(LABEL, format!("{:<8}", "verdict"));
             let _ = writeln!(text, "{label}  {}", paint(style, verdict.word()));
             io::print(&text)?;
@@ -72,4 +78,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         bail!("the models cannot be compared: {reason}");
     }
     Ok(status)
+}
+
+/// Is the difference one of numbers, such as a fold makes by rounding?
+fn numbers_differ(found: &Verification) -> bool {
+    let run = found.run.as_ref().map(|run| &run.outcome);
+    matches!(run, Some(Outcome::Different(Difference::Value { .. })))
 }

@@ -77,6 +77,7 @@ pub(super) fn find(
         }
     }
     search.found.sort_by_key(|found| found.node);
+    search.share()?;
     let is_one = !search.found.is_empty() && search.is_covered();
     Ok(is_one.then_some(search.found))
 }
@@ -99,6 +100,37 @@ impl Search<'_, '_> {
         inputs
             .filter_map(move |input| self.finder.values.input(node, input))
             .filter_map(|value| self.trace.forms.get(&value))
+    }
+
+    /// Tells which factors before the mask something else uses as well: any node but those between
+    /// the draw and the exits that the factor is for.
+    fn share(&mut self) -> Result<()> {
+        let factor = |found: &Found| found.prescale.map(|(prescale, _)| prescale.node);
+        for index in 0..self.found.len() {
+            let Some(node) = factor(&self.found[index]) else {
+                continue;
+            };
+            let exits = self.found.iter();
+            let exits = exits.filter(|found| factor(found) == Some(node));
+            let inside = self.behind(exits.map(|found| found.node).collect());
+            let data = self.found[index].data.value;
+            let before = self.finder.prescale(data, &|node| inside.contains(&node))?;
+            self.found[index].prescale = before;
+        }
+        Ok(())
+    }
+
+    /// These nodes, and all that make what depends on the draw for them.
+    fn behind(&self, mut open: Vec<NodeId>) -> HashSet<NodeId> {
+        let mut inside = HashSet::default();
+        while let Some(node) = open.pop() {
+            if inside.insert(node) {
+                let inputs = 0..self.finder.model.node(node).inputs.len();
+                let values = inputs.filter_map(|input| self.finder.values.input(node, input));
+                open.extend(values.filter_map(|value| self.nodes.get(&value).copied()));
+            }
+        }
+        inside
     }
 
     /// True if what is dropped is used behind an exit only: nothing else is made of it.
@@ -212,8 +244,7 @@ impl Search<'_, '_> {
         if self.trace.tainted.contains(&data.value) {
             return Ok(None);
         }
-        let reads_mask = |node: NodeId| self.inputs(node).next().is_some();
-        let before = self.finder.prescale(data.value, &reads_mask)?;
+        let before = self.finder.prescale(data.value, &|_| true)?;
         let factor = before.as_ref().map_or(1.0, |(_, factor)| *factor);
         let Some(class) = (self.classify)(form, factor) else {
             return Ok(None);
@@ -299,11 +330,12 @@ impl Finder<'_> {
         passes.then(|| self.values.output(self.model, node, 0))?
     }
 
-    /// The constant that a value was multiplied by before: by which node, and what was.
+    /// The constant that a value was multiplied by before: by which node, and what was. Nodes that
+    /// are inside do not share it.
     fn prescale(
         &self,
         value: ValueId,
-        reads_mask: &dyn Fn(NodeId) -> bool,
+        inside: &dyn Fn(NodeId) -> bool,
     ) -> Result<Option<(Prescale, f64)>> {
         let mut at = value;
         let mut shared = false;
@@ -313,7 +345,7 @@ impl Finder<'_> {
                 Use::Input { node, .. } => {
                     let op_type = &self.model.node(node).op_type;
                     let shape = SHAPE_ONLY.iter().any(|op| *op_type == *op);
-                    Some(node) != next && !shape && !(at == value && reads_mask(node))
+                    Some(node) != next && !shape && !(at == value && inside(node))
                 }
                 _ => true,
             });

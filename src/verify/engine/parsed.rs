@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tract_onnx::model::ParseResult;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
 use super::prepare::DimNames;
@@ -13,6 +14,7 @@ use super::weights::Weights;
 use super::{Fill, Meaning, Mode, Port, Shapes, Stop, Subject, Unrunnable, Value};
 use super::{decode, guard, inline, lacks, prepare, shapes};
 use crate::error::{Error, ErrorKind};
+use crate::interrupt;
 use crate::onnx::RANDOM_OPERATORS;
 use crate::verify::{operator, random, watch};
 
@@ -224,6 +226,15 @@ fn ports(model: &InferenceModel, names: &DimNames) -> Result<Vec<Port>, Unrunnab
 }
 
 impl Runnable {
+    /// Node by node, unless somebody asks to stop.
+    fn compute(&self, fed: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let mut state = self.plan.spawn()?;
+        state.run_plan_with_eval(fed, |context, state, node, input| -> TractResult<_> {
+            interrupt::check()?;
+            eval(context, state, node, input)
+        })
+    }
+
     /// Names of the inputs.
     pub fn inputs(&self) -> &[String] {
         &self.inputs
@@ -257,11 +268,12 @@ impl Runnable {
             };
             fed.push(value.0.clone().into_tvalue());
         }
-        let work = || random::in_run(run, || watch::seeing(|| self.plan.run(fed)));
+        let work = || random::in_run(run, || watch::seeing(|| self.compute(fed)));
         let (outputs, seen) = match guard(work) {
             Ok((outputs, seen)) => (Ok(outputs), seen),
             Err(panic) => (Err(panic), Vec::new()),
         };
+        interrupt::check()?;
         let outputs = match outputs {
             Ok(Ok(outputs)) => outputs,
             Ok(Err(error)) => return Err(Unrunnable::tract("run", Ok(error)).into()),

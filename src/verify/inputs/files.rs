@@ -34,7 +34,7 @@ pub(super) fn array(file: &Path, input: &str) -> Result<Tensor, Stop> {
             })
         }
         "pb" => Ok(tensor_proto(file)?.1),
-        _ => npy(file),
+        _ => npy(&Source::open(file)?).map_err(|why| usage(why, file)),
     }
 }
 
@@ -68,19 +68,15 @@ pub(super) fn archive(file: &Path) -> Result<BTreeMap<String, Tensor>, Stop> {
     Ok(arrays)
 }
 
-fn npy(file: &Path) -> Result<Tensor, Stop> {
-    let source = Source::open(file)?;
-    if claimed(&source).is_some_and(|elements| elements > source.len()) {
-        return Err(usage(
-            "its header claims more elements than the file has bytes".into(),
-            file,
-        ));
+/// The array of a `.npy` file; or why not.
+pub(super) fn npy(source: &Source) -> Result<Tensor, String> {
+    if claimed(source).is_some_and(|elements| elements > source.len()) {
+        return Err("its header claims more elements than the file has bytes".into());
     }
-    let tensor = guard(|| any_element(&mut |element| element.in_file(file)));
-    match tensor {
-        Ok(Ok(tensor)) => Ok(tensor),
-        Ok(Err(why)) | Err(why) => Err(usage(format!("cannot read this .npy file: {why}"), file)),
-    }
+    let tensor = guard(|| any_element(&mut |element| element.in_file(source)));
+    tensor
+        .and_then(|tensor| tensor)
+        .map_err(|why| format!("cannot read this .npy file: {why}"))
 }
 
 /// How many elements the header of a `.npy` file claims, so that nobody allocates for a lie; `None`
@@ -99,15 +95,15 @@ fn claimed(source: &Source) -> Option<u64> {
 
 /// An element type that numpy and ONNX share, but for float16, which `ndarray-npy` cannot read.
 trait Kind {
-    fn in_file(&self, file: &Path) -> Result<Tensor, ReadNpyError>;
+    fn in_file(&self, source: &Source) -> Result<Tensor, ReadNpyError>;
     fn in_archive(&self, reader: &mut Reader, name: &str) -> Result<Tensor, ReadNpyError>;
 }
 
 struct Of<T>(std::marker::PhantomData<T>);
 
 impl<T: ReadableElement + Datum> Kind for Of<T> {
-    fn in_file(&self, file: &Path) -> Result<Tensor, ReadNpyError> {
-        let reader = BufReader::new(File::open(file)?);
+    fn in_file(&self, source: &Source) -> Result<Tensor, ReadNpyError> {
+        let reader = source.reader(0..source.len());
         Ok(ArrayD::<T>::read_npy(reader)?.into())
     }
 

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use bytes::Bytes;
+
 use crate::error::{Error, ErrorKind};
 
 /// What an input is fed.
@@ -29,6 +31,13 @@ pub enum InputSpec {
         input: String,
         /// The file.
         file: PathBuf,
+    },
+    /// What a `.npy` file would hold, in memory.
+    Memory {
+        /// The input.
+        input: String,
+        /// The bytes.
+        npy: Bytes,
     },
     /// `all=data.npz`: every array goes to the input of its name.
     Archive {

@@ -51,7 +51,7 @@ pub(super) fn first_side(subject: &Subject, settings: &Settings, mode: Mode) -> 
         };
         match run_side(parsed, &mut ran, settings) {
             Ok(()) if ran.outputs.iter().flatten().all(Value::is_empty) => {
-                let reason = "no output has any elements";
+                let reason = "no output has any elements, so there is nothing to compare";
                 why.get_or_insert_with(|| Unrunnable::new(reason));
             }
             Ok(()) if !ran.has_empty() => return Ok(ran),

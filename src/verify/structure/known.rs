@@ -36,7 +36,10 @@ impl<'m> Numbering<'m> {
                 _ => Some(DataType::BOOL),
             };
             let element = element.map_or(0, |element| element.0 as u32);
-            let ones = shared.expressions.number(Tag::Ones, &[data.0, element]);
+            let ones = {
+                let shape = shared.shape_of(data);
+                shared.expressions.number(Tag::Ones, &[shape.0, element])
+            };
             let output = self.values.output(self.model, id, 0);
             let number = match (self.classic.get(&id).cloned(), output) {
                 (Some(Some((element, bytes))), Some(output)) => {
@@ -129,7 +132,8 @@ impl<'m> Numbering<'m> {
             None
         };
         Ok(of.map(|(of, element)| {
-            let words = [self.input(of, 0).0, element.0 as u32];
+            let shape = shared.shape_of(self.input(of, 0));
+            let words = [shape.0, element.0 as u32];
             shared.expressions.number(Tag::Ones, &words)
         }))
     }

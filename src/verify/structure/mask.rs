@@ -71,12 +71,16 @@ impl<'m> Numbering<'m> {
         push_long(&mut words, version as u64);
         words.extend([2, data.0, factor.0, 0]);
         let number = expressions.number(Tag::Apply, &words);
-        expressions.number(Tag::Output, &[number.0, 0])
+        let number = expressions.number(Tag::Output, &[number.0, 0]);
+        shared.scaled(number, data);
+        number
     }
 }
 
 pub(super) fn scalar(element: DataType, bytes: Vec<u8>, shared: &mut Shared<'_>) -> Expression {
     let contents = shared.contents.of_bytes(bytes);
     let words = [element.0 as u32, 0, contents];
-    shared.expressions.number(Tag::Constant, &words)
+    let scalar = shared.expressions.number(Tag::Constant, &words);
+    shared.scalars.insert(scalar);
+    scalar
 }

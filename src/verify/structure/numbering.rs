@@ -7,13 +7,23 @@ use crate::hash::HashMap;
 use crate::dropout::{self, Convention, Form, ScalarBytes};
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, ValueId, Values,
+    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, ValueId,
+    ValueType, Values,
 };
 
 use super::Shared;
 use super::apart::Apart;
 use super::expression::{Expression, Tag};
 use super::live::{Carried, Live};
+
+/// Operators that look at no more than shape and type of their input.
+const SHAPE_ONLY: &[&str] = &[
+    "Shape",
+    "Size",
+    "RandomUniformLike",
+    "RandomNormalLike",
+    "EyeLike",
+];
 
 /// The expressions of a model.
 #[derive(Debug)]
@@ -29,7 +39,7 @@ pub(super) struct Numbering<'m> {
     numbers: Vec<Expression>,
     /// What each function computes, and whether it draws at random.
     functions: Vec<Option<(Expression, bool)>>,
-    /// How many draws that look alike there were.
+    /// How many draws that look alike there were, in the graph or function at hand.
     draws: HashMap<Expression, u32>,
     /// Graphs in which something draws at random.
     pub(super) impure: Vec<bool>,
@@ -76,6 +86,8 @@ impl<'m> Numbering<'m> {
             graphs.entry(model.root(id)).or_default().push(id);
         }
         for root in this.roots(&by_root)? {
+            // calls are told apart where they stand: what a function draws is its own
+            this.draws.clear();
             for &graph in graphs.get(&root).into_iter().flatten() {
                 this.leaves(graph, shared)?;
             }
@@ -164,7 +176,13 @@ impl<'m> Numbering<'m> {
                 }
                 _ => {
                     let name = shared.expressions.string(input.name.as_bytes());
-                    shared.expressions.number(Tag::Input, &[name, default.0])
+                    let number = shared.expressions.number(Tag::Input, &[name, default.0]);
+                    if let ValueType::Tensor { shape, .. } = input.value_type()
+                        && shape.is_some_and(|dims| dims.is_empty())
+                    {
+                        shared.scalars.insert(number);
+                    }
+                    number
                 }
             };
         }
@@ -194,7 +212,11 @@ impl<'m> Numbering<'m> {
     ) -> Result<Expression> {
         let mut words = Vec::new();
         self.tensor_words(&mut words, tensor, shared)?;
-        Ok(shared.expressions.number(Tag::Constant, &words))
+        let constant = shared.expressions.number(Tag::Constant, &words);
+        if tensor.dims.is_empty() {
+            shared.scalars.insert(constant);
+        }
+        Ok(constant)
     }
 
     pub(super) fn tensor_words(
@@ -288,7 +310,16 @@ impl<'m> Numbering<'m> {
             true => self.argument(id, input, shared),
             false => Expression::ABSENT,
         });
-        let inputs = inputs.collect();
+        let mut inputs: Vec<Expression> = inputs.collect();
+        if SHAPE_ONLY.iter().any(|op| node.is(op)) {
+            inputs.iter_mut().for_each(|x| *x = shared.shape_of(*x));
+        }
+        let factors = match inputs[..] {
+            [x, y] if node.is("Mul") || node.is("Div") => [(x, y), (y, x)],
+            _ => [(Expression::ABSENT, Expression::ABSENT); 2],
+        };
+        let mut factors = factors.into_iter();
+        let scales = factors.find(|(_, factor)| shared.scalars.contains(factor));
         let (mut number, impure) = self.application(id, inputs, &outputs, shared)?;
         if impure {
             self.impure[id.graph.0 as usize] = true;
@@ -304,6 +335,9 @@ impl<'m> Numbering<'m> {
                 let words = [number.0, place as u32];
                 let number = shared.expressions.number(Tag::Output, &words);
                 self.set_output(id, output, number);
+                if let Some((data, _)) = scales {
+                    shared.scaled(number, data);
+                }
             }
         }
         Ok(())

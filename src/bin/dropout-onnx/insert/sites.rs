@@ -5,9 +5,9 @@ use std::path::Path;
 use anstyle::Style;
 use anyhow::Result;
 use dropout_onnx::report::document;
-use dropout_onnx::rewrite::insert::{Candidate, Options, candidates};
+use dropout_onnx::rewrite::insert::{Candidate, Options, candidates, plan_text};
 
-use super::{SitesFormat, plan_file};
+use super::SitesFormat;
 use crate::Status;
 use crate::io;
 use crate::style::{DIM, Table, WARN};
@@ -16,9 +16,7 @@ pub fn run(input: &Path, options: &Options, format: SitesFormat) -> Result<Statu
     let model = io::read(input)?;
     let found = candidates(&model, options).map_err(|e| e.in_file(io::name(input)))?;
     let text = match format {
-        SitesFormat::Toml => {
-            plan_file::write(&io::name(input).display().to_string(), &found, options)?
-        }
+        SitesFormat::Toml => plan_text(&io::name(input).display().to_string(), &found, options)?,
         SitesFormat::Json => {
             document::text(&document::insert_sites(&input.to_string_lossy(), &found))?
         }

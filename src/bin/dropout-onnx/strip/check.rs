@@ -44,7 +44,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
 /// True if strip would change a model.
 fn check(path: &Path, args: &Args, global: &Global) -> Result<(bool, Value)> {
     let model = io::read(path)?;
-    let stripped = strip(&model, &options(args)).map_err(|e| e.in_file(io::name(path)))?;
+    let stripped = strip(&model, &options(args)?).map_err(|e| e.in_file(io::name(path)))?;
     let changes = !stripped.outcome.is_unchanged();
     if args.format == Format::Text && !global.quiet {
         let mut text = format!(

@@ -1,14 +1,17 @@
 //! Plan files: where dropout goes, and at which rates, in TOML.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use dropout_onnx::rewrite::insert::{Candidate, Choice, Options};
-use dropout_onnx::rewrite::{Acting, Rate};
 use serde::Deserialize;
 
-/// The whole file.
-#[derive(Deserialize)]
+use super::choose::usage;
+use super::{Candidate, Choice, Options};
+use crate::error::{Error, Result};
+use crate::rewrite::{Acting, Rate};
+
+/// A file that says what to insert: `[[insert]]` tables with at, after, name, layer, preset, scope,
+/// rate and shared_axes, all of which must hold; `rate`, `mode` and `seed` above them.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFile {
     rate: Option<f64>,
@@ -17,11 +20,11 @@ pub struct PlanFile {
     #[serde(default)]
     insert: Vec<Entry>,
     #[serde(skip)]
-    name: String,
+    path: PathBuf,
 }
 
 /// One `[[insert]]`: all that stands in it must hold.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     at: Option<String>,
@@ -34,23 +37,12 @@ struct Entry {
     shared_axes: Option<Vec<i64>>,
 }
 
-/// Reads a plan file.
-pub fn read(path: &Path) -> Result<PlanFile> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| dropout_onnx::Error::io("cannot read", e).in_file(path))?;
-    let file: PlanFile = toml::from_str(&text).map_err(|e| {
-        let line = e
-            .span()
-            .map(|span| text[..span.start].matches('\n').count() + 1);
-        let line = line.map_or(String::new(), |line| format!(" line {line}:"));
-        anyhow::anyhow!("{name}:{line} {}", e.message())
-    })?;
-    Ok(PlanFile { name, ..file })
-}
-
-/// A plan file that chooses what was found; what would be left out is a comment, with the reason.
-pub fn write(model: &str, found: &[Candidate], options: &Options) -> Result<String> {
+/// A plan file that chooses what was found in a model called `model`; what would be left out is a
+/// comment, with the reason.
+///
+/// # Errors
+/// The rate of a candidate is none.
+pub fn plan_text(model: &str, found: &[Candidate], options: &Options) -> Result<String> {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     // a name may have line breaks
     let comment = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -107,20 +99,45 @@ pub fn write(model: &str, found: &[Candidate], options: &Options) -> Result<Stri
 const MAIN: &str = "graph";
 
 impl PlanFile {
+    /// Reads a plan file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no such TOML; the message has the line.
+    pub fn read(path: &Path) -> Result<PlanFile> {
+        let text =
+            std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", e).in_file(path))?;
+        let file: PlanFile = toml::from_str(&text).map_err(|e| {
+            let line = e
+                .span()
+                .map(|span| text[..span.start].matches('\n').count() + 1);
+            let error = usage(e.message().into()).in_file(path);
+            match line {
+                Some(line) => error.at(format!("line {line}")),
+                None => error,
+            }
+        })?;
+        let path = path.to_path_buf();
+        Ok(PlanFile { path, ..file })
+    }
+
     /// Adds what the file says; what options said counts for more. `mode_given`: they gave a mode.
+    ///
+    /// # Errors
+    /// A rate, a mode or a preset is none, or an `[[insert]]` chooses nothing.
     pub fn merge(self, options: &mut Options, mode_given: bool) -> Result<()> {
         let rate = |rate: Option<f64>| rate.map(Rate::new).transpose();
-        let name = || self.name.clone();
+        let named = |e: Error| e.in_file(&self.path);
         if let (false, Some(mode)) = (mode_given, &self.mode) {
-            options.acting = mode.parse::<Acting>().with_context(name)?;
+            options.acting = mode.parse::<Acting>().map_err(named)?;
         }
         options.seed = options.seed.or(self.seed);
         options.rate = match options.rate {
             Some(rate) => Some(rate),
-            None => rate(self.rate).with_context(name)?,
+            None => rate(self.rate).map_err(named)?,
         };
         for (index, entry) in self.insert.into_iter().enumerate() {
-            let at = || format!("{}: insert {}", self.name, index + 1);
+            let place = format!("insert {}", index + 1);
+            let named = |e: Error| e.at(&place).in_file(&self.path);
             let preset = entry.preset.map(|preset| preset.parse()).transpose();
             let choice = Choice {
                 at: entry.at.map(|at| at.as_str().into()),
@@ -128,16 +145,14 @@ impl PlanFile {
                 after: entry.after,
                 name: entry.name,
                 layer: entry.layer,
-                preset: preset.with_context(at)?,
-                rate: rate(entry.rate).with_context(at)?,
+                preset: preset.map_err(named)?,
+                rate: rate(entry.rate).map_err(named)?,
                 shared_axes: entry.shared_axes,
             };
-            let empty = choice.to_string().is_empty();
-            anyhow::ensure!(
-                !empty,
-                "{}: chooses nothing: at, after, name, layer, preset or scope",
-                at()
-            );
+            if choice.to_string().is_empty() {
+                let why = "chooses nothing: at, after, name, layer, preset or scope";
+                return Err(named(usage(why.into())));
+            }
             options.choices.push(choice);
         }
         Ok(())

@@ -1,0 +1,95 @@
+"""Dropout in ONNX models: audited, stripped, inserted, sampled, and every change proved.
+
+A model is a path, bytes, or an `onnx.ModelProto`. The functions are the commands of `dropout-onnx`;
+their options are its options, and their reports have its JSON documents (`to_dict()`).
+
+    import dropout_onnx as do
+
+    do.audit("model.onnx").verdict          # 'active'
+    do.strip("model.onnx", out="clean.onnx")
+"""
+
+from typing import TYPE_CHECKING
+
+from ._api import (
+    audit,
+    diff,
+    fold,
+    insert,
+    insert_sites,
+    sample,
+    set,
+    show,
+    strip,
+    verify,
+)
+from ._errors import (
+    DifferentError,
+    DropoutOnnxError,
+    FileError,
+    InternalError,
+    ModelError,
+    UnsupportedError,
+    UsageError,
+    VerificationError,
+)
+from ._native import __version__
+if TYPE_CHECKING:
+    from ._reports import (
+        AuditReport,
+        DiffReport,
+        FoldReport,
+        InsertReport,
+        InsertSitesReport,
+        ModelAudit,
+        SampleReport,
+        SetReport,
+        ShowReport,
+        Site,
+        StripReport,
+        VerifyReport,
+    )
+
+
+def __getattr__(name: str) -> object:
+    """The classes of reports, when somebody asks: importing them takes longer than all else."""
+    if name in __all__:
+        from . import _reports
+
+        return getattr(_reports, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "AuditReport",
+    "DiffReport",
+    "DifferentError",
+    "DropoutOnnxError",
+    "FileError",
+    "FoldReport",
+    "InsertReport",
+    "InsertSitesReport",
+    "InternalError",
+    "ModelAudit",
+    "ModelError",
+    "SampleReport",
+    "SetReport",
+    "ShowReport",
+    "Site",
+    "StripReport",
+    "UnsupportedError",
+    "UsageError",
+    "VerificationError",
+    "VerifyReport",
+    "__version__",
+    "audit",
+    "diff",
+    "fold",
+    "insert",
+    "insert_sites",
+    "sample",
+    "set",
+    "show",
+    "strip",
+    "verify",
+]

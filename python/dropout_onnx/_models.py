@@ -1,0 +1,118 @@
+"""Models and inputs as the native module takes them, and results as the caller gave them."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, Sequence, TypeVar, Union
+
+from ._errors import UsageError
+
+if TYPE_CHECKING:
+    import onnx
+    from numpy.typing import ArrayLike
+
+    Shape = tuple[int, ...]
+
+Path = Union[str, "os.PathLike[str]"]
+"""A file."""
+
+Model = Union[str, "os.PathLike[str]", bytes, "onnx.ModelProto"]
+"""A model: a path, the bytes of one, or what `onnx` loads."""
+
+M = TypeVar("M", str, "os.PathLike[str]", bytes, "onnx.ModelProto")
+"""What a model is given and handed back as."""
+
+P = TypeVar("P", bound=Path)
+"""A file that a result goes to."""
+
+Feed = Union[Mapping[str, "Union[ArrayLike, Shape, Path]"], Sequence[str], None]
+"""What inputs are fed. By name: an array; a file (`.npy`, `.npz`, `.pb`); or a tuple of sizes, for
+random numbers in that shape. Or a list of what `--input` takes: `"x:1,3,224,224"`, `"all=data.npz"`,
+the folder of an ONNX test data set."""
+
+Progress = Callable[[str, int, int], object]
+"""Called with what is being done, how many steps are done, and of how many. What it raises ends the
+call, and nothing is written."""
+
+Native = Union[str, bytes]
+"""A model, as the native module takes it: its path or its bytes."""
+
+Fed = Union[str, "tuple[str, bytes]", "tuple[str, list[int]]"]
+"""What an input is fed, as the native module takes it."""
+
+
+def given(model: Any) -> Native:
+    """The path or the bytes of a model."""
+    if isinstance(model, (bytes, bytearray, memoryview)):
+        return bytes(model)
+    if isinstance(model, (str, os.PathLike)):
+        return os.fsdecode(model)
+    if is_proto(model):
+        try:
+            data: bytes = model.SerializeToString()
+        except ValueError as error:  # more than protobuf's 2 GiB
+            raise UsageError(f"the ModelProto cannot be serialised: {error}") from error
+        return data
+    kind = type(model).__name__
+    raise TypeError(f"a model is a path, bytes or an onnx.ModelProto, not {kind}")
+
+
+def is_proto(model: object) -> bool:
+    """True of an onnx.ModelProto, whichever protobuf it was made with; onnx is not imported."""
+    descriptor = getattr(model, "DESCRIPTOR", None)
+    return getattr(descriptor, "full_name", None) == "onnx.ModelProto"
+
+
+def back(model: Any, out: Path | None, path: str | None, data: bytes | None) -> Any:
+    """A result of the kind that `model` is, or what `out` is."""
+    if out is not None:
+        return out
+    if data is None:
+        if path is None or isinstance(model, str):
+            return path
+        return type(model)(path) if hasattr(model, "joinpath") else _pathlib(path)
+    return type(model).FromString(data) if is_proto(model) else data
+
+
+def _pathlib(path: str) -> os.PathLike[str]:
+    import pathlib
+
+    return pathlib.Path(path)
+
+
+def words(value: str | Iterable[str]) -> list[str]:
+    """An option that may be given several times."""
+    return [value] if isinstance(value, str) else list(value)
+
+
+def feed(inputs: Feed) -> list[Fed]:
+    """What inputs are fed, as the native module takes it."""
+    if inputs is None:
+        return []
+    if not isinstance(inputs, Mapping):
+        return list(words(inputs))
+    return [_fed(name, value) for name, value in inputs.items()]
+
+
+def _fed(name: str, value: Any) -> Fed:
+    if isinstance(value, (str, os.PathLike)):
+        return f"{name}={os.fsdecode(value)}"
+    if isinstance(value, tuple) and all(isinstance(size, int) for size in value):
+        return name, list(value)
+    return name, _npy(name, value)
+
+
+def _npy(name: str, value: ArrayLike) -> bytes:
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        if array.dtype.kind != "V":
+            raise UsageError(f"input {name}: its elements are {array.dtype}, not numbers or bool")
+        array = array.astype(np.float32)  # bfloat16 and the like, which float32 holds
+    elif array.dtype == np.float16:
+        array = array.astype(np.float32)  # exact, and cast back to what the model takes
+    file = io.BytesIO()
+    np.save(file, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+    return file.getvalue()

@@ -1,0 +1,72 @@
+"""The library. Use the functions of `dropout_onnx`, which call these."""
+
+from typing import Optional, Sequence
+
+from ._models import Fed, Native, Progress
+from ._options import Choices, Files, How, Rewritten
+
+__all__ = [
+    "__version__",
+    "_panic",
+    "audit",
+    "diff",
+    "fold",
+    "insert",
+    "insert_sites",
+    "sample",
+    "set",
+    "show",
+    "strip",
+    "verify",
+]
+__version__: str
+
+def audit(
+    models: list[Native],
+    select: list[str],
+    allow: list[str],
+    deny: list[str],
+    raises: bool,
+    progress: Optional[Progress],
+) -> str: ...
+def strip(
+    files: Files,
+    verify: How,
+    only: list[str],
+    kind: list[str],
+    convention: str,
+    fold: bool,
+    progress: Optional[Progress],
+) -> Rewritten: ...
+def fold(
+    files: Files, verify: How, only: Optional[str], at: list[str], progress: Optional[Progress]
+) -> Rewritten: ...
+def insert(
+    files: Files, verify: How, choices: Choices, progress: Optional[Progress]
+) -> Rewritten: ...
+def insert_sites(model: Native, choices: Choices) -> str: ...
+def set(
+    files: Files,
+    verify: How,
+    rate: Optional[float],
+    mode: Optional[str],
+    seed: Optional[str],
+    where: list[str],
+    progress: Optional[Progress],
+) -> Rewritten: ...
+def verify(before: Native, after: Native, how: How, progress: Optional[Progress]) -> str: ...
+def sample(
+    model: Native,
+    runs: int,
+    seed: int,
+    rates: list[float],
+    classes: list[str],
+    dim: dict[str, int],
+    input: Sequence[Fed],
+    progress: Optional[Progress],
+) -> tuple[str, list[list[dict[str, bytes]]], Optional[str]]: ...
+def show(model: Native, format: str, anonymous: bool, no_hash: bool) -> tuple[str, str]: ...
+def diff(
+    before: Native, after: Native, values: bool, progress: Optional[Progress]
+) -> tuple[str, str, str]: ...
+def _panic() -> None: ...

@@ -1,0 +1,117 @@
+"""For type checkers: the options of the rewrites beside `model` and `out`, and what the native module
+takes and gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Iterable, Literal, Mapping, Sequence, TypedDict, Union
+
+if TYPE_CHECKING:
+    from ._models import Fed, Feed, Native, Path, Progress
+
+Verify = Literal["all", "structure", "run", "none"]
+Words = Union[str, "Iterable[str]"]
+
+
+class _Rewrite(TypedDict, total=False):
+    in_place: bool
+    force: bool
+    dry_run: bool
+    external_data: Literal["copy", "link"] | None
+    verify: Verify
+    runs: int
+    dim: Mapping[str, int] | None
+    input: Feed
+    rtol: float | None
+    atol: float | None
+    progress: Progress | None
+
+
+class Strip(_Rewrite, total=False):
+    """Of `strip`."""
+
+    only: Words
+    kind: Words
+    convention: Literal["inverted", "classic"]
+    fold: bool
+    seed: int
+
+
+class Fold(_Rewrite, total=False):
+    """Of `fold`."""
+
+    only: Literal["dropout"] | None
+    at: Words
+    seed: int
+
+
+class Insert(_Rewrite, total=False):
+    """Of `insert`."""
+
+    rate: float | None
+    mode: str
+    seed: int | None
+    shared_axes: Iterable[int] | None
+    after: Words
+    name: Words
+    layer: Words
+    preset: Words
+    at: Words
+    plan: Path | None
+    verify_seed: int
+
+
+class Set(_Rewrite, total=False):
+    """Of `set`."""
+
+    rate: float | None
+    mode: str | None
+    seed: int | Literal["none"] | None
+    where: Words
+    verify_seed: int
+
+
+class Files(TypedDict):
+    """Where a rewrite reads from and writes to."""
+
+    model: Native
+    out: Path | None
+    in_place: bool
+    force: bool
+    dry_run: bool
+    external_data: str | None
+
+
+class How(TypedDict):
+    """How a result is verified."""
+
+    verify: str
+    runs: int
+    seed: int
+    dim: dict[str, int]
+    input: Sequence[Fed]
+    rtol: float | None
+    atol: float | None
+
+
+class Choices(TypedDict):
+    """What to insert, and where."""
+
+    rate: float | None
+    mode: str
+    seed: int | None
+    shared_axes: list[int] | None
+    after: list[str]
+    name: list[str]
+    layer: list[str]
+    preset: list[str]
+    at: list[str]
+    plan: Path | None
+
+
+class Rewritten(TypedDict):
+    """What a rewrite came to."""
+
+    document: str
+    written: str
+    path: str | None
+    data: bytes | None

@@ -1,0 +1,706 @@
+"""What the functions report: frozen dataclasses, each with the command line's JSON document."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Callable, Generic, Mapping, Sequence, TypeVar
+
+from . import _html
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+R = TypeVar("R", bound="Record")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A part of a document."""
+
+    _document: Mapping[str, Any] = field(repr=False, compare=False, hash=False)
+
+    @classmethod
+    def _read(cls: type[R], document: Mapping[str, Any], **more: Any) -> R:
+        """Made from a part of a document; what it has more than this version knows stays in it."""
+        values: dict[str, Any] = {"_document": document, **more}
+        for part in fields(cls):
+            if part.name not in values:
+                value = document.get(part.name)
+                make = part.metadata.get("make")
+                if make is not None and value is not None:
+                    value = make(value)
+                elif isinstance(value, list):
+                    value = tuple(value)
+                values[part.name] = value
+        return cls(**values)
+
+    @classmethod
+    def _parse(cls: type[R], document: str, **more: Any) -> R:
+        """Made from a document."""
+        return cls._read(json.loads(document), **more)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The part of the command line's JSON document that this is, as a copy."""
+        return copy.deepcopy(dict(self._document))
+
+
+def _each(kind: type[Record]) -> dict[str, Callable[[Any], Any]]:
+    """Of a field that holds several."""
+    return {"make": lambda values: tuple(kind._read(value) for value in values)}
+
+
+def _one(kind: type[Record]) -> dict[str, Callable[[Any], Any]]:
+    """Of a field that holds one."""
+    return {"make": kind._read}
+
+
+@dataclass(frozen=True)
+class Report(Record):
+    """A whole document."""
+
+    def _repr_html_(self) -> str:
+        return _html.pre(repr(self))
+
+
+@dataclass(frozen=True)
+class Site(Record):
+    """A dropout in a model."""
+
+    id: int
+    """Its index in the model."""
+    form: str
+    """How it is written: operator, random_mask, frozen_mask, scale."""
+    kind: str
+    """dropout, alpha_dropout, gaussian_dropout, gaussian_noise."""
+    mode: str
+    """Whether it acts: inert, frozen, runtime, active."""
+    rate: float | None
+    """The probability to drop; of noise, the standard deviation."""
+    rate_origin: str
+    """Where the rate comes from."""
+    scaling: str
+    """How kept elements are scaled: inverted, classic, other."""
+    inference_scale: float
+    """What inference multiplies by."""
+    noise_shape: tuple[str, ...] | None
+    """The shape the mask is drawn in, where it is not that of the data."""
+    seed: int | None
+    """The seed in the file."""
+    mask: str
+    """What becomes of the mask."""
+    scope: str
+    """Where it stands: graph, graph/node.attribute, function:domain::name."""
+    layer: str | None
+    """The layer of the framework it comes from, if the file tells."""
+    nodes: tuple[str, ...]
+    """Its nodes; those without a name go by their first output."""
+    input: str | None
+    """The value that goes in."""
+    output: str | None
+    """The value that comes out."""
+    fingerprint: str | None
+    """What it is known by in audits to come."""
+
+    def __repr__(self) -> str:
+        return f"<Site {self.id}: {' '.join(_site(self))}>"
+
+
+def _site(site: Site) -> list[str]:
+    """A site in a table; people know their layers."""
+    rate = "?" if site.rate is None else f"{site.rate:g}"
+    place = site.layer or (site.nodes[0] if site.nodes else "")
+    return [site.mode, f"{site.kind} {rate}", site.form, site.scope, place]
+
+
+_SITE = ["mode", "kind and rate", "form", "scope", "layer or node"]
+
+
+@dataclass(frozen=True)
+class Finding(Record):
+    """What a rule of the audit found."""
+
+    rule: str
+    level: str
+    """error, warning, note."""
+    site: int | None
+    """The site it is about."""
+    message: str
+    fingerprint: str | None
+    """What it is known by in audits to come."""
+
+
+@dataclass(frozen=True)
+class Producer(Record):
+    """Who wrote a model."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class ModelAudit(Record):
+    """The audit of one model."""
+
+    path: str
+    """The file as it was named; `-` for a model in memory."""
+    bytes: int | None
+    ir_version: int | None
+    opset: Mapping[str, int]
+    producer: Producer = field(metadata=_one(Producer))
+    verdict: str | None
+    """The worst mode present: clean, inert, frozen, runtime, active. None if there is an error."""
+    sites: tuple[Site, ...] = field(metadata=_each(Site))
+    findings: tuple[Finding, ...] = field(metadata=_each(Finding))
+    error: str | None
+    """Why the file cannot be audited."""
+
+    def _head(self) -> str:
+        number = len(self.sites)
+        count = "no dropout" if number == 0 else f"{number} dropout{'' if number == 1 else 's'}"
+        return f"{self.path}: {self.error or f'{self.verdict}, {count}'}"
+
+    def __repr__(self) -> str:
+        lines = [f"  {' '.join(_site(site))}" for site in self.sites]
+        lines += [f"  {f.level} {f.rule}: {f.message}" for f in self.findings]
+        return "\n".join([self._head(), *lines])
+
+    def _repr_html_(self) -> str:
+        findings = [[f.level, f.rule, f.message] for f in self.findings]
+        return (
+            _html.title(self._head())
+            + _html.table(_SITE, [_site(site) for site in self.sites])
+            + _html.table(["level", "rule", "found"], findings)
+        )
+
+
+@dataclass(frozen=True)
+class AuditReport(Report):
+    """The audit of any number of models."""
+
+    schema: str
+    models: tuple[ModelAudit, ...] = field(metadata=_each(ModelAudit))
+    """In the order they were given."""
+
+    @property
+    def verdict(self) -> str:
+        """The worst of all models: clean, inert, frozen, runtime, active."""
+        order = ["clean", "inert", "frozen", "runtime", "active"]
+        verdicts = [model.verdict for model in self.models if model.verdict is not None]
+        return max(verdicts, key=order.index, default="clean")
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The dropouts of all models."""
+        return tuple(site for model in self.models for site in model.sites)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the rules found in all models."""
+        return tuple(finding for model in self.models for finding in model.findings)
+
+    def __repr__(self) -> str:
+        return "\n".join(repr(model) for model in self.models)
+
+    def _repr_html_(self) -> str:
+        return "".join(model._repr_html_() for model in self.models)
+
+
+@dataclass(frozen=True)
+class Sizes(Record):
+    """Bytes of two models."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Step(Record):
+    """What was planned for a dropout, or for a place of one."""
+
+    action: str
+    """remove, insert, set, fold; or keep, leave, refuse."""
+    why: str | None
+    """Why nothing is done."""
+
+
+@dataclass(frozen=True)
+class Structure(Record):
+    """What comparing expressions showed."""
+
+    result: str
+    """same, different."""
+    outputs: int | None
+    """How many were compared."""
+    place: str | None
+    why: str | None
+
+
+@dataclass(frozen=True)
+class Run(Record):
+    """What running both models showed."""
+
+    result: str
+    """equal, different, unrunnable."""
+    why: str | None
+    engine: str
+    runs: int
+    seed: int
+    shapes: Mapping[str, list[int]]
+    """Of every input."""
+    chosen_dims: Mapping[str, int]
+    """Sizes that nobody gave."""
+    outputs: tuple[str, ...]
+    elements: int
+    tolerance: str
+    reference: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verification(Record):
+    """What was found, each way; None where it was not asked for."""
+
+    structure: Structure | None = field(metadata=_one(Structure))
+    run: Run | None = field(metadata=_one(Run))
+
+    def __repr__(self) -> str:
+        said = []
+        if self.structure is not None:
+            where = f" {self.structure.place}" if self.structure.place else ""
+            why = f" {self.structure.why}" if self.structure.why else ""
+            said.append(f"structure {self.structure.result}{where}{why}")
+        if self.run is not None:
+            why = f": {self.run.why}" if self.run.why else ""
+            said.append(f"run {self.run.result}{why} ({self.run.runs} runs, {self.run.engine})")
+        return "; ".join(said) or "not verified"
+
+
+M = TypeVar("M")
+"""What a model is given and handed back as."""
+
+
+@dataclass(frozen=True)
+class Rewrite(Report, Generic[M]):
+    """What a rewrite did."""
+
+    model: M | None = field(compare=False, repr=False)
+    """The result: of the kind that was given, or the path `out`. None after a dry run."""
+    schema: str
+    input: str
+    output: str | None
+    """Where the result is; None if it was not written."""
+    bytes: Sizes = field(metadata=_one(Sizes))
+    verification: Verification | None = field(metadata=_one(Verification))
+
+    def _lines(self) -> list[tuple[str, str]]:
+        return []
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        return [], []
+
+    def _rows(self) -> list[tuple[str, str]]:
+        size = f"{self.bytes.before} -> {self.bytes.after} bytes"
+        said = repr(self.verification) if self.verification else "not at all"
+        written = self.output or "nothing"
+        return [*self._lines(), ("verified", said), ("size", size), ("written", written)]
+
+    def __repr__(self) -> str:
+        lines = [f"{label:<8}  {text}" for label, text in self._rows()]
+        rows = [f"          {' '.join(row)}" for row in self._table()[1]]
+        return "\n".join([lines[0], *rows, *lines[1:]])
+
+    def _repr_html_(self) -> str:
+        head = _html.table([], [list(row) for row in self._rows()])
+        return head + _html.table(*self._table())
+
+
+def _steps(sites: tuple[Site, ...], plan: tuple[Step, ...]) -> list[list[str]]:
+    return [[*_site(site), step.why or step.action] for site, step in zip(sites, plan)]
+
+
+@dataclass(frozen=True)
+class Removed(Record):
+    """What strip removed."""
+
+    dropouts: int
+    nodes: tuple[str, ...]
+    initializers: tuple[str, ...]
+    functions: tuple[str, ...]
+    loop_states: int
+
+
+@dataclass(frozen=True, repr=False)
+class FoldReport(Rewrite[M]):
+    """What fold did."""
+
+    factors: tuple[Step, ...] = field(metadata=_each(Step))
+    """The constant factors that were found."""
+    folded: int
+    """How many of them are in weights now."""
+
+    def _lines(self) -> list[tuple[str, str]]:
+        return [("folded", f"{self.folded} of {len(self.factors)} constant factors")]
+
+
+@dataclass(frozen=True)
+class Change(Record):
+    """A difference between two models."""
+
+    scope: str
+    part: str
+    """model, opset, metadata, graph, function, input, output, initializer, value, node, training."""
+    name: str
+    change: str
+    """added, removed, rewired, changed, renamed, moved."""
+    what: str | None
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Difference(Record):
+    """What differs."""
+
+    verdict: str
+    """identical_bytes, same_model, same_structure, different."""
+    changes: tuple[Change, ...] = field(metadata=_each(Change))
+
+
+@dataclass(frozen=True, repr=False)
+class StripReport(Rewrite[M]):
+    """What strip did."""
+
+    sites: tuple[Site, ...] = field(metadata=_each(Site))
+    """The dropouts that were found."""
+    plan: tuple[Step, ...] = field(metadata=_each(Step))
+    """What was planned for each."""
+    removed: Removed = field(metadata=_one(Removed))
+    masks: tuple[str, ...]
+    """Masks in use, which are all true now."""
+    idle_inputs: tuple[str, ...]
+    """Inputs that nothing uses any more."""
+    diff: Difference | None = field(metadata=_one(Difference))
+    """What changed, by name."""
+
+    def _lines(self) -> list[tuple[str, str]]:
+        return [("removed", f"{self.removed.dropouts} of {len(self.sites)} dropouts")]
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        return [*_SITE, "plan"], _steps(self.sites, self.plan)
+
+
+@dataclass(frozen=True)
+class Place(Step):
+    """Where dropout was put, or would be."""
+
+    place: str
+    data: str
+    output: str
+    rate: float
+    seed: int | None
+    shared_axes: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, repr=False)
+class InsertReport(Rewrite[M]):
+    """What insert did."""
+
+    mode: str
+    plan: tuple[Place, ...] = field(metadata=_each(Place))
+    inserted: int
+    switch: str | None
+    """The input of the model that switches dropout, if one does."""
+    added_input: bool
+    """True if that input was added."""
+
+    def _lines(self) -> list[tuple[str, str]]:
+        return [("inserted", f"{self.inserted} dropouts, {self.mode}")]
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        rows = [[f"{s.rate:g}", s.place, s.output, s.why or s.action] for s in self.plan]
+        return ["rate", "place", "output", "plan"], rows
+
+
+@dataclass(frozen=True)
+class InsertSite(Record):
+    """A place where dropout could go."""
+
+    value: str
+    scope: str
+    operator: str | None
+    layer: str | None
+    element: str | None
+    shape: tuple[str, ...] | None
+    preset: str | None
+    """The preset that knows it."""
+    rate: float
+    left: str | None
+    """Why dropout would not be put there."""
+
+
+@dataclass(frozen=True)
+class InsertSitesReport(Report):
+    """Where dropout could go."""
+
+    schema: str
+    input: str
+    sites: tuple[InsertSite, ...] = field(metadata=_each(InsertSite))
+
+    def _rows(self) -> list[list[str]]:
+        return [
+            [s.preset or "-", f"{s.rate:g}", s.operator or "-", s.value, s.left or ""]
+            for s in self.sites
+        ]
+
+    def __repr__(self) -> str:
+        head = f"{self.input}: {len(self.sites)} places for dropout"
+        return "\n".join([head, *(f"  {' '.join(row)}".rstrip() for row in self._rows())])
+
+    def _repr_html_(self) -> str:
+        head = ["preset", "rate", "operator", "value", "why not"]
+        return _html.title(repr(self).splitlines()[0]) + _html.table(head, self._rows())
+
+
+@dataclass(frozen=True, repr=False)
+class SetReport(Rewrite[M]):
+    """What set did."""
+
+    rate: float | None
+    mode: str | None
+    sites: tuple[Site, ...] = field(metadata=_each(Site))
+    """The dropouts, as they were."""
+    plan: tuple[Step, ...] = field(metadata=_each(Step))
+    changed: int
+    switch: str | None
+    """The input of the model that switches dropout, if one does."""
+    added_input: bool
+    """True if that input was added."""
+    idle_inputs: tuple[str, ...]
+
+    def _lines(self) -> list[tuple[str, str]]:
+        return [("set", f"{self.changed} of {len(self.sites)} dropouts")]
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        return [*_SITE, "plan"], _steps(self.sites, self.plan)
+
+
+@dataclass(frozen=True)
+class VerifyReport(Report):
+    """What two models are to each other."""
+
+    schema: str
+    before: str
+    after: str
+    verdict: str
+    """equal, different, unverifiable."""
+    verification: Verification = field(metadata=_one(Verification))
+
+    @property
+    def equal(self) -> bool:
+        """True if both were shown to compute the same."""
+        return self.verdict == "equal"
+
+    def __repr__(self) -> str:
+        return f"{self.verdict}: {self.verification!r}"
+
+
+@dataclass(frozen=True)
+class DiffReport(Report):
+    """What changed between two models."""
+
+    schema: str
+    before: str
+    after: str
+    verdict: str
+    """identical_bytes, same_model, same_structure, different."""
+    parts: str | None
+    """Where the structure parts."""
+    changes: tuple[Change, ...] = field(metadata=_each(Change))
+    text: str = field(repr=False)
+    """The differences in words, as the command line prints them."""
+    markdown: str = field(repr=False)
+    """The same as a table of Markdown."""
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [c.change, c.part, c.name, c.what or "", c.before or "", c.after or ""]
+            for c in self.changes
+        ]
+        head = ["change", "part", "name", "what", "before", "after"]
+        return _html.title(self.verdict) + _html.table(head, rows)
+
+
+@dataclass(frozen=True)
+class ShowReport(Report):
+    """A model as text or picture: `str()` is what the command line prints."""
+
+    format: str
+    text: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return self.text if self.format == "svg" else _html.pre(self.text)
+
+
+@dataclass(frozen=True, eq=False)
+class Classes(Record):
+    """What the runs say of the classes of an output."""
+
+    numbers: str
+    """What the numbers of the output are: probabilities, logits, and the like."""
+    axis: int | None
+    """Along which the classes are; None where a number is that of one class and its opposite."""
+    count: int
+    shape: tuple[int, ...]
+    """Of what has a class each: that of the output less the axis."""
+    mean: NDArray[np.float64]
+    """The mean distribution, in the shape of the output."""
+    entropy: NDArray[np.float64]
+    """Of the mean distribution, in nats."""
+    top: NDArray[np.int64]
+    """The class that most runs put on top."""
+    agreement: NDArray[np.float64]
+    """The share of the runs that do."""
+    deterministic_top: NDArray[np.int64] | None
+    """The class on top at inference."""
+
+
+@dataclass(frozen=True, eq=False)
+class Output(Record):
+    """One output over all runs."""
+
+    name: str
+    element_type: str
+    shape: tuple[int, ...]
+    spread: float
+    """The mean of the standard deviations of its elements."""
+    mean: NDArray[np.float64]
+    """In the shape of the output."""
+    std: NDArray[np.float64]
+    """In the shape of the output; of a sample."""
+    deterministic: NDArray[np.float64] | None
+    """What it is at inference; None if that could not be run."""
+    not_finite: int
+    """Elements that were NaN or infinite in some run."""
+    classes: Classes | None
+    """If it tells of classes: what the runs say of them."""
+
+    def __repr__(self) -> str:
+        return f"<Output {self.name}{list(self.shape)}: std {self.spread:.4g} on average>"
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling(Record):
+    """The outputs at one rate."""
+
+    rate: float | None
+    """The rate of every dropout; None: each has its own."""
+    outputs: tuple[Output, ...]
+
+    def __getitem__(self, name: str) -> Output:
+        """The output of this name."""
+        for output in self.outputs:
+            if output.name == name:
+                return output
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, eq=False)
+class SampleReport(Report):
+    """What sampling came to."""
+
+    schema: str
+    input: str
+    sites: tuple[Site, ...] = field(metadata=_each(Site))
+    runs: int
+    seed: int
+    engine: str
+    shapes: Mapping[str, list[int]]
+    """Of every input."""
+    random_inputs: tuple[str, ...]
+    """Inputs that are random numbers, as they were given none."""
+    chosen_dims: Mapping[str, int]
+    notes: tuple[str, ...]
+    samplings: tuple[Sampling, ...]
+    """One for every rate; one, if no rates were given."""
+    svg: str | None = field(repr=False)
+    """Spread against rate as a picture, if there are several rates."""
+
+    @classmethod
+    def _with_figures(
+        cls, text: str, figures: Sequence[Sequence[Mapping[str, bytes]]], svg: str | None
+    ) -> SampleReport:
+        """Made from a document, and the figures of each output of each sampling."""
+        document = json.loads(text)
+        samplings = tuple(
+            Sampling._read(at, outputs=tuple(map(_output, at["outputs"], of)))
+            for at, of in zip(document["samplings"], figures)
+        )
+        return cls._read(document, samplings=samplings, svg=svg)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The outputs at the first rate."""
+        return self.samplings[0].outputs
+
+    def __getitem__(self, name: str) -> Output:
+        """The output of this name at the first rate."""
+        return self.samplings[0][name]
+
+    def _rows(self) -> list[list[str]]:
+        return [
+            [
+                "own" if at.rate is None else f"{at.rate:g}",
+                f"{output.name}{list(output.shape)}",
+                f"{output.spread:.4g}",
+            ]
+            for at in self.samplings
+            for output in at.outputs
+        ]
+
+    def __repr__(self) -> str:
+        head = f"{len(self.sites)} dropouts, {self.runs} runs, seed {self.seed} ({self.engine})"
+        rows = [f"  rate {rate}: {name} std {std} on average" for rate, name, std in self._rows()]
+        return "\n".join([head, *rows])
+
+    def _repr_html_(self) -> str:
+        return _html.table(["rate", "output", "std on average"], self._rows()) + (self.svg or "")
+
+
+def _output(document: Mapping[str, Any], figures: Mapping[str, bytes]) -> Output:
+    """An output with its figures, which are doubles."""
+    import numpy as np
+
+    shape = tuple(document["shape"])
+    classes = document["classes"]
+    rows = shape if classes is None else tuple(classes["shape"])
+
+    def array(name: str, shape: tuple[int, ...]) -> Any:
+        data = figures.get(name)
+        return None if data is None else np.frombuffer(data, np.float64).reshape(shape)
+
+    def whole(numbers: Any) -> Any:
+        return None if numbers is None else np.array(numbers, np.int64).reshape(rows)
+
+    if classes is not None:
+        classes = Classes._read(
+            classes,
+            mean=array("classes.mean", shape),
+            entropy=array("entropy", rows),
+            agreement=array("agreement", rows),
+            top=whole(classes["top"]),
+            deterministic_top=whole(classes["deterministic_top"]),
+        )
+    names = ("mean", "std", "deterministic")
+    return Output._read(document, classes=classes, **{name: array(name, shape) for name in names})

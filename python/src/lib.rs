@@ -1,0 +1,25 @@
+//! `dropout_onnx._native`: the library for the Python package beside it. Every function takes what the
+//! package made plain, calls the library and hands its document back; nothing is decided here.
+
+mod call;
+mod error;
+mod looks;
+mod options;
+mod rewrites;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::looks::{audit, py_diff, py_sample, py_show, py_verify};
+    #[pymodule_export]
+    use crate::rewrites::{_panic, py_fold, py_insert, py_insert_sites, py_set, py_strip};
+
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,217 @@
+//! What only looks at models: audit, verify, sample, show and diff.
+
+use std::collections::BTreeMap;
+
+use dropout_onnx::audit::{Document, ModelAudit, Selection};
+use dropout_onnx::onnx::Model;
+use dropout_onnx::report::{document, json};
+use dropout_onnx::sample;
+use dropout_onnx::show::{self, dot, svg, text};
+use dropout_onnx::verify::verify;
+use dropout_onnx::{Error, ErrorKind, Result, diff};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::call::long;
+use crate::options::{Fed, Given, How, specs, word};
+
+/// The audit document. A file that cannot be audited raises, or is told in it.
+#[pyfunction]
+#[pyo3(signature = (models, select, allow, deny, raises, progress))]
+pub fn audit(
+    py: Python<'_>,
+    models: Vec<Given>,
+    select: Vec<String>,
+    allow: Vec<String>,
+    deny: Vec<String>,
+    raises: bool,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    long(py, progress, move |progress| {
+        let mut rules = Selection::default();
+        for name in &select {
+            rules = rules.select(name)?;
+        }
+        for name in &allow {
+            rules = rules.allow(name)?;
+        }
+        for name in &deny {
+            rules = rules.deny(name)?;
+        }
+        let (mut audits, all) = (Vec::new(), models.len());
+        for (done, given) in models.into_iter().enumerate() {
+            progress.tell("auditing", done, all);
+            let (name, path) = (given.name(), given.path());
+            let audited = given
+                .read()
+                .and_then(|model| ModelAudit::with(&name, &model, &rules));
+            audits.push(match audited.map_err(|e| named(e, &name)) {
+                Ok(audit) => audit,
+                Err(error) if raises || error.kind() == ErrorKind::Interrupted => {
+                    return Err(error);
+                }
+                Err(error) => ModelAudit::failed(&path.to_string_lossy(), &error),
+            });
+        }
+        progress.tell("done", all, all);
+        json::text(&Document::new(audits))
+    })
+}
+
+/// The document of a comparison.
+#[pyfunction(name = "verify")]
+#[pyo3(signature = (before, after, how, progress))]
+pub fn py_verify(
+    py: Python<'_>,
+    before: Given,
+    after: Given,
+    how: How,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    long(py, progress, move |progress| {
+        let Some(options) = how.options()? else {
+            let why = "--verify none leaves nothing to do";
+            return Err(Error::new(ErrorKind::Usage, why));
+        };
+        let names = [before.name(), after.name()];
+        progress.tell("reading", 0, 2);
+        let (before, after) = (before.read()?, after.read()?);
+        before.check_external()?;
+        after.check_external()?;
+        progress.tell("verifying", 1, 2);
+        let found = verify(&before, &after, &options)?;
+        progress.tell("done", 2, 2);
+        document::text(&document::verify(&names[0], &names[1], &found))
+    })
+}
+
+/// Figures of one output, by name, as the bytes of doubles.
+type Figures = BTreeMap<&'static str, Py<PyBytes>>;
+
+/// The document of a sampling, the figures of each output of each rate, and the plot.
+#[pyfunction(name = "sample")]
+#[pyo3(signature = (model, runs, seed, rates, classes, dim, input, progress))]
+#[expect(clippy::too_many_arguments, reason = "options of a command")]
+pub fn py_sample(
+    py: Python<'_>,
+    model: Given,
+    runs: usize,
+    seed: u64,
+    rates: Vec<f64>,
+    classes: Vec<String>,
+    dim: BTreeMap<String, usize>,
+    input: Vec<Fed>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<(String, Vec<Vec<Figures>>, Option<String>)> {
+    let (document, report) = long(py, progress, move |progress| {
+        let classes = classes.iter().map(|spec| spec.parse());
+        let options = sample::Options {
+            runs,
+            seed,
+            rates,
+            classes: classes.collect::<Result<_>>()?,
+            dims: dim,
+            inputs: specs(input)?,
+        };
+        let name = model.name();
+        let model = model.read()?;
+        let mut watch = |done, of| progress.tell("sampling", done, of);
+        let report = sample::sample(&model, &options, &mut watch);
+        let report = report.map_err(|e| named(e, &name))?;
+        let all = runs.saturating_mul(options.rates.len().max(1));
+        progress.tell("done", all, all);
+        let document = document::text(&document::sample(&name, &model, &report, None))?;
+        Ok((document, report))
+    })?;
+    let samplings = report.samplings.iter();
+    let figures = samplings.map(|at| at.outputs.iter().map(|o| figures(py, o)).collect());
+    Ok((document, figures.collect(), report.svg()))
+}
+
+fn figures(py: Python<'_>, output: &sample::Output) -> Figures {
+    let classes = output.classes.as_ref();
+    let all = [
+        ("mean", Some(&output.mean)),
+        ("std", Some(&output.std)),
+        ("deterministic", output.deterministic.as_ref()),
+        ("classes.mean", classes.map(|classes| &classes.mean)),
+        ("entropy", classes.map(|classes| &classes.entropy)),
+        ("agreement", classes.map(|classes| &classes.agreement)),
+    ];
+    let present = all
+        .into_iter()
+        .filter_map(|(name, figures)| Some((name, figures?)));
+    let bytes = |figures: &Vec<f64>| figures.iter().flat_map(|x| x.to_ne_bytes()).collect();
+    present
+        .map(|(name, figures)| {
+            let bytes: Vec<u8> = bytes(figures);
+            (name, PyBytes::new(py, &bytes).unbind())
+        })
+        .collect()
+}
+
+/// A model in a format, and as the document.
+#[pyfunction(name = "show")]
+#[pyo3(signature = (model, format, anonymous, no_hash))]
+pub fn py_show(
+    py: Python<'_>,
+    model: Given,
+    format: String,
+    anonymous: bool,
+    no_hash: bool,
+) -> PyResult<(String, String)> {
+    long(py, None, move |_| {
+        let options = show::Options { anonymous, no_hash };
+        let name = model.name();
+        let model = model.read()?;
+        shown(&model, &format, &options).map_err(|e| named(e, &name))
+    })
+}
+
+fn shown(model: &Model, format: &str, options: &show::Options) -> Result<(String, String)> {
+    let document = show::document(model, options)?;
+    let json = show::json::text(&document)?;
+    let text = match format {
+        "text" => text::text(&document),
+        "json" => json.clone(),
+        "dot" => dot::text(model, options)?,
+        "svg" => svg::text(model, options)?,
+        other => return Err(word("format", other, "text, json, dot or svg")),
+    };
+    Ok((text, json))
+}
+
+/// The document of a difference, in words, and as Markdown.
+#[pyfunction(name = "diff")]
+#[pyo3(signature = (before, after, values, progress))]
+pub fn py_diff(
+    py: Python<'_>,
+    before: Given,
+    after: Given,
+    values: bool,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<(String, String, String)> {
+    long(py, progress, move |progress| {
+        progress.tell("reading", 0, 2);
+        let names = [before.name(), after.name()];
+        let (before, after) = (before.read()?, after.read()?);
+        let structure = true;
+        progress.tell("comparing", 1, 2);
+        let found = diff::diff(&before, &after, &diff::Options { values, structure })?;
+        let mut lines = vec![diff::text::summary(&found)];
+        lines.extend(diff::text::lines(&found));
+        let [before, after] = &names;
+        let document = document::text(&document::diff(&found, before, after)?)?;
+        let markdown = diff::markdown::text(&found, before, after);
+        progress.tell("done", 2, 2);
+        Ok((document, lines.join("\n"), markdown))
+    })
+}
+
+/// The error names its model, if that is a file.
+fn named(error: Error, name: &str) -> Error {
+    match name {
+        "-" => error,
+        name => error.in_file(name),
+    }
+}

@@ -1,0 +1,141 @@
+//! What Python hands over, as the library wants it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use dropout_onnx::job::{External, Files};
+use dropout_onnx::onnx::Model;
+use dropout_onnx::source::Source;
+use dropout_onnx::verify::compare::Tolerance;
+use dropout_onnx::verify::inputs::InputSpec;
+use dropout_onnx::verify::{Options, run::Settings};
+use dropout_onnx::{Error, ErrorKind, Result};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+
+/// A model: its bytes, or its path.
+#[derive(FromPyObject)]
+pub enum Given {
+    Bytes(PyBackedBytes),
+    Path(PathBuf),
+}
+
+impl Given {
+    /// What the command line calls it: `-` is a stream there, and memory here.
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Given::Bytes(_) => "-".into(),
+            Given::Path(path) if path.as_os_str() == "-" => "./-".into(),
+            Given::Path(path) => path.clone(),
+        }
+    }
+
+    /// The same, in documents.
+    pub fn name(&self) -> String {
+        self.path().to_string_lossy().into_owned()
+    }
+
+    /// Reads it; bytes are not copied.
+    pub fn read(self) -> Result<Model> {
+        match self {
+            Given::Path(path) => Model::open(path),
+            Given::Bytes(bytes) => Model::read(Source::from_bytes(Bytes::from_owner(bytes))),
+        }
+    }
+}
+
+/// Where a rewrite reads from and writes to.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Where {
+    model: Given,
+    out: Option<PathBuf>,
+    in_place: bool,
+    force: bool,
+    dry_run: bool,
+    external_data: Option<String>,
+}
+
+impl Where {
+    /// For the library, and the model.
+    pub fn files(self) -> Result<(Files, Given)> {
+        let external_data = match self.external_data.as_deref() {
+            None => None,
+            Some("copy") => Some(External::Copy),
+            Some("link") => Some(External::Link),
+            Some(other) => return Err(word("external_data", other, "copy or link")),
+        };
+        let files = Files {
+            input: self.model.path(),
+            output: self.out,
+            in_place: self.in_place,
+            force: self.force,
+            dry_run: self.dry_run,
+            external_data,
+        };
+        Ok((files, self.model))
+    }
+}
+
+/// How a result is verified.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct How {
+    verify: String,
+    runs: usize,
+    seed: u64,
+    #[pyo3(item("dim"))]
+    dims: BTreeMap<String, usize>,
+    input: Vec<Fed>,
+    rtol: Option<f64>,
+    atol: Option<f64>,
+}
+
+impl How {
+    /// The library's options; `None` if nothing is to be verified.
+    pub fn options(self) -> Result<Option<Options>> {
+        let settings = Settings {
+            runs: self.runs,
+            seed: self.seed,
+            dims: self.dims,
+            inputs: specs(self.input)?,
+            tolerance: Tolerance::asked(self.rtol, self.atol)?,
+            ..Settings::default()
+        };
+        Ok(match self.verify.as_str() {
+            "all" => Some(Options::asked(true, Some(settings))),
+            "structure" => Some(Options::asked(true, None)),
+            "run" => Some(Options::asked(false, Some(settings))),
+            "none" => None,
+            other => return Err(word("verify", other, "all, structure, run or none")),
+        })
+    }
+}
+
+/// What an input is fed: as the command line writes it, an array as `numpy.save` writes it, or a shape.
+#[derive(FromPyObject)]
+pub enum Fed {
+    Spec(String),
+    Array((String, PyBackedBytes)),
+    Shape((String, Vec<usize>)),
+}
+
+/// For the library.
+pub fn specs(fed: Vec<Fed>) -> Result<Vec<InputSpec>> {
+    let spec = |fed| match fed {
+        Fed::Spec(text) => text.parse(),
+        Fed::Shape((input, shape)) => Ok(InputSpec::Shape { input, shape }),
+        Fed::Array((input, npy)) => Ok(InputSpec::Memory {
+            input,
+            npy: Bytes::from_owner(npy),
+        }),
+    };
+    fed.into_iter().map(spec).collect()
+}
+
+/// A word that is none of those that an option takes.
+pub fn word(option: &str, given: &str, words: &str) -> Error {
+    let why = format!("{option}={given:?}: it is {words}");
+    Error::new(ErrorKind::Usage, why)
+}

@@ -1,0 +1,308 @@
+//! The rewrites: strip, fold, insert and set.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use dropout_onnx::dropout::Convention;
+use dropout_onnx::job::{Ended, Files, Job, Target, Written};
+use dropout_onnx::onnx::Model;
+use dropout_onnx::report::document;
+use dropout_onnx::rewrite::insert::{By, Choice, PlanFile, candidates};
+use dropout_onnx::rewrite::{Acting, Edited, Rate, fold, insert, set, strip};
+use dropout_onnx::verify::acting::{Expected, verify_change};
+use dropout_onnx::verify::{Options, Verification, verify_fold, verify_strip};
+use dropout_onnx::{Error, Result};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use serde_json::Value;
+
+use crate::call::{Progress, long};
+use crate::options::{Given, How, Where, word};
+
+/// Steps of a rewrite, for who watches.
+const STEPS: usize = 4;
+
+/// What a rewrite came to.
+#[derive(IntoPyObject)]
+struct Rewritten {
+    /// The document.
+    document: String,
+    /// `yes`, `untouched`, `dry_run` or `different`.
+    written: &'static str,
+    /// The file of the result.
+    path: Option<OsString>,
+    /// Its bytes, where it has no file.
+    data: Option<Py<PyBytes>>,
+}
+
+/// A rewrite under way.
+struct Work<'a> {
+    progress: &'a Progress<'a>,
+    job: Job,
+}
+
+impl<'a> Work<'a> {
+    fn open(
+        (files, given): (Files, Given),
+        verify: Option<Options>,
+        suffix: &str,
+        progress: &'a Progress<'a>,
+    ) -> Result<Work<'a>> {
+        progress.tell("reading", 0, STEPS);
+        let job = Job::open(files, suffix, verify, || given.read())?;
+        progress.tell("rewriting", 1, STEPS);
+        Ok(Work { progress, job })
+    }
+
+    fn conclude(
+        &self,
+        edited: &Edited,
+        unchanged: bool,
+        verify: impl FnOnce(&Model, &Model, &Options) -> Result<Verification>,
+        document: impl FnOnce(&Ended<'_>) -> Result<Value>,
+    ) -> Result<Done> {
+        let verify = |before: &Model, after: &Model, how: &Options| {
+            self.progress.tell("verifying", 2, STEPS);
+            let found = verify(before, after, how)?;
+            self.progress.tell("writing", 3, STEPS);
+            Ok(found)
+        };
+        let mut data = Vec::new();
+        let end = self.job.conclude(edited, unchanged, verify, &mut data)?;
+        let written = match end.written {
+            Written::Yes => "yes",
+            Written::Untouched => "untouched",
+            Written::DryRun => "dry_run",
+            Written::Different => "different",
+        };
+        let path = match self.job.target() {
+            Target::File(destination) => Some(destination.named().as_os_str().to_owned()),
+            Target::Stream => None,
+        };
+        let done = Done {
+            document: document::text(&document(&end)?)?,
+            written,
+            data: (path.is_none() && end.written == Written::Yes).then_some(data),
+            path,
+        };
+        self.progress.tell("done", STEPS, STEPS);
+        Ok(done)
+    }
+
+    /// An error is about this model.
+    fn named(&self) -> impl Fn(Error) -> Error {
+        let input = self.job.files().input.clone();
+        move |error| match input.as_os_str() == "-" {
+            true => error,
+            false => error.in_file(&input),
+        }
+    }
+}
+
+struct Done {
+    document: String,
+    written: &'static str,
+    path: Option<OsString>,
+    data: Option<Vec<u8>>,
+}
+
+fn call(
+    py: Python<'_>,
+    progress: Option<&Bound<'_, PyAny>>,
+    work: impl FnOnce(&Progress<'_>) -> Result<Done> + Send + 'static,
+) -> PyResult<Rewritten> {
+    let done = long(py, progress, work)?;
+    Ok(Rewritten {
+        document: done.document,
+        written: done.written,
+        path: done.path,
+        data: done.data.map(|data| PyBytes::new(py, &data).unbind()),
+    })
+}
+
+#[pyfunction(name = "strip")]
+#[pyo3(signature = (files, verify, only, kind, convention, fold, progress))]
+#[expect(clippy::too_many_arguments, reason = "options of a command")]
+pub fn py_strip(
+    py: Python<'_>,
+    files: Where,
+    verify: How,
+    only: Vec<String>,
+    kind: Vec<String>,
+    convention: String,
+    fold: bool,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<impl for<'py> IntoPyObject<'py>> {
+    call(py, progress, move |progress| {
+        let convention = match convention.as_str() {
+            "inverted" => Convention::Inverted,
+            "classic" => Convention::Classic,
+            other => return Err(word("convention", other, "inverted or classic")),
+        };
+        let options = strip::Options::of_words(&only, &kind, convention)?;
+        let work = Work::open(files.files()?, verify.options()?, "stripped", progress)?;
+        let stripped = strip::strip(&work.job.model, &options).map_err(work.named())?;
+        let folded = match fold {
+            true => Some(stripped.fold_scales()?),
+            false => None,
+        };
+        let edited = folded.as_ref().map_or(&stripped.edited, |f| &f.edited);
+        let same = folded.as_ref().is_none_or(|f| f.outcome.is_unchanged());
+        work.conclude(
+            edited,
+            same && stripped.outcome.is_unchanged(),
+            |before, _, how| verify_strip(before, &stripped, folded.as_ref(), how),
+            |end| document::strip(end, &stripped, folded.as_ref()),
+        )
+    })
+}
+
+#[pyfunction(name = "fold")]
+#[pyo3(signature = (files, verify, only, at, progress))]
+pub fn py_fold(
+    py: Python<'_>,
+    files: Where,
+    verify: How,
+    only: Option<String>,
+    at: Vec<String>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<impl for<'py> IntoPyObject<'py>> {
+    call(py, progress, move |progress| {
+        let only_dropout = match only.as_deref() {
+            None => false,
+            Some("dropout") => true,
+            Some(other) => return Err(word("only", other, "dropout")),
+        };
+        let options = fold::Options { only_dropout, at };
+        let work = Work::open(files.files()?, verify.options()?, "folded", progress)?;
+        let folded = fold::fold(&work.job.model, &options).map_err(work.named())?;
+        work.conclude(
+            &folded.edited,
+            folded.outcome.is_unchanged(),
+            |before, _, how| verify_fold(before, &folded, how),
+            |end| document::fold(end, &folded),
+        )
+    })
+}
+
+/// What to insert, and where.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Choices {
+    rate: Option<f64>,
+    mode: String,
+    seed: Option<i64>,
+    shared_axes: Option<Vec<i64>>,
+    after: Vec<String>,
+    name: Vec<String>,
+    layer: Vec<String>,
+    preset: Vec<String>,
+    at: Vec<String>,
+    plan: Option<PathBuf>,
+}
+
+impl Choices {
+    fn options(self) -> Result<insert::Options> {
+        let by = [
+            (By::After, &self.after),
+            (By::Name, &self.name),
+            (By::Layer, &self.layer),
+            (By::Preset, &self.preset),
+            (By::At, &self.at),
+        ];
+        let all = by.into_iter();
+        let all = all.flat_map(|(by, texts)| texts.iter().map(move |text| (by, text)));
+        let choices = all.map(|(by, text)| {
+            let shared_axes = self.shared_axes.clone();
+            let choice = Choice::parse(by, text)?;
+            Ok(Choice {
+                shared_axes,
+                ..choice
+            })
+        });
+        let acting: Acting = self.mode.parse()?;
+        let given = acting != Acting::Inert;
+        let mut options = insert::Options {
+            choices: choices.collect::<Result<_>>()?,
+            rate: self.rate.map(Rate::new).transpose()?,
+            acting,
+            seed: self.seed,
+        };
+        if let Some(plan) = &self.plan {
+            PlanFile::read(plan)?.merge(&mut options, given)?;
+        }
+        Ok(options)
+    }
+}
+
+#[pyfunction(name = "insert")]
+#[pyo3(signature = (files, verify, choices, progress))]
+pub fn py_insert(
+    py: Python<'_>,
+    files: Where,
+    verify: How,
+    choices: Choices,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<impl for<'py> IntoPyObject<'py>> {
+    call(py, progress, move |progress| {
+        let options = choices.options()?;
+        let work = Work::open(files.files()?, verify.options()?, "dropout", progress)?;
+        let inserted = insert::insert(&work.job.model, &options).map_err(work.named())?;
+        let expected = Expected::of_insert(&inserted, &options);
+        work.conclude(
+            &inserted.edited,
+            false,
+            |before, after, how| verify_change(before, after, &expected, how),
+            |end| document::insert(end, &options, &inserted),
+        )
+    })
+}
+
+#[pyfunction(name = "insert_sites")]
+#[pyo3(signature = (model, choices))]
+pub fn py_insert_sites(py: Python<'_>, model: Given, choices: Choices) -> PyResult<String> {
+    long(py, None, move |_| {
+        let (name, options) = (model.name(), choices.options()?);
+        let found = candidates(&model.read()?, &options)?;
+        document::text(&document::insert_sites(&name, &found))
+    })
+}
+
+#[pyfunction(name = "set")]
+#[pyo3(signature = (files, verify, rate, mode, seed, r#where, progress))]
+#[expect(clippy::too_many_arguments, reason = "options of a command")]
+pub fn py_set(
+    py: Python<'_>,
+    files: Where,
+    verify: How,
+    rate: Option<f64>,
+    mode: Option<String>,
+    seed: Option<String>,
+    r#where: Vec<String>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<impl for<'py> IntoPyObject<'py>> {
+    call(py, progress, move |progress| {
+        let filters = r#where.iter().map(|filter| filter.parse());
+        let options = set::Options {
+            filters: filters.collect::<Result<_>>()?,
+            rate: rate.map(Rate::new).transpose()?,
+            acting: mode.map(|mode| mode.parse()).transpose()?,
+            seed: seed.map(|seed| seed.parse()).transpose()?,
+        };
+        let work = Work::open(files.files()?, verify.options()?, "set", progress)?;
+        let changed = set::set(&work.job.model, &options).map_err(work.named())?;
+        let expected = Expected::of_set(&changed, &options).map_err(work.named())?;
+        work.conclude(
+            &changed.edited,
+            changed.outcome.changed == 0,
+            |before, after, how| verify_change(before, after, &expected, how),
+            |end| document::set(end, &options, &changed),
+        )
+    })
+}
+
+/// Panics, for the test that shows what becomes of that.
+#[pyfunction]
+pub fn _panic(py: Python<'_>) -> PyResult<()> {
+    long(py, None, |_| -> Result<()> { panic!("asked for") })
+}

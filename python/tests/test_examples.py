@@ -1,0 +1,83 @@
+"""The examples, and the code in the READMEs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import dask
+import pytest
+from conftest import ALL, FIXTURES, ROOT
+
+EXAMPLES = ROOT / "python" / "examples"
+sys.path.insert(0, str(EXAMPLES))
+
+
+def test_many_models_with_dask_one_row_each(models, command):
+    import many_models
+
+    (models / "broken.onnx").write_bytes(b"broken")
+    said = command("audit", "--format", "jsonl", ".", status=2).stdout.decode()
+    wanted = {row["path"]: row for row in map(json.loads, said.splitlines())}
+    assert len(wanted) == len(ALL) + 1 and wanted["broken.onnx"]["error"]
+    for scheduler in ["sync", "threads"]:
+        with dask.config.set(scheduler=scheduler):
+            rows = many_models.audits(".").compute()
+        assert {row["path"]: row for row in rows} == wanted
+
+
+def test_many_models_in_processes_from_the_command_line(models):
+    script = [sys.executable, EXAMPLES / "many_models.py", ".", "out"]
+    done = subprocess.run(script, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = [line for part in sorted(Path("out").iterdir()) for line in part.read_text().splitlines()]
+    rows = [json.loads(line) for line in lines]
+    assert sorted(row["path"] for row in rows) == ALL
+    active = sorted(row["path"] for row in rows if row["verdict"] == "active")
+    assert done.stdout.split() == ["still", "active:", *active]
+
+
+def test_clean_for_inference(models):
+    import clean_for_inference
+
+    report = clean_for_inference.clean("torch_course_preserve_op17.onnx", "out.onnx")
+    assert report.model == "out.onnx" and Path("out.onnx").exists()
+    assert clean_for_inference.clean("out.onnx", "again.onnx") is None
+    script = [sys.executable, EXAMPLES / "clean_for_inference.py", "no.onnx", "out.onnx"]
+    done = subprocess.run(script, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "FileError: no.onnx: cannot open: No such file or directory\n",
+    )
+
+
+@pytest.mark.parametrize("readme", ["README.md", "python/README.md"])
+def test_the_code_in_the_readme(models, readme):
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert blocks, f"{readme} has no Python"
+    os.rename("torch_course_preserve_op17.onnx", "model.onnx")
+    scope = {"__name__": readme}
+    for block in blocks:
+        exec(compile(checked(block), readme, "exec"), scope)
+
+
+def checked(block):
+    """`expression  # 'value'` is an assertion."""
+    lines = []
+    for line in block.splitlines():
+        shown = re.fullmatch(r"(\S.*?)  +# (['\"\d\[(].*|True|False|None)", line)
+        if shown:
+            expression, value = shown.groups()
+            line = f"assert ({expression}) == {value}, ({expression})"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def test_a_value_in_a_readme_that_is_wrong_is_seen():
+    assert checked("1 + 1  # 2").startswith("assert (1 + 1) == 2")
+    with pytest.raises(AssertionError):
+        exec(checked("x = 1\nx + 1  # 3"))
+    exec(checked("x = 1\nx + 1  # 2"))

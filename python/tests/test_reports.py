@@ -1,0 +1,91 @@
+"""Reports: frozen, readable, and as documents."""
+
+import dataclasses
+import json
+
+import pytest
+from conftest import FIXTURES
+
+import dropout_onnx as do
+
+NAME = str(FIXTURES / "torch_course_preserve_op17.onnx")
+
+
+def reports(tmp_path):
+    yield do.audit(NAME)
+    yield do.strip(NAME, out=tmp_path / "a.onnx")
+    yield do.fold(NAME, out=tmp_path / "b.onnx")
+    yield do.insert(NAME, out=tmp_path / "c.onnx", rate=0.1, at="y", verify="structure")
+    yield do.insert_sites(NAME, preset="head")
+    yield do.set(NAME, out=tmp_path / "d.onnx", rate=0.1)
+    yield do.verify(NAME, NAME)
+    yield do.sample(NAME, runs=2)
+    yield do.show(NAME)
+    yield do.diff(NAME, tmp_path / "a.onnx")
+
+
+def test_all_are_frozen_dataclasses_with_their_document(tmp_path):
+    for report in reports(tmp_path):
+        name = type(report).__name__
+        assert dataclasses.is_dataclass(report), name
+        field = dataclasses.fields(report)[1].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(report, field, None)
+        document = report.to_dict()
+        json.dumps(document)
+        before = json.dumps(document)
+        document.clear()
+        assert json.dumps(report.to_dict()) == before, f"{name}: the document is a copy"
+
+
+def test_all_read_well(tmp_path):
+    for report in reports(tmp_path):
+        name = type(report).__name__
+        text = repr(report)
+        assert 10 < len(text) < 20_000 and "_document" not in text, (name, text)
+        assert "object at 0x" not in text and not text.startswith(name + "("), (name, text)
+        html = report._repr_html_()
+        assert html.startswith("<") and html.count("<table>") == html.count("</table>"), name
+
+
+def test_what_an_audit_says():
+    audit = do.audit(NAME)
+    assert audit.verdict == "active"
+    assert [site.rate for site in audit.sites] == [0.5, 0.5]
+    site = audit.sites[0]
+    assert (site.form, site.kind, site.mode) == ("operator", "dropout", "active")
+    assert (site.nodes, site.layer) == (("/2/Dropout",), audit.models[0].to_dict()["sites"][0]["layer"])
+    assert "active-dropout" in {finding.rule for finding in audit.findings}
+    assert repr(audit).splitlines()[0].endswith("torch_course_preserve_op17.onnx: active, 2 dropouts")
+    assert audit == do.audit(NAME)
+    assert audit != do.audit(NAME, select="mask-used")
+
+
+def test_html_is_escaped():
+    import onnx
+
+    model = onnx.load(NAME)
+    for node in model.graph.node:
+        node.name = f"<script>{node.name}"
+    html = do.audit(model)._repr_html_()
+    assert "&lt;script&gt;" in html and "<script>" not in html
+
+
+def test_what_a_strip_says(tmp_path):
+    report = do.strip(NAME, out=tmp_path / "out.onnx")
+    assert report.removed.dropouts == 2
+    assert [step.action for step in report.plan] == ["remove", "remove"]
+    assert report.verification.structure.result == "same"
+    assert report.verification.run.result == "equal"
+    assert report.bytes.after < report.bytes.before
+    assert report.diff.verdict == "same_structure" or report.diff.changes
+    lines = repr(report).splitlines()
+    assert lines[0] == "removed   2 of 2 dropouts"
+    assert lines[-1].startswith("written   ")
+
+
+def test_what_this_version_does_not_know_stays_in_the_document():
+    from dropout_onnx._reports import Producer
+
+    producer = Producer._read({"name": "a", "version": "1", "more": [1]})
+    assert (producer.name, producer.to_dict()["more"]) == ("a", [1])
