@@ -237,6 +237,22 @@ fn does_not_set_what_is_not_found_whole() {
         why.contains("has no rate") && why.contains("kind=dropout"),
         "{why}"
     );
+    // a mask that makes the data larger, and one that is an output
+    let shared = vec![
+        op("k = Less(u, q)"),
+        cast("m = Cast(k)"),
+        op("s = Div(m, q)"),
+        op("y = Mul(x, s)"),
+    ];
+    let mut larger = mask(13, shared.clone(), &[("q", 0.75)]);
+    larger.main_mut().node[0].input[0] = "like".into();
+    larger.graph = (larger.graph).map(|graph| graph.init("like", f32s(&[4, 2, 3], &[0.0; 24])));
+    let why = refusal(&larger.read(), &to_rate(0.2));
+    assert!(why.contains("larger than the data it meets"), "{why}");
+    let mut output = mask(13, shared, &[("q", 0.75)]);
+    output.graph = output.graph.map(|graph| graph.output("s"));
+    let why = refusal(&output.read(), &to_rate(0.2));
+    assert!(why.contains("its mask is an output"), "{why}");
     let why = refusal(&fixture("torch24_frozen_mask_op18"), &to_rate(0.2));
     assert!(why.contains("no rate to set"), "{why}");
 }

@@ -48,6 +48,11 @@ pub(super) fn changes(
     if site.kind == Kind::Dropout && site.scaling != Scaling::Inverted {
         return refuse("it is not scaled where it is drawn: its scale is somewhere else");
     }
+    if let Some(why) = &site.entangled {
+        return Ok(Err(format!(
+            "{why}: what another rate does there cannot be shown"
+        )));
+    }
     if rate.value() == 0.0 {
         return refuse("a mask that keeps everything is not known for dropout any more");
     }
