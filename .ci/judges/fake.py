@@ -165,7 +165,13 @@ class Good:
             known = {"rate_origin": "constant", "scaling": "inverted", "inference_scale": 1.0}
             sites.append({**site, **known, "mask": "none", "input": "x", "output": "y"})
         found = [
-            {"rule": "a-rule", "level": "warning", "site": s["id"], "message": f"{s['id']}: 100 %"}
+            {
+                "rule": "a-rule",
+                "level": "warning",
+                "site": s["id"],
+                "message": f"{s['id']}: 100 %",
+                "fingerprint": f"{s['id']:016x}",
+            }
             for s in sites
         ]
         known = {"ir_version": None, "opset": {}, "producer": {"name": "judge", "version": "1"}}
