@@ -23,7 +23,8 @@ const STACK: usize = 8 << 20;
 type Step = (&'static str, usize, usize);
 
 enum Event<T> {
-    Step(Step),
+    /// The work goes on once the other half is dropped: what progress raises comes before the next step.
+    Step(Step, Sender<()>),
     Done(thread::Result<Result<T, Error>>),
 }
 
@@ -54,12 +55,16 @@ pub fn long<T: Send + 'static>(
         .map_err(|e| error::raise(py, &Error::io("cannot start a thread", e)))?;
     let next = |wait| py.detach(|| receive(&events, wait));
     let outcome = loop {
+        let mut goes_on = None;
         let told = match next(BEAT) {
             Ok(Event::Done(done)) => break Ok(done),
-            Ok(Event::Step(step)) => progress.map_or(Ok(()), |progress| {
-                py.check_signals()?;
-                progress.call1(step).map(drop)
-            }),
+            Ok(Event::Step(step, waits)) => {
+                goes_on = Some(waits);
+                progress.map_or(Ok(()), |progress| {
+                    py.check_signals()?;
+                    progress.call1(step).map(drop)
+                })
+            }
             Err(RecvTimeoutError::Timeout) => py.check_signals(),
             Err(RecvTimeoutError::Disconnected) => {
                 break Err(error::internal(py, "the work ended without a result"));
@@ -67,7 +72,8 @@ pub fn long<T: Send + 'static>(
         };
         if let Err(raised) = told {
             interrupt.ask();
-            while let Ok(Event::Step(_)) = next(FAREWELL) {}
+            drop(goes_on);
+            while let Ok(Event::Step(..)) = next(FAREWELL) {}
             return Err(raised);
         }
     };
@@ -89,7 +95,10 @@ fn report<T>(
     // nobody listens any more: then there is nobody to tell
     let tell = |step| {
         if tells {
-            let _ = sender.send(Event::Step(step));
+            let (waits, told) = channel();
+            let _ = sender.send(Event::Step(step, waits));
+            // an error: the other half is dropped
+            let _ = told.recv();
         }
     };
     let done = catch_unwind(AssertUnwindSafe(|| work(&Progress(&tell))));

@@ -106,9 +106,11 @@ def test_what_progress_raises_ends_the_call(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+# A shell that starts jobs in the background has them ignore SIGINT, and Python leaves that as it is.
 SCRIPT = """
-import sys, time
+import signal, sys, time
 import dropout_onnx as do
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def tell(step, done, total):
     if done == 10:
         print("going on", flush=True)
@@ -137,6 +139,7 @@ def test_ctrl_c_ends_a_long_call():
 WITHOUT_PROGRESS = """
 import os, signal, sys, threading, time
 import dropout_onnx as do
+signal.signal(signal.SIGINT, signal.default_int_handler)
 threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 try:
     do.strip(sys.argv[1], out=sys.argv[2], runs=100_000_000)
