@@ -22,6 +22,7 @@ use crate::onnx::Model;
 use crate::show::Number;
 use crate::source::Source;
 use crate::verify::structure;
+use crate::words::words;
 
 /// The version of the document's form.
 pub const SCHEMA: &str = "dropout-onnx/diff/1";
@@ -110,22 +111,6 @@ pub struct Delta {
     pub at: Option<Vec<u64>>,
     /// How many are NaN on one side.
     pub nan: u64,
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
-
-        impl $name {
-            /// The word for it.
-            pub fn word(self) -> &'static str {
-                match self { $($name::$variant => $word,)* }
-            }
-        }
-    };
 }
 
 words! {

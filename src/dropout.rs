@@ -14,17 +14,13 @@ mod origin;
 mod random_mask;
 mod scale;
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::Serialize;
-
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::hash::HashSet;
 use crate::interrupt;
 use crate::onnx::{
     DataType, GraphId, Model, Name, NodeId, Producer, Use, ValueId, Values, encode_float,
 };
+use crate::words::words;
 pub(crate) use constant::shortest;
 pub(crate) use layer_name::Layers;
 pub(crate) use noise_shape::Shapes;
@@ -286,45 +282,6 @@ pub struct KeptDraw {
     pub value: f64,
     /// What it draws where everything is dropped; `None` if no draw does that.
     pub dropped: Option<f64>,
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-        #[cfg_attr(test, derive(schemars::JsonSchema))]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
-
-        impl $name {
-            /// Every value, in order.
-            pub const ALL: &[$name] = &[$($name::$variant,)*];
-
-            /// The word for it, on the command line and in reports.
-            pub fn word(self) -> &'static str {
-                match self { $($name::$variant => $word,)* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.word())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Error;
-
-            fn from_str(text: &str) -> Result<$name> {
-                let found = $name::ALL.iter().find(|value| value.word() == text);
-                found.copied().ok_or_else(|| {
-                    let words: Vec<_> = $name::ALL.iter().map(|value| value.word()).collect();
-                    let why = format!("`{text}` is none of {}", words.join(", "));
-                    Error::new(ErrorKind::Usage, why)
-                })
-            }
-        }
-    };
 }
 
 words! {

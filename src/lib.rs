@@ -69,6 +69,7 @@ pub mod show;
 pub mod source;
 pub mod verify;
 pub mod wire;
+mod words;
 
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;

@@ -1,0 +1,43 @@
+//! Enums of words: what the command line takes and reports say.
+
+/// An enum whose values have a word each, which can be printed and parsed.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &[$name] = &[$($name::$variant,)*];
+
+            /// The word for it, on the command line and in reports.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.word())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::Error;
+
+            fn from_str(text: &str) -> $crate::Result<$name> {
+                let found = $name::ALL.iter().find(|value| value.word() == text);
+                found.copied().ok_or_else(|| {
+                    let words: Vec<_> = $name::ALL.iter().map(|value| value.word()).collect();
+                    let why = format!("`{text}` is none of {}", words.join(", "));
+                    $crate::Error::new($crate::ErrorKind::Usage, why)
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use words;
