@@ -2,8 +2,8 @@
 
 use dropout_onnx::onnx::DataType;
 
-use crate::carried::{before_matmul, times, with};
-use crate::check::{folds, nodes, of, opset17, some, stays};
+use crate::carried::{before_matmul, with};
+use crate::check::{folds, nodes, of, opset17, some, stays, times};
 use crate::common::build::{f32s, i64s, int, ints, op, raw, string};
 use crate::common::proto::{Node, Tensor};
 

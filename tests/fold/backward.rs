@@ -1,17 +1,13 @@
 //! Backward: into the weights of what computes the data, where what uses the product cannot take it.
 
-use crate::check::{folds, nodes, of, opset17, some};
+use crate::check::{folds, nodes, of, opset17, scaled, some, times};
 use crate::common::build::{f32_scalar, f32s, float, function, i64s, int, model, op};
 
 const S: f32 = 0.7;
 const COLUMNS: [f32; 4] = [0.5, 2.0, 0.3, 1.1];
 
-fn times(w: f32, s: f32) -> f32 {
-    (f64::from(w) * f64::from(s)) as f32
-}
-
 fn all(w: &[f32]) -> Vec<f32> {
-    w.iter().map(|&w| times(w, S)).collect()
+    scaled(w, S)
 }
 
 #[test]

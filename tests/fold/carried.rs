@@ -2,13 +2,9 @@
 
 use dropout_onnx::onnx::DataType;
 
-use crate::check::{Folded, folds, nodes, of, opset17, some, stays};
+use crate::check::{Folded, folds, nodes, of, opset17, some, stays, times};
 use crate::common::build::{f32_scalar, f32s, float, graph, i64s, int, ints, op, raw, string};
 use crate::common::proto::{Model, Node};
-
-pub fn times(w: f32, s: f32) -> f32 {
-    (f64::from(w) * f64::from(s)) as f32
-}
 
 /// `y = k · w` where `h = x · s`, with `rows` of weights.
 pub fn before_matmul(x: &[i64], between: Vec<Node>, rows: usize, s: &[f32], dims: &[i64]) -> Model {

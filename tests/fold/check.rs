@@ -176,6 +176,16 @@ pub fn some(count: usize) -> Vec<f32> {
         .collect()
 }
 
+/// A weight times a factor: in 64 bits, rounded once.
+pub fn times(w: f32, s: f32) -> f32 {
+    (f64::from(w) * f64::from(s)) as f32
+}
+
+/// All of these weights times a factor.
+pub fn scaled(weights: &[f32], s: f32) -> Vec<f32> {
+    weights.iter().map(|&w| times(w, s)).collect()
+}
+
 /// `y` from `x`, of these shapes, opset 17.
 pub fn of(x: &[i64], y: &[i64], nodes: impl IntoIterator<Item = Node>) -> Graph {
     let float = DataType::FLOAT;

@@ -1,6 +1,6 @@
 //! Factors together: merged, summed, put side by side, one behind the other.
 
-use crate::check::{folds, nodes, of, opset17, some, stays};
+use crate::check::{folds, nodes, of, opset17, scaled, some, stays};
 use crate::common::build::{f32_scalar, f32s, int, op, raw};
 use dropout_onnx::onnx::DataType;
 use dropout_onnx::rewrite::fold::{Options, fold};
@@ -66,10 +66,7 @@ fn a_sum_of_equally_scaled_values() {
     let graph = of(&[2, 3], &[2, 2], nodes(&texts))
         .init("s", f32_scalar(0.7))
         .init("w", f32s(&[3, 2], &some(6)));
-    let w: Vec<f32> = some(6)
-        .iter()
-        .map(|&w| times(w, f64::from(0.7f32)))
-        .collect();
+    let w = scaled(&some(6), 0.7);
     let folded = folds(&opset17(graph)).has("w", &w);
     assert_eq!(folded.whole.outcome.folded, 2);
     folded.leaves(&["r = Relu(x)", "c = Add(x, r)", "y = MatMul(c, w)"]);
@@ -122,10 +119,7 @@ fn a_concat_of_all() {
     let graph = of(&[2, 3], &[4, 2], nodes)
         .init("s", f32_scalar(0.7))
         .init("w", f32s(&[3, 2], &some(6)));
-    let w: Vec<f32> = some(6)
-        .iter()
-        .map(|&w| times(w, f64::from(0.7f32)))
-        .collect();
+    let w = scaled(&some(6), 0.7);
     folds(&opset17(graph)).has("w", &w);
 }
 
@@ -184,10 +178,7 @@ fn backward_into_all_that_a_concat_takes() {
         .init("s", f32_scalar(0.7))
         .init("w", f32s(&[3, 2], &some(6)))
         .init("v", f32s(&[3, 2], &some(6)));
-    let w: Vec<f32> = some(6)
-        .iter()
-        .map(|&w| times(w, f64::from(0.7f32)))
-        .collect();
+    let w = scaled(&some(6), 0.7);
     folds(&opset17(graph)).has("w", &w).has("v", &w);
 }
 
@@ -272,10 +263,7 @@ fn zeros_are_scaled_already() {
         .init("z", f32_scalar(0.0))
         .init("c", raw(DataType::BOOL, &[1, 3], &[1, 0, 1]))
         .init("w", f32s(&[3, 2], &some(6)));
-        let w: Vec<f32> = some(6)
-            .iter()
-            .map(|&w| times(w, f64::from(0.7f32)))
-            .collect();
+        let w = scaled(&some(6), 0.7);
         folds(&opset17(graph)).has("w", &w);
     }
 }
@@ -333,10 +321,7 @@ fn an_attention_mask_of_infinities_is_scaled_already() {
         .init("e", f32_scalar(f32::NEG_INFINITY))
         .init("c", raw(DataType::BOOL, &[2, 2], &[1, 0, 1, 1]))
         .init("w", f32s(&[3, 3], &some(9)));
-    let w: Vec<f32> = some(9)
-        .iter()
-        .map(|&w| times(w, f64::from(0.7f32)))
-        .collect();
+    let w = scaled(&some(9), 0.7);
     folds(&opset17(graph)).has("w", &w);
 }
 

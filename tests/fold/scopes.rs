@@ -2,16 +2,11 @@
 
 use dropout_onnx::onnx::DataType;
 
-use crate::check::{folds, nodes, of, opset17, some, stays};
+use crate::check::{folds, nodes, of, opset17, scaled, some, stays};
 use crate::common::build::{
     f32_scalar, f32s, function, graph, model, op, subgraph, tensor, untyped,
 };
 use crate::common::proto::{Graph, Model, Node};
-
-fn times(numbers: &[f32], s: f32) -> Vec<f32> {
-    let by = |n: &f32| (f64::from(*n) * f64::from(s)) as f32;
-    numbers.iter().map(by).collect()
-}
 
 fn branch(texts: &[&str], output: &str) -> Graph {
     let mut branch = graph(nodes(texts));
@@ -41,7 +36,7 @@ fn in_a_branch_with_weights_from_outside() {
     let then = branch(&["h = Mul(x, s)", "t = MatMul(h, w)"], "t");
     let other = branch(&["e = MatMul(x, v)"], "e");
     let folded = crate::check::folds_unrun(&chosen(&[], then, other));
-    folded.has("w", &times(&some(6), 0.7)).has("v", &some(6));
+    folded.has("w", &scaled(&some(6), 0.7)).has("v", &some(6));
 }
 
 #[test]
@@ -49,8 +44,8 @@ fn captured_by_two_branches_that_both_take_it() {
     let then = branch(&["t = MatMul(h, w)"], "t");
     let other = branch(&["r = Relu(h)", "e = MatMul(r, v)"], "e");
     let folded = crate::check::folds_unrun(&chosen(&["h = Mul(x, s)"], then, other));
-    let scaled = times(&some(6), 0.7);
-    folded.has("w", &scaled).has("v", &scaled);
+    let w = scaled(&some(6), 0.7);
+    folded.has("w", &w).has("v", &w);
 }
 
 #[test]
@@ -78,7 +73,7 @@ fn back_into_the_weights_of_a_branch() {
     let then = branch(&["g = MatMul(x, w)", "t = Mul(g, s)"], "t");
     let other = branch(&["e = MatMul(x, v)"], "e");
     let folded = crate::check::folds_unrun(&chosen(&[], then, other));
-    folded.has("w", &times(&some(6), 0.7));
+    folded.has("w", &scaled(&some(6), 0.7));
 }
 
 #[test]
@@ -124,10 +119,10 @@ fn several_uses_each_take_it() {
         .init("w", f32s(&[3, 2], &some(6)))
         .init("v", f32s(&[3, 2], &some(6)))
         .init("u", f32s(&[4, 3], &some(12)));
-    let scaled = times(&some(6), 0.7);
+    let w = scaled(&some(6), 0.7);
     let folded = folds(&opset17(graph.clone()));
-    let folded = folded.has("w", &scaled).has("v", &scaled);
-    folded.has("u", &times(&some(12), 0.7));
+    let folded = folded.has("w", &w).has("v", &w);
+    folded.has("u", &scaled(&some(12), 0.7));
     // and if one cannot, none does
     let graph = graph.output("h");
     let why = stays(&opset17(graph));
