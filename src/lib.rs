@@ -74,7 +74,8 @@ mod words;
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 
-/// The Rust in README.md is run as a test.
+/// The Rust in README.md and in the book is run as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/rust.md")]
 struct Readme;

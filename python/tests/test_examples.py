@@ -1,4 +1,4 @@
-"""The examples, and the code in the READMEs."""
+"""The examples, and the code in the READMEs and the book."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def test_clean_for_inference(models):
     )
 
 
-@pytest.mark.parametrize("readme", ["README.md", "python/README.md"])
+@pytest.mark.parametrize("readme", ["README.md", "docs/python.md", "python/README.md"])
 def test_the_code_in_the_readme(models, readme):
     text = (ROOT / readme).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
