@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 use crate::dropout::{self, Form, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{GraphKind, Model, Name, Values};
-use crate::verify::engine::{TRACT, Value};
+use crate::verify::engine::{Host, TRACT, Value};
 use crate::verify::inputs::InputSpec;
 use crate::verify::run::Footing;
 use at::At;
@@ -59,10 +59,12 @@ pub struct Options {
     pub dims: BTreeMap<String, usize>,
     /// Shapes or data of inputs.
     pub inputs: Vec<InputSpec>,
+    /// Where the model runs.
+    pub host: Host,
 }
 
 impl Default for Options {
-    /// A hundred runs from seed 0, at the rates of the model.
+    /// A hundred runs from seed 0, at the rates of the model, in this process.
     fn default() -> Self {
         Options {
             runs: 100,
@@ -71,6 +73,7 @@ impl Default for Options {
             classes: Vec::new(),
             dims: BTreeMap::new(),
             inputs: Vec::new(),
+            host: Host::InProcess,
         }
     }
 }

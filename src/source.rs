@@ -6,6 +6,8 @@
 //! a rope is a source too, the edited model is parsed and verified *before* a byte of it is written.
 
 mod atomic;
+#[cfg(feature = "tract")]
+mod parts;
 mod rope;
 
 use std::fmt::Debug;
@@ -20,6 +22,8 @@ use bytes::Bytes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt;
 pub use atomic::{Destination, write_atomic};
+#[cfg(feature = "tract")]
+pub(crate) use parts::Part;
 pub use rope::Rope;
 
 /// Bytes read by position; cheap to clone, shared between threads.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Iterable, Literal, Mapping, TypeVar, overload
 
 from . import _native
+from ._command import command
 from ._errors import DifferentError
 from ._models import Feed, M, Model, P, Path, Progress, back, feed, given, words
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def strip(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    timeout: int = 300,
+    memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> StripReport[Any]:
     """Removes dropout for inference, and proves that nothing else changed.
@@ -120,6 +123,9 @@ def strip(
         input: What inputs are fed.
         rtol: Let outputs differ by this much, relative to their size; bit for bit if not given.
         atol: Let outputs differ by this much.
+        timeout: Time limit in seconds for loading a model, and for each run of it.
+        memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; three quarters of the
+            machine's if not given.
         progress: Called with what is being done, how many steps are done, and of how many.
 
     Raises:
@@ -129,7 +135,7 @@ def strip(
     """
     done = _native.strip(
         _files(model, out, in_place, force, dry_run, external_data),
-        _how(verify, runs, seed, dim, input, rtol, atol),
+        _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
         words(only),
         words(kind),
         convention,
@@ -162,6 +168,8 @@ def fold(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    timeout: int = 300,
+    memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> FoldReport[Any]:
     """Folds constant factors, such as the scale that dropout leaves, into the weights around them.
@@ -175,7 +183,7 @@ def fold(
     """
     done = _native.fold(
         _files(model, out, in_place, force, dry_run, external_data),
-        _how(verify, runs, seed, dim, input, rtol, atol),
+        _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
         only,
         words(at),
         progress,
@@ -214,6 +222,8 @@ def insert(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    timeout: int = 300,
+    memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> InsertReport[Any]:
     """Puts dropout in, for fine-tuning or Monte-Carlo runs.
@@ -238,7 +248,7 @@ def insert(
     """
     done = _native.insert(
         _files(model, out, in_place, force, dry_run, external_data),
-        _how(verify, runs, verify_seed, dim, input, rtol, atol),
+        _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
         _choices(rate, mode, seed, shared_axes, after, name, layer, preset, at, plan),
         progress,
     )
@@ -292,6 +302,8 @@ def set(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    timeout: int = 300,
+    memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> SetReport[Any]:
     """Changes the rate, the mode or the seed of dropout that is there.
@@ -309,7 +321,7 @@ def set(
     """
     done = _native.set(
         _files(model, out, in_place, force, dry_run, external_data),
-        _how(verify, runs, verify_seed, dim, input, rtol, atol),
+        _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
         rate,
         mode,
         None if seed is None else str(seed),
@@ -332,6 +344,8 @@ def verify(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    timeout: int = 300,
+    memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Compares two models: by structure, and by running both with tract on the same inputs.
@@ -342,7 +356,7 @@ def verify(
         DropoutOnnxError: A model cannot be read, or the options do not fit it. That neither is shown
             is a verdict: `unverifiable`.
     """
-    how = _how(verify, runs, seed, dim, input, rtol, atol)
+    how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit)
     document = _native.verify(given(before), given(after), how, progress)
     from ._reports import VerifyReport
 
@@ -358,6 +372,8 @@ def sample(
     classes: str | Iterable[str] = (),
     dim: Mapping[str, int] | None = None,
     input: Feed = None,
+    timeout: int = 300,
+    memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> SampleReport:
     """Runs a model many times with its dropout on: mean and spread of its outputs, as arrays.
@@ -373,6 +389,9 @@ def sample(
             `OUTPUT=HOW@AXIS`, as `--classes`.
         dim: Sizes of symbolic dimensions, by name.
         input: What inputs are fed.
+        timeout: Time limit in seconds for loading the model, and for each run of it.
+        memory_limit: Memory limit for running it, in bytes or as `"8GiB"`; three quarters of the
+            machine's if not given.
         progress: Called with what is being done, how many runs are done, and of how many.
 
     Raises:
@@ -386,6 +405,7 @@ def sample(
         words(classes),
         dict(dim or {}),
         feed(input),
+        _limits(timeout, memory_limit),
         progress,
     )
     from ._reports import SampleReport
@@ -457,6 +477,8 @@ def _how(
     input: Feed,
     rtol: float | None,
     atol: float | None,
+    timeout: int,
+    memory_limit: int | str | None,
 ) -> _options.How:
     return {
         "verify": verify,
@@ -466,7 +488,12 @@ def _how(
         "input": feed(input),
         "rtol": rtol,
         "atol": atol,
+        "limits": _limits(timeout, memory_limit),
     }
+
+
+def _limits(timeout: int, memory_limit: int | str | None) -> _options.Limits:
+    return {"program": command(), "timeout": timeout, "memory_limit": memory_limit}
 
 
 def _choices(

@@ -3,7 +3,7 @@
 from typing import Optional, Sequence
 
 from ._models import Fed, Native, Progress
-from ._options import Choices, Files, How, Rewritten
+from ._options import Choices, Files, How, Limits, Rewritten
 
 __all__ = [
     "__version__",
@@ -63,6 +63,7 @@ def sample(
     classes: list[str],
     dim: dict[str, int],
     input: Sequence[Fed],
+    limits: Limits,
     progress: Optional[Progress],
 ) -> tuple[str, list[list[dict[str, bytes]]], Optional[str]]: ...
 def show(model: Native, format: str, anonymous: bool, no_hash: bool) -> tuple[str, str]: ...

@@ -23,6 +23,8 @@ class _Rewrite(TypedDict, total=False):
     input: Feed
     rtol: float | None
     atol: float | None
+    timeout: int
+    memory_limit: int | str | None
     progress: Progress | None
 
 
@@ -81,6 +83,14 @@ class Files(TypedDict):
     external_data: str | None
 
 
+class Limits(TypedDict):
+    """Limits of the process that runs models."""
+
+    program: str | None
+    timeout: int
+    memory_limit: int | str | None
+
+
 class How(TypedDict):
     """How a result is verified."""
 
@@ -91,6 +101,7 @@ class How(TypedDict):
     input: Sequence[Fed]
     rtol: float | None
     atol: float | None
+    limits: Limits
 
 
 class Choices(TypedDict):

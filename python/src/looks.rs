@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::call::long;
-use crate::options::{Fed, Given, How, specs, word};
+use crate::options::{Fed, Given, How, Limits, specs, word};
 
 /// The audit document. A file that cannot be audited raises, or is told in it.
 #[pyfunction]
@@ -90,7 +90,7 @@ type Figures = BTreeMap<&'static str, Py<PyBytes>>;
 
 /// The document of a sampling, the figures of each output of each rate, and the plot.
 #[pyfunction(name = "sample")]
-#[pyo3(signature = (model, runs, seed, rates, classes, dim, input, progress))]
+#[pyo3(signature = (model, runs, seed, rates, classes, dim, input, limits, progress))]
 #[expect(clippy::too_many_arguments, reason = "options of a command")]
 pub fn py_sample(
     py: Python<'_>,
@@ -101,6 +101,7 @@ pub fn py_sample(
     classes: Vec<String>,
     dim: BTreeMap<String, usize>,
     input: Vec<Fed>,
+    limits: Limits,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<(String, Vec<Vec<Figures>>, Option<String>)> {
     let (document, report) = long(py, progress, move |progress| {
@@ -112,6 +113,7 @@ pub fn py_sample(
             classes: classes.collect::<Result<_>>()?,
             dims: dim,
             inputs: specs(input)?,
+            host: limits.host()?,
         };
         let name = model.name();
         let model = model.read()?;

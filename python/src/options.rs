@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dropout_onnx::job::{External, Files};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::source::Source;
 use dropout_onnx::verify::compare::Tolerance;
+use dropout_onnx::verify::engine::{Host, Isolation};
 use dropout_onnx::verify::inputs::InputSpec;
 use dropout_onnx::verify::{Options, run::Settings};
 use dropout_onnx::{Error, ErrorKind, Result};
@@ -90,6 +92,41 @@ pub struct How {
     input: Vec<Fed>,
     rtol: Option<f64>,
     atol: Option<f64>,
+    limits: Limits,
+}
+
+/// Limits of the process that runs models.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Limits {
+    /// The command of this wheel; without it models run in this process.
+    program: Option<PathBuf>,
+    timeout: u64,
+    memory_limit: Option<Size>,
+}
+
+/// A number of bytes, or a size in words.
+#[derive(FromPyObject)]
+enum Size {
+    Bytes(u64),
+    Text(String),
+}
+
+impl Limits {
+    /// For the library.
+    pub fn host(self) -> Result<Host> {
+        let Some(program) = self.program else {
+            return Ok(Host::InProcess);
+        };
+        let mut isolation = Isolation::new(program);
+        isolation.timeout = Duration::from_secs(self.timeout);
+        isolation.memory = match self.memory_limit {
+            None => isolation.memory,
+            Some(Size::Bytes(bytes)) => bytes,
+            Some(Size::Text(text)) => Isolation::parse_memory(&text)?,
+        };
+        Ok(Host::Isolated(isolation))
+    }
 }
 
 impl How {
@@ -101,6 +138,7 @@ impl How {
             dims: self.dims,
             inputs: specs(self.input)?,
             tolerance: Tolerance::asked(self.rtol, self.atol)?,
+            host: self.limits.host()?,
             ..Settings::default()
         };
         Ok(match self.verify.as_str() {

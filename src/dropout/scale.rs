@@ -8,11 +8,10 @@ use crate::error::Result;
 use crate::onnx::{Model, NodeId, Values};
 
 use super::constant::{Resolver, Scalar, shortest};
-use super::limit::Limits;
 use super::origin;
 use super::{Form, RateOrigin, Scaling, Site};
 
-pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Vec<Site>> {
+pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     let named = |id: NodeId| {
         let output = model.node(id).output(0);
         output.is_some_and(|name| name.as_str().is_some_and(is_dropout))
@@ -22,10 +21,10 @@ pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Ve
     if products.is_empty() {
         return Ok(Vec::new());
     }
-    let resolver = Resolver::new(model, values).noting(limits);
+    let resolver = Resolver::new(model, values);
     let mut sites = Vec::new();
     for id in products {
-        sites.extend(site(model, values, &resolver, limits, id)?);
+        sites.extend(site(model, values, &resolver, id)?);
     }
     Ok(sites)
 }
@@ -46,7 +45,6 @@ fn site(
     model: &Model,
     values: &Values,
     resolver: &Resolver<'_>,
-    limits: &Limits,
     id: NodeId,
 ) -> Result<Option<Site>> {
     for (input, factor) in [(0, 1), (1, 0)] {
@@ -54,7 +52,7 @@ fn site(
         else {
             continue;
         };
-        let data_only = origin::is_data(model, values, resolver, limits, data)
+        let data_only = origin::is_data(model, values, resolver, data)
             && !origin::is_drawn(model, values, data);
         let node = model.node(id);
         return Ok(data_only.then(|| Site {

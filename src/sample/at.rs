@@ -8,7 +8,7 @@ use crate::dropout::Kind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::rewrite::strip;
-use crate::verify::engine::{Engine, Meaning, Runnable, Stop, Subject, Value};
+use crate::verify::engine::{Meaning, Runnable, Stop, Subject, Value};
 use crate::verify::run::{Footing, Settings, footing};
 
 /// A copy at one rate.
@@ -36,6 +36,7 @@ impl At<'_> {
             dims: self.options.dims.clone(),
             inputs: self.options.inputs.clone(),
             meaning: self.meaning(),
+            host: self.options.host.clone(),
             ..Settings::default()
         };
         footing(&subject(self.model), &settings).map_err(error)
@@ -49,7 +50,8 @@ impl At<'_> {
         };
         let stripped = strip::strip(self.model, &options).map_err(|e| e.to_string())?;
         let subject = subject(&stripped.edited.model);
-        let runnable = Engine::load(&subject, Meaning::Inference, stand.mode, &stand.shapes);
+        let host = &self.options.host;
+        let runnable = host.load(&subject, Meaning::Inference, stand.mode, &stand.shapes);
         let runnable = runnable.map_err(|stop| stop.to_string())?;
         let values = runnable
             .run(&stand.inputs, 0)
@@ -60,7 +62,8 @@ impl At<'_> {
     /// Runs it, and takes the outputs in.
     pub fn run(&self, stand: &Footing, watch: &mut dyn FnMut(usize)) -> Result<Vec<Output>> {
         let subject = subject(self.model);
-        let runnable = Engine::load(&subject, self.meaning(), stand.mode, &stand.shapes);
+        let host = &self.options.host;
+        let runnable = host.load(&subject, self.meaning(), stand.mode, &stand.shapes);
         let runnable = runnable.map_err(error)?;
         let mut collectors: Vec<Collector> = Vec::new();
         for run in 0..self.options.runs {

@@ -157,6 +157,23 @@ impl Rope {
         }
     }
 
+    /// The pieces of a range, as another process can read them.
+    #[cfg(feature = "tract")]
+    pub(super) fn add_parts(&self, range: &Range<u64>, parts: &mut Vec<super::Part>) -> Result<()> {
+        for (piece, part) in self.touched(range) {
+            match piece {
+                Piece::Memory(bytes) => {
+                    let bytes = bytes[part.start as usize..part.end as usize].to_vec();
+                    parts.push(super::Part::Bytes(bytes.into()));
+                }
+                Piece::Range(source, at) => {
+                    source.add_parts(at.start + part.start..at.start + part.end, parts)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn derives_from(&self, other: &Source) -> bool {
         self.pieces.iter().any(|piece| match piece {
             Piece::Memory(_) => false,

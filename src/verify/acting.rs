@@ -167,21 +167,18 @@ pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<
         runs: 0,
         sites: Vec::new(),
     };
-    let mut first = Vec::new();
+    let mut tally = Tally::new(&expected.watches);
     for again in [false, true] {
-        let seen = match run::watched(&subject, &settings) {
-            Ok(seen) => seen,
+        match run::watched(&subject, &settings, &mut |run, seen| tally.add(run, seen)) {
+            Ok(()) => {}
             Err(Stop::Error(error)) => return Err(error),
             Err(Stop::Unrunnable(unrunnable)) => {
                 report.sites = unseen(expected, &unrunnable.reason);
                 return Ok(report);
             }
-        };
-        report.runs = seen.len();
-        let sites = expected.watches.iter().enumerate();
-        let sites = sites.map(|(index, watch)| site(watch, of_site(&seen, index)));
-        report.sites = sites.collect();
-        first = seen.into_iter().next().unwrap_or_default();
+        }
+        report.runs = tally.runs;
+        report.sites = tally.sites.iter().map(Progress::report).collect();
         let seen = report.sites.iter().map(|site| site.draws);
         let least = seen.filter(|&draws| draws > 0).min().unwrap_or(1);
         if again || (least >= WANTED && report.sites.iter().all(|site| !site.idle())) {
@@ -192,16 +189,15 @@ pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<
     }
     // the same seed once more
     settings.runs = 1;
-    if let Ok(again) = run::watched(&subject, &settings) {
+    let mut again = Vec::new();
+    if let Ok(()) = run::watched(&subject, &settings, &mut |_, seen| again = seen) {
         for (index, site) in report.sites.iter_mut().enumerate() {
             let bits = |value: &Value| value.to_f64().into_iter().map(f64::to_bits).collect();
-            let drawn = |seen: &[Vec<Seen>]| -> Vec<Vec<u64>> {
-                of_site(seen, index)
-                    .map(|seen| bits(&seen.output))
-                    .collect()
+            let drawn = |seen: &[Seen]| -> Vec<Vec<u64>> {
+                let seen = seen.iter().filter(|seen| seen.site == index);
+                seen.map(|seen| bits(&seen.output)).collect()
             };
-            let first = drawn(std::slice::from_ref(&first));
-            if site.outcome == Outcome::AsSaid && first != drawn(&again) {
+            if site.outcome == Outcome::AsSaid && drawn(&tally.first) != drawn(&again) {
                 site.outcome = Outcome::Unlike("drops other elements for the same seed".into());
             }
         }
@@ -209,10 +205,83 @@ pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<
     Ok(report)
 }
 
-/// What was seen of one site, in all runs.
-fn of_site(seen: &[Vec<Seen>], site: usize) -> impl Iterator<Item = &Seen> {
-    let all = seen.iter().flatten();
-    all.filter(move |seen| seen.site == site)
+/// What was seen of all sites, run by run: no run is kept but the first.
+struct Tally<'w> {
+    sites: Vec<Progress<'w>>,
+    first: Vec<Seen>,
+    runs: usize,
+}
+
+impl<'w> Tally<'w> {
+    fn new(watches: &'w [Watch]) -> Tally<'w> {
+        Tally {
+            sites: watches.iter().map(Progress::new).collect(),
+            first: Vec::new(),
+            runs: 0,
+        }
+    }
+
+    /// Takes a run in; run 0 begins anew.
+    fn add(&mut self, run: usize, seen: Vec<Seen>) {
+        if run == 0 {
+            for site in &mut self.sites {
+                *site = Progress::new(site.watch);
+            }
+        }
+        for seen in &seen {
+            if let Some(site) = self.sites.get_mut(seen.site) {
+                site.add(seen);
+            }
+        }
+        self.runs = run + 1;
+        if run == 0 {
+            self.first = seen;
+        }
+    }
+}
+
+/// What was seen of one site so far.
+struct Progress<'w> {
+    watch: &'w Watch,
+    count: Count,
+    ran: bool,
+    /// What it came to before all was counted.
+    outcome: Option<Outcome>,
+}
+
+impl<'w> Progress<'w> {
+    fn new(watch: &'w Watch) -> Progress<'w> {
+        Progress {
+            watch,
+            count: Count::default(),
+            ran: false,
+            outcome: watch.unseen.clone().map(Outcome::Unseen),
+        }
+    }
+
+    fn add(&mut self, seen: &Seen) {
+        if self.watch.unseen.is_some() {
+            return;
+        }
+        self.ran = true;
+        match self.count.add(self.watch, &seen.data, &seen.output) {
+            Told::Counted => {}
+            Told::Unlike(why) => self.outcome = Some(Outcome::Unlike(why)),
+            Told::Nothing(why) => self.outcome = Some(Outcome::Unseen(why)),
+        }
+    }
+
+    fn report(&self) -> SiteReport {
+        let idle = (!self.ran).then(|| Outcome::Unseen(IDLE.into()));
+        let outcome = self.outcome.clone().or(idle);
+        SiteReport {
+            output: self.watch.output.to_string(),
+            rate: self.watch.rate,
+            draws: self.count.draws,
+            dropped: self.count.dropped,
+            outcome: outcome.unwrap_or_else(|| self.count.outcome(self.watch)),
+        }
+    }
 }
 
 fn unseen(expected: &Expected, why: &str) -> Vec<SiteReport> {
@@ -224,32 +293,6 @@ fn unseen(expected: &Expected, why: &str) -> Vec<SiteReport> {
         outcome: Outcome::Unseen(why.to_string()),
     });
     sites.collect()
-}
-
-fn site<'s>(watch: &Watch, seen: impl Iterator<Item = &'s Seen>) -> SiteReport {
-    let mut count = Count::default();
-    let mut outcome = watch.unseen.clone().map(Outcome::Unseen);
-    if outcome.is_none() {
-        let mut ran = false;
-        for seen in seen {
-            ran = true;
-            match count.add(watch, &seen.data, &seen.output) {
-                Told::Counted => {}
-                Told::Unlike(why) => outcome = Some(Outcome::Unlike(why)),
-                Told::Nothing(why) => outcome = Some(Outcome::Unseen(why)),
-            }
-        }
-        if !ran {
-            outcome = Some(Outcome::Unseen(IDLE.into()));
-        }
-    }
-    SiteReport {
-        output: watch.output.to_string(),
-        rate: watch.rate,
-        draws: count.draws,
-        dropped: count.dropped,
-        outcome: outcome.unwrap_or_else(|| count.outcome(watch)),
-    }
 }
 
 /// A copy whose switch is on, and which has a node that looks on behind every site.

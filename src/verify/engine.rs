@@ -1,28 +1,33 @@
 //! Running a model with tract: everything that touches it is below this module.
 //!
-//! [`Parsed::read`] decodes, inlines functions, names what tract lacks and parses;
-//! [`Parsed::choose`] fixes the sizes of the inputs; [`Parsed::runnable`] analyses and optimises;
-//! [`Runnable::run`] runs. [`Engine::load`] is the three in one. No step panics, whatever the model.
+//! [`Host::read`] decodes, inlines functions, names what tract lacks and parses; [`Parsed::choose`] fixes
+//! the sizes of the inputs; [`Parsed::runnable`] analyses and optimises; [`Runnable::run`] runs.
+//! [`Host::load`] is the three in one. All of that happens in this process or in one of its own, as the
+//! [`Host`] has it. No step panics, whatever the model.
 
 mod decode;
+mod host;
 mod inline;
 mod lacks;
 mod panics;
-mod parsed;
 mod prepare;
+mod process;
 mod shapes;
+mod tract;
 mod value;
 mod weights;
 
 use std::fmt;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use tract_onnx::prelude::TractError;
 
 use crate::error::Error;
 use crate::source::Source;
 
-pub use parsed::{Parsed, Runnable, Values};
+pub use host::{Host, Isolation, Parsed, Runnable, Values};
+pub use process::{ENGINE_ARGUMENT, serve};
 pub use shapes::{Dim, Fill, Port, Shapes};
 pub use value::Value;
 
@@ -60,7 +65,7 @@ pub struct Subject<'a> {
 }
 
 /// What a training dropout site computes.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Meaning {
     /// The identity, whatever its flags say.
     Inference,
@@ -80,7 +85,7 @@ pub enum Meaning {
 
 /// How tract is asked to go about it. Two models are compared in the same mode: the modes differ in
 /// the last bits of their results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// Optimised.
     Optimised,
@@ -106,12 +111,14 @@ impl fmt::Display for Mode {
 }
 
 /// Why tract cannot run a model. Nothing is known about the model's outputs then.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unrunnable {
     /// A sentence without a full stop.
     pub reason: String,
     /// The operator that stands in the way, if it is one.
     pub operator: Option<String>,
+    /// True if the process that ran it has ended: it crashed, or met a limit.
+    pub ended: bool,
 }
 
 impl Unrunnable {
@@ -119,12 +126,31 @@ impl Unrunnable {
         Unrunnable {
             reason: reason.into(),
             operator: None,
+            ended: false,
         }
+    }
+
+    /// The process that ran the model has ended.
+    fn ended(reason: String) -> Self {
+        Unrunnable {
+            ended: true,
+            ..Unrunnable::new(reason)
+        }
+    }
+
+    /// True if another way to run it would end no better.
+    pub(super) fn is_final(&self) -> bool {
+        self.ended || self.operator.is_some()
     }
 
     /// An error of tract, or its panic.
     fn tract(doing: &str, result: Result<TractError, String>) -> Self {
         let why = match result {
+            // tract's own words for an allocation that failed
+            Err(panic) if panic.starts_with("failed to allocate") => {
+                let why = "tract ran out of memory (--memory-limit)";
+                return Unrunnable::ended(why.to_string());
+            }
             Ok(error) => explain(&error),
             Err(panic) => format!("panic: {}", line(&panic)),
         };
@@ -165,25 +191,6 @@ impl fmt::Display for Stop {
             Stop::Unrunnable(unrunnable) => unrunnable.fmt(f),
             Stop::Error(error) => error.fmt(f),
         }
-    }
-}
-
-/// The engine in one step.
-#[derive(Clone, Copy, Debug)]
-pub struct Engine;
-
-impl Engine {
-    /// Reads a model and makes it ready to run with inputs of these shapes.
-    ///
-    /// # Errors
-    /// The source cannot be read, or tract cannot run the model.
-    pub fn load(
-        subject: &Subject,
-        meaning: Meaning,
-        mode: Mode,
-        shapes: &Shapes,
-    ) -> Result<Runnable, Stop> {
-        Ok(Parsed::read(subject, meaning, mode)?.runnable(shapes)?)
     }
 }
 

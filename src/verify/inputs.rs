@@ -202,7 +202,16 @@ fn port<'p>(ports: &'p [Port], name: &str) -> Result<&'p Port, Stop> {
 /// Converts between float types, and between integer types where every value survives: numpy's
 /// defaults are double and int64, the model's seldom.
 fn fit(tensor: Tensor, port: &Port) -> Result<Value, String> {
-    let [from, to] = [tensor.datum_type(), port.datum];
+    let from = tensor.datum_type();
+    let other = || {
+        format!(
+            "input {} takes {}, but the data is {}",
+            port.name,
+            port.element,
+            element_name(from)
+        )
+    };
+    let to = port.datum().ok_or_else(other)?;
     if from == to {
         return Ok(Value(tensor));
     }
@@ -220,10 +229,7 @@ fn fit(tensor: Tensor, port: &Port) -> Result<Value, String> {
     } else {
         None
     };
-    fitted.map(Value).ok_or_else(|| {
-        let [from, to] = [from, to].map(element_name);
-        format!("input {} takes {to}, but the data is {from}", port.name)
-    })
+    fitted.map(Value).ok_or_else(other)
 }
 
 fn same_integers(one: &Tensor, two: &Tensor) -> bool {

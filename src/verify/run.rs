@@ -2,17 +2,18 @@
 
 mod footing;
 mod side;
+mod spool;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::compare::{self, Difference, Tolerance};
-use super::engine::{Meaning, Mode, Parsed, Stop, Subject, TRACT, Unrunnable};
+use super::engine::{Host, Meaning, Mode, Stop, Subject, TRACT, Unrunnable};
 use super::inputs::InputSpec;
 use super::watch::Seen;
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use footing::{Footing, footing};
-use side::{blank, first_side, inputs, interface, recorded};
+use side::{blank, first_side, inputs, interface};
 
 /// How to run and compare.
 #[derive(Clone, Debug)]
@@ -29,10 +30,12 @@ pub struct Settings {
     pub tolerance: Tolerance,
     /// What dropout computes in both models.
     pub meaning: Meaning,
+    /// Where they run.
+    pub host: Host,
 }
 
 impl Default for Settings {
-    /// Three runs from seed 0, to the bit, dropout as in inference.
+    /// Three runs from seed 0, to the bit, dropout as in inference, in this process.
     fn default() -> Self {
         Settings {
             runs: 3,
@@ -41,6 +44,7 @@ impl Default for Settings {
             inputs: Vec::new(),
             tolerance: Tolerance::Exact,
             meaning: Meaning::Inference,
+            host: Host::InProcess,
         }
     }
 }
@@ -128,7 +132,9 @@ impl RunReport {
 
     /// A model cannot be run.
     pub(super) fn unrunnable(settings: &Settings, which: &str, why: Unrunnable) -> RunReport {
-        let Unrunnable { reason, operator } = why;
+        let Unrunnable {
+            reason, operator, ..
+        } = why;
         RunReport {
             outcome: Outcome::Unrunnable {
                 which: which.to_string(),
@@ -170,38 +176,39 @@ pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result
             Err((_, Stop::Error(error))) => return Err(error),
             Err((which, Stop::Unrunnable(unrunnable))) => (which, unrunnable),
         };
-        let known = stopped.1.operator.is_some();
+        let last = stopped.1.is_final();
         first.get_or_insert(stopped);
-        if known {
+        if last {
             break;
         }
     }
     report.mode = Mode::Optimised;
     report.runs = 0;
     report.elements = 0;
-    if let Some((which, Unrunnable { reason, operator })) = first {
-        report.outcome = Outcome::Unrunnable {
-            which,
-            reason,
-            operator,
-        };
+    if let Some((which, why)) = first {
+        report.outcome = RunReport::unrunnable(settings, &which, why).outcome;
     }
     Ok(report)
 }
 
-/// Runs one model alone. Returns what watching nodes saw, by run.
+/// Runs one model alone. `watch` gets what watching nodes saw, run by run; from run 0 again where the
+/// model is run again.
 ///
 /// # Errors
 /// As [`compare`], and if the model does not run.
-pub(super) fn watched(subject: &Subject, settings: &Settings) -> Result<Vec<Vec<Seen>>, Stop> {
+pub(super) fn watched(
+    subject: &Subject,
+    settings: &Settings,
+    watch: &mut dyn FnMut(usize, Vec<Seen>),
+) -> Result<(), Stop> {
     let mut first: Option<Stop> = None;
     for mode in Mode::ALL {
-        match first_side(subject, settings, mode) {
-            Ok(ran) => return Ok(ran.seen),
+        match first_side(subject, settings, mode, watch) {
+            Ok(_) => return Ok(()),
             Err(Stop::Unrunnable(unrunnable)) => {
-                let known = unrunnable.operator.is_some();
+                let last = unrunnable.is_final();
                 first.get_or_insert(unrunnable.into());
-                if known {
+                if last {
                     break;
                 }
             }
@@ -225,8 +232,8 @@ fn attempt(
     report: &mut RunReport,
 ) -> Result<Outcome, Stopped> {
     let mode = report.mode;
-    let first =
-        first_side(before, settings, mode).map_err(|stop| (before.label.to_string(), stop))?;
+    let first = first_side(before, settings, mode, &mut |_, _| {})
+        .map_err(|stop| (before.label.to_string(), stop))?;
     report.shapes = first.shapes.inputs.clone();
     report.chosen = first.shapes.chosen.clone();
     report.outputs = first.names.clone();
@@ -237,9 +244,10 @@ fn attempt(
         report.notes.push(format!("tract ran both models {mode}"));
     }
     report.notes.extend(blank(&first));
-    report.recorded = recorded(&first);
+    report.recorded = first.recorded.clone();
     let second = |stop| (after.label.to_string(), stop);
-    let parsed = Parsed::read(after, settings.meaning, mode).map_err(second)?;
+    let parsed = settings.host.read(after, settings.meaning, mode);
+    let parsed = parsed.map_err(second)?;
     if let Some(reason) = interface(&first, &parsed) {
         return Ok(Outcome::Different(Difference::Interface { reason }));
     }
@@ -249,12 +257,11 @@ fn attempt(
             report.notes.push(note);
         }
     }
-    let second = |stop| (after.label.to_string(), stop);
-    let runnable = parsed
-        .runnable(&first.shapes)
-        .map_err(|stop| second(stop.into()))?;
+    let runnable = parsed.runnable(&first.shapes).map_err(second)?;
     (report.runs, report.elements) = (0, 0);
-    for (run, expected) in first.outputs.iter().enumerate() {
+    let outputs = first.outputs.read().map_err(|e| second(e.into()))?;
+    for (run, expected) in outputs.enumerate() {
+        let expected = expected.map_err(|e| second(e.into()))?;
         let inputs = inputs(
             &first.ports,
             &first.given,

@@ -19,7 +19,7 @@ pub(super) const OPERATOR: &str = "DropoutOnnxWatch";
 pub(super) const SITE: &str = "site";
 
 /// What was seen in one evaluation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Seen {
     /// Which site.
     pub site: usize,

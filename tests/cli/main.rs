@@ -15,6 +15,7 @@ mod fold;
 mod formats;
 mod golden;
 mod insert;
+mod isolation;
 mod many;
 mod places;
 mod recorded;

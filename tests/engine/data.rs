@@ -82,6 +82,66 @@ fn data_from_an_archive() {
     assert!(fed(&relu, &with(&[&format!("all={file}")])).is_err());
 }
 
+/// A `.npy` file with two floats, whose header has this shape.
+fn npy(shape: &str) -> Vec<u8> {
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, {shape}, }}");
+    header.push_str(&" ".repeat(118 - 1 - header.len()));
+    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.push(b'\n');
+    bytes.extend([1.5f32, -1.5].into_iter().flat_map(f32::to_le_bytes));
+    bytes
+}
+
+/// Sizes that a file declares are checked before anything is allocated for them.
+#[test]
+fn a_false_size_in_a_file_is_refused() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let file = path(folder.path(), "x.npz");
+    let [relu, _] = relu_and_abs();
+    let read = |bytes: &[u8], method: zip::CompressionMethod| {
+        let mut archive = zip::ZipWriter::new(fs::File::create(&file).unwrap());
+        let options = zip::write::SimpleFileOptions::default().compression_method(method);
+        archive.start_file("x.npy", options).unwrap();
+        archive.write_all(bytes).unwrap();
+        archive.finish().unwrap();
+        fed(&relu, &with(&[&format!("x={file}")]))
+    };
+    let methods = [
+        zip::CompressionMethod::Stored,
+        zip::CompressionMethod::Deflated,
+    ];
+    for method in methods {
+        let report = read(&npy("'shape': (1, 2)"), method).unwrap();
+        assert_eq!(report.outcome, Outcome::Equal);
+        // however it is written
+        for shape in [
+            "'shape': (99999999999,)",
+            "\"shape\" : (99999999999,)",
+            "'sh\\x61pe': (9999999, 999999)",
+        ] {
+            let why = read(&npy(shape), method).unwrap_err().to_string();
+            assert!(why.contains("claims more elements"), "{shape}: {why}");
+        }
+    }
+    // a size in the archive itself: four bytes at 22 of the local and 24 of the central header
+    read(&npy("'shape': (1, 2)"), zip::CompressionMethod::Deflated).unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    let central = bytes.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    for at in [22, central + 24] {
+        bytes[at..at + 4].copy_from_slice(&0x7fff_ffffu32.to_le_bytes());
+    }
+    fs::write(&file, bytes).unwrap();
+    let why = fed(&relu, &with(&[&format!("x={file}")]))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        why.contains("its declared size is 2147483647 bytes"),
+        "{why}"
+    );
+}
+
 #[test]
 fn data_that_does_not_fit() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,7 +160,7 @@ fn data_that_does_not_fit() {
     fs::write(path(folder, "junk.npy"), b"junk").unwrap();
     fs::write(path(folder, "junk.npz"), b"junk").unwrap();
     fs::write(path(folder, "junk.pb"), b"junk").unwrap();
-    fs::write(path(folder, "lie.npy"), b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999,), }").unwrap();
+    fs::write(path(folder, "short.npy"), b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999,), }").unwrap();
     let report = fed(
         &lookup,
         &with(&[&format!("i={}", path(folder, "small.npy"))]),
@@ -120,7 +180,7 @@ fn data_that_does_not_fit() {
     assert!(why(&relu, "x", "junk.npy").contains("cannot read this .npy file"));
     assert!(why(&relu, "x", "junk.npz").contains("not a .npz file"));
     assert!(why(&relu, "x", "junk.pb").contains("not a TensorProto"));
-    assert!(why(&relu, "x", "lie.npy").contains("claims more elements"));
+    assert!(why(&relu, "x", "short.npy").contains("cannot read this .npy file"));
     for name in ["none.npy", "none.npz", "none.pb"] {
         assert!(
             why(&relu, "x", name).contains("No such file"),

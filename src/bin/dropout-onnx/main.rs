@@ -28,6 +28,7 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use dropout_onnx::verify::engine::{ENGINE_ARGUMENT, serve};
 
 /// glibc's allocator keeps what tract frees between its passes: running a model took up to 2.7 times
 /// its weights, with this one 1.4 (`cargo bench --bench strip -- weights`).
@@ -80,6 +81,12 @@ enum Status {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os().skip(1).eq([ENGINE_ARGUMENT]) {
+        return match serve(|| std::process::exit(0)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(2), // the process that asks is gone
+        };
+    }
     let cli = Cli::parse();
     cli.global.apply();
     let result = match &cli.command {

@@ -13,7 +13,7 @@ use dropout_onnx::source::{Destination, Rope, write_atomic};
 
 use crate::Status;
 use crate::io::{self, Global};
-use crate::verification::Feed;
+use crate::verification::{Feed, Limits};
 
 /// Run a model with dropout on: mean and spread of its outputs
 ///
@@ -54,6 +54,8 @@ pub struct Args {
     classes: Vec<ClassSpec>,
     #[command(flatten)]
     feed: Feed,
+    #[command(flatten)]
+    limits: Limits,
     /// How the figures are written; by the name of FILE if not given, else text
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -113,6 +115,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         classes: args.classes.clone(),
         dims: args.feed.dims()?,
         inputs: args.feed.inputs.clone(),
+        host: args.limits.host()?,
     };
     let model = io::read(&args.input)?;
     let all = args.runs.saturating_mul(args.rates.len().max(1));

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
-use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum, value_parser};
 use dropout_onnx::verify::compare::Tolerance;
+use dropout_onnx::verify::engine::{Host, Isolation};
 use dropout_onnx::verify::inputs::InputSpec;
 use dropout_onnx::verify::run::{Outcome, RunReport, Settings};
 use dropout_onnx::verify::{Options, Verification, acting, structure};
@@ -33,6 +35,30 @@ pub struct Verify {
     /// Let outputs differ by this much
     #[arg(long, value_name = "A", value_parser = tolerance)]
     atol: Option<f64>,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+/// Limits of the process that runs models.
+#[derive(Args)]
+pub struct Limits {
+    /// Time limit in seconds for loading a model, and for each run of it
+    #[arg(long, value_name = "SECONDS", default_value_t = Isolation::TIMEOUT, value_parser = value_parser!(u64).range(1..))]
+    timeout: u64,
+    /// Memory limit for running a model, for instance 8GiB [default: three quarters of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    memory_limit: Option<u64>,
+}
+
+impl Limits {
+    /// A process of this same program, with these limits.
+    pub fn host(&self) -> Result<Host> {
+        let program = std::env::current_exe().context("cannot find this program's own file")?;
+        let mut isolation = Isolation::new(program);
+        isolation.timeout = Duration::from_secs(self.timeout);
+        isolation.memory = self.memory_limit.unwrap_or(isolation.memory);
+        Ok(Host::Isolated(isolation))
+    }
 }
 
 /// What models are fed.
@@ -79,6 +105,10 @@ fn dim(text: &str) -> Result<(String, usize), String> {
     parsed.ok_or_else(|| "write NAME=SIZE, for instance batch=4".to_string())
 }
 
+fn memory(text: &str) -> Result<u64, String> {
+    Isolation::parse_memory(text).map_err(|e| e.to_string())
+}
+
 fn input(text: &str) -> Result<InputSpec, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
@@ -104,6 +134,7 @@ impl Verify {
             dims: self.feed.dims()?,
             inputs: self.feed.inputs.clone(),
             tolerance: Tolerance::asked(self.rtol, self.atol)?,
+            host: self.limits.host()?,
             ..Settings::default()
         };
         Ok(match self.verify {

@@ -20,6 +20,9 @@ const SWITCHES: usize = 4;
 /// Ways of calling the function around a draw that are looked at.
 const WAYS: usize = 64;
 
+/// How deep an input is looked for behind casts and the like.
+const DEPTH: usize = 16;
+
 /// What a draw was found to be.
 pub(super) struct Judged {
     /// As written, or with the switch on, or in the first way of calling.
@@ -60,7 +63,8 @@ impl<'m> Finder<'m> {
         if let Some(judged) = self.by_calls(source)? {
             return Ok(Some(judged));
         }
-        for switch in self.open_numbers(source)? {
+        let open = self.open_numbers(source)?;
+        for switch in open.into_iter().take(SWITCHES) {
             if let Some(judged) = self.switched(source, switch)? {
                 return Ok(Some(judged));
             }
@@ -70,7 +74,7 @@ impl<'m> Finder<'m> {
 
     /// As it is where an input of the model switches it on or off.
     fn overridden(&self, source: NodeId) -> Result<Option<Judged>> {
-        for switch in self.open_numbers(source)? {
+        for switch in self.open_numbers(source)?.into_iter().take(SWITCHES) {
             let judged = self.switched(source, switch)?;
             if judged
                 .as_ref()
@@ -88,11 +92,6 @@ impl<'m> Finder<'m> {
         let probability = self.model.node(source).is("Bernoulli");
         let probability = probability.then(|| self.values.input(source, 0)).flatten();
         open.extend(probability.and_then(|value| self.open(value)));
-        if open.len() > SWITCHES {
-            let what = "at most 4 inputs of the model are tried as the switch of a draw";
-            self.limits.reached(source, what);
-            open.truncate(SWITCHES);
-        }
         Ok(open)
     }
 
@@ -163,7 +162,7 @@ impl<'m> Finder<'m> {
     /// The input of the model that a number is made of, by casts, shapes and constants: one that a
     /// run has to give.
     pub(super) fn open(&self, mut value: ValueId) -> Option<ValueId> {
-        loop {
+        for _ in 0..DEPTH {
             let known = &self.values[value];
             match known.producer {
                 Producer::Input(index) => {
@@ -192,6 +191,7 @@ impl<'m> Finder<'m> {
                 _ => return None,
             }
         }
+        None
     }
 
     /// The one input of a node that is no constant.
@@ -229,8 +229,7 @@ impl<'m> Finder<'m> {
         }))
     }
 
-    /// Every chain of calls from outside all functions to the one around a node, innermost first;
-    /// none if there are too many.
+    /// Every chain of calls from outside all functions to the one around a node, innermost first.
     fn ways(&self, source: NodeId) -> Vec<Vec<(usize, NodeId)>> {
         let mut done = Vec::new();
         let mut open = vec![(source, Vec::new())];
@@ -247,8 +246,6 @@ impl<'m> Finder<'m> {
                 _ => done.push(way),
             }
             if done.len() + open.len() > WAYS {
-                let what = "at most 64 chains of calls to the function of a draw are looked at";
-                self.limits.reached(source, what);
                 return Vec::new();
             }
         }

@@ -116,6 +116,7 @@ fn operators(graph: &pb::GraphProto, register: &OnnxOpRegister) -> Result<(), Un
     Err(Unrunnable {
         reason,
         operator: Some(name.clone()),
+        ended: false,
     })
 }
 
@@ -134,6 +135,7 @@ fn node(node: &pb::NodeProto) -> Result<(), Unrunnable> {
         Err(Unrunnable {
             reason,
             operator: Some(node.op_type.clone()),
+            ended: false,
         })
     };
     for attribute in &node.attribute {

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
 use tract_onnx::prelude::DatumType;
 use tract_onnx::tract_hir::internal::{GenericFactoid, InferenceFact, Symbol, SymbolValues, TDim};
 
 use super::prepare::DimNames;
+use super::value::element_type;
 use super::{Stop, Unrunnable, element_name};
 use crate::error::{Error, ErrorKind};
 
@@ -13,20 +15,25 @@ use crate::error::{Error, ErrorKind};
 const MOST_ELEMENTS: usize = 1 << 28;
 
 /// An input that has to be fed: a graph input without an initializer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Port {
     /// Its name.
     pub name: String,
     /// Its element type, by ONNX' name in lower case.
-    pub element: &'static str,
+    pub element: String,
     /// Its sizes; `None` if the model does not say how many axes there are.
     pub dims: Option<Vec<Dim>>,
-    pub(in crate::verify) datum: DatumType,
-    pub(super) facts: Option<Vec<Option<TDim>>>,
+}
+
+/// An input as tract knows it.
+pub(super) struct Declared {
+    pub(super) port: Port,
+    pub(super) datum: DatumType,
+    facts: Option<Vec<Option<TDim>>>,
 }
 
 /// The size of one axis.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dim {
     /// Fixed.
     Fixed(usize),
@@ -39,7 +46,7 @@ pub enum Dim {
 }
 
 /// Sizes for dimensions that nothing else determines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
     /// On the first axis.
     pub first: usize,
@@ -80,7 +87,7 @@ impl Fill {
 }
 
 /// A size for every axis of every input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shapes {
     /// By input.
     pub inputs: BTreeMap<String, Vec<usize>>,
@@ -91,11 +98,18 @@ pub struct Shapes {
 }
 
 impl Port {
+    /// Its element type, as tensors have it.
+    pub(in crate::verify) fn datum(&self) -> Option<DatumType> {
+        element_type(&self.element)
+    }
+}
+
+impl Declared {
     pub(super) fn new(
         name: &str,
         fact: &InferenceFact,
         names: &DimNames,
-    ) -> Result<Port, Unrunnable> {
+    ) -> Result<Declared, Unrunnable> {
         let GenericFactoid::Only(datum) = fact.datum_type else {
             return Err(Unrunnable::new(format!("input {name} has no element type")));
         };
@@ -116,15 +130,13 @@ impl Port {
                 None => Dim::Expression(dim.to_string()),
             },
         };
-        Ok(Port {
+        let dims = facts.as_ref();
+        let port = Port {
             name: name.to_string(),
-            element: element_name(datum),
-            dims: facts
-                .as_ref()
-                .map(|facts| facts.iter().map(shown).collect()),
-            datum,
-            facts,
-        })
+            element: element_name(datum).to_string(),
+            dims: dims.map(|facts| facts.iter().map(shown).collect()),
+        };
+        Ok(Declared { port, datum, facts })
     }
 }
 
@@ -136,15 +148,15 @@ fn written(symbol: &Symbol, names: &DimNames) -> String {
 /// Determines every size: from the shapes given for whole inputs, then from the dimensions given by
 /// name, then from `fill`.
 pub(super) fn choose(
-    ports: &[Port],
+    inputs: &[Declared],
     names: &DimNames,
     dims: &BTreeMap<String, usize>,
     given: &BTreeMap<String, Vec<usize>>,
     fill: Fill,
 ) -> Result<Shapes, Stop> {
     let mut symbols: BTreeMap<String, (Symbol, bool)> = BTreeMap::new();
-    for port in ports {
-        for (axis, dim) in port.facts.iter().flatten().enumerate() {
+    for input in inputs {
+        for (axis, dim) in input.facts.iter().flatten().enumerate() {
             for symbol in dim.iter().flat_map(TDim::symbols) {
                 let plain = dim.as_ref().is_some_and(|dim| matches!(dim, TDim::Sym(_)));
                 let first = axis == 0 && plain;
@@ -175,17 +187,17 @@ pub(super) fn choose(
         sizes.insert(name.clone(), size);
     }
     for (name, shape) in given {
-        let Some(port) = ports.iter().find(|port| port.name == *name) else {
-            let known = ports
+        let Some(input) = inputs.iter().find(|input| input.port.name == *name) else {
+            let known = inputs
                 .iter()
-                .map(|port| port.name.as_str())
+                .map(|input| input.port.name.as_str())
                 .collect::<Vec<_>>()
                 .join(", ");
             return Err(usage(format!(
                 "the model has no input {name}; its inputs: {known}"
             )));
         };
-        bind(port, shape, names, &mut sizes)?;
+        bind(input, shape, names, &mut sizes)?;
     }
     let mut shapes = Shapes::default();
     for (name, (_, first)) in &symbols {
@@ -204,20 +216,20 @@ pub(super) fn choose(
                 .map_or(1, |&size| i64::try_from(size).unwrap_or(i64::MAX)),
         );
     }
-    for port in ports {
-        let shape = match given.get(&port.name) {
+    for input in inputs {
+        let shape = match given.get(&input.port.name) {
             Some(shape) => shape.clone(),
-            None => open(port, &values, fill, &mut shapes)?,
+            None => open(input, &values, fill, &mut shapes)?,
         };
         let elements = shape.iter().try_fold(1usize, |n, &dim| n.checked_mul(dim));
         if elements.is_none_or(|elements| elements > MOST_ELEMENTS) {
             let why = format!(
                 "input {} of shape {shape:?} is too large to make up",
-                port.name
+                input.port.name
             );
             return Err(Unrunnable::new(why).into());
         }
-        shapes.inputs.insert(port.name.clone(), shape);
+        shapes.inputs.insert(input.port.name.clone(), shape);
     }
     shapes.symbols = sizes;
     Ok(shapes)
@@ -225,15 +237,15 @@ pub(super) fn choose(
 
 /// Checks a shape against the declared one and takes the sizes of named dimensions from it.
 fn bind(
-    port: &Port,
+    input: &Declared,
     shape: &[usize],
     names: &DimNames,
     sizes: &mut BTreeMap<String, usize>,
 ) -> Result<(), Stop> {
-    let Some(facts) = &port.facts else {
+    let Some(facts) = &input.facts else {
         return Ok(());
     };
-    let name = &port.name;
+    let name = &input.port.name;
     if facts.len() != shape.len() {
         let (has, got) = (facts.len(), shape.len());
         return Err(usage(format!(
@@ -261,13 +273,13 @@ fn bind(
 
 /// The shape of an input for which none was given.
 fn open(
-    port: &Port,
+    input: &Declared,
     values: &SymbolValues,
     fill: Fill,
     shapes: &mut Shapes,
 ) -> Result<Vec<usize>, Stop> {
-    let Some(facts) = &port.facts else {
-        let name = &port.name;
+    let Some(facts) = &input.facts else {
+        let name = &input.port.name;
         let why =
             format!("input {name} is declared without a shape; give one with --input {name}:1,2,3");
         return Err(Unrunnable::new(why).into());
@@ -278,7 +290,9 @@ fn open(
             .and_then(|size| usize::try_from(size).ok())
             .unwrap_or_else(|| {
                 let size = if axis == 0 { fill.first } else { fill.others };
-                shapes.chosen.insert(format!("{}[{axis}]", port.name), size);
+                shapes
+                    .chosen
+                    .insert(format!("{}[{axis}]", input.port.name), size);
                 size
             })
     });
@@ -287,13 +301,13 @@ fn open(
 
 /// The substitution that makes a parsed model concrete.
 pub(super) fn substitution(
-    ports: &[Port],
+    inputs: &[Declared],
     names: &DimNames,
     shapes: &Shapes,
 ) -> HashMap<Symbol, TDim> {
-    let dims = ports
+    let dims = inputs
         .iter()
-        .flat_map(|port| port.facts.iter().flatten().flatten());
+        .flat_map(|input| input.facts.iter().flatten().flatten());
     let symbols = dims.flat_map(TDim::symbols);
     let sized = symbols.filter_map(|symbol| {
         let size = *shapes.symbols.get(&written(&symbol, names))?;

@@ -1,5 +1,9 @@
 //! A tensor that went into the engine or came out of it.
 
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::ByteBuf;
 use tract_onnx::prelude::{DatumType, Tensor};
 
 /// A tensor of numbers or booleans.
@@ -55,6 +59,89 @@ impl Value {
 pub(in crate::verify) fn elements<T: tract_onnx::prelude::Datum>(tensor: &Tensor) -> &[T] {
     let view = tensor.as_plain_ram();
     view.and_then(|view| view.as_slice().ok()).unwrap_or(&[])
+}
+
+/// A tensor between processes: ONNX' name of its element type, its shape, its elements.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    element: String,
+    shape: Vec<usize>,
+    elements: Elements,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Elements {
+    /// As they are in memory: both processes are on one machine.
+    Bytes(ByteBuf),
+    Strings(Vec<String>),
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let tensor = &self.0;
+        let element = element_name(tensor.datum_type());
+        let elements = match tensor.datum_type() {
+            DatumType::String => Elements::Strings(elements::<String>(tensor).to_vec()),
+            datum if element_type(element) == Some(datum) => {
+                let view = tensor.as_plain_ram();
+                let view = view.ok_or_else(|| S::Error::custom("a tensor without elements"))?;
+                Elements::Bytes(ByteBuf::from(view.as_bytes()))
+            }
+            datum => return Err(S::Error::custom(format!("a tensor of {datum:?}"))),
+        };
+        let packed = Packed {
+            element: element.to_string(),
+            shape: tensor.shape().to_vec(),
+            elements,
+        };
+        packed.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+        let packed = Packed::deserialize(deserializer)?;
+        let unfit = || D::Error::custom("elements that do not fit their shape");
+        let bytes = match packed.elements {
+            Elements::Strings(strings) => {
+                let tensor = tract_onnx::prelude::tract_ndarray::ArrayD::from_shape_vec(
+                    packed.shape,
+                    strings,
+                );
+                return Ok(Value(tensor.map_err(|_| unfit())?.into()));
+            }
+            Elements::Bytes(bytes) => bytes,
+        };
+        let element = element_type(&packed.element).ok_or_else(unfit)?;
+        let mut tensor = Tensor::zero_dt(element, &packed.shape).map_err(D::Error::custom)?;
+        let mut view = tensor.as_plain_ram_mut().ok_or_else(unfit)?;
+        if view.as_bytes().len() != bytes.len() {
+            return Err(unfit());
+        }
+        view.as_bytes_mut().copy_from_slice(&bytes);
+        Ok(Value(tensor))
+    }
+}
+
+/// The element type of ONNX' name in lower case.
+pub(in crate::verify) fn element_type(name: &str) -> Option<DatumType> {
+    const ALL: [DatumType; 13] = [
+        DatumType::Bool,
+        DatumType::F16,
+        DatumType::F32,
+        DatumType::F64,
+        DatumType::I8,
+        DatumType::I16,
+        DatumType::I32,
+        DatumType::I64,
+        DatumType::U8,
+        DatumType::U16,
+        DatumType::U32,
+        DatumType::U64,
+        DatumType::String,
+    ];
+    ALL.into_iter()
+        .find(|&element| element_name(element) == name)
 }
 
 /// ONNX' name of an element type in lower case.

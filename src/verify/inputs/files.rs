@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-use ndarray_npy::{NpzReader, ReadNpyError, ReadNpyExt, ReadNpzError, ReadableElement};
+use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement};
+use py_literal::Value as Literal;
 use tract_onnx::data_resolver::FopenDataResolver;
 use tract_onnx::pb;
 use tract_onnx::prelude::{Datum, Tensor, tract_ndarray::ArrayD};
 use tract_onnx::tensor::load_tensor;
+use zip::read::ZipFile;
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::usage;
 use crate::error::Error;
 use crate::source::Source;
 use crate::verify::engine::{Stop, decode, guard, unsigned_to_raw};
-
-type Reader = NpzReader<BufReader<File>>;
 
 /// The array for one input: the file's only one, or in an archive that of the input's name.
 pub(super) fn array(file: &Path, input: &str) -> Result<Tensor, Stop> {
@@ -40,32 +42,44 @@ pub(super) fn array(file: &Path, input: &str) -> Result<Tensor, Stop> {
 
 /// All arrays of an archive, by name.
 pub(super) fn archive(file: &Path) -> Result<BTreeMap<String, Tensor>, Stop> {
-    let broken = |error: ReadNpzError| usage(format!("not a .npz file: {error}"), file);
-    let opened = guard(|| -> Result<_, ReadNpzError> {
-        let mut reader = NpzReader::new(BufReader::new(File::open(file).map_err(io)?))?;
-        let names = reader.names()?;
-        Ok((reader, names))
-    });
-    fn io(error: std::io::Error) -> ReadNpzError {
-        ReadNpzError::Npy(ReadNpyError::Io(error))
-    }
-    let (mut reader, names) = match opened {
-        Ok(Ok(opened)) => opened,
-        Ok(Err(ReadNpzError::Npy(ReadNpyError::Io(error)))) => {
-            return Err(Error::io("cannot read", error).in_file(file).into());
-        }
-        Ok(Err(error)) => return Err(broken(error)),
-        Err(panic) => return Err(usage(format!("not a .npz file: {panic}"), file)),
+    let cannot = |e| Error::io("cannot read", e).in_file(file);
+    let opened = BufReader::new(File::open(file).map_err(cannot)?);
+    let mut archive = match ZipArchive::new(opened) {
+        Ok(archive) => archive,
+        Err(ZipError::Io(e)) if e.raw_os_error().is_some() => return Err(cannot(e).into()),
+        Err(e) => return Err(usage(format!("not a .npz file: {e}"), file)),
     };
     let mut arrays = BTreeMap::new();
-    for name in names {
-        let tensor = guard(|| any_element(&mut |element| element.in_archive(&mut reader, &name)));
-        match tensor {
-            Ok(Ok(tensor)) => arrays.insert(name.trim_end_matches(".npy").to_string(), tensor),
-            Ok(Err(why)) | Err(why) => return Err(usage(format!("array {name}: {why}"), file)),
-        };
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index);
+        let entry = entry.map_err(|e| usage(format!("not a .npz file: {e}"), file))?;
+        let name = entry.name().to_string();
+        let tensor = inflated(entry).and_then(|bytes| npy(&Source::from_bytes(bytes)));
+        let tensor = tensor.map_err(|why| usage(format!("array {name}: {why}"), file))?;
+        arrays.insert(name.trim_end_matches(".npy").to_string(), tensor);
     }
     Ok(arrays)
+}
+
+/// How many times as large as its compressed form Deflate can make data.
+const DEFLATE: u64 = 1032;
+
+/// The bytes of an entry of an archive, whose declared size is checked first.
+fn inflated(entry: ZipFile<'_, impl Read>) -> Result<Vec<u8>, String> {
+    let (size, compressed) = (entry.size(), entry.compressed_size());
+    let most = match entry.compression() {
+        CompressionMethod::Stored => compressed,
+        _ => compressed.saturating_mul(DEFLATE),
+    };
+    if size > most {
+        return Err(format!(
+            "its declared size is {size} bytes, which {compressed} compressed bytes cannot hold"
+        ));
+    }
+    let mut bytes = Vec::new();
+    let read = entry.take(size).read_to_end(&mut bytes);
+    read.map_err(|e| format!("cannot decompress it: {e}"))?;
+    Ok(bytes)
 }
 
 /// The array of a `.npy` file; or why not.
@@ -79,24 +93,36 @@ pub(super) fn npy(source: &Source) -> Result<Tensor, String> {
         .map_err(|why| format!("cannot read this .npy file: {why}"))
 }
 
-/// How many elements the header of a `.npy` file claims, so that nobody allocates for a lie; `None`
-/// where there is no header to read, which the reader itself will say.
+/// The number of elements that the header of a `.npy` file claims, so that nothing is allocated for a
+/// false one; `None` where there is no header to read, which the reader itself reports.
+/// The format: numpy's NEP 1.
 fn claimed(source: &Source) -> Option<u64> {
-    let header = source.bytes(0..source.len().min(1 << 16)).ok()?;
-    let text = String::from_utf8_lossy(&header);
-    let (_, shape) = text.split_once("'shape':")?;
-    let (shape, _) = shape.split_once('(')?.1.split_once(')')?;
-    let mut sizes = shape
-        .split(',')
-        .map(str::trim)
-        .filter(|size| !size.is_empty());
-    sizes.try_fold(1u64, |n, size| Some(n.saturating_mul(size.parse().ok()?)))
+    let start = source.bytes(0..source.len().min(12)).ok()?;
+    // the magic string, the version, and the length of the header in two or four bytes
+    let (begin, length) = match start.get(6)? {
+        1 => (
+            10,
+            u64::from(u16::from_le_bytes(start.get(8..10)?.try_into().ok()?)),
+        ),
+        _ => (
+            12,
+            u64::from(u32::from_le_bytes(start.get(8..12)?.try_into().ok()?)),
+        ),
+    };
+    let header = source.bytes(begin..begin.checked_add(length)?).ok()?;
+    let header: Literal = std::str::from_utf8(&header).ok()?.trim().parse().ok()?;
+    let entries = header.as_dict()?.iter();
+    let mut shapes = entries.filter(|(key, _)| key.as_string().is_some_and(|key| key == "shape"));
+    let sizes = shapes.next_back()?.1.as_tuple()?;
+    let size = |size: &Literal| size.as_integer()?.to_string().parse::<u64>().ok();
+    sizes.iter().try_fold(1u64, |n, dim| {
+        Some(n.saturating_mul(size(dim).unwrap_or(u64::MAX)))
+    })
 }
 
 /// An element type that numpy and ONNX share, but for float16, which `ndarray-npy` cannot read.
 trait Kind {
     fn in_file(&self, source: &Source) -> Result<Tensor, ReadNpyError>;
-    fn in_archive(&self, reader: &mut Reader, name: &str) -> Result<Tensor, ReadNpyError>;
 }
 
 struct Of<T>(std::marker::PhantomData<T>);
@@ -105,17 +131,6 @@ impl<T: ReadableElement + Datum> Kind for Of<T> {
     fn in_file(&self, source: &Source) -> Result<Tensor, ReadNpyError> {
         let reader = source.reader(0..source.len());
         Ok(ArrayD::<T>::read_npy(reader)?.into())
-    }
-
-    fn in_archive(&self, reader: &mut Reader, name: &str) -> Result<Tensor, ReadNpyError> {
-        match reader.by_name::<_, tract_onnx::prelude::tract_ndarray::IxDyn>(name) {
-            Ok(array) => {
-                let array: ArrayD<T> = array;
-                Ok(array.into())
-            }
-            Err(ReadNpzError::Npy(error)) => Err(error),
-            Err(ReadNpzError::Zip(error)) => Err(ReadNpyError::Io(std::io::Error::other(error))),
-        }
     }
 }
 

@@ -30,7 +30,7 @@ impl Range {
 
     /// Whether the choice concerns an input.
     pub(in crate::verify) fn concerns(port: &Port) -> bool {
-        port.datum.is_integer()
+        port.datum().is_some_and(|datum| datum.is_integer())
     }
 
     /// What is said of a choice that is not the first.
@@ -69,7 +69,8 @@ pub(in crate::verify) fn make(
     bytes.extend((run as u64).to_le_bytes());
     let mut generator = SmallRng::seed_from_u64(xxh3_64(&bytes));
     let count: usize = shape.iter().product();
-    let tensor = draw(port.datum, shape, count, range, &mut generator);
+    let datum = port.datum();
+    let tensor = datum.and_then(|datum| draw(datum, shape, count, range, &mut generator));
     match tensor {
         Some(Ok(tensor)) => Ok(Value(tensor)),
         _ => Err(Unrunnable::new(format!(

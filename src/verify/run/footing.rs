@@ -31,12 +31,12 @@ pub(crate) fn footing(subject: &Subject, settings: &Settings) -> Result<Footing,
     // The reason from the first mode is kept: the later ones only work around it.
     let mut first: Option<Unrunnable> = None;
     for mode in Mode::ALL {
-        let ran = match first_side(subject, &settings, mode) {
+        let ran = match first_side(subject, &settings, mode, &mut |_, _| {}) {
             Ok(ran) => ran,
             Err(Stop::Unrunnable(unrunnable)) => {
-                let known = unrunnable.operator.is_some();
+                let last = unrunnable.is_final();
                 first.get_or_insert(unrunnable);
-                if known {
+                if last {
                     break;
                 }
                 continue;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Settings;
+use super::spool::Spool;
 use crate::verify::compare::{self, Difference, Tolerance};
 use crate::verify::engine::{
-    Dim, Fill, Mode, Parsed, Port, Shapes, Stop, Subject, Unrunnable, Value,
+    Dim, Fill, Mode, Parsed, Port, Runnable, Shapes, Stop, Subject, Unrunnable, Value,
 };
-use crate::verify::inputs::{Given, Range, make};
+use crate::verify::inputs::{Given, Range, TestSet, make};
 use crate::verify::watch::Seen;
 
 /// One side's outputs, by run and output.
@@ -20,46 +21,41 @@ pub(super) struct Ran {
     pub(super) notes: Vec<String>,
     /// Operators that draw random numbers, other than Dropout.
     pub(super) draws: Option<String>,
-    pub(super) outputs: Vec<Vec<Value>>,
-    /// What watching nodes saw, by run.
-    pub(super) seen: Vec<Vec<Seen>>,
+    pub(super) outputs: Spool,
+    /// Where outputs differ from those recorded in the test sets.
+    pub(super) recorded: Vec<Difference>,
+    /// What was seen of each output, over all runs.
+    summaries: Vec<Summary>,
 }
 
-/// Runs the first model, looking for sizes and integers with which it does.
-pub(super) fn first_side(subject: &Subject, settings: &Settings, mode: Mode) -> Result<Ran, Stop> {
+/// Runs the first model, looking for sizes and integers with which it does. `watch` gets what watching
+/// nodes saw, run by run; from run 0 again where the model is run again.
+pub(super) fn first_side(
+    subject: &Subject,
+    settings: &Settings,
+    mode: Mode,
+    watch: &mut dyn FnMut(usize, Vec<Seen>),
+) -> Result<Ran, Stop> {
     let mut why: Option<Unrunnable> = None;
-    let mut partly: Option<Ran> = None;
+    let mut partly: Option<Fill> = None;
     for fill in Fill::ALL {
-        let parsed = Parsed::read(subject, settings.meaning, mode)?;
-        let ports = parsed.inputs().to_vec();
-        let given = Given::read(&settings.inputs, &ports, parsed.outputs())?;
-        let shapes = parsed.choose(&settings.dims, &given.shapes(), fill)?;
-        let open = !shapes.chosen.is_empty();
-        let names = parsed.outputs().to_vec();
-        let notes = parsed.notes().to_vec();
-        let draws = parsed.draws();
-        let mut ran = Ran {
-            ports,
-            names,
-            given,
-            shapes,
-            range: Range::Small,
-            notes,
-            draws,
-            outputs: Vec::new(),
-            seen: Vec::new(),
-        };
-        match run_side(parsed, &mut ran, settings) {
-            Ok(()) if ran.outputs.iter().flatten().all(Value::is_empty) => {
+        let (mut ran, parsed) = begin(subject, settings, mode, fill)?;
+        let open = !ran.shapes.chosen.is_empty();
+        match run_side(parsed, &mut ran, settings, watch) {
+            Ok(()) if ran.summaries.iter().all(Summary::is_empty) => {
                 let reason = "no output has any elements, so there is nothing to compare";
                 why.get_or_insert_with(|| Unrunnable::new(reason));
             }
-            Ok(()) if !ran.has_empty() => return Ok(ran),
+            Ok(()) if !ran.summaries.iter().any(Summary::is_empty) || !open => return Ok(ran),
             Ok(()) => {
-                partly.get_or_insert(ran);
+                partly.get_or_insert(fill);
             }
             Err(Stop::Unrunnable(unrunnable)) => {
+                let ended = unrunnable.ended;
                 why.get_or_insert(unrunnable);
+                if ended {
+                    break;
+                }
             }
             Err(stop) => return Err(stop),
         }
@@ -68,29 +64,49 @@ pub(super) fn first_side(subject: &Subject, settings: &Settings, mode: Mode) -> 
         }
     }
     match (partly, why) {
-        (Some(ran), _) => Ok(ran),
+        (Some(fill), _) => {
+            let (mut ran, parsed) = begin(subject, settings, mode, fill)?;
+            run_side(parsed, &mut ran, settings, watch)?;
+            Ok(ran)
+        }
         (None, Some(why)) => Err(why.into()),
         (None, None) => Err(Unrunnable::new("there is no size to try").into()),
     }
 }
 
-impl Ran {
-    /// Whether some output has no elements in any run: too small an input can leave nothing.
-    fn has_empty(&self) -> bool {
-        (0..self.names.len()).any(|index| self.of_runs(index).all(Value::is_empty))
-    }
-
-    /// One output, by run.
-    fn of_runs(&self, index: usize) -> impl Iterator<Item = &Value> {
-        self.outputs
-            .iter()
-            .filter_map(move |outputs| outputs.get(index))
-    }
+/// Reads a model and its inputs, with sizes for what is open.
+fn begin(
+    subject: &Subject,
+    settings: &Settings,
+    mode: Mode,
+    fill: Fill,
+) -> Result<(Ran, Parsed), Stop> {
+    let parsed = settings.host.read(subject, settings.meaning, mode)?;
+    let ports = parsed.inputs().to_vec();
+    let given = Given::read(&settings.inputs, &ports, parsed.outputs())?;
+    let shapes = parsed.choose(&settings.dims, &given.shapes(), fill)?;
+    let ran = Ran {
+        ports,
+        names: parsed.outputs().to_vec(),
+        given,
+        shapes,
+        range: Range::Small,
+        notes: parsed.notes().to_vec(),
+        draws: parsed.draws(),
+        outputs: Spool::new()?,
+        recorded: Vec::new(),
+        summaries: Vec::new(),
+    };
+    Ok((ran, parsed))
 }
 
-fn run_side(parsed: Parsed, ran: &mut Ran, settings: &Settings) -> Result<(), Stop> {
+fn run_side(
+    parsed: Parsed,
+    ran: &mut Ran,
+    settings: &Settings,
+    watch: &mut dyn FnMut(usize, Vec<Seen>),
+) -> Result<(), Stop> {
     let runnable = parsed.runnable(&ran.shapes)?;
-    let runs = settings.runs.max(ran.given.sets.len());
     let free = |port: &&Port| Range::concerns(port) && ran.given.value(&port.name, 0).is_none();
     let ranges = if ran.ports.iter().any(|port| free(&port)) {
         &Range::ALL[..]
@@ -99,27 +115,45 @@ fn run_side(parsed: Parsed, ran: &mut Ran, settings: &Settings) -> Result<(), St
     };
     let mut why: Option<Stop> = None;
     for &range in ranges {
-        let outputs = (0..runs).map(|run| {
-            let inputs = inputs(
-                &ran.ports,
-                &ran.given,
-                &ran.shapes,
-                settings.seed,
-                run,
-                range,
-            )?;
-            runnable.run_watched(&inputs, run as u64)
-        });
-        match outputs.collect::<Result<Vec<_>, Stop>>() {
-            Ok(outputs) => {
-                ran.range = range;
-                (ran.outputs, ran.seen) = outputs.into_iter().unzip();
-                return Ok(());
+        match run_range(&runnable, ran, range, settings, watch) {
+            Ok(()) => return Ok(()),
+            Err(stop) => {
+                let ended = matches!(&stop, Stop::Unrunnable(unrunnable) if unrunnable.ended);
+                why.get_or_insert(stop);
+                if ended {
+                    break;
+                }
             }
-            Err(stop) => why.get_or_insert(stop),
-        };
+        }
     }
     Err(why.unwrap_or_else(|| Unrunnable::new("there is no input to try").into()))
+}
+
+/// All runs with integers of one range.
+fn run_range(
+    runnable: &Runnable,
+    ran: &mut Ran,
+    range: Range,
+    settings: &Settings,
+    watch: &mut dyn FnMut(usize, Vec<Seen>),
+) -> Result<(), Stop> {
+    (ran.range, ran.outputs) = (range, Spool::new()?);
+    ran.recorded.clear();
+    ran.summaries = vec![Summary::default(); ran.names.len()];
+    for run in 0..settings.runs.max(ran.given.sets.len()) {
+        let (ports, shapes) = (&ran.ports, &ran.shapes);
+        let inputs = inputs(ports, &ran.given, shapes, settings.seed, run, range)?;
+        let (outputs, seen) = runnable.run_watched(&inputs, run as u64)?;
+        for (summary, output) in ran.summaries.iter_mut().zip(&outputs) {
+            summary.add(output);
+        }
+        if let Some(set) = ran.given.sets.get(run) {
+            ran.recorded.extend(recorded(set, &ran.names, &outputs));
+        }
+        ran.outputs.push(&outputs)?;
+        watch(run, seen);
+    }
+    Ok(())
 }
 
 pub(super) fn inputs(
@@ -144,19 +178,14 @@ pub(super) fn inputs(
     Ok(values)
 }
 
-/// Compares the first model's outputs with those recorded in the test sets.
-pub(super) fn recorded(ran: &Ran) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    for (set, outputs) in ran.given.sets.iter().zip(&ran.outputs) {
-        for (name, output) in ran.names.iter().zip(outputs) {
-            let recorded = set.outputs.get(name);
-            let label = format!("{name} recorded in {}", set.name);
-            differences.extend(
-                recorded.and_then(|r| compare::compare(&label, r, output, Tolerance::ByType)),
-            );
-        }
-    }
-    differences
+/// Where outputs differ from those recorded in a test set.
+fn recorded(set: &TestSet, names: &[String], outputs: &[Value]) -> Vec<Difference> {
+    let pairs = names.iter().zip(outputs);
+    let differences = pairs.filter_map(|(name, output)| {
+        let label = format!("{name} recorded in {}", set.name);
+        compare::compare(&label, set.outputs.get(name)?, output, Tolerance::ByType)
+    });
+    differences.collect()
 }
 
 /// Why the second model cannot be fed and read as the first.
@@ -177,7 +206,7 @@ pub(super) fn interface(first: &Ran, second: &Parsed) -> Option<String> {
     for port in second.inputs() {
         let other = first.ports.iter().find(|other| other.name == port.name)?;
         if other.element != port.element {
-            let (name, one, two) = (&port.name, other.element, port.element);
+            let (name, one, two) = (&port.name, &other.element, &port.element);
             return Some(format!(
                 "input {name} has elements of type {one} before, {two} after"
             ));
@@ -202,27 +231,49 @@ pub(super) fn interface(first: &Ran, second: &Parsed) -> Option<String> {
         .map(|name| format!("output {name} is new after"))
 }
 
+/// One output, over all runs.
+#[derive(Clone, Default)]
+struct Summary {
+    elements: usize,
+    /// The first number, of a floating-point output.
+    first: Option<f64>,
+    /// True if another number was seen.
+    varies: bool,
+}
+
+impl Summary {
+    fn is_empty(&self) -> bool {
+        self.elements == 0
+    }
+
+    fn add(&mut self, output: &Value) {
+        self.elements += output.len();
+        if self.varies || !matches!(output.element_type(), "float16" | "float" | "double") {
+            return;
+        }
+        let values = output.to_f64();
+        let first = *match values.first() {
+            Some(&value) => self.first.get_or_insert(value),
+            None => return,
+        };
+        let same = |value: &f64| *value == first || (value.is_nan() && first.is_nan());
+        self.varies = !values.iter().all(same);
+    }
+}
+
 /// Outputs of the first model that are empty, or hold one and the same number everywhere: that they are equal
 /// shows little, and where they are NaN, nothing.
 pub(super) fn blank(ran: &Ran) -> Vec<String> {
     let mut notes = Vec::new();
-    for (index, name) in ran.names.iter().enumerate() {
-        let of_runs = || ran.of_runs(index);
-        if of_runs().all(Value::is_empty) {
+    for (summary, name) in ran.summaries.iter().zip(&ran.names) {
+        if summary.is_empty() {
             notes.push(format!(
                 "output {name} is empty: nothing of it was compared"
             ));
-            continue;
-        }
-        if !of_runs().all(|output| matches!(output.element_type(), "float16" | "float" | "double"))
+        } else if let Some(first) = summary.first
+            && summary.elements > 1
+            && !summary.varies
         {
-            continue;
-        }
-        let mut values = of_runs().flat_map(Value::to_f64);
-        let Some(first) = values.next() else { continue };
-        let mut others = values.peekable();
-        let several = others.peek().is_some();
-        if several && others.all(|value| value == first || (value.is_nan() && first.is_nan())) {
             notes.push(format!("output {name} is {first} everywhere, before: that it is the same after shows little"));
         }
     }

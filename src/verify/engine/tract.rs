@@ -1,4 +1,4 @@
-//! A model on its way through tract.
+//! A model on its way through tract, in this process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,45 +9,37 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
+use super::host::{About, Read, Ready, Values};
 use super::prepare::DimNames;
+use super::shapes::Declared;
 use super::weights::Weights;
-use super::{Fill, Meaning, Mode, Port, Shapes, Stop, Subject, Unrunnable, Value};
+use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
 use super::{decode, guard, inline, lacks, prepare, shapes};
-use crate::error::{Error, ErrorKind};
 use crate::interrupt;
 use crate::onnx::RANDOM_OPERATORS;
 use crate::verify::{operator, random, watch};
 
 /// A model that tract has parsed, its symbolic dimensions still open.
-pub struct Parsed {
+pub(super) struct Graph {
     model: InferenceModel,
     names: DimNames,
-    ports: Vec<Port>,
-    outputs: Vec<String>,
-    notes: Vec<String>,
-    random: BTreeMap<String, usize>,
+    inputs: Vec<Declared>,
     mode: Mode,
 }
 
-/// A model ready to run.
-pub struct Runnable {
+/// A model that tract has optimised.
+struct Plan {
     plan: Arc<TypedSimplePlan>,
     inputs: Vec<String>,
-    outputs: Vec<String>,
 }
 
-/// Values by name.
-pub type Values = BTreeMap<String, Value>;
-
-impl Parsed {
-    /// Decodes a model, checks that tract has what it needs, and parses it. Of the file no more
-    /// than 1 MiB is in memory beside the decoded model, and of the decoded model nothing is left
-    /// at the end: the weights are held once.
-    ///
-    /// # Errors
-    /// The source cannot be read; or tract cannot read the model, lacks an operator or an element
-    /// type it uses, or misses a value.
-    pub fn read(subject: &Subject, meaning: Meaning, mode: Mode) -> Result<Parsed, Stop> {
+impl Graph {
+    /// Decodes a model, checks that tract has what it needs, and parses it.
+    pub(super) fn read(
+        subject: &Subject,
+        meaning: Meaning,
+        mode: Mode,
+    ) -> Result<(About, Graph), Stop> {
         let decode::Decoded {
             mut proto,
             functions,
@@ -102,74 +94,44 @@ impl Parsed {
             ))
             .into());
         }
-        let ports = ports(&model, &names)?;
-        Ok(Parsed {
-            model,
-            names,
-            ports,
+        let inputs = inputs(&model, &names)?;
+        let about = About {
+            ports: inputs.iter().map(|input| input.port.clone()).collect(),
             outputs,
             notes,
             random,
+        };
+        let graph = Graph {
+            model,
+            names,
+            inputs,
             mode,
-        })
+        };
+        Ok((about, graph))
     }
+}
 
-    /// The inputs to feed, in the order of the graph. An input with an initializer keeps it.
-    pub fn inputs(&self) -> &[Port] {
-        &self.ports
-    }
-
-    /// Names of the outputs, in the order of the graph.
-    pub fn outputs(&self) -> &[String] {
-        &self.outputs
-    }
-
-    /// What a reader of the result should know.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// Operators that draw random numbers, other than Dropout, and how often they occur.
-    pub fn random_operators(&self) -> &BTreeMap<String, usize> {
-        &self.random
-    }
-
-    /// The same in words: `Bernoulli ×1, RandomNormal ×2`; `None` if there are none.
-    pub fn draws(&self) -> Option<String> {
-        let counts = self.random.iter();
-        let counts: Vec<String> = counts.map(|(name, n)| format!("{name} ×{n}")).collect();
-        (!counts.is_empty()).then(|| counts.join(", "))
-    }
-
-    /// Sizes for all inputs: `given` by input, then `dims` by the name of the dimension, the rest
-    /// from `fill`.
-    ///
-    /// # Errors
-    /// A name that is not the model's, or a shape that contradicts it or another; an input too
-    /// large, or declared without a shape and not given one.
-    pub fn choose(
+impl Read for Graph {
+    fn choose(
         &self,
         dims: &BTreeMap<String, usize>,
         given: &BTreeMap<String, Vec<usize>>,
         fill: Fill,
     ) -> Result<Shapes, Stop> {
-        shapes::choose(&self.ports, &self.names, dims, given, fill)
+        shapes::choose(&self.inputs, &self.names, dims, given, fill)
     }
 
-    /// Analyses and optimises the model for these shapes.
-    ///
-    /// # Errors
-    /// A shape is missing, or tract cannot.
-    pub fn runnable(mut self, shapes: &Shapes) -> Result<Runnable, Unrunnable> {
-        let symbols = shapes::substitution(&self.ports, &self.names, shapes);
-        let inputs: Vec<String> = self.ports.iter().map(|port| port.name.clone()).collect();
-        let mut facts = Vec::with_capacity(self.ports.len());
-        for port in &self.ports {
+    fn ready(mut self: Box<Self>, shapes: &Shapes) -> Result<Box<dyn Ready>, Stop> {
+        let symbols = shapes::substitution(&self.inputs, &self.names, shapes);
+        let mut facts = Vec::with_capacity(self.inputs.len());
+        for Declared { port, datum, .. } in &self.inputs {
             let Some(shape) = shapes.inputs.get(&port.name) else {
-                return Err(Unrunnable::new(format!("input {} has no shape", port.name)));
+                return Err(Unrunnable::new(format!("input {} has no shape", port.name)).into());
             };
-            facts.push(InferenceFact::dt_shape(port.datum, shape));
+            facts.push(InferenceFact::dt_shape(*datum, shape));
         }
+        let inputs = self.inputs.iter().map(|input| input.port.name.clone());
+        let inputs = inputs.collect();
         let mode = self.mode;
         let prepared = guard(move || {
             self.model.set_symbols(&symbols)?;
@@ -184,13 +146,9 @@ impl Parsed {
             TypedSimplePlan::new(typed)
         });
         match prepared {
-            Ok(Ok(plan)) => Ok(Runnable {
-                plan,
-                inputs,
-                outputs: self.outputs,
-            }),
-            Ok(Err(error)) => Err(Unrunnable::tract("analyse", Ok(error))),
-            Err(panic) => Err(Unrunnable::tract("analyse", Err(panic))),
+            Ok(Ok(plan)) => Ok(Box::new(Plan { plan, inputs })),
+            Ok(Err(error)) => Err(Unrunnable::tract("analyse", Ok(error)).into()),
+            Err(panic) => Err(Unrunnable::tract("analyse", Err(panic)).into()),
         }
     }
 }
@@ -214,18 +172,18 @@ fn folder<'s>(subject: &Subject<'s>, graph: &pb::GraphProto) -> Result<&'s str, 
     }
 }
 
-fn ports(model: &InferenceModel, names: &DimNames) -> Result<Vec<Port>, Unrunnable> {
+fn inputs(model: &InferenceModel, names: &DimNames) -> Result<Vec<Declared>, Unrunnable> {
     let outlets = model.inputs.iter();
     let port = outlets.map(|&outlet| {
         let fact = model
             .outlet_fact(outlet)
             .map_err(|error| Unrunnable::tract("load", Ok(error)))?;
-        Port::new(&model.node(outlet.node).name, fact, names)
+        Declared::new(&model.node(outlet.node).name, fact, names)
     });
     port.collect()
 }
 
-impl Runnable {
+impl Plan {
     /// Node by node, unless somebody asks to stop.
     fn compute(&self, fed: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let mut state = self.plan.spawn()?;
@@ -234,39 +192,14 @@ impl Runnable {
             eval(context, state, node, input)
         })
     }
+}
 
-    /// Names of the inputs.
-    pub fn inputs(&self) -> &[String] {
-        &self.inputs
-    }
-
-    /// Names of the outputs, in the order of the graph.
-    pub fn outputs(&self) -> &[String] {
-        &self.outputs
-    }
-
-    /// Computes the outputs, in the order of the graph. `run` numbers the draws: the same number
-    /// draws the same masks and random numbers, another number others.
-    ///
-    /// # Errors
-    /// An input is missing (a usage error), or tract cannot.
-    pub fn run(&self, inputs: &Values, run: u64) -> Result<Vec<Value>, Stop> {
-        Ok(self.run_watched(inputs, run)?.0)
-    }
-
-    /// As [`Runnable::run`]; and what watching nodes saw.
-    pub(in crate::verify) fn run_watched(
-        &self,
-        inputs: &Values,
-        run: u64,
-    ) -> Result<(Vec<Value>, Vec<watch::Seen>), Stop> {
+impl Ready for Plan {
+    fn run(&self, inputs: &Values, run: u64) -> Result<(Vec<Value>, Vec<watch::Seen>), Stop> {
         let mut fed = TVec::new();
         for name in &self.inputs {
-            let Some(value) = inputs.get(name) else {
-                let why = format!("there is no value for input {name}");
-                return Err(Error::new(ErrorKind::Usage, why).into());
-            };
-            fed.push(value.0.clone().into_tvalue());
+            let value = inputs.get(name);
+            fed.extend(value.map(|value| value.0.clone().into_tvalue()));
         }
         let work = || random::in_run(run, || watch::seeing(|| self.compute(fed)));
         let (outputs, seen) = match guard(work) {

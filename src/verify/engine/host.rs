@@ -1,0 +1,238 @@
+//! Where models run: in this process, or in one of their own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+
+use super::process::Process;
+use super::tract::Graph;
+use super::{Fill, Meaning, Mode, Port, Shapes, Stop, Subject, Value};
+use crate::error::{Error, ErrorKind};
+use crate::verify::watch::Seen;
+
+/// Where models run.
+#[derive(Clone, Debug, Default)]
+pub enum Host {
+    /// In this process. tract's panics are caught, but a model that overflows its stack or asks for more
+    /// memory than there is ends the process, and one that never ends never returns.
+    #[default]
+    InProcess,
+    /// In a process of their own, which may crash, hang or run out of memory without harm.
+    Isolated(Isolation),
+}
+
+/// A process that runs models.
+#[derive(Clone, Debug)]
+pub struct Isolation {
+    /// The `dropout-onnx` command, of this version: it is started with the one argument
+    /// [`super::ENGINE_ARGUMENT`].
+    pub program: PathBuf,
+    /// Time limit for loading a model, and for each run of it.
+    pub timeout: Duration,
+    /// Memory limit in bytes: a limit of the process's data on Linux; elsewhere its resident memory is
+    /// looked at from time to time.
+    pub memory: u64,
+}
+
+impl Isolation {
+    /// Time limit in seconds where none is given.
+    pub const TIMEOUT: u64 = 300;
+
+    /// With a time limit of [`Isolation::TIMEOUT`] seconds and a memory limit of three quarters of the
+    /// machine's memory, or of what the process's control group may use.
+    pub fn new(program: impl Into<PathBuf>) -> Isolation {
+        Isolation {
+            program: program.into(),
+            timeout: Duration::from_secs(Isolation::TIMEOUT),
+            memory: machine_memory() / 4 * 3,
+        }
+    }
+
+    /// A memory limit in words: `8GiB`, `500MB`, or a number of bytes.
+    ///
+    /// # Errors
+    /// It is not a size.
+    pub fn parse_memory(text: &str) -> Result<u64, Error> {
+        let size: Result<ByteSize, _> = text.parse();
+        let size = size.map(|size| size.as_u64()).ok().filter(|&size| size > 0);
+        size.ok_or_else(|| {
+            let why = format!("`{text}` is not a size: write for instance 8GiB or 500MB");
+            Error::new(ErrorKind::Usage, why)
+        })
+    }
+}
+
+/// Bytes of memory that this machine has, or that this process's control group may use.
+fn machine_memory() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let group = system.cgroup_limits().map(|limits| limits.total_memory);
+    let group = group.filter(|&total| total > 0).unwrap_or(u64::MAX);
+    system.total_memory().min(group)
+}
+
+/// Values by name.
+pub type Values = BTreeMap<String, Value>;
+
+/// What is known of a model once an engine has read it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct About {
+    pub(super) ports: Vec<Port>,
+    pub(super) outputs: Vec<String>,
+    pub(super) notes: Vec<String>,
+    pub(super) random: BTreeMap<String, usize>,
+}
+
+/// A model that an engine has read, its symbolic dimensions still open.
+pub(super) trait Read: Send + Sync {
+    fn choose(
+        &self,
+        dims: &BTreeMap<String, usize>,
+        given: &BTreeMap<String, Vec<usize>>,
+        fill: Fill,
+    ) -> Result<Shapes, Stop>;
+
+    fn ready(self: Box<Self>, shapes: &Shapes) -> Result<Box<dyn Ready>, Stop>;
+}
+
+/// A model that is ready to run.
+pub(super) trait Ready: Send + Sync {
+    /// The outputs in the order of the graph, and what watching nodes saw.
+    fn run(&self, inputs: &Values, run: u64) -> Result<(Vec<Value>, Vec<Seen>), Stop>;
+}
+
+impl Host {
+    /// Reads a model. Of the file no more than 1 MiB is in memory beside the decoded model, and of the
+    /// decoded model nothing is left at the end: the weights are held once.
+    ///
+    /// # Errors
+    /// The source cannot be read; or tract cannot read the model, lacks an operator or an element
+    /// type it uses, or misses a value; or the process that should run it ended.
+    pub fn read(&self, subject: &Subject, meaning: Meaning, mode: Mode) -> Result<Parsed, Stop> {
+        let (about, model): (About, Box<dyn Read>) = match self {
+            Host::InProcess => {
+                let (about, graph) = Graph::read(subject, meaning, mode)?;
+                (about, Box::new(graph))
+            }
+            Host::Isolated(isolation) => {
+                let (about, process) = Process::read(isolation, subject, meaning, mode)?;
+                (about, Box::new(process))
+            }
+        };
+        Ok(Parsed { about, model })
+    }
+
+    /// Reads a model and makes it ready to run with inputs of these shapes.
+    ///
+    /// # Errors
+    /// The source cannot be read, or tract cannot run the model.
+    pub fn load(
+        &self,
+        subject: &Subject,
+        meaning: Meaning,
+        mode: Mode,
+        shapes: &Shapes,
+    ) -> Result<Runnable, Stop> {
+        self.read(subject, meaning, mode)?.runnable(shapes)
+    }
+}
+
+/// A model that an engine has read, its symbolic dimensions still open.
+pub struct Parsed {
+    about: About,
+    model: Box<dyn Read>,
+}
+
+/// A model ready to run.
+pub struct Runnable {
+    about: About,
+    model: Box<dyn Ready>,
+}
+
+impl Parsed {
+    /// The inputs to feed, in the order of the graph. An input with an initializer keeps it.
+    pub fn inputs(&self) -> &[Port] {
+        &self.about.ports
+    }
+
+    /// Names of the outputs, in the order of the graph.
+    pub fn outputs(&self) -> &[String] {
+        &self.about.outputs
+    }
+
+    /// What a reader of the result should know.
+    pub fn notes(&self) -> &[String] {
+        &self.about.notes
+    }
+
+    /// Operators that draw random numbers, other than Dropout, and how often they occur.
+    pub fn random_operators(&self) -> &BTreeMap<String, usize> {
+        &self.about.random
+    }
+
+    /// The same in words: `Bernoulli ×1, RandomNormal ×2`; `None` if there are none.
+    pub fn draws(&self) -> Option<String> {
+        let counts = self.about.random.iter();
+        let counts: Vec<String> = counts.map(|(name, n)| format!("{name} ×{n}")).collect();
+        (!counts.is_empty()).then(|| counts.join(", "))
+    }
+
+    /// Sizes for all inputs: `given` by input, then `dims` by the name of the dimension, the rest
+    /// from `fill`.
+    ///
+    /// # Errors
+    /// A name that is not the model's, or a shape that contradicts it or another; an input too
+    /// large, or declared without a shape and not given one.
+    pub fn choose(
+        &self,
+        dims: &BTreeMap<String, usize>,
+        given: &BTreeMap<String, Vec<usize>>,
+        fill: Fill,
+    ) -> Result<Shapes, Stop> {
+        self.model.choose(dims, given, fill)
+    }
+
+    /// Analyses and optimises the model for these shapes.
+    ///
+    /// # Errors
+    /// A shape is missing, or tract cannot.
+    pub fn runnable(self, shapes: &Shapes) -> Result<Runnable, Stop> {
+        let model = self.model.ready(shapes)?;
+        let about = self.about;
+        Ok(Runnable { about, model })
+    }
+}
+
+impl Runnable {
+    /// Names of the outputs, in the order of the graph.
+    pub fn outputs(&self) -> &[String] {
+        &self.about.outputs
+    }
+
+    /// Computes the outputs, in the order of the graph. `run` numbers the draws: the same number
+    /// draws the same masks and random numbers, another number others.
+    ///
+    /// # Errors
+    /// An input is missing (a usage error), or tract cannot.
+    pub fn run(&self, inputs: &Values, run: u64) -> Result<Vec<Value>, Stop> {
+        Ok(self.run_watched(inputs, run)?.0)
+    }
+
+    /// As [`Runnable::run`]; and what watching nodes saw.
+    pub(in crate::verify) fn run_watched(
+        &self,
+        inputs: &Values,
+        run: u64,
+    ) -> Result<(Vec<Value>, Vec<Seen>), Stop> {
+        for port in &self.about.ports {
+            if !inputs.contains_key(&port.name) {
+                let why = format!("there is no value for input {}", port.name);
+                return Err(Error::new(ErrorKind::Usage, why).into());
+            }
+        }
+        self.model.run(inputs, run)
+    }
+}

@@ -1,0 +1,116 @@
+//! A process that runs one model: this is the side that answers.
+
+use std::io::{self, BufReader, BufWriter, Write};
+use std::sync::mpsc::channel;
+use std::thread;
+
+use super::protocol::{Reply, Request};
+use crate::error::{Error, ErrorKind};
+use crate::source::Source;
+use crate::verify::engine::host::{Read, Ready};
+use crate::verify::engine::tract::Graph;
+use crate::verify::engine::{Stop, Subject};
+
+/// Answers requests on standard input until there are no more: what the command does when it is started
+/// with [`super::ENGINE_ARGUMENT`] alone. `gone` is called once the process that asks is gone, even in the
+/// middle of a run: it is to end this one.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn serve(gone: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let (send, requests) = channel();
+    thread::spawn(move || {
+        let mut stdin = BufReader::new(io::stdin());
+        while let Ok(request) = rmp_serde::from_read::<_, Request<'static>>(&mut stdin) {
+            if send.send(request).is_err() {
+                return;
+            }
+        }
+        gone();
+    });
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    let mut state = State::default();
+    for request in requests {
+        let reply = state.answer(request);
+        let reply = reply.unwrap_or_else(|stop| Reply::Stopped(stop.into()));
+        rmp_serde::encode::write(&mut stdout, &reply).map_err(io::Error::other)?;
+        stdout.flush()?;
+    }
+    Ok(())
+}
+
+/// The model, on its way.
+#[derive(Default)]
+struct State {
+    read: Option<Box<dyn Read>>,
+    ready: Option<Box<dyn Ready>>,
+}
+
+impl State {
+    fn answer(&mut self, request: Request<'_>) -> Result<Reply, Stop> {
+        match request {
+            Request::Read {
+                version,
+                memory,
+                label,
+                model,
+                folder,
+                meaning,
+                mode,
+            } => {
+                if version != env!("CARGO_PKG_VERSION") {
+                    let here = env!("CARGO_PKG_VERSION");
+                    let why = format!("the engine process is version {here}, not {version}");
+                    return Err(Error::new(ErrorKind::Unsupported, why).into());
+                }
+                limit_memory(memory)?;
+                let subject = Subject {
+                    label: &label,
+                    source: &Source::from_parts(model)?,
+                    folder: folder.as_deref(),
+                };
+                let (about, graph) = Graph::read(&subject, meaning, mode)?;
+                self.read = Some(Box::new(graph));
+                Ok(Reply::Read(about))
+            }
+            Request::Choose { dims, given, fill } => {
+                let read = self.read.as_ref().ok_or_else(early)?;
+                Ok(Reply::Chosen(read.choose(&dims, &given, fill)?))
+            }
+            Request::Ready { shapes } => {
+                let read = self.read.take().ok_or_else(early)?;
+                self.ready = Some(read.ready(&shapes)?);
+                Ok(Reply::Ready)
+            }
+            Request::Run { inputs, run } => {
+                let ready = self.ready.as_ref().ok_or_else(early)?;
+                let (outputs, seen) = ready.run(&inputs, run)?;
+                Ok(Reply::Ran(outputs, seen))
+            }
+        }
+    }
+}
+
+fn early() -> Stop {
+    Error::new(ErrorKind::Usage, "there is no model yet").into()
+}
+
+/// Limits the data of this process: what it allocates beyond that fails, and ends it.
+#[cfg(target_os = "linux")]
+fn limit_memory(bytes: u64) -> Result<(), Error> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let before = getrlimit(Resource::Data);
+    let lowest = |limit: Option<u64>| Some(limit.map_or(bytes, |limit| limit.min(bytes)));
+    let limit = Rlimit {
+        current: lowest(before.current),
+        maximum: before.maximum,
+    };
+    setrlimit(Resource::Data, limit)
+        .map_err(|e| Error::io("cannot limit the engine's memory", e.into()))
+}
+
+/// Elsewhere the process that asks looks at how much this one holds.
+#[cfg(not(target_os = "linux"))]
+fn limit_memory(_: u64) -> Result<(), Error> {
+    Ok(())
+}

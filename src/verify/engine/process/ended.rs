@@ -1,0 +1,47 @@
+//! Why a process that ran a model has ended, in words.
+
+use std::process::{Child, ExitStatus};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+/// It took too long.
+pub(super) fn timed_out(limit: Duration) -> String {
+    let seconds = limit.as_secs_f64();
+    format!("tract did not finish within {seconds} s (--timeout)")
+}
+
+/// It asked for too much memory.
+pub(super) fn out_of_memory(limit: u64) -> String {
+    let limit = ByteSize(limit).display().iec();
+    format!("tract needs more than {limit} of memory (--memory-limit)")
+}
+
+/// By its status, and what it said on standard error.
+pub(super) fn why(status: ExitStatus, words: &str, memory: u64) -> String {
+    // Rust's own words, from before it aborts
+    if words.contains("memory allocation of") || words.contains("out of memory") {
+        return out_of_memory(memory);
+    }
+    if words.contains("overflowed its stack") {
+        return "tract crashed: stack overflow".to_string();
+    }
+    format!("tract crashed ({status})")
+}
+
+/// Bytes of memory that a process holds. On Linux the process limits itself, and nothing is asked.
+#[cfg(target_os = "linux")]
+pub(super) fn resident_memory(_: &Child) -> Option<u64> {
+    None
+}
+
+/// Bytes of memory that a process holds; `None` if the system does not say.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn resident_memory(child: &Child) -> Option<u64> {
+    use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+    let id = Pid::from_u32(child.id());
+    let mut system = System::new();
+    let only = ProcessesToUpdate::Some(&[id]);
+    system.refresh_processes_specifics(only, false, ProcessRefreshKind::nothing().with_memory());
+    system.process(id).map(sysinfo::Process::memory)
+}
