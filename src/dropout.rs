@@ -8,6 +8,7 @@
 mod constant;
 mod frozen_mask;
 mod layer_name;
+mod limit;
 mod noise_shape;
 mod operator;
 mod origin;
@@ -23,6 +24,8 @@ use crate::onnx::{
 use crate::words::words;
 pub(crate) use constant::shortest;
 pub(crate) use layer_name::Layers;
+pub use limit::Limit;
+use limit::Limits;
 pub(crate) use noise_shape::Shapes;
 pub use operator::{OperatorVersion, version};
 pub(crate) use origin::is_drawn;
@@ -383,7 +386,7 @@ words! {
 }
 
 /// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
-type Recogniser = fn(&Model, &Values) -> Result<Vec<Site>>;
+type Recogniser = fn(&Model, &Values, &Limits) -> Result<Vec<Site>>;
 
 const RECOGNISERS: &[Recogniser] = &[
     operator::find,
@@ -395,19 +398,42 @@ const RECOGNISERS: &[Recogniser] = &[
 /// Those of dropout that is written as masks.
 const MASKS: &[Recogniser] = &[random_mask::find, frozen_mask::find];
 
+/// The dropout in a model, and where the search for it stopped early.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Findings {
+    /// Every dropout that was found, in file order.
+    pub sites: Vec<Site>,
+    /// Searches that stopped at a limit, in file order. If there are any, a model without sites may
+    /// still have dropout.
+    pub limits: Vec<Limit>,
+}
+
 /// Finds every dropout in every scope of a model, in file order.
 ///
 /// # Errors
 /// The file cannot be read where a rate stands.
 pub fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
-    let mut sites = recognise(RECOGNISERS, model, values)?;
+    search(model, values).map(|findings| findings.sites)
+}
+
+/// As [`find`], with the limits that the search ran into.
+///
+/// # Errors
+/// As [`find`].
+pub fn search(model: &Model, values: &Values) -> Result<Findings> {
+    let limits = Limits::default();
+    let mut sites = recognise(RECOGNISERS, model, values, &limits)?;
     sites.sort_by_key(|site| site.nodes.first().copied());
     for (id, site) in sites.iter_mut().enumerate() {
         site.id = id;
     }
     noise_shape::tell(model, values, &mut sites);
     layer_name::name(model, values, &mut sites)?;
-    Ok(sites)
+    Ok(Findings {
+        sites,
+        limits: limits.into_vec(),
+    })
 }
 
 /// Finds the dropouts that are written as masks: those with exits. Their ids, layers and noise shapes
@@ -416,14 +442,19 @@ pub fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
 /// # Errors
 /// As [`find`].
 pub fn find_masks(model: &Model, values: &Values) -> Result<Vec<Site>> {
-    recognise(MASKS, model, values)
+    recognise(MASKS, model, values, &Limits::default())
 }
 
-fn recognise(all: &[Recogniser], model: &Model, values: &Values) -> Result<Vec<Site>> {
+fn recognise(
+    all: &[Recogniser],
+    model: &Model,
+    values: &Values,
+    limits: &Limits,
+) -> Result<Vec<Site>> {
     let mut sites = Vec::new();
     for recogniser in all {
         interrupt::check()?;
-        sites.extend(recogniser(model, values)?);
+        sites.extend(recogniser(model, values, limits)?);
     }
     Ok(sites)
 }

@@ -7,9 +7,10 @@ use crate::hash::HashMap;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
+use super::limit::Limits;
 use crate::error::Result;
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, GraphId, GraphKind, Model, NodeId, Producer, Tensor,
+    Attribute, AttributeValue, DataType, GraphId, GraphKind, Model, NodeId, Producer, Tensor, Use,
     ValueId, Values, floats, numbers,
 };
 
@@ -85,6 +86,7 @@ impl Finding {
 pub(super) struct Resolver<'m> {
     model: &'m Model,
     values: &'m Values,
+    limits: Option<&'m Limits>,
     /// Calls of each function.
     calls: HashMap<usize, Vec<NodeId>>,
     /// Functions of which only one call counts for now.
@@ -127,9 +129,18 @@ impl<'m> Resolver<'m> {
         Resolver {
             model,
             values,
+            limits: None,
             calls,
             focus: RefCell::default(),
             budget: Cell::new(0),
+        }
+    }
+
+    /// Takes down where a constant was followed no further.
+    pub fn noting(self, limits: &'m Limits) -> Self {
+        Resolver {
+            limits: Some(limits),
+            ..self
         }
     }
 
@@ -191,7 +202,10 @@ impl<'m> Resolver<'m> {
         let left = self.budget.get();
         self.budget.set(left.saturating_sub(1));
         match value.producer {
-            _ if depth == 0 || left == 0 => Ok(Finding::runtime(Origin::Computed)),
+            _ if depth == 0 || left == 0 => {
+                self.cut_off(id);
+                Ok(Finding::runtime(Origin::Computed))
+            }
             Producer::Initializer(index) => self.initializer(value.graph, index),
             Producer::Input(index) => match (&graph.kind, value.initializer) {
                 (GraphKind::Function(function), _) => self.formal(*function, index, depth),
@@ -211,6 +225,21 @@ impl<'m> Resolver<'m> {
             Producer::SparseInitializer(_) | Producer::Gone => {
                 Ok(Finding::runtime(Origin::Computed))
             }
+        }
+    }
+
+    /// Takes down that a constant was followed no further than to a value.
+    fn cut_off(&self, value: ValueId) {
+        let node = match self.values[value].producer {
+            Producer::Node { node, .. } => Some(node),
+            _ => self.values.uses(value).find_map(|at| match at {
+                Use::Input { node, .. } => Some(node),
+                _ => None,
+            }),
+        };
+        if let (Some(limits), Some(node)) = (self.limits, node) {
+            let what = "a constant is followed through at most 32 nodes and calls, 10,000 in all";
+            limits.reached(node, what);
         }
     }
 

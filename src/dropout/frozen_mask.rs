@@ -20,6 +20,7 @@ use crate::hash::HashMap;
 use crate::onnx::{Model, Name, NodeId, Use, ValueId, Values};
 
 use super::constant::Resolver;
+use super::limit::Limits;
 use super::origin;
 use super::{Exit, Form, FrozenInput, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;
@@ -36,10 +37,11 @@ const FEWEST_UNSCALED: usize = 64;
 /// How far numbers in float32 may be from what they ought to be.
 const NEAR: f64 = 1e-5;
 
-pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
+pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Vec<Site>> {
     let finder = Finder {
         model,
         values,
+        limits,
         masks: RefCell::default(),
     };
     // one site a mask, with all its uses
@@ -55,10 +57,10 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    let resolver = Resolver::new(model, values);
+    let resolver = Resolver::new(model, values).noting(limits);
     let mut sites = Vec::new();
     for meetings in found.into_values() {
-        let live = |m: &Meeting| origin::is_data(model, values, &resolver, m.data);
+        let live = |m: &Meeting| origin::is_data(model, values, &resolver, limits, m.data);
         let meetings: Vec<Meeting> = meetings.into_iter().filter(live).collect();
         sites.extend(site(values, &meetings));
     }
@@ -68,6 +70,7 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
 struct Finder<'m> {
     model: &'m Model,
     values: &'m Values,
+    limits: &'m Limits,
     masks: RefCell<HashMap<ValueId, Option<Rc<Mask>>>>,
 }
 

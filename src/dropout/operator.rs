@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::onnx::{AttributeValue, DataType, Model, NodeId, Use, ValueId, Values};
 
 use super::constant::{Finding, Origin, Resolver, Scalar, shortest};
+use super::limit::Limits;
 use super::{Form, MaskUse, Mode, RateOrigin, Site};
 
 /// Which law a `Dropout` follows.
@@ -34,8 +35,8 @@ pub fn version(opset: i64) -> OperatorVersion {
 /// The ratio of a `Dropout` that names none.
 const DEFAULT_RATIO: f64 = 0.5;
 
-pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
-    let resolver = Resolver::new(model, values);
+pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Vec<Site>> {
+    let resolver = Resolver::new(model, values).noting(limits);
     // a model-local function of this name takes the operator's place
     let dropouts = model
         .nodes()

@@ -4,6 +4,7 @@ use crate::hash::HashSet;
 use crate::onnx::{GraphKind, Model, Producer, ValueId, Values};
 
 use super::constant::Resolver;
+use super::limit::Limits;
 
 /// How many values are looked at for one question.
 const BUDGET: usize = 10_000;
@@ -13,15 +14,23 @@ pub(super) fn is_data(
     model: &Model,
     values: &Values,
     resolver: &Resolver<'_>,
+    limits: &Limits,
     value: ValueId,
 ) -> bool {
     let mut seen: HashSet<ValueId> = HashSet::default();
     let mut next = vec![value];
     while let Some(value) = next.pop() {
-        if seen.len() > BUDGET || !seen.insert(value) {
+        let known = &values[value];
+        if seen.len() > BUDGET {
+            if let Producer::Node { node, .. } = known.producer {
+                let what = "data is followed back through at most 10,000 values";
+                limits.reached(node, what);
+            }
+            break;
+        }
+        if !seen.insert(value) {
             continue;
         }
-        let known = &values[value];
         match (known.producer, &model.graph(known.graph).kind) {
             (Producer::Input(_), _) if known.initializer.is_some() => {}
             (Producer::Input(index), GraphKind::Function(function)) => {

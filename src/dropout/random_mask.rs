@@ -23,6 +23,7 @@ use crate::hash::{HashMap, HashSet};
 use crate::onnx::{AttributeValue, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values};
 
 use super::constant::Resolver;
+use super::limit::Limits;
 use super::noise_shape::NoiseShapes;
 use super::{
     Exit, Form as SiteForm, KeptDraw, Kind, MaskUse, Mode, Prescale, RateOrigin, Scaling, Site,
@@ -31,7 +32,7 @@ use constants::Uniform;
 use exits::Found;
 use follow::Trace;
 
-pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
+pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Vec<Site>> {
     let sources: Vec<NodeId> = model
         .nodes()
         .filter(|(_, node)| node.draws() && node.op_type != "Multinomial")
@@ -47,7 +48,8 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     let finder = Finder {
         model,
         values,
-        resolver: Resolver::new(model, values),
+        limits,
+        resolver: Resolver::new(model, values).noting(limits),
         rank,
         alive: alive::alive(model, values),
         known: RefCell::default(),
@@ -59,7 +61,7 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     let mut sites = Vec::new();
     let mut left: Vec<NodeId> = sources;
     left.retain(|id| finder.alive.contains(id));
-    for _ in 0..ROUNDS {
+    for round in 1..=ROUNDS {
         let before = left.len();
         let mut others = Vec::new();
         for source in left {
@@ -76,6 +78,12 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
         // what was found now may be what stood in the way of another
         if others.is_empty() || others.len() == before {
             break;
+        }
+        if round == ROUNDS {
+            let what = "draws whose masks depend on each other are looked at in at most 8 rounds";
+            others
+                .iter()
+                .for_each(|&source| limits.reached(source, what));
         }
         left = others;
     }
@@ -108,6 +116,7 @@ const ROUNDS: usize = 8;
 struct Finder<'m> {
     model: &'m Model,
     values: &'m Values,
+    limits: &'m Limits,
     resolver: Resolver<'m>,
     rank: HashMap<NodeId, usize>,
     /// Nodes that lead somewhere.

@@ -8,10 +8,11 @@ use crate::error::Result;
 use crate::onnx::{Model, NodeId, Values};
 
 use super::constant::{Resolver, Scalar, shortest};
+use super::limit::Limits;
 use super::origin;
 use super::{Form, RateOrigin, Scaling, Site};
 
-pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
+pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Vec<Site>> {
     let named = |id: NodeId| {
         let output = model.node(id).output(0);
         output.is_some_and(|name| name.as_str().is_some_and(is_dropout))
@@ -21,10 +22,10 @@ pub(super) fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     if products.is_empty() {
         return Ok(Vec::new());
     }
-    let resolver = Resolver::new(model, values);
+    let resolver = Resolver::new(model, values).noting(limits);
     let mut sites = Vec::new();
     for id in products {
-        sites.extend(site(model, values, &resolver, id)?);
+        sites.extend(site(model, values, &resolver, limits, id)?);
     }
     Ok(sites)
 }
@@ -45,6 +46,7 @@ fn site(
     model: &Model,
     values: &Values,
     resolver: &Resolver<'_>,
+    limits: &Limits,
     id: NodeId,
 ) -> Result<Option<Site>> {
     for (input, factor) in [(0, 1), (1, 0)] {
@@ -52,7 +54,7 @@ fn site(
         else {
             continue;
         };
-        let data_only = origin::is_data(model, values, resolver, data)
+        let data_only = origin::is_data(model, values, resolver, limits, data)
             && !origin::is_drawn(model, values, data);
         let node = model.node(id);
         return Ok(data_only.then(|| Site {

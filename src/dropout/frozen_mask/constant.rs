@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::onnx::{AttributeValue, DataType, NodeId, Producer, Tensor, ValueId, numbers};
+use crate::onnx::{AttributeValue, DataType, NodeId, Producer, Tensor, Use, ValueId, numbers};
 
 use super::{Finder, order};
 
@@ -11,9 +11,6 @@ const LARGEST: u64 = 1 << 20;
 
 /// Bytes that are looked at first: whole elements of every type.
 const FIRST: u64 = 4 << 10;
-
-/// How many operators a constant is followed through.
-const DEPTH: usize = 6;
 
 /// A constant of zeros and one other number.
 #[derive(Clone, Debug)]
@@ -60,56 +57,81 @@ impl Mask {
     }
 }
 
-impl Finder<'_> {
-    /// The mask that a constant is; `None` for everything else.
-    pub(super) fn mask(&self, value: ValueId) -> Option<Rc<Mask>> {
-        self.followed(value, DEPTH)
-    }
+/// What an operator makes of a mask.
+enum Step {
+    Same,
+    Bool,
+    Not,
+    Scaled(f64),
+}
 
-    fn followed(&self, value: ValueId, depth: usize) -> Option<Rc<Mask>> {
-        if let Some(known) = self.masks.borrow().get(&value) {
-            return known.clone();
+impl Step {
+    fn of(&self, mask: &Mask) -> Option<Mask> {
+        let scale = match self {
+            Step::Same => mask.scale,
+            Step::Bool => 1.0,
+            Step::Not => return Some(mask.negated()),
+            Step::Scaled(factor) => mask.scale * factor,
+        };
+        let scaled = Mask {
+            scale,
+            ..mask.clone()
+        };
+        (scale > 0.0).then_some(scaled)
+    }
+}
+
+impl Finder<'_> {
+    /// The mask that a constant is, or what is made of one; `None` for everything else.
+    pub(super) fn mask(&self, value: ValueId) -> Option<Rc<Mask>> {
+        let mut steps = Vec::new();
+        let mut at = value;
+        let mut mask = loop {
+            if let Some(known) = self.masks.borrow().get(&at) {
+                break known.clone();
+            }
+            // a cycle comes back to here
+            self.masks.borrow_mut().insert(at, None);
+            if let Some(tensor) = self.tensor(at) {
+                let mask = self.read(at, tensor).map(Rc::new);
+                self.masks.borrow_mut().insert(at, mask.clone());
+                break mask;
+            }
+            let Some((step, before)) = self.step(at) else {
+                break None;
+            };
+            steps.push((at, step));
+            at = before;
+        };
+        for (value, step) in steps.into_iter().rev() {
+            mask = mask.and_then(|mask| step.of(&mask)).map(Rc::new);
+            self.masks.borrow_mut().insert(value, mask.clone());
         }
-        let mask = depth
-            .checked_sub(1)
-            .and_then(|depth| match self.tensor(value) {
-                Some(tensor) => self.read(tensor).map(Rc::new),
-                None => self.computed(value, depth).map(Rc::new),
-            });
-        self.masks.borrow_mut().insert(value, mask.clone());
         mask
     }
 
-    fn computed(&self, value: ValueId, depth: usize) -> Option<Mask> {
+    /// What a node makes of its first input, if that is a mask, and the input.
+    fn step(&self, value: ValueId) -> Option<(Step, ValueId)> {
         let Producer::Node { node: id, .. } = self.values[value].producer else {
             return None;
         };
         let node = self.model.node(id);
-        let input = |i: usize| self.values.input(id, i);
         if !node.in_default_domain() {
             return None;
         }
-        let mask = |i: usize| Some((*self.followed(input(i)?, depth)?).clone());
-        match node.op_type.as_str()? {
-            "Identity" | "CastLike" => mask(0),
-            "Cast" => {
-                let mut mask = mask(0)?;
-                if let Some(AttributeValue::Int(to)) = node.attribute("to").map(|a| &a.value)
-                    && DataType(*to as i32) == DataType::BOOL
-                {
-                    mask.scale = 1.0;
+        let step = match node.op_type.as_str()? {
+            "Identity" | "CastLike" => Step::Same,
+            "Cast" => match node.attribute("to").map(|a| &a.value) {
+                Some(AttributeValue::Int(to)) if DataType(*to as i32) == DataType::BOOL => {
+                    Step::Bool
                 }
-                Some(mask)
-            }
-            "Not" => mask(0).map(|mask| mask.negated()),
-            "Mul" | "Div" => {
-                let factor = self.factor(id, 1)?;
-                let mut mask = mask(0)?;
-                mask.scale *= factor;
-                (mask.scale > 0.0).then_some(mask)
-            }
-            _ => None,
-        }
+                _ => Step::Same,
+            },
+            "Not" => Step::Not,
+            "Mul" | "Div" => Step::Scaled(self.factor(id, 1)?),
+            _ => return None,
+        };
+        Some((step, self.values.input(id, 0)?))
     }
 
     /// What a Mul or Div multiplies by with this input.
@@ -163,10 +185,16 @@ impl Finder<'_> {
         }
     }
 
-    fn read(&self, tensor: &Tensor) -> Option<Mask> {
+    fn read(&self, value: ValueId, tensor: &Tensor) -> Option<Mask> {
         let enough = tensor.elements()? >= super::FEWEST_SCALED as u64;
         if !enough || !self.begins_as_mask(tensor) {
             return None;
+        }
+        if tensor.expected_bytes()? > LARGEST
+            && let Some(Use::Input { node, .. }) = self.values.uses(value).next()
+        {
+            let what = "a constant that may be a mask may have at most 1 MiB";
+            self.limits.reached(node, what);
         }
         Mask::of(&tensor.dims, &self.numbers(tensor)?)
     }

@@ -20,9 +20,6 @@ const SWITCHES: usize = 4;
 /// Ways of calling the function around a draw that are looked at.
 const WAYS: usize = 64;
 
-/// How deep an input is looked for behind casts and the like.
-const DEPTH: usize = 16;
-
 /// What a draw was found to be.
 pub(super) struct Judged {
     /// As written, or with the switch on, or in the first way of calling.
@@ -63,8 +60,7 @@ impl<'m> Finder<'m> {
         if let Some(judged) = self.by_calls(source)? {
             return Ok(Some(judged));
         }
-        let open = self.open_numbers(source)?;
-        for switch in open.into_iter().take(SWITCHES) {
+        for switch in self.open_numbers(source)? {
             if let Some(judged) = self.switched(source, switch)? {
                 return Ok(Some(judged));
             }
@@ -74,7 +70,7 @@ impl<'m> Finder<'m> {
 
     /// As it is where an input of the model switches it on or off.
     fn overridden(&self, source: NodeId) -> Result<Option<Judged>> {
-        for switch in self.open_numbers(source)?.into_iter().take(SWITCHES) {
+        for switch in self.open_numbers(source)? {
             let judged = self.switched(source, switch)?;
             if judged
                 .as_ref()
@@ -92,6 +88,11 @@ impl<'m> Finder<'m> {
         let probability = self.model.node(source).is("Bernoulli");
         let probability = probability.then(|| self.values.input(source, 0)).flatten();
         open.extend(probability.and_then(|value| self.open(value)));
+        if open.len() > SWITCHES {
+            let what = "at most 4 inputs of the model are tried as the switch of a draw";
+            self.limits.reached(source, what);
+            open.truncate(SWITCHES);
+        }
         Ok(open)
     }
 
@@ -162,7 +163,7 @@ impl<'m> Finder<'m> {
     /// The input of the model that a number is made of, by casts, shapes and constants: one that a
     /// run has to give.
     pub(super) fn open(&self, mut value: ValueId) -> Option<ValueId> {
-        for _ in 0..DEPTH {
+        loop {
             let known = &self.values[value];
             match known.producer {
                 Producer::Input(index) => {
@@ -191,7 +192,6 @@ impl<'m> Finder<'m> {
                 _ => return None,
             }
         }
-        None
     }
 
     /// The one input of a node that is no constant.
@@ -229,7 +229,8 @@ impl<'m> Finder<'m> {
         }))
     }
 
-    /// Every chain of calls from outside all functions to the one around a node, innermost first.
+    /// Every chain of calls from outside all functions to the one around a node, innermost first;
+    /// none if there are too many.
     fn ways(&self, source: NodeId) -> Vec<Vec<(usize, NodeId)>> {
         let mut done = Vec::new();
         let mut open = vec![(source, Vec::new())];
@@ -246,6 +247,8 @@ impl<'m> Finder<'m> {
                 _ => done.push(way),
             }
             if done.len() + open.len() > WAYS {
+                let what = "at most 64 chains of calls to the function of a draw are looked at";
+                self.limits.reached(source, what);
                 return Vec::new();
             }
         }

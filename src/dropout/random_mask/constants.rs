@@ -2,16 +2,16 @@
 
 use crate::dropout::constant::Scalar;
 use crate::error::Result;
-use crate::onnx::{AttributeValue, Producer, Tensor, ValueId, numbers};
+use crate::onnx::{AttributeValue, Producer, Tensor, Use, ValueId, numbers};
 
 use super::Finder;
-use super::form::{Applied, Form, apply, is_layout};
+use super::form::{Applied, Form, apply, is_applied, is_layout};
 
-/// How deep a constant is followed.
-const DEPTH: usize = 24;
+/// Constants of more bytes are not read.
+const LARGEST: u64 = 1 << 26;
 
-/// Constants of more bytes are taken for weights.
-const LARGEST: u64 = 1 << 16;
+/// Bytes that are looked at first: whole elements of every type.
+const FIRST: u64 = 4 << 10;
 
 /// The one number that every element of a constant is.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,14 @@ pub(super) struct Uniform {
     pub number: f64,
     /// It is (made of) the default of a graph input.
     pub default: bool,
+}
+
+/// What is known of a value.
+enum Step {
+    /// It is this number everywhere, or no constant of one number.
+    Is(Option<Uniform>),
+    /// First another has to be known.
+    Needs(ValueId),
 }
 
 impl Finder<'_> {
@@ -33,65 +41,75 @@ impl Finder<'_> {
 
     /// As [`Finder::number`], with where it comes from.
     pub(super) fn constant(&self, value: ValueId) -> Result<Option<Uniform>> {
-        self.uniform(value, DEPTH)
+        self.uniform(value)
     }
 
-    fn uniform(&self, value: ValueId, depth: usize) -> Result<Option<Uniform>> {
-        if let Some(&known) = self.known.borrow().get(&value) {
-            return Ok(known);
+    /// Works constants out from the last operand to the first, without recursion: the memo is
+    /// complete, so that no answer depends on what was asked before.
+    fn uniform(&self, value: ValueId) -> Result<Option<Uniform>> {
+        let mut open = vec![value];
+        while let Some(&next) = open.last() {
+            if self.known.borrow().contains_key(&next) {
+                open.pop();
+                continue;
+            }
+            match self.compute(next)? {
+                Step::Is(number) => {
+                    self.known.borrow_mut().insert(next, number);
+                    open.pop();
+                }
+                Step::Needs(operand) => open.push(operand),
+            }
         }
-        let number = match depth {
-            0 => None,
-            _ => self.compute(value, depth - 1)?,
-        };
-        self.known.borrow_mut().insert(value, number);
-        Ok(number)
+        Ok(self.known.borrow().get(&value).copied().flatten())
     }
 
-    fn compute(&self, value: ValueId, depth: usize) -> Result<Option<Uniform>> {
+    fn compute(&self, value: ValueId) -> Result<Step> {
         let known = &self.values[value];
         let graph = self.model.graph(known.graph);
         let id = match known.producer {
             Producer::Node { node, .. } => node,
-            Producer::Initializer(index) => return fixed(self.tensor(graph.initializer(index))?),
+            Producer::Initializer(index) => {
+                return Ok(fixed(self.tensor(value, graph.initializer(index))?));
+            }
             Producer::Input(_) => {
                 if let Some(&number) = self.assumed.borrow().get(&value) {
-                    return fixed(Some(number));
+                    return Ok(fixed(Some(number)));
                 }
                 let finding = self.resolver.of_value(value)?;
-                return Ok(match finding.scalars[..] {
+                return Ok(Step::Is(match finding.scalars[..] {
                     [Scalar::Number(number, _)] => {
                         let default = finding.runtime;
                         Some(Uniform { number, default })
                     }
                     _ => None,
-                });
+                }));
             }
-            Producer::SparseInitializer(_) | Producer::Gone => return Ok(None),
+            Producer::SparseInitializer(_) | Producer::Gone => return Ok(Step::Is(None)),
         };
         let node = self.model.node(id);
         if !node.in_default_domain() {
-            return Ok(None);
+            return Ok(Step::Is(None));
         }
         let op_type = node.op_type.as_str().unwrap_or_default();
         if let ("Constant" | "ConstantOfShape", [attribute]) = (op_type, &node.attributes[..])
             && let AttributeValue::Tensor(tensor) = &attribute.value
         {
-            return fixed(self.tensor(tensor)?);
+            return Ok(fixed(self.tensor(value, tensor)?));
         }
         match op_type {
-            "ConstantOfShape" => return fixed(Some(0.0)),
+            "ConstantOfShape" => return Ok(fixed(Some(0.0))),
             "Constant" => {
                 let finding = self.resolver.of_value(value)?;
                 return Ok(match finding.scalars[..] {
-                    [Scalar::Number(number, _)] if !finding.runtime => Some(Uniform {
-                        number,
-                        default: false,
-                    }),
-                    _ => None,
+                    [Scalar::Number(number, _)] if !finding.runtime => fixed(Some(number)),
+                    _ => Step::Is(None),
                 });
             }
             _ => {}
+        }
+        if !is_applied(op_type, node.inputs.len()) {
+            return Ok(Step::Is(None));
         }
         let wanted = if is_layout(op_type) {
             1
@@ -102,28 +120,40 @@ impl Finder<'_> {
         let mut default = false;
         for input in 0..wanted {
             let Some(value) = self.values.input(id, input) else {
-                return Ok(None);
+                return Ok(Step::Is(None));
             };
-            let Some(known) = self.uniform(value, depth)? else {
-                return Ok(None);
+            let known = match self.known.borrow().get(&value) {
+                Some(Some(known)) => *known,
+                Some(None) => return Ok(Step::Is(None)),
+                None => return Ok(Step::Needs(value)),
             };
             default |= known.default;
             inputs.push(Some(Form::constant(known.number, 1)));
         }
-        Ok(match apply(op_type, false, &inputs) {
+        Ok(Step::Is(match apply(op_type, false, &inputs) {
             Applied::Form(form) => Some(Uniform {
                 number: form.samples[0].1,
                 default,
             }),
             _ => None,
-        })
+        }))
     }
 
-    fn tensor(&self, tensor: &Tensor) -> Result<Option<f64>> {
+    /// The number that every element of a tensor is. What lies beside the model stays unread.
+    fn tensor(&self, value: ValueId, tensor: &Tensor) -> Result<Option<f64>> {
         if tensor.external.is_some() {
             return Ok(None);
         }
+        let first = self.model.first_elements(tensor, FIRST)?;
+        let first = first.and_then(|bytes| numbers(tensor.data_type, &bytes));
+        if first.is_some_and(|first| first.iter().any(|&n| n != first[0])) {
+            return Ok(None); // weights: the rest need not be read
+        }
         let Some(bytes) = self.model.small_elements(tensor, LARGEST)? else {
+            if let Some(Use::Input { node, .. }) = self.values.uses(value).next() {
+                let what = "a constant of one number may have at most 64 MiB";
+                self.limits.reached(node, what);
+            }
             return Ok(None);
         };
         Ok(numbers(tensor.data_type, &bytes).and_then(|numbers| {
@@ -133,8 +163,8 @@ impl Finder<'_> {
     }
 }
 
-fn fixed(number: Option<f64>) -> Result<Option<Uniform>> {
-    Ok(number.map(|number| Uniform {
+fn fixed(number: Option<f64>) -> Step {
+    Step::Is(number.map(|number| Uniform {
         number,
         default: false,
     }))

@@ -119,6 +119,10 @@ impl Finder<'_> {
             }
             Draw::Uniform { low, high } => {
                 let mut edges = self.edges(source, low, high)?;
+                if edges.len() > EDGES {
+                    let what = "a mask changes at no more than 8 draws";
+                    self.limits.reached(source, what);
+                }
                 if edges.is_empty() || edges.len() > EDGES {
                     return Ok(None);
                 }
@@ -145,7 +149,7 @@ impl Finder<'_> {
     ) -> Result<Option<Attempt>> {
         let samples: Vec<f64> = intervals.iter().map(|(a, b)| (a + b) / 2.0).collect();
         let trace = self.follow(source, &samples)?;
-        if trace.mixed {
+        if trace.mixed || trace.cut {
             return Ok(None);
         }
         let Some(exits) = exits::find(self, source, &trace, classify)? else {

@@ -16,9 +16,6 @@ use super::follow::{SHAPE_ONLY, Trace};
 use super::form::{Data, Form, is_layout};
 use crate::dropout::{Kind, Prescale, Scaling};
 
-/// How deep a constant factor before dropout is looked for.
-const DEPTH: usize = 24;
-
 /// A value that is dropout of data.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
@@ -340,7 +337,7 @@ impl Finder<'_> {
         let mut at = value;
         let mut shared = false;
         let mut next = None;
-        for _ in 0..DEPTH {
+        loop {
             shared |= self.uses(at).any(|using| match using {
                 Use::Input { node, .. } => {
                     let op_type = &self.model.node(node).op_type;

@@ -34,6 +34,8 @@ pub(super) struct Trace {
     pub tainted: HashSet<ValueId>,
     /// The draw chooses between different data: no dropout.
     pub mixed: bool,
+    /// The draw was not followed everywhere.
+    pub cut: bool,
     /// Where the draw leaves a branch of an If.
     pub branched: Vec<Branched>,
     /// An operator takes a part of the draw.
@@ -86,10 +88,13 @@ impl Finder<'_> {
             trace: &mut trace,
         };
         self.reach(drawn, Form::draw(samples), &mut walk);
-        for _ in 0..REACH {
-            let Some((_, id)) = walk.next.pop_first() else {
+        while let Some((_, id)) = walk.next.pop_first() {
+            if walk.steps.len() >= REACH {
+                walk.trace.cut = true;
+                let what = "a draw is followed through at most 400 nodes";
+                self.limits.reached(source, what);
                 break;
-            };
+            }
             let step = self.step(id, &mut walk)?;
             if walk.steps.insert(id, step).is_none() {
                 walk.order.push(id);
@@ -105,7 +110,7 @@ impl Finder<'_> {
                 Step::Opaque(false) => {}
             }
         }
-        self.taint(opaque, &mut trace);
+        self.taint(source, opaque, &mut trace);
         Ok(trace)
     }
 
@@ -278,10 +283,13 @@ impl Finder<'_> {
     }
 
     /// Marks what opaque nodes make of the draw itself, and what is made of that.
-    fn taint(&self, mut nodes: Vec<NodeId>, trace: &mut Trace) {
+    fn taint(&self, source: NodeId, mut nodes: Vec<NodeId>, trace: &mut Trace) {
         let mut left = REACH;
         while let Some(id) = nodes.pop() {
             if left == 0 {
+                trace.cut = true;
+                let what = "a draw is followed through at most 400 nodes";
+                self.limits.reached(source, what);
                 break;
             }
             left -= 1;

@@ -138,6 +138,46 @@ pub(super) fn is_selection(op_type: &str) -> bool {
     SELECTION.contains(&op_type)
 }
 
+/// Operators on numbers that [`apply`] knows.
+const ARITHMETIC: &[&str] = &[
+    "Not",
+    "Floor",
+    "Ceil",
+    "Round",
+    "Sqrt",
+    "Exp",
+    "Log",
+    "Abs",
+    "Relu",
+    "Sign",
+    "Reciprocal",
+    "Neg",
+    "Sum",
+    "Concat",
+    "Less",
+    "LessOrEqual",
+    "Greater",
+    "GreaterOrEqual",
+    "Equal",
+    "And",
+    "Or",
+    "Xor",
+    "Min",
+    "Max",
+    "Pow",
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Where",
+];
+
+/// False of operators that [`apply`] makes nothing of, whatever their inputs are.
+pub(super) fn is_applied(op_type: &str, inputs: usize) -> bool {
+    let arithmetic = ARITHMETIC.contains(&op_type) && inputs <= 3;
+    arithmetic || is_layout(op_type) || is_selection(op_type)
+}
+
 /// A sum of different data: a choice, if never more than one of them counts; else only a sum.
 fn mixed(x: &Form, y: &Form) -> Applied {
     let mut samples = x.samples.iter().zip(&y.samples);

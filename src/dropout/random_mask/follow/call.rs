@@ -75,6 +75,8 @@ impl Finder<'_> {
         let graph = self.model.graph(body);
         let none = vec![None; graph.outputs.len()];
         if depth == 0 || graph.node_slots() > REACH {
+            let what = "a draw is followed into calls at most 8 deep, of at most 400 nodes each";
+            self.limits.reached(id, what);
             return Ok(Some(none));
         }
         let mut inner: HashMap<ValueId, Form> = HashMap::default();
