@@ -31,6 +31,7 @@
 //!   bytes it was; weights are ranges of the source and never in memory.
 //! - [`onnx`] is a typed view of a model on the wire. [`onnx::Values`] is the one place that knows
 //!   who produces a value, who uses it, and from which scope; [`onnx::Editor`] has the only edits.
+//! - `semantics` says what operators do and what is known of values: one table for everybody.
 //! - [`dropout`] says what dropout is in a model. It edits nothing and gives no verdicts.
 //! - [`rewrite`] plans on a model that is only read, then edits a copy.
 //! - [`verify`] shows that the result computes the same: by [`verify::structure`] and by running
@@ -65,6 +66,7 @@ pub mod report;
 pub mod rewrite;
 #[cfg(feature = "tract")]
 pub mod sample;
+mod semantics;
 pub mod show;
 pub mod source;
 pub mod verify;

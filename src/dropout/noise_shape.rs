@@ -9,6 +9,7 @@ use crate::onnx::{
     AttributeValue, Dimension, GraphKind, Model, Node, NodeId, Producer, Tensor, ValueId,
     ValueInfo, ValueType, Values,
 };
+use crate::semantics::operator::{self, Operator};
 
 use super::{Form, Site};
 
@@ -199,26 +200,30 @@ impl<'m> NoiseShapes<'m> {
         if let Some(passed) = self.passed(value) {
             return self.tensor_shape(passed, depth - 1);
         }
-        let Producer::Node { node: id, .. } = self.values[value].producer else {
+        // the table has the shape of the first output
+        let Producer::Node {
+            node: id,
+            output: 0,
+        } = self.values[value].producer
+        else {
             return Shape::Of;
         };
         let node = self.model.node(id);
         let input = |i: usize| self.values.input(id, i);
-        if !node.in_default_domain() {
+        let Some(operator) = Operator::of(self.model, id) else {
             return Shape::Of;
-        }
-        let op_type = node.op_type.as_str().unwrap_or_default();
-        let known = match op_type {
-            "ConstantOfShape" => input(0).and_then(|shape| self.shape(shape, depth - 1)),
-            "Expand" => self.expanded(id, depth - 1),
-            "Transpose" => self.transposed(id, node, depth - 1),
-            "Gemm" => input(1).and_then(|weight| self.product(node, weight)),
-            "Abs" | "Identity" | "Cast" | "CastLike" | "Relu" | "Elu" | "Selu" | "LeakyRelu"
-            | "Sigmoid" | "Tanh" | "Softmax" | "Gelu" | "Dropout" | "BatchNormalization"
-            | "LayerNormalization" => input(0).map(|x| self.tensor_shape(x, depth - 1)),
-            "Mul" | "Div" => self.scaled(id, depth - 1),
-            "Conv" => input(1).and_then(|weight| self.convolved(input(0), weight, depth - 1)),
-            "AveragePool" | "MaxPool" => input(0).and_then(|x| self.pooled(x, depth - 1)),
+        };
+        let known = match operator.shape {
+            operator::Shape::Filled => input(0).and_then(|shape| self.shape(shape, depth - 1)),
+            operator::Shape::Expand => self.expanded(id, depth - 1),
+            operator::Shape::Permute => self.transposed(id, node, depth - 1),
+            operator::Shape::Gemm => input(1).and_then(|weight| self.product(node, weight)),
+            operator::Shape::Same => input(0).map(|x| self.tensor_shape(x, depth - 1)),
+            operator::Shape::Broadcast => self.scaled(id, depth - 1),
+            operator::Shape::Conv => {
+                input(1).and_then(|weight| self.convolved(input(0), weight, depth - 1))
+            }
+            operator::Shape::Pool => input(0).and_then(|x| self.pooled(x, depth - 1)),
             _ => None,
         };
         known.unwrap_or(Shape::Of)
@@ -273,7 +278,7 @@ impl<'m> NoiseShapes<'m> {
         self.values.input(call, index as usize)
     }
 
-    /// The shape of x, of a product of x and one number.
+    /// The shape of x, if the other input is a single number.
     fn scaled(&self, id: NodeId, depth: usize) -> Option<Shape> {
         let (x, y) = (self.values.input(id, 0)?, self.values.input(id, 1)?);
         let is_one = |value| {

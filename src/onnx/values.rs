@@ -7,9 +7,11 @@ mod edits;
 
 use std::collections::hash_map::Entry;
 use std::ops::Index;
+use std::sync::OnceLock;
 
 use crate::hash::HashMap;
 
+use super::data_type::DataType;
 use super::graph::{Graph, GraphId, GraphKind};
 use super::model::Model;
 use super::name::Name;
@@ -88,6 +90,9 @@ pub enum Use {
     Binding(usize),
 }
 
+/// The element type of a value, and how many sequences and optionals are around it.
+pub(crate) type ElementType = (DataType, u8);
+
 /// The values of a model, by scope.
 #[derive(Clone, Debug)]
 pub struct Values {
@@ -99,6 +104,8 @@ pub struct Values {
     pub(super) duplicates: Vec<(GraphId, Name, Option<NodeId>)>,
     /// Uses of names that nothing defines.
     pub(super) undefined: Vec<(Use, Name)>,
+    /// Worked out at the first question, by `semantics`; edits change no types.
+    pub(crate) element_types: OnceLock<Box<[Option<ElementType>]>>,
 }
 
 impl Values {
@@ -110,6 +117,7 @@ impl Values {
             inputs: vec![Vec::new(); model.graph_slots()],
             duplicates: Vec::new(),
             undefined: Vec::new(),
+            element_types: OnceLock::new(),
         };
         for (id, graph) in model.graphs() {
             values.define(id, graph);

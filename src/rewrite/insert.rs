@@ -261,7 +261,7 @@ fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place
             shared: choice.shared_axes.clone().map(|axes| write::Shared {
                 axes,
                 rank: fit.shapes.of(value).map_or(0, |shape| shape.len()),
-                element: flow.types.of(value).unwrap_or(DataType::FLOAT),
+                element: flow.element_type(value).unwrap_or(DataType::FLOAT),
             }),
         })
     });

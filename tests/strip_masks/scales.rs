@@ -319,3 +319,28 @@ fn a_branch_takes_the_factor_of_a_mask_outside() {
         "    t = Relu(d)",
     ]);
 }
+
+/// The type follows from the operator; nothing is declared.
+#[test]
+fn classic_downstream_of_operators_with_a_known_type() {
+    for line in [
+        "h, other = Split(x)",
+        "h = Where(mask, x, x)",
+        "h, index = TopK(x, n)",
+        "h, last, cell = LSTM(x, x, x)",
+        "h = DequantizeLinear(n, x)",
+        "h = ReduceMax(x)",
+    ] {
+        let mut made = classic(DataType::FLOAT);
+        let graph = made.main_mut();
+        graph.input.extend([untyped("mask"), untyped("n")]);
+        graph.output[0] = untyped("y");
+        graph.node[0] = op(line);
+        graph.node[3] = op("k = CastLike(b, h)");
+        let before = made.read();
+        let options = dropout_onnx::rewrite::strip::Options::default();
+        let stripped = dropout_onnx::rewrite::strip::strip(&before, &options);
+        let stripped = stripped.unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(stripped.outcome.removed, 1, "{line}");
+    }
+}

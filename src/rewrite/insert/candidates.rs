@@ -111,7 +111,7 @@ fn list(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
             scope: model.scope(known.graph),
             operator: maker.map(|id| model.node(id).op_type.to_string()),
             layer: maker.and_then(|id| layers.get(&id).cloned()),
-            element: flow.types.of(value).map(|e| e.to_string()),
+            element: flow.element_type(value).map(|e| e.to_string()),
             shape: fit.shapes.of(value),
             preset: preset.map(Preset::word),
             rate: asked.map_or(preset.map_or(USUAL, Preset::usual_rate), |r| r.value()),

@@ -2,34 +2,12 @@
 
 use crate::dropout::{OperatorVersion, Shapes, version};
 use crate::hash::HashSet;
-use crate::onnx::{DataType, GraphKind, Model, Producer, Use, ValueId, Values};
+use crate::onnx::{DataType, GraphKind, Model, NodeId, Producer, Use, ValueId, Values};
 use crate::rewrite::{Acting, Rate};
+use crate::semantics::operator::{Layer, Operator, Role, Type};
 
 use super::flow::Flow;
 use super::{Choice, Options};
-
-/// Operators whose results are floats, whatever the file tells.
-const FLOAT_ONLY: &[&str] = &[
-    "AveragePool",
-    "BatchNormalization",
-    "Conv",
-    "ConvTranspose",
-    "Elu",
-    "Gelu",
-    "HardSigmoid",
-    "HardSwish",
-    "InstanceNormalization",
-    "LayerNormalization",
-    "LeakyRelu",
-    "LogSoftmax",
-    "Relu",
-    "Selu",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "Tanh",
-];
 
 /// Why a value takes none.
 pub(super) enum Unfit {
@@ -116,15 +94,11 @@ impl Fit<'_> {
         if outputs && named {
             return Some("it is an output, and something else is bound to its name".into());
         }
-        match self.flow.types.of(value) {
+        match self.flow.element_type(value) {
             Some(element) if self.takes(value, element) => None,
             Some(element) => Some(format!("its elements are of type {element}")),
             None => match known.producer {
-                Producer::Node { node, output: 0 }
-                    if FLOAT_ONLY.iter().any(|op| model.node(node).is(op)) =>
-                {
-                    None
-                }
+                Producer::Node { node, output: 0 } if takes_floats(model, node) => None,
                 _ => Some("the file does not tell the type of its elements".into()),
             },
         }
@@ -169,7 +143,7 @@ impl Fit<'_> {
         if wanted.rate.is_some_and(|rate| rate.value() == 0.0) {
             return Some("a mask of rate 0 would not be known for dropout".into());
         }
-        let element = self.flow.types.of(value);
+        let element = self.flow.element_type(value);
         let written = [DataType::FLOAT, DataType::DOUBLE, DataType::FLOAT16];
         if !element.is_some_and(|element| written.contains(&element)) {
             let element = element.map_or("not told".to_string(), |e| e.to_string());
@@ -187,4 +161,13 @@ impl Fit<'_> {
             }
         }
     }
+}
+
+/// True of an operator that networks apply to floats.
+fn takes_floats(model: &Model, id: NodeId) -> bool {
+    Operator::of(model, id).is_some_and(|operator| match operator.role {
+        Role::Activation | Role::Normalisation | Role::Softmax | Role::Pool => true,
+        Role::Layer(Layer::Convolution) => matches!(operator.type_of(0), Type::Inputs(0, _)),
+        _ => false,
+    })
 }

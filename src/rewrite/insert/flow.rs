@@ -2,17 +2,16 @@
 //! calls of functions as well.
 
 mod calls;
-mod operators;
 
 use crate::error::Result;
 use crate::onnx::{
-    Attribute, AttributeValue, ElementTypes, GraphId, GraphKind, Model, Node, NodeId, Producer,
-    Use, ValueId, Values,
+    Attribute, AttributeValue, DataType, GraphId, GraphKind, Model, Node, NodeId, Producer, Use,
+    ValueId, Values,
 };
 
+use crate::semantics::operator::{Control, Elements, Layer, Operator, Role};
+
 use calls::Calls;
-pub(super) use operators::PASSING;
-use operators::{ACTIVATIONS, BODY, ELEMENTWISE, OF_SIZES};
 
 /// What a value is an elementwise function of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +50,6 @@ pub(super) struct Ahead {
 pub(super) struct Flow<'m> {
     pub model: &'m Model,
     pub values: &'m Values,
-    pub types: ElementTypes,
     pub calls: Calls,
     /// By value: whether it depends on what the model is fed, and not only on its size.
     data: Vec<bool>,
@@ -70,7 +68,6 @@ impl<'m> Flow<'m> {
         let mut flow = Flow {
             model,
             values,
-            types: ElementTypes::new(model, values, &order),
             calls: Calls::new(model, &order),
             data: vec![false; values.len()],
             roots: vec![None; values.len()],
@@ -112,6 +109,10 @@ impl<'m> Flow<'m> {
         self.data[value.index()]
     }
 
+    pub fn element_type(&self, value: ValueId) -> Option<DataType> {
+        self.model.element_type(self.values, value)
+    }
+
     /// What a value is an elementwise function of.
     pub fn root(&self, value: ValueId) -> Option<Root> {
         self.roots[value.index()]
@@ -137,14 +138,10 @@ impl<'m> Flow<'m> {
                 Source::Formal(..) => None,
             };
         }
-        let product =
-            node.is("Gemm") || node.is("MatMul") || (node.is("Einsum") && contracts(node));
-        let convolution = node.is("Conv") || node.is("ConvTranspose");
-        let other = is_in(node, BODY) && !node.is("Loop") && !node.is("Scan");
-        let kind = match (product, convolution) {
-            (true, _) => Kind::Dense,
-            (_, true) => Kind::Convolution,
-            _ if other => Kind::Other,
+        let kind = match Operator::of(self.model, id)?.role {
+            Role::Layer(Layer::Dense) if contracts(node) => Kind::Dense,
+            Role::Layer(Layer::Convolution) => Kind::Convolution,
+            Role::Layer(Layer::Attention | Layer::Recurrent) => Kind::Other,
             _ => return None,
         };
         self.has_weights(id).then_some(kind)
@@ -157,9 +154,18 @@ impl<'m> Flow<'m> {
 
     /// True of a product of data with data, as in attention.
     pub fn is_product_of_data(&self, id: NodeId) -> bool {
-        let node = self.model.node(id);
-        let product = node.is("MatMul") || (node.is("Einsum") && contracts(node));
-        product && self.data_inputs(id).len() == 2
+        let dense = |op: &Operator| op.role == Role::Layer(Layer::Dense);
+        let product = Operator::of(self.model, id).is_some_and(dense);
+        let is_data = |input| {
+            let value = self.values.input(id, input);
+            value.is_some_and(|value| self.is_data(value))
+        };
+        product && contracts(self.model.node(id)) && [0, 1].into_iter().all(is_data)
+    }
+
+    /// True of a node that passes its data through, possibly with different axes or element type.
+    pub fn passes(&self, id: NodeId) -> bool {
+        Operator::of(self.model, id).is_some_and(Operator::passes)
     }
 
     /// The nodes that use a value.
@@ -251,7 +257,7 @@ impl<'m> Flow<'m> {
     fn feed(&mut self, id: NodeId, runs: bool) {
         let node = self.model.node(id);
         let mut inner = node.attributes.iter().flat_map(Attribute::graphs);
-        let sized = is_in(node, OF_SIZES);
+        let sized = Operator::of(self.model, id).is_some_and(|op| !op.reads_values(0));
         let data = !sized
             && (!self.data_inputs(id).is_empty() || inner.any(|&graph| self.touches_data(graph)));
         let outputs: Vec<ValueId> = self.outputs(id).collect();
@@ -285,7 +291,7 @@ impl<'m> Flow<'m> {
                 activated: called.flatten().is_some_and(|end| end.activated),
             }),
             (None, Some(end)) => end.and_then(|end| self.carried(id, end)),
-            (None, None) => self.elementwise(node, &self.data_inputs(id)),
+            (None, None) => self.elementwise(id, &self.data_inputs(id)),
         };
         let outputs: Vec<ValueId> = self.outputs(id).collect();
         for (place, output) in outputs.into_iter().enumerate() {
@@ -306,10 +312,15 @@ impl<'m> Flow<'m> {
         })
     }
 
-    fn elementwise(&self, node: &Node, inputs: &[ValueId]) -> Option<Root> {
-        let activation = is_in(node, ACTIVATIONS);
-        if !activation && !is_in(node, ELEMENTWISE) && !is_in(node, PASSING) {
-            return None;
+    /// The root of a node that works elementwise or per channel on values with one common root.
+    fn elementwise(&self, id: NodeId, inputs: &[ValueId]) -> Option<Root> {
+        let operator = Operator::of(self.model, id)?;
+        let activation = operator.role == Role::Activation;
+        match operator.role {
+            Role::Dropout | Role::Draw(_) => return None,
+            Role::Normalisation => {}
+            _ if operator.elements == Elements::Map || operator.passes() => {}
+            _ => return None,
         }
         let mut roots = inputs.iter().map(|&input| self.root(input));
         let first = roots.next()??;
@@ -353,7 +364,12 @@ impl<'m> Flow<'m> {
     }
 
     fn is_body(&self, id: NodeId) -> bool {
-        is_in(self.model.node(id), BODY)
+        let body = |op: &Operator| match op.role {
+            Role::Layer(layer) => layer != Layer::Dense,
+            Role::Control(control) => matches!(control, Control::Loop | Control::Scan),
+            _ => false,
+        };
+        Operator::of(self.model, id).is_some_and(body)
             || self.is_product_of_data(id)
             || self.inner(id).body
             || self.is_sum_of_branches(id)
@@ -373,12 +389,11 @@ impl<'m> Flow<'m> {
     }
 }
 
-fn is_in(node: &Node, operators: &[&str]) -> bool {
-    operators.iter().any(|op| node.is(op))
-}
-
-/// True of an Einsum that sums over an index which both of its inputs have.
+/// False of an Einsum that sums over no index which both of its inputs have.
 fn contracts(node: &Node) -> bool {
+    if !node.is("Einsum") {
+        return true;
+    }
     let Some(AttributeValue::String(equation)) = node.attribute("equation").map(|a| &a.value)
     else {
         return false;

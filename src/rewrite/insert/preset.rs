@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
 use crate::onnx::{NodeId, Tensor, ValueId};
 
-use super::flow::{Flow, Kind, PASSING, Root, Source};
+use super::flow::{Flow, Kind, Root, Source};
 
 /// A position that has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +123,7 @@ fn activation(flow: &Flow<'_>, id: NodeId, wanted: Kind) -> Option<ValueId> {
 fn passed_on(flow: &Flow<'_>, value: ValueId) -> ValueId {
     let mut value = value;
     while let Some(maker) = flow.maker(value)
-        && PASSING.iter().any(|op| flow.model.node(maker).is(op))
+        && flow.passes(maker)
         && let Some(data) = flow.values.input(maker, 0)
         && flow.root(data).is_some_and(|root| root.activated)
     {
@@ -160,8 +160,7 @@ fn attention(flow: &Flow<'_>, id: NodeId) -> Option<ValueId> {
         }
         let moved = flow.users(at).find(|&user| {
             let node = flow.model.node(user);
-            let mut passing = PASSING.iter().chain(&["Dropout", "Where"]);
-            passing.any(|op| node.is(op))
+            flow.passes(user) || node.is("Dropout") || node.is("Where")
         });
         at = flow.outputs(moved?).next()?;
     }

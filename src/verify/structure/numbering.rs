@@ -11,19 +11,12 @@ use crate::onnx::{
     ValueType, Values,
 };
 
+use crate::semantics::operator::Operator;
+
 use super::Shared;
 use super::apart::Apart;
 use super::expression::{Expression, Tag};
 use super::live::{Carried, Live};
-
-/// Operators that look at no more than shape and type of their input.
-const SHAPE_ONLY: &[&str] = &[
-    "Shape",
-    "Size",
-    "RandomUniformLike",
-    "RandomNormalLike",
-    "EyeLike",
-];
 
 /// The expressions of a model.
 #[derive(Debug)]
@@ -311,8 +304,10 @@ impl<'m> Numbering<'m> {
             false => Expression::ABSENT,
         });
         let mut inputs: Vec<Expression> = inputs.collect();
-        if SHAPE_ONLY.iter().any(|op| node.is(op)) {
-            inputs.iter_mut().for_each(|x| *x = shared.shape_of(*x));
+        if let Some(operator) = Operator::of(self.model, id) {
+            let by_shape = inputs.iter_mut().enumerate();
+            let by_shape = by_shape.filter(|(input, _)| !operator.reads_values(*input));
+            by_shape.for_each(|(_, x)| *x = shared.shape_of(*x));
         }
         let factors = match inputs[..] {
             [x, y] if node.is("Mul") || node.is("Div") => [(x, y), (y, x)],

@@ -1,0 +1,4 @@
+//! The meaning of a model: operators and facts about values. Reads, never edits.
+
+pub(crate) mod operator;
+mod types;

@@ -1,0 +1,149 @@
+//! The table of operators: the only place that knows what each operator of the default domain does.
+//!
+//! A row applies to a range of opsets. An operator whose meaning changed has several rows. Where ONNX
+//! has a schema newer than `CHECKED`, the last row ends and the operator is unknown from that opset on.
+//! Operators of other domains and the model's own functions are unknown.
+
+#[cfg(test)]
+mod checked;
+mod columns;
+mod elementwise;
+mod layers;
+mod movement;
+mod reductions;
+mod sources;
+
+use std::sync::OnceLock;
+
+use crate::hash::HashMap;
+use crate::onnx::{Model, Node, NodeId};
+
+use columns::Reads;
+pub(crate) use columns::{Control, Data, Elements, Layer, Linear, Role, Shape, Type};
+
+/// The last opset for which the rows were checked against the schemas.
+#[cfg(test)]
+const CHECKED: i64 = 26;
+
+/// The last opset whose schemas are in `tests/schema/operators.tsv`. Later opsets may change any
+/// operator, so all are unknown there.
+const LISTED: i64 = 28;
+
+/// A row of the table.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    pub name: &'static str,
+    /// The first opset of the row.
+    since: i64,
+    /// The first opset after the row.
+    until: i64,
+    /// The inputs that it transforms. Other inputs are parameters: weights, shapes, axes, indices, bounds.
+    pub data: Data,
+    /// The element type of each output.
+    types: &'static [Type],
+    /// The shape of the first output.
+    pub shape: Shape,
+    /// How the elements of the output depend on those of the data.
+    pub elements: Elements,
+    /// Whether it commutes with a factor of the data.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "fold has a list of its own yet")
+    )]
+    pub linear: Linear,
+    /// Which inputs are read for their elements.
+    reads: Reads,
+    pub role: Role,
+}
+
+/// The rows of a file: name and opsets, then the columns in the order of [`Operator`].
+macro_rules! operators {
+    ($($name:literal $since:literal .. $($until:literal)?: $data:ident $(($of:expr))?,
+        [$($type:expr),+], $shape:ident, $elements:ident, $linear:ident, $reads:ident, $role:expr;)+) => {
+        pub(super) const ROWS: &[super::Operator] = {
+            #[allow(unused_imports, reason = "not every table has every column")]
+            use crate::semantics::operator::columns::{
+                Control::*, Distribution::*, Layer::*, Role::*, types::*, *,
+            };
+            use crate::semantics::operator::Operator;
+            &[$(Operator {
+                name: $name,
+                since: $since,
+                until: { let until = i64::MAX; $(let until = { let _ = until; $until };)? until },
+                data: Data::$data $(($of))?,
+                types: &[$($type),+],
+                shape: Shape::$shape,
+                elements: Elements::$elements,
+                linear: Linear::$linear,
+                reads: Reads::$reads,
+                role: $role,
+            }),+]
+        };
+    };
+}
+use operators;
+
+/// The rows of each operator, by name.
+fn rows() -> &'static HashMap<&'static [u8], &'static [Operator]> {
+    static ROWS: OnceLock<HashMap<&[u8], &[Operator]>> = OnceLock::new();
+    ROWS.get_or_init(|| {
+        let tables = [
+            elementwise::ROWS,
+            layers::ROWS,
+            movement::ROWS,
+            reductions::ROWS,
+            sources::ROWS,
+        ];
+        let same = |one: &Operator, two: &Operator| one.name == two.name;
+        let of_name = tables.into_iter().flat_map(|table| table.chunk_by(same));
+        of_name
+            .map(|rows| (rows[0].name.as_bytes(), rows))
+            .collect()
+    })
+}
+
+impl Operator {
+    /// The operator that a node applies; `None` if it is unknown.
+    pub fn of(model: &Model, id: NodeId) -> Option<&'static Operator> {
+        let node = model.node(id);
+        let rows = own_rows(node)?;
+        let opset = model.opset(id.graph, "")?;
+        let own = || model.callee(node).is_none();
+        within(rows, opset).filter(|_| own())
+    }
+
+    /// Where the element type of an output comes from.
+    pub fn type_of(&self, output: usize) -> Type {
+        let variadic =
+            |kind: &&Type| matches!(kind, Type::EachOf(..) | Type::Bodies | Type::Mapped);
+        let last = || self.types.last().filter(variadic);
+        let kind = self.types.get(output).or_else(last);
+        kind.copied().unwrap_or(Type::Unknown)
+    }
+
+    /// True if it passes its data through, possibly with different axes or element type.
+    pub fn passes(&self) -> bool {
+        let same = self.elements == Elements::Move || self.role == Role::Cast;
+        self.data == Data::First && same
+    }
+
+    /// True of an input whose elements it reads, and not only its shape or type.
+    pub fn reads_values(&self, input: usize) -> bool {
+        match self.reads {
+            Reads::Values => true,
+            Reads::First => input == 0,
+            Reads::Shape => false,
+        }
+    }
+}
+
+fn own_rows(node: &Node) -> Option<&'static [Operator]> {
+    let rows = rows().get(node.op_type.as_bytes()).copied()?;
+    node.in_default_domain().then_some(rows)
+}
+
+/// The row that applies to an opset.
+fn within(rows: &'static [Operator], opset: i64) -> Option<&'static Operator> {
+    let rules = |row: &&Operator| (row.since..row.until).contains(&opset);
+    rows.iter().find(|row| opset <= LISTED && rules(row))
+}

@@ -1,0 +1,42 @@
+//! Layers with weights, normalizations and transforms.
+
+use super::operators;
+
+operators! {
+    "AffineGrid" 20..:                First,          [T0],                  Other,         Mix, Nonlinear, Values, Other;
+    "Attention" 23..:                 Of(&[0, 1, 2]), [T0, T1, T2, T0],      Other,         Mix, Nonlinear, Values, Layer(Attention);
+    "BatchNormalization" 1..:         First,          [T0, T3, T3, T3, T3],  Same,          Map, Nonlinear, Values, Normalisation;
+    "Col2Im" 18..:                    First,          [T0],                  Other,         Mix, Any,       Values, Other;
+    "Conv" 1..:                       Of(&[0, 1]),    [ALL],                 Conv,          Mix, Bilinear,  Values, Layer(Convolution);
+    "ConvInteger" 10..:               Of(&[0, 1]),    [INT32],               Conv,          Mix, Bilinear,  Values, Layer(Convolution);
+    "ConvTranspose" 1..:              Of(&[0, 1]),    [ALL],                 ConvTranspose, Mix, Bilinear,  Values, Layer(Convolution);
+    "DFT" 17..:                       First,          [T0],                  Other,         Mix, Any,       Values, Other;
+    "DeformConv" 19..:                Of(&[0, 1]),    [T0],                  Other,         Mix, Bilinear,  Values, Layer(Convolution);
+    "Det" 11..:                       First,          [T0],                  Other,         Mix, Nonlinear, Values, Other;
+    "Dropout" 1..10:                  First,          [T0, T0],              Same,          Map, Any,       Values, Dropout;
+    "Dropout" 10..:                   First,          [T0, BOOL],            Same,          Map, Any,       Values, Dropout;
+    "Einsum" 12..28:                  All,            [ALL],                 Other,         Mix, Bilinear,  Values, Layer(Dense);
+    "GRU" 1..:                        First,          [GATES, GATES],        Other,         Mix, Nonlinear, Values, Layer(Recurrent);
+    "Gemm" 1..:                       Of(&[0, 1]),    [ALL],                 Gemm,          Mix, Bilinear,  Values, Layer(Dense);
+    "GridSample" 16..:                First,          [T0],                  Other,         Mix, Any,       Values, Other;
+    "GroupNormalization" 18..:        First,          [T0],                  Same,          Mix, Nonlinear, Values, Normalisation;
+    "Hardmax" 1..:                    First,          [T0],                  Same,          Mix, Nonlinear, Values, Other;
+    "InstanceNormalization" 1..:      First,          [T0],                  Same,          Mix, Nonlinear, Values, Normalisation;
+    "LRN" 1..:                        First,          [T0],                  Same,          Mix, Nonlinear, Values, Normalisation;
+    "LSTM" 1..:                       First,          [GATES, GATES, GATES], Other,         Mix, Nonlinear, Values, Layer(Recurrent);
+    "LayerNormalization" 17..:        First,          [T0, STASH, STASH],    Same,          Mix, Nonlinear, Values, Normalisation;
+    "LogSoftmax" 1..:                 First,          [T0],                  Same,          Mix, Nonlinear, Values, Softmax;
+    "LpNormalization" 1..:            First,          [T0],                  Same,          Mix, Nonlinear, Values, Normalisation;
+    "MatMul" 1..:                     All,            [ALL],                 MatMul,        Mix, Bilinear,  Values, Layer(Dense);
+    "MatMulInteger" 10..:             Of(&[0, 1]),    [INT32],               MatMul,        Mix, Bilinear,  Values, Layer(Dense);
+    "MeanVarianceNormalization" 9..:  First,          [T0],                  Same,          Mix, Nonlinear, Values, Normalisation;
+    "NegativeLogLikelihoodLoss" 12..: First,          [T0],                  Other,         Mix, Nonlinear, Values, Other;
+    "QLinearConv" 10..:               Of(&[0, 3]),    [T7],                  Other,         Mix, Nonlinear, Values, Layer(Convolution);
+    "QLinearMatMul" 10..:             Of(&[0, 3]),    [T7],                  Other,         Mix, Nonlinear, Values, Layer(Dense);
+    "RMSNormalization" 23..:          First,          [T1],                  Same,          Mix, Nonlinear, Values, Normalisation;
+    "RNN" 1..:                        First,          [GATES, GATES],        Other,         Mix, Nonlinear, Values, Layer(Recurrent);
+    "RotaryEmbedding" 23..:           First,          [T0],                  Same,          Mix, Any,       Values, Other;
+    "STFT" 17..:                      First,          [T0],                  Other,         Mix, Any,       Values, Other;
+    "Softmax" 1..:                    First,          [T0],                  Same,          Mix, Nonlinear, Values, Softmax;
+    "SoftmaxCrossEntropyLoss" 12..:   First,          [T0, T0],              Other,         Mix, Nonlinear, Values, Other;
+}

@@ -1,0 +1,47 @@
+//! Operators without data, control flow, sequences and text.
+
+use super::operators;
+
+operators! {
+    "Bernoulli" 15..:            First,       [LIKE],                    Same,      Map,  Nonlinear, Values, Draw(Bernoulli);
+    "BlackmanWindow" 17..:       Nothing,     [WINDOW],                  Other,     Make, Nonlinear, Values, Other;
+    "ConcatFromSequence" 11..:   All,         [INSIDE],                  Other,     Move, Joint,     Values, Other;
+    "Constant" 1..:              Nothing,     [CONSTANT],                Constant,  Make, Nonlinear, Values, Constant;
+    "ConstantOfShape" 9..:       Nothing,     [FILLED],                  Filled,    Make, Nonlinear, Values, Constant;
+    "EyeLike" 9..:               Nothing,     [LIKE],                    Same,      Make, Nonlinear, Shape,  Other;
+    "HammingWindow" 17..:        Nothing,     [WINDOW],                  Other,     Make, Nonlinear, Values, Other;
+    "HannWindow" 17..:           Nothing,     [WINDOW],                  Other,     Make, Nonlinear, Values, Other;
+    "If" 1..:                    Nothing,     [BODIES],                  Other,     Mix,  Nonlinear, Values, Control(If);
+    "ImageDecoder" 20..:         Nothing,     [UINT8],                   Other,     Make, Nonlinear, Values, Other;
+    "Loop" 1..:                  From(2),     [BODIES],                  Other,     Mix,  Nonlinear, Values, Control(Loop);
+    "MelWeightMatrix" 17..:      Nothing,     [WINDOW],                  Other,     Make, Nonlinear, Values, Other;
+    "Multinomial" 7..:           First,       [CLASS],                   Other,     Mix,  Nonlinear, Values, Draw(Multinomial);
+    "NonMaxSuppression" 10..:    All,         [INT64],                   Other,     Mix,  Nonlinear, Values, Other;
+    "NonZero" 9..:               First,       [INT64],                   Other,     Mix,  Nonlinear, Values, Other;
+    "OneHot" 9..28:              Nothing,     [T2],                      Other,     Mix,  Nonlinear, Values, Other;
+    "Optional" 15..28:           First,       [AROUND],                  Other,     Move, Any,       Values, Other;
+    "OptionalGetElement" 15..28: First,       [INSIDE],                  Other,     Move, Any,       Values, Other;
+    "OptionalHasElement" 15..28: Nothing,     [BOOL],                    Other,     Make, Nonlinear, Values, Other;
+    "RandomNormal" 1..:          Nothing,     [DTYPE],                   Other,     Make, Nonlinear, Values, Draw(Normal);
+    "RandomNormalLike" 1..:      Nothing,     [LIKE],                    Same,      Make, Nonlinear, Shape,  Draw(Normal);
+    "RandomUniform" 1..:         Nothing,     [DTYPE],                   Other,     Make, Nonlinear, Values, Draw(Uniform);
+    "RandomUniformLike" 1..:     Nothing,     [LIKE],                    Same,      Make, Nonlinear, Shape,  Draw(Uniform);
+    "Range" 11..27:              Nothing,     [ALL],                     Other,     Make, Nonlinear, Values, Other;
+    "RegexFullMatch" 20..:       First,       [BOOL],                    Same,      Map,  Nonlinear, Values, Other;
+    "Scan" 8..:                  All,         [BODIES],                  Other,     Mix,  Nonlinear, Values, Control(Scan);
+    "SequenceAt" 11..:           First,       [INSIDE],                  Other,     Pick, Any,       Values, Other;
+    "SequenceConstruct" 11..:    All,         [AROUND],                  Other,     Move, Any,       Values, Other;
+    "SequenceEmpty" 11..:        Nothing,     [EMPTY],                   Other,     Make, Nonlinear, Values, Other;
+    "SequenceErase" 11..:        First,       [T0],                      Other,     Pick, Any,       Values, Other;
+    "SequenceInsert" 11..:       Of(&[0, 1]), [T0],                      Other,     Move, Any,       Values, Other;
+    "SequenceLength" 11..:       Nothing,     [INT64],                   Other,     Make, Nonlinear, Shape,  Other;
+    "SequenceMap" 17..:          All,         [MAPPED],                  Other,     Mix,  Nonlinear, Values, Control(SequenceMap);
+    "Shape" 1..:                 Nothing,     [INT64],                   Other,     Make, Nonlinear, Shape,  Other;
+    "Size" 1..:                  Nothing,     [INT64],                   Other,     Make, Nonlinear, Shape,  Other;
+    "SplitToSequence" 11..:      First,       [AROUND],                  Other,     Pick, Any,       Values, Other;
+    "StringConcat" 20..:         All,         [STRING],                  Broadcast, Map,  Nonlinear, Values, Other;
+    "StringNormalizer" 10..:     First,       [STRING],                  Other,     Map,  Nonlinear, Values, Other;
+    "StringSplit" 20..:          First,       [STRING, INT64],           Other,     Map,  Nonlinear, Values, Other;
+    "TfIdfVectorizer" 9..:       First,       [FLOAT],                   Other,     Mix,  Nonlinear, Values, Other;
+    "Unique" 11..28:             First,       [T0, INT64, INT64, INT64], Other,     Mix,  Nonlinear, Values, Other;
+}
