@@ -37,8 +37,11 @@ from net.generate import case
 from net.judge import LEFT, REFUSED, RIGHT, WRONG, judge
 
 
+SECONDS = 5  # for one run by the engine: a model that it does not run within that is not run
+
+
 def strip(binary, before, after):
-    said = Tool(binary).run("strip", before, after)
+    said = Tool(binary).run("strip", before, after, "--timeout", SECONDS)
     if said.crashed and said.code in (0, 1, 2):
         return 101, said.last_line
     return said.code, said.last_line
@@ -94,6 +97,8 @@ def run(given):
     with ProcessPoolExecutor(given.jobs) as pool:
         judged = pool.map(partial(judge_seeds, given.binary.resolve()), chunks)
         outcomes = [one for chunk in judged for one in chunk]
+    for one in outcomes if given.only else []:
+        print(f"{one.seed}: {one.verdict} {one.why}; {', '.join(one.sites + one.near)}")
     wrong = told(outcomes)
     keep(outcomes, given.keep)
     if wrong:

@@ -32,6 +32,7 @@ class Builder:
         self.functions, self.inputs, self.outputs = [], [], []
         self.sites, self.near = [], []
         self.depth = 0
+        self.symbolic = False
         self._prefixes, self._counts = [""], {"": 0}
 
     # Names and nodes
@@ -121,6 +122,10 @@ class Builder:
 
     def body(self, scope, name, inputs, outputs):
         return helper.make_graph(scope.nodes, name, inputs, outputs, scope.initializers)
+
+    def declared(self, shape):
+        """A shape of the main graph, as inputs and outputs declare it."""
+        return ["batch", *shape[1:]] if self.symbolic else shape
 
     def info(self, name, shape=None, element=None):
         return helper.make_tensor_value_info(name, element or self.element, shape)

@@ -8,7 +8,6 @@ outputs, layers and near misses, with the same names.
 from dataclasses import dataclass
 
 import numpy as np
-from onnx import helper
 
 from .build import Builder
 from .layers import layers
@@ -16,7 +15,7 @@ from .near import near_misses
 from .places import places
 from .sites import sites
 
-OPSETS = (6, 7, 9, 10, 11, 12, 13, 13, 15, 15, 17, 18, 21, 22)
+OPSETS = (1, 6, 7, 9, 10, 11, 12, 13, 13, 15, 15, 17, 18, 21, 22)
 TYPES = ("float32",) * 6 + ("float64", "float16")
 SHAPES = ((3, 4), (2, 3, 4), (2, 3, 4, 4), (4, 4), (2, 4, 4))
 EVERY = frozenset(range(100))
@@ -77,8 +76,7 @@ def case(seed, training=EVERY, linear=False, spoil=None):
     shape = list(SHAPES[int(random.integers(len(SHAPES)))])
     b = Builder(random, opset, dtype, training, linear, spoil)
     b.symbolic = bool(random.random() < 0.4)
-    declared = ["batch", *shape[1:]] if b.symbolic else shape
-    x = b.input("x", b.element, declared)
+    x = b.input("x", b.element, b.declared(shape))
     y = layer(b, x, shape) if random.random() < 0.5 else x
     if linear:
         y = dropout(b, y, shape)
@@ -86,5 +84,5 @@ def case(seed, training=EVERY, linear=False, spoil=None):
         for _ in range(int(random.integers(1, 4))):
             y = block(b, y, shape)
     y = layer(b, y, shape) if random.random() < 0.6 else b.op("Identity", y)
-    b.outputs.append(helper.make_tensor_value_info(y, b.element, declared))
+    b.outputs.insert(0, b.info(y, b.declared(shape)))
     return Case(seed, b.model(), b.sites, b.near, {"batch": shape[0]})

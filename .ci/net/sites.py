@@ -123,7 +123,7 @@ FORMS = {
 }
 
 
-def switch(b, operator_only=False):
+def switch(b):
     """training_mode: constant true or false, computed, or an input of the model."""
     way = b.random.choice(["true"] * 4 + ["false", "not", "input", "not input", "absent"])
     if way == "absent":
@@ -143,12 +143,17 @@ def operator(b, x, shape):
     r = b.random
     p = float(r.choice(RATES))
     second = r.random() < 0.15
+    told = b.depth == 0 and b.has(12) and not b.linear and r.random() < 0.1  # the mask is an output
     with b.site(f"operator {b.opset}") as training:
         # names and inputs are the same in every form
         mode = switch(b) if b.has(12) else ""
+        names = [b.name("drop")] + ([b.name("mask")] if second or told else [])
+        if told:
+            b.outputs.append(b.info(names[1], b.declared(shape), BOOL))
         if not training:
+            if told:
+                b.op("Equal", x, x, names=names[1:])
             return b.op("Identity", x)
-        names = [b.name("drop")] + ([b.name("mask")] if second else [])
         how = {"outputs": len(names), "names": names}
         if b.has(12):
             dtype = r.choice(["float32", "float64", str(b.dtype)])
@@ -231,14 +236,8 @@ def keep_probability(b, x, shape):
     with b.site("keep probability is an input") as training:
         if not training:
             return b.op("Identity", x)
-        u = own_type(b, uniform_plain(b, x))
+        u = b.op("RandomUniformLike", x)
         return b.op("Mul", b.op("Div", x, keep), b.op("Floor", b.op("Add", u, keep)))
-
-
-def uniform_plain(b, x):
-    from .draws import Draw
-
-    return Draw(b.op("RandomUniformLike", x), b.dtype)
 
 
 def switched(b, x, shape):
@@ -279,6 +278,26 @@ def dropout_of_ones(b, x, shape):
         return b.op("Div", b.op("Mul", x, m), b.const(1 - p))
 
 
+def halves(b, x, shape):
+    """Two halves of one draw are two masks: both must keep an element."""
+    if b.symbolic or not b.has(9):
+        return masked(b, x, shape)
+    p, scale = rate_and_scale(b)
+    with b.site("halves of one draw, both keep") as training:
+        if not training:
+            return inference(b, x, scale * (1 - p) ** 2)
+        r, last = b.random, len(shape) - 1
+        drawn = b.op("RandomUniform", shape=[*shape[:-1], 2 * shape[-1]], dtype=b.element)
+        sizes = {"num_outputs": 2} if b.has(18) else {}
+        both = b.op("Split", drawn, outputs=2, axis=last, **sizes)
+        one, two = (b.op("Greater", half, b.const(p)) for half in both)
+        if r.random() < 0.5:
+            m = number(b, b.op("And", one, two))
+        else:
+            m = b.op("Mul", number(b, one), number(b, two))
+        return scaled(b, product(b, x, m), scale)
+
+
 def typed(b, x, shape):
     """Masks through integers and booleans, where numbers are cut off."""
     p = float(b.random.choice(RATES))
@@ -313,7 +332,7 @@ def gated_by_complement(b, x, shape):
 
 PLAIN = (masked,) * 7 + (alpha, gaussian, shared, thresholds, keep_probability, switched)
 FROM_12 = (mask_of_operator, dropout_of_ones)
-ODD = (typed, gated_by_complement)
+ODD = (typed, gated_by_complement, halves)
 
 
 def sites(b):
