@@ -26,6 +26,7 @@ pub use baseline::{Baseline, BaselineState};
 pub use config::Config;
 use fingerprint::Fingerprints;
 pub use remark::Remark;
+use rules::Context;
 pub use rules::{RULES, Rule, check, handbook};
 pub use selection::{Selection, rule};
 
@@ -81,7 +82,8 @@ pub struct Producer {
     pub version: String,
 }
 
-/// What a model comes down to, from the best to the worst.
+/// What a model comes down to, from the best to the worst: no worse mode was found, and unless it is
+/// `Unknown` there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -94,6 +96,8 @@ pub enum Verdict {
     Frozen,
     /// Dropout that an input switches on.
     Runtime,
+    /// The search was incomplete, as the model is not sound: it may be as bad as `Active`.
+    Unknown,
     /// Dropout that acts whenever the model runs.
     Active,
 }
@@ -151,7 +155,7 @@ pub struct Finding {
     pub site: Option<usize>,
     /// What was found, in words, after its place.
     pub message: String,
-    /// That of its site; without a site, that of its node.
+    /// That of its site; without a site, that of its node or graph.
     pub fingerprint: String,
     /// Why it is allowed, if a configuration says so.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,7 +166,7 @@ pub struct Finding {
     /// Where it stands, as of a [`SiteRecord`].
     #[serde(skip)]
     pub scope: String,
-    /// The node it is about; one without a name goes by its first output.
+    /// The node it is about, if it is about one; a node without a name goes by its first output.
     #[serde(skip)]
     pub node: Option<String>,
 }
@@ -198,6 +202,7 @@ impl Verdict {
         Verdict::Inert,
         Verdict::Frozen,
         Verdict::Runtime,
+        Verdict::Unknown,
         Verdict::Active,
     ];
 }
@@ -209,6 +214,7 @@ impl fmt::Display for Verdict {
             Verdict::Inert => "inert",
             Verdict::Frozen => "frozen",
             Verdict::Runtime => "runtime",
+            Verdict::Unknown => "unknown",
             Verdict::Active => "active",
         })
     }
@@ -288,12 +294,15 @@ impl ModelAudit {
     pub fn with(path: &str, model: &Model, selection: &Selection) -> Result<ModelAudit> {
         let values = Values::new(model);
         let sites = dropout::find(model, &values)?;
-        let verdict = sites.iter().map(|site| match site.mode {
+        let flaws = model.flaws(&values);
+        let modes = sites.iter().map(|site| match site.mode {
             Mode::Inert => Verdict::Inert,
             Mode::Frozen => Verdict::Frozen,
             Mode::Runtime => Verdict::Runtime,
             Mode::Active => Verdict::Active,
         });
+        let incomplete = (!flaws.is_empty()).then_some(Verdict::Unknown);
+        let verdict = modes.chain(incomplete).max().unwrap_or(Verdict::Clean);
         let opset = model.opset_imports.iter().map(|import| {
             let domain = match import.domain.is_empty() {
                 true => "ai.onnx".to_string(),
@@ -314,9 +323,9 @@ impl ModelAudit {
                 name: model.producer_name.to_string(),
                 version: model.producer_version.to_string(),
             },
-            verdict: Some(verdict.max().unwrap_or(Verdict::Clean)),
+            verdict: Some(verdict),
             sites: records.collect(),
-            findings: rules::check_as(model, &values, &sites, selection, &mut prints),
+            findings: Context::new(model, &values, &sites, &flaws).check(selection, &mut prints),
             ..ModelAudit::empty(path)
         })
     }

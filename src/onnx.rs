@@ -23,6 +23,7 @@ mod values;
 mod write;
 
 pub use attribute::{Attribute, AttributeValue};
+pub use check::Flaw;
 pub use content::ContentHash;
 pub(crate) use content::{Place, encode_float, encode_number, floats, numbers};
 pub use data_type::DataType;

@@ -20,3 +20,4 @@ def kinds(path: str, data: bytes, other: Path) -> None:
     do.audit(3)  # type: ignore[arg-type]
     do.strip(path).model = "x"  # type: ignore[misc]
     assert_type(do.audit(path, data).sites[0].rate, "float | None")
+    assert_type(do.audit(path).verdict, "str | None")

@@ -19,6 +19,36 @@ def test_a_missing_file():
     assert str(found.value) == "missing.onnx: cannot open: No such file or directory"
 
 
+def test_an_audit_of_a_file_that_cannot_be_read_has_no_verdict(models):
+    clean, active = "torch_course_eval_op17.onnx", NAME
+    Path("lfs.onnx").write_text("version https://git-lfs.github.com/spec/v1\n")
+
+    def verdict(*names):
+        return do.audit(*names, errors="report").verdict
+
+    assert do.audit("lfs.onnx", errors="report").models[0].error is not None
+    assert (verdict("lfs.onnx"), verdict(clean, "lfs.onnx"), verdict(clean)) == (None, None, "clean")
+    assert (verdict("lfs.onnx", active), verdict(clean, active)) == ("active", "active")
+
+
+def test_an_audit_of_nothing_is_refused():
+    with pytest.raises(do.UsageError, match="no model to audit"):
+        do.audit()
+    with pytest.raises(ValueError):
+        do.audit(*[], errors="report")
+
+
+def test_an_audit_of_an_unsound_model_is_not_clean(models):
+    import onnx
+
+    model = onnx.load("torch_course_eval_op17.onnx")
+    assert do.audit(model).verdict == "clean"
+    model.graph.node[0].input[0] = "nowhere"
+    audit = do.audit(model)
+    assert audit.verdict == "unknown"
+    assert ("unsound-model", "error") in {(f.rule, f.level) for f in audit.findings}
+
+
 def test_bytes_that_are_no_model(models):
     with pytest.raises(do.ModelError) as found:
         do.strip(b"\xff\xff\xff")

@@ -121,6 +121,13 @@ impl<'m> Fingerprints<'m> {
         hash.finish_text()
     }
 
+    /// The fingerprint of a graph.
+    pub fn graph(&self, graph: GraphId) -> String {
+        let mut hash = Hash::of("graph/1");
+        hash.number(self.scope(graph));
+        hash.finish_text()
+    }
+
     /// Main graph, function, or the operators whose bodies a graph stands in.
     fn scope(&self, mut graph: GraphId) -> u64 {
         let mut hash = Hash::of("scope");

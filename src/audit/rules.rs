@@ -16,6 +16,7 @@ mod runtime_dropout;
 mod shared_seed;
 mod unloadable_random;
 mod unscaled_mask;
+mod unsound_model;
 mod unusual_rate;
 
 use std::fmt::Write;
@@ -23,7 +24,7 @@ use std::fmt::Write;
 use super::{Finding, Fingerprints, Level, Selection};
 use crate::dropout::{Kind, Mode, Site};
 use crate::hash::HashMap;
-use crate::onnx::{Model, Node, NodeId, ValueId, Values};
+use crate::onnx::{Flaw, GraphId, Model, Node, NodeId, ValueId, Values};
 
 /// A rule. A new one is one file and one line in [`RULES`].
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,7 @@ pub const RULES: &[Rule] = &[
     leftover_dropout::RULE,
     invalid_rate::RULE,
     invalid_dropout::RULE,
+    unsound_model::RULE,
     lost_rate::RULE,
     unusual_rate::RULE,
     unscaled_mask::RULE,
@@ -111,73 +113,86 @@ pub fn handbook() -> String {
 /// What the rules of a selection find in a model, in the order of its nodes; `sites` are what
 /// [`crate::dropout::find`] found.
 pub fn check(model: &Model, values: &Values, sites: &[Site], rules: &Selection) -> Vec<Finding> {
+    let flaws = model.flaws(values);
     let mut prints = Fingerprints::new(model, values, sites);
-    check_as(model, values, sites, rules, &mut prints)
-}
-
-/// As [`check`], with fingerprints that may have been made already.
-pub(super) fn check_as<'m>(
-    model: &'m Model,
-    values: &'m Values,
-    sites: &'m [Site],
-    rules: &Selection,
-    prints: &mut Fingerprints<'m>,
-) -> Vec<Finding> {
-    let context = &Context::new(model, values, sites);
-    let mut findings: Vec<(NodeId, Finding)> = Vec::new();
-    for rule in RULES {
-        let Some(level) = rules.level(rule) else {
-            continue;
-        };
-        for found in (rule.check)(context) {
-            let site = found.site.and_then(|id| sites.get(id));
-            let finding = Finding {
-                rule: rule.name,
-                level,
-                site: found.site,
-                fingerprint: match site {
-                    Some(site) => prints.site(site),
-                    None => prints.node(found.node),
-                },
-                allowed: None,
-                baseline: None,
-                message: format!("{}: {}", model.place(found.node), found.what),
-                scope: model.scope(found.node.graph),
-                node: Some(model.label(found.node)),
-            };
-            findings.push((found.node, finding));
-        }
-    }
-    findings.sort_by_key(|(node, _)| *node);
-    findings.into_iter().map(|(_, finding)| finding).collect()
+    Context::new(model, values, sites, &flaws).check(rules, &mut prints)
 }
 
 /// What a rule looks at.
-struct Context<'m> {
+pub(super) struct Context<'m> {
     model: &'m Model,
     values: &'m Values,
     sites: &'m [Site],
+    /// Why the model is not sound.
+    flaws: &'m [Flaw],
     /// The site that a node is part of.
     site_of: HashMap<NodeId, &'m Site>,
 }
 
 /// Something that a rule found.
 struct Found {
-    node: NodeId,
+    graph: GraphId,
+    /// The node it is about; some findings are about a graph.
+    node: Option<NodeId>,
     site: Option<usize>,
+    /// The graph or node, in words.
+    place: String,
     /// In words, without the place.
     what: String,
 }
 
 impl<'m> Context<'m> {
-    fn new(model: &'m Model, values: &'m Values, sites: &'m [Site]) -> Self {
+    /// `sites` and `flaws`: all of the model's.
+    pub fn new(model: &'m Model, values: &'m Values, sites: &'m [Site], flaws: &'m [Flaw]) -> Self {
         let nodes = sites.iter().rev();
         let nodes = nodes.flat_map(|site| site.nodes.iter().map(move |&node| (node, site)));
         Context {
             model,
             values,
             sites,
+            flaws,
             site_of: nodes.collect(),
+        }
+    }
+
+    /// What the rules of a selection find, in the order of nodes.
+    pub fn check(&self, rules: &Selection, prints: &mut Fingerprints<'m>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for rule in RULES {
+            let Some(level) = rules.level(rule) else {
+                continue;
+            };
+            for found in (rule.check)(self) {
+                let place = (found.graph, found.node);
+                findings.push((place, self.finding(rule, level, found, prints)));
+            }
+        }
+        findings.sort_by_key(|(place, _)| *place);
+        findings.into_iter().map(|(_, finding)| finding).collect()
+    }
+
+    fn finding(
+        &self,
+        rule: &Rule,
+        level: Level,
+        found: Found,
+        prints: &mut Fingerprints<'m>,
+    ) -> Finding {
+        let site = found.site.and_then(|id| self.sites.get(id));
+        Finding {
+            rule: rule.name,
+            level,
+            site: found.site,
+            fingerprint: match (site, found.node) {
+                (Some(site), _) => prints.site(site),
+                (None, Some(node)) => prints.node(node),
+                (None, None) => prints.graph(found.graph),
+            },
+            allowed: None,
+            baseline: None,
+            message: format!("{}: {}", found.place, found.what),
+            scope: self.model.scope(found.graph),
+            node: found.node.map(|node| self.model.label(node)),
         }
     }
 
@@ -200,16 +215,17 @@ impl<'m> Context<'m> {
 
     fn at_site(&self, site: &Site, what: impl Into<String>) -> Found {
         Found {
-            node: site.nodes[0],
             site: Some(site.id),
-            what: what.into(),
+            ..self.at_node(site.nodes[0], what)
         }
     }
 
     fn at_node(&self, node: NodeId, what: impl Into<String>) -> Found {
         Found {
-            node,
+            graph: node.graph,
+            node: Some(node),
             site: self.site_of.get(&node).map(|site| site.id),
+            place: self.model.place(node),
             what: what.into(),
         }
     }

@@ -1,19 +1,35 @@
 //! What a model must be before it is edited: names defined once and before use, no cycles.
 
 use crate::error::{Error, Result};
+use crate::hash::HashMap;
 
+use super::graph::GraphId;
 use super::model::Model;
 use super::node::NodeId;
 use super::values::{Producer, Use, Value, Values};
 
+/// A reason why a model is not sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// The graph it is in.
+    pub graph: GraphId,
+    /// The node it is about, if it is about one.
+    pub node: Option<NodeId>,
+    /// The scope or node, in words.
+    pub place: String,
+    /// What is wrong there: a sentence without a full stop.
+    pub why: String,
+}
+
 impl Model {
-    /// Checks that every name is defined, once, and that no node feeds itself, in any scope.
+    /// Checks that every name is defined, once, and that no node and no function needs its own
+    /// result, in any scope.
     ///
-    /// Operators are not checked against their schemas: a model of operators nobody knows, or used
-    /// in ways nobody allows, can still be read, audited and stripped.
+    /// Operators are not checked against their schemas: a model with operators of unknown domains, or
+    /// with operators used against their schema, can still be read, audited and stripped.
     ///
     /// # Errors
-    /// The first of: a name defined twice, an undefined input or output, a cycle.
+    /// The first of [`Model::flaws`].
     pub fn check(&self, values: &Values) -> Result<()> {
         self.check_order(values).map(|_| ())
     }
@@ -25,32 +41,122 @@ impl Model {
     /// # Errors
     /// As [`Model::check`].
     pub fn check_order(&self, values: &Values) -> Result<Vec<NodeId>> {
-        let checked = self.check_names(values);
-        let ordered = checked.and_then(|()| self.order(values));
-        ordered.map_err(|e| self.source().name_in(e))
+        let names = self.name_flaws(values).into_iter().next();
+        let ordered = match names {
+            Some(flaw) => Err(flaw),
+            None => self.call_order().and_then(|_| self.order(values)),
+        };
+        ordered.map_err(|flaw| {
+            let error = Error::model(flaw.why).at(flaw.place);
+            self.source().name_in(error)
+        })
     }
 
-    fn check_names(&self, values: &Values) -> Result<()> {
-        if let Some((graph, name, node)) = values.duplicates.first() {
-            let why = format!("`{name}` is defined twice");
-            return Err(Error::model(why).at(match node {
-                Some(node) => self.place(*node),
-                None => self.scope(*graph),
-            }));
+    /// What keeps a model from being sound: the first name that is defined twice, the first that is
+    /// not defined, each with the number of others, the first function that calls itself, the first
+    /// cycle.
+    pub fn flaws(&self, values: &Values) -> Vec<Flaw> {
+        let mut flaws = self.name_flaws(values);
+        flaws.extend(self.call_order().err());
+        if flaws.is_empty() {
+            // with two definitions of a name, a cycle may be that of the other definition
+            flaws.extend(self.order(values).err());
         }
-        if let Some((at, name)) = values.undefined.first() {
-            let why = format!("nothing defines `{name}`");
-            return Err(Error::model(why).at(match *at {
-                Use::Input { node, input } => format!("{}, input {input}", self.place(node)),
-                Use::Output { graph, output } => format!("{}: output {output}", self.scope(graph)),
-                Use::Annotation(graph) => self.scope(graph),
-                Use::Binding(index) => format!("training_info[{index}]"),
-            }));
-        }
-        Ok(())
+        flaws
     }
 
-    fn order(&self, values: &Values) -> Result<Vec<NodeId>> {
+    fn name_flaws(&self, values: &Values) -> Vec<Flaw> {
+        let others = |all: usize| match all {
+            0 | 1 => String::new(),
+            2 => " (and 1 more name)".to_string(),
+            all => format!(" (and {} more names)", all - 1),
+        };
+        let twice = values.duplicates.first().map(|(graph, name, node)| Flaw {
+            graph: *graph,
+            node: *node,
+            place: node.map_or_else(|| self.scope(*graph), |node| self.place(node)),
+            why: format!(
+                "`{name}` is defined twice{}",
+                others(values.duplicates.len())
+            ),
+        });
+        let undefined = values.undefined.first().map(|(at, name)| {
+            let (graph, node, place) = match *at {
+                Use::Input { node, input } => {
+                    let place = format!("{}, input {input}", self.place(node));
+                    (node.graph, Some(node), place)
+                }
+                Use::Output { graph, output } => {
+                    let place = format!("{}: output {output}", self.scope(graph));
+                    (graph, None, place)
+                }
+                Use::Annotation(graph) => (graph, None, self.scope(graph)),
+                Use::Binding(index) => (self.main(), None, format!("training_info[{index}]")),
+            };
+            let why = format!("nothing defines `{name}`{}", others(values.undefined.len()));
+            Flaw {
+                graph,
+                node,
+                place,
+                why,
+            }
+        });
+        twice.into_iter().chain(undefined).collect()
+    }
+
+    /// The functions, each after those that it calls.
+    ///
+    /// # Errors
+    /// A function calls itself, perhaps through others.
+    pub(crate) fn call_order(&self) -> std::result::Result<Vec<usize>, Flaw> {
+        let functions = self.functions();
+        let mut order = Vec::new();
+        if functions.is_empty() {
+            return Ok(order);
+        }
+        let of_body: HashMap<GraphId, usize> = functions.iter().map(|f| f.body).zip(0..).collect();
+        let mut calls: Vec<Vec<usize>> = vec![Vec::new(); functions.len()];
+        for (id, node) in self.nodes() {
+            if let Some(&caller) = of_body.get(&self.root(id.graph)) {
+                calls[caller].extend(self.callee(node));
+            }
+        }
+        let mut state = vec![State::New; functions.len()];
+        for start in 0..functions.len() {
+            if state[start] != State::New {
+                continue;
+            }
+            state[start] = State::Open;
+            let mut stack = vec![start];
+            while let Some(&function) = stack.last() {
+                let Some(callee) = calls[function].pop() else {
+                    state[function] = State::Done;
+                    order.push(function);
+                    stack.pop();
+                    continue;
+                };
+                match state[callee] {
+                    State::Done => {}
+                    State::New => {
+                        state[callee] = State::Open;
+                        stack.push(callee);
+                    }
+                    State::Open => {
+                        let graph = functions[callee].body;
+                        return Err(Flaw {
+                            graph,
+                            node: None,
+                            place: self.scope(graph),
+                            why: "the function calls itself".to_string(),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(order)
+    }
+
+    fn order(&self, values: &Values) -> std::result::Result<Vec<NodeId>, Flaw> {
         let mut state: Vec<Vec<State>> = (0..self.graph_slots()).map(|_| Vec::new()).collect();
         for (id, graph) in self.graphs() {
             state[id.0 as usize] = vec![State::New; graph.node_slots()];
@@ -74,7 +180,12 @@ impl Model {
                     State::Done => {}
                     State::Open => {
                         let why = "the graph has a cycle: this node depends on its own output";
-                        return Err(Error::model(why).at(self.place(next)));
+                        return Err(Flaw {
+                            graph: next.graph,
+                            node: Some(next),
+                            place: self.place(next),
+                            why: why.to_string(),
+                        });
                     }
                     new => {
                         *new = State::Open;

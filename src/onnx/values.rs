@@ -41,10 +41,20 @@ pub struct Value {
     pub producer: Producer,
     /// The initializer of this name, if there is one: the value itself, or the default of an input.
     pub initializer: Option<u32>,
+    /// The sparse initializer that is the default of an input, if there is one.
+    pub(crate) sparse: Option<u32>,
     /// Where it goes; entries may be stale, see [`Values::uses`].
     uses: Vec<Use>,
     /// How many entries are not stale.
     live: u32,
+}
+
+impl Value {
+    /// True of an input that has no default yet.
+    fn takes_default(&self) -> bool {
+        let has_default = self.initializer.is_some() || self.sparse.is_some();
+        matches!(self.producer, Producer::Input(_)) && !has_default
+    }
 }
 
 /// Where a value comes from.
@@ -149,12 +159,7 @@ impl Values {
             let scope = &self.scopes[id.0 as usize];
             let input = scope.get(&tensor.name).copied();
             match input.map(|value| &mut self.values[value as usize]) {
-                Some(value)
-                    if value.initializer.is_none()
-                        && matches!(value.producer, Producer::Input(_)) =>
-                {
-                    value.initializer = Some(index);
-                }
+                Some(value) if value.takes_default() => value.initializer = Some(index),
                 _ => {
                     if let Some(value) = self.add(id, &tensor.name, Producer::Initializer(index)) {
                         self.values[value.0 as usize].initializer = Some(index);
@@ -163,8 +168,14 @@ impl Values {
             }
         }
         for (index, sparse) in graph.sparse_initializers().iter().enumerate() {
-            let producer = Producer::SparseInitializer(index as u32);
-            self.add(id, &sparse.values.name, producer);
+            let name = &sparse.values.name;
+            let input = self.scopes[id.0 as usize].get(name).copied();
+            match input.map(|value| &mut self.values[value as usize]) {
+                Some(value) if value.takes_default() => value.sparse = Some(index as u32),
+                _ => {
+                    self.add(id, name, Producer::SparseInitializer(index as u32));
+                }
+            }
         }
         for (index, node) in graph.nodes() {
             let node_id = NodeId { graph: id, index };
@@ -210,6 +221,7 @@ impl Values {
                     name: name.clone(),
                     producer,
                     initializer: None,
+                    sparse: None,
                     uses: Vec::new(),
                     live: 0,
                 });

@@ -34,11 +34,35 @@ fn refused_by_all(model: &pb::ModelProto, names: &[&str]) {
     let names = [&["error: bad.onnx: "], names].concat();
     folder.refuses("verify bad.onnx good.onnx", &names);
     folder.refuses("verify good.onnx bad.onnx", &names);
-    for arguments in ["audit bad.onnx", "show bad.onnx"] {
-        let said = folder.run(arguments);
-        assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
-        assert!((0..=2).contains(&said.status), "{said:?}");
+    let said = folder.run("show bad.onnx");
+    assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
+    assert!((0..=2).contains(&said.status), "{said:?}");
+    audited_as_unsound(&folder, &names);
+}
+
+/// The audit of `bad.onnx` fails with a finding that is `names`, and goes on with `good.onnx`.
+#[track_caller]
+fn audited_as_unsound(folder: &Folder, names: &[&str]) {
+    let said = folder.run("audit bad.onnx good.onnx").exits(2);
+    for name in names {
+        assert!(
+            said.stderr.contains(name),
+            "no `{name}` in: {}",
+            said.stderr
+        );
     }
+    assert!(said.text().contains("\ngood.onnx: "), "{}", said.text());
+    let said = folder.run("audit --format json bad.onnx").exits(2);
+    let model = &said.json()["models"][0];
+    let rules = model["findings"].as_array().unwrap().iter();
+    let mut rules = rules.map(|finding| (&finding["rule"], &finding["level"]));
+    assert!(rules.any(|(rule, level)| rule == "unsound-model" && level == "error"));
+    let verdict = model["verdict"].as_str().unwrap();
+    assert!(["unknown", "active"].contains(&verdict), "{verdict}");
+    assert_eq!(folder.run("audit good.onnx --deny unsound-model").status, 0);
+    // whoever allows it still gets no other verdict
+    let said = folder.run("audit --allow unsound-model --format json bad.onnx");
+    assert_eq!(said.json()["models"][0]["verdict"], verdict);
 }
 
 fn main_graph(nodes: Vec<NodeProto>) -> pb::ModelProto {
@@ -187,11 +211,14 @@ fn a_function_that_calls_itself_does_not_hang() {
         "verify bad.onnx bad.onnx",
     ] {
         let said = folder.run(arguments);
-        match arguments.starts_with("audit") || arguments.starts_with("show") {
-            true => assert_eq!(said.status, 0, "{said:?}"),
-            false => said.refused(&["bad.onnx: "]),
+        match arguments {
+            "show bad.onnx" => assert_eq!(said.status, 0, "{said:?}"),
+            "audit bad.onnx" => assert_eq!(said.status, 2, "{said:?}"),
+            _ => said.refused(&["bad.onnx: "]),
         }
     }
+    folder.write("good.onnx", bytes(&sound()));
+    audited_as_unsound(&folder, &["function:d::F: the function calls itself"]);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Rules about dropout that cannot be judged.
 
-use dropout_onnx::audit::Level;
+use dropout_onnx::audit::{Level, ModelAudit, Verdict};
 
-use crate::common::build::{f32_scalar, f32s, flag, float, int, model, op, x_to_y};
-use crate::{findings, fires, silent, with_ratio};
+use crate::common::build::{f32_scalar, f32s, flag, float, i64s, int, model, op, x_to_y};
+use crate::common::proto::{Model, SparseTensor, Tensor};
+use crate::{dropouts, findings, fires, random_mask, silent, with_ratio};
 
 #[test]
 fn invalid_rate() {
@@ -56,6 +57,84 @@ fn invalid_dropout() {
 
     let without_data = model(13, x_to_y([op("y = Dropout()")]));
     fires("invalid-dropout", &without_data, "has no data input");
+}
+
+fn verdict(model: &Model) -> Option<Verdict> {
+    ModelAudit::new("model.onnx", &model.read())
+        .unwrap()
+        .verdict
+}
+
+#[test]
+fn unsound_model() {
+    for (nodes, what) in [
+        (["h = Relu(x)", "y = Add(h, b)"], "nothing defines `b`"),
+        (["h = Relu(x)", "y, h = Split(h)"], "`h` is defined twice"),
+        (
+            ["h = Add(x, y)", "y = Relu(h)"],
+            "the graph has a cycle: this node depends on its own output",
+        ),
+    ] {
+        let unsound = dropouts(nodes.map(op));
+        let all = findings(&unsound);
+        let found = all.iter().find(|f| f.rule == "unsound-model").expect(what);
+        assert_eq!(found.level, Level::Error);
+        assert!(
+            found.message.starts_with("graph: ") && found.message.ends_with(what),
+            "{found:?}"
+        );
+        assert_eq!(verdict(&unsound), Some(Verdict::Unknown), "{what}");
+    }
+    let sound = dropouts([op("h = Relu(x)"), op("y = Add(h, x)")]);
+    silent("unsound-model", &sound);
+    assert_eq!(verdict(&sound), Some(Verdict::Clean));
+}
+
+/// The place is the graph where no node is to blame, and one finding stands for all names.
+#[test]
+fn an_unsound_model_without_a_node_to_blame() {
+    let graph = x_to_y([op("y = Relu(x)")]).output("z").output("w");
+    let all = findings(&model(13, graph));
+    let found: Vec<_> = all
+        .iter()
+        .map(|f| (f.rule, f.message.as_str(), &f.node))
+        .collect();
+    let message = "graph: output 1: nothing defines `z` (and 1 more name)";
+    assert_eq!(found, [("unsound-model", message, &None)]);
+}
+
+/// A mask is not searched for in a model that is not sound; a Dropout that acts is there all the same.
+#[test]
+fn the_verdict_of_an_unsound_model_is_no_better_than_it_may_be() {
+    let mut mask = random_mask(2.0);
+    assert_eq!(verdict(&mask), Some(Verdict::Active));
+    mask.main_mut().node.push(op("unrelated = Relu(nowhere)"));
+    assert_eq!(verdict(&mask), Some(Verdict::Unknown));
+    for (switch, expected) in [("on", Verdict::Active), ("off", Verdict::Unknown)] {
+        let dropout = op(&format!("y = Dropout(x, r, {switch})"));
+        let model = dropouts([dropout, op("unrelated = Relu(nowhere)")]);
+        assert_eq!(verdict(&model), Some(expected), "{switch}");
+    }
+}
+
+/// The default of an input may be sparse; two defaults are one too many.
+#[test]
+fn a_sparse_default_of_an_input_is_sound() {
+    let sparse = || SparseTensor {
+        values: Some(Tensor {
+            name: Some("x".into()),
+            ..f32s(&[1], &[2.0])
+        }),
+        indices: Some(i64s(&[0])),
+        dims: vec![2, 3],
+    };
+    let mut graph = x_to_y([op("y = Relu(x)")]);
+    graph.sparse_initializer.push(sparse());
+    let once = model(13, graph.clone());
+    silent("unsound-model", &once);
+    assert_eq!(verdict(&once), Some(Verdict::Clean));
+    graph.sparse_initializer.push(sparse());
+    assert_eq!(verdict(&model(13, graph.clone())), Some(Verdict::Unknown));
 }
 
 /// A site with a problem has that finding, and none that believes the rest of it.

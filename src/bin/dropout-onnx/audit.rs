@@ -99,8 +99,8 @@ Exit status: 0 no rule found an error that is neither allowed nor in the baselin
 dropout, an operator that nothing loads, or what --deny names; 2 a file could not be audited, or the
 configuration or the baseline not be read.";
 
-/// Rules about dropout that cannot be judged.
-const INVALID: &[&str] = &["invalid-dropout", "invalid-rate"];
+/// Rules about models and dropout that cannot be judged, the worst first.
+const INVALID: &[&str] = &["unsound-model", "invalid-dropout", "invalid-rate"];
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if let Some(page) = args.rules.explained()? {
@@ -232,7 +232,8 @@ impl Run<'_> {
         let knows = self.baselines.writes();
         for model in &document.models {
             let open: Vec<_> = model.open_findings().filter(|_| !knows).collect();
-            let broken = open.iter().find(|f| INVALID.contains(&f.rule));
+            let mut broken = INVALID.iter();
+            let broken = broken.find_map(|rule| open.iter().find(|f| f.rule == *rule));
             let said = broken.map(|finding| format!("{}: {}", model.path, finding.message));
             if let Some(error) = model.error.clone().or(said) {
                 io::complain(&anyhow::Error::msg(error));

@@ -29,14 +29,16 @@ fn model(model: &ModelAudit, verbose: bool) -> String {
     let mut out = String::new();
     let verdict = match model.verdict {
         Some(Verdict::Active) => paint(BAD, "active"),
+        Some(Verdict::Unknown) => paint(WARN, "unknown"),
         Some(Verdict::Runtime) => paint(WARN, "runtime"),
         Some(Verdict::Frozen) => paint(WARN, "frozen"),
         Some(Verdict::Inert) => paint(GOOD, "inert"),
         Some(Verdict::Clean) | None => paint(GOOD, "clean"),
     };
-    let number = match model.sites.len() {
-        0 => "no dropout in this file".to_string(),
-        some => count(some, "dropout"),
+    let number = match (model.sites.len(), model.verdict) {
+        (0, Some(Verdict::Unknown)) => "no dropout found".to_string(),
+        (0, _) => "no dropout in this file".to_string(),
+        (some, _) => count(some, "dropout"),
     };
     let path = paint(LABEL, one_line(&model.path));
     let _ = writeln!(out, "{path}: {verdict}, {number}");

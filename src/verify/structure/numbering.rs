@@ -7,7 +7,7 @@ use crate::hash::HashMap;
 use crate::dropout::{self, Convention, Form, ScalarBytes};
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, ValueId,
+    Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, Value, ValueId,
     ValueType, Values,
 };
 
@@ -78,7 +78,7 @@ impl<'m> Numbering<'m> {
         for (id, _) in model.graphs() {
             graphs.entry(model.root(id)).or_default().push(id);
         }
-        for root in this.roots(&by_root)? {
+        for root in this.roots()? {
             // calls are told apart where they stand: what a function draws is its own
             this.draws.clear();
             for &graph in graphs.get(&root).into_iter().flatten() {
@@ -94,45 +94,14 @@ impl<'m> Numbering<'m> {
     }
 
     /// Main and training graphs and functions, a function before those that call it.
-    fn roots(&self, nodes: &HashMap<GraphId, Vec<NodeId>>) -> Result<Vec<GraphId>> {
-        let calls = |graph: GraphId| -> Vec<usize> {
-            let nodes = nodes.get(&graph).into_iter().flatten();
-            nodes
-                .filter_map(|&id| self.model.callee(self.model.node(id)))
-                .collect()
-        };
-        let functions = self.model.functions();
-        let mut order = Vec::new();
-        // 0: not met, 1: being followed, 2: done
-        let mut state = vec![0u8; functions.len()];
-        for start in 0..functions.len() {
-            let mut stack = vec![(start, None::<Vec<usize>>)];
-            while let Some((function, callees)) = stack.last_mut() {
-                let function = *function;
-                if callees.is_none() {
-                    if state[function] == 2 {
-                        stack.pop();
-                        continue;
-                    }
-                    if state[function] == 1 {
-                        let scope = self.model.scope(functions[function].body);
-                        return Err(Error::model("the function calls itself").at(scope));
-                    }
-                    state[function] = 1;
-                    *callees = Some(calls(functions[function].body));
-                }
-                match callees.as_mut().and_then(Vec::pop) {
-                    Some(callee) => stack.push((callee, None)),
-                    None => {
-                        state[function] = 2;
-                        order.push(functions[function].body);
-                        stack.pop();
-                    }
-                }
-            }
-        }
-        order.push(self.model.main());
-        for training in self.model.training() {
+    fn roots(&self) -> Result<Vec<GraphId>> {
+        let model = self.model;
+        let called = model.call_order();
+        let called = called.map_err(|flaw| Error::model(flaw.why).at(flaw.place))?;
+        let bodies = called.into_iter().map(|f| model.functions()[f].body);
+        let mut order: Vec<GraphId> = bodies.collect();
+        order.push(model.main());
+        for training in model.training() {
             order.extend(training.initialization);
             order.extend(training.algorithm);
         }
@@ -156,9 +125,16 @@ impl<'m> Numbering<'m> {
                 self.numbers[value.index()] = shared.expressions.number(Tag::Weights, &[number]);
                 continue;
             }
-            let default = match self.values[value].initializer {
-                Some(index) => self.tensor(graph.initializer(index), shared)?,
-                None => Expression::ABSENT,
+            let default = match self.values[value] {
+                Value {
+                    initializer: Some(index),
+                    ..
+                } => self.tensor(graph.initializer(index), shared)?,
+                Value {
+                    sparse: Some(index),
+                    ..
+                } => self.sparse(&graph.sparse_initializers()[index as usize], shared)?,
+                _ => Expression::ABSENT,
             };
             self.numbers[value.index()] = match graph.kind {
                 GraphKind::Attribute { .. } | GraphKind::Function(_) => {
@@ -191,7 +167,10 @@ impl<'m> Numbering<'m> {
             }
         }
         for sparse in graph.sparse_initializers() {
-            if let Some(value) = self.values.lookup(self.model, id, &sparse.values.name) {
+            let value = self.values.lookup(self.model, id, &sparse.values.name);
+            if let Some(value) = value
+                && matches!(self.values[value].producer, Producer::SparseInitializer(_))
+            {
                 self.numbers[value.index()] = self.sparse(sparse, shared)?;
             }
         }
