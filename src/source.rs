@@ -11,7 +11,7 @@ mod parts;
 mod rope;
 
 use std::fmt::Debug;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -66,27 +66,32 @@ pub struct Origin {
 const BUFFER: usize = 1 << 20;
 
 impl Source {
-    /// Opens a file for positional reads. Nothing is read yet.
+    /// Opens a file for positional reads. Nothing is read yet, unless it is standard input under
+    /// another name (`/dev/stdin`).
     ///
     /// # Errors
-    /// The file is missing, unreadable or a directory.
+    /// The file is missing, unreadable, or not a regular file: a folder has no bytes, a pipe or a
+    /// device no positions to read from, and neither need ever end.
     pub fn open(path: impl AsRef<Path>) -> Result<Source> {
         let path = path.as_ref();
         let cannot = |e| Error::io("cannot open", e).in_file(path);
-        let file = File::open(path).map_err(cannot)?;
-        let meta = file.metadata().map_err(cannot)?;
-        if meta.is_dir() {
-            let why = "is a directory, not a model";
-            return Err(Error::new(ErrorKind::Io, why).in_file(path));
-        }
-        if !meta.is_file() {
-            // A pipe or a device has no positions to read from.
+        // looked at before it is opened: a named pipe opens once something writes to it
+        let meta = path.metadata().map_err(cannot)?;
+        if !meta.is_file() && is_standard_input(&meta) {
+            let file = File::open(path).map_err(cannot)?;
             let mut source = Source::from_reader(file).map_err(|e| e.in_file(path))?;
             if let Some(inner) = Arc::get_mut(&mut source.0) {
                 inner.path = Some(path.to_path_buf());
             }
             return Ok(source);
         }
+        let regular = |meta: Metadata| match not_regular(&meta) {
+            Some(why) => Err(Error::new(ErrorKind::Io, why).in_file(path)),
+            None => Ok(meta),
+        };
+        regular(meta)?;
+        let file = File::open(path).map_err(cannot)?;
+        let meta = regular(file.metadata().map_err(cannot)?)?;
         Ok(Source(Arc::new(Inner {
             body: Body::File(file),
             len: meta.len(),
@@ -246,6 +251,30 @@ impl Source {
             None => error,
         }
     }
+}
+
+/// Why a file cannot be read by position; `None` of a regular one.
+pub(crate) fn not_regular(meta: &Metadata) -> Option<&'static str> {
+    match (meta.is_file(), meta.is_dir()) {
+        (true, _) => None,
+        (_, true) => Some("is a directory, not a file"),
+        _ => Some("is a pipe or a device; copy its content to a regular file first"),
+    }
+}
+
+/// True of what standard input is connected to.
+#[cfg(unix)]
+fn is_standard_input(meta: &Metadata) -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::MetadataExt;
+    let own = io::stdin().as_fd().try_clone_to_owned();
+    let own = own.and_then(|input| File::from(input).metadata());
+    own.is_ok_and(|own| (own.dev(), own.ino()) == (meta.dev(), meta.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_standard_input(_: &Metadata) -> bool {
+    false
 }
 
 /// A range of a source as a stream.

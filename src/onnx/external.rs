@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::not_regular;
 
 use super::proto;
 
@@ -102,16 +103,20 @@ impl ExternalData {
             let why = "external data: a symbolic link leads out of the model's folder";
             return Err(Error::model(why).in_file(&path));
         }
+        // looked at before it is opened: a named pipe opens once something writes to it
+        if let Some(why) = not_regular(&path.metadata().map_err(cannot)?) {
+            let why = format!("external data {why}");
+            return Err(Error::new(ErrorKind::Io, why).in_file(&path));
+        }
         let meta = File::open(&path)
             .and_then(|file| file.metadata())
             .map_err(cannot)?;
         // without a length: what the type and shape ask for, or else up to the end of the file
         let length = length.or(expected);
         let length = length.unwrap_or(meta.len().saturating_sub(offset));
-        if !meta.is_file()
-            || offset
-                .checked_add(length)
-                .is_none_or(|end| end > meta.len())
+        if offset
+            .checked_add(length)
+            .is_none_or(|end| end > meta.len())
         {
             let why = format!(
                 "external data is too short: bytes {offset} to {} of {}",

@@ -58,7 +58,7 @@ fn a_directory() {
         "show bad.onnx",
         "verify bad.onnx good.onnx",
     ] {
-        folder.refuses(arguments, &["error: bad.onnx: is a directory, not a model"]);
+        folder.refuses(arguments, &["error: bad.onnx: is a directory, not a file"]);
     }
     let empty = "error: bad.onnx: no file in this folder matches *.onnx";
     folder.refuses("audit bad.onnx", &[empty]);

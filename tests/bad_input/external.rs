@@ -102,6 +102,19 @@ fn a_missing_file() {
 }
 
 #[test]
+fn a_pipe_or_a_device() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let at = [("location", "pipe"), ("length", "32")];
+    let folder = folder(&at);
+    let mode = Mode::RUSR | Mode::WUSR;
+    mknodat(CWD, folder.path("pipe"), FileType::Fifo, mode, 0).unwrap();
+    refused_in(&folder, &["pipe: ", "external data is a pipe or a device"]);
+    std::fs::remove_file(folder.path("pipe")).unwrap();
+    std::fs::rename(folder.path("weights.bin"), folder.path("pipe")).unwrap();
+    folder.run("strip --force model.onnx").exits(0);
+}
+
+#[test]
 fn a_file_that_is_too_short() {
     let at = |offset| {
         [

@@ -338,15 +338,35 @@ fn devices_and_pipes_are_written_to_and_never_replaced() {
     assert_eq!(folder.listing().len(), 2);
 }
 
+/// Opening a named pipe waits for a writer, and `/dev/zero` never ends.
 #[test]
-fn a_model_is_read_from_a_named_pipe() {
+fn a_pipe_or_device_is_no_model() {
     let folder = folder();
-    let (pipe, bytes) = (folder.path("pipe"), folder.read("model.onnx"));
+    let pipe = folder.path("pipe");
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-    let writer = std::thread::spawn(move || fs::write(pipe, bytes).unwrap());
-    folder.run("strip pipe out.onnx").exits(0);
-    writer.join().unwrap();
-    assert_eq!(folder.read("out.onnx"), result());
+    for place in ["pipe", "/dev/zero"] {
+        let names = [
+            place,
+            ": is a pipe or a device; copy its content to a regular file",
+        ];
+        for command in [
+            format!("strip {place} out.onnx"),
+            format!("audit {place}"),
+            format!("show {place}"),
+            format!("verify model.onnx {place}"),
+            format!("verify {place} model.onnx"),
+        ] {
+            let said = folder.run(&command).exits(2);
+            assert!(said.stderr.contains(&names.concat()), "{}", said.stderr);
+        }
+    }
+    // a link to a regular file is one, and standard input may be a pipe
+    std::os::unix::fs::symlink("model.onnx", folder.path("link")).unwrap();
+    folder.run("strip link linked.onnx").exits(0);
+    assert_eq!(folder.read("linked.onnx"), result());
+    let fed = folder.run_fed("strip - fed.onnx", folder.read("model.onnx"));
+    fed.exits(0);
+    assert_eq!(folder.read("fed.onnx"), result());
 }
 
 #[test]
