@@ -195,8 +195,8 @@ pub fn diff(before: &Model, after: &Model, options: &Options) -> Result<Diff> {
         (false, true) => Verdict::SameModel,
         (_, false) if options.structure => match structure::compare(before, after) {
             Ok(structure::Verdict::Same { .. }) => Verdict::SameStructure,
-            Ok(structure::Verdict::Different { place, why }) => {
-                parts = Some(format!("{place} {why}"));
+            Ok(structure::Verdict::Different(mismatch)) => {
+                parts = Some(mismatch.to_string());
                 Verdict::Different
             }
             Err(e) => {

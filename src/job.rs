@@ -121,7 +121,7 @@ impl Job {
                     end.written = Written::Different;
                     return Ok(end);
                 }
-                Verdict::Unverifiable { reason } => {
+                Verdict::NotShown { reason } => {
                     let why = format!(
                         "the result cannot be verified, so nothing was written: {reason}. \
                          --verify structure asks for less, --verify none for nothing"

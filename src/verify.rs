@@ -30,11 +30,11 @@ mod watch;
 #[cfg(feature = "tract")]
 use std::collections::BTreeSet;
 
-use crate::dropout::Convention;
+use crate::dropout::{self, Convention, Mode};
 use crate::error::Result;
-use crate::onnx::Model;
 #[cfg(feature = "tract")]
 use crate::onnx::{DataType, ValueType};
+use crate::onnx::{Model, Values};
 #[cfg(feature = "tract")]
 use crate::rewrite::Edited;
 use crate::rewrite::fold::Folded;
@@ -104,7 +104,7 @@ pub enum Verdict {
         why: String,
     },
     /// Neither was shown.
-    Unverifiable {
+    NotShown {
         /// What stood in the way.
         reason: String,
     },
@@ -116,8 +116,46 @@ impl Verdict {
         match self {
             Verdict::Equal => "equal",
             Verdict::Different { .. } => "different",
-            Verdict::Unverifiable { .. } => "unverifiable",
+            Verdict::NotShown { .. } => "not shown",
         }
+    }
+}
+
+/// Dropout that is active in two models, although a comparison treats it as in inference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Assumed {
+    /// Active dropout in the first.
+    pub before: usize,
+    /// Active dropout in the second.
+    pub after: usize,
+}
+
+impl Assumed {
+    /// Counts the active dropout in both models.
+    ///
+    /// # Errors
+    /// A rate cannot be read.
+    pub fn of(before: &Model, after: &Model) -> Result<Assumed> {
+        let active = |model: &Model| {
+            let sites = dropout::find(model, &Values::new(model))?.into_iter();
+            Ok(sites.filter(|site| site.mode == Mode::Active).count())
+        };
+        Ok(Assumed {
+            before: active(before)?,
+            after: active(after)?,
+        })
+    }
+
+    /// In words, with these names for the models; `None` if neither has any.
+    pub fn note(self, before: &str, after: &str) -> Option<String> {
+        let layers = |count, name| match count {
+            0 => None,
+            1 => Some(format!("{name} still has 1 active dropout layer")),
+            some => Some(format!("{name} still has {some} active dropout layers")),
+        };
+        let still = [layers(self.before, before), layers(self.after, after)];
+        let still: Vec<String> = still.into_iter().flatten().collect();
+        (!still.is_empty()).then(|| format!("dropout inert on both sides ({})", still.join(", ")))
     }
 }
 
@@ -126,7 +164,8 @@ impl Verdict {
 pub enum Demand {
     /// A rewrite of ours: every way that was asked for must say so, and one must have an answer.
     Rewrite,
-    /// Somebody's two models: equal outputs are enough, though the structure differ.
+    /// Any two models: equal outputs are enough where every run computes what differs in structure
+    /// ([`structure::Kind::hidden_from_runs`]), or where structures were not compared.
     Outputs,
 }
 
@@ -376,25 +415,34 @@ impl Verification {
         if let Some(why) = self.acting.as_ref().and_then(acting::Report::difference) {
             return Verdict::Different { why };
         }
+        let not_shown = |reason: String| Verdict::NotShown { reason };
         match (self.by_structure(), self.by_run()) {
             (_, Some(Run::Different(why))) => Verdict::Different { why },
-            (Some(Err(_)), Some(Run::Equal)) if demand == Demand::Outputs => Verdict::Equal,
-            (Some(Err(why)), _) => Verdict::Different { why },
-            (Some(Ok(())), Some(Run::Nothing(reason))) if self.apart.is_some() => {
-                Verdict::Unverifiable { reason }
+            (Some(Err(found)), Some(Run::Equal)) if demand == Demand::Outputs => {
+                match found.kind.hidden_from_runs() {
+                    None => Verdict::Equal,
+                    Some(why) => not_shown(format!(
+                        "{found}; the runs agree, but {why} (--verify run judges by the runs alone)"
+                    )),
+                }
             }
-            (Some(Ok(())), _) | (None, Some(Run::Equal)) => Verdict::Equal,
-            (None, Some(Run::Nothing(reason))) => Verdict::Unverifiable { reason },
-            (None, None) => Verdict::Unverifiable {
-                reason: "no verification was asked for".to_string(),
+            (Some(Err(found)), Some(Run::Nothing(why))) if demand == Demand::Outputs => {
+                not_shown(format!("{found}, and {why}"))
+            }
+            (Some(Err(found)), _) => Verdict::Different {
+                why: found.to_string(),
             },
+            (Some(Ok(())), Some(Run::Nothing(why))) if self.apart.is_some() => not_shown(why),
+            (Some(Ok(())), _) | (None, Some(Run::Equal)) => Verdict::Equal,
+            (None, Some(Run::Nothing(why))) => not_shown(why),
+            (None, None) => not_shown("no verification was asked for".to_string()),
         }
     }
 
-    fn by_structure(&self) -> Option<Result<(), String>> {
+    fn by_structure(&self) -> Option<Result<(), &structure::Mismatch>> {
         Some(match self.structure.as_ref()? {
             structure::Verdict::Same { .. } => Ok(()),
-            structure::Verdict::Different { place, why } => Err(format!("{place} {why}")),
+            structure::Verdict::Different(mismatch) => Err(mismatch),
         })
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Literal, Mapping, TypeVar, over
 
 from . import _native
 from ._command import command
-from ._errors import DifferentError
+from ._errors import DifferentError, UsageError
 from ._models import Feed, M, Model, P, Path, Progress, back, feed, given, words
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -54,8 +54,11 @@ def audit(
         progress: Called with what is being done, how many models are done, and of how many.
 
     Raises:
+        UsageError: No model was given.
         DropoutOnnxError: A model cannot be read, or there is no such rule.
     """
+    if not models:
+        raise UsageError("no model to audit: an audit of nothing has no verdict")
     if errors not in ("raise", "report"):
         raise ValueError(f"errors={errors!r}: it is 'raise' or 'report'")
     document = _native.audit(
@@ -350,11 +353,14 @@ def verify(
 ) -> VerifyReport:
     """Compares two models: by structure, and by running both with tract on the same inputs.
 
-    Dropout takes its inference meaning in both. The arguments are those of `strip`.
+    Dropout is treated as in inference in both models. The arguments are those of `strip`.
+
+    Equal outputs do not show equal models where a constant, a branch or the order of outputs differs,
+    as random inputs may not reach the difference: the verdict is then `not_shown`, unless
+    `verify="run"` asks for the outputs alone.
 
     Raises:
-        DropoutOnnxError: A model cannot be read, or the options do not fit it. That neither is shown
-            is a verdict: `unverifiable`.
+        DropoutOnnxError: A model cannot be read, or the options do not fit it.
     """
     how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit)
     document = _native.verify(given(before), given(after), how, progress)

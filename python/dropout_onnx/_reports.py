@@ -151,7 +151,8 @@ class ModelAudit(Record):
     opset: Mapping[str, int]
     producer: Producer = field(metadata=_one(Producer))
     verdict: str | None
-    """The worst mode present: clean, inert, frozen, runtime, active. None if there is an error."""
+    """clean, inert, frozen, runtime, unknown (the search was incomplete: it may be active), active.
+    None if there is an error."""
     sites: tuple[Site, ...] = field(metadata=_each(Site))
     findings: tuple[Finding, ...] = field(metadata=_each(Finding))
     error: str | None
@@ -185,11 +186,13 @@ class AuditReport(Report):
     """In the order they were given."""
 
     @property
-    def verdict(self) -> str:
-        """The worst of all models: clean, inert, frozen, runtime, active."""
-        order = ["clean", "inert", "frozen", "runtime", "active"]
-        verdicts = [model.verdict for model in self.models if model.verdict is not None]
-        return max(verdicts, key=order.index, default="clean")
+    def verdict(self) -> str | None:
+        """The worst of all models: clean, inert, frozen, runtime, unknown, active.
+
+        None if a model could not be audited, unless another one is active.
+        """
+        order = ["clean", "inert", "frozen", "runtime", "unknown", None, "active"]
+        return max((model.verdict for model in self.models), key=order.index, default=None)
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -232,6 +235,8 @@ class Structure(Record):
 
     result: str
     """same, different."""
+    kind: str | None
+    """What differs: operators, interface, attributes, constant, branch, unknown."""
     outputs: int | None
     """How many were compared."""
     place: str | None
@@ -494,8 +499,12 @@ class VerifyReport(Report):
     schema: str
     before: str
     after: str
+    assumed: str | None
+    """What the comparison assumes of dropout that is still active."""
     verdict: str
-    """equal, different, unverifiable."""
+    """equal, different, not_shown."""
+    why: str | None
+    """Why the verdict is not equal."""
     verification: Verification = field(metadata=_one(Verification))
 
     @property

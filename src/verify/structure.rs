@@ -33,6 +33,7 @@ mod live;
 mod mask;
 mod mismatch;
 mod numbering;
+mod step;
 
 use crate::dropout::Convention;
 use crate::error::Result;
@@ -43,7 +44,8 @@ use crate::rewrite::fold::Trace;
 use apart::Apart;
 use contents::Contents;
 use expression::{Expression, Expressions};
-use mismatch::explain;
+use mismatch::Sides;
+pub use mismatch::{Kind, Mismatch};
 use numbering::Numbering;
 
 /// What a comparison of structures found.
@@ -55,12 +57,7 @@ pub enum Verdict {
         outputs: usize,
     },
     /// They do not, as far as structure shows; a run may still give the same numbers.
-    Different {
-        /// Where: an output or an interface.
-        place: String,
-        /// What is there before and after.
-        why: String,
-    },
+    Different(Mismatch),
 }
 
 /// Compares the structure of two models.
@@ -93,7 +90,6 @@ fn compare_as(
     changed: &Trace,
     convention: Convention,
 ) -> Result<Verdict> {
-    let different = |place: String, why: String| Ok(Verdict::Different { place, why });
     let mut shared = Shared {
         expressions: Expressions::default(),
         contents: Contents::new(after.source().derives_from(before.source())),
@@ -110,29 +106,55 @@ fn compare_as(
     let second = Numbering::new(after, &after_values, terms, &mut shared)
         .map_err(|e| after.source().name_in(e))?;
     // Only now: a model that is not sound is no model, not a different one.
-    if let Some((place, why)) = interface(before, after) {
-        return different(place, why);
+    if let Some(mismatch) = interface(before, after) {
+        return Ok(Verdict::Different(mismatch));
     }
-    let mut outputs = 0;
-    for (name, expression) in &first.results {
-        match second.results.get(name) {
-            Some(other) if other == expression => outputs += 1,
-            Some(other) => {
-                let why = explain(&shared.expressions, &first, &second, *expression, *other);
-                return different(name.clone(), why);
+    let sides = Sides {
+        shared: &shared,
+        before: &first,
+        after: &second,
+    };
+    Ok(sides.compared())
+}
+
+impl Sides<'_, '_> {
+    /// All results, one by one.
+    fn compared(&self) -> Verdict {
+        let (before, after) = (&self.before.results, &self.after.results);
+        let mut pairs = Vec::new();
+        let mut first: Option<(&String, String)> = None;
+        for (name, &expression) in before {
+            match after.get(name) {
+                Some(&other) if other == expression => {}
+                Some(&other) => {
+                    let pair = (expression, other);
+                    first.get_or_insert_with(|| (name, self.explain(pair)));
+                    pairs.push(pair);
+                }
+                None if self.before.idle.contains(name) => {}
+                None => {
+                    first.get_or_insert_with(|| (name, "is missing after".to_string()));
+                }
             }
-            None if first.idle.contains(name) => {}
-            None => return different(name.clone(), "is there before, and not after".into()),
+        }
+        let added = after.keys().find(|name| !before.contains_key(*name));
+        if let Some(name) = added {
+            first.get_or_insert_with(|| (name, "is missing before".to_string()));
+        }
+        match first {
+            None => Verdict::Same {
+                outputs: before
+                    .keys()
+                    .filter(|name| after.contains_key(*name))
+                    .count(),
+            },
+            Some((place, why)) => Verdict::Different(Mismatch {
+                place: place.clone(),
+                why,
+                kind: self.kind(pairs),
+            }),
         }
     }
-    let added = second
-        .results
-        .keys()
-        .find(|name| !first.results.contains_key(*name));
-    if let Some(name) = added {
-        return different(name.clone(), "is not there before, but after".into());
-    }
-    Ok(Verdict::Same { outputs })
 }
 
 /// What the numberings of both models share.
@@ -160,26 +182,29 @@ impl Shared<'_> {
 }
 
 /// The first difference between the inputs and outputs of the main graphs.
-fn interface(before: &Model, after: &Model) -> Option<(String, String)> {
+fn interface(before: &Model, after: &Model) -> Option<Mismatch> {
+    let differs = |place: String, why: String| {
+        let kind = Kind::Interface;
+        Some(Mismatch { place, why, kind })
+    };
     let sides = |of: fn(&Model) -> &[ValueInfo]| (of(before), of(after));
     let inputs: fn(&Model) -> &[ValueInfo] = |model| &model.graph(model.main()).inputs;
     let outputs: fn(&Model) -> &[ValueInfo] = |model| &model.graph(model.main()).outputs;
     for (what, (old, new)) in [("input", sides(inputs)), ("output", sides(outputs))] {
         for (index, (old, new)) in old.iter().zip(new).enumerate() {
-            let place = format!("{what} {index}");
             if old.name != new.name {
-                let why = format!("is called `{}` before and `{}` after", old.name, new.name);
-                return Some((place, why));
+                let why = format!("is `{}` before and `{}` after", old.name, new.name);
+                return differs(format!("{what} {index}"), why);
             }
             if old.type_bytes() != new.type_bytes() && old.value_type() != new.value_type() {
                 let (old_type, new_type) = (old.value_type(), new.value_type());
                 let why = format!("is {old_type} before and {new_type} after");
-                return Some((format!("{what} `{}`", old.name), why));
+                return differs(format!("{what} `{}`", old.name), why);
             }
         }
         if old.len() != new.len() {
-            let why = format!("{} {what}s before and {} after", old.len(), new.len());
-            return Some(("interface".into(), why));
+            let why = format!("has {} {what}s before and {} after", old.len(), new.len());
+            return differs("interface".into(), why);
         }
     }
     None

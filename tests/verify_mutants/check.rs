@@ -46,7 +46,7 @@ pub fn broken(before: &Model, run: Run, change: impl FnOnce(&mut Model)) -> Stri
 pub fn differ(before: &onnx::Model, after: &onnx::Model, expected: Run) -> String {
     let verification = verify::verify(before, after, &verify::Options::default()).expect("verify");
     let by_structure = match verification.structure.as_ref().expect("asked for") {
-        structure::Verdict::Different { place, why } => format!("{place} {why}"),
+        structure::Verdict::Different(mismatch) => mismatch.to_string(),
         same => panic!("by structure: {same:?}"),
     };
     let outcome = &verification.run.as_ref().expect("asked for").outcome;

@@ -10,3 +10,4 @@ mod inner;
 mod masks;
 mod models;
 mod neutral;
+mod outputs;

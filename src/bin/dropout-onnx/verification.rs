@@ -159,8 +159,8 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
                 };
                 format!("structure: {same} for {}{but}", count(*outputs, "output"))
             }
-            structure::Verdict::Different { place, why } => {
-                format!("structure: {} {place} {why}", paint(WARN, "not the same:"))
+            structure::Verdict::Different(mismatch) => {
+                format!("structure: {} {mismatch}", paint(WARN, "not the same:"))
             }
         });
     }

@@ -4,19 +4,21 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use dropout_onnx::report::document;
+use dropout_onnx::report::{document, one_line};
 use dropout_onnx::verify::compare::Difference;
 use dropout_onnx::verify::run::Outcome;
-use dropout_onnx::verify::{Demand, Verdict, Verification, verify};
+use dropout_onnx::verify::{Assumed, Demand, Verdict, Verification, verify};
 
 use crate::Status;
 use crate::io::{self, Format, Global};
-use crate::style::{BAD, DIM, GOOD, LABEL, paint};
+use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
 use crate::verification::{self, Verify};
 
 /// Compare two models: by structure, and by running both with tract on the same inputs
 ///
-/// Dropout takes its inference meaning in both.
+/// Dropout is treated as in inference in both models; `assumed` reports dropout that is still active.
+/// Equal outputs do not show equal models where a constant, a branch or the order of outputs differs:
+/// random inputs may not reach the difference.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -39,7 +41,9 @@ Examples:
   dropout-onnx verify a.onnx b.onnx --input test_data_set_0 --rtol 1e-5
   dropout-onnx verify a.onnx b.onnx --verify structure
 
-Exit status: 0 equal; 1 different; 2 neither could be shown.";
+Exit status: 0 equal; 1 different: outputs, or with --verify structure the structures; 2 not shown:
+the models cannot be run, or the outputs agree but a constant, a branch or the interface differs
+(--verify run judges by the outputs alone).";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let Some(options) = args.verify.options()? else {
@@ -50,20 +54,27 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     after.check_external()?;
     let progress = global.progress("verifying");
     let found = verify(&before, &after, &options)?;
+    let assumed = Assumed::of(&before, &after)?;
     progress.finish_and_clear();
     let verdict = found.verdict(Demand::Outputs);
     let (style, status) = match &verdict {
         Verdict::Equal => (GOOD, Status::Done),
         Verdict::Different { .. } => (BAD, Status::Found),
-        Verdict::Unverifiable { .. } => (BAD, Status::Failed),
+        Verdict::NotShown { .. } => (WARN, Status::Failed),
     };
+    let names = [&args.before, &args.after].map(|path| path.to_string_lossy());
     match args.format {
         Format::Json => {
-            let [before, after] = [&args.before, &args.after].map(|path| path.to_string_lossy());
-            io::print(&document::text(&document::verify(&before, &after, &found))?)?;
+            let [before, after] = names;
+            let document = document::verify(&before, &after, assumed, &found);
+            io::print(&document::text(&document)?)?;
         }
         Format::Text if !global.quiet => {
-            let mut text = verification::text(&found, global.verbose);
+            let mut text = String::new();
+            if let Some(assumed) = assumed.note(&one_line(&names[0]), &one_line(&names[1])) {
+                let _ = writeln!(text, "{}  {assumed}", paint(LABEL, "assumed "));
+            }
+            text.push_str(&verification::text(&found, global.verbose));
             if args.verify.is_exact() && numbers_differ(&found) {
                 let hint = "compared to the bit: --rtol and --atol allow for rounding";
                 let _ = writeln!(text, "{:15}{}", "", paint(DIM, hint));
@@ -74,8 +85,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         }
         Format::Text => {}
     }
-    if let Verdict::Unverifiable { reason } = verdict {
-        bail!("the models cannot be compared: {reason}");
+    if let Verdict::NotShown { reason } = verdict {
+        bail!("not shown to be equal or different: {reason}");
     }
     Ok(status)
 }

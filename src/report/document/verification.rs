@@ -15,8 +15,11 @@ pub(super) fn value(verification: &Verification) -> Value {
                 Some(apart) => json!({"result": "same", "outputs": outputs, "but_for": apart}),
                 None => json!({"result": "same", "outputs": outputs}),
             },
-            structure::Verdict::Different { place, why } => {
-                json!({"result": "different", "place": place, "why": why})
+            structure::Verdict::Different(found) => {
+                json!({
+                    "result": "different", "kind": found.kind,
+                    "place": found.place, "why": found.why,
+                })
             }
         });
     let run = verification.run.as_ref().map(|run| {

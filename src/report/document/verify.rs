@@ -3,15 +3,23 @@
 use serde_json::{Value, json};
 
 use super::verification;
-use crate::verify::{Demand, Verification};
+use crate::verify::{Assumed, Demand, Verdict, Verification};
 
 /// The document of a comparison of two models, called `before` and `after`.
-pub fn verify(before: &str, after: &str, found: &Verification) -> Value {
+pub fn verify(before: &str, after: &str, assumed: Assumed, found: &Verification) -> Value {
+    let verdict = found.verdict(Demand::Outputs);
+    let why = match &verdict {
+        Verdict::Equal => None,
+        Verdict::Different { why } => Some(why),
+        Verdict::NotShown { reason } => Some(reason),
+    };
     json!({
         "schema": "dropout-onnx/verify/1",
         "before": before,
         "after": after,
-        "verdict": found.verdict(Demand::Outputs).word(),
+        "assumed": assumed.note(before, after),
+        "verdict": verdict.word().replace(' ', "_"),
+        "why": why,
         "verification": verification::value(found),
     })
 }

@@ -38,6 +38,8 @@ pub(super) struct Numbering<'m> {
     pub(super) impure: Vec<bool>,
     /// The node an application was first met at.
     pub nodes: HashMap<Expression, NodeId>,
+    /// What graphs inside attributes compute.
+    pub bodies: HashMap<GraphId, Expression>,
     /// Functions that nothing calls: one of them may be missing in the other model.
     pub idle: BTreeSet<String>,
     /// What is to be equal: outputs of the main graph, of training graphs, of functions.
@@ -67,6 +69,7 @@ impl<'m> Numbering<'m> {
             draws: HashMap::default(),
             impure: vec![false; model.graph_slots()],
             nodes: HashMap::default(),
+            bodies: HashMap::default(),
             idle: BTreeSet::new(),
             results: BTreeMap::new(),
         };
@@ -335,7 +338,9 @@ impl<'m> Numbering<'m> {
             },
             shared.expressions.string(node.overload.as_bytes()),
         ];
-        let named = |&output: &usize| !node.outputs[output].is_empty();
+        // a Split has as many parts as outputs, and what other domains do is not known
+        let counted = node.is("Split") || !node.in_default_domain();
+        let named = |&output: &usize| counted || !node.outputs[output].is_empty();
         words.push((outputs.iter().rposition(named)).map_or(0, |last| last as u32 + 1));
         let mut impure = false;
         let callee = self.model.callee(node);
@@ -374,7 +379,7 @@ impl<'m> Numbering<'m> {
     }
 
     /// What a graph computes from its inputs (and from what it captures).
-    pub(super) fn body(&self, id: GraphId, shared: &mut Shared<'m>) -> Expression {
+    pub(super) fn body(&mut self, id: GraphId, shared: &mut Shared<'m>) -> Expression {
         let graph = self.model.graph(id);
         let outputs = self.outputs(id, graph);
         let (mut inputs, mut kept) = (graph.inputs.len(), (0..outputs.len()).collect());
@@ -385,7 +390,9 @@ impl<'m> Numbering<'m> {
         let mut words = vec![inputs as u32];
         let kept: Vec<usize> = kept;
         words.extend(kept.into_iter().map(|output| outputs[output].0));
-        shared.expressions.number(Tag::Body, &words)
+        let body = shared.expressions.number(Tag::Body, &words);
+        self.bodies.insert(id, body);
+        body
     }
 
     /// Takes down what a main graph, training graph or function computes.

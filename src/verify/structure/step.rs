@@ -1,0 +1,234 @@
+//! One step from two different expressions towards what they are made of.
+
+use super::expression::{Expression, Expressions, Tag};
+use super::mismatch::{Kind, Sides};
+use super::numbering::Numbering;
+use crate::hash::HashSet;
+
+/// What differs in two expressions.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    /// Their parts that differ, pair by pair.
+    pub inputs: Vec<(Expression, Expression)>,
+    /// What differs besides.
+    pub own: Option<Kind>,
+}
+
+impl Step {
+    fn of(inputs: Vec<(Expression, Expression)>) -> Step {
+        Step { inputs, own: None }
+    }
+
+    fn own(kind: Kind) -> Step {
+        Step {
+            inputs: Vec::new(),
+            own: Some(kind),
+        }
+    }
+}
+
+/// One step into two different expressions.
+pub(super) fn step(sides: &Sides<'_, '_>, (old, new): (Expression, Expression)) -> Step {
+    let expressions = &sides.shared.expressions;
+    let both = |tag| Some((expressions.words(old, tag)?, expressions.words(new, tag)?));
+    if let Some((old, new)) = both(Tag::Output).or_else(|| both(Tag::Draw)) {
+        return match old[1] == new[1] {
+            true => Step::of(differing(&old[..1], &new[..1])),
+            false => Step::own(Kind::Operators),
+        };
+    }
+    if let Some((old, new)) = both(Tag::Ones) {
+        return match old[1] == new[1] {
+            true => Step::of(differing(&old[..1], &new[..1])),
+            false => Step::own(Kind::Constant),
+        };
+    }
+    if let Some((old, new)) = both(Tag::Body) {
+        return match old.len() == new.len() && old[0] == new[0] {
+            true => Step::of(differing(&old[1..], &new[1..])),
+            false => Step::own(Kind::Operators),
+        };
+    }
+    if let Some((old, new)) = both(Tag::Function) {
+        return Step {
+            inputs: differing(&old[..1], &new[..1]),
+            own: (old[1..] != new[1..]).then_some(Kind::Attributes),
+        };
+    }
+    if let Some((old, new)) = both(Tag::Input) {
+        return match old[0] == new[0] {
+            true => Step::own(Kind::Constant), // their defaults
+            false => Step::own(Kind::Operators),
+        };
+    }
+    if both(Tag::Constant).or_else(|| both(Tag::Sparse)).is_some() {
+        return Step::own(Kind::Constant);
+    }
+    applications(sides, old, new).unwrap_or_else(|| Step::own(Kind::Operators))
+}
+
+/// A step into two applications of one operator to as many inputs; `None` of any others.
+fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Option<Step> {
+    let expressions = &sides.shared.expressions;
+    let (was, is) = (parts(expressions, old)?, parts(expressions, new)?);
+    if was.operator != is.operator || was.inputs.len() != is.inputs.len() {
+        return None;
+    }
+    let mut step = Step::default();
+    match (was.function, is.function) {
+        (Some(was), Some(is)) => step.inputs.extend(differing(&[was], &[is])),
+        (None, None) if was.version != is.version => step.own = Some(Kind::Operators),
+        (None, None) => {}
+        _ => return None,
+    }
+    let selects = operator(sides.before, old) == Some("Where");
+    for (index, pair) in was.inputs.iter().zip(is.inputs).enumerate() {
+        if pair.0 != pair.1 {
+            step.inputs.push((Expression(*pair.0), Expression(*pair.1)));
+            if selects && index > 0 {
+                step.own = step.own.max(Some(Kind::Branch));
+            }
+        }
+    }
+    if was.attributes != is.attributes {
+        let bodies: Vec<_> = bodies(sides.before, old)
+            .zip(bodies(sides.after, new))
+            .collect();
+        // an attribute's words are those of its kind: where two words differ that are not the graphs
+        // in its place, something else does
+        let mut words = was.attributes.iter().zip(is.attributes);
+        let graphs = was.attributes.len() == is.attributes.len()
+            && words.all(|(was, is)| {
+                was == is || bodies.contains(&(Expression(*was), Expression(*is)))
+            });
+        let chosen = matches!(operator(sides.before, old), Some("If" | "Loop"));
+        step.own = step.own.max(match (graphs, chosen) {
+            (true, false) => None,
+            (true, true) => Some(Kind::Branch),
+            (false, _) => Some(Kind::Attributes),
+        });
+        step.inputs
+            .extend(bodies.into_iter().filter(|(was, is)| was != is));
+    }
+    Some(step)
+}
+
+/// The worst kind of difference among expressions that only one side of these pairs is made of: no
+/// run has to reach a constant or a branch.
+pub(super) fn exclusive(sides: &Sides<'_, '_>, leaves: &[(Expression, Expression)]) -> Kind {
+    let old = reached(
+        sides,
+        sides.before,
+        leaves.iter().map(|pair| pair.0).collect(),
+    );
+    let new = reached(
+        sides,
+        sides.after,
+        leaves.iter().map(|pair| pair.1).collect(),
+    );
+    let expressions = &sides.shared.expressions;
+    let kind = |side, &expression: &Expression| {
+        let has = |tag| expressions.words(expression, tag).is_some();
+        match operator(side, expression) {
+            Some("If" | "Loop" | "Where") => Kind::Branch,
+            _ if has(Tag::Constant) || has(Tag::Sparse) => Kind::Constant,
+            _ => Kind::Operators,
+        }
+    };
+    let before = old.difference(&new).map(|e| kind(sides.before, e));
+    let after = new.difference(&old).map(|e| kind(sides.after, e));
+    before.chain(after).max().unwrap_or(Kind::Operators)
+}
+
+/// All that expressions of one model are made of.
+fn reached(
+    sides: &Sides<'_, '_>,
+    side: &Numbering<'_>,
+    mut open: Vec<Expression>,
+) -> HashSet<Expression> {
+    let expressions = &sides.shared.expressions;
+    let mut reached = HashSet::default();
+    while let Some(expression) = open.pop() {
+        if !reached.insert(expression) {
+            continue;
+        }
+        let has = |tag| expressions.words(expression, tag);
+        for tag in [Tag::Output, Tag::Draw, Tag::Ones, Tag::Function] {
+            open.extend(has(tag).map(|words| Expression(words[0])));
+        }
+        open.extend(has(Tag::Input).map(|words| Expression(words[1])));
+        open.extend(
+            has(Tag::Body)
+                .iter()
+                .flat_map(|words| &words[1..])
+                .map(|&e| Expression(e)),
+        );
+        if let Some(parts) = parts(expressions, expression) {
+            open.extend(parts.function.into_iter().map(Expression));
+            open.extend(parts.inputs.iter().map(|&input| Expression(input)));
+            open.extend(bodies(side, expression));
+        }
+    }
+    reached
+}
+
+fn differing(old: &[u32], new: &[u32]) -> Vec<(Expression, Expression)> {
+    let pairs = old.iter().zip(new).filter(|(old, new)| old != new);
+    pairs
+        .map(|(&old, &new)| (Expression(old), Expression(new)))
+        .collect()
+}
+
+/// The operator of ONNX that an application applies.
+pub(super) fn operator<'m>(side: &Numbering<'m>, application: Expression) -> Option<&'m str> {
+    let node = side.model.node(*side.nodes.get(&application)?);
+    let known = node.in_default_domain() && side.model.callee(node).is_none();
+    known.then(|| node.op_type.as_str()).flatten()
+}
+
+/// What the graphs in a node's attributes compute, by the names of these.
+fn bodies<'a>(
+    side: &'a Numbering<'_>,
+    application: Expression,
+) -> impl Iterator<Item = Expression> + 'a {
+    let node = side.nodes.get(&application).map(|&id| side.model.node(id));
+    let mut attributes: Vec<_> = node.iter().flat_map(|node| &node.attributes).collect();
+    attributes.sort_by(|a, b| a.name.cmp(&b.name));
+    let graphs = attributes
+        .into_iter()
+        .flat_map(|attribute| attribute.graphs());
+    graphs.filter_map(|graph| side.bodies.get(graph).copied())
+}
+
+/// The parts of an application's key.
+struct Parts<'a> {
+    /// Operator, domain, overload, number of outputs.
+    operator: &'a [u32],
+    /// The function that it calls.
+    function: Option<u32>,
+    version: &'a [u32],
+    inputs: &'a [u32],
+    attributes: &'a [u32],
+}
+
+/// Takes the key of an application apart: operator, domain, overload, outputs, then a function's
+/// body (1, number) or a version (0, two words), the inputs and the attributes.
+fn parts(expressions: &Expressions, application: Expression) -> Option<Parts<'_>> {
+    let words = expressions.words(application, Tag::Apply)?;
+    let (operator, rest) = words.split_at_checked(4)?;
+    let (&calls, rest) = rest.split_first()?;
+    let (head, rest) = rest.split_at_checked(if calls == 1 { 1 } else { 2 })?;
+    let (&count, rest) = rest.split_first()?;
+    let (inputs, attributes) = rest.split_at_checked(count as usize)?;
+    let (function, version) = match calls {
+        1 => (Some(head[0]), &head[1..]),
+        _ => (None, head),
+    };
+    Some(Parts {
+        operator,
+        function,
+        version,
+        inputs,
+        attributes,
+    })
+}
