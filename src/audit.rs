@@ -96,7 +96,8 @@ pub enum Verdict {
     Frozen,
     /// Dropout that an input switches on.
     Runtime,
-    /// The search was incomplete, as the model is not sound: it may be as bad as `Active`.
+    /// The search was incomplete, as it stopped at a limit or the model is not sound: it may be as bad
+    /// as `Active`.
     Unknown,
     /// Dropout that acts whenever the model runs.
     Active,
@@ -293,15 +294,17 @@ impl ModelAudit {
     /// As [`ModelAudit::new`].
     pub fn with(path: &str, model: &Model, selection: &Selection) -> Result<ModelAudit> {
         let values = Values::new(model);
-        let sites = dropout::find(model, &values)?;
+        let found = dropout::search(model, &values)?;
         let flaws = model.flaws(&values);
+        let sites = &found.sites;
         let modes = sites.iter().map(|site| match site.mode {
             Mode::Inert => Verdict::Inert,
             Mode::Frozen => Verdict::Frozen,
             Mode::Runtime => Verdict::Runtime,
             Mode::Active => Verdict::Active,
         });
-        let incomplete = (!flaws.is_empty()).then_some(Verdict::Unknown);
+        let incomplete = !flaws.is_empty() || !found.limits.is_empty();
+        let incomplete = incomplete.then_some(Verdict::Unknown);
         let verdict = modes.chain(incomplete).max().unwrap_or(Verdict::Clean);
         let opset = model.opset_imports.iter().map(|import| {
             let domain = match import.domain.is_empty() {
@@ -310,7 +313,7 @@ impl ModelAudit {
             };
             (domain, import.version.into())
         });
-        let mut prints = Fingerprints::new(model, &values, &sites);
+        let mut prints = Fingerprints::new(model, &values, sites);
         let records = sites.iter().map(|site| SiteRecord {
             fingerprint: Some(prints.site(site)),
             ..SiteRecord::new(model, site)
@@ -325,7 +328,7 @@ impl ModelAudit {
             },
             verdict: Some(verdict),
             sites: records.collect(),
-            findings: Context::new(model, &values, &sites, &flaws).check(selection, &mut prints),
+            findings: Context::new(model, &values, &found, &flaws).check(selection, &mut prints),
             ..ModelAudit::empty(path)
         })
     }

@@ -1,6 +1,7 @@
 //! The rules of an audit: what each looks for, how bad that is, and a page about it.
 
 mod active_dropout;
+mod analysis_limit;
 mod batchnorm_training;
 mod bernoulli_ambiguity;
 mod dropout_before_batchnorm;
@@ -22,7 +23,7 @@ mod unusual_rate;
 use std::fmt::Write;
 
 use super::{Finding, Fingerprints, Level, Selection};
-use crate::dropout::{Kind, Mode, Site};
+use crate::dropout::{Findings, Kind, Limit, Mode, Site};
 use crate::hash::HashMap;
 use crate::onnx::{Flaw, GraphId, Model, Node, NodeId, ValueId, Values};
 
@@ -47,6 +48,7 @@ pub const RULES: &[Rule] = &[
     invalid_rate::RULE,
     invalid_dropout::RULE,
     unsound_model::RULE,
+    analysis_limit::RULE,
     lost_rate::RULE,
     unusual_rate::RULE,
     unscaled_mask::RULE,
@@ -110,12 +112,12 @@ pub fn handbook() -> String {
     book
 }
 
-/// What the rules of a selection find in a model, in the order of its nodes; `sites` are what
-/// [`crate::dropout::find`] found.
-pub fn check(model: &Model, values: &Values, sites: &[Site], rules: &Selection) -> Vec<Finding> {
+/// What the rules of a selection find in a model, in the order of its nodes; `found` is what
+/// [`crate::dropout::search`] found.
+pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection) -> Vec<Finding> {
     let flaws = model.flaws(values);
-    let mut prints = Fingerprints::new(model, values, sites);
-    Context::new(model, values, sites, &flaws).check(rules, &mut prints)
+    let mut prints = Fingerprints::new(model, values, &found.sites);
+    Context::new(model, values, found, &flaws).check(rules, &mut prints)
 }
 
 /// What a rule looks at.
@@ -123,6 +125,8 @@ pub(super) struct Context<'m> {
     model: &'m Model,
     values: &'m Values,
     sites: &'m [Site],
+    /// Where the search for dropout stopped early.
+    limits: &'m [Limit],
     /// Why the model is not sound.
     flaws: &'m [Flaw],
     /// The site that a node is part of.
@@ -142,14 +146,20 @@ struct Found {
 }
 
 impl<'m> Context<'m> {
-    /// `sites` and `flaws`: all of the model's.
-    pub fn new(model: &'m Model, values: &'m Values, sites: &'m [Site], flaws: &'m [Flaw]) -> Self {
-        let nodes = sites.iter().rev();
+    /// `found` and `flaws`: all of the model's.
+    pub fn new(
+        model: &'m Model,
+        values: &'m Values,
+        found: &'m Findings,
+        flaws: &'m [Flaw],
+    ) -> Self {
+        let nodes = found.sites.iter().rev();
         let nodes = nodes.flat_map(|site| site.nodes.iter().map(move |&node| (node, site)));
         Context {
             model,
             values,
-            sites,
+            sites: &found.sites,
+            limits: &found.limits,
             flaws,
             site_of: nodes.collect(),
         }

@@ -1,6 +1,6 @@
 //! Rules about dropout that cannot be judged.
 
-use dropout_onnx::audit::{Level, ModelAudit, Verdict};
+use dropout_onnx::audit::{Level, ModelAudit, Selection, Verdict};
 
 use crate::common::build::{f32_scalar, f32s, flag, float, i64s, int, model, op, x_to_y};
 use crate::common::proto::{Model, SparseTensor, Tensor};
@@ -135,6 +135,30 @@ fn a_sparse_default_of_an_input_is_sound() {
     assert_eq!(verdict(&once), Some(Verdict::Clean));
     graph.sparse_initializer.push(sparse());
     assert_eq!(verdict(&model(13, graph.clone())), Some(Verdict::Unknown));
+}
+
+/// A draw that is followed through more nodes than the limit: something beyond may drop.
+#[test]
+fn analysis_limit() {
+    let of = |length: usize| {
+        let mut nodes = vec![op("u0 = RandomUniformLike(x)")];
+        nodes.extend((1..=length).map(|n| op(&format!("u{n} = Add(u{}, x)", n - 1))));
+        nodes.push(op(&format!("y = Relu(u{length})")));
+        dropouts(nodes)
+    };
+    let (short, long) = (of(10), of(1000));
+    silent("analysis-limit", &short);
+    assert_eq!(verdict(&short), Some(Verdict::Clean));
+    let what = "the search for dropout stopped here: a draw is followed through at most 400 nodes";
+    fires("analysis-limit", &long, what);
+    assert_eq!(verdict(&long), Some(Verdict::Unknown));
+    // what was found is found all the same
+    let mut active = of(1000);
+    active.main_mut().node.push(op("z = Dropout(x, r, on)"));
+    assert_eq!(verdict(&active), Some(Verdict::Active));
+    let rules = Selection::default().allow("analysis-limit").unwrap();
+    let allowed = ModelAudit::with("model.onnx", &long.read(), &rules).unwrap();
+    assert_eq!(allowed.verdict, Some(Verdict::Unknown));
 }
 
 /// A site with a problem has that finding, and none that believes the rest of it.

@@ -85,10 +85,10 @@ fn random_mask(scale: f32) -> Model {
 fn said_of(rule: &str, model: &Model, alter: impl Fn(&mut Site)) -> Vec<String> {
     let model = model.read();
     let values = Values::new(&model);
-    let mut sites = dropout::find(&model, &values).unwrap();
-    alter(&mut sites[0]);
+    let mut found = dropout::search(&model, &values).unwrap();
+    alter(&mut found.sites[0]);
     let rules = Selection::default().select(rule).unwrap();
-    let found = check(&model, &values, &sites, &rules);
+    let found = check(&model, &values, &found, &rules);
     found.into_iter().map(|finding| finding.message).collect()
 }
 

@@ -291,7 +291,10 @@ fn a_function_that_calls_itself_is_refused() {
     let compared = dropout_onnx::verify::structure::compare(&read, &read);
     for error in [stripped.err(), compared.err()] {
         let why = error.expect("a function that calls itself").to_string();
-        assert!(why.contains("function:local::F: the function calls itself"), "{why}");
+        assert!(
+            why.contains("function:local::F: the function calls itself"),
+            "{why}"
+        );
     }
 }
 
