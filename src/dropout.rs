@@ -5,6 +5,7 @@
 //! not scale in training and multiplies by `1-p` at inference. `p` is Keras' *rate* and ONNX'
 //! *ratio*: the probability to drop, in `[0, 1)`.
 
+mod coin;
 mod constant;
 mod frozen_mask;
 mod layer_name;
@@ -81,7 +82,8 @@ pub struct Site {
     /// A draw that keeps everything: of random masks. `None` if there is none for all calls of a
     /// function.
     pub kept_draw: Option<KeptDraw>,
-    /// Why it can be found but not taken out: something else uses the mask.
+    /// Why it can be found but not taken out: something else uses the mask, or the rest of the model
+    /// needs it for more than dropout.
     pub entangled: Option<String>,
     /// The layer of the framework it comes from, if the file tells: `sequential/dropout_1`,
     /// `encoder.layers.0.dropout`.

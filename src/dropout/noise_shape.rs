@@ -1,23 +1,26 @@
 //! The shape a mask is drawn in, worked out from shape arithmetic without running it.
 
 mod arithmetic;
+mod fit;
+mod operators;
+mod tensor;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use crate::hash::HashMap;
 use crate::onnx::{
-    AttributeValue, Dimension, GraphKind, Model, Node, NodeId, Producer, Tensor, ValueId,
-    ValueInfo, ValueType, Values,
+    AttributeValue, Dimension, Model, Node, NodeId, Producer, Tensor, ValueId, ValueInfo,
+    ValueType, Values,
 };
-use crate::semantics::operator::{self, Operator};
 
 use super::{Form, Site};
+pub(super) use fit::Fit;
 
 /// How deep shape arithmetic is followed.
-const DEPTH: usize = 24;
+const DEPTH: usize = 64;
 
 /// How many values are looked at for one shape.
-const BUDGET: u32 = 1000;
+const BUDGET: u32 = 10_000;
 
 /// Shapes of more axes are no shapes.
 const AXES: usize = 16;
@@ -27,6 +30,8 @@ const AXES: usize = 16;
 enum Dim {
     Size(i64),
     Symbol(String),
+    /// That of a value along an axis, whatever it is; from the end if negative.
+    Of(ValueId, i64),
     Unknown,
 }
 
@@ -36,7 +41,7 @@ enum Shape {
     /// All of them.
     Dims(Vec<Dim>),
     /// The shape of a value of unknown rank.
-    Of,
+    Of(ValueId),
 }
 
 /// Tells the shapes that random masks are drawn in.
@@ -68,7 +73,7 @@ impl<'m> Shapes<'m> {
         self.0.budget.set(BUDGET);
         match self.0.tensor_shape(value, DEPTH) {
             Shape::Dims(dims) => Some(dims.iter().map(Dim::to_string).collect()),
-            Shape::Of => None,
+            Shape::Of(_) => None,
         }
     }
 }
@@ -78,7 +83,7 @@ impl std::fmt::Display for Dim {
         match self {
             Dim::Size(size) => write!(f, "{size}"),
             Dim::Symbol(name) => f.write_str(name),
-            Dim::Unknown => f.write_str("?"),
+            Dim::Of(..) | Dim::Unknown => f.write_str("?"),
         }
     }
 }
@@ -89,20 +94,22 @@ pub(super) struct NoiseShapes<'m> {
     values: &'m Values,
     /// Values whose types the file declares.
     declared: HashMap<ValueId, &'m ValueInfo>,
-    /// The only call of each function that has only one.
-    calls: HashMap<usize, Option<NodeId>>,
+    /// The calls of each function.
+    calls: HashMap<usize, Vec<NodeId>>,
     /// Values that may still be looked at.
     budget: Cell<u32>,
+    /// True once a question was given up: its answer is not to be remembered.
+    given_up: Cell<bool>,
+    known: RefCell<HashMap<ValueId, Shape>>,
 }
 
 impl<'m> NoiseShapes<'m> {
     pub fn new(model: &'m Model, values: &'m Values) -> Self {
-        let mut calls: HashMap<usize, Option<NodeId>> = HashMap::default();
+        let mut calls: HashMap<usize, Vec<NodeId>> = HashMap::default();
         if !model.functions().is_empty() {
             for (id, node) in model.nodes() {
                 if let Some(function) = model.callee(node) {
-                    let only = calls.entry(function).or_insert(Some(id));
-                    *only = only.filter(|&call| call == id);
+                    calls.entry(function).or_default().push(id);
                 }
             }
         }
@@ -121,6 +128,8 @@ impl<'m> NoiseShapes<'m> {
             declared,
             calls,
             budget: Cell::new(0),
+            given_up: Cell::new(false),
+            known: RefCell::default(),
         }
     }
 
@@ -135,104 +144,46 @@ impl<'m> NoiseShapes<'m> {
             Shape::Dims(data) if data.len() == drawn.len() => ones(&data) < ones(&drawn),
             Shape::Dims(data) => data.len() > drawn.len(),
             // a first axis of 1 may be a batch of one
-            Shape::Of => drawn.iter().skip(1).any(|dim| *dim == one),
+            Shape::Of(_) => drawn.iter().skip(1).any(|dim| *dim == one),
         };
         shared.then(|| drawn.iter().map(Dim::to_string).collect())
-    }
-
-    /// True if a source is known to draw more than the data has: along more axes, or more in all.
-    pub fn is_larger(&self, source: NodeId, data: ValueId) -> bool {
-        let Some(drawn) = self.drawn(source) else {
-            return false;
-        };
-        let Shape::Dims(data) = self.tensor_shape(data, DEPTH) else {
-            return false;
-        };
-        let size = |dims: &[Dim]| {
-            dims.iter().try_fold(1i64, |product, dim| match dim {
-                Dim::Size(size) => product.checked_mul(*size),
-                _ => None,
-            })
-        };
-        let more = drawn.len().saturating_sub(data.len());
-        let long = drawn[..more].iter().any(|dim| *dim != Dim::Size(1));
-        let larger = size(&drawn)
-            .zip(size(&data))
-            .is_some_and(|(drawn, data)| drawn > data);
-        long || larger
     }
 
     /// The shape a source draws in, if all of its axes are known.
     fn drawn(&self, source: NodeId) -> Option<Vec<Dim>> {
         self.budget.set(BUDGET);
         let node = self.model.node(source);
-        let op_type = node.op_type.as_str().unwrap_or_default();
-        let drawn = match op_type {
-            "RandomUniform" | "RandomNormal" => match self.values.input(source, 0) {
-                Some(shape) => self.shape(shape, DEPTH)?, // as tf2onnx writes below opset 9
-                None => sizes(ints(node, "shape")?),
-            },
-            "StatelessRandomUniformV2" | "StatelessRandomNormalV2" => {
-                self.shape(self.values.input(source, 0)?, DEPTH)?
-            }
-            "RandomUniformLike" | "RandomNormalLike" | "Bernoulli" => {
-                self.tensor_shape(self.values.input(source, 0)?, DEPTH)
-            }
-            _ => return None,
+        let like = ["RandomUniformLike", "RandomNormalLike", "Bernoulli"];
+        let drawn = match like.iter().any(|op| node.is(op)) {
+            true => self.tensor_shape(self.values.input(source, 0)?, DEPTH),
+            false => self.drawn_shape(source, DEPTH)?,
         };
         match drawn {
             Shape::Dims(drawn) => Some(drawn),
-            Shape::Of => None,
+            Shape::Of(_) => None,
         }
     }
 
-    /// The shape of a tensor: by its type, its elements' source, or the operator that makes it.
-    fn tensor_shape(&self, value: ValueId, depth: usize) -> Shape {
-        if let Some(dims) = self.declared(value) {
-            return Shape::Dims(dims);
-        }
-        if depth == 0 || self.spent() {
-            return Shape::Of;
-        }
-        if let Some(tensor) = self.constant(value) {
-            return sizes(tensor.dims.clone());
-        }
-        if let Some(passed) = self.passed(value) {
-            return self.tensor_shape(passed, depth - 1);
-        }
-        // the table has the shape of the first output
-        let Producer::Node {
-            node: id,
-            output: 0,
-        } = self.values[value].producer
-        else {
-            return Shape::Of;
-        };
-        let node = self.model.node(id);
-        let input = |i: usize| self.values.input(id, i);
-        let Some(operator) = Operator::of(self.model, id) else {
-            return Shape::Of;
-        };
-        let known = match operator.shape {
-            operator::Shape::Filled => input(0).and_then(|shape| self.shape(shape, depth - 1)),
-            operator::Shape::Expand => self.expanded(id, depth - 1),
-            operator::Shape::Permute => self.transposed(id, node, depth - 1),
-            operator::Shape::Gemm => input(1).and_then(|weight| self.product(node, weight)),
-            operator::Shape::Same => input(0).map(|x| self.tensor_shape(x, depth - 1)),
-            operator::Shape::Broadcast => self.scaled(id, depth - 1),
-            operator::Shape::Conv => {
-                input(1).and_then(|weight| self.convolved(input(0), weight, depth - 1))
+    /// The shape that a source is given.
+    fn drawn_shape(&self, source: NodeId, depth: usize) -> Option<Shape> {
+        let node = self.model.node(source);
+        match node.op_type.as_str()? {
+            "RandomUniform" | "RandomNormal" => match self.values.input(source, 0) {
+                Some(shape) => self.shape(shape, depth), // as tf2onnx writes below opset 9
+                None => ints(node, "shape").map(sizes),
+            },
+            "StatelessRandomUniformV2" | "StatelessRandomNormalV2" => {
+                self.shape(self.values.input(source, 0)?, depth)
             }
-            operator::Shape::Pool => input(0).and_then(|x| self.pooled(x, depth - 1)),
             _ => None,
-        };
-        known.unwrap_or(Shape::Of)
+        }
     }
 
     /// Takes one value off the budget; true if there is none left.
     fn spent(&self) -> bool {
         let left = self.budget.get();
         self.budget.set(left.saturating_sub(1));
+        self.given_up.set(self.given_up.get() || left == 0);
         left == 0
     }
 
@@ -242,10 +193,10 @@ impl<'m> NoiseShapes<'m> {
         let ValueType::Tensor { shape, .. } = info.value_type() else {
             return None;
         };
-        let dims = shape?.into_iter().map(|dim| match dim {
+        let dims = shape?.into_iter().enumerate().map(|(axis, dim)| match dim {
             Dimension::Size(size) => Dim::Size(size),
             Dimension::Symbol(name) => Dim::Symbol(name.to_string()),
-            Dimension::Unknown => Dim::Unknown,
+            Dimension::Unknown => Dim::Of(value, axis as i64),
         });
         Some(dims.collect())
     }
@@ -264,93 +215,6 @@ impl<'m> NoiseShapes<'m> {
             }
             _ => None,
         }
-    }
-
-    /// What the only call of a function passes as this input.
-    fn passed(&self, value: ValueId) -> Option<ValueId> {
-        let known = &self.values[value];
-        let (Producer::Input(index), &GraphKind::Function(function)) =
-            (known.producer, &self.model.graph(known.graph).kind)
-        else {
-            return None;
-        };
-        let call = (*self.calls.get(&function)?)?;
-        self.values.input(call, index as usize)
-    }
-
-    /// The shape of x, if the other input is a single number.
-    fn scaled(&self, id: NodeId, depth: usize) -> Option<Shape> {
-        let (x, y) = (self.values.input(id, 0)?, self.values.input(id, 1)?);
-        let is_one = |value| {
-            let tensor = self.constant(value);
-            tensor.is_some_and(|tensor| tensor.elements() == Some(1))
-        };
-        let data = match (is_one(x), is_one(y)) {
-            (false, true) => x,
-            (true, false) => y,
-            _ => return None,
-        };
-        Some(self.tensor_shape(data, depth))
-    }
-
-    fn transposed(&self, id: NodeId, node: &Node, depth: usize) -> Option<Shape> {
-        let Shape::Dims(dims) = self.tensor_shape(self.values.input(id, 0)?, depth) else {
-            return Some(Shape::Of);
-        };
-        let Some(perm) = ints(node, "perm") else {
-            return Some(Shape::Dims(dims.into_iter().rev().collect()));
-        };
-        let axes = perm.iter().map(|&axis| at(&dims, axis));
-        axes.collect::<Option<_>>().map(Shape::Dims)
-    }
-
-    /// As many axes as the weights have, and as many channels as they make.
-    fn convolved(&self, data: Option<ValueId>, weight: ValueId, depth: usize) -> Option<Shape> {
-        let weights = &self.constant(weight)?.dims;
-        let batch = data.map(|data| self.tensor_shape(data, depth));
-        let batch = match batch {
-            Some(Shape::Dims(dims)) => at(&dims, 0).unwrap_or(Dim::Unknown),
-            _ => Dim::Unknown,
-        };
-        let mut dims = vec![Dim::Unknown; weights.len().min(AXES)];
-        *dims.first_mut()? = batch;
-        *dims.get_mut(1)? = Dim::Size(*weights.first()?);
-        Some(Shape::Dims(dims))
-    }
-
-    /// The same batch and channels, in another size.
-    fn pooled(&self, data: ValueId, depth: usize) -> Option<Shape> {
-        let Shape::Dims(mut dims) = self.tensor_shape(data, depth) else {
-            return None;
-        };
-        dims.iter_mut().skip(2).for_each(|dim| *dim = Dim::Unknown);
-        Some(Shape::Dims(dims))
-    }
-
-    /// Only the last dimension of a product is told by the weights.
-    fn product(&self, node: &Node, weight: ValueId) -> Option<Shape> {
-        let dims = &self.constant(weight)?.dims;
-        let transposed = int(node, "transB").unwrap_or(0) != 0;
-        let last = *dims.get(usize::from(!transposed))?;
-        Some(Shape::Dims(vec![Dim::Unknown, Dim::Size(last)]))
-    }
-
-    fn expanded(&self, id: NodeId, depth: usize) -> Option<Shape> {
-        let to = self.shape(self.values.input(id, 1)?, depth)?;
-        let from = self.tensor_shape(self.values.input(id, 0)?, depth);
-        let (Shape::Dims(to), Shape::Dims(from)) = (to, from) else {
-            return Some(Shape::Of);
-        };
-        let axes = to.len().max(from.len());
-        let one = Dim::Size(1);
-        let dims = (1..=axes).rev().map(|back| {
-            let of = |dims: &[Dim]| at(dims, -(back as i64)).unwrap_or(one.clone());
-            match (of(&from), of(&to)) {
-                (from, to) if to == one => from,
-                (_, to) => to,
-            }
-        });
-        Some(Shape::Dims(dims.collect()))
     }
 }
 

@@ -5,6 +5,7 @@
 use crate::error::Result;
 use crate::onnx::{AttributeValue, DataType, Model, NodeId, Use, ValueId, Values};
 
+use super::coin;
 use super::constant::{Finding, Origin, Resolver, Scalar, shortest};
 use super::limit::Limits;
 use super::{Form, MaskUse, Mode, RateOrigin, Site};
@@ -79,6 +80,7 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
         Some(AttributeValue::Int(seed)) => Some(*seed),
         _ => None,
     };
+    let acts = matches!(mode, Mode::Active | Mode::Runtime);
     let decides = matches!(law, OperatorVersion::Inputs).then(|| values.input(id, 2));
     Ok(Site {
         mode,
@@ -92,6 +94,7 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
         output_name: node.output(0).cloned(),
         switch: decides.flatten().filter(|_| switch.runtime),
         problem,
+        entangled: acts.then(|| coin::coin(model, values, id)).flatten(),
         ..Site::new(Form::Operator, id.graph, vec![id])
     })
 }

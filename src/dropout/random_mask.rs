@@ -6,12 +6,16 @@
 //! (a random flip), or is scaled by data (a VAE, diffusion), is none.
 
 mod alive;
+mod apply;
 mod assume;
 mod branch;
+mod cancel;
 mod classify;
 mod constants;
 mod draw;
 mod exits;
+mod fit;
+mod fixed;
 mod follow;
 mod form;
 mod gate;
@@ -24,13 +28,14 @@ use crate::onnx::{AttributeValue, GraphKind, Model, Node, NodeId, Producer, Use,
 
 use super::constant::Resolver;
 use super::limit::Limits;
-use super::noise_shape::NoiseShapes;
+use super::noise_shape::{Fit, NoiseShapes};
 use super::{
     Exit, Form as SiteForm, KeptDraw, Kind, MaskUse, Mode, Prescale, RateOrigin, Scaling, Site,
 };
 use constants::Uniform;
 use exits::Found;
 use follow::Trace;
+use form::Element;
 
 pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Vec<Site>> {
     let sources: Vec<NodeId> = model
@@ -51,6 +56,7 @@ pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Ve
         limits,
         resolver: Resolver::new(model, values).noting(limits),
         rank,
+        fixed: fixed::fixed(model, values, &order),
         alive: alive::alive(model, values),
         known: RefCell::default(),
         assumed: RefCell::default(),
@@ -110,6 +116,15 @@ fn give_back_factors(sites: &mut [Site]) {
     }
 }
 
+/// Operators that leave little of how large a number is.
+const ROUNDING: &[&str] = &[
+    "Floor",
+    "Ceil",
+    "Round",
+    "QuantizeLinear",
+    "DynamicQuantizeLinear",
+];
+
 /// How often draws that are no dropout are looked at anew.
 const ROUNDS: usize = 8;
 
@@ -119,6 +134,8 @@ struct Finder<'m> {
     limits: &'m Limits,
     resolver: Resolver<'m>,
     rank: HashMap<NodeId, usize>,
+    /// What nodes make of constants and of shapes.
+    fixed: HashSet<ValueId>,
     /// Nodes that lead somewhere.
     alive: HashSet<NodeId>,
     /// What is known of constants.
@@ -169,13 +186,14 @@ impl Finder<'_> {
             switch,
             passes,
             given,
+            refused,
         } = judged;
         let Some(leading) = attempt.leading() else {
             return Ok(None);
         };
         let class = leading.class;
         let mut exits: Vec<Exit> = Vec::new();
-        let mut entangled = attempt.trace.escapes.map(|at| self.escape(at));
+        let mut entangled = refused.or(attempt.trace.escapes.map(|at| self.escape(at)));
         let mut rates = vec![class.rate];
         let (mut kept, mut dropped) = (attempt.kept, attempt.dropped);
         for other in std::iter::once(&attempt).chain(&calls) {
@@ -196,14 +214,19 @@ impl Finder<'_> {
                 }
             }
         }
-        // what a Slice or Split takes of a draw may be as large as the data
-        if !attempt.trace.selected {
-            let shapes = self
-                .shapes
-                .get_or_init(|| NoiseShapes::new(self.model, self.values));
-            if exits.iter().any(|exit| shapes.is_larger(source, exit.data)) {
-                entangled = Some("its mask is larger than the data it meets".into());
+        match self.fit(&exits, &attempt.trace) {
+            Fit::Within => {}
+            Fit::Unknown => {
+                entangled =
+                    Some("its mask may be larger than the data, whose shape is not known".into());
             }
+            Fit::Larger => entangled = Some("its mask is larger than the data".into()),
+        }
+        if let Some(id) = exits.iter().find_map(|exit| self.rounded(exit)) {
+            let place = self.model.place(id);
+            entangled = Some(format!(
+                "{place} rounds its output, which its mask does not scale"
+            ));
         }
         share_factors(&mut exits);
         if self.is_nested(&exits, &attempt.trace) {
@@ -277,6 +300,35 @@ impl Finder<'_> {
             entangled,
             ..Site::new(SiteForm::RandomMask, leading.node.graph, nodes)
         }))
+    }
+
+    /// The node that rounds what an exit makes, where inference would scale that: to round a multiple
+    /// and to take the multiple of what is rounded are two things.
+    fn rounded(&self, exit: &Exit) -> Option<NodeId> {
+        let mut open: Vec<ValueId> = (exit.needs_scale().then_some(exit.output))
+            .into_iter()
+            .collect();
+        let mut seen = HashSet::default();
+        while let Some(value) = open.pop() {
+            for at in self.uses(value) {
+                let Use::Input { node: id, input: 0 } = at else {
+                    continue;
+                };
+                let node = self.model.node(id);
+                let op_type = node.op_type.as_str().unwrap_or_default();
+                let whole = apply::is_cast(op_type)
+                    && self.cast_to(id).is_some_and(|to| to != Element::Float);
+                if whole || ROUNDING.contains(&op_type) {
+                    return Some(id);
+                }
+                let passes =
+                    apply::is_layout(op_type) || matches!(op_type, "Mul" | "Div" | "Neg" | "Abs");
+                if passes && seen.insert(id) {
+                    open.extend(self.values.output(self.model, id, 0));
+                }
+            }
+        }
+        None
     }
 
     fn escape(&self, at: Use) -> String {

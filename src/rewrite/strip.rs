@@ -224,7 +224,8 @@ fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Act
         return Action::NoEffect(format!("stays unless asked for: --kind {name}"));
     }
     let refusal = site.problem.clone().or_else(|| match site.form {
-        Form::Operator => mask::refusal(model, values, site)
+        Form::Operator => (site.entangled.clone())
+            .or_else(|| mask::refusal(model, values, site))
             .or_else(|| operator::refusal(model, values, site, options.convention)),
         _ => random_mask::refusal(model, values, site),
     });

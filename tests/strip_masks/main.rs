@@ -11,6 +11,7 @@ mod generated;
 #[path = "../common/mask_gen.rs"]
 mod mask_gen;
 mod meetings;
+mod misjudged;
 mod neighbours;
 #[path = "../common/promises.rs"]
 #[allow(dead_code)]

@@ -36,10 +36,7 @@ fn a_mask_larger_than_its_data_is_refused() {
                 d = Mul(x, m)\ny = Tanh(d)";
     let graph = spelt(text, &numbers(0.3)).init("like", f32s(&[3, 2, 4], &[0.; 24]));
     let why = refusal(&model(15, graph));
-    assert!(
-        why.contains("its mask is larger than the data it meets"),
-        "{why}"
-    );
+    assert!(why.contains("its mask is larger than the data"), "{why}");
     // the twin: a mask that is shared along the first axis is smaller, and goes
     let graph = spelt(text, &numbers(0.3)).init("like", f32s(&[1, 3], &[0.; 3]));
     strips(&model(15, graph)).draws_nothing();

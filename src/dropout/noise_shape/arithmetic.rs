@@ -32,7 +32,7 @@ impl NoiseShapes<'_> {
                 _ => None,
             },
             "Shape" => match self.tensor_shape(self.values.input(id, 0)?, depth) {
-                Shape::Of => Some(Shape::Of),
+                Shape::Of(value) => Some(Shape::Of(value)),
                 Shape::Dims(dims) => {
                     let start = int(node, "start").unwrap_or(0);
                     let end = int(node, "end").unwrap_or(i64::MAX);
@@ -40,6 +40,15 @@ impl NoiseShapes<'_> {
                 }
             },
             "Cast" | "Identity" | "Unsqueeze" | "Squeeze" | "Reshape" => of(0),
+            "ConstantOfShape" => match (of(0)?, node.attributes.is_empty()) {
+                (Shape::Dims(count), true) => match count[..] {
+                    [Dim::Size(count)] if count >= 0 && count <= AXES as i64 => {
+                        Some(sizes(vec![0; count as usize]))
+                    }
+                    _ => None,
+                },
+                _ => None,
+            },
             "Gather" => {
                 let Shape::Dims(indices) = of(1)? else {
                     return None;
@@ -68,7 +77,7 @@ impl NoiseShapes<'_> {
         for input in 0..node.inputs.len() {
             match self.shape(self.values.input(id, input)?, depth)? {
                 Shape::Dims(dims) => all.extend(dims),
-                Shape::Of => return None,
+                Shape::Of(_) => return None,
             }
             if all.len() > AXES {
                 return None;
@@ -80,7 +89,7 @@ impl NoiseShapes<'_> {
     fn picked(&self, from: Shape, indices: &[Dim]) -> Option<Shape> {
         let picked = indices.iter().map(|index| match (&from, index) {
             (Shape::Dims(dims), Dim::Size(index)) => at(dims, *index),
-            (Shape::Of, Dim::Size(_)) => Some(Dim::Unknown),
+            (Shape::Of(value), Dim::Size(index)) => Some(Dim::Of(*value, *index)),
             _ => None,
         });
         picked.collect::<Option<_>>().map(Shape::Dims)
@@ -94,7 +103,7 @@ impl NoiseShapes<'_> {
                     [Dim::Size(number)] => Some(number),
                     _ => None,
                 },
-                Shape::Of => None,
+                Shape::Of(_) => None,
             },
         };
         let (start, end) = (number("starts", 1)?, number("ends", 2)?);
@@ -104,12 +113,17 @@ impl NoiseShapes<'_> {
         match from {
             Shape::Dims(dims) => Some(Shape::Dims(slice(&dims, start, end))),
             // of a shape of unknown rank, as many as lie between two ends of one sign
-            Shape::Of if (start < 0) == (end < 0) => {
-                let count = usize::try_from(end.checked_sub(start)?).ok()?;
-                (count <= AXES).then(|| Shape::Dims(vec![Dim::Unknown; count]))
+            Shape::Of(value) if (start < 0) == (end < 0) => {
+                let count = end
+                    .checked_sub(start)
+                    .filter(|&n| (0..=AXES as i64).contains(&n))?;
+                let dims = (start..start + count).map(|axis| Dim::Of(value, axis));
+                Some(Shape::Dims(dims.collect()))
             }
-            Shape::Of if start == -1 && end > 0 => Some(Shape::Dims(vec![Dim::Unknown])),
-            Shape::Of => None,
+            Shape::Of(value) if start == -1 && end > 0 => {
+                Some(Shape::Dims(vec![Dim::Of(value, -1)]))
+            }
+            Shape::Of(_) => None,
         }
     }
 
@@ -129,9 +143,10 @@ fn elementwise(one: Shape, other: Shape, of: impl Fn(&Dim, &Dim) -> Option<Dim>)
             one.into_iter().zip(other).collect()
         }
         // what is of unknown rank has as many dimensions as it meets
-        (Shape::Of, Shape::Dims(dims)) | (Shape::Dims(dims), Shape::Of) => {
-            let unknown = dims.into_iter().map(|dim| (Dim::Unknown, dim));
-            unknown.collect()
+        (Shape::Of(value), Shape::Dims(dims)) | (Shape::Dims(dims), Shape::Of(value)) => {
+            let dims = dims.into_iter().enumerate();
+            dims.map(|(axis, dim)| (Dim::Of(value, axis as i64), dim))
+                .collect()
         }
         _ => return None,
     };

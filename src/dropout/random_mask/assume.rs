@@ -6,7 +6,7 @@
 use crate::error::Result;
 use crate::onnx::{Dimension, GraphKind, NodeId, Producer, ValueId, ValueType};
 
-use super::form::is_layout;
+use super::apply::is_layout;
 use super::{Attempt, Finder, Found, exit};
 use crate::dropout::Scaling;
 use crate::hash::HashMap;
@@ -32,6 +32,8 @@ pub(super) struct Judged {
     pub passes: bool,
     /// An input without a default that is the rate, and what it was taken to be.
     pub given: Option<(ValueId, f64)>,
+    /// Why it cannot be taken out, if the input that switches it on does more than that.
+    pub refused: Option<String>,
 }
 
 impl Judged {
@@ -42,6 +44,7 @@ impl Judged {
             switch: None,
             passes: true,
             given: None,
+            refused: None,
         }
     }
 }
@@ -106,13 +109,19 @@ impl<'m> Finder<'m> {
         };
         if let Some((attempt, off)) = one {
             let passes = || self.passes(source, &attempt);
+            let refused = self.in_between(source, switch, &attempt)?;
             return Ok(Some(Judged {
                 switch: Some((switch, off)),
                 passes: self.assuming((switch, off), passes)?,
+                refused,
                 ..Judged::plain(attempt)
             }));
         }
         // a probability: to keep or to drop
+        let element = self.model.element_type(self.values, switch);
+        if element.is_some_and(|element| !element.is_float()) {
+            return Ok(None);
+        }
         let (taken, other) = (0.71875, 0.59375); // no rate that anybody writes
         let (Some(attempt), Some(other)) = (with(taken)?, with(other)?) else {
             return Ok(None);
@@ -131,6 +140,40 @@ impl<'m> Finder<'m> {
             given: Some((switch, taken)),
             ..Judged::plain(attempt)
         }))
+    }
+
+    /// Why an input that is a number is no switch: with some number, dropout is neither on nor off.
+    fn in_between(&self, source: NodeId, switch: ValueId, on: &Attempt) -> Result<Option<String>> {
+        if self.is_flag(switch) {
+            return Ok(None);
+        }
+        let element = self.model.element_type(self.values, switch);
+        let others: &[f64] = match element.is_some_and(|element| !element.is_float()) {
+            true => &[2.0, 3.0, -1.0],
+            false => &[2.0, 0.5, 0.25, -1.0],
+        };
+        let exits = |attempt: &Attempt| -> Vec<(ValueId, f64, f64)> {
+            let exits = attempt.exits.iter();
+            exits
+                .map(|found| (found.output, found.class.rate, found.class.scale))
+                .collect()
+        };
+        for &number in others {
+            let same = self.assuming((switch, number), || {
+                Ok(match self.attempt(source)? {
+                    Some(attempt) => exits(&attempt) == exits(on),
+                    None => self.passes(source, on)?,
+                })
+            })?;
+            if !same {
+                let name = &self.values[switch].name;
+                return Ok(Some(format!(
+                    "the input `{name}` that switches it on is not a boolean: for {number} the \
+                     result is neither the dropout nor its input"
+                )));
+            }
+        }
+        Ok(None)
     }
 
     /// True if, as things are taken to be, all exits are what inference makes of the data.

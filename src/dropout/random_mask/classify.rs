@@ -3,7 +3,7 @@
 //! Sources: Srivastava et al. 2014 (classic), Klambauer et al. 2017 (alpha dropout: `α′`, `a`, `b`),
 //! Keras' `GaussianDropout` (σ² = p/(1−p)) and `GaussianNoise`.
 
-use super::form::Form;
+use super::form::{Curve, Form};
 use crate::dropout::{Kind, Scaling};
 
 /// −λα of SELU.
@@ -35,7 +35,8 @@ fn within(room: f64, x: f64, y: f64) -> bool {
 /// probabilities of the samples, `prescale` what the data was multiplied by before; `precision` is
 /// how far the scale may be from what it ought to be, if that is more than float32 needs.
 pub(super) fn mask(form: &Form, weights: &[f64], prescale: f64, precision: f64) -> Option<Class> {
-    form.data.as_ref()?;
+    // what follows the draw by lines is kept in more than one way
+    form.data.as_ref().filter(|_| form.curve == Curve::Steps)?;
     let dropped = form.samples.iter().zip(weights);
     let rate: f64 = dropped
         .filter(|((a, _), _)| *a == 0.0)

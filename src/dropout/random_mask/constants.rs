@@ -2,10 +2,13 @@
 
 use crate::dropout::constant::Scalar;
 use crate::error::Result;
-use crate::onnx::{AttributeValue, Producer, Tensor, Use, ValueId, numbers};
+use crate::onnx::{
+    AttributeValue, DataType, GraphKind, NodeId, Producer, Tensor, Use, ValueId, numbers,
+};
 
 use super::Finder;
-use super::form::{Applied, Form, apply, is_applied, is_layout};
+use super::apply::{Applied, apply, is_applied, is_cast, is_layout};
+use super::form::{Element, Form};
 
 /// Constants of more bytes are not read.
 const LARGEST: u64 = 1 << 26;
@@ -17,6 +20,8 @@ const FIRST: u64 = 4 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Uniform {
     pub number: f64,
+    /// Its type, if it is known.
+    pub element: Option<Element>,
     /// It is (made of) the default of a graph input.
     pub default: bool,
 }
@@ -70,18 +75,22 @@ impl Finder<'_> {
         let id = match known.producer {
             Producer::Node { node, .. } => node,
             Producer::Initializer(index) => {
-                return Ok(fixed(self.tensor(value, graph.initializer(index))?));
+                let tensor = graph.initializer(index);
+                let element = Element::of(tensor.data_type);
+                return Ok(fixed(self.tensor(value, tensor)?, Some(element)));
             }
             Producer::Input(_) => {
                 if let Some(&number) = self.assumed.borrow().get(&value) {
-                    return Ok(fixed(Some(number)));
+                    let element = self.model.element_type(self.values, value);
+                    return Ok(fixed(Some(number), element.map(Element::of)));
                 }
                 let finding = self.resolver.of_value(value)?;
                 return Ok(Step::Is(match finding.scalars[..] {
-                    [Scalar::Number(number, _)] => {
-                        let default = finding.runtime;
-                        Some(Uniform { number, default })
-                    }
+                    [Scalar::Number(number, data_type)] => Some(Uniform {
+                        number,
+                        element: Some(Element::of(data_type)),
+                        default: finding.runtime,
+                    }),
                     _ => None,
                 }));
             }
@@ -95,14 +104,17 @@ impl Finder<'_> {
         if let ("Constant" | "ConstantOfShape", [attribute]) = (op_type, &node.attributes[..])
             && let AttributeValue::Tensor(tensor) = &attribute.value
         {
-            return Ok(fixed(self.tensor(value, tensor)?));
+            let element = Element::of(tensor.data_type);
+            return Ok(fixed(self.tensor(value, tensor)?, Some(element)));
         }
         match op_type {
-            "ConstantOfShape" => return Ok(fixed(Some(0.0))),
+            "ConstantOfShape" => return Ok(fixed(Some(0.0), Some(Element::Float))),
             "Constant" => {
                 let finding = self.resolver.of_value(value)?;
                 return Ok(match finding.scalars[..] {
-                    [Scalar::Number(number, _)] if !finding.runtime => fixed(Some(number)),
+                    [Scalar::Number(number, data_type)] if !finding.runtime => {
+                        fixed(Some(number), Some(Element::of(data_type)))
+                    }
                     _ => Step::Is(None),
                 });
             }
@@ -128,15 +140,73 @@ impl Finder<'_> {
                 None => return Ok(Step::Needs(value)),
             };
             default |= known.default;
-            inputs.push(Some(Form::constant(known.number, 1)));
+            inputs.push(Some(Form::constant(known.number, known.element, 1)));
         }
-        Ok(Step::Is(match apply(op_type, false, &inputs) {
+        let to = is_cast(op_type).then(|| self.cast_to(id)).flatten();
+        Ok(Step::Is(match apply(op_type, to, &inputs) {
             Applied::Form(form) => Some(Uniform {
                 number: form.samples[0].1,
+                element: form.element,
                 default,
             }),
             _ => None,
         }))
+    }
+
+    /// What a cast makes elements, if that is known.
+    pub(super) fn cast_to(&self, id: NodeId) -> Option<Element> {
+        let node = self.model.node(id);
+        let to = match node.attribute("to").map(|a| &a.value) {
+            Some(AttributeValue::Int(to)) => Some(DataType(*to as i32)),
+            Some(AttributeValue::String(name)) => {
+                // before opset 6
+                let name = String::from_utf8_lossy(name).to_lowercase();
+                return Some(match &*name {
+                    "bool" => Element::Bool,
+                    "float" | "double" | "float16" => Element::Float,
+                    _ => Element::Integer,
+                });
+            }
+            _ => None,
+        };
+        match to {
+            Some(to) => Some(Element::of(to)),
+            None => self.element_of(self.values.input(id, 1)?),
+        }
+    }
+
+    /// What the elements of a value are, as far as the file or its operators tell.
+    fn element_of(&self, mut value: ValueId) -> Option<Element> {
+        loop {
+            if let Some(element) = self.model.element_type(self.values, value) {
+                return Some(Element::of(element));
+            }
+            let known = &self.values[value];
+            let id = match (known.producer, &self.model.graph(known.graph).kind) {
+                (Producer::Node { node, .. }, _) => node,
+                (Producer::Input(index), GraphKind::Function(function)) => {
+                    let call = *self.resolver.calls(*function).first()?;
+                    value = self.values.input(call, index as usize)?;
+                    continue;
+                }
+                _ => return None,
+            };
+            let node = self.model.node(id);
+            let op_type = node.op_type.as_str().filter(|_| node.in_default_domain())?;
+            let input = match op_type {
+                "Cast" => return self.cast_to(id),
+                "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "Equal" | "And" | "Or"
+                | "Xor" | "Not" => return Some(Element::Bool),
+                "Bernoulli" if node.attribute("dtype").is_some() => return None,
+                op if node.draws() && op != "Bernoulli" => return Some(Element::Float),
+                "CastLike" | "Where" => 1,
+                _ => 0,
+            };
+            if input == 0 && op_type != "Bernoulli" && !is_applied(op_type, 1) {
+                return None;
+            }
+            value = self.values.input(id, input)?;
+        }
     }
 
     /// The number that every element of a tensor is. What lies beside the model stays unread.
@@ -163,9 +233,10 @@ impl Finder<'_> {
     }
 }
 
-fn fixed(number: Option<f64>) -> Step {
+fn fixed(number: Option<f64>, element: Option<Element>) -> Step {
     Step::Is(number.map(|number| Uniform {
         number,
+        element,
         default: false,
     }))
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::error::Result;
-use crate::onnx::{AttributeValue, DataType, NodeId, ValueId};
+use crate::onnx::{AttributeValue, DataType, NodeId};
 
 use super::classify::{self, Class};
 use super::exits;
 use super::follow::Trace;
-use super::form::Form;
+use super::form::{Curve, Element, Form};
 use super::{Attempt, Finder, decimal};
 use crate::dropout::Scaling;
 
@@ -97,17 +97,18 @@ impl Finder<'_> {
             }
             Draw::Bernoulli { one } => {
                 // jax2onnx passes the complement, as ONNX Runtime's Bernoulli is inverted: the scale
-                // tells which is meant
-                let of = |form: &Form, prescale, one: f64| {
-                    classify::mask(form, &[1.0 - one, one], prescale, precision)
-                };
+                // tells which is meant. What others write means what the specification says.
+                let complements = self.model.producer_name == *"jax2onnx";
                 let classify = |form: &Form, prescale| {
-                    let meant = of(form, prescale, one);
-                    let other = of(form, prescale, 1.0 - one);
-                    other
-                        .filter(|class| class.scaling == Scaling::Inverted)
-                        .filter(|_| meant.is_some_and(|c| c.scaling != Scaling::Inverted))
-                        .or(meant)
+                    let of = |one: f64| {
+                        let mask = classify::mask(form, &[1.0 - one, one], prescale, precision)?;
+                        Some((mask, mask.scaling == Scaling::Inverted))
+                    };
+                    let (meant, other) = (of(one), of(1.0 - one));
+                    match (meant, other) {
+                        (Some((_, false)), Some((other, true))) if complements => Some(other),
+                        (meant, _) => meant.map(|(class, _)| class),
+                    }
                 };
                 self.look(
                     source,
@@ -155,6 +156,9 @@ impl Finder<'_> {
         let Some(exits) = exits::find(self, source, &trace, classify)? else {
             return Ok(None);
         };
+        if !are_nested(&exits) {
+            return Ok(None); // a choice, with some of both
+        }
         let keeps = |i: usize| exits.iter().all(|exit| exit.samples[i].0 != 0.0);
         let kept = kept.or_else(|| (0..samples.len()).rev().find(|&i| keeps(i)));
         let Some(kept) = kept else {
@@ -174,44 +178,69 @@ impl Finder<'_> {
         }))
     }
 
-    /// The draws at which a mask flips, as well as numbers tell, in order.
+    /// The draws at which a mask flips, as well as numbers tell, in order; more than [`EDGES`] if there
+    /// are more.
     fn edges(&self, source: NodeId, low: f64, high: f64) -> Result<Vec<f64>> {
-        let coarse = even(low, high);
-        let flips = flips(&self.follow(source, &coarse)?);
-        let places: BTreeSet<usize> = flips.iter().map(|&(_, i)| i).collect();
         let mut edges = Vec::new();
-        for place in places.into_iter().take(EDGES + 1) {
-            let Some(&(value, _)) = flips.iter().find(|&&(_, i)| i == place) else {
-                continue;
-            };
-            let (mut low, mut high) = (coarse[place - 1], coarse[place]);
-            for _ in 1..NARROWINGS {
-                let samples = even(low, high);
-                let trace = self.follow(source, &samples)?;
-                let flip = self::flips(&trace).into_iter().find(|&(v, _)| v == value);
-                let Some((_, i)) = flip else {
-                    break; // at a place between two numbers
-                };
-                (low, high) = (samples[i - 1], samples[i]);
-            }
-            edges.push((low + high) / 2.0);
-        }
+        self.narrow(source, (low, high), NARROWINGS, &mut edges)?;
         Ok(edges)
+    }
+
+    fn narrow(
+        &self,
+        source: NodeId,
+        (low, high): (f64, f64),
+        times: usize,
+        edges: &mut Vec<f64>,
+    ) -> Result<()> {
+        let samples = even(low, high);
+        let flips = flips(&self.follow(source, &samples)?);
+        if flips.is_empty() && times < NARROWINGS {
+            edges.push((low + high) / 2.0); // at a place between two numbers
+        }
+        for i in flips {
+            let (low, high) = (samples[i - 1], samples[i]);
+            match times {
+                _ if edges.len() > EDGES => break,
+                1 => edges.push((low + high) / 2.0),
+                _ => self.narrow(source, (low, high), times - 1, edges)?,
+            }
+        }
+        Ok(())
     }
 }
 
-/// Values that are dropped at one sample and kept at the one before, or the other way round.
-fn flips(trace: &Trace) -> Vec<(ValueId, usize)> {
-    let mut found = Vec::new();
-    for &(_, value) in &trace.made {
-        let form = &trace.forms[&value];
-        if form.data.is_some() {
-            let dropped = |i: usize| form.samples[i].0 == 0.0;
-            let edges = (1..form.samples.len()).filter(|&i| dropped(i) != dropped(i - 1));
-            found.extend(edges.map(|i| (value, i)));
-        }
+/// Samples at which something flips that was otherwise at the one before: what is dropped or kept,
+/// how much of the data is kept, or a comparison with the draw.
+fn flips(trace: &Trace) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    for (_, value) in &trace.made {
+        let form = &trace.forms[value];
+        let flips = |i: usize| {
+            let (one, two) = (form.samples[i - 1], form.samples[i]);
+            match (&form.data, form.curve) {
+                (Some(_), Curve::Lines) => (one.0 == 0.0) != (two.0 == 0.0),
+                (Some(_), Curve::Steps) => one != two,
+                (None, _) => form.element == Some(Element::Bool) && one != two,
+            }
+        };
+        found.extend((1..form.samples.len()).filter(|&i| flips(i)));
     }
     found
+}
+
+/// True if of any two exits one keeps at least what the other keeps.
+fn are_nested(exits: &[exits::Found]) -> bool {
+    let kept = |found: &exits::Found| -> Vec<bool> {
+        let samples = found.samples.iter();
+        samples.map(|(a, _)| *a != 0.0).collect()
+    };
+    let kinds: BTreeSet<Vec<bool>> = exits.iter().map(kept).collect();
+    let within = |one: &[bool], two: &[bool]| one.iter().zip(two).all(|(one, two)| one <= two);
+    kinds.iter().all(|one| {
+        let mut others = kinds.iter();
+        others.all(|two| within(one, two) || within(two, one))
+    })
 }
 
 /// Both ends and what lies evenly between: a mask that flips in an interval is seen to flip.

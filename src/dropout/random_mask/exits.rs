@@ -11,9 +11,10 @@ use crate::hash::{HashMap, HashSet};
 use crate::onnx::{GraphKind, NodeId, Producer, Use, ValueId};
 
 use super::Finder;
+use super::apply::{is_cast, is_layout};
 use super::classify::Class;
 use super::follow::{SHAPE_ONLY, Trace};
-use super::form::{Data, Form, is_layout};
+use super::form::{Data, Element, Form};
 use crate::dropout::{Kind, Prescale, Scaling};
 
 /// A value that is dropout of data.
@@ -75,6 +76,11 @@ pub(super) fn find(
     }
     search.found.sort_by_key(|found| found.node);
     search.share()?;
+    for found in &search.found {
+        if finder.is_cancelled(source, found)? {
+            return Ok(None);
+        }
+    }
     let is_one = !search.found.is_empty() && search.is_covered();
     Ok(is_one.then_some(search.found))
 }
@@ -214,7 +220,10 @@ impl Search<'_, '_> {
         let graph = self.finder.values[value].graph;
         let mut seen = HashSet::default();
         while seen.insert(value) {
-            if let Some(found) = self.classified(value)?
+            let mut next = uses.alone.iter();
+            let cancelled = next.any(|&next| self.is_cancelled_in(value, next));
+            if !cancelled
+                && let Some(found) = self.classified(value)?
                 && found.class.scaling == Scaling::Inverted
             {
                 return Ok(Some(found));
@@ -232,6 +241,21 @@ impl Search<'_, '_> {
         Ok(None)
     }
 
+    /// True if the next value is made of this one and of the same data with the opposite sign.
+    fn is_cancelled_in(&self, value: ValueId, next: ValueId) -> bool {
+        let forms = &self.trace.forms;
+        let (Some(form), Some(next)) = (forms.get(&value), forms.get(&next)) else {
+            return false;
+        };
+        let data = |form: &Form| form.data.as_ref().map(|data| data.value);
+        let pairs = || form.samples.iter().zip(&next.samples);
+        let Some((_, &(rest, _))) = pairs().find(|((a, _), _)| *a == 0.0) else {
+            return false;
+        };
+        let mut others = pairs().filter(|((a, _), _)| *a != 0.0);
+        data(form) == data(next) && others.any(|(_, (a, _))| rest * (a - rest) < 0.0)
+    }
+
     /// The dropout a value is, if it is one.
     fn classified(&self, value: ValueId) -> Result<Option<Found>> {
         let form = &self.trace.forms[&value];
@@ -246,6 +270,11 @@ impl Search<'_, '_> {
         let Some(class) = (self.classify)(form, factor) else {
             return Ok(None);
         };
+        // a constant that is dropped is part of a mask, unless it is a weight
+        let constant = || self.finder.is_fixed(data.value) && !self.finder.is_weight(value);
+        if class.scaling != Scaling::Inverted && constant() {
+            return Ok(None);
+        }
         // class.scale tells whether the factor is part of it
         let own = form.samples.iter().map(|&(a, _)| a).find(|&a| a != 0.0);
         let folded = class.kind == Kind::Dropout
@@ -354,6 +383,10 @@ impl Finder<'_> {
             let inputs = (self.values.input(id, 0), self.values.input(id, 1));
             match (op_type, inputs) {
                 (op, (Some(x), _)) if is_layout(op) && node.in_default_domain() => {
+                    let whole = Some(Element::Integer);
+                    if is_cast(op) && [whole, Some(Element::Bool)].contains(&self.cast_to(id)) {
+                        break; // a factor before is another factor after
+                    }
                     next = Some(id);
                     at = x;
                 }

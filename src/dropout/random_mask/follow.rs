@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{AttributeValue, DataType, GraphId, GraphKind, Node, NodeId, Use, ValueId};
+use crate::onnx::{DataType, GraphId, GraphKind, NodeId, Use, ValueId};
 
 use super::Finder;
-use super::form::{Applied, Form, apply, is_layout, is_selection};
+use super::apply::{Applied, apply, is_applied, is_cast, is_layout, is_selection};
+use super::form::{Curve, Form};
 
 /// How many nodes a draw is followed through.
 const REACH: usize = 400;
@@ -38,8 +39,6 @@ pub(super) struct Trace {
     pub cut: bool,
     /// Where the draw leaves a branch of an If.
     pub branched: Vec<Branched>,
-    /// An operator takes a part of the draw.
-    pub selected: bool,
     /// A use of the draw that ends in something else than dropout of data.
     pub escapes: Option<Use>,
     /// Numbers that only a run decides on, met on the way: inputs of the model.
@@ -76,6 +75,10 @@ struct Walk<'a> {
 impl Finder<'_> {
     /// Follows a draw forwards, at some samples of it.
     pub(super) fn follow(&self, source: NodeId, samples: &[f64]) -> Result<Trace> {
+        let curve = match self.model.node(source).is("Bernoulli") {
+            true => Curve::Steps,
+            false => Curve::Lines,
+        };
         let mut trace = Trace::default();
         let Some(drawn) = self.values.output(self.model, source, 0) else {
             return Ok(trace);
@@ -87,7 +90,7 @@ impl Finder<'_> {
             next: BTreeSet::new(),
             trace: &mut trace,
         };
-        self.reach(drawn, Form::draw(samples), &mut walk);
+        self.reach(drawn, Form::draw(samples, curve), &mut walk);
         while let Some((_, id)) = walk.next.pop_first() {
             if walk.steps.len() >= REACH {
                 walk.trace.cut = true;
@@ -147,7 +150,9 @@ impl Finder<'_> {
                 None => Step::Opaque(false),
             });
         }
-        walk.trace.selected |= is_selection(op_type);
+        if !is_applied(op_type, node.inputs.len()) {
+            return Ok(Step::Opaque(self.reads_draw(id, walk)));
+        }
         let first_only = is_layout(op_type) || is_selection(op_type);
         let first = self.values.input(id, 0);
         if first_only && !first.is_some_and(|v| walk.trace.forms.contains_key(&v)) {
@@ -157,17 +162,16 @@ impl Finder<'_> {
         for input in 0..if first_only { 1 } else { node.inputs.len() } {
             inputs.push(self.input(id, input, walk)?);
         }
-        Ok(match apply(op_type, to_integer(node), &inputs) {
+        let to = is_cast(op_type).then(|| self.cast_to(id)).flatten();
+        Ok(match apply(op_type, to, &inputs) {
             Applied::Form(form) => {
-                let form = match first_only && op_type != "Identity" {
-                    true => form.moved(id),
-                    false => form,
-                };
-                let outputs = 0..node.outputs.len();
-                let outputs = outputs.filter_map(|o| self.values.output(self.model, id, o));
-                let outputs: Vec<ValueId> = outputs.collect();
-                for &output in &outputs {
-                    self.reach(output, form.clone(), walk);
+                let mut outputs = Vec::new();
+                for output in 0..node.outputs.len() {
+                    if let Some(value) = self.values.output(self.model, id, output) {
+                        let form = behind(op_type, form.clone(), id, output);
+                        self.reach(value, form, walk);
+                        outputs.push(value);
+                    }
                 }
                 Step::Made(outputs)
             }
@@ -271,10 +275,17 @@ impl Finder<'_> {
         {
             walk.trace.open.push(open);
         }
-        if let Some(number) = self.number(value)? {
-            return Ok(Some(Form::constant(number, walk.samples)));
+        if let Some(form) = self.constant_form(value, walk.samples)? {
+            return Ok(Some(form));
         }
         Ok(Some(Form::data(value, walk.samples)))
+    }
+
+    /// The form of a constant of one number.
+    fn constant_form(&self, value: ValueId, samples: usize) -> Result<Option<Form>> {
+        let element = self.constant(value)?.and_then(|known| known.element);
+        let number = self.number(value)?;
+        Ok(number.map(|number| Form::constant(number, element, samples)))
     }
 
     /// True of booleans: many exporters list every constant as an input, but flags are switches.
@@ -317,11 +328,12 @@ impl Finder<'_> {
     }
 }
 
-/// True of a Cast to integers.
-fn to_integer(node: &Node) -> bool {
-    let to = match node.attribute("to").map(|a| &a.value) {
-        Some(AttributeValue::Int(to)) => DataType(*to as i32),
-        _ => DataType::FLOAT,
-    };
-    !to.is_float() && to != DataType::BOOL
+/// The form of an output of a node, if its operator moves elements about or casts them.
+fn behind(op_type: &str, form: Form, id: NodeId, output: usize) -> Form {
+    match op_type {
+        "Identity" => form,
+        op if is_cast(op) => form.cast(id),
+        op if is_layout(op) || is_selection(op) => form.moved(id, output),
+        _ => form,
+    }
 }

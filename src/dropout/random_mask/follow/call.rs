@@ -5,8 +5,9 @@ use crate::hash::HashMap;
 use crate::onnx::{NodeId, ValueId};
 
 use super::super::Finder;
-use super::super::form::{Applied, Form, apply, is_layout};
-use super::{REACH, Step, Walk, to_integer};
+use super::super::apply::{Applied, apply, is_applied, is_cast};
+use super::super::form::Form;
+use super::{REACH, Step, Walk, behind};
 
 /// How deep calls are followed into functions.
 const CALLS: usize = 8;
@@ -28,6 +29,12 @@ impl Finder<'_> {
             };
             match form {
                 Some(form) => {
+                    // another call moves elements by another attribute
+                    let inside = |(node, _): &(NodeId, usize)| node.graph != id.graph;
+                    let form = match form.moves.iter().flatten().any(inside) {
+                        true => form.elsewhere(id, output),
+                        false => form,
+                    };
                     self.reach(value, form, walk);
                     outputs.push(value);
                 }
@@ -87,8 +94,8 @@ impl Finder<'_> {
             };
             let form = match known(value) {
                 Some(form) => form,
-                None => match self.number(value)? {
-                    Some(number) => Form::constant(number, samples),
+                None => match self.constant_form(value, samples)? {
+                    Some(form) => form,
                     None => Form::data(value, samples),
                 },
             };
@@ -106,9 +113,7 @@ impl Finder<'_> {
                 let form = match self.values.input(id, input) {
                     Some(value) => match inner.get(&value) {
                         Some(form) => Some(form.clone()),
-                        None => self
-                            .number(value)?
-                            .map(|number| Form::constant(number, samples)),
+                        None => self.constant_form(value, samples)?,
                     },
                     None => None,
                 };
@@ -125,11 +130,16 @@ impl Finder<'_> {
                 },
                 None if node.in_default_domain() => {
                     let op_type = node.op_type.as_str().unwrap_or_default();
-                    match apply(op_type, to_integer(node), &inputs) {
-                        Applied::Form(form) if is_layout(op_type) && op_type != "Identity" => {
-                            Some(vec![Some(form.moved(id))])
+                    if !is_applied(op_type, node.inputs.len()) {
+                        continue;
+                    }
+                    let to = is_cast(op_type).then(|| self.cast_to(id)).flatten();
+                    match apply(op_type, to, &inputs) {
+                        Applied::Form(form) => {
+                            let outputs = 0..node.outputs.len();
+                            let form = |o| Some(behind(op_type, form.clone(), id, o));
+                            Some(outputs.map(form).collect())
                         }
-                        Applied::Form(form) => Some(vec![Some(form); node.outputs.len()]),
                         Applied::Mixed => None,
                         Applied::Opaque => continue,
                     }

@@ -45,17 +45,22 @@ impl Finder<'_> {
                 Some(self.passed(value) == inner)
             });
             let scans = !node.is("Loop") && input >= states;
-            walk.trace.selected |= scans;
             if scans {
                 // taking it out would change over what the Scan goes
-                let input = input as u32;
-                walk.trace.escapes = Some(Use::Input { node: id, input });
+                walk.trace.escapes = Some(Use::Input {
+                    node: id,
+                    input: input as u32,
+                });
             }
             if scans || kept == Some(true) {
                 // what goes unchanged from step to step also comes out so
                 let condition = usize::from(node.is("Loop"));
                 let after = output.and_then(|output| output.checked_sub(condition));
                 let after = after.and_then(|after| self.values.output(self.model, id, after));
+                let form = match scans {
+                    true => form.elsewhere(id, input),
+                    false => form,
+                };
                 for value in [Some(inner), after].into_iter().flatten() {
                     if !walk.trace.forms.contains_key(&value) {
                         self.reach(value, form.clone(), walk);

@@ -1,0 +1,124 @@
+//! Dropout operators that toss a coin for a dropout written by hand: `x · mask / (1-p)`, or
+//! `Where(Dropout(ones) > 0, x / (1-p), 0)`.
+//!
+//! Such an operator has no inference meaning of its own: with its mask all true, or with its ones
+//! passed through, the factor `1/(1-p)` beside it would stay.
+
+use crate::hash::HashSet;
+use crate::onnx::{AttributeValue, DataType, Model, NodeId, Producer, Use, ValueId, Values};
+
+/// Operators that keep the elements of a mask, or only move or cast them.
+const PASSED: &[&str] = &[
+    "Identity",
+    "Cast",
+    "CastLike",
+    "Not",
+    "Transpose",
+    "Reshape",
+    "Expand",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+    "Tile",
+];
+
+/// Operators that combine a mask with data.
+const COMBINED: &[&str] = &[
+    "Mul", "Div", "Where", "Add", "Sub", "Min", "Max", "Pow", "And", "Or", "Xor",
+];
+
+/// Operators that leave nothing of how large a number is but whether it is zero.
+const TOSSED: &[&str] = &[
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Equal",
+    "Sign",
+    "Ceil",
+    "Floor",
+    "Round",
+    "Min",
+];
+
+/// Why a Dropout that may act is no dropout of its own data.
+pub(super) fn coin(model: &Model, values: &Values, id: NodeId) -> Option<String> {
+    let mask = values.output(model, id, 1);
+    if let Some(node) = mask.and_then(|mask| reached(model, values, mask, COMBINED)) {
+        let place = model.place(node);
+        let why =
+            "uses its mask in arithmetic, which an all-true mask would leave without its scale";
+        return Some(format!("{place} {why}"));
+    }
+    let output = values.output(model, id, 0)?;
+    let node = reached(model, values, output, TOSSED)?;
+    let constant = is_constant(model, values, values.input(id, 0)?);
+    let place = model.place(node);
+    let why = "uses dropped ones as a mask, which would be left without its scale";
+    constant.then(|| format!("{place} {why}"))
+}
+
+/// The first of some operators that a value leads to through operators that pass it.
+fn reached(model: &Model, values: &Values, value: ValueId, wanted: &[&str]) -> Option<NodeId> {
+    let tossed = wanted == TOSSED;
+    let mut seen = HashSet::default();
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        for at in values.uses(value) {
+            let Use::Input { node: id, .. } = at else {
+                continue;
+            };
+            let node = model.node(id);
+            let op_type = node.op_type.as_str().unwrap_or_default();
+            let cast = tossed && op_type == "Cast" && !is_float(model, id);
+            if !node.in_default_domain() || !seen.insert(id) {
+                continue;
+            }
+            if cast || wanted.contains(&op_type) {
+                return Some(id);
+            }
+            let passed = PASSED.contains(&op_type) || tossed && matches!(op_type, "Mul" | "Div");
+            if passed {
+                open.extend(values.output(model, id, 0));
+            }
+        }
+    }
+    None
+}
+
+/// True of a Cast to floats.
+fn is_float(model: &Model, id: NodeId) -> bool {
+    match model.node(id).attribute("to").map(|a| &a.value) {
+        Some(AttributeValue::Int(to)) => DataType(*to as i32).is_float(),
+        _ => true,
+    }
+}
+
+/// True of what is made of constants and of shapes only.
+fn is_constant(model: &Model, values: &Values, value: ValueId) -> bool {
+    let mut seen = HashSet::default();
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        if !seen.insert(value) {
+            continue;
+        }
+        let known = &values[value];
+        match known.producer {
+            _ if known.initializer.is_some() => {}
+            Producer::Initializer(_) | Producer::SparseInitializer(_) => {}
+            Producer::Node { node: id, .. } => {
+                let node = model.node(id);
+                let graphs = node.attributes.iter().any(|a| !a.graphs().is_empty());
+                if !node.in_default_domain() || graphs {
+                    return false;
+                }
+                if !node.is("Shape") && !node.is("Size") && !node.is("EyeLike") {
+                    let inputs = 0..node.inputs.len();
+                    open.extend(inputs.filter_map(|input| values.input(id, input)));
+                }
+            }
+            _ => return false,
+        }
+    }
+    true
+}
