@@ -139,6 +139,7 @@ fn dropped_data_that_cancels_out() {
         "d = Mul(x, k)\ne = Mul(d, s)\ny = Sub(e, x)",
         "xs = Mul(x, s)\nd = Mul(xs, k)\ny = Sub(d, x)",
         "xs = Mul(x, s)\nd = Mul(xs, k)\nn = Neg(x)\ny = Add(n, d)",
+        "xs = Mul(x, s)\nd = Mul(xs, k)\nn = Neg(x)\ny = Mean(n, d)",
         // a choice between two, by their difference
         "v = Sin(x)\nd = Sub(v, x)\nm = Mul(d, k)\ny = Add(x, m)",
         // a gate of what is dropped

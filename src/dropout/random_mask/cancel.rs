@@ -126,7 +126,7 @@ impl Finder<'_> {
         }
         let op_type = node.op_type.as_str().unwrap_or_default();
         let wanted = match op_type {
-            "Add" | "Sub" | "Sum" | "Mul" | "Div" => node.inputs.len(),
+            "Add" | "Sub" | "Sum" | "Mean" | "Mul" | "Div" => node.inputs.len(),
             "Neg" | "Dropout" => 1,
             op if is_layout(op) => 1,
             _ => return Ok(terms),

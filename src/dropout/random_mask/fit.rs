@@ -11,7 +11,7 @@ impl Finder<'_> {
     /// How large all is that meets data on the way to the exits, compared with the data.
     pub(super) fn fit(&self, exits: &[Exit], trace: &Trace) -> Fit {
         let made: HashMap<ValueId, NodeId> = trace.made.iter().map(|&(id, v)| (v, id)).collect();
-        let mut fit = Fit::Within;
+        let mut nodes = Vec::new();
         let mut seen = HashSet::default();
         let mut open: Vec<ValueId> = exits.iter().map(|exit| exit.output).collect();
         while let Some(value) = open.pop() {
@@ -23,10 +23,15 @@ impl Finder<'_> {
             let inputs: Vec<ValueId> = inputs.filter_map(|i| self.values.input(id, i)).collect();
             open.extend(&inputs);
             if let Some(data) = data {
-                fit = fit.max(self.fit_of(id, data.value, &inputs, trace));
+                nodes.push((id, data.value, inputs));
             }
         }
-        fit
+        // from the first on: a shape is worked out from what is known of those before
+        nodes.sort_by_key(|(id, ..)| self.rank.get(id));
+        let fits = nodes
+            .iter()
+            .map(|(id, data, inputs)| self.fit_of(*id, *data, inputs, trace));
+        fits.max().unwrap_or(Fit::Within)
     }
 
     fn fit_of(&self, id: NodeId, data: ValueId, inputs: &[ValueId], trace: &Trace) -> Fit {
