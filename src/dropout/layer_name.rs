@@ -6,6 +6,7 @@ mod torch;
 
 use crate::error::Result;
 use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::semantics::operator::Operator;
 
 use super::constant::Resolver;
 use super::{Form, Kind, Site};
@@ -105,14 +106,6 @@ fn of_names(model: &Model, values: &Values, site: &Site) -> Option<String> {
 
 /// The Softmax that a value comes from, through operators that only move it about.
 fn softmax(model: &Model, values: &Values, value: ValueId) -> Option<NodeId> {
-    const MOVES: &[&str] = &[
-        "Transpose",
-        "Reshape",
-        "Identity",
-        "Cast",
-        "Squeeze",
-        "Unsqueeze",
-    ];
     let mut at = value;
     for _ in 0..8 {
         let Producer::Node { node: id, .. } = values[at].producer else {
@@ -122,9 +115,9 @@ fn softmax(model: &Model, values: &Values, value: ValueId) -> Option<NodeId> {
         if node.is("Softmax") {
             return Some(id);
         }
-        // what a dropout was scaled by before
-        let moves = MOVES.iter().chain(&["Mul", "Div"]);
-        if !moves.into_iter().any(|op| node.is(op)) {
+        // a dropout may scale its data first
+        let scales = node.is("Mul") || node.is("Div");
+        if !scales && !Operator::of(model, id).is_some_and(Operator::passes) {
             return None;
         }
         at = values.input(id, 0)?;

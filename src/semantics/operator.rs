@@ -123,8 +123,15 @@ impl Operator {
 
     /// True if it passes its data through, possibly with different axes or element type.
     pub fn passes(&self) -> bool {
-        let same = self.elements == Elements::Move || self.role == Role::Cast;
-        self.data == Data::First && same
+        let same = matches!(self.elements, Elements::Copy | Elements::Move);
+        self.data == Data::First && (same || self.role == Role::Cast)
+    }
+
+    /// True if every element of its output is an element of its data, up to the element type, and all
+    /// elements of the data are there.
+    pub fn copies(&self) -> bool {
+        use Elements::{Copy, Move, Repeat};
+        self.data == Data::First && matches!(self.elements, Copy | Move | Repeat)
     }
 
     /// True of an input whose elements it reads, and not only its shape or type.

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::dropout::{Kind, Site};
-use crate::onnx::{Node, NodeId, Use};
+use crate::onnx::{Model, NodeId, Use};
+use crate::semantics::operator::{Operator, Role};
 
 use super::{Context, Found, outputs, rule};
 
@@ -44,34 +45,6 @@ const BETWEEN: usize = 4;
 /// How many nodes are looked at for one dropout.
 const BUDGET: usize = 32;
 
-/// Operators that move elements about, and elementwise activations.
-const PASSED: &[&str] = &[
-    "Cast",
-    "Celu",
-    "Clip",
-    "Elu",
-    "Flatten",
-    "Gelu",
-    "HardSigmoid",
-    "HardSwish",
-    "Identity",
-    "LeakyRelu",
-    "Mish",
-    "PRelu",
-    "Relu",
-    "Reshape",
-    "Selu",
-    "Sigmoid",
-    "Softplus",
-    "Softsign",
-    "Squeeze",
-    "Swish",
-    "Tanh",
-    "ThresholdedRelu",
-    "Transpose",
-    "Unsqueeze",
-];
-
 fn check(context: &Context<'_>) -> Vec<Found> {
     let shifting = context
         .sound()
@@ -99,7 +72,7 @@ fn batchnorm(context: &Context<'_>, site: &Site) -> Option<NodeId> {
             if node.is("BatchNormalization") {
                 return Some(id);
             }
-            if between < BETWEEN && is_passed(node) {
+            if between < BETWEEN && is_passed(context.model, id) {
                 let output = context.values.output(context.model, id, 0);
                 next.extend(output.map(|value| (value, between + 1)));
             }
@@ -108,6 +81,8 @@ fn batchnorm(context: &Context<'_>, site: &Site) -> Option<NodeId> {
     None
 }
 
-fn is_passed(node: &Node) -> bool {
-    node.in_default_domain() && PASSED.iter().any(|op| node.op_type == *op)
+/// True of activations, and of operators that only move elements.
+fn is_passed(model: &Model, id: NodeId) -> bool {
+    let passes = |op: &Operator| op.role == Role::Activation || op.passes();
+    Operator::of(model, id).is_some_and(passes)
 }

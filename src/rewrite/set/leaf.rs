@@ -7,23 +7,13 @@ use crate::onnx::{
     Values, encode_number, encode_tensor, numbers,
 };
 use crate::rewrite::constant;
+use crate::semantics::operator::Operator;
 
 /// Constants of more bytes are taken for weights.
 const LARGEST: u64 = 1 << 16;
 
 /// How many nodes may stand between a constant and where it is used.
 const DEPTH: usize = 16;
-
-/// Nodes that pass a number on.
-const PASSING: &[&str] = &[
-    "Cast",
-    "CastLike",
-    "Expand",
-    "Identity",
-    "Reshape",
-    "Squeeze",
-    "Unsqueeze",
-];
 
 /// An input of a node.
 pub(super) type Place = (NodeId, usize);
@@ -109,12 +99,16 @@ pub(super) fn find(model: &Model, values: &Values, at: Place) -> Result<Option<L
     Ok(None)
 }
 
+fn copies(model: &Model, id: NodeId) -> bool {
+    Operator::of(model, id).is_some_and(Operator::copies)
+}
+
 /// True if a node passes the number on that is its input: by itself, or by a product with ones.
 fn passes(model: &Model, values: &Values, id: NodeId, input: usize) -> bool {
-    let node = model.node(id);
-    if PASSING.iter().any(|op| node.is(op)) {
+    if copies(model, id) {
         return input == 0;
     }
+    let node = model.node(id);
     node.is("Mul") && is_ones(model, values, (id, 1 - input.min(1)))
 }
 
@@ -127,7 +121,7 @@ fn is_ones(model: &Model, values: &Values, at: Place) -> bool {
         };
         let number = match (known.producer, known.initializer) {
             (Producer::Node { node, .. }, _)
-                if PASSING.iter().any(|op| model.node(node).is(op)) =>
+                if copies(model, node) =>
             {
                 value = values.input(node, 0);
                 continue;

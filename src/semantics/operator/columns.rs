@@ -65,13 +65,17 @@ pub(crate) enum Shape {
     Gemm,
     GlobalPool,
     MatMul,
+    Pad,
     Permute,
     Pool,
     Reduce,
+    /// Without the axis in an attribute.
+    ReduceAxis,
     Reshape,
     Slice,
     Split,
     Squeeze,
+    Tile,
     Unsqueeze,
     /// There is no rule.
     Other,
@@ -82,12 +86,16 @@ pub(crate) enum Shape {
 pub(crate) enum Elements {
     /// Each is computed from the elements at the same index.
     Map,
+    /// The elements of the data, each at its index.
+    Copy,
     /// The elements of the data, each once, at some index.
     Move,
     /// The elements of the data, possibly several times.
     Repeat,
     /// Some elements of the data, selected by position, possibly with zeros in between.
     Pick,
+    /// Each is computed from those along the axis that the second input names.
+    Along,
     /// Each is computed from several elements, or selected by value.
     Mix,
     /// There is no data.

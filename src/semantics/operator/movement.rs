@@ -12,8 +12,8 @@ operators! {
     "Gather" 1..:             First,       [T0],   Gather,    Pick,   Any,       Values, Other;
     "GatherElements" 11..:    First,       [T0],   OfSecond,  Pick,   Any,       Values, Other;
     "GatherND" 11..:          First,       [T0],   Other,     Pick,   Any,       Values, Other;
-    "Identity" 1..:           First,       [T0],   Same,      Move,   Any,       Values, Other;
-    "Pad" 1..:                First,       [T0],   SameRank,  Pick,   Any,       Values, Other;
+    "Identity" 1..:           First,       [T0],   Same,      Copy,   Any,       Values, Other;
+    "Pad" 1..:                First,       [T0],   Pad,       Pick,   Any,       Values, Other;
     "Reshape" 1..:            First,       [T0],   Reshape,   Move,   Any,       Values, Other;
     "Resize" 10..:            First,       [T0],   SameRank,  Mix,    Nonlinear, Values, Other;
     "ReverseSequence" 10..28: First,       [T0],   Same,      Move,   Any,       Values, Other;
@@ -25,7 +25,7 @@ operators! {
     "Split" 1..:              First,       [EACH], Split,     Pick,   Any,       Values, Other;
     "Squeeze" 1..:            First,       [T0],   Squeeze,   Move,   Any,       Values, Other;
     "TensorScatter" 24..:     Of(&[0, 1]), [T0],   Same,      Mix,    Joint,     Values, Other;
-    "Tile" 1..:               First,       [T0],   SameRank,  Repeat, Any,       Values, Other;
+    "Tile" 1..:               First,       [T0],   Tile,      Repeat, Any,       Values, Other;
     "Transpose" 1..:          First,       [T0],   Permute,   Move,   Any,       Values, Other;
     "Trilu" 14..:             First,       [T0],   Same,      Map,    Any,       Values, Other;
     "Unsqueeze" 1..:          First,       [T0],   Unsqueeze, Move,   Any,       Values, Other;
