@@ -46,10 +46,6 @@ pub(crate) struct Operator {
     /// How the elements of the output depend on those of the data.
     pub elements: Elements,
     /// Whether it commutes with a factor of the data.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "fold has a list of its own yet")
-    )]
     pub linear: Linear,
     /// Which inputs are read for their elements.
     reads: Reads,
@@ -110,6 +106,17 @@ impl Operator {
         let opset = model.opset(id.graph, "")?;
         let own = || model.callee(node).is_none();
         within(rows, opset).filter(|_| own())
+    }
+
+    /// True of an input that is data.
+    pub fn is_data(&self, input: usize) -> bool {
+        match self.data {
+            Data::Nothing => false,
+            Data::First => input == 0,
+            Data::All => true,
+            Data::From(first) => input >= first.into(),
+            Data::Of(inputs) => inputs.iter().any(|&of| usize::from(of) == input),
+        }
     }
 
     /// Where the element type of an output comes from.

@@ -34,6 +34,7 @@ fn one_number_passes_what_commutes_with_it() {
         op("k = Abs(h)"),
         op("k = Neg(h)"),
         op("k = Identity(h)"),
+        op("k = CastLike(h, x)"),
         op("k = Dropout(h)"),
         float_op("k = LeakyRelu(h)", "alpha", 0.1),
         op("k = Mul(h, x)"),

@@ -1,6 +1,7 @@
 //! Where a factor's axis goes in the output of an operator that a factor passes.
 
 use crate::onnx::NodeId;
+use crate::semantics::operator::{self, Operator};
 
 use super::factor::Factor;
 use super::shapes::{self, Shape, axis_of, int, permutation};
@@ -202,10 +203,10 @@ fn picked(
             .ok()
             .filter(|&size| size < LONGEST)
     };
-    match node.op_type.as_str()? {
+    match Operator::of(view.model, id)?.shape {
         // an axis of one index has no factors along it
-        "Expand" => all.filter(|_| shape[own].is_some_and(|size| size != 1)),
-        "Tile" => {
+        operator::Shape::Expand => all.filter(|_| shape[own].is_some_and(|size| size != 1)),
+        operator::Shape::Tile => {
             let times = *view.shapes.integers(id, 1, "")?.get(own)?;
             if times == 1 {
                 return all;
@@ -220,7 +221,7 @@ fn picked(
                 Some((0..whole).map(|index| Some(index % size)).collect()),
             ))
         }
-        "Gather" => {
+        operator::Shape::Gather => {
             let along = axis_of(int(node, "axis", 0), rank)?;
             let indices = view.shapes.rank(view.input(id, 1)?)?;
             if along != own {
@@ -239,7 +240,7 @@ fn picked(
                 Some(picked.into_iter().map(of).collect::<Option<_>>()?),
             ))
         }
-        "Slice" => {
+        operator::Shape::Slice => {
             let axes = shapes::sliced(view.shapes, id, rank)?;
             let Some(place) = axes.iter().position(|&axis| axis == own) else {
                 return all;
@@ -252,7 +253,7 @@ fn picked(
             };
             Some((axis, Some(cut(size()?, start, end, step)?)))
         }
-        "Split" => {
+        operator::Shape::Split => {
             let along = axis_of(int(node, "axis", 0), rank)?;
             if along != own {
                 return all;

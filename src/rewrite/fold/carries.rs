@@ -1,68 +1,13 @@
-//! Carries: operators that a factor passes through, and what becomes of its axis.
-//!
-//! For each of them `f(s · x) = s · f(x)`; for those of [`Sign::Positive`], where every `s > 0`.
+//! Carries: operators of one data input that a factor passes through, and the new axis of the factor.
 
 use crate::onnx::{AttributeValue, DataType, NodeId};
+use crate::semantics::operator::{Data, Elements, Linear, Operator, Role, Shape};
 
 use super::axes::{Axes, Way, moved};
 use super::factor::Factor;
 use super::factors::is_zero;
-use super::shapes::int;
 use super::targets::{Refusal, View};
 use super::weights::is_scalable;
-
-/// Which factors pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sign {
-    Any,
-    Positive,
-}
-
-use Axes::{Mixed, Other, Padded, Permuted, Picked, Pooled, Reduced, Reshaped, Same};
-use Sign::{Any, Positive};
-
-/// Operators of one data input, the first. A new one is a line.
-const CARRIES: &[(&str, Sign, Axes)] = &[
-    ("Abs", Positive, Same),
-    ("AveragePool", Any, Pooled),
-    ("Cast", Any, Same),
-    ("Clip", Positive, Same),
-    ("CumSum", Any, Other),
-    ("DepthToSpace", Any, Mixed),
-    ("Dropout", Any, Same),
-    ("Expand", Any, Picked),
-    ("Flatten", Any, Reshaped),
-    ("Gather", Any, Picked),
-    ("GatherElements", Any, Mixed),
-    ("GatherND", Any, Mixed),
-    ("GlobalAveragePool", Any, Pooled),
-    ("GlobalLpPool", Positive, Pooled),
-    ("GlobalMaxPool", Positive, Pooled),
-    ("Identity", Any, Same),
-    ("LeakyRelu", Positive, Same),
-    ("LpPool", Positive, Pooled),
-    ("MaxPool", Positive, Pooled),
-    ("Neg", Any, Same),
-    ("PRelu", Positive, Same),
-    ("Pad", Any, Padded),
-    ("ReduceL1", Positive, Reduced),
-    ("ReduceL2", Positive, Reduced),
-    ("ReduceMax", Positive, Reduced),
-    ("ReduceMean", Any, Reduced),
-    ("ReduceMin", Positive, Reduced),
-    ("ReduceSum", Any, Reduced),
-    ("Relu", Positive, Same),
-    ("Reshape", Any, Reshaped),
-    ("ReverseSequence", Any, Mixed),
-    ("Slice", Any, Picked),
-    ("SpaceToDepth", Any, Mixed),
-    ("Split", Any, Picked),
-    ("Squeeze", Any, Reshaped),
-    ("Tile", Any, Picked),
-    ("Transpose", Any, Permuted),
-    ("Trilu", Any, Same),
-    ("Unsqueeze", Any, Reshaped),
-];
 
 /// What becomes of a factor on the other side of a node with one data input; `None` if the operator
 /// is not one of the table.
@@ -72,14 +17,18 @@ pub(super) fn carry(
     way: Way,
     factor: &Factor,
 ) -> Option<Result<Factor, Refusal>> {
-    let node = view.model.node(id);
-    let own = node.in_default_domain();
-    let (op, sign, axes) = CARRIES.iter().find(|(op, ..)| own && node.op_type == *op)?;
-    if *sign == Positive && !factor.is_positive() {
-        return Some(Err(format!("{op} does not commute with a factor below 0")));
+    let operator = Operator::of(view.model, id).filter(|operator| operator.data == Data::First)?;
+    let op = operator.name;
+    match operator.linear {
+        Linear::Any => {}
+        Linear::Positive if factor.is_positive() => {}
+        Linear::Positive => {
+            return Some(Err(format!("{op} does not commute with a factor below 0")));
+        }
+        _ => return None,
     }
-    let obstacle = match *op {
-        "Cast" => cast(view, id, way, factor),
+    let obstacle = match op {
+        _ if operator.role == Role::Cast => cast(view, id, way, factor),
         "Clip" if !clips_at_zero(view, id) => Some("Clip has a bound other than 0".to_string()),
         "Pad" if !pads_zeros(view, id) => Some("Pad puts in what is not scaled".to_string()),
         _ => None,
@@ -90,16 +39,34 @@ pub(super) fn carry(
     if factor.axis.is_none() {
         return Some(Ok(factor.clone()));
     }
-    let moved = moved(view, (id, output), way, factor, *axes);
+    let moved = moved(view, (id, output), way, factor, axes(operator));
     Some(moved.ok_or_else(|| format!("{op} mixes or moves what the factor runs along")))
+}
+
+/// The new axis of a factor, by the shape and the elements of the output.
+fn axes(operator: &Operator) -> Axes {
+    match (operator.shape, operator.elements) {
+        (Shape::Same, Elements::Copy | Elements::Map) => Axes::Same,
+        (Shape::Same, Elements::Along) => Axes::Other,
+        (Shape::Pool | Shape::GlobalPool, _) => Axes::Pooled,
+        (Shape::Reduce, _) => Axes::Reduced,
+        (Shape::Permute, _) => Axes::Permuted,
+        (Shape::Pad, _) => Axes::Padded,
+        (Shape::Flatten | Shape::Reshape | Shape::Squeeze | Shape::Unsqueeze, _) => Axes::Reshaped,
+        (Shape::Expand | Shape::Gather | Shape::Slice | Shape::Split | Shape::Tile, _) => {
+            Axes::Picked
+        }
+        _ => Axes::Mixed,
+    }
 }
 
 /// Why a factor does not pass a Cast: it may only change what is rounded, not what overflows.
 fn cast(view: &View<'_>, id: NodeId, way: Way, factor: &Factor) -> Option<String> {
     let data = view.input(id, 0)?;
-    let to = DataType(i32::try_from(int(view.model.node(id), "to", 0)).unwrap_or(0));
-    let Some(from) = view.model.element_type(view.values, data) else {
-        return Some("the type that Cast takes is not known".to_string());
+    let output = view.values.output(view.model, id, 0)?;
+    let of = |value| view.model.element_type(view.values, value);
+    let (Some(from), Some(to)) = (of(data), of(output)) else {
+        return Some("the types before and after the cast are not known".to_string());
     };
     if !is_scalable(from) || !is_scalable(to) {
         return Some(format!(

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, Model, NodeId, ValueId, Values};
 use crate::rewrite::Action;
+use crate::semantics::operator::{Operator, Role};
 
 use super::factor::Factor;
 use super::factors::Candidate;
@@ -237,10 +238,10 @@ impl<'m> Planner<'m> {
         into.dedup();
         let through: Vec<String> = route.through.iter().map(|&id| label(id)).collect();
         let factor = candidate.factor.iter().map(|factor| factor.data_type);
-        let casts = route
-            .through
-            .iter()
-            .filter(|&&id| self.view.model.node(id).is("Cast"));
+        let is_cast = |&&id: &&NodeId| {
+            Operator::of(self.view.model, id).is_some_and(|operator| operator.role == Role::Cast)
+        };
+        let casts = route.through.iter().filter(is_cast);
         let ends = casts.flat_map(|&id| {
             let output = self.view.values.output(self.view.model, id, 0);
             [self.view.input(id, 0), output]

@@ -5,7 +5,8 @@ mod backward;
 use std::cell::Cell;
 
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{NodeId, Producer, Use, ValueId};
+use crate::onnx::{Model, NodeId, Producer, Use, ValueId};
+use crate::semantics::operator::{Elements, Linear, Operator, Shape};
 
 use super::axes::Way;
 use super::carries::carry;
@@ -56,17 +57,12 @@ pub(super) const BUDGET: usize = 500;
 /// Values that are used more often are left alone.
 const MOST: usize = 100;
 
-/// Sums and the like of several data inputs: they commute with a factor that all of them have.
-const JOINT: &[(&str, bool)] = &[
-    ("Add", false),
-    ("Concat", false),
-    ("Max", true),
-    ("Mean", false),
-    ("Min", true),
-    ("Sub", false),
-    ("Sum", false),
-    ("Where", false),
-];
+/// Sums and the like: they commute with a factor that all of their data has.
+fn joint(model: &Model, id: NodeId) -> Option<&'static Operator> {
+    let linear = |op: &&Operator| matches!(op.linear, Linear::Joint | Linear::JointPositive);
+    let operator = Operator::of(model, id).filter(linear)?;
+    (operator.elements == Elements::Map || operator.shape == Shape::Concat).then_some(operator)
+}
 
 impl Walk<'_, '_> {
     fn label(&self, id: NodeId) -> String {
@@ -152,8 +148,9 @@ impl Walk<'_, '_> {
             route.through.push(id);
             return self.on(id, factor, route);
         }
-        if let Some((op, positive)) = JOINT.iter().find(|(op, _)| is(op)) {
-            if *positive && !factor.is_positive() {
+        if let Some(operator) = joint(self.view.model, id) {
+            if operator.linear == Linear::JointPositive && !factor.is_positive() {
+                let op = operator.name;
                 return Err(at(format!("{op} does not commute with a factor below 0")));
             }
             let factor = self.joint(id, input, factor, route).map_err(at)?;
@@ -247,11 +244,11 @@ impl Walk<'_, '_> {
         route: &mut Route,
     ) -> Result<Factor, Refusal> {
         let node = self.view.model.node(id);
-        let condition = node.is("Where").then_some(0);
-        if condition == Some(input) {
+        let is_data = |input| joint(self.view.model, id).is_some_and(|op| op.is_data(input));
+        if !is_data(input) {
             return Err("it is no data there".to_string());
         }
-        let others = (0..node.inputs.len()).filter(|&i| i != input && Some(i) != condition);
+        let others = (0..node.inputs.len()).filter(|&i| i != input && is_data(i));
         let equal = others.map(|other| match is_unmoved(&self.view, id, other, factor) {
             true => Some(None),
             false => self.twin(id, other, factor).map(Some),

@@ -168,7 +168,12 @@ fn columns_agree_with_each_other() {
             row.data != Data::First || !joint.contains(&row.linear),
             "{name}"
         );
-        let moves = [Elements::Copy, Elements::Move, Elements::Repeat, Elements::Pick];
+        let moves = [
+            Elements::Copy,
+            Elements::Move,
+            Elements::Repeat,
+            Elements::Pick,
+        ];
         assert!(
             !moves.contains(&row.elements) || row.linear != Linear::Nonlinear,
             "{name}"

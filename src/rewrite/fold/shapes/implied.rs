@@ -1,137 +1,71 @@
 //! The shape that an operator gives its output, from those of its inputs.
 
 use crate::onnx::{AttributeValue, NodeId};
+use crate::semantics::operator::{Operator, Shape as Rule};
 
 use super::{Shape, Shapes, axis_of, int, permutation, window};
-
-/// Operators that give the shape of their first input.
-const SAME: &[&str] = &[
-    "Abs",
-    "BatchNormalization",
-    "Cast",
-    "Celu",
-    "Clip",
-    "CumSum",
-    "DequantizeLinear",
-    "Dropout",
-    "Elu",
-    "Erf",
-    "Exp",
-    "Gelu",
-    "GroupNormalization",
-    "HardSigmoid",
-    "HardSwish",
-    "Hardmax",
-    "Identity",
-    "InstanceNormalization",
-    "LRN",
-    "LayerNormalization",
-    "LeakyRelu",
-    "Log",
-    "LogSoftmax",
-    "LpNormalization",
-    "MeanVarianceNormalization",
-    "Mish",
-    "Neg",
-    "PRelu",
-    "QuantizeLinear",
-    "RMSNormalization",
-    "Reciprocal",
-    "Relu",
-    "ReverseSequence",
-    "Selu",
-    "Sigmoid",
-    "Sign",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "Sqrt",
-    "Tanh",
-    "ThresholdedRelu",
-    "Trilu",
-];
-
-/// Operators that broadcast all inputs.
-const BROADCAST: &[&str] = &[
-    "Add", "Div", "Max", "Mean", "Min", "Mul", "Pow", "Sub", "Sum", "Where",
-];
-
-const REDUCTIONS: &[&str] = &[
-    "ReduceL1",
-    "ReduceL2",
-    "ReduceLogSum",
-    "ReduceLogSumExp",
-    "ReduceMax",
-    "ReduceMean",
-    "ReduceMin",
-    "ReduceProd",
-    "ReduceSum",
-    "ReduceSumSquare",
-];
 
 /// The shape of an output; `None` if the operator is not known here, or the rank is not.
 pub(super) fn shape(shapes: &Shapes<'_>, id: NodeId, output: usize, depth: usize) -> Option<Shape> {
     let node = shapes.model.node(id);
     let of = |input: usize| shapes.input(id, input, depth);
-    let is = |names: &[&str]| names.iter().any(|name| node.is(name));
-    if is(&["Split"]) {
-        return split(shapes, id, output, of(0)?);
-    }
-    if output != 0 {
+    let rule = Operator::of(shapes.model, id)?.shape;
+    if output != 0 && rule != Rule::Split {
         return None;
     }
-    let op = node.op_type.as_str().filter(|_| node.in_default_domain())?;
-    match op {
-        _ if is(SAME) => of(0),
-        _ if is(BROADCAST) => {
+    match rule {
+        Rule::Split => split(shapes, id, output, of(0)?),
+        Rule::Same => of(0),
+        Rule::OfSecond => of(1),
+        Rule::Broadcast => {
             let mut all = (0..node.inputs.len()).map(of);
             let first = all.next()??;
             all.try_fold(first, |one, two| broadcast(one, two?))
         }
-        _ if is(REDUCTIONS) => reduced(shapes, id, of(0)?),
-        "Constant" => constant(shapes, id),
-        "MatMul" => matmul(of(0)?, of(1)?),
-        "Gemm" => {
+        Rule::Reduce => reduced(shapes, id, of(0)?),
+        Rule::Constant => constant(shapes, id),
+        Rule::MatMul => matmul(of(0)?, of(1)?),
+        Rule::Gemm => {
             let (a, b) = (of(0), of(1)?);
             let rows = usize::from(int(node, "transA", 0) != 0);
             let columns = usize::from(int(node, "transB", 0) == 0);
             let rows = a.and_then(|a| a.get(rows).copied()).flatten();
             Some(vec![rows, *b.get(columns)?])
         }
-        "Conv" => window::convolved(node, of(0), &of(1)?),
-        "ConvTranspose" => window::transposed(node, of(0), &of(1)?),
-        "AveragePool" | "LpPool" | "MaxPool" => window::pooled(node, of(0)?),
-        "GlobalAveragePool" | "GlobalLpPool" | "GlobalMaxPool" => {
+        Rule::Conv => window::convolved(node, of(0), &of(1)?),
+        Rule::ConvTranspose => window::transposed(node, of(0), &of(1)?),
+        Rule::Pool => window::pooled(node, of(0)?),
+        Rule::GlobalPool => {
             let mut shape = of(0)?;
             shape.iter_mut().skip(2).for_each(|dim| *dim = Some(1));
             Some(shape)
         }
-        "Transpose" => {
+        Rule::Permute => {
             let shape = of(0)?;
             let axes = permutation(node, shape.len())?;
             axes.into_iter()
                 .map(|axis| shape.get(axis).copied())
                 .collect()
         }
-        "Concat" => {
+        Rule::Concat => {
             let all: Option<Vec<Shape>> = (0..node.inputs.len()).map(of).collect();
             concat(&all?, int(node, "axis", 1))
         }
-        "Flatten" => flatten(&of(0)?, int(node, "axis", 1)),
-        "Reshape" => reshape(of(0), &shapes.integers(id, 1, "shape")?),
-        "Squeeze" => squeeze(of(0)?, &shapes.integers(id, 1, "axes")?),
-        "Unsqueeze" => unsqueeze(of(0)?, &shapes.integers(id, 1, "axes")?),
-        "Expand" => {
+        Rule::Flatten => flatten(&of(0)?, int(node, "axis", 1)),
+        Rule::Reshape => reshape(of(0), &shapes.integers(id, 1, "shape")?),
+        Rule::Squeeze => squeeze(of(0)?, &shapes.integers(id, 1, "axes")?),
+        Rule::Unsqueeze => unsqueeze(of(0)?, &shapes.integers(id, 1, "axes")?),
+        Rule::Expand => {
             let to = shapes.integers(id, 1, "shape")?;
             broadcast(of(0)?, to.into_iter().map(Some).collect())
         }
-        "Gather" => {
+        Rule::Gather => {
             let (mut shape, indices) = (of(0)?, of(1)?);
             let axis = axis_of(int(node, "axis", 0), shape.len())?;
             shape.splice(axis..=axis, indices);
             Some(shape)
         }
-        "Slice" => {
+        Rule::Slice => {
             // how many are left along an axis that is sliced is not worked out
             let mut shape = of(0)?;
             for axis in sliced(shapes, id, shape.len())? {
@@ -139,8 +73,8 @@ pub(super) fn shape(shapes: &Shapes<'_>, id: NodeId, output: usize, depth: usize
             }
             Some(shape)
         }
-        "Pad" | "Tile" => of(0).map(|shape| vec![None; shape.len()]),
-        _ => None,
+        Rule::Pad | Rule::SameRank | Rule::Tile => of(0).map(|shape| vec![None; shape.len()]),
+        Rule::Filled | Rule::ReduceAxis | Rule::Other => None,
     }
 }
 

@@ -6,8 +6,9 @@ use crate::rewrite::fold::carries::carry;
 use crate::rewrite::fold::factor::Factor;
 use crate::rewrite::fold::factors::is_unmoved;
 use crate::rewrite::fold::targets::Refusal;
+use crate::semantics::operator::Linear;
 
-use super::{JOINT, Route, Walk};
+use super::{Route, Walk, joint};
 
 impl Walk<'_, '_> {
     /// Lets what computes `value` take the factor.
@@ -41,16 +42,16 @@ impl Walk<'_, '_> {
         }
         let node = self.view.model.node(id);
         let is = |op: &str| node.is(op);
-        if let Some((op, positive)) = JOINT.iter().find(|(op, _)| is(op)) {
-            if *positive && !factor.is_positive() {
+        if let Some(operator) = joint(self.view.model, id) {
+            if operator.linear == Linear::JointPositive && !factor.is_positive() {
+                let op = operator.name;
                 return Err(at(format!("{op} does not commute with a factor below 0")));
             }
             if is("Concat") && factor.axis.is_some() {
                 return Err(at("the factor would have to be taken apart".to_string()));
             }
             route.through.push(id);
-            let first = usize::from(is("Where"));
-            let inputs = first..node.inputs.len();
+            let inputs = (0..node.inputs.len()).filter(|&input| operator.is_data(input));
             let moved = |input: &usize| !is_unmoved(&self.view, id, *input, factor);
             let mut inputs = inputs.filter(moved);
             return inputs.try_for_each(|input| self.back(id, input, factor, route));
