@@ -17,7 +17,6 @@ mod factor;
 mod factors;
 mod operand;
 mod planner;
-mod shapes;
 mod targets;
 mod walk;
 mod weights;
@@ -26,6 +25,7 @@ use crate::dropout::{self, Form};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, Model, Name, NodeId, Values};
+use crate::semantics::shapes;
 
 use super::{Action, Edited};
 pub use apply::{Outcome, Trace, TracedAttribute, TracedWeights};

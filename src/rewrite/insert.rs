@@ -260,7 +260,7 @@ fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place
             choice: index,
             shared: choice.shared_axes.clone().map(|axes| write::Shared {
                 axes,
-                rank: fit.shapes.of(value).map_or(0, |shape| shape.len()),
+                rank: fit.shape(value).map_or(0, |shape| shape.len()),
                 element: flow.element_type(value).unwrap_or(DataType::FLOAT),
             }),
         })
@@ -298,6 +298,7 @@ impl<'m> Fit<'m> {
             values,
             flow,
             shapes: Shapes::new(model, values),
+            implied: crate::semantics::shapes::Shapes::new(model, values),
             dropped,
         })
     }

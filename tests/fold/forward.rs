@@ -51,6 +51,21 @@ fn per_channel_along_the_axis_that_a_matmul_sums_over() {
         .has("w", &scaled);
 }
 
+/// The rank follows from `x`, a hundred nodes upstream.
+#[test]
+fn per_channel_downstream_of_a_long_chain_without_declared_shapes() {
+    let mut lines = vec!["v0 = Relu(x)".to_string()];
+    lines.extend((1..100).map(|n| format!("v{n} = Relu(v{})", n - 1)));
+    lines.extend(["h = Mul(v99, s)", "y = MatMul(h, w)"].map(String::from));
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let (w, s) = (some(12), [0.5f32, 3.0, 0.1]);
+    let graph = of(&[2, 3], &[2, 4], nodes(&lines))
+        .init("s", f32s(&[3], &s))
+        .init("w", f32s(&[3, 4], &w));
+    let scaled: Vec<f32> = (0..12).map(|i| w[i] * s[i / 4]).collect();
+    folds(&opset17(graph)).has("w", &scaled);
+}
+
 #[test]
 fn into_weights_that_come_first_in_a_matmul() {
     let (w, s) = (some(12), [0.5f32, 4.0]);

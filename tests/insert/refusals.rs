@@ -135,6 +135,36 @@ fn axes_that_cannot_be_shared() {
     refuses(&old, &sharing(&[1], "active"), &["opset 9 or later"]);
 }
 
+/// The refusal names the rank, which follows from the operator: nothing is declared.
+#[test]
+fn ranks_follow_from_operators() {
+    for (line, rank) in [
+        ("h = MatMul(x, w)", "2 axes"),
+        ("h, index = TopK(x, n)", "2 axes"),
+        ("h = Add(x, c)", "3 axes"),
+        ("h = Where(c, x, x)", "3 axes"),
+        ("h, last = GRU(c, c, c)", "4 axes"),
+        ("h = Tile(c, n)", "3 axes"),
+        ("h = Attention(c, c, c)", "3 axes"),
+        ("h = foreign::Op(x)", "how many axes"),
+    ] {
+        let graph = x_to_y([
+            op(line),
+            op("i = Cast(h)").with(int("to", 1)),
+            op("y = Neg(i)"),
+        ])
+        .init("w", f32s(&[3, 3], &[0.5; 9]))
+        .init("c", f32s(&[1, 1, 3], &[0.5; 3]))
+        .input_of("n", DataType::INT64, &[2]);
+        let choice = Choice {
+            shared_axes: Some(vec![5]),
+            ..at(if rank == "how many axes" { "i" } else { "h" })
+        };
+        let options = acts("active", options([choice]));
+        refuses(&model(23, graph), &options, &[rank]);
+    }
+}
+
 #[test]
 fn a_model_that_is_not_sound() {
     let broken = model(13, x_to_y([op("h = Relu(nothing)"), op("y = Neg(h)")]));

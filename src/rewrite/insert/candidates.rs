@@ -112,7 +112,7 @@ fn list(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
             operator: maker.map(|id| model.node(id).op_type.to_string()),
             layer: maker.and_then(|id| layers.get(&id).cloned()),
             element: flow.element_type(value).map(|e| e.to_string()),
-            shape: fit.shapes.of(value),
+            shape: fit.shape(value),
             preset: preset.map(Preset::word),
             rate: asked.map_or(preset.map_or(USUAL, Preset::usual_rate), |r| r.value()),
             shared_axes: choice.shared_axes.clone(),

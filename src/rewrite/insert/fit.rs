@@ -4,6 +4,7 @@ use crate::dropout::{OperatorVersion, Shapes, version};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, GraphKind, Model, NodeId, Producer, Use, ValueId, Values};
 use crate::rewrite::{Acting, Rate};
+use crate::semantics;
 use crate::semantics::operator::{Layer, Operator, Role, Type};
 
 use super::flow::Flow;
@@ -46,6 +47,8 @@ pub(super) struct Fit<'m> {
     pub values: &'m Values,
     pub flow: &'m Flow<'m>,
     pub shapes: Shapes<'m>,
+    /// Shapes that follow from operators, without symbols.
+    pub implied: semantics::shapes::Shapes<'m>,
     /// What goes into dropouts or comes out of them.
     pub dropped: HashSet<ValueId>,
 }
@@ -104,6 +107,14 @@ impl Fit<'_> {
         }
     }
 
+    /// The sizes, symbols and `?` of a shape; `None` if the rank is unknown.
+    pub fn shape(&self, value: ValueId) -> Option<Vec<String>> {
+        let size = |size: Option<i64>| size.map_or("?".to_string(), |size| size.to_string());
+        let implied = || self.implied.of(value);
+        let declared = self.shapes.of(value);
+        declared.or_else(|| Some(implied()?.into_iter().map(size).collect()))
+    }
+
     /// True if a Dropout takes data of this type.
     fn takes(&self, value: ValueId, element: DataType) -> bool {
         let opset = self.model.opset(self.values[value].graph, "");
@@ -149,7 +160,7 @@ impl Fit<'_> {
             let element = element.map_or("not told".to_string(), |e| e.to_string());
             return Some(format!("a mask needs floats, and its type is {element}"));
         }
-        match self.shapes.of(value) {
+        match self.shape(value) {
             None => Some("the file does not tell how many axes it has".into()),
             Some(shape) => {
                 let rank = shape.len() as i64;

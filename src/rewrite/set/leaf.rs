@@ -120,9 +120,7 @@ fn is_ones(model: &Model, values: &Values, at: Place) -> bool {
             return false;
         };
         let number = match (known.producer, known.initializer) {
-            (Producer::Node { node, .. }, _)
-                if copies(model, node) =>
-            {
+            (Producer::Node { node, .. }, _) if copies(model, node) => {
                 value = values.input(node, 0);
                 continue;
             }

@@ -68,6 +68,7 @@ pub(crate) enum Shape {
     Pad,
     Permute,
     Pool,
+    Recurrent,
     Reduce,
     /// Without the axis in an attribute.
     ReduceAxis,

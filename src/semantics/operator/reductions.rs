@@ -14,7 +14,7 @@ operators! {
     "LpPool" 1..:            First, [T0],        Pool,       Mix,   Positive,  Values, Pool;
     "MaxPool" 1..:           First, [T0, INT64], Pool,       Mix,   Positive,  Values, Pool;
     "MaxRoiPool" 1..:        First, [T0],        Other,      Mix,   Positive,  Values, Pool;
-    "MaxUnpool" 9..:         First, [T0],        Other,      Mix,   Any,       Values, Other;
+    "MaxUnpool" 9..:         First, [T0],        SameRank,   Mix,   Any,       Values, Other;
     "ReduceL1" 1..:          First, [T0],        Reduce,     Mix,   Positive,  Values, Other;
     "ReduceL2" 1..:          First, [T0],        Reduce,     Mix,   Positive,  Values, Other;
     "ReduceLogSum" 1..28:    First, [T0],        Reduce,     Mix,   Nonlinear, Values, Other;

@@ -1,4 +1,4 @@
-//! Shapes of values, as far as the file tells them or a few operators imply them.
+//! Shapes of values: from declarations and from the operators that produce them.
 
 mod implied;
 mod window;
@@ -11,21 +11,18 @@ use crate::onnx::{
     ValueType, Values, numbers,
 };
 
-pub(super) use implied::sliced;
+pub(crate) use implied::sliced;
 
 /// A shape of known rank: sizes, where they are known.
-pub(super) type Shape = Vec<Option<i64>>;
+pub(crate) type Shape = Vec<Option<i64>>;
 
 #[derive(Debug)]
-pub(super) struct Shapes<'m> {
+pub(crate) struct Shapes<'m> {
     model: &'m Model,
     values: &'m Values,
     declared: HashMap<(GraphId, &'m Name), &'m ValueInfo>,
     known: RefCell<HashMap<ValueId, Option<Shape>>>,
 }
-
-/// How many nodes are followed back.
-const DEPTH: usize = 64;
 
 impl<'m> Shapes<'m> {
     pub fn new(model: &'m Model, values: &'m Values) -> Self {
@@ -45,7 +42,24 @@ impl<'m> Shapes<'m> {
 
     /// The shape of a value; `None` if not even its rank is known.
     pub fn of(&self, value: ValueId) -> Option<Shape> {
-        self.find(value, DEPTH)
+        // inputs before the values computed from them, without recursion
+        let mut stack = vec![(value, false)];
+        while let Some((value, visited)) = stack.pop() {
+            if visited {
+                let shape = self.find(value);
+                self.known.borrow_mut().insert(value, shape);
+            } else if !self.known.borrow().contains_key(&value) {
+                // unknown while it is computed: a cycle ends here
+                self.known.borrow_mut().insert(value, None);
+                stack.push((value, true));
+                if let Producer::Node { node, .. } = self.values[value].producer {
+                    let inputs = 0..self.model.node(node).inputs.len();
+                    let inputs = inputs.filter_map(|input| self.values.input(node, input));
+                    stack.extend(inputs.map(|input| (input, false)));
+                }
+            }
+        }
+        self.known.borrow().get(&value).cloned().flatten()
     }
 
     /// How many axes a value has.
@@ -59,28 +73,22 @@ impl<'m> Shapes<'m> {
         shape[shape.len().checked_sub(axis + 1)?]
     }
 
-    fn find(&self, value: ValueId, depth: usize) -> Option<Shape> {
-        if let Some(known) = self.known.borrow().get(&value) {
-            return known.clone();
-        }
+    /// The shape of a value, given those of the inputs of its producer.
+    fn find(&self, value: ValueId) -> Option<Shape> {
         let told = self.told(value);
         // a declared rank may leave sizes open that the producer tells
         let open = told.as_ref().is_none_or(|shape| shape.contains(&None));
         let implied = match self.values[value].producer {
-            Producer::Node { node, output } if open && depth > 0 => {
-                implied::shape(self, node, output as usize, depth - 1)
-            }
+            Producer::Node { node, output } if open => implied::shape(self, node, output as usize),
             _ => None,
         };
-        let shape = match (told, implied) {
+        match (told, implied) {
             (Some(told), Some(implied)) if told.len() == implied.len() => {
                 let both = told.into_iter().zip(implied);
                 Some(both.map(|(told, implied)| told.or(implied)).collect())
             }
             (told, implied) => told.or(implied),
-        };
-        self.known.borrow_mut().insert(value, shape.clone());
-        shape
+        }
     }
 
     fn told(&self, value: ValueId) -> Option<Shape> {
@@ -101,8 +109,9 @@ impl<'m> Shapes<'m> {
     }
 
     /// The shape of an input of a node.
-    fn input(&self, id: NodeId, input: usize, depth: usize) -> Option<Shape> {
-        self.find(self.values.input(id, input)?, depth)
+    fn input(&self, id: NodeId, input: usize) -> Option<Shape> {
+        let value = self.values.input(id, input)?;
+        self.known.borrow().get(&value).cloned().flatten()
     }
 
     /// Integers that an input or an attribute holds, if they are constant.
@@ -128,7 +137,7 @@ impl<'m> Shapes<'m> {
 }
 
 /// An integer attribute, or its default.
-pub(super) fn int(node: &Node, name: &str, default: i64) -> i64 {
+pub(crate) fn int(node: &Node, name: &str, default: i64) -> i64 {
     match node.attribute(name).map(|a| &a.value) {
         Some(AttributeValue::Int(i)) => *i,
         _ => default,
@@ -136,21 +145,21 @@ pub(super) fn int(node: &Node, name: &str, default: i64) -> i64 {
 }
 
 /// Integers of an attribute; none, if there is no such attribute.
-pub(super) fn ints(node: &Node, name: &str) -> Vec<i64> {
+pub(crate) fn ints(node: &Node, name: &str) -> Vec<i64> {
     match node.attribute(name).map(|a| &a.value) {
         Some(AttributeValue::Ints(ints)) => ints.clone(),
         _ => Vec::new(),
     }
 }
 
-/// An axis counted from the first one, of one that may be counted from behind.
-pub(super) fn axis_of(axis: i64, rank: usize) -> Option<usize> {
+/// An axis counted from the first one, of one that may be counted from the last one.
+pub(crate) fn axis_of(axis: i64, rank: usize) -> Option<usize> {
     let axis = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(axis).ok().filter(|&axis| axis < rank)
 }
 
 /// What a Transpose does to axes: the input's axis for each of the output's.
-pub(super) fn permutation(node: &Node, rank: usize) -> Option<Vec<usize>> {
+pub(crate) fn permutation(node: &Node, rank: usize) -> Option<Vec<usize>> {
     let Some(attribute) = node.attribute("perm") else {
         return Some((0..rank).rev().collect());
     };

@@ -1,14 +1,14 @@
 //! The shape that an operator gives its output, from those of its inputs.
 
-use crate::onnx::{AttributeValue, NodeId};
+use crate::onnx::{AttributeValue, Node, NodeId};
 use crate::semantics::operator::{Operator, Shape as Rule};
 
 use super::{Shape, Shapes, axis_of, int, permutation, window};
 
 /// The shape of an output; `None` if the operator is not known here, or the rank is not.
-pub(super) fn shape(shapes: &Shapes<'_>, id: NodeId, output: usize, depth: usize) -> Option<Shape> {
+pub(super) fn shape(shapes: &Shapes<'_>, id: NodeId, output: usize) -> Option<Shape> {
     let node = shapes.model.node(id);
-    let of = |input: usize| shapes.input(id, input, depth);
+    let of = |input: usize| shapes.input(id, input);
     let rule = Operator::of(shapes.model, id)?.shape;
     if output != 0 && rule != Rule::Split {
         return None;
@@ -74,16 +74,26 @@ pub(super) fn shape(shapes: &Shapes<'_>, id: NodeId, output: usize, depth: usize
             Some(shape)
         }
         Rule::Pad | Rule::SameRank | Rule::Tile => of(0).map(|shape| vec![None; shape.len()]),
-        Rule::Filled | Rule::ReduceAxis | Rule::Other => None,
+        Rule::Filled => {
+            let sizes = shapes.integers(id, 0, "")?;
+            Some(sizes.into_iter().map(Some).collect())
+        }
+        Rule::Recurrent => recurrent(node, of(0)?, of(2)?),
+        Rule::ReduceAxis => {
+            let mut shape = of(0)?;
+            let axis = axis_of(int(node, "axis", 0), shape.len())?;
+            match int(node, "keepdims", 1) {
+                0 => drop(shape.remove(axis)),
+                _ => shape[axis] = Some(1),
+            }
+            Some(shape)
+        }
+        Rule::Other => None,
     }
 }
 
 /// The axes along which a Slice cuts.
-pub(in crate::rewrite::fold) fn sliced(
-    shapes: &Shapes<'_>,
-    id: NodeId,
-    rank: usize,
-) -> Option<Vec<usize>> {
+pub(crate) fn sliced(shapes: &Shapes<'_>, id: NodeId, rank: usize) -> Option<Vec<usize>> {
     let node = shapes.model.node(id);
     let given = node.attribute("axes").is_some() || shapes.values.input(id, 3).is_some();
     let axes = match given {
@@ -141,6 +151,18 @@ fn reduced(shapes: &Shapes<'_>, id: NodeId, mut shape: Shape) -> Option<Shape> {
         });
     }
     Some(shape)
+}
+
+/// `[steps, directions, batch, hidden]`, with the recurrence weights `[directions, gates · hidden, hidden]`.
+fn recurrent(node: &Node, data: Shape, weights: Shape) -> Option<Shape> {
+    let (&[steps, batch, _], &[directions, _, hidden]) = (&data[..], &weights[..]) else {
+        return None;
+    };
+    Some(match int(node, "layout", 0) {
+        0 => vec![steps, directions, batch, hidden],
+        // then data is [batch, steps, ..]
+        _ => vec![steps, batch, directions, hidden],
+    })
 }
 
 fn matmul(mut left: Shape, mut right: Shape) -> Option<Shape> {
