@@ -156,8 +156,10 @@ fn own_rows(node: &Node) -> Option<&'static [Operator]> {
     node.in_default_domain().then_some(rows)
 }
 
-/// The row that applies to an opset.
+/// The row that applies to an opset. Before its first opset an operator has no other meaning: files have
+/// such nodes, and runtimes take them.
 fn within(rows: &'static [Operator], opset: i64) -> Option<&'static Operator> {
+    let opset = opset.max(rows.first()?.since);
     let rules = |row: &&Operator| (row.since..row.until).contains(&opset);
     rows.iter().find(|row| opset <= LISTED && rules(row))
 }
