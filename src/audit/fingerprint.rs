@@ -215,7 +215,7 @@ impl<'m> Fingerprints<'m> {
                         users.push(Hash::of("output").finish());
                         continue;
                     }
-                    Use::Annotation(_) | Use::Binding(_) => continue,
+                    Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => continue,
                 };
                 if passed < PASSED
                     && let Some(outputs) = self.passes(id)

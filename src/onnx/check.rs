@@ -92,6 +92,7 @@ impl Model {
                 }
                 Use::Annotation(graph) => (graph, None, self.scope(graph)),
                 Use::Binding(index) => (self.main(), None, format!("training_info[{index}]")),
+                Use::Attribute(node) => (node.graph, Some(node), self.place(node)),
             };
             let why = format!("nothing defines `{name}`{}", others(values.undefined.len()));
             Flaw {

@@ -120,11 +120,11 @@ impl<'m> Editor<'m> {
     }
 
     /// True if every use of `from` could name `to` instead: `to` is seen there under its own name,
-    /// and no use is bound to the very name (outputs, bindings, annotations).
+    /// and no use is bound to the very name (outputs, bindings, annotations, attributes).
     pub fn can_redirect(&self, from: ValueId, to: ValueId) -> bool {
         self.values.uses(from).all(|at| match at {
             Use::Input { node, .. } => self.sees(node.graph, to),
-            Use::Output { .. } | Use::Annotation(_) | Use::Binding(_) => false,
+            Use::Output { .. } | Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => false,
         })
     }
 
@@ -166,8 +166,8 @@ impl<'m> Editor<'m> {
     }
 
     /// True if [`Editor::rename`] can be done: the value is the output of a node, no use of it is
-    /// bound to its very name (outputs, bindings, annotations), and wherever it is used the new name
-    /// is free, or that of a value of its graph that is gone.
+    /// bound to its very name (outputs, bindings, annotations, attributes), and wherever it is used
+    /// the new name is free, or that of a value of its graph that is gone.
     pub fn can_rename(&self, value: ValueId, name: &Name) -> bool {
         let old = &self.values[value];
         let free = match self.values.lookup(self.model, old.graph, name) {

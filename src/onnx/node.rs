@@ -1,6 +1,6 @@
 //! Nodes.
 
-use super::attribute::Attribute;
+use super::attribute::{Attribute, AttributeValue};
 use super::graph::GraphId;
 use super::name::Name;
 
@@ -54,6 +54,9 @@ pub const RANDOM_OPERATORS: &[&str] = &[
 /// Operators that tf2onnx writes into ONNX' own domain for Keras 3, where they do not exist.
 const STATELESS_RANDOM: &[&str] = &["StatelessRandomNormalV2", "StatelessRandomUniformV2"];
 
+/// The domain of operators of training.
+const TRAINING: &str = "ai.onnx.preview.training";
+
 impl Node {
     /// A node that no file had, of ONNX' own domain.
     pub fn new(op_type: &str) -> Node {
@@ -92,6 +95,20 @@ impl Node {
     /// The output at this place, unless absent.
     pub fn output(&self, index: usize) -> Option<&Name> {
         self.outputs.get(index).filter(|name| !name.is_empty())
+    }
+
+    /// The values that attributes name: a `Gradient` names what is differentiated, and by what.
+    pub fn named_values(&self) -> impl Iterator<Item = Name> {
+        let names = match self.op_type == "Gradient" && self.domain == TRAINING {
+            true => &["xs", "zs", "y"][..],
+            false => &[],
+        };
+        let values = names.iter().filter_map(|name| self.attribute(name));
+        values.flat_map(|attribute| match &attribute.value {
+            AttributeValue::String(name) => vec![Name::from(name.clone())],
+            AttributeValue::Strings(names) => names.iter().cloned().map(Name::from).collect(),
+            _ => Vec::new(),
+        })
     }
 
     /// True once an edit took it out.

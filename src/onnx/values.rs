@@ -15,7 +15,7 @@ use super::data_type::DataType;
 use super::graph::{Graph, GraphId, GraphKind};
 use super::model::Model;
 use super::name::Name;
-use super::node::NodeId;
+use super::node::{Node, NodeId};
 
 /// A value of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,6 +98,8 @@ pub enum Use {
     Annotation(GraphId),
     /// Named by a binding of this `training_info`.
     Binding(usize),
+    /// Named by an attribute of this node, see [`Node::named_values`].
+    Attribute(NodeId),
 }
 
 /// The element type of a value, and how many sequences and optionals are around it.
@@ -243,6 +245,7 @@ impl Values {
                 self.use_name(model, id, name, at)
             });
             all[index as usize] = inputs.collect();
+            self.use_named(model, node_id, node);
         }
         self.inputs[id.0 as usize] = all;
         for (output, info) in graph.outputs.iter().enumerate() {
@@ -270,6 +273,16 @@ impl Values {
             None => {
                 self.undefined.push((at, name.clone()));
                 NONE
+            }
+        }
+    }
+
+    /// Takes note of the values that attributes of a node name; a name that nothing defines is for
+    /// who runs the node to report.
+    fn use_named(&mut self, model: &Model, id: NodeId, node: &Node) {
+        for name in node.named_values() {
+            if let Some(value) = self.lookup(model, id.graph, &name) {
+                self.add_use(value, Use::Attribute(id));
             }
         }
     }

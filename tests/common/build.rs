@@ -102,6 +102,14 @@ pub fn ints(name: &str, ints: &[i64]) -> Attribute {
     }
 }
 
+pub fn strings(name: &str, strings: &[&str]) -> Attribute {
+    let bytes = strings.iter().map(|string| string.as_bytes().to_vec());
+    Attribute {
+        strings: bytes.collect(),
+        ..attribute(name, 8)
+    }
+}
+
 pub fn sparse(name: &str, sparse: SparseTensor) -> Attribute {
     Attribute {
         sparse_tensor: Some(sparse),

@@ -152,7 +152,7 @@ fn does_not_fold_weights_that_training_updates() {
         ..Training::default()
     };
     let model = product(&["y = MatMul(h, w)"], &[2, 2]).training(training);
-    stays_because(&model, "`w` is updated by the model's training");
+    stays_because(&model, "`w` is trained by the model itself");
 }
 
 #[test]

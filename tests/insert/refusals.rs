@@ -213,3 +213,24 @@ fn what_nothing_is_fed_into_is_left_to_names() {
     assert_eq!(chosen.collect::<Vec<_>>(), ["h"]);
     assert_eq!(inserts(&weights, &options([at("v")])).0.outcome.inserted, 1);
 }
+
+/// Its input would no longer be what the attribute names.
+#[test]
+fn a_value_that_a_gradient_is_of() {
+    let gradient = |of: &str| {
+        let nodes = [
+            op("h = Relu(x)"),
+            op("y = Neg(h)"),
+            op(&format!("g = ai.onnx.preview.training::Gradient({of})"))
+                .with(strings("xs", &[of]))
+                .with(string("y", "y")),
+        ];
+        let graph = x_to_y(nodes).output("g");
+        model(13, graph).imports("ai.onnx.preview.training", 1)
+    };
+    let why = "an attribute of Gradient `g` names it";
+    refuses(&gradient("h"), &options([at("h")]), &[why]);
+    let read = gradient("x").read();
+    let inserted = dropout_onnx::rewrite::insert::insert(&read, &options([at("h")]));
+    assert!(inserted.is_ok(), "{inserted:?}");
+}

@@ -166,7 +166,7 @@ impl Search<'_, '_> {
                     Use::Output { graph, .. } => {
                         !matches!(model.graph(graph).kind, GraphKind::Function(_))
                     }
-                    Use::Annotation(_) | Use::Binding(_) => false,
+                    Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => false,
                 };
                 if lost && form.data.is_some() {
                     return false;

@@ -233,7 +233,7 @@ impl Finder<'_> {
                         _ if form.data.is_none() => walk.trace.escapes = Some(at),
                         _ => {}
                     },
-                    Use::Annotation(_) | Use::Binding(_) => {}
+                    Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => {}
                 }
             }
         }
@@ -319,7 +319,7 @@ impl Finder<'_> {
                                 nodes.push(node);
                             }
                         }
-                        Use::Output { .. } => trace.escapes = Some(at),
+                        Use::Output { .. } | Use::Attribute(_) => trace.escapes = Some(at),
                         Use::Annotation(_) | Use::Binding(_) => {}
                     }
                 }

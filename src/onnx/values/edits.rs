@@ -31,6 +31,7 @@ impl Values {
     /// Returns what it produced.
     pub(in crate::onnx) fn forget_node(&mut self, model: &Model, id: NodeId) -> Vec<ValueId> {
         self.forget_inputs(id);
+        self.forget_named(model, id);
         let inside = |node: &Node| -> Vec<GraphId> {
             let graphs = node.attributes.iter().flat_map(|a| a.graphs());
             graphs.copied().collect()
@@ -39,6 +40,7 @@ impl Values {
         while let Some(graph) = graphs.pop() {
             for (index, node) in model.graph(graph).nodes() {
                 self.forget_inputs(NodeId { graph, index });
+                self.forget_named(model, NodeId { graph, index });
                 graphs.extend(inside(node));
             }
             let outputs = model.graph(graph).outputs.iter().map(|info| &info.name);
@@ -46,14 +48,10 @@ impl Values {
             let named = annotations.flat_map(|annotation| &annotation.parameters);
             for name in outputs.chain(named) {
                 if let Some(value) = self.lookup(model, graph, name) {
-                    let value = &mut self.values[value.0 as usize];
-                    let all = value.uses.len();
-                    value.uses.retain(|at| match at {
-                        Use::Output { graph: of, .. } | Use::Annotation(of) => *of != graph,
+                    self.retain_uses(value, |at| match at {
+                        Use::Output { graph: of, .. } | Use::Annotation(of) => of != graph,
                         _ => true,
                     });
-                    let gone = (all - value.uses.len()) as u32;
-                    value.live = value.live.saturating_sub(gone);
                 }
             }
         }
@@ -75,6 +73,23 @@ impl Values {
         for value in std::mem::take(inputs) {
             self.forget_use(value);
         }
+    }
+
+    fn forget_named(&mut self, model: &Model, id: NodeId) {
+        for name in model.node(id).named_values() {
+            if let Some(value) = self.lookup(model, id.graph, &name) {
+                self.retain_uses(value, |at| at != Use::Attribute(id));
+            }
+        }
+    }
+
+    /// Keeps some of the uses of a value, none of which is stale among the others.
+    fn retain_uses(&mut self, value: ValueId, keep: impl Fn(Use) -> bool) {
+        let value = &mut self.values[value.0 as usize];
+        let all = value.uses.len();
+        value.uses.retain(|&at| keep(at));
+        let gone = (all - value.uses.len()) as u32;
+        value.live = value.live.saturating_sub(gone);
     }
 
     /// One use of a value, if it is one, is stale from now on.
@@ -103,6 +118,7 @@ impl Values {
             })
             .collect();
         self.inputs[id.graph.0 as usize][id.index as usize] = inputs;
+        self.use_named(model, id, node);
         for (output, name) in node.outputs.iter().enumerate() {
             let output = output as u32;
             self.add(id.graph, name, Producer::Node { node: id, output });

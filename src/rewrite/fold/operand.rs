@@ -93,9 +93,9 @@ pub(super) fn obstacle(model: &Model, values: &Values, operand: &Operand<'_>) ->
         let what = if quantised { "quantised: " } else { "" };
         return Some(format!("`{name}` is {what}of type {element}"));
     }
-    let trained = |at| matches!(at, Use::Binding(_));
+    let trained = |at| matches!(at, Use::Binding(_) | Use::Attribute(_));
     if values.uses(operand.value).any(trained) {
-        return Some(format!("`{name}` is updated by the model's training"));
+        return Some(format!("`{name}` is trained by the model itself"));
     }
     match operand.holder {
         Holder::Initializer(graph, index) => {
@@ -103,7 +103,7 @@ pub(super) fn obstacle(model: &Model, values: &Values, operand: &Operand<'_>) ->
             let scaled = values.lookup(model, graph, name);
             scaled
                 .is_some_and(|value| values.uses(value).any(trained))
-                .then(|| format!("`{name}` is updated by the model's training"))
+                .then(|| format!("`{name}` is trained by the model itself"))
         }
         Holder::Constant(_) => None,
     }

@@ -218,7 +218,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
                 let outside = |at| match at {
                     Use::Input { node, .. } => of_node.get(&node) != Some(&layer),
                     Use::Output { .. } => true,
-                    Use::Annotation(_) | Use::Binding(_) => false,
+                    Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => false,
                 };
                 !alone || flow.values.uses(value).any(outside)
             }));

@@ -91,6 +91,10 @@ impl Fit<'_> {
                 }
                 Use::Output { .. } => outputs = true,
                 Use::Annotation(_) | Use::Binding(_) => named = true,
+                Use::Attribute(node) => {
+                    let node = (&model.node(node).op_type, model.label(node));
+                    return Some(format!("an attribute of {} `{}` names it", node.0, node.1));
+                }
                 Use::Input { .. } => {}
             }
         }

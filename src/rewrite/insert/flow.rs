@@ -357,7 +357,7 @@ impl<'m> Flow<'m> {
                     }
                     _ => {}
                 },
-                Use::Annotation(_) | Use::Binding(_) => {}
+                Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => {}
             }
         }
         ahead
