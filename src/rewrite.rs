@@ -8,6 +8,7 @@ pub mod fold;
 pub mod insert;
 pub mod set;
 pub mod strip;
+mod upstream;
 #[cfg(feature = "tract")]
 pub(crate) mod wiring;
 

@@ -5,7 +5,8 @@
 //! data, through operators that commute with it: a table of targets says which weights and which
 //! axis, a table of carries what it passes. A factor that meets another constant factor and gets no
 //! further is merged with it. Where a way does not end in weights, the factor stays, and the plan says
-//! why. Weights are multiplied in 64 bits and rounded once, whatever the number of factors.
+//! why. A factor that is not a power of two also stays upstream of operators that round or compare.
+//! Weights are multiplied in 64 bits and rounded once, whatever the number of factors.
 //!
 //! Nothing is read but factors and the weights that take them, and these only as they are written;
 //! what else uses them keeps the old ones.
@@ -17,6 +18,7 @@ mod factor;
 mod factors;
 mod operand;
 mod planner;
+mod rounding;
 mod targets;
 mod walk;
 mod weights;

@@ -17,5 +17,6 @@ mod joint;
 mod mutants;
 mod quantised;
 mod refused;
+mod rounding;
 mod scopes;
 mod stored;

@@ -19,9 +19,11 @@ use crate::verification::{Verify, count};
 /// Classic dropout multiplies by 1-p at inference. A product or quotient by a constant (one number,
 /// or one for each index of an axis) goes forward into the weights of MatMul, Gemm, Conv,
 /// ConvTranspose, BatchNormalization or recurrent layers, or backward into those of the former and of
-/// normalisations, through what commutes with it: Relu, pooling, Transpose and the like. Where there is no such way the factor stays, and the
-/// report says why. Weights are multiplied in 64 bits and rounded once; weights that something else
-/// uses are copied.
+/// normalisations, through what commutes with it: Relu, pooling, Transpose and the like. Where there is
+/// no such way the factor stays, and the report says why. Upstream of an operator that rounds or
+/// compares (QuantizeLinear, Round, ArgMax) only powers of two are folded: the last digit of another
+/// factor could change the result. Weights are multiplied in 64 bits and rounded once; weights that
+/// something else uses are copied.
 ///
 /// Before the result appears, its structure is compared with the original's, but for the factors and
 /// the weights that took them, and both are run with tract: equal within the tolerance of the element

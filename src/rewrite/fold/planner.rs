@@ -11,6 +11,7 @@ use crate::semantics::operator::{Operator, Role};
 
 use super::factor::Factor;
 use super::factors::Candidate;
+use super::rounding::Rounding;
 use super::targets::{Change, View};
 use super::walk::{self, Route, Walk};
 use super::{Step, operand, weights};
@@ -43,6 +44,17 @@ fn masks(model: &Model, values: &Values) -> Result<HashSet<NodeId>> {
     Ok(masks)
 }
 
+/// Why neither way can be gone; once, if it is one reason.
+fn reason(whys: &[(&str, String)]) -> String {
+    match whys {
+        [(_, one), (_, other)] if one == other => one.clone(),
+        _ => {
+            let whys = whys.iter().map(|(way, why)| format!("{way}: {why}"));
+            whys.collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
 pub(super) struct Planner<'m> {
     view: View<'m>,
     candidates: HashMap<NodeId, Candidate>,
@@ -53,6 +65,7 @@ pub(super) struct Planner<'m> {
     masks: HashSet<NodeId>,
     /// True if some node draws at random.
     draws: bool,
+    rounding: Rounding,
     /// Factors that were merged with another, which still stands.
     merged: HashMap<NodeId, Vec<NodeId>>,
     pub steps: HashMap<NodeId, Step>,
@@ -73,6 +86,7 @@ impl<'m> Planner<'m> {
             annotated: annotated(model, values),
             masks: masks(model, values)?,
             draws: model.nodes().any(|(_, node)| node.draws()),
+            rounding: Rounding::default(),
             merged: HashMap::default(),
             steps: HashMap::default(),
             changes: HashMap::default(),
@@ -152,17 +166,32 @@ impl<'m> Planner<'m> {
             };
             match found {
                 Ok(()) if self.meets_mask(&route) => {
-                    whys.push(format!("{way}: {OF_MASK}"));
+                    whys.push((way, OF_MASK.to_string()));
                 }
-                Ok(()) => match self.overflow(&route)? {
+                Ok(()) => match self.obstacle(candidate, factor, &route)? {
                     None => ways.push(route),
-                    Some(why) => whys.push(format!("{way}: {why}")),
+                    Some(why) => whys.push((way, why)),
                 },
-                Err(why) => whys.push(format!("{way}: {why}")),
+                Err(why) => whys.push((way, why)),
             }
         }
         let best = ways.into_iter().min_by_key(|route| self.copied(route));
-        Ok(best.ok_or_else(|| whys.join("; ")))
+        Ok(best.ok_or_else(|| reason(&whys)))
+    }
+
+    /// Why a factor cannot go a way although all that is on it takes it.
+    fn obstacle(
+        &self,
+        candidate: &Candidate,
+        factor: &Factor,
+        route: &Route,
+    ) -> Result<Option<String>> {
+        let changed = route.changes.iter().map(Change::node);
+        let changed = [candidate.node].into_iter().chain(changed);
+        match self.rounding.refusal(&self.view, factor, changed) {
+            Some(why) => Ok(Some(why)),
+            None => self.overflow(route),
+        }
     }
 
     /// Bytes of weights that something else uses, too.
