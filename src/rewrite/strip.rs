@@ -25,6 +25,7 @@ use crate::onnx::{DataType, Editor, Model, Name, NodeId, Producer, ValueId, Valu
 
 use super::bypass::pass_through;
 use super::fold::{self, Folded};
+use super::upstream::Upstream;
 use super::{Action, Edited, Plan, Step};
 pub(super) use prune::prune;
 
@@ -198,10 +199,11 @@ fn settled(sites: &[Site], plan: &Plan, after: &Model) -> Result<()> {
 
 /// Plans the removal of sites.
 pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -> Plan {
+    let gradients = mask::gradients(model, values);
     let steps = sites.iter().map(|site| Step {
         site: site.id,
         label: model.place(site.nodes[0]),
-        action: action(model, values, site, options),
+        action: action(model, values, site, (options, gradients.as_ref())),
     });
     Plan {
         steps: steps.collect(),
@@ -209,7 +211,12 @@ pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -
     }
 }
 
-fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Action {
+fn action(
+    model: &Model,
+    values: &Values,
+    site: &Site,
+    (options, gradients): (&Options, Option<&Upstream>),
+) -> Action {
     if !options.only.contains(&site.mode) {
         return Action::NoEffect(format!("{} sites were not asked for", site.mode));
     }
@@ -225,7 +232,7 @@ fn action(model: &Model, values: &Values, site: &Site, options: &Options) -> Act
     }
     let refusal = site.problem.clone().or_else(|| match site.form {
         Form::Operator => (site.entangled.clone())
-            .or_else(|| mask::refusal(model, values, site))
+            .or_else(|| mask::refusal(model, values, site, gradients))
             .or_else(|| operator::refusal(model, values, site, options.convention)),
         _ => random_mask::refusal(model, values, site),
     });

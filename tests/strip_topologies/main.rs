@@ -14,3 +14,4 @@ mod masks;
 mod plain;
 mod preserved;
 mod subgraphs;
+mod training;

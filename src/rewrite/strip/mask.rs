@@ -1,15 +1,48 @@
 //! Masks at inference: all true, in the shape of the data and the type of the version.
+//!
+//! A mask that an operator of training uses to compute gradients cannot be: `DropoutGrad` scales by
+//! `1/(1-p)` itself, and would differentiate dropout that is no longer there.
 
 use crate::dropout::{MaskUse, OperatorVersion, Site, version};
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, Name, Node, NodeId, Values, encode_float,
     encode_tensor,
 };
+use crate::rewrite::upstream::Upstream;
+
+/// Operators of ONNX Runtime that compute the gradient of a dropout; their second input is its mask.
+const GRADIENTS: &[&str] = &["BitmaskDropoutGrad", "DropoutGrad"];
+
+/// What masks of gradients are computed from; `None` in a model without such gradients.
+pub(super) fn gradients(model: &Model, values: &Values) -> Option<Upstream> {
+    let gradients = model.nodes().filter(|(_, node)| {
+        node.domain == "com.microsoft" && GRADIENTS.iter().any(|op| node.op_type == *op)
+    });
+    let masks = gradients.filter_map(|(id, _)| Some((id, values.input(id, 1)?)));
+    let masks: Vec<_> = masks.collect();
+    // what becomes of the data of a Dropout does not change its mask
+    let reads = |id, _| !model.node(id).is("Dropout");
+    (!masks.is_empty()).then(|| Upstream::of(model, values, masks, reads))
+}
 
 /// Why the mask of a site cannot be made all true.
-pub(super) fn refusal(model: &Model, values: &Values, site: &Site) -> Option<String> {
+pub(super) fn refusal(
+    model: &Model,
+    values: &Values,
+    site: &Site,
+    gradients: Option<&Upstream>,
+) -> Option<String> {
     if matches!(site.mask, MaskUse::None | MaskUse::Unused) {
         return None;
+    }
+    let mask = values.output(model, site.nodes[0], 1);
+    let gradient = mask.and_then(|mask| gradients?.from(mask));
+    if let Some(gradient) = gradient {
+        let (op, label) = (&model.node(gradient).op_type, model.label(gradient));
+        return Some(format!(
+            "{op} `{label}` uses its mask, and its gradient would be wrong once the dropout is gone; \
+             strip the model before gradients are added"
+        ));
     }
     let typed = version(model.opset(site.graph, "")?) < OperatorVersion::InferenceBool;
     match element_type(model, values, site, typed) {
