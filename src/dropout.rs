@@ -129,6 +129,15 @@ impl Site {
         }
     }
 
+    /// True of an operator without a ratio where exporters always write one: it reads as 0.5, and has
+    /// most likely lost its rate.
+    pub fn lost_rate(&self, model: &Model) -> bool {
+        let opset = model.opset(self.graph, "");
+        self.form == Form::Operator
+            && self.rate_origin == RateOrigin::Default
+            && opset.is_some_and(|opset| version(opset) == OperatorVersion::Inputs)
+    }
+
     /// What inference multiplies by under the classic convention: `1-p`. `None` where this is no
     /// operator, or the file does not tell its rate for good.
     pub fn classic_scale(&self) -> Option<f64> {

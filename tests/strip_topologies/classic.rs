@@ -65,10 +65,11 @@ fn one_product_an_operator() {
         op("h = Relu(x)"),
         op("d, m = Dropout(h, r, t)"),
         op("k = Sigmoid(d)"),
-        op("y = Dropout(k)"),
+        op("y = Dropout(k, half)"),
     ];
     let graph = x_to_y(nodes)
         .init("r", f32_scalar(0.3))
+        .init("half", f32_scalar(0.5))
         .init("t", flag(true));
     let (after, stripped) = strips(&model(13, graph));
     let lines = [
@@ -127,8 +128,14 @@ fn a_rate_of_0_leaves_nothing() {
 
 #[test]
 fn a_mask_that_is_used_is_all_true() {
-    let nodes = [op("h = Relu(x)"), op("y, m = Dropout(h)"), op("z = Not(m)")];
-    let graph = x_to_y(nodes).output_of("z", DataType::BOOL, SHAPE);
+    let nodes = [
+        op("h = Relu(x)"),
+        op("y, m = Dropout(h, r)"),
+        op("z = Not(m)"),
+    ];
+    let graph = x_to_y(nodes)
+        .output_of("z", DataType::BOOL, SHAPE)
+        .init("r", f32_scalar(0.25));
     let (after, _) = strips(&model(13, graph));
     assert!(
         after
@@ -203,6 +210,31 @@ fn a_rate_that_a_run_decides_is_refused() {
     // a default that callers may replace is no better
     let error = classic(&model(13, input.init("r", f32_scalar(0.25)))).unwrap_err();
     assert!(error.why().contains("does not tell p for good"), "{error}");
+}
+
+/// From opset 12 on exporters always write a ratio, and tf2onnx loses it.
+#[test]
+fn a_rate_that_the_exporter_lost_is_refused() {
+    let without = |opset| model(opset, x_to_y([op("h = Relu(x)"), op("y = Dropout(h)")]));
+    for opset in [12, 13, 22] {
+        let error = classic(&without(opset)).unwrap_err();
+        assert!(error.why().contains("it has no ratio input"), "{error}");
+        assert!(error.why().contains("set --rate"), "{error}");
+        // inference needs no rate
+        let options = Options::default();
+        assert_eq!(
+            strip(&without(opset).read(), &options)
+                .unwrap()
+                .outcome
+                .removed,
+            1
+        );
+    }
+    // below, one that is left out says 0.5
+    for opset in [7, 11] {
+        let (after, _) = strips(&without(opset));
+        assert_eq!(after.lines().last().unwrap(), "y = Mul(h, y/scale)");
+    }
 }
 
 /// What a wrong scale would look like.

@@ -1,7 +1,5 @@
 //! `lost-rate`.
 
-use crate::dropout::{Form, OperatorVersion, RateOrigin, version};
-
 use super::{Context, Found, rule};
 
 rule! {
@@ -28,17 +26,13 @@ rule! {
     /// ## What to do
     ///
     /// Nothing for inference: `dropout-onnx strip` removes it whatever its rate. To train on, look the
-    /// rate up in the source, or export to opset 11, which keeps it.
+    /// rate up in the source, or export to opset 11, which keeps it. `strip --convention classic` needs
+    /// the rate and refuses without it: set it with `dropout-onnx set --rate` first.
     "lost-rate", Warning, check
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let lost = context.sound().filter(|site| {
-        let opset = context.opset(site.nodes[0]);
-        site.form == Form::Operator
-            && site.rate_origin == RateOrigin::Default
-            && opset.is_some_and(|opset| version(opset) == OperatorVersion::Inputs)
-    });
+    let lost = context.sound().filter(|site| site.lost_rate(context.model));
     lost.map(|site| {
         context.at_site(
             site,

@@ -18,6 +18,10 @@ pub(super) fn refusal(
         return None;
     }
     let why = match site.classic_scale() {
+        _ if site.lost_rate(model) => {
+            "and it has no ratio input: the exporter probably lost p. Set it with \
+             `dropout-onnx set --rate` first"
+        }
         None => "and the file does not tell p for good",
         Some(_) if site.classic_factor(model, values).is_none() => "and its type is not known",
         Some(_) => return None,
