@@ -146,6 +146,30 @@ fn the_exit_says_what_inference_makes_of_the_data() {
     assert!((0.7..0.9).contains(&scale));
 }
 
+/// A convolution's layout is changed between the scale and the mask.
+#[test]
+fn data_that_is_scaled_and_then_moved() {
+    let by = |moves: &[&str]| {
+        let mut lines = vec!["t = Mul(h, s)"];
+        lines.extend(moves);
+        lines.push("y = Mul(m, d)");
+        sites(&spelt(&lines, &[4, 64], 0.45, 3))
+    };
+    for moves in [
+        &["d = Identity(t)"][..],
+        &["a = Transpose(t)", "d = Transpose(a)"],
+        &["a = Flatten(t)", "e = Identity(a)", "d = Squeeze(e)"],
+    ] {
+        let sites = by(moves);
+        assert_eq!(sites.len(), 1, "{moves:?}");
+        assert_eq!(sites[0].scaling, Scaling::Inverted, "{moves:?}");
+        assert_eq!(sites[0].rate, Some(0.45), "{moves:?}");
+    }
+    // what changes elements may also change the scale
+    let sites = by(&["d = Relu(t)"]);
+    assert!(sites.iter().all(|site| site.scaling == Scaling::Classic));
+}
+
 #[test]
 fn most_masks_that_were_drawn_are_found() {
     let mut missed = 0;

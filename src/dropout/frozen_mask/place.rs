@@ -4,8 +4,18 @@ use crate::onnx::{Model, NodeId, Producer, Use, ValueId, Values};
 
 use super::Finder;
 
-/// How many nodes a product is followed to a Softmax.
+/// How many nodes a product is followed to a Softmax, or data to a factor.
 const NEXT: usize = 32;
+
+/// Operators that move the elements of their first input and change none.
+const MOVES: &[&str] = &[
+    "Flatten",
+    "Identity",
+    "Reshape",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+];
 
 /// Operators between a mask and the Softmax of an attention.
 const ELEMENTWISE: &[&str] = &[
@@ -23,13 +33,22 @@ const ELEMENTWISE: &[&str] = &[
     "Where",
 ];
 
-/// What data was multiplied by in the node before.
-pub(super) fn factor_before(finder: &Finder<'_>, data: ValueId) -> Option<f64> {
-    let Producer::Node { node, .. } = finder.values[data].producer else {
-        return None;
-    };
-    let factor = finder.factor(node, 1).or_else(|| finder.factor(node, 0));
-    factor.filter(|&factor| factor > 0.0)
+/// What data was multiplied by, in the node before or where only its elements were moved since.
+pub(super) fn factor_before(finder: &Finder<'_>, mut data: ValueId) -> Option<f64> {
+    for _ in 0..NEXT {
+        let Producer::Node { node, output: 0 } = finder.values[data].producer else {
+            return None;
+        };
+        let factor = finder.factor(node, 1).or_else(|| finder.factor(node, 0));
+        if factor.is_some() {
+            return factor.filter(|&factor| factor > 0.0);
+        }
+        if !MOVES.iter().any(|op| finder.model.node(node).is(op)) {
+            return None;
+        }
+        data = finder.values.input(node, 0)?;
+    }
+    None
 }
 
 /// The node after that multiplies a product by a number, if it is the only one there is.
