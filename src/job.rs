@@ -4,6 +4,7 @@
 //! What is rewritten and how is the caller's; so is every word that is said about it.
 
 mod files;
+mod shared;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -239,6 +239,32 @@ impl Source {
             }
     }
 
+    /// True if both hold the same bytes. Reads none where both are known to be one piece of one source.
+    ///
+    /// # Errors
+    /// As [`RangeReader::chunk`].
+    pub fn holds_the_same_as(&self, other: &Source) -> Result<bool> {
+        if self.len() != other.len() {
+            return Ok(false);
+        }
+        let whole = 0..self.len();
+        let origins = [self, other].map(|source| source.origin(whole.clone()));
+        if origins[0].is_some() && origins[0] == origins[1] {
+            return Ok(true);
+        }
+        let mut readers = [self, other].map(|source| source.reader(whole.clone()));
+        loop {
+            let [first, second] = &mut readers;
+            let (first_chunk, second_chunk) = (first.chunk()?, second.chunk()?);
+            let count = first_chunk.len().min(second_chunk.len());
+            if count == 0 || first_chunk[..count] != second_chunk[..count] {
+                return Ok(first_chunk.len() == second_chunk.len() && count == 0);
+            }
+            first.consume(count);
+            second.consume(count);
+        }
+    }
+
     fn ends_early(&self, offset: u64) -> Error {
         let why = "the file ends in the middle of the model";
         self.name_in(Error::protobuf(offset, why))

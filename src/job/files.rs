@@ -1,5 +1,6 @@
 //! Where a rewrite reads from and writes to.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,13 +9,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::source::{Destination, Rope, Source, write_atomic};
 
+use super::shared::{self, Shared};
+
 /// Where a rewrite reads from and writes to.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     /// The model; `-` is a stream or memory.
     pub input: PathBuf,
-    /// Where the result goes; `-` is a stream. Beside the input, with the rewrite in its name, if not
-    /// given; the stream if the input is one.
+    /// Where the result goes; `-` is standard output. Beside the input, with the rewrite in its name,
+    /// if not given; into memory if the input is there.
     pub output: Option<PathBuf>,
     /// Replace the input by the result.
     pub in_place: bool,
@@ -86,10 +89,20 @@ impl Files {
         model: &Model,
         target: &Target,
     ) -> Result<Vec<(PathBuf, PathBuf)>> {
-        let Target::File(destination) = target else {
-            return Ok(Vec::new());
-        };
         let files = model.external_files()?;
+        let destination = match (target, files.first()) {
+            (Target::File(destination), _) => destination,
+            // bytes in memory stay with who gave them, and so do their weights
+            (Target::Stream, Some(file)) if self.output.is_some() => {
+                let why = format!(
+                    "its weights are in {}, which standard output would leave behind; name a file \
+                     as OUT",
+                    file.display()
+                );
+                return Err(refused(name(&self.input), why));
+            }
+            (Target::Stream, _) => return Ok(Vec::new()),
+        };
         let from = model.folder().unwrap_or(Path::new(""));
         let to = destination.real().parent().unwrap_or(Path::new(""));
         let input = name(&self.input);
@@ -112,15 +125,42 @@ impl Files {
             );
             return Err(refused(input, why));
         }
-        let mut pairs = Vec::new();
-        for file in files {
-            let (source, copy) = (from.join(&file), to.join(&file));
-            if copy.exists() && !self.force {
-                return Err(refused(&copy, "exists already; --force overwrites it"));
-            }
-            pairs.push((source, copy));
-        }
+        let pairs = files.iter().map(|file| (from.join(file), to.join(file)));
+        let pairs: Vec<(PathBuf, PathBuf)> = pairs.collect();
+        self.may_replace(&pairs, destination)?;
         Ok(pairs)
+    }
+
+    /// Refuses to overwrite files of weights, if it is not asked for or another model uses them.
+    fn may_replace(&self, pairs: &[(PathBuf, PathBuf)], destination: &Destination) -> Result<()> {
+        let there = pairs.iter().filter(|(_, copy)| copy.exists());
+        let there: Vec<&(PathBuf, PathBuf)> = there.collect();
+        let Some((_, first)) = there.first() else {
+            return Ok(());
+        };
+        if !self.force {
+            return Err(refused(first, "exists already; --force overwrites it"));
+        }
+        let top = or_here(destination.real().parent().unwrap_or(Path::new("")));
+        let mut folders: BTreeSet<&Path> = BTreeSet::from([top]);
+        for (_, copy) in &there {
+            let around = copy.ancestors().skip(1).map(or_here);
+            folders.extend(around.take_while(|&folder| folder != top));
+        }
+        let shared = Shared::of(folders, destination.real());
+        for (source, copy) in there {
+            if let Some(user) = shared.user(copy)
+                && !shared::is_same(source, copy)?
+            {
+                let user = user.display();
+                let why = format!(
+                    "holds weights that {user} also uses, and they differ from those that would \
+                     replace them; write OUT to another folder"
+                );
+                return Err(refused(copy, why));
+            }
+        }
+        Ok(())
     }
 
     /// Writes the result, and what goes with it.

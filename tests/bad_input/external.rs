@@ -47,7 +47,7 @@ fn refused_in(folder: &Folder, names: &[&str]) {
     for arguments in [
         "strip model.onnx",
         "strip --in-place model.onnx",
-        "strip model.onnx -",
+        "strip model.onnx out.onnx",
         "strip model.onnx --verify structure",
         "verify model.onnx good.onnx",
         "verify good.onnx model.onnx",
@@ -239,4 +239,88 @@ fn another_folder_asks_for_a_decision() {
     let listing = folder.listing();
     let inode = |name: &str| listing[std::path::Path::new(name)].inode;
     assert_eq!(inode("sub/weights.bin"), inode("weights.bin"));
+}
+
+#[test]
+fn weights_that_another_model_uses_are_not_overwritten() {
+    for how in ["copy", "link"] {
+        let folder = folder(&[("location", "weights.bin")]);
+        std::fs::create_dir(folder.path("sub")).unwrap();
+        let strip = format!("strip model.onnx sub/own.onnx --external-data {how} --force");
+        // a file of its own, not a link to the original's
+        let others = || {
+            let _ = std::fs::remove_file(folder.path("sub/weights.bin"));
+            folder.write("sub/weights.bin", [0x40; 40]);
+        };
+        others();
+        folder.write("sub/notes.onnx", "not a model");
+        // its own result may be replaced, with its weights
+        for _ in 0..2 {
+            folder.run(&strip).exits(0);
+            assert_eq!(folder.read("sub/weights.bin"), WEIGHTS);
+        }
+        // another model's may not, unless they are the same bytes
+        folder.write("sub/other.ONNX", model_with(&[("location", "weights.bin")]));
+        folder.run(&strip).exits(0);
+        others();
+        let names = [
+            "sub/weights.bin: ",
+            "sub/other.ONNX also uses",
+            "another folder",
+        ];
+        folder.refuses(&strip, &names);
+        // whatever that one calls them
+        std::fs::rename(folder.path("sub/weights.bin"), folder.path("sub/w.bin")).unwrap();
+        symlink("w.bin", folder.path("sub/weights.bin")).unwrap();
+        folder.write("sub/other.ONNX", model_with(&[("location", "w.bin")]));
+        folder.refuses(&strip, &names);
+    }
+}
+
+#[test]
+fn weights_in_a_folder_of_their_own_are_also_found() {
+    let folder = folder(&[("location", "data/weights.bin")]);
+    for name in ["data", "sub", "sub/data"] {
+        std::fs::create_dir(folder.path(name)).unwrap();
+    }
+    folder.write("data/weights.bin", WEIGHTS);
+    folder.write("sub/data/weights.bin", [0x40; 40]);
+    let strip = "strip model.onnx sub/own.onnx --external-data copy --force";
+    for (other, location) in [
+        ("sub/other.onnx", "data/weights.bin"),
+        ("sub/data/other.onnx", "weights.bin"),
+    ] {
+        folder.write(other, model_with(&[("location", location)]));
+        folder.refuses(strip, &[other]);
+        std::fs::remove_file(folder.path(other)).unwrap();
+    }
+    folder.run(strip).exits(0);
+    assert_eq!(folder.read("sub/data/weights.bin"), WEIGHTS);
+}
+
+/// Standard output has no folder that weights could be in.
+#[test]
+fn weights_are_not_left_behind() {
+    let folder = folder(&[("location", "weights.bin")]);
+    let names = ["weights.bin", "leave behind", "name a file as OUT"];
+    for arguments in [
+        "strip model.onnx -",
+        "strip model.onnx - --verify none",
+        "fold model.onnx -",
+        "set model.onnx - --rate 0.3",
+    ] {
+        folder.refuses(arguments, &names);
+    }
+    let bytes = folder.read("model.onnx");
+    folder
+        .run_fed("strip - --verify none", bytes.clone())
+        .refused(&names);
+    folder.run_fed("strip - out.onnx", bytes).exits(0);
+    assert_eq!(folder.read("out.onnx").len(), {
+        folder.run("strip model.onnx").exits(0);
+        folder.read("model.stripped.onnx").len()
+    });
+    // one that has its weights inside
+    folder.write("good.onnx", crate::build::bytes(&sound()));
+    folder.run("strip good.onnx -").exits(0);
 }

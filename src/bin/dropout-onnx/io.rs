@@ -205,7 +205,7 @@ pub struct Files {
     /// Replace IN by the result
     #[arg(short, long)]
     pub in_place: bool,
-    /// Overwrite OUT if it exists
+    /// Overwrite OUT, and files of weights copied next to it, if they exist
     #[arg(short, long)]
     force: bool,
     /// Print what would be done, and write nothing
@@ -227,9 +227,11 @@ enum External {
 impl Files {
     /// The same, for the library.
     pub fn asked(&self) -> job::Files {
+        let output = self.output.as_ref().or(self.out.as_ref()).cloned();
+        let stream = (!self.in_place && self.input == Path::new("-")).then(|| "-".into());
         job::Files {
             input: self.input.clone(),
-            output: self.output.as_ref().or(self.out.as_ref()).cloned(),
+            output: output.or(stream),
             in_place: self.in_place,
             force: self.force,
             dry_run: self.dry_run,
