@@ -78,9 +78,21 @@ impl Options {
     }
 }
 
+impl Options {
+    /// True if both models are to be run on data from files, which may hold what comes out as well.
+    fn has_data(&self) -> bool {
+        #[cfg(feature = "tract")]
+        return self.run.as_ref().is_some_and(|run| !run.inputs.is_empty());
+        #[cfg(not(feature = "tract"))]
+        false
+    }
+}
+
 /// What was found, each way.
 #[derive(Clone, Debug)]
 pub struct Verification {
+    /// True if both are the same bytes and use the same files of weights: there is nothing else to show.
+    pub identical: bool,
     /// By structure, if asked.
     pub structure: Option<structure::Verdict>,
     /// By running, if asked.
@@ -174,6 +186,9 @@ pub enum Demand {
 /// # Errors
 /// A model is not sound, a file cannot be read, or the settings do not fit the model.
 pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verification> {
+    if !options.has_data() && before.is_identical_to(after)? {
+        return itself(before, options);
+    }
     let structure = match options.structure {
         true => Some(structure::compare_under(before, after, options.convention)?),
         false => None,
@@ -187,9 +202,24 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
         None => None,
     };
     Ok(Verification {
+        identical: false,
         structure,
         #[cfg(feature = "tract")]
         run,
+        apart: None,
+        #[cfg(feature = "tract")]
+        acting: None,
+    })
+}
+
+/// What is found of a model and itself: that it is sound. No engine runs.
+fn itself(model: &Model, options: &Options) -> Result<Verification> {
+    let structure = structure::compare_under(model, model, options.convention)?;
+    Ok(Verification {
+        identical: true,
+        structure: options.structure.then_some(structure),
+        #[cfg(feature = "tract")]
+        run: None,
         apart: None,
         #[cfg(feature = "tract")]
         acting: None,
@@ -235,6 +265,7 @@ pub fn verify_fold(before: &Model, folded: &Folded, options: &Options) -> Result
         parts.push(count(changed.attributes.len(), "attribute"));
     }
     Ok(Verification {
+        identical: false,
         structure,
         #[cfg(feature = "tract")]
         run,
@@ -414,6 +445,9 @@ impl Verification {
         #[cfg(feature = "tract")]
         if let Some(why) = self.acting.as_ref().and_then(acting::Report::difference) {
             return Verdict::Different { why };
+        }
+        if self.identical {
+            return Verdict::Equal;
         }
         let not_shown = |reason: String| Verdict::NotShown { reason };
         match (self.by_structure(), self.by_run()) {

@@ -270,8 +270,12 @@ class Verification(Record):
 
     structure: Structure | None = field(metadata=_one(Structure))
     run: Run | None = field(metadata=_one(Run))
+    identical: bool | None
+    """True if both models are the same bytes: neither is run then."""
 
     def __repr__(self) -> str:
+        if self.identical:
+            return "identical bytes"
         said = []
         if self.structure is not None:
             where = f" {self.structure.place}" if self.structure.place else ""

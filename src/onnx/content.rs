@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::source::{Origin, Source};
@@ -160,6 +160,26 @@ impl Model {
             }
         }
         Ok(files.into_iter().collect())
+    }
+
+    /// True if the other model is the same bytes and names the same files for its weights.
+    ///
+    /// # Errors
+    /// A model cannot be read.
+    pub fn is_identical_to(&self, other: &Model) -> Result<bool> {
+        let real = |model: &Model, file: &Path| {
+            let folder = model.folder().unwrap_or(Path::new(""));
+            folder.join(file).canonicalize().ok()
+        };
+        if !self.source().holds_the_same_as(other.source())? {
+            return Ok(false);
+        }
+        let files = self.external_files()?;
+        let same = |file: &PathBuf| {
+            let own = real(self, file);
+            own.is_some() && own == real(other, file)
+        };
+        Ok(files.iter().all(same))
     }
 
     /// Checks that all external data is where the model says, and enough of it. Reads none of it.

@@ -74,6 +74,58 @@ fn equal_models_exit_0() {
     assert!(said.stdout.is_empty() && said.stderr.is_empty());
 }
 
+/// The same model with one field more: its version.
+fn longer(model: &[u8]) -> Vec<u8> {
+    [model, &[0x28, 1]].concat()
+}
+
+/// Nothing runs where there is nothing to compare.
+#[test]
+fn identical_bytes_are_equal_without_a_run() {
+    let folder = folder();
+    let bytes = folder.read("model.onnx");
+    folder.write("copy.onnx", &bytes);
+    for how in ["all", "structure", "run"] {
+        for other in ["model.onnx", "copy.onnx"] {
+            let arguments = format!("verify model.onnx {other} --verify {how}");
+            let said = folder.run(&arguments).exits(0);
+            let text = "verified  identical bytes\nverdict   equal\n";
+            assert_eq!(said.text(), text);
+            let said = folder
+                .run(&format!("{arguments} --format json"))
+                .exits(0)
+                .json();
+            assert_eq!(said["verdict"], "equal");
+            assert_eq!(said["verification"]["identical"], true);
+            assert_eq!(said["verification"]["run"], Value::Null);
+        }
+    }
+    // a rewrite that changes nothing
+    folder.run("strip model.onnx clean.onnx").exits(0);
+    let said = folder.run("strip clean.onnx again.onnx").exits(0);
+    assert!(
+        said.text().contains("verified  identical bytes\n"),
+        "{}",
+        said.text()
+    );
+    assert_eq!(folder.read("again.onnx"), folder.read("clean.onnx"));
+    // data were given to run on
+    let said = folder
+        .run("verify model.onnx copy.onnx --input x:2,20")
+        .exits(0);
+    assert!(
+        said.text().contains("run: equal outputs"),
+        "{}",
+        said.text()
+    );
+    // one field more is another model
+    folder.write("longer.onnx", longer(&bytes));
+    let said = folder
+        .run("verify model.onnx longer.onnx --format json")
+        .exits(0);
+    assert_eq!(said.json()["verification"].get("identical"), None);
+}
+
 #[test]
 fn a_changed_weight_exits_1() {
     let folder = folder();
@@ -135,8 +187,9 @@ fn another_interface_exits_1() {
 #[test]
 fn models_that_cannot_be_compared_exit_2() {
     let folder = Folder::with("keras_lstm_loop_op11", "model.onnx");
+    folder.write("other.onnx", longer(&folder.read("model.onnx")));
     let said = folder
-        .run("verify model.onnx model.onnx --verify run")
+        .run("verify model.onnx other.onnx --verify run")
         .exits(2);
     assert!(
         said.text().ends_with("verdict   not shown\n"),
@@ -146,7 +199,7 @@ fn models_that_cannot_be_compared_exit_2() {
     let reason = "error: not shown to be equal or different: before cannot be run: tract has no \
                   operator Loop";
     assert!(said.stderr.starts_with(reason), "{}", said.stderr);
-    folder.run("verify model.onnx model.onnx").exits(0);
+    folder.run("verify model.onnx other.onnx").exits(0);
     folder.refuses(
         "verify model.onnx model.onnx --verify none",
         &["nothing to do"],
@@ -332,8 +385,9 @@ fn zero_runs_compare_nothing() {
         "strip model.onnx --verify run --dim batch=0",
         &["cannot be verified", "no output has any elements"],
     );
+    folder.write("other.onnx", longer(&folder.read("model.onnx")));
     folder.refuses(
-        "verify model.onnx model.onnx --runs 0",
+        "verify model.onnx other.onnx --runs 0",
         &["zero runs compare nothing"],
     );
     folder.refuses("strip model.onnx --runs many", &["--runs", "many"]);

@@ -323,7 +323,9 @@ fn what_cannot_be_run_is_not_equal_for_that() {
         structure: false,
         ..verify::Options::default()
     };
-    let verification = verify::verify(&before.read(), &before.read(), &options).unwrap();
+    let mut after = before.clone();
+    after.metadata_props.push(entry("note", "another file"));
+    let verification = verify::verify(&before.read(), &after.read(), &options).unwrap();
     for demand in [Demand::Rewrite, Demand::Outputs] {
         match verification.verdict(demand) {
             Verdict::NotShown { reason } => {

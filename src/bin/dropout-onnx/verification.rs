@@ -149,7 +149,9 @@ impl Verify {
 /// What verification found, for people: a line each way, after `label`.
 pub fn text(verification: &Verification, verbose: bool) -> String {
     let mut lines = Vec::new();
-    if let Some(structure) = &verification.structure {
+    if verification.identical {
+        lines.push(paint(GOOD, "identical bytes").to_string());
+    } else if let Some(structure) = &verification.structure {
         lines.push(match structure {
             structure::Verdict::Same { outputs } => {
                 let same = paint(GOOD, "the same expression");

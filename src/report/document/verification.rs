@@ -51,6 +51,9 @@ pub(super) fn value(verification: &Verification) -> Value {
         json!({"seed": report.seed, "runs": report.runs, "sites": sites})
     });
     let mut document = json!({"structure": structure, "run": run});
+    if verification.identical {
+        document["identical"] = json!(true);
+    }
     if let Some(acting) = acting {
         document["acting"] = acting;
     }
