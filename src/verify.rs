@@ -143,11 +143,15 @@ pub struct Assumed {
 }
 
 impl Assumed {
-    /// Counts the active dropout in both models.
+    /// Counts the active dropout in both models; none is counted where they are the same bytes, as
+    /// nothing is assumed then.
     ///
     /// # Errors
     /// A rate cannot be read.
-    pub fn of(before: &Model, after: &Model) -> Result<Assumed> {
+    pub fn of(before: &Model, after: &Model, found: &Verification) -> Result<Assumed> {
+        if found.identical {
+            return Ok(Assumed::default());
+        }
         let active = |model: &Model| {
             let sites = dropout::find(model, &Values::new(model))?.into_iter();
             Ok(sites.filter(|site| site.mode == Mode::Active).count())

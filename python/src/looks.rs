@@ -81,7 +81,7 @@ pub fn py_verify(
         progress.tell("verifying", 1, 2);
         let found = verify(&before, &after, &options)?;
         progress.tell("done", 2, 2);
-        let assumed = Assumed::of(&before, &after)?;
+        let assumed = Assumed::of(&before, &after, &found)?;
         document::text(&document::verify(&names[0], &names[1], assumed, &found))
     })
 }

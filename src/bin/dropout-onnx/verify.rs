@@ -54,7 +54,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     after.check_external()?;
     let progress = global.progress("verifying");
     let found = verify(&before, &after, &options)?;
-    let assumed = Assumed::of(&before, &after)?;
+    let assumed = Assumed::of(&before, &after, &found)?;
     progress.finish_and_clear();
     let verdict = found.verdict(Demand::Outputs);
     let (style, status) = match &verdict {
