@@ -109,7 +109,7 @@ def check(manifest: str):
         models = {f"models/{i} of many.onnx": CLEAN for i in range(4)}
         ran = scratch.run(models | {"acts.onnx": ACTIVE, "acts.bin": ACTIVE, "-dash.onnx": CLEAN}, audit)
         assert ran.returncode == 1, ran
-        assert "acts.onnx: active, 2 dropouts" in ran.stdout, ran.stdout
+        assert "acts.onnx: active, 2 dropout layers" in ran.stdout, ran.stdout
         assert "-dash.onnx: clean" in ran.stdout and "acts.bin" not in ran.stdout, ran.stdout
         assert len(scratch.installs()) == 1, scratch.installs()
 
@@ -123,7 +123,7 @@ def check(manifest: str):
         ran = scratch.run(models, strip)
         assert ran.returncode == 1, ran
         for name in ("inert.onnx", "acts.onnx"):
-            assert f"{name}: 2 dropouts to strip" in ran.stdout, ran.stdout
+            assert f"{name}: 2 dropout layers to strip" in ran.stdout, ran.stdout
         assert ran.stdout.count("no dropout in this file") == 4, ran.stdout
         assert "files were modified" not in ran.stdout
         assert (scratch.models / "inert.onnx").read_bytes() == (

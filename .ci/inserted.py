@@ -269,7 +269,7 @@ def judge_models(binary, folder, paths):
                 if done.returncode == 0:
                     found = model_problems(original, onnx.load(after), switch, counts)
                     problems += [f"{' '.join(chosen)}, {mode}: {problem}" for problem in found]
-                elif done.returncode != 2 or "broken" in done.stderr or "panic" in done.stderr:
+                elif done.returncode != 2 or "not valid" in done.stderr or "panic" in done.stderr:
                     problems.append(f"{chosen}: exit {done.returncode}: {done.stdout}")
         if problems:
             yield path.stem, problems

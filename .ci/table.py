@@ -16,7 +16,6 @@ library is enough.
 """
 
 import argparse
-import difflib
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -50,9 +49,16 @@ def recorded(path, only):
 
 
 def difference(before, after):
-    """Lines with - and +, without context: a row names its model and command."""
-    lines = difflib.unified_diff(before, after, n=0, lineterm="")
-    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+    """Rows that differ, with - and +, by model and command."""
+    old, new = ({tuple(row.split("\t")[:2]): row for row in rows} for rows in (before, after))
+    keys = [*new, *(key for key in old if key not in new)]
+    return [
+        sign + rows[key]
+        for key in sorted(keys)
+        if old.get(key) != new.get(key)
+        for sign, rows in (("-", old), ("+", new))
+        if key in rows
+    ]
 
 
 def compare(binary, name, given):

@@ -10,7 +10,7 @@ PHRASES = [
     (r"says?\b|said\b|saying\b", "reports, prints, declares"),
     (r"lets? out\b", "produces"),
     (r"goes\b|gone\b|go on\b|goes on\b", "is removed, continues"),
-    (r"(?:is|are) none\b", "is not a …"),
+    (r"(?<!there )(?:is|are) none\b", "is not a …"),
     (r"nobody\b|anybody\b|somebody\b", "the passive"),
     (r"so many\b", "the number of …"),
     (r"(?:takes?|took|taken) down\b", "records"),

@@ -1,7 +1,7 @@
-//! The audit document: what dropout is in a model, as data. See the design's §6 for its JSON form.
+//! The audit document: the dropout in a model, as data.
 //!
-//! [`RULES`] say what is worth telling; a [`Selection`] which of them are told, and how bad it is. A
-//! `Config` allows findings with a reason, a [`Baseline`] knows those of another day.
+//! [`RULES`] produce findings; a [`Selection`] enables rules and sets their levels. A
+//! `Config` allows findings with a reason, and a [`Baseline`] records known ones.
 
 pub mod baseline;
 #[cfg(feature = "config")]
@@ -30,19 +30,19 @@ use rules::Context;
 pub use rules::{RULES, Rule, check, handbook};
 pub use selection::{Selection, rule};
 
-/// The version of the document's form.
+/// The version of the document.
 pub const SCHEMA: &str = "dropout-onnx/audit/1";
 
 /// An audit of any number of models.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Document {
-    /// The version of this form.
+    /// The version of the document.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     pub schema: &'static str,
-    /// One entry a model, in the order they were asked for.
+    /// One entry per model, in the order of the arguments.
     pub models: Vec<ModelAudit>,
-    /// What there is to say about the configuration and the baseline.
+    /// Remarks about the configuration and the baseline.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<Remark>,
 }
@@ -51,7 +51,7 @@ pub struct Document {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelAudit {
-    /// The file as it was named.
+    /// The path as it was passed.
     pub path: String,
     /// Its size in bytes; absent if it cannot be opened.
     pub bytes: Option<u64>,
@@ -60,19 +60,19 @@ pub struct ModelAudit {
     /// Its operator sets.
     #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, i64>"))]
     pub opset: serde_json::Map<String, serde_json::Value>,
-    /// Who wrote it.
+    /// The program that wrote it.
     pub producer: Producer,
     /// The worst mode present.
     pub verdict: Option<Verdict>,
     /// The dropouts.
     pub sites: Vec<SiteRecord>,
-    /// What the rules found.
+    /// The findings of the rules.
     pub findings: Vec<Finding>,
     /// Why the file cannot be audited.
     pub error: Option<String>,
 }
 
-/// Who wrote a model.
+/// The program that wrote a model.
 #[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Producer {
@@ -90,16 +90,16 @@ pub struct Producer {
 pub enum Verdict {
     /// No dropout in this file.
     Clean,
-    /// Dropout that passes its input through.
+    /// Dropout without effect.
     Inert,
-    /// A mask that was drawn once and drops the same elements ever since.
+    /// A mask that was drawn once, at export, and drops the same elements on every run.
     Frozen,
-    /// Dropout that an input switches on.
+    /// Dropout that a model input can switch on.
     Runtime,
     /// The search was incomplete, as it stopped at a limit or the model is not sound: it may be as bad
     /// as `Active`.
     Unknown,
-    /// Dropout that acts whenever the model runs.
+    /// Dropout that is active on every run.
     Active,
 }
 
@@ -107,64 +107,64 @@ pub enum Verdict {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SiteRecord {
-    /// Its index in the model.
+    /// Its index in the model, from 0.
     pub id: usize,
-    /// How it is written.
+    /// Its form in the graph.
     pub form: Form,
-    /// Which kind of dropout it is.
+    /// The kind of dropout.
     pub kind: Kind,
-    /// Whether it acts.
+    /// Its mode.
     pub mode: Mode,
-    /// The probability to drop.
+    /// The probability to drop, or the standard deviation of noise.
     pub rate: Option<f64>,
-    /// Where the rate comes from.
+    /// The origin of the rate.
     pub rate_origin: RateOrigin,
     /// How kept elements are scaled.
     pub scaling: Scaling,
-    /// What inference multiplies by.
+    /// The factor that inference multiplies by.
     pub inference_scale: f64,
-    /// The shape the mask is drawn in, where it is not that of the data.
+    /// The shape of the mask, if it differs from that of the data.
     pub noise_shape: Option<Vec<String>>,
     /// The seed in the file.
     pub seed: Option<i64>,
-    /// What becomes of the mask.
+    /// How the mask is used.
     pub mask: MaskUse,
-    /// Where it stands: `graph`, `graph/node.attribute`, `function:domain::name`.
+    /// Its scope: `graph`, `graph/node.attribute`, `function:domain::name`.
     pub scope: String,
-    /// The layer of the framework it comes from, if the file tells.
+    /// The layer of the framework it comes from, if known.
     pub layer: Option<String>,
-    /// Its nodes; those without a name go by their first output.
+    /// Its nodes; a node without a name is listed by its first output.
     pub nodes: Vec<String>,
-    /// The value that goes in.
+    /// The value it is applied to.
     pub input: Option<String>,
-    /// The value that comes out.
+    /// Its result.
     pub output: Option<String>,
-    /// What it is, whatever it is called; in audits only. See `docs/configuration.md`.
+    /// Its identity, independent of names; in audits only. See `docs/configuration.md`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
 }
 
-/// What a rule found.
+/// A finding of a rule.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The rule.
     pub rule: &'static str,
-    /// How bad it is.
+    /// Its level.
     pub level: Level,
-    /// The site it is about.
+    /// The site concerned.
     pub site: Option<usize>,
-    /// What was found, in words, after its place.
+    /// The message, after its place.
     pub message: String,
     /// That of its site; without a site, that of its node or graph.
     pub fingerprint: String,
-    /// Why it is allowed, if a configuration says so.
+    /// Why it is allowed, if a configuration allows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed: Option<Allowed>,
-    /// Whether the baseline knows it, if there is one.
+    /// Whether the baseline records it, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineState>,
-    /// Where it stands, as of a [`SiteRecord`].
+    /// Its scope, as in a [`SiteRecord`].
     #[serde(skip)]
     pub scope: String,
     /// The node it is about, if it is about one; a node without a name goes by its first output.
@@ -176,23 +176,23 @@ pub struct Finding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Allowed {
-    /// The reason that the configuration gives.
+    /// The reason in the configuration.
     pub reason: String,
-    /// The last day on which it holds: `2026-12-31`.
+    /// The last day on which it is allowed: `2026-12-31`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
 }
 
-/// How bad a finding is.
+/// The level of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// Worth knowing.
+    /// For information.
     Note,
-    /// Worth a look.
+    /// Probably a problem.
     Warning,
-    /// Wrong in a model for inference.
+    /// A problem in a model for inference.
     Error,
 }
 
@@ -232,7 +232,7 @@ impl fmt::Display for Level {
 }
 
 impl Finding {
-    /// True unless it is allowed, or known to the baseline: what is open counts for exit statuses.
+    /// True unless it is allowed or in the baseline. Open findings affect the exit status.
     pub fn is_open(&self) -> bool {
         self.allowed.is_none() && self.baseline != Some(BaselineState::Unchanged)
     }
@@ -275,23 +275,23 @@ impl Document {
 }
 
 impl ModelAudit {
-    /// Findings that are neither allowed nor known to the baseline.
+    /// Findings that are neither allowed nor in the baseline.
     pub fn open_findings(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.is_open())
     }
 
-    /// Audits a model that was read, by all rules at their own level.
+    /// Audits a model with all rules at their default levels.
     ///
     /// # Errors
-    /// The file cannot be read where a rate stands.
+    /// The rate of a dropout cannot be read.
     pub fn new(path: &str, model: &Model) -> Result<ModelAudit> {
         ModelAudit::with(path, model, &Selection::default())
     }
 
-    /// Audits a model that was read, by these rules.
+    /// Audits a model with these rules.
     ///
     /// # Errors
-    /// As [`ModelAudit::new`].
+    /// Like [`ModelAudit::new`].
     pub fn with(path: &str, model: &Model, selection: &Selection) -> Result<ModelAudit> {
         let values = Values::new(model);
         let found = dropout::search(model, &values)?;
@@ -333,12 +333,12 @@ impl ModelAudit {
         })
     }
 
-    /// Opens and audits a file, by all rules; what goes wrong is said in the audit.
+    /// Opens and audits a file with all rules; errors are part of the audit.
     pub fn open(path: &Path) -> ModelAudit {
         ModelAudit::open_with(path, &Selection::default())
     }
 
-    /// Opens and audits a file, by these rules; what goes wrong is said in the audit.
+    /// Opens and audits a file with these rules; errors are part of the audit.
     pub fn open_with(path: &Path, rules: &Selection) -> ModelAudit {
         let name = path.to_string_lossy();
         Model::open(path)
@@ -346,7 +346,7 @@ impl ModelAudit {
             .unwrap_or_else(|e| ModelAudit::failed(&name, &e.in_file(path)))
     }
 
-    /// The audit of a file that cannot be audited.
+    /// The audit of a file with an error.
     pub fn failed(path: &str, error: &Error) -> ModelAudit {
         ModelAudit {
             error: Some(error.to_string()),

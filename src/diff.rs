@@ -1,9 +1,9 @@
-//! What differs between two models, by name and not by text.
+//! The differences between two models, by name and not by text.
 //!
 //! Nodes are matched by name, else by what they produce, else by what they compute from what; then
-//! every pair is compared. A value that is called otherwise is renamed, not another one: only where a
-//! node reads something else is it rewired. Weights are compared by hash and, where their numbers
-//! are asked for, piece by piece.
+//! every pair is compared. A value with a new name is renamed, and its readers are not rewired: only a
+//! node that reads a different value is rewired. Weights are compared by hash and, if the option is
+//! set, element by element.
 
 mod compare;
 mod header;
@@ -24,47 +24,47 @@ use crate::source::Source;
 use crate::verify::structure;
 use crate::words::words;
 
-/// The version of the document's form.
+/// The version of the document.
 pub const SCHEMA: &str = "dropout-onnx/diff/1";
 
-/// What is looked at.
+/// Options of a comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Say by how much numbers differ: reads both of every pair of weights that do.
+    /// Report by how much weights differ. Reads both weights of each pair that differs.
     pub values: bool,
-    /// Say whether both compute the same, where they differ.
+    /// Report whether models that differ compute the same.
     pub structure: bool,
 }
 
-/// What differs.
+/// The differences between two models.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diff {
-    /// The version of this form.
+    /// The version of the document.
     pub schema: &'static str,
-    /// What it comes down to.
+    /// The summary of all differences.
     pub verdict: Verdict,
-    /// Where the structure parts; `None` if it does not, or was not looked at.
+    /// Where the structures first diverge; `None` if they do not, or were not compared.
     pub parts: Option<String>,
     /// Every difference.
     pub changes: Vec<Change>,
 }
 
-/// What two models are to each other.
+/// The relation of two models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Byte for byte the same.
+    /// Identical bytes.
     IdenticalBytes,
-    /// The same in all that is compared, written otherwise: order of fields, encoding of numbers.
+    /// Equal, with a different order of fields or encoding of numbers.
     SameModel,
-    /// They differ, and compute the same when every dropout takes its inference meaning.
+    /// Different, but they compute the same with dropout treated as in inference.
     SameStructure,
-    /// They differ.
+    /// Different.
     Different,
 }
 
 impl Diff {
-    /// True if there is no difference to tell.
+    /// True if there are no differences.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
@@ -73,43 +73,43 @@ impl Diff {
 /// A difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// Where: `model`, `graph`, `graph/node.attribute`, `function:domain::name`.
+    /// The scope: `model`, `graph`, `graph/node.attribute`, `function:domain::name`.
     pub scope: String,
-    /// Of what.
+    /// The part of the model that differs.
     pub part: Part,
-    /// What that is called, in the model before if it is there.
+    /// The name of the part, in the model before if it exists there.
     pub name: String,
-    /// How it differs.
+    /// The kind of difference.
     pub change: Kind,
-    /// What about it: `attribute alpha`, `input 0`, `type`, `elements`.
+    /// The property that differs: `attribute alpha`, `input 0`, `type`, `elements`.
     pub what: Option<String>,
-    /// What it was.
+    /// The property before.
     pub before: Option<String>,
-    /// What it is.
+    /// The property after.
     pub after: Option<String>,
-    /// Nodes that are gone, over which it was reached before.
+    /// Removed nodes through which it was reached before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<String>,
-    /// Nodes that are new, over which it is reached now.
+    /// Added nodes through which it is reached after.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<String>,
-    /// By how much numbers differ.
+    /// By how much the elements differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<Delta>,
 }
 
-/// By how much the numbers of two tensors differ.
+/// By how much the elements of two tensors differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Delta {
-    /// How many numbers there are.
+    /// The number of elements.
     pub elements: u64,
-    /// How many of them differ.
+    /// The number of elements that differ.
     pub differing: u64,
-    /// The largest difference; `None` where there are only NaNs.
+    /// The largest difference; `None` if there are only NaNs.
     pub max_abs: Option<Number>,
-    /// Where that is.
+    /// The index of the largest difference.
     pub at: Option<Vec<u64>>,
-    /// How many are NaN on one side.
+    /// The number of elements that are NaN on one side only.
     pub nan: u64,
 }
 
@@ -132,29 +132,29 @@ words! {
         Output = "output",
         /// A weight.
         Initializer = "initializer",
-        /// What is said of a value in between.
+        /// The declared type of an intermediate value.
         Value = "value",
         /// A node.
         Node = "node",
-        /// How the model is trained.
+        /// The training graphs.
         Training = "training",
     }
 }
 
 words! {
-    /// Ways to differ.
+    /// Kinds of differences.
     Kind {
-        /// It is there only after.
+        /// It exists only in the model after.
         Added = "added",
-        /// It is there only before.
+        /// It exists only in the model before.
         Removed = "removed",
-        /// It reads something else.
+        /// It reads a different value.
         Rewired = "rewired",
-        /// Something about it is another.
+        /// One of its properties changed.
         Changed = "changed",
-        /// It is called otherwise.
+        /// Its name changed.
         Renamed = "renamed",
-        /// It stands elsewhere.
+        /// Its position changed.
         Moved = "moved",
     }
 }

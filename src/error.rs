@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The operating system said no: missing file, no permission, disk full, closed pipe.
+    /// An operating system error: missing file, no permission, disk full, closed pipe.
     Io,
     /// The bytes are not a protobuf message.
     Protobuf,
@@ -19,7 +19,7 @@ pub enum ErrorKind {
     Model,
     /// The request makes no sense, or would do harm: IN equal to OUT, unknown dimension.
     Usage,
-    /// What was asked cannot be expressed or is not built.
+    /// The request is not supported, or cannot be expressed in the model.
     Unsupported,
     /// A rewrite was not shown to be right, so nothing was written.
     Verification,
@@ -62,7 +62,7 @@ impl Error {
         Error::new(ErrorKind::Model, why)
     }
 
-    /// The operating system refused; `doing` says what was tried: "cannot read".
+    /// An operating system error; `doing` describes what failed: "cannot read".
     pub fn io(doing: impl fmt::Display, error: io::Error) -> Self {
         let mut e = Error::new(ErrorKind::Io, format!("{doing}: {}", describe(&error)));
         e.0.io = Some(error);
@@ -117,7 +117,7 @@ impl Error {
         &self.0.why
     }
 
-    /// What the operating system said, where it was the one to refuse.
+    /// The error of the operating system, if there is one.
     pub fn io_error(&self) -> Option<&io::Error> {
         self.0.io.as_ref()
     }

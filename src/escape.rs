@@ -1,4 +1,4 @@
-//! Text as it is to be shown: names in a model may hold any character.
+//! Escaping of names for display, because a name in a model may contain any character.
 
 /// Text on one line, that a terminal shows as it is.
 pub fn one_line(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! Hash tables for names: faster than the standard library's, seeded anew in every process.
+//! Hash tables for names: faster than the standard library's, with a new seed in each process.
 
 /// A map.
 pub(crate) type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;

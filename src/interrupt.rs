@@ -2,7 +2,7 @@
 //! [`ErrorKind::Interrupted`]. Nothing is written then.
 //!
 //! A step is a chunk of a file, a node that the engine computes, a stage of a model on its way
-//! through it. Which request a piece of work heeds goes with its thread: no function takes it along.
+//! through it. The current request belongs to the thread, so no function passes it on.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ pub(crate) fn check() -> Result<()> {
         flag.is_some_and(|flag| flag.load(Ordering::Relaxed))
     });
     match asked {
-        true => Err(Error::new(ErrorKind::Interrupted, "stopped, as asked")),
+        true => Err(Error::new(ErrorKind::Interrupted, "interrupted")),
         false => Ok(()),
     }
 }

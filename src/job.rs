@@ -1,7 +1,7 @@
 //! A rewrite from file to file, as every command and binding does it: read the model, see to it that
 //! the result can be written, verify, and write only what is what it should be.
 //!
-//! What is rewritten and how is the caller's; so is every word that is said about it.
+//! The rewrite itself and the report are the caller's.
 
 mod files;
 mod shared;
@@ -48,7 +48,7 @@ pub enum Written {
     Yes,
     /// In place, with nothing to do.
     Untouched,
-    /// Nobody asked to.
+    /// A dry run.
     DryRun,
     /// No: it does not compute what it should.
     Different,
@@ -81,12 +81,12 @@ impl Job {
         })
     }
 
-    /// What was asked for.
+    /// The options.
     pub fn files(&self) -> &Files {
         &self.files
     }
 
-    /// Where the result goes.
+    /// The destination of the result.
     pub fn target(&self) -> &Target {
         &self.target
     }
@@ -125,7 +125,7 @@ impl Job {
                 Verdict::NotShown { reason } => {
                     let why = format!(
                         "the result cannot be verified, so nothing was written: {reason}. \
-                         --verify structure asks for less, --verify none for nothing"
+                         use --verify structure for a weaker check, or --verify none"
                     );
                     let error = Error::new(ErrorKind::Verification, why);
                     return Err(error.in_file(name(&self.files.input)));
@@ -145,7 +145,7 @@ impl Job {
 }
 
 impl Ended<'_> {
-    /// Where the result is, in words; `None` if there is none.
+    /// The name of the destination; `None` if nothing was written.
     pub fn output(&self) -> Option<String> {
         match self.written {
             Written::Yes | Written::Untouched => Some(self.job.target.name()),

@@ -1,4 +1,4 @@
-//! Dropout in ONNX models: found, removed, and the removal proved.
+//! Audit, strip, insert and verify dropout in ONNX models.
 //!
 //! # Usage
 //!
@@ -26,28 +26,28 @@
 //! Bytes → [`source::Source`] → [`onnx::Model`] → [`dropout::Site`]s → [`rewrite::Plan`] → edited
 //! model → [`verify`] → bytes.
 //!
-//! - [`source`] reads by position and writes beside the destination, then renames.
-//! - [`wire`] knows protobuf and no ONNX: where fields stand. What no edit names is written as the
-//!   bytes it was; weights are ranges of the source and never in memory.
+//! - [`source`] reads by position, and writes to a temporary file that it then renames.
+//! - [`wire`] handles protobuf without ONNX: where fields are. Fields without an edit are copied as
+//!   bytes; weights are ranges of the source and never in memory.
 //! - [`onnx`] is a typed view of a model on the wire. [`onnx::Values`] is the one place that knows
-//!   who produces a value, who uses it, and from which scope; [`onnx::Editor`] has the only edits.
-//! - `semantics` says what operators do and what is known of values: one table for everybody.
-//! - [`dropout`] says what dropout is in a model. It edits nothing and gives no verdicts.
-//! - [`rewrite`] plans on a model that is only read, then edits a copy.
-//! - [`verify`] shows that the result computes the same: by [`verify::structure`] and by running
+//!   the producer, the uses and the scope of a value; all edits go through [`onnx::Editor`].
+//! - `semantics` has the meaning of operators and values, in one table.
+//! - [`dropout`] recognises dropout. It edits nothing and gives no verdicts.
+//! - [`rewrite`] makes a plan without changing the model, then edits a copy.
+//! - [`verify`] checks that the result computes the same: by [`verify::structure`] and by running
 //!   both with tract.
-//! - `sample` runs a model many times with its dropout on: mean and spread of the outputs.
-//! - [`audit`], [`show`] and [`diff`] are what is told to people and programs; [`report`] writes audits as
-//!   other tools want them, and what commands report as JSON.
-//! - `job` is a rewrite from file to file: nothing is written but what was verified.
+//! - `sample` runs a model many times with dropout on, for mean and spread of the outputs.
+//! - [`audit`], [`show`] and [`diff`] create reports for people and programs; [`report`] has the formats
+//!   of audits for other tools, and the JSON documents of the commands.
+//! - `job` rewrites a file, and writes only verified results.
 //!
 //! The library never prints and never exits. Every failure is an [`Error`] with its file and place.
 //!
 //! # Features
 //!
-//! `tract` (default): running models. `cli` (default): the command. Parts of it: `junit`, audits as
-//! JUnit XML; `config`, configurations of audits; `plan-files`, what to insert from TOML. Without any
-//! the library still reads, audits, rewrites and compares structure.
+//! `tract` (default): running models. `cli` (default): the command, with the features `junit` (audits as
+//! JUnit XML), `config` (configurations of audits) and `plan-files` (plans for `insert` from TOML). Without
+//! default features, the library still reads, audits, rewrites and compares structure.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

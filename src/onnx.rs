@@ -2,7 +2,7 @@
 //!
 //! Source: `onnx.proto` of ONNX 1.20 (IR version 13) and `docs/IR.md` beside it. Reading keeps of each
 //! part what a graph is made of (names, operators, attributes, types, where the weights are) and
-//! where it stood; [`Model::to_rope`] writes every part that no edit named as the bytes it was.
+//! its position; [`Model::to_rope`] writes every part without an edit as its original bytes.
 
 mod attribute;
 mod check;

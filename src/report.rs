@@ -1,4 +1,4 @@
-//! Audits as text for programs and other tools: one file a format, each a function from
+//! Audits as text for programs and other tools: one file per format, each a function from
 //! [`Document`](crate::audit::Document) or [`ModelAudit`](crate::audit::ModelAudit) to text.
 //!
 //! `document` has what the other commands report. What people read in a terminal is the command's own.

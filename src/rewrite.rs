@@ -78,7 +78,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::Apply => f.write_str("apply"),
-            Action::NoEffect(why) => write!(f, "no effect: {why}"),
+            Action::NoEffect(why) => write!(f, "kept ({why})"),
             Action::Refused(why) => write!(f, "refused: {why}"),
         }
     }
@@ -105,7 +105,7 @@ impl Edited {
         let model = Model::read_in(source, folder).map_err(|e| {
             Error::new(
                 ErrorKind::Verification,
-                format!("the edited model is broken: {e}"),
+                format!("the edited model is not valid: {e}"),
             )
         })?;
         Ok(Edited { rope, model })

@@ -49,11 +49,11 @@ pub use classes::{ClassSpec, Classes, Numbers, Taken};
 pub struct Options {
     /// Runs at every rate; at least two.
     pub runs: usize,
-    /// Seed of the masks, and of the inputs that nobody gives.
+    /// Seed of the masks and of random inputs.
     pub seed: u64,
-    /// Rates to set every dropout to, one after the other, each in `[0, 1)`; none: as the model says.
+    /// Rates to set all dropout to in turn, each in `[0, 1)`; empty for the rates of the model.
     pub rates: Vec<f64>,
-    /// Which outputs are classes, where their numbers do not tell, and which are none though they do.
+    /// How to read outputs as a classifier's, or not as one.
     pub classes: Vec<ClassSpec>,
     /// Sizes of symbolic dimensions, by name.
     pub dims: BTreeMap<String, usize>,
@@ -83,7 +83,7 @@ impl Default for Options {
 pub struct Report {
     /// The dropouts of the model, as they are in the file.
     pub sites: Vec<Site>,
-    /// One for every rate asked for; one as the model says, if none was.
+    /// One for each rate; a single one without rates.
     pub samplings: Vec<Sampling>,
     /// Runs at every rate.
     pub runs: usize,
@@ -91,9 +91,9 @@ pub struct Report {
     pub seed: u64,
     /// Shape of every input.
     pub shapes: BTreeMap<String, Vec<usize>>,
-    /// Inputs that are random numbers, as nobody gave data for them.
+    /// Inputs with random data, because none was supplied.
     pub made: Vec<String>,
-    /// Sizes chosen for dimensions that nobody gave: by name, or as `input[axis]`.
+    /// Assumed sizes of symbolic dimensions, by name or as `input[axis]`.
     pub chosen: BTreeMap<String, usize>,
     /// What a reader should know.
     pub notes: Vec<String>,
@@ -115,7 +115,7 @@ pub struct Sampling {
 pub struct Output {
     /// Its name.
     pub name: String,
-    /// Its element type by ONNX' name in lower case: `float`, `int64`, `bool`.
+    /// Its element type in ONNX, in lower case: `float`, `int64`, `bool`.
     pub element_type: &'static str,
     /// Its shape.
     pub shape: Vec<usize>,
@@ -128,7 +128,7 @@ pub struct Output {
     pub std: Vec<f64>,
     /// Elements that were NaN or infinite in some run.
     pub not_finite: usize,
-    /// If it tells of classes: what the runs say of them.
+    /// Statistics as a classifier's, if it is one.
     pub classes: Option<Classes>,
 }
 
@@ -172,7 +172,7 @@ impl Report {
     }
 }
 
-/// The mean of numbers; 0 if there are none.
+/// The mean of numbers; 0 without any.
 pub fn average(numbers: &[f64]) -> f64 {
     match numbers.len() {
         0 => 0.0,
@@ -217,7 +217,7 @@ fn check(options: &Options) -> Result<()> {
         }
     }
     if options.runs < 2 {
-        return usage("a standard deviation takes at least two runs".to_string());
+        return usage("--runs must be at least 2".to_string());
     }
     match options
         .rates
@@ -308,7 +308,7 @@ fn sample_unnamed(
     let drops = |at: &&Sampling| at.rate != Some(0.0);
     let mut dropping = report.samplings.iter().filter(drops).peekable();
     if dropping.peek().is_some() && dropping.all(|at| at.outputs.iter().all(still)) {
-        let note = "every run gave the same: nothing that dropout changes reaches an output";
+        let note = "every run had the same result: no output depends on the dropout";
         report.notes.push(note.to_string());
     }
     report.notes.dedup();

@@ -1,11 +1,11 @@
-//! A model as stable text: for tests that snapshot it and for people who read it.
+//! A model as stable text, for snapshot tests and for reading.
 //!
 //! Everything a model computes with is there: inputs, outputs, initializers with a hash of their
 //! elements, nodes with their attributes, graphs inside them, functions, metadata. Small tensors show
 //! their numbers. The same model gives the same text on every machine. `docs/show.md` is the
-//! contract: the first line names the version of the text's form.
+//! contract: the first line has the version of the format.
 //!
-//! One file a format: [`mod@text`], [`json`], [`dot`] and [`svg`].
+//! One file per format: [`mod@text`], [`json`], [`dot`] and [`svg`].
 
 mod build;
 mod document;
@@ -34,20 +34,20 @@ pub use header::Header;
 /// text.
 pub const VERSION: u32 = 1;
 
-/// What is shown.
+/// Options of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Names of values, nodes, graphs and symbolic sizes are left away, and nodes stand in an order
-    /// that no name decides: models that compute the same in the same way give the same text.
+    /// Omit the names of values, nodes, graphs and symbolic dimensions, and order nodes independently of
+    /// names: models that differ only in names have the same text.
     pub anonymous: bool,
-    /// Large weights are not read, and shown without a hash.
+    /// Omit the hashes of large weights, and do not read them.
     pub no_hash: bool,
 }
 
-/// The text of a model, with all there is in it.
+/// The complete text of a model.
 ///
 /// # Errors
-/// Elements that have to be hashed cannot be read.
+/// Elements to be hashed cannot be read.
 ///
 /// # Examples
 /// In a test, with [insta](https://insta.rs): when the model changes, `cargo insta review` shows how.
@@ -71,7 +71,7 @@ pub fn text(model: &Model) -> Result<String> {
 /// A model as data.
 ///
 /// # Errors
-/// As [`text()`].
+/// Like [`text()`].
 pub fn document(model: &Model, options: &Options) -> Result<Document> {
     Builder::new(model, *options).document()
 }

@@ -325,7 +325,7 @@ fn run_folded(
     if outcome.exact {
         let report = run_both(before, after, Convention::Inverted, settings)?;
         match &report.outcome {
-            run::Outcome::Different(why) => notes.push(format!("not to the bit: {why}")),
+            run::Outcome::Different(why) => notes.push(format!("tolerance: {why}")),
             _ => return Ok(report),
         }
     }
@@ -435,7 +435,7 @@ fn subject<'a>(label: &'a str, model: &'a Model) -> engine::Subject<'a> {
 /// What a run showed.
 #[cfg_attr(
     not(feature = "tract"),
-    expect(dead_code, reason = "nothing runs without tract")
+    expect(dead_code, reason = "models cannot be run without tract")
 )]
 enum Run {
     Equal,
@@ -473,7 +473,7 @@ impl Verification {
             (Some(Ok(())), Some(Run::Nothing(why))) if self.apart.is_some() => not_shown(why),
             (Some(Ok(())), _) | (None, Some(Run::Equal)) => Verdict::Equal,
             (None, Some(Run::Nothing(why))) => not_shown(why),
-            (None, None) => not_shown("no verification was asked for".to_string()),
+            (None, None) => not_shown("verification is disabled".to_string()),
         }
     }
 

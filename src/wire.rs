@@ -1,4 +1,4 @@
-//! Protobuf without ONNX: where the fields of a message stand, and how to write new ones.
+//! Protobuf without ONNX: where the fields of a message are, and how to write new ones.
 //!
 //! Nothing here copies or re-encodes what was read. A [`Field`] is a place in a [`crate::source::Source`]; a field
 //! that no edit names is written as the bytes at that place.

@@ -32,7 +32,7 @@ macro_rules! words {
                 let found = $name::ALL.iter().find(|value| value.word() == text);
                 found.copied().ok_or_else(|| {
                     let words: Vec<_> = $name::ALL.iter().map(|value| value.word()).collect();
-                    let why = format!("`{text}` is none of {}", words.join(", "));
+                    let why = format!("expected one of {}, not `{text}`", words.join(", "));
                     $crate::Error::new($crate::ErrorKind::Usage, why)
                 })
             }

@@ -84,7 +84,7 @@ fn a_name_that_is_taken_hidden_or_bound_is_refused_and_nothing_changes() {
 }
 
 #[test]
-fn a_name_of_a_value_that_is_gone_brings_its_uses() {
+fn renaming_to_a_removed_value_takes_over_its_uses() {
     let model = model(13, x_to_y([op("h = Relu(x)"), op("y = Dropout(h)")]));
     let lines = edited(&model, |editor| {
         let h = value(editor, "h");
@@ -197,7 +197,7 @@ fn attributes_are_set_and_removed() {
 }
 
 #[test]
-fn uses_are_redirected_but_for_outputs() {
+fn uses_are_redirected_except_for_outputs() {
     let model = model(
         13,
         x_to_y([op("h = Relu(x)"), op("y = Neg(h)"), op("z = Abs(y)")]).output("z"),
@@ -211,7 +211,7 @@ fn uses_are_redirected_but_for_outputs() {
 }
 
 #[test]
-fn inputs_and_outputs_are_added_behind_the_others() {
+fn inputs_and_outputs_are_appended() {
     let lines = edited(
         &model(13, x_to_y([op("h = Relu(x)"), op("y = Neg(h)")])),
         |editor| {

@@ -82,7 +82,7 @@ fn names_do_not_matter_in_any_model() {
 /// The course's network, exported to opset 9 for training, to 17 as it is, and by dynamo to 18: there
 /// ratio and flag are attributes, constants, and inputs of another kind; names and versions differ.
 #[test]
-fn the_same_network_exported_anew_keeps_them() {
+fn a_new_export_of_a_network_keeps_fingerprints() {
     let of = |stem: &str| {
         let path = format!("{}/fixtures/{stem}.onnx", env!("CARGO_MANIFEST_DIR"));
         sites(&onnx::Model::open(path).unwrap())
@@ -104,7 +104,7 @@ fn the_same_network_exported_anew_keeps_them() {
 
 /// Stripping what is inert leaves what else is there as it was.
 #[test]
-fn other_dropout_comes_and_goes() {
+fn fingerprints_survive_changes_of_other_dropout() {
     let mut compared = 0;
     let mixed = network([
         op("a = Relu(h)"),
@@ -265,7 +265,7 @@ fn what_does_not_change_the_network_does_not_change_them() {
 }
 
 #[test]
-fn what_is_another_network_or_dropout_changes_them() {
+fn fingerprints_change_with_the_network_or_the_dropout() {
     let first = one(&network(plain()));
     let rate = |ratio: f32| {
         let mut model = network(plain());
@@ -320,7 +320,7 @@ fn what_is_another_network_or_dropout_changes_them() {
 
 /// Masks by what they mean, not by how they are spelt.
 #[test]
-fn a_mask_spelt_in_another_way_keeps_them() {
+fn fingerprints_survive_a_different_spelling_of_a_mask() {
     let of = |nodes: Vec<Node>| {
         let mut model = network(nodes);
         let graph = model.graph.take().unwrap();

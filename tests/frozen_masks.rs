@@ -120,7 +120,7 @@ fn every_spelling_at_every_rate() {
 }
 
 #[test]
-fn the_exit_says_what_inference_makes_of_the_data() {
+fn the_exit_has_the_inference_scale() {
     let exits = |lines: &[&str]| {
         let model = spelt(lines, &[4, 64], 0.2, 7);
         let read = model.read();
@@ -452,7 +452,7 @@ fn other_numbers() {
 }
 
 #[test]
-fn another_share_than_the_scale_says() {
+fn a_share_of_zeros_that_does_not_match_the_scale() {
     // half of the elements are zero, the scale is that of a tenth
     none_of("share", &[16, 16], &["y = Mul(h, m)"], 1.0 / 0.9);
 }

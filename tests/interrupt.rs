@@ -46,7 +46,7 @@ fn a_verification_ends_between_two_nodes() {
 }
 
 #[test]
-fn what_is_verified_is_not_written_once_somebody_asked_to_stop() {
+fn an_interrupt_after_verification_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out.onnx");
     let interrupt = Interrupt::default();

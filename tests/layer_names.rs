@@ -140,7 +140,7 @@ fn keras_3_numbers_every_scope() {
 }
 
 #[test]
-fn the_attention_of_a_layer_goes_by_the_layer() {
+fn attention_is_named_after_its_layer() {
     let named = |softmax: &str| {
         let mut model = mask(
             "block/mha/dropout/dropout/SelectV2__5857",
@@ -179,7 +179,7 @@ fn a_path_of_torch() {
 }
 
 #[test]
-fn names_that_tell_nothing() {
+fn names_without_a_layer() {
     for name in [
         "",
         "Dropout__46",

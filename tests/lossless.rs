@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn an_oddly_written_model_is_the_same_wherever_it_stands(
+    fn an_oddly_encoded_model_round_trips_at_any_position(
         tapes in tapes(),
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {

@@ -131,7 +131,7 @@ fn a_permutation_for_a_transpose_between() {
 }
 
 #[test]
-fn the_whole_shape_of_the_data_is_none() {
+fn the_full_shape_of_the_data_is_not_a_noise_shape() {
     for lines in [
         &["z = Identity(h)"][..],
         &["d = Shape(x)", "z = ConstantOfShape(d)"],
@@ -166,7 +166,7 @@ fn a_shape_passed_to_a_function() {
 }
 
 #[test]
-fn arithmetic_that_is_not_known_tells_nothing() {
+fn unknown_arithmetic_gives_no_noise_shape() {
     let lines = ["d = Shape(h)", "e = Mul(d, d)", "z = ConstantOfShape(e)"];
     is(drawn(like(&lines), &[2, 3]), None);
     // concatenations with themselves, of nothing, over and over

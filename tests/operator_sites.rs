@@ -66,7 +66,7 @@ fn in_function(calls: &[Node], graph: Graph) -> Site {
 }
 
 #[test]
-fn nothing_but_the_operator_says_so() {
+fn only_the_operator_decides() {
     for (opset, mode) in [
         (1, Mode::Active),
         (6, Mode::Active),
@@ -113,7 +113,7 @@ fn is_test_decides_in_opsets_1_and_6() {
 }
 
 #[test]
-fn is_test_says_nothing_from_opset_7_on() {
+fn is_test_has_no_meaning_from_opset_7_on() {
     for opset in [7, 10, 12, 22] {
         assert_eq!(
             with_attributes(opset, &[int("is_test", 0)]).mode,
@@ -250,7 +250,7 @@ fn a_ratio_that_cannot_be_is_a_problem() {
 
 /// 0.99999999 is below 1 in 64 bits, and 1 in 32.
 #[test]
-fn the_largest_ratios_below_one_are_none() {
+fn the_largest_ratios_below_one_are_invalid() {
     assert_eq!(
         with_ratio(13, scalar(DataType::DOUBLE, 0.999_999_99)).problem,
         None
@@ -259,7 +259,7 @@ fn the_largest_ratios_below_one_are_none() {
 }
 
 #[test]
-fn a_ratio_of_zero_is_inert_whatever_the_flags_say() {
+fn a_ratio_of_zero_is_always_inert() {
     assert_eq!(with_attributes(1, &[float("ratio", 0.0)]).mode, Mode::Inert);
     let active = with_init(around(13, op("d = Dropout(x, r, t)")), "t", flag(true));
     let site = site(&with_init(active, "r", f32_scalar(0.0)));
@@ -416,7 +416,7 @@ fn constant_nodes_in_every_form() {
 }
 
 #[test]
-fn mask_use_is_told_apart() {
+fn uses_of_the_mask_are_distinguished() {
     let masked = |outputs: &str, consumers: &[&str], output: bool| {
         let mut nodes = vec![op(&format!("{outputs} = Dropout(x)")), op("y = Relu(x)")];
         nodes.extend(consumers.iter().map(|text| op(text)));
@@ -436,7 +436,7 @@ fn mask_use_is_told_apart() {
 }
 
 #[test]
-fn the_seed_is_told() {
+fn the_seed_is_reported() {
     for seed in [0, 42, -1] {
         assert_eq!(with_attributes(13, &[int("seed", seed)]).seed, Some(seed));
     }
@@ -479,7 +479,7 @@ fn ai_onnx_is_the_default_domain_and_others_are_not() {
 }
 
 #[test]
-fn sites_are_numbered_in_the_order_of_the_file_and_say_where_they_stand() {
+fn sites_have_ids_in_file_order_and_a_scope() {
     let mut branch = graph([op("t = Dropout(x)")]);
     branch.output.push(untyped("t"));
     let nodes = [

@@ -137,7 +137,7 @@ fn every_mask_in_every_use_at_every_rate() {
 }
 
 #[test]
-fn every_rate_is_told_exactly() {
+fn every_rate_is_reported_exactly() {
     let mut cases = Vec::new();
     for permille in 1..1000 {
         let rate = f64::from(permille) / 1000.0;

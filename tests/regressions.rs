@@ -93,7 +93,7 @@ fn dims_of_a_sparse_ratio_may_be_as_large_as_they_like() {
 /// An attribute that is a reference and a graph at once: the graph's nodes are found, so they have to
 /// be written as well.
 #[test]
-fn a_dropout_in_a_graph_beside_a_reference_is_stripped() {
+fn a_dropout_in_a_subgraph_with_a_reference_attribute_is_stripped() {
     let dropout = message(&[(1, b"x"), (2, b"z"), (4, b"Dropout")]);
     let relu = message(&[(1, b"z"), (2, b"y"), (4, b"Relu")]);
     let y = message(&[(1, b"y")]);

@@ -73,7 +73,7 @@ fn a_product_that_its_exporter_calls_dropout() {
 }
 
 #[test]
-fn other_names_and_numbers_are_none() {
+fn other_names_and_numbers_are_not_scales() {
     for name in [
         "mul_0",
         "p2o.pd_op.scale.0.0",

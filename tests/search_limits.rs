@@ -64,7 +64,7 @@ fn a_mask_that_changes_at_more_draws_than_are_looked_at() {
 }
 
 #[test]
-fn constants_are_followed_whatever_stands_between() {
+fn constants_are_followed_through_any_nodes() {
     // a threshold behind many nodes, a large one, and a frozen mask behind many casts
     let chain = |between: usize| {
         let mut text = String::from("r = RandomUniform()\nc0 = Identity(keep)\n");

@@ -134,7 +134,7 @@ def rounding(b, x, shape):
 def large(b, x, shape):
     """Samples of one input: the mask has more rows than the data."""
     row = b.op("ReduceMean", x, axes=[0], keepdims=1) if not b.has(18) else None
-    if row is None or b.symbolic:
+    if row is None or b.symbolic or shape[0] == 1:
         return swap(b, x, shape)
     m = mask(b, x, shape, list(shape), float(b.random.choice(RATES)))
     return product(b, row, m)

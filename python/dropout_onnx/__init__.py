@@ -1,4 +1,4 @@
-"""Dropout in ONNX models: audited, stripped, inserted, sampled, and every change proved.
+"""Audit, strip, insert and verify dropout in ONNX models.
 
 A model is a path, bytes, or an `onnx.ModelProto`. The functions are the commands of `dropout-onnx`;
 their options are its options, and their reports have its JSON documents (`to_dict()`).
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """The classes of reports, when somebody asks: importing them takes longer than all else."""
+    """The classes of reports, imported on first use because they are slow to import."""
     if name in __all__:
         from . import _reports
 

@@ -1,6 +1,6 @@
 """The commands as functions.
 
-What they report is imported where it is made: dataclasses take longer to import than all else here.
+Reports are imported where they are created, because dataclasses are slow to import.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ def audit(
     errors: Literal["raise", "report"] = "raise",
     progress: Progress | None = None,
 ) -> AuditReport:
-    """Lists the dropout in models, and says whether it still acts.
+    """Lists the dropout in models, and whether it is still active.
 
     Args:
-        models: One model or more.
-        select: Leave out all rules but these; also `all`, `errors`, `warnings`, `notes`.
-        allow: Leave these rules out.
-        deny: Make what these rules find an error.
-        errors: Of a model that cannot be audited: `raise`, or `report` it as the `error` of its
-            entry, as the command does.
-        progress: Called with what is being done, how many models are done, and of how many.
+        models: One or more models.
+        select: Run only these rules; also `all`, `errors`, `warnings`, `notes`.
+        allow: Disable these rules.
+        deny: Report these rules as errors.
+        errors: What to do with a model that cannot be audited: `raise`, or `report` it as the
+            `error` of its entry, like the command.
+        progress: Called with the step, the number of models done, and the total.
 
     Raises:
-        UsageError: No model was given.
-        DropoutOnnxError: A model cannot be read, or there is no such rule.
+        UsageError: There are no models.
+        DropoutOnnxError: A model cannot be read, or a rule is unknown.
     """
     if not models:
         raise UsageError("no model to audit: an audit of nothing has no verdict")
     if errors not in ("raise", "report"):
-        raise ValueError(f"errors={errors!r}: it is 'raise' or 'report'")
+        raise ValueError(f"errors={errors!r}: expected 'raise' or 'report'")
     document = _native.audit(
         [given(model) for model in models],
         words(select),
@@ -101,40 +101,40 @@ def strip(
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> StripReport[Any]:
-    """Removes dropout for inference, and proves that nothing else changed.
+    """Removes dropout for inference, and verifies that nothing else changed.
 
-    The result is the report's `model`: of the kind that was given. Of a path, that is a file beside
-    it, `model.stripped.onnx`.
+    The result is `model` of the report, of the same kind as the argument. For a path, it is a file
+    next to it, `model.stripped.onnx`.
 
     Args:
         model: The model.
-        out: Where the result goes, as a file.
-        in_place: Replace the file by the result.
-        force: Overwrite a file that exists.
+        out: File to write.
+        in_place: Replace the file with the result.
+        force: Overwrite an existing file.
         dry_run: Write nothing.
-        external_data: When `out` is in another folder: `copy` or `link` files of weights there.
-        only: Remove only sites of these modes: inert, frozen, runtime, active.
-        kind: Remove these kinds: dropout, alpha_dropout, gaussian_dropout, gaussian_noise,
+        external_data: If `out` is in a different folder: `copy` or `link` external-data files too.
+        only: Remove only dropout of these modes: inert, frozen, runtime, active.
+        kind: Kinds to remove: dropout, alpha_dropout, gaussian_dropout, gaussian_noise,
             frozen_mask, or all.
-        convention: What Dropout operators do at inference: nothing (inverted), or scale by 1-p
-            (classic).
-        fold: Fold the scales that stay into the weights around them.
-        verify: Compare the structure of both models, run both with tract, do all or none.
-        runs: Runs with random inputs.
+        convention: What Dropout operators compute at inference: the identity (inverted), or a
+            product by 1-p (classic).
+        fold: Fold the scales that remain into the weights around them.
+        verify: Compare the structure of both models, run both with tract, or do all or none.
+        runs: Number of runs with random inputs.
         seed: Seed of the random inputs.
         dim: Sizes of symbolic dimensions, by name.
-        input: What inputs are fed.
-        rtol: Let outputs differ by this much, relative to their size; bit for bit if not given.
-        atol: Let outputs differ by this much.
+        input: Shapes or data of inputs.
+        rtol: Relative tolerance; exact by default.
+        atol: Absolute tolerance; exact by default.
         timeout: Time limit in seconds for loading a model, and for each run of it.
-        memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; three quarters of the
-            machine's if not given.
-        progress: Called with what is being done, how many steps are done, and of how many.
+        memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; by default three
+            quarters of the machine's.
+        progress: Called with the step, the number of parts done, and the total.
 
     Raises:
-        DifferentError: The result was shown to be another model.
-        VerificationError: It was not shown to be the same.
-        DropoutOnnxError: Anything else. Nothing is written then.
+        DifferentError: The result differs from the original.
+        VerificationError: The result could not be verified.
+        DropoutOnnxError: Any other error. Nothing is written.
     """
     done = _native.strip(
         _files(model, out, in_place, force, dry_run, external_data),
@@ -175,11 +175,11 @@ def fold(
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> FoldReport[Any]:
-    """Folds constant factors, such as the scale that dropout leaves, into the weights around them.
+    """Folds constant factors, such as the scale of classic dropout, into the weights around them.
 
     Args:
-        only: `dropout`: fold only what dropout left.
-        at: Fold only the factors that make these values, or whose nodes have these names.
+        only: `dropout`: fold only factors that dropout left.
+        at: Fold only the factors with these outputs or node names.
 
     The other arguments, the result and the errors are those of `strip`; a file is called
     `model.folded.onnx`.
@@ -229,21 +229,21 @@ def insert(
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> InsertReport[Any]:
-    """Puts dropout in, for fine-tuning or Monte-Carlo runs.
+    """Inserts dropout, for fine-tuning or Monte Carlo dropout.
 
-    Selectors may have a rate of their own behind them: `after="Relu=0.2"`.
+    Append a rate to a selector to override `rate`: `after="Relu=0.2"`.
 
     Args:
-        rate: The probability to drop, where a selector has none of its own.
-        mode: Whether it acts: inert, active, or runtime[:NAME], which adds an optional input.
-        seed: Seed of the first dropout; the others have those that follow.
-        shared_axes: Share masks along these axes, [2, 3] for whole channels of images.
-        after: Values that operators of this type make.
-        name: Values, or what nodes make, whose name matches.
-        layer: What layers hand on whose path matches.
-        preset: Usual positions: head, conv, attention, residual, embedding.
-        at: Exactly these values.
-        plan: Choices from a TOML file.
+        rate: Probability to drop, for selectors without a rate.
+        mode: Mode of the dropout: inert, active, or runtime[:NAME], which adds an optional input.
+        seed: Seed of the first dropout; the others get consecutive seeds.
+        shared_axes: Share masks along these axes, for example [2, 3] for whole channels of images.
+        after: Outputs of nodes with these operators.
+        name: Values with a matching name, and outputs of nodes with one.
+        layer: Outputs of layers whose path matches.
+        preset: The usual positions: head, conv, attention, residual, embedding.
+        at: The values with these names.
+        plan: Read selectors from a TOML file.
         verify_seed: Seed of the random inputs of the verification.
 
     The other arguments, the result and the errors are those of `strip`; a file is called
@@ -271,9 +271,9 @@ def insert_sites(
     at: str | Iterable[str] = (),
     plan: Path | None = None,
 ) -> InsertSitesReport:
-    """Lists what `insert` would choose, with shapes and usual rates (`insert --sites`).
+    """Lists the positions that `insert` would select, with shapes and usual rates (`insert --sites`).
 
-    The arguments are those of `insert`; without any, all that the presets know is listed.
+    The arguments are those of `insert`; without any, the positions of all presets are listed.
     """
     choices = _choices(rate, "inert", None, None, after, name, layer, preset, at, plan)
     document = _native.insert_sites(given(model), choices)
@@ -309,14 +309,14 @@ def set(
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> SetReport[Any]:
-    """Changes the rate, the mode or the seed of dropout that is there.
+    """Changes the rate, mode or seed of existing dropout.
 
     Args:
-        rate: The new probability to drop.
-        mode: Whether it acts: inert, active, or runtime[:NAME], which adds an optional input.
-        seed: Seed of the first dropout, the others have those that follow; or `none`.
-        where: Only dropout of which all of this holds: `layer=encoder.*,mode=active`. Of several,
-            any.
+        rate: New probability to drop.
+        mode: New mode: inert, active, or runtime[:NAME], which adds an optional input.
+        seed: New seed of the first dropout, the others get consecutive seeds; or `none`.
+        where: Only dropout matching all pairs, such as `layer=encoder.*,mode=active`; several
+            selectors are alternatives.
         verify_seed: Seed of the random inputs of the verification.
 
     The other arguments, the result and the errors are those of `strip`; a file is called
@@ -351,13 +351,13 @@ def verify(
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> VerifyReport:
-    """Compares two models: by structure, and by running both with tract on the same inputs.
+    """Compares two models by structure, and by running both with tract on the same inputs.
 
     Dropout is treated as in inference in both models. The arguments are those of `strip`.
 
-    Equal outputs do not show equal models where a constant, a branch or the order of outputs differs,
-    as random inputs may not reach the difference: the verdict is then `not_shown`, unless
-    `verify="run"` asks for the outputs alone.
+    Equal outputs do not show equal models if a constant, a branch or the order of outputs differs,
+    because random inputs may not reach the difference: the verdict is then `not_shown`, unless
+    `verify="run"` only compares outputs.
 
     Raises:
         DropoutOnnxError: A model cannot be read, or the options do not fit it.
@@ -382,26 +382,26 @@ def sample(
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> SampleReport:
-    """Runs a model many times with its dropout on: mean and spread of its outputs, as arrays.
+    """Runs a model many times with dropout on, and reports mean and spread of its outputs as arrays.
 
-    Monte-Carlo dropout (Gal & Ghahramani 2016). All dropout acts, in a copy in memory.
+    This is Monte Carlo dropout (Gal & Ghahramani 2016). Dropout is made active in a copy in memory.
 
     Args:
         model: The model.
-        runs: Runs, at every rate.
-        seed: Seed of the masks, and of inputs that are not given.
-        rates: Set every dropout to these rates, one after the other.
-        classes: What outputs tell of classes, where their numbers do not say: `OUTPUT=HOW` or
-            `OUTPUT=HOW@AXIS`, as `--classes`.
+        runs: Number of runs, at each rate.
+        seed: Seed of the masks and of random inputs.
+        rates: Set all dropout to each of these rates in turn.
+        classes: How to read outputs as a classifier's: `OUTPUT=HOW` or `OUTPUT=HOW@AXIS`, like
+            `--classes`.
         dim: Sizes of symbolic dimensions, by name.
-        input: What inputs are fed.
+        input: Shapes or data of inputs.
         timeout: Time limit in seconds for loading the model, and for each run of it.
-        memory_limit: Memory limit for running it, in bytes or as `"8GiB"`; three quarters of the
-            machine's if not given.
-        progress: Called with what is being done, how many runs are done, and of how many.
+        memory_limit: Memory limit for running it, in bytes or as `"8GiB"`; by default three quarters of
+            the machine's.
+        progress: Called with the step, the number of runs done, and the total.
 
     Raises:
-        DropoutOnnxError: There is no dropout in the model, or it cannot be run.
+        DropoutOnnxError: The model has no dropout, or cannot be run.
     """
     text, figures, svg = _native.sample(
         given(model),
@@ -426,13 +426,13 @@ def show(
     anonymous: bool = False,
     no_hash: bool = False,
 ) -> ShowReport:
-    """A model as stable text, for snapshots and for reading; or as a picture.
+    """Returns a model as stable text, for snapshots and for reading, or as a picture.
 
     Args:
         model: The model.
         format: text, json, dot (Graphviz) or svg (the graph around each dropout).
-        anonymous: Leave names of values, nodes and graphs away.
-        no_hash: Do not read large weights.
+        anonymous: Omit the names of values, nodes and graphs.
+        no_hash: Omit the hashes of weights, and do not read them.
     """
     text, document = _native.show(given(model), format, anonymous, no_hash)
     from ._reports import ShowReport
@@ -443,13 +443,13 @@ def show(
 def diff(
     before: Model, after: Model, *, values: bool = False, progress: Progress | None = None
 ) -> DiffReport:
-    """Says what changed between two models: nodes, weights, inputs and outputs, by name.
+    """Lists the changes between two models, by name: nodes, weights, inputs and outputs.
 
     Args:
-        before: The model before.
-        after: The model after.
-        values: Say by how much numbers of weights differ.
-        progress: Called with what is being done, how many steps are done, and of how many.
+        before: Original model.
+        after: Changed model.
+        values: Read the weights that differ, and report by how much.
+        progress: Called with the step, the number of parts done, and the total.
     """
     document, text, markdown = _native.diff(given(before), given(after), values, progress)
     from ._reports import DiffReport

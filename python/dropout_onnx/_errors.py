@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions."""
+"""The exceptions of this package."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 class DropoutOnnxError(Exception):
-    """What went wrong, where and why; the base of all errors of this package.
+    """The base of all errors of this package.
 
     Attributes:
-        file: The file it is about, or None.
-        place: The scope, the node or the byte it is about, or None.
+        file: The file concerned, or None.
+        place: The scope, node or byte concerned, or None.
     """
 
     file: str | None
@@ -38,34 +38,34 @@ def _again(
 
 
 class FileError(DropoutOnnxError):
-    """The system refused: no such file, no permission, a full disk."""
+    """A file cannot be read or written: it does not exist, permission is denied, the disk is full."""
 
 
 class ModelError(DropoutOnnxError, ValueError):
-    """The bytes are no usable ONNX model."""
+    """The file is not a usable ONNX model."""
 
 
 class UsageError(DropoutOnnxError, ValueError):
-    """What was asked for makes no sense, or would do harm."""
+    """An argument is invalid, or would overwrite something."""
 
 
 class UnsupportedError(DropoutOnnxError):
-    """What was asked for cannot be expressed, or is not built."""
+    """The request is not supported, or cannot be expressed in the model."""
 
 
 class VerificationError(DropoutOnnxError):
-    """The result was not shown to be right; nothing was written."""
+    """The result could not be verified; nothing was written."""
 
 
 class DifferentError(VerificationError):
-    """The result was shown to be another model; nothing was written.
+    """The result differs from the original; nothing was written.
 
     Attributes:
-        report: What was found.
+        report: The report of the rewrite.
     """
 
     report: Report | None = None
 
 
 class InternalError(DropoutOnnxError):
-    """A mistake in this package. Please report it."""
+    """A bug in this package. Please report it."""

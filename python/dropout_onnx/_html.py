@@ -7,7 +7,7 @@ from typing import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; nothing without rows."""
+    """A table; empty without rows."""
     if not rows:
         return ""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
@@ -23,5 +23,5 @@ def title(text: str) -> str:
 
 
 def pre(text: str) -> str:
-    """Text as it is."""
+    """Preformatted text."""
     return f"<pre>{escape(text)}</pre>"

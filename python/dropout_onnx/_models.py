@@ -18,28 +18,28 @@ Path = Union[str, "os.PathLike[str]"]
 """A file."""
 
 Model = Union[str, "os.PathLike[str]", bytes, "onnx.ModelProto"]
-"""A model: a path, the bytes of one, or what `onnx` loads."""
+"""A model: a path, bytes, or an `onnx.ModelProto`."""
 
 M = TypeVar("M", str, "os.PathLike[str]", bytes, "onnx.ModelProto")
-"""What a model is given and handed back as."""
+"""The kind of a model, which is also that of the result."""
 
 P = TypeVar("P", bound=Path)
-"""A file that a result goes to."""
+"""The file of a result."""
 
 Feed = Union[Mapping[str, "Union[ArrayLike, Shape, Path]"], Sequence[str], None]
-"""What inputs are fed. By name: an array; a file (`.npy`, `.npz`, `.pb`); or a tuple of sizes, for
-random numbers in that shape. Or a list of what `--input` takes: `"x:1,3,224,224"`, `"all=data.npz"`,
+"""Shapes or data of inputs. By name: an array, a file (`.npy`, `.npz`, `.pb`), or a tuple of sizes for
+random numbers in that shape. Or a list of values of `--input`: `"x:1,3,224,224"`, `"all=data.npz"`,
 the folder of an ONNX test data set."""
 
 Progress = Callable[[str, int, int], object]
-"""Called with what is being done, how many steps are done, and of how many. What it raises ends the
-call, and nothing is written."""
+"""Called with the step, the number of parts done, and the total. An exception ends the call, and
+nothing is written."""
 
 Native = Union[str, bytes]
-"""A model, as the native module takes it: its path or its bytes."""
+"""A model for the native module: its path or its bytes."""
 
 Fed = Union[str, "tuple[str, bytes]", "tuple[str, list[int]]"]
-"""What an input is fed, as the native module takes it."""
+"""The data of an input for the native module."""
 
 
 def given(model: Any) -> Native:
@@ -59,13 +59,13 @@ def given(model: Any) -> Native:
 
 
 def is_proto(model: object) -> bool:
-    """True of an onnx.ModelProto, whichever protobuf it was made with; onnx is not imported."""
+    """True for an onnx.ModelProto, whichever protobuf it uses; onnx is not imported."""
     descriptor = getattr(model, "DESCRIPTOR", None)
     return getattr(descriptor, "full_name", None) == "onnx.ModelProto"
 
 
 def back(model: Any, out: Path | None, path: str | None, data: bytes | None) -> Any:
-    """A result of the kind that `model` is, or what `out` is."""
+    """A result of the same kind as `model`, or `out`."""
     if out is not None:
         return out
     if data is None:
@@ -82,12 +82,12 @@ def _pathlib(path: str) -> os.PathLike[str]:
 
 
 def words(value: str | Iterable[str]) -> list[str]:
-    """An option that may be given several times."""
+    """An option that can be repeated."""
     return [value] if isinstance(value, str) else list(value)
 
 
 def feed(inputs: Feed) -> list[Fed]:
-    """What inputs are fed, as the native module takes it."""
+    """Shapes or data of inputs for the native module."""
     if inputs is None:
         return []
     if not isinstance(inputs, Mapping):

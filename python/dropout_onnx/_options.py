@@ -1,4 +1,4 @@
-"""For type checkers: the options of the rewrites beside `model` and `out`, and what the native module
+"""For type checkers: the options of the rewrites except for `model` and `out`, and what the native module
 takes and gives."""
 
 from __future__ import annotations

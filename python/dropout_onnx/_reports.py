@@ -1,4 +1,4 @@
-"""What the functions report: frozen dataclasses, each with the command line's JSON document."""
+"""The reports: frozen dataclasses, each with the JSON document of the command line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Record:
 
     @classmethod
     def _read(cls: type[R], document: Mapping[str, Any], **more: Any) -> R:
-        """Made from a part of a document; what it has more than this version knows stays in it."""
+        """Created from a part of a document; keys that are unknown to this version are kept."""
         values: dict[str, Any] = {"_document": document, **more}
         for part in fields(cls):
             if part.name not in values:
@@ -39,21 +39,21 @@ class Record:
 
     @classmethod
     def _parse(cls: type[R], document: str, **more: Any) -> R:
-        """Made from a document."""
+        """Created from a document."""
         return cls._read(json.loads(document), **more)
 
     def to_dict(self) -> dict[str, Any]:
-        """The part of the command line's JSON document that this is, as a copy."""
+        """A copy of the corresponding part of the JSON document of the command line."""
         return copy.deepcopy(dict(self._document))
 
 
 def _each(kind: type[Record]) -> dict[str, Callable[[Any], Any]]:
-    """Of a field that holds several."""
+    """Metadata of a field with several records."""
     return {"make": lambda values: tuple(kind._read(value) for value in values)}
 
 
 def _one(kind: type[Record]) -> dict[str, Callable[[Any], Any]]:
-    """Of a field that holds one."""
+    """Metadata of a field with one record."""
     return {"make": kind._read}
 
 
@@ -70,46 +70,46 @@ class Site(Record):
     """A dropout in a model."""
 
     id: int
-    """Its index in the model."""
+    """Its index in the model, from 0."""
     form: str
-    """How it is written: operator, random_mask, frozen_mask, scale."""
+    """Its form in the graph: operator, random_mask, frozen_mask, scale."""
     kind: str
     """dropout, alpha_dropout, gaussian_dropout, gaussian_noise."""
     mode: str
-    """Whether it acts: inert, frozen, runtime, active."""
+    """Its mode: inert, frozen, runtime, active."""
     rate: float | None
-    """The probability to drop; of noise, the standard deviation."""
+    """The probability to drop, or the standard deviation of noise."""
     rate_origin: str
-    """Where the rate comes from."""
+    """The origin of the rate."""
     scaling: str
     """How kept elements are scaled: inverted, classic, other."""
     inference_scale: float
-    """What inference multiplies by."""
+    """The factor that inference multiplies by."""
     noise_shape: tuple[str, ...] | None
-    """The shape the mask is drawn in, where it is not that of the data."""
+    """The shape of the mask, if it differs from that of the data."""
     seed: int | None
     """The seed in the file."""
     mask: str
-    """What becomes of the mask."""
+    """How the mask is used."""
     scope: str
-    """Where it stands: graph, graph/node.attribute, function:domain::name."""
+    """Its scope: graph, graph/node.attribute, function:domain::name."""
     layer: str | None
-    """The layer of the framework it comes from, if the file tells."""
+    """The layer of the framework it comes from, if known."""
     nodes: tuple[str, ...]
-    """Its nodes; those without a name go by their first output."""
+    """Its nodes; a node without a name is listed by its first output."""
     input: str | None
-    """The value that goes in."""
+    """The value it is applied to."""
     output: str | None
-    """The value that comes out."""
+    """Its result."""
     fingerprint: str | None
-    """What it is known by in audits to come."""
+    """Its identity across versions of the model."""
 
     def __repr__(self) -> str:
         return f"<Site {self.id}: {' '.join(_site(self))}>"
 
 
 def _site(site: Site) -> list[str]:
-    """A site in a table; people know their layers."""
+    """The cells of a site in a table."""
     rate = "?" if site.rate is None else f"{site.rate:g}"
     place = site.layer or (site.nodes[0] if site.nodes else "")
     return [site.mode, f"{site.kind} {rate}", site.form, site.scope, place]
@@ -120,21 +120,21 @@ _SITE = ["mode", "kind and rate", "form", "scope", "layer or node"]
 
 @dataclass(frozen=True)
 class Finding(Record):
-    """What a rule of the audit found."""
+    """A finding of a rule."""
 
     rule: str
     level: str
     """error, warning, note."""
     site: int | None
-    """The site it is about."""
+    """The site concerned."""
     message: str
     fingerprint: str | None
-    """What it is known by in audits to come."""
+    """Its identity across versions of the model."""
 
 
 @dataclass(frozen=True)
 class Producer(Record):
-    """Who wrote a model."""
+    """The program that wrote a model."""
 
     name: str
     version: str
@@ -145,7 +145,7 @@ class ModelAudit(Record):
     """The audit of one model."""
 
     path: str
-    """The file as it was named; `-` for a model in memory."""
+    """The path as it was passed; `-` for a model in memory."""
     bytes: int | None
     ir_version: int | None
     opset: Mapping[str, int]
@@ -160,7 +160,7 @@ class ModelAudit(Record):
 
     def _head(self) -> str:
         number = len(self.sites)
-        count = "no dropout" if number == 0 else f"{number} dropout{'' if number == 1 else 's'}"
+        count = "no dropout" if number == 0 else f"{number} dropout layer{'' if number == 1 else 's'}"
         return f"{self.path}: {self.error or f'{self.verdict}, {count}'}"
 
     def __repr__(self) -> str:
@@ -183,7 +183,7 @@ class AuditReport(Report):
 
     schema: str
     models: tuple[ModelAudit, ...] = field(metadata=_each(ModelAudit))
-    """In the order they were given."""
+    """In the order of the arguments."""
 
     @property
     def verdict(self) -> str | None:
@@ -201,7 +201,7 @@ class AuditReport(Report):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the rules found in all models."""
+        """The findings in all models."""
         return tuple(finding for model in self.models for finding in model.findings)
 
     def __repr__(self) -> str:
@@ -213,7 +213,7 @@ class AuditReport(Report):
 
 @dataclass(frozen=True)
 class Sizes(Record):
-    """Bytes of two models."""
+    """The sizes of two models in bytes."""
 
     before: int
     after: int
@@ -221,31 +221,31 @@ class Sizes(Record):
 
 @dataclass(frozen=True)
 class Step(Record):
-    """What was planned for a dropout, or for a place of one."""
+    """The plan for a dropout or for a place to insert one."""
 
     action: str
     """remove, insert, set, fold; or keep, leave, refuse."""
     why: str | None
-    """Why nothing is done."""
+    """The reason for leaving it unchanged."""
 
 
 @dataclass(frozen=True)
 class Structure(Record):
-    """What comparing expressions showed."""
+    """The result of comparing the structure."""
 
     result: str
     """same, different."""
     kind: str | None
     """What differs: operators, interface, attributes, constant, branch, unknown."""
     outputs: int | None
-    """How many were compared."""
+    """The number of outputs compared."""
     place: str | None
     why: str | None
 
 
 @dataclass(frozen=True)
 class Run(Record):
-    """What running both models showed."""
+    """The result of running both models."""
 
     result: str
     """equal, different, unrunnable."""
@@ -254,9 +254,9 @@ class Run(Record):
     runs: int
     seed: int
     shapes: Mapping[str, list[int]]
-    """Of every input."""
+    """The shape of each input."""
     chosen_dims: Mapping[str, int]
-    """Sizes that nobody gave."""
+    """The assumed sizes of symbolic dimensions."""
     outputs: tuple[str, ...]
     elements: int
     tolerance: str
@@ -266,7 +266,7 @@ class Run(Record):
 
 @dataclass(frozen=True)
 class Verification(Record):
-    """What was found, each way; None where it was not asked for."""
+    """The results of both checks; None if a check was disabled."""
 
     structure: Structure | None = field(metadata=_one(Structure))
     run: Run | None = field(metadata=_one(Run))
@@ -288,19 +288,19 @@ class Verification(Record):
 
 
 M = TypeVar("M")
-"""What a model is given and handed back as."""
+"""The kind of a model, which is also that of the result."""
 
 
 @dataclass(frozen=True)
 class Rewrite(Report, Generic[M]):
-    """What a rewrite did."""
+    """The report of a rewrite."""
 
     model: M | None = field(compare=False, repr=False)
-    """The result: of the kind that was given, or the path `out`. None after a dry run."""
+    """The result: of the same kind as the argument, or the path `out`. None after a dry run."""
     schema: str
     input: str
     output: str | None
-    """Where the result is; None if it was not written."""
+    """The path of the result; None if it was not written."""
     bytes: Sizes = field(metadata=_one(Sizes))
     verification: Verification | None = field(metadata=_one(Verification))
 
@@ -332,7 +332,7 @@ def _steps(sites: tuple[Site, ...], plan: tuple[Step, ...]) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class Removed(Record):
-    """What strip removed."""
+    """What was removed: dropout layers, and the nodes and initializers left unused."""
 
     dropouts: int
     nodes: tuple[str, ...]
@@ -343,12 +343,12 @@ class Removed(Record):
 
 @dataclass(frozen=True, repr=False)
 class FoldReport(Rewrite[M]):
-    """What fold did."""
+    """The report of fold."""
 
     factors: tuple[Step, ...] = field(metadata=_each(Step))
     """The constant factors that were found."""
     folded: int
-    """How many of them are in weights now."""
+    """The number of factors that were folded."""
 
     def _lines(self) -> list[tuple[str, str]]:
         return [("folded", f"{self.folded} of {len(self.factors)} constant factors")]
@@ -371,7 +371,7 @@ class Change(Record):
 
 @dataclass(frozen=True)
 class Difference(Record):
-    """What differs."""
+    """The differences between two models."""
 
     verdict: str
     """identical_bytes, same_model, same_structure, different."""
@@ -380,22 +380,22 @@ class Difference(Record):
 
 @dataclass(frozen=True, repr=False)
 class StripReport(Rewrite[M]):
-    """What strip did."""
+    """The report of strip."""
 
     sites: tuple[Site, ...] = field(metadata=_each(Site))
     """The dropouts that were found."""
     plan: tuple[Step, ...] = field(metadata=_each(Step))
-    """What was planned for each."""
+    """The plan for each dropout."""
     removed: Removed = field(metadata=_one(Removed))
     masks: tuple[str, ...]
-    """Masks in use, which are all true now."""
+    """Masks in use, which are replaced by all true."""
     idle_inputs: tuple[str, ...]
-    """Inputs that nothing uses any more."""
+    """Inputs that are no longer used."""
     diff: Difference | None = field(metadata=_one(Difference))
-    """What changed, by name."""
+    """The changes, by name."""
 
     def _lines(self) -> list[tuple[str, str]]:
-        return [("removed", f"{self.removed.dropouts} of {len(self.sites)} dropouts")]
+        return [("removed", f"{self.removed.dropouts} of {len(self.sites)} dropout layers")]
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         return [*_SITE, "plan"], _steps(self.sites, self.plan)
@@ -403,7 +403,7 @@ class StripReport(Rewrite[M]):
 
 @dataclass(frozen=True)
 class Place(Step):
-    """Where dropout was put, or would be."""
+    """A place where dropout was inserted, or would be."""
 
     place: str
     data: str
@@ -415,7 +415,7 @@ class Place(Step):
 
 @dataclass(frozen=True, repr=False)
 class InsertReport(Rewrite[M]):
-    """What insert did."""
+    """The report of insert."""
 
     mode: str
     plan: tuple[Place, ...] = field(metadata=_each(Place))
@@ -426,7 +426,7 @@ class InsertReport(Rewrite[M]):
     """True if that input was added."""
 
     def _lines(self) -> list[tuple[str, str]]:
-        return [("inserted", f"{self.inserted} dropouts, {self.mode}")]
+        return [("inserted", f"{self.inserted} dropout layers, {self.mode}")]
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         rows = [[f"{s.rate:g}", s.place, s.output, s.why or s.action] for s in self.plan]
@@ -435,7 +435,7 @@ class InsertReport(Rewrite[M]):
 
 @dataclass(frozen=True)
 class InsertSite(Record):
-    """A place where dropout could go."""
+    """A place where dropout could be inserted."""
 
     value: str
     scope: str
@@ -444,15 +444,15 @@ class InsertSite(Record):
     element: str | None
     shape: tuple[str, ...] | None
     preset: str | None
-    """The preset that knows it."""
+    """The preset that selects it."""
     rate: float
     left: str | None
-    """Why dropout would not be put there."""
+    """The reason for not inserting dropout there."""
 
 
 @dataclass(frozen=True)
 class InsertSitesReport(Report):
-    """Where dropout could go."""
+    """The places where dropout could be inserted."""
 
     schema: str
     input: str
@@ -475,12 +475,12 @@ class InsertSitesReport(Report):
 
 @dataclass(frozen=True, repr=False)
 class SetReport(Rewrite[M]):
-    """What set did."""
+    """The report of set."""
 
     rate: float | None
     mode: str | None
     sites: tuple[Site, ...] = field(metadata=_each(Site))
-    """The dropouts, as they were."""
+    """The dropouts before the change."""
     plan: tuple[Step, ...] = field(metadata=_each(Step))
     changed: int
     switch: str | None
@@ -490,7 +490,7 @@ class SetReport(Rewrite[M]):
     idle_inputs: tuple[str, ...]
 
     def _lines(self) -> list[tuple[str, str]]:
-        return [("set", f"{self.changed} of {len(self.sites)} dropouts")]
+        return [("set", f"{self.changed} of {len(self.sites)} dropout layers")]
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         return [*_SITE, "plan"], _steps(self.sites, self.plan)
@@ -522,7 +522,7 @@ class VerifyReport(Report):
 
 @dataclass(frozen=True)
 class DiffReport(Report):
-    """What changed between two models."""
+    """The report of diff."""
 
     schema: str
     before: str
@@ -530,12 +530,12 @@ class DiffReport(Report):
     verdict: str
     """identical_bytes, same_model, same_structure, different."""
     parts: str | None
-    """Where the structure parts."""
+    """Where the structures first diverge."""
     changes: tuple[Change, ...] = field(metadata=_each(Change))
     text: str = field(repr=False)
-    """The differences in words, as the command line prints them."""
+    """The differences as text, like the output of the command."""
     markdown: str = field(repr=False)
-    """The same as a table of Markdown."""
+    """The differences as a Markdown table."""
 
     def __repr__(self) -> str:
         return self.text
@@ -551,7 +551,7 @@ class DiffReport(Report):
 
 @dataclass(frozen=True)
 class ShowReport(Report):
-    """A model as text or picture: `str()` is what the command line prints."""
+    """A model as text or as a picture; `str()` returns the output of the command."""
 
     format: str
     text: str = field(repr=False)
@@ -568,25 +568,25 @@ class ShowReport(Report):
 
 @dataclass(frozen=True, eq=False)
 class Classes(Record):
-    """What the runs say of the classes of an output."""
+    """Statistics of an output as a classifier's."""
 
     numbers: str
-    """What the numbers of the output are: probabilities, logits, and the like."""
+    """The kind of numbers: probabilities, logits, and so on."""
     axis: int | None
-    """Along which the classes are; None where a number is that of one class and its opposite."""
+    """The axis of the classes; None for a binary classifier."""
     count: int
     shape: tuple[int, ...]
-    """Of what has a class each: that of the output less the axis."""
+    """The shape of the rows: that of the output without the axis of the classes."""
     mean: NDArray[np.float64]
     """The mean distribution, in the shape of the output."""
     entropy: NDArray[np.float64]
-    """Of the mean distribution, in nats."""
+    """The entropy of the mean distribution, in nats."""
     top: NDArray[np.int64]
-    """The class that most runs put on top."""
+    """The most frequent top class."""
     agreement: NDArray[np.float64]
-    """The share of the runs that do."""
+    """The share of runs with that top class."""
     deterministic_top: NDArray[np.int64] | None
-    """The class on top at inference."""
+    """The top class at inference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -599,15 +599,15 @@ class Output(Record):
     spread: float
     """The mean of the standard deviations of its elements."""
     mean: NDArray[np.float64]
-    """In the shape of the output."""
+    """The mean, in the shape of the output."""
     std: NDArray[np.float64]
-    """In the shape of the output; of a sample."""
+    """The sample standard deviation, in the shape of the output."""
     deterministic: NDArray[np.float64] | None
-    """What it is at inference; None if that could not be run."""
+    """The output at inference; None if that could not be run."""
     not_finite: int
-    """Elements that were NaN or infinite in some run."""
+    """The number of elements that were NaN or infinite in a run."""
     classes: Classes | None
-    """If it tells of classes: what the runs say of them."""
+    """Statistics as a classifier's, if it is one."""
 
     def __repr__(self) -> str:
         return f"<Output {self.name}{list(self.shape)}: std {self.spread:.4g} on average>"
@@ -618,7 +618,7 @@ class Sampling(Record):
     """The outputs at one rate."""
 
     rate: float | None
-    """The rate of every dropout; None: each has its own."""
+    """The rate of all dropout; None for the rates of the model."""
     outputs: tuple[Output, ...]
 
     def __getitem__(self, name: str) -> Output:
@@ -631,7 +631,7 @@ class Sampling(Record):
 
 @dataclass(frozen=True, eq=False)
 class SampleReport(Report):
-    """What sampling came to."""
+    """The report of sample."""
 
     schema: str
     input: str
@@ -640,21 +640,21 @@ class SampleReport(Report):
     seed: int
     engine: str
     shapes: Mapping[str, list[int]]
-    """Of every input."""
+    """The shape of each input."""
     random_inputs: tuple[str, ...]
-    """Inputs that are random numbers, as they were given none."""
+    """Inputs with random data, because none was supplied."""
     chosen_dims: Mapping[str, int]
     notes: tuple[str, ...]
     samplings: tuple[Sampling, ...]
-    """One for every rate; one, if no rates were given."""
+    """One for each rate; a single one without rates."""
     svg: str | None = field(repr=False)
-    """Spread against rate as a picture, if there are several rates."""
+    """A plot of spread against rate, if there are several rates."""
 
     @classmethod
     def _with_figures(
         cls, text: str, figures: Sequence[Sequence[Mapping[str, bytes]]], svg: str | None
     ) -> SampleReport:
-        """Made from a document, and the figures of each output of each sampling."""
+        """Created from a document and the figures of each output of each sampling."""
         document = json.loads(text)
         samplings = tuple(
             Sampling._read(at, outputs=tuple(map(_output, at["outputs"], of)))
@@ -683,7 +683,7 @@ class SampleReport(Report):
         ]
 
     def __repr__(self) -> str:
-        head = f"{len(self.sites)} dropouts, {self.runs} runs, seed {self.seed} ({self.engine})"
+        head = f"{len(self.sites)} dropout layers, {self.runs} runs, seed {self.seed} ({self.engine})"
         rows = [f"  rate {rate}: {name} std {std} on average" for rate, name, std in self._rows()]
         return "\n".join([head, *rows])
 
@@ -692,7 +692,7 @@ class SampleReport(Report):
 
 
 def _output(document: Mapping[str, Any], figures: Mapping[str, bytes]) -> Output:
-    """An output with its figures, which are doubles."""
+    """An output with its figures, as float64."""
     import numpy as np
 
     shape = tuple(document["shape"])

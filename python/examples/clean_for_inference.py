@@ -11,7 +11,7 @@ import dropout_onnx as do
 
 
 def clean(model: str, out: str) -> do.StripReport[str] | None:
-    """Strips a model in which dropout still acts, or says nothing."""
+    """Strips a model if dropout is still active."""
     audit = do.audit(model)
     if audit.verdict in ("clean", "inert"):
         return None

@@ -1,8 +1,8 @@
-"""Audits a folder of models with Dask: one row a model, the document of the command line.
+"""Audits a folder of models with Dask: one row per model, with the document of the command line.
 
     python many_models.py models/ audits/
 
-writes audits/*.jsonl, a line a model, as `dropout-onnx audit --format jsonl models/` does; each worker
+writes audits/*.jsonl, one line per model, like `dropout-onnx audit --format jsonl models/`; each worker
 writes its part. As it is, all cores of this machine work. On a cluster of Dask, whose workers see the
 folder, the same lines run there:
 
@@ -27,7 +27,7 @@ import dropout_onnx as do
 
 
 def row(path: str) -> dict[str, Any]:
-    """The audit of one model; one that cannot be read is a row with an error, and stops nobody."""
+    """The audit of one model; one that cannot be read is a row with an error, and does not stop the rest."""
     return do.audit(path, errors="report").models[0].to_dict()
 
 

@@ -19,16 +19,16 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// As much as the main thread has: models nest.
 const STACK: usize = 8 << 20;
 
-/// What the work says while it goes on: a step, how many of how many are done.
+/// Progress of the work: a step, the number of parts done, and the total.
 type Step = (&'static str, usize, usize);
 
 enum Event<T> {
-    /// The work goes on once the other half is dropped: what progress raises comes before the next step.
+    /// The work continues once the other half is dropped, so an exception in progress precedes the next step.
     Step(Step, Sender<()>),
     Done(thread::Result<Result<T, Error>>),
 }
 
-/// Where work tells how far it is.
+/// Reports the progress of the work.
 pub struct Progress<'a>(&'a dyn Fn(Step));
 
 impl Progress<'_> {

@@ -4,7 +4,7 @@ use dropout_onnx::{Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// The exception that stands for an error.
+/// The exception of an error.
 pub fn raise(py: Python<'_>, error: &Error) -> PyErr {
     let class = match error.kind() {
         ErrorKind::Io => "FileError",

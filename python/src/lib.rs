@@ -1,5 +1,5 @@
-//! `dropout_onnx._native`: the library for the Python package beside it. Every function takes what the
-//! package made plain, calls the library and hands its document back; nothing is decided here.
+//! `dropout_onnx._native`: the library for the Python package. Every function takes the plain values of
+//! the package, calls the library and returns its document, without logic of its own.
 
 mod call;
 mod error;

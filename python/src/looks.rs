@@ -15,7 +15,7 @@ use pyo3::types::PyBytes;
 use crate::call::long;
 use crate::options::{Fed, Given, How, Limits, specs, word};
 
-/// The audit document. A file that cannot be audited raises, or is told in it.
+/// The audit document. A file that cannot be audited raises, or is an entry with an error.
 #[pyfunction]
 #[pyo3(signature = (models, select, allow, deny, raises, progress))]
 pub fn audit(
@@ -70,7 +70,7 @@ pub fn py_verify(
 ) -> PyResult<String> {
     long(py, progress, move |progress| {
         let Some(options) = how.options()? else {
-            let why = "--verify none leaves nothing to do";
+            let why = "--verify none: nothing to do";
             return Err(Error::new(ErrorKind::Usage, why));
         };
         let names = [before.name(), after.name()];

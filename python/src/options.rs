@@ -130,7 +130,7 @@ impl Limits {
 }
 
 impl How {
-    /// The library's options; `None` if nothing is to be verified.
+    /// The library's options; `None` without verification.
     pub fn options(self) -> Result<Option<Options>> {
         let settings = Settings {
             runs: self.runs,
@@ -172,8 +172,8 @@ pub fn specs(fed: Vec<Fed>) -> Result<Vec<InputSpec>> {
     fed.into_iter().map(spec).collect()
 }
 
-/// A word that is none of those that an option takes.
+/// An invalid word of an option.
 pub fn word(option: &str, given: &str, words: &str) -> Error {
-    let why = format!("{option}={given:?}: it is {words}");
+    let why = format!("{option}={given:?}: expected {words}");
     Error::new(ErrorKind::Usage, why)
 }

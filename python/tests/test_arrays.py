@@ -69,7 +69,7 @@ def test_ways_to_feed(tmp_path):
 
 def test_data_that_does_not_fit():
     for given, why in [
-        ({"x": np.zeros((2, 20), np.int64)}, "takes float"),
+        ({"x": np.zeros((2, 20), np.int64)}, "is float"),
         ({"x": np.array([["a"] * 20])}, "not numbers"),
         ({"z": np.zeros((2, 20))}, "no input z"),
         ({"x": np.zeros((2, 21), np.float32)}, "21"),

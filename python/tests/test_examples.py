@@ -76,7 +76,7 @@ def checked(block):
     return "\n".join(lines)
 
 
-def test_a_value_in_a_readme_that_is_wrong_is_seen():
+def test_a_wrong_value_in_a_readme_fails():
     assert checked("1 + 1  # 2").startswith("assert (1 + 1) == 2")
     with pytest.raises(AssertionError):
         exec(checked("x = 1\nx + 1  # 3"))

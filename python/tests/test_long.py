@@ -18,7 +18,7 @@ NAME = str(FIXTURES / "torch_course_preserve_op17.onnx")
 COUNT = 200_000
 
 
-def test_other_threads_go_on_during_a_call():
+def test_other_threads_continue_during_a_call():
     """A thread of Python counts while another samples: it could not if the GIL were held."""
     counted = []
     started, over = threading.Event(), threading.Event()

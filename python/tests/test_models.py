@@ -28,7 +28,7 @@ def test_bytes_give_bytes(models):
     assert sorted(os.listdir()) == before
 
 
-def test_a_path_gives_a_file_beside_it(models):
+def test_a_path_gives_a_file_next_to_it(models):
     data = (models / NAME).read_bytes()
     in_memory = {suffix: report.model for suffix, report in rewrites(data)}
     for suffix, report in rewrites(NAME):
@@ -92,7 +92,7 @@ def test_nothing_is_written_by_a_dry_run_and_in_place_replaces(models):
     assert Path(NAME).read_bytes() == after
 
 
-def test_models_that_are_none():
+def test_files_that_are_not_models():
     with pytest.raises(TypeError, match="not int"):
         do.audit(3)
     with pytest.raises(TypeError, match="GraphProto"):

@@ -48,7 +48,7 @@ def test_all_read_well(tmp_path):
         assert html.startswith("<") and html.count("<table>") == html.count("</table>"), name
 
 
-def test_what_an_audit_says():
+def test_the_report_of_an_audit():
     audit = do.audit(NAME)
     assert audit.verdict == "active"
     assert [site.rate for site in audit.sites] == [0.5, 0.5]
@@ -56,7 +56,7 @@ def test_what_an_audit_says():
     assert (site.form, site.kind, site.mode) == ("operator", "dropout", "active")
     assert (site.nodes, site.layer) == (("/2/Dropout",), audit.models[0].to_dict()["sites"][0]["layer"])
     assert "active-dropout" in {finding.rule for finding in audit.findings}
-    assert repr(audit).splitlines()[0].endswith("torch_course_preserve_op17.onnx: active, 2 dropouts")
+    assert repr(audit).splitlines()[0].endswith("torch_course_preserve_op17.onnx: active, 2 dropout layers")
     assert audit == do.audit(NAME)
     assert audit != do.audit(NAME, select="mask-used")
 
@@ -71,7 +71,7 @@ def test_html_is_escaped():
     assert "&lt;script&gt;" in html and "<script>" not in html
 
 
-def test_what_a_strip_says(tmp_path):
+def test_the_report_of_strip(tmp_path):
     report = do.strip(NAME, out=tmp_path / "out.onnx")
     assert report.removed.dropouts == 2
     assert [step.action for step in report.plan] == ["remove", "remove"]
@@ -80,7 +80,7 @@ def test_what_a_strip_says(tmp_path):
     assert report.bytes.after < report.bytes.before
     assert report.diff.verdict == "same_structure" or report.diff.changes
     lines = repr(report).splitlines()
-    assert lines[0] == "removed   2 of 2 dropouts"
+    assert lines[0] == "removed   2 of 2 dropout layers"
     assert lines[-1].startswith("written   ")
 
 

@@ -1,6 +1,6 @@
-//! Baselines: the findings of another day, as a file. What it knows is not new.
+//! Baselines: a file of recorded findings, which are not new.
 //!
-//! A finding is known by its model's path from the folder of the file, its rule and its fingerprint;
+//! A finding is identified by its model's path from the folder of the file, its rule and its fingerprint;
 //! equal ones are counted, so that one more of them is new.
 
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ use serde_json::Value;
 use super::{Finding, Level, ModelAudit, Remark, Selection, rule};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The version of the file's form.
+/// The version of the file format.
 pub const SCHEMA: &str = "dropout-onnx/baseline/1";
 
-/// The findings of another day.
+/// The recorded findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
     known: BTreeMap<Key, (NonZeroUsize, String)>,
@@ -25,23 +25,23 @@ pub struct Baseline {
 /// Path, rule and fingerprint.
 type Key = (String, String, String);
 
-/// Whether a baseline knows a finding. The words are those of SARIF.
+/// Whether a baseline records a finding, in the words of SARIF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BaselineState {
-    /// It does not.
+    /// It is not recorded.
     New,
-    /// It does.
+    /// It is recorded.
     Unchanged,
 }
 
-/// Findings of another day, by path, rule and fingerprint; `audit --write-baseline` writes it.
+/// Recorded findings, by path, rule and fingerprint, created by `audit --write-baseline`.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
-    /// The version of this form.
+    /// The version of the file format.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     schema: String,
     /// The findings, by path, rule and fingerprint.
@@ -59,9 +59,9 @@ struct Entry {
     rule: String,
     /// The fingerprint.
     fingerprint: String,
-    /// How many findings.
+    /// The number of findings.
     count: NonZeroUsize,
-    /// What the first of them says: for people, and not compared.
+    /// The message of the first finding: for people, not compared.
     message: String,
 }
 
@@ -76,26 +76,26 @@ impl Baseline {
         }
     }
 
-    /// How many findings it knows.
+    /// The number of findings it records.
     pub fn len(&self) -> usize {
         self.known.values().map(|(count, _)| count.get()).sum()
     }
 
-    /// True if it knows none.
+    /// True if it records none.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
     }
 
-    /// The paths of the models it knows findings of, in order.
+    /// The paths of the models with recorded findings, in order.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         let mut last = None;
         let paths = self.known.keys().map(|(path, _, _)| path.as_str());
         paths.filter(move |&path| last.replace(path) != Some(path))
     }
 
-    /// Says of each finding of a model whether it is new. Of equal ones, the first in the file are
-    /// known, those that are allowed after the others. Returns what no longer occurs, of `rules` that
-    /// were asked for.
+    /// Marks each finding of a model as known or new. Of equal ones, the first in the file are
+    /// known, and allowed ones come last. Returns recorded findings that no longer occur, if their rule is
+    /// among `rules`.
     pub fn apply(&self, path: &str, model: &mut ModelAudit, rules: &Selection) -> Vec<Resolved> {
         let mut left = self.of(path);
         for allowed in [false, true] {
@@ -117,7 +117,7 @@ impl Baseline {
             .collect()
     }
 
-    /// All it knows of a model, as no longer there.
+    /// All recorded findings of a model, as resolved.
     pub fn without(&self, path: &str) -> Vec<Resolved> {
         resolved(self.of(path)).collect()
     }
@@ -136,22 +136,22 @@ impl Baseline {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// It is no JSON, no baseline, or one of another version; with line and column.
+    /// It is not JSON, not a baseline, or of a different version; with line and column.
     pub fn parse(text: &str) -> Result<Baseline> {
-        const WAY_OUT: &str = "--write-baseline writes one";
+        const WAY_OUT: &str = "--write-baseline creates one";
         let document: Value = serde_json::from_str(text)
-            .map_err(|e| malformed(&e, &format!("is no JSON, so no baseline ({WAY_OUT})")))?;
+            .map_err(|e| malformed(&e, &format!("is not a baseline: not JSON; {WAY_OUT}")))?;
         match document.get("schema").and_then(Value::as_str) {
             Some(SCHEMA) => {}
             Some(other) if other.starts_with("dropout-onnx/baseline/") => {
                 return Err(usage(format!(
-                    "is a baseline of another version: `{other}`, not `{SCHEMA}`; {WAY_OUT}"
+                    "is a baseline of version `{other}`, not `{SCHEMA}`; {WAY_OUT}"
                 )));
             }
             other => {
                 let schema = other.map_or("missing".to_string(), |other| format!("`{other}`"));
                 return Err(usage(format!(
-                    "is no baseline: its `schema` is {schema}, not `{SCHEMA}`; {WAY_OUT}"
+                    "is not a baseline: its `schema` is {schema}, not `{SCHEMA}`; {WAY_OUT}"
                 )));
             }
         }
@@ -163,7 +163,7 @@ impl Baseline {
             let twice = format!("{} {} of {}", key.1, key.2, key.0);
             if known.insert(key, (entry.count, entry.message)).is_some() {
                 return Err(usage(format!(
-                    "is a damaged baseline: lists {twice} twice; --write-baseline writes it anew"
+                    "is a damaged baseline: it lists {twice} twice; recreate it with --write-baseline"
                 )));
             }
         }
@@ -173,7 +173,7 @@ impl Baseline {
     /// The text of the file.
     ///
     /// # Errors
-    /// None that a baseline gives rise to; the serializer's own.
+    /// Errors of the serializer, which a baseline does not cause.
     pub fn text(&self) -> Result<String> {
         let findings = self.known.iter().map(|(key, (count, message))| Entry {
             path: key.0.clone(),
@@ -192,7 +192,7 @@ impl Baseline {
     }
 }
 
-/// Findings that a baseline knows and that are not there any more.
+/// Recorded findings that no longer occur.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     /// The model, from the folder of the file.
@@ -201,9 +201,9 @@ pub struct Resolved {
     pub rule: String,
     /// The fingerprint.
     pub fingerprint: String,
-    /// How many of them are gone.
+    /// The number of findings that no longer occur.
     pub count: usize,
-    /// What the first of them said.
+    /// The message of the first finding.
     pub message: String,
 }
 
@@ -221,7 +221,7 @@ impl Resolved {
             path: file.to_string(),
             line: None,
             message: format!(
-                "{rule} of {path} no longer occurs{more}: {}; --write-baseline takes it out",
+                "{rule} of {path} no longer occurs{more}: {}; --write-baseline removes it",
                 self.message
             ),
         }

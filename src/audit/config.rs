@@ -1,5 +1,5 @@
-//! Configurations: which rules are told, which dropout is allowed and why, and how reports are
-//! written. The text is TOML, `dropout-onnx.toml` by name; where it stands is for callers to know.
+//! Configurations: enabled rules, accepted dropout with reasons, and the format of
+//! reports. The text is TOML, in a file named `dropout-onnx.toml`, which the caller finds.
 //!
 //! ```
 //! use dropout_onnx::audit::{Config, ModelAudit};
@@ -12,7 +12,7 @@
 //!
 //!     [[allow]]
 //!     layer = "2"
-//!     reason = "Monte-Carlo dropout: it drops on purpose"
+//!     reason = "Monte Carlo dropout: it drops on purpose"
 //!     expires = 2030-12-31
 //! "#,
 //! )?;
@@ -39,7 +39,7 @@ use file::File;
 pub(super) use file::File as Schema;
 pub use file::Format;
 
-/// What the file is called.
+/// The name of the file.
 pub const FILE_NAME: &str = "dropout-onnx.toml";
 
 /// A configuration.
@@ -54,23 +54,23 @@ impl Config {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// It is no TOML, has keys, rules or patterns that there are not, or values of another type;
-    /// with line and column, and the nearest name.
+    /// It is not TOML, or has unknown keys, unknown rules, invalid patterns or values of the wrong type;
+    /// with line and column, and the closest name.
     pub fn parse(text: &str) -> Result<Config> {
         File::parse(text)?.config(text)
     }
 
-    /// How reports are written, if it says.
+    /// The format of reports, if set.
     pub fn format(&self) -> Option<Format> {
         self.format
     }
 
-    /// Which rules are told.
+    /// The enabled rules and their levels.
     pub fn rules(&self) -> &Selection {
         &self.rules
     }
 
-    /// The dropout that is allowed, in the order of the file.
+    /// The accepted dropout, in the order of the file.
     pub fn allowances(&self) -> &[Allowance] {
         &self.allowances
     }
@@ -90,7 +90,7 @@ impl Config {
             .collect()
     }
 
-    /// What there is to say about the allowances, after all models of the file of this name.
+    /// Remarks about the allowances, after all models of the file with this name.
     /// `usages`: what [`Config::apply`] returned for each of them.
     pub fn remarks(&self, file: &str, usages: &[Vec<Usage>], today: NaiveDate) -> Vec<Remark> {
         let allowances = self.allowances.iter().enumerate();

@@ -1,8 +1,8 @@
-//! Fingerprints: what a site or a node is, whatever it is called.
+//! Fingerprints: the identity of a site or a node, independent of names.
 //!
 //! 16 hexadecimal digits of the BLAKE3 of
 //! - form, kind, rate, scaling and shared axes of a dropout, or the operator of another node;
-//! - the kind of scope it stands in;
+//! - the kind of its scope;
 //! - its surroundings: the operators that its data comes from, [`BEFORE`] steps back, and those that
 //!   use what comes out, [`AFTER`] steps on, with the shapes of their weights.
 //!
@@ -21,7 +21,7 @@ use crate::onnx::{
 const BEFORE: u8 = 3;
 /// Steps on from what comes out.
 const AFTER: u8 = 2;
-/// How many nodes in a row are passed over: chains of nothing else must not cost their square.
+/// The number of consecutive nodes that are skipped, so that chains of them have linear cost.
 const PASSED: usize = 4;
 
 /// Operators whose further inputs say where elements go or how many there are. Exporters compute
@@ -42,7 +42,7 @@ const SHAPED: &[&str] = &[
 pub(super) struct Fingerprints<'m> {
     model: &'m Model,
     values: &'m Values,
-    /// What a dropout makes, and the data it makes it of.
+    /// The results of dropout, each with its data.
     data: HashMap<ValueId, ValueId>,
     /// The nodes where data enters a dropout, and what comes out.
     through: HashMap<NodeId, Vec<ValueId>>,
@@ -128,7 +128,7 @@ impl<'m> Fingerprints<'m> {
         hash.finish_text()
     }
 
-    /// Main graph, function, or the operators whose bodies a graph stands in.
+    /// The main graph, a function, or the operators whose bodies contain a graph.
     fn scope(&self, mut graph: GraphId) -> u64 {
         let mut hash = Hash::of("scope");
         loop {
@@ -161,7 +161,7 @@ impl<'m> Fingerprints<'m> {
         hash.bytes(node.op_type.as_bytes());
     }
 
-    /// What a value is made of, so many steps back.
+    /// The producers of a value, `steps` upstream.
     fn before(&mut self, value: ValueId, steps: u8) -> u64 {
         let value = self.source(value);
         if let Some(&known) = self.before.get(&(value, steps)) {
@@ -198,7 +198,7 @@ impl<'m> Fingerprints<'m> {
         }
     }
 
-    /// What becomes of a value, so many steps on.
+    /// The readers of a value, `steps` downstream.
     fn after(&mut self, value: ValueId, steps: u8) -> u64 {
         if let Some(&known) = self.after.get(&(value, steps)) {
             return known;

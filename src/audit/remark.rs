@@ -1,23 +1,23 @@
-//! What there is to say about a configuration or a baseline, beside the models.
+//! Remarks about a configuration or a baseline.
 
 use serde::Serialize;
 
 use super::Level;
 
-/// A remark. It changes no exit status.
+/// A remark. It does not affect the exit status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Remark {
     /// What it is: `expired-allowance`, `exceeded-allowance`, `unused-allowance` or
     /// `resolved-finding`.
     pub name: &'static str,
-    /// How bad it is.
+    /// Its level.
     pub level: Level,
-    /// The file it is about.
+    /// The file concerned.
     pub path: String,
     /// The line, counted from 1.
     pub line: Option<usize>,
-    /// In words.
+    /// The message.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! The rules of an audit: what each looks for, how bad that is, and a page about it.
+//! The rules of an audit, each with a check, a level and a page of documentation.
 
 mod active_dropout;
 mod analysis_limit;
@@ -30,11 +30,11 @@ use crate::onnx::{Flaw, GraphId, Model, Node, NodeId, ValueId, Values};
 /// A rule. A new one is one file and one line in [`RULES`].
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// What it is called: it says what is found, not the remedy.
+    /// The name, after the problem rather than the remedy.
     pub name: &'static str,
-    /// How bad what it finds is, unless a [`Selection`] says otherwise.
+    /// The level of its findings, unless a [`Selection`] overrides it.
     pub level: Level,
-    /// Its documentation, a blank before each line.
+    /// The documentation, with a space before each line.
     doc: &'static str,
     check: fn(&Context<'_>) -> Vec<Found>,
 }
@@ -77,12 +77,12 @@ macro_rules! rule {
 use rule;
 
 impl Rule {
-    /// What it is about, in one line.
+    /// A summary in one line.
     pub fn summary(&self) -> &'static str {
         self.doc.lines().next().unwrap_or_default().trim()
     }
 
-    /// Its page in Markdown: what it finds, why it matters, an example, what to do.
+    /// The page in Markdown: what it finds, why it matters, an example, what to do.
     pub fn page(&self) -> String {
         let mut page = format!("# {} ({})\n\n", self.name, self.level);
         for line in self.doc.lines() {
@@ -94,10 +94,10 @@ impl Rule {
 
 /// The pages of all rules after a table of them, in Markdown.
 pub fn handbook() -> String {
-    let mut book = "# Rules\n\nWhat `dropout-onnx audit` looks for. `--deny RULE` makes what a rule \
-                    finds an error,\n`--allow RULE` leaves the rule out, `--select RULE` leaves all \
-                    others out; `--explain RULE`\nprints a page of these. dropout-onnx.toml says the \
-                    same for the models beside and below it, and\nallows what is meant to be \
+    let mut book = "# Rules\n\nThe rules of `dropout-onnx audit`. `--deny RULE` reports a rule as an \
+                    error, `--allow RULE`\ndisables it, and `--select RULE` runs only the rules \
+                    named; `--explain RULE` prints its page.\nA `dropout-onnx.toml` sets the same for \
+                    the models next to and below it, and lists accepted\ndropout \
                     ([configuration](configuration.md)).\n\n\
                     | rule | level | what it finds |\n|---|---|---|\n"
         .to_string();
@@ -112,15 +112,15 @@ pub fn handbook() -> String {
     book
 }
 
-/// What the rules of a selection find in a model, in the order of its nodes; `found` is what
-/// [`crate::dropout::search`] found.
+/// The findings of the selected rules in a model, in the order of its nodes; `found` is the result
+/// of [`crate::dropout::search`].
 pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection) -> Vec<Finding> {
     let flaws = model.flaws(values);
     let mut prints = Fingerprints::new(model, values, &found.sites);
     Context::new(model, values, found, &flaws).check(rules, &mut prints)
 }
 
-/// What a rule looks at.
+/// The input of a rule.
 pub(super) struct Context<'m> {
     model: &'m Model,
     values: &'m Values,
@@ -133,15 +133,15 @@ pub(super) struct Context<'m> {
     site_of: HashMap<NodeId, &'m Site>,
 }
 
-/// Something that a rule found.
+/// A finding of a rule.
 struct Found {
     graph: GraphId,
     /// The node it is about; some findings are about a graph.
     node: Option<NodeId>,
     site: Option<usize>,
-    /// The graph or node, in words.
+    /// The graph or node.
     place: String,
-    /// In words, without the place.
+    /// The message, without the place.
     what: String,
 }
 
@@ -165,7 +165,7 @@ impl<'m> Context<'m> {
         }
     }
 
-    /// What the rules of a selection find, in the order of nodes.
+    /// The findings of the selected rules, in the order of nodes.
     pub fn check(&self, rules: &Selection, prints: &mut Fingerprints<'m>) -> Vec<Finding> {
         let mut findings = Vec::new();
         for rule in RULES {
@@ -206,19 +206,19 @@ impl<'m> Context<'m> {
         }
     }
 
-    /// Sites that are what they seem: those with a problem are for the rules about it.
+    /// Sites without a problem; the others are for the rules about invalid dropout.
     fn sound(&self) -> impl Iterator<Item = &'m Site> + use<'m> {
         self.sites.iter().filter(|site| site.problem.is_none())
     }
 
-    /// Nodes of ONNX' own domain; not those that call a model-local function, which may take an
-    /// operator's place.
+    /// Nodes of the default domain, except for calls of model-local functions, which may override an
+    /// operator.
     fn operators(&self) -> impl Iterator<Item = (NodeId, &'m Node)> + '_ {
         let nodes = self.model.nodes();
         nodes.filter(|(_, node)| node.in_default_domain() && self.model.callee(node).is_none())
     }
 
-    /// The version of ONNX' operators where a node stands.
+    /// The opset of the default domain in the scope of a node.
     fn opset(&self, node: NodeId) -> Option<i64> {
         self.model.opset(node.graph, "")
     }
@@ -241,18 +241,18 @@ impl<'m> Context<'m> {
     }
 }
 
-/// The values that a site makes of its data.
+/// The values that a site produces.
 fn outputs(site: &Site) -> impl Iterator<Item = ValueId> + '_ {
     let exits = site.exits.iter().map(|exit| exit.output);
     exits.chain(site.output.filter(|_| site.exits.is_empty()))
 }
 
-/// True of a dropout that changes what a model computes, at least sometimes.
+/// True if a dropout can change the outputs of the model.
 fn acts(site: &Site) -> bool {
     site.mode != Mode::Inert
 }
 
-/// What a dropout does to its data.
+/// The effect of a dropout on its data, as a verb.
 fn verb(kind: Kind) -> &'static str {
     match kind {
         Kind::Dropout | Kind::AlphaDropout => "drops",

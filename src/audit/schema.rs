@@ -39,7 +39,7 @@ fn file(name: &str) -> PathBuf {
     folder().join(format!("docs/{name}.schema.json"))
 }
 
-/// `UPDATE_DOCS=1 cargo test --lib schema` writes it anew.
+/// `UPDATE_DOCS=1 cargo test --lib schema` updates it.
 fn committed(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(file(name)).unwrap()).unwrap()
 }

@@ -1,10 +1,10 @@
-//! Which rules are told, and how bad what they find is.
+//! The enabled rules and their levels.
 
 use super::Level;
 use super::rules::{RULES, Rule};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Which rules an audit tells, and at which level. By default all of them, at their own.
+/// The rules of an audit and their levels. By default all rules, at their default levels.
 ///
 /// A name is that of a rule, or of a group: `all`, or the rules of one level by default (`errors`,
 /// `warnings`, `notes`). A rule's own name counts for more than its level's, and that for more than
@@ -14,11 +14,11 @@ pub struct Selection {
     selected: Vec<Choice>,
     allowed: Vec<Choice>,
     denied: Vec<Choice>,
-    /// What holds where these say nothing.
+    /// The selection for rules that this one does not mention.
     below: Option<Box<Selection>>,
 }
 
-/// What a name stands for, from the broadest to the narrowest.
+/// The meaning of a name, from the broadest to the narrowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Choice {
     All,
@@ -27,28 +27,28 @@ enum Choice {
 }
 
 impl Selection {
-    /// Leaves out every rule that is not selected.
+    /// Disables every rule that is not selected.
     ///
     /// # Errors
-    /// There is no such rule.
+    /// The rule is unknown.
     pub fn select(mut self, name: &str) -> Result<Selection> {
         self.selected.push(Choice::new(name)?);
         Ok(self)
     }
 
-    /// Leaves out a rule.
+    /// Disables a rule.
     ///
     /// # Errors
-    /// There is no such rule, or it was denied by the same name.
+    /// The rule is unknown, or it was denied by the same name.
     pub fn allow(mut self, name: &str) -> Result<Selection> {
         self.allowed.push(Choice::new(name)?);
         self.consistent(name)
     }
 
-    /// Makes what a rule finds an error.
+    /// Reports a rule as an error.
     ///
     /// # Errors
-    /// There is no such rule, or it was allowed by the same name.
+    /// The rule is unknown, or it was allowed by the same name.
     pub fn deny(mut self, name: &str) -> Result<Selection> {
         self.denied.push(Choice::new(name)?);
         self.consistent(name)
@@ -78,7 +78,7 @@ impl Selection {
         self
     }
 
-    /// How bad what a rule finds is; `None` if it is left out.
+    /// The level of a rule; `None` if it is disabled.
     pub fn level(&self, rule: &Rule) -> Option<Level> {
         match self.selects(rule) {
             true => self.decided(rule).unwrap_or(Some(rule.level)),
@@ -141,14 +141,14 @@ impl Choice {
     }
 }
 
-/// Names that stand for several rules.
+/// Names for groups of rules.
 #[cfg(test)]
 pub(super) const GROUPS: &[&str] = &["all", "errors", "warnings", "notes"];
 
 /// The rule of this name.
 ///
 /// # Errors
-/// There is none; the message has the nearest name.
+/// The name is unknown; the message has the closest name.
 pub fn rule(name: &str) -> Result<&'static Rule> {
     if let Some(rule) = RULES.iter().find(|rule| rule.name == name) {
         return Ok(rule);
@@ -162,7 +162,7 @@ pub fn rule(name: &str) -> Result<&'static Rule> {
             format!("; the rules are {}", names.join(", "))
         }
     };
-    Err(usage(format!("no rule is called `{name}`{hint}")))
+    Err(usage(format!("unknown rule `{name}`{hint}")))
 }
 
 fn usage(why: String) -> Error {

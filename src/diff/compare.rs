@@ -83,12 +83,12 @@ pub(super) fn functions(model: &Model) -> Vec<&Function> {
 }
 
 impl Found<'_> {
-    /// Where a graph stands, in the model before.
+    /// The scope of a graph, in the model before.
     pub fn scope(&self, graph: GraphId) -> String {
         self.before.model.scope(graph)
     }
 
-    /// Takes down what was another thing before.
+    /// Records a change of a property.
     pub fn changed(
         &mut self,
         (scope, part, name): (&str, Part, &str),
@@ -115,7 +115,7 @@ impl Found<'_> {
     }
 }
 
-/// A change about which nothing is said yet.
+/// A change without details.
 pub(super) fn change_of(scope: &str, part: Part, name: &str, change: Kind) -> Change {
     Change {
         scope: scope.to_string(),

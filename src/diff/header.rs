@@ -1,4 +1,4 @@
-//! What a model says about itself, its functions and its training.
+//! The fields of a model outside of its graph: versions, metadata, functions, training.
 
 use std::collections::BTreeMap;
 

@@ -78,7 +78,7 @@ impl Found<'_> {
         self.order(scope, "inputs", &places);
     }
 
-    /// The same name, or what is left in the same place.
+    /// Pairs by name, and the rest by position.
     fn outputs(&mut self, scope: &str, a: GraphId, b: GraphId) {
         let (old, new) = (self.before.model.graph(a), self.after.model.graph(b));
         let named = |name: &Name| new.outputs.iter().position(|info| info.name == *name);
@@ -120,7 +120,7 @@ impl Found<'_> {
         self.changed(place, "type".to_string(), kind(old), kind(new));
     }
 
-    /// What stands in another order than before.
+    /// Reports a changed order.
     pub(super) fn order(&mut self, scope: &str, what: &str, places: &[usize]) {
         if !places.is_sorted() {
             let change = change_of(scope, Part::Graph, what, Kind::Moved);

@@ -45,7 +45,7 @@ impl<'m> Side<'m> {
     }
 }
 
-/// What is known to be the same.
+/// The matches found so far.
 #[derive(Default)]
 pub(super) struct Matching {
     pub graphs: Vec<(GraphId, GraphId)>,
@@ -124,7 +124,7 @@ impl Matching {
         }
     }
 
-    /// Two values are the same, unless one of them is another's already.
+    /// Matches two values, unless one of them is already matched.
     fn value(&mut self, a: ValueId, b: ValueId) {
         if !self.values.contains_key(&a) && !self.values_back.contains_key(&b) {
             self.values.insert(a, b);
@@ -184,7 +184,7 @@ impl Matching {
         }
     }
 
-    /// What the inputs of matched nodes tell: the weights they use, and the nodes they come from,
+    /// Matches the inputs of matched nodes: the weights they use, and the nodes they come from,
     /// if these have the same operator.
     pub fn follow(&mut self, before: Side<'_>, after: Side<'_>) {
         while let Some((a, b)) = self.fresh.pop() {

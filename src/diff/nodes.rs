@@ -1,4 +1,4 @@
-//! Nodes: gone, new, and pairs of them compared.
+//! Nodes: removed, added, and pairs compared.
 
 use super::compare::{Found, change_of};
 use super::matching::Side;
@@ -8,7 +8,7 @@ use crate::onnx::{Attribute, AttributeValue, GraphId, Node, NodeId, ValueId};
 use crate::show::{attribute_text, node_text};
 use crate::wire::Field;
 
-/// How many nodes are looked through for a way past those that are gone.
+/// The number of nodes visited in search of a path past removed nodes.
 const WAY: usize = 256;
 
 impl Found<'_> {

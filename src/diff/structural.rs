@@ -90,7 +90,7 @@ struct Found {
     loose: u32,
 }
 
-/// Pairs nodes of the same number in order, if there are at most so many of them.
+/// Pairs nodes of the same number in order, if there are at most `MOST` of them.
 fn pair(
     matching: &mut Matching,
     before: Side<'_>,

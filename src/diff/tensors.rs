@@ -10,7 +10,7 @@ use crate::show::{Number, tensor_text};
 /// How many pieces of one tensor wait for those of the other.
 const AHEAD: usize = 2;
 
-/// A tensor and the model it stands in.
+/// A tensor and its model.
 #[derive(Clone, Copy)]
 pub(super) struct Side<'m> {
     pub model: &'m Model,
@@ -48,7 +48,7 @@ pub(super) fn compare(
     Ok(Some(change))
 }
 
-/// Reads elements only where they do not stand in the same place.
+/// Reads elements only if both tensors do not share the same bytes.
 fn same_elements(before: Side<'_>, after: Side<'_>) -> Result<bool> {
     let (a, b) = (before.tensor, after.tensor);
     let same_folder = before.model.folder() == after.model.folder();
@@ -63,7 +63,7 @@ fn same_elements(before: Side<'_>, after: Side<'_>) -> Result<bool> {
 }
 
 /// Compares numbers, a piece of each tensor in memory; `None` for types without numbers, and
-/// tensors that do not hold as many as their shape says.
+/// tensors whose number of elements does not match their shape.
 fn delta(before: Side<'_>, after: Side<'_>) -> Result<Option<Delta>> {
     let data_type = before.tensor.data_type;
     let bits = data_type.bits().filter(|bits| bits.is_multiple_of(8));

@@ -11,10 +11,9 @@ pub fn summary(diff: &Diff) -> String {
     match diff.verdict {
         Verdict::IdenticalBytes => "identical bytes".to_string(),
         Verdict::SameModel => {
-            "the same model in other bytes: fields in another order, or written otherwise"
-                .to_string()
+            "the same model, with fields in a different order or encoding".to_string()
         }
-        Verdict::SameStructure => format!("different, but the same structure: {counts}"),
+        Verdict::SameStructure => format!("different, but structurally equal: {counts}"),
         Verdict::Different => format!("different: {counts}"),
     }
 }
@@ -83,7 +82,7 @@ impl fmt::Display for Change {
                 write!(f, " {}", text.unwrap_or(self.change.word()))?;
             }
             (Kind::Moved, ..) => {
-                f.write_str(" is another")?;
+                f.write_str(" changed")?;
             }
             (_, before, after) => {
                 let (before, after) = (before.unwrap_or("nothing"), after.unwrap_or("nothing"));

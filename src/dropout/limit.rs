@@ -15,7 +15,7 @@ pub struct Limit {
     pub what: &'static str,
 }
 
-/// Takes down each limit once, however often a search runs into it.
+/// Records each limit once, however often a search runs into it.
 #[derive(Debug, Default)]
 pub(super) struct Limits(RefCell<BTreeSet<Limit>>);
 

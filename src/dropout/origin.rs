@@ -2,6 +2,7 @@
 
 use crate::hash::HashSet;
 use crate::onnx::{GraphKind, Model, Producer, ValueId, Values};
+use crate::semantics::operator::{Operator, Shape};
 
 use super::constant::Resolver;
 use super::limit::Limits;
@@ -54,7 +55,8 @@ pub(super) fn is_data(
 
 /// True of a value that a draw may have made, through operators that compute it element by element.
 pub(crate) fn is_drawn(model: &Model, values: &Values, value: ValueId) -> bool {
-    const STOPS: &[&str] = &["MatMul", "Gemm", "Conv", "ConvTranspose"];
+    use Shape::{Conv, ConvTranspose, Gemm, MatMul};
+    let layer = |op: &Operator| matches!(op.shape, Conv | ConvTranspose | Gemm | MatMul);
     let mut seen: HashSet<ValueId> = HashSet::default();
     let mut next = vec![value];
     while let Some(value) = next.pop() {
@@ -71,7 +73,7 @@ pub(crate) fn is_drawn(model: &Model, values: &Values, value: ValueId) -> bool {
         if node.draws() {
             return true;
         }
-        if !STOPS.iter().any(|op| node.is(op)) {
+        if !Operator::of(model, id).is_some_and(layer) {
             let inputs = 0..node.inputs.len();
             next.extend(inputs.filter_map(|input| values.input(id, input)));
         }

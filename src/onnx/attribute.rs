@@ -17,7 +17,7 @@ pub struct Attribute {
     pub name: Name,
     /// Its value.
     pub value: AttributeValue,
-    /// Where it stands; `None` if no file had it.
+    /// Its position in the file; `None` if an edit created it.
     pub(crate) field: Option<Field>,
 }
 
@@ -35,7 +35,7 @@ pub enum AttributeValue {
     Tensor(Box<Tensor>),
     /// A tensor that no file had: its encoded `TensorProto`.
     NewTensor(Bytes),
-    /// A graph: the body of an If, Loop or Scan, or of anybody's operator.
+    /// A graph: the body of an If, Loop, Scan or any other operator.
     Graph(GraphId),
     /// Floats.
     Floats(Vec<f32>),
@@ -48,7 +48,7 @@ pub enum AttributeValue {
     /// Graphs.
     Graphs(Vec<GraphId>),
     /// The value of the calling node's attribute of this name (in functions only), with the type
-    /// number it is said to have.
+    /// declared number.
     Reference(Name, i32),
     /// A sparse tensor.
     Sparse(Box<SparseInitializer>),

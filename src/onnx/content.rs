@@ -33,7 +33,7 @@ impl fmt::Debug for ContentHash {
     }
 }
 
-/// Where elements stand: equal places are equal elements, without reading them.
+/// The position of elements: equal positions have equal elements, without reading them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
     Inside(Vec<(u32, bool, Origin)>),
@@ -44,7 +44,7 @@ impl Model {
     /// Hashes the elements of a tensor, through a buffer.
     ///
     /// # Errors
-    /// The elements cannot be read, or external data is not where the model says.
+    /// The elements cannot be read, or external data is missing.
     pub fn content_hash(&self, tensor: &Tensor) -> Result<ContentHash> {
         let mut hasher = blake3::Hasher::new();
         self.elements(tensor, &mut |bytes| {
@@ -182,7 +182,7 @@ impl Model {
         Ok(files.iter().all(same))
     }
 
-    /// Checks that all external data is where the model says, and enough of it. Reads none of it.
+    /// Checks that all external data exists and is complete, without reading it.
     ///
     /// # Errors
     /// The first file that is missing, outside the folder or too short.
@@ -194,7 +194,7 @@ impl Model {
     /// The file, offset and length of a tensor's external data.
     ///
     /// # Errors
-    /// The data is not where the model says, or not enough of it.
+    /// External data is missing or incomplete.
     pub(crate) fn locate(&self, tensor: &Tensor) -> Result<(PathBuf, u64, u64)> {
         let external = tensor.external.clone().unwrap_or_else(|| {
             super::external::ExternalData::from_entries(&[]) // says what is missing
@@ -210,7 +210,7 @@ impl Model {
             .name_in(error.at(format!("tensor `{}`", tensor.name)))
     }
 
-    /// Where the elements stand, followed to the file they come from; `None` if an edit made them.
+    /// The position of the elements in their file; `None` if an edit created them.
     pub(crate) fn elements_place(&self, tensor: &Tensor) -> Option<Place> {
         if tensor.external.is_some() {
             let (path, offset, length) = self.locate(tensor).ok()?;

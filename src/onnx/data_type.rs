@@ -11,7 +11,7 @@ macro_rules! data_types {
         impl DataType {
             $($(#[$doc])* pub const $constant: DataType = DataType($number);)*
 
-            /// The name in `onnx.proto`, in lower case, as ONNX' text form spells it.
+            /// The name in `onnx.proto` in lower case, as in the text format of ONNX.
             pub fn name(self) -> Option<&'static str> {
                 match self.0 { $($number => Some($name),)* _ => None }
             }

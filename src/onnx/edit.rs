@@ -85,7 +85,7 @@ impl<'m> Editor<'m> {
     }
 
     /// Takes a node out, with the graphs inside it. Its outputs are then defined by nothing: redirect
-    /// their uses, or put in a node that defines them again.
+    /// their uses, or insert a node that defines them again.
     pub fn remove_node(&mut self, id: NodeId) {
         let gone = self.values.forget_node(self.model, id);
         self.gone.extend(gone);
@@ -108,7 +108,7 @@ impl<'m> Editor<'m> {
         id
     }
 
-    /// The node that comes after another in the file: what is put in before it comes after the other.
+    /// The node after another one in the file; inserting before it inserts after the other.
     pub fn node_behind(&self, id: NodeId) -> Option<NodeId> {
         let graph = self.model.graph(id.graph);
         let next = id.index + 1;
@@ -145,7 +145,7 @@ impl<'m> Editor<'m> {
             _ => None,
         });
         if let Some(node) = hidden {
-            let why = format!("`{target}` is the name of something else here");
+            let why = format!("`{target}` is already in use in this scope");
             return Err(Error::model(why).at(self.model.place(node)));
         }
         let mut others = Vec::new();
@@ -197,11 +197,14 @@ impl<'m> Editor<'m> {
     pub fn rename(&mut self, value: ValueId, name: &Name) -> Result<()> {
         let old = self.values[value].clone();
         let Producer::Node { node, output } = old.producer else {
-            let why = format!("`{}` is not a node's output and keeps its name", old.name);
+            let why = format!(
+                "`{}` cannot be renamed: it is not the output of a node",
+                old.name
+            );
             return Err(Error::model(why));
         };
         if !self.can_rename(value, name) {
-            let why = format!("`{}` cannot be called `{name}`", old.name);
+            let why = format!("`{}` cannot be renamed to `{name}`", old.name);
             return Err(Error::model(why).at(self.model.place(node)));
         }
         self.node_mut(node).outputs[output as usize] = name.clone();
@@ -220,7 +223,7 @@ impl<'m> Editor<'m> {
     }
 
     /// Gives an output of a node another, fresh name that nothing uses. What used the old name uses
-    /// nothing until a node is put in that defines it again.
+    /// nothing until a node that defines it is inserted.
     pub fn detach_output(&mut self, node: NodeId, output: usize, name: &Name) {
         if let Some(old) = self.values.output(self.model, node, output) {
             self.values.forget(old);
@@ -231,7 +234,7 @@ impl<'m> Editor<'m> {
         self.values.define_output(node, output, name);
     }
 
-    /// Changes one input of a node; those before it that are not there yet become absent.
+    /// Changes one input of a node; missing inputs before it become omitted inputs.
     pub fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
         let name = self.values[value].name.clone();
         let inputs = &mut self.node_mut(node).inputs;
@@ -291,15 +294,15 @@ impl<'m> Editor<'m> {
         name
     }
 
-    /// Takes out a function that nothing calls.
+    /// Removes a function without calls.
     pub fn remove_function(&mut self, function: usize) {
         self.model.removed_functions.insert(function);
     }
 
-    /// Ends the editing: types and annotations of values that are gone go too.
+    /// Ends the editing: removes types and annotations of removed values.
     ///
     /// # Errors
-    /// Something still uses a value that is gone: the rewrite is wrong.
+    /// A removed value still has uses, which is a bug in the rewrite.
     pub fn finish(mut self) -> Result<()> {
         self.settle()
     }

@@ -16,7 +16,7 @@ use super::value_type::ValueType;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GraphId(pub(crate) u32);
 
-/// Where a graph stands.
+/// The scope of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GraphKind {
     /// `ModelProto.graph`.
@@ -30,7 +30,7 @@ pub enum GraphKind {
     },
     /// The body of a model-local function: an index into the model's functions.
     Function(usize),
-    /// `training_info[i].initialization`: stands on its own.
+    /// `training_info[i].initialization`, which has no outer scope.
     TrainingInitialization(usize),
     /// `training_info[i].algorithm`: sees the main graph's names.
     TrainingAlgorithm(usize),
@@ -82,14 +82,14 @@ pub(crate) enum Part {
 /// What edits did to a graph, besides its nodes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GraphEdits {
-    /// Something in it, or in a graph inside it, is to be written anew.
+    /// True if it or a subgraph has edits.
     pub dirty: bool,
-    /// New nodes, each with the node it goes before; `None`: at the end.
+    /// New nodes, each with the node it precedes; `None`: at the end.
     pub inserted: Vec<(Option<u32>, u32)>,
     pub removed_initializers: BTreeSet<u32>,
     /// Encoded `TensorProto`s that replace initializers.
     pub replaced_initializers: BTreeMap<u32, Bytes>,
-    /// Encoded `TensorProto`s that no file had; their tensors are behind the others.
+    /// Encoded `TensorProto`s created by edits; their tensors follow the others.
     pub added_initializers: Vec<Rope>,
     /// Elements that replace those of initializers; everything else of these stays.
     pub new_elements: BTreeMap<u32, Source>,
@@ -110,7 +110,7 @@ pub struct ValueInfo {
 }
 
 impl ValueInfo {
-    /// Its type, as far as the file tells it.
+    /// Its type, as far as the file declares it.
     pub fn value_type(&self) -> ValueType {
         match &self.type_bytes {
             Some(bytes) => ValueType::decode(bytes),
@@ -163,7 +163,7 @@ impl Graph {
         }
     }
 
-    /// Takes out the n-th field of this number that is still there.
+    /// Removes the n-th remaining field of this number.
     pub(crate) fn remove_slot(&mut self, number: u32, n: usize) {
         let mut slots = self.slots.iter_mut();
         let mut matching = slots
@@ -174,7 +174,7 @@ impl Graph {
         }
     }
 
-    /// Its nodes with their indices, but for removed ones. In file order; nodes that edits added
+    /// Its nodes with their indices, except for removed ones. In file order; nodes that edits added
     /// come last, wherever they will be written.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (u32, &Node)> {
         let nodes = self.nodes.iter().enumerate();
@@ -188,7 +188,7 @@ impl Graph {
         self.nodes.len()
     }
 
-    /// Its initializers with their indices, but for removed ones.
+    /// Its initializers with their indices, except for removed ones.
     pub fn initializers(&self) -> impl Iterator<Item = (u32, &Tensor)> {
         let all = self.initializers.iter().enumerate();
         all.map(|(i, tensor)| (i as u32, tensor))

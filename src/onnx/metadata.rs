@@ -1,4 +1,4 @@
-//! What a model says beside its graph: read where it is asked for, kept by nothing.
+//! The fields of a model outside of its graph, read on demand.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ impl Model {
     /// The `metadata_props` of a node as its file has them; none for a node that no file had.
     ///
     /// # Errors
-    /// The file cannot be read where the node stands.
+    /// The file cannot be read at the position of the node.
     pub fn node_metadata(&self, id: NodeId) -> Result<Vec<Property>> {
         let mut properties = Vec::new();
         let Some(field) = self.node_field(id) else {
@@ -55,7 +55,7 @@ impl Model {
         Some(slot.field)
     }
 
-    /// Where the nodes of a graph stand, by index; `None` for those that no file had.
+    /// The positions of the nodes of a graph, by index; `None` for nodes that edits created.
     pub(crate) fn node_places(&self, id: GraphId) -> Vec<Option<Field>> {
         let graph = self.graph(id);
         let mut places = vec![None; graph.node_slots()];
@@ -122,7 +122,7 @@ impl Model {
         self.named(&rest, &names)
     }
 
-    /// Payloads are hashed through a buffer: a field that nobody knows may be of any size.
+    /// Payloads are hashed through a buffer, because an unknown field may have any size.
     fn named(&self, fields: &[Field], names: &[(u32, &str)]) -> Result<Vec<NamedField>> {
         let mut found: BTreeMap<String, (u64, blake3::Hasher)> = BTreeMap::new();
         for field in fields {

@@ -14,7 +14,7 @@ use super::name::Name;
 use super::node::{Node, NodeId};
 use super::read;
 
-/// A `ModelProto`: its graphs, and where everything stands in its source.
+/// A `ModelProto`: its graphs, and the position of each part in its source.
 ///
 /// Reading takes memory for the graph, not for the weights. Cloning is for trying an edit on a
 /// copy; the source is shared.
@@ -55,7 +55,7 @@ pub struct Property {
 /// An operator set and its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpsetImport {
-    /// The domain; empty for ONNX' own.
+    /// The domain; empty for the default domain.
     pub domain: Name,
     /// The version.
     pub version: i64,
@@ -92,7 +92,7 @@ pub struct Training {
 }
 
 impl Model {
-    /// Opens a model. Its external data, if any, is beside it.
+    /// Opens a model. Its external data, if any, is in the same folder.
     ///
     /// # Errors
     /// The file cannot be read, is no protobuf, or holds no graph.
@@ -100,7 +100,7 @@ impl Model {
         Model::read(Source::open(path)?)
     }
 
-    /// Reads a model. External data is looked for beside the source's file, if it has one.
+    /// Reads a model. External data is expected in the folder of the source's file, if it has one.
     ///
     /// # Errors
     /// As [`Model::open`].
@@ -224,7 +224,7 @@ impl Model {
         graph
     }
 
-    /// How deep a graph stands in attributes of nodes: 0 for the main graph and function bodies.
+    /// The nesting depth of a graph: 0 for the main graph and function bodies.
     pub fn depth(&self, mut graph: GraphId) -> usize {
         let mut depth = 0;
         while let GraphKind::Attribute { node, .. } = &self.graph(graph).kind {
@@ -235,7 +235,7 @@ impl Model {
     }
 
     /// A graph's place in words: `graph`, `graph/If_3.then_branch`, `function:domain::name`,
-    /// `training_info[0].algorithm`. A node without a name goes by its first output.
+    /// `training_info[0].algorithm`. A node without a name is named by its first output.
     pub fn scope(&self, graph: GraphId) -> String {
         match &self.graph(graph).kind {
             GraphKind::Main => "graph".to_string(),

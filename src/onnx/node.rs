@@ -7,7 +7,7 @@ use super::name::Name;
 /// A node by its graph and its place in it. Stays what it is while a model is edited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId {
-    /// The graph it stands in.
+    /// The graph that contains it.
     pub graph: GraphId,
     /// Its index among that graph's nodes; nodes added by edits come after all others.
     pub index: u32,
@@ -20,7 +20,7 @@ pub struct Node {
     pub name: Name,
     /// The operator.
     pub op_type: Name,
-    /// The operator's domain; empty for ONNX' own.
+    /// The operator's domain; empty for the default domain.
     pub domain: Name,
     /// Which overload, if the operator is a model-local function with several.
     pub overload: Name,
@@ -41,7 +41,7 @@ pub(crate) enum NodeState {
     Removed,
 }
 
-/// Operators of ONNX' own domain that draw at random.
+/// Operators of the default domain that draw random numbers.
 pub const RANDOM_OPERATORS: &[&str] = &[
     "Bernoulli",
     "Multinomial",
@@ -51,14 +51,14 @@ pub const RANDOM_OPERATORS: &[&str] = &[
     "RandomUniformLike",
 ];
 
-/// Operators that tf2onnx writes into ONNX' own domain for Keras 3, where they do not exist.
+/// Operators that tf2onnx writes in the default domain for Keras 3, where they do not exist.
 const STATELESS_RANDOM: &[&str] = &["StatelessRandomNormalV2", "StatelessRandomUniformV2"];
 
 /// The domain of operators of training.
 const TRAINING: &str = "ai.onnx.preview.training";
 
 impl Node {
-    /// A node that no file had, of ONNX' own domain.
+    /// A new node of the default domain.
     pub fn new(op_type: &str) -> Node {
         Node {
             op_type: op_type.into(),
@@ -66,12 +66,12 @@ impl Node {
         }
     }
 
-    /// True if it is this operator of ONNX' own domain (spelt `""` or `ai.onnx`).
+    /// True if it is this operator of the default domain (written `""` or `ai.onnx`).
     pub fn is(&self, op_type: &str) -> bool {
         self.op_type == op_type && self.in_default_domain()
     }
 
-    /// True if its operator is ONNX' own.
+    /// True if its operator is in the default domain.
     pub fn in_default_domain(&self) -> bool {
         self.domain.is_empty() || self.domain == "ai.onnx"
     }

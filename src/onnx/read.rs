@@ -20,7 +20,7 @@ use super::node::{Node, NodeId};
 use super::proto;
 use super::tensor::Tensor;
 
-/// How deep graphs may stand in each other. protobuf's own limit of 100 messages allows 32.
+/// The maximum nesting depth of graphs. The limit of protobuf, 100 messages, allows 32.
 pub(crate) const GRAPH_DEPTH: usize = 128;
 
 /// Fields of leaf messages are decoded up to this size; larger ones stay where they are.
@@ -59,7 +59,7 @@ pub(super) fn model(source: Source, folder: Option<PathBuf>) -> Result<Model> {
     })
 }
 
-/// Says what a file that is no model seems to be.
+/// Describes a file that is not a model.
 fn explain(error: Error, source: &Source) -> Error {
     if error.kind() != ErrorKind::Protobuf {
         return error;

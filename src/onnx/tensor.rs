@@ -1,4 +1,4 @@
-//! Tensors: what they are, and where their elements stand.
+//! Tensors: type, shape, and the position of their elements.
 
 use std::ops::Range;
 
@@ -30,7 +30,7 @@ pub struct Tensor {
 pub(crate) struct Payload {
     /// 4 to 7 and 9 to 11 in `TensorProto`.
     pub number: u32,
-    /// True: the range holds the payload alone. False: whole fields, one an element.
+    /// True: the range has only the payload. False: whole fields, one per element.
     pub packed: bool,
     /// Bytes of the source.
     pub range: Range<u64>,
@@ -43,13 +43,13 @@ fn is_payload(number: u32) -> bool {
     matches!(number, 4..=7 | 9..=11)
 }
 
-/// True of the fields that say what a tensor's elements are: typed data, `raw_data`, external data.
+/// True for the fields of a tensor's elements: typed data, `raw_data`, external data.
 pub(super) fn is_storage(number: u32) -> bool {
     is_payload(number) || matches!(number, 13 | 14)
 }
 
 impl Tensor {
-    /// Reads a tensor that stands in these ranges of the source (more than one where its field is
+    /// Reads a tensor from these ranges of the source (more than one if its field is
     /// repeated, which protobuf merges).
     pub(crate) fn read(window: &mut Window<'_>, messages: &[Range<u64>]) -> Result<Tensor> {
         let mut value = proto::Tensor::default();

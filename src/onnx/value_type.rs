@@ -10,7 +10,7 @@ use super::data_type::DataType;
 use super::name::Name;
 use super::proto;
 
-/// The type of a graph input, output or value, as far as the file tells it.
+/// The type of a graph input, output or value, as far as the file declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValueType {
     /// A tensor; `shape` is `None` where not even the rank is known.
@@ -33,7 +33,7 @@ pub enum ValueType {
     Optional(Box<ValueType>),
     /// A map from keys to values of one type.
     Map(DataType, Box<ValueType>),
-    /// Something the file does not say, or that this crate does not know.
+    /// Not declared by the file, or unknown to this crate.
     Unknown,
 }
 

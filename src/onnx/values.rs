@@ -1,4 +1,4 @@
-//! Who produces a value, who uses it, and from which graph: the one place that knows scopes.
+//! The producer, the uses and the scope of each value.
 //!
 //! A value is (graph, name). A graph inside an attribute also sees the names of the graphs around
 //! it; a function body sees none but its own; `training_info`'s algorithm sees the main graph's.
@@ -30,7 +30,7 @@ impl ValueId {
 
 const NONE: u32 = u32::MAX;
 
-/// A value: where it comes from and where it goes.
+/// A value: its producer and its uses.
 #[derive(Clone, Debug)]
 pub struct Value {
     /// The graph that defines it.
@@ -43,7 +43,7 @@ pub struct Value {
     pub initializer: Option<u32>,
     /// The sparse initializer that is the default of an input, if there is one.
     pub(crate) sparse: Option<u32>,
-    /// Where it goes; entries may be stale, see [`Values::uses`].
+    /// Its uses; entries may be stale, see [`Values::uses`].
     uses: Vec<Use>,
     /// How many entries are not stale.
     live: u32,
@@ -77,7 +77,7 @@ pub enum Producer {
     Gone,
 }
 
-/// Where a value goes. The graph may be inside the one that defines the value: then it is captured.
+/// A use of a value. If the graph is inside the one that defines the value, the value is captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
     /// An input of a node.
@@ -325,7 +325,7 @@ impl Values {
         Some(ValueId(value))
     }
 
-    /// Where a value goes now.
+    /// The current uses of a value.
     pub fn uses(&self, value: ValueId) -> impl Iterator<Item = Use> + '_ {
         let uses = self[value].uses.iter().copied();
         uses.filter(move |&at| match at {
@@ -339,7 +339,7 @@ impl Values {
         self[value].live > 0
     }
 
-    /// How many values there are, those gone included.
+    /// The number of values, including removed ones.
     pub fn len(&self) -> usize {
         self.values.len()
     }

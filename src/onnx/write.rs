@@ -280,7 +280,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A name as read, if it still is that name; no field if it is gone.
+    /// A name as read, if it is unchanged; no field if it was removed.
     fn name(&mut self, out: &mut Rope, field: &Field, name: Option<&super::Name>) -> Result<()> {
         let Some(name) = name else { return Ok(()) };
         if self.window.bytes(field.payload())? == name.as_bytes() {

@@ -1,4 +1,4 @@
-//! One line a finding, for `grep` and editors: `path: level rule: message`.
+//! One line per finding, for `grep` and editors: `path: level rule: message`.
 
 use super::one_line;
 use crate::audit::{ModelAudit, Remark};

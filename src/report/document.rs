@@ -39,10 +39,10 @@ fn serializer(error: &serde_json::Error) -> Error {
     Error::new(ErrorKind::Unsupported, error.to_string())
 }
 
-/// What every rewrite tells, around what this one planned and did.
+/// The parts that are common to the documents of all rewrites.
 ///
 /// # Errors
-/// Weights that have to be read, to tell what changed, cannot be.
+/// Weights that must be compared cannot be read.
 fn rewrite(command: &str, end: &Ended<'_>, parts: Value) -> Result<Value> {
     let mut document = json!({
         "schema": format!("dropout-onnx/{command}/1"),

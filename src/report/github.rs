@@ -1,4 +1,4 @@
-//! Workflow commands of GitHub Actions, which shows them beside the files of a pull request:
+//! Workflow commands of GitHub Actions, which shows them next to the files of a pull request:
 //! `::error file=model.onnx,title=active-dropout::message`.
 
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! JUnit XML: a suite a model, a test case a finding. Errors are failures; warnings and notes pass,
-//! with their message as output; what is allowed or known to the baseline is skipped. A model without
+//! JUnit XML: one suite per model, one test case per finding. Errors are failures; warnings and notes pass,
+//! with their message as output; findings that are allowed or in the baseline are skipped. A model without
 //! findings is one case that passes. Remarks are a suite of each file they are about, and pass.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -66,7 +66,7 @@ fn case(finding: &Finding) -> TestCase {
     let excuse = match &finding.allowed {
         Some(allowed) => Some(format!("allowed: {}", one_line(&allowed.reason))),
         None if finding.is_open() => None,
-        None => Some("known to the baseline".to_string()),
+        None => Some("in the baseline".to_string()),
     };
     if let Some(excuse) = excuse {
         let mut status = TestCaseStatus::skipped();

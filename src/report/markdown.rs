@@ -11,7 +11,7 @@ use crate::escape::markdown as escape;
 pub fn text(document: &Document) -> String {
     let models = &document.models;
     let mut out = format!("### Dropout: {}\n\n", summary(models));
-    out.push_str("| model | verdict | dropouts | errors | warnings | notes |\n");
+    out.push_str("| model | verdict | dropout layers | errors | warnings | notes |\n");
     out.push_str("|---|---|--:|--:|--:|--:|\n");
     for model in models {
         let verdict = match model.verdict {
@@ -27,7 +27,7 @@ pub fn text(document: &Document) -> String {
         );
     }
     if models.iter().any(told) || !document.remarks.is_empty() {
-        out.push_str("\n| model | level | rule | what |\n|---|---|---|---|\n");
+        out.push_str("\n| model | level | rule | message |\n|---|---|---|---|\n");
     }
     for model in models {
         let path = escape(&model.path);

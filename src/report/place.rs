@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 /// The path relative to `base`, with `/` between its parts; `None` if it lies elsewhere. Nothing is
-/// looked up: a path that is not absolute stands below `base`, and `..` takes a part away.
+/// looked up: a relative path is resolved against `base`, and `..` removes a part.
 pub fn relative(base: &Path, path: &str) -> Option<String> {
     let whole = plain(&base.join(path));
     let below = whole.strip_prefix(plain(base)).ok()?;
@@ -51,7 +51,7 @@ fn plain(path: &Path) -> PathBuf {
     out
 }
 
-/// Percent-encoded (RFC 3986, 2.1), but for `/` and `also`.
+/// Percent-encoded (RFC 3986, 2.1), except for `/` and `also`.
 fn encoded(path: &str, also: &str) -> String {
     let mut out = String::new();
     for byte in path.bytes() {

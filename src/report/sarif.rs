@@ -57,7 +57,7 @@ pub fn text(document: &Document, base: &Path) -> String {
     format!("{log:#}\n")
 }
 
-/// The rules that found something, in the order of all rules, with what SARIF tells of each.
+/// The rules with findings, in the order of all rules, with their SARIF descriptors.
 fn rules(document: &Document) -> Vec<(&'static str, Value)> {
     let findings = || document.models.iter().flat_map(|model| &model.findings);
     let met = RULES

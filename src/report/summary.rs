@@ -43,7 +43,7 @@ pub fn summary(models: &[ModelAudit]) -> String {
     out
 }
 
-/// `3 active`; nothing if there are none.
+/// `3 active`; empty for 0.
 fn part(number: usize, what: impl Display) -> String {
     match number {
         0 => String::new(),

@@ -5,7 +5,7 @@ use crate::onnx::{Editor, Name, Node, NodeId, Producer, Use, ValueId};
 
 /// Lets everything that used `output`, which a removed node made, use `data`. Where the name of
 /// `output` must live on, `data` takes it over; where that cannot be, an `Identity` called `label`
-/// stands in the place of the node, and the reason is returned.
+/// replaces the node, and the reason is returned.
 pub(super) fn pass_through(
     editor: &mut Editor<'_>,
     removed: NodeId,
@@ -53,12 +53,14 @@ fn redirect(
         .uses(output)
         .any(|at| !matches!(at, Use::Input { .. }));
     Ok(Some(match source.producer {
-        _ if !by_name => "its input's name means something else where it is used",
-        _ if source.graph != target.graph => "it is an output, and its input an outer value",
-        Producer::Input(_) => "it is an output, and its input an input of the same graph",
-        Producer::Initializer(_) | Producer::SparseInitializer(_) => {
-            "it is an output, and its input an initializer"
+        _ if !by_name => "the name of its input is shadowed where its result is used",
+        _ if source.graph != target.graph => {
+            "it is an output, and its input is an outer-scope value"
         }
-        _ => "it is an output, and so is its input",
+        Producer::Input(_) => "it is an output, and its input is an input of the same graph",
+        Producer::Initializer(_) | Producer::SparseInitializer(_) => {
+            "it is an output, and its input is an initializer"
+        }
+        _ => "both it and its input are outputs",
     }))
 }

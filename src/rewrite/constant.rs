@@ -5,7 +5,7 @@ use crate::onnx::{
     encode_tensor,
 };
 
-/// Where nodes are put in: a graph, and the node that they come before; at the end if none.
+/// The place of new nodes: a graph, and the node they precede; at the end without one.
 pub(super) type At = (GraphId, Option<NodeId>);
 
 /// Element type, shape and little-endian elements.

@@ -75,7 +75,7 @@ pub struct Place {
     pub value: ValueId,
     /// Its graph.
     pub graph: GraphId,
-    /// What goes into the dropout.
+    /// The data of the dropout.
     pub data: Name,
     /// What comes out of it.
     pub output: Name,
@@ -91,10 +91,10 @@ pub struct Place {
     shared: Option<write::Shared>,
 }
 
-/// What insert did, beyond what its plan says.
+/// The result of insert, in addition to its plan.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Dropouts put in.
+    /// The number of dropouts inserted.
     pub inserted: usize,
     /// The input of the model that switches them, if one does.
     pub switch: Option<Name>,
@@ -102,7 +102,7 @@ pub struct Outcome {
     pub added_input: bool,
 }
 
-/// A model with dropout put in, not yet verified.
+/// A model with inserted dropout, not yet verified.
 #[derive(Debug)]
 pub struct Inserted {
     /// The values that were chosen.
@@ -197,8 +197,8 @@ fn undisturbed(before: &Model, after: &Model) -> Result<()> {
     match old.iter().find(|site| !same(site)) {
         None => Ok(()),
         Some(hidden) => {
-            let why = "dropout put in where it was asked for hides this one, which is written as a \
-                       mask: `strip` takes masks out first, or choose other values";
+            let why = "the inserted dropout would hide this random mask; `strip` the model first, or \
+                       select other values";
             Err(Error::new(ErrorKind::Unsupported, why).at(before.place(hidden.nodes[0])))
         }
     }
@@ -210,7 +210,7 @@ fn undisturbed(before: &Model, after: &Model) -> Result<()> {
 /// As [`insert`], but for what cannot be written: that is in the plan.
 pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<(Vec<Place>, Plan)> {
     if options.choices.is_empty() {
-        return Err(usage("nothing was chosen to insert dropout at".into()));
+        return Err(usage("no position selected for dropout".into()));
     }
     let flow = Flow::new(model, values)?;
     let fit = Fit::new(&flow)?;
@@ -239,11 +239,13 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<(Vec<Pl
     Ok((places, plan))
 }
 
-/// The values chosen, each with what holds for it.
+/// The selected values, each with its settings.
 fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place>> {
     for choice in &options.choices {
         if choice.rate.or(options.rate).is_none() {
-            return Err(usage(format!("{choice}: no rate was given")));
+            return Err(usage(format!(
+                "{choice}: no rate; give --rate, or append =RATE"
+            )));
         }
     }
     let chosen = Chooser::new(flow).all(options)?.into_iter();
@@ -348,7 +350,7 @@ pub fn apply(
         });
         let why = why.unwrap_or_default();
         return Err(usage(format!(
-            "no value that was chosen takes dropout: {why}"
+            "dropout cannot be inserted after any selected value: {why}"
         )));
     }
     let names: HashSet<Name> = model.nodes().map(|(_, node)| node.name.clone()).collect();

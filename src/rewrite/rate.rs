@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The probability to drop an element: at least 0, and less than 1 also as a float32, which is what
-/// ONNX' Dropout has.
+/// Dropout of ONNX has.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate(f64);
 
@@ -19,11 +19,12 @@ impl Rate {
         if rate >= 0.0 && (rate as f32) < 1.0 {
             return Ok(Rate(rate.abs())); // no -0
         }
-        let why = match rate {
-            1.0.. => format!("{rate} would drop everything"),
-            _ => format!("{rate} is no probability to drop"),
+        // 30 percent?
+        let hint = match rate {
+            rate if rate > 1.0 && rate < 100.0 => format!(" (did you mean {}?)", rate / 100.0),
+            _ => String::new(),
         };
-        let why = format!("{why}: a rate is at least 0 and less than 1");
+        let why = format!("{rate} is not a rate: expected 0 <= rate < 1{hint}");
         Err(Error::new(ErrorKind::Usage, why))
     }
 
@@ -45,7 +46,7 @@ impl FromStr for Rate {
         match text.trim().parse() {
             Ok(rate) => Rate::new(rate),
             Err(_) => {
-                let why = format!("`{text}` is no number: a rate is at least 0 and less than 1");
+                let why = format!("`{text}` is not a number: expected 0 <= rate < 1");
                 Err(Error::new(ErrorKind::Usage, why))
             }
         }
@@ -67,6 +68,13 @@ mod tests {
         for good in ["0", "0.5", "-0", "0.999"] {
             assert!(good.parse::<Rate>().is_ok(), "{good}");
         }
+        let hint = |text: &str| text.parse::<Rate>().unwrap_err().to_string();
+        assert!(
+            hint("30").ends_with("(did you mean 0.3?)"),
+            "{}",
+            hint("30")
+        );
+        assert!(!hint("1").contains("mean"), "{}", hint("1"));
         // the last is 1 as a float32
         for bad in [
             "1.0",
@@ -79,7 +87,7 @@ mod tests {
             "0.99999999999",
         ] {
             let error = bad.parse::<Rate>().unwrap_err();
-            assert!(error.to_string().contains("less than 1"), "{error}");
+            assert!(error.to_string().contains("0 <= rate < 1"), "{error}");
         }
     }
 }

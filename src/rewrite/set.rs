@@ -24,7 +24,7 @@ use leaf::Change;
 /// What to set, and where.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Which dropouts: those of which any of these holds, or all if there is none.
+    /// The dropouts to change: those matching any of these, or all without any.
     pub filters: Vec<Filter>,
     /// The new rate.
     pub rate: Option<Rate>,
@@ -39,7 +39,7 @@ pub struct Options {
 pub enum Seed {
     /// This one.
     Number(i64),
-    /// None: whoever runs the model chooses.
+    /// No seed: the runtime chooses one.
     None,
 }
 
@@ -52,12 +52,12 @@ impl FromStr for Seed {
             number => number
                 .parse()
                 .map(Seed::Number)
-                .map_err(|_| usage(format!("`{number}` is neither a whole number nor `none`"))),
+                .map_err(|_| usage(format!("expected an integer or `none`, not `{number}`"))),
         }
     }
 }
 
-/// What set did, beyond what its plan says.
+/// The result of set, in addition to its plan.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Dropouts changed.
@@ -139,15 +139,17 @@ pub struct Planned {
 /// Nothing is to be set, a filter holds for no site, or the file cannot be read where a constant stands.
 pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -> Result<Planned> {
     if options.rate.is_none() && options.acting.is_none() && options.seed.is_none() {
-        return Err(usage("nothing to set: a rate, a mode or a seed".into()));
+        return Err(usage(
+            "nothing to change: give --rate, --mode or --seed".into(),
+        ));
     }
     let chosen = filter::chosen(model, sites, &options.filters)?;
     let mut planned = Planned::default();
     let mut owners = Vec::new();
     for (site, chosen) in sites.iter().zip(chosen) {
         let action = match (chosen, is_so(site, options)) {
-            (false, _) => Action::NoEffect("it was not asked for".into()),
-            (true, true) => Action::NoEffect("it is so already".into()),
+            (false, _) => Action::NoEffect("not selected".into()),
+            (true, true) => Action::NoEffect("no change needed".into()),
             (true, false) => match changes(model, values, site, options)? {
                 Ok(changes) => {
                     owners.extend(changes.iter().map(|_| site.id));
@@ -155,7 +157,7 @@ pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -
                     Action::Apply
                 }
                 Err(_) if site.form == Form::Scale && options.filters.is_empty() => {
-                    Action::NoEffect("it is a scale that inference needs".into())
+                    Action::NoEffect("a scale that inference needs".into())
                 }
                 Err(why) => Action::Refused(why),
             },
@@ -219,8 +221,8 @@ fn changes(
         Some(Acting::Active) if site.mode == Mode::Active => {}
         Some(acting) => {
             return Ok(Err(format!(
-                "a mask cannot be made {acting}: `strip` takes it out, and `insert --at` puts a \
-                 Dropout in its place, which can be"
+                "a mask cannot be made {acting}; replace it with a Dropout operator, with `strip` \
+                 and then `insert --at`"
             )));
         }
         None => {}
@@ -230,7 +232,7 @@ fn changes(
             .source()
             .is_some_and(|source| takes_seed(model, source))
     {
-        return Ok(Err("what draws its mask has no seed to set".into()));
+        return Ok(Err("the draw of its mask has no seed".into()));
     }
     match options.rate {
         Some(rate) => mask::changes(model, values, site, rate),
@@ -243,7 +245,7 @@ fn takes_seed(model: &Model, source: crate::onnx::NodeId) -> bool {
     known.iter().any(|op| model.node(source).is(op))
 }
 
-/// Changes the sites that the plan says to change.
+/// Changes the sites of the plan.
 ///
 /// # Errors
 /// The plan refuses a site, or the name of the switch is taken; the model is then not to be used.
@@ -324,12 +326,12 @@ fn check(after: &Model, before: &[Site], options: &Options, plan: &Plan) -> Resu
         match new.filter(same) {
             Some(site) if rate(site) => {}
             _ if old.form == Form::RandomMask && options.rate.is_some() => {
-                let why = "at this rate threshold and scale of the mask are too near to 0 or 1, in \
-                           their precision, to be known for dropout any more";
+                let why = "at this rate, threshold and scale of the mask are too close to 0 or 1 to be \
+                           recognised as dropout in their precision";
                 return Err(Error::new(ErrorKind::Unsupported, why).at(&step.label));
             }
             _ => {
-                let why = "what was changed does not read as the dropout that was asked for";
+                let why = "the result would not be recognised as the dropout that was requested";
                 return Err(Error::new(ErrorKind::Verification, why).at(&step.label));
             }
         }

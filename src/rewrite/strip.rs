@@ -218,17 +218,17 @@ fn action(
     (options, gradients): (&Options, Option<&Upstream>),
 ) -> Action {
     if !options.only.contains(&site.mode) {
-        return Action::NoEffect(format!("{} sites were not asked for", site.mode));
+        return Action::NoEffect(format!("{} dropout is not selected by --only", site.mode));
     }
     let (asked, name) = match site.form {
         Form::Scale => {
-            return Action::NoEffect("a scale is what inference needs".to_string());
+            return Action::NoEffect("a scale that inference needs".to_string());
         }
         Form::FrozenMask => (options.frozen_masks, Form::FrozenMask.word()),
         _ => (options.kinds.contains(&site.kind), site.kind.word()),
     };
     if !asked {
-        return Action::NoEffect(format!("stays unless asked for: --kind {name}"));
+        return Action::NoEffect(format!("remove it with --kind {name}"));
     }
     let refusal = site.problem.clone().or_else(|| match site.form {
         Form::Operator => (site.entangled.clone())

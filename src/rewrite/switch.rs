@@ -1,4 +1,4 @@
-//! Whether a dropout acts: what was asked for, and the input that decides at run time.
+//! The mode of a dropout: parsing it, and the input that switches at run time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +21,7 @@ pub enum Acting {
     Runtime(Name),
 }
 
-/// What the input is called if nobody says.
+/// The default name of the input.
 const INPUT: &str = "training_mode";
 
 impl FromStr for Acting {
@@ -35,7 +35,7 @@ impl FromStr for Acting {
             ("runtime", "") => Ok(Acting::Runtime(INPUT.into())),
             ("runtime", name) => Ok(Acting::Runtime(name.into())),
             _ => {
-                let why = format!("`{text}` is none of inert, active, runtime and runtime:NAME");
+                let why = format!("expected inert, active, runtime or runtime:NAME, not `{text}`");
                 Err(Error::new(ErrorKind::Usage, why))
             }
         }
@@ -64,7 +64,7 @@ impl Acting {
         };
         match (version(opset), self) {
             (OperatorVersion::InferenceTyped | OperatorVersion::InferenceBool, _) => Some(format!(
-                "no Dropout of opset {opset} {switched}: only inert can be written; {convert}"
+                "no Dropout of opset {opset} {switched}; use --mode inert, or {convert}"
             )),
             (OperatorVersion::IsTest, Acting::Runtime(_)) => Some(format!(
                 "whether a Dropout of opset {opset} acts is an attribute: inert or active can be \
@@ -95,7 +95,7 @@ impl Acting {
     }
 }
 
-/// The boolean input of the model with this name. Added if it is not there, false by default.
+/// The boolean model input with this name, added if missing, false by default.
 /// Returns whether it was added.
 ///
 /// # Errors
@@ -110,7 +110,7 @@ pub(super) fn input(editor: &mut Editor<'_>, name: &Name) -> Result<(ValueId, bo
     let (model, values) = (editor.model(), editor.values());
     if let Some(value) = values.lookup(model, main, name) {
         let Producer::Input(index) = values[value].producer else {
-            return Err(taken("another value of the model"));
+            return Err(taken("a different value of the model"));
         };
         let kind = model.graph(main).inputs[index as usize].value_type();
         let boolean = matches!(&kind, ValueType::Tensor { element: DataType::BOOL, shape }
@@ -123,7 +123,7 @@ pub(super) fn input(editor: &mut Editor<'_>, name: &Name) -> Result<(ValueId, bo
         };
     }
     if name.is_empty() || editor.fresh_name(&name.to_string()) != *name {
-        return Err(taken("the name of a value in an inner graph"));
+        return Err(taken("a value in a subgraph"));
     }
     let value = editor.add_input(name, DataType::BOOL, &[]);
     editor.add_initializer(main, name, DataType::BOOL, &[], &[0]);

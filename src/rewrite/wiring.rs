@@ -6,13 +6,13 @@ use crate::onnx::{
     Values, encode_number, encode_tensor,
 };
 
-/// Where nodes are put in: a graph, and the node that they come before.
+/// The place of new nodes: a graph, and the node they precede.
 pub(crate) type At = (GraphId, Option<NodeId>);
 
 /// Element type, shape and little-endian elements.
 pub(crate) type Elements<'t> = (DataType, &'t [i64], Vec<u8>);
 
-/// Puts in a node with one output. Returns the output's name, which is made from a hint if not given.
+/// Inserts a node with one output. Returns the output's name, which defaults to one made from a hint.
 pub(crate) fn put(
     editor: &mut Editor<'_>,
     at: At,
@@ -33,7 +33,7 @@ pub(crate) fn put(
     output
 }
 
-/// Puts in a `Constant`.
+/// Inserts a `Constant`.
 pub(crate) fn constant(
     editor: &mut Editor<'_>,
     at: At,

@@ -116,10 +116,10 @@ fn error(stop: Stop) -> Error {
         Stop::Unrunnable(why) => {
             let way_out = match why.operator {
                 Some(_) => {
-                    "another runtime can sample it: `dropout-onnx set --mode active` has operators drop \
-                     in the file, as random masks do (ONNX Runtime: with optimisations off)"
+                    "to sample it with another runtime, make its operators active with \
+                     `dropout-onnx set --mode active` (and disable optimizations in ONNX Runtime)"
                 }
-                None => "if that is a matter of its inputs, --input and --dim give it others",
+                None => "if this depends on the inputs, supply others with --input and --dim",
             };
             Error::new(ErrorKind::Unsupported, format!("{}; {way_out}", why.reason))
         }

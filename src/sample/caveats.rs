@@ -12,16 +12,16 @@ pub(super) fn none(model: &Model, sites: &[Site]) -> Error {
     let has = |form: Form| sites.iter().any(|site| site.form == form);
     let draw = model.nodes().find(|(_, node)| node.draws());
     let why = if has(Form::FrozenMask) {
-        "its only dropout is a frozen mask, which drops the same in every run".to_string()
+        "its only dropout is a frozen mask, which drops the same elements on every run".to_string()
     } else if has(Form::Scale) {
-        "all that is left of its dropout is a scale: every run would give the same".to_string()
+        "its only dropout is a constant scale, so every run would have the same result".to_string()
     } else if !sites.is_empty() {
-        "its only dropout is in its training graph, which inference does not run".to_string()
+        "its only dropout is in its training graph, which is not run at inference".to_string()
     } else if let Some((id, _)) = draw {
         let place = model.place(id);
-        format!("there is no dropout in it: what draws random numbers ({place}) is none")
+        format!("it has no dropout; its random operators ({place}) are not part of one")
     } else {
-        "there is no dropout in it: every run would give the same".to_string()
+        "it has no dropout, so every run would have the same result".to_string()
     };
     Error::new(ErrorKind::Usage, why)
 }
@@ -71,14 +71,13 @@ pub(super) fn drawn_rate(
     }
 }
 
-/// Why a model did not run: a rate that nobody gave may be no rate.
+/// The reason why a model did not run; a random input may not be a valid rate.
 pub(super) fn not_run(model: &Model, sites: &[&Site], options: &Options, why: Error) -> Error {
     match sites.iter().find(|site| is_open(site)) {
         Some(site) if options.rates.is_empty() && why.kind() == ErrorKind::Unsupported => {
             let place = model.place(site.nodes[0]);
-            let why = format!(
-                "{why} (the rate of {place} is an input of the model: was that one given data?)"
-            );
+            let why =
+                format!("{why} (the rate of {place} is a model input; supply it with --input)");
             Error::new(ErrorKind::Unsupported, why)
         }
         _ => why,
@@ -91,18 +90,18 @@ fn is_open(site: &Site) -> bool {
 
 fn not_given(model: &Model, site: &Site, input: &str) -> Error {
     let why = format!(
-        "its rate is {input} of the model: give that one data (--input), or set rates (--rates)"
+        "its rate is {input} of the model; supply it with --input, or set rates with --rates"
     );
     Error::new(ErrorKind::Usage, why).at(model.place(site.nodes[0]))
 }
 
-/// Says that an output is not finite everywhere.
+/// A note about an output that is not finite everywhere.
 pub(super) fn not_finite(output: &Output) -> Option<String> {
     let (name, all) = (&output.name, output.mean.len());
     let in_runs = match output.not_finite {
         0 => None,
         some => Some(format!(
-            "{some} of {all} elements were NaN or infinite in some run, and have no mean and no \
+            "{some} of {all} elements were NaN or infinite in a run, so they have no mean and \
              standard deviation"
         )),
     };
@@ -117,24 +116,24 @@ pub(super) fn not_finite(output: &Output) -> Option<String> {
     (!said.is_empty()).then(|| format!("output {name}: {}", said.join("; ")))
 }
 
-/// Notes on sites, and on draws that are none.
+/// Notes about sites, and about draws that are not dropout.
 pub(super) fn notes(model: &Model, sites: &[Site], options: &Options) -> Vec<String> {
     let mut notes = Vec::new();
     for site in sites {
         let place = model.place(site.nodes[0]);
         if site.form == Form::FrozenMask {
             notes.push(format!(
-                "{place}: a frozen mask, which drops the same in every run"
+                "{place}: a frozen mask, which drops the same elements on every run"
             ));
         }
         let idle = site.mode == Mode::Inert && site.rate == Some(0.0);
         if idle && options.rates.is_empty() {
-            notes.push(format!("{place}: has rate 0, and drops nothing"));
+            notes.push(format!("{place}: has a rate of 0, so it drops nothing"));
         }
         let noise = site.kind == Kind::GaussianNoise;
         if noise && !options.rates.is_empty() {
             notes.push(format!(
-                "{place}: Gaussian noise has no rate, and stays as it is"
+                "{place}: Gaussian noise has no rate and is not changed"
             ));
         }
     }
@@ -150,7 +149,7 @@ pub(super) fn notes(model: &Model, sites: &[Site], options: &Options) -> Vec<Str
         };
         let place = model.place(id);
         notes.push(format!(
-            "{place}{others}: draws random numbers that are no dropout; they are part of the spread, and one draw of the deterministic output"
+            "{place}{others}: draws random numbers that are not dropout, which add to the spread; the deterministic output has one draw of them"
         ));
     }
     notes

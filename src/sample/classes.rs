@@ -1,4 +1,4 @@
-//! What an output says of classes: predictive entropy, and how far runs agree on the top class.
+//! Statistics of classifiers: predictive entropy, and how far runs agree on the top class.
 //!
 //! Source: Y. Gal, *Uncertainty in Deep Learning* (2016), 3.3.1: predictive entropy, and the
 //! variation ratio, which is one minus the agreement.
@@ -20,7 +20,7 @@ pub use spec::{ClassSpec, Taken};
 
 use rows::Rows;
 
-/// How the numbers of an output tell of classes.
+/// The kind of numbers of a classifier's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Numbers {
     /// They are the probabilities of the classes: not negative, and with the sum 1, as softmax has it.

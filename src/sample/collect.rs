@@ -16,15 +16,15 @@ pub(super) struct Collector {
     moments: Moments,
     /// Readings that every run fitted.
     readings: Vec<Counter>,
-    /// Somebody said that it has classes.
+    /// The caller declared it a classifier's.
     asked: bool,
 }
 
 impl Collector {
-    /// An output of this shape; `spec`: what somebody said of its classes; `sigmoid`: what makes it.
+    /// An output of this shape; `spec`: the declared classes; `sigmoid`: its producer.
     ///
     /// # Errors
-    /// The output cannot be what somebody said.
+    /// The output cannot be read as declared.
     pub fn new(
         name: &str,
         first: &Value,
@@ -36,7 +36,7 @@ impl Collector {
         let asked = spec.is_some() && !readings.is_empty();
         let float = ["float16", "float", "double"].contains(&element);
         if asked && !float {
-            let why = format!("output {name} is {element}{shape:?}: classes are floats");
+            let why = format!("output {name} is {element}{shape:?}, but a classifier has floats");
             return Err(Error::new(ErrorKind::Usage, why));
         }
         Ok(Collector {
@@ -56,7 +56,7 @@ impl Collector {
     /// Takes in a run.
     ///
     /// # Errors
-    /// It has another shape than the runs before, or is not what somebody said.
+    /// Its shape differs from earlier runs, or it cannot be read as declared.
     pub fn push(&mut self, value: &Value) -> Result<()> {
         let numbers = value.to_f64();
         if value.shape() != self.shape || numbers.len() != value.len() {
@@ -65,7 +65,7 @@ impl Collector {
                 true => {
                     format!("output {name} has shape {shape:?} in one run and {other:?} in another")
                 }
-                false => format!("output {name} holds no numbers"),
+                false => format!("output {name} does not contain numbers"),
             };
             return Err(Error::new(ErrorKind::Unsupported, why));
         }
@@ -83,8 +83,8 @@ impl Collector {
         match unfit {
             Some(why) if self.asked && self.readings.is_empty() => {
                 let why = format!(
-                    "output {} is not what --classes says: {why}; {0}=logits or {0}=binary-logits \
-                     takes any numbers",
+                    "output {} does not match --classes: {why}; {0}=logits and {0}=binary-logits \
+                     accept any numbers",
                     self.name
                 );
                 Err(Error::new(ErrorKind::Usage, why))

@@ -19,7 +19,7 @@ pub(super) struct Copy {
     pub notes: Vec<String>,
 }
 
-/// Puts the copy together. `given` tells inputs that are fed data.
+/// Creates the copy. `given` is true for inputs with data.
 ///
 /// # Errors
 /// The rate of a mask cannot be set.
@@ -59,8 +59,8 @@ pub(super) fn of(
     Ok(Copy { edited, notes })
 }
 
-/// Makes the `If`s around a node take its branch, where an input decides that nobody gives: one
-/// that says whether the model trains.
+/// Makes the `If`s around a node take its branch, if their condition is an input without data that
+/// switches training.
 fn take_branch(
     editor: &mut Editor<'_>,
     inside: NodeId,
@@ -85,7 +85,7 @@ fn take_branch(
             if let Some(fixed) = editor.values().lookup(editor.model(), id.graph, &fixed) {
                 editor.set_input(id, 0, fixed);
                 note = Some(format!(
-                    "{place}: takes the branch that drops, as no data was given for {name}"
+                    "{place}: takes the branch with dropout, because no data was given for {name}"
                 ));
             }
         }
@@ -124,7 +124,7 @@ fn is_loadable(node: &Node) -> bool {
     !(node.draws() && takes_shape)
 }
 
-/// Lets it draw in the shape of a tensor of zeros, as ONNX can say.
+/// Makes it draw in the shape of a tensor of zeros, which ONNX can express.
 fn make_loadable(editor: &mut Editor<'_>, id: NodeId) {
     let node = editor.model().node(id).clone();
     let Some(output) = node.output(0).cloned().filter(|_| !node.is_removed()) else {

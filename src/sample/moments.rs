@@ -12,7 +12,7 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// Takes in one value of every element. The first says how many there are.
+    /// Adds one value of each element. The first call sets their number.
     pub(super) fn push(&mut self, values: &[f64]) {
         if self.count == 0 {
             self.mean = vec![0.0; values.len()];

@@ -12,7 +12,7 @@ type Writer = NpzWriter<Cursor<Vec<u8>>>;
 
 pub(super) fn write(report: &Report) -> Result<Vec<u8>> {
     arrays(report).map_err(|error| {
-        let why = format!("the figures cannot be put into a .npz file: {error}");
+        let why = format!("the figures cannot be written as .npz: {error}");
         Error::new(ErrorKind::Unsupported, why)
     })
 }

@@ -12,7 +12,7 @@ const HEIGHT: f64 = 320.0;
 const MARGINS: [f64; 4] = [64.0, 16.0, 40.0, 48.0];
 /// Height of a row of the legend.
 const ROW: f64 = 16.0;
-/// Lines at most: more cannot be told apart.
+/// The maximum number of lines, so that they can be distinguished.
 const LINES: usize = 6;
 /// Okabe and Ito's colours with contrast on white and on black, the blue made lighter for that.
 const COLOURS: [&str; LINES] = [
@@ -58,7 +58,7 @@ pub(super) fn svg(samplings: &[Sampling]) -> Option<String> {
 
 /// What each line is, in as many rows as that takes.
 struct Legend {
-    /// Where each entry stands, and its text.
+    /// The position and the text of each entry.
     entries: Vec<(f64, f64, String)>,
     /// By how much it is higher than one row.
     height: f64,

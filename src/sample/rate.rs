@@ -12,10 +12,10 @@ use crate::onnx::{
 };
 use crate::rewrite::wiring::{constant, detach, drawn_element, drawn_shape, put, to, value};
 
-/// −λα of SELU, what alpha dropout lets out in place of what it drops (Klambauer et al. 2017).
+/// −λα of SELU, the value of dropped elements in alpha dropout (Klambauer et al. 2017).
 const ALPHA: f64 = -1.758_099_340_847_376_6;
 
-/// How near the rate that is seen in a mask is to the one asked for: masks of float16 tell no more.
+/// Tolerance of the rate of a mask, limited by float16.
 const SEEN: f64 = 2e-3;
 
 /// A factor this near to 1 is 1.
@@ -36,14 +36,14 @@ pub(super) fn set(editor: &mut Editor<'_>, site: &Site, rate: f64) -> Result<(),
         return Err(why.clone());
     }
     let Some(draw) = site.kept_draw else {
-        return Err("the calls of its function keep or scale differently".to_string());
+        return Err("the calls of its function have different rates or scales".to_string());
     };
     match site.kind {
         // its standard deviation is no probability
         Kind::GaussianNoise => Ok(()),
         Kind::GaussianDropout => {
             let deviation = |p: f64| (p / (1.0 - p)).sqrt();
-            let old = site.rate.ok_or("the file does not tell which it is")?;
+            let old = site.rate.ok_or("the file does not declare the rate")?;
             widen(editor, draw.source, deviation(rate) / deviation(old));
             Ok(())
         }
@@ -73,7 +73,7 @@ fn change(kind: Kind, exit: &Exit, rate: f64) -> (f64, f64) {
     }
 }
 
-/// Draws from a normal distribution with a deviation so many times as large.
+/// Multiplies the deviation of a normal draw by `factor`.
 fn widen(editor: &mut Editor<'_>, source: NodeId, factor: f64) {
     let old = match editor
         .model()
@@ -91,13 +91,13 @@ fn widen(editor: &mut Editor<'_>, source: NodeId, factor: f64) {
 /// Replaces a draw by one that drops with this chance.
 fn choose(editor: &mut Editor<'_>, draw: KeptDraw, rate: f64) -> Result<(), String> {
     let id = draw.source;
-    let dropped = draw.dropped.ok_or("no one draw drops all that it meets")?;
+    let dropped = draw.dropped.ok_or("it is made of several draws")?;
     let node = editor.model().node(id).clone();
     let Some(output) = node.output(0).cloned() else {
-        return Err("it draws nothing".to_string());
+        return Err("it has no draw".to_string());
     };
     let element = drawn_element(editor.model(), editor.values(), id).unwrap_or(DataType::FLOAT);
-    let shape = drawn_shape(editor, id).ok_or("the shape it draws in is not told")?;
+    let shape = drawn_shape(editor, id).ok_or("the shape of the draw is unknown")?;
     let at = (id.graph, Some(id));
     let float = |number: f64| {
         let bytes = encode_float(DataType::FLOAT, number).unwrap_or_default();
@@ -169,7 +169,7 @@ fn affine(editor: &mut Editor<'_>, exit: &Exit, factor: f64, shift: f64) -> Resu
         return Err(format!("it drops {element} elements"));
     };
     let Some((mut data, at, name)) = detach(editor, exit.node, exit.output) else {
-        return Err("what it lets out has no name of its own".to_string());
+        return Err("its output has no name".to_string());
     };
     let factor = constant(editor, at, "rate/factor", (element, &[], factor));
     let (inputs, last) = (vec![data, factor], shift == 0.0);
@@ -186,7 +186,7 @@ fn affine(editor: &mut Editor<'_>, exit: &Exit, factor: f64, shift: f64) -> Resu
     Ok(())
 }
 
-/// Looks at the copy: does every mask drop at the rate, and is none lost?
+/// Checks that every mask in the copy has the rate.
 pub(super) fn check(model: &Model, sites: &[&Site], copy: &Model, rate: f64) -> Result<()> {
     if rate == 0.0 {
         return Ok(()); // what drops nothing is not found
@@ -198,7 +198,11 @@ pub(super) fn check(model: &Model, sites: &[&Site], copy: &Model, rate: f64) -> 
     let found: Vec<&Site> = found.iter().filter(masks).collect();
     let other = |site: &&&Site| site.rate.is_none_or(|found| (found - rate).abs() > SEEN);
     if let Some(site) = found.iter().find(other) {
-        return Err(refusal(copy, site, "it would not be the one asked for"));
+        return Err(refusal(
+            copy,
+            site,
+            "the result would have a different rate",
+        ));
     }
     let mut found: Vec<_> = found.into_iter().map(known).collect();
     meant.sort();
@@ -208,7 +212,7 @@ pub(super) fn check(model: &Model, sites: &[&Site], copy: &Model, rate: f64) -> 
         return Err(refusal(
             model,
             lost,
-            "it would not be seen as the dropout it was",
+            "the result would not be recognised as dropout",
         ));
     }
     Ok(())

@@ -1,39 +1,39 @@
-//! A model as data: what every format shows.
+//! A model as data, for all formats.
 
 use serde::{Serialize, Serializer};
 
 use super::Options;
 
-/// The version of the document's form.
+/// The version of the document.
 pub const SCHEMA: &str = "dropout-onnx/show/1";
 
 /// A model.
 #[derive(Clone, Debug, Serialize)]
 pub struct Document {
-    /// The version of this form.
+    /// The version of the document.
     pub schema: &'static str,
-    /// Names are made up.
+    /// True if names are omitted.
     pub anonymous: bool,
-    /// Large weights have hashes.
+    /// True if large weights have hashes.
     pub hashes: bool,
     /// Its IR version.
     pub ir_version: i64,
-    /// Who wrote it.
+    /// The program that wrote it.
     pub producer: ProducerRecord,
-    /// The operator sets it is written in.
+    /// The operator sets it imports.
     pub opsets: Vec<OpsetRecord>,
-    /// What else it says about itself.
+    /// Its metadata.
     pub metadata: Vec<PropertyRecord>,
-    /// What it computes.
+    /// Its main graph.
     pub graph: GraphRecord,
     /// Its functions.
     pub functions: Vec<FunctionRecord>,
-    /// How it is trained.
+    /// Its training graphs.
     pub training: Vec<TrainingRecord>,
 }
 
 impl Document {
-    /// What is shown.
+    /// The options of the document.
     pub fn options(&self) -> Options {
         Options {
             anonymous: self.anonymous,
@@ -42,7 +42,7 @@ impl Document {
     }
 }
 
-/// Who wrote a model.
+/// The program that wrote a model.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProducerRecord {
     /// The program.
@@ -54,7 +54,7 @@ pub struct ProducerRecord {
 /// An operator set.
 #[derive(Clone, Debug, Serialize)]
 pub struct OpsetRecord {
-    /// Its domain; empty for ONNX' own.
+    /// Its domain; empty for the default domain.
     pub domain: String,
     /// Its version.
     pub version: i64,
@@ -72,7 +72,7 @@ pub struct PropertyRecord {
 /// A graph.
 #[derive(Clone, Debug, Serialize)]
 pub struct GraphRecord {
-    /// Its name; `None` if names are made up.
+    /// Its name; `None` if names are omitted.
     pub name: Option<String>,
     /// Its inputs, in order.
     pub inputs: Vec<ValueRecord>,
@@ -82,9 +82,9 @@ pub struct GraphRecord {
     pub initializers: Vec<TensorRecord>,
     /// Its sparse weights.
     pub sparse_initializers: Vec<SparseRecord>,
-    /// Types of values in between.
+    /// Declared types of intermediate values.
     pub values: Vec<ValueRecord>,
-    /// Values that are quantized, each with the values that say how.
+    /// Quantization annotations: each value with its parameters.
     pub quantized: Vec<(String, Vec<String>)>,
     /// Its nodes.
     pub nodes: Vec<NodeRecord>,
@@ -95,7 +95,7 @@ pub struct GraphRecord {
 pub struct ValueRecord {
     /// Its name.
     pub name: String,
-    /// Its type, as ONNX' text form spells it: `float[batch, 3]`.
+    /// Its type in the text format of ONNX: `float[batch, 3]`.
     pub r#type: String,
 }
 
@@ -107,18 +107,18 @@ pub struct TensorRecord {
     pub name: Option<String>,
     /// Element type.
     pub r#type: String,
-    /// Sizes.
+    /// Its dimensions.
     pub shape: Vec<i64>,
-    /// Its numbers, if they are few.
+    /// Its elements, if there are at most eight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elements: Option<Vec<Number>>,
-    /// The first 16 hexadecimal digits of the BLAKE3 of its elements, if they are many.
+    /// The first 16 hexadecimal digits of the BLAKE3 hash of its elements, if there are more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
-    /// Its elements are in a file that is not there.
+    /// Its elements are in a missing file.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,
-    /// The file its elements are in, if not the model's.
+    /// The external-data file of its elements.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
 }
@@ -129,29 +129,29 @@ pub struct SparseRecord {
     /// Its name; `None` in attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Sizes.
+    /// Its dimensions.
     pub shape: Vec<i64>,
-    /// What is not zero.
+    /// The nonzero elements.
     pub values: TensorRecord,
-    /// Where that is.
+    /// Their indices.
     pub indices: TensorRecord,
 }
 
 /// A node.
 #[derive(Clone, Debug, Serialize)]
 pub struct NodeRecord {
-    /// Its name; `None` if it has none, or names are made up.
+    /// Its name; `None` if it has none, or names are omitted.
     pub name: Option<String>,
-    /// The domain of its operator; empty for ONNX' own.
+    /// The domain of its operator; empty for the default domain.
     pub domain: String,
     /// Its operator.
     pub op_type: String,
-    /// Which overload.
+    /// The overload of its operator.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub overload: String,
-    /// Its inputs; empty where absent.
+    /// Its inputs; empty if omitted.
     pub inputs: Vec<String>,
-    /// Its outputs; empty where not wanted.
+    /// Its outputs; empty if omitted.
     pub outputs: Vec<String>,
     /// Its attributes, by name.
     pub attributes: Vec<AttributeRecord>,
@@ -167,7 +167,7 @@ pub struct AttributeRecord {
     pub value: AttributeValueRecord,
 }
 
-/// What an attribute holds.
+/// The value of an attribute.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeValueRecord {
@@ -189,26 +189,26 @@ pub enum AttributeValueRecord {
     Tensors(Vec<TensorRecord>),
     /// A sparse tensor.
     Sparse(SparseRecord),
-    /// The attribute of this name of the node that calls the function.
+    /// A reference to this attribute of the calling node.
     Reference(String),
     /// A graph.
     Graph(Box<GraphRecord>),
     /// Graphs.
     Graphs(Vec<GraphRecord>),
-    /// Anything else: its size and hash.
+    /// Any other value: its size and hash.
     Other(String),
 }
 
 /// A function.
 #[derive(Clone, Debug, Serialize)]
 pub struct FunctionRecord {
-    /// What it is called: `function:domain::name`, then `:overload` if it has one.
+    /// Its name: `function:domain::name`, then `:overload` if it has one.
     pub scope: String,
     /// Its inputs.
     pub inputs: Vec<String>,
     /// Its outputs.
     pub outputs: Vec<String>,
-    /// The operator sets it is written in.
+    /// The operator sets it imports.
     pub opsets: Vec<OpsetRecord>,
     /// Its attributes without defaults.
     pub attributes: Vec<String>,
@@ -218,14 +218,14 @@ pub struct FunctionRecord {
     pub nodes: Vec<NodeRecord>,
 }
 
-/// How a model is trained.
+/// A training graph.
 #[derive(Clone, Debug, Serialize)]
 pub struct TrainingRecord {
-    /// What is computed first.
+    /// The initialization graph.
     pub initialization: Option<GraphRecord>,
-    /// What is computed in every step.
+    /// The graph of a training step.
     pub algorithm: Option<GraphRecord>,
-    /// What is assigned to what.
+    /// The assignments.
     pub bindings: Vec<(String, String)>,
 }
 
@@ -256,6 +256,6 @@ impl Serialize for Number {
 pub enum Text {
     /// All of it.
     Whole(String),
-    /// What stands for it.
+    /// A placeholder.
     Long(String),
 }

@@ -12,7 +12,7 @@ use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, ValueId};
 /// Writes a model as a graph of Graphviz: `dot -Tsvg`. Inner graphs and functions are clusters.
 ///
 /// # Errors
-/// The file cannot be read where a rate stands.
+/// The rate of a dropout cannot be read.
 pub fn text(model: &Model, options: &Options) -> Result<String> {
     let mut writer = Writer {
         marked: Marked::new(model, options)?,
@@ -46,7 +46,7 @@ struct Writer<'m> {
 }
 
 impl Writer<'_> {
-    /// A graph and those inside it, each a cluster but for the main graph.
+    /// A graph and its subgraphs, each a cluster except for the main graph.
     fn tree(&mut self, root: GraphId) {
         // what is still to be done: a graph to open, or a cluster to close
         let mut stack = vec![Some(root)];
@@ -73,7 +73,7 @@ impl Writer<'_> {
         }
     }
 
-    /// What a graph is called in a title: where it stands, without names if they are made up.
+    /// The title of a graph: its scope, without names if they are omitted.
     fn scope(&mut self, id: GraphId) -> String {
         match &self.marked.model.graph(id).kind {
             GraphKind::Attribute { node, attribute } => {

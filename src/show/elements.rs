@@ -7,7 +7,7 @@ use super::document::{Number, SparseRecord, TensorRecord};
 use crate::error::Result;
 use crate::onnx::{DataType, Model, SparseInitializer, Tensor, floats};
 
-/// Tensors with at most so many elements are shown with their numbers.
+/// The maximum number of elements that are shown instead of a hash.
 const SHOWN: u64 = 8;
 
 pub(super) fn tensor(model: &Model, tensor: &Tensor, options: &Options) -> Result<TensorRecord> {

@@ -1,4 +1,4 @@
-//! The first line of the text: which form it has, and what is shown.
+//! The first line of the text: its version and options.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{Options, VERSION};
 pub struct Header {
     /// The version of the form.
     pub version: u32,
-    /// What is shown.
+    /// The options of the text.
     pub options: Options,
 }
 

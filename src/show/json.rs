@@ -18,7 +18,7 @@ pub fn text(document: &Document) -> Result<String> {
     Ok(text + "\n")
 }
 
-/// What a document says of itself; `None` if the text is no document of `show`.
+/// The header of a document; `None` if the text is not a document of `show`.
 pub fn header(text: &str) -> Option<Header> {
     #[derive(Deserialize)]
     struct Beginning {

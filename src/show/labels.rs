@@ -2,7 +2,7 @@
 //!
 //! Nodes are taken in the order of a walk from the outputs towards the inputs, what an output needs
 //! first before the output itself. Neither names nor the order of nodes in the file decide that
-//! order, but for nodes that no output needs: these come last, in file order.
+//! order, except for nodes that no output needs, which come last in file order.
 
 use crate::hash::HashMap;
 use crate::onnx::{Graph, GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
@@ -70,7 +70,7 @@ struct Walk<'m> {
 }
 
 impl Walk<'_> {
-    /// Walks a graph that stands in no node, and all graphs inside it.
+    /// Walks a top-level graph and its subgraphs.
     fn root(&mut self, graph: GraphId) {
         self.inputs(graph);
         let mut stack = Vec::new();

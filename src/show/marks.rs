@@ -10,7 +10,7 @@ use crate::onnx::{Model, NodeId, Producer, ValueId, Values};
 
 /// Numbers that take more letters would leave no room for the name before them.
 const NUMBERS: usize = 24;
-/// Between the nodes of a dropout so many are looked at.
+/// The number of nodes visited between the nodes of a dropout.
 const BETWEEN: usize = 64;
 
 /// A model with names for its values and marks on its dropout.
@@ -26,7 +26,7 @@ pub(super) struct Marked<'m> {
 }
 
 impl<'m> Marked<'m> {
-    /// A model that is not sound is drawn without marks: nobody can say what dropout is in it.
+    /// An invalid model is drawn without marks, because its dropout is unknown.
     pub fn new(model: &'m Model, options: &Options) -> Result<Marked<'m>> {
         let values = Values::new(model);
         let sites = match model.check(&values) {

@@ -23,7 +23,7 @@ const TITLE: f64 = 20.0;
 /// Draws the graph around every dropout of a model, one below the other.
 ///
 /// # Errors
-/// The model is not sound ([`Model::check`]), or cannot be read where a rate stands.
+/// The model is not valid ([`Model::check`]), or the rate of a dropout cannot be read.
 pub fn text(model: &Model, options: &Options) -> Result<String> {
     model.check(&Values::new(model))?;
     let mut marked = Marked::new(model, options)?;

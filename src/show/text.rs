@@ -170,7 +170,7 @@ impl fmt::Display for NodeRecord {
     }
 }
 
-/// An attribute: name, what stands between, value.
+/// An attribute: name, separator, value.
 struct Pair<'a>(&'a AttributeRecord, &'static str);
 
 impl fmt::Display for Pair<'_> {

@@ -72,7 +72,7 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many levels of symbolic links"))
 }
 
-/// Writes a rope beside its destination and renames it over once it is complete.
+/// Writes a rope to a temporary file in the destination folder, and renames it once it is complete.
 ///
 /// An existing file keeps its mode (and, where the system allows, its owner). What is not a
 /// regular file (`/dev/null`, a named pipe) is written to, never replaced.

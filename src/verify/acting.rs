@@ -31,7 +31,7 @@ const WANTED: usize = 2000;
 const RUNS: usize = 64;
 
 /// What is said of a site that no run came to: it may stand in a branch that was not taken.
-const IDLE: &str = "no run came to it";
+const IDLE: &str = "it was not reached by any run";
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +90,7 @@ impl fmt::Display for SiteReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.outcome {
             Outcome::Unlike(why) => f.write_str(why),
-            Outcome::Unseen(why) => write!(f, "not seen: {why}"),
+            Outcome::Unseen(why) => write!(f, "not observed: {why}"),
             Outcome::AsSaid => {
                 let share = self.dropped as f64 / self.draws as f64;
                 match self.dropped {
@@ -198,7 +198,8 @@ pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<
                 seen.map(|seen| bits(&seen.output)).collect()
             };
             if site.outcome == Outcome::AsSaid && drawn(&tally.first) != drawn(&again) {
-                site.outcome = Outcome::Unlike("drops other elements for the same seed".into());
+                site.outcome =
+                    Outcome::Unlike("drops different elements with the same seed".into());
             }
         }
     }

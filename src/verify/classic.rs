@@ -20,7 +20,7 @@ pub(super) fn scaled(model: &Model) -> Result<Option<(Edited, String)>, Stop> {
         let node = site.nodes[0];
         let Some(factor) = site.classic_factor(model, &values) else {
             let place = model.place(node);
-            let why = format!("{place}: what it scales by is not known");
+            let why = format!("{place}: its scale is unknown");
             return Err(Unrunnable::new(why).into());
         };
         operators.push((node, factor));
@@ -29,7 +29,7 @@ pub(super) fn scaled(model: &Model) -> Result<Option<(Edited, String)>, Stop> {
         return Ok(None);
     }
     let note = format!(
-        "Dropout operators scale by 1-p, as is classic ({})",
+        "Dropout operators scale by 1-p (classic; {})",
         operators.len()
     );
     let mut copy = model.clone();

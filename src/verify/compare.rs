@@ -37,7 +37,7 @@ impl Tolerance {
             .flatten()
             .any(|part| !(part.is_finite() && part >= 0.0))
         {
-            let why = "a tolerance is a number, 0 or more";
+            let why = "a tolerance must be a number >= 0";
             return Err(Error::new(ErrorKind::Usage, why));
         }
         Ok(match (rtol, atol) {

@@ -54,7 +54,7 @@ impl Given {
                     port(ports, input)?;
                     let before = given.shapes.insert(input.clone(), shape.clone());
                     if before.is_some_and(|before| before != *shape) {
-                        let why = format!("input {input} is given two shapes");
+                        let why = format!("input {input} has two shapes");
                         return Err(Error::new(ErrorKind::Usage, why).into());
                     }
                 }
@@ -77,7 +77,8 @@ impl Given {
                     let (index, name, tensor) = files::input(file)?;
                     let named = ports.iter().find(|port| port.name == name);
                     let Some(port) = named.or(index.and_then(|index| ports.get(index))) else {
-                        let why = "it belongs to no input of the model; --input NAME=FILE.pb says to which";
+                        let why =
+                            "it matches no input of the model; name one with --input NAME=FILE.pb";
                         return Err(usage(why.to_string(), file));
                     };
                     given.take(tensor, port, file)?;
@@ -88,7 +89,7 @@ impl Given {
                     for (index, name, tensor) in set.inputs {
                         let named = ports.iter().find(|port| port.name == name);
                         let Some(port) = named.or(ports.get(index)) else {
-                            let why = format!("input_{index}.pb belongs to no input of the model");
+                            let why = format!("input_{index}.pb matches no input of the model");
                             return Err(usage(why, folder));
                         };
                         let value = fit(tensor, port).map_err(|why| usage(why, folder))?;
@@ -98,8 +99,7 @@ impl Given {
                     for (index, name, tensor) in set.outputs {
                         let named = outputs.iter().find(|output| **output == name);
                         let Some(output) = named.or(outputs.get(index)) else {
-                            let why =
-                                format!("output_{index}.pb belongs to no output of the model");
+                            let why = format!("output_{index}.pb matches no output of the model");
                             return Err(usage(why, folder));
                         };
                         recorded.insert(output.clone(), Value(tensor));
@@ -126,7 +126,7 @@ impl Given {
     fn take_any(&mut self, tensor: Tensor, port: &Port) -> Result<(), String> {
         match self.arrays.insert(port.name.clone(), fit(tensor, port)?) {
             None => Ok(()),
-            Some(_) => Err(format!("input {} is given data twice", port.name)),
+            Some(_) => Err(format!("input {} has data twice", port.name)),
         }
     }
 
@@ -151,7 +151,7 @@ impl Given {
                 && shape != value.shape()
             {
                 let why = format!(
-                    "input {name} is asked to have shape {shape:?}, but its data has {:?}",
+                    "input {name} has shape {shape:?}, but its data has {:?}",
                     value.shape()
                 );
                 return Err(Error::new(ErrorKind::Usage, why).into());
@@ -205,7 +205,7 @@ fn fit(tensor: Tensor, port: &Port) -> Result<Value, String> {
     let from = tensor.datum_type();
     let other = || {
         format!(
-            "input {} takes {}, but the data is {}",
+            "input {} is {}, but the data is {}",
             port.name,
             port.element,
             element_name(from)

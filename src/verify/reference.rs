@@ -128,17 +128,20 @@ fn notes(model: &Model, sites: &[&Site]) -> Vec<String> {
         _ => format!("{count} random {kind}"),
     });
     let kinds: Vec<String> = kinds.collect();
-    let mut note = format!("masks keep everything ({})", kinds.join(", "));
+    let mut note = format!(
+        "the original's masks are set to keep everything ({})",
+        kinds.join(", ")
+    );
     if !draws.is_empty() {
         draws.truncate(6);
-        note.push_str(&format!("; their draws are {}", draws.join(", ")));
+        note.push_str(&format!(", with draws of {}", draws.join(", ")));
     }
-    note.push_str("; what they let out is put back to the inference scale");
+    note.push_str(", and corrected to the inference scale");
     let mut notes = vec![note];
     for site in sites {
         if let (Some(_), Some(off)) = (site.switch, site.off) {
             let place = model.place(site.nodes[0]);
-            notes.push(format!("{place}: its switch is {off}, which is off"));
+            notes.push(format!("{place}: its switch is {off} (off)"));
         }
     }
     notes

@@ -162,7 +162,7 @@ pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result
             .iter()
             .any(|spec| matches!(spec, InputSpec::TestSet { .. }))
     {
-        return Err(Error::new(ErrorKind::Usage, "zero runs compare nothing"));
+        return Err(Error::new(ErrorKind::Usage, "--runs must be at least 1"));
     }
     // The reason from the first mode is kept: the later ones only work around it.
     let mut first: Option<(String, Unrunnable)> = None;
@@ -215,11 +215,11 @@ pub(super) fn watched(
             Err(stop) => return Err(stop),
         }
     }
-    Err(first.unwrap_or_else(|| Unrunnable::new("there is no way to run it").into()))
+    Err(first.unwrap_or_else(|| Unrunnable::new("the model cannot be run").into()))
 }
 
 fn drawn(draws: &str) -> String {
-    format!("the model draws random numbers ({draws}); both models draw the same")
+    format!("both models draw the same random numbers ({draws})")
 }
 
 /// A model and why it stopped.

@@ -11,7 +11,7 @@ use super::window::{Fields, Window};
 use crate::error::{Error, Result};
 use crate::source::Source;
 
-/// A message decoded but for its large fields.
+/// A message decoded except for its large fields.
 #[derive(Debug)]
 pub struct Leaf<T> {
     /// What prost made of the small fields.
@@ -79,7 +79,7 @@ pub fn decode_message<T: Message + Default>(bytes: Bytes) -> Result<T, String> {
 }
 
 /// The field without what `T` gives another wire type; `around` are the tags of the fields of `T`
-/// that it stands in.
+/// that contains it.
 fn known_part<'a, T: Message + Default>(
     around: &mut Vec<&'a [u8]>,
     bytes: &'a [u8],
@@ -107,7 +107,7 @@ fn known_part<'a, T: Message + Default>(
     Ok(framed(tag, &known))
 }
 
-/// Decodes a field as it stands in fields with these tags.
+/// Decodes a field in fields with these tags.
 fn decode_in<T: Message + Default>(around: &[&[u8]], field: Vec<u8>) -> Result<(), DecodeError> {
     let message = around.iter().rfold(field, |inner, tag| framed(tag, &inner));
     T::decode(&message[..]).map(|_| ())

@@ -27,7 +27,7 @@ pub fn varint_field(number: u32, value: u64) -> Vec<u8> {
     out
 }
 
-/// Appends a field with its tag as read and another payload. The length is written anew only when
+/// Appends a field with its original tag and a new payload. The length is rewritten only when
 /// it changed.
 pub fn reframe(out: &mut Rope, source: &Source, field: &Field, payload: Rope) {
     let old = field.payload();

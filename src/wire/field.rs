@@ -1,4 +1,4 @@
-//! A field: its number, how it is encoded, and where it stands.
+//! A field: its number, its encoding and its position.
 
 use std::ops::Range;
 

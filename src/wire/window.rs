@@ -9,7 +9,7 @@ use super::varint::{LONGEST, Varint, decode_varint};
 use crate::error::{Error, Result};
 use crate::source::Source;
 
-/// How much is read at a time. Small, because behind every weight a new window begins.
+/// The number of bytes read at a time. Small, because a new window begins after every weight.
 const WINDOW: u64 = 16 << 10;
 
 /// How deep groups may nest: protobuf's own recursion limit.
@@ -79,7 +79,7 @@ impl<'a> Window<'a> {
         Ok(())
     }
 
-    /// Reads a varint that stands before `end`.
+    /// Reads a varint that ends before `end`.
     fn varint(&mut self, at: u64, end: u64, what: &str) -> Result<Varint> {
         let stop = end.min(at.saturating_add(LONGEST as u64));
         if !self.holds(at, stop) {
@@ -92,7 +92,7 @@ impl<'a> Window<'a> {
             return Ok(varint);
         }
         let why = match bytes.len() {
-            LONGEST => format!("{what} is longer than a varint can be"),
+            LONGEST => format!("{what} is longer than 10 bytes"),
             _ => format!("the message ends inside {what}"),
         };
         Err(self.error(at, why))
@@ -110,7 +110,7 @@ impl<'a> Window<'a> {
     /// The next field of a message; `None` at its end.
     ///
     /// # Errors
-    /// What stands there is not a field, or it reaches over the end of its message.
+    /// There is no valid field, or it extends past the end of its message.
     pub fn next(&mut self, fields: &mut Fields) -> Result<Option<Field>> {
         if fields.at >= fields.end {
             return Ok(None);
@@ -119,7 +119,7 @@ impl<'a> Window<'a> {
             Head::Field(field) => field,
             Head::GroupStart { number, after } => self.group(fields, number, after)?,
             Head::GroupEnd { .. } => {
-                return Err(self.error(fields.at, "a group ends that never began"));
+                return Err(self.error(fields.at, "end of a group without its start"));
             }
         };
         fields.at = field.end;
@@ -131,7 +131,7 @@ impl<'a> Window<'a> {
         let number = match u32::try_from(tag.value >> 3) {
             Ok(number) if number != 0 && number < 1 << 29 => number,
             _ => {
-                let why = format!("{} is not a field number", tag.value >> 3);
+                let why = format!("{} is not a valid field number", tag.value >> 3);
                 return Err(self.error(at, why));
             }
         };
@@ -162,7 +162,7 @@ impl<'a> Window<'a> {
             }
             5 => (Kind::Fixed32, 4),
             other => {
-                let why = format!("{other} is not a wire type");
+                let why = format!("{other} is not a valid wire type");
                 return Err(self.error(at, why));
             }
         };
@@ -177,7 +177,7 @@ impl<'a> Window<'a> {
             })),
             _ => {
                 let why = format!(
-                    "field {number} says it has {len} bytes, but its message ends after {}",
+                    "field {number} has a length of {len}, but its message ends after {}",
                     end.saturating_sub(at + header_len as u64)
                 );
                 Err(self.error(at, why))
@@ -205,7 +205,7 @@ impl<'a> Window<'a> {
                 }
                 Head::GroupEnd { number, after } => {
                     if number != inner {
-                        return Err(self.error(at, "a group ends that never began"));
+                        return Err(self.error(at, "end of a group without its start"));
                     }
                     open.pop();
                     at = after;
@@ -297,17 +297,17 @@ mod tests {
     #[test]
     fn what_is_not_a_message_is_refused_with_its_place() {
         for (bytes, at, why) in [
-            (&b"\x08\x01\x12\x05ab"[..], 2, "says it has 5 bytes"),
+            (&b"\x08\x01\x12\x05ab"[..], 2, "has a length of 5"),
             (b"\x08\x01\x80", 2, "ends inside a field's tag"),
-            (b"\x00\x01", 0, "0 is not a field number"),
-            (b"\x0e\x01", 0, "6 is not a wire type"),
-            (b"\x0c", 0, "never began"),
+            (b"\x00\x01", 0, "0 is not a valid field number"),
+            (b"\x0e\x01", 0, "6 is not a valid wire type"),
+            (b"\x0c", 0, "without its start"),
             (b"\x0b\x08\x01", 0, "never ends"),
-            (b"\x0b\x14", 1, "never began"),
+            (b"\x0b\x14", 1, "without its start"),
             (
                 b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
                 0,
-                "says it has",
+                "has a length of",
             ),
         ] {
             let error = all(bytes).unwrap_err();

@@ -131,7 +131,7 @@ fn a_closed_pipe() {
 }
 
 #[test]
-fn a_killed_run_leaves_the_old_file_whole_and_lets_nobody_read_more() {
+fn a_killed_run_keeps_the_old_file_and_its_permissions() {
     let folder = Folder::new();
     let bytes = large(64 << 20);
     folder.write("model.onnx", &bytes);

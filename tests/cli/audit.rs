@@ -19,7 +19,7 @@ fn folder() -> Folder {
 }
 
 #[test]
-fn the_exit_status_says_whether_dropout_acts() {
+fn the_exit_status_shows_active_dropout() {
     let folder = folder();
     for (arguments, status) in [
         ("active.onnx", 1),
@@ -49,7 +49,10 @@ fn a_broken_file_does_not_keep_the_others_from_being_audited() {
     let arguments = "audit active.onnx broken.onnx missing.onnx empty clean.onnx";
     let said = folder.run(arguments).exits(2);
     let text = said.text();
-    assert!(text.contains("active.onnx: active, 2 dropouts"), "{text}");
+    assert!(
+        text.contains("active.onnx: active, 2 dropout layers"),
+        "{text}"
+    );
     assert!(
         text.contains("clean.onnx: clean, no dropout in this file"),
         "{text}"

@@ -64,7 +64,7 @@ fn states(said: &Said) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn what_is_known_does_not_fail_and_all_else_does() {
+fn known_findings_pass_and_new_ones_fail() {
     let folder = with_baseline();
     folder.run("audit .").exits(1);
     let said = folder
@@ -272,7 +272,7 @@ fn the_file_is_stable_and_written_over_no_other() {
 
     folder.refuses(
         "audit . --write-baseline active.onnx",
-        &["active.onnx: is one of the models"],
+        &["active.onnx: is one of the audited models"],
     );
     folder.refuses(
         "audit . --write-baseline missing/base.json",
@@ -283,29 +283,29 @@ fn the_file_is_stable_and_written_over_no_other() {
         &["sub: cannot read: Is a directory"],
     );
     folder.write("other.json", "{\"schema\": \"dropout-onnx/audit/1\"}");
-    let no_other = "only baselines are written over";
+    let no_other = "not overwritten, because it is not a baseline";
     folder.refuses(
         "audit . --write-baseline other.json",
-        &[no_other, "other.json: is no baseline"],
+        &[no_other, "other.json: is not a baseline"],
     );
     folder.write("dropout-onnx.toml", "");
     folder.refuses(
         "audit . --write-baseline dropout-onnx.toml",
-        &["dropout-onnx.toml: is read"],
+        &["dropout-onnx.toml: is also read"],
     );
     std::fs::remove_file(folder.path("dropout-onnx.toml")).unwrap();
     folder.refuses(
         "audit . --write-baseline base.json -o base.json",
-        &["base.json: is read or written"],
+        &["base.json: is also read or written"],
     );
     folder.refuses(
         "audit . --baseline base.json -o ./base.json",
-        &["base.json: is read or written"],
+        &["base.json: is also read or written"],
     );
     std::os::unix::fs::symlink("base.json", folder.path("link.json")).unwrap();
     folder.refuses(
         "audit . --baseline base.json -o link.json",
-        &["link.json: is read or written"],
+        &["link.json: is also read or written"],
     );
     // with what could not be audited left out, its findings would be new
     folder.write("broken.onnx", "no model");
@@ -324,7 +324,7 @@ fn what_is_no_baseline_is_refused_with_the_reason() {
     let whole = document(&folder);
     folder.refuses(
         "audit . --baseline missing.json",
-        &["missing.json: does not exist; --write-baseline"],
+        &["missing.json: does not exist; create it with --write-baseline"],
     );
     folder.refuses(
         "audit . --baseline sub",
@@ -332,7 +332,7 @@ fn what_is_no_baseline_is_refused_with_the_reason() {
     );
     folder.refuses(
         "audit . --baseline active.onnx",
-        &["active.onnx: is no baseline"],
+        &["active.onnx: is not a baseline"],
     );
     let with = |place: &str, value: Value| {
         let mut other = whole.clone();
@@ -356,24 +356,24 @@ fn what_is_no_baseline_is_refused_with_the_reason() {
     for (text, says) in [
         (
             String::new(),
-            "line 1, column 0: is no JSON, so no baseline",
+            "line 1, column 0: is not a baseline: not JSON",
         ),
         (
             "{\n  \"schema\": }".into(),
-            "line 2, column 13: is no JSON, so no baseline",
+            "line 2, column 13: is not a baseline: not JSON",
         ),
         (
             "[]".into(),
-            "is no baseline: its `schema` is missing, not `dropout-onnx/baseline/1`",
+            "is not a baseline: its `schema` is missing, not `dropout-onnx/baseline/1`",
         ),
-        ("{}".into(), "is no baseline: its `schema` is missing"),
+        ("{}".into(), "is not a baseline: its `schema` is missing"),
         (
             folder.run("audit . --format json").text().to_string(),
-            "is no baseline: its `schema` is `dropout-onnx/audit/1`",
+            "is not a baseline: its `schema` is `dropout-onnx/audit/1`",
         ),
         (
             with("/schema", json!("dropout-onnx/baseline/2")),
-            "is a baseline of another version: `dropout-onnx/baseline/2`",
+            "is a baseline of version `dropout-onnx/baseline/2`",
         ),
         (
             with("/findings", json!(1)),
@@ -388,7 +388,7 @@ fn what_is_no_baseline_is_refused_with_the_reason() {
             "is a damaged baseline: invalid value: integer `-1`",
         ),
         (without, "is a damaged baseline: missing field `count`"),
-        (twice, "is a damaged baseline: lists active-dropout "),
+        (twice, "is a damaged baseline: it lists active-dropout "),
     ] {
         folder.write("bad.json", &text);
         folder.refuses("audit . --baseline bad.json", &["bad.json: ", says]);
@@ -396,7 +396,7 @@ fn what_is_no_baseline_is_refused_with_the_reason() {
     folder.write("bad.json", b"\xff\xfe");
     folder.refuses(
         "audit . --baseline bad.json",
-        &["bad.json: is no baseline: it is not UTF-8"],
+        &["bad.json: is not a baseline: not UTF-8"],
     );
 }
 

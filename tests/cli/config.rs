@@ -129,7 +129,7 @@ fn each_model_has_the_nearest_file_and_no_other() {
 }
 
 #[test]
-fn a_link_to_a_model_stands_where_the_link_is_and_one_to_a_folder_where_that_is() {
+fn configurations_are_found_from_links() {
     use std::os::unix::fs::symlink;
     let folder = Folder::new();
     for sub in ["here", "there"] {
@@ -183,11 +183,11 @@ fn one_file_can_be_named_for_all_or_none_be_used() {
     );
     folder.refuses(
         "audit active.onnx --config active.onnx",
-        &["active.onnx: is no configuration"],
+        &["active.onnx: is not a configuration"],
     );
     folder.refuses(
         "audit active.onnx -o dropout-onnx.toml",
-        &["dropout-onnx.toml: is read"],
+        &["dropout-onnx.toml: is also read"],
     );
 }
 
@@ -221,7 +221,7 @@ fn a_file_that_is_wrong_stops_the_run_with_place_and_way_out() {
         ("format = 3", "line 1, column 10: expected a string"),
         (
             "[rules]\ndeny = [\"all\", \"lost-rat\"]",
-            "line 2, column 16: no rule is called `lost-rat`; did you mean `lost-rate`?",
+            "line 2, column 16: unknown rule `lost-rat`; did you mean `lost-rate`?",
         ),
         (
             "[rules]\ndeny = \"all\"",
@@ -249,11 +249,11 @@ fn a_file_that_is_wrong_stops_the_run_with_place_and_way_out() {
         ),
         (
             "[[allow]]\nreason = \"a\"",
-            "line 1, column 1: allows no dropout: `layer` or `fingerprint`",
+            "line 1, column 1: needs a `layer` or a `fingerprint`",
         ),
         (
             "\n\n[[allow]]\nlayer = \"a\"\nreason = \" \"",
-            "line 5, column 10: gives no reason",
+            "line 5, column 10: has no reason",
         ),
         (
             "[[allow]]\nreason = \"é\"; x",
@@ -265,7 +265,7 @@ fn a_file_that_is_wrong_stops_the_run_with_place_and_way_out() {
         ),
         (
             "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nexpires = 2026-12-31 00:00:00Z",
-            "line 4, column 11: `2026-12-31T00:00:00Z` is no day, as 2026-12-31 is",
+            "line 4, column 11: `2026-12-31T00:00:00Z` is not a date: expected one like 2026-12-31",
         ),
         (
             "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nexpires = 2026-02-29",
@@ -273,27 +273,27 @@ fn a_file_that_is_wrong_stops_the_run_with_place_and_way_out() {
         ),
         (
             "[[allow]]\nfingerprint = \"12\"\nreason = \"b\"",
-            "line 2, column 15: `12` is no fingerprint",
+            "line 2, column 15: `12` is not a fingerprint",
         ),
         (
             "[[allow]]\nlayer = \"[a\"\nreason = \"b\"",
-            "line 2, column 9: `[a` is no pattern",
+            "line 2, column 9: `[a` is not a pattern",
         ),
         (
             "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nmodels = [\"{\"]",
-            "line 4, column 11: `{` is no pattern",
+            "line 4, column 11: `{` is not a pattern",
         ),
         (
             "[[allow]]\nlayer = \"a\"\nreason = \"b\"\ncount = 0",
-            "line 4, column 9: invalid value: integer `0`, expected a number from 1",
+            "line 4, column 9: invalid value: integer `0`, expected a number of at least 1",
         ),
         (
             "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nrules = []",
-            "line 4, column 9: names no rule",
+            "line 4, column 9: has an empty list of rules",
         ),
         (
             "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nrules = [\"active-dropuot\"]",
-            "line 4, column 10: no rule is called `active-dropuot`; did you mean `active-dropout`?",
+            "line 4, column 10: unknown rule `active-dropuot`; did you mean `active-dropout`?",
         ),
     ] {
         folder.write("sub/dropout-onnx.toml", text);
@@ -305,14 +305,14 @@ fn a_file_that_is_wrong_stops_the_run_with_place_and_way_out() {
     folder.write("sub/dropout-onnx.toml", b"format = \"\xff\"");
     folder.refuses(
         "audit .",
-        &["sub/dropout-onnx.toml: is no configuration: it is not UTF-8"],
+        &["sub/dropout-onnx.toml: is not a configuration: not UTF-8"],
     );
     // one that is for none of the models is not read
     folder.run("audit lost.onnx").exits(0);
 }
 
 #[test]
-fn an_allowance_is_for_what_all_of_it_says() {
+fn an_allowance_applies_if_all_its_keys_match() {
     let print = |layer: &str| {
         let document = folder().run("audit active.onnx --format json").json();
         let sites = document["models"][0]["sites"].as_array().unwrap().clone();
@@ -434,8 +434,8 @@ fn an_allowance_holds_through_its_last_day_and_not_after() {
         folder.run("audit active.onnx").exits(status);
     }
     let says = folder.run("audit active.onnx --today 2028-03-01").exits(1);
-    let expected = "warning  expired-allowance  dropout-onnx.toml:1: the allowance of layer `*` held \
-                    until 2028-02-29: 2 findings are told again\n";
+    let expected = "warning  expired-allowance  dropout-onnx.toml:1: the allowance of layer `*` \
+                    expired after 2028-02-29: 2 findings are reported again\n";
     assert!(says.text().ends_with(expected), "{}", says.text());
     folder.refuses(
         "audit active.onnx --today tomorrow",
@@ -492,7 +492,7 @@ fn what_cannot_be_judged_can_be_allowed() {
 }
 
 #[test]
-fn the_format_is_that_of_the_file_unless_an_option_says() {
+fn the_format_comes_from_the_file_or_an_option() {
     let folder = configured("format = \"json\"\n");
     folder.run("audit active.onnx").exits(1).json();
     let text = folder.run("audit active.onnx --format concise").exits(1);
@@ -522,7 +522,7 @@ fn the_format_is_that_of_the_file_unless_an_option_says() {
     folder.write("sub/dropout-onnx.toml", "format = \"sarif\"\n");
     folder.refuses(
         "audit .",
-        &["dropout-onnx.toml and sub/dropout-onnx.toml ask for another `format` each; --format"],
+        &["dropout-onnx.toml and sub/dropout-onnx.toml set different values of `format`; choose one with --format"],
     );
     folder.run("audit . --format text").exits(1);
     folder.write("sub/dropout-onnx.toml", "");
@@ -556,7 +556,7 @@ fn only_audit_reads_it() {
 
 /// The configuration in the documentation, with the models it is about.
 #[test]
-fn the_documented_example_does_what_it_says() {
+fn the_documented_example_works() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
     let text = std::fs::read_to_string(path).unwrap();
     let (_, rest) = text.split_once("```toml\n").expect("an example");

@@ -174,7 +174,7 @@ fn run(folder: &Folder, line: &str) -> Said {
 }
 
 #[test]
-fn examples_do_what_they_say() {
+fn examples_in_help_work() {
     let mut told = String::new();
     for subcommand in subcommands().into_iter().chain([String::new()]) {
         for Example { line, remark } in examples(&subcommand) {

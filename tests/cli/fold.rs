@@ -12,7 +12,7 @@ fn stripped() -> Folder {
 }
 
 #[test]
-fn a_dry_run_says_where_each_factor_goes_and_writes_nothing() {
+fn a_dry_run_lists_the_target_of_each_factor_and_writes_nothing() {
     let folder = stripped();
     folder.copy("torch112_nested_functions_op15", "functions.onnx");
     let before = folder.listing();
@@ -90,7 +90,7 @@ fn a_tolerance_that_is_not_kept_writes_nothing() {
     let said = folder.run("fold model.onnx --rtol 0").exits(1);
     assert!(
         said.text()
-            .contains("nothing: the result is not the original"),
+            .contains("nothing: the result differs from the original"),
         "{}",
         said.text()
     );
@@ -123,6 +123,6 @@ fn what_cannot_be_run_is_not_written_unless_asked() {
     let said = folder.run("fold model.onnx --verify structure").exits(0);
     assert!(
         said.text()
-            .contains("but for what changed: 1 factor, 1 use of weights")
+            .contains("except for the changes: 1 factor, 1 use of weights")
     );
 }

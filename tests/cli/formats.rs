@@ -14,7 +14,8 @@ const FORMATS: &[&str] = &[
     "text", "concise", "json", "jsonl", "sarif", "github", "junit", "markdown",
 ];
 
-const BROKEN: &str = "broken.onnx: not an ONNX model, but text: 6 is not a wire type (at byte 0)";
+const BROKEN: &str =
+    "broken.onnx: not an ONNX model, but text: 6 is not a valid wire type (at byte 0)";
 
 /// A model of each kind, and none.
 fn folder() -> Folder {
@@ -151,7 +152,7 @@ fn other_sarif_is_not() {
 }
 
 #[test]
-fn sarif_says_what_and_where() {
+fn sarif_has_rules_and_locations() {
     let folder = folder();
     let log = folder.run("audit . --format sarif").json();
     let run = &log["runs"][0];
@@ -218,7 +219,7 @@ fn fingerprints(nodes: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn fingerprints_are_those_of_a_finding_whatever_stands_around_it() {
+fn sarif_fingerprints_do_not_depend_on_other_findings() {
     let first = fingerprints(&[
         "a: h = Dropout(x, p, on)",
         "r: r = Relu(h)",

@@ -16,68 +16,62 @@ fn bad_arguments_of_insert_write_nothing() {
     folder.write("rate.toml", "[[insert]]\nafter = 'Relu'\nrate = 1.0\n");
     folder.write("empty.toml", "rate = 0.5\n[[insert]]\nrate = 0.5\n");
     for (arguments, words) in [
-        (
-            "--after Relu --rate 1.0",
-            &["--rate", "would drop everything"][..],
-        ),
+        ("--after Relu --rate 1.0", &["--rate", "is not a rate"][..]),
         (
             "--after Relu --rate -0.1",
-            &["--rate", "-0.1 is no probability"],
+            &["--rate", "-0.1 is not a rate"],
         ),
-        (
-            "--after Relu --rate NaN",
-            &["--rate", "NaN is no probability"],
-        ),
+        ("--after Relu --rate NaN", &["--rate", "NaN is not a rate"]),
         (
             "--after Relu --rate half",
-            &["--rate", "`half` is no number"],
+            &["--rate", "`half` is not a number"],
         ),
-        ("--after Relu=1.5", &["--after", "would drop everything"]),
-        ("--after Relu=NaN", &["--after", "NaN is no probability"]),
-        ("--after Relu", &["after Relu: no rate was given"]),
-        ("--rate 0.3", &["nothing was chosen", "--sites"]),
+        ("--after Relu=1.5", &["--after", "is not a rate"]),
+        ("--after Relu=NaN", &["--after", "NaN is not a rate"]),
+        ("--after Relu", &["after Relu: no rate; give --rate"]),
+        ("--rate 0.3", &["no position selected", "--sites"]),
         (
             "--rate 0.3 --after Relux",
-            &["m.onnx", "no operator is a `Relux`", "Gemm, Relu"],
+            &["m.onnx", "no node has the operator `Relux`", "Gemm, Relu"],
         ),
         ("--rate 0.3 --name zz*", &["name `zz*` matches nothing"]),
         (
             "--rate 0.3 --layer encoder",
-            &["no layer is called `encoder`"],
+            &["no layer matches `encoder`"],
         ),
-        ("--rate 0.3 --at h", &["no value is called `h`"]),
+        ("--rate 0.3 --at h", &["there is no value `h`"]),
         (
             "--rate 0.3 --preset tail",
-            &["`tail` is no preset", "head, conv"],
+            &["unknown preset `tail`", "head, conv"],
         ),
         (
             "--rate 0.3 --preset attention",
             &["preset attention matches nothing"],
         ),
-        (
-            "--rate 0.3 --after Relu --mode loud",
-            &["`loud` is none of inert"],
-        ),
+        ("--rate 0.3 --after Relu --mode loud", &["expected inert"]),
         (
             "--rate 0.3 --after Relu --mode runtime:x",
             &["`x` is an input of type"],
         ),
-        ("--rate 0.3 --after Relu --shared-axes 1", &["always acts"]),
+        (
+            "--rate 0.3 --after Relu --shared-axes 1",
+            &["--shared-axes needs --mode active"],
+        ),
         (
             "--rate 0.3 --after Relu --mode active --shared-axes 7",
             &["no axis 7"],
         ),
         ("--plan missing.toml", &["missing.toml", "No such file"]),
-        ("--plan nothing.toml", &["nothing was chosen"]),
+        ("--plan nothing.toml", &["no position selected"]),
         ("--plan broken.toml", &["broken.toml", "line 2"]),
         ("--plan unknown.toml", &["unknown.toml", "line 3", "behind"]),
         (
             "--plan rate.toml",
-            &["rate.toml", "insert 1", "would drop everything"],
+            &["rate.toml", "insert 1", "is not a rate"],
         ),
         (
             "--plan empty.toml",
-            &["empty.toml", "insert 1", "chooses nothing"],
+            &["empty.toml", "insert 1", "selects nothing"],
         ),
     ] {
         folder.refuses(&format!("insert m.onnx {arguments}"), words);
@@ -90,31 +84,28 @@ fn bad_arguments_of_set_write_nothing() {
     folder.copy(COURSE, "none.onnx");
     folder.copy("torch_course_training_op9", "op9.onnx");
     for (arguments, words) in [
-        (
-            "m.onnx --rate 1.0",
-            &["--rate", "would drop everything"][..],
-        ),
-        ("m.onnx --rate -0.1", &["--rate", "-0.1 is no probability"]),
-        ("m.onnx --rate NaN", &["--rate", "NaN is no probability"]),
-        ("m.onnx", &["nothing to set"]),
-        ("m.onnx --seed one", &["--seed", "`one` is neither"]),
+        ("m.onnx --rate 1.0", &["--rate", "is not a rate"][..]),
+        ("m.onnx --rate -0.1", &["--rate", "-0.1 is not a rate"]),
+        ("m.onnx --rate NaN", &["--rate", "NaN is not a rate"]),
+        ("m.onnx", &["nothing to change"]),
+        ("m.onnx --seed one", &["--seed", "not `one`"]),
         (
             "m.onnx --rate 0.2 --where colour=red",
-            &["`colour` is no key"],
+            &["unknown key `colour`"],
         ),
         (
             "m.onnx --rate 0.2 --where layer=encoder",
-            &["layer=encoder holds for none", "2, 5"],
+            &["no dropout matches layer=encoder", "2, 5"],
         ),
         (
             "none.onnx --rate 0.2",
-            &["none.onnx", "no dropout in this model"],
+            &["none.onnx", "the model has no dropout"],
         ),
         (
             "op9.onnx --mode active",
             &["op9.onnx", "opset 9", "opset 12 or later"],
         ),
-        ("op9.onnx --seed 3", &["no Dropout of opset 9 has a seed"]),
+        ("op9.onnx --seed 3", &["Dropout of opset 9 has no seed"]),
     ] {
         folder.refuses(&format!("set {arguments}"), words);
     }
@@ -194,7 +185,7 @@ fn a_list_of_sites_is_a_plan_file() {
     golden("insert_plan", plan.exits(0).text());
     folder.refuses(
         "insert c.onnx --preset head --rate 0.5 --format toml",
-        &["--sites writes a plan file"],
+        &["--format toml requires --sites"],
     );
 }
 
@@ -270,7 +261,7 @@ fn reports() {
 /// Without what depends on which inputs are 0, and so on the processor.
 fn counted(text: &str) -> String {
     let lines = text.lines().map(|line| match line.split_once(" runs, ") {
-        Some((before, after)) if line.contains("acting:") => {
+        Some((before, after)) if line.contains("sampled:") => {
             let before = before.rsplit_once('(').map_or(before, |(before, _)| before);
             let after = after.split_once(" draws").map_or(after, |(_, after)| after);
             format!("{before}(N runs, N draws{after}")

@@ -81,7 +81,7 @@ fn a_file_named_is_audited_whatever_it_is_called() {
 }
 
 #[test]
-fn gitignore_counts_unless_told_otherwise() {
+fn gitignore_is_respected_by_default() {
     let folder = tree();
     let all = [
         "models/a.onnx",
@@ -115,7 +115,7 @@ fn globs_choose_by_name_or_path() {
 }
 
 #[test]
-fn a_folder_without_models_is_said() {
+fn a_folder_without_models_is_an_error() {
     let folder = tree();
     let names = ["models/built/x: no file in this folder matches *.onnx"];
     fs::create_dir(folder.path("models/built/x")).unwrap();
@@ -203,18 +203,18 @@ fn standard_input_holds_no_model() {
     let model = folder.read("models/z.onnx");
     for stdin in [&model[..], b"\xff\xfe", b"a.onnx\0b.onnx"] {
         let said = folder.run_fed("audit -", stdin);
-        said.refused(&["standard input: holds a model", "/dev/stdin"]);
+        said.refused(&["standard input: not a list of paths", "/dev/stdin"]);
     }
     for empty in ["", "\n\n"] {
         let said = folder.run_fed("audit -", empty);
-        said.refused(&["standard input: lists no path"]);
+        said.refused(&["standard input: no paths in the list"]);
     }
     let said = folder.run_fed("audit /dev/stdin", model).exits(1);
     assert!(said.text().contains("/dev/stdin: active"));
 }
 
 #[test]
-fn what_cannot_be_read_is_said_and_the_rest_audited() {
+fn unreadable_models_are_reported_and_the_rest_audited() {
     let folder = tree();
     symlink("nowhere", folder.path("models/gone.onnx")).unwrap();
     symlink("models", folder.path("models/loop.onnx")).unwrap();
@@ -234,7 +234,7 @@ fn what_cannot_be_read_is_said_and_the_rest_audited() {
         errors,
         [
             "error: missing.onnx: cannot open: No such file or directory",
-            "error: models/broken.onnx: not an ONNX model, but text: 6 is not a wire type (at byte 0)",
+            "error: models/broken.onnx: not an ONNX model, but text: 6 is not a valid wire type (at byte 0)",
             "error: models/gone.onnx: cannot open: No such file or directory",
             "error: models/loop.onnx: cannot open: No such file or directory",
         ]
@@ -324,7 +324,7 @@ fn progress_is_for_terminals() {
 }
 
 #[test]
-fn a_report_goes_to_a_file() {
+fn a_report_is_written_to_a_file() {
     let folder = tree();
     for format in ["text", "json", "jsonl", "junit"] {
         let arguments = format!("audit models --format {format}");
@@ -341,13 +341,13 @@ fn a_report_goes_to_a_file() {
 }
 
 #[test]
-fn a_report_goes_over_no_model() {
+fn a_report_never_overwrites_a_model() {
     let folder = tree();
     symlink("models/a.onnx", folder.path("link")).unwrap();
     for output in ["models/a.onnx", "models/../models/z.onnx", "link"] {
         folder.refuses(
             &format!("audit models -o {output}"),
-            &["is one of the models"],
+            &["is one of the audited models"],
         );
     }
 }

@@ -49,7 +49,7 @@ fn a_new_file_is_as_private_as_the_model() {
 }
 
 #[test]
-fn the_default_is_beside_the_model() {
+fn the_default_output_is_next_to_the_model() {
     let folder = folder();
     let before = folder.listing();
     let said = folder.run("strip model.onnx").exits(0);
@@ -215,8 +215,7 @@ fn in_place_touches_nothing_when_there_is_nothing_to_do() {
     let before = folder.listing();
     let said = folder.run("strip --in-place model.onnx").exits(0);
     assert!(
-        said.text()
-            .contains("nothing: model.onnx is as it should be"),
+        said.text().contains("nothing: model.onnx needs no change"),
         "{}",
         said.text()
     );
@@ -283,7 +282,7 @@ fn the_model_itself_is_no_place_for_the_result() {
 }
 
 #[test]
-fn a_dry_run_writes_nothing_and_says_what_would_be() {
+fn a_dry_run_writes_nothing_and_reports_the_plan() {
     let folder = folder();
     let before = folder.listing();
     for (arguments, place) in [
@@ -295,10 +294,10 @@ fn a_dry_run_writes_nothing_and_says_what_would_be() {
         let said = folder
             .run(&format!("strip model.onnx {arguments}"))
             .exits(0);
-        let expected = format!("nothing: a dry run; it would be {place}\n");
+        let expected = format!("nothing (dry run); would be {place}\n");
         assert!(said.text().ends_with(&expected), "{}", said.text());
         assert!(
-            said.text().contains("removed   1 dropout"),
+            said.text().contains("would remove  1 dropout layer"),
             "{}",
             said.text()
         );
@@ -308,7 +307,7 @@ fn a_dry_run_writes_nothing_and_says_what_would_be() {
     assert_eq!(said.json()["plan"][0]["action"], "remove");
     let said = folder.run("strip model.onnx - -n").exits(0);
     assert!(said.stdout.is_empty());
-    assert!(said.stderr.contains("a dry run"));
+    assert!(said.stderr.contains("dry run"));
     assert!(folder.listing() == before);
 }
 

@@ -110,7 +110,7 @@ fn a_wrong_recording_is_noticed() {
 }
 
 #[test]
-fn what_tract_cannot_run_it_says() {
+fn models_that_tract_cannot_run_are_reported() {
     let model = Model::open(fixture("keras_lstm_loop_op11")).unwrap();
     let report = run(&model, &model, "keras_lstm_loop_op11", 0);
     let Outcome::Unrunnable {

@@ -36,7 +36,7 @@ fn the_exit_status_is_1_if_a_rule_finds_an_error() {
 }
 
 #[test]
-fn the_report_tells_a_rule_once_and_notes_when_asked() {
+fn the_report_has_each_rule_once_and_notes_with_verbose() {
     let folder = folder();
     let text = |arguments: &str| folder.run(arguments).text().to_string();
     let said = text("audit lost.onnx");
@@ -87,7 +87,7 @@ fn unknown_rules_are_refused_before_anything_is_read() {
     for option in ["deny", "allow", "select"] {
         folder.refuses(
             &format!("audit missing.onnx --{option} lost-rat"),
-            &["no rule is called `lost-rat`; did you mean `lost-rate`?"],
+            &["unknown rule `lost-rat`; did you mean `lost-rate`?"],
         );
     }
     folder.refuses("audit --explain lost-rat", &["did you mean `lost-rate`?"]);

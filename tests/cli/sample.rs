@@ -61,7 +61,7 @@ fn reports() {
 }
 
 #[test]
-fn the_same_seed_says_the_same() {
+fn the_same_seed_gives_the_same_report() {
     let folder = folder();
     let say = |seed: u32| {
         let said = folder.run(&format!(
@@ -205,7 +205,10 @@ fn figures_go_into_files_by_their_names() {
     assert!((of_json - mean[[0, 3]]).abs() < 1e-12);
     run("-o a.txt --color always");
     let text = String::from_utf8(folder.read("a.txt")).unwrap();
-    assert!(text.starts_with("sampled   2 dropouts, p=0.5\n"), "{text}");
+    assert!(
+        text.starts_with("sampled   2 dropout layers, p=0.5\n"),
+        "{text}"
+    );
     assert!(!text.contains('\u{1b}'), "{text}");
     run("-o b.dat --format npz");
     assert_eq!(folder.read("b.dat"), folder.read("a.npz"));
@@ -280,8 +283,8 @@ fn data_is_used_where_given() {
         set.display()
     ));
     let said = said.exits(0);
-    assert!(said.text().contains("as given"), "{}", said.text());
-    assert!(!said.text().contains("random numbers"), "{}", said.text());
+    assert!(said.text().contains("from --input"), "{}", said.text());
+    assert!(!said.text().contains("random ("), "{}", said.text());
     // the same numbers, however they come, give the same figures
     let tensor = tensor_of(&set.join("input_0.pb"));
     ndarray_npy::write_npy(folder.path("x.npy"), &tensor).unwrap();
@@ -310,7 +313,7 @@ fn data_is_used_where_given() {
         .run("sample model.onnx --runs 4 --dim batch=3")
         .exits(0);
     assert!(
-        said.text().contains("x[3, 20]: random numbers"),
+        said.text().contains("x[3, 20]: random ("),
         "{}",
         said.text()
     );
@@ -323,23 +326,20 @@ fn bad_arguments_are_refused() {
     folder.copy("keras_course_infer_op15", "none.onnx");
     folder.copy("keras_lstm_loop_op11", "loop.onnx");
     for (arguments, names) in [
-        ("--runs 0", vec!["at least two runs"]),
-        ("--runs 1", vec!["at least two runs"]),
+        ("--runs 0", vec!["must be at least 2"]),
+        ("--runs 1", vec!["must be at least 2"]),
         ("--runs many", vec!["--runs", "many"]),
         ("--seed=-1", vec!["--seed"]),
-        (
-            "--rates 0.1,1.0",
-            vec!["'1.0'", "a rate is a number from 0 up to, not including, 1"],
-        ),
-        ("--rates=-0.1", vec!["'-0.1'", "a rate is a number"]),
-        ("--rates NaN", vec!["'NaN'", "a rate is a number"]),
-        ("--rates 0.1,,0.2", vec!["''", "a rate is a number"]),
+        ("--rates 0.1,1.0", vec!["'1.0'", "expected 0 <= rate < 1"]),
+        ("--rates=-0.1", vec!["'-0.1'", "expected 0 <= rate < 1"]),
+        ("--rates NaN", vec!["'NaN'", "expected 0 <= rate < 1"]),
+        ("--rates 0.1,,0.2", vec!["''", "expected 0 <= rate < 1"]),
         (
             "--input nope:1,2",
             vec!["model.onnx: ", "no input nope", "its inputs: x"],
         ),
         ("--dim nope=2", vec!["nope", "named dimensions: batch"]),
-        ("--dim batch=2 --dim batch=3", vec!["given twice"]),
+        ("--dim batch=2 --dim batch=3", vec!["two different sizes"]),
         ("--classes nope", vec!["no output nope", "its outputs: y"]),
         (
             "--classes y=softmax",
@@ -351,18 +351,21 @@ fn bad_arguments_are_refused() {
         ),
         (
             "--classes y@7",
-            vec!["y[2, 10] cannot be classes: it has no axis 7"],
+            vec!["y[2, 10] is not a classifier: there is no axis 7"],
         ),
         (
             "--classes y=logits@0 --dim batch=1",
-            vec!["an axis of at least 2"],
+            vec!["at least 2 elements"],
         ),
         ("--input x=none.npy", vec!["none.npy"]),
         ("--input x=none.txt", vec!["not .npy, .npz or .pb"]),
         ("--input x:3,7", vec!["x"]),
         ("--dim batch=0x", vec!["--dim", "NAME=SIZE"]),
         ("--format npz -q", vec!["--output FILE.npz"]),
-        ("--plot - --rates 0.1,0.2", vec!["--plot -: name a file"]),
+        (
+            "--plot - --rates 0.1,0.2",
+            vec!["--plot -: the plot needs a file"],
+        ),
         ("--format npz", vec!["--output FILE.npz"]),
         ("--plot a.svg", vec!["--plot", "several --rates"]),
         (
@@ -374,7 +377,7 @@ fn bad_arguments_are_refused() {
         ("-o no/such/a.npz", vec!["no/such does not exist"]),
         (
             "-o a.svg --rates 0.1,0.2",
-            vec!["a.svg", "--plot names another"],
+            vec!["a.svg", "name another file with --plot"],
         ),
         (
             "--rates 0.1,0.2 --plot taken.npz",
@@ -386,7 +389,7 @@ fn bad_arguments_are_refused() {
     folder.refuses("sample missing.onnx", &["missing.onnx: cannot open"]);
     folder.refuses(
         "sample none.onnx -o a.npz",
-        &["none.onnx: there is no dropout in it"],
+        &["none.onnx: it has no dropout"],
     );
     folder.refuses(
         "sample loop.onnx -o a.npz",

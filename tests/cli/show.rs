@@ -102,7 +102,7 @@ fn a_snapshot_is_compared_and_a_change_shown() {
 }
 
 #[test]
-fn a_snapshot_says_what_it_shows() {
+fn a_snapshot_records_its_options() {
     for options in [
         "--anonymous",
         "--no-hash",
@@ -123,8 +123,8 @@ fn a_snapshot_says_what_it_shows() {
         text.contains("-dropout-onnx show 1 anonymous\n+dropout-onnx show 1 no-hash\n"),
         "{text}"
     );
-    let end = "model.snap: the snapshot shows something else: `dropout-onnx show 1 anonymous`; \
-               --update accepts what it is now\n";
+    let end = "model.snap: the snapshot has different options: `dropout-onnx show 1 anonymous`; \
+               --update accepts the new snapshot\n";
     assert!(text.ends_with(end), "{text}");
     // text and JSON have no line in common
     let said = folder
@@ -135,8 +135,8 @@ fn a_snapshot_says_what_it_shows() {
     let said = folder
         .run("show model.onnx --check model.snap --format text")
         .exits(1);
-    let end = "model.snap: the snapshot shows something else: `dropout-onnx show 1`, as JSON; \
-               --update accepts what it is now\n";
+    let end = "model.snap: the snapshot has different options: `dropout-onnx show 1`, as JSON; \
+               --update accepts the new snapshot\n";
     assert_eq!(said.text(), end);
     folder
         .run("show model.onnx --check model.snap --format text --update")
@@ -184,27 +184,27 @@ fn what_is_no_snapshot_is_not_written_over() {
         ),
         (
             "show model.onnx --check notes.txt --update",
-            &["notes.txt", "is no snapshot"],
+            &["notes.txt", "is not a snapshot"],
         ),
         (
             "show model.onnx --check empty.snap --update",
-            &["empty.snap", "is no snapshot"],
+            &["empty.snap", "is not a snapshot"],
         ),
         (
             "show model.onnx --check package.json --update",
-            &["package.json", "is no snapshot"],
+            &["package.json", "is not a snapshot"],
         ),
         (
             "show model.onnx --check broken.snap --format json --update",
-            &["broken.snap", "is no snapshot"],
+            &["broken.snap", "is not a snapshot"],
         ),
         (
             "show model.onnx --check model.onnx --update",
-            &["is one of the models"],
+            &["is one of the audited models"],
         ),
         (
             "show model.onnx --check stripped.onnx --update",
-            &["is no snapshot"],
+            &["is not a snapshot"],
         ),
         (
             "show model.onnx --check model.snap --format svg",

@@ -172,12 +172,12 @@ pub const EDITS: &[Edit] = &[
     edit(
         "the order of inputs",
         |m| m.main_mut().input.swap(0, 1),
-        &["graph", "  ~ graph inputs: order is another"],
+        &["graph", "  ~ graph inputs: order changed"],
     ),
     edit(
         "the order of outputs",
         |m| m.main_mut().output.swap(0, 1),
-        &["graph", "  ~ graph outputs: order is another"],
+        &["graph", "  ~ graph outputs: order changed"],
     ),
     edit(
         "an output less",
@@ -466,7 +466,7 @@ pub const EDITS: &[Edit] = &[
     rename(
         "the order of nodes",
         |m| m.main_mut().node.swap(1, 2),
-        &["graph", "  ~ graph nodes: order is another"],
+        &["graph", "  ~ graph nodes: order changed"],
     ),
 ];
 

@@ -78,7 +78,7 @@ fn what_no_typed_view_shows_is_compared_as_well() {
 }
 
 #[test]
-fn the_structure_is_the_same_or_where_it_parts_is_said() {
+fn the_structure_is_equal_or_the_first_difference_is_reported() {
     let options = Options {
         structure: true,
         ..Options::default()

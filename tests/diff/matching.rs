@@ -72,7 +72,7 @@ fn or_by_what_it_computes() {
 }
 
 #[test]
-fn or_by_what_stands_around_it() {
+fn nodes_match_by_their_neighbours() {
     let built = |names: [&str; 3], alpha: f32| {
         let [a, b, c] = names;
         let nodes = [
@@ -138,7 +138,7 @@ fn a_name_alone_makes_no_node_another() {
 }
 
 #[test]
-fn names_that_several_nodes_have_say_nothing() {
+fn duplicate_names_do_not_match_nodes() {
     let built = |second: &str| {
         let nodes = [
             op("a = Relu(x)").named("n"),

@@ -33,7 +33,7 @@ fn initializers(model: &Model) -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn strip_does_what_its_difference_says() {
+fn the_diff_of_strip_is_what_it_did() {
     let mut judged = 0;
     for path in crate::common::models() {
         let model = Model::open(&path).unwrap();

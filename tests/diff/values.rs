@@ -79,7 +79,7 @@ fn of_every_type_that_has_numbers() {
 }
 
 #[test]
-fn of_numbers_that_are_none() {
+fn differences_with_nan() {
     let of = |a: &[f32], b: &[f32]| words(f32s(&[a.len() as i64], a), f32s(&[b.len() as i64], b));
     let (nan, inf) = (f32::NAN, f32::INFINITY);
     assert_eq!(
@@ -113,7 +113,7 @@ fn places_are_those_of_the_tensor() {
 }
 
 #[test]
-fn tensors_that_hold_less_than_they_say_have_none() {
+fn tensors_with_too_few_elements_have_no_difference() {
     assert_eq!(
         words(f32s(&[4], &[0.0; 4]), f32s(&[4], &[1.0; 3])),
         "unknown"

@@ -230,7 +230,7 @@ fn declared_shapes_that_are_wrong_are_ignored_on_both_sides() {
 }
 
 #[test]
-fn an_output_that_is_nan_everywhere_is_said() {
+fn an_output_that_is_nan_everywhere_is_noted() {
     let model = |operator: &str| {
         model(13)
             .input("x", FLOAT, &[Fix(3)])

@@ -76,7 +76,7 @@ fn data_from_an_archive() {
     assert!(
         error
             .to_string()
-            .contains("there is no array x in it; its arrays: a:0, b"),
+            .contains("there is no array x; the arrays are a:0, b"),
         "{error}"
     );
     assert!(fed(&relu, &with(&[&format!("all={file}")])).is_err());
@@ -122,7 +122,7 @@ fn a_false_size_in_a_file_is_refused() {
             "'sh\\x61pe': (9999999, 999999)",
         ] {
             let why = read(&npy(shape), method).unwrap_err().to_string();
-            assert!(why.contains("claims more elements"), "{shape}: {why}");
+            assert!(why.contains("declares more elements"), "{shape}: {why}");
         }
     }
     // a size in the archive itself: four bytes at 22 of the local and 24 of the central header
@@ -175,8 +175,8 @@ fn data_that_does_not_fit() {
             .unwrap_err()
             .to_string()
     };
-    assert!(why(&lookup, "i", "large.npy").contains("input i takes int32, but the data is int64"));
-    assert!(why(&relu, "x", "small.npy").contains("input x takes float, but the data is int64"));
+    assert!(why(&lookup, "i", "large.npy").contains("input i is int32, but the data is int64"));
+    assert!(why(&relu, "x", "small.npy").contains("input x is float, but the data is int64"));
     assert!(why(&relu, "x", "junk.npy").contains("cannot read this .npy file"));
     assert!(why(&relu, "x", "junk.npz").contains("not a .npz file"));
     assert!(why(&relu, "x", "junk.pb").contains("not a TensorProto"));
@@ -273,11 +273,11 @@ fn test_sets_that_do_not_fit() {
     .unwrap();
     let unnamed = floats("", &[1, 2], &[1.0, 2.0]).encode_to_vec();
     fs::write(Path::new(&one).join("input_1.pb"), unnamed).unwrap();
-    assert!(why(&[&one]).contains("input_1.pb belongs to no input of the model"));
+    assert!(why(&[&one]).contains("input_1.pb matches no input of the model"));
 }
 
 #[test]
-fn a_tensor_goes_to_the_input_of_its_name_or_number() {
+fn a_tensor_feeds_the_input_of_its_name_or_index() {
     let folder = tempfile::tempdir().unwrap();
     let two = model(13)
         .input("a", FLOAT, &[Fix(2)])
@@ -301,13 +301,13 @@ fn a_tensor_goes_to_the_input_of_its_name_or_number() {
     difference(&run(&[&zero, &down]));
     let why = |specs: &[&str]| fed(&two, &with(specs)).unwrap_err().to_string();
     let lost = write("input_2.pb", "c", &[0.0, 0.0]);
-    assert!(why(&[&lost]).contains("input_2.pb: it belongs to no input of the model"));
+    assert!(why(&[&lost]).contains("input_2.pb: it matches no input of the model"));
     let unnamed = write("zero.pb", "", &[0.0, 0.0]);
-    assert!(why(&[&unnamed]).contains("NAME=FILE.pb says to which"));
+    assert!(why(&[&unnamed]).contains("name one with --input NAME=FILE.pb"));
     // what is given twice is not chosen from
-    assert!(why(&[&up, &down]).contains("input a is given data twice"));
-    assert!(why(&[&format!("a={up}"), &up]).contains("input a is given data twice"));
-    assert!(why(&["a:2", "a:3"]).contains("input a is given two shapes"));
+    assert!(why(&[&up, &down]).contains("input a has data twice"));
+    assert!(why(&[&format!("a={up}"), &up]).contains("input a has data twice"));
+    assert!(why(&["a:2", "a:3"]).contains("input a has two shapes"));
     let none = folder.path().join("none.pb");
     assert!(why(&[none.to_str().unwrap()]).contains("none.pb: cannot open"));
 }

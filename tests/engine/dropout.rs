@@ -69,7 +69,7 @@ fn inference_is_the_identity_in_every_version() {
 }
 
 #[test]
-fn training_acts_where_the_version_says() {
+fn training_mode_follows_the_operator_version() {
     for version in VERSIONS {
         for training in [false, true] {
             let model = wide(site(version, 0.5, training, FLOAT));
@@ -82,7 +82,7 @@ fn training_acts_where_the_version_says() {
 }
 
 #[test]
-fn version_1_trains_unless_it_is_told_otherwise() {
+fn version_1_trains_by_default() {
     let model = model(6)
         .input("x", FLOAT, &[Fix(N as i64)])
         .node(node("Dropout", &["x"], &["y"]))
@@ -339,7 +339,7 @@ fn in_the_body_of_an_if() {
 }
 
 #[test]
-fn sampling_drops_in_every_version_whatever_it_says() {
+fn sampling_drops_in_every_version() {
     let dropped = |model: &Model, rate| {
         let meaning = Meaning::Training { seed: 7, rate };
         let y = outputs(model, meaning, &[("x", ones())], 0)[0].to_f64();
@@ -360,7 +360,7 @@ fn sampling_drops_in_every_version_whatever_it_says() {
 }
 
 #[test]
-fn every_step_of_a_scan_draws_anew() {
+fn every_iteration_of_a_scan_draws_again() {
     let body = graph("body")
         .with_input("step", FLOAT, &[Fix(64)])
         .with_node(node("Dropout", &["step", "", "training"], &["out"]))

@@ -44,7 +44,7 @@ pub(super) fn sum() -> Model {
 }
 
 #[test]
-fn symbolic_sizes_are_chosen_and_said() {
+fn symbolic_dimensions_are_assumed_and_reported() {
     let report = compare(&sum(), &sum());
     assert_eq!(report.outcome, Outcome::Equal);
     assert_eq!(

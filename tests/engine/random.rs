@@ -113,7 +113,7 @@ fn multinomial_is_repeatable() {
 }
 
 #[test]
-fn every_run_draws_anew_and_can_be_repeated() {
+fn every_run_draws_again_and_is_reproducible() {
     let model = drawing(node("RandomUniform", &[], &["r"]).ints("shape", &[20_000]));
     let runnable = load(&model.source(), Meaning::Inference).unwrap();
     let inputs = [("x".to_string(), row(&[0.0; 20_000]))].into();

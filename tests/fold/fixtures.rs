@@ -20,7 +20,7 @@ fn text(model: &Model) -> String {
 }
 
 #[test]
-fn paddles_downscale_goes_into_the_next_layer() {
+fn paddles_downscale_is_folded_into_the_next_layer() {
     let before = fixture("paddle_downscale_op7");
     let folded = fold(
         &before,

@@ -351,7 +351,7 @@ fn merged_where_both_divide_and_whichever_is_longer() {
 
 /// What a factor became by merging may go where neither could: -2 · -3 is above 0.
 #[test]
-fn merged_factors_go_on_together() {
+fn merged_factors_continue_together() {
     let texts = [
         "a = Mul(x, s)",
         "b = Mul(a, t)",

@@ -121,7 +121,7 @@ fn typed_fields() {
 }
 
 #[test]
-fn external_data_is_embedded_and_said_to_be() {
+fn external_data_is_embedded_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = vec![7u8; 100];
     file.extend(encode(DataType::FLOAT, numbers()));
@@ -191,7 +191,7 @@ fn shared() -> Model {
 }
 
 #[test]
-fn weights_used_elsewhere_are_copied_and_the_cost_is_said() {
+fn weights_with_other_readers_are_copied_and_the_cost_is_reported() {
     let half: Vec<f32> = some(6).iter().map(|w| w * 0.5).collect();
     let folded = folds(&shared()).has("w", &some(6)).has("w/folded", &half);
     assert_eq!(
@@ -235,7 +235,7 @@ fn the_same_weights_scaled_alike_stay_one() {
 }
 
 #[test]
-fn powers_of_two_are_equal_to_the_bit_and_said_to_be() {
+fn powers_of_two_are_bit_identical() {
     let half = folds(&shared());
     assert!(half.whole.outcome.exact);
     let (found, _) = verified(&half.before, &half.whole);
@@ -255,7 +255,7 @@ fn powers_of_two_are_equal_to_the_bit_and_said_to_be() {
 }
 
 #[test]
-fn what_else_stands_in_a_tensor_stays() {
+fn other_fields_of_a_tensor_are_kept() {
     let folded = folds(&shared());
     let untouched = folded.initializer("w");
     assert_eq!(floats(&untouched), some(6));
@@ -265,7 +265,7 @@ fn what_else_stands_in_a_tensor_stays() {
 }
 
 #[test]
-fn what_becomes_so_small_that_digits_are_lost_is_said() {
+fn loss_of_precision_in_small_numbers_is_reported() {
     let small = [6.1e-5, 1e-4, 2e-7, 1.0, 0.5, 0.0];
     let half = DataType::FLOAT16;
     let of_halves = |by: f64| {

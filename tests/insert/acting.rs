@@ -22,7 +22,7 @@ fn wide() -> proto::Model {
 }
 
 #[test]
-fn fractions_scales_and_seeds_are_as_said() {
+fn fractions_scales_and_seeds_are_as_requested() {
     for (acting, rates) in [("active", [0.1, 0.5]), ("runtime", [0.3, 0.9])] {
         let choices = ["h", "k"].into_iter().zip(rates).map(|(name, p)| Choice {
             rate: rate(p),
@@ -58,7 +58,7 @@ fn a_dropout_that_does_otherwise_is_seen() {
     let Outcome::Unlike(why) = seen(&other, after) else {
         panic!("a wrong rate was not seen");
     };
-    assert!(why.contains("makes"), "{why}");
+    assert!(why.contains("turns"), "{why}");
     // one that does not act at all
     let inert = insert(&model.read(), &options([at("h")])).unwrap();
     assert!(matches!(
@@ -157,7 +157,7 @@ fn branches(c: Option<bool>) -> proto::Model {
 }
 
 #[test]
-fn branches_are_watched_and_one_that_does_not_run_is_said() {
+fn branches_are_sampled_and_unreached_ones_reported() {
     let wanted = acts("active", options([at("t"), at("o")]));
     let (found, _) = inserts_verified(&branches(None), &wanted);
     let report = found.acting.unwrap();
@@ -168,7 +168,7 @@ fn branches_are_watched_and_one_that_does_not_run_is_said() {
     let (found, _) = inserts_verified(&branches(Some(true)), &wanted);
     let report = found.acting.unwrap();
     assert_eq!(report.sites[0].outcome, Outcome::AsSaid);
-    let why = "no run came to it".to_string();
+    let why = "it was not reached by any run".to_string();
     assert_eq!(report.sites[1].outcome, Outcome::Unseen(why));
 }
 
@@ -235,7 +235,7 @@ fn what_a_drop_makes_of_the_rest_may_be_no_number() {
 }
 
 #[test]
-fn what_is_not_seen_is_said() {
+fn unobserved_dropout_is_reported() {
     // tract has no Loop
     let body = graph([op("c2 = Identity(c1)"), op("t = Abs(v)"), op("v2 = Neg(t)")])
         .input_of("i", DataType::INT64, &[])

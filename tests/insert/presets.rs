@@ -149,7 +149,7 @@ fn a_transformer_has_attention_residuals_and_an_embedding() {
 }
 
 #[test]
-fn a_classifiers_softmax_and_a_sum_that_is_no_residual_are_none() {
+fn a_classifiers_softmax_and_a_plain_sum_are_not_positions() {
     // the twin: what looks like them
     are(
         known(network([
@@ -191,7 +191,7 @@ fn what_follows_the_output_layer_is_no_head() {
 }
 
 #[test]
-fn casts_and_reshapes_behind_an_activation_do_not_move_the_place() {
+fn casts_and_reshapes_after_an_activation_do_not_move_the_position() {
     are(
         known(
             network([
@@ -211,7 +211,7 @@ fn casts_and_reshapes_behind_an_activation_do_not_move_the_place() {
 }
 
 #[test]
-fn a_gate_on_what_it_was_computed_from_is_none() {
+fn a_gate_on_its_own_input_is_not_a_position() {
     // squeeze and excitation; and the twin, a gate on something else
     let nodes = |other: &str| {
         vec![
@@ -341,7 +341,7 @@ fn heads(main: &[&str]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn heads_are_seen_through_functions() {
+fn heads_are_found_through_functions() {
     let of = |scope: &str, value: &str| (scope.to_string(), value.to_string());
     // each call of a block, but the last, which is the output layer
     let calls = [
@@ -387,7 +387,7 @@ fn dropout_inside_a_function_is_seen_from_its_calls() {
         .collect();
     assert_eq!(
         left,
-        ["it has dropout already, which `set` changes"],
+        ["it already has dropout, which `set` can change"],
         "{found:?}"
     );
 }

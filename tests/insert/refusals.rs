@@ -34,14 +34,14 @@ fn choices_that_match_nothing() {
     refuses(
         &small(),
         &options([after("Relux")]),
-        &["no operator is a `Relux`", "Cast, Neg, Relu, Shape"],
+        &["no node has the operator `Relux`", "Cast, Neg, Relu, Shape"],
     );
     refuses(
         &small(),
         &options([named("zz*")]),
         &["`zz*`", "matches nothing"],
     );
-    refuses(&small(), &options([at("hh")]), &["no value is called `hh`"]);
+    refuses(&small(), &options([at("hh")]), &["there is no value `hh`"]);
     let layer = Choice {
         layer: Some("encoder".into()),
         ..Choice::default()
@@ -49,17 +49,17 @@ fn choices_that_match_nothing() {
     refuses(
         &small(),
         &options([layer.clone()]),
-        &["no layer is called `encoder`", "does not tell"],
+        &["no layer matches `encoder`", "does not declare"],
     );
     let named_nodes = model(
         13,
         x_to_y([op("h = Relu(x)").named("/decoder/Relu"), op("y = Neg(h)")]),
     );
     refuses(&named_nodes, &options([layer]), &["did you mean `decoder`"]);
-    refuses(&small(), &options([named("[")]), &["`[` is no pattern"]);
+    refuses(&small(), &options([named("[")]), &["`[` is not a pattern"]);
     let large = named(&"?".repeat(1 << 20));
-    refuses(&small(), &options([large]), &["??` is no pattern"]);
-    refuses(&small(), &options([]), &["nothing was chosen"]);
+    refuses(&small(), &options([large]), &["??` is not a pattern"]);
+    refuses(&small(), &options([]), &["no position selected"]);
 }
 
 #[test]
@@ -83,18 +83,22 @@ fn choices_without_a_rate_or_with_two() {
 #[test]
 fn values_that_take_no_dropout() {
     refuses(&small(), &options([at("i")]), &["type int64"]);
-    refuses(&small(), &options([at("n")]), &["nothing uses it"]);
+    refuses(&small(), &options([at("n")]), &["it has no readers"]);
     let passed = model(13, x_to_y([op("y = Neg(x)")]).output("x"));
-    refuses(&passed, &options([at("x")]), &["hands it on as it came in"]);
+    refuses(
+        &passed,
+        &options([at("x")]),
+        &["passes through a graph unchanged"],
+    );
     let unknown =
         model(13, x_to_y([op("h = custom::F(x)"), op("y = Neg(h)")])).imports("custom", 1);
-    refuses(&unknown, &options([at("h")]), &["does not tell the type"]);
+    refuses(&unknown, &options([at("h")]), &["element type is unknown"]);
 }
 
 #[test]
 fn switches_that_cannot_be() {
     let runtime = |name: &str| acts(&format!("runtime:{name}"), options([at("h")]));
-    refuses(&small(), &runtime("h"), &["`h`", "another value"]);
+    refuses(&small(), &runtime("h"), &["`h`", "a different value"]);
     refuses(
         &small(),
         &runtime("x"),
@@ -120,17 +124,21 @@ fn axes_that_cannot_be_shared() {
         };
         acts(acting, options([choice]))
     };
-    refuses(&small(), &sharing(&[1], "inert"), &["always acts"]);
+    refuses(
+        &small(),
+        &sharing(&[1], "inert"),
+        &["--shared-axes needs --mode active"],
+    );
     refuses(
         &small(),
         &sharing(&[2], "active"),
-        &["2 axes, and no axis 2"],
+        &["2 axes, so there is no axis 2"],
     );
     let zero = Options {
         rate: rate(0.0),
         ..sharing(&[1], "active")
     };
-    refuses(&small(), &zero, &["a mask of rate 0"]);
+    refuses(&small(), &zero, &["a mask with a rate of 0"]);
     let old = model(8, x_to_y([op("h = Relu(x)"), op("y = Neg(h)")]));
     refuses(&old, &sharing(&[1], "active"), &["opset 9 or later"]);
 }
@@ -146,7 +154,7 @@ fn ranks_follow_from_operators() {
         ("h, last = GRU(c, c, c)", "4 axes"),
         ("h = Tile(c, n)", "3 axes"),
         ("h = Attention(c, c, c)", "3 axes"),
-        ("h = foreign::Op(x)", "how many axes"),
+        ("h = foreign::Op(x)", "its rank is unknown"),
     ] {
         let graph = x_to_y([
             op(line),
@@ -158,7 +166,11 @@ fn ranks_follow_from_operators() {
         .input_of("n", DataType::INT64, &[2]);
         let choice = Choice {
             shared_axes: Some(vec![5]),
-            ..at(if rank == "how many axes" { "i" } else { "h" })
+            ..at(if rank == "its rank is unknown" {
+                "i"
+            } else {
+                "h"
+            })
         };
         let options = acts("active", options([choice]));
         refuses(&model(23, graph), &options, &[rank]);
@@ -189,12 +201,12 @@ fn inside_a_mask_there_is_dropout_already() {
         .init("c", f32_scalar(2.0)),
     );
     for name in ["h", "u", "m", "s", "d"] {
-        refuses(&mask, &options([at(name)]), &["it has dropout already"]);
+        refuses(&mask, &options([at(name)]), &["it already has dropout"]);
     }
     refuses(
         &mask,
         &options([named("*")]),
-        &["no value that was chosen takes dropout"],
+        &["dropout cannot be inserted after any selected value"],
     );
 }
 

@@ -112,7 +112,7 @@ fn keras_layers_are_chosen_by_their_paths() {
 }
 
 #[test]
-fn metadata_of_the_dynamo_exporter_tells_layers() {
+fn layers_are_read_from_metadata_of_the_dynamo_exporter() {
     let original = fixture("torch_course_dynamo_train_op18");
     let base = dropout_onnx::rewrite::strip::strip(&original, &Default::default()).unwrap();
     let found = candidates(&base.edited.model, &options([after("Relu")])).unwrap();
@@ -133,17 +133,17 @@ fn dropout_that_is_there_is_not_doubled() {
     );
     for name in ["h", "d"] {
         let why = refusal(&model, &options([at(name)]));
-        assert!(why.contains("it has dropout already"), "{why}");
+        assert!(why.contains("it already has dropout"), "{why}");
     }
     let why = refusal(&model, &options([after("Relu")]));
     assert!(
-        why.contains("no value that was chosen takes dropout"),
+        why.contains("dropout cannot be inserted after any selected value"),
         "{why}"
     );
 }
 
 #[test]
-fn what_counts_where_choices_meet() {
+fn precedence_of_overlapping_selectors() {
     let rated = |choice: Choice, p: f64| Choice {
         rate: rate(p),
         ..choice
@@ -169,17 +169,14 @@ fn what_counts_where_choices_meet() {
         insert(&model, &other).unwrap_err().to_string(),
         candidates(&model, &other).unwrap_err().to_string(),
     ] {
-        assert!(
-            why.contains("want different things: name it by --at"),
-            "{why}"
-        );
+        assert!(why.contains("which differ"), "{why}");
     }
     let twice = options([rated(at(value), 0.2), rated(at(value), 0.3)]);
     assert!(insert(&model, &twice).is_err());
 }
 
 #[test]
-fn scopes_tell_values_of_one_name_apart() {
+fn scopes_distinguish_values_with_the_same_name() {
     let branch = || graph([op("t = Abs(x)"), op("out = Neg(t)")]).output("out");
     let model = model(
         13,
@@ -209,7 +206,7 @@ fn scopes_tell_values_of_one_name_apart() {
     assert_eq!(inserted.plan.applied().count(), 2);
     let why = refusal(&model, &options([scoped("grahp")]));
     assert!(
-        why.contains("no scope is called `grahp`; did you mean `graph`"),
+        why.contains("no scope matches `grahp`; did you mean `graph`"),
         "{why}"
     );
 }

@@ -317,7 +317,7 @@ fn types_that_a_file_declares_for_values_of_functions_are_known() {
             .function(function("F", "a", "b", 13, body.clone()))
     };
     let why = refusal(&with(graph()), &options([at("h")]));
-    assert!(why.contains("does not tell the type"), "{why}");
+    assert!(why.contains("element type is unknown"), "{why}");
     let declared = with(graph().info("local::F/h"));
     assert_eq!(
         inserts(&declared, &options([at("h")])).0.outcome.inserted,

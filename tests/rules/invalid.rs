@@ -163,7 +163,7 @@ fn analysis_limit() {
 
 /// A site with a problem has that finding, and none that believes the rest of it.
 #[test]
-fn a_problem_is_all_that_is_told_of_a_site() {
+fn a_site_with_a_problem_has_no_other_finding() {
     let model = with_ratio(
         1.0,
         [op("d, m = Dropout(x, r, on)"), op("y = Where(m, d, x)")],

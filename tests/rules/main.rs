@@ -103,7 +103,7 @@ fn a_finding_names_its_place() {
     assert_eq!(finding.node.as_deref(), Some("drop"));
     assert_eq!(
         finding.message,
-        "graph: Dropout `drop`: still drops when the model runs"
+        "graph: Dropout `drop`: still drops on every run"
     );
     let json = serde_json::to_value(finding).unwrap();
     let keys: Vec<_> = json.as_object().unwrap().keys().collect();

@@ -11,7 +11,7 @@ use crate::{constants, dropouts, fires, random_mask, said_of, silent, with_ratio
 
 #[test]
 fn dropout_on_output() {
-    let what = "acts on the output `y` of the model";
+    let what = "drops elements of the model output `y`";
     fires(
         "dropout-on-output",
         &dropouts([op("y = Dropout(x, r, on)")]),
@@ -36,7 +36,7 @@ fn dropout_on_output() {
 }
 
 #[test]
-fn an_output_of_an_inner_graph_is_none_of_the_model() {
+fn an_output_of_a_subgraph_is_not_a_model_output() {
     let branch = |node| subgraph("then_branch", graph([op(node)]).output("b"));
     let other = subgraph("else_branch", graph([op("b = Identity(x)")]).output("b"));
     let inner = op("c = If(on)")
@@ -76,7 +76,7 @@ fn norm(of: &str) -> Node {
 
 #[test]
 fn dropout_before_batchnorm() {
-    let what = "BatchNormalization `bn` follows, and learnt its variance";
+    let what = "is followed by BatchNormalization `bn`, which learned its variance";
     let rule = "dropout-before-batchnorm";
     let active = || op("d = Dropout(x, r, on)");
     fires(rule, &normalised(active(), &[], norm("d")), what);
@@ -140,7 +140,7 @@ fn noise_shifts_the_variance_too() {
         op("d = Add(x, u)"),
     ];
     let nodes = noise.into_iter().chain([norm("d")]);
-    let what = "BatchNormalization `bn` follows, and learnt its variance";
+    let what = "is followed by BatchNormalization `bn`, which learned its variance";
     let model = with_statistics(x_to_y(nodes));
     fires("dropout-before-batchnorm", &model, what);
 }

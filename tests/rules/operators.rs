@@ -16,7 +16,7 @@ fn norm(outputs: &str) -> Node {
 #[test]
 fn batchnorm_training() {
     let rule = "batchnorm-training";
-    let what = "normalises by the batch at hand: it is in training mode";
+    let what = "is in training mode: it normalizes by the current batch";
     let mode = |on| norm("y, m, v").with(int("training_mode", on));
     fires(rule, &normalised(15, mode(1)), what);
     fires(
@@ -55,7 +55,7 @@ fn batchnorm_training() {
 }
 
 #[test]
-fn a_normalisation_of_somebody_else_is_none() {
+fn a_normalization_of_a_custom_domain_is_ignored() {
     let rule = "batchnorm-training";
     let node = op("y, m, v = local::BatchNormalization(x, s, s, s, s)");
     silent(rule, &normalised(15, node.with(int("training_mode", 1))));

@@ -23,8 +23,8 @@ fn shaped(op_type: &str) -> Node {
 fn unloadable_random() {
     let rule = "unloadable-random";
     for name in ["StatelessRandomUniformV2", "StatelessRandomNormalV2"] {
-        let what = format!("ONNX has no operator {name}: no runtime loads the model");
-        fires(rule, &drawn(op(&format!("u = {name}(s, s, s, s)"))), &what);
+        let what = "is not an ONNX operator, so no runtime loads the model";
+        fires(rule, &drawn(op(&format!("u = {name}(s, s, s, s)"))), what);
         silent(rule, &drawn(op(&format!("u = tf::{name}(s, s, s, s)"))));
         let mut own = function(
             name,
@@ -38,8 +38,8 @@ fn unloadable_random() {
         silent(rule, &model.function(own));
     }
     for name in ["RandomUniform", "RandomNormal"] {
-        let what = format!("{name} takes no input: no runtime loads the model");
-        fires(rule, &drawn(op(&format!("u = {name}(s)"))), &what);
+        let what = "takes no input in ONNX, so no runtime loads the model";
+        fires(rule, &drawn(op(&format!("u = {name}(s)"))), what);
         silent(rule, &drawn(shaped(name)));
         silent(rule, &drawn(op(&format!("u = {name}Like(x)"))));
     }
@@ -76,7 +76,7 @@ fn bernoulli(keep: f32) -> Model {
 #[test]
 fn bernoulli_ambiguity() {
     let rule = "bernoulli-ambiguity";
-    let what = "ONNX Runtime and ONNX' reference draw opposite values";
+    let what = "ONNX Runtime draws the opposite of what ONNX defines";
     fires(rule, &bernoulli(0.9), what);
     fires(rule, &drawn(op("u = Bernoulli(x)")), what);
     // both readings are the same
@@ -88,7 +88,7 @@ fn bernoulli_ambiguity() {
 #[test]
 fn random_outside_dropout() {
     let rule = "random-outside-dropout";
-    let what = "draws at random, and is no part of a dropout";
+    let what = "draws random numbers and is not part of a dropout";
     fires(rule, &drawn(op("u = RandomNormalLike(x)")), what);
     fires(rule, &drawn(shaped("RandomUniform")), what);
     fires(

@@ -125,20 +125,20 @@ fn unknown_names_are_errors_with_the_nearest_name() {
     for (name, says) in [
         (
             "active-dropuot",
-            "no rule is called `active-dropuot`; did you mean `active-dropout`?",
+            "unknown rule `active-dropuot`; did you mean `active-dropout`?",
         ),
         (
             "lost_rate",
-            "no rule is called `lost_rate`; did you mean `lost-rate`?",
+            "unknown rule `lost_rate`; did you mean `lost-rate`?",
         ),
         (
             "Mask-Used",
-            "no rule is called `Mask-Used`; did you mean `mask-used`?",
+            "unknown rule `Mask-Used`; did you mean `mask-used`?",
         ),
-        ("", "no rule is called ``; the rules are active-dropout, "),
+        ("", "unknown rule ``; the rules are active-dropout, "),
         (
             "everything",
-            "no rule is called `everything`; the rules are active-dropout, ",
+            "unknown rule `everything`; the rules are active-dropout, ",
         ),
     ] {
         for what in ["select", "allow", "deny"] {
@@ -165,7 +165,7 @@ fn a_name_cannot_be_both_allowed_and_denied() {
 }
 
 #[test]
-fn an_audit_tells_what_is_selected() {
+fn an_audit_reports_the_selected_rules() {
     let model = dropouts([op("d = Dropout(x)"), op("y = Dropout(d, r, on)")]).read();
     let told = |options| {
         let rules = selection(options).unwrap();

@@ -8,7 +8,7 @@ use crate::{constants, dropouts, fires, random_mask, said, said_of, silent, with
 
 #[test]
 fn active_dropout() {
-    let what = "still drops when the model runs";
+    let what = "still drops on every run";
     fires(
         "active-dropout",
         &dropouts([op("y = Dropout(x, r, on)")]),
@@ -28,7 +28,7 @@ fn active_noise_does_not_drop() {
         op("n = RandomNormalLike(x)").with(float("scale", 0.1)),
         op("y = Add(x, n)"),
     ];
-    let what = "still adds noise when the model runs";
+    let what = "still adds noise on every run";
     fires("active-dropout", &model(13, x_to_y(nodes)), what);
     let nodes = [
         op("n = RandomNormalLike(x)")
@@ -36,7 +36,7 @@ fn active_noise_does_not_drop() {
             .with(float("scale", 0.5)),
         op("y = Mul(x, n)"),
     ];
-    let what = "still multiplies by noise when the model runs";
+    let what = "still multiplies by noise on every run";
     fires("active-dropout", &model(13, x_to_y(nodes)), what);
 }
 
@@ -52,7 +52,7 @@ fn runtime_dropout() {
     fires(
         "runtime-dropout",
         &switched("t"),
-        "an input of the model switches it on",
+        "a model input switches it on",
     );
     silent("active-dropout", &switched("t"));
     silent("runtime-dropout", &switched("on"));
@@ -67,14 +67,14 @@ fn frozen_mask() {
     });
     assert_eq!(
         frozen,
-        ["graph: Mul `y`: drops the same elements in every run"]
+        ["graph: Mul `y`: drops the same elements on every run"]
     );
     assert!(said_of("frozen-mask", &mask, |_| ()).is_empty());
 }
 
 #[test]
 fn leftover_dropout() {
-    let what = "does nothing, and some runtimes do not know it";
+    let what = "has no effect, and some runtimes do not support it";
     fires(
         "leftover-dropout",
         &model(7, x_to_y([op("y = Dropout(x)")])),
@@ -99,7 +99,7 @@ fn leftover_dropout() {
 
 #[test]
 fn lost_rate() {
-    let what = "names no ratio: it reads as 0.5, and may have been another";
+    let what = "has no ratio, so it reads as 0.5; the exporter probably lost the real rate";
     fires(
         "lost-rate",
         &model(12, x_to_y([op("y = Dropout(x)")])),
@@ -113,18 +113,18 @@ fn lost_rate() {
 #[test]
 fn unusual_rate() {
     let with = |rate| with_ratio(rate, [op("y = Dropout(x, r)")]);
-    let keep = "; the probability to keep is often mistaken for that to drop";
+    let keep = "; is it the probability to keep?";
     fires(
         "unusual-rate",
         &with(0.9),
-        &format!("its rate of 0.9 is unusual{keep}"),
+        &format!("has an unusual rate of 0.9{keep}"),
     );
     fires(
         "unusual-rate",
         &with(0.51),
-        &format!("its rate of 0.51 is unusual{keep}"),
+        &format!("has an unusual rate of 0.51{keep}"),
     );
-    fires("unusual-rate", &with(0.01), "its rate of 0.01 is unusual");
+    fires("unusual-rate", &with(0.01), "has an unusual rate of 0.01");
     for usual in [0.0, 0.05, 0.1, 0.2, 0.5] {
         silent("unusual-rate", &with(usual));
     }
@@ -144,10 +144,10 @@ fn unusual_rate() {
 
 #[test]
 fn unscaled_mask() {
-    let how = "does not scale what it keeps";
-    let classic = format!("{how}: inference multiplies by 0.5 instead");
+    let how = "does not scale the elements it keeps";
+    let classic = format!("{how}; inference must multiply by 0.5");
     fires("unscaled-mask", &random_mask(1.0), &classic);
-    let other = format!("{how} by 1/(1-p): inference multiplies by 1.5 instead");
+    let other = format!("{how} by 1/(1-p); inference must multiply by 1.5");
     fires("unscaled-mask", &random_mask(3.0), &other);
     silent("unscaled-mask", &random_mask(2.0));
     let scale = said_of("unscaled-mask", &random_mask(1.0), |site| {
@@ -167,7 +167,7 @@ fn mask_used() {
     fires(
         "mask-used",
         &used,
-        "its mask is used, and runtimes do not agree on it",
+        "its mask is used, and runtimes compute it differently",
     );
     let mut output = of(&["y, m = Dropout(x, r)"]);
     let main = output.graph.take().unwrap();
@@ -175,7 +175,7 @@ fn mask_used() {
     fires(
         "mask-used",
         &output,
-        "its mask is an output, and runtimes do not agree on it",
+        "its mask is an output, and runtimes compute it differently",
     );
     silent("mask-used", &of(&["y, m = Dropout(x, r)"]));
     silent("mask-used", &random_mask(2.0));
@@ -203,9 +203,9 @@ fn shared_seed() {
     fires(
         "shared-seed",
         &seeded(&[7, 7], "on"),
-        "its seed 7 is also that of `y`",
+        "has the same seed 7 as `y`",
     );
-    let many = "its seed 0 is also that of `d1`, `d2`, `d3`, 2 more";
+    let many = "has the same seed 0 as `d1`, `d2`, `d3`, 2 more";
     fires("shared-seed", &seeded(&[0; 6], "on"), many);
     assert_eq!(said("shared-seed", &seeded(&[1, 2, 1, 2], "on")).len(), 2);
     silent("shared-seed", &seeded(&[7, 8], "on"));

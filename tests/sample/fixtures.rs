@@ -145,13 +145,13 @@ fn masks_are_drawn_at_the_rate_of_the_file() {
 }
 
 #[test]
-fn a_branch_is_taken_unless_data_says_which() {
+fn a_branch_with_dropout_is_taken_without_data() {
     let report = sampled(&fixture("torch_scripted_if_op13"), &options(5));
     assert!(
         report
             .notes
             .iter()
-            .any(|note| note.contains("as no data was given for flag"))
+            .any(|note| note.contains("because no data was given for flag"))
     );
     assert!(spread(&report)[0] > 0.0);
     let mut still = 0;
@@ -204,12 +204,7 @@ fn whatever_exporters_write() {
             Ok(report) => report,
             Err(error) => {
                 let said = error.to_string();
-                let reasons = [
-                    "no dropout in it",
-                    "tract ",
-                    "its only dropout",
-                    "all that is left of its dropout",
-                ];
+                let reasons = ["it has no dropout", "tract ", "its only dropout"];
                 let known = reasons.iter().any(|reason| said.contains(reason));
                 assert!(known, "{said}");
                 continue;
@@ -221,7 +216,7 @@ fn whatever_exporters_write() {
             .iter()
             .all(|output| output.std.iter().all(|&std| std == 0.0));
         let said = |what: &str| report.notes.iter().any(|note| note.contains(what));
-        assert_eq!(still, said("every run gave the same"), "{name}");
+        assert_eq!(still, said("every run had the same result"), "{name}");
         for output in outputs {
             let size: usize = output.shape.iter().product();
             let deterministic = output.deterministic.as_ref().map(Vec::len);

@@ -260,7 +260,7 @@ fn token_ids_stay_within_the_table() {
 }
 
 #[test]
-fn what_is_not_finite_is_said() {
+fn values_that_are_not_finite_are_noted() {
     // the logarithm of what is dropped is -inf, of what is negative NaN
     let nodes = [
         op("d = Dropout(x, p)").named("drop"),
@@ -284,7 +284,7 @@ fn what_is_not_finite_is_said() {
     assert_eq!(
         notes,
         [
-            "output y: 6 of 6 elements were NaN or infinite in some run, and have no mean and no \
+            "output y: 6 of 6 elements were NaN or infinite in a run, so they have no mean and \
           standard deviation"
         ]
     );
@@ -316,7 +316,7 @@ fn a_rate_that_is_an_input_is_asked_for_by_name() {
         options.seed = seed; // a rate that is drawn is a rate by chance only
         let found = refusal(&model(13, graph.clone()).read(), &options);
         assert!(
-            found.contains("Dropout") && found.contains("an input")
+            found.contains("Dropout") && found.contains("is a model input")
                 || found.contains("the input p"),
             "{found}"
         );

@@ -65,7 +65,7 @@ fn probabilities_along_the_last_axis_or_along_channels() {
 }
 
 #[test]
-fn logarithms_of_probabilities_say_the_same() {
+fn log_probabilities_give_the_same_statistics() {
     for axis in [-1, 1] {
         let plain = output(softmax("Softmax", axis), &[]).classes.unwrap();
         let logarithms = output(softmax("LogSoftmax", axis), &[]).classes.unwrap();
@@ -87,7 +87,7 @@ fn logarithms_of_probabilities_say_the_same() {
 }
 
 #[test]
-fn a_sigmoid_with_one_number_a_row_answers_yes_or_no() {
+fn a_sigmoid_with_one_element_per_row_is_binary() {
     let narrow = |last: &str| {
         let mut of = after(vec![
             op("f = Flatten(d)"),
@@ -128,17 +128,20 @@ fn a_sigmoid_with_one_number_a_row_answers_yes_or_no() {
 fn what_does_not_fit_is_refused() {
     let plain = after(vec![op("y = Identity(d)")]);
     for (classes, why) in [
-        (vec!["y=probabilities"], "not what --classes says: "),
+        (vec!["y=probabilities"], "does not match --classes: "),
         (
             vec!["y=binary"],
-            "is no probability; y=logits or y=binary-logits",
+            "is not a probability; y=logits and y=binary-logits",
         ),
         (
             vec!["y@3"],
-            "output y[1, 3, 2] cannot be classes: it has no axis 3",
+            "output y[1, 3, 2] is not a classifier: there is no axis 3",
         ),
-        (vec!["y=logits@-4"], "it has no axis -4"),
-        (vec!["y@0"], "classes are along an axis of at least 2"),
+        (vec!["y=logits@-4"], "there is no axis -4"),
+        (
+            vec!["y@0"],
+            "the axis of the classes must have at least 2 elements",
+        ),
         (
             vec!["y", "y=none"],
             "the classes of output y are given twice",
@@ -151,7 +154,7 @@ fn what_does_not_fit_is_refused() {
     whole.main_mut().output[0] = crate::common::build::typed("y", DataType::INT64, &[1, 3, 2]);
     let found = refusal(&whole.read(), &options(&["y"]));
     assert!(
-        found.contains("output y is int64[1, 3, 2]: classes are floats"),
+        found.contains("output y is int64[1, 3, 2], but a classifier has floats"),
         "{found}"
     );
     // the twin: of the same output, nothing is asked

@@ -20,7 +20,7 @@ fn options_that_make_no_sense() {
                 runs,
                 ..Options::default()
             },
-            "at least two runs",
+            "must be at least 2",
         );
     }
     for rate in [1.0, -0.1, f64::NAN, f64::INFINITY] {
@@ -60,21 +60,18 @@ fn options_that_make_no_sense() {
 }
 
 #[test]
-fn models_without_dropout_say_so() {
+fn models_without_dropout_are_refused() {
     for (stem, why) in [
-        (
-            "keras_course_infer_op15",
-            "there is no dropout in it: every run",
-        ),
+        ("keras_course_infer_op15", "it has no dropout, so every run"),
         (
             "keras_vae_op13",
-            "there is no dropout in it: what draws random numbers (graph: RandomNormalLike",
+            "it has no dropout; its random operators (graph: RandomNormalLike",
         ),
         (
             "torch24_frozen_mask_op18",
-            "a frozen mask, which drops the same in every run",
+            "a frozen mask, which drops the same elements on every run",
         ),
-        ("paddle_downscale_op7", "a scale"),
+        ("paddle_downscale_op7", "a constant scale"),
         ("keras_lstm_loop_op11", "tract has no operator Loop"),
     ] {
         let found = refusal(&fixture(stem), &Options::default());
@@ -83,7 +80,7 @@ fn models_without_dropout_say_so() {
 }
 
 #[test]
-fn a_rate_that_nobody_gives_is_not_drawn() {
+fn a_rate_without_data_is_not_random() {
     let open = graph([op("y = Dropout(x, p)")])
         .input("x")
         .input_of("p", DataType::FLOAT, &[])
@@ -155,7 +152,7 @@ fn a_mask_that_is_also_used_otherwise_keeps_its_rate() {
 }
 
 #[test]
-fn dropout_that_nothing_needs_is_told() {
+fn dropout_without_effect_on_outputs_is_noted() {
     let nodes = [
         op("d = Dropout(x)").with(float("ratio", 0.5)),
         op("y = Relu(x)"),
@@ -165,7 +162,7 @@ fn dropout_that_nothing_needs_is_told() {
         report
             .notes
             .iter()
-            .any(|note| note.contains("every run gave the same")),
+            .any(|note| note.contains("every run had the same result")),
         "{:?}",
         report.notes
     );

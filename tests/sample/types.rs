@@ -92,7 +92,7 @@ fn dense(beside: bool) -> (Model, Vec<u8>) {
 }
 
 #[test]
-fn weights_beside_the_model_are_read() {
+fn external_weights_are_read() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("model.onnx");
     let (model, weights) = dense(true);

@@ -57,7 +57,7 @@ fn an_audit_that_finds_nothing_or_fails() {
 }
 
 #[test]
-fn a_site_that_is_told_wrongly() {
+fn a_site_with_wrong_facts() {
     for name in [MASKS, OPERATORS] {
         fails(name, "rate", |site| site.rate = Some(0.500_002));
         fails(name, "no rate", |site| site.rate = None);
@@ -75,7 +75,7 @@ fn a_site_that_is_told_wrongly() {
 }
 
 #[test]
-fn an_exception_that_is_none() {
+fn an_exception_that_does_not_occur() {
     let (mut row, audit) = fixture("keras3_augment_op13.onnx");
     row.insert(
         "random_forms".into(),
@@ -113,7 +113,7 @@ fn layers_agree_from_their_ends() {
 }
 
 #[test]
-fn what_the_truth_says_of_operators() {
+fn operators_in_the_truth() {
     let (mut row, _) = fixture(OPERATORS);
     let forms = r#"{"attr ratio=0.2 inert(opset<12) in Loop.body": 2,
         "ratio input=0.1 training_mode=True in If.then_branch": 1,

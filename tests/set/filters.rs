@@ -50,42 +50,39 @@ fn several_filters_choose_what_any_chooses() {
 }
 
 #[test]
-fn filters_that_hold_for_nothing() {
+fn filters_that_match_nothing() {
     let preserve = fixture("torch_course_preserve_op17");
     for (filter, words) in [
         (
             "layer=encoder",
-            "layer=encoder holds for none of the dropouts; there are 2, 5",
+            "no dropout matches layer=encoder; there are 2, 5",
         ),
         ("name=/2/Dropou", "did you mean `/2/Dropout`"),
-        ("mode=inert", "mode=inert holds for none"),
-        (
-            "id=2",
-            "id=2 holds for none of the dropouts; they count from 0 to 1",
-        ),
+        ("mode=inert", "no dropout matches mode=inert"),
+        ("id=2", "no dropout matches id=2; ids are 0 to 1"),
     ] {
         let why = refusal(&preserve, &only(filter, to_rate(0.125)));
         assert!(why.contains(words), "{why}");
     }
     let why = refusal(&fixture("keras_course_infer_op15"), &to_rate(0.2));
     assert!(
-        why.contains("no dropout in this model") && why.contains("`insert`"),
+        why.contains("the model has no dropout") && why.contains("`insert`"),
         "{why}"
     );
     let why = refusal(&preserve, &Options::default());
-    assert!(why.contains("nothing to set"), "{why}");
+    assert!(why.contains("nothing to change"), "{why}");
 }
 
 #[test]
 fn filters_that_cannot_be_read() {
     for (filter, words) in [
-        ("colour=red", "`colour` is no key"),
-        ("mode=loud", "`loud` is no mode: they are inert"),
-        ("form=mask", "no form"),
-        ("rate=1", "would drop everything"),
+        ("colour=red", "unknown key `colour`"),
+        ("mode=loud", "unknown mode `loud`; expected inert"),
+        ("form=mask", "unknown form"),
+        ("rate=1", "is not a rate"),
         ("layer=", "layer is empty"),
-        ("id=-1", "`-1` is no number of a dropout"),
-        ("name=[", "no pattern"),
+        ("id=-1", "`-1` is not an id"),
+        ("name=[", "not a pattern"),
     ] {
         let why = filter.parse::<Filter>().unwrap_err().to_string();
         assert!(why.contains(words), "{why}");

@@ -214,7 +214,7 @@ fn does_not_set_what_is_not_found_whole() {
         &[("p", 0.5)],
     );
     let why = refusal(&classic.read(), &to_rate(0.2));
-    assert!(why.contains("its scale is somewhere else"), "{why}");
+    assert!(why.contains("its scale is in a different graph"), "{why}");
     // a scale that is computed
     let computed = mask(
         13,
@@ -228,7 +228,10 @@ fn does_not_set_what_is_not_found_whole() {
         &[("q", 0.75)],
     );
     let why = refusal(&computed.read(), &to_rate(0.2));
-    assert!(why.contains("its scale is no constant of its own"), "{why}");
+    assert!(
+        why.contains("its scale is not a separate constant"),
+        "{why}"
+    );
     let why = refusal(
         &fixture("keras_kinds_op13"),
         &only("kind=gaussian_noise", to_rate(0.2)),
@@ -254,7 +257,7 @@ fn does_not_set_what_is_not_found_whole() {
     let why = refusal(&output.read(), &to_rate(0.2));
     assert!(why.contains("its mask is an output"), "{why}");
     let why = refusal(&fixture("torch24_frozen_mask_op18"), &to_rate(0.2));
-    assert!(why.contains("no rate to set"), "{why}");
+    assert!(why.contains("constant without a rate"), "{why}");
 }
 
 #[test]
@@ -262,13 +265,13 @@ fn does_not_switch_masks() {
     let model = spellings(0.5).remove(0).1.read();
     for mode in ["inert", "runtime"] {
         let why = refusal(&model, &to_mode(mode));
-        assert!(why.contains("`strip` takes it out"), "{why}");
+        assert!(why.contains("with `strip` and then `insert"), "{why}");
     }
     assert_eq!(sets(&model, &to_mode("active")).0.outcome.changed, 0);
 }
 
 #[test]
-fn does_not_set_rates_at_which_a_mask_is_none() {
+fn refuses_rates_at_which_a_mask_is_not_recognised() {
     let model = spellings(0.5).remove(0).1.read();
     let why = refusal(&model, &to_rate(0.0));
     assert!(
@@ -277,7 +280,7 @@ fn does_not_set_rates_at_which_a_mask_is_none() {
     );
     for rate in [1e-9, 1e-5, 0.99999] {
         let why = refusal(&model, &to_rate(rate));
-        assert!(why.contains("too near to 0 or 1"), "{rate}: {why}");
+        assert!(why.contains("too close to 0 or 1"), "{rate}: {why}");
     }
     for rate in [0.001, 0.01, 0.99] {
         assert_eq!(sets(&model, &to_rate(rate)).0.outcome.changed, 1, "{rate}");
@@ -388,7 +391,7 @@ fn halves_are_found_for_what_they_are() {
 }
 
 #[test]
-fn noise_is_left_alone_beside_dropout() {
+fn noise_next_to_dropout_is_left_alone() {
     let (changed, _) = sets(&fixture("keras_kinds_op13"), &to_rate(0.375));
     let noise = |site: &&dropout_onnx::dropout::Site| {
         site.kind == dropout_onnx::dropout::Kind::GaussianNoise

@@ -76,7 +76,7 @@ proptest! {
 }
 
 #[test]
-fn a_change_of_meaning_is_a_change_of_text_and_a_change_of_names_is_none() {
+fn the_text_changes_with_the_meaning_and_not_with_names() {
     let before = text(&everything().read(), &ANONYMOUS);
     for edit in EDITS {
         let mut model = everything();

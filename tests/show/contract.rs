@@ -23,7 +23,7 @@ fn text_of_everything() {
 }
 
 #[test]
-fn the_first_line_says_which_form_it_is() {
+fn the_first_line_has_version_and_options() {
     let model = everything().read();
     for options in [Options::default(), ANONYMOUS, NO_HASH] {
         let header = Header::parse(&text(&model, &options)).unwrap();

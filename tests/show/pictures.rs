@@ -155,7 +155,7 @@ fn a_mask_is_coloured_from_its_draw_to_its_end_and_nothing_else() {
 }
 
 #[test]
-fn boxes_tell_the_numbers_and_where_values_come_from() {
+fn boxes_show_constants_and_outer_values() {
     let shown = |stem: &str| {
         let model = Model::open(fixture(stem)).unwrap();
         svg::text(&model, &Options::default()).unwrap()
@@ -219,7 +219,7 @@ fn every_edge_of_the_graph_leads_somewhere() {
 }
 
 #[test]
-fn a_model_without_dropout_says_so() {
+fn a_model_without_dropout_has_an_empty_picture() {
     let none = model(13, x_to_y([op("y = Relu(x)")])).read();
     let picture = svg::text(&none, &Options::default()).unwrap();
     assert!(xml(&picture).contains("no dropout in this file"));

@@ -9,7 +9,7 @@ use crate::common::masks::{nodes, numbers, spelt};
 use crate::spelt::{DRAWN, inside};
 
 #[test]
-fn two_masks_that_meet_first_are_two_dropouts() {
+fn two_masks_multiplied_first_are_two_dropouts() {
     let text = "h = Relu(x)\nr = RandomUniformLike(h)\nb = Less(r, keep)\nk = Cast(b)\nm = Div(k, keep)\n\
                 r2 = RandomUniformLike(h)\nb2 = GreaterOrEqual(r2, half)\nk2 = Cast(b2)\n\
                 n = Div(k2, half)\nboth = Mul(m, n)\nd = Mul(h, both)\ny = Tanh(d)";

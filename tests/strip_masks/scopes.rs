@@ -90,7 +90,7 @@ fn the_state_of_a_loop() {
 }
 
 #[test]
-fn a_state_that_a_dropout_hands_on() {
+fn a_state_that_passes_through_a_dropout() {
     let body = "d = Mul(h, m)\nh_out = Tanh(d)\nm_out = Dropout(m)";
     let call = "y, m_left = Loop(trip, on, x, mask)";
     let made = looped(MASK, call, &["h", "m"], body, &["h_out", "m_out"]);
@@ -132,7 +132,7 @@ fn a_mask_that_is_a_state_of_two_loops() {
 
 /// The second loop gets what the first one leaves.
 #[test]
-fn a_mask_that_goes_from_loop_to_loop() {
+fn a_mask_passed_from_loop_to_loop() {
     let body = "d = Mul(h, m)\nh_out = Tanh(d)";
     let call = "a, m_left = Loop(trip, on, x, mask)";
     let mut made = looped(MASK, call, &["h", "m"], body, &["h_out", "m"]);
@@ -176,7 +176,7 @@ fn the_state_of_a_loop_in_a_loop() {
 
 /// What is drawn anew in each turn is no mask that goes unchanged from turn to turn.
 #[test]
-fn a_state_that_is_drawn_anew_in_each_turn_is_no_such_mask() {
+fn a_state_drawn_in_each_iteration_is_not_a_carried_mask() {
     let body = "d = Mul(h, m)\nh_out = Tanh(d)\nr2 = RandomUniformLike(h)\n\
                 b2 = GreaterOrEqual(r2, p)\nk2 = Cast(b2)\nm_out = Mul(k2, s)";
     let call = "y, m_left = Loop(trip, on, x, mask)";
@@ -229,7 +229,7 @@ fn scan(made: &str, call: &str, inputs: i64, formals: &[&str], outputs: &[&str])
 }
 
 #[test]
-fn a_mask_that_a_scan_goes_over_is_refused() {
+fn a_mask_iterated_by_a_scan_is_refused() {
     let call = "last, y = Scan(start, x, mask)";
     let made = scan(MASK, call, 2, &["st", "v", "m"], &["s_out", "o"]);
     let why = refusal(&made);
@@ -454,7 +454,7 @@ fn bernoulli_p() -> Function {
 }
 
 #[test]
-fn a_mask_in_a_function_called_with_two_rates_goes_with_it() {
+fn a_mask_in_a_function_called_with_two_rates_is_removed() {
     let text = "h = Relu(x)\nkd = Div(m, keep)\nd = Mul(h, kd)\nt = Tanh(d)\nnd = Div(n, half)\n\
                 y = Mul(t, nd)";
     let mut graph = spelt(text, &[("keep", 0.7), ("half", 0.5)]);

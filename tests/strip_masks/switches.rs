@@ -52,14 +52,14 @@ fn a_flag_that_chooses_between_dropped_and_data() {
 }
 
 #[test]
-fn a_flag_that_says_inference() {
+fn a_flag_for_inference() {
     let text = "xs = Mul(x, s)\nd = Mul(xs, k)\ny = Where(train, x, d)";
     let stripped = strips(&switched(text)).draws_nothing().leaves(GONE);
     by_train(&stripped, 1.0);
 }
 
 #[test]
-fn a_flag_behind_other_nodes() {
+fn a_flag_through_other_nodes() {
     for (how, off) in [
         ("f = Not(train)\nm = Where(f, one, ks)", 0.0),
         ("f = Not(train)\nm = Where(f, ks, one)", 1.0),

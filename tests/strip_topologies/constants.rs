@@ -108,7 +108,7 @@ fn constant_nodes_that_something_else_uses_stay() {
 }
 
 #[test]
-fn a_computed_flag_goes_with_all_that_only_it_needed_and_its_input_stays() {
+fn a_computed_flag_is_removed_with_its_nodes_and_its_input_kept() {
     let nodes = [
         op("t = Not(deterministic)"),
         op("a = Dropout(x, r, t)"),

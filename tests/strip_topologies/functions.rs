@@ -162,7 +162,7 @@ fn ratio_as_an_attribute_that_callers_give_differently_or_leave_to_its_default()
 }
 
 #[test]
-fn overloads_are_told_apart() {
+fn overloads_are_distinguished() {
     let mut one = function("F", "i", "o", 13, ["a = Dropout(i)", "o = Relu(a)"].map(op));
     one.overload = Some("one".into());
     let mut two = function("F", "i", "o", 13, ["a = Dropout(i)", "o = Tanh(a)"].map(op));
@@ -273,7 +273,7 @@ fn a_function_called_dropout_in_its_own_domain_is_no_operator() {
 
 /// A function of this name in ONNX' own domain takes the operator's place.
 #[test]
-fn a_function_that_stands_for_the_operator_is_no_operator() {
+fn a_function_that_overrides_the_operator_is_not_an_operator() {
     let mut f = function("Dropout", "i", "o", 13, ["o = Relu(i)"].map(op));
     f.domain = Some(String::new());
     let model = model(13, x_to_y([op("y = Dropout(x)")])).function(f);

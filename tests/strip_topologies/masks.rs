@@ -104,7 +104,7 @@ fn a_mask_from_opset_10_on_is_boolean() {
 }
 
 #[test]
-fn a_mask_that_nothing_uses_goes() {
+fn an_unused_mask_is_removed() {
     strips(&masked(13, DataType::FLOAT, false, false)).leaves(&["y = Relu(x)"]);
 }
 
@@ -161,7 +161,7 @@ fn made_names_do_not_collide_with_names_that_are_there() {
 }
 
 #[test]
-fn a_mask_of_the_datas_type_is_refused_where_the_file_does_not_tell_the_type() {
+fn a_mask_of_the_datas_type_is_refused_if_the_type_is_unknown() {
     let body = [
         op("h = Relu(x)"),
         op("y, m = Dropout(h)"),

@@ -173,13 +173,13 @@ fn second_output_of_a_node_takes_the_name() {
 }
 
 #[test]
-fn a_dropout_that_nothing_uses_goes() {
+fn an_unused_dropout_is_removed() {
     let nodes = ["h = Relu(x)", "d = Dropout(h)", "y = Tanh(h)"];
     strips(&model(13, x_to_y(nodes.map(op)))).leaves(&["h = Relu(x)", "y = Tanh(h)"]);
 }
 
 #[test]
-fn active_dropout_goes_too() {
+fn active_dropout_is_removed_too() {
     let nodes = ["h = Relu(x)", "d = Dropout(h, , t)", "y = Tanh(d)"];
     let stripped = strips(&model(13, x_to_y(nodes.map(op)).init("t", flag(true))))
         .leaves(&["h = Relu(x)", "y = Tanh(h)"])
@@ -188,7 +188,7 @@ fn active_dropout_goes_too() {
 }
 
 #[test]
-fn names_of_a_custom_domain_are_somebody_elses() {
+fn dropout_of_a_custom_domain_is_not_dropout() {
     let nodes = [
         op("h = Relu(x)"),
         op("a = com.example::Dropout(h)"),
@@ -241,7 +241,7 @@ fn absent_inputs_by_empty_name() {
 }
 
 #[test]
-fn every_operator_version_goes() {
+fn every_operator_version_is_removed() {
     for opset in [1, 6, 7, 8, 9, 10, 11, 12, 13, 17, 22] {
         let nodes = ["h = Relu(x)", "d = Dropout(h)", "y = Tanh(d)"];
         let stripped = strips(&model(opset, x_to_y(nodes.map(op))));

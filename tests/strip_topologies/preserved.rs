@@ -20,7 +20,7 @@ fn annotated(model: &Model) -> Vec<&str> {
 }
 
 #[test]
-fn types_of_what_is_gone_go_and_others_stay() {
+fn types_of_removed_values_are_removed_and_others_kept() {
     let nodes = ["h = Relu(x)", "d, m = Dropout(h, r)", "y = Tanh(d)"].map(op);
     let mut graph = x_to_y(nodes).init("r", f32_scalar(0.5)).info("h").info("d");
     for (name, element) in [("m", DataType::BOOL), ("r", DataType::FLOAT)] {
@@ -33,14 +33,14 @@ fn types_of_what_is_gone_go_and_others_stay() {
 }
 
 #[test]
-fn the_type_of_a_producer_that_takes_the_outputs_name_goes() {
+fn the_type_of_a_producer_renamed_to_the_output_is_removed() {
     let nodes = ["h = Relu(x)", "y = Dropout(h)"].map(op);
     let stripped = strips(&model(13, x_to_y(nodes).info("h").info("x")));
     assert_eq!(infos(&stripped.after), ["x"]);
 }
 
 #[test]
-fn annotations_of_what_is_gone_go_and_others_stay() {
+fn annotations_of_removed_values_are_removed_and_others_kept() {
     let nodes = ["h = Relu(x)", "d = Dropout(h)", "y = Tanh(d)"].map(op);
     let graph = x_to_y(nodes)
         .init("s", f32_scalar(0.5))

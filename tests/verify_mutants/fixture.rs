@@ -24,7 +24,7 @@ const MODELS: &[&str] = &[
 ];
 
 #[test]
-fn written_anew_by_another_writer_is_the_same() {
+fn a_model_reencoded_by_a_different_writer_is_equal() {
     for name in MODELS {
         let source = dropout_onnx::source::Source::from_bytes(bytes(name));
         let before = dropout_onnx::onnx::Model::read(source).unwrap();

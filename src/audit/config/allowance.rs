@@ -1,4 +1,4 @@
-//! Dropout that may stay as it is, for a reason and perhaps for a time.
+//! Accepted dropout, with a reason and an optional expiry date.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -10,7 +10,7 @@ use crate::audit::{
     Allowed, Finding, Level, ModelAudit, RULES, Remark, Selection, SiteRecord, rule,
 };
 
-/// An allowance. All that it says of a finding must hold.
+/// An allowance. All of its criteria must match.
 #[derive(Clone, Debug)]
 pub struct Allowance {
     /// The pattern of a layer, and what it matches.
@@ -21,11 +21,11 @@ pub struct Allowance {
     pub(super) rules: Option<Vec<&'static str>>,
     pub(super) models: Option<Vec<GlobSet>>,
     pub(super) count: Option<NonZeroUsize>,
-    /// Where it stands in the file.
+    /// Its position in the file.
     pub(super) line: usize,
 }
 
-/// What came of an allowance in a model.
+/// The effect of an allowance in a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Usage {
     /// It is not for this model, the model could not be audited, or rules that it is about were left
@@ -46,7 +46,7 @@ pub enum Usage {
     },
 }
 
-/// What stands in one place: a site, or a node that is part of none.
+/// A place: a site, or a node that is not part of one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Site(usize),
@@ -198,12 +198,12 @@ impl Allowance {
                 told => format!("{told} findings are"),
             };
             let message =
-                format!("the allowance of {what} held until {day}: {findings} told again");
+                format!("the allowance of {what} expired after {day}: {findings} reported again");
             ("expired-allowance", Level::Warning, message)
         } else if let Some((path, allowed, matching)) = beyond {
             let message = format!(
-                "the allowance of {what} is for {allowed} of {matching} places in {path}; \
-                 `count = {matching}` is for all of them"
+                "the allowance of {what} covers {allowed} of {matching} places in {path}; \
+                 `count = {matching}` covers all of them"
             );
             ("exceeded-allowance", Level::Note, message)
         } else if told == 0 && usages.iter().any(|usage| **usage == Usage::Unused) {
@@ -214,8 +214,8 @@ impl Allowance {
             {
                 return None;
             }
-            let expired = expired.map_or(String::new(), |day| format!(", and held until {day}"));
-            let message = format!("the allowance of {what} allows nothing{expired}");
+            let expired = expired.map_or(String::new(), |day| format!(", and expired after {day}"));
+            let message = format!("the allowance of {what} matches nothing{expired}");
             ("unused-allowance", Level::Note, message)
         } else {
             return None;

@@ -1,4 +1,4 @@
-//! The text of a configuration: its keys, and what is wrong with them.
+//! The text of a configuration: its keys, and errors in it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -17,43 +17,43 @@ use super::{Allowance, Config};
 use crate::audit::{Selection, rule};
 use crate::error::{Error, ErrorKind, Result};
 
-/// dropout-onnx.toml: how `dropout-onnx audit` judges the models beside it and below.
+/// dropout-onnx.toml: settings of `dropout-onnx audit` for the models next to it and below.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct File {
-    /// How reports are written, where `--format` does not say.
+    /// The format of reports without `--format`.
     format: Option<Format>,
-    /// Which rules are told, and which of them are errors.
+    /// The enabled rules and their levels.
     #[cfg_attr(test, schemars(with = "Rules"))]
     #[serde(default)]
     rules: Table<Rules>,
-    /// Dropout that may stay as it is.
+    /// Accepted dropout.
     #[cfg_attr(test, schemars(with = "Vec<Allow>"))]
     #[serde(default)]
     allow: Vec<Spanned<Table<Allow>>>,
 }
 
-/// The names of rules, or `all`, `errors`, `warnings` or `notes`; a rule's own name counts for more.
+/// Names of rules, or `all`, `errors`, `warnings` or `notes`; the name of a rule takes precedence.
 #[derive(Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Rules {
-    /// Makes what a rule finds an error.
+    /// Rules to report as errors.
     #[cfg_attr(test, schemars(schema_with = "names::of_rules_and_groups"))]
     #[serde(default)]
     deny: Vec<Spanned<String>>,
-    /// Leaves a rule out.
+    /// Rules to disable.
     #[cfg_attr(test, schemars(schema_with = "names::of_rules_and_groups"))]
     #[serde(default)]
     allow: Vec<Spanned<String>>,
-    /// Leaves out all rules but these.
+    /// Run only these rules.
     #[cfg_attr(test, schemars(schema_with = "names::of_rules_and_groups"))]
     #[serde(default)]
     select: Vec<Spanned<String>>,
 }
 
-/// Dropout that may stay as it is: that of a layer, or of a fingerprint.
+/// Accepted dropout, by layer or by fingerprint.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(
@@ -62,48 +62,48 @@ struct Rules {
 )]
 #[serde(deny_unknown_fields)]
 struct Allow {
-    /// The layer of the framework, as an audit tells it; `*` is any text.
+    /// The layer of the framework, as in an audit; `*` matches any text.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     layer: Option<Spanned<String>>,
-    /// What the dropout is, whatever it is called, as an audit tells it.
+    /// The fingerprint of the dropout, as in an audit.
     #[cfg_attr(
         test,
         schemars(with = "Option<String>", regex(pattern = "^[0-9a-f]{16}$"))
     )]
     fingerprint: Option<Spanned<String>>,
-    /// Why it may stay.
+    /// Why it is accepted.
     #[cfg_attr(test, schemars(with = "String"))]
     reason: Spanned<String>,
-    /// The last day on which it may, in UTC.
+    /// The last day on which it is accepted, in UTC.
     #[cfg_attr(test, schemars(with = "Option<String>", extend("format" = "date")))]
     expires: Option<Spanned<Datetime>>,
-    /// The rules it is allowed to break; all of them if not given.
+    /// The rules it may break; by default all.
     #[cfg_attr(test, schemars(schema_with = "names::of_rules"))]
     #[serde(default)]
     rules: Option<Spanned<Vec<Spanned<String>>>>,
-    /// The models it is allowed in, as paths from this file; `*` is any text but `/`, `**` any folders.
+    /// The models it applies to, as paths from this file; `*` matches any text except `/`, `**` any folders.
     #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
     models: Option<Vec<Spanned<String>>>,
-    /// In how many places of a model; if not given, 1 for a fingerprint, any number for a layer.
+    /// The number of places per model; by default 1 for a fingerprint and any number for a layer.
     count: Option<NonZeroUsize>,
 }
 
-/// How an audit is written.
+/// The format of an audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// A table, for people.
     Text,
-    /// A line a finding.
+    /// One line per finding.
     Concise,
     /// The audit document.
     Json,
-    /// A model a line.
+    /// One line per model.
     Jsonl,
     /// SARIF 2.1.0.
     Sarif,
-    /// Annotations of GitHub Actions.
+    /// GitHub Actions annotations.
     Github,
     /// JUnit XML.
     Junit,
@@ -169,7 +169,7 @@ fn allowance(text: &str, allow: Spanned<Table<Allow>>) -> Result<Allowance> {
     let span = allow.span();
     let Table(allow) = allow.into_inner();
     if allow.layer.is_none() && allow.fingerprint.is_none() {
-        let why = "allows no dropout: `layer` or `fingerprint` says which";
+        let why = "needs a `layer` or a `fingerprint`";
         return Err(at(text, span, why));
     }
     if let Some(fingerprint) = &allow.fingerprint {
@@ -177,17 +177,17 @@ fn allowance(text: &str, allow: Spanned<Table<Allow>>) -> Result<Allowance> {
         let print = fingerprint.get_ref();
         if print.len() != 16 || !print.chars().all(hexadecimal) {
             let why = format!(
-                "`{print}` is no fingerprint: 16 of 0-9 and a-f, as --format json or -v tells"
+                "`{print}` is not a fingerprint: expected 16 of 0-9 and a-f, as printed by --format json or -v"
             );
             return Err(at(text, fingerprint.span(), why));
         }
     }
     if allow.reason.get_ref().trim().is_empty() {
-        return Err(at(text, allow.reason.span(), "gives no reason"));
+        return Err(at(text, allow.reason.span(), "has no reason"));
     }
     let rules = match &allow.rules {
         Some(rules) if rules.get_ref().is_empty() => {
-            let why = "names no rule; without `rules` all are allowed";
+            let why = "has an empty list of rules; omit `rules` to allow all";
             return Err(at(text, rules.span(), why));
         }
         Some(rules) => {
@@ -227,7 +227,7 @@ fn glob(text: &str, pattern: &Spanned<String>, paths: bool) -> Result<GlobSet> {
     let set = glob.and_then(|glob| GlobSetBuilder::new().add(glob).build());
     set.map_err(|e| {
         let pattern_text: String = pattern.get_ref().chars().take(100).collect();
-        let why = format!("`{pattern_text}` is no pattern: {}", e.kind());
+        let why = format!("`{pattern_text}` is not a pattern: {}", e.kind());
         at(text, pattern.span(), why)
     })
 }
@@ -242,7 +242,10 @@ fn day(text: &str, date: &Spanned<Datetime>) -> Result<NaiveDate> {
     let day = day
         .and_then(|day| NaiveDate::from_ymd_opt(day.year.into(), day.month.into(), day.day.into()));
     day.ok_or_else(|| {
-        let why = format!("`{}` is no day, as 2026-12-31 is", date.get_ref());
+        let why = format!(
+            "`{}` is not a date: expected one like 2026-12-31",
+            date.get_ref()
+        );
         at(text, date.span(), why)
     })
 }
@@ -277,9 +280,12 @@ fn reworded(message: &str) -> String {
                 ("expected a sequence", "expected an array"),
                 (
                     "expected a TOML datetime",
-                    "expected a date without quotes, as 2026-12-31",
+                    "expected a date without quotes, like 2026-12-31",
                 ),
-                ("expected a nonzero usize", "expected a number from 1 on"),
+                (
+                    "expected a nonzero usize",
+                    "expected a number of at least 1",
+                ),
             ];
             let message = message.to_string();
             return (words.iter()).fold(message, |text, (rust, toml)| text.replace(rust, toml));

@@ -5,18 +5,18 @@ use crate::dropout::Mode;
 use super::{Context, Found, rule, verb};
 
 rule! {
-    /// Dropout that acts whenever the model runs
+    /// Dropout that is active on every run
     ///
     /// ## What it finds
     ///
-    /// A `Dropout` operator with `training_mode` true (below opset 7: without `is_test`), or a random
-    /// mask made of other operators, that nothing switches off.
+    /// A `Dropout` operator with `training_mode` true (below opset 7: without `is_test`), or a
+    /// random mask made of other operators, that nothing switches off.
     ///
     /// ## Why it matters
     ///
-    /// The outputs differ from run to run, and are worse than the model's: dropout is for training.
-    /// Most often a model was exported in training mode. Runtimes do not agree either: ONNX Runtime
-    /// removes a `Dropout` in training mode at its default optimisation level, but no random mask.
+    /// Outputs differ on every run, and are worse than those of the inference model. The usual
+    /// cause is an export in training mode. Tests may not notice: ONNX Runtime removes `Dropout`
+    /// operators in training mode at its default optimization level, though not random masks.
     ///
     /// ## Example
     ///
@@ -27,8 +27,9 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// `dropout-onnx strip model.onnx`, or export again in inference mode (`model.eval()`,
-    /// `training=False`). Where the randomness is wanted (Monte Carlo dropout), `--allow active-dropout`.
+    /// Run `dropout-onnx strip model.onnx`, or export again in inference mode (`model.eval()`,
+    /// `training=False`). If the randomness is intended (Monte Carlo dropout), use `--allow
+    /// active-dropout`.
     "active-dropout", Error, check
 }
 
@@ -36,7 +37,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     let active = context.sound().filter(|site| site.mode == Mode::Active);
     active
         .map(|site| {
-            let what = format!("still {} when the model runs", verb(site.kind));
+            let what = format!("still {} on every run", verb(site.kind));
             context.at_site(site, what)
         })
         .collect()

@@ -5,19 +5,19 @@ use crate::onnx::{AttributeValue, Node};
 use super::{Context, Found, rule};
 
 rule! {
-    /// Batch normalisation that was left in training mode
+    /// Batch normalization in training mode
     ///
     /// ## What it finds
     ///
-    /// A `BatchNormalization` that normalises by the statistics of the batch at hand. From opset 14 on
-    /// that is `training_mode=1`. Below, ONNX tells by the outputs: more than the first one is training
-    /// mode, unless `is_test` (below opset 7) says otherwise. `is_test` left out with one output is
-    /// taken for inference, as runtimes do.
+    /// A `BatchNormalization` that normalizes by the statistics of the current batch. From opset
+    /// 14 on this is `training_mode=1`. Below opset 14 more than one output means training mode,
+    /// unless `is_test` (below opset 7) is set. Below opset 7, one output without `is_test` counts
+    /// as inference, as it does in runtimes.
     ///
     /// ## Why it matters
     ///
-    /// Outputs depend on what else is in the batch, and for a batch of one they are wrong. It comes from
-    /// the same mistake as active dropout: an export in training mode.
+    /// Each output depends on the rest of the batch, and is wrong for a batch of one. The cause is
+    /// the same as for active dropout: an export in training mode.
     ///
     /// ## Example
     ///
@@ -27,8 +27,8 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Export again in inference mode (`model.eval()`). `dropout-onnx strip` leaves batch normalisation
-    /// alone.
+    /// Export again in inference mode (`model.eval()`). `dropout-onnx strip` does not change batch
+    /// normalization.
     "batchnorm-training", Warning, check
 }
 
@@ -41,7 +41,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
         .map(|(id, _)| {
             context.at_node(
                 id,
-                "normalises by the batch at hand: it is in training mode",
+                "is in training mode: it normalizes by the current batch",
             )
         })
         .collect()

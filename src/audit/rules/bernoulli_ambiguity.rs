@@ -3,18 +3,19 @@
 use super::{Context, Found, rule};
 
 rule! {
-    /// A `Bernoulli`, which runtimes read in two ways
+    /// A `Bernoulli` operator, which runtimes implement differently
     ///
     /// ## What it finds
     ///
-    /// A `Bernoulli` operator, but for one that belongs to a dropout of rate 0.5, where both readings
-    /// are the same.
+    /// A `Bernoulli` operator, unless it belongs to a dropout with a rate of 0.5, where both
+    /// implementations agree.
     ///
     /// ## Why it matters
     ///
-    /// ONNX says that its input is the probability of a 1. ONNX Runtime draws a 0 with that
-    /// probability. A mask for a dropout of 0.1 so drops nine elements in ten in one of them. jax2onnx
-    /// passes the complement to suit ONNX Runtime, PyTorch passes what ONNX says.
+    /// ONNX defines the input as the probability of a 1. ONNX Runtime draws a 0 with that
+    /// probability. The mask of a dropout with a rate of 0.1 therefore drops 90 % of the elements
+    /// in one of them. jax2onnx passes the complement, which suits ONNX Runtime; PyTorch follows
+    /// ONNX.
     ///
     /// ## Example
     ///
@@ -25,8 +26,9 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Remove it where it is dropout (`dropout-onnx strip`). Elsewhere compare a uniform draw with the
-    /// probability, which all runtimes do alike: `Less(RandomUniformLike(x), p)`.
+    /// If it belongs to a dropout, remove it with `dropout-onnx strip`. Otherwise compare a
+    /// uniform draw with the probability, which is the same in all runtimes:
+    /// `Less(RandomUniformLike(x), p)`.
     "bernoulli-ambiguity", Warning, check
 }
 
@@ -36,6 +38,6 @@ fn check(context: &Context<'_>) -> Vec<Found> {
         node.op_type == "Bernoulli" && site.is_none_or(|site| site.rate != Some(0.5))
     });
     ambiguous
-        .map(|(id, _)| context.at_node(id, "ONNX Runtime and ONNX' reference draw opposite values"))
+        .map(|(id, _)| context.at_node(id, "ONNX Runtime draws the opposite of what ONNX defines"))
         .collect()
 }

@@ -9,20 +9,20 @@ use crate::semantics::operator::{Operator, Role};
 use super::{Context, Found, outputs, rule};
 
 rule! {
-    /// Dropout whose result is normalised over the batch
+    /// Dropout directly before batch normalization
     ///
     /// ## What it finds
     ///
-    /// A dropout, acting or not, whose result is the data of a `BatchNormalization`, directly or through
-    /// a few activations and nodes that only move elements. Not alpha dropout, which keeps the variance,
-    /// nor a rate of 0; not through layers with weights.
+    /// A dropout in any mode whose result is the data of a `BatchNormalization`, directly or
+    /// through a few activations and nodes that only move elements. Alpha dropout, which preserves
+    /// the variance, and a rate of 0 do not count. Layers with weights in between end the search.
     ///
     /// ## Why it matters
     ///
-    /// In training dropout makes the variance larger, and the normalisation learns that variance. At
-    /// inference dropout is off and the variance smaller than what the data is divided by: Li et al.
-    /// (2018, "Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift")
-    /// measured 68.55 % in place of 77.42 % for DenseNet on CIFAR-100.
+    /// In training, dropout increases the variance, and the normalization learns the increased
+    /// variance. At inference dropout is off, so the actual variance is smaller. Li et al. (2018,
+    /// "Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift")
+    /// measured 68.55 % instead of 77.42 % accuracy for DenseNet on CIFAR-100.
     ///
     /// ## Example
     ///
@@ -33,16 +33,16 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Nothing in this file changes it: removing the dropout is right, and the shift was learnt. In the
-    /// source put dropout after the last normalisation, or estimate the running statistics again with
-    /// dropout off.
+    /// No change to this file helps: removing the dropout is right, and the shift has been
+    /// learned. In the source, move dropout after the last normalization, or estimate the running
+    /// statistics again with dropout off.
     "dropout-before-batchnorm", Note, check
 }
 
-/// How many nodes may stand between.
+/// The number of nodes allowed in between.
 const BETWEEN: usize = 4;
 
-/// How many nodes are looked at for one dropout.
+/// The number of nodes visited for one dropout.
 const BUDGET: usize = 32;
 
 fn check(context: &Context<'_>) -> Vec<Found> {
@@ -52,7 +52,8 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     shifting
         .filter_map(|site| {
             let label = context.model.label(batchnorm(context, site)?);
-            let what = format!("BatchNormalization `{label}` follows, and learnt its variance");
+            let what =
+                format!("is followed by BatchNormalization `{label}`, which learned its variance");
             Some(context.at_site(site, what))
         })
         .collect()

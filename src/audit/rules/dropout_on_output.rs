@@ -5,18 +5,18 @@ use crate::onnx::{Model, Use, ValueId, Values};
 use super::{Context, Found, acts, outputs, rule};
 
 rule! {
-    /// Dropout that acts on an output of the model
+    /// Dropout on an output of the model
     ///
     /// ## What it finds
     ///
-    /// A dropout that acts, or that an input can switch on, and whose result is an output of the main
-    /// graph, directly or through `Identity`.
+    /// A dropout that is active, or that an input can switch on, and whose result is an output of
+    /// the main graph, directly or through `Identity`.
     ///
     /// ## Why it matters
     ///
-    /// What it drops is missing from the answer itself, and no later layer averages it out. Next to an
-    /// output ONNX Runtime also leaves a `Dropout` in training mode alone that it would remove
-    /// elsewhere.
+    /// Dropped elements are missing from the result itself, because no later layer averages them
+    /// out. ONNX Runtime also keeps a `Dropout` in training mode next to an output, although it
+    /// removes it elsewhere.
     ///
     /// ## Example
     ///
@@ -26,12 +26,12 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// `dropout-onnx strip model.onnx`: the output keeps its name. If the model was cut in the middle,
-    /// cut it before the dropout.
+    /// Run `dropout-onnx strip model.onnx`; the output keeps its name. If this file is part of a
+    /// larger model, split that model before the dropout instead.
     "dropout-on-output", Warning, check
 }
 
-/// How many `Identity` nodes are followed.
+/// The number of `Identity` nodes followed.
 const REACH: usize = 8;
 
 fn check(context: &Context<'_>) -> Vec<Found> {
@@ -41,12 +41,12 @@ fn check(context: &Context<'_>) -> Vec<Found> {
             let mut names = outputs(site)
                 .filter_map(|value| output(context.model, context.values, value, REACH));
             let name = names.next()?;
-            Some(context.at_site(site, format!("acts on the output `{name}` of the model")))
+            Some(context.at_site(site, format!("drops elements of the model output `{name}`")))
         })
         .collect()
 }
 
-/// The output of the model that a value is.
+/// The model output that a value is.
 fn output(model: &Model, values: &Values, value: ValueId, reach: usize) -> Option<String> {
     values.uses(value).find_map(|at| match at {
         Use::Output { graph, output } if graph == model.main() => {

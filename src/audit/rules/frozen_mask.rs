@@ -5,17 +5,18 @@ use crate::dropout::Mode;
 use super::{Context, Found, rule};
 
 rule! {
-    /// A mask that was drawn once and is now a constant
+    /// A random mask that was frozen into a constant
     ///
     /// ## What it finds
     ///
-    /// A constant of zeros and one other number that activations are multiplied by, where the share of
-    /// zeros is that of a dropout.
+    /// A constant of zeros and one other value that activations are multiplied by, with a share of
+    /// zeros that is typical of dropout.
     ///
     /// ## Why it matters
     ///
     /// The exporter drew the mask while it folded constants. The model is deterministic and looks
-    /// healthy, but the same elements are dropped for ever, and what they carry is lost.
+    /// healthy, but the same elements are dropped on every run, and the information in them is
+    /// lost.
     ///
     /// ## Example
     ///
@@ -26,14 +27,14 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Export again in inference mode, or without constant folding and then `dropout-onnx strip`. Where
-    /// the zeros are meant (pruning, a padding mask), `--allow frozen-mask`.
+    /// Export again in inference mode, or without constant folding, followed by `dropout-onnx
+    /// strip`. If the zeros are intended (pruning, a padding mask), use `--allow frozen-mask`.
     "frozen-mask", Warning, check
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
     let frozen = context.sound().filter(|site| site.mode == Mode::Frozen);
     frozen
-        .map(|site| context.at_site(site, "drops the same elements in every run"))
+        .map(|site| context.at_site(site, "drops the same elements on every run"))
         .collect()
 }

@@ -3,18 +3,18 @@
 use super::{Context, Found, invalid_rate, rule};
 
 rule! {
-    /// A `Dropout` operator that ONNX gives no meaning to
+    /// A `Dropout` operator that is not valid ONNX
     ///
     /// ## What it finds
     ///
-    /// A `Dropout` without data, with a `training_mode` that is no boolean scalar or an `is_test` that
-    /// is no integer, or in a model that does not say which version of ONNX' operators it uses. A bad
-    /// ratio is `invalid-rate`.
+    /// A `Dropout` without data, with a `training_mode` that is not a boolean scalar or an
+    /// `is_test` that is not an integer, or in a model that does not import an ONNX operator set.
+    /// An invalid ratio is reported by `invalid-rate`.
     ///
     /// ## Why it matters
     ///
-    /// Whether it acts cannot be said. The audit of the file fails (exit status 2), and `strip` refuses
-    /// it.
+    /// It is unknown whether the dropout is active. The audit of the file fails (exit status 2),
+    /// and `strip` refuses the file.
     ///
     /// ## Example
     ///
@@ -24,7 +24,7 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Correct it where the model is made.
+    /// Correct the code that creates the model.
     "invalid-dropout", Error, check
 }
 

@@ -5,17 +5,17 @@ use crate::dropout::Site;
 use super::{Context, Found, rule};
 
 rule! {
-    /// A ratio that is no number in [0, 1)
+    /// A ratio outside of [0, 1)
     ///
     /// ## What it finds
     ///
-    /// A `Dropout` whose ratio is 1 or more, negative, not a number, not a float, or not a scalar.
+    /// A `Dropout` with a ratio that is 1 or more, negative, NaN, not a float, or not a scalar.
     ///
     /// ## Why it matters
     ///
-    /// What is kept is scaled by 1/(1-p): at 1 that is infinite, beyond it the sign turns. Runtimes
-    /// refuse such a model, or compute infinities. The audit of the file fails (exit status 2), and
-    /// `strip` refuses it.
+    /// Kept elements are scaled by 1/(1-p), which is infinite for a ratio of 1 and negative above
+    /// it. Runtimes refuse such a model or compute infinities. The audit of the file fails (exit
+    /// status 2), and `strip` refuses the file.
     ///
     /// ## Example
     ///
@@ -25,7 +25,8 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Correct the rate where the model is made; the ratio is the probability to drop, not to keep.
+    /// Correct the rate in the code that creates the model. The ratio is the probability to drop,
+    /// not the probability to keep.
     "invalid-rate", Error, check
 }
 
@@ -39,7 +40,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
         .collect()
 }
 
-/// What is wrong with the rate of a site.
+/// The problem with the rate of a site.
 pub(super) fn problem(site: &Site) -> Option<&str> {
     let problem = site.problem.as_deref();
     problem.filter(|problem| problem.starts_with("ratio "))

@@ -5,17 +5,17 @@ use crate::dropout::{Form, Mode};
 use super::{Context, Found, rule};
 
 rule! {
-    /// A `Dropout` operator that does nothing
+    /// A `Dropout` operator that has no effect
     ///
     /// ## What it finds
     ///
-    /// A `Dropout` operator that passes its input through: of opsets 7 to 11, without `training_mode`,
-    /// or with a ratio of 0.
+    /// A `Dropout` operator that is the identity: of opsets 7 to 11, without `training_mode`, or
+    /// with a ratio of 0.
     ///
     /// ## Why it matters
     ///
-    /// It changes no output, but a runtime has to know it: tract before 0.23.8 loads no `Dropout` of
-    /// opset 12 or later that has a ratio.
+    /// It changes no output, but a runtime has to support it: tract before 0.23.8 cannot load a
+    /// `Dropout` of opset 12 or later with a ratio.
     ///
     /// ## Example
     ///
@@ -25,7 +25,7 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// `dropout-onnx strip model.onnx`: the outputs stay the same to the bit.
+    /// Run `dropout-onnx strip model.onnx`; the outputs stay bit-identical.
     "leftover-dropout", Note, check
 }
 
@@ -33,6 +33,6 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     let operators = context.sound().filter(|site| site.form == Form::Operator);
     let leftover = operators.filter(|site| site.mode == Mode::Inert);
     leftover
-        .map(|site| context.at_site(site, "does nothing, and some runtimes do not know it"))
+        .map(|site| context.at_site(site, "has no effect, and some runtimes do not support it"))
         .collect()
 }

@@ -3,18 +3,18 @@
 use super::{Context, Found, rule};
 
 rule! {
-    /// A `Dropout` that names no ratio where exporters always write one
+    /// A `Dropout` without a ratio, which exporters always write
     ///
     /// ## What it finds
     ///
-    /// A `Dropout` of opset 12 or later without a ratio input. Below opset 12 the ratio is an attribute,
-    /// and one that is left out says 0.5 as ONNX means it to.
+    /// A `Dropout` of opset 12 or later without a ratio input. Below opset 12 the ratio is an
+    /// attribute, and its default of 0.5 is commonly used.
     ///
     /// ## Why it matters
     ///
-    /// It reads as 0.5, and that is most likely not the rate: tf2onnx with TensorFlow up to 2.10 loses
-    /// the rate of every dropout from opset 12 on. Training on from this model (`training_mode` true)
-    /// would drop half of everything.
+    /// The ratio reads as 0.5, and that is most likely not the original rate: tf2onnx with
+    /// TensorFlow 2.10 or earlier loses the rate of every dropout from opset 12 on. Training this
+    /// model further (`training_mode` true) would drop half of all elements.
     ///
     /// ## Example
     ///
@@ -25,9 +25,10 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Nothing for inference: `dropout-onnx strip` removes it whatever its rate. To train on, look the
-    /// rate up in the source, or export to opset 11, which keeps it. `strip --convention classic` needs
-    /// the rate and refuses without it: set it with `dropout-onnx set --rate` first.
+    /// For inference, nothing: `dropout-onnx strip` removes the dropout whatever its rate. For
+    /// training, look up the rate in the source, or export to opset 11, which keeps it.
+    /// `strip --convention classic` needs the rate and refuses without it: set it with
+    /// `dropout-onnx set --rate` first.
     "lost-rate", Warning, check
 }
 
@@ -36,7 +37,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     lost.map(|site| {
         context.at_site(
             site,
-            "names no ratio: it reads as 0.5, and may have been another",
+            "has no ratio, so it reads as 0.5; the exporter probably lost the real rate",
         )
     })
     .collect()

@@ -9,14 +9,15 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A `Dropout` operator whose second output, the mask, goes into other nodes or is an output of its
-    /// graph.
+    /// A `Dropout` operator whose second output, the mask, is the input of other nodes or an
+    /// output of its graph.
     ///
     /// ## Why it matters
     ///
-    /// Runtimes do not agree on that mask. When nothing is dropped ONNX' reference says all true; ONNX
-    /// Runtime says all false at opset 10. In training mode ONNX Runtime keeps a `Dropout` with a used
-    /// mask that it would else remove, so that outputs become random which were not.
+    /// Runtimes compute the mask differently. If nothing is dropped, the mask is all true in the
+    /// ONNX reference, and all false in ONNX Runtime at opset 10. ONNX Runtime also keeps a
+    /// `Dropout` in training mode if its mask is used, although it removes it elsewhere, so
+    /// outputs become random.
     ///
     /// ## Example
     ///
@@ -27,7 +28,7 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Export without the mask. `dropout-onnx strip` puts one that is all true in its place.
+    /// Export without the mask. `dropout-onnx strip` replaces it with a mask that is all true.
     "mask-used", Warning, check
 }
 
@@ -36,8 +37,8 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     operators
         .filter_map(|site| {
             let what = match site.mask {
-                MaskUse::Used => "its mask is used, and runtimes do not agree on it",
-                MaskUse::Output => "its mask is an output, and runtimes do not agree on it",
+                MaskUse::Used => "its mask is used, and runtimes compute it differently",
+                MaskUse::Output => "its mask is an output, and runtimes compute it differently",
                 MaskUse::None | MaskUse::Unused => return None,
             };
             Some(context.at_site(site, what))

@@ -3,17 +3,17 @@
 use super::{Context, Found, rule};
 
 rule! {
-    /// A random operator that is no part of a dropout
+    /// A random operator that is not part of a dropout
     ///
     /// ## What it finds
     ///
     /// `RandomUniform`, `RandomNormal`, their `Like` forms, `Bernoulli`, `Multinomial`, and the
-    /// operators of `unloadable-random`, where what is made of the draw is no dropout.
+    /// operators of `unloadable-random`, if their result is not part of a dropout.
     ///
     /// ## Why it matters
     ///
-    /// The outputs stay random when all dropout is gone. That may be the point of the model (the
-    /// sampling of a VAE, diffusion) or another remnant of training (random flips, RReLU).
+    /// Outputs stay random after all dropout is removed. That may be the purpose of the model
+    /// (sampling in a VAE, diffusion) or another leftover of training (random flips, RReLU).
     ///
     /// ## Example
     ///
@@ -23,7 +23,7 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Nothing, if it is meant. `dropout-onnx strip` leaves it alone.
+    /// Nothing, if it is intended. `dropout-onnx strip` does not change it.
     "random-outside-dropout", Note, check
 }
 
@@ -31,6 +31,6 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     let draws = context.operators().filter(|(_, node)| node.draws());
     draws
         .filter(|(id, _)| !context.site_of.contains_key(id))
-        .map(|(id, _)| context.at_node(id, "draws at random, and is no part of a dropout"))
+        .map(|(id, _)| context.at_node(id, "draws random numbers and is not part of a dropout"))
         .collect()
 }

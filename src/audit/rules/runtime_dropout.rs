@@ -5,18 +5,18 @@ use crate::dropout::Mode;
 use super::{Context, Found, rule};
 
 rule! {
-    /// Dropout that an input of the model can switch on
+    /// Dropout that a model input can switch on
     ///
     /// ## What it finds
     ///
-    /// A dropout whose `training_mode`, ratio or mask depends on an input of the model, or stands in a
-    /// branch of an `If` that only a run decides on.
+    /// A dropout whose `training_mode`, ratio or mask depends on a model input, or that is in a
+    /// branch of an `If` whose condition is only known at run time.
     ///
     /// ## Why it matters
     ///
-    /// The model is only as deterministic as its callers: one that passes the wrong flag gets random
-    /// outputs. ONNX Runtime removes such a `Dropout` at its default optimisation level, so that the
-    /// flag is ignored there and heeded elsewhere.
+    /// The model is only as deterministic as its callers: passing the wrong flag gives random
+    /// outputs. ONNX Runtime removes such a `Dropout` at its default optimization level, so the
+    /// flag has no effect there but does elsewhere.
     ///
     /// ## Example
     ///
@@ -27,14 +27,14 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// `dropout-onnx strip model.onnx` for a model that is only used for inference. Where the switch is
-    /// wanted, `--allow runtime-dropout`.
+    /// If the model is only used for inference, run `dropout-onnx strip model.onnx`. If the switch
+    /// is intended, use `--allow runtime-dropout`.
     "runtime-dropout", Warning, check
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
     let runtime = context.sound().filter(|site| site.mode == Mode::Runtime);
     runtime
-        .map(|site| context.at_site(site, "an input of the model switches it on"))
+        .map(|site| context.at_site(site, "a model input switches it on"))
         .collect()
 }

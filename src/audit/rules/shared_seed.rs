@@ -7,17 +7,17 @@ use crate::dropout::Site;
 use super::{Context, Found, acts, rule};
 
 rule! {
-    /// Several dropouts that act, with the same seed
+    /// Several active dropouts with the same seed
     ///
     /// ## What it finds
     ///
-    /// Dropouts that act and whose random draws have the same seed written in the file; one finding for
-    /// all of a seed, at the first of them.
+    /// Active dropouts whose random draws have the same explicit seed. There is one finding per
+    /// seed, at the first of them.
     ///
     /// ## Why it matters
     ///
-    /// Draws with the same seed repeat each other: layers of the same size drop the same elements, which
-    /// is less random than dropout is meant to be. tf2onnx writes a seed where the source set none.
+    /// Draws with the same seed repeat each other: layers of the same size drop the same elements,
+    /// so they are not independent. tf2onnx writes a seed where the source set none.
     ///
     /// ## Example
     ///
@@ -28,12 +28,12 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Nothing for inference: `dropout-onnx strip` removes them. For sampling or training give each a
-    /// seed of its own, or none.
+    /// For inference, nothing: `dropout-onnx strip` removes them. For sampling or training, give
+    /// each a different seed, or none.
     "shared-seed", Note, check
 }
 
-/// How many of the others are named.
+/// The number of other dropouts named.
 const NAMED: usize = 3;
 
 fn check(context: &Context<'_>) -> Vec<Found> {
@@ -53,7 +53,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
                 names.push(format!("{} more", sites.len() - 1 - NAMED));
             }
             let names = names.join(", ");
-            context.at_site(sites[0], format!("its seed {seed} is also that of {names}"))
+            context.at_site(sites[0], format!("has the same seed {seed} as {names}"))
         })
         .collect()
 }

@@ -9,14 +9,14 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// `StatelessRandomUniformV2` and `StatelessRandomNormalV2`, TensorFlow's operators, in ONNX' own
-    /// domain, where they do not exist; and `RandomUniform` or `RandomNormal` with an input, which take
-    /// none.
+    /// `StatelessRandomUniformV2` and `StatelessRandomNormalV2` in the default domain, which are
+    /// operators of TensorFlow and do not exist in ONNX; and `RandomUniform` or `RandomNormal`
+    /// with an input, which these operators do not take.
     ///
     /// ## Why it matters
     ///
-    /// The file is not valid ONNX: a runtime refuses all of it. tf2onnx writes the first for Keras 3,
-    /// the second at opsets 7 and 8.
+    /// The file is not valid ONNX, and runtimes refuse the whole model. tf2onnx writes the former
+    /// for Keras 3, and the latter at opsets 7 and 8.
     ///
     /// ## Example
     ///
@@ -26,8 +26,9 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Remove what draws: `dropout-onnx strip` where it is dropout (the finding then names a site),
-    /// else export the layer (`RandomFlip`, `RandomContrast`) out of the model, or in inference mode.
+    /// If the draw belongs to a dropout (the finding then names it), remove it with `dropout-onnx
+    /// strip`. Otherwise export the model without the layer (`RandomFlip`, `RandomContrast`), or
+    /// in inference mode.
     "unloadable-random", Error, check
 }
 
@@ -38,18 +39,16 @@ fn check(context: &Context<'_>) -> Vec<Found> {
         .collect()
 }
 
-/// Why no runtime loads a node.
-fn why(node: &Node) -> Option<String> {
+/// The reason why no runtime loads a node.
+fn why(node: &Node) -> Option<&'static str> {
     if !node.draws() {
         return None;
     }
     let op_type = &node.op_type;
     if op_type.as_bytes().starts_with(b"Stateless") {
-        return Some(format!(
-            "ONNX has no operator {op_type}: no runtime loads the model"
-        ));
+        return Some("is not an ONNX operator, so no runtime loads the model");
     }
     let takes_none = *op_type == "RandomUniform" || *op_type == "RandomNormal";
     (takes_none && node.inputs.iter().any(|input| !input.is_empty()))
-        .then(|| format!("{op_type} takes no input: no runtime loads the model"))
+        .then_some("takes no input in ONNX, so no runtime loads the model")
 }

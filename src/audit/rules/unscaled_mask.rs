@@ -5,17 +5,17 @@ use crate::dropout::{Form, Kind, Scaling};
 use super::{Context, Found, acts, rule};
 
 rule! {
-    /// A mask that does not scale what it keeps by 1/(1-p)
+    /// A mask that does not scale by 1/(1-p)
     ///
     /// ## What it finds
     ///
-    /// A random or frozen mask that leaves what it keeps as it is (classic dropout, Srivastava 2014), or
-    /// scales it by another number than 1/(1-p).
+    /// A random or frozen mask that does not scale the elements it keeps (classic dropout,
+    /// Srivastava 2014), or scales them by a factor other than 1/(1-p).
     ///
     /// ## Why it matters
     ///
-    /// Such a mask changes the mean of its data: by 1-p, if it does not scale. Whoever only takes it out
-    /// makes activations larger than the next layer was trained on.
+    /// Such a mask changes the mean of its data: by a factor of 1-p if it does not scale. If it is
+    /// simply deleted, activations are larger than the next layer was trained on.
     ///
     /// ## Example
     ///
@@ -25,8 +25,9 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Inference has to multiply by what the finding names: by `y = Mul(x, 0.7)` in place of the mask,
-    /// or in the next layer's weights.
+    /// Inference must multiply by the factor that the finding names, either with `y = Mul(x, 0.7)`
+    /// in place of the mask, as `dropout-onnx strip` writes it, or in the weights of the next
+    /// layer.
     "unscaled-mask", Warning, check
 }
 
@@ -40,14 +41,11 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     unscaled
         .map(|site| {
             let how = match site.scaling {
-                Scaling::Classic => "does not scale what it keeps",
-                _ => "does not scale what it keeps by 1/(1-p)",
+                Scaling::Classic => "does not scale the elements it keeps",
+                _ => "does not scale the elements it keeps by 1/(1-p)",
             };
             let scale = site.inference_scale;
-            context.at_site(
-                site,
-                format!("{how}: inference multiplies by {scale} instead"),
-            )
+            context.at_site(site, format!("{how}; inference must multiply by {scale}"))
         })
         .collect()
 }

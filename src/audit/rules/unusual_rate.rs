@@ -5,19 +5,19 @@ use crate::dropout::{Form, Kind, Site};
 use super::{Context, Found, rule};
 
 rule! {
-    /// A rate that is hardly ever meant
+    /// A rate that is probably a mistake
     ///
     /// ## What it finds
     ///
-    /// Dropout that acts or once did, with a rate p above 0.5, or below 0.05 and not 0. A rate of 0 is a
-    /// dropout that was switched off. The standard deviation of Gaussian noise is no rate; that of a
-    /// frozen mask is counted, not written, and left out too.
+    /// Dropout in any mode with a rate p above 0.5, or below 0.05 but not 0. A rate of 0 is a
+    /// dropout that was switched off. Gaussian noise has no rate, and the rate of a frozen mask is
+    /// counted, not declared; neither is reported.
     ///
     /// ## Why it matters
     ///
-    /// Rates lie between 0.2 and 0.5 by habit, and at 0.1 in transformers. A rate of 0.8 or 0.9 is
-    /// often the probability to *keep*, which TensorFlow 1 asked for (`keep_prob`), given to something
-    /// that asks for the probability to drop.
+    /// Common rates are 0.2 to 0.5, and 0.1 in transformers. A rate of 0.8 or 0.9 is often the
+    /// probability to *keep* (`keep_prob` in TensorFlow 1), passed where the probability to drop
+    /// was expected.
     ///
     /// ## Example
     ///
@@ -27,8 +27,8 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Look the rate up in the source. For inference it does not matter: dropout goes, whatever its
-    /// rate.
+    /// Look up the rate in the source. For inference it does not matter, because dropout is
+    /// removed whatever its rate.
     "unusual-rate", Note, check
 }
 
@@ -42,15 +42,15 @@ fn check(context: &Context<'_>) -> Vec<Found> {
         .filter(|(_, rate)| *rate != 0.0 && !USUAL.contains(rate))
         .map(|(site, rate)| {
             let more = match rate > *USUAL.end() {
-                true => "; the probability to keep is often mistaken for that to drop",
+                true => "; is it the probability to keep?",
                 false => "",
             };
-            context.at_site(site, format!("its rate of {rate} is unusual{more}"))
+            context.at_site(site, format!("has an unusual rate of {rate}{more}"))
         })
         .collect()
 }
 
-/// The rate that somebody chose.
+/// The declared rate.
 fn written(site: &Site) -> Option<f64> {
     let chosen = site.kind != Kind::GaussianNoise && site.form != Form::FrozenMask;
     site.rate.filter(|_| chosen)

@@ -1,4 +1,4 @@
-//! `dropout-onnx audit`: what dropout is in there, and does it still act?
+//! `dropout-onnx audit`: the dropout in models, and whether it is still active.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -19,19 +19,19 @@ use crate::paths::{Found, PathArgs};
 use crate::rules::RuleArgs;
 use crate::text;
 
-/// List the dropout in models, and whether it still acts
+/// List the dropout in models, and whether it is still active
 ///
-/// In folders, hidden files are left out, and what `.gitignore` excludes.
+/// Folders are searched for `*.onnx`, except for hidden files and files that `.gitignore` excludes.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// How the report is written; as the configuration says, or as text, if not given
+    /// Format of the report [default: text, or the configuration's]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Write the report to a file, once it is complete
+    /// Write the report to a file once it is complete
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Audit so many models at a time; one a core if not given
+    /// Number of models to audit in parallel [default: CPU cores]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Exit with 0 whatever is found
@@ -51,19 +51,19 @@ pub struct Args {
 enum Format {
     /// A table, for people
     Text,
-    /// A line a finding: `path: level rule: message`
+    /// One line per finding: `path: level rule: message`
     Concise,
-    /// The audit document; docs/audit.schema.json describes it
+    /// The audit document, described by docs/audit.schema.json
     Json,
-    /// A model a line, as soon as it is audited
+    /// One line per model, as soon as it is audited
     Jsonl,
     /// SARIF 2.1.0, for code scanning
     Sarif,
-    /// Annotations of GitHub Actions
+    /// GitHub Actions annotations
     Github,
-    /// JUnit XML: a suite a model, a test a finding
+    /// JUnit XML: one suite per model, one test per finding
     Junit,
-    /// Tables, for a job's summary
+    /// Tables, for a job summary
     Markdown,
 }
 
@@ -93,13 +93,13 @@ Examples:
   dropout-onnx audit --write-baseline baseline.json models/
   dropout-onnx audit --baseline baseline.json models/
 
-docs/configuration.md is about dropout-onnx.toml, fingerprints and baselines.
+docs/configuration.md describes dropout-onnx.toml, fingerprints and baselines.
 
-Exit status: 0 no rule found an error that is neither allowed nor in the baseline; 1 one did: active
-dropout, an operator that nothing loads, or what --deny names; 2 a file could not be audited, or the
-configuration or the baseline not be read.";
+Exit status: 0 no errors, except those that are allowed or in the baseline; 1 a rule reported an
+error: active dropout, an operator that no runtime loads, or a rule of --deny; 2 a model, the
+configuration or the baseline could not be read.";
 
-/// Rules about models and dropout that cannot be judged, the worst first.
+/// Rules about invalid models and dropout, the worst first.
 const INVALID: &[&str] = &["unsound-model", "invalid-dropout", "invalid-rate"];
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
@@ -119,7 +119,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let report = match &args.output {
         Some(path) if settings.iter().any(|file| io::same_place(file, path)) => {
             bail!(
-                "{}: is read or written as well; name another file",
+                "{}: is also read or written; name another file",
                 path.display()
             )
         }
@@ -138,7 +138,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     run.audit(&found)
 }
 
-/// All that is settled before the first model is read.
+/// Everything that is decided before the first model is read.
 struct Run<'a> {
     args: &'a Args,
     global: &'a Global,
@@ -251,7 +251,7 @@ impl Run<'_> {
 
 fn report(format: Format, document: &Document, global: &Global) -> Result<String> {
     let models = document.models.iter();
-    let base = || std::env::current_dir().context("cannot tell the current folder");
+    let base = || std::env::current_dir().context("cannot find the current folder");
     Ok(match format {
         Format::Text | Format::Concise if global.quiet => String::new(),
         Format::Text => text::document(document, global.verbose),

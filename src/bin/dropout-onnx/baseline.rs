@@ -15,19 +15,19 @@ use crate::verification::count;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Baseline")]
 pub struct BaselineArgs {
-    /// Count only findings that are not in this file; the others are known
+    /// Ignore findings that are recorded in this file
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Write today's findings to this file, and exit with 0: they are known from now on
+    /// Record the current findings in this file, and exit with 0
     #[arg(long, value_name = "FILE")]
     write_baseline: Option<PathBuf>,
 }
 
 /// The baselines of a run.
 pub struct Baselines {
-    /// What is known.
+    /// The baseline that was read.
     known: Option<Known>,
-    /// What is to be written.
+    /// The baseline to write.
     new: Option<New>,
 }
 
@@ -55,7 +55,7 @@ impl BaselineArgs {
         let known = self.baseline.as_deref().map(Known::open).transpose()?;
         let new = match self.write_baseline.as_deref() {
             Some(path) if settings.any(|other| same_place(other, path)) => {
-                bail!("{}: is read as well; name another file", path.display())
+                bail!("{}: is also read; name another file", path.display())
             }
             Some(path) => Some(New::open(path, models)?),
             None => None,
@@ -71,7 +71,7 @@ impl BaselineArgs {
 }
 
 impl Baselines {
-    /// Tells known findings of a model from new ones. Returns what no longer occurs.
+    /// Marks the findings of a model as known or new. Returns recorded findings that no longer occur.
     pub fn apply(&self, path: &Path, model: &mut ModelAudit, rules: &Selection) -> Vec<Resolved> {
         match &self.known {
             Some(known) if model.error.is_none() => {
@@ -82,7 +82,7 @@ impl Baselines {
         }
     }
 
-    /// What there is to say about the baseline; `resolved` is what no longer occurs.
+    /// Remarks about the baseline; `resolved` are findings that no longer occur.
     pub fn remarks(&self, mut resolved: Vec<Resolved>) -> Vec<Remark> {
         let Some(known) = &self.known else {
             return Vec::new();
@@ -101,7 +101,7 @@ impl Baselines {
         resolved.map(|resolved| resolved.remark(&name)).collect()
     }
 
-    /// Adds the findings of a model to what is to be written.
+    /// Adds the findings of a model to the baseline to write.
     pub fn add(&mut self, path: &Path, model: &ModelAudit) {
         if let Some(new) = &mut self.new {
             let path = path_from(&new.folder, &identity(path));
@@ -114,14 +114,14 @@ impl Baselines {
         self.new.is_some()
     }
 
-    /// Writes the new one, and says so; refuses if a model could not be audited.
+    /// Writes the new baseline and reports it; refuses if a model could not be audited.
     pub fn write(&self, models: &[ModelAudit]) -> Result<Option<String>> {
         let Some(new) = &self.new else {
             return Ok(None);
         };
         let path = new.path.display();
         if models.iter().any(|model| model.error.is_some()) {
-            bail!("{path}: not written, as not every model could be audited");
+            bail!("{path}: not written, because a model could not be audited");
         }
         new.file.write(&new.baseline.text()?)?;
         let findings = count(new.baseline.len(), "finding");
@@ -133,7 +133,7 @@ impl Known {
     fn open(path: &Path) -> Result<Known> {
         if !path.exists() {
             bail!(
-                "{}: does not exist; --write-baseline writes it",
+                "{}: does not exist; create it with --write-baseline",
                 path.display()
             );
         }
@@ -151,7 +151,8 @@ impl New {
         let file = ReportFile::new(path, models)?;
         let folder = folder(path)?;
         if path.exists() {
-            read(path).context("only baselines are written over; name another file")?;
+            read(path)
+                .context("not overwritten, because it is not a baseline; name another file")?;
         }
         Ok(New {
             path: path.to_path_buf(),

@@ -1,4 +1,4 @@
-//! `dropout-onnx completions`: what a shell needs to complete the command line.
+//! `dropout-onnx completions`: completion scripts for shells.
 
 use anyhow::{Context, Result};
 use clap::CommandFactory;
@@ -8,13 +8,13 @@ use clap_complete::Shell;
 use crate::io;
 use crate::{Cli, Status};
 
-/// Print what a shell needs to complete subcommands, options and their values
+/// Print a completion script for a shell
 ///
-/// Formats, rules, kinds, modes and the like are completed as well as files.
+/// The script completes subcommands, options, files, and values such as formats, rules, kinds and modes.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The shell
+    /// Shell to complete for
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
@@ -25,14 +25,14 @@ Examples:
   dropout-onnx completions zsh > ~/.zfunc/_dropout-onnx      with ~/.zfunc in $fpath
   dropout-onnx completions fish > ~/.config/fish/completions/dropout-onnx.fish
 
-Exit status: 0 printed; 2 it could not do the job.";
+Exit status: 0 printed; 2 error.";
 
 pub fn run(args: &Args) -> Result<Status> {
     let mut command = Cli::command();
     let name = command.get_name().to_string();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, &name, &mut script);
-    let mut script = String::from_utf8(script).context("completions are no text")?;
+    let mut script = String::from_utf8(script).context("the completion script is not UTF-8")?;
     if args.shell == Shell::Bash {
         script = with_one_label(&script, &name);
     }
@@ -48,8 +48,8 @@ fn with_one_label(script: &str, name: &str) -> String {
     script.replace(&label("__subcmd__"), &label("__"))
 }
 
-/// Values that completions offer for an argument which `inner` parses: it may take others, and says
-/// itself what is wrong with one.
+/// Values that completions offer for an argument. `inner` parses it, may accept others, and reports
+/// invalid values.
 #[derive(Clone)]
 pub struct Offering<P> {
     inner: P,

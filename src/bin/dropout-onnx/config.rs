@@ -1,4 +1,4 @@
-//! Configurations: where they stand, and which models they are for.
+//! Configurations: their files, and the models they apply to.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ use crate::paths::{Found, identity};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArgs {
-    /// Use this configuration for all models; without, each has the nearest dropout-onnx.toml in its
-    /// folder or one around it. What other options say counts for more
+    /// Use this configuration for all models [default: for each, the nearest dropout-onnx.toml in its
+    /// folder or a parent]. Other options take precedence over it
     #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
     config: Option<PathBuf>,
     /// Use no configuration
     #[arg(long)]
     no_config: bool,
-    /// Judge by this day whether allowances have expired, not by today (UTC)
+    /// Date at which allowances are judged for expiry [default: today, in UTC]
     #[arg(long, value_name = "YYYY-MM-DD")]
     today: Option<NaiveDate>,
 }
@@ -87,7 +87,7 @@ impl Configs {
         loaded.config.apply(&path, model, &loaded.rules, self.today)
     }
 
-    /// What there is to say about the allowances; `usages` are those of each model.
+    /// Remarks about the allowances; `usages` are those of each model.
     pub fn remarks(&self, usages: &[Vec<Usage>]) -> Vec<Remark> {
         let loaded = self.loaded.iter().enumerate();
         let remarks = loaded.flat_map(|(index, loaded)| {
@@ -109,7 +109,7 @@ impl Configs {
             return Ok(None);
         };
         if let Some((other, _)) = asked.find(|(_, other)| *other != format) {
-            bail!("{name} and {other} ask for another `format` each; --format decides");
+            bail!("{name} and {other} set different values of `format`; choose one with --format");
         }
         Ok(Some(format))
     }
@@ -161,7 +161,7 @@ impl Nearest {
     }
 }
 
-/// The folder that a model stands in, without links; of a pipe, that of the run.
+/// The folder of a model, without links; for a pipe, the current folder.
 fn folder(model: &Path) -> Option<PathBuf> {
     match model.metadata() {
         Ok(meta) if !meta.is_file() && !meta.is_dir() => std::env::current_dir().ok(),

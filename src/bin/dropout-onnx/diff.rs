@@ -1,4 +1,4 @@
-//! `dropout-onnx diff`: what changed between two models, by name.
+//! `dropout-onnx diff`: the changes between two models, by name.
 
 use std::path::PathBuf;
 
@@ -11,23 +11,23 @@ use crate::Status;
 use crate::io::{self, Global};
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
 
-/// Say what changed between two models: nodes, weights, inputs and outputs, by name
+/// List the changes between two models, by name: nodes, weights, inputs and outputs
 ///
-/// A node that is called otherwise is recognised by what it computes; a value that is called
-/// otherwise is renamed, and its readers are not rewired by that.
+/// A renamed node is recognised by what it computes. A renamed value is one change: its readers do not
+/// count as changed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The model before
+    /// Original model
     #[arg(value_name = "BEFORE")]
     before: PathBuf,
-    /// The model after
+    /// Changed model
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    /// Say by how much numbers of weights differ: reads those that do
+    /// Read the weights that differ, and report by how much
     #[arg(long)]
     values: bool,
-    /// How it is written
+    /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
@@ -38,7 +38,7 @@ enum Format {
     Text,
     /// For programs
     Json,
-    /// A table, for a comment or a job's summary
+    /// A table, for a comment or a job summary
     Markdown,
 }
 
@@ -48,7 +48,7 @@ Examples:
   dropout-onnx diff epoch1.onnx epoch2.onnx --values
   dropout-onnx diff a.onnx b.onnx --format markdown >> \"$GITHUB_STEP_SUMMARY\"
 
-Exit status: 0 no difference; 1 different; 2 it could not do the job.";
+Exit status: 0 no differences; 1 different; 2 error.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let (before, after) = io::read_both(&args.before, &args.after)?;

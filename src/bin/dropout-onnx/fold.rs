@@ -14,32 +14,32 @@ use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, GOOD, Table, WARN, paint};
 use crate::verification::{Verify, count};
 
-/// Fold constant factors, such as the scale that dropout leaves, into the weights around them
+/// Fold constant factors, such as the scale of classic dropout, into the weights around them
 ///
-/// Classic dropout multiplies by 1-p at inference. A product or quotient by a constant (one number,
-/// or one for each index of an axis) goes forward into the weights of MatMul, Gemm, Conv,
-/// ConvTranspose, BatchNormalization or recurrent layers, or backward into those of the former and of
-/// normalisations, through what commutes with it: Relu, pooling, Transpose and the like. Where there is
-/// no such way the factor stays, and the report says why. Upstream of an operator that rounds or
-/// compares (QuantizeLinear, Round, ArgMax) only powers of two are folded: the last digit of another
-/// factor could change the result. Weights are multiplied in 64 bits and rounded once; weights that
-/// something else uses are copied.
+/// A factor is a Mul or Div by a constant that is a scalar or per-channel. It is moved downstream into
+/// the weights of MatMul, Gemm, Conv, ConvTranspose, BatchNormalization or recurrent layers, or upstream
+/// into those or the weights of normalisations, past operators that commute with it: Relu, pooling,
+/// Transpose and the like. A factor that cannot be moved is kept, and the report gives the reason.
+/// Weights are multiplied in 64-bit floating point and rounded once; weights with other readers are
+/// copied.
+/// Upstream of an operator that rounds or compares (QuantizeLinear, Round, ArgMax) only powers of two are
+/// folded: the last digit of any other factor could change the result.
 ///
-/// Before the result appears, its structure is compared with the original's, but for the factors and
-/// the weights that took them, and both are run with tract: equal within the tolerance of the element
-/// type.
+/// Before the result is written, its structure is compared with the original's, except for the factors
+/// and the scaled weights, and both models are run with tract: outputs must be equal within the
+/// tolerance of the element type.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
     files: Files,
-    /// Fold only what dropout left: its recognised scales, and what strip put in
+    /// Fold only factors that dropout left: recognised scales, and those that strip inserted
     #[arg(long, value_name = "WHICH")]
     only: Option<Only>,
-    /// Fold only the factor that makes this value, or whose node has this name; it must be possible
+    /// Fold only the factor with this output or node name, or fail
     #[arg(long, value_name = "NAME")]
     at: Vec<String>,
-    /// How the report is written
+    /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -53,14 +53,14 @@ enum Only {
 
 const EXAMPLES: &str = "\
 Examples:
-  dropout-onnx fold --dry-run model.onnx            says where each factor goes, or why it stays
+  dropout-onnx fold --dry-run model.onnx            lists each fold, and why other factors are kept
   dropout-onnx fold model.onnx                      writes model.folded.onnx
   dropout-onnx fold --only dropout model.onnx
   dropout-onnx fold --at p2o.pd_op.dropout.0.0 model.onnx --rtol 1e-5
   dropout-onnx strip model.onnx - | dropout-onnx fold - clean.onnx
 
-Exit status: 0 folded and shown to be equal (or nothing to fold); 1 the result differs, nothing is
-written; 2 it could not do the job, nothing is written.";
+Exit status: 0 folded and verified, or nothing to fold; 1 the result differs; 2 error. Nothing is
+written unless the status is 0.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "folded")?;
@@ -120,26 +120,26 @@ pub fn tell(lines: &mut Lines, folded: &Folded, files: &Files, global: &Global) 
         lines.line("scaled", format!("`{name}`, {bytes} bytes"));
     }
     for (copy, of, bytes) in &outcome.copies {
-        let why = format!("`{of}` is used elsewhere and stays: {bytes} bytes more");
+        let why = format!("`{of}` has other readers: {bytes} bytes more");
         lines.line("copied", format!("`{copy}`: {why}"));
     }
     for (name, elements) in &outcome.lost {
         let elements = count(usize::try_from(*elements).unwrap_or(usize::MAX), "element");
-        let why = "so small now that digits are lost";
+        let why = "became so small that digits are lost";
         lines.line("lost", format!("`{name}`: {elements} {why}"));
     }
     for (node, name, is) in &outcome.attributes {
-        lines.line("scaled", format!("{name} of {node}: {is} now"));
+        lines.line("scaled", format!("{name} of {node} to {is}"));
     }
     for name in &outcome.embedded {
-        let from = "its elements were in another file and are in the model now";
+        let from = "from external data into the model";
         lines.line("moved", format!("`{name}`: {from}"));
     }
     for (value, why) in &outcome.identities {
         lines.line("kept", format!("an Identity for `{value}`: {why}"));
     }
     for input in &outcome.idle_inputs {
-        let stays = "stays in the interface; nothing uses it any more";
+        let stays = "is no longer used, but stays in the interface";
         lines.line("input", format!("`{input}` {stays}"));
     }
 }

@@ -1,4 +1,4 @@
-//! `dropout-onnx insert`: dropout put into a model.
+//! `dropout-onnx insert`: dropout inserted into a model.
 
 mod sites;
 
@@ -18,28 +18,30 @@ use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, WARN, paint};
 use crate::verification::{Verify, count};
 
-/// Put dropout in, for fine-tuning or Monte-Carlo runs
+/// Insert dropout, for fine-tuning or Monte Carlo dropout
 ///
-/// Dropout is put behind values: what used a value uses the dropout. Choose them by operator, name,
-/// layer or position, each with a rate of its own if you like (`--after Relu=0.2`); what any of the
-/// options chooses gets dropout, but outputs of the model only if `--at` names them. Where two of them
-/// meet at different rates, `--at` counts; of others it is an error. It is inert unless asked otherwise: the result computes what the model did, and `strip` gives the model back,
-/// byte for byte. `set` switches it on later.
+/// Dropout is inserted after values, and every reader of a value then reads the dropout. Select values
+/// by operator, name, layer or position, each with an optional rate (`--after Relu=0.2`). A value that
+/// any of the options selects gets dropout; outputs of the model only if `--at` names them. If two
+/// options select a value with different rates, `--at` takes precedence, and otherwise it is an error.
+///
+/// Inserted dropout is inert by default: the result computes what the model computed, and `strip`
+/// restores the model byte for byte. `set` makes it active later.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("seed", |arg| arg.long("verify-seed")))]
 pub struct Args {
     #[command(flatten)]
     files: Files,
-    /// The probability to drop, where a selector has none of its own: at least 0, less than 1. At 0
-    /// nothing drops until `set` changes it
+    /// Probability to drop, for selectors without =RATE: 0 <= R < 1. At 0 nothing is dropped until
+    /// `set` changes the rate
     #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
     rate: Option<Rate>,
-    /// Whether it acts: inert, active, or runtime[:NAME], which adds an optional boolean input to the
-    /// model, false if not given
+    /// Mode of the dropout: inert, active, or runtime[:NAME], which adds an optional boolean input
+    /// that is false by default
     #[arg(long, value_name = "MODE", default_value = "inert", value_parser = mode(), hide_possible_values = true)]
     mode: Acting,
-    /// Seed of the first dropout; the others have those that follow
+    /// Seed of the first dropout; the others get consecutive seeds
     #[arg(
         id = "dropout_seed",
         long = "seed",
@@ -47,8 +49,8 @@ pub struct Args {
         allow_negative_numbers = true
     )]
     seed: Option<i64>,
-    /// Share masks along these axes, 2,3 for whole channels of images: written as a random mask, which
-    /// every runtime runs
+    /// Share masks along these axes, for example 2,3 to drop whole channels of images. Writes random
+    /// masks instead of Dropout operators
     #[arg(
         long,
         value_name = "AXES",
@@ -56,10 +58,10 @@ pub struct Args {
         allow_negative_numbers = true
     )]
     shared_axes: Option<Vec<i64>>,
-    /// List what would be chosen, with shapes and usual rates, and write nothing
+    /// List the selected positions, with shapes and usual rates, and write nothing
     #[arg(long)]
     sites: bool,
-    /// How the report is written; a list of sites also as a plan file (toml)
+    /// Format of the report, or of the list of --sites
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: SitesFormat,
     #[command(flatten)]
@@ -68,45 +70,45 @@ pub struct Args {
     verify: Verify,
 }
 
-/// How a report, or a list of sites, is written.
+/// The format of a report or of a list of sites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum SitesFormat {
     /// For people
     Text,
     /// For programs
     Json,
-    /// With --sites: a plan file, to edit and to give to --plan
+    /// With --sites: a plan file, to edit and pass to --plan
     Toml,
 }
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "Selectors, each with =RATE behind it if it has its own")]
+#[command(next_help_heading = "Selectors (append =RATE to override --rate)")]
 struct Selectors {
-    /// Values that operators of this type make
+    /// Outputs of nodes with this operator
     #[arg(long, value_name = "OP_TYPE", value_parser = choice(By::After))]
     after: Vec<Choice>,
-    /// Values, or what nodes make, whose name matches; `*` is any text
+    /// Values with a matching name, and outputs of nodes with one; `*` matches any text
     #[arg(long, value_name = "GLOB", value_parser = choice(By::Name))]
     name: Vec<Choice>,
-    /// What layers hand on whose path matches: `encoder.layers.*.linear1`, `model/dense_1`
+    /// Outputs of layers whose path matches: `encoder.layers.*.linear1`, `model/dense_1`
     #[arg(long, value_name = "PATH", value_parser = choice(By::Layer))]
     layer: Vec<Choice>,
-    /// A usual position: head, conv, attention, residual or embedding
+    /// The usual positions: head, conv, attention, residual or embedding
     #[arg(long, value_name = "WHICH", value_parser = presets(), hide_possible_values = true)]
     preset: Vec<Choice>,
-    /// Exactly this value
+    /// The value with this name
     #[arg(long, value_name = "VALUE", value_parser = choice(By::At))]
     at: Vec<Choice>,
-    /// Choices from a file (TOML): `[[insert]]` tables with at, after, name, layer, preset, scope,
-    /// rate and shared_axes; all that stands in one table must hold. `rate`, `mode` and `seed` above
-    /// them hold where no option says otherwise
+    /// Read selectors from a TOML file: `[[insert]]` tables with at, after, name, layer, preset, scope,
+    /// rate and shared_axes, where all keys of a table must match. `rate`, `mode` and `seed` at the top
+    /// are defaults for the options
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  dropout-onnx insert model.onnx --sites            where dropout would usually go
+  dropout-onnx insert model.onnx --sites            lists the usual positions
   dropout-onnx insert model.onnx --rate 0.3 --preset head
   dropout-onnx insert model.onnx --after Relu=0.2 --layer 'encoder.*.linear2=0.1'
   dropout-onnx insert model.onnx --rate 0.1 --preset attention --mode runtime:training
@@ -114,14 +116,14 @@ Examples:
   dropout-onnx insert model.onnx --sites --format toml > dropout.toml
   dropout-onnx insert model.onnx --plan dropout.toml
 
-Exit status: 0 inserted and verified; 1 the result differs, nothing is written; 2 it could not do
-the job, nothing is written.";
+Exit status: 0 inserted and verified; 1 the result differs, nothing is written; 2 error,
+nothing is written.";
 
 pub fn rate(text: &str) -> Result<Rate, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 
-/// Parses `--mode`; completions offer what has no name behind it.
+/// Parses `--mode`; completions offer the modes without a name.
 pub fn mode() -> impl TypedValueParser<Value = Acting> {
     let parse = |text: &str| text.parse().map_err(|e: dropout_onnx::Error| e.to_string());
     Offering::new(parse, ["inert", "active", "runtime"])
@@ -171,12 +173,12 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let format = match args.format {
         SitesFormat::Text => Format::Text,
         SitesFormat::Json => Format::Json,
-        SitesFormat::Toml => bail!("--format toml is how --sites writes a plan file"),
+        SitesFormat::Toml => bail!("--format toml requires --sites"),
     };
     if options.choices.is_empty() {
         bail!(
-            "nothing was chosen: --after, --name, --layer, --preset, --at or --plan say where \
-             dropout goes, and --sites lists where it usually does"
+            "no position selected: give --after, --name, --layer, --preset, --at or --plan; \
+             --sites lists the usual positions"
         );
     }
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "dropout")?;
@@ -196,7 +198,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
 
 fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusion<'_>) -> String {
     let mut lines = Lines::default();
-    let number = count(inserted.outcome.inserted, "dropout");
+    let number = count(inserted.outcome.inserted, "dropout layer");
     lines.line("inserted", format!("{number}, {}", options.acting));
     let shown = if global.verbose { usize::MAX } else { 12 };
     let mut table = Table::default();
@@ -231,13 +233,13 @@ fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusio
     lines.into_text()
 }
 
-/// What is said of the input that switches dropout.
+/// The report of the input that switches dropout.
 pub fn switched(name: String, added: bool) -> String {
     match added {
         true => format!(
-            "`{name}` {} the interface, optional: true switches dropout on; strip leaves it there",
+            "`{name}` {} the interface, optional, true switches dropout on; strip keeps it",
             paint(WARN, "is added to")
         ),
-        false => format!("`{name}`, which was there, switches dropout on"),
+        false => format!("`{name}`, an existing input, switches dropout on"),
     }
 }

@@ -22,13 +22,13 @@ pub use dropout_onnx::job::{beside, may_write, name, same_file};
 /// Options of every subcommand.
 #[derive(Args, Clone, Copy)]
 pub struct Global {
-    /// Colours: when the output is a terminal and NO_COLOR is not set, always, or never
+    /// When to use colours; auto: if the output is a terminal and NO_COLOR is not set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Color,
     /// Print errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print more: every site and step
+    /// Print every dropout and every step
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
@@ -40,7 +40,7 @@ enum Color {
     Never,
 }
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
@@ -50,7 +50,7 @@ pub enum Format {
 }
 
 impl Global {
-    /// Sets what holds for the whole run.
+    /// Applies the options that concern the whole run.
     pub fn apply(&self) {
         let choice = match self.color {
             Color::Auto => ColorChoice::Auto,
@@ -60,12 +60,12 @@ impl Global {
         choice.write_global();
     }
 
-    /// A line that says what is being done, on a terminal, while it takes time.
+    /// A spinner with a description of the current step, if standard error is a terminal.
     pub fn progress(&self, doing: &'static str) -> ProgressBar {
         self.show(ProgressBar::new_spinner(), doing)
     }
 
-    /// The same for a number of things, with a bar if they are several.
+    /// The same with a progress bar, if there are several steps.
     pub fn bar(&self, doing: &'static str, number: usize) -> ProgressBar {
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
         match style {
@@ -97,7 +97,7 @@ pub fn read(path: &Path) -> Result<Model, Error> {
         .map_err(|e| e.in_file(name(path)))
 }
 
-/// Reads a text file of at most so many bytes; `what` it is, for people.
+/// Reads a text file of at most `most` bytes; messages call it `what`.
 pub fn read_text(path: &Path, what: &str, most: u64) -> Result<String> {
     let failed = |e| Error::io("cannot read", e).in_file(path);
     let file = File::open(path).map_err(failed)?;
@@ -106,11 +106,11 @@ pub fn read_text(path: &Path, what: &str, most: u64) -> Result<String> {
     file.read_to_end(&mut bytes).map_err(failed)?;
     let path = path.display();
     if bytes.len() as u64 > most {
-        bail!("{path}: is no {what}: it has more than {} MB", most >> 20);
+        bail!("{path}: is not a {what}: larger than {} MB", most >> 20);
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
-        Err(_) => bail!("{path}: is no {what}: it is not UTF-8"),
+        Err(_) => bail!("{path}: is not a {what}: not UTF-8"),
     }
 }
 
@@ -136,7 +136,7 @@ pub fn print(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Writes what is no text to standard output.
+/// Writes bytes to standard output.
 pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(bytes)
@@ -145,17 +145,17 @@ pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A file that a report goes to.
+/// The file of a report.
 pub struct ReportFile(Destination);
 
 impl ReportFile {
-    /// Refuses to write over what is reported on.
+    /// Refuses to overwrite a model of the report.
     pub fn new<'p>(path: &Path, about: impl IntoIterator<Item = &'p Path>) -> Result<ReportFile> {
         let destination = Destination::new(path)?;
         let mut about = about.into_iter();
         if about.any(|model| same_file(model, destination.real())) {
             bail!(
-                "{}: is one of the models; name another file",
+                "{}: is one of the audited models; name another file",
                 path.display()
             );
         }
@@ -178,23 +178,22 @@ pub fn print_aside(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Says on standard error what went wrong.
+/// Prints an error to standard error.
 pub fn complain(error: &anyhow::Error) {
     let error = one_line(&format!("{error:#}"));
     print_aside(&format!("{} {error}\n", style::paint(style::BAD, "error:")));
 }
 
-/// Where a rewrite reads from and writes to.
+/// The input and output of a rewrite.
 #[derive(Args)]
 pub struct Files {
-    /// The model; `-` is standard input
+    /// Model to read; `-` is standard input
     #[arg(value_name = "IN")]
     pub input: PathBuf,
-    /// Where the result goes; `-` is standard output. Beside IN, with the rewrite in its name, if
-    /// not given
+    /// File to write; `-` is standard output [default: next to IN, named after the rewrite]
     #[arg(value_name = "OUT", conflicts_with_all = ["out", "in_place"])]
     pub output: Option<PathBuf>,
-    /// The same as OUT
+    /// File to write, instead of OUT
     #[arg(
         short,
         long = "output",
@@ -202,16 +201,16 @@ pub struct Files {
         conflicts_with = "in_place"
     )]
     out: Option<PathBuf>,
-    /// Replace IN by the result
+    /// Replace IN with the result
     #[arg(short, long)]
     pub in_place: bool,
     /// Overwrite OUT, and files of weights copied next to it, if they exist
     #[arg(short, long)]
     force: bool,
-    /// Print what would be done, and write nothing
+    /// Print what would be done and write nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
-    /// When OUT is in another folder than IN: take the files of weights that stand beside IN along
+    /// If OUT is in a different folder, also copy or link the external-data files next to IN
     #[arg(long, value_name = "HOW")]
     external_data: Option<External>,
 }
@@ -220,7 +219,7 @@ pub struct Files {
 enum External {
     /// Copy them
     Copy,
-    /// Make hard links to them
+    /// Create hard links to them
     Link,
 }
 

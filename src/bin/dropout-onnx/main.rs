@@ -35,7 +35,7 @@ use dropout_onnx::verify::engine::{ENGINE_ARGUMENT, serve};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Audit, strip and verify dropout in ONNX models.
+/// Audit, strip, insert and verify dropout in ONNX models.
 #[derive(Parser)]
 #[command(name = "dropout-onnx", version, propagate_version = true, after_help = AFTER_HELP)]
 struct Cli {
@@ -47,12 +47,11 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  dropout-onnx audit models/                what dropout is in there, and does it still act?
+  dropout-onnx audit models/                lists dropout and whether it is still active
   dropout-onnx strip model.onnx             writes model.stripped.onnx
-  dropout-onnx strip --help                 more of these
+  dropout-onnx strip --help                 options and more examples
 
-Exit status: 0 done and equal, or nothing to report; 1 findings, or outputs differ; 2 it could not
-do the job.";
+Exit status: 0 success; 1 findings, or outputs differ; 2 error.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -69,14 +68,14 @@ enum Command {
     Man(man::Args),
 }
 
-/// What a subcommand came to, as an exit status.
+/// The exit status of a subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
     /// 0: done and equal, nothing to report.
     Done,
     /// 1: findings, or outputs differ.
     Found,
-    /// 2: it could not do (all of) the job, and has said so.
+    /// 2: an error, which has been reported.
     Failed,
 }
 
@@ -124,7 +123,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// What people read: `tests/cli/golden.rs` has it word for word.
+    /// The text itself is in the golden files of `tests/cli/golden.rs`.
     #[test]
     fn every_subcommand_has_help_with_examples_and_exit_statuses() {
         let program = Cli::command();
@@ -132,7 +131,7 @@ mod tests {
         for command in program.get_subcommands().chain([&program]) {
             let name = command.get_name();
             assert!(!command.is_hide_set(), "{name} is hidden");
-            assert!(command.get_about().is_some(), "{name} says nothing");
+            assert!(command.get_about().is_some(), "{name} has no description");
             let below = command.get_after_help().map(ToString::to_string);
             let below = below.unwrap_or_default();
             assert!(below.starts_with("Examples:\n  dropout-onnx "), "{name}");

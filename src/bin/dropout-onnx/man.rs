@@ -1,4 +1,4 @@
-//! `dropout-onnx man`: manual pages, one a subcommand.
+//! `dropout-onnx man`: manual pages, one per subcommand.
 
 use std::path::PathBuf;
 
@@ -12,14 +12,14 @@ use dropout_onnx::source::{Destination, Rope, write_atomic};
 use crate::io::{self, Global};
 use crate::{Cli, Status};
 
-/// Print a manual page, or write all of them
+/// Print a manual page, or write all manual pages
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The subcommand that the page is about; the program, if not given
+    /// Subcommand of the page [default: the program]
     #[arg(value_name = "SUBCOMMAND")]
     subcommand: Option<String>,
-    /// Write every page into this folder: dropout-onnx.1, dropout-onnx-audit.1 and so on
+    /// Write all pages to this folder: dropout-onnx.1, dropout-onnx-audit.1 and so on
     #[arg(short, long, value_name = "FOLDER", conflicts_with = "subcommand")]
     output: Option<PathBuf>,
 }
@@ -30,14 +30,14 @@ Examples:
   dropout-onnx man strip | man -l -
   dropout-onnx man --output ~/.local/share/man/man1     then: man dropout-onnx-strip
 
-Exit status: 0 printed or written; 2 it could not do the job.";
+Exit status: 0 printed or written; 2 error.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     if let Some(folder) = &args.output {
         std::fs::create_dir_all(folder)
-            .map_err(|e| Error::io("cannot make this folder", e).in_file(folder))?;
+            .map_err(|e| Error::io("cannot create this folder", e).in_file(folder))?;
         let pages = program.get_subcommands().chain([&program]);
         for command in pages {
             let path = folder.join(format!("{}.1", title(command)));
@@ -57,7 +57,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             None => {
                 let all = program.get_subcommands().map(Command::get_name);
                 let all: Vec<_> = all.collect();
-                bail!("there is no subcommand `{name}`, but {}", all.join(", "));
+                bail!("unknown subcommand `{name}`; there are {}", all.join(", "));
             }
         },
     };
@@ -70,7 +70,7 @@ fn title(command: &Command) -> &str {
     command.get_display_name().unwrap_or(command.get_name())
 }
 
-/// A page in `man(7)`: clap_mangen's sections, then what `--help` says below the options, which it
+/// A page in `man(7)`: clap_mangen's sections, then the end of `--help`, which clap_mangen
 /// would set as running text.
 fn page(command: &Command, program: &Command) -> Result<String> {
     let version = program.get_version().unwrap_or_default();
@@ -114,5 +114,5 @@ fn page(command: &Command, program: &Command) -> Result<String> {
     let others: Vec<_> = others.map(|other| format!("{}(1)", title(other))).collect();
     roff.text([roman(others.join(", "))]);
     roff.to_writer(&mut out)?;
-    String::from_utf8(out).context("a page is no text")
+    String::from_utf8(out).context("the manual page is not UTF-8")
 }

@@ -1,4 +1,4 @@
-//! Which models are meant: files, folders, and lists of them on standard input.
+//! The models of the arguments: files, folders, and lists on standard input.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -12,19 +12,19 @@ use ignore::{DirEntry, WalkBuilder};
 /// Where to look for models.
 #[derive(clap::Args)]
 pub struct PathArgs {
-    /// Models, and folders to look for models in; `-` reads a list of them from standard input, one
-    /// a line
+    /// Models, and folders to search for models; `-` reads a list of paths from standard input, one
+    /// per line
     #[arg(value_name = "PATH", required_unless_present = "explain")]
     paths: Vec<PathBuf>,
-    /// In folders, the files to audit: by name, or by path below the folder if it has a `/`
+    /// Files to audit in folders: by name, or by path relative to the folder if PATTERN contains a `/`
     #[arg(long, value_name = "PATTERN", default_value = "*.onnx")]
     glob: Vec<String>,
-    /// In folders, audit also what `.gitignore` excludes
+    /// In folders, also audit files that `.gitignore` excludes
     #[arg(long)]
     no_ignore: bool,
 }
 
-/// A file to audit, or a place where there is none to be had, and why.
+/// A file to audit, or a path without one, with the reason.
 pub enum Found {
     File(PathBuf),
     Nothing(PathBuf, Error),
@@ -77,14 +77,14 @@ fn list() -> Result<Vec<PathBuf>> {
     let text = String::from_utf8(bytes).ok();
     let Some(text) = text.filter(|text| !text.contains(binary)) else {
         bail!(
-            "standard input: holds a model or other data, but `-` reads a list of paths, one a \
-             line; a model is audited by its name, or as /dev/stdin"
+            "standard input: not a list of paths, one per line; to audit a model from standard \
+             input, use /dev/stdin"
         );
     };
     let lines = text.lines().filter(|line| !line.is_empty());
     let paths: Vec<PathBuf> = lines.map(PathBuf::from).collect();
     if paths.is_empty() {
-        bail!("standard input: lists no path");
+        bail!("standard input: no paths in the list");
     }
     Ok(paths)
 }
@@ -140,16 +140,14 @@ impl Search {
         if found.len() == before {
             let mut why = format!("no file in this folder matches {}", self.asked);
             if respect {
-                why.push_str(
-                    "; hidden files and what .gitignore excludes do not count (--no-ignore)",
-                );
+                why.push_str("; hidden files and those in .gitignore are skipped (--no-ignore)");
             }
             let error = Error::new(ErrorKind::Usage, why).in_file(folder);
             found.push(Found::Nothing(folder.to_path_buf(), error));
         }
     }
 
-    /// True of files of the right name, and of links to such, or to nothing: that is to be told.
+    /// True for files with a matching name and for links to them, or to nothing, which is reported.
     fn wants(&self, folder: &Path, entry: &DirEntry) -> bool {
         let path = entry.path();
         let file = match entry.file_type() {

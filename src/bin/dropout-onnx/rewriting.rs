@@ -1,4 +1,4 @@
-//! What every rewriting subcommand does around its rewrite: read, verify, write, tell.
+//! The steps that are common to all rewriting subcommands: read, verify, write, report.
 
 use std::fmt::Write;
 use std::ops::Deref;
@@ -28,7 +28,7 @@ pub struct Conclusion<'a> {
 }
 
 impl<'a> Rewriting<'a> {
-    /// Reads the model, and sees to it that the result can be written.
+    /// Reads the model, and checks that the result can be written.
     pub fn open(files: &Files, verify: &Verify, global: &'a Global, suffix: &str) -> Result<Self> {
         let read = || io::read(&files.input);
         let job = Job::open(files.asked(), suffix, verify.options()?, read)?;
@@ -79,12 +79,12 @@ impl Conclusion<'_> {
         }
     }
 
-    /// What verification found, the sizes and where the result is, for people.
+    /// The result of verification, the sizes and the destination, as text.
     pub fn text(&self, lines: &mut Lines) {
         if self.global.verbose {
             match self.changes() {
                 Ok(diff) => lines.diff(&diff),
-                Err(e) => lines.line("changed", paint(WARN, format!("cannot be told: {e}"))),
+                Err(e) => lines.line("changed", paint(WARN, format!("cannot be listed: {e}"))),
             }
         }
         match &self.verification {
@@ -93,7 +93,7 @@ impl Conclusion<'_> {
                 lines.0.push_str(&verification::text(found, verbose));
             }
             None if self.written == Written::Yes => {
-                lines.line("verified", paint(WARN, "not at all, as asked"));
+                lines.line("verified", paint(WARN, "no (--verify none)"));
             }
             None => {}
         }
@@ -107,15 +107,15 @@ impl Conclusion<'_> {
             Written::Yes => paint(GOOD, name),
             Written::Untouched => {
                 let input = self.job.files().input.display();
-                format!("nothing: {input} is as it should be")
+                format!("nothing: {input} needs no change")
             }
-            Written::DryRun => format!("nothing: a dry run; it would be {name}"),
-            Written::Different => paint(BAD, "nothing: the result is not the original"),
+            Written::DryRun => format!("nothing (dry run); would be {name}"),
+            Written::Different => paint(BAD, "nothing: the result differs from the original"),
         };
         lines.line("written", written);
     }
 
-    /// Prints the report: beside the model, if that takes standard output.
+    /// Prints the report; to standard error if the model is written to standard output.
     pub fn print(&self, text: &str, format: Format) -> Result<()> {
         let different = self.written == Written::Different;
         match self.job.target() {
@@ -127,7 +127,7 @@ impl Conclusion<'_> {
     }
 }
 
-/// A report for people: lines with labels.
+/// A report as text: lines with labels.
 #[derive(Default)]
 pub struct Lines(String);
 
@@ -137,7 +137,7 @@ impl Lines {
         let _ = writeln!(self.0, "{label}  {text}");
     }
 
-    /// Every difference, after what it comes down to.
+    /// A summary of the differences, then each of them.
     fn diff(&mut self, diff: &Diff) {
         self.line("changed", diff::text::summary(diff));
         for line in crate::diff::lines(diff) {

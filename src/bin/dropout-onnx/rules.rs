@@ -1,4 +1,4 @@
-//! Arguments about the rules of an audit, and what the rules found, for people.
+//! Options of an audit about rules, and findings as text.
 
 use anstyle::Style;
 use anyhow::Result;
@@ -9,20 +9,20 @@ use crate::completions::Offering;
 use crate::style::{BAD, DIM, Table, WARN, paint};
 use crate::verification::count;
 
-/// Which rules are told.
+/// Which rules are reported.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Rules")]
 pub struct RuleArgs {
-    /// Make what a rule finds an error; RULE may also be `all`, `errors`, `warnings` or `notes`
+    /// Report this rule as an error; RULE may also be `all`, `errors`, `warnings` or `notes`
     #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rules(GROUPS), hide_possible_values = true)]
     deny: Vec<String>,
-    /// Leave a rule out
+    /// Disable this rule
     #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rules(GROUPS), hide_possible_values = true)]
     allow: Vec<String>,
-    /// Leave out all rules but this
+    /// Run only this rule; repeat the option for several
     #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rules(GROUPS), hide_possible_values = true)]
     select: Vec<String>,
-    /// Print what a rule is about, or the pages of `all` rules, and audit nothing
+    /// Print the page of this rule, or of `all` rules, and audit nothing
     #[arg(long, value_name = "RULE", conflicts_with = "paths", value_parser = rules(&["all"]), hide_possible_values = true)]
     explain: Option<String>,
 }
@@ -30,7 +30,7 @@ pub struct RuleArgs {
 /// Words for several rules.
 const GROUPS: &[&str] = &["all", "errors", "warnings", "notes"];
 
-/// A rule or a word for several; which there are is for the library to say.
+/// A rule or a word for several, as the library lists them.
 fn rules(groups: &[&'static str]) -> Offering<StringValueParser> {
     let names = RULES.iter().map(|rule| rule.name);
     Offering::new(
@@ -55,7 +55,7 @@ impl RuleArgs {
         Ok(rules)
     }
 
-    /// The page that was asked for.
+    /// The page of `--explain`.
     pub fn explained(&self) -> Result<Option<String>> {
         Ok(match self.explain.as_deref() {
             None => None,
@@ -148,7 +148,7 @@ fn excused(model: &ModelAudit, verbose: bool) -> Vec<&Finding> {
         .collect()
 }
 
-/// Remarks about the configuration and the baseline: one a file and kind, all if `verbose`.
+/// Remarks about the configuration and the baseline: one per file and kind, all if `verbose`.
 pub fn remarks(remarks: &[Remark], verbose: bool) -> String {
     let mut table = Table::default();
     let mut seen: Vec<(&str, &str)> = Vec::new();

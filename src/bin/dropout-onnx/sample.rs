@@ -1,4 +1,4 @@
-//! `dropout-onnx sample`: a model run many times with its dropout on.
+//! `dropout-onnx sample`: Monte Carlo dropout.
 
 mod told;
 
@@ -15,58 +15,58 @@ use crate::Status;
 use crate::io::{self, Global};
 use crate::verification::{Feed, Limits};
 
-/// Run a model with dropout on: mean and spread of its outputs
+/// Run a model many times with dropout on, and report mean and spread of its outputs
 ///
-/// Monte-Carlo dropout (Gal & Ghahramani 2016), with tract. All dropout acts, in a copy in memory, also
-/// what is inert in the file and what its operator's version never lets act; random masks draw from our
-/// seeded generator. The deterministic output stands beside the mean. Standard deviations are those of a
-/// sample (divided by N-1). The same seed gives the same figures on one machine.
+/// This is Monte Carlo dropout (Gal & Ghahramani 2016), run with tract. Dropout is made active in a copy
+/// in memory, whatever its mode and operator version in the file, and random masks draw from a seeded
+/// generator. Standard deviations are sample standard deviations (divided by N-1). The same seed gives
+/// the same figures on one machine.
 ///
-/// An output also gets its predictive entropy, in nats, and its agreement, the share of runs with the
-/// same class on top, if it is a classifier's: probabilities (or their logarithms) along its last axis,
-/// or along axis 1, in every run; or one number a row that a sigmoid makes. --classes says so of
-/// others: of logits, which no number tells, of several sigmoids, or that an output is none.
+/// For a classifier, the report adds the predictive entropy in nats, and the agreement: the share of
+/// runs with the same top class. An output is treated as a classifier's if it has probabilities or
+/// log-probabilities along its last axis or along axis 1 in every run, or if it is the result of a
+/// sigmoid with one element per row. Use --classes for others, such as logits or several sigmoids.
 ///
-/// Only these figures are kept, not what single runs gave. A .npz file has, in doubles, OUTPUT.mean,
+/// Only these figures are kept, not the outputs of single runs. A .npz file contains OUTPUT.mean,
 /// OUTPUT.std, OUTPUT.deterministic and OUTPUT.probabilities in the shape of the output,
-/// OUTPUT.entropy, OUTPUT.agreement and OUTPUT.top in that of its rows, runs and seed; with --rates
-/// also rates, which are then a first axis of the others. In JSON what is NaN is null.
+/// OUTPUT.entropy, OUTPUT.agreement and OUTPUT.top in the shape of its rows, and runs and seed, as
+/// float64. With --rates it also has rates, and the other arrays get a leading axis for them. In JSON,
+/// NaN is null.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The model; `-` is standard input
+    /// Model to read; `-` is standard input
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// Runs, at every rate; at least two
+    /// Number of runs, at each rate; at least 2
     #[arg(long, value_name = "N", default_value_t = 100)]
     runs: usize,
-    /// Seed of the masks, and of inputs that are not given
+    /// Seed of the masks and of random inputs
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Set every dropout to these rates, one after the other, and plot spread against rate
+    /// Set all dropout to each of these rates in turn, and plot spread against rate
     #[arg(long, value_name = "P", value_delimiter = ',', value_parser = rate)]
     rates: Vec<f64>,
-    /// What an output tells of classes, where its numbers do not say: OUTPUT=HOW or OUTPUT=HOW@AXIS,
-    /// HOW one of probabilities, logits (softmax makes probabilities), binary (each number is the
-    /// probability of yes), binary-logits (sigmoid makes it one), none; OUTPUT: probabilities if they
-    /// are, else logits
+    /// How to read an output as a classifier's: OUTPUT=HOW or OUTPUT=HOW@AXIS. HOW is probabilities,
+    /// logits (softmax is applied), binary (each element is a probability), binary-logits (sigmoid is
+    /// applied) or none; OUTPUT alone is probabilities if they sum to 1, and logits otherwise
     #[arg(long, value_name = "OUTPUT[=HOW]", value_parser = class_spec)]
     classes: Vec<ClassSpec>,
     #[command(flatten)]
     feed: Feed,
     #[command(flatten)]
     limits: Limits,
-    /// How the figures are written; by the name of FILE if not given, else text
+    /// Format of the figures [default: by the extension of FILE, otherwise text]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Write the figures of every element into this file: .json, .npz (numpy) or text; `-` is standard
+    /// Write the figures of every element to this file (.json, .npz for NumPy, or text); `-` is standard
     /// output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Where the plot goes (SVG); beside FILE, else beside IN, if not given, and nowhere if IN is `-`
+    /// File for the plot, as SVG [default: next to FILE, or next to IN unless that is `-`]
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
-    /// Overwrite files that exist
+    /// Overwrite existing files
     #[arg(short, long)]
     force: bool,
 }
@@ -79,8 +79,8 @@ Examples:
   dropout-onnx sample model.onnx --classes y=logits --format json
   dropout-onnx sample model.onnx --classes tags=binary-logits --classes attention=none
 
-Exit status: 0 sampled; 2 it could not do the job, nothing is written. A model without dropout is
-such a job: a spread of 0 would look like certainty.";
+Exit status: 0 sampled; 2 error, nothing is written. A model without dropout is an error, because a
+spread of 0 would look like certainty.";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -88,14 +88,14 @@ enum Format {
     Text,
     /// For programs
     Json,
-    /// For numpy; needs --output
+    /// For NumPy; requires --output
     Npz,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(rate) if (0.0..1.0).contains(&rate) => Ok(rate),
-        _ => Err("a rate is a number from 0 up to, not including, 1".to_string()),
+        _ => Err("expected 0 <= rate < 1".to_string()),
     }
 }
 
@@ -106,7 +106,7 @@ fn class_spec(text: &str) -> Result<ClassSpec, String> {
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let (format, output, plot) = (args.format(), args.destination()?, args.plot()?);
     if format == Format::Npz && output.is_none() {
-        bail!("--format npz: name a file for it (--output FILE.npz), or `-` for standard output");
+        bail!("--format npz requires --output FILE.npz, or `-` for standard output");
     }
     let options = Options {
         runs: args.runs,
@@ -192,13 +192,13 @@ impl Args {
         }
     }
 
-    /// Where the plot goes, if there is one.
+    /// The destination of the plot, if there is one.
     fn plot(&self) -> Result<Option<Destination>> {
         let several = self.rates.iter().any(|rate| *rate != self.rates[0]);
         let stdio = Path::new("-");
         let file = match (&self.plot, &self.output) {
-            (Some(_), _) if !several => bail!("--plot: spread against rate takes several --rates"),
-            (Some(file), _) if file == stdio => bail!("--plot -: name a file for the plot"),
+            (Some(_), _) if !several => bail!("--plot requires several --rates"),
+            (Some(file), _) if file == stdio => bail!("--plot -: the plot needs a file"),
             _ if !several => return Ok(None),
             (Some(file), _) => file.clone(),
             (None, Some(output)) if output != stdio => output.with_extension("svg"),
@@ -207,7 +207,7 @@ impl Args {
         };
         if self.output.as_ref() == Some(&file) {
             bail!(
-                "{}: cannot be the figures and the plot; --plot names another file",
+                "{}: is the file of the figures; name another file with --plot",
                 file.display()
             );
         }
@@ -217,7 +217,7 @@ impl Args {
     fn may_write(&self, file: &Path) -> Result<Destination> {
         let destination = Destination::new(file)?;
         if io::same_file(&self.input, destination.real()) {
-            bail!("{}: is IN, which is not overwritten", file.display());
+            bail!("{}: is IN; name another file", file.display());
         }
         io::may_write(&destination, self.force)?;
         Ok(destination)

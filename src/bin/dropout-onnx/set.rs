@@ -1,4 +1,4 @@
-//! `dropout-onnx set`: the rate, mode or seed of dropout that is there.
+//! `dropout-onnx set`: the rate, mode or seed of existing dropout.
 
 use anyhow::Result;
 use dropout_onnx::audit::SiteRecord;
@@ -14,25 +14,25 @@ use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, paint};
 use crate::verification::{Verify, count};
 
-/// Change the rate, the mode or the seed of dropout that is there
+/// Change the rate, mode or seed of existing dropout
 ///
-/// Dropout operators are changed in every version, as far as the version can express it; of dropout
-/// that is written as a random mask, the rate (its threshold and its scale together) and the seed.
-/// Constants that something else uses as well are copied first.
+/// Changes Dropout operators of every version, as far as that version can express the setting, and the
+/// rate (threshold and scale together) and seed of random masks. Constants with other readers are
+/// copied first.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("seed", |arg| arg.long("verify-seed")))]
 pub struct Args {
     #[command(flatten)]
     files: Files,
-    /// The new probability to drop: at least 0, less than 1
+    /// New probability to drop: 0 <= R < 1
     #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
     rate: Option<Rate>,
-    /// Whether it acts: inert, active, or runtime[:NAME], which adds an optional boolean input to the
-    /// model, false if not given
+    /// New mode: inert, active, or runtime[:NAME], which adds an optional boolean input that is false
+    /// by default
     #[arg(long, value_name = "MODE", value_parser = mode(), hide_possible_values = true)]
     mode: Option<Acting>,
-    /// Seed of the first dropout, the others have those that follow; or `none`
+    /// New seed of the first dropout, the others get consecutive seeds; or `none`
     #[arg(
         id = "dropout_seed",
         long = "seed",
@@ -41,11 +41,12 @@ pub struct Args {
         allow_negative_numbers = true
     )]
     seed: Option<Seed>,
-    /// Only dropout of which all of this holds: KEY=VALUE, commas between; keys are name, layer, scope
-    /// (patterns), id (its number in an audit, from 0), form, kind, mode, rate. Given again: or of which all of that holds
+    /// Only dropout matching all KEY=VALUE pairs, separated by commas; repeat the option for
+    /// alternatives. Keys are name, layer, scope (patterns), id (its number in an audit, from 0), form,
+    /// kind, mode and rate
     #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
     filters: Vec<Filter>,
-    /// How the report is written
+    /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -59,8 +60,8 @@ Examples:
   dropout-onnx set model.onnx --rate 0.1 --where 'layer=encoder.*,mode=active'
   dropout-onnx set model.onnx --mode runtime:training --where form=operator
 
-Exit status: 0 set and verified; 1 the result differs, nothing is written; 2 it could not do the
-job, nothing is written.";
+Exit status: 0 set and verified; 1 the result differs, nothing is written; 2 error, nothing
+is written.";
 
 fn seed(text: &str) -> Result<Seed, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
@@ -112,7 +113,7 @@ fn text(
         Seed::Number(seed) => format!("seeds from {seed}"),
         Seed::None => "no seed".to_string(),
     }));
-    let number = count(changed.outcome.changed, "dropout");
+    let number = count(changed.outcome.changed, "dropout layer");
     lines.line("set", format!("{number} to {}", what.join(", ")));
     let shown = if global.verbose { usize::MAX } else { 12 };
     let mut table = Table::default();
@@ -128,7 +129,7 @@ fn text(
         ));
         table.row(cells);
     }
-    lines.line("were", table.render("          ").trim().to_string());
+    lines.line("before", table.render("          ").trim().to_string());
     let more = records.len().saturating_sub(shown);
     if more > 0 {
         let more = format!("and {more} more; -v lists them all");
@@ -141,7 +142,7 @@ fn text(
     for input in &changed.outcome.idle_inputs {
         lines.line(
             "input",
-            format!("`{input}` stays in the interface; nothing uses it any more"),
+            format!("`{input}` is no longer used, but stays in the interface"),
         );
     }
     end.text(&mut lines);

@@ -1,4 +1,4 @@
-//! `dropout-onnx show`: the model as stable text.
+//! `dropout-onnx show`: a model as stable text or as a picture.
 
 mod check;
 
@@ -14,27 +14,27 @@ use crate::io::{self, Global};
 
 /// Print a model as stable text, for snapshots and for reading
 ///
-/// Everything the model computes with: inputs and outputs, weights as hashes of their elements,
-/// nodes with their attributes, inner graphs, functions, metadata.
+/// The text has everything that the model computes with: inputs and outputs, hashes of weights, nodes
+/// with their attributes, subgraphs, functions and metadata. docs/show.md describes it.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The model; `-` is standard input
+    /// Model to read; `-` is standard input
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// How it is shown: text if not given; with --check, as the snapshot is
+    /// Output format [default: text; with --check, that of the snapshot]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Leave names of values, nodes and graphs away: models that differ in names alone look the same
+    /// Omit the names of values, nodes and graphs, so that renaming them changes nothing
     #[arg(long)]
     anonymous: bool,
-    /// Do not read large weights
+    /// Omit the hashes of weights, and do not read them
     #[arg(long)]
     no_hash: bool,
-    /// Compare with a snapshot, and print what differs
+    /// Compare with a snapshot and print the differences
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
-    /// Write the snapshot anew where it differs, or is not there yet
+    /// Create or update the snapshot
     #[arg(long, requires = "check")]
     update: bool,
 }
@@ -55,12 +55,12 @@ const EXAMPLES: &str = "\
 Examples:
   dropout-onnx show model.onnx
   dropout-onnx show model.onnx --check model.snap --update   writes model.snap
-  dropout-onnx show model.onnx --check model.snap            has the model changed?
-  dropout-onnx show model.onnx --anonymous                   whatever its values are called
+  dropout-onnx show model.onnx --check model.snap            exits with 1 if the model changed
+  dropout-onnx show model.onnx --anonymous                   the same for any names of values
   dropout-onnx show model.onnx --format svg > dropout.svg
   dropout-onnx show model.onnx --format dot | dot -Tpdf > model.pdf
 
-Exit status: 0 printed, or as the snapshot; 1 not as the snapshot; 2 it could not do the job.";
+Exit status: 0 printed, or equal to the snapshot; 1 different from the snapshot; 2 error.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let model = io::read(&args.input)?;
@@ -76,13 +76,13 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let snapshot = check::Snapshot::open(path, &args.input)?;
     let format = match (args.format, snapshot.is_json()) {
         (Some(Format::Dot | Format::Svg), _) => {
-            bail!("--check compares text and json: a picture is no snapshot")
+            bail!("--check compares text and json: dot and svg are not stable")
         }
         (Some(format), _) => format,
         (None, true) => Format::Json,
         (None, false) => Format::Text,
     };
-    // a snapshot says what it shows, unless something else is asked for
+    // the options of the snapshot, unless others are given
     if let (Some(header), true) = (snapshot.header(), options == Options::default()) {
         options = header.options;
     }

@@ -20,20 +20,20 @@ use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, WARN, paint};
 use crate::verification::{Verify, count};
 
-/// Remove dropout for inference, and prove that nothing else changed
+/// Remove dropout for inference, and verify that nothing else changed
 ///
-/// Every Dropout operator goes, wherever it stands, also one that is still active, and so does
-/// dropout that is written as a random mask: the result is the model's inference form. Before the result appears, its structure is compared with the
-/// original's and both are run with tract on the same inputs.
+/// Removes Dropout operators in every scope, whether or not they are still active, and dropout written
+/// as random masks. The result is the inference model. Before it is written, its structure is compared
+/// with the original's, and both models are run with tract on the same inputs.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
     files: Files,
-    /// Remove only sites of these modes
+    /// Remove only dropout of these modes
     #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = mode())]
     only: Vec<String>,
-    /// Remove these kinds; Gaussian noise and frozen masks stay if not named
+    /// Kinds to remove; Gaussian noise and frozen masks are kept by default
     #[arg(
         long = "kind",
         value_name = "KIND",
@@ -43,16 +43,16 @@ pub struct Args {
         hide_default_value = false
     )]
     kinds: Vec<String>,
-    /// What Dropout operators do at inference
+    /// What Dropout operators compute at inference
     #[arg(long, value_name = "WHICH", default_value = "inverted")]
     convention: Which,
-    /// Fold the scales that stay into the weights around them, as `fold --only dropout` does
+    /// Fold the scales that remain into the weights around them, like `fold --only dropout`
     #[arg(long)]
     fold: bool,
-    /// How the report is written
+    /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-    /// Say whether strip would change IN (exit status 1), and write nothing; any number of models
+    /// Exit with 1 if strip would change any of the models, and write nothing
     #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run"])]
     check: bool,
     #[arg(value_name = "MORE", hide = true)]
@@ -68,18 +68,18 @@ Examples:
   dropout-onnx strip --in-place model.onnx
   dropout-onnx strip --kind all model.onnx          Gaussian noise and frozen masks as well
   dropout-onnx strip --convention classic --fold model.onnx
-  dropout-onnx strip --dry-run model.onnx           says what would go
-  dropout-onnx strip --check a.onnx b.onnx          is there dropout to strip in any of them?
+  dropout-onnx strip --dry-run model.onnx           prints what would be removed
+  dropout-onnx strip --check a.onnx b.onnx          exits with 1 if there is dropout to strip
   dropout-onnx strip - < model.onnx > clean.onnx
 
-Exit status: 0 stripped and shown to be equal (or nothing to strip); 1 the result differs, nothing
-is written, or --check found something to strip; 2 it could not do the job, nothing is written.";
+Exit status: 0 stripped and verified, or nothing to strip; 1 the result differs and is not written,
+or --check found dropout to strip; 2 error, nothing is written.";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Which {
-    /// Nothing: ONNX, Keras and PyTorch scale in training
+    /// The identity: ONNX, Keras and PyTorch scale in training
     Inverted,
-    /// Scale by 1-p: a Mul stays in the place of each operator, which fold can move into weights
+    /// A product by 1-p: a Mul replaces each operator, which fold can move into weights
     Classic,
 }
 
@@ -175,19 +175,23 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     let active = modes(report, Mode::Active);
     if active > 0 {
         let were = match active {
-            1 => "1 was active:".to_string(),
-            many => format!("{many} were active:"),
+            1 => "1 was active,".to_string(),
+            many => format!("{many} were active,"),
         };
         line(
             "",
             format!(
-                "{} the original's outputs were random; the result is its inference form",
+                "{} so the original was non-deterministic; the result is the inference model",
                 paint(WARN, were)
             ),
         );
     }
     if outcome.removed > 0 {
-        line("removed", removed(report));
+        let label = match args.files.dry_run {
+            true => "would remove",
+            false => "removed",
+        };
+        line(label, removed(report));
     }
     for (value, scale) in &outcome.scales {
         let scale = *scale as f32;
@@ -195,18 +199,17 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
             "scaled",
             match report.stripped.plan.convention {
                 Convention::Inverted => {
-                    format!("`{value}` by {scale}: its mask was never scaled")
+                    format!("`{value}` by {scale}: its mask did not scale")
                 }
                 Convention::Classic => format!("`{value}` by {scale}: inference scales by 1-p"),
             },
         );
     }
-    let stays = report.stripped.plan.steps.iter();
-    let stays = stays.filter(|step| step.action != Action::Apply).count();
-    if stays > 0 {
-        let stay = if stays == 1 { "stays" } else { "stay" };
-        let left = paint(WARN, count(stays, "dropout"));
-        line("left", format!("{left} that {stay}, see above"));
+    let kept = report.stripped.plan.steps.iter();
+    let kept = kept.filter(|step| step.action != Action::Apply).count();
+    if kept > 0 {
+        let kept = paint(WARN, count(kept, "dropout layer"));
+        line("kept", format!("{kept}, see above"));
     }
     for (value, why) in &outcome.identities {
         line("kept", format!("an Identity for `{value}`: {why}"));
@@ -217,12 +220,15 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
             .iter()
             .map(|mask| format!("`{mask}`"))
             .collect();
-        line("masks", format!("all true now: {}", masks.join(", ")));
+        line(
+            "masks",
+            format!("replaced by all true: {}", masks.join(", ")),
+        );
     }
     for input in &outcome.idle_inputs {
         line(
             "input",
-            format!("`{input}` stays in the interface; nothing uses it any more"),
+            format!("`{input}` is no longer used, but stays in the interface"),
         );
     }
     if let Some(folded) = report.folded {
@@ -257,25 +263,25 @@ fn found(report: &Report<'_>) -> String {
         1 => String::new(),
         many => format!(", in {many} scopes"),
     };
-    let number = count(report.records.len(), "dropout");
+    let number = count(report.records.len(), "dropout layer");
     format!("{number} ({}){scopes}", modes.join(", "))
 }
 
 fn removed(report: &Report<'_>) -> String {
     let outcome = &report.stripped.outcome;
-    let mut parts = vec![count(outcome.removed, "dropout")];
+    let mut parts = vec![count(outcome.removed, "dropout layer")];
     if !outcome.nodes.is_empty() {
-        parts.push(count(outcome.nodes.len(), "node") + " that only they used");
+        parts.push(count(outcome.nodes.len(), "unused node"));
     }
     if !outcome.initializers.is_empty() {
-        parts.push(count(outcome.initializers.len(), "initializer") + " that only they used");
+        parts.push(count(outcome.initializers.len(), "unused initializer"));
     }
     let states: usize = outcome.states.iter().map(|(_, count)| count).sum();
     if states > 0 {
         parts.push(count(states, "loop state") + " that carried a mask");
     }
     if !outcome.functions.is_empty() {
-        parts.push(count(outcome.functions.len(), "function") + " that nothing calls now");
+        parts.push(count(outcome.functions.len(), "uncalled function"));
     }
     parts.join(", ")
 }

@@ -16,7 +16,7 @@ pub const LABEL: Style = Style::new().bold();
 /// What is less important.
 pub const DIM: Style = Style::new().dimmed();
 
-/// Text in a style; the stream it goes to takes the style out where it is not wanted.
+/// Text in a style; the stream removes the style if colours are off.
 pub fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }

@@ -38,7 +38,7 @@ fn model(model: &ModelAudit, verbose: bool) -> String {
     let number = match (model.sites.len(), model.verdict) {
         (0, Some(Verdict::Unknown)) => "no dropout found".to_string(),
         (0, _) => "no dropout in this file".to_string(),
-        (some, _) => count(some, "dropout"),
+        (some, _) => count(some, "dropout layer"),
     };
     let path = paint(LABEL, one_line(&model.path));
     let _ = writeln!(out, "{path}: {verdict}, {number}");
@@ -81,7 +81,7 @@ pub fn cells(record: &SiteRecord) -> Vec<(Style, String)> {
         (Form::FrozenMask, _) => format!("frozen mask, {}", record.scaling),
         (Form::Scale, _) => "scale left by classic dropout".to_string(),
     };
-    // people know their layers; where the file tells none, its node must do
+    // people know their layers; without one, name the node
     let node = record.nodes.first().cloned();
     let layer = record.layer.as_ref().map(|layer| format!("layer {layer}"));
     let place = layer.or(node).unwrap_or_default();

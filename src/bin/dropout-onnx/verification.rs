@@ -18,10 +18,10 @@ use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
 #[derive(Args)]
 #[command(next_help_heading = "Verification")]
 pub struct Verify {
-    /// Compare the structure of both models, run both with tract, do both or neither
+    /// Compare the structure of both models, run both with tract, or do both (all) or neither (none)
     #[arg(long, value_name = "HOW", default_value = "all")]
     pub verify: How,
-    /// Runs with random inputs
+    /// Number of runs with random inputs
     #[arg(long, value_name = "N", default_value_t = 3)]
     runs: usize,
     /// Seed of the random inputs
@@ -29,10 +29,10 @@ pub struct Verify {
     seed: u64,
     #[command(flatten)]
     feed: Feed,
-    /// Let outputs differ by this much, relative to their size; bit for bit if not given
+    /// Relative tolerance [default: exact]
     #[arg(long, value_name = "R", value_parser = tolerance)]
     rtol: Option<f64>,
-    /// Let outputs differ by this much
+    /// Absolute tolerance [default: exact]
     #[arg(long, value_name = "A", value_parser = tolerance)]
     atol: Option<f64>,
     #[command(flatten)]
@@ -61,14 +61,14 @@ impl Limits {
     }
 }
 
-/// What models are fed.
+/// The inputs of the runs.
 #[derive(Args)]
 pub struct Feed {
-    /// Size of a symbolic dimension: `batch=4`
+    /// Size of a symbolic dimension, for example `batch=4`
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
     dims: Vec<(String, usize)>,
     /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`, `all=data.npz`, a folder of ONNX test
-    /// data (`test_data_set_0`), or an `input_0.pb` in it
+    /// data (`test_data_set_0`), or one `input_0.pb` of such a folder
     #[arg(long = "input", value_name = "SPEC", value_parser = input)]
     pub inputs: Vec<InputSpec>,
 }
@@ -82,7 +82,7 @@ impl Feed {
                 .insert(name.clone(), *size)
                 .is_some_and(|old| old != *size)
             {
-                bail!("--dim {name}: given twice, with two sizes");
+                bail!("--dim {name}: two different sizes");
             }
         }
         Ok(dims)
@@ -102,7 +102,7 @@ fn dim(text: &str) -> Result<(String, usize), String> {
         let size: usize = size.trim().parse().ok()?;
         (!name.is_empty()).then(|| (name.to_string(), size))
     });
-    parsed.ok_or_else(|| "write NAME=SIZE, for instance batch=4".to_string())
+    parsed.ok_or_else(|| "expected NAME=SIZE, for example batch=4".to_string())
 }
 
 fn memory(text: &str) -> Result<u64, String> {
@@ -116,7 +116,7 @@ fn input(text: &str) -> Result<InputSpec, String> {
 fn tolerance(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
-        _ => Err("a tolerance is a number, 0 or more".to_string()),
+        _ => Err("a tolerance must be a number >= 0".to_string()),
     }
 }
 
@@ -154,15 +154,15 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
     } else if let Some(structure) = &verification.structure {
         lines.push(match structure {
             structure::Verdict::Same { outputs } => {
-                let same = paint(GOOD, "the same expression");
+                let same = paint(GOOD, "identical");
                 let but = match &verification.apart {
-                    Some(apart) => format!(", but for what changed: {apart}"),
+                    Some(apart) => format!(", except for the changes: {apart}"),
                     None => String::new(),
                 };
                 format!("structure: {same} for {}{but}", count(*outputs, "output"))
             }
             structure::Verdict::Different(mismatch) => {
-                format!("structure: {} {mismatch}", paint(WARN, "not the same:"))
+                format!("structure: {} {mismatch}", paint(WARN, "different:"))
             }
         });
     }
@@ -178,12 +178,9 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
                 lines.push(format!("     inputs {}", shapes.join(", ")));
             }
             lines.push(format!("     tract ran both models {}", run.mode));
+            let reference = run.reference.iter();
+            lines.extend(reference.map(|note| format!("     {note}")));
         }
-        lines.extend(
-            run.reference
-                .iter()
-                .map(|note| format!("     reference: {note}")),
-        );
         lines.extend(run.notes.iter().map(|note| format!("     note: {note}")));
         for difference in &run.recorded {
             lines.push(format!(
@@ -209,7 +206,7 @@ fn acting(report: &acting::Report, verbose: bool) -> Vec<String> {
     let good = report.sites.iter().filter(is);
     let draws: usize = good.clone().map(|site| site.draws).sum();
     let mut lines = vec![format!(
-        "acting: {} at the rates asked for, within 5 standard deviations, and the same for the same seed \
+        "sampled: {} at the requested rates, within 5 standard deviations, and reproducible with a seed \
          ({}, {draws} draws, seed {})",
         paint(
             GOOD,

@@ -14,21 +14,21 @@ use crate::io::{self, Format, Global};
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
 use crate::verification::{self, Verify};
 
-/// Compare two models: by structure, and by running both with tract on the same inputs
+/// Compare two models by structure, and by running both with tract on the same inputs
 ///
 /// Dropout is treated as in inference in both models; `assumed` reports dropout that is still active.
-/// Equal outputs do not show equal models where a constant, a branch or the order of outputs differs:
-/// random inputs may not reach the difference.
+/// Equal outputs do not show equal models if a constant, a branch or the order of outputs differs,
+/// because random inputs may not reach the difference.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The original
+    /// Original model
     #[arg(value_name = "BEFORE")]
     before: PathBuf,
-    /// What was made of it
+    /// Changed model
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    /// How the report is written
+    /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -47,7 +47,7 @@ the models cannot be run, or the outputs agree but a constant, a branch or the i
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let Some(options) = args.verify.options()? else {
-        bail!("--verify none leaves nothing to do");
+        bail!("--verify none: nothing to do");
     };
     let (before, after) = io::read_both(&args.before, &args.after)?;
     before.check_external()?;
@@ -76,7 +76,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             }
             text.push_str(&verification::text(&found, global.verbose));
             if args.verify.is_exact() && numbers_differ(&found) {
-                let hint = "compared to the bit: --rtol and --atol allow for rounding";
+                let hint = "compared exactly; allow for rounding with --rtol and --atol";
                 let _ = writeln!(text, "{:15}{}", "", paint(DIM, hint));
             }
             let label = paint(LABEL, format!("{:<8}", "verdict"));

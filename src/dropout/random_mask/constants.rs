@@ -26,7 +26,7 @@ pub(super) struct Uniform {
     pub default: bool,
 }
 
-/// What is known of a value.
+/// The known facts about a value.
 enum Step {
     /// It is this number everywhere, or no constant of one number.
     Is(Option<Uniform>),
@@ -50,7 +50,7 @@ impl Finder<'_> {
     }
 
     /// Works constants out from the last operand to the first, without recursion: the memo is
-    /// complete, so that no answer depends on what was asked before.
+    /// complete, so that no answer depends on earlier questions.
     fn uniform(&self, value: ValueId) -> Result<Option<Uniform>> {
         let mut open = vec![value];
         while let Some(&next) = open.last() {
@@ -209,7 +209,7 @@ impl Finder<'_> {
         }
     }
 
-    /// The number that every element of a tensor is. What lies beside the model stays unread.
+    /// The number that every element of a tensor is. External data stays unread.
     fn tensor(&self, value: ValueId, tensor: &Tensor) -> Result<Option<f64>> {
         if tensor.external.is_some() {
             return Ok(None);

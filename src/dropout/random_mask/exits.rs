@@ -13,7 +13,7 @@ use crate::onnx::{GraphKind, NodeId, Producer, Use, ValueId};
 use super::Finder;
 use super::apply::{is_cast, is_layout};
 use super::classify::Class;
-use super::follow::{SHAPE_ONLY, Trace};
+use super::follow::Trace;
 use super::form::{Data, Element, Form};
 use crate::dropout::{Kind, Prescale, Scaling};
 
@@ -160,8 +160,7 @@ impl Search<'_, '_> {
                         let within = self.finder.carried(node, input as usize);
                         let reached = made(node).chain(within);
                         open.extend(reached.filter(|v| self.trace.forms.contains_key(v)));
-                        let op_type = model.node(node).op_type.as_str().unwrap_or_default();
-                        open.len() == before && !SHAPE_ONLY.contains(&op_type)
+                        open.len() == before && self.finder.reads_values(node, input as usize)
                     }
                     Use::Output { graph, .. } => {
                         !matches!(model.graph(graph).kind, GraphKind::Function(_))
@@ -368,10 +367,9 @@ impl Finder<'_> {
         let mut next = None;
         loop {
             shared |= self.uses(at).any(|using| match using {
-                Use::Input { node, .. } => {
-                    let op_type = &self.model.node(node).op_type;
-                    let shape = SHAPE_ONLY.iter().any(|op| *op_type == *op);
-                    Some(node) != next && !shape && !(at == value && inside(node))
+                Use::Input { node, input } => {
+                    let reads = self.reads_values(node, input as usize);
+                    Some(node) != next && reads && !(at == value && inside(node))
                 }
                 _ => true,
             });

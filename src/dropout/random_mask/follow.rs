@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, GraphId, GraphKind, NodeId, Use, ValueId};
+use crate::semantics::operator::Operator;
 
 use super::Finder;
 use super::apply::{Applied, apply, is_applied, is_cast, is_layout, is_selection};
@@ -15,15 +16,6 @@ use super::form::{Curve, Form};
 
 /// How many nodes a draw is followed through.
 const REACH: usize = 400;
-
-/// Operators that look at the shape of their inputs only.
-pub(super) const SHAPE_ONLY: &[&str] = &[
-    "Shape",
-    "Size",
-    "RandomUniformLike",
-    "RandomNormalLike",
-    "EyeLike",
-];
 
 /// Everything that depends on a draw, as far as it is of the form `a(u)·x + b(u)`.
 #[derive(Debug, Default)]
@@ -73,6 +65,11 @@ struct Walk<'a> {
 }
 
 impl Finder<'_> {
+    /// True unless only the shape or the type of an input matters.
+    pub(super) fn reads_values(&self, id: NodeId, input: usize) -> bool {
+        Operator::of(self.model, id).is_none_or(|operator| operator.reads_values(input))
+    }
+
     /// Follows a draw forwards, at some samples of it.
     pub(super) fn follow(&self, source: NodeId, samples: &[f64]) -> Result<Trace> {
         let curve = match self.model.node(source).is("Bernoulli") {
@@ -134,7 +131,7 @@ impl Finder<'_> {
         if matches!(op_type, "Loop" | "Scan") {
             return Ok(self.carry(id, node, walk));
         }
-        if SHAPE_ONLY.contains(&op_type) {
+        if !self.reads_values(id, 0) {
             return Ok(Step::Opaque(false));
         }
         if op_type == "Dropout" {
@@ -313,9 +310,8 @@ impl Finder<'_> {
                 }
                 for at in self.uses(value) {
                     match at {
-                        Use::Input { node, .. } => {
-                            let op = self.model.node(node).op_type.as_str().unwrap_or_default();
-                            if !SHAPE_ONLY.contains(&op) {
+                        Use::Input { node, input } => {
+                            if self.reads_values(node, input as usize) {
                                 nodes.push(node);
                             }
                         }

@@ -44,7 +44,7 @@ impl Editor<'_> {
         body.edits.added_fields.push(field);
     }
 
-    /// Adds an input to the main graph, behind the others.
+    /// Appends an input to the main graph.
     pub fn add_input(&mut self, name: &Name, data_type: DataType, dims: &[i64]) -> Option<ValueId> {
         let main = self.model.main();
         let type_bytes = tensor_type(data_type, dims);
@@ -61,7 +61,7 @@ impl Editor<'_> {
         self.values.lookup(self.model, main, name)
     }
 
-    /// Makes a value of the main graph one of its outputs, behind the others, without a type.
+    /// Appends a value of the main graph to its outputs, without a type.
     pub fn add_output(&mut self, value: ValueId) {
         let main = self.model.main();
         let name = self.values[value].name.clone();

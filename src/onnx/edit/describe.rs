@@ -1,4 +1,4 @@
-//! What else a graph says of a name: its type, its quantisation.
+//! Declarations of a graph about a name: its type, its quantization.
 
 use crate::hash::HashMap;
 use crate::onnx::graph::GraphId;

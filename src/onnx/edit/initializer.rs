@@ -1,4 +1,4 @@
-//! Initializers: put in, changed, taken out.
+//! Initializers: inserted, changed, removed.
 
 use bytes::Bytes;
 use prost::Message;
@@ -80,7 +80,7 @@ impl Editor<'_> {
         self.touch(graph).edits.new_elements.insert(index, elements);
     }
 
-    /// Takes out an initializer that is no graph input.
+    /// Removes an initializer that is not a graph input.
     pub fn remove_initializer(&mut self, value: ValueId) {
         let gone = self.values[value].clone();
         if let Producer::Initializer(index) = gone.producer {

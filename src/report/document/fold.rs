@@ -11,7 +11,7 @@ use crate::rewrite::fold::Folded;
 /// The document of a fold.
 ///
 /// # Errors
-/// Weights that have to be read, to tell what changed, cannot be.
+/// Weights that must be compared cannot be read.
 pub fn fold(end: &Ended<'_>, folded: &Folded) -> Result<Value> {
     rewrite("fold", end, parts(folded))
 }

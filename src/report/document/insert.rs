@@ -11,7 +11,7 @@ use crate::rewrite::insert::{Candidate, Inserted, Options};
 /// The document of an insert.
 ///
 /// # Errors
-/// Weights that have to be read, to tell what changed, cannot be.
+/// Weights that must be compared cannot be read.
 pub fn insert(end: &Ended<'_>, options: &Options, inserted: &Inserted) -> Result<Value> {
     let steps = inserted.plan.steps.iter();
     let steps = steps.map(|step| {

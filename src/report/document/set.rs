@@ -12,7 +12,7 @@ use crate::rewrite::{Action, Rate};
 /// The document of a set.
 ///
 /// # Errors
-/// Weights that have to be read, to tell what changed, cannot be.
+/// Weights that must be compared cannot be read.
 pub fn set(end: &Ended<'_>, options: &Options, changed: &Changed) -> Result<Value> {
     let model = &end.job.model;
     let sites = changed.sites.iter();

@@ -13,7 +13,7 @@ use crate::rewrite::strip::Stripped;
 /// The document of a strip, and of the fold that followed it.
 ///
 /// # Errors
-/// Weights that have to be read, to tell what changed, cannot be.
+/// Weights that must be compared cannot be read.
 pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> Result<Value> {
     let model = &end.job.model;
     let sites = stripped.sites.iter();

@@ -19,23 +19,23 @@ const USUAL: f64 = 0.1;
 /// A place for dropout.
 #[derive(Clone, Debug, Serialize)]
 pub struct Candidate {
-    /// The value behind which dropout would stand.
+    /// The value after which dropout would be inserted.
     pub value: String,
     /// The graph it is of.
     pub scope: String,
     /// The operator that makes it; none of an input or a weight.
     pub operator: Option<String>,
-    /// The layer it comes from, if the file tells.
+    /// The layer it comes from, if known.
     pub layer: Option<String>,
-    /// The type of its elements, if the file tells.
+    /// Its element type, if known.
     pub element: Option<String>,
-    /// Its sizes, symbols and `?`, if the file tells how many axes it has.
+    /// Its dimensions, symbols and `?`, if its rank is known.
     pub shape: Option<Vec<String>>,
     /// The preset that knows it.
     pub preset: Option<&'static str>,
     /// The rate that was asked for, or is usual there.
     pub rate: f64,
-    /// The axes along which its mask is to be shared.
+    /// The axes along which its mask is shared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_axes: Option<Vec<i64>>,
     /// Why dropout would not be put there.

@@ -15,7 +15,7 @@ use super::{Choice, Options};
 /// How many names a message lists.
 const LISTED: usize = 12;
 
-/// Finds the values that each choice stands for.
+/// Finds the values that each choice selects.
 pub(super) struct Chooser<'f, 'm> {
     flow: &'f Flow<'m>,
     layers: Layers<'m>,
@@ -32,7 +32,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
         }
     }
 
-    /// The layer of each node that tells.
+    /// The layer of each node with one.
     pub fn layers(&mut self) -> Result<&HashMap<NodeId, String>> {
         let mut known: HashMap<NodeId, String> = HashMap::default();
         if self.of_nodes.is_none() {
@@ -66,8 +66,8 @@ impl<'f, 'm> Chooser<'f, 'm> {
                     _ => {
                         let name = &self.flow.values[value].name;
                         return Err(usage(format!(
-                            "`{name}` is chosen by {before} and by {choice}, which want different \
-                             things: name it by --at"
+                            "`{name}` is selected by {before} and by {choice}, which differ; \
+                             override both with --at"
                         )));
                     }
                 }
@@ -76,10 +76,10 @@ impl<'f, 'm> Chooser<'f, 'm> {
         Ok(chosen)
     }
 
-    /// The values that a choice stands for, at least one.
+    /// The values that a choice selects, at least one.
     ///
     /// # Errors
-    /// There is none; the message says what there is.
+    /// It selects none; the message lists the alternatives.
     pub fn values(&mut self, choice: &Choice) -> Result<BTreeSet<ValueId>> {
         let (model, values) = (self.flow.model, self.flow.values);
         let mut all: Option<BTreeSet<ValueId>> = None;
@@ -140,7 +140,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
         if found.is_empty() {
             let names = scopes.iter().map(|(_, scope)| scope.as_str());
             let hint = nearest(pattern, names);
-            return Err(usage(format!("no scope is called `{pattern}`{hint}")));
+            return Err(usage(format!("no scope matches `{pattern}`{hint}")));
         }
         Ok(Some(found))
     }
@@ -159,17 +159,17 @@ impl<'f, 'm> Chooser<'f, 'm> {
         match graphs[..] {
             [graph] => {
                 let value = values.lookup(model, graph, name);
-                value.ok_or_else(|| usage(format!("no value is called `{name}`")))
+                value.ok_or_else(|| usage(format!("there is no value `{name}`")))
             }
             [] => {
                 let names = all_names(model);
                 let hint = nearest(&name.to_string(), names.iter().map(String::as_str));
-                Err(usage(format!("no value is called `{name}`{hint}")))
+                Err(usage(format!("there is no value `{name}`{hint}")))
             }
             _ => {
                 let scopes: Vec<_> = graphs.iter().map(|&graph| model.scope(graph)).collect();
                 Err(usage(format!(
-                    "`{name}` is a value in each of {}: in a plan file `scope` tells them apart",
+                    "`{name}` is a value in each of {}; select one with `scope` in a plan file",
                     scopes.join(", ")
                 )))
             }
@@ -180,7 +180,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
         let nodes = self.flow.model.nodes();
         let names: BTreeSet<String> = nodes.map(|(_, node)| node.op_type.to_string()).collect();
         usage(format!(
-            "no operator is a `{op_type}`; there are {}",
+            "no node has the operator `{op_type}`; the model has {}",
             listed(names.into_iter())
         ))
     }
@@ -200,12 +200,9 @@ impl<'f, 'm> Chooser<'f, 'm> {
         if of_node.is_empty() {
             let names: BTreeSet<&str> = layers.values().map(String::as_str).collect();
             return Err(usage(match names.is_empty() {
-                true => format!(
-                    "no layer is called `{pattern}`: this file does not tell what layers its nodes \
-                     are of"
-                ),
+                true => format!("no layer matches `{pattern}`: this file does not declare layers"),
                 false => format!(
-                    "no layer is called `{pattern}`{}",
+                    "no layer matches `{pattern}`{}",
                     nearest(pattern, names.iter().copied())
                 ),
             }));
@@ -256,7 +253,7 @@ pub(in crate::rewrite) fn glob(pattern: &str) -> Result<GlobSet> {
     let set = glob.and_then(|glob| GlobSetBuilder::new().add(glob).build());
     set.map_err(|e| {
         let shown: String = pattern.chars().take(100).collect();
-        usage(format!("`{shown}` is no pattern: {}", e.kind()))
+        usage(format!("`{shown}` is not a pattern: {}", e.kind()))
     })
 }
 
@@ -271,7 +268,7 @@ fn all_names(model: &Model) -> Vec<String> {
     names.into_keys().collect()
 }
 
-/// The name nearest to one that is not there, or all names if they are few.
+/// The closest existing name, or all names if they are few.
 pub(in crate::rewrite) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.collect();
     let distance = |other: &&&str| strsim::damerau_levenshtein(name, other);

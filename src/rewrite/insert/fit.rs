@@ -14,7 +14,7 @@ use super::{Choice, Options};
 pub(super) enum Unfit {
     /// It is no place for dropout: left out, unless it was asked for by name.
     Left(String),
-    /// It is one, and what was asked for cannot be written there.
+    /// It is a candidate, but the requested dropout cannot be written there.
     Refused(String),
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Wanted<'o> {
     pub rate: Option<Rate>,
     pub shared_axes: Option<&'o [i64]>,
     pub acting: &'o Acting,
-    /// Whether a seed is to be written.
+    /// True if a seed is written.
     pub seeded: bool,
     /// Whether the value was asked for by name.
     pub exact: bool,
@@ -41,7 +41,7 @@ impl<'o> Wanted<'o> {
     }
 }
 
-/// What is known of the model, for all values.
+/// Properties of the model, for all values.
 pub(super) struct Fit<'m> {
     pub model: &'m Model,
     pub values: &'m Values,
@@ -49,7 +49,7 @@ pub(super) struct Fit<'m> {
     pub shapes: Shapes<'m>,
     /// Shapes that follow from operators, without symbols.
     pub implied: semantics::shapes::Shapes<'m>,
-    /// What goes into dropouts or comes out of them.
+    /// The data and the results of existing dropout.
     pub dropped: HashSet<ValueId>,
 }
 
@@ -68,16 +68,16 @@ impl Fit<'_> {
             root.kind,
             GraphKind::TrainingInitialization(_) | GraphKind::TrainingAlgorithm(_)
         ) {
-            return Some("it stands in a training graph".into());
+            return Some("it is in a training graph".into());
         }
         if !values.is_used(value) {
-            return Some("nothing uses it".into());
+            return Some("it has no readers".into());
         }
         if !exact && !self.flow.is_data(value) {
-            return Some("nothing that the model is fed goes into it".into());
+            return Some("it does not depend on any model input".into());
         }
         if self.dropped.contains(&value) {
-            return Some("it has dropout already, which `set` changes".into());
+            return Some("it already has dropout, which `set` can change".into());
         }
         let produced = matches!(known.producer, Producer::Node { .. });
         let (mut outputs, mut named) = (false, false);
@@ -87,7 +87,7 @@ impl Fit<'_> {
                     return Some("it is an output of the model".into());
                 }
                 Use::Output { graph, .. } if graph != known.graph || !produced => {
-                    return Some("a graph hands it on as it came in".into());
+                    return Some("it passes through a graph unchanged".into());
                 }
                 Use::Output { .. } => outputs = true,
                 Use::Annotation(_) | Use::Binding(_) => named = true,
@@ -99,14 +99,14 @@ impl Fit<'_> {
             }
         }
         if outputs && named {
-            return Some("it is an output, and something else is bound to its name".into());
+            return Some("it is an output, and its name is bound elsewhere".into());
         }
         match self.flow.element_type(value) {
             Some(element) if self.takes(value, element) => None,
             Some(element) => Some(format!("its elements are of type {element}")),
             None => match known.producer {
                 Producer::Node { node, output: 0 } if takes_floats(model, node) => None,
-                _ => Some("the file does not tell the type of its elements".into()),
+                _ => Some("its element type is unknown".into()),
             },
         }
     }
@@ -133,44 +133,44 @@ impl Fit<'_> {
         let (model, acting, axes) = (self.model, wanted.acting, wanted.shared_axes);
         let graph = self.values[value].graph;
         let Some(opset) = model.opset(graph, "") else {
-            return Some("no opset_import says which operators of ONNX may stand here".into());
+            return Some("there is no opset_import for the operators of ONNX".into());
         };
         let node = crate::onnx::Node::new("Dropout");
         if axes.is_none() && model.callee(&node).is_some() {
-            return Some("the model has a function of its own called Dropout".into());
+            return Some("the model defines a function named Dropout".into());
         }
         let Some(axes) = axes else {
             return acting.refusal(model, graph).or_else(|| {
                 (wanted.seeded && version(opset) != OperatorVersion::Inputs)
-                    .then(|| format!("no Dropout of opset {opset} has a seed: leave --seed away"))
+                    .then(|| format!("Dropout of opset {opset} has no seed; omit --seed"))
             });
         };
         if opset < 9 {
             return Some(format!(
-                "a mask that is shared along axes needs opset 9 or later, and this is {opset}"
+                "--shared-axes needs opset 9 or later, but this is {opset}"
             ));
         }
         if *acting == Acting::Inert {
-            return Some(
-                "a mask that is shared along axes always acts: ask for active or runtime".into(),
-            );
+            return Some("--shared-axes needs --mode active or runtime".into());
         }
         if wanted.rate.is_some_and(|rate| rate.value() == 0.0) {
-            return Some("a mask of rate 0 would not be known for dropout".into());
+            return Some("a mask with a rate of 0 would not be recognised as dropout".into());
         }
         let element = self.flow.element_type(value);
         let written = [DataType::FLOAT, DataType::DOUBLE, DataType::FLOAT16];
         if !element.is_some_and(|element| written.contains(&element)) {
-            let element = element.map_or("not told".to_string(), |e| e.to_string());
-            return Some(format!("a mask needs floats, and its type is {element}"));
+            let element = element.map_or("unknown".to_string(), |e| e.to_string());
+            return Some(format!(
+                "a mask needs floats, but its element type is {element}"
+            ));
         }
         match self.shape(value) {
-            None => Some("the file does not tell how many axes it has".into()),
+            None => Some("its rank is unknown".into()),
             Some(shape) => {
                 let rank = shape.len() as i64;
                 let outside = axes.iter().find(|&&axis| axis >= rank || axis < -rank);
                 match outside {
-                    Some(axis) => Some(format!("it has {rank} axes, and no axis {axis}")),
+                    Some(axis) => Some(format!("it has {rank} axes, so there is no axis {axis}")),
                     None => acting.unseen(model, graph),
                 }
             }

@@ -1,4 +1,4 @@
-//! Plan files: where dropout goes, and at which rates, in TOML.
+//! Plan files: positions and rates of dropout, in TOML.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ pub struct PlanFile {
     path: PathBuf,
 }
 
-/// One `[[insert]]`: all that stands in it must hold.
+/// One `[[insert]]`: all of its keys must match.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -41,7 +41,7 @@ struct Entry {
 /// comment, with the reason.
 ///
 /// # Errors
-/// The rate of a candidate is none.
+/// The rate of a candidate is not valid.
 pub fn plan_text(model: &str, found: &[Candidate], options: &Options) -> Result<String> {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     // a name may have line breaks
@@ -83,7 +83,7 @@ pub fn plan_text(model: &str, found: &[Candidate], options: &Options) -> Result<
         text.push_str(&format!("\n# {}\n", comment(&facts.join(", "))));
         let out = match &site.left {
             Some(why) => {
-                text.push_str(&format!("# left out: {}\n", comment(why)));
+                text.push_str(&format!("# skipped: {}\n", comment(why)));
                 "# "
             }
             None => "",
@@ -120,10 +120,10 @@ impl PlanFile {
         Ok(PlanFile { path, ..file })
     }
 
-    /// Adds what the file says; what options said counts for more. `mode_given`: they gave a mode.
+    /// Adds the settings of the file; options take precedence. `mode_given`: the options have a mode.
     ///
     /// # Errors
-    /// A rate, a mode or a preset is none, or an `[[insert]]` chooses nothing.
+    /// A rate, a mode or a preset is not valid, or an `[[insert]]` selects nothing.
     pub fn merge(self, options: &mut Options, mode_given: bool) -> Result<()> {
         let rate = |rate: Option<f64>| rate.map(Rate::new).transpose();
         let named = |e: Error| e.in_file(&self.path);
@@ -150,7 +150,7 @@ impl PlanFile {
                 shared_axes: entry.shared_axes,
             };
             if choice.to_string().is_empty() {
-                let why = "chooses nothing: at, after, name, layer, preset or scope";
+                let why = "selects nothing: give at, after, name, layer, preset or scope";
                 return Err(named(usage(why.into())));
             }
             options.choices.push(choice);

@@ -89,7 +89,10 @@ impl FromStr for Preset {
         let found = Preset::ALL.iter().find(|preset| preset.word() == text);
         found.copied().ok_or_else(|| {
             let words: Vec<_> = Preset::ALL.iter().map(|preset| preset.word()).collect();
-            let why = format!("`{text}` is no preset: they are {}", words.join(", "));
+            let why = format!(
+                "unknown preset `{text}`; the presets are {}",
+                words.join(", ")
+            );
             Error::new(ErrorKind::Usage, why)
         })
     }
@@ -119,7 +122,7 @@ fn activation(flow: &Flow<'_>, id: NodeId, wanted: Kind) -> Option<ValueId> {
     Some(passed_on(flow, value))
 }
 
-/// What is handed on, be it in another type or in other axes.
+/// The value that is passed on, possibly with a different type or axes.
 fn passed_on(flow: &Flow<'_>, value: ValueId) -> ValueId {
     let mut value = value;
     while let Some(maker) = flow.maker(value)

@@ -5,7 +5,7 @@ use crate::error::Result;
 
 use super::choose::usage;
 
-/// What a choice goes by.
+/// The kind of a selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// The operator that makes the value.
@@ -21,7 +21,7 @@ pub enum By {
 }
 
 impl Choice {
-    /// `SELECTOR` or `SELECTOR=RATE`; what is behind the last `=` and no number is part of a name.
+    /// `SELECTOR` or `SELECTOR=RATE`; text after the last `=` that is not a number is part of the name.
     ///
     /// # Errors
     /// It is empty, no preset, or the number is no rate.
@@ -41,7 +41,7 @@ impl Choice {
             None => (text, None),
         };
         if text.is_empty() {
-            return Err(usage("nothing is chosen by an empty name".into()));
+            return Err(usage("the name is empty".into()));
         }
         let mut choice = Choice {
             rate,

@@ -1,4 +1,4 @@
-//! Writing a dropout behind a value: the operator of the opset, or a mask shared along axes.
+//! Inserting a dropout after a value: the operator of the opset, or a mask shared along axes.
 
 use crate::dropout::{OperatorVersion, version};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::rewrite::{Acting, Rate};
 
 /// What is written.
 pub(super) struct Written<'p> {
-    /// Behind which value.
+    /// The value after which to insert.
     pub value: ValueId,
     /// What to call it.
     pub label: &'p Name,
@@ -31,7 +31,7 @@ pub(super) struct Shared {
     pub element: DataType,
 }
 
-/// The names of what goes in and of what comes out.
+/// The names of the data and of the result.
 pub(super) struct Ends {
     pub data: Name,
     pub output: Name,
@@ -78,7 +78,7 @@ pub(super) fn write(editor: &mut Editor<'_>, what: &Written<'_>) -> Result<Ends>
         let made = editor
             .values()
             .lookup(editor.model(), known.graph, &ends.output);
-        let made = made.ok_or_else(|| Error::model("what was put in is not there"))?;
+        let made = made.ok_or_else(|| Error::model("an inserted node is missing"))?;
         for at in uses {
             if let Use::Input { node, input } = at {
                 editor.set_input(node, input as usize, made);
@@ -122,7 +122,7 @@ fn operator(editor: &mut Editor<'_>, at: At, what: &Written<'_>, ends: &Ends) {
     editor.insert_node(at.0, at.1, dropout);
 }
 
-/// The name of the value that says whether it acts.
+/// The name of the value that switches it.
 fn switch(editor: &mut Editor<'_>, at: At, what: &Written<'_>) -> Name {
     let on = match what.acting {
         Acting::Runtime(name) => return name.clone(),
@@ -132,7 +132,7 @@ fn switch(editor: &mut Editor<'_>, at: At, what: &Written<'_>) -> Name {
     constant::add(editor, at, &hint, (DataType::BOOL, &[], &[on]))
 }
 
-/// `x · (u ≥ p) / (1−p)`, with u drawn in the shape of x but for 1 along the shared axes.
+/// `x · (u ≥ p) / (1−p)`, with u drawn in the shape of x, except for 1 along the shared axes.
 fn shared_mask(
     editor: &mut Editor<'_>,
     at: At,

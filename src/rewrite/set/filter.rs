@@ -1,4 +1,4 @@
-//! Which dropouts are to be changed.
+//! The selection of dropouts to change.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,16 +10,16 @@ use crate::onnx::{Model, Name};
 use crate::rewrite::Rate;
 use crate::rewrite::insert::{glob, nearest, usage};
 
-/// Dropouts of which all that is given here holds.
+/// Dropouts that match all of these criteria.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     /// Its number, from 0, as an audit counts.
     pub id: Option<usize>,
-    /// A pattern of the name of its node, or of the value that goes in or comes out.
+    /// A pattern of the name of its node, its data or its result.
     pub name: Option<String>,
     /// A pattern of its layer's path, or of the path of a layer around it.
     pub layer: Option<String>,
-    /// A pattern of the scope it stands in: `graph`, `function:*`.
+    /// A pattern of its scope: `graph`, `function:*`.
     pub scope: Option<String>,
     /// How it is written.
     pub form: Option<Form>,
@@ -39,7 +39,7 @@ impl FromStr for Filter {
         fn word<T: Copy + fmt::Display>(all: &[T], key: &str, text: &str) -> Result<Option<T>> {
             let found = all.iter().find(|word| word.to_string() == text);
             let words: Vec<String> = all.iter().map(ToString::to_string).collect();
-            let why = || format!("`{text}` is no {key}: they are {}", words.join(", "));
+            let why = || format!("unknown {key} `{text}`; expected {}", words.join(", "));
             found.copied().map(Some).ok_or_else(|| usage(why()))
         }
         let mut filter = Filter::default();
@@ -51,7 +51,7 @@ impl FromStr for Filter {
             let pattern = || glob(value).map(|_| Some(value.to_string()));
             match key {
                 "id" => {
-                    let why = || format!("`{value}` is no number of a dropout: they count from 0");
+                    let why = || format!("`{value}` is not an id; ids are numbers from 0");
                     filter.id = Some(value.parse().map_err(|_| usage(why()))?);
                 }
                 "name" => filter.name = pattern()?,
@@ -63,7 +63,7 @@ impl FromStr for Filter {
                 "rate" => filter.rate = Some(value.parse()?),
                 _ => {
                     return Err(usage(format!(
-                        "`{key}` is no key: they are id, name, layer, scope, form, kind, mode, rate"
+                        "unknown key `{key}`; expected id, name, layer, scope, form, kind, mode or rate"
                     )));
                 }
             }
@@ -91,7 +91,7 @@ impl fmt::Display for Filter {
 }
 
 impl Filter {
-    /// True of a dropout of which all holds.
+    /// True for a dropout that matches.
     fn holds(&self, model: &Model, site: &Site) -> Result<bool> {
         let matches = |pattern: &Option<String>, names: &[String]| match pattern {
             None => Ok(true),
@@ -122,14 +122,14 @@ impl Filter {
     }
 }
 
-/// For each site, whether a filter holds; all, if there is none.
+/// For each site, whether it matches a filter; all match without filters.
 ///
 /// # Errors
-/// There are no sites, or a filter holds for none.
+/// There are no sites, or a filter matches none.
 pub(super) fn chosen(model: &Model, sites: &[Site], filters: &[Filter]) -> Result<Vec<bool>> {
     if sites.is_empty() {
         return Err(usage(
-            "there is no dropout in this model to set: `insert` puts some in".into(),
+            "the model has no dropout; add some with `insert`".into(),
         ));
     }
     let mut chosen = vec![filters.is_empty(); sites.len()];
@@ -142,7 +142,7 @@ pub(super) fn chosen(model: &Model, sites: &[Site], filters: &[Filter]) -> Resul
         }
         if !some {
             return Err(usage(format!(
-                "{filter} holds for none of the dropouts{}",
+                "no dropout matches {filter}{}",
                 known(model, sites, filter)
             )));
         }
@@ -159,12 +159,12 @@ fn known(model: &Model, sites: &[Site], filter: &Filter) -> String {
         (Some(layer), _) => (layer, of(&|site| site.layer.clone())),
         (None, Some(name)) => (name, of(&|site| Some(model.label(site.nodes[0])))),
         (None, None) if filter.id.is_some() => {
-            return format!("; they count from 0 to {}", sites.len() - 1);
+            return format!("; ids are 0 to {}", sites.len() - 1);
         }
         (None, None) => return String::new(),
     };
     match names.is_empty() {
-        true => ": this file does not tell their layers".into(),
+        true => ": this file does not declare layers".into(),
         false => nearest(asked, names.iter().map(String::as_str)),
     }
 }

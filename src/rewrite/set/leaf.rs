@@ -1,4 +1,4 @@
-//! Constants that stand behind an input: found, and changed.
+//! Finding and changing the constant that an input comes from.
 
 use crate::error::Result;
 use crate::hash::HashMap;
@@ -12,7 +12,7 @@ use crate::semantics::operator::Operator;
 /// Constants of more bytes are taken for weights.
 const LARGEST: u64 = 1 << 16;
 
-/// How many nodes may stand between a constant and where it is used.
+/// The number of nodes allowed between a constant and its use.
 const DEPTH: usize = 16;
 
 /// An input of a node.
@@ -28,7 +28,7 @@ pub(super) struct Leaf {
     stored: Stored,
     element: DataType,
     dims: Vec<i64>,
-    /// True if nodes stand between it and the place.
+    /// True if there are nodes between it and its use.
     passed_on: bool,
 }
 
@@ -103,7 +103,7 @@ fn copies(model: &Model, id: NodeId) -> bool {
     Operator::of(model, id).is_some_and(Operator::copies)
 }
 
-/// True if a node passes the number on that is its input: by itself, or by a product with ones.
+/// True if a node passes its input through, possibly by a product with ones.
 fn passes(model: &Model, values: &Values, id: NodeId, input: usize) -> bool {
     if copies(model, id) {
         return input == 0;
@@ -183,14 +183,11 @@ pub(super) fn refusal(
     }
     let name = &values[change.leaf.value].name;
     if change.leaf.is_default {
-        return Some(format!(
-            "it is the input `{name}`, which something else uses as well"
-        ));
+        return Some(format!("it is the input `{name}`, which has other readers"));
     }
     // the shape of what Bernoulli is given is that of its draw
     let shaped = model.node(change.at.0).is("Bernoulli");
-    (shaped && change.leaf.passed_on)
-        .then(|| format!("`{name}` is spread out, and something else uses it as well"))
+    (shaped && change.leaf.passed_on).then(|| format!("`{name}` is expanded and has other readers"))
 }
 
 /// Makes the changes: where nothing else uses a constant, in it; else in a copy.

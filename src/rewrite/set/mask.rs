@@ -7,7 +7,7 @@ use crate::rewrite::Rate;
 
 use super::leaf::{self, Change, Leaf, Place};
 
-/// −λα of SELU, what alpha dropout lets out in place of what it drops (Klambauer et al. 2017).
+/// −λα of SELU, the value of dropped elements in alpha dropout (Klambauer et al. 2017).
 const ALPHA: f64 = -1.758_099_340_847_376_6;
 
 /// What a number in a mask is, as a function of the rate.
@@ -34,27 +34,27 @@ pub(super) fn changes(
 ) -> Result<std::result::Result<Vec<Change>, String>> {
     let refuse = |why: &str| {
         Ok(Err(format!(
-            "{why}: `strip` takes it out, and `insert` puts a Dropout of any rate in its place"
+            "{why}; replace it with a Dropout operator, with `strip` and then `insert`"
         )))
     };
     if site.form != Form::RandomMask {
-        return refuse("what is left of its mask has no rate to set");
+        return refuse("its mask is a constant without a rate");
     }
     if site.kind == Kind::GaussianNoise {
         return Ok(Err(
-            "Gaussian noise has no rate: `--where kind=dropout` chooses others".into(),
+            "Gaussian noise has no rate; exclude it with `--where kind=dropout`".into(),
         ));
     }
     if site.kind == Kind::Dropout && site.scaling != Scaling::Inverted {
-        return refuse("it is not scaled where it is drawn: its scale is somewhere else");
+        return refuse("its scale is in a different graph from its draw");
     }
     if let Some(why) = &site.entangled {
         return Ok(Err(format!(
-            "{why}: what another rate does there cannot be shown"
+            "{why}, so a different rate cannot be verified"
         )));
     }
     if rate.value() == 0.0 {
-        return refuse("a mask that keeps everything is not known for dropout any more");
+        return refuse("a mask that keeps everything would not be recognised as dropout");
     }
     let Some(now) = site.rate else {
         return refuse("its rate is decided at run time");
@@ -84,10 +84,10 @@ pub(super) fn changes(
         }
     }
     match (site.kind, thresholds, scales) {
-        (Kind::GaussianDropout, _, 0) => refuse("its deviation is no constant of its own"),
+        (Kind::GaussianDropout, _, 0) => refuse("its deviation is not a separate constant"),
         (Kind::GaussianDropout, ..) => Ok(Ok(changes)),
-        (_, 0, _) => refuse("its threshold is no constant of its own"),
-        (_, _, 0) => refuse("its scale is no constant of its own"),
+        (_, 0, _) => refuse("its threshold is not a separate constant"),
+        (_, _, 0) => refuse("its scale is not a separate constant"),
         _ => Ok(Ok(changes)),
     }
 }

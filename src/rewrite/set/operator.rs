@@ -31,7 +31,7 @@ pub(super) fn changes(
     }
     if law != OperatorVersion::Inputs {
         let opset = model.opset(site.graph, "").unwrap_or(1);
-        let why = || format!("no Dropout of opset {opset} has a seed");
+        let why = || format!("Dropout of opset {opset} has no seed");
         return Ok(match options.seed {
             Some(_) => Err(why()),
             None => Ok(Vec::new()),
@@ -76,7 +76,7 @@ fn constant_flag(acting: &Acting) -> Option<u8> {
     }
 }
 
-/// Does what no change of a constant has done. `done` tells which inputs one has changed.
+/// Makes the changes that are not changes of a constant. `done` are the inputs already changed.
 pub(super) fn apply(
     editor: &mut Editor<'_>,
     site: &Site,
@@ -142,7 +142,7 @@ fn add(
     }
 }
 
-/// Lets an input be another value; what only the old one needed goes.
+/// Replaces an input, and removes nodes left unused.
 fn replace(editor: &mut Editor<'_>, id: NodeId, input: usize, value: ValueId) {
     let old = editor.values().input(id, input);
     editor.set_input(id, input, value);

@@ -1,4 +1,4 @@
-//! The ways in which an output may tell of classes.
+//! The possible readings of an output as a classifier's.
 
 use super::counter::{Counter, Demand};
 use super::{ClassSpec, Numbers, Taken};
@@ -54,7 +54,7 @@ pub(in crate::sample) fn candidates(
         true => Err(refusal(
             name,
             shape,
-            "classes are along an axis of at least 2",
+            "the axis of the classes must have at least 2 elements",
         )),
         false => Ok(found),
     }
@@ -74,7 +74,7 @@ fn axes(name: &str, shape: &[usize], spec: Option<&ClassSpec>) -> Result<Vec<usi
             let index = from_start.and_then(|axis| usize::try_from(axis).ok());
             match index.filter(|&index| index < rank) {
                 Some(index) => Ok(vec![index]),
-                None => Err(refusal(name, shape, &format!("it has no axis {axis}"))),
+                None => Err(refusal(name, shape, &format!("there is no axis {axis}"))),
             }
         }
         None => {
@@ -88,7 +88,7 @@ fn axes(name: &str, shape: &[usize], spec: Option<&ClassSpec>) -> Result<Vec<usi
 }
 
 fn refusal(name: &str, shape: &[usize], why: &str) -> Error {
-    let why = format!("output {name}{shape:?} cannot be classes: {why}");
+    let why = format!("output {name}{shape:?} is not a classifier: {why}");
     Error::new(ErrorKind::Usage, why)
 }
 

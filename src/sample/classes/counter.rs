@@ -98,14 +98,12 @@ impl Counter {
                 Numbers::Binary => row[1],
                 _ => *x,
             };
-            return Err(format!("{x} is no probability"));
+            return Err(format!("{x} is not a probability"));
         }
         let sum: f64 = row.iter().map(|&x| p(x)).sum();
         match (sum - 1.0).abs() <= tolerance {
             true => Ok(()),
-            false => Err(format!(
-                "the sum of the probabilities of a row is {sum:.4}, not 1"
-            )),
+            false => Err(format!("the probabilities of a row sum to {sum:.4}, not 1")),
         }
     }
 
@@ -200,15 +198,15 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said() {
         for (row, why) in [
-            ([0.5, 0.6, -0.1], "-0.1 is no probability"),
-            ([0.5, 0.4, 0.0], "is 0.9000, not 1"),
-            ([f64::NAN, 0.5, 0.5], "NaN is no probability"),
+            ([0.5, 0.6, -0.1], "-0.1 is not a probability"),
+            ([0.5, 0.4, 0.0], "sum to 0.9000, not 1"),
+            ([f64::NAN, 0.5, 0.5], "NaN is not a probability"),
         ] {
             let found = probabilities(&[&row]).unwrap_err();
             assert!(found.contains(why), "{found}");
         }
         let found = count(&[&[1.5]], Numbers::Binary, Demand::Probabilities).unwrap_err();
-        assert_eq!(found, "1.5 is no probability");
+        assert_eq!(found, "1.5 is not a probability");
         assert!(Counter::new(&[4, 1], Numbers::Logits, Some(1), Demand::None).is_none());
         assert!(Counter::new(&[], Numbers::Logits, Some(0), Demand::None).is_none());
     }

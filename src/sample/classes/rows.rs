@@ -13,7 +13,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Of rows in this shape, and so many classes along this axis of the output.
+    /// Rows in this shape, with `count` classes along this axis of the output.
     pub fn new(numbers: Numbers, axis: Option<usize>, count: usize, shape: &[usize]) -> Rows {
         let behind = axis.and_then(|axis| shape.get(axis..));
         Rows {

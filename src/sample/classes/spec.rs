@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::Numbers;
 use crate::error::{Error, ErrorKind};
 
-/// What somebody says of the classes of an output.
+/// How the caller reads an output as a classifier's.
 ///
 /// ```
 /// use dropout_onnx::sample::{ClassSpec, Numbers, Taken};
@@ -29,7 +29,7 @@ pub struct ClassSpec {
 /// What an output is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// Classes: what its numbers say in every run, else logits.
+    /// A classifier: probabilities if its numbers are in every run, otherwise logits.
     Classes,
     /// These.
     As(Numbers),
@@ -55,10 +55,7 @@ impl FromStr for ClassSpec {
             Some((output, how)) => match Numbers::ALL.into_iter().find(|n| n.name() == how) {
                 Some(numbers) => (output, Taken::As(numbers)),
                 None => {
-                    return Err(wrong(
-                        text,
-                        &format!("there are no classes of the kind {how}"),
-                    ));
+                    return Err(wrong(text, &format!("unknown kind of classes {how}")));
                 }
             },
         };
@@ -66,10 +63,7 @@ impl FromStr for ClassSpec {
             return Err(wrong(text, "the name of the output is missing"));
         }
         if axis.is_some() && matches!(taken, Taken::As(numbers) if numbers.is_binary()) {
-            return Err(wrong(
-                text,
-                "each number is a question of its own: there is no axis",
-            ));
+            return Err(wrong(text, "binary classes have no axis"));
         }
         Ok(ClassSpec {
             output: output.to_string(),
@@ -82,7 +76,7 @@ impl FromStr for ClassSpec {
 fn wrong(text: &str, why: &str) -> Error {
     let names = Numbers::ALL.map(Numbers::name).join(", ");
     let why = format!(
-        "--classes {text}: {why}; write OUTPUT, OUTPUT=HOW or OUTPUT=HOW@AXIS, HOW one of {names}, none"
+        "--classes {text}: {why}; expected OUTPUT, OUTPUT=HOW or OUTPUT=HOW@AXIS, where HOW is one of {names}, none"
     );
     Error::new(ErrorKind::Usage, why)
 }

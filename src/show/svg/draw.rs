@@ -108,7 +108,7 @@ fn draw_edge(out: &mut String, edge: &Edge, places: &[Place], bends: &[(f64, f64
     );
 }
 
-/// A text that fits its box: of a long name the end tells more.
+/// A text that fits its box; a long name keeps its end, which is more specific.
 fn cut(text: &str) -> String {
     match text.chars().count().checked_sub(LONGEST) {
         Some(over) if over > 0 => std::iter::once('…')

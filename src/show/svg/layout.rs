@@ -3,7 +3,7 @@
 //! The method of Sugiyama, Tagawa and Toda (1981): layers by longest path, edges over several layers
 //! cut into pieces, layers ordered by the barycentre of their neighbours.
 
-/// How often the layers are put in order.
+/// The number of passes that order the layers.
 const SWEEPS: usize = 8;
 /// Between boxes of a layer.
 const GAP: f64 = 24.0;

@@ -1,4 +1,4 @@
-//! What stands around a dropout: its nodes, those next to them, and where the graph goes on.
+//! The surroundings of a dropout: its nodes, their neighbours, and the edges that leave the panel.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub(super) enum Shape {
     Node(Option<(Mode, bool)>),
     /// An input or output of the graph, or a value from outside.
     Port,
-    /// Here the graph goes on.
+    /// An edge that leaves the panel.
     Cut,
 }
 
@@ -53,7 +53,7 @@ enum Key {
     Node(NodeId),
     Value(ValueId),
     Output(GraphId, u32),
-    /// Where a value that is used elsewhere goes.
+    /// The end of a value that is used outside the panel.
     Beyond(ValueId),
 }
 

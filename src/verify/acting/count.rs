@@ -65,7 +65,7 @@ impl Count {
         let same = data.shape() == output.shape();
         let told = match same {
             true => self.add_elements(watch, output, &x),
-            false => Told::Unlike("comes out in another shape than it went in".into()),
+            false => Told::Unlike("changes the shape of its data".into()),
         };
         if !matches!(told, Told::Unlike(_)) || !watch.moves || data.shape().len() > AXES {
             return told;
@@ -82,7 +82,7 @@ impl Count {
 
     fn add_elements(&mut self, watch: &Watch, output: &Value, x: &[f64]) -> Told {
         let Some(groups) = groups(watch, output.shape()) else {
-            return Told::Nothing("its mask is drawn in another number of axes".into());
+            return Told::Nothing("its mask has a different rank".into());
         };
         let (near, largest) = match output.element_type() {
             "float16" => (4e-3, 65504.0),
@@ -113,12 +113,12 @@ impl Count {
             if !dropped && !overflows && !kept {
                 let none = law.dropped;
                 return Told::Unlike(format!(
-                    "makes {y} of {x}, where {wanted} or {none} was expected"
+                    "turns {x} into {y}, but {wanted} or {none} was expected"
                 ));
             }
             let group = groups.as_ref().map_or(index, |groups| groups.of(index));
             if *of_groups.entry(group).or_insert(dropped) != dropped {
-                return Told::Unlike("drops a part of what shares one draw".into());
+                return Told::Unlike("drops some of the elements that share one draw".into());
             }
         }
         self.draws += of_groups.len();
@@ -130,7 +130,7 @@ impl Count {
     pub fn outcome(&self, watch: &Watch) -> Outcome {
         let rate = watch.rate;
         if self.draws == 0 {
-            return Outcome::Unseen("all that went in is 0".into());
+            return Outcome::Unseen("all of its data is 0".into());
         }
         let (draws, dropped) = (self.draws as f64, self.dropped as f64);
         if watch.kind == Kind::GaussianDropout {
@@ -142,7 +142,7 @@ impl Count {
             return Outcome::AsSaid;
         }
         Outcome::Unlike(format!(
-            "drops {:.4} of {}, and its rate is {rate}",
+            "drops {:.4} of {}, but its rate is {rate}",
             dropped / draws,
             self.draws
         ))

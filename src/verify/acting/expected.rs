@@ -157,9 +157,9 @@ fn watch(site: &Site, options: &set::Options, switched: bool) -> Option<Watch> {
     let rate = options.rate.map(|rate| rate.value()).or(site.rate);
     let moved = site.exits.iter().any(|exit| !exit.path.is_empty());
     let unseen = match (site.form, rate) {
-        _ if site.kind == Kind::GaussianNoise => Some("its noise is drawn whatever the data is"),
+        _ if site.kind == Kind::GaussianNoise => Some("its noise does not depend on the data"),
         (_, None) => Some("its rate is decided at run time"),
-        _ if !switched => Some("what switches it at run time is no input of its own"),
+        _ if !switched => Some("its switch is not a separate input"),
         (Form::RandomMask, _) if moved => Some("it moves elements about"),
         _ => None,
     };

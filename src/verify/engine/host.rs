@@ -77,7 +77,7 @@ fn machine_memory() -> u64 {
 /// Values by name.
 pub type Values = BTreeMap<String, Value>;
 
-/// What is known of a model once an engine has read it.
+/// The properties of a model once an engine has read it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct About {
     pub(super) ports: Vec<Port>,
@@ -105,7 +105,7 @@ pub(super) trait Ready: Send + Sync {
 }
 
 impl Host {
-    /// Reads a model. Of the file no more than 1 MiB is in memory beside the decoded model, and of the
+    /// Reads a model. Of the file no more than 1 MiB is in memory in addition to the decoded model, and of the
     /// decoded model nothing is left at the end: the weights are held once.
     ///
     /// # Errors

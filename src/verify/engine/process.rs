@@ -27,7 +27,7 @@ pub const ENGINE_ARGUMENT: &str = "__engine";
 /// How often is looked at a process that works: is it to stop, does it need too much memory?
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// How much of what a process says on standard error is kept.
+/// The amount of standard error of a process that is kept.
 const WORDS: u64 = 1 << 16;
 
 /// A model in a process of its own, which ends with this.
@@ -38,7 +38,7 @@ struct Talk {
     child: Child,
     requests: BufWriter<ChildStdin>,
     replies: Receiver<Reply>,
-    /// What it said on standard error, once it has ended.
+    /// Its standard error, once it has ended.
     words: Option<JoinHandle<String>>,
 }
 
@@ -151,7 +151,7 @@ impl Talk {
         })
     }
 
-    /// Asks, and waits for the reply: until the time limit, and no longer than somebody wants it.
+    /// Asks, and waits for the reply until the time limit or an interrupt.
     fn ask(&mut self, request: &Request<'_>) -> Result<Reply, Stop> {
         let began = Instant::now();
         let sent = rmp_serde::encode::write(&mut self.requests, request);

@@ -153,7 +153,7 @@ impl Read for Graph {
     }
 }
 
-/// Where tract looks for external data. It wants a folder even where there is none.
+/// The folder where tract looks for external data. It requires one in any case.
 fn folder<'s>(subject: &Subject<'s>, graph: &pb::GraphProto) -> Result<&'s str, Unrunnable> {
     match subject.folder {
         None => match lacks::external(graph) {
@@ -184,7 +184,7 @@ fn inputs(model: &InferenceModel, names: &DimNames) -> Result<Vec<Declared>, Unr
 }
 
 impl Plan {
-    /// Node by node, unless somebody asks to stop.
+    /// Node by node, unless interrupted.
     fn compute(&self, fed: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let mut state = self.plan.spawn()?;
         state.run_plan_with_eval(fed, |context, state, node, input| -> TractResult<_> {

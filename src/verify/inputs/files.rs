@@ -30,7 +30,7 @@ pub(super) fn array(file: &Path, input: &str) -> Result<Tensor, Stop> {
             let found = arrays.remove(input);
             found.ok_or_else(|| {
                 usage(
-                    format!("there is no array {input} in it; its arrays: {known}"),
+                    format!("there is no array {input}; the arrays are {known}"),
                     file,
                 )
             })
@@ -85,7 +85,7 @@ fn inflated(entry: ZipFile<'_, impl Read>) -> Result<Vec<u8>, String> {
 /// The array of a `.npy` file; or why not.
 pub(super) fn npy(source: &Source) -> Result<Tensor, String> {
     if claimed(source).is_some_and(|elements| elements > source.len()) {
-        return Err("its header claims more elements than the file has bytes".into());
+        return Err("its header declares more elements than the file contains".into());
     }
     let tensor = guard(|| any_element(&mut |element| element.in_file(source)));
     tensor

@@ -38,10 +38,10 @@ impl Range {
         match self {
             Range::Small => None,
             Range::Binary => {
-                Some("integer inputs are 0 or 1 only: the model does not run with larger ones")
+                Some("integer inputs are 0 or 1, because the model fails with larger ones")
             }
-            Range::Zero => Some("integer inputs are all 0: the model does not run with others"),
-            Range::One => Some("integer inputs are all 1: the model does not run with others"),
+            Range::Zero => Some("integer inputs are all 0, because the model fails with others"),
+            Range::One => Some("integer inputs are all 1, because the model fails with others"),
         }
     }
 
@@ -74,7 +74,7 @@ pub(in crate::verify) fn make(
     match tensor {
         Some(Ok(tensor)) => Ok(Value(tensor)),
         _ => Err(Unrunnable::new(format!(
-            "input {} of type {} cannot be made up",
+            "input {} of type {} needs data (--input)",
             port.name, port.element
         ))),
     }

@@ -96,7 +96,7 @@ impl FromStr for InputSpec {
                     input: input.into(),
                     shape,
                 }),
-                Err(error) => wrong(format!("{shape} is no shape ({error})")),
+                Err(error) => wrong(format!("{shape} is not a shape ({error})")),
             };
         }
         let folder = PathBuf::from(text);
@@ -106,7 +106,7 @@ impl FromStr for InputSpec {
         if extension(&folder) == "pb" {
             return Ok(InputSpec::Tensor { file: folder });
         }
-        wrong("there is neither a shape, a file nor a folder in it".into())
+        wrong("expected a shape, a file or a folder".into())
     }
 }
 

@@ -217,7 +217,7 @@ pub(super) fn interface(first: &Ran, second: &Parsed) -> Option<String> {
                 _ => false,
             };
             if one.len() != two.len() || one.iter().zip(two).any(fixed) {
-                return Some(format!("input {} has another shape after", port.name));
+                return Some(format!("input {} has a different shape after", port.name));
             }
         }
     }
@@ -267,14 +267,14 @@ pub(super) fn blank(ran: &Ran) -> Vec<String> {
     let mut notes = Vec::new();
     for (summary, name) in ran.summaries.iter().zip(&ran.names) {
         if summary.is_empty() {
-            notes.push(format!(
-                "output {name} is empty: nothing of it was compared"
-            ));
+            notes.push(format!("output {name} is empty, so nothing was compared"));
         } else if let Some(first) = summary.first
             && summary.elements > 1
             && !summary.varies
         {
-            notes.push(format!("output {name} is {first} everywhere, before: that it is the same after shows little"));
+            notes.push(format!(
+                "output {name} of the original is {first} everywhere, so comparing it shows little"
+            ));
         }
     }
     notes

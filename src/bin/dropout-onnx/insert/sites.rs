@@ -21,7 +21,7 @@ pub fn run(input: &Path, options: &Options, format: SitesFormat) -> Result<Statu
             document::text(&document::insert_sites(&input.to_string_lossy(), &found))?
         }
         SitesFormat::Text if found.is_empty() => {
-            "no position that a preset knows; --after, --name, --layer and --at choose others\n"
+            "no position for any preset; select others with --after, --name, --layer and --at\n"
                 .to_string()
         }
         SitesFormat::Text => table(&found),

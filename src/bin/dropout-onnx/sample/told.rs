@@ -13,11 +13,11 @@ use crate::verification::count;
 /// Rows of a table unless more are asked for.
 const ROWS: usize = 10;
 
-/// A report, to be told.
+/// A report to print.
 pub struct Told<'a> {
     model: &'a Model,
     report: &'a Report,
-    /// What somebody said of classes.
+    /// The declared classes.
     said: &'a [ClassSpec],
 }
 
@@ -30,14 +30,14 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// For people; `all`: every row.
+    /// The report as text; `all`: every row.
     pub fn text(&self, all: bool) -> String {
         let report = self.report;
         let mut lines = Lines::default();
         lines.line("sampled", self.sites());
         let per = match report.samplings.len() {
             1 => "",
-            _ => " a rate",
+            _ => " per rate",
         };
         let runs = report.runs;
         lines.line(
@@ -46,8 +46,8 @@ impl<'a> Told<'a> {
         );
         for (input, shape) in &report.shapes {
             let made = match report.made.contains(input) {
-                true => paint(WARN, "random numbers, as it was given none"),
-                false => "as given".to_string(),
+                true => paint(WARN, "random (use --input to supply data)"),
+                false => "from --input".to_string(),
             };
             lines.line("input", format!("{input}{shape:?}: {made}"));
         }
@@ -56,10 +56,7 @@ impl<'a> Told<'a> {
             .map(|(name, size)| format!("{name}={size}"))
             .collect();
         if !chosen.is_empty() {
-            lines.line(
-                "chosen",
-                format!("{} (--dim sets others)", chosen.join(", ")),
-            );
+            lines.line("assumed", format!("{} (set with --dim)", chosen.join(", ")));
         }
         for note in &report.notes {
             lines.line("note", note.clone());
@@ -83,17 +80,17 @@ impl<'a> Told<'a> {
         out
     }
 
-    /// Which dropouts, and what was done to have them drop.
+    /// The sampled dropouts, and how they were made active.
     fn sites(&self) -> String {
         let sites = self.report.sites.iter();
         let sites: Vec<&Site> = sites.filter(|site| is_sampled(self.model, site)).collect();
-        let mut text = count(sites.len(), "dropout");
+        let mut text = count(sites.len(), "dropout layer");
         if let [at] = &self.report.samplings[..]
             && at.rate.is_none()
         {
             let rate = |site: &&Site| match site.rate {
                 Some(rate) => format!("p={rate}"),
-                None => "p from an input".to_string(),
+                None => "p from a model input".to_string(),
             };
             let mut rates: BTreeMap<String, usize> = BTreeMap::new();
             for site in &sites {
@@ -103,32 +100,26 @@ impl<'a> Told<'a> {
                 1 => rates.into_keys().collect(),
                 _ => rates
                     .into_iter()
-                    .map(|(rate, n)| format!("{n} of {rate}"))
+                    .map(|(rate, n)| format!("{n} with {rate}"))
                     .collect(),
             };
             text = format!("{text}, {}", rates.join(", "));
         }
         let of = |mode: Mode| sites.iter().filter(|site| site.mode == mode).count();
         for (mode, why) in [
-            (
-                Mode::Inert,
-                "inert in the file, switched on in a copy in memory",
-            ),
-            (
-                Mode::Runtime,
-                "an input of the model decides, switched on in a copy in memory",
-            ),
+            (Mode::Inert, "inert in the file, made active in memory"),
+            (Mode::Runtime, "switched by an input, made active in memory"),
         ] {
             match of(mode) {
                 0 => {}
                 n if n == sites.len() => text = format!("{text}; {why}"),
-                n => text = format!("{text}; {n} of them {why}"),
+                n => text = format!("{text}; {n} {why}"),
             }
         }
         text
     }
 
-    /// What may be logits, of which no number tells.
+    /// A hint for outputs that may be logits, which cannot be recognised by their values.
     fn hint(&self, output: &Output) -> String {
         let name = &output.name;
         let said = self.said.iter().any(|spec| spec.output == *name);
@@ -137,7 +128,7 @@ impl<'a> Told<'a> {
         if said || output.classes.is_some() || !rows || !float {
             return String::new();
         }
-        let hint = format!("logits of classes? --classes {name} adds entropy and agreement");
+        let hint = format!("if these are logits, --classes {name} adds entropy and agreement");
         format!("{INDENT}{}\n", paint(DIM, hint))
     }
 
@@ -177,8 +168,8 @@ fn plain(cell: String) -> (anstyle::Style, String) {
 fn title(output: &Output) -> String {
     let classes = output.classes.as_ref().map(|classes| {
         let over = match classes.numbers.is_binary() {
-            true => "yes or no".to_string(),
-            false => format!("a distribution over {} classes", classes.count),
+            true => "a binary classifier".to_string(),
+            false => format!("probabilities of {} classes", classes.count),
         };
         let by = match classes.numbers {
             Numbers::Logits => " by softmax",
@@ -201,7 +192,7 @@ fn one(out: &mut String, output: &Output, all: bool) {
     out.push_str(&title(output));
     let spread = (figure(output.spread()), figure(largest(&output.std)));
     out.push_str(&format!(
-        "{INDENT}std {} on average, {} at most\n",
+        "{INDENT}std: {} on average, {} at most\n",
         spread.0, spread.1
     ));
     let rows = match &output.classes {
@@ -218,7 +209,7 @@ fn one(out: &mut String, output: &Output, all: bool) {
         out.push_str(&table.render(INDENT));
     }
     if rows > shown {
-        let more = format!("{} more; -v shows all", rows - shown);
+        let more = format!("and {} more; -v shows all", rows - shown);
         out.push_str(&format!("{INDENT}{}\n", paint(DIM, more)));
     }
 }

@@ -1,4 +1,4 @@
-//! A snapshot: compared, and written anew.
+//! Comparing and updating a snapshot.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -18,21 +18,21 @@ const CONTEXT: usize = 2;
 /// After so long a difference is shown that is not the smallest.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A file that says what a model looked like.
+/// The file of a snapshot.
 pub struct Snapshot {
     path: PathBuf,
     file: ReportFile,
     /// What insta writes at the beginning of its files.
     front: String,
     text: Option<String>,
-    /// What it says about itself; `None` if it is not there.
+    /// Its header; `None` if it does not exist.
     header: Option<Header>,
     /// True of the document as JSON.
     json: bool,
 }
 
 impl Snapshot {
-    /// Reads a snapshot, if it is there; refuses what is none.
+    /// Reads a snapshot, if it exists; refuses other files.
     pub fn open(path: &Path, model: &Path) -> Result<Snapshot> {
         let file = ReportFile::new(path, [model])?;
         let whole = match std::fs::read(path) {
@@ -55,7 +55,7 @@ impl Snapshot {
             };
             if header.is_none() {
                 bail!(
-                    "{}: is no snapshot of show: its first line is not `{}`, nor is it JSON of show",
+                    "{}: is not a snapshot: the first line is not `{}`, and it is not the JSON of show",
                     path.display(),
                     Header::of(Options::default())
                 );
@@ -72,7 +72,7 @@ impl Snapshot {
         })
     }
 
-    /// What it says about itself.
+    /// Its header.
     pub fn header(&self) -> Option<Header> {
         self.header
     }
@@ -92,7 +92,7 @@ fn insta_front(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// Compares, and tells. `form` is how the model is shown now: whether as JSON, and its header.
+/// Compares and reports. `form` is the form of the new text: whether it is JSON, and its header.
 pub fn run(
     snapshot: &Snapshot,
     form: (bool, Header),
@@ -111,7 +111,7 @@ pub fn run(
             say(&format!("{path}: {}\n", paint(GOOD, "unchanged")))?;
             return Ok(Status::Done);
         }
-        None if !update => bail!("{path}: does not exist; --update writes it"),
+        None if !update => bail!("{path}: does not exist; create it with --update"),
         // the lines of one form say nothing about those of the other
         Some(_) if form.0 != snapshot.json => {}
         Some(then) => say(&difference(then, now, &path.to_string()))?,
@@ -121,12 +121,14 @@ pub fn run(
         let why = match snapshot.header {
             Some(then) if (snapshot.json, then) != form => {
                 let json = if snapshot.json { ", as JSON" } else { "" };
-                format!("the snapshot shows something else: `{then}`{json}")
+                format!("the snapshot has different options: `{then}`{json}")
             }
-            _ => "the model is another".to_string(),
+            _ => "the model changed".to_string(),
         };
         let why = paint(BAD, why);
-        say(&format!("{path}: {why}; --update accepts what it is now\n"))?;
+        say(&format!(
+            "{path}: {why}; --update accepts the new snapshot\n"
+        ))?;
         return Ok(Status::Found);
     }
     snapshot.file.write(&format!("{}{now}", snapshot.front))?;

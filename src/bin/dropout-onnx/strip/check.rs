@@ -73,10 +73,10 @@ fn words(stripped: &Stripped) -> String {
     match (stripped.outcome.removed, stripped.sites.len()) {
         (0, 0) => paint(GOOD, "no dropout in this file"),
         (0, some) => format!(
-            "{} to strip; {} would stay",
+            "{} to strip; {} would be kept",
             paint(GOOD, "nothing"),
-            count(some, "dropout")
+            count(some, "dropout layer")
         ),
-        (some, _) => format!("{} to strip", paint(WARN, count(some, "dropout"))),
+        (some, _) => format!("{} to strip", paint(WARN, count(some, "dropout layer"))),
     }
 }

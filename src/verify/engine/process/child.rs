@@ -12,7 +12,7 @@ use crate::verify::engine::tract::Graph;
 use crate::verify::engine::{Stop, Subject};
 
 /// Answers requests on standard input until there are no more: what the command does when it is started
-/// with [`super::ENGINE_ARGUMENT`] alone. `gone` is called once the process that asks is gone, even in the
+/// with [`super::ENGINE_ARGUMENT`] alone. `gone` is called once the parent process has ended, even in the
 /// middle of a run: it is to end this one.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ pub(super) fn out_of_memory(limit: u64) -> String {
     format!("tract needs more than {limit} of memory (--memory-limit)")
 }
 
-/// By its status, and what it said on standard error.
+/// By its status and its standard error.
 pub(super) fn why(status: ExitStatus, words: &str, memory: u64) -> String {
     // Rust's own words, from before it aborts
     if words.contains("memory allocation of") || words.contains("out of memory") {
@@ -35,7 +35,7 @@ pub(super) fn resident_memory(_: &Child) -> Option<u64> {
     None
 }
 
-/// Bytes of memory that a process holds; `None` if the system does not say.
+/// The memory of a process in bytes; `None` if the system does not report it.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn resident_memory(child: &Child) -> Option<u64> {
     use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};

@@ -1,4 +1,4 @@
-//! What the two processes say to each other, as MessagePack: requests on the child's standard input,
+//! The protocol of the two processes, in MessagePack: requests on the child's standard input,
 //! one reply to each on its standard output.
 
 use std::borrow::Cow;
