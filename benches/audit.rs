@@ -58,7 +58,7 @@ mod linux {
         Ok(())
     }
 
-    /// A thousand small models, beside `cat` of the same files.
+    /// A thousand small models, compared with `cat` of the same files.
     fn many(setup: &Setup) -> io::Result<()> {
         let (folder, bytes) = copies(setup)?;
         println!();
@@ -91,7 +91,7 @@ mod linux {
         Ok(())
     }
 
-    /// A folder of copies of the shared models, or of the fixtures where there are none.
+    /// A folder of copies of the shared models, or of the fixtures without them.
     fn copies(setup: &Setup) -> io::Result<(PathBuf, u64)> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let shared = root.join("../shared/models");

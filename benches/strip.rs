@@ -1,4 +1,4 @@
-//! `cargo bench --bench strip`: the speed and memory of `strip` and `audit` beside `cp`.
+//! `cargo bench --bench strip`: the speed and memory of `strip` and `audit` compared with `cp`.
 //!
 //! README.md in this folder says what each row means. A limit that is exceeded is said, and
 //! never fails the run: times depend on the machine and on who else uses it.

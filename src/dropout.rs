@@ -58,13 +58,13 @@ pub struct Site {
     pub seed: Option<i64>,
     /// What becomes of the mask.
     pub mask: MaskUse,
-    /// The graph it stands in.
+    /// The graph that contains it.
     pub graph: GraphId,
     /// Its nodes; the first is the one to name it by.
     pub nodes: Vec<NodeId>,
-    /// What goes in.
+    /// The value it is applied to.
     pub input: Option<ValueId>,
-    /// The name of what goes in.
+    /// The name of that value.
     pub input_name: Option<Name>,
     /// What comes out.
     pub output: Option<ValueId>,
@@ -98,7 +98,7 @@ pub type ScalarBytes = (DataType, Vec<u8>);
 
 impl Site {
     /// A site of which nothing is told but how it is written and where: inverted dropout that does
-    /// nothing, of a rate nobody knows. A recogniser says what it knows better.
+    /// nothing, with an unknown rate. A recogniser overrides the known facts.
     fn new(form: Form, graph: GraphId, nodes: Vec<NodeId>) -> Site {
         Site {
             id: 0,
@@ -139,7 +139,7 @@ impl Site {
     }
 
     /// What inference multiplies by under the classic convention: `1-p`. `None` where this is no
-    /// operator, or the file does not tell its rate for good.
+    /// operator, or its rate is not constant.
     pub fn classic_scale(&self) -> Option<f64> {
         let told = [
             RateOrigin::Attribute,
@@ -201,7 +201,7 @@ impl Site {
 /// How many nodes a mask is made of, at most.
 const MASK_NODES: usize = 200;
 
-/// Where a mask meets data.
+/// A place where a mask is applied to data.
 ///
 /// At inference `output` is `scale · data`, its elements moved as the nodes of `path` do; where there
 /// is a `prescale` it is what data is without that factor, to the last bit.
@@ -222,7 +222,7 @@ pub struct Exit {
     pub prescale: Option<Prescale>,
     /// `a` and `b` where a draw keeps its element: there output is `a · data + b`.
     pub kept: (f64, f64),
-    /// Where a mask that is a constant goes in.
+    /// The input of a constant mask.
     pub frozen: Option<FrozenInput>,
 }
 
@@ -237,7 +237,7 @@ pub struct FrozenInput {
     pub kept: f64,
 }
 
-/// How near to 1 a scale is one that inference leaves away.
+/// Tolerance within which a scale counts as 1, so no Mul is needed.
 const ONE: f64 = 1e-9;
 
 impl Exit {
@@ -353,7 +353,7 @@ words! {
         Input = "input",
         /// How often the mask is zero.
         Mask = "mask",
-        /// Computed, or not told.
+        /// Computed, or unknown.
         Unknown = "unknown",
     }
 }
@@ -423,7 +423,7 @@ pub struct Findings {
 /// Finds every dropout in every scope of a model, in file order.
 ///
 /// # Errors
-/// The file cannot be read where a rate stands.
+/// The rate of a dropout cannot be read.
 pub fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
     search(model, values).map(|findings| findings.sites)
 }
@@ -448,7 +448,7 @@ pub fn search(model: &Model, values: &Values) -> Result<Findings> {
 }
 
 /// Finds the dropouts that are written as masks: those with exits. Their ids, layers and noise shapes
-/// are not told.
+/// are unknown.
 ///
 /// # Errors
 /// As [`find`].

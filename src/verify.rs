@@ -1,7 +1,7 @@
 //! Verification: what shows that a rewritten model computes what the original did.
 //!
 //! In two ways that share nothing: [`structure`] compares expressions, [`run`] compares outputs of
-//! tract. What could not be shown is said, and never counted as equal.
+//! tract. What could not be verified is reported, and never counts as equal.
 
 pub mod structure;
 
@@ -67,7 +67,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What was asked for: by structure or not, by running or not, and how.
+    /// Options: by structure or not, by running or not, and how.
     #[cfg(feature = "tract")]
     pub fn asked(structure: bool, run: Option<run::Settings>) -> Options {
         Options {
@@ -100,7 +100,7 @@ pub struct Verification {
     pub run: Option<run::RunReport>,
     /// What structure took as equal because fold changed it, in words: a run has to show that it is.
     pub apart: Option<String>,
-    /// Whether dropout that acts does what it says, where a rewrite made it act.
+    /// Whether dropout that a rewrite made active drops as requested.
     #[cfg(feature = "tract")]
     pub acting: Option<acting::Report>,
 }
@@ -117,7 +117,7 @@ pub enum Verdict {
     },
     /// Neither was shown.
     NotShown {
-        /// What stood in the way.
+        /// The reason.
         reason: String,
     },
 }
@@ -178,7 +178,7 @@ impl Assumed {
 /// What counts as equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
-    /// A rewrite of ours: every way that was asked for must say so, and one must have an answer.
+    /// A rewrite of this crate: every enabled check must agree, and one must have a result.
     Rewrite,
     /// Any two models: equal outputs are enough where every run computes what differs in structure
     /// ([`structure::Kind::hidden_from_runs`]), or where structures were not compared.
@@ -444,7 +444,7 @@ enum Run {
 }
 
 impl Verification {
-    /// What it all comes down to. Outputs that differ are a difference, whatever the structure says.
+    /// The verdict. Outputs that differ are a difference, whatever the result of the structure.
     pub fn verdict(&self, demand: Demand) -> Verdict {
         #[cfg(feature = "tract")]
         if let Some(why) = self.acting.as_ref().and_then(acting::Report::difference) {

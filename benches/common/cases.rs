@@ -16,7 +16,7 @@ struct Subject<'a> {
     bytes: u64,
 }
 
-/// A large file of weights: beside `cp`, which does not look at what it copies.
+/// A large file of weights, compared with `cp`, which does not parse it.
 pub fn weights(setup: &Setup) -> io::Result<()> {
     let width = if setup.quick { 640 } else { 2048 };
     let subject = Subject::new(setup, Model::Weights { layers: 96, width })?;
@@ -64,7 +64,7 @@ pub fn weights(setup: &Setup) -> io::Result<()> {
     Ok(())
 }
 
-/// The factor of one layer of a large file, and those of all layers, moved into weights: beside `cp`.
+/// The factor of one layer of a large file, and those of all layers, folded; compared with `cp`.
 pub fn folds(setup: &Setup) -> io::Result<()> {
     let width = if setup.quick { 640 } else { 2048 };
     let layers = Subject::new(setup, Model::Weights { layers: 96, width })?;

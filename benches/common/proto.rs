@@ -72,7 +72,7 @@ pub fn int(out: &mut Vec<u8>, field: u64, value: u64) {
     varint(out, value);
 }
 
-/// What stands before the `len` bytes of a length-delimited field.
+/// The header of a length-delimited field of `len` bytes.
 pub fn prefix(out: &mut Vec<u8>, field: u64, len: u64) {
     varint(out, field << 3 | 2);
     varint(out, len);

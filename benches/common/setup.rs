@@ -65,7 +65,7 @@ impl Setup {
     }
 }
 
-/// How busy the machine is, where the kernel says so.
+/// The load of the machine, if the kernel reports it.
 pub fn load(when: &str) {
     if let Ok(load) = std::fs::read_to_string("/proc/loadavg") {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -49,7 +49,7 @@ pub fn heading() {
     );
 }
 
-/// Prints one row, with its time beside `cp`'s and for each of `nodes` if these are given.
+/// Prints one row, with its time relative to `cp` and per node if `nodes` is given.
 pub fn row(
     what: &str,
     runs: &Runs,

@@ -1,4 +1,4 @@
-//! What a small input or attribute is: a constant wherever it may stand, or decided at run time.
+//! The value of a small input or attribute: a constant from any scope, or decided at run time.
 //!
 //! Followed through initializers, Constant nodes, Identity, Cast and Not, outer scopes, and, inside
 //! functions, through the inputs and attributes of every call.

@@ -74,7 +74,7 @@ struct Finder<'m> {
     masks: RefCell<HashMap<ValueId, Option<Rc<Mask>>>>,
 }
 
-/// Where a frozen mask meets data.
+/// The place where a frozen mask is applied.
 struct Meeting {
     exit: Exit,
     /// The node that the mask is an input of.
@@ -182,7 +182,7 @@ impl Finder<'_> {
         self.unscaled(id, data, value, mask, output)
     }
 
-    /// Where a mask that goes into a node meets data, and the end of the product.
+    /// The place where the mask of a node is applied, and the end of the product.
     fn exit(
         &self,
         id: NodeId,
@@ -213,7 +213,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Classic dropout: nothing but its disorder and its place tell it from other masks.
+    /// Classic dropout: only its disorder and its place distinguish it from other masks.
     fn unscaled(
         &self,
         id: NodeId,
@@ -250,7 +250,7 @@ impl Finder<'_> {
     }
 }
 
-/// The rate of inverted dropout that scales by this, if it is one that somebody would write.
+/// The rate of inverted dropout with this scale, if it is a plausible rate.
 fn rate_of(scale: f64) -> Option<f64> {
     let written = |digits: f64, near: f64| {
         let plain = ((1.0 - 1.0 / scale) * digits).round() / digits;

@@ -1,5 +1,5 @@
-//! The layer that a dropout comes from: told by the names of its nodes, their metadata, the loop it
-//! stands in or the functions that call it, or not told. Nothing is guessed.
+//! The layer that a dropout comes from, known from the names of its nodes, their metadata, the loop it
+//! is in or the functions that call it, or unknown. Nothing is guessed.
 
 mod keras;
 mod torch;
@@ -51,7 +51,7 @@ impl<'m> Layers<'m> {
         }
     }
 
-    /// The layer of a node, if the file tells.
+    /// The layer of a node, if known.
     pub fn of(&self, id: NodeId) -> Result<Option<String>> {
         let Layers { model, values, .. } = *self;
         let layer = match path_name(model, id) {

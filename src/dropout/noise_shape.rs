@@ -44,7 +44,7 @@ enum Shape {
     Of(ValueId),
 }
 
-/// Tells the shapes that random masks are drawn in.
+/// Finds the shapes of random masks.
 pub(super) fn tell(model: &Model, values: &Values, sites: &mut [Site]) {
     let mut sites = sites.iter_mut().filter(|s| s.form == Form::RandomMask);
     let Some(first) = sites.next() else {
@@ -60,7 +60,7 @@ pub(super) fn tell(model: &Model, values: &Values, sites: &mut [Site]) {
     }
 }
 
-/// The shapes of values, as far as the file tells them.
+/// The shapes of values, as far as they are known.
 pub(crate) struct Shapes<'m>(NoiseShapes<'m>);
 
 impl<'m> Shapes<'m> {
@@ -68,7 +68,7 @@ impl<'m> Shapes<'m> {
         Shapes(NoiseShapes::new(model, values))
     }
 
-    /// Sizes, symbols and `?`; `None` where not even the rank is told.
+    /// Sizes, symbols and `?`; `None` if the rank is unknown.
     pub fn of(&self, value: ValueId) -> Option<Vec<String>> {
         self.0.budget.set(BUDGET);
         match self.0.tensor_shape(value, DEPTH) {
@@ -179,7 +179,7 @@ impl<'m> NoiseShapes<'m> {
         }
     }
 
-    /// Takes one value off the budget; true if there is none left.
+    /// Uses one value of the budget; true if it is exhausted.
     fn spent(&self) -> bool {
         let left = self.budget.get();
         self.budget.set(left.saturating_sub(1));

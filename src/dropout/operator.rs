@@ -23,7 +23,7 @@ pub enum OperatorVersion {
     Inputs,
 }
 
-/// The law of `Dropout` in a version of ONNX' own operator set.
+/// The rules of `Dropout` in a version of the default operator set.
 pub fn version(opset: i64) -> OperatorVersion {
     match opset {
         ..=6 => OperatorVersion::IsTest,

@@ -1,9 +1,9 @@
-//! Dropout written as a random mask: recognised by what it computes, whoever wrote it.
+//! Dropout written as a random mask, recognised by what it computes.
 //!
 //! From every random source its draw is followed forwards, and what each value computes is sampled:
 //! as long as it is `a(u)·x + b(u)` for one x that the draw does not reach, it may be dropout. Which
 //! operators do it, and in which order, does not matter. A draw that chooses between different data
-//! (a random flip), or is scaled by data (a VAE, diffusion), is none.
+//! (a random flip), or is scaled by data (a VAE, diffusion), is not dropout.
 
 mod alive;
 mod apply;
@@ -125,7 +125,7 @@ const ROUNDING: &[&str] = &[
     "DynamicQuantizeLinear",
 ];
 
-/// How often draws that are no dropout are looked at anew.
+/// The number of passes over draws that are not dropout.
 const ROUNDS: usize = 8;
 
 struct Finder<'m> {
@@ -138,7 +138,7 @@ struct Finder<'m> {
     fixed: HashSet<ValueId>,
     /// Nodes that lead somewhere.
     alive: HashSet<NodeId>,
-    /// What is known of constants.
+    /// The known constants.
     known: RefCell<HashMap<ValueId, Option<Uniform>>>,
     /// What inputs of the model are taken to be, to see what they do.
     assumed: RefCell<HashMap<ValueId, f64>>,
@@ -378,7 +378,7 @@ impl Finder<'_> {
         false
     }
 
-    /// Where a value goes that leads somewhere.
+    /// The uses of a value that lead to an output.
     fn uses(&self, value: ValueId) -> impl Iterator<Item = Use> {
         self.values.uses(value).filter(|at| match at {
             Use::Input { node, .. } => self.alive.contains(node),

@@ -84,7 +84,7 @@ fn rate(resolver: &Resolver<'_>, id: NodeId, input: usize) -> Result<Option<f64>
     Ok((constant && digits && rate > 0.0 && rate < 1.0).then_some(rate))
 }
 
-/// Without what subtracting decimals in binary leaves behind.
+/// Without the rounding error of subtracting decimals in binary.
 pub(super) fn plain(number: f64) -> f64 {
     (number * 1e9).round() / 1e9
 }

@@ -1,4 +1,4 @@
-//! Dropout that a rewrite made act: does it drop what it says?
+//! Checks that dropout which a rewrite made active drops as requested.
 //!
 //! A copy in memory has a node behind every site that sees what goes into it and what comes out, also
 //! in branches, in bodies of Scan and in functions; tract runs it with our own `Dropout` and our own
@@ -24,13 +24,13 @@ use crate::rewrite::{Edited, wiring};
 use count::{Count, Told};
 pub use expected::{Expected, Shared, Watch};
 
-/// Elements that are to be seen at every site, if runs can bring them.
+/// The number of elements to sample at every site, if runs provide them.
 const WANTED: usize = 2000;
 
 /// Most runs that are made for it.
 const RUNS: usize = 64;
 
-/// What is said of a site that no run came to: it may stand in a branch that was not taken.
+/// The report of a site that no run reached, for example in a branch that was not taken.
 const IDLE: &str = "it was not reached by any run";
 
 /// What was found.
@@ -40,7 +40,7 @@ pub struct Report {
     pub seed: u64,
     /// Runs made.
     pub runs: usize,
-    /// One entry a site.
+    /// One entry per site.
     pub sites: Vec<SiteReport>,
 }
 
@@ -55,14 +55,14 @@ pub struct SiteReport {
     pub draws: usize,
     /// How many of them dropped.
     pub dropped: usize,
-    /// What that comes to.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
 /// What a site came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It drops as it says.
+    /// It drops as requested.
     AsSaid,
     /// It does not, and how.
     Unlike(String),
@@ -71,7 +71,7 @@ pub enum Outcome {
 }
 
 impl Report {
-    /// The first site that does not drop as it says.
+    /// The first site that does not drop as requested.
     pub fn difference(&self) -> Option<String> {
         self.sites.iter().find_map(|site| match &site.outcome {
             Outcome::Unlike(why) => Some(format!("dropout `{}` {why}", site.output)),
@@ -222,7 +222,7 @@ impl<'w> Tally<'w> {
         }
     }
 
-    /// Takes a run in; run 0 begins anew.
+    /// Adds a run; run 0 starts over.
     fn add(&mut self, run: usize, seen: Vec<Seen>) {
         if run == 0 {
             for site in &mut self.sites {

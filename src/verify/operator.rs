@@ -26,7 +26,7 @@ pub(super) const VERSION: &str = "dropout_onnx.version";
 pub(super) const TRAINING: &str = "dropout_onnx.training";
 /// It does not: the inference meaning.
 pub(super) const NEVER: i64 = 0;
-/// If it says so itself.
+/// According to the operator.
 pub(super) const AS_WRITTEN: i64 = 1;
 /// It does, also where its version has no way to say so.
 pub(super) const ALWAYS: i64 = 2;

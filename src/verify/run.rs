@@ -62,7 +62,7 @@ pub enum Outcome {
         which: String,
         /// A sentence without a full stop.
         reason: String,
-        /// The operator that stands in the way, if it is one.
+        /// The operator that is the reason, if it is one.
         operator: Option<String>,
     },
 }
@@ -90,7 +90,7 @@ pub struct RunReport {
     pub seed: u64,
     /// Shape of every input.
     pub shapes: BTreeMap<String, Vec<usize>>,
-    /// Sizes chosen for dimensions that nobody gave: by name, or as `input[axis]`.
+    /// Assumed sizes of symbolic dimensions: by name, or as `input[axis]`.
     pub chosen: BTreeMap<String, usize>,
     /// Names of the outputs compared.
     pub outputs: Vec<String>,

@@ -126,7 +126,7 @@ impl Verify {
         self.rtol.is_none() && self.atol.is_none()
     }
 
-    /// The library's options; `None` if nothing is to be verified.
+    /// The library's options; `None` without verification.
     pub fn options(&self) -> Result<Option<Options>> {
         let settings = Settings {
             runs: self.runs,

@@ -6,7 +6,7 @@ use crate::onnx::{AttributeValue, DataType, NodeId, Producer, Tensor, Use, Value
 
 use super::{Finder, order};
 
-/// Constants of more bytes are no masks anybody would look at.
+/// The maximum size of a constant that is checked, in bytes.
 const LARGEST: u64 = 1 << 20;
 
 /// Bytes that are looked at first: whole elements of every type.

@@ -3,7 +3,7 @@
 /// How many standard deviations from chance make an order.
 const FAR: f64 = 4.5;
 
-/// Of so many elements a rate of 0.01 drops some, and one of 0.9 keeps more than a twentieth.
+/// With this number of elements, a rate of 0.01 drops some, and one of 0.9 keeps more than 5 %.
 const MANY: usize = 1000;
 
 /// Distances at which elements are compared.

@@ -1,4 +1,4 @@
-//! Where a mask stands: what scales its data, and whether that is attention scores or a blend.
+//! The surroundings of a mask: what scales its data, and whether that is attention scores or a blend.
 
 use crate::onnx::{Model, NodeId, Producer, Use, ValueId, Values};
 

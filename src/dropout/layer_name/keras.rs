@@ -1,7 +1,7 @@
 //! Paths of Keras layers from the names of TensorFlow's operations, as tf2onnx keeps them:
 //! `StatefulPartitionedCall/model/dropout_1/dropout/random_uniform/RandomUniform`.
 
-/// Scopes that functions, optimisers and savers put in front.
+/// Scopes that functions, optimizers and savers prepend.
 const FRONT: &[&str] = &[
     "ConstantFolding",
     "PartitionedCall",
@@ -29,7 +29,7 @@ const RANDOM: &[&str] = &[
 /// Scopes of TensorFlow's own dropout operations.
 const DROPOUT: &[&str] = &["dropout", "stateless_dropout"];
 
-/// A name and the number that was put behind it to make it unique: `dropout_1` is `dropout`.
+/// A name and the number that was appended to make it unique: `dropout_1` is `dropout`.
 fn split(component: &str) -> (&str, Option<&str>) {
     match component.rsplit_once('_') {
         Some((base, number))

@@ -1,10 +1,10 @@
 //! Paths of PyTorch modules: from the names of nodes (`/encoder/layers.0/dropout/Dropout`), their
-//! metadata (dynamo), or the functions they stand in (torch 1.12 and 2.4).
+//! metadata (dynamo), or the functions that contain them (torch 1.12 and 2.4).
 
 use crate::dropout::constant::Resolver;
 use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, Property, ValueId, Values};
 
-/// How many functions are gone through.
+/// The maximum number of nested functions.
 const DEPTH: usize = 16;
 
 /// The module that a node of the TorchScript exporter stands in. Children of containers repeat the

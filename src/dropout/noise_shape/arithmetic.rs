@@ -5,7 +5,7 @@ use crate::onnx::{AttributeValue, Node, NodeId, Producer, Tensor, ValueId, numbe
 use super::{AXES, Dim, NoiseShapes, Shape, at, int, ints, sizes};
 
 impl NoiseShapes<'_> {
-    /// What a value of shape arithmetic is; `None` if it is none.
+    /// A value of shape arithmetic; `None` for other values.
     pub(super) fn shape(&self, value: ValueId, depth: usize) -> Option<Shape> {
         let depth = depth.checked_sub(1)?;
         if self.spent() {

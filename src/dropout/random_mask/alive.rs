@@ -1,4 +1,4 @@
-//! Nodes that lead to an output: others do not tell what a draw is.
+//! Nodes that lead to an output; only these determine what a draw is.
 
 use crate::hash::HashSet;
 use crate::onnx::{GraphId, GraphKind, Model, Name, NodeId, Producer, ValueId, Values};

@@ -24,7 +24,7 @@ const PRECISION: f64 = 1e-7;
 const HALF: f64 = 1e-3;
 const BFLOAT16: f64 = 8e-3;
 
-/// A mask that flips more often than this is none.
+/// The maximum number of flips of a mask.
 const EDGES: usize = 8;
 
 /// The distribution of a draw.
@@ -63,7 +63,7 @@ impl Finder<'_> {
         }))
     }
 
-    /// Looks at a draw: where does it meet data as dropout, if it does?
+    /// Finds the places where a draw is applied to data as dropout.
     pub(super) fn attempt(&self, source: NodeId) -> Result<Option<Attempt>> {
         let strict = self.attempt_within(source, PRECISION)?;
         let Some(leading) = strict.as_ref().and_then(Attempt::leading) else {

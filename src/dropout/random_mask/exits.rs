@@ -1,4 +1,4 @@
-//! Where what was made of a draw becomes data again.
+//! The exits of a draw: values that are data again.
 //!
 //! A value of the form `a(u)·x + b(u)` is an exit if it is dropout of x and no node puts it together
 //! with anything else that depends on the draw. Cutting a draw off at all its exits leaves nothing

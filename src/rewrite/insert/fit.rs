@@ -114,9 +114,11 @@ impl Fit<'_> {
     /// The sizes, symbols and `?` of a shape; `None` if the rank is unknown.
     pub fn shape(&self, value: ValueId) -> Option<Vec<String>> {
         let size = |size: Option<i64>| size.map_or("?".to_string(), |size| size.to_string());
-        let implied = || self.implied.of(value);
-        let declared = self.shapes.of(value);
-        declared.or_else(|| Some(implied()?.into_iter().map(size).collect()))
+        let implied = self.implied.of(value);
+        let implied: Option<Vec<String>> = implied.map(|dims| dims.into_iter().map(size).collect());
+        // noise shapes have one axis for a scalar
+        let same = |dims: &Vec<String>| implied.as_ref().is_none_or(|i| i.len() == dims.len());
+        self.shapes.of(value).filter(same).or(implied)
     }
 
     /// True if a Dropout takes data of this type.

@@ -12,7 +12,7 @@ const DEVIATIONS: f64 = 5.0;
 /// Most axes that are put into another order: 120 orders.
 const AXES: usize = 5;
 
-/// −λα of SELU, what alpha dropout lets out in place of what it drops (Klambauer et al. 2017).
+/// −λα of SELU, the value of dropped elements in alpha dropout (Klambauer et al. 2017).
 const ALPHA: f64 = -1.758_099_340_847_376_6;
 
 /// Draws seen at one site, over all runs.

@@ -1,4 +1,4 @@
-//! What a rewrite says that its dropout does.
+//! The dropout that a rewrite is expected to produce.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +23,9 @@ pub struct Expected {
 /// A dropout that acts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watch {
-    /// The graph it stands in.
+    /// The graph that contains it.
     pub graph: GraphId,
-    /// What goes in.
+    /// The value it is applied to.
     pub data: Name,
     /// What comes out.
     pub output: Name,
@@ -67,7 +67,7 @@ impl Shared {
 }
 
 impl Expected {
-    /// What insert says.
+    /// The expectation of insert.
     pub fn of_insert(inserted: &Inserted, options: &insert::Options) -> Expected {
         let outcome = &inserted.outcome;
         let acts = options.acting != Acting::Inert;
@@ -94,10 +94,10 @@ impl Expected {
         }
     }
 
-    /// What set says.
+    /// The expectation of set.
     ///
     /// # Errors
-    /// The file cannot be read where a rate stands.
+    /// The rate of a dropout cannot be read.
     pub fn of_set(changed: &Changed, options: &set::Options) -> Result<Expected> {
         let (outcome, after) = (&changed.outcome, &changed.edited.model);
         let values = Values::new(after);

@@ -1,4 +1,4 @@
-//! Arrays in files: numpy's `.npy` and `.npz`, and ONNX' `TensorProto`.
+//! Arrays in files: `.npy` and `.npz` of NumPy, and `TensorProto` of ONNX.
 
 use std::collections::BTreeMap;
 use std::fs::File;

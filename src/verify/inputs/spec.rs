@@ -39,7 +39,7 @@ pub enum InputSpec {
         /// The bytes.
         npy: Bytes,
     },
-    /// `all=data.npz`: every array goes to the input of its name.
+    /// `all=data.npz`: every array feeds the input of its name.
     Archive {
         /// The file.
         file: PathBuf,
@@ -49,7 +49,7 @@ pub enum InputSpec {
         /// The file.
         file: PathBuf,
     },
-    /// `test_data_set_0`: a folder of ONNX' test data, `input_M.pb` and perhaps `output_M.pb`.
+    /// `test_data_set_0`: a folder of ONNX test data, `input_M.pb` and optionally `output_M.pb`.
     TestSet {
         /// The folder.
         folder: PathBuf,
