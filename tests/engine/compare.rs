@@ -148,7 +148,7 @@ fn interfaces_must_agree() {
     assert!(difference(&compare(&output, &before)).contains("output r is missing after"));
     let mut fixed = network(false);
     fixed.graph().input[0] = value("x", FLOAT, &[Sym("batch"), Fix(4), Fix(1)]);
-    assert!(difference(&compare(&before, &fixed)).contains("another shape"));
+    assert!(difference(&compare(&before, &fixed)).contains("different shape"));
     let mut typed = network(false);
     typed.graph().input[0] = value("x", DOUBLE, &[Sym("batch"), Fix(4)]);
     assert!(difference(&compare(&before, &typed)).contains("float before, double after"));
@@ -251,7 +251,7 @@ fn an_output_that_is_nan_everywhere_is_noted() {
     assert!(
         relu.notes
             .iter()
-            .any(|note| note.contains("output y is 0 everywhere")),
+            .any(|note| note.contains("output y of the original is 0 everywhere")),
         "{:?}",
         relu.notes
     );
