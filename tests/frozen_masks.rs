@@ -4,6 +4,8 @@ mod common;
 
 use dropout_onnx::dropout::{self, Form, Mode, RateOrigin, Scaling, Site};
 use dropout_onnx::onnx::{DataType, Values};
+use dropout_onnx::rewrite::Action;
+use dropout_onnx::rewrite::fold::{Options, fold};
 
 use common::build::{f32_scalar, f32s, function, graph, int, model, op, raw, tensor};
 use common::proto::{Graph, Model, Node};
@@ -149,11 +151,17 @@ fn the_exit_has_the_inference_scale() {
 /// A convolution's layout is changed between the scale and the mask.
 #[test]
 fn data_that_is_scaled_and_then_moved() {
-    let by = |moves: &[&str]| {
+    let model = |moves: &[&str]| {
         let mut lines = vec!["t = Mul(h, s)"];
         lines.extend(moves);
         lines.push("y = Mul(m, d)");
-        sites(&spelt(&lines, &[4, 64], 0.45, 3))
+        spelt(&lines, &[4, 64], 0.45, 3)
+    };
+    let by = |moves: &[&str]| sites(&model(moves));
+    let stays = |moves: &[&str]| {
+        let folded = fold(&model(moves).read(), &Options::default()).unwrap();
+        let mut steps = folded.plan.steps.iter();
+        steps.any(|step| matches!(&step.action, Action::Refused(why) if why.contains("it belongs to dropout")))
     };
     for moves in [
         &["d = Identity(t)"][..],
@@ -164,6 +172,7 @@ fn data_that_is_scaled_and_then_moved() {
         assert_eq!(sites.len(), 1, "{moves:?}");
         assert_eq!(sites[0].scaling, Scaling::Inverted, "{moves:?}");
         assert_eq!(sites[0].rate, Some(0.45), "{moves:?}");
+        assert!(stays(moves), "{moves:?}");
     }
     // what changes elements may also change the scale
     let sites = by(&["d = Relu(t)"]);

@@ -173,6 +173,8 @@ def run(call, name):
         if not out.exists():
             yield "", "", "", "", "", "not run: strip wrote nothing"
             return
+        with out.open("ab") as file:
+            file.write(b"\x28\x01")  # a model_version: identical bytes are not run
         how = ["--verify", "run", "--runs", "1", "--memory-limit", "2GiB", "--format", "json"]
         said = call("verify", name, out, *how)
         part = (said.document.get("verification") or {}).get("run") or {}

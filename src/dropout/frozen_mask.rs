@@ -143,20 +143,25 @@ impl Finder<'_> {
             return None;
         }
         let output = values.output(model, id, 0)?;
-        let before = place::factor_before(self, data).unwrap_or(1.0);
+        let scaled = place::factor_before(self, data);
+        let before = scaled.map_or(1.0, |(_, factor)| factor);
         let after = place::factor_after(self, output);
         let (after_node, after_output, after_factor) = after.unwrap_or((id, output, 1.0));
         let at = |node, output, scale, factor: f64| Exit {
             kept: (mask.scale * factor, 0.0),
             ..self.exit(id, mask, (node, output), data, scale)
         };
+        let mut scaled_before = at(id, output, 1.0 / before, 1.0);
+        if let Some(frozen) = &mut scaled_before.frozen {
+            frozen.scaled = scaled.map(|(node, _)| node);
+        }
         let ways = [
             (mask.scale, at(id, output, 1.0, 1.0)),
             (
                 mask.scale * after_factor,
                 at(after_node, after_output, 1.0, after_factor),
             ),
-            (mask.scale * before, at(id, output, 1.0 / before, 1.0)),
+            (mask.scale * before, scaled_before),
         ];
         for (scale, exit) in ways {
             let rate = rate_of(scale);
@@ -209,6 +214,7 @@ impl Finder<'_> {
                 node: id,
                 input,
                 kept,
+                scaled: None,
             }),
         }
     }

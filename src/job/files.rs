@@ -95,7 +95,7 @@ impl Files {
             // bytes in memory stay with who gave them, and so do their weights
             (Target::Stream, Some(file)) if self.output.is_some() => {
                 let why = format!(
-                    "its weights are in {}, which standard output would leave behind; name a file \
+                    "its weights are in {}, which standard output cannot include; name a file \
                      as OUT",
                     file.display()
                 );

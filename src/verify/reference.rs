@@ -207,7 +207,9 @@ fn region(editor: &Editor<'_>, site: &Site) -> HashSet<NodeId> {
 
 /// Replaces a constant mask by the number that it is where it keeps.
 fn thaw(editor: &mut Editor<'_>, frozen: &FrozenInput) {
-    let FrozenInput { node, input, kept } = *frozen;
+    let FrozenInput {
+        node, input, kept, ..
+    } = *frozen;
     let (model, values) = (editor.model(), editor.values());
     let mask = values.input(node, input);
     let element = match model.node(node).is("Where") {

@@ -300,9 +300,13 @@ fn weights_in_a_folder_of_their_own_are_also_found() {
 
 /// Standard output has no folder that weights could be in.
 #[test]
-fn weights_are_not_left_behind() {
+fn a_model_is_not_written_without_its_weights() {
     let folder = folder(&[("location", "weights.bin")]);
-    let names = ["weights.bin", "leave behind", "name a file as OUT"];
+    let names = [
+        "weights.bin",
+        "standard output cannot include",
+        "name a file as OUT",
+    ];
     for arguments in [
         "strip model.onnx -",
         "strip model.onnx - --verify none",

@@ -33,15 +33,15 @@ const ELEMENTWISE: &[&str] = &[
     "Where",
 ];
 
-/// What data was multiplied by, in the node before or where only its elements were moved since.
-pub(super) fn factor_before(finder: &Finder<'_>, mut data: ValueId) -> Option<f64> {
+/// What data was multiplied by and where, in the node before or where only its elements were moved since.
+pub(super) fn factor_before(finder: &Finder<'_>, mut data: ValueId) -> Option<(NodeId, f64)> {
     for _ in 0..NEXT {
         let Producer::Node { node, output: 0 } = finder.values[data].producer else {
             return None;
         };
         let factor = finder.factor(node, 1).or_else(|| finder.factor(node, 0));
-        if factor.is_some() {
-            return factor.filter(|&factor| factor > 0.0);
+        if let Some(factor) = factor {
+            return (factor > 0.0).then_some((node, factor));
         }
         if !MOVES.iter().any(|op| finder.model.node(node).is(op)) {
             return None;

@@ -39,6 +39,7 @@ fn masks(model: &Model, values: &Values) -> Result<HashSet<NodeId>> {
         for exit in &site.exits {
             masks.insert(exit.node);
             masks.extend(exit.prescale.map(|prescale| prescale.node));
+            masks.extend(exit.frozen.and_then(|frozen| frozen.scaled));
         }
     }
     Ok(masks)
