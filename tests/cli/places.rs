@@ -359,6 +359,17 @@ fn a_pipe_or_device_is_no_model() {
             assert!(said.stderr.contains(&names.concat()), "{}", said.stderr);
         }
     }
+    // nor data
+    for name in ["x.npz", "x.npy", "x.pb"] {
+        std::fs::rename(&pipe, folder.path(name)).unwrap();
+        let said = folder.run(&format!("verify model.onnx model.onnx --input x={name}"));
+        assert!(
+            said.stderr.contains(": is a pipe or a device"),
+            "{}",
+            said.stderr
+        );
+        std::fs::rename(folder.path(name), &pipe).unwrap();
+    }
     // a link to a regular file is one, and standard input may be a pipe
     std::os::unix::fs::symlink("model.onnx", folder.path("link")).unwrap();
     folder.run("strip link linked.onnx").exits(0);

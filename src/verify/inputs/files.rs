@@ -43,6 +43,7 @@ pub(super) fn array(file: &Path, input: &str) -> Result<Tensor, Stop> {
 /// All arrays of an archive, by name.
 pub(super) fn archive(file: &Path) -> Result<BTreeMap<String, Tensor>, Stop> {
     let cannot = |e| Error::io("cannot read", e).in_file(file);
+    Source::open(file)?; // refuses what is no regular file
     let opened = BufReader::new(File::open(file).map_err(cannot)?);
     let mut archive = match ZipArchive::new(opened) {
         Ok(archive) => archive,
