@@ -449,7 +449,7 @@ fn no_opset_import_is_a_problem_from_ir_version_3_on() {
     let problem = site(&without.clone().ir(3)).problem;
     assert_eq!(
         problem.as_deref(),
-        Some("no opset_import says which version of Dropout this is")
+        Some("there is no opset_import for the version of Dropout")
     );
     // before, opset 1 is meant
     let site = site(&without.ir(2));

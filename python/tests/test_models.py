@@ -74,7 +74,7 @@ def test_out_is_a_file_whatever_is_given(models):
         report = do.strip(model, out=out)
         assert report.model == report.output == out
         assert not do.audit(out).sites
-    with pytest.raises(do.UsageError, match="0.onnx: exists already"):
+    with pytest.raises(do.UsageError, match="0.onnx: already exists"):
         do.strip(NAME, out="0.onnx")
     assert do.strip(NAME, out=Path("0.onnx"), force=True).model == Path("0.onnx")
 

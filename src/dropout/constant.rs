@@ -136,7 +136,7 @@ impl<'m> Resolver<'m> {
         }
     }
 
-    /// Takes down where a constant was followed no further.
+    /// Records where the search for a constant stopped.
     pub fn noting(self, limits: &'m Limits) -> Self {
         Resolver {
             limits: Some(limits),
@@ -228,7 +228,7 @@ impl<'m> Resolver<'m> {
         }
     }
 
-    /// Takes down that a constant was followed no further than to a value.
+    /// Records that the search for a constant stopped at a value.
     fn cut_off(&self, value: ValueId) {
         let node = match self.values[value].producer {
             Producer::Node { node, .. } => Some(node),

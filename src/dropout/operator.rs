@@ -52,7 +52,7 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
     let mut problem = None;
     let opset = model.opset(id.graph, "");
     if opset.is_none() {
-        problem = Some("no opset_import says which version of Dropout this is".to_string());
+        problem = Some("there is no opset_import for the version of Dropout".to_string());
     }
     let law = version(opset.unwrap_or(i64::MAX));
     let ratio = match law {

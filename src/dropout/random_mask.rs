@@ -207,10 +207,11 @@ impl Finder<'_> {
                     Some(known) if known.prescale == exit.prescale && known.path == exit.path => {
                         let same = (known.scale - exit.scale).abs() <= 1e-9 * known.scale.abs();
                         if !same && exit.prescale.is_none() {
-                            entangled = Some("calls of its function scale differently".into());
+                            entangled =
+                                Some("the calls of its function have different scales".into());
                         }
                     }
-                    Some(_) => entangled = Some("calls of its function differ".into()),
+                    Some(_) => entangled = Some("the calls of its function differ".into()),
                 }
             }
         }
@@ -230,11 +231,11 @@ impl Finder<'_> {
         }
         share_factors(&mut exits);
         if self.is_nested(&exits, &attempt.trace) {
-            entangled = Some("its mask meets the same data again behind where it leaves it".into());
+            entangled = Some("the mask is applied again to data it has already masked".into());
         }
         rates.dedup();
         if !passes {
-            entangled = Some("where its switch is off it scales the data".into());
+            entangled = Some("it scales the data if its switch is off".into());
         }
         let mut switch = switch;
         if switch.is_none() && calls.is_empty() {

@@ -76,7 +76,7 @@ impl Files {
         };
         let destination = Destination::new(&path)?.with_mode_of(&self.input);
         if !stream && same_file(&self.input, destination.real()) {
-            let why = "is IN as well as OUT; --in-place replaces it";
+            let why = "is both IN and OUT; use --in-place to replace it";
             return Err(refused(&path, why));
         }
         may_write(&destination, self.force)?;
@@ -139,7 +139,7 @@ impl Files {
             return Ok(());
         };
         if !self.force {
-            return Err(refused(first, "exists already; --force overwrites it"));
+            return Err(refused(first, "already exists; overwrite it with --force"));
         }
         let top = or_here(destination.real().parent().unwrap_or(Path::new("")));
         let mut folders: BTreeSet<&Path> = BTreeSet::from([top]);
@@ -206,10 +206,10 @@ impl Files {
 pub fn may_write(destination: &Destination, force: bool) -> Result<()> {
     let path = destination.named();
     if destination.real().is_dir() {
-        return Err(refused(path, "is a directory; name a file in it"));
+        return Err(refused(path, "is a folder; name a file in it"));
     }
     if destination.real().is_file() && !force {
-        return Err(refused(path, "exists already; --force overwrites it"));
+        return Err(refused(path, "already exists; overwrite it with --force"));
     }
     let folder = or_here(destination.real().parent().unwrap_or(Path::new("")));
     if !folder.is_dir() {

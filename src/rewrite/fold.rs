@@ -184,7 +184,7 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
                 factor: candidate.factor.clone().ok(),
                 ..step
             },
-            None => planner.step(candidate, Action::NoEffect("not asked for".to_string())),
+            None => planner.step(candidate, Action::NoEffect("not selected".to_string())),
         };
         if let (Action::Refused(why), false) = (&step.action, options.at.is_empty()) {
             let why = format!("the factor cannot be folded: {why}");

@@ -189,7 +189,7 @@ fn settled(sites: &[Site], plan: &Plan, after: &Model) -> Result<()> {
                 && old.entangled.is_some() == site.entangled.is_some()
         };
         let Some(place) = kept.iter().position(same) else {
-            let why = "is dropout only once other dropout is taken out, and both at once cannot be";
+            let why = "would only be recognised after other dropout is removed";
             return Err(Error::model(why).at(after.place(site.nodes[0])));
         };
         kept.swap_remove(place);
@@ -358,7 +358,7 @@ impl Strip<'_> {
         match sources.iter().find(left) {
             None => Ok(()),
             Some(&source) => {
-                let why = "its dropout is cut off, and yet something uses what it draws";
+                let why = "the draw is still used after its dropout was removed";
                 Err(Error::model(why).at(self.editor.model().place(source)))
             }
         }

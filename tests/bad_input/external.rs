@@ -228,7 +228,7 @@ fn another_folder_asks_for_a_decision() {
         .exits(0);
     assert_eq!(folder.read("sub/weights.bin"), WEIGHTS);
     folder.run("verify model.onnx sub/model.onnx").exits(0);
-    let names = ["sub/weights.bin: exists already", "--force"];
+    let names = ["sub/weights.bin: already exists", "--force"];
     folder.refuses(
         "strip model.onnx sub/other.onnx --external-data copy",
         &names,

@@ -239,16 +239,16 @@ fn an_existing_file_is_overwritten_only_with_force() {
     folder.write("out.onnx", "precious");
     folder.refuses(
         "strip model.onnx out.onnx",
-        &["out.onnx: exists already", "--force"],
+        &["out.onnx: already exists", "--force"],
     );
     folder.refuses(
         "strip model.onnx -o out.onnx",
-        &["out.onnx: exists already"],
+        &["out.onnx: already exists"],
     );
     folder.write("model.stripped.onnx", "precious");
-    folder.refuses("strip model.onnx", &["model.stripped.onnx: exists already"]);
+    folder.refuses("strip model.onnx", &["model.stripped.onnx: already exists"]);
     symlink("out.onnx", folder.path("link.onnx")).unwrap();
-    folder.refuses("strip model.onnx link.onnx", &["link.onnx: exists already"]);
+    folder.refuses("strip model.onnx link.onnx", &["link.onnx: already exists"]);
     folder.run("strip model.onnx out.onnx --force").exits(0);
     assert_eq!(folder.read("out.onnx"), result());
     folder.run("strip -f model.onnx").exits(0);
@@ -273,12 +273,12 @@ fn the_model_itself_is_no_place_for_the_result() {
         &absolute,
     ] {
         for force in ["", "--force"] {
-            let names = [out, "is IN as well as OUT", "--in-place"];
+            let names = [out, "is both IN and OUT", "--in-place"];
             folder.refuses(&format!("strip model.onnx {out} {force}"), &names);
             folder.refuses(&format!("strip model.onnx -o {out} {force}"), &names);
         }
     }
-    folder.refuses("strip link.onnx model.onnx -f", &["is IN as well as OUT"]);
+    folder.refuses("strip link.onnx model.onnx -f", &["is both IN and OUT"]);
 }
 
 #[test]

@@ -234,7 +234,7 @@ fn a_sweep_is_plotted() {
         sweep,
         &format!("{sweep} -o other.npz --plot model.sample.svg"),
     ] {
-        folder.refuses(again, &["model.sample.svg: exists already", "--force"]);
+        folder.refuses(again, &["model.sample.svg: already exists", "--force"]);
     }
     assert!(folder.listing() == kept);
     folder.run(&format!("{sweep} --force --seed 1")).exits(0);
@@ -372,7 +372,7 @@ fn bad_arguments_are_refused() {
             "--plot a.svg --rates 0.1,0.1",
             vec!["--plot", "several --rates"],
         ),
-        ("-o taken.npz", vec!["taken.npz: exists already", "--force"]),
+        ("-o taken.npz", vec!["taken.npz: already exists", "--force"]),
         ("-o model.onnx --force", vec!["model.onnx: is IN"]),
         ("-o no/such/a.npz", vec!["no/such does not exist"]),
         (
@@ -381,7 +381,7 @@ fn bad_arguments_are_refused() {
         ),
         (
             "--rates 0.1,0.2 --plot taken.npz",
-            vec!["taken.npz: exists already"],
+            vec!["taken.npz: already exists"],
         ),
     ] {
         folder.refuses(&format!("sample model.onnx {arguments}"), &names);

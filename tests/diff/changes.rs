@@ -96,7 +96,7 @@ fn the_structure_is_equal_or_the_first_difference_is_reported() {
         parts.contains("ReduceMean `mean`") && parts.contains("ReduceMax"),
         "{parts}"
     );
-    // not asked for, not looked at
+    // not selected, not looked at
     assert_eq!(compare(&before, &after.read()).parts, None);
 }
 

@@ -128,7 +128,7 @@ fn does_not_fold_back_into_a_part_of_a_split() {
         .init("w", f32s(&[3, 2], &some(6)));
     let why = stays(&opset17(graph));
     assert!(
-        why.contains("its other parts would have to be scaled"),
+        why.contains("its other inputs would have to be scaled"),
         "{why}"
     );
 }
@@ -160,7 +160,10 @@ fn backward_each_index_gets_back_what_was_taken_of_it() {
     // what is taken twice can only be scaled alike
     let twice = behind(gather, &[2, 2], &[0.5, 3.0], &[2]).init("e", i64s(&[1, 1]));
     let why = stays(&opset17(twice));
-    assert!(why.contains("Gather mixes or moves"), "{why}");
+    assert!(
+        why.contains("Gather does not preserve the factor's axis"),
+        "{why}"
+    );
     let reduce = op("k = ReduceSum(g, e)").with(int("keepdims", 0));
     let reduce = behind(reduce, &[2], &[0.5, 3.0], &[2]).init("e", i64s(&[0]));
     folds(&opset17(reduce)).has("w", &columns([0.5, 3.0]));
@@ -182,9 +185,15 @@ fn axes_that_pad_names_are_the_ones_that_are_padded() {
 fn does_not_fold_along_what_an_operator_runs_along() {
     let sum = before_matmul(&[2, 4, 3], nodes(&["k = CumSum(h, e)"]), 3, &S, &[3]);
     let why = stays(&with(sum, "e", number(2)));
-    assert!(why.contains("CumSum mixes or moves"), "{why}");
+    assert!(
+        why.contains("CumSum does not preserve the factor's axis"),
+        "{why}"
+    );
     let pad = op("k = Pad(h, e)").with(string("mode", "edge"));
     let pad = before_matmul(&[2, 4, 3], vec![pad], 4, &S, &[3]);
     let why = stays(&with(pad, "e", i64s(&[0, 0, 1, 0, 0, 0])));
-    assert!(why.contains("Pad mixes or moves"), "{why}");
+    assert!(
+        why.contains("Pad does not preserve the factor's axis"),
+        "{why}"
+    );
 }

@@ -70,7 +70,7 @@ fn does_not_fold_what_is_quantised_next() {
                 "h = Mul(d, s)",
                 "y = Sigmoid(h)",
             ],
-            "Cast `d`: what is cast from int32 to float is not scaled alike",
+            "Cast `d`: a cast from int32 to float does not preserve the scale",
         ),
     ] {
         let mut all = nodes(texts);
@@ -148,7 +148,7 @@ fn does_not_fold_dequantised_weights_whose_scale_has_another_axis() {
         .init("q", f32s(&[2], &[0.1, 0.2]));
     stays_because(
         &opset17(graph),
-        "`v` is quantised, and its scale does not vary along the factor",
+        "`v` is quantized, and its scale is not along the factor's axis",
     );
 }
 
@@ -165,7 +165,7 @@ fn does_not_fold_dequantised_weights_that_something_else_uses() {
         .init("s", f32_scalar(0.7))
         .init("w", raw(DataType::INT8, &[3, 2], &[1, 2, 3, 4, 5, 6]))
         .init("q", f32_scalar(0.1));
-    stays_because(&opset17(graph), "`v` is quantised and also used elsewhere");
+    stays_because(&opset17(graph), "`v` is quantized and has other readers");
 }
 
 #[test]
@@ -175,5 +175,5 @@ fn does_not_fold_values_with_a_quantisation_annotation() {
         .main_mut()
         .quantization_annotation
         .push(scale_of("h", "w"));
-    stays_because(&model, "`h` has a quantisation annotation");
+    stays_because(&model, "`h` has a quantization annotation");
 }

@@ -348,7 +348,7 @@ fn after_functions() {
     folds_unrun(&called("y = Sigmoid(v)", 0.7));
 }
 
-/// Nobody can tell whether it rounds; ONNX Runtime's own that compute what ONNX' do are known.
+/// Whether it rounds is unknown; ONNX Runtime's own that compute what ONNX' do are known.
 #[test]
 fn an_operator_that_is_not_known() {
     let why = "com.microsoft::QLinearSigmoid `y` may round";

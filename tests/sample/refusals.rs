@@ -105,7 +105,7 @@ fn a_rate_without_data_is_not_random() {
     }
 }
 
-/// The twin of a rate that nobody gives: it is not asked for where rates are set.
+/// The twin of a rate that nobody gives: it is not selected where rates are set.
 fn set(open: &Model) {
     let rates = vec![0.2, 0.4];
     let report = sampled(

@@ -104,7 +104,7 @@ fn dropout_that_shows_only_once_other_dropout_is_gone_is_refused() {
     );
     let why = refusal(&inside(15, 0.3, &text));
     assert!(
-        why.contains("graph: Where `out`: is dropout only once other dropout is taken out"),
+        why.contains("graph: Where `out`: would only be recognised after other dropout is removed"),
         "{why}"
     );
     // the twin: without the Dropout it is none, or is refused for what it is
@@ -121,7 +121,7 @@ fn a_choice_between_what_another_draw_drops_is_refused() {
     );
     let why = refusal(&inside(15, 0.3, &text));
     assert!(
-        why.contains("is dropout only once other dropout is taken out"),
+        why.contains("would only be recognised after other dropout is removed"),
         "{why}"
     );
 }

@@ -195,7 +195,7 @@ fn classic_of_an_unknown_type_is_refused() {
     graph.node[3] = op("k = CastLike(b, h)");
     let why = refusal(&made);
     assert!(
-        why.contains("inference scales it by 0.75, and its type is not known"),
+        why.contains("inference scales it by 0.75, but its element type is unknown"),
         "{why}"
     );
 }

@@ -149,7 +149,7 @@ fn a_flag_that_leaves_another_number_is_refused() {
     ] {
         let why = refusal(&switched(text));
         assert!(
-            why.contains("where its switch is off it scales the data"),
+            why.contains("it scales the data if its switch is off"),
             "{why}"
         );
     }

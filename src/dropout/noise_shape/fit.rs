@@ -9,7 +9,7 @@ use super::{BUDGET, DEPTH, Dim, NoiseShapes, Shape};
 pub(in crate::dropout) enum Fit {
     /// It is broadcast to the data.
     Within,
-    /// The file does not tell.
+    /// Unknown.
     Unknown,
     /// The data is broadcast to it.
     Larger,

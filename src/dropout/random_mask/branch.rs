@@ -21,15 +21,15 @@ impl Finder<'_> {
         let mut switch = None;
         for branched in &attempt.trace.branched {
             if !is_inference(attempt, branched) {
-                return Err("where an If leaves its mask away it scales the data");
+                return Err("it scales the data in the branch without the mask");
             }
             let condition = self.values.input(branched.node, 0);
             let found = condition.map(|condition| (condition, f64::from(u8::from(branched.on))));
             match (found, switch) {
-                (None, _) => return Err("a branch of an If makes its mask"),
+                (None, _) => return Err("its mask is produced in a branch of an If"),
                 (Some(found), None) => switch = Some(found),
                 (Some(found), Some(known)) if found == known => {}
-                (Some(_), Some(_)) => return Err("several Ifs decide on its mask"),
+                (Some(_), Some(_)) => return Err("several Ifs switch its mask"),
             }
         }
         Ok(switch)

@@ -238,7 +238,7 @@ impl Fold<'_> {
             Holder::Initializer(graph, index) => Ok(model.graph(graph).initializer(index)),
             Holder::Constant(id) => match model.node(id).attribute("value").map(|a| &a.value) {
                 Some(AttributeValue::Tensor(tensor)) => Ok(tensor),
-                _ => Err(Error::model("holds no tensor").at(model.place(id))),
+                _ => Err(Error::model("has no tensor").at(model.place(id))),
             },
         }
     }
@@ -304,7 +304,7 @@ impl Fold<'_> {
         }
         let (model, values) = (self.editor.model(), self.editor.values());
         let copy = values.lookup(model, graph, &name);
-        copy.ok_or_else(|| Error::model(format!("`{name}` was not put in")))
+        copy.ok_or_else(|| Error::model(format!("`{name}` was not inserted")))
     }
 
     fn attribute(&mut self, id: NodeId, name: &'static str, by: f64) {

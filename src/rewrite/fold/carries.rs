@@ -23,14 +23,14 @@ pub(super) fn carry(
         Linear::Any => {}
         Linear::Positive if factor.is_positive() => {}
         Linear::Positive => {
-            return Some(Err(format!("{op} does not commute with a factor below 0")));
+            return Some(Err(format!("{op} does not commute with a negative factor")));
         }
         _ => return None,
     }
     let obstacle = match op {
         _ if operator.role == Role::Cast => cast(view, id, way, factor),
         "Clip" if !clips_at_zero(view, id) => Some("Clip has a bound other than 0".to_string()),
-        "Pad" if !pads_zeros(view, id) => Some("Pad puts in what is not scaled".to_string()),
+        "Pad" if !pads_zeros(view, id) => Some("Pad inserts unscaled values".to_string()),
         _ => None,
     };
     if let Some(why) = obstacle {
@@ -40,7 +40,7 @@ pub(super) fn carry(
         return Some(Ok(factor.clone()));
     }
     let moved = moved(view, (id, output), way, factor, axes(operator));
-    Some(moved.ok_or_else(|| format!("{op} mixes or moves what the factor runs along")))
+    Some(moved.ok_or_else(|| format!("{op} does not preserve the factor's axis")))
 }
 
 /// The new axis of a factor, by the shape and the elements of the output.
@@ -70,7 +70,7 @@ fn cast(view: &View<'_>, id: NodeId, way: Way, factor: &Factor) -> Option<String
     };
     if !is_scalable(from) || !is_scalable(to) {
         return Some(format!(
-            "what is cast from {from} to {to} is not scaled alike"
+            "a cast from {from} to {to} does not preserve the scale"
         ));
     }
     let half = DataType::FLOAT16;
@@ -80,7 +80,7 @@ fn cast(view: &View<'_>, id: NodeId, way: Way, factor: &Factor) -> Option<String
         Way::Backward if from == half && to != half => all(|element| element <= 1.0),
         _ => true,
     };
-    (!fits).then(|| format!("what is not scaled could overflow {half}"))
+    (!fits).then(|| format!("unscaled values could overflow {half}"))
 }
 
 /// True of a Clip whose only bound is 0.

@@ -149,7 +149,7 @@ fn factor(
 ) -> Result<Factor, String> {
     let (name, shapes) = (&view.values[data].name, view.shapes);
     if axis.is_some() && view.has_own_axis(node) {
-        return Err("it broadcasts along an axis of its own".to_string());
+        return Err("it broadcasts along a new axis".to_string());
     }
     if view.model.node(node).is("Div") {
         elements
@@ -165,15 +165,15 @@ fn factor(
     match shapes.rank(data) {
         _ if dims.is_empty() => {}
         Some(rank) if rank >= dims.len() => {}
-        Some(_) => return Err(format!("it gives `{name}` more axes")),
-        None => return Err(format!("the rank of `{name}` is not known")),
+        Some(_) => return Err(format!("broadcasting would add axes to `{name}`")),
+        None => return Err(format!("the rank of `{name}` is unknown")),
     }
     if let Some(axis) = axis {
         match shapes.size(data, axis) {
             Some(size) if size == elements.len() as i64 => {}
-            Some(_) => return Err(format!("it spreads `{name}` over more elements")),
+            Some(_) => return Err(format!("broadcasting would enlarge `{name}`")),
             None => {
-                let why = "is not known: it may be spread over more elements";
+                let why = "is unknown, and broadcasting may enlarge it";
                 return Err(format!("the size of `{name}` along the factor {why}"));
             }
         }

@@ -55,7 +55,7 @@ pub(super) fn constant<'m>(
                 }
                 Some(_) => {
                     let name = &known.name;
-                    return Err(format!("`{name}` is a graph input: callers may replace it"));
+                    return Err(format!("`{name}` is also a graph input"));
                 }
                 None => return Ok(None),
             },

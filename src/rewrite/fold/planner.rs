@@ -29,7 +29,7 @@ fn annotated(model: &Model, values: &Values) -> HashSet<ValueId> {
 }
 
 /// Why a factor that makes up for what a mask drops stays.
-const OF_MASK: &str = "it belongs to dropout, or to noise, that is still there: strip it first";
+const OF_MASK: &str = "it is part of dropout or noise; `strip` that first";
 
 /// Nodes of dropout that is written as a mask, with the factors that make up for what it drops.
 fn masks(model: &Model, values: &Values) -> Result<HashSet<NodeId>> {
@@ -161,7 +161,7 @@ impl<'m> Planner<'m> {
             walk.budget.set(walk::BUDGET);
             let mut route = Route::default();
             let found = match value {
-                None => Err("there is no such value".to_string()),
+                None => Err("there is no value or node with this name".to_string()),
                 Some(value) if way == "forward" => walk.forward(value, factor, &mut route),
                 Some(value) => walk.backward(value, factor, &mut route),
             };

@@ -164,7 +164,7 @@ impl View<'_> {
         let Some(operand) = operand::constant(self.model, self.values, value)? else {
             return match self.dequantized(value) {
                 Some(dequantize) => self.scale_the_scale(id, dequantize, value, along),
-                None => Err(format!("`{name}` is computed when the model runs")),
+                None => Err(format!("`{name}` is not constant")),
             };
         };
         if let Some(why) = operand::obstacle(self.model, self.values, &operand) {
@@ -187,7 +187,7 @@ impl View<'_> {
             holder,
             spread,
         };
-        let why = || format!("`{name}`, of shape {dims:?}, is not as long as the factor");
+        let why = || format!("the shape {dims:?} of `{name}` does not match the factor");
         spread.map(change).ok_or_else(why)
     }
 
@@ -202,7 +202,7 @@ impl View<'_> {
         let name = &self.values[value].name;
         let only = |at| matches!(at, Use::Input { node, .. } if node == user);
         if !self.values.uses(value).all(only) {
-            return Err(format!("`{name}` is quantised and also used elsewhere"));
+            return Err(format!("`{name}` is quantized and has other readers"));
         }
         let along = match along {
             Along::All(number) => Along::All(*number),
@@ -217,14 +217,14 @@ impl View<'_> {
                     1 if own == *axis as i64 => Along::Axis(0, elements.clone()),
                     many if many > 1 && many == rank => Along::Axis(*axis, elements.clone()),
                     _ => {
-                        let why = "is quantised, and its scale does not vary along the factor";
+                        let why = "is quantized, and its scale is not along the factor's axis";
                         return Err(format!("`{name}` {why}"));
                     }
                 }
             }
             Along::Pairs(..) => {
                 return Err(format!(
-                    "`{name}` is quantised, and its groups have several factors"
+                    "`{name}` is quantized, and its groups have several factors"
                 ));
             }
         };
@@ -248,13 +248,13 @@ impl View<'_> {
     ) -> Result<Change, Refusal> {
         let along = match (factor.axis, factor.scalar()) {
             (Some(_), _) if self.has_own_axis(id) => {
-                return Err("it broadcasts along an axis of its own".to_string());
+                return Err("it broadcasts along a new axis".to_string());
             }
             (Some(axis), _) => {
                 let rank = self.dims(id, input).map_or(0, |dims| dims.len());
                 let name = self.input(id, input).map(|value| &self.values[value].name);
                 let name = name.map(ToString::to_string).unwrap_or_default();
-                let why = || format!("`{name}` does not vary along the factor");
+                let why = || format!("`{name}` does not vary along the factor's axis");
                 Along::Axis(
                     rank.checked_sub(axis + 1).ok_or_else(why)?,
                     factor.elements.clone(),
@@ -277,7 +277,7 @@ impl View<'_> {
         match (factor.axis, factor.scalar()) {
             (_, Some(number)) => Ok(Along::All(number)),
             (Some(own), _) if own == from_end => Ok(Along::Axis(axis, factor.elements.clone())),
-            _ => Err("the factor runs along another axis".to_string()),
+            _ => Err("the factor is along a different axis".to_string()),
         }
     }
 }

@@ -81,11 +81,11 @@ impl Walk<'_, '_> {
         let left = self.budget.get();
         self.budget.set(left.saturating_sub(1));
         if left == 0 {
-            return Err("there is no end to what it scales".to_string());
+            return Err("it reaches too many nodes".to_string());
         }
         match self.annotated.contains(&value) {
             true => Err(format!(
-                "{} has a quantisation annotation",
+                "{} has a quantization annotation",
                 self.name(value)
             )),
             false => Ok(()),
@@ -102,16 +102,16 @@ impl Walk<'_, '_> {
         self.look(value)?;
         let uses: Vec<Use> = self.view.values.uses(value).collect();
         if uses.len() > MOST {
-            return Err(format!("{} is used {} times", self.name(value), uses.len()));
+            return Err(format!("{} has {} readers", self.name(value), uses.len()));
         }
         if uses.is_empty() {
-            return Err(format!("nothing uses {}", self.name(value)));
+            return Err(format!("there are no readers of {}", self.name(value)));
         }
         for at in &uses {
             let Use::Input { node, input } = *at else {
                 let what = match at {
                     Use::Output { .. } => "is an output of its graph",
-                    _ => "is named by an annotation or by training",
+                    _ => "is named by an annotation or a training graph",
                 };
                 return Err(format!("{} {what}", self.name(value)));
             };
@@ -151,7 +151,7 @@ impl Walk<'_, '_> {
         if let Some(operator) = joint(self.view.model, id) {
             if operator.linear == Linear::JointPositive && !factor.is_positive() {
                 let op = operator.name;
-                return Err(at(format!("{op} does not commute with a factor below 0")));
+                return Err(at(format!("{op} does not commute with a negative factor")));
             }
             let factor = self.joint(id, input, factor, route).map_err(at)?;
             route.through.push(id);
@@ -162,7 +162,7 @@ impl Walk<'_, '_> {
             return self.through_split(id, factor, route);
         }
         match carry(&self.view, (id, 0), Way::Forward, factor) {
-            Some(_) if input != 0 => Err(at("it is no data there".to_string())),
+            Some(_) if input != 0 => Err(at("it is not a data input".to_string())),
             Some(moved) => {
                 let moved = moved.map_err(at)?;
                 route.through.push(id);
@@ -246,7 +246,7 @@ impl Walk<'_, '_> {
         let node = self.view.model.node(id);
         let is_data = |input| joint(self.view.model, id).is_some_and(|op| op.is_data(input));
         if !is_data(input) {
-            return Err("it is no data there".to_string());
+            return Err("it is not a data input".to_string());
         }
         let others = (0..node.inputs.len()).filter(|&i| i != input && is_data(i));
         let equal = others.map(|other| match is_unmoved(&self.view, id, other, factor) {
@@ -259,7 +259,7 @@ impl Walk<'_, '_> {
             return Ok(factor.clone());
         }
         if !node.is("Concat") {
-            return Err("the factor is not on all that it takes".to_string());
+            return Err("only some of its inputs have the factor".to_string());
         }
         self.part(id, input, factor)
     }
@@ -286,7 +286,7 @@ impl Walk<'_, '_> {
     /// The factor of a part of a Concat: 1 for the others.
     fn part(&self, id: NodeId, input: usize, factor: &Factor) -> Result<Factor, Refusal> {
         let node = self.view.model.node(id);
-        let unknown = "the sizes of what it takes are not known";
+        let unknown = "the sizes of its inputs are unknown";
         let output = self
             .view
             .values
@@ -300,7 +300,7 @@ impl Walk<'_, '_> {
             .and_then(|axis| usize::try_from(axis).ok());
         let from_end = from_end.ok_or(unknown)?;
         if factor.axis.is_some_and(|own| own != from_end) {
-            return Err("the factor is not on all that it takes".to_string());
+            return Err("only some of its inputs have the factor".to_string());
         }
         let mut elements = Vec::new();
         for other in 0..node.inputs.len() {

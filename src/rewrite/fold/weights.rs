@@ -39,7 +39,7 @@ pub(super) fn scaled(model: &Model, tensor: &Tensor, spreads: Vec<Spread>) -> Re
     let (source, range) = model.elements_source(tensor)?;
     let len = tensor.expected_bytes().unwrap_or(u64::MAX);
     if !is_scalable(tensor.data_type) || range.end - range.start < len {
-        let why = "holds fewer elements than its shape says";
+        let why = "has fewer elements than its shape";
         return Err(Error::model(why).at(format!("tensor `{}`", tensor.name)));
     }
     let scaled = Scaled {

@@ -46,11 +46,9 @@ pub(super) fn refusal(
     }
     let typed = version(model.opset(site.graph, "")?) < OperatorVersion::InferenceBool;
     match element_type(model, values, site, typed) {
-        None => Some(
-            "its mask is used, has the type of the data, and the file does not say which".into(),
-        ),
+        None => Some("its mask is used, but its element type, that of the data, is unknown".into()),
         Some(element) if one(element).is_none() => {
-            Some(format!("its mask is used and of type {element}"))
+            Some(format!("its mask is used and has element type {element}"))
         }
         Some(_) => None,
     }

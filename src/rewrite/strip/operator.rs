@@ -22,8 +22,10 @@ pub(super) fn refusal(
             "and it has no ratio input: the exporter probably lost p. Set it with \
              `dropout-onnx set --rate` first"
         }
-        None => "and the file does not tell p for good",
-        Some(_) if site.classic_factor(model, values).is_none() => "and its type is not known",
+        None => "but the rate is not constant",
+        Some(_) if site.classic_factor(model, values).is_none() => {
+            "but its element type is unknown"
+        }
         Some(_) => return None,
     };
     Some(format!("classic dropout scales by 1-p, {why}"))
@@ -49,7 +51,7 @@ pub(super) fn remove(strip: &mut Strip<'_>, site: &Site, factor: Option<Factor>)
             let typed = version(opset) < OperatorVersion::InferenceBool;
             let name = editor.values()[mask].name.clone();
             let element = mask::element_type(editor.model(), editor.values(), site, typed)
-                .ok_or_else(|| Error::model("the type of its mask is not known"))?;
+                .ok_or_else(|| Error::model("the element type of its mask is unknown"))?;
             Some((name, element, opset))
         }
         _ => None,

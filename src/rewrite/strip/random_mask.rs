@@ -17,21 +17,21 @@ pub(super) fn refusal(model: &Model, values: &Values, site: &Site) -> Option<Str
         let graph = exit.node.graph;
         let here = |node: &NodeId| node.graph == graph;
         if !exit.path.iter().all(here) {
-            return Some("a function moves its elements about".to_string());
+            return Some("a function rearranges its elements".to_string());
         }
         if exit.prescale.is_some_and(|p| p.shared) && !exit.chain(model, values).iter().all(here) {
-            return Some("its data is scaled in another graph".to_string());
+            return Some("its data is scaled in a different graph".to_string());
         }
         let outputs = 0..model.node(exit.node).outputs.len();
         let mut others = outputs
             .filter_map(|output| values.output(model, exit.node, output))
             .filter(|&other| !site.exits.iter().any(|exit| exit.output == other));
         if others.any(|other| values.is_used(other)) {
-            return Some("its node has other outputs that are used".to_string());
+            return Some("other outputs of its node are used".to_string());
         }
         (exit.needs_scale() && exit.factor(model, values).is_none()).then(|| {
             format!(
-                "inference scales it by {}, and its type is not known",
+                "inference scales it by {}, but its element type is unknown",
                 exit.scale
             )
         })

@@ -17,7 +17,7 @@ fn weights(view: &View<'_>, id: NodeId) -> Result<Weights, Refusal> {
     let node = view.model.node(id);
     let group = int(node, "group", 1);
     let Some(dims) = view.dims(id, 1) else {
-        let computed = "the weights are computed when the model runs";
+        let computed = "the weights are not constant";
         return Err(match view.is_constant(id, 1) {
             true => view
                 .scale(id, 1, &Along::All(1.0))
@@ -29,7 +29,7 @@ fn weights(view: &View<'_>, id: NodeId) -> Result<Weights, Refusal> {
     let channels = dims.first().copied().unwrap_or(0);
     if dims.len() < 3 || group < 1 || channels % group != 0 {
         return Err(format!(
-            "weights of shape {dims:?} in {group} groups are none"
+            "weights of shape {dims:?} do not fit {group} groups"
         ));
     }
     Ok(Weights {
@@ -41,7 +41,7 @@ fn weights(view: &View<'_>, id: NodeId) -> Result<Weights, Refusal> {
 
 pub(super) fn forward(view: &View<'_>, id: NodeId, input: usize, factor: &Factor) -> Changes {
     if input != 0 {
-        return Err("the factor scales what a convolution takes as weights".to_string());
+        return Err("the factor scales the weights input of a convolution".to_string());
     }
     let weights = weights(view, id)?;
     let along = weights.along(view, factor, weights.transposed)?;
@@ -73,7 +73,7 @@ impl Weights {
                 factor.elements.len(),
                 self.dims[1].saturating_mul(self.group),
             );
-            return Err(format!("{has} factors for {wants} channels"));
+            return Err(format!("{has} factors do not fit {wants} channels"));
         }
         Ok(Along::Pairs(of_group, factor.clone(), self.group))
     }

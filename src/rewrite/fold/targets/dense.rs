@@ -54,7 +54,7 @@ pub(super) fn gemm_forward(view: &View<'_>, id: NodeId, input: usize, factor: &F
         0 => (1, usize::from(trans_a), usize::from(trans_b)),
         1 => (0, usize::from(!trans_b), usize::from(!trans_a)),
         _ => {
-            let why = "Gemm's beta is one number";
+            let why = "Gemm's beta is a scalar";
             let scalar = factor.scalar().ok_or(why)?;
             return Ok(vec![attribute(view, id, "beta", scalar)?]);
         }
@@ -123,7 +123,7 @@ pub(super) fn gather_backward(view: &View<'_>, id: NodeId, factor: &Factor) -> O
     let first = int(view.model.node(id), "axis", 0) == 0;
     Some(match factor.axis {
         Some(axis) if !first || axis + 1 >= rank => {
-            Err("the factor runs along what is gathered".to_string())
+            Err("the factor is along the gathered axis".to_string())
         }
         _ => view.scale_aligned(id, 0, factor).map(|change| vec![change]),
     })
@@ -156,10 +156,10 @@ pub(super) fn dequantize_backward(view: &View<'_>, id: NodeId, factor: &Factor) 
                 Some(axis) if own == Some(axis) && scale.len() == 1 => {
                     super::Along::Axis(0, factor.elements.clone())
                 }
-                _ => return Err("its scale does not vary along the factor".to_string()),
+                _ => return Err("its scale does not vary along the factor's axis".to_string()),
             }
         }
-        _ => return Err("the rank of what it takes is not known".to_string()),
+        _ => return Err("the rank of its data is unknown".to_string()),
     };
     Ok(vec![view.scale(id, 1, &along)?])
 }

@@ -20,7 +20,7 @@ pub(super) fn per_channel(view: &View<'_>, id: NodeId, factor: &Factor) -> Chang
 /// variance stays, and so does what ε adds to it.
 pub(super) fn batch_forward(view: &View<'_>, id: NodeId, input: usize, factor: &Factor) -> Changes {
     if input != 0 {
-        return Err("it is no data there".to_string());
+        return Err("it is not a data input".to_string());
     }
     let [along, back] = [factor, &factor.inverse()].map(|factor| channels(view, id, factor));
     Ok(vec![
@@ -40,10 +40,10 @@ fn channels(view: &View<'_>, id: NodeId, factor: &Factor) -> Result<Along, Refus
             _ => int(node, "training_mode", 0) != 0,
         };
         if trains {
-            return Err("BatchNormalization is in training".to_string());
+            return Err("BatchNormalization is in training mode".to_string());
         }
         if int(node, "spatial", 1) == 0 && factor.scalar().is_none() {
-            return Err("BatchNormalization is not by channel".to_string());
+            return Err("BatchNormalization is not per channel".to_string());
         }
     }
     let channels = match factor.axis {
@@ -51,7 +51,7 @@ fn channels(view: &View<'_>, id: NodeId, factor: &Factor) -> Result<Along, Refus
         Some(_) => {
             let data = view.input(id, 0).and_then(|data| view.shapes.rank(data));
             let rank = data.filter(|&rank| rank >= 2);
-            rank.ok_or("the rank of its data is not known")? - 2
+            rank.ok_or("the rank of its data is unknown")? - 2
         }
     };
     view.along(factor, channels, 0)

@@ -20,12 +20,12 @@ impl Walk<'_, '_> {
     ) -> Result<(), Refusal> {
         self.look(value)?;
         if self.view.values.uses(value).nth(1).is_some() {
-            return Err(format!("{} is also used elsewhere", self.name(value)));
+            return Err(format!("{} has other readers", self.name(value)));
         }
         let Producer::Node { node: id, output } = self.view.values[value].producer else {
             let what = match self.view.values[value].producer {
                 Producer::Input(_) => "is an input of its graph",
-                _ => "is not computed by a node that could take it",
+                _ => "is not computed by a node with weights",
             };
             return Err(format!("{} {what}", self.name(value)));
         };
@@ -38,17 +38,17 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         if output != 0 {
-            return Err(at("makes more than one value".to_string()));
+            return Err(at("has several outputs".to_string()));
         }
         let node = self.view.model.node(id);
         let is = |op: &str| node.is(op);
         if let Some(operator) = joint(self.view.model, id) {
             if operator.linear == Linear::JointPositive && !factor.is_positive() {
                 let op = operator.name;
-                return Err(at(format!("{op} does not commute with a factor below 0")));
+                return Err(at(format!("{op} does not commute with a negative factor")));
             }
             if is("Concat") && factor.axis.is_some() {
-                return Err(at("the factor would have to be taken apart".to_string()));
+                return Err(at("the factor would have to be split".to_string()));
             }
             route.through.push(id);
             let inputs = (0..node.inputs.len()).filter(|&input| operator.is_data(input));
@@ -65,7 +65,7 @@ impl Walk<'_, '_> {
         let several = node.outputs.iter().skip(1).any(|name| !name.is_empty());
         if is("Split") && several {
             return Err(at(
-                "its other parts would have to be scaled as well".to_string()
+                "its other inputs would have to be scaled too".to_string()
             ));
         }
         let moved = match carry(&self.view, (id, 0), Way::Backward, factor) {
@@ -93,7 +93,7 @@ impl Walk<'_, '_> {
         }
         match self.view.input(id, input) {
             Some(value) => self.backward(value, factor, route),
-            None => Err(format!("{} lacks an input", self.label(id))),
+            None => Err(format!("{} has a missing input", self.label(id))),
         }
     }
 
