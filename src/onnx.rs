@@ -10,6 +10,7 @@ mod content;
 mod data_type;
 mod edit;
 mod external;
+mod foreign;
 mod graph;
 mod metadata;
 mod model;

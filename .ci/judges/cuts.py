@@ -100,9 +100,15 @@ def masked(model):
             if abs(scale - 1) < masks.tolerances(known[x].dtype)[1]:
                 found.setdefault(name, []).insert(0, (x, 1.0))
             elif scale > 0.01 and not summed_with_another(traced, name):
-                found.setdefault(name, []).append((x, scale))
+                found.setdefault(name, []).append((x, rounded(scale)))
         found.get(name, []).sort(key=lambda cut: (cut[1] != 1.0, -traced.order[cut[0]]))
     return found
+
+
+def rounded(scale):
+    """The short decimal that a mean of float32 numbers stands for, where it stands for one."""
+    short = float(f"{scale:.4g}")
+    return short if abs(short - scale) < 1e-6 else scale
 
 
 def made_in(body):

@@ -22,10 +22,13 @@ const PASSED: &[&str] = &[
     "Tile",
 ];
 
-/// Operators that combine a mask with data.
+/// Operators that drop data with a mask.
 const COMBINED: &[&str] = &[
-    "Mul", "Div", "Where", "Add", "Sub", "Min", "Max", "Pow", "And", "Or", "Xor",
+    "Mul", "Div", "Where", "Min", "Max", "Pow", "And", "Or", "Xor",
 ];
+
+/// Operators that make a mask of a mask and a constant: its complement.
+const COMPLEMENTED: &[&str] = &["Add", "Sub"];
 
 /// Operators that leave nothing of how large a number is but whether it is zero.
 const TOSSED: &[&str] = &[
@@ -77,8 +80,15 @@ fn reached(model: &Model, values: &Values, value: ValueId, wanted: &[&str]) -> O
             if cast || wanted.contains(&op_type) {
                 return Some(id);
             }
+            let complemented = || {
+                let inputs = (0..node.inputs.len()).filter_map(|input| values.input(id, input));
+                let mut others = inputs.filter(|&input| input != value);
+                !tossed
+                    && COMPLEMENTED.contains(&op_type)
+                    && others.all(|other| is_constant(model, values, other))
+            };
             let passed = PASSED.contains(&op_type) || tossed && matches!(op_type, "Mul" | "Div");
-            if passed {
+            if passed || complemented() {
                 open.extend(values.output(model, id, 0));
             }
         }

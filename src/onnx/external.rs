@@ -3,12 +3,13 @@
 //! Source: `onnx.proto`, `TensorProto.external_data`, and ONNX' `docs/ExternalData.md`.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::not_regular;
 
-use super::proto;
+use super::{foreign, proto};
 
 /// Where a tensor's elements are, relative to the model's folder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +119,13 @@ impl ExternalData {
             .checked_add(length)
             .is_none_or(|end| end > meta.len())
         {
+            let mut head = Vec::new();
+            let read =
+                File::open(&path).and_then(|file| file.take(foreign::HEAD).read_to_end(&mut head));
+            read.map_err(cannot)?;
+            if let Some(foreign) = foreign::by_head(&head) {
+                return Err(Error::model(foreign.why()).in_file(&path));
+            }
             let why = format!(
                 "external data is too short: bytes {offset} to {} of {}",
                 offset.saturating_add(length),

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
 use crate::wire::{Field, Fields, Kind, Window, decode_leaf};
 
+use super::foreign;
 use super::graph::{
     Graph, GraphId, GraphKind, Part, QuantizationAnnotation, Slot, SparseInitializer, ValueInfo,
 };
@@ -61,10 +62,18 @@ pub(super) fn model(source: Source, folder: Option<PathBuf>) -> Result<Model> {
 
 /// Describes a file that is not a model.
 fn explain(error: Error, source: &Source) -> Error {
+    if !matches!(error.kind(), ErrorKind::Protobuf | ErrorKind::Model) {
+        return error;
+    }
+    let head = source.bytes(0..source.len().min(foreign::HEAD));
+    let head = head.unwrap_or_default();
+    let named = source.path().and_then(foreign::by_name);
+    if let Some(foreign) = foreign::by_head(&head).or(named) {
+        return Error::new(error.kind(), foreign.why());
+    }
     if error.kind() != ErrorKind::Protobuf {
         return error;
     }
-    let head = source.bytes(0..source.len().min(512)).unwrap_or_default();
     let text = !head.is_empty()
         && std::str::from_utf8(&head).is_ok_and(|head| {
             head.chars()

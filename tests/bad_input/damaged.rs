@@ -84,8 +84,8 @@ fn text() {
     for text in [
         "hello\n",
         "{\"model\": 1}",
-        "<html>\n<body>404 Not Found</body>\n</html>\n",
-        "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+        "<htm>\n<body>404 Not Found</body>\n</htm>\n",
+        "version https://git-xfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
         "#!/usr/bin/env python3\nimport onnx\n",
         "  \n",
     ] {
@@ -95,13 +95,63 @@ fn text() {
 
 #[test]
 fn other_kinds_of_files() {
+    for (head, what) in [
+        (
+            &b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n"[..],
+            "a Git LFS pointer",
+        ),
+        (b"\x89HDF\r\n\x1a\n\x00\x00\x00\x00", "an HDF5 file"),
+        (
+            b"PK\x03\x04\x14\x00\x00\x00 config.json{}",
+            "a Keras archive",
+        ),
+        (
+            b"PK\x03\x04\x14\x00\x00\x00 archive/data.pkl",
+            "a PyTorch file",
+        ),
+        (b"PK\x03\x04\x14\x00\x00\x00 x.npy", "a NumPy archive"),
+        (b"PK\x03\x04\x14\x00\x00\x00\x08\x00", "a zip archive"),
+        (b"\x1f\x8b\x08\x00\x18\x81", "compressed with gzip"),
+        (
+            b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.",
+            "a PyTorch file",
+        ),
+        (b"\x80\x04\x95\x10\x00\x00", "a Python pickle"),
+        (b"\x1c\x00\x00\x00TFL3\x00\x00", "a TensorFlow Lite model"),
+        (b"\x18\x00\x00\x00ORTM\x00\x00", "ONNX Runtime's own format"),
+        (
+            b"\x3d\x00\x00\x00\x00\x00\x00\x00{\"w\": {}}",
+            "a safetensors file",
+        ),
+        (b"GGUF\x03\x00\x00\x00", "a GGUF file"),
+        (b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}", "a NumPy array"),
+        (b"\n<!DOCTYPE html>\n<html>", "an HTML page"),
+        (b"<HTML><body>404", "an HTML page"),
+        (b"<?xml version=\"1.0\"?><net/>", "OpenVINO"),
+    ] {
+        refused(head, what);
+    }
     for head in [
-        &b"PK\x03\x04\x14\x00\x00\x00\x08\x00"[..],
-        b"\x89HDF\r\n\x1a\n\x00\x00\x00\x00",
-        b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}",
-        b"\x7fELF\x02\x01\x01\x00",
+        &b"\x7fELF\x02\x01\x01\x00"[..],
+        b"\x80\x05",
+        b"\x3d\x00\x00\x00\x00\x00\x00\x00[1]",
     ] {
         refused(head, "not a readable ONNX model");
+    }
+}
+
+/// These are protobuf messages as well: their names tell.
+#[test]
+fn files_that_are_known_by_their_names() {
+    let folder = Folder::new();
+    let message = [0x08, 0x01, 0x12, 0x00];
+    for (name, what) in [
+        ("saved_model.pb", "a TensorFlow SavedModel"),
+        ("net.mlmodel", "a Core ML model"),
+        ("net.onnx", "the model has no graph"),
+    ] {
+        folder.write(name, message);
+        folder.refuses(&format!("strip {name} out.onnx"), &[name, what]);
     }
 }
 

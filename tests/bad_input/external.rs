@@ -129,6 +129,13 @@ fn a_file_that_is_too_short() {
     refused(&open, &["weights.bin: ", "too short"]);
     let little = [("location", "weights.bin"), ("length", "31")];
     refused(&little, &["weights.bin: ", "too short"]);
+    // a file that was never fetched
+    let folder = folder(&at("0"));
+    folder.write("weights.bin", "version https://git-lfs\n");
+    refused_in(
+        &folder,
+        &["weights.bin: ", "a Git LFS pointer", "git lfs pull"],
+    );
 }
 
 #[test]

@@ -297,12 +297,20 @@ fn a_dropout_whose_mask_is_used_by_hand() {
     let compared = "o = Dropout(ones, p, on)\nb = Greater(o, zero)\nk = Cast(b)\nxs = Mul(x, s)\n\
                     y = Mul(xs, k)";
     let chosen = "o = Dropout(ones, p, on)\nb = Cast:9(o)\nxs = Mul(x, s)\ny = Where(b, xs, zero)";
+    let complement = "o, b = Dropout(ones, p, on)\nk = Cast(b)\nn = Sub(one, k)\nd = Mul(x, n)\n\
+                      e = Sub(x, d)\ny = Div(e, keep)";
     refused(&by_hand(mask, true), "uses its mask in arithmetic");
+    refused(&by_hand(complement, true), "uses its mask in arithmetic");
     refused(&by_hand(compared, true), "uses dropped ones as a mask");
     refused(&by_hand(chosen, true), "uses dropped ones as a mask");
     // the twins: one that does not act, and one that scales by itself
     strips(&by_hand(mask, false));
     strips(&by_hand("o = Dropout(ones, p, on)\ny = Mul(x, o)", true));
+    // a mask that drops no data
+    strips(&by_hand(
+        "o, b = Dropout(x, p, on)\nk = Cast(b)\ny = Sub(o, k)",
+        true,
+    ));
 }
 
 /// A constant times a draw is part of a mask, unless it is a weight.

@@ -1,0 +1,216 @@
+//! Files that are not ONNX models: what they are, by their first bytes or their name, and what to do.
+
+use std::path::Path;
+
+/// A kind of file that is taken for a model.
+pub(super) struct Foreign {
+    /// With its article: "a Git LFS pointer".
+    what: &'static str,
+    /// What to do, as an instruction.
+    advice: &'static str,
+}
+
+/// How a kind of file begins.
+enum Start {
+    /// With these bytes, from an offset on.
+    At(usize, &'static [u8]),
+    /// With text, in upper or lower case, after white space.
+    Text(&'static str),
+    /// As a zip archive with an entry whose name contains this; `""` for every archive.
+    Zip(&'static str),
+    /// With the length of a JSON header in eight bytes, and the header.
+    Safetensors,
+}
+
+const EXPORT_KERAS: &str = "export it first, for example `python -m tf2onnx.convert --keras \
+     model.h5 --output model.onnx`, or `model.export(\"model.onnx\", format=\"onnx\")` in Keras 3";
+const EXPORT_TORCH: &str = "export the module first, with `torch.onnx.export`";
+const UNPACK: &str = "unpack it first";
+
+/// The first that matches counts.
+const SIGNATURES: &[(Start, Foreign)] = &[
+    (
+        Start::Text("version https://git-lfs"),
+        Foreign {
+            what: "a Git LFS pointer",
+            advice: "fetch the file first, with `git lfs pull`",
+        },
+    ),
+    (
+        Start::At(0, b"\x89HDF\r\n\x1a\n"),
+        Foreign {
+            what: "an HDF5 file, the format of Keras models (.h5)",
+            advice: EXPORT_KERAS,
+        },
+    ),
+    (
+        Start::Zip("config.json"),
+        Foreign {
+            what: "a Keras archive (.keras)",
+            advice: EXPORT_KERAS,
+        },
+    ),
+    (
+        Start::Zip("data.pkl"),
+        Foreign {
+            what: "a PyTorch file (torch.save or TorchScript)",
+            advice: EXPORT_TORCH,
+        },
+    ),
+    (
+        Start::Zip(".npy"),
+        Foreign {
+            what: "a NumPy archive (.npz)",
+            advice: "give it to --input; the model is a different file",
+        },
+    ),
+    (
+        Start::Zip(""),
+        Foreign {
+            what: "a zip archive",
+            advice: UNPACK,
+        },
+    ),
+    (
+        Start::At(0, b"\x1f\x8b"),
+        Foreign {
+            what: "compressed with gzip",
+            advice: "decompress it first, with `gunzip`",
+        },
+    ),
+    (
+        Start::At(0, b"\x80\x02\x8a\x0a"),
+        Foreign {
+            what: "a PyTorch file (torch.save)",
+            advice: EXPORT_TORCH,
+        },
+    ),
+    (
+        Start::At(0, b"\x80\x04\x95"),
+        Foreign {
+            what: "a Python pickle",
+            advice: "export the model it contains",
+        },
+    ),
+    (
+        Start::At(4, b"TFL3"),
+        Foreign {
+            what: "a TensorFlow Lite model (.tflite)",
+            advice: "convert it first, for example `python -m tf2onnx.convert --tflite model.tflite \
+                 --output model.onnx`",
+        },
+    ),
+    (
+        Start::At(4, b"ORTM"),
+        Foreign {
+            what: "a model in ONNX Runtime's own format (.ort)",
+            advice: "use the .onnx file that it was converted from",
+        },
+    ),
+    (
+        Start::Safetensors,
+        Foreign {
+            what: "a safetensors file: weights without a graph",
+            advice: "export the model to ONNX",
+        },
+    ),
+    (
+        Start::At(0, b"GGUF"),
+        Foreign {
+            what: "a GGUF file: weights without a graph",
+            advice: "export the model to ONNX",
+        },
+    ),
+    (
+        Start::At(0, b"\x93NUMPY"),
+        Foreign {
+            what: "a NumPy array (.npy)",
+            advice: "give it to --input; the model is a different file",
+        },
+    ),
+    (
+        Start::Text("<!doctype html"),
+        Foreign {
+            what: "an HTML page",
+            advice: "the download failed, or its link leads to a page: download the file itself",
+        },
+    ),
+    (
+        Start::Text("<html"),
+        Foreign {
+            what: "an HTML page",
+            advice: "the download failed, or its link leads to a page: download the file itself",
+        },
+    ),
+    (
+        Start::Text("<?xml"),
+        Foreign {
+            what: "an XML file, the format of OpenVINO models",
+            advice: "use the ONNX model that it was converted from",
+        },
+    ),
+];
+
+/// Kinds of files that are protobuf messages as well: only their names tell.
+const NAMES: &[(&str, Foreign)] = &[
+    (
+        "saved_model.pb",
+        Foreign {
+            what: "a TensorFlow SavedModel",
+            advice: "export it first: `python -m tf2onnx.convert --saved-model FOLDER --output model.onnx`",
+        },
+    ),
+    (
+        ".mlmodel",
+        Foreign {
+            what: "a Core ML model",
+            advice: "use the ONNX model that it was converted from",
+        },
+    ),
+];
+
+/// How many bytes of a file [`by_head`] needs.
+pub(super) const HEAD: u64 = 512;
+
+/// What a file is, by its first bytes.
+pub(super) fn by_head(head: &[u8]) -> Option<&'static Foreign> {
+    let found = SIGNATURES.iter().find(|(start, _)| start.fits(head));
+    found.map(|(_, foreign)| foreign)
+}
+
+/// What a file is, by its name.
+pub(super) fn by_name(path: &Path) -> Option<&'static Foreign> {
+    let name = path.file_name()?.to_str()?;
+    let found = NAMES.iter().find(|(end, _)| name.ends_with(end));
+    found.map(|(_, foreign)| foreign)
+}
+
+impl Foreign {
+    /// What it is and what to do, as a sentence without a full stop.
+    pub fn why(&self) -> String {
+        format!("{}, not an ONNX model; {}", self.what, self.advice)
+    }
+}
+
+impl Start {
+    fn fits(&self, head: &[u8]) -> bool {
+        match *self {
+            Start::At(offset, bytes) => head
+                .get(offset..)
+                .is_some_and(|rest| rest.starts_with(bytes)),
+            Start::Text(text) => {
+                let start = head.trim_ascii_start().get(..text.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()))
+            }
+            Start::Zip(name) => {
+                let contains = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
+                head.starts_with(b"PK\x03\x04") && (name.is_empty() || contains(name.as_bytes()))
+            }
+            Start::Safetensors => {
+                let length = head.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+                length.is_some_and(|length| length < 1 << 32)
+                    && head.get(8..10).is_some_and(|start| start == b"{\"")
+            }
+        }
+    }
+}
