@@ -192,6 +192,23 @@ fn a_request_to_stop_ends_a_run_that_hangs() {
     assert_eq!(error.kind(), ErrorKind::Interrupted);
 }
 
+#[test]
+fn a_request_to_stop_ends_quick_runs_without_end() {
+    let model = Model::open(fixture("torch_course_preserve_op17")).unwrap();
+    let endless = run::Settings {
+        runs: usize::MAX,
+        ..settings(PROGRAM)
+    };
+    let interrupt = Interrupt::default();
+    let error = std::thread::scope(|scope| {
+        let endless = scope.spawn(|| interrupt.heeded(|| compare(&model, endless)));
+        std::thread::sleep(Duration::from_millis(300));
+        interrupt.ask();
+        endless.join().unwrap().unwrap_err()
+    });
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+}
+
 /// The processes that a process has started.
 #[cfg(target_os = "linux")]
 fn children(id: u32) -> Vec<u32> {
