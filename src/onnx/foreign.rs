@@ -151,7 +151,7 @@ const SIGNATURES: &[(Start, Foreign)] = &[
     ),
 ];
 
-/// Kinds of files that are protobuf messages as well: only their names tell.
+/// Kinds of files that are protobuf messages too, recognised by their names.
 const NAMES: &[(&str, Foreign)] = &[
     (
         "saved_model.pb",

@@ -140,7 +140,7 @@ fn other_kinds_of_files() {
     }
 }
 
-/// These are protobuf messages as well: their names tell.
+/// These are protobuf messages too, recognised by their names.
 #[test]
 fn files_that_are_known_by_their_names() {
     let folder = Folder::new();
