@@ -209,6 +209,19 @@ fn a_request_to_stop_ends_quick_runs_without_end() {
     assert_eq!(error.kind(), ErrorKind::Interrupted);
 }
 
+#[test]
+fn a_folder_whose_name_is_not_unicode_is_no_reason_to_wait() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new();
+    let odd = folder.path("").join(std::ffi::OsStr::from_bytes(b"m\xff"));
+    std::fs::create_dir(&odd).unwrap();
+    std::fs::copy(fixture("torch_mlp_training_op7"), odd.join("model.onnx")).unwrap();
+    let mut command = crate::cli::command();
+    let said = crate::cli::Said::new(command.arg("strip").arg(odd.join("model.onnx"))).exits(0);
+    assert!(said.text().contains("structure: identical"), "{said:?}");
+    assert!(said.text().contains("not run: "), "{said:?}");
+}
+
 /// The processes that a process has started.
 #[cfg(target_os = "linux")]
 fn children(id: u32) -> Vec<u32> {

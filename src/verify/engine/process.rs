@@ -13,6 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rmp_serde::encode;
+
 use super::host::{About, Isolation, Read, Ready, Values};
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
 use crate::error::{Error, ErrorKind};
@@ -156,8 +158,15 @@ impl Talk {
         // a process that answers quickly is never waited for
         interrupt::check()?;
         let began = Instant::now();
-        let sent = rmp_serde::encode::write(&mut self.requests, request);
-        if sent.is_err() || self.requests.flush().is_err() {
+        match rmp_serde::encode::write(&mut self.requests, request) {
+            Ok(()) => {}
+            Err(encode::Error::InvalidValueWrite(_)) => return Err(self.ended()),
+            Err(why) => {
+                let why = format!("the engine process cannot be asked to run it: {why}");
+                return Err(Unrunnable::ended(why).into());
+            }
+        }
+        if self.requests.flush().is_err() {
             return Err(self.ended());
         }
         loop {
@@ -180,6 +189,8 @@ impl Talk {
 
     /// Why the process has ended.
     fn ended(&mut self) -> Stop {
+        // one that cannot be understood may go on; the status of one that has ended stays
+        let _ = self.child.kill();
         let status = self.child.wait();
         let words = self.words.take().and_then(|words| words.join().ok());
         let words = words.unwrap_or_default();
