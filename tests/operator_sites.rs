@@ -3,7 +3,7 @@
 mod common;
 
 use dropout_onnx::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
-use dropout_onnx::onnx::{DataType, Values};
+use dropout_onnx::onnx::DataType;
 
 use common::build::{
     f32_scalar, f32s, flag, float, floats, function, graph, i64s, int, model, op, raw, reference,
@@ -13,8 +13,7 @@ use common::proto::{Attribute, Graph, Model, Node, SparseTensor, Tensor};
 
 fn sites(model: &Model) -> Vec<Site> {
     let model = model.read();
-    let values = Values::new(&model);
-    dropout::find(&model, &values).expect("sites")
+    dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites")
 }
 
 #[track_caller]

@@ -3,7 +3,6 @@
 mod common;
 
 use dropout_onnx::dropout::{self, Findings};
-use dropout_onnx::onnx::Values;
 
 use common::build::{f32s, op, x_to_y};
 use common::masks::{at, numbers, spelt};
@@ -11,8 +10,7 @@ use common::proto::Model;
 
 fn search(model: &Model) -> Findings {
     let model = model.read();
-    let values = Values::new(&model);
-    dropout::search(&model, &values).expect("findings")
+    dropout::search(&dropout_onnx::Analysis::of(&model)).expect("findings")
 }
 
 /// What stopped the search, as the names of nodes' operators and limits.

@@ -11,6 +11,7 @@ use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, NodeId, Values, encode_float, encode_number,
 };
 use crate::rewrite::wiring::{constant, detach, drawn_element, drawn_shape, put, to, value};
+use crate::semantics::view::View;
 
 /// −λα of SELU, the value of dropped elements in alpha dropout (Klambauer et al. 2017).
 const ALPHA: f64 = -1.758_099_340_847_376_6;
@@ -194,7 +195,7 @@ pub(super) fn check(model: &Model, sites: &[&Site], copy: &Model, rate: f64) -> 
     let masks = |site: &&Site| site.form == Form::RandomMask && site.kind != Kind::GaussianNoise;
     let known = |site: &Site| (site.kind, site.scaling);
     let mut meant: Vec<_> = sites.iter().copied().filter(masks).map(known).collect();
-    let found = dropout::find_masks(copy, &Values::new(copy))?;
+    let found = dropout::find_masks(View::new(copy, &Values::new(copy)))?;
     let found: Vec<&Site> = found.iter().filter(masks).collect();
     let other = |site: &&&Site| site.rate.is_none_or(|found| (found - rate).abs() > SEEN);
     if let Some(site) = found.iter().find(other) {
