@@ -108,6 +108,11 @@ impl Operator {
         within(rows, opset).filter(|_| own())
     }
 
+    /// True of an operator that ONNX has, at some opset.
+    pub fn is_standard(node: &Node) -> bool {
+        own_rows(node).is_some()
+    }
+
     /// True of an input that is data.
     pub fn is_data(&self, input: usize) -> bool {
         match self.data {
