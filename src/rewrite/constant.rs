@@ -1,5 +1,7 @@
 //! Constants that a rewrite adds.
 
+use smallvec::smallvec;
+
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, GraphId, GraphKind, Name, Node, NodeId,
     encode_tensor,
@@ -25,7 +27,7 @@ pub(super) fn add(editor: &mut Editor<'_>, at: At, hint: &str, elements: Element
     let tensor = encode_tensor(&Name::default(), element, dims, bytes);
     let constant = Node {
         name: name.clone(),
-        outputs: vec![name.clone()],
+        outputs: smallvec![name.clone()],
         attributes: vec![Attribute::new("value", AttributeValue::NewTensor(tensor))],
         ..Node::new("Constant")
     };

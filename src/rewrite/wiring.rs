@@ -1,5 +1,7 @@
 //! Nodes put into copies of models that are run: constants, and what takes the place of a draw.
 
+use smallvec::smallvec;
+
 use crate::error::Result;
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, GraphId, Model, Name, Node, NodeId, ValueId,
@@ -24,8 +26,8 @@ pub(crate) fn put(
     let output = output.unwrap_or_else(|hint| editor.fresh_name(hint));
     let node = Node {
         name: output.clone(),
-        inputs,
-        outputs: vec![output.clone()],
+        inputs: inputs.into(),
+        outputs: smallvec![output.clone()],
         attributes: attribute.into_iter().collect(),
         ..Node::new(op_type)
     };

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::smallvec;
+
 use crate::error::{Error, Result};
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, GraphId, GraphKind, Model, Name, Node, NodeId,
@@ -292,7 +294,7 @@ impl Fold<'_> {
             let value = encode_tensor(&Name::default(), tensor.data_type, &tensor.dims, &bytes);
             let constant = Node {
                 name: name.clone(),
-                outputs: vec![name.clone()],
+                outputs: smallvec![name.clone()],
                 attributes: vec![Attribute::new("value", AttributeValue::NewTensor(value))],
                 ..Node::new("Constant")
             };

@@ -1,9 +1,11 @@
 //! Inserting a dropout after a value: the operator of the opset, or a mask shared along axes.
 
+use smallvec::smallvec;
+
 use crate::dropout::{OperatorVersion, version};
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, Producer, Use, ValueId,
+    Attribute, AttributeValue, DataType, Editor, Name, Names, Node, NodeId, Producer, Use, ValueId,
     encode_float,
 };
 use crate::rewrite::constant::{self, At};
@@ -92,7 +94,7 @@ fn operator(editor: &mut Editor<'_>, at: At, what: &Written<'_>, ends: &Ends) {
     let opset = editor.model().opset(at.0, "").unwrap_or(1);
     let rate = what.rate.value() as f32;
     let ratio = || Attribute::new("ratio", AttributeValue::Float(rate));
-    let mut inputs = vec![ends.data.clone()];
+    let mut inputs: Names = smallvec![ends.data.clone()];
     let mut attributes = Vec::new();
     match version(opset) {
         OperatorVersion::Inputs => {
@@ -115,7 +117,7 @@ fn operator(editor: &mut Editor<'_>, at: At, what: &Written<'_>, ends: &Ends) {
     let dropout = Node {
         name: what.label.clone(),
         inputs,
-        outputs: vec![ends.output.clone()],
+        outputs: smallvec![ends.output.clone()],
         attributes,
         ..Node::new("Dropout")
     };
@@ -162,7 +164,7 @@ fn shared_mask(
         let node = Node {
             name: output.clone(),
             inputs: inputs.iter().map(|&name| name.clone()).collect(),
-            outputs: vec![output.clone()],
+            outputs: smallvec![output.clone()],
             attributes: given.into_iter().collect(),
             ..Node::new(op)
         };
@@ -203,8 +205,8 @@ fn shared_mask(
     }
     let product = Node {
         name: label.clone(),
-        inputs: vec![ends.data.clone(), mask],
-        outputs: vec![ends.output.clone()],
+        inputs: smallvec![ends.data.clone(), mask],
+        outputs: smallvec![ends.output.clone()],
         ..Node::new("Mul")
     };
     editor.insert_node(at.0, at.1, product);

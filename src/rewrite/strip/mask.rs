@@ -3,6 +3,8 @@
 //! A mask that an operator of training uses to compute gradients cannot be: `DropoutGrad` scales by
 //! `1/(1-p)` itself, and would differentiate dropout that is no longer there.
 
+use smallvec::smallvec;
+
 use crate::dropout::{MaskUse, OperatorVersion, Site, version};
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, Name, Node, NodeId, Values, encode_float,
@@ -87,8 +89,8 @@ pub(super) fn insert_ones(
         };
         let node = Node {
             name: output.clone(),
-            inputs,
-            outputs: vec![output.clone()],
+            inputs: inputs.into(),
+            outputs: smallvec![output.clone()],
             attributes: attribute.into_iter().collect(),
             ..Node::new(op_type)
         };

@@ -1,5 +1,7 @@
 //! Cutting a mask off where it meets data.
 
+use smallvec::smallvec;
+
 use crate::dropout::{Exit, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{
@@ -97,7 +99,7 @@ fn again(strip: &mut Strip<'_>, step: NodeId, before: NodeId, data: ValueId) -> 
         op_type: node.op_type,
         domain: node.domain,
         inputs,
-        outputs: vec![name],
+        outputs: smallvec![name],
         attributes: node.attributes,
         ..Node::default()
     };
@@ -127,7 +129,7 @@ pub(super) fn multiply(
         let value = Attribute::new("value", AttributeValue::NewTensor(tensor));
         let constant = Node {
             name: factor.clone(),
-            outputs: vec![factor.clone()],
+            outputs: smallvec![factor.clone()],
             attributes: vec![value],
             ..Node::new("Constant")
         };
@@ -137,8 +139,8 @@ pub(super) fn multiply(
     }
     let multiply = Node {
         name: label.clone(),
-        inputs: vec![editor.values()[data].name.clone(), factor],
-        outputs: vec![name.clone()],
+        inputs: smallvec![editor.values()[data].name.clone(), factor],
+        outputs: smallvec![name.clone()],
         ..Node::new("Mul")
     };
     editor.insert_node(graph, Some(removed), multiply);
