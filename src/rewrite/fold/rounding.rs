@@ -89,9 +89,10 @@ fn reason(view: &View<'_>, rounds: NodeId) -> String {
         true => String::new(),
         false => format!("{}::", node.domain),
     };
-    let rounds = match Operator::of(view.model, rounds) {
+    let rounds = match Operator::of(view.model, rounds).map(|operator| operator.continuous) {
+        // a parameter can do otherwise
+        None | Some(Continuous::First) => "may round",
         Some(_) => "rounds",
-        None => "may round",
     };
     format!(
         "{domain}{op} `{label}` {rounds} downstream, and only a power of two can be folded exactly"
