@@ -1,0 +1,306 @@
+//! A model as it is read: nodes and values that know their neighbours.
+//!
+//! A [`View`] is a model with the index of its values. [`NodeRef`] and [`ValueRef`] are its nodes and
+//! values; all three are copied freely and borrow from the model. Edits go by [`NodeId`] and
+//! [`ValueId`], which outlive a view.
+
+use std::fmt;
+use std::ops::Deref;
+
+use crate::onnx::{
+    AttributeValue, DataType, GraphId, GraphKind, Model, Name, Node, NodeId, Producer, Tensor, Use,
+    Value, ValueId, Values,
+};
+
+use super::operator::Operator;
+
+/// A model and the index of its values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'m> {
+    pub model: &'m Model,
+    pub values: &'m Values,
+}
+
+/// A node of a model.
+#[derive(Clone, Copy)]
+pub(crate) struct NodeRef<'m> {
+    view: View<'m>,
+    pub id: NodeId,
+}
+
+/// A value of a model.
+#[derive(Clone, Copy)]
+pub(crate) struct ValueRef<'m> {
+    view: View<'m>,
+    pub id: ValueId,
+}
+
+impl<'m> View<'m> {
+    pub fn new(model: &'m Model, values: &'m Values) -> Self {
+        View { model, values }
+    }
+
+    pub fn node(self, id: NodeId) -> NodeRef<'m> {
+        NodeRef { view: self, id }
+    }
+
+    pub fn value(self, id: ValueId) -> ValueRef<'m> {
+        ValueRef { view: self, id }
+    }
+
+    /// The nodes of all graphs, in file order.
+    pub fn nodes(self) -> impl Iterator<Item = NodeRef<'m>> {
+        self.model.nodes().map(move |(id, _)| self.node(id))
+    }
+
+    /// The nodes of one graph, without those of the graphs inside it.
+    pub fn nodes_of(self, graph: GraphId) -> impl DoubleEndedIterator<Item = NodeRef<'m>> {
+        let nodes = self.model.graph(graph).nodes();
+        nodes.map(move |(index, _)| self.node(NodeId { graph, index }))
+    }
+
+    /// All values, in the order of their graphs.
+    pub fn all_values(self) -> impl Iterator<Item = ValueRef<'m>> {
+        self.values.ids().map(move |id| self.value(id))
+    }
+
+    /// The value that a name means in a graph: its own, or one of a graph around it.
+    pub fn lookup(self, graph: GraphId, name: &Name) -> Option<ValueRef<'m>> {
+        let id = self.values.lookup(self.model, graph, name)?;
+        Some(self.value(id))
+    }
+
+    /// The inputs of a graph; `None` where the index has no such value.
+    pub fn graph_inputs(self, graph: GraphId) -> impl Iterator<Item = Option<ValueRef<'m>>> {
+        let infos = self.model.graph(graph).inputs.iter();
+        infos.map(move |info| self.lookup(graph, &info.name))
+    }
+
+    /// The outputs of a graph; `None` where nothing defines the name.
+    pub fn graph_outputs(self, graph: GraphId) -> impl Iterator<Item = Option<ValueRef<'m>>> {
+        let infos = self.model.graph(graph).outputs.iter();
+        infos.map(move |info| self.lookup(graph, &info.name))
+    }
+
+    /// The node whose attribute holds a graph; `None` of the main graph, functions and training graphs.
+    pub fn owner(self, graph: GraphId) -> Option<NodeRef<'m>> {
+        match self.model.graph(graph).kind {
+            GraphKind::Attribute { node, .. } => Some(self.node(node)),
+            _ => None,
+        }
+    }
+
+    /// The function whose body contains a graph, by index.
+    pub fn function_of(self, graph: GraphId) -> Option<usize> {
+        match self.model.graph(self.model.root(graph)).kind {
+            GraphKind::Function(function) => Some(function),
+            _ => None,
+        }
+    }
+}
+
+impl Deref for NodeRef<'_> {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        self.get()
+    }
+}
+
+impl<'m> NodeRef<'m> {
+    /// The node, for as long as the model lives.
+    pub fn get(self) -> &'m Node {
+        self.view.model.node(self.id)
+    }
+
+    pub fn view(self) -> View<'m> {
+        self.view
+    }
+
+    pub fn graph(self) -> GraphId {
+        self.id.graph
+    }
+
+    /// The operator it applies; `None` if it is unknown.
+    pub fn operator(self) -> Option<&'static Operator> {
+        Operator::of(self.view.model, self.id)
+    }
+
+    /// The model's own function that it calls, by index.
+    pub fn callee(self) -> Option<usize> {
+        self.view.model.callee(self.get())
+    }
+
+    /// The name of its operator; empty in other domains than the default one.
+    pub fn op(self) -> &'m str {
+        let node = self.get();
+        let name = node.op_type.as_str().filter(|_| node.in_default_domain());
+        name.unwrap_or_default()
+    }
+
+    /// The value at an input; `None` if absent or undefined. Its name is `get().input(…)`.
+    pub fn input(self, input: usize) -> Option<ValueRef<'m>> {
+        let id = self.view.values.input(self.id, input)?;
+        Some(self.view.value(id))
+    }
+
+    /// The values at its inputs, in order; `None` where one is absent or undefined.
+    pub fn inputs(
+        self,
+    ) -> impl DoubleEndedIterator<Item = Option<ValueRef<'m>>> + ExactSizeIterator {
+        (0..self.get().inputs.len()).map(move |input| self.input(input))
+    }
+
+    /// The value at an output; `None` if absent.
+    pub fn output(self, output: usize) -> Option<ValueRef<'m>> {
+        let id = self.view.values.output(self.view.model, self.id, output)?;
+        Some(self.view.value(id))
+    }
+
+    /// The values at its outputs, in order; `None` where one is absent.
+    pub fn outputs(
+        self,
+    ) -> impl DoubleEndedIterator<Item = Option<ValueRef<'m>>> + ExactSizeIterator {
+        (0..self.get().outputs.len()).map(move |output| self.output(output))
+    }
+
+    /// An integer attribute, or its default.
+    pub fn int(self, name: &str, default: i64) -> i64 {
+        match self.get().attribute(name).map(|a| &a.value) {
+            Some(AttributeValue::Int(i)) => *i,
+            _ => default,
+        }
+    }
+
+    /// Integers of an attribute; `None` if there is no such attribute.
+    pub fn ints(self, name: &str) -> Option<&'m [i64]> {
+        match self.get().attribute(name).map(|a| &a.value) {
+            Some(AttributeValue::Ints(ints)) => Some(ints),
+            _ => None,
+        }
+    }
+
+    /// A float attribute, or its default.
+    pub fn float(self, name: &str, default: f32) -> f32 {
+        match self.get().attribute(name).map(|a| &a.value) {
+            Some(AttributeValue::Float(f)) => *f,
+            _ => default,
+        }
+    }
+
+    /// The graphs in its attributes.
+    pub fn bodies(self) -> impl Iterator<Item = GraphId> + 'm {
+        let attributes = self.get().attributes.iter();
+        attributes.flat_map(|attribute| attribute.graphs().iter().copied())
+    }
+
+    /// The graph in an attribute of this name.
+    pub fn body(self, name: &str) -> Option<GraphId> {
+        match self.get().attribute(name)?.graphs() {
+            &[body] => Some(body),
+            _ => None,
+        }
+    }
+
+    /// Its scope and label, for messages.
+    pub fn place(self) -> String {
+        self.view.model.place(self.id)
+    }
+
+    /// Its name, or what distinguishes it from others, for messages.
+    pub fn label(self) -> String {
+        self.view.model.label(self.id)
+    }
+}
+
+impl Deref for ValueRef<'_> {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        self.get()
+    }
+}
+
+impl<'m> ValueRef<'m> {
+    /// The value, for as long as the index lives.
+    pub fn get(self) -> &'m Value {
+        &self.view.values[self.id]
+    }
+
+    pub fn view(self) -> View<'m> {
+        self.view
+    }
+
+    /// The node that produces it; `None` of inputs and initializers.
+    pub fn node(self) -> Option<NodeRef<'m>> {
+        self.producer().map(|(node, _)| node)
+    }
+
+    /// The node that produces it, and at which output. Other producers are in `get().producer`.
+    pub fn producer(self) -> Option<(NodeRef<'m>, usize)> {
+        match self.get().producer {
+            Producer::Node { node, output } => Some((self.view.node(node), output as usize)),
+            _ => None,
+        }
+    }
+
+    /// Its current uses.
+    pub fn uses(self) -> impl Iterator<Item = Use> + 'm {
+        self.view.values.uses(self.id)
+    }
+
+    /// The nodes that read it and at which input; a node that reads it twice is there twice.
+    pub fn readers(self) -> impl Iterator<Item = (NodeRef<'m>, usize)> {
+        self.uses().filter_map(move |at| match at {
+            Use::Input { node, input } => Some((self.view.node(node), input as usize)),
+            _ => None,
+        })
+    }
+
+    pub fn is_used(self) -> bool {
+        self.view.values.is_used(self.id)
+    }
+
+    /// Its tensor, if it is an initializer that no input can replace.
+    pub fn initializer(self) -> Option<&'m Tensor> {
+        match self.get().producer {
+            Producer::Initializer(index) => {
+                Some(self.view.model.graph(self.get().graph).initializer(index))
+            }
+            _ => None,
+        }
+    }
+
+    /// The element type of a tensor, see [`Model::element_type`].
+    pub fn element_type(self) -> Option<DataType> {
+        self.view.model.element_type(self.view.values, self.id)
+    }
+}
+
+impl PartialEq for ValueRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for ValueRef<'_> {}
+
+impl PartialEq for NodeRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for NodeRef<'_> {}
+
+impl fmt::Debug for NodeRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place())
+    }
+}
+
+impl fmt::Debug for ValueRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.get().name)
+    }
+}
