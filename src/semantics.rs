@@ -3,6 +3,8 @@
 #[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod analysis;
 pub(crate) mod draws;
+#[allow(dead_code, reason = "the rooms move to it one by one")]
+pub(crate) mod calls;
 pub(crate) mod operator;
 pub(crate) mod shapes;
 mod types;
