@@ -80,10 +80,14 @@ pub use semantics::analysis::Analysis;
 #[cfg(test)]
 extern crate self as dropout_onnx;
 
-/// The small models of the tests in `tests/`, for unit tests.
+/// Builders of small models, as in the integration tests.
 #[cfg(test)]
-#[path = "../tests/common/mod.rs"]
-mod common;
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../tests/it/common"]
+mod common {
+    pub mod build;
+    pub mod proto;
+}
 
 /// The Rust in README.md and in the book is run as a test.
 #[cfg(doctest)]

@@ -30,7 +30,7 @@ pub struct Tensor {
 pub struct SparseInitializer {
     /// The elements that are not zero; its name is the initializer's.
     pub values: Tensor,
-    /// Where they stand.
+    /// Their positions.
     pub indices: Tensor,
     /// Shape of the whole.
     pub dims: Vec<i64>,

@@ -6,7 +6,7 @@ use crate::onnx::model::Model;
 use super::{NONE, Producer, Use, ValueId, Values};
 
 impl Values {
-    /// A node lost the inputs and outputs at these places. What its outputs were is gone.
+    /// A node lost the inputs and outputs at these places. The values of these outputs are removed.
     pub(in crate::onnx) fn remove_ports(
         &mut self,
         id: NodeId,
@@ -83,7 +83,7 @@ impl Values {
     }
 }
 
-/// The others than those at these places.
+/// All but those at these places.
 fn without<T: Copy>(all: &[T], places: &[usize]) -> Vec<T> {
     let kept = all.iter().enumerate().filter(|(i, _)| !places.contains(i));
     kept.map(|(_, &of)| of).collect()
