@@ -4,7 +4,7 @@
 //! functions, through the inputs and attributes of every call.
 
 use crate::hash::HashMap;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 
 use super::limit::Limits;
@@ -89,8 +89,6 @@ pub(super) struct Resolver<'m> {
     limits: Option<&'m Limits>,
     /// Calls of each function.
     calls: HashMap<usize, Vec<NodeId>>,
-    /// Functions of which only one call counts for now.
-    focus: RefCell<HashMap<usize, NodeId>>,
     /// Values that may still be followed for the question at hand: functions that call functions
     /// have exponentially many ways through them.
     budget: Cell<u32>,
@@ -131,7 +129,6 @@ impl<'m> Resolver<'m> {
             values,
             limits: None,
             calls,
-            focus: RefCell::default(),
             budget: Cell::new(0),
         }
     }
@@ -144,26 +141,14 @@ impl<'m> Resolver<'m> {
         }
     }
 
-    /// Nodes that call a function, of those that count for now.
+    /// Nodes that call a function.
     pub fn calls(&self, function: usize) -> Vec<NodeId> {
-        if let Some(&call) = self.focus.borrow().get(&function) {
-            return vec![call];
-        }
         self.calls.get(&function).cloned().unwrap_or_default()
     }
 
     /// How many nodes call a function.
     pub fn all_calls(&self, function: usize) -> usize {
         self.calls.get(&function).map_or(0, Vec::len)
-    }
-
-    /// Lets only this call of a function count, or all of them. Returns the one that did before.
-    pub fn focus(&self, function: usize, call: Option<NodeId>) -> Option<NodeId> {
-        let mut focus = self.focus.borrow_mut();
-        match call {
-            Some(call) => focus.insert(function, call),
-            None => focus.remove(&function),
-        }
     }
 
     /// What a value is.
