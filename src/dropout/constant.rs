@@ -3,8 +3,7 @@
 //! Followed through initializers, Constant nodes, Identity, Cast and Not, outer scopes, and, inside
 //! functions, through the inputs and attributes of every call.
 
-use crate::hash::HashMap;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 
 use super::limit::Limits;
@@ -89,8 +88,6 @@ pub(super) struct Resolver<'m> {
     values: &'m Values,
     limits: Option<&'m Limits>,
     calls: Calls,
-    /// Functions of which only one call counts for now.
-    focus: RefCell<HashMap<usize, NodeId>>,
     /// Values that may still be followed for the question at hand: functions that call functions
     /// have exponentially many ways through them.
     budget: Cell<u32>,
@@ -109,7 +106,6 @@ impl<'m> Resolver<'m> {
             values,
             limits: None,
             calls: Calls::new(model),
-            focus: RefCell::default(),
             budget: Cell::new(0),
         }
     }
@@ -122,26 +118,14 @@ impl<'m> Resolver<'m> {
         }
     }
 
-    /// Nodes that call a function, of those that count for now.
+    /// Nodes that call a function.
     pub fn calls(&self, function: usize) -> Vec<NodeId> {
-        if let Some(&call) = self.focus.borrow().get(&function) {
-            return vec![call];
-        }
         self.calls.of(function).to_vec()
     }
 
     /// How many nodes call a function.
     pub fn all_calls(&self, function: usize) -> usize {
         self.calls.of(function).len()
-    }
-
-    /// Lets only this call of a function count, or all of them. Returns the one that did before.
-    pub fn focus(&self, function: usize, call: Option<NodeId>) -> Option<NodeId> {
-        let mut focus = self.focus.borrow_mut();
-        match call {
-            Some(call) => focus.insert(function, call),
-            None => focus.remove(&function),
-        }
     }
 
     /// What a value is.
