@@ -153,5 +153,5 @@ fn is_noise_layer(view: View<'_>, site: &Site) -> bool {
     });
     let mut names = names.cloned();
     let by_name = names.any(|name| has(&name, "gaussian_noise") || has(&name, "gaussiannoise"));
-    site.switch.is_some() || by_name || has(producer, "tf2onnx") || has(producer, "keras")
+    site.mode == Mode::Runtime || by_name || has(producer, "tf2onnx") || has(producer, "keras")
 }

@@ -163,7 +163,7 @@ impl Operator {
         self.role == Role::Cast && self.elements == Elements::Copy
     }
 
-    /// True if elements of its output stand at other indices than in its data.
+    /// True if elements of its output are at other indices than in its data.
     pub fn moves(&self) -> bool {
         use Elements::{Move, Pick, Repeat};
         matches!(self.elements, Move | Repeat | Pick)

@@ -36,13 +36,13 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// The exit that says what the whole is: one that inference can leave away, or else the first.
+    /// The exit that classifies the whole: one that inference can omit, or else the first.
     pub fn leading(&self) -> Option<&Found> {
         leading(self.exits.iter())
     }
 }
 
-/// The one of some exits that says what they are.
+/// The one of some exits that classifies them.
 pub(super) fn leading<'f>(mut exits: impl Iterator<Item = &'f Found> + Clone) -> Option<&'f Found> {
     let mut inverted = exits
         .clone()

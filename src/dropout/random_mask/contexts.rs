@@ -1,4 +1,4 @@
-//! The calls of functions: who calls them, and by which chains of calls a node runs.
+//! The calls of functions: the callers, and by which chains of calls a node runs.
 
 use crate::onnx::NodeId;
 

@@ -3,7 +3,7 @@
 //! A law splits the range of its variables into cells. On each cell it is a constant, affine in one
 //! variable, or unknown.
 
-/// How many cells a law may have. A law of more is unknown, and the search says so.
+/// The maximum number of cells of a law. A law of more is unknown, which the search reports.
 pub(super) const CELLS: usize = 64;
 
 /// An element of a draw: uniform on `[0, 1)`, or standard normal.

@@ -1,4 +1,4 @@
-//! Index maps: which element of a draw stands where.
+//! Index maps: the position of each element of a draw.
 
 use crate::hash::HashMap;
 use crate::onnx::NodeId;
@@ -25,7 +25,7 @@ struct Step {
 }
 
 impl Maps {
-    /// The variable behind an output of a node that moves elements about.
+    /// The variable at an output of a node that moves elements about.
     pub fn moved(&mut self, var: Var, (node, output): (NodeId, usize), parts: bool) -> Var {
         if var.map == NUMBER {
             return var;

@@ -4,7 +4,7 @@ use crate::hash::HashSet;
 use crate::onnx::{GraphKind, NodeId};
 use crate::semantics::view::{ValueRef, View};
 
-/// The nodes that lead to an output of a model or a function, or do something that nobody knows.
+/// The nodes that lead to an output of a model or a function, or have an unknown effect.
 pub(super) fn reachable(view: View<'_>) -> HashSet<NodeId> {
     let mut open: Vec<ValueRef<'_>> = Vec::new();
     for (id, graph) in view.model.graphs() {

@@ -6,7 +6,7 @@ use crate::onnx::DataType;
 
 use super::law::{CELLS, Cell, Law, Piece, TooManyCells, Var};
 
-/// True of integers; booleans are none.
+/// True of integers; a boolean is not one.
 pub(super) fn is_integer(element: DataType) -> bool {
     !element.is_float() && element != DataType::BOOL
 }

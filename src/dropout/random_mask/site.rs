@@ -237,7 +237,7 @@ impl Finder<'_> {
         None
     }
 
-    /// True if the source stands in a branch that only a run decides on.
+    /// True if the source is in a branch that only a run decides on.
     fn is_gated(&self, source: NodeId) -> bool {
         let mut graph = source.graph;
         while let GraphKind::Attribute { node, .. } = self.view.model.graph(graph).kind {
@@ -252,7 +252,7 @@ impl Finder<'_> {
         false
     }
 
-    /// True if one exit is made of another: what one lets out is not the data, to the other.
+    /// True if one exit is made of another: what one produces is not the data, to the other.
     fn is_nested(&self, exits: &[Exit], trace: &Trace) -> bool {
         if exits.len() < 2 {
             return false;
@@ -376,7 +376,7 @@ fn seed(node: &Node) -> Option<i64> {
     }
 }
 
-/// The shortest decimal that is the rate as nearly as its type tells: the file has the rate, or what
+/// The shortest decimal that is the rate to the precision of its type: the file has the rate, or what
 /// it leaves, or where it falls between other numbers.
 pub(super) fn decimal(rate: f64, precision: f64) -> f64 {
     let rounded = (1..9).map(|digits| {

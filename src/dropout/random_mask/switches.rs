@@ -77,7 +77,7 @@ impl Finder<'_> {
         }
     }
 
-    /// What only a run decides on, of all that a draw meets before it meets data.
+    /// What only a run decides on, of all that is combined with a draw before data is.
     pub(super) fn open_numbers(&self, source: NodeId) -> Result<Vec<Open>> {
         let conditions = &self.conditions;
         let node = self.view.node(source);
@@ -136,7 +136,7 @@ impl Finder<'_> {
         Ok(None)
     }
 
-    /// A draw whose probability, to keep or to drop, only a run tells.
+    /// A draw whose probability, to keep or to drop, is known only in a run.
     fn given_rate(&self, source: NodeId, open: Open) -> Result<Option<Judged>> {
         let element = self.view.value(open.assumed).element_type();
         if element.is_some_and(|element| !element.is_float()) {

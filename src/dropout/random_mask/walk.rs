@@ -28,7 +28,7 @@ pub(super) struct Trace {
     pub made: Vec<(NodeId, ValueId)>,
     /// Values that depend on the draw in an unknown way, not only through dropped data.
     pub tainted: HashSet<ValueId>,
-    /// Values where dropped data meets its own data again and is still dropped.
+    /// Values where dropped data is combined with its own data again and is still dropped.
     pub joined: HashSet<ValueId>,
     /// Values made of the draw that it does not decide on.
     pub settled: HashMap<ValueId, Form>,
@@ -38,7 +38,7 @@ pub(super) struct Trace {
     pub branched: Vec<Branched>,
     /// A use of the draw that ends in something else than dropout of data.
     pub escapes: Option<Use>,
-    /// Inputs of the model on which numbers depend that meet the draw, each with the value to assume.
+    /// Inputs of the model that the numbers combined with the draw depend on, each with the value to assume.
     pub open: Vec<Open>,
     pub maps: Maps,
     /// Where it starts.
@@ -84,7 +84,7 @@ impl Finder<'_> {
         Ok(walk.trace)
     }
 
-    /// What a node makes of what is known of its inputs.
+    /// The results of a node, from the forms of its inputs.
     fn step(&self, node: NodeRef<'_>, walk: &mut Walk<'_>) -> Result<()> {
         if let Some((output, form)) = self.dropout_of_mask(node, walk) {
             return self.made(node.id, output, form, walk);
@@ -197,7 +197,7 @@ impl Finder<'_> {
         !inputs.any(|input| walk.trace.tainted.contains(&input.id))
     }
 
-    /// Takes down what a value is, and passes it on.
+    /// Records the form of a value, and passes it on.
     fn made(&self, node: NodeId, output: ValueId, form: Form, walk: &mut Walk<'_>) -> Result<()> {
         if form.varies() && !form.is_known() {
             self.taint(output, walk);
@@ -232,7 +232,7 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// Takes down that a value depends on the draw in an unknown way.
+    /// Records that a value depends on the draw in an unknown way.
     fn taint(&self, value: ValueId, walk: &mut Walk<'_>) {
         if walk.trace.forms.contains_key(&value) || !walk.trace.tainted.insert(value) {
             return;
@@ -253,8 +253,8 @@ impl Finder<'_> {
         walk.next.insert((rank, node));
     }
 
-    /// The output of a node that is dropout of what is made of the draw, by an earlier draw: at
-    /// inference it is what is made of this one.
+    /// The output of a node that drops a value made of the draw, by an earlier draw: at
+    /// inference it is that value.
     fn dropout_of_mask(&self, node: NodeRef<'_>, walk: &Walk<'_>) -> Option<(ValueId, Form)> {
         let output = node.output(0)?.id;
         let (data, scale) = *self.found.get(&output)?;
@@ -263,7 +263,7 @@ impl Finder<'_> {
         Some((output, Form::number(rest.ok()?, mask.element)))
     }
 
-    /// Takes down what a value is, and who uses it: through the ends of functions, their callers;
+    /// Records the form of a value, and its users: through the ends of functions, their callers;
     /// through the ends of branches, what comes after the If.
     fn reach(&self, value: ValueId, form: Form, walk: &mut Walk<'_>) -> Result<()> {
         let form = Rc::new(form);

@@ -2,7 +2,7 @@
 
 use dropout_onnx::audit::{Level, ModelAudit, Selection, Verdict};
 
-use super::{dropouts, findings, fires, random_mask, silent, verdict, with_ratio};
+use super::{constants, dropouts, findings, fires, random_mask, silent, verdict, with_ratio};
 use crate::common::build::{f32_scalar, f32s, flag, float, i64s, int, model, op, x_to_y};
 use crate::common::proto::{SparseTensor, Tensor};
 
@@ -134,20 +134,32 @@ fn a_sparse_default_of_an_input_is_sound() {
 /// A draw that is followed through more nodes than the limit: something beyond may drop.
 #[test]
 fn analysis_limit() {
-    let of = |length: usize| {
-        let mut nodes = vec![op("u0 = RandomUniformLike(x)")];
-        nodes.extend((1..=length).map(|n| op(&format!("u{n} = Add(u{}, x)", n - 1))));
-        nodes.push(op(&format!("y = Relu(u{length})")));
-        dropouts(nodes)
+    // a mask with as many steps as numbers that the draw is compared with
+    let of = |steps: usize| {
+        let mut nodes = vec![op("u = RandomUniformLike(x)"), op("m0 = Mul(u, zero)")];
+        let mut graph = x_to_y([]);
+        for step in 1..=steps {
+            let before = step - 1;
+            nodes.extend([
+                op(&format!("b{step} = Less(u, c{step})")),
+                op(&format!("f{step} = Cast(b{step})")).with(int("to", 1)),
+                op(&format!("m{step} = Add(m{before}, f{step})")),
+            ]);
+            let number = step as f32 / (steps + 1) as f32;
+            graph = graph.init(&format!("c{step}"), f32_scalar(number));
+        }
+        nodes.push(op(&format!("y = Mul(x, m{steps})")));
+        graph.node = nodes;
+        model(13, constants(0.5, graph.init("zero", f32_scalar(0.0))))
     };
-    let (short, long) = (of(10), of(1000));
+    let (short, long) = (of(10), of(100));
     silent("analysis-limit", &short);
     assert_eq!(verdict(&short), Some(Verdict::Random));
-    let what = "the search for dropout stopped here: a draw is followed through at most 400 nodes";
+    let what = "the search for dropout stopped here: a mask changes at no more than 64 draws";
     fires("analysis-limit", &long, what);
     assert_eq!(verdict(&long), Some(Verdict::Unknown));
     // what was found is found all the same
-    let mut active = of(1000);
+    let mut active = of(100);
     active.main_mut().node.push(op("z = Dropout(x, r, on)"));
     assert_eq!(verdict(&active), Some(Verdict::Active));
     let rules = Selection::default().allow("analysis-limit").unwrap();

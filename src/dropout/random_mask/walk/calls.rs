@@ -26,7 +26,7 @@ struct Evaluation<'a> {
 type Forms = HashMap<ValueId, Rc<Form>>;
 
 impl Finder<'_> {
-    /// A call of a function, as if the function stood in its place.
+    /// A call of a function, as if the function were inlined.
     pub(super) fn call(
         &self,
         node: NodeRef<'_>,
