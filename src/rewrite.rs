@@ -9,8 +9,6 @@ pub mod insert;
 pub mod set;
 pub mod strip;
 mod upstream;
-#[cfg(feature = "tract")]
-pub(crate) mod wiring;
 
 mod constant;
 mod rate;

@@ -8,7 +8,7 @@ use crate::onnx::{
     DataType, Editor, GraphKind, Model, Name, Node, NodeId, Producer, ValueId, Values, encode_float,
 };
 use crate::rewrite::Edited;
-use crate::rewrite::wiring::{At, constant, drawn_element, drawn_shape, fix, put, value};
+use crate::verify::insertion::{At, constant, drawn_element, drawn_shape, fix, put, value};
 
 /// How far a condition is followed back to an input.
 const DEPTH: usize = 16;

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, NodeId, Values, encode_float, encode_number,
 };
-use crate::rewrite::wiring::{constant, detach, drawn_element, drawn_shape, put, to, value};
+use crate::verify::insertion::{constant, detach, drawn_element, drawn_shape, put, to, value};
 
 /// −λα of SELU, the value of dropped elements in alpha dropout (Klambauer et al. 2017).
 const ALPHA: f64 = -1.758_099_340_847_376_6;
