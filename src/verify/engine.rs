@@ -5,9 +5,11 @@
 //! [`Host::load`] is the three in one. All of that happens in this process or in one of its own, as the
 //! [`Host`] has it. No step panics, whatever the model.
 
+mod backend;
 mod decode;
 mod host;
 mod inline;
+mod isolation;
 mod lacks;
 mod panics;
 mod prepare;
@@ -15,6 +17,7 @@ mod process;
 mod shapes;
 mod tract;
 mod value;
+mod walk;
 mod weights;
 
 use std::fmt;
@@ -26,7 +29,9 @@ use tract_onnx::prelude::TractError;
 use crate::error::Error;
 use crate::source::Source;
 
-pub use host::{Host, Isolation, Parsed, Runnable, Values};
+pub use backend::Values;
+pub use host::{Host, Parsed, Runnable};
+pub use isolation::Isolation;
 pub use process::{ENGINE_ARGUMENT, serve};
 pub use shapes::{Dim, Fill, Port, Shapes};
 pub use value::Value;

@@ -11,7 +11,8 @@ use tract_onnx::pb::type_proto::Value as TypeValue;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Meaning;
-use super::lacks::{default_domain, unsupported_element};
+use super::lacks::unsupported_element;
+use super::walk::{default_domain, each_node, each_node_mut, element_of, subgraphs, subgraphs_mut};
 use crate::onnx::RANDOM_OPERATORS;
 use crate::verify::{operator, random};
 
@@ -265,13 +266,6 @@ fn each_dim(value: &mut pb::ValueInfoProto, visit: &mut dyn FnMut(&mut Option<Di
     }
 }
 
-/// The element type a value is declared with; `None` where nothing, or no tensor, is declared.
-pub(super) fn element_of(value: &pb::ValueInfoProto) -> Option<i32> {
-    match value.r#type.as_ref()?.value.as_ref()? {
-        TypeValue::TensorType(tensor) => Some(tensor.elem_type),
-    }
-}
-
 /// tract looks for unsigned 32 and 64 bit elements in the fields of the signed ones. As raw bytes
 /// it reads them right.
 pub(super) fn tensors(graph: &mut pb::GraphProto) {
@@ -339,36 +333,4 @@ pub(super) fn batch_norms(graph: &mut pb::GraphProto) -> Option<String> {
     });
     let caveat = "BatchNormalization in training form: tract computes its inference form";
     (training > 0).then(|| format!("{caveat} (×{training})"))
-}
-
-/// The graphs in a node's attributes.
-pub(super) fn subgraphs(node: &pb::NodeProto) -> impl Iterator<Item = &pb::GraphProto> {
-    node.attribute
-        .iter()
-        .flat_map(|a| a.g.iter().chain(&a.graphs))
-}
-
-fn subgraphs_mut(node: &mut pb::NodeProto) -> impl Iterator<Item = &mut pb::GraphProto> {
-    node.attribute
-        .iter_mut()
-        .flat_map(|a| a.g.iter_mut().chain(&mut a.graphs))
-}
-
-/// Visits nodes and those of their subgraphs. The decoder bounds how deep they are nested.
-pub(super) fn each_node<'p>(nodes: &'p [pb::NodeProto], visit: &mut dyn FnMut(&'p pb::NodeProto)) {
-    for node in nodes {
-        visit(node);
-        for inner in subgraphs(node) {
-            each_node(&inner.node, visit);
-        }
-    }
-}
-
-fn each_node_mut(nodes: &mut [pb::NodeProto], visit: &mut dyn FnMut(&mut pb::NodeProto)) {
-    for node in nodes {
-        visit(node);
-        for inner in subgraphs_mut(node) {
-            each_node_mut(&mut inner.node, visit);
-        }
-    }
 }

@@ -9,7 +9,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
-use super::host::{About, Read, Ready, Values};
+use super::backend::{About, Read, Ready, Values};
 use super::prepare::DimNames;
 use super::shapes::Declared;
 use super::weights::Weights;
