@@ -10,7 +10,6 @@ pub mod set;
 pub mod strip;
 mod upstream;
 
-mod constant;
 mod rate;
 mod switch;
 

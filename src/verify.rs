@@ -14,8 +14,6 @@ pub mod engine;
 #[cfg(feature = "tract")]
 pub mod inputs;
 #[cfg(feature = "tract")]
-pub(crate) mod insertion;
-#[cfg(feature = "tract")]
 pub mod run;
 
 #[cfg(feature = "tract")]
@@ -24,6 +22,8 @@ pub(crate) mod fold;
 mod side;
 mod verdict;
 
+#[cfg(feature = "tract")]
+pub(crate) mod draw;
 #[cfg(feature = "tract")]
 mod operator;
 #[cfg(feature = "tract")]

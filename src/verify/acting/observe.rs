@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Name, Node, Producer, ValueType};
 use crate::semantics::view::View;
 use crate::source::Source;
-use crate::verify::{insertion, watch};
+use crate::verify::watch;
 
 /// Creates the copy, with the switches of dropout on.
 pub(super) fn observed(view: View<'_>, expected: &Expected) -> Result<Source> {
@@ -55,7 +55,7 @@ fn observe(editor: &mut Editor<'_>, view: View<'_>, site: usize, watch: &Watch) 
         return;
     };
     // the data may be the output of a site that is observed already
-    if let Some((made, at, name)) = insertion::detach(editor, node, output) {
+    if let Some((made, at, name)) = editor.detach(node, output) {
         let site = AttributeValue::Int(site as i64);
         let observer = Node {
             // tract requires distinct names of nodes

@@ -2,9 +2,8 @@
 //! their data through.
 
 use crate::dropout::{Form, ScalarBytes};
-use crate::onnx::{Editor, NodeId};
+use crate::onnx::{Editor, Node, NodeId};
 use crate::verify::engine::Unrunnable;
-use crate::verify::insertion::{constant, detach, put};
 use crate::verify::side::Side;
 
 /// The operators with a rate that is not 0, and their factors.
@@ -28,9 +27,9 @@ pub(super) fn operators(side: Side<'_>) -> Result<Vec<(NodeId, ScalarBytes)>, Un
 /// Multiplies the output of an operator by its factor.
 pub(super) fn scale(editor: &mut Editor<'_>, id: NodeId, (element, factor): ScalarBytes) {
     let output = editor.values().output(editor.model(), id, 0);
-    let detached = output.and_then(|output| detach(editor, id, output));
+    let detached = output.and_then(|output| editor.detach(id, output));
     if let Some((kept, at, name)) = detached {
-        let factor = constant(editor, at, "kept/scale", (element, &[], factor));
-        put(editor, at, "Mul", vec![kept, factor], None, Ok(name));
+        let factor = editor.put_constant(at, "kept/scale", (element, &[], &factor));
+        editor.put_as(at, name, Node::new("Mul").on([kept, factor]));
     }
 }

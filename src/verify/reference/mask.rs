@@ -2,9 +2,11 @@
 
 use crate::dropout::{Exit, FrozenInput, KeptDraw, Site};
 use crate::hash::HashSet;
-use crate::onnx::{DataType, Editor, NodeId, ValueId, encode_float, encode_number};
+use crate::onnx::{
+    Attribute, DataType, Editor, Node, NodeId, ValueId, encode_float, encode_number,
+};
 use crate::semantics::view::View;
-use crate::verify::insertion::{constant, detach, drawn_element, drawn_shape, put, value};
+use crate::verify::draw::{drawn_element, drawn_shape};
 
 /// Lets every mask of a site keep everything. Returns the element types in which that rounds, where
 /// the model after does not.
@@ -47,12 +49,8 @@ fn replace_in_mask(editor: &mut Editor<'_>, site: &Site, value: ValueId, number:
     let readers: Vec<(NodeId, usize)> = readers.filter(|(node, _)| nodes.contains(node)).collect();
     for (node, input) in readers {
         let at = (node.graph, Some(node));
-        let elements = (element, &[][..], bytes.clone());
-        let name = constant(editor, at, "input/fixed", elements);
-        let found = editor.values().lookup(editor.model(), node.graph, &name);
-        if let Some(constant) = found {
-            editor.set_input(node, input, constant);
-        }
+        let name = editor.put_constant(at, "input/fixed", (element, &[], &bytes));
+        editor.set_input_to(node, input, &name);
     }
 }
 
@@ -96,10 +94,8 @@ fn replace_frozen(editor: &mut Editor<'_>, frozen: &FrozenInput) {
     let element = element.unwrap_or(DataType::FLOAT);
     if let Some(bytes) = encode_number(element, kept) {
         let at = (node.graph, Some(node));
-        let name = constant(editor, at, "mask/kept", (element, &[], bytes));
-        if let Some(value) = editor.values().lookup(editor.model(), node.graph, &name) {
-            editor.set_input(node, input, value);
-        }
+        let name = editor.put_constant(at, "mask/kept", (element, &[], &bytes));
+        editor.set_input_to(node, input, &name);
     }
 }
 
@@ -120,15 +116,9 @@ fn replace_draw(editor: &mut Editor<'_>, draw: KeptDraw) {
         return;
     };
     editor.remove_node(id);
-    let value = value((element, &[1], bytes));
-    put(
-        editor,
-        at,
-        "ConstantOfShape",
-        vec![shape],
-        Some(value),
-        Ok(output),
-    );
+    let constant = Node::new("ConstantOfShape").on([shape]);
+    let value = Attribute::tensor((element, &[1], &bytes));
+    editor.put_as(at, output, constant.with(value));
 }
 
 /// The element type of the data after a mask.
@@ -151,22 +141,15 @@ fn rescale(editor: &mut Editor<'_>, exit: &Exit) -> bool {
     else {
         return true;
     };
-    let Some((mut data, at, name)) = detach(editor, exit.node, exit.output) else {
+    let Some((mut data, at, name)) = editor.detach(exit.node, exit.output) else {
         return true;
     };
     if b != 0.0 {
-        let shift = constant(editor, at, "kept/shift", (element, &[], shift));
-        data = put(
-            editor,
-            at,
-            "Sub",
-            vec![data, shift],
-            None,
-            Err("kept/shifted"),
-        );
+        let shift = editor.put_constant(at, "kept/shift", (element, &[], &shift));
+        data = editor.put(at, "kept/shifted", Node::new("Sub").on([data, shift]));
     }
-    let scale = constant(editor, at, "kept/scale", (element, &[], scale));
-    put(editor, at, "Mul", vec![data, scale], None, Ok(name));
+    let scale = editor.put_constant(at, "kept/scale", (element, &[], &scale));
+    editor.put_as(at, name, Node::new("Mul").on([data, scale]));
     let power_of_two = factor.log2().fract() == 0.0;
     b != 0.0 || !(power_of_two || (a == 1.0 && exit.prescale.is_none()))
 }
