@@ -12,16 +12,16 @@ mod classic;
 mod mask;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use crate::dropout::{Convention, Form, Kind, Site};
 use crate::onnx::{DataType, Editor, Model};
 use crate::semantics::analysis::Analysis;
+use crate::semantics::inline::inline;
 use crate::semantics::view::View;
 use crate::source::Source;
 
 use super::compare::Tolerance;
-use super::engine::{self, Stop, Unrunnable};
+use super::engine::{Stop, Unrunnable};
 use super::side::{Examined, Side};
 
 /// A model that is run in place of another.
@@ -43,14 +43,15 @@ pub(super) fn of(side: Side<'_>, convention: Convention) -> Result<Option<Refere
     if !side.sites.iter().any(|site| is_in_function(view, site)) {
         return edited(side, convention);
     }
-    // the scales of a mask may differ between calls: each call gets a body of its own
-    let Some(bytes) = engine::inlined(view.model.source())? else {
+    let model = view.model;
+    let opset = |graph| model.opset(graph, "");
+    let mut functions = model.functions().iter();
+    if functions.any(|function| opset(function.body) != opset(model.main())) {
         let why = "its functions draw masks, and their operator set differs from the model's";
         return Err(Unrunnable::new(why).into());
-    };
-    let folder = view.model.folder().map(Path::to_path_buf);
-    let inlined = Model::read_in(Source::from_bytes(bytes), folder)?;
-    let inlined = Examined::of(Analysis::owning(inlined))?;
+    }
+    // the scales of a mask may differ between calls: each call gets a body of its own
+    let inlined = Examined::of(Analysis::owning(inline(view)?.model))?;
     edited(inlined.side(), convention)
 }
 

@@ -16,75 +16,19 @@ use super::walk::{default_domain, each_node, each_node_mut, element_of, subgraph
 use crate::onnx::RANDOM_OPERATORS;
 use crate::verify::{operator, random};
 
-/// Operators whose reading by tract depends on the opset of the model.
-const BY_OPSET: [&str; 13] = [
-    "Clip",
-    "DFT",
-    "GridSample",
-    "GroupNormalization",
-    "Hardmax",
-    "LogSoftmax",
-    "Pad",
-    "Resize",
-    "Slice",
-    "Softmax",
-    "Split",
-    "Squeeze",
-    "Unsqueeze",
-];
-
-/// Marks every `Dropout` with the opset version that rules it: that of the function it stands in,
-/// which is not known any more once functions are inlined. Returns caveats: tract reads the whole
-/// model by one opset.
-pub(super) fn versions(proto: &mut pb::ModelProto) -> Vec<String> {
-    let model = default_opset(&proto.opset_import);
-    if let Some(graph) = &mut proto.graph {
-        mark_versions(&mut graph.node, model.unwrap_or(1));
-    }
-    let mut caveats = Vec::new();
-    for function in &mut proto.functions {
-        let own = default_opset(&function.opset_import);
-        let version = own.or(model).unwrap_or(1);
-        mark_versions(&mut function.node, version);
-        if own.is_some() && own != model {
-            let mut affected = BTreeSet::new();
-            each_node(&function.node, &mut |node| {
-                let name = node.op_type.as_str();
-                if default_domain(&node.domain)
-                    && (BY_OPSET.contains(&name) || name.starts_with("Reduce"))
-                {
-                    affected.insert(name.to_string());
-                }
-            });
-            if let (Some(model), false) = (model, affected.is_empty()) {
-                caveats.push(format!(
-                    "function {}::{} is written for opset {version}, but tract reads its {} as opset {model}",
-                    function.domain.as_deref().unwrap_or_default(),
-                    function.name.as_deref().unwrap_or_default(),
-                    affected.into_iter().collect::<Vec<_>>().join(", "),
-                ));
-            }
-        }
-    }
-    if model.is_none() {
-        // tract takes a model without an opset for version 0.
-        let functions = proto.functions.iter();
-        let version = functions
-            .filter_map(|f| default_opset(&f.opset_import))
-            .max();
+/// Marks every `Dropout` that has no mark yet with the opset of the model. tract takes a model without
+/// an opset for version 0: it gets `fallback`.
+pub(super) fn versions(proto: &mut pb::ModelProto, fallback: Option<i64>) {
+    let version = default_opset(&proto.opset_import).unwrap_or_else(|| {
+        let version = fallback.unwrap_or(1);
         proto.opset_import.push(pb::OperatorSetIdProto {
             domain: String::new(),
-            version: version.unwrap_or(1),
+            version,
         });
-    }
-    caveats
-}
-
-/// True if all functions are written for the operator set of the model.
-pub(super) fn of_one_opset(proto: &pb::ModelProto) -> bool {
-    let model = default_opset(&proto.opset_import);
-    let mut functions = proto.functions.iter();
-    functions.all(|function| default_opset(&function.opset_import) == model)
+        version
+    });
+    let nodes = proto.graph.iter_mut().flat_map(|graph| &mut graph.node);
+    nodes.for_each(|node| mark_version(node, version));
 }
 
 fn default_opset(imports: &[pb::OperatorSetIdProto]) -> Option<i64> {
@@ -94,9 +38,10 @@ fn default_opset(imports: &[pb::OperatorSetIdProto]) -> Option<i64> {
     Some(import.version)
 }
 
-fn mark_versions(nodes: &mut [pb::NodeProto], version: i64) {
-    each_node_mut(nodes, &mut |node| {
-        if node.op_type == "Dropout" && default_domain(&node.domain) {
+fn mark_version(node: &mut pb::NodeProto, version: i64) {
+    let marked = |node: &pb::NodeProto| node.attribute.iter().any(|a| a.name == operator::VERSION);
+    each_node_mut(std::slice::from_mut(node), &mut |node| {
+        if node.op_type == "Dropout" && default_domain(&node.domain) && !marked(node) {
             set_int(node, operator::VERSION, version);
         }
     });
