@@ -2,6 +2,7 @@
 
 #[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod analysis;
+pub(crate) mod inline;
 pub(crate) mod operator;
 pub(crate) mod shapes;
 mod types;

@@ -9,8 +9,7 @@ use dropout_onnx::onnx::Model;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::insert::{By, Choice, PlanFile, candidates};
 use dropout_onnx::rewrite::{Acting, Edited, Rate, fold, insert, set, strip};
-use dropout_onnx::verify::acting::{Expected, verify_change};
-use dropout_onnx::verify::{Options, Verification, verify_fold, verify_strip};
+use dropout_onnx::verify::{Options, Verification, verify_change};
 use dropout_onnx::{Error, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -151,7 +150,7 @@ pub fn py_strip(
         work.conclude(
             edited,
             same && stripped.outcome.is_unchanged(),
-            |before, _, how| verify_strip(before, &stripped, folded.as_ref(), how),
+            |before, _, how| stripped.verify(before, folded.as_ref(), how),
             |end| document::strip(end, &stripped, folded.as_ref()),
         )
     })
@@ -179,7 +178,7 @@ pub fn py_fold(
         work.conclude(
             &folded.edited,
             folded.outcome.is_unchanged(),
-            |before, _, how| verify_fold(before, &folded, how),
+            |before, _, how| folded.verify(before, how),
             |end| document::fold(end, &folded),
         )
     })
@@ -248,7 +247,7 @@ pub fn py_insert(
         let options = choices.options()?;
         let work = Work::open(files.files()?, verify.options()?, "dropout", progress)?;
         let inserted = insert::insert(&work.job.model, &options).map_err(work.named())?;
-        let expected = Expected::of_insert(&inserted, &options);
+        let expected = inserted.expected(&options);
         work.conclude(
             &inserted.edited,
             false,
@@ -291,7 +290,7 @@ pub fn py_set(
         };
         let work = Work::open(files.files()?, verify.options()?, "set", progress)?;
         let changed = set::set(&work.job.model, &options).map_err(work.named())?;
-        let expected = Expected::of_set(&changed, &options).map_err(work.named())?;
+        let expected = changed.expected(&options).map_err(work.named())?;
         work.conclude(
             &changed.edited,
             changed.outcome.changed == 0,

@@ -30,7 +30,9 @@ use crate::onnx::{DataType, Model, Name, NodeId, Values};
 use crate::semantics::shapes;
 
 use super::{Action, Edited};
-pub use apply::{Outcome, Trace, TracedAttribute, TracedWeights};
+use crate::verify::fold::{Fold, verify_fold};
+use crate::verify::{self, Examined, Side, Verification};
+pub use apply::Outcome;
 pub use factor::Factor;
 use factors::Candidate;
 use planner::Planner;
@@ -87,6 +89,31 @@ pub struct Folded {
     pub outcome: Outcome,
     /// The result.
     pub edited: Edited,
+}
+
+impl Folded {
+    /// Compares the original with the result. Structure shows that both are the same but for the
+    /// factors that are gone and for the weights and attributes that took them. That these do what the
+    /// factors did has to be shown by a run.
+    ///
+    /// # Errors
+    /// As [`verify::verify`].
+    pub fn verify(&self, before: &Model, options: &verify::Options) -> Result<Verification> {
+        if self.outcome.is_unchanged() {
+            return verify::verify(before, &self.edited.model, options);
+        }
+        let (before, after) = (Examined::new(before)?, Examined::new(&self.edited.model)?);
+        verify_fold(before.side(), self.as_fold(after.side()), options)
+    }
+
+    pub(super) fn as_fold<'a>(&'a self, after: Side<'a>) -> Fold<'a> {
+        Fold {
+            after,
+            allowed: &self.outcome.allowed,
+            exact: self.outcome.exact,
+            rounded: &self.outcome.rounded,
+        }
+    }
 }
 
 impl Plan {

@@ -7,6 +7,8 @@
 
 mod candidates;
 mod choose;
+#[cfg(feature = "tract")]
+mod expected;
 mod fit;
 mod flow;
 #[cfg(feature = "plan-files")]

@@ -5,6 +5,8 @@
 //! random mask the rate is changed, if all numbers that depend on it are found (threshold and scale; the
 //! deviation of Gaussian dropout; the threshold and the affine map of alpha dropout), and the seed.
 
+#[cfg(feature = "tract")]
+mod expected;
 mod filter;
 mod leaf;
 mod mask;

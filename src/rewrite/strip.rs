@@ -27,6 +27,8 @@ use super::bypass::pass_through;
 use super::fold::{self, Folded};
 use super::upstream::Upstream;
 use super::{Action, Edited, Plan, Step};
+use crate::verify::fold::verify_steps;
+use crate::verify::{self, Examined, Verification};
 pub(super) use prune::prune;
 
 /// What to strip.
@@ -144,6 +146,30 @@ impl Stripped {
             ..fold::Options::default()
         };
         fold::fold(&self.edited.model, &options)
+    }
+
+    /// Compares the original with the result, and the result with a fold of it: step by step, and the
+    /// report is of the last.
+    ///
+    /// # Errors
+    /// As [`verify::verify`].
+    pub fn verify(
+        &self,
+        before: &Model,
+        folded: Option<&Folded>,
+        options: &verify::Options,
+    ) -> Result<Verification> {
+        let options = verify::Options {
+            convention: self.plan.convention,
+            ..options.clone()
+        };
+        let (before, after) = (Examined::new(before)?, Examined::new(&self.edited.model)?);
+        let folded = folded.filter(|folded| !folded.outcome.is_unchanged());
+        let result = folded.map(|folded| Examined::new(&folded.edited.model));
+        let result = result.transpose()?;
+        let fold = folded.zip(result.as_ref());
+        let fold = fold.map(|(folded, result)| folded.as_fold(result.side()));
+        verify_steps(before.side(), after.side(), fold, &options)
     }
 }
 

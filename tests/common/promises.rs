@@ -140,7 +140,7 @@ pub fn folding(bytes: &[u8]) {
         assert!(once == bytes, "nothing was folded, but something changed");
         return;
     }
-    match compare_but(&model, &folded.edited.model, &folded.outcome.trace) {
+    match compare_but(&model, &folded.edited.model, &folded.outcome.allowed) {
         Ok(Verdict::Same { .. }) => {}
         Ok(different) => panic!("{different:?}"),
         // a model that cannot be compared with itself

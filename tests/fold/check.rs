@@ -48,7 +48,7 @@ pub fn folds_unrun(model: &Model) -> Folded {
         (&new.input, &new.output),
         "an interface changed"
     );
-    let changed = &whole.outcome.trace;
+    let changed = &whole.outcome.allowed;
     let same = structure::compare_but(&before, &whole.edited.model, changed).expect("compare");
     assert!(
         matches!(same, structure::Verdict::Same { outputs } if outputs > 0),
@@ -71,7 +71,7 @@ pub fn folds_unrun(model: &Model) -> Folded {
 
 pub fn verified(before: &onnx::Model, folded: &fold::Folded) -> (verify::Verification, Verdict) {
     let options = verify::Options::default();
-    let found = verify::verify_fold(before, folded, &options).expect("verify");
+    let found = folded.verify(before, &options).expect("verify");
     let verdict = found.verdict(Demand::Rewrite);
     (found, verdict)
 }

@@ -86,7 +86,7 @@ fn every_model_is_folded_rightly_or_left_alone() {
             let again = fold(&folded.edited.model, &Options::default()).unwrap();
             assert!(again.outcome.is_unchanged(), "{}", path.display());
             let options = verify::Options::default();
-            let found = verify::verify_fold(&before, &folded, &options).unwrap();
+            let found = folded.verify(&before, &options).unwrap();
             let same = matches!(found.structure, Some(structure::Verdict::Same { .. }));
             let verdict = found.verdict(Demand::Rewrite);
             assert!(same, "{}: {:?}", path.display(), found.structure);

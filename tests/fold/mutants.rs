@@ -3,7 +3,7 @@
 use dropout_onnx::onnx;
 use dropout_onnx::rewrite::fold::{self, Options};
 use dropout_onnx::source::Rope;
-use dropout_onnx::verify::{Demand, Options as Verify, Verdict, run, structure, verify_fold};
+use dropout_onnx::verify::{Demand, Options as Verify, Verdict, run, structure};
 use prost::Message;
 
 use crate::check::{bytes, floats, nodes, of, opset17, some};
@@ -41,7 +41,7 @@ fn broken(before: &Model, change: impl FnOnce(&mut Model)) -> (bool, bool, Verdi
 }
 
 fn said(before: &onnx::Model, folded: &fold::Folded) -> (bool, bool, Verdict) {
-    let found = verify_fold(before, folded, &Verify::default()).expect("verify");
+    let found = folded.verify(before, &Verify::default()).expect("verify");
     let structure = matches!(found.structure, Some(structure::Verdict::Same { .. }));
     let run = found.run.as_ref().expect("asked for").outcome == run::Outcome::Equal;
     let verdict = found.verdict(Demand::Rewrite);

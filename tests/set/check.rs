@@ -4,8 +4,8 @@ use dropout_onnx::dropout::{self, Site};
 use dropout_onnx::onnx::{Model, Values};
 use dropout_onnx::rewrite::Rate;
 use dropout_onnx::rewrite::set::{Changed, Options, Seed, set};
-use dropout_onnx::verify::acting::{Expected, Report, verify_change};
-use dropout_onnx::verify::{self, Demand, Verdict};
+use dropout_onnx::verify::acting::Report;
+use dropout_onnx::verify::{self, Demand, Verdict, verify_change};
 
 pub fn to_rate(rate: f64) -> Options {
     Options {
@@ -45,7 +45,7 @@ pub fn sets(model: &Model, options: &Options) -> (Changed, Option<Report>) {
     let changed = set(model, options).expect("set");
     let after = &changed.edited.model;
     after.check(&Values::new(after)).expect("a sound result");
-    let expected = Expected::of_set(&changed, options).unwrap();
+    let expected = changed.expected(options).unwrap();
     let how = verify::Options::default();
     let found = verify_change(model, after, &expected, &how).expect("verify");
     assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal, "{found:?}");

@@ -6,7 +6,6 @@ use clap::ValueEnum;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::{Folded, Options, Step, fold};
-use dropout_onnx::verify::verify_fold;
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -72,7 +71,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let folded = folded.map_err(|e| e.in_file(io::name(&args.files.input)))?;
     let unchanged = folded.outcome.is_unchanged();
     let end = rewriting.conclude(&folded.edited, unchanged, |before, _, options| {
-        verify_fold(before, &folded, options)
+        folded.verify(before, options)
     })?;
     let text = match args.format {
         Format::Json => document::text(&document::fold(&end, &folded)?)?,

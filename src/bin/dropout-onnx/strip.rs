@@ -12,7 +12,6 @@ use dropout_onnx::report::document;
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::Folded;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
-use dropout_onnx::verify::verify_strip;
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -126,7 +125,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             .as_ref()
             .is_none_or(|folded| folded.outcome.is_unchanged());
     let end = rewriting.conclude(edited, unchanged, |before, _, options| {
-        verify_strip(before, &stripped, folded.as_ref(), options)
+        stripped.verify(before, folded.as_ref(), options)
     })?;
     let records = stripped.sites.iter();
     let records = records.map(|site| SiteRecord::new(&rewriting.model, site));

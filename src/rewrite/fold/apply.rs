@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, GraphId, Model, Name, Node, NodeId, Producer,
-    Tensor, Use, ValueId, Values, encode_tensor,
+    Attribute, AttributeValue, DataType, Editor, Model, Name, Node, NodeId, Producer, Tensor, Use,
+    ValueId, Values, encode_tensor,
 };
 use crate::rewrite::bypass::pass_through;
+use crate::verify::structure::{Allowed, ScaledAttribute, ScaledWeights};
 
 use super::factor::{Spread, is_power_of_two};
 use super::operand::Holder;
@@ -42,7 +43,7 @@ pub struct Outcome {
     /// True if every factor is a power of two: then nothing is rounded, but for what is very small.
     pub exact: bool,
     /// What changed, for verification.
-    pub trace: Trace,
+    pub allowed: Allowed,
 }
 
 impl Outcome {
@@ -50,41 +51,6 @@ impl Outcome {
     pub fn is_unchanged(&self) -> bool {
         self.folded == 0
     }
-}
-
-/// What may differ between a model and what fold made of it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Trace {
-    /// Factors of the model before, each with the input that is the data.
-    pub factors: Vec<(NodeId, usize)>,
-    /// Weights.
-    pub weights: Vec<TracedWeights>,
-    /// Attributes.
-    pub attributes: Vec<TracedAttribute>,
-}
-
-/// Weights that took factors.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TracedWeights {
-    /// The node of the model before that uses them.
-    pub node: NodeId,
-    /// Which of its inputs they are.
-    pub input: usize,
-    /// The graph of the model after that they are in.
-    pub graph: GraphId,
-    /// What they are called there.
-    pub name: Name,
-}
-
-/// An attribute that took a factor.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TracedAttribute {
-    /// The node of the model before.
-    pub node: NodeId,
-    /// The attribute.
-    pub attribute: &'static str,
-    /// The first output of the node in the model after.
-    pub output: Name,
 }
 
 /// An input of a node that changes.
@@ -144,7 +110,7 @@ pub(super) fn apply(
         editor,
         mut outcome,
     } = fold;
-    for traced in &mut outcome.trace.attributes {
+    for traced in &mut outcome.allowed.attributes {
         let output = editor.model().node(traced.node).output(0);
         traced.output = output.cloned().unwrap_or_default();
     }
@@ -222,9 +188,9 @@ impl Fold<'_> {
     fn trace(&mut self, places: &[Place], value: ValueId, name: &Name) {
         let graph = self.editor.values()[value].graph;
         self.outcome
-            .trace
+            .allowed
             .weights
-            .extend(places.iter().map(|&(node, input)| TracedWeights {
+            .extend(places.iter().map(|&(node, input)| ScaledWeights {
                 node,
                 input,
                 graph,
@@ -312,7 +278,7 @@ impl Fold<'_> {
         let attribute = Attribute::new(name, AttributeValue::Float(new));
         self.editor.set_attribute(id, attribute);
         self.outcome.attributes.push((label, name, new));
-        self.outcome.trace.attributes.push(TracedAttribute {
+        self.outcome.allowed.attributes.push(ScaledAttribute {
             node: id,
             attribute: name,
             output: Name::default(),
@@ -328,7 +294,7 @@ impl Fold<'_> {
         let constant = values.input(id, 1 - step.data);
         self.editor.remove_node(id);
         self.outcome.folded += 1;
-        self.outcome.trace.factors.push((id, step.data));
+        self.outcome.allowed.factors.push((id, step.data));
         if let (Some(data), Some(output)) = (data, output)
             && let Some(why) = pass_through(&mut self.editor, id, &label, output, data)?
         {

@@ -7,7 +7,7 @@ use tract_onnx::pb;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 
 use super::Unrunnable;
-use super::prepare::{each_node, element_of, subgraphs};
+use super::walk::{default_domain, each_node, element_of, subgraphs};
 use crate::onnx::RANDOM_OPERATORS;
 
 /// Operators of Microsoft's domain that tract implements by Microsoft's meaning.
@@ -34,11 +34,6 @@ const CLASSICAL: [&str; 6] = [
     "Normalizer",
     "TreeEnsembleClassifier",
 ];
-
-/// The default domain by either of its names.
-pub(super) fn default_domain(domain: &str) -> bool {
-    domain.is_empty() || domain == "ai.onnx"
-}
 
 /// Why the model cannot run, if a look at it tells. Functions are inlined by now.
 pub(super) fn check(graph: &pb::GraphProto, register: &OnnxOpRegister) -> Result<(), Unrunnable> {

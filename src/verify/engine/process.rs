@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use rmp_serde::encode;
 
-use super::host::{About, Isolation, Read, Ready, Values};
+use super::backend::{About, Read, Ready, Values};
+use super::isolation::Isolation;
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt;

@@ -1,0 +1,94 @@
+//! The dropout that the result of set is expected to have.
+
+use crate::dropout::{self, Form, Kind, Mode, Site};
+use crate::error::Result;
+use crate::onnx::{DataType, Model, Name, Producer, Values};
+use crate::verify::acting::{Expected, Shared, Watch};
+
+use super::{Changed, Options};
+
+impl Changed {
+    /// The dropout that the result is expected to have.
+    ///
+    /// # Errors
+    /// The rate of a dropout cannot be read.
+    pub fn expected(&self, options: &Options) -> Result<Expected> {
+        let (outcome, after) = (&self.outcome, &self.edited.model);
+        let values = Values::new(after);
+        let sites = dropout::find(after, &values)?;
+        let mut expected = Expected {
+            added_input: outcome.switch.clone().filter(|_| outcome.added_input),
+            ..Expected::default()
+        };
+        for step in self.plan.applied() {
+            let old = &self.sites[step.site];
+            let same =
+                |site: &&Site| site.graph == old.graph && site.output_name == old.output_name;
+            let Some(site) = sites.iter().find(same) else {
+                continue;
+            };
+            let switched = match site.mode {
+                Mode::Active => true,
+                Mode::Runtime => match switch(after, &values, site) {
+                    Some((name, on)) => *expected.switches.entry(name).or_insert(on) == on,
+                    None => false,
+                },
+                _ => continue,
+            };
+            expected.watches.extend(watch(site, options, switched));
+        }
+        Ok(expected)
+    }
+}
+
+/// How many nodes may stand between an input and the dropout that it switches.
+const DEPTH: usize = 8;
+
+/// The boolean input of the model that switches a dropout, and what it has to be for it to act.
+fn switch(model: &Model, values: &Values, site: &Site) -> Option<(Name, bool)> {
+    let (mut at, mut on) = match site.form {
+        Form::Operator => (values.input(site.nodes[0], 2)?, true),
+        _ => (site.switch?, site.off? == 0.0),
+    };
+    for _ in 0..DEPTH {
+        let known = &values[at];
+        let Producer::Node { node, .. } = known.producer else {
+            let input = known.graph == model.main() && matches!(known.producer, Producer::Input(_));
+            let boolean = model.element_type(values, at) == Some(DataType::BOOL);
+            return (input && boolean).then(|| (known.name.clone(), on));
+        };
+        match model.node(node) {
+            not if not.is("Not") => on = !on,
+            same if same.is("Identity") || same.is("Cast") => {}
+            _ => return None,
+        }
+        at = values.input(node, 0)?;
+    }
+    None
+}
+
+fn watch(site: &Site, options: &Options, switched: bool) -> Option<Watch> {
+    let rate = options.rate.map(|rate| rate.value()).or(site.rate);
+    let moved = site.exits.iter().any(|exit| !exit.path.is_empty());
+    let unseen = match (site.form, rate) {
+        _ if site.kind == Kind::GaussianNoise => Some("its noise does not depend on the data"),
+        (_, None) => Some("its rate is decided at run time"),
+        _ if !switched => Some("its switch is not a separate input"),
+        (Form::RandomMask, _) if moved => Some("it moves elements about"),
+        _ => None,
+    };
+    let ones = site.noise_shape.as_ref().map(|shape| {
+        let shared = shape.iter().map(|size| size == "1").collect();
+        Shared::Noise(shared)
+    });
+    Some(Watch {
+        graph: site.graph,
+        kind: site.kind,
+        moves: site.form == Form::RandomMask,
+        data: site.input_name.clone()?,
+        output: site.output_name.clone()?,
+        rate: rate.unwrap_or_default(),
+        shared: ones,
+        unseen: unseen.map(str::to_string),
+    })
+}
