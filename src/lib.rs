@@ -76,6 +76,14 @@ mod words;
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 
+#[cfg(test)]
+extern crate self as dropout_onnx;
+
+/// The small models of the tests in `tests/`, for unit tests.
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
+
 /// The Rust in README.md and in the book is run as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -2,6 +2,8 @@
 
 #[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod analysis;
+#[allow(dead_code, reason = "the rooms move to it one by one")]
+pub(crate) mod calls;
 pub(crate) mod inline;
 pub(crate) mod operator;
 pub(crate) mod shapes;

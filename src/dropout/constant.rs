@@ -13,6 +13,7 @@ use crate::onnx::{
     Attribute, AttributeValue, DataType, GraphId, GraphKind, Model, NodeId, Producer, Tensor, Use,
     ValueId, Values, floats, numbers,
 };
+use crate::semantics::calls::{Calls, passed_attribute};
 
 /// What was found out.
 #[derive(Clone, Debug)]
@@ -87,8 +88,7 @@ pub(super) struct Resolver<'m> {
     model: &'m Model,
     values: &'m Values,
     limits: Option<&'m Limits>,
-    /// Calls of each function.
-    calls: HashMap<usize, Vec<NodeId>>,
+    calls: Calls,
     /// Functions of which only one call counts for now.
     focus: RefCell<HashMap<usize, NodeId>>,
     /// Values that may still be followed for the question at hand: functions that call functions
@@ -104,33 +104,11 @@ const BUDGET: u32 = 10_000;
 
 impl<'m> Resolver<'m> {
     pub fn new(model: &'m Model, values: &'m Values) -> Self {
-        let mut calls: HashMap<usize, Vec<NodeId>> = HashMap::default();
-        if !model.functions().is_empty() {
-            // what a function that nobody calls passes on does not count
-            let mut of_root: HashMap<GraphId, Vec<(usize, NodeId)>> = HashMap::default();
-            for (id, node) in model.nodes() {
-                if let Some(function) = model.callee(node) {
-                    let root = of_root.entry(model.root(id.graph)).or_default();
-                    root.push((function, id));
-                }
-            }
-            let is_function =
-                |&graph: &GraphId| matches!(model.graph(graph).kind, GraphKind::Function(_));
-            let mut roots: Vec<GraphId> = of_root.keys().copied().collect();
-            roots.retain(|root| !is_function(root));
-            while let Some(root) = roots.pop() {
-                for (function, call) in of_root.remove(&root).unwrap_or_default() {
-                    calls.entry(function).or_default().push(call);
-                    roots.push(model.functions()[function].body);
-                }
-            }
-        }
-        calls.values_mut().for_each(|calls| calls.sort());
         Resolver {
             model,
             values,
             limits: None,
-            calls,
+            calls: Calls::new(model),
             focus: RefCell::default(),
             budget: Cell::new(0),
         }
@@ -149,12 +127,12 @@ impl<'m> Resolver<'m> {
         if let Some(&call) = self.focus.borrow().get(&function) {
             return vec![call];
         }
-        self.calls.get(&function).cloned().unwrap_or_default()
+        self.calls.of(function).to_vec()
     }
 
     /// How many nodes call a function.
     pub fn all_calls(&self, function: usize) -> usize {
-        self.calls.get(&function).map_or(0, Vec::len)
+        self.calls.of(function).len()
     }
 
     /// Lets only this call of a function count, or all of them. Returns the one that did before.
@@ -362,11 +340,9 @@ impl<'m> Resolver<'m> {
                 let GraphKind::Function(function) = self.model.graph(root).kind else {
                     return Ok(Finding::runtime(Origin::Computed));
                 };
-                let defaults = &self.model.functions()[function].defaults;
+                let called = &self.model.functions()[function];
                 self.of_calls(function, |call| {
-                    let given = self.model.node(call).attributes.iter();
-                    let given = given.chain(defaults).find(|a| a.name == *name);
-                    match given {
+                    match passed_attribute(self.model, call, called, name) {
                         Some(attribute) => self.attribute_value(call, attribute, depth - 1),
                         None => Ok(Finding::absent()),
                     }
