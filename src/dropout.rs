@@ -7,6 +7,7 @@
 
 mod coin;
 mod constant;
+mod examined;
 mod frozen_mask;
 mod layer_name;
 mod limit;
@@ -24,6 +25,8 @@ use crate::onnx::{
 };
 use crate::words::words;
 pub(crate) use constant::shortest;
+pub(crate) use examined::Side;
+pub use examined::{Examine, Examined};
 pub(crate) use layer_name::Layers;
 pub use limit::Limit;
 use limit::Limits;

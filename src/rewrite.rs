@@ -16,7 +16,7 @@ mod switch;
 use std::fmt;
 use std::path::Path;
 
-use crate::dropout::Convention;
+use crate::dropout::{Convention, Examined};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::source::{Rope, Source};
@@ -81,16 +81,26 @@ impl fmt::Display for Action {
     }
 }
 
-/// A model and what a rewrite made of it, read again from the bytes that would be written.
+/// The result of a rewrite, read again from the bytes that would be written.
 #[derive(Debug)]
 pub struct Edited {
     /// The bytes of the edited model.
     pub rope: Rope,
     /// The edited model, read from them.
-    pub model: Model,
+    after: Examined<'static>,
 }
 
 impl Edited {
+    /// The edited model.
+    pub fn model(&self) -> &Model {
+        self.after.model()
+    }
+
+    /// The edited model with its analysis and its dropout.
+    pub fn examined(&self) -> &Examined<'static> {
+        &self.after
+    }
+
     /// Puts an edited model together and reads it again. Nothing is written; weights are not read.
     ///
     /// # Errors
@@ -105,6 +115,7 @@ impl Edited {
                 format!("the edited model is not valid: {e}"),
             )
         })?;
-        Ok(Edited { rope, model })
+        let after = Examined::owning(model);
+        Ok(Edited { rope, after })
     }
 }

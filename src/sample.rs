@@ -267,7 +267,7 @@ fn sample_unnamed(
         let given = |name: &Name| caveats::is_given(options, &name.to_string());
         let copy = copy::of(model, &values, &sampled, rate, &given)?;
         let on = At {
-            model: &copy.edited.model,
+            model: copy.edited.model(),
             options,
             rate,
             sigmoid: &|output| classes::is_sigmoid(model, &values, output),

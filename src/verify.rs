@@ -19,7 +19,6 @@ pub mod run;
 #[cfg(feature = "tract")]
 mod change;
 pub(crate) mod fold;
-mod side;
 mod verdict;
 
 #[cfg(feature = "tract")]
@@ -33,13 +32,12 @@ mod reference;
 #[cfg(feature = "tract")]
 mod watch;
 
-use crate::dropout::Convention;
+use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::Model;
 #[cfg(feature = "tract")]
 pub use change::verify_change;
 
-pub(crate) use side::{Examined, Side};
 use structure::Allowed;
 pub use verdict::{Assumed, Demand, Verdict, Verification};
 
@@ -94,11 +92,11 @@ impl Options {
 /// # Errors
 /// A model is not sound, a file cannot be read, or the settings do not fit the model.
 pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verification> {
+    let (old, new) = (Examined::new(before), Examined::new(after));
     if !options.has_data() && before.is_identical_to(after)? {
-        return itself(Examined::new(before)?.side(), options);
+        return itself(old.side()?, options);
     }
-    let (before, after) = (Examined::new(before)?, Examined::new(after)?);
-    verify_sides(before.side(), after.side(), &Allowed::default(), options)
+    verify_sides(old.side()?, new.side()?, &Allowed::default(), options)
 }
 
 /// As [`verify`], but for the changes that a rewrite reports.

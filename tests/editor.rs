@@ -12,9 +12,10 @@ fn edited(model: &common::proto::Model, edit: impl FnOnce(&mut Editor<'_>)) -> V
     let mut editor = Editor::new(&mut copy, values);
     edit(&mut editor);
     editor.finish().unwrap();
-    let after = dropout_onnx::rewrite::Edited::new(&copy).unwrap().model;
-    after.check(&Values::new(&after)).unwrap();
-    let text = dropout_onnx::show::text(&after).unwrap();
+    let edited = dropout_onnx::rewrite::Edited::new(&copy).unwrap();
+    let after = edited.model();
+    after.check(&Values::new(after)).unwrap();
+    let text = dropout_onnx::show::text(after).unwrap();
     text.lines().map(|line| line.trim().to_string()).collect()
 }
 

@@ -23,7 +23,7 @@ mod targets;
 mod walk;
 mod weights;
 
-use crate::dropout::{self, Form};
+use crate::dropout::{Examine, Examined, Form};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, Model, Name, NodeId, Values};
@@ -31,7 +31,7 @@ use crate::semantics::shapes;
 
 use super::{Action, Edited};
 use crate::verify::fold::{Fold, verify_fold};
-use crate::verify::{self, Examined, Side, Verification};
+use crate::verify::{self, Verification};
 pub use apply::Outcome;
 pub use factor::Factor;
 use factors::Candidate;
@@ -98,21 +98,21 @@ impl Folded {
     ///
     /// # Errors
     /// As [`verify::verify`].
-    pub fn verify(&self, before: &Model, options: &verify::Options) -> Result<Verification> {
-        if self.outcome.is_unchanged() {
-            return verify::verify(before, &self.edited.model, options);
-        }
-        let (before, after) = (Examined::new(before)?, Examined::new(&self.edited.model)?);
-        verify_fold(before.side(), self.as_fold(after.side()), options)
+    pub fn verify(&self, before: &impl Examine, options: &verify::Options) -> Result<Verification> {
+        let fold = self.as_fold()?;
+        before.examined(|before| match self.outcome.is_unchanged() {
+            true => verify::verify_sides(before.side()?, fold.after, fold.allowed, options),
+            false => verify_fold(before.side()?, fold, options),
+        })
     }
 
-    pub(super) fn as_fold<'a>(&'a self, after: Side<'a>) -> Fold<'a> {
-        Fold {
-            after,
+    pub(super) fn as_fold(&self) -> Result<Fold<'_>> {
+        Ok(Fold {
+            after: self.edited.examined().side()?,
             allowed: &self.outcome.allowed,
             exact: self.outcome.exact,
             rounded: &self.outcome.rounded,
-        }
+        })
     }
 }
 
@@ -145,18 +145,20 @@ impl Plan {
 /// # Ok(())
 /// # }
 /// ```
-pub fn fold(model: &Model, options: &Options) -> Result<Folded> {
-    fold_unnamed(model, options).map_err(|e| model.source().name_in(e))
+pub fn fold(model: &impl Examine, options: &Options) -> Result<Folded> {
+    model.examined(|before| {
+        fold_examined(before, options).map_err(|e| before.model().source().name_in(e))
+    })
 }
 
 /// protobuf's limit for a message.
 const LARGEST: u64 = (1 << 31) - 1;
 
-fn fold_unnamed(model: &Model, options: &Options) -> Result<Folded> {
-    let values = Values::new(model);
-    let plan = plan(model, &values, options)?;
+fn fold_examined(before: &Examined<'_>, options: &Options) -> Result<Folded> {
+    let model = before.model();
+    let plan = plan(before, options)?;
     let mut copy = model.clone();
-    let outcome = apply(&mut copy, values, &plan)?;
+    let outcome = apply(&mut copy, before.values().clone(), &plan)?;
     let edited = Edited::new(&copy)?;
     if edited.rope.len() > LARGEST && model.source().len() <= LARGEST {
         let why = "the weights that change would be written into the model itself, which would \
@@ -178,7 +180,8 @@ const PASSES: usize = 50;
 ///
 /// # Errors
 /// As [`fold`].
-pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
+fn plan(before: &Examined<'_>, options: &Options) -> Result<Plan> {
+    let (model, values) = (before.model(), before.values());
     let order = model.check_order(values)?;
     let shapes = Shapes::new(model, values);
     let view = View {
@@ -187,8 +190,8 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
         shapes: &shapes,
     };
     let found = factors::find(&view)?;
-    let wanted = wanted(model, values, &found, options)?;
-    let mut planner = Planner::new(view, &found, &wanted)?;
+    let wanted = wanted(before, &found, options)?;
+    let mut planner = Planner::new(view, before.sites()?, &found, &wanted);
     // From the last on: a factor passes those behind it that are folded already. Then again, until
     // nothing changes: what was folded or merged may have made way for others. Usually twice.
     let mut left: Vec<NodeId> = order.iter().rev().copied().collect();
@@ -231,21 +234,21 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
 /// # Errors
 /// Weights cannot be read, or the edit would leave a value undefined; the model is then not to be
 /// used.
-pub fn apply(model: &mut Model, values: Values, plan: &Plan) -> Result<Outcome> {
+fn apply(model: &mut Model, values: Values, plan: &Plan) -> Result<Outcome> {
     apply::apply(model, values, &plan.steps, &plan.changes, &plan.rounded)
 }
 
 /// The factors that were asked for.
 fn wanted(
-    model: &Model,
-    values: &Values,
+    before: &Examined<'_>,
     found: &[Candidate],
     options: &Options,
 ) -> Result<HashSet<NodeId>> {
+    let model = before.model();
     let mut wanted: HashSet<NodeId> = found.iter().map(|candidate| candidate.node).collect();
     if options.only_dropout {
-        let sites = dropout::find(model, values)?;
-        let scales = sites.iter().filter(|site| site.form == Form::Scale);
+        let sites = before.sites()?.iter();
+        let scales = sites.filter(|site| site.form == Form::Scale);
         let scales: HashSet<NodeId> = scales.map(|site| site.nodes[0]).collect();
         wanted.retain(|id| scales.contains(id) || is_put_in_by_strip(model, *id));
     }

@@ -19,7 +19,7 @@ mod write;
 
 use std::fmt;
 
-use crate::dropout::{self, Shapes, Site};
+use crate::dropout::{Examine, Examined, Shapes, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, Editor, GraphId, Model, Name, Producer, ValueId, ValueInfo, Values};
@@ -154,22 +154,24 @@ impl fmt::Display for Choice {
 /// let inserted = insert(&model, &options)?;
 /// assert_eq!(inserted.outcome.inserted, 2);
 ///
-/// let stripped = strip::strip(&inserted.edited.model, &strip::Options::default())?;
+/// let stripped = strip::strip(inserted.edited.model(), &strip::Options::default())?;
 /// assert_eq!(stripped.edited.rope.len(), model.source().len()); // the original again
 /// # Ok(())
 /// # }
 /// ```
-pub fn insert(model: &Model, options: &Options) -> Result<Inserted> {
-    insert_unnamed(model, options).map_err(|e| model.source().name_in(e))
+pub fn insert(model: &impl Examine, options: &Options) -> Result<Inserted> {
+    model.examined(|before| {
+        insert_examined(before, options).map_err(|e| before.model().source().name_in(e))
+    })
 }
 
-fn insert_unnamed(model: &Model, options: &Options) -> Result<Inserted> {
-    let values = Values::new(model);
-    let (mut places, plan) = plan(model, &values, options)?;
-    let mut copy = model.clone();
+fn insert_examined(before: &Examined<'_>, options: &Options) -> Result<Inserted> {
+    let (mut places, plan) = plan(before, options)?;
+    let mut copy = before.model().clone();
+    let values = before.values().clone();
     let outcome = apply(&mut copy, values, options, &mut places, &plan)?;
     let edited = Edited::new(&copy)?;
-    undisturbed(model, &edited.model)?;
+    undisturbed(before, edited.examined())?;
     Ok(Inserted {
         places,
         plan,
@@ -179,15 +181,15 @@ fn insert_unnamed(model: &Model, options: &Options) -> Result<Inserted> {
 }
 
 /// Checks that dropout which was there before as a mask is still seen to be one.
-fn undisturbed(before: &Model, after: &Model) -> Result<()> {
-    let old = Values::new(before);
-    let old = dropout::find_masks(before, &old)?;
-    if old.is_empty() {
+fn undisturbed(before: &Examined<'_>, after: &Examined<'_>) -> Result<()> {
+    let is_mask = |site: &&Site| !site.exits.is_empty();
+    let mut old = before.sites()?.iter().filter(is_mask).peekable();
+    if old.peek().is_none() {
         return Ok(());
     }
-    let new = dropout::find_masks(after, &Values::new(after))?;
+    let new = after.sites()?;
     let same = |old: &Site| {
-        let mut new = new.iter();
+        let mut new = new.iter().filter(is_mask);
         new.any(|new| {
             new.graph == old.graph
                 && new.output_name == old.output_name
@@ -196,12 +198,12 @@ fn undisturbed(before: &Model, after: &Model) -> Result<()> {
                 && new.entangled.is_some() == old.entangled.is_some()
         })
     };
-    match old.iter().find(|site| !same(site)) {
+    match old.find(|site| !same(site)) {
         None => Ok(()),
         Some(hidden) => {
             let why = "the inserted dropout would hide this random mask; `strip` the model first, or \
                        select other values";
-            Err(Error::new(ErrorKind::Unsupported, why).at(before.place(hidden.nodes[0])))
+            Err(Error::new(ErrorKind::Unsupported, why).at(before.model().place(hidden.nodes[0])))
         }
     }
 }
@@ -210,12 +212,13 @@ fn undisturbed(before: &Model, after: &Model) -> Result<()> {
 ///
 /// # Errors
 /// As [`insert`], but for what cannot be written: that is in the plan.
-pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<(Vec<Place>, Plan)> {
+pub fn plan(before: &Examined<'_>, options: &Options) -> Result<(Vec<Place>, Plan)> {
+    let (model, values) = (before.model(), before.values());
     if options.choices.is_empty() {
         return Err(usage("no position selected for dropout".into()));
     }
     let flow = Flow::new(model, values)?;
-    let fit = Fit::new(&flow)?;
+    let fit = Fit::new(&flow, before.sites()?);
     let mut places = chosen(&flow, &fit, options)?;
     let mut plan = Plan::default();
     let mut seeds = 0;
@@ -281,10 +284,10 @@ fn label(model: &Model, values: &Values, value: ValueId) -> String {
 }
 
 impl<'m> Fit<'m> {
-    fn new(flow: &'m Flow<'m>) -> Result<Self> {
+    fn new(flow: &'m Flow<'m>, sites: &[Site]) -> Self {
         let (model, values) = (flow.model, flow.values);
         let mut dropped = HashSet::default();
-        for site in dropout::find(model, values)? {
+        for site in sites {
             dropped.extend(site.input);
             dropped.extend(site.output);
             for exit in &site.exits {
@@ -297,14 +300,14 @@ impl<'m> Fit<'m> {
             }
         }
         through_calls(flow, &mut dropped);
-        Ok(Fit {
+        Fit {
             model,
             values,
             flow,
             shapes: Shapes::new(model, values),
             implied: crate::semantics::shapes::Shapes::new(model, values),
             dropped,
-        })
+        }
     }
 }
 
@@ -336,7 +339,7 @@ fn through_calls(flow: &Flow<'_>, dropped: &mut HashSet<ValueId>) {
 /// # Errors
 /// The plan refuses a place, nothing is left to do, or the name of the switch is taken; the model is
 /// then not to be used.
-pub fn apply(
+fn apply(
     model: &mut Model,
     values: Values,
     options: &Options,

@@ -14,7 +14,9 @@ mod operator;
 
 use std::str::FromStr;
 
-use crate::dropout::{self, Form, Kind, Mode, RateOrigin, Site};
+use std::sync::Arc;
+
+use crate::dropout::{Examine, Examined, Form, Kind, Mode, RateOrigin, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Values};
 
@@ -76,7 +78,7 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Changed {
     /// The dropouts that were found.
-    pub sites: Vec<Site>,
+    pub sites: Arc<[Site]>,
     /// What was planned for each.
     pub plan: Plan,
     /// What was done.
@@ -94,33 +96,33 @@ pub struct Changed {
 /// # Examples
 /// ```
 /// # fn main() -> dropout_onnx::Result<()> {
-/// use dropout_onnx::dropout;
-/// use dropout_onnx::onnx::{Model, Values};
+/// use dropout_onnx::onnx::Model;
 /// use dropout_onnx::rewrite::Rate;
 /// use dropout_onnx::rewrite::set::{Options, set};
 ///
 /// let model = Model::open("fixtures/torch_course_preserve_op17.onnx")?;
 /// let options = Options { rate: Some(Rate::new(0.2)?), ..Options::default() };
-/// let after = set(&model, &options)?.edited.model;
-/// let sites = dropout::find(&after, &Values::new(&after))?;
+/// let changed = set(&model, &options)?;
+/// let sites = changed.edited.examined().sites()?;
 /// assert!(sites.iter().all(|site| site.rate == Some(0.2)));
 /// # Ok(())
 /// # }
 /// ```
-pub fn set(model: &Model, options: &Options) -> Result<Changed> {
-    set_unnamed(model, options).map_err(|e| model.source().name_in(e))
+pub fn set(model: &impl Examine, options: &Options) -> Result<Changed> {
+    model.examined(|before| {
+        set_examined(before, options).map_err(|e| before.model().source().name_in(e))
+    })
 }
 
-fn set_unnamed(model: &Model, options: &Options) -> Result<Changed> {
-    let values = Values::new(model);
-    let sites = dropout::find(model, &values)?;
-    let planned = plan(model, &values, &sites, options)?;
+fn set_examined(before: &Examined<'_>, options: &Options) -> Result<Changed> {
+    let (model, values, sites) = (before.model(), before.values(), before.sites()?);
+    let planned = plan(model, values, sites, options)?;
     let mut copy = model.clone();
-    let outcome = apply(&mut copy, values, &sites, options, &planned)?;
+    let outcome = apply(&mut copy, values.clone(), sites, options, &planned)?;
     let edited = Edited::new(&copy)?;
-    check(&edited.model, &sites, options, &planned.plan)?;
+    check(edited.examined().sites()?, sites, options, &planned.plan)?;
     Ok(Changed {
-        sites,
+        sites: sites.clone(),
         plan: planned.plan,
         outcome,
         edited,
@@ -129,9 +131,8 @@ fn set_unnamed(model: &Model, options: &Options) -> Result<Changed> {
 
 /// A plan, and the constants that it changes.
 #[derive(Debug, Default)]
-pub struct Planned {
-    /// What is done to each site.
-    pub plan: Plan,
+struct Planned {
+    plan: Plan,
     changes: Vec<Change>,
 }
 
@@ -139,7 +140,7 @@ pub struct Planned {
 ///
 /// # Errors
 /// Nothing is to be set, a filter holds for no site, or the file cannot be read where a constant stands.
-pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -> Result<Planned> {
+fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -> Result<Planned> {
     if options.rate.is_none() && options.acting.is_none() && options.seed.is_none() {
         return Err(usage(
             "nothing to change: give --rate, --mode or --seed".into(),
@@ -251,7 +252,7 @@ fn takes_seed(model: &Model, source: crate::onnx::NodeId) -> bool {
 ///
 /// # Errors
 /// The plan refuses a site, or the name of the switch is taken; the model is then not to be used.
-pub fn apply(
+fn apply(
     model: &mut Model,
     values: Values,
     sites: &[Site],
@@ -303,11 +304,10 @@ fn set_seed(editor: &mut Editor<'_>, site: &Site, seed: Option<i64>) {
 }
 
 /// Reads what was changed again: it must be the dropout that was asked for.
-fn check(after: &Model, before: &[Site], options: &Options, plan: &Plan) -> Result<()> {
-    let sites = dropout::find(after, &Values::new(after))?;
+fn check(after: &[Site], before: &[Site], options: &Options, plan: &Plan) -> Result<()> {
     for step in plan.applied() {
         let old = &before[step.site];
-        let new = sites
+        let new = after
             .iter()
             .find(|site| site.graph == old.graph && site.output_name == old.output_name);
         let rate = |site: &Site| match options.rate {

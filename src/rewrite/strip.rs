@@ -18,7 +18,9 @@ mod states;
 
 use std::collections::BTreeSet;
 
-use crate::dropout::{self, Convention, Exit, Form, Kind, Mode, Site};
+use std::sync::Arc;
+
+use crate::dropout::{Convention, Examine, Examined, Exit, Form, Kind, Mode, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
 use crate::onnx::{DataType, Editor, Model, Name, NodeId, Producer, ValueId, Values};
@@ -28,7 +30,7 @@ use super::fold::{self, Folded};
 use super::upstream::Upstream;
 use super::{Action, Edited, Plan, Step};
 use crate::verify::fold::verify_steps;
-use crate::verify::{self, Examined, Verification};
+use crate::verify::{self, Verification};
 pub(super) use prune::prune;
 
 /// What to strip.
@@ -126,7 +128,7 @@ impl Outcome {
 #[derive(Debug)]
 pub struct Stripped {
     /// The dropouts that were found.
-    pub sites: Vec<Site>,
+    pub sites: Arc<[Site]>,
     /// What was planned for each.
     pub plan: Plan,
     /// What was done.
@@ -145,7 +147,7 @@ impl Stripped {
             only_dropout: true,
             ..fold::Options::default()
         };
-        fold::fold(&self.edited.model, &options)
+        fold::fold(self.edited.examined(), &options)
     }
 
     /// Compares the original with the result, and the result with a fold of it: step by step, and the
@@ -155,7 +157,7 @@ impl Stripped {
     /// As [`verify::verify`].
     pub fn verify(
         &self,
-        before: &Model,
+        before: &impl Examine,
         folded: Option<&Folded>,
         options: &verify::Options,
     ) -> Result<Verification> {
@@ -163,13 +165,10 @@ impl Stripped {
             convention: self.plan.convention,
             ..options.clone()
         };
-        let (before, after) = (Examined::new(before)?, Examined::new(&self.edited.model)?);
         let folded = folded.filter(|folded| !folded.outcome.is_unchanged());
-        let result = folded.map(|folded| Examined::new(&folded.edited.model));
-        let result = result.transpose()?;
-        let fold = folded.zip(result.as_ref());
-        let fold = fold.map(|(folded, result)| folded.as_fold(result.side()));
-        verify_steps(before.side(), after.side(), fold, &options)
+        let fold = folded.map(Folded::as_fold).transpose()?;
+        let after = self.edited.examined().side()?;
+        before.examined(|before| verify_steps(before.side()?, after, fold, &options))
     }
 }
 
@@ -178,22 +177,24 @@ impl Stripped {
 /// # Errors
 /// The model is not sound ([`Model::check`]), or a site cannot be removed: then none is. Nor is one
 /// if what is left would be dropout in another way than before.
-pub fn strip(model: &Model, options: &Options) -> Result<Stripped> {
-    strip_unnamed(model, options).map_err(|e| model.source().name_in(e))
+pub fn strip(model: &impl Examine, options: &Options) -> Result<Stripped> {
+    model.examined(|before| {
+        let stripped = strip_examined(before, options);
+        stripped.map_err(|e| before.model().source().name_in(e))
+    })
 }
 
-fn strip_unnamed(model: &Model, options: &Options) -> Result<Stripped> {
-    let values = Values::new(model);
-    let sites = dropout::find(model, &values)?;
-    let plan = plan(model, &values, &sites, options);
+fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> {
+    let (model, values, sites) = (before.model(), before.values(), before.sites()?);
+    let plan = plan(model, values, sites, options);
     let mut copy = model.clone();
-    let outcome = apply(&mut copy, values, &sites, &plan)?;
+    let outcome = apply(&mut copy, values.clone(), sites, &plan)?;
     let edited = Edited::new(&copy)?;
     if !outcome.is_unchanged() {
-        settled(&sites, &plan, &edited.model)?;
+        settled(sites, &plan, edited.examined())?;
     }
     Ok(Stripped {
-        sites,
+        sites: sites.clone(),
         plan,
         outcome,
         edited,
@@ -202,12 +203,12 @@ fn strip_unnamed(model: &Model, options: &Options) -> Result<Stripped> {
 
 /// Checks that no mask of what is left is dropout that was none before: what a draw meets may show
 /// only once other dropout is gone. Nobody could say then what both models compute at inference.
-fn settled(sites: &[Site], plan: &Plan, after: &Model) -> Result<()> {
-    let found = dropout::find_masks(after, &Values::new(after))?;
+fn settled(sites: &[Site], plan: &Plan, after: &Examined<'_>) -> Result<()> {
+    let found = after.sites()?.iter().filter(|site| !site.exits.is_empty());
     let applied: Vec<usize> = plan.applied().map(|step| step.site).collect();
     let masks = sites.iter().filter(|site| !site.exits.is_empty());
     let mut kept: Vec<&Site> = masks.filter(|site| !applied.contains(&site.id)).collect();
-    for site in &found {
+    for site in found {
         let same = |old: &&Site| {
             let facts = |site: &Site| (site.form, site.kind, site.scaling, site.exits.len());
             facts(old) == facts(site)
@@ -216,7 +217,7 @@ fn settled(sites: &[Site], plan: &Plan, after: &Model) -> Result<()> {
         };
         let Some(place) = kept.iter().position(same) else {
             let why = "would only be recognised after other dropout is removed";
-            return Err(Error::model(why).at(after.place(site.nodes[0])));
+            return Err(Error::model(why).at(after.model().place(site.nodes[0])));
         };
         kept.swap_remove(place);
     }
@@ -224,7 +225,7 @@ fn settled(sites: &[Site], plan: &Plan, after: &Model) -> Result<()> {
 }
 
 /// Plans the removal of sites.
-pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -> Plan {
+fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -> Plan {
     let gradients = mask::gradients(model, values);
     let steps = sites.iter().map(|site| Step {
         site: site.id,
@@ -281,7 +282,7 @@ type Factor = (DataType, Vec<u8>);
 /// # Errors
 /// The model is not sound ([`Model::check`]), the plan refuses a site, or the edit would leave a value undefined; the model is then not to be
 /// used.
-pub fn apply(model: &mut Model, values: Values, sites: &[Site], plan: &Plan) -> Result<Outcome> {
+fn apply(model: &mut Model, values: Values, sites: &[Site], plan: &Plan) -> Result<Outcome> {
     let order = model.check_order(&values)?;
     if let Some((step, why)) = plan.refusals().next() {
         return Err(Error::new(ErrorKind::Model, why).at(&step.label));

@@ -49,7 +49,7 @@ impl At<'_> {
             ..strip::Options::default()
         };
         let stripped = strip::strip(self.model, &options).map_err(|e| e.to_string())?;
-        let subject = subject(&stripped.edited.model);
+        let subject = subject(stripped.edited.model());
         let host = &self.options.host;
         let runnable = host.load(&subject, Meaning::Inference, stand.mode, &stand.shapes);
         let runnable = runnable.map_err(|stop| stop.to_string())?;

@@ -2,9 +2,9 @@
 
 use super::acting::{self, Expected};
 use super::structure::Allowed;
-use super::{Examined, Options, Verification, verify_sides};
+use super::{Options, Verification, verify_sides};
+use crate::dropout::{Examine, Examined};
 use crate::error::Result;
-use crate::onnx::Model;
 
 /// Compares a model with its result after insert or set, and checks the dropout that is active in the
 /// result.
@@ -12,22 +12,32 @@ use crate::onnx::Model;
 /// # Errors
 /// As [`super::verify`].
 pub fn verify_change(
-    before: &Model,
-    after: &Model,
+    before: &impl Examine,
+    after: &impl Examine,
     expected: &Expected,
     options: &Options,
 ) -> Result<Verification> {
-    let (old, new) = (Examined::new(before)?, Examined::new(after)?);
+    before.examined(|before| {
+        after.examined(|after| verify_examined(before, after, expected, options))
+    })
+}
+
+fn verify_examined(
+    before: &Examined<'_>,
+    after: &Examined<'_>,
+    expected: &Expected,
+    options: &Options,
+) -> Result<Verification> {
     let allowed = Allowed {
         added_input: expected.added_input.clone(),
         ..Allowed::default()
     };
-    let mut found = verify_sides(old.side(), new.side(), &allowed, options)?;
+    let mut found = verify_sides(before.side()?, after.side()?, &allowed, options)?;
     if let Some(settings) = &options.run
         && !expected.watches.is_empty()
     {
-        let report = acting::check(after, expected, settings);
-        found.acting = Some(report.map_err(|e| before.source().name_in(e))?);
+        let report = acting::check(after.model(), expected, settings);
+        found.acting = Some(report.map_err(|e| before.model().source().name_in(e))?);
     }
     Ok(found)
 }

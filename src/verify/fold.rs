@@ -15,9 +15,10 @@ use crate::onnx::DataType;
 use crate::onnx::ValueType;
 
 use super::structure::Allowed;
-use super::{Demand, Options, Side, Verdict, Verification, verify_sides};
+use super::{Demand, Options, Verdict, Verification, verify_sides};
 #[cfg(feature = "tract")]
 use super::{compare, run, run_sides};
+use crate::dropout::Side;
 
 /// A fold to verify.
 #[derive(Clone, Copy, Debug)]

@@ -13,16 +13,14 @@ mod mask;
 
 use std::collections::BTreeMap;
 
-use crate::dropout::{Convention, Form, Kind, Site};
+use crate::dropout::{Convention, Examined, Form, Kind, Side, Site};
 use crate::onnx::{DataType, Editor, Model};
-use crate::semantics::analysis::Analysis;
 use crate::semantics::inline::inline;
 use crate::semantics::view::View;
 use crate::source::Source;
 
 use super::compare::Tolerance;
 use super::engine::{Stop, Unrunnable};
-use super::side::{Examined, Side};
 
 /// A model that is run in place of another.
 #[derive(Debug)]
@@ -51,8 +49,8 @@ pub(super) fn of(side: Side<'_>, convention: Convention) -> Result<Option<Refere
         return Err(Unrunnable::new(why).into());
     }
     // the scales of a mask may differ between calls: each call gets a body of its own
-    let inlined = Examined::of(Analysis::owning(inline(view)?.model))?;
-    edited(inlined.side(), convention)
+    let inlined = Examined::owning(inline(view)?.model);
+    edited(inlined.side()?, convention)
 }
 
 /// True if a mask is drawn or applied in a function.

@@ -40,11 +40,10 @@ mod sides;
 mod states;
 mod step;
 
-use crate::dropout::Convention;
+use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::{Model, ValueInfo};
 
-use super::side::{Examined, Side};
 use allowed::Exceptions;
 pub use allowed::{Allowed, ScaledAttribute, ScaledWeights};
 pub use difference::{Kind, Mismatch};
@@ -77,8 +76,8 @@ pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
 /// # Errors
 /// As [`compare`].
 pub fn compare_but(before: &Model, after: &Model, allowed: &Allowed) -> Result<Verdict> {
-    let (before, after) = (Examined::new(before)?, Examined::new(after)?);
-    compare_sides(before.side(), after.side(), allowed, Convention::Inverted)
+    let (before, after) = (Examined::new(before), Examined::new(after));
+    compare_sides(before.side()?, after.side()?, allowed, Convention::Inverted)
 }
 
 /// As [`compare_but`], with this meaning of `Dropout` operators in both models.

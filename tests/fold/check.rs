@@ -49,18 +49,18 @@ pub fn folds_unrun(model: &Model) -> Folded {
         "an interface changed"
     );
     let changed = &whole.outcome.allowed;
-    let same = structure::compare_but(&before, &whole.edited.model, changed).expect("compare");
+    let same = structure::compare_but(&before, whole.edited.model(), changed).expect("compare");
     assert!(
         matches!(same, structure::Verdict::Same { outputs } if outputs > 0),
         "{same:?}"
     );
     // without leave to change anything, structure sees that something did
-    let strict = structure::compare(&before, &whole.edited.model).expect("compare");
+    let strict = structure::compare(&before, whole.edited.model()).expect("compare");
     assert!(
         matches!(strict, structure::Verdict::Different { .. }),
         "{strict:?}"
     );
-    let again = fold::fold(&whole.edited.model, &Options::default()).expect("fold again");
+    let again = fold::fold(whole.edited.model(), &Options::default()).expect("fold again");
     assert_eq!(again.plan.applied().count(), 0, "a second run folds more");
     Folded {
         after,
@@ -154,7 +154,7 @@ impl Folded {
             "plan\n----\n{}\nbefore\n------\n{}\nafter\n-----\n{}",
             steps.collect::<String>(),
             text(&self.before),
-            text(&self.whole.edited.model)
+            text(self.whole.edited.model())
         )
     }
 }

@@ -97,7 +97,7 @@ proptest! {
         }
         let found = folded.verify(&before, &options).unwrap();
         prop_assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal);
-        let again = fold(&folded.edited.model, &Options::default()).unwrap();
+        let again = fold(folded.edited.model(), &Options::default()).unwrap();
         prop_assert!(again.outcome.is_unchanged(), "a second run folds more");
     }
 }

@@ -1,8 +1,8 @@
 //! Wrong folds, which verification must see.
 
 use dropout_onnx::onnx;
+use dropout_onnx::rewrite::Edited;
 use dropout_onnx::rewrite::fold::{self, Options};
-use dropout_onnx::source::Rope;
 use dropout_onnx::verify::{Demand, Options as Verify, Verdict, run, structure};
 use prost::Message;
 
@@ -33,10 +33,7 @@ fn broken(before: &Model, change: impl FnOnce(&mut Model)) -> (bool, bool, Verdi
     let whole = after.clone();
     change(&mut after);
     assert_ne!(after, whole, "the change changed nothing");
-    let mut rope = Rope::new();
-    rope.push(after.encode_to_vec());
-    folded.edited.rope = rope;
-    folded.edited.model = after.read();
+    folded.edited = Edited::new(&after.read()).unwrap();
     said(&before, &folded)
 }
 

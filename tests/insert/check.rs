@@ -77,7 +77,7 @@ pub fn inserts(model: &Model, options: &Options) -> (Inserted, Model) {
     let before = model.read();
     let inserted = insert(&before, options).expect("insert");
     assert!(inserted.outcome.inserted > 0);
-    let after = &inserted.edited.model;
+    let after = inserted.edited.model();
     after
         .check(&onnx::Values::new(after))
         .expect("a sound result");
@@ -98,7 +98,7 @@ pub fn inserts_verified(model: &Model, options: &Options) -> (Verification, Mode
     let (inserted, decoded) = inserts(model, options);
     let expected = inserted.expected(options);
     let how = verify::Options::default();
-    let found = verify_change(&model.read(), &inserted.edited.model, &expected, &how);
+    let found = verify_change(&model.read(), inserted.edited.model(), &expected, &how);
     let found = found.expect("verify");
     assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal, "{found:?}");
     (found, decoded)

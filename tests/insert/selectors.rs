@@ -115,7 +115,7 @@ fn keras_layers_are_chosen_by_their_paths() {
 fn layers_are_read_from_metadata_of_the_dynamo_exporter() {
     let original = fixture("torch_course_dynamo_train_op18");
     let base = dropout_onnx::rewrite::strip::strip(&original, &Default::default()).unwrap();
-    let found = candidates(&base.edited.model, &options([after("Relu")])).unwrap();
+    let found = candidates(base.edited.model(), &options([after("Relu")])).unwrap();
     assert!(found.iter().all(|site| site.layer.is_some()), "{found:?}");
 }
 

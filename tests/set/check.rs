@@ -43,7 +43,7 @@ pub fn fixture(stem: &str) -> Model {
 /// Sets, and verifies the result.
 pub fn sets(model: &Model, options: &Options) -> (Changed, Option<Report>) {
     let changed = set(model, options).expect("set");
-    let after = &changed.edited.model;
+    let after = changed.edited.model();
     after.check(&Values::new(after)).expect("a sound result");
     let expected = changed.expected(options).unwrap();
     let how = verify::Options::default();
@@ -53,12 +53,12 @@ pub fn sets(model: &Model, options: &Options) -> (Changed, Option<Report>) {
 }
 
 pub fn sites(changed: &Changed) -> Vec<Site> {
-    let model = &changed.edited.model;
+    let model = changed.edited.model();
     dropout::find(model, &Values::new(model)).unwrap()
 }
 
 pub fn text(changed: &Changed) -> String {
-    dropout_onnx::show::text(&changed.edited.model).unwrap()
+    dropout_onnx::show::text(changed.edited.model()).unwrap()
 }
 
 pub fn refusal(model: &Model, options: &Options) -> String {

@@ -67,11 +67,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         only_dropout: args.only == Some(Only::Dropout),
         at: args.at.clone(),
     };
-    let folded = fold(&rewriting.model, &options);
+    let folded = fold(rewriting.before(), &options);
     let folded = folded.map_err(|e| e.in_file(io::name(&args.files.input)))?;
     let unchanged = folded.outcome.is_unchanged();
-    let end = rewriting.conclude(&folded.edited, unchanged, |before, _, options| {
-        folded.verify(before, options)
+    let end = rewriting.conclude(&folded.edited, unchanged, |options| {
+        folded.verify(rewriting.before(), options)
     })?;
     let text = match args.format {
         Format::Json => document::text(&document::fold(&end, &folded)?)?,

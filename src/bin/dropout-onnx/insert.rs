@@ -182,11 +182,16 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         );
     }
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "dropout")?;
-    let inserted = insert(&rewriting.model, &options);
+    let inserted = insert(rewriting.before(), &options);
     let inserted = inserted.map_err(|e| e.in_file(io::name(&args.files.input)))?;
     let expected = inserted.expected(&options);
-    let end = rewriting.conclude(&inserted.edited, false, |before, after, how| {
-        verify_change(before, after, &expected, how)
+    let end = rewriting.conclude(&inserted.edited, false, |how| {
+        verify_change(
+            rewriting.before(),
+            inserted.edited.examined(),
+            &expected,
+            how,
+        )
     })?;
     let text = match format {
         Format::Json => document::text(&document::insert(&end, &options, &inserted)?)?,

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::dropout;
+use crate::dropout::{self, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, Model, NodeId, ValueId, Values};
@@ -32,17 +32,17 @@ fn annotated(model: &Model, values: &Values) -> HashSet<ValueId> {
 const OF_MASK: &str = "it is part of dropout or noise; `strip` that first";
 
 /// Nodes of dropout that is written as a mask, with the factors that make up for what it drops.
-fn masks(model: &Model, values: &Values) -> Result<HashSet<NodeId>> {
+fn masks(sites: &[Site]) -> HashSet<NodeId> {
     let mut masks = HashSet::default();
-    for site in dropout::find_masks(model, values)? {
-        masks.extend(site.nodes);
+    for site in sites.iter().filter(|site| !site.exits.is_empty()) {
+        masks.extend(&site.nodes);
         for exit in &site.exits {
             masks.insert(exit.node);
             masks.extend(exit.prescale.map(|prescale| prescale.node));
             masks.extend(exit.frozen.and_then(|frozen| frozen.scaled));
         }
     }
-    Ok(masks)
+    masks
 }
 
 /// Why neither way can be gone; once, if it is one reason.
@@ -77,22 +77,27 @@ pub(super) struct Planner<'m> {
 }
 
 impl<'m> Planner<'m> {
-    pub fn new(view: View<'m>, found: &[Candidate], wanted: &HashSet<NodeId>) -> Result<Self> {
+    pub fn new(
+        view: View<'m>,
+        sites: &[Site],
+        found: &[Candidate],
+        wanted: &HashSet<NodeId>,
+    ) -> Self {
         let (model, values) = (view.model, view.values);
-        Ok(Planner {
+        Planner {
             view,
             candidates: found.iter().map(|c| (c.node, c.clone())).collect(),
             folded: HashSet::default(),
             open: wanted.clone(),
             annotated: annotated(model, values),
-            masks: masks(model, values)?,
+            masks: masks(sites),
             draws: model.nodes().any(|(_, node)| node.draws()),
             rounding: Rounding::default(),
             merged: HashMap::default(),
             steps: HashMap::default(),
             changes: HashMap::default(),
             rounded: Vec::new(),
-        })
+        }
     }
 
     pub fn is_folded(&self, node: NodeId) -> bool {

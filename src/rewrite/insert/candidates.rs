@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::dropout::{Examine, Examined};
 use crate::error::Result;
-use crate::onnx::{Model, ValueId, Values};
+use crate::onnx::ValueId;
 use crate::rewrite::Rate;
 
 use super::choose::Chooser;
@@ -76,14 +77,16 @@ impl Candidate {
 /// # Ok(())
 /// # }
 /// ```
-pub fn candidates(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
-    list(model, options).map_err(|e| model.source().name_in(e))
+pub fn candidates(model: &impl Examine, options: &Options) -> Result<Vec<Candidate>> {
+    model.examined(|examined| {
+        list(examined, options).map_err(|e| examined.model().source().name_in(e))
+    })
 }
 
-fn list(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
-    let values = Values::new(model);
-    let flow = Flow::new(model, &values)?;
-    let fit = fit::Fit::new(&flow)?;
+fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
+    let (model, values) = (examined.model(), examined.values());
+    let flow = Flow::new(model, values)?;
+    let fit = fit::Fit::new(&flow, examined.sites()?);
     let mut presets: BTreeMap<ValueId, Preset> = BTreeMap::new();
     for &preset in Preset::ALL {
         for value in preset.values(&flow) {

@@ -1,6 +1,6 @@
 //! The dropout that the result of set is expected to have.
 
-use crate::dropout::{self, Form, Kind, Mode, Site};
+use crate::dropout::{Form, Kind, Mode, Site};
 use crate::error::Result;
 use crate::onnx::{DataType, Model, Name, Producer, Values};
 use crate::verify::acting::{Expected, Shared, Watch};
@@ -13,9 +13,8 @@ impl Changed {
     /// # Errors
     /// The rate of a dropout cannot be read.
     pub fn expected(&self, options: &Options) -> Result<Expected> {
-        let (outcome, after) = (&self.outcome, &self.edited.model);
-        let values = Values::new(after);
-        let sites = dropout::find(after, &values)?;
+        let (outcome, after) = (&self.outcome, self.edited.examined());
+        let sites = after.sites()?;
         let mut expected = Expected {
             added_input: outcome.switch.clone().filter(|_| outcome.added_input),
             ..Expected::default()
@@ -29,7 +28,7 @@ impl Changed {
             };
             let switched = match site.mode {
                 Mode::Active => true,
-                Mode::Runtime => match switch(after, &values, site) {
+                Mode::Runtime => match switch(after.model(), after.values(), site) {
                     Some((name, on)) => *expected.switches.entry(name).or_insert(on) == on,
                     None => false,
                 },

@@ -1,10 +1,10 @@
 //! Classic `Dropout` operators: each is followed by a product with 1-p. The operators stay, and pass
 //! their data through.
 
+use crate::dropout::Side;
 use crate::dropout::{Form, ScalarBytes};
 use crate::onnx::{Editor, Node, NodeId};
 use crate::verify::engine::Unrunnable;
-use crate::verify::side::Side;
 
 /// The operators with a rate that is not 0, and their factors.
 ///

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::dropout::Side;
 use crate::dropout::{Convention, Form, ScalarBytes, Site};
 use crate::error::{Error, Result};
 use crate::hash::HashMap;
 use crate::onnx::{GraphId, NodeId, ValueId};
 use crate::semantics::view::{NodeRef, View};
-use crate::verify::side::Side;
 
 use super::allowed::Exceptions;
 use super::expression::{Expression, Tag};
