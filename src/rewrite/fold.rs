@@ -13,31 +13,39 @@
 
 mod apply;
 mod axes;
-mod carries;
+mod change;
+mod commute;
+mod context;
 mod factor;
 mod factors;
 mod operand;
+mod outcome;
 mod planner;
+mod propagate;
+mod range;
 mod rounding;
+mod step;
 mod targets;
-mod walk;
 mod weights;
 
 use crate::dropout::{Examine, Examined, Form};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
-use crate::onnx::{DataType, Model, Name, NodeId, Values};
+use crate::onnx::{DataType, Model, NodeId, Values};
 use crate::semantics::shapes;
 
-use super::{Action, Edited};
+use super::{Action, Edited, Reason};
 use crate::verify::fold::{Fold, verify_fold};
 use crate::verify::{self, Verification};
-pub use apply::Outcome;
 pub use factor::Factor;
+pub use outcome::Outcome;
+pub use step::Step;
+
+use change::Change;
+use context::Context;
 use factors::Candidate;
 use planner::Planner;
 use shapes::Shapes;
-use targets::{Change, View};
 
 /// Which factors to fold.
 #[derive(Clone, Debug, Default)]
@@ -57,27 +65,6 @@ pub struct Plan {
     pub steps: Vec<Step>,
     changes: Vec<Change>,
     rounded: Vec<DataType>,
-}
-
-/// What happens to one factor.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// The Mul or Div.
-    pub node: NodeId,
-    /// Which of its inputs is the data.
-    pub data: usize,
-    /// Its place in words.
-    pub label: String,
-    /// The value it makes.
-    pub value: Name,
-    /// What it multiplies by, where that can be told.
-    pub factor: Option<Factor>,
-    /// [`Action::Refused`] leaves this one factor where it is.
-    pub action: Action,
-    /// Nodes whose weights or attributes take it.
-    pub into: Vec<String>,
-    /// Nodes it passes on the way.
-    pub through: Vec<String>,
 }
 
 /// A model with factors folded, not yet verified.
@@ -184,14 +171,13 @@ fn plan(before: &Examined<'_>, options: &Options) -> Result<Plan> {
     let (model, values) = (before.model(), before.values());
     let order = model.check_order(values)?;
     let shapes = Shapes::new(model, values);
-    let view = View {
-        model,
-        values,
+    let context = Context {
+        view: before.view(),
         shapes: &shapes,
     };
-    let found = factors::find(&view)?;
+    let found = factors::find(&context)?;
     let wanted = wanted(before, &found, options)?;
-    let mut planner = Planner::new(view, before.sites()?, &found, &wanted);
+    let mut planner = Planner::new(context, before.sites()?, &found, &wanted);
     // From the last on: a factor passes those behind it that are folded already. Then again, until
     // nothing changes: what was folded or merged may have made way for others. Usually twice.
     let mut left: Vec<NodeId> = order.iter().rev().copied().collect();
@@ -214,7 +200,11 @@ fn plan(before: &Examined<'_>, options: &Options) -> Result<Plan> {
                 factor: candidate.factor.clone().ok(),
                 ..step
             },
-            None => planner.step(candidate, Action::NoEffect("not selected".to_string())),
+            None => {
+                let why = Reason::NotSelected("not selected".into());
+                let node = context.view.node(candidate.node);
+                Step::new(node, candidate, Action::NoEffect(why))
+            }
         };
         if let (Action::Refused(why), false) = (&step.action, options.at.is_empty()) {
             let why = format!("the factor cannot be folded: {why}");

@@ -98,7 +98,7 @@ pub fn stays(model: &Model) -> String {
         panic!("not one factor: {:?}", folded.plan.steps);
     };
     match &step.action {
-        Action::Refused(why) => why.clone(),
+        Action::Refused(why) => why.to_string(),
         other => panic!("{other:?}"),
     }
 }

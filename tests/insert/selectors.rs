@@ -86,7 +86,7 @@ fn outputs_of_the_model_are_left_out_unless_named() {
     let left = inserted.plan.steps.iter();
     let left: Vec<_> = left
         .filter_map(|step| match &step.action {
-            Action::NoEffect(why) => Some(why.as_str()),
+            Action::NoEffect(why) => Some(why.text()),
             _ => None,
         })
         .collect();

@@ -152,8 +152,8 @@ fn table<'a>(steps: impl Iterator<Item = &'a Step>, verbose: bool) -> Table {
         };
         let (style, word, mut what) = match &step.action {
             Action::Apply => (GOOD, "folded", format!("into {}", step.into.join(", "))),
-            Action::NoEffect(why) => (DIM, "stays", why.clone()),
-            Action::Refused(why) => (WARN, "stays", why.clone()),
+            Action::NoEffect(why) => (DIM, "stays", why.to_string()),
+            Action::Refused(why) => (WARN, "stays", why.to_string()),
         };
         if verbose && !step.through.is_empty() {
             what.push_str(&format!(", through {}", step.through.join(", ")));

@@ -1,11 +1,12 @@
-//! Where a factor's axis goes in the output of an operator that a factor passes.
+//! The axis of a factor on the other side of an operator.
 
-use crate::onnx::NodeId;
-use crate::semantics::operator::{self, Operator};
+use crate::onnx::AttributeValue;
+use crate::semantics::operator;
+use crate::semantics::view::NodeRef;
 
+use super::context::Context;
 use super::factor::Factor;
-use super::shapes::{self, Shape, axis_of, int, permutation};
-use super::targets::View;
+use super::shapes::{self, Shape, axis_of, permutation};
 
 /// What becomes of a factor's axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(super) enum Axes {
     Mixed,
 }
 
-/// Which way a factor is carried.
+/// The direction in which a factor moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// From data to an output.
@@ -41,7 +42,7 @@ pub(super) enum Way {
 
 /// An axis of the output, counted from the last one, and the index of the input that each of its
 /// indices has; `None` for all in order, and for an index that is put in.
-type Followed = (usize, Option<Vec<Option<usize>>>);
+type Moved = (usize, Option<Vec<Option<usize>>>);
 
 /// Longer axes are not followed.
 const LONGEST: usize = 1 << 16;
@@ -49,27 +50,27 @@ const LONGEST: usize = 1 << 16;
 /// The factor on the other side of a node; `None` if it cannot be told, or would not be one number an
 /// index of one axis.
 pub(super) fn moved(
-    view: &View<'_>,
-    (id, output): (NodeId, usize),
+    context: &Context<'_>,
+    (node, output): (NodeRef<'_>, usize),
     way: Way,
     factor: &Factor,
     axes: Axes,
 ) -> Option<Factor> {
     let axis = factor.axis?;
-    let input = view.input(id, 0)?;
+    let input = node.input(0)?.id;
     if axes == Axes::Same {
         return Some(factor.clone());
     }
     if axes == Axes::Reshaped {
-        let output = view.values.output(view.model, id, output)?;
-        let (from, to) = (view.shapes.of(input)?, view.shapes.of(output)?);
+        let output = node.output(output)?.id;
+        let (from, to) = (context.shapes.of(input)?, context.shapes.of(output)?);
         return match way {
             Way::Forward => reshaped(factor, axis, &from, &to),
             Way::Backward => reshaped(factor, axis, &to, &from),
         };
     }
-    let shape = view.shapes.of(input)?;
-    let follow = |axis| follow(view, (id, output), &shape, axis, axes);
+    let shape = context.shapes.of(input)?;
+    let follow = |axis| follow(context, (node, output), &shape, axis, axes);
     match way {
         Way::Forward => {
             let (to, indices) = follow(axis)?;
@@ -109,39 +110,40 @@ pub(super) fn moved(
 
 /// Where an axis of the first input goes.
 fn follow(
-    view: &View<'_>,
-    (id, output): (NodeId, usize),
+    context: &Context<'_>,
+    (node, output): (NodeRef<'_>, usize),
     shape: &Shape,
     axis: usize,
     axes: Axes,
-) -> Option<Followed> {
-    let (node, rank) = (view.model.node(id), shape.len());
+) -> Option<Moved> {
+    let rank = shape.len();
+    let integers = |input, name| context.shapes.integers(node.id, input, name);
     let own = rank.checked_sub(axis + 1)?;
     let stays = Some((axis, None));
     match axes {
         Axes::Pooled => stays.filter(|_| own < 2),
         Axes::Reduced => {
-            let named = view.shapes.integers(id, 1, "axes")?;
+            let named = integers(1, "axes")?;
             let reduced: Option<Vec<usize>> =
                 named.into_iter().map(|axis| axis_of(axis, rank)).collect();
             let reduced = reduced.filter(|axes| !axes.is_empty() && !axes.contains(&own))?;
-            let gone = match int(node, "keepdims", 1) {
+            let gone = match node.int("keepdims", 1) {
                 0 => reduced.iter().filter(|&&axis| axis > own).count(),
                 _ => 0,
             };
             Some((axis.checked_sub(gone)?, None))
         }
         Axes::Permuted => {
-            let permutation = permutation(node, rank)?;
+            let permutation = permutation(node.get(), rank)?;
             let to = permutation.iter().position(|&from| from == own)?;
             Some((rank - 1 - to, None))
         }
         Axes::Other => {
-            let along = view.shapes.integers(id, 1, "axis")?;
+            let along = integers(1, "axis")?;
             stays.filter(|_| along.len() == 1 && axis_of(along[0], rank).is_some_and(|a| a != own))
         }
-        Axes::Padded => padded(view, id, shape, own).map(|indices| (axis, indices)),
-        Axes::Picked => picked(view, (id, output), shape, own),
+        Axes::Padded => padded(context, node, shape, own).map(|indices| (axis, indices)),
+        Axes::Picked => picked(context, (node, output), shape, own),
         Axes::Same | Axes::Reshaped | Axes::Mixed => None,
     }
 }
@@ -149,17 +151,18 @@ fn follow(
 /// Zeros before and behind; what is less than none is cut off.
 #[expect(clippy::option_option, reason = "not known, or all in order")]
 fn padded(
-    view: &View<'_>,
-    id: NodeId,
+    context: &Context<'_>,
+    node: NodeRef<'_>,
     shape: &Shape,
     own: usize,
 ) -> Option<Option<Vec<Option<usize>>>> {
     let rank = shape.len();
-    let pads = view.shapes.integers(id, 1, "pads")?;
-    let about: Vec<usize> = match view.input(id, 3) {
+    let integers = |input, name| context.shapes.integers(node.id, input, name);
+    let pads = integers(1, "pads")?;
+    let about: Vec<usize> = match node.input(3) {
         None => (0..rank).collect(),
         Some(_) => {
-            let axes = view.shapes.integers(id, 3, "")?;
+            let axes = integers(3, "")?;
             axes.into_iter()
                 .map(|axis| axis_of(axis, rank))
                 .collect::<Option<_>>()?
@@ -175,9 +178,9 @@ fn padded(
     if (before, behind) == (0, 0) {
         return Some(None);
     }
-    let constant = view.model.node(id).attribute("mode").is_none_or(|mode| {
-        matches!(&mode.value, crate::onnx::AttributeValue::String(text) if &text[..] == b"constant")
-    });
+    let constant = node.attribute("mode").is_none_or(
+        |mode| matches!(&mode.value, AttributeValue::String(text) if &text[..] == b"constant"),
+    );
     let size = shape[own]?;
     let longest = LONGEST as i64;
     let fits = [before, behind, size].iter().all(|n| n.abs() < longest);
@@ -190,12 +193,13 @@ fn padded(
 
 /// Operators that take some indices of an axis, or all of them several times.
 fn picked(
-    view: &View<'_>,
-    (id, output): (NodeId, usize),
+    context: &Context<'_>,
+    (node, output): (NodeRef<'_>, usize),
     shape: &Shape,
     own: usize,
-) -> Option<Followed> {
-    let (node, rank) = (view.model.node(id), shape.len());
+) -> Option<Moved> {
+    let rank = shape.len();
+    let integers = |input, name| context.shapes.integers(node.id, input, name);
     let axis = rank - 1 - own;
     let all = Some((axis, None));
     let size = || {
@@ -203,11 +207,11 @@ fn picked(
             .ok()
             .filter(|&size| size < LONGEST)
     };
-    match Operator::of(view.model, id)?.shape {
+    match node.operator()?.shape {
         // an axis of one index has no factors along it
         operator::Shape::Expand => all.filter(|_| shape[own].is_some_and(|size| size != 1)),
         operator::Shape::Tile => {
-            let times = *view.shapes.integers(id, 1, "")?.get(own)?;
+            let times = *integers(1, "")?.get(own)?;
             if times == 1 {
                 return all;
             }
@@ -222,8 +226,8 @@ fn picked(
             ))
         }
         operator::Shape::Gather => {
-            let along = axis_of(int(node, "axis", 0), rank)?;
-            let indices = view.shapes.rank(view.input(id, 1)?)?;
+            let along = axis_of(node.int("axis", 0), rank)?;
+            let indices = context.rank(node, 1)?;
             if along != own {
                 // the axes of the indices take the place of the one that is gathered
                 let to = if along > own {
@@ -233,7 +237,7 @@ fn picked(
                 };
                 return Some((to, None));
             }
-            let picked = view.shapes.integers(id, 1, "").filter(|_| indices == 1)?;
+            let picked = integers(1, "").filter(|_| indices == 1)?;
             let of = |index| axis_of(index, size()?).map(Some);
             Some((
                 axis,
@@ -241,31 +245,31 @@ fn picked(
             ))
         }
         operator::Shape::Slice => {
-            let axes = shapes::sliced(view.shapes, id, rank)?;
+            let axes = shapes::sliced(context.shapes, node.id, rank)?;
             let Some(place) = axes.iter().position(|&axis| axis == own) else {
                 return all;
             };
-            let of = |input, name| Some(*view.shapes.integers(id, input, name)?.get(place)?);
+            let of = |input, name| Some(*integers(input, name)?.get(place)?);
             let (start, end) = (of(1, "starts")?, of(2, "ends")?);
-            let step = match view.input(id, 4) {
+            let step = match node.input(4) {
                 Some(_) => of(4, "")?,
                 None => 1,
             };
             Some((axis, Some(cut(size()?, start, end, step)?)))
         }
         operator::Shape::Split => {
-            let along = axis_of(int(node, "axis", 0), rank)?;
+            let along = axis_of(node.int("axis", 0), rank)?;
             if along != own {
                 return all;
             }
             let size = size()?;
             let parts = node.outputs.len().max(1);
-            let sizes: Vec<usize> = match view.shapes.integers(id, 1, "split") {
+            let sizes: Vec<usize> = match integers(1, "split") {
                 Some(sizes) => {
                     let sizes = sizes.into_iter().map(|size| usize::try_from(size).ok());
                     sizes.collect::<Option<_>>()?
                 }
-                None if view.input(id, 1).is_some() || size % parts != 0 => return None,
+                None if node.input(1).is_some() || size % parts != 0 => return None,
                 None => vec![size / parts; parts],
             };
             let before = sizes

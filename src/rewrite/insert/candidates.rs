@@ -19,6 +19,7 @@ const USUAL: f64 = 0.1;
 
 /// A place for dropout.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Candidate {
     /// The value after which dropout would be inserted.
     pub value: String,
@@ -84,8 +85,8 @@ pub fn candidates(model: &impl Examine, options: &Options) -> Result<Vec<Candida
 }
 
 fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
-    let (model, values) = (examined.model(), examined.values());
-    let flow = Flow::new(model, values)?;
+    let view = examined.view();
+    let flow = Flow::new(view)?;
     let fit = fit::Fit::new(&flow, examined.sites()?);
     let mut presets: BTreeMap<ValueId, Preset> = BTreeMap::new();
     for &preset in Preset::ALL {
@@ -103,24 +104,24 @@ fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
     let layers = chooser.layers()?;
     let plain = Choice::default();
     let found = chosen.into_iter().map(|(value, choice)| {
-        let known = &values[value];
-        let maker = flow.maker(value);
         let preset = presets.get(&value).copied();
+        let value = view.value(value);
+        let producer = value.node();
         let asked = choice.and_then(|choice| choice.rate).or(options.rate);
         let choice = choice.unwrap_or(&plain);
         let unfit = fit.unfit(value, &Wanted::new(choice, options));
         Candidate {
-            value: known.name.to_string(),
-            scope: model.scope(known.graph),
-            operator: maker.map(|id| model.node(id).op_type.to_string()),
-            layer: maker.and_then(|id| layers.get(&id).cloned()),
-            element: flow.element_type(value).map(|e| e.to_string()),
+            value: value.name.to_string(),
+            scope: view.model.scope(value.graph),
+            operator: producer.map(|node| node.op_type.to_string()),
+            layer: producer.and_then(|node| layers.get(&node.id).cloned()),
+            element: value.element_type().map(|e| e.to_string()),
             shape: fit.shape(value),
             preset: preset.map(Preset::word),
             rate: asked.map_or(preset.map_or(USUAL, Preset::usual_rate), |r| r.value()),
             shared_axes: choice.shared_axes.clone(),
             left: unfit.map(|unfit| match unfit {
-                Unfit::Left(why) | Unfit::Refused(why) => why,
+                Unfit::Left(why) | Unfit::Refused(why) => why.to_string(),
             }),
         }
     });

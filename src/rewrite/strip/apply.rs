@@ -1,0 +1,168 @@
+//! Removing the sites of a plan.
+
+use std::collections::BTreeSet;
+
+use crate::dropout::{Convention, Exit, Form, Site};
+use crate::error::{Error, ErrorKind, Result};
+use crate::hash::HashMap;
+use crate::onnx::{DataType, Editor, Model, Name, NodeId, Producer, ValueId, Values};
+use crate::rewrite::Plan;
+use crate::rewrite::bypass::pass_through;
+use crate::rewrite::idle::{graph_inputs, idle_names};
+use crate::rewrite::prune::{self, Pruned};
+
+use super::{Outcome, operator, random_mask, states};
+
+/// A place where dropout is removed.
+enum Cut<'s> {
+    /// With the factor that stays, if one does.
+    Operator(&'s Site, Option<Factor>),
+    /// With the factor that stays, if one does: its type is known before the edits only.
+    Exit(&'s Exit, Option<Factor>),
+}
+
+/// A scalar: its type and its bytes.
+pub(super) type Factor = (DataType, Vec<u8>);
+
+/// Removes the sites that the plan says to remove.
+///
+/// # Errors
+/// The model is not sound ([`Model::check`]), the plan refuses a site, or the edit would leave a value
+/// undefined; the model is then not to be used.
+pub(super) fn apply(
+    model: &mut Model,
+    values: Values,
+    sites: &[Site],
+    plan: &Plan,
+) -> Result<Outcome> {
+    let order = model.check_order(&values)?;
+    if let Some((step, why)) = plan.refusals().next() {
+        return Err(Error::new(ErrorKind::Model, why.to_string()).at(&step.label));
+    }
+    let applied: Vec<&Site> = plan.applied().map(|step| &sites[step.site]).collect();
+    let inputs = graph_inputs(model, &values);
+    let mut cuts = cuts(model, &values, &applied, plan.convention);
+    let mut strip = Strip {
+        called: prune::called(model),
+        editor: Editor::new(model, values),
+        outcome: Outcome::default(),
+        pruned: Pruned::default(),
+        moved: HashMap::default(),
+        idle: Vec::new(),
+    };
+    // From the data on: the other way round, what used the last of a chain would be moved at each.
+    for cut in order.iter().filter_map(|node| cuts.remove(node)).flatten() {
+        match cut {
+            Cut::Operator(site, factor) => operator::remove(&mut strip, site, factor)?,
+            Cut::Exit(exit, factor) => random_mask::cut(&mut strip, exit, factor)?,
+        }
+    }
+    strip.clean(&applied)?;
+    strip.finish(inputs, applied.len())
+}
+
+/// Where sites are removed, by node.
+fn cuts<'s>(
+    model: &Model,
+    values: &Values,
+    sites: &[&'s Site],
+    convention: Convention,
+) -> HashMap<NodeId, Vec<Cut<'s>>> {
+    let mut cuts: HashMap<NodeId, Vec<Cut<'_>>> = HashMap::default();
+    for &site in sites {
+        if site.form == Form::Operator {
+            let scales = convention == Convention::Classic && site.rate != Some(0.0);
+            let factor = site.classic_factor(model, values).filter(|_| scales);
+            let cut = Cut::Operator(site, factor);
+            cuts.entry(site.nodes[0]).or_default().push(cut);
+        }
+        for exit in &site.exits {
+            let factor = exit.needs_scale().then(|| exit.factor(model, values));
+            let factor = factor.flatten();
+            let cut = Cut::Exit(exit, factor);
+            cuts.entry(exit.node).or_default().push(cut);
+        }
+    }
+    cuts
+}
+
+/// A model while dropout is removed from it.
+pub(super) struct Strip<'m> {
+    pub editor: Editor<'m>,
+    pub outcome: Outcome,
+    /// What went with it.
+    pruned: Pruned,
+    /// Values that are gone, and what took their place.
+    moved: HashMap<ValueId, ValueId>,
+    /// Values that dropout used and that perhaps nothing uses any more.
+    pub idle: Vec<ValueId>,
+    /// Functions that were called before.
+    called: BTreeSet<usize>,
+}
+
+impl Strip<'_> {
+    /// The value that has taken another's place, if that one is gone.
+    pub fn now(&self, mut value: ValueId) -> ValueId {
+        while self.editor.values()[value].producer == Producer::Gone
+            && let Some(&next) = self.moved.get(&value)
+        {
+            value = next;
+        }
+        value
+    }
+
+    /// Removes what only dropout needed.
+    fn clean(&mut self, applied: &[&Site]) -> Result<()> {
+        let (editor, pruned) = (&mut self.editor, &mut self.pruned);
+        for value in std::mem::take(&mut self.idle) {
+            prune::prune(editor, value, pruned);
+        }
+        let sources: Vec<NodeId> = applied.iter().filter_map(|site| site.source()).collect();
+        prune::downstream(editor, &sources, pruned);
+        self.outcome.states = states::remove(editor, &sources, pruned)?;
+        prune::functions(editor, &self.called, pruned);
+        let left = |id: &&NodeId| {
+            let model = self.editor.model();
+            let mut graphs = model.graphs();
+            let there = graphs.any(|(graph, _)| graph == id.graph);
+            there && !model.node(**id).is_removed()
+        };
+        match sources.iter().find(left) {
+            None => Ok(()),
+            Some(&source) => {
+                let why = "the draw is still used after its dropout was removed";
+                Err(Error::model(why).at(self.editor.model().place(source)))
+            }
+        }
+    }
+
+    fn finish(self, inputs: Vec<Name>, removed: usize) -> Result<Outcome> {
+        let outcome = Outcome {
+            removed,
+            functions: self.pruned.functions,
+            initializers: self.pruned.initializers,
+            nodes: self.pruned.nodes,
+            idle_inputs: idle_names(self.editor.view(), inputs),
+            ..self.outcome
+        };
+        self.editor.finish()?;
+        Ok(outcome)
+    }
+
+    /// Lets everything that used `output` use `data`, with an `Identity` called `label` in the place of
+    /// a removed node where one must stay.
+    pub fn replace(
+        &mut self,
+        removed: NodeId,
+        label: &Name,
+        output: ValueId,
+        data: ValueId,
+    ) -> Result<()> {
+        self.moved.insert(output, data);
+        if let Some(why) = pass_through(&mut self.editor, removed, label, output, data)? {
+            let name = self.editor.values()[output].name.to_string();
+            self.outcome.identities.push((name, why));
+        }
+        Ok(())
+    }
+}
