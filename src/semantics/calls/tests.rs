@@ -1,8 +1,6 @@
 use crate::onnx::{self, DataType, Values};
-use dropout_onnx::common::build::{
-    f32_scalar, float, function, graph, model, op, reference, tensor,
-};
-use dropout_onnx::common::proto::{Function, Model, Node};
+use dropout_onnx::build::{f32_scalar, float, function, graph, model, op, reference, tensor};
+use dropout_onnx::proto::{Function, Model, Node};
 
 use super::*;
 
@@ -29,7 +27,7 @@ fn index(model: &onnx::Model, name: &str) -> usize {
         .unwrap()
 }
 
-/// Functions `f0` to `f7`: each calls the next several times, one behind the other.
+/// Functions `f0` to `f7`: each calls the next several times, one after the other.
 fn tower(times: usize, levels: usize) -> Model {
     let body = |callee: String| {
         let node = move |i: usize| {
