@@ -36,9 +36,9 @@ impl<'m> Examined<'m> {
     /// # Errors
     /// As [`Examined::new`].
     pub fn of(analysis: Analysis<'m>) -> Result<Self> {
-        let (model, values) = (analysis.model(), analysis.values());
-        model.check(values)?;
-        let sites = dropout::find(model, values).map_err(|e| model.source().name_in(e))?;
+        let model = analysis.model();
+        model.check(analysis.values())?;
+        let sites = dropout::find(&analysis).map_err(|e| model.source().name_in(e))?;
         Ok(Examined { analysis, sites })
     }
 

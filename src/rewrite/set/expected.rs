@@ -14,8 +14,8 @@ impl Changed {
     /// The rate of a dropout cannot be read.
     pub fn expected(&self, options: &Options) -> Result<Expected> {
         let (outcome, after) = (&self.outcome, &self.edited.model);
-        let values = Values::new(after);
-        let sites = dropout::find(after, &values)?;
+        let analysis = Analysis::of(after);
+        let sites = dropout::find(&analysis)?;
         let mut expected = Expected {
             added_input: outcome.switch.clone().filter(|_| outcome.added_input),
             ..Expected::default()
