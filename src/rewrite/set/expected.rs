@@ -3,6 +3,7 @@
 use crate::dropout::{self, Form, Kind, Mode, Site};
 use crate::error::Result;
 use crate::onnx::{DataType, Model, Name, Producer, Values};
+use crate::semantics::analysis::Analysis;
 use crate::verify::acting::{Expected, Shared, Watch};
 
 use super::{Changed, Options};
@@ -15,7 +16,7 @@ impl Changed {
     pub fn expected(&self, options: &Options) -> Result<Expected> {
         let (outcome, after) = (&self.outcome, &self.edited.model);
         let analysis = Analysis::of(after);
-        let sites = dropout::find(&analysis)?;
+        let (sites, values) = (dropout::find(&analysis)?, analysis.values());
         let mut expected = Expected {
             added_input: outcome.switch.clone().filter(|_| outcome.added_input),
             ..Expected::default()
@@ -29,7 +30,7 @@ impl Changed {
             };
             let switched = match site.mode {
                 Mode::Active => true,
-                Mode::Runtime => match switch(after, &values, site) {
+                Mode::Runtime => match switch(after, values, site) {
                     Some((name, on)) => *expected.switches.entry(name).or_insert(on) == on,
                     None => false,
                 },
