@@ -75,6 +75,7 @@ mod words;
 
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
+pub use semantics::analysis::Analysis;
 
 #[cfg(test)]
 extern crate self as dropout_onnx;

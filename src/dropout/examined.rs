@@ -54,8 +54,7 @@ impl<'m> Examined<'m> {
         if let Some(sites) = self.sites.get() {
             return Ok(sites);
         }
-        let (model, values) = (self.model(), self.values());
-        let found = find(model, values).map_err(|e| model.source().name_in(e))?;
+        let found = find(&self.analysis).map_err(|e| self.model().source().name_in(e))?;
         Ok(self.sites.get_or_init(|| found.into()))
     }
 

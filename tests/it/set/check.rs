@@ -1,6 +1,6 @@
 //! What holds for every model whose dropout is changed.
 
-use dropout_onnx::dropout::{self, Site};
+use dropout_onnx::dropout::Site;
 use dropout_onnx::onnx::{Model, Values};
 use dropout_onnx::rewrite::Rate;
 use dropout_onnx::rewrite::set::{Changed, Options, Seed, set};
@@ -53,8 +53,7 @@ pub fn sets(model: &Model, options: &Options) -> (Changed, Option<Report>) {
 }
 
 pub fn sites(changed: &Changed) -> Vec<Site> {
-    let model = changed.edited.model();
-    dropout::find(model, &Values::new(model)).unwrap()
+    changed.edited.examined().sites().unwrap().to_vec()
 }
 
 pub fn text(changed: &Changed) -> String {
