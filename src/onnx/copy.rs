@@ -12,7 +12,7 @@ use super::model::Model;
 use super::name::Name;
 use super::node::{Node, NodeId};
 
-/// What is to be called what in a copy; `None` to keep all names.
+/// The new name for each name in a copy; `None` keeps all names.
 pub(crate) type Rename<'a> = Option<&'a dyn Fn(&Name) -> Name>;
 
 /// A part of a graph.
@@ -81,7 +81,7 @@ impl<'m> Copier<'m> {
         Ok(pieces)
     }
 
-    /// The payload of a message in which the name at the end of a path of fields is another one.
+    /// The payload of a message in which the name at the end of a path of fields is changed.
     fn renamed(&mut self, message: &Field, path: &[u32], name: &Name) -> Result<Rope> {
         let (&number, rest) = path.split_first().unwrap_or((&0, &[]));
         let mut out = Rope::new();

@@ -1,5 +1,5 @@
-//! What nothing uses any more once a dropout is gone: its ratio, its flag, its mask, its draw, what
-//! computed them.
+//! Nodes, initializers and functions that are left unused once a dropout is removed: its
+//! ratio, its flag, its mask, its draw, and the nodes that computed them.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,8 @@ pub(super) struct Pruned {
     pub functions: Vec<Name>,
 }
 
-/// Removes a value that nothing uses, and what only it needed. Graph inputs stay: they are the
-/// interface.
+/// Removes a value that nothing uses, with the nodes and initializers that are then left unused. Graph
+/// inputs stay: they are the interface.
 pub(super) fn prune(editor: &mut Editor<'_>, value: ValueId, pruned: &mut Pruned) {
     let mut idle = vec![value];
     while let Some(id) = idle.pop() {
@@ -97,7 +97,7 @@ pub(super) fn downstream(editor: &mut Editor<'_>, sources: &[NodeId], pruned: &m
     }
 }
 
-/// The nodes downstream of a node, from it on, but for those that were seen before.
+/// A node and those downstream of it, except for those that were seen before.
 fn reached(view: View<'_>, source: NodeId, seen: &mut HashSet<NodeId>) -> Vec<NodeId> {
     let mut order = Vec::new();
     let mut open = vec![source];

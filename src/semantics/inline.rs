@@ -1,7 +1,7 @@
 //! Functions in place of their calls, with a map back to the nodes of the original.
 //!
 //! A function body sees no outer names: every name in a body that is not a parameter is its own, and
-//! the call's name is put in front of it. An omitted input becomes the empty name; an attribute that
+//! the call's name is prepended. An omitted input becomes the empty name; an attribute that
 //! refers to one of the function's takes the caller's value, else the default, else it is left out.
 
 mod scope;

@@ -1,6 +1,6 @@
-//! Verifying a fold: factors are gone, and weights and attributes are scaled instead.
+//! Verifying a fold: factors are removed, and weights and attributes are scaled instead.
 //!
-//! Structure shows that both models are the same but for those. That the scaled weights do what the
+//! Structure shows that both models are the same except for those. That the scaled weights do what the
 //! factors did has to be shown by a run: to the bit where all factors are powers of two and nothing was
 //! rounded, else within the tolerance of the element type.
 
@@ -25,7 +25,7 @@ use crate::dropout::Side;
 pub(crate) struct Fold<'a> {
     /// The result.
     pub after: Side<'a>,
-    /// The factors that are gone, and where they went.
+    /// The factors that were removed, and where they went.
     pub allowed: &'a Allowed,
     /// True if every factor is a power of two.
     #[cfg_attr(not(feature = "tract"), expect(dead_code, reason = "nothing runs"))]

@@ -384,7 +384,7 @@ fn no_two_files_use_each_other() {
 }
 
 #[test]
-fn circles_are_seen_through_reexports_and_groups() {
+fn circles_are_found_through_reexports_and_groups() {
     let circles = |files: &[(&str, &str)]| {
         let files = files
             .iter()

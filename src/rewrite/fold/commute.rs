@@ -127,7 +127,7 @@ fn clips_at_zero(node: NodeRef<'_>) -> bool {
     bounds.iter().flatten().all(|&zero| zero)
 }
 
-/// True of a Pad that puts in zeros, or what is there already. A value is looked at in any mode:
+/// True of a Pad that inserts zeros, or what is there already. A value is looked at in any mode:
 /// runtimes differ.
 fn pads_zeros(node: NodeRef<'_>) -> bool {
     node.float("value", 0.0) == 0.0 && (node.input(2).is_none() || is_zero(node, 2))

@@ -3,7 +3,7 @@
 use crate::onnx::{DataType, Name};
 use crate::verify::structure::Allowed;
 
-/// What fold did, beyond what its plan says.
+/// What fold did, in addition to its plan.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {
@@ -29,7 +29,7 @@ pub struct Outcome {
     pub removed: Vec<Name>,
     /// Graph inputs that stay in the interface although nothing uses them any more.
     pub idle_inputs: Vec<Name>,
-    /// True if every factor is a power of two: then nothing is rounded, but for what is very small.
+    /// True if every factor is a power of two: then only very small elements are rounded.
     pub exact: bool,
     /// What changed, for verification.
     pub allowed: Allowed,

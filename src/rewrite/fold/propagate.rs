@@ -17,7 +17,7 @@ use super::context::{Context, is_constant};
 use super::factor::Factor;
 use super::factors::Candidate;
 
-/// How a factor goes.
+/// The way of a factor.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Route {
     pub changes: Vec<Change>,
@@ -44,7 +44,7 @@ impl Route {
 pub(super) struct Propagation<'a, 'm> {
     pub context: Context<'m>,
     pub candidates: &'a HashMap<NodeId, Candidate>,
-    /// Factors that are folded already: as good as gone.
+    /// Factors that are folded already: treated as removed.
     pub folded: &'a HashSet<NodeId>,
     /// Factors that are still to be looked at, and have a way of their own to go.
     pub open: &'a HashSet<NodeId>,

@@ -8,11 +8,10 @@ use crate::rewrite::{Acting, Action, Plan, switch};
 
 use super::{Options, Outcome, Place, write};
 
-/// Puts dropout in where the plan says so. The places then have the names of what goes in and comes
-/// out.
+/// Inserts dropout as planned. The places then have the names of the data and of the result.
 ///
 /// # Errors
-/// The plan refuses a place, nothing is left to do, or the name of the switch is taken; the model is
+/// The plan refuses a place or has none, or the name of the switch is taken; the model is
 /// then not to be used.
 pub(super) fn apply(
     model: &mut Model,

@@ -15,7 +15,7 @@ use super::{Options, Place, write};
 /// Plans dropout for the values that were chosen.
 ///
 /// # Errors
-/// As [`insert`], but for what cannot be written: that is in the plan.
+/// As [`insert`](super::insert), except for what cannot be written: that is in the plan.
 pub fn plan(before: &Examined<'_>, options: &Options) -> Result<(Vec<Place>, Plan)> {
     let view = before.view();
     if options.choices.is_empty() {

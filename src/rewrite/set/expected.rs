@@ -40,10 +40,10 @@ impl Changed {
     }
 }
 
-/// How many nodes may stand between an input and the dropout that it switches.
+/// How many nodes are allowed between an input and the dropout that it switches.
 const DEPTH: usize = 8;
 
-/// The boolean input of the model that switches a dropout, and what it has to be for it to act.
+/// The boolean input of the model that switches a dropout, and its value where the dropout acts.
 fn switch(model: &Model, values: &Values, site: &Site) -> Option<(Name, bool)> {
     let (mut at, mut on) = match site.form {
         Form::Operator => (values.input(site.nodes[0], 2)?, true),

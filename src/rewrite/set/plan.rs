@@ -20,7 +20,7 @@ pub(super) struct Planned {
 /// Plans changes to sites.
 ///
 /// # Errors
-/// Nothing is to be set, a filter holds for no site, or the file cannot be read where a constant stands.
+/// No option changes anything, a filter matches no site, or a constant cannot be read.
 pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<Planned> {
     if options.rate.is_none() && options.acting.is_none() && options.seed.is_none() {
         return Err(usage(

@@ -24,7 +24,7 @@ enum Cut<'s> {
 /// A scalar: its type and its bytes.
 pub(super) type Factor = (DataType, Vec<u8>);
 
-/// Removes the sites that the plan says to remove.
+/// Removes the sites of the plan.
 ///
 /// # Errors
 /// The model is not sound ([`Model::check`]), the plan refuses a site, or the edit would leave a value
@@ -92,7 +92,7 @@ pub(super) struct Strip<'m> {
     pub outcome: Outcome,
     /// What went with it.
     pruned: Pruned,
-    /// Values that are gone, and what took their place.
+    /// Values that were removed, each with its replacement.
     moved: HashMap<ValueId, ValueId>,
     /// Values that dropout used and that perhaps nothing uses any more.
     pub idle: Vec<ValueId>,
@@ -101,7 +101,7 @@ pub(super) struct Strip<'m> {
 }
 
 impl Strip<'_> {
-    /// The value that has taken another's place, if that one is gone.
+    /// The value that replaces another, if that one was removed.
     pub fn now(&self, mut value: ValueId) -> ValueId {
         while self.editor.values()[value].producer == Producer::Gone
             && let Some(&next) = self.moved.get(&value)

@@ -17,7 +17,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// All dropout goes, also what is still active; Gaussian noise and frozen masks stay.
+    /// All dropout is removed, also active dropout; Gaussian noise and frozen masks stay.
     fn default() -> Self {
         Options {
             only: Mode::ALL.to_vec(),
@@ -37,7 +37,7 @@ impl Options {
     /// Options by their words: sites of the modes `only` (all modes if it is empty), of these kinds.
     ///
     /// # Errors
-    /// A word is none.
+    /// A word is unknown.
     pub fn of_words(
         only: &[impl AsRef<str>],
         kinds: &[impl AsRef<str>],

@@ -2,7 +2,7 @@
 
 use crate::onnx::Name;
 
-/// What strip did, beyond what its plan says.
+/// What strip did, in addition to its plan.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {

@@ -7,7 +7,7 @@ use crate::semantics::view::View;
 /// What may differ between a model and the result of a rewrite, besides dropout.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Allowed {
-    /// Factors of the model before that may be gone, each with the input that is its data.
+    /// Factors of the model before that may be missing, each with the input that is its data.
     pub factors: Vec<(NodeId, usize)>,
     /// Weights that were scaled.
     pub weights: Vec<ScaledWeights>,
@@ -42,7 +42,7 @@ pub struct ScaledAttribute {
 }
 
 impl Allowed {
-    /// True if both models have to be the same but for dropout.
+    /// True if both models have to be the same except for dropout.
     pub fn is_empty(&self) -> bool {
         *self == Allowed::default()
     }

@@ -113,7 +113,7 @@ impl<'m> Builder<'_, 'm> {
     }
 }
 
-/// The node behind the first input, if it applies this operator.
+/// The node that produces the first input, if it applies this operator.
 fn producer<'m>(node: NodeRef<'m>, op_type: &str) -> Option<NodeRef<'m>> {
     node.input(0)?.node().filter(|node| node.is(op_type))
 }

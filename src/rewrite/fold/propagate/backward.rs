@@ -94,7 +94,7 @@ impl<'m> Propagation<'_, 'm> {
         }
     }
 
-    /// All of the data takes the factor, but for constants that it does not change.
+    /// All of the data takes the factor, except for constants that it does not change.
     fn back_joint(
         &self,
         node: NodeRef<'m>,
