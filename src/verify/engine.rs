@@ -1,6 +1,6 @@
 //! Running a model with tract: everything that touches it is below this module.
 //!
-//! [`Host::read`] decodes, inlines functions, names what tract lacks and parses; [`Parsed::choose`] fixes
+//! [`Host::read`] decodes, inlines functions, checks that tract supports it and parses; [`Parsed::choose`] fixes
 //! the sizes of the inputs; [`Parsed::runnable`] analyses and optimises; [`Runnable::run`] runs.
 //! [`Host::load`] is the three in one. All of that happens in this process or in one of its own, as the
 //! [`Host`] has it. No step panics, whatever the model.
@@ -10,11 +10,11 @@ mod decode;
 mod functions;
 mod host;
 mod isolation;
-mod lacks;
 mod panics;
 mod prepare;
 mod process;
 mod shapes;
+mod support;
 mod tract;
 mod value;
 mod walk;

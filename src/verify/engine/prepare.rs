@@ -11,7 +11,7 @@ use tract_onnx::pb::type_proto::Value as TypeValue;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Meaning;
-use super::lacks::unsupported_element;
+use super::support::unsupported_element;
 use super::walk::{default_domain, each_node, each_node_mut, element_of, subgraphs, subgraphs_mut};
 use crate::onnx::RANDOM_OPERATORS;
 use crate::verify::{operator, random};

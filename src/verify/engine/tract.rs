@@ -14,7 +14,7 @@ use super::prepare::DimNames;
 use super::shapes::Declared;
 use super::weights::Weights;
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
-use super::{decode, functions, guard, lacks, prepare, shapes};
+use super::{decode, functions, guard, prepare, shapes, support};
 use crate::interrupt;
 use crate::onnx::RANDOM_OPERATORS;
 use crate::source::Source;
@@ -101,10 +101,10 @@ fn prepared(
     prepare::tensors(graph);
     prepare::casts(graph);
     about.notes.extend(prepare::batch_norms(graph));
-    lacks::check(graph, register)?;
+    support::check(graph, register)?;
     prepare::streams(graph, meaning);
     prepare::names(graph);
-    about.random = lacks::random_operators(graph);
+    about.random = support::random_operators(graph);
     let outputs = graph.output.iter();
     about.outputs = outputs.map(|output| output.name.clone()).collect();
     Ok(names)
@@ -161,7 +161,7 @@ impl Read for Graph {
 /// The folder where tract looks for external data. It requires one in any case.
 fn folder<'s>(subject: &Subject<'s>, graph: &pb::GraphProto) -> Result<&'s str, Unrunnable> {
     match subject.folder {
-        None => match lacks::external(graph) {
+        None => match support::external(graph) {
             None => Ok("."),
             Some(tensor) => {
                 let why =
