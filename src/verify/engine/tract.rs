@@ -10,8 +10,8 @@ use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
 use super::backend::{About, Read, Ready, Values};
+use super::port::Declared;
 use super::prepare::DimNames;
-use super::shapes::Declared;
 use super::weights::Weights;
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
 use super::{decode, functions, guard, prepare, shapes, support};
