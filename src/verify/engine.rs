@@ -10,6 +10,7 @@ mod decode;
 mod functions;
 mod host;
 mod isolation;
+mod operators;
 mod panics;
 mod port;
 mod prepare;
@@ -41,6 +42,8 @@ pub use shapes::{Fill, Shapes};
 pub use value::Value;
 
 pub(super) use decode::decode;
+pub(super) use operators::random::normal;
+pub(super) use operators::watch;
 pub(super) use panics::guard;
 pub(super) use prepare::unsigned_to_raw;
 pub(super) use value::{element_name, elements};

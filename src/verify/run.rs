@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::compare::{self, Difference, Tolerance};
+use super::engine::watch::Seen;
 use super::engine::{Host, Meaning, Mode, Runnable, Stop, Subject, TRACT, Unrunnable};
 use super::inputs::InputSpec;
-use super::watch::Seen;
 use crate::error::{Error, ErrorKind, Result};
 use modes::try_modes;
 pub(crate) use setup::{Setup, setup};

@@ -10,6 +10,7 @@ use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
 use super::backend::{About, Read, Ready, Values};
+use super::operators::{dropout, random, watch};
 use super::port::Declared;
 use super::prepare::DimNames;
 use super::weights::Weights;
@@ -18,7 +19,6 @@ use super::{decode, functions, guard, prepare, shapes, support};
 use crate::interrupt;
 use crate::onnx::RANDOM_OPERATORS;
 use crate::source::Source;
-use crate::verify::{operator, random, watch};
 
 /// A model that tract has parsed, its symbolic dimensions still open.
 pub(super) struct Graph {
@@ -44,7 +44,7 @@ impl Graph {
         let mut onnx = tract_onnx::onnx()
             .with_ignore_value_info(mode != Mode::Optimised)
             .with_ignore_output_shapes(true);
-        onnx.op_register.insert("Dropout", operator::build);
+        onnx.op_register.insert("Dropout", dropout::build);
         onnx.op_register.insert(watch::OPERATOR, watch::build);
         let draws = RANDOM_OPERATORS.iter();
         for name in draws.filter(|name| **name != "Multinomial") {
