@@ -24,6 +24,7 @@
 //! without being the same bytes of the same file.
 
 mod allowed;
+mod application;
 mod attributes;
 mod constants;
 mod contents;

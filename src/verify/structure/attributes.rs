@@ -3,7 +3,8 @@
 use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue};
 
-use super::numbering::{Builder, push_long};
+use super::expression::push_long;
+use super::numbering::Builder;
 
 impl<'m> Builder<'_, 'm> {
     /// Appends attributes, by name. True if a graph among them draws at random.

@@ -4,8 +4,8 @@ use crate::error::Result;
 use crate::onnx::{GraphId, GraphKind, Producer, SparseInitializer, Tensor, ValueInfo, ValueType};
 use crate::semantics::view::ValueRef;
 
-use super::expression::{Expression, Tag};
-use super::numbering::{Builder, push_long};
+use super::expression::{Expression, Tag, push_long};
+use super::numbering::Builder;
 
 impl<'m> Builder<'_, 'm> {
     /// Numbers the inputs and initializers of a graph.

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::onnx::{DataType, GraphId};
 use crate::semantics::view::NodeRef;
 
-use super::expression::{Expression, Tag};
-use super::numbering::{Builder, push_long};
+use super::expression::{Expression, Tag, push_long};
+use super::numbering::Builder;
 
 impl<'m> Builder<'_, 'm> {
     /// Numbers the outputs of a node that are dropout of data.
