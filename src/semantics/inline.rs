@@ -4,20 +4,19 @@
 //! the call's name is prepended. An omitted input becomes the empty name; an attribute that
 //! refers to one of the function's takes the caller's value, else the default, else it is left out.
 
+mod check;
 mod scope;
 
 use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::error::Error;
-use crate::onnx::{CopiedAttribute, Copier, Function, GraphId, Model, Name, Node, NodeId, Piece};
+use crate::onnx::{CopiedAttribute, Copier, GraphId, Model, Name, Node, NodeId, Piece};
 use crate::source::Rope;
 
 use super::view::{NodeRef, View};
+use check::{check_call, shown};
 use scope::{Bound, Scope, bound, separator};
-
-/// How deep calls may be nested.
-const DEEPEST: usize = 64;
 
 /// The most nodes of an inlined model: this many for each node in the file, up to a million, but at
 /// least four for each. Calls within calls can double at every level.
@@ -185,7 +184,7 @@ impl<'m> Inliner<'m> {
     ) -> Result<(), Failure> {
         let view = self.view;
         let function = &view.model.functions()[function];
-        self.check(call, function, scope)?;
+        check_call(self.view, call, function, scope)?;
         self.spend()?;
         let body = view.model.graph(function.body);
         let actual = |names: &[Name], index: usize| {
@@ -237,37 +236,6 @@ impl<'m> Inliner<'m> {
         Ok(())
     }
 
-    fn check(
-        &self,
-        call: NodeRef<'_>,
-        function: &Function,
-        scope: &Scope<'_>,
-    ) -> Result<(), Failure> {
-        let calls_itself = scope.calls.iter().any(|&outer| {
-            let callee = self.view.node(outer).callee();
-            callee == call.callee()
-        });
-        if calls_itself {
-            let why = format!("function {} calls itself", shown(function));
-            return Err(Failure::Refused(why));
-        }
-        if scope.calls.len() >= DEEPEST {
-            let why = format!("functions call each other more than {DEEPEST} deep");
-            return Err(Failure::Refused(why));
-        }
-        let body = self.view.model.graph(function.body);
-        let (inputs, outputs) = (call.inputs.len(), call.outputs.len());
-        if inputs > body.inputs.len() || outputs > body.outputs.len() {
-            return Err(Failure::Refused(format!(
-                "a call of function {} passes {inputs} inputs and {outputs} outputs; it has {} and {}",
-                shown(function),
-                body.inputs.len(),
-                body.outputs.len(),
-            )));
-        }
-        Ok(())
-    }
-
     /// The call's name and the separator: the same in a model from which other nodes were removed.
     fn prefix(&mut self, call: NodeRef<'_>, scope: &Scope<'_>) -> String {
         let output = call.outputs.iter().find(|name| !name.is_empty());
@@ -301,17 +269,6 @@ impl<'m> Inliner<'m> {
             calls: calls.clone(),
         });
         Ok(())
-    }
-}
-
-fn shown(function: &Function) -> String {
-    let domain = match function.domain == "ai.onnx" {
-        true => String::new(),
-        false => function.domain.to_string(),
-    };
-    match function.overload.is_empty() {
-        true => format!("{domain}::{}", function.name),
-        false => format!("{domain}::{}:{}", function.name, function.overload),
     }
 }
 
