@@ -14,9 +14,9 @@ use crate::error::{Error, ErrorKind};
 pub struct Port {
     /// Its name.
     pub name: String,
-    /// Its element type, by ONNX' name in lower case.
+    /// Its element type, by its ONNX name in lower case.
     pub element: String,
-    /// Its sizes; `None` if the model does not say how many axes there are.
+    /// Its sizes; `None` if the number of axes is not declared.
     pub dims: Option<Vec<Dim>>,
 }
 

@@ -115,7 +115,7 @@ fn operators(graph: &pb::GraphProto, register: &OnnxOpRegister) -> Result<(), Un
     })
 }
 
-/// A node by its name, or by what it writes.
+/// A node by its name, or by its first output.
 fn label(node: &pb::NodeProto) -> String {
     let output = node.output.iter().find(|name| !name.is_empty());
     match (node.name.as_str(), output) {

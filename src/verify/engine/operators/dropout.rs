@@ -22,13 +22,13 @@ use super::random;
 
 /// The attribute that holds the opset version ruling a node.
 pub(in crate::verify) const VERSION: &str = "dropout_onnx.version";
-/// The attribute that says whether a site trains: one of the three below.
+/// The attribute that declares whether a site trains: one of the three below.
 pub(in crate::verify) const TRAINING: &str = "dropout_onnx.training";
 /// It does not: the inference meaning.
 pub(in crate::verify) const NEVER: i64 = 0;
 /// According to the operator.
 pub(in crate::verify) const AS_WRITTEN: i64 = 1;
-/// It does, also where its version has no way to say so.
+/// It does, also where its version cannot declare it.
 pub(in crate::verify) const ALWAYS: i64 = 2;
 /// The attribute that takes the place of the ratio: the bits of a 64 bit float.
 pub(in crate::verify) const RATE: &str = "dropout_onnx.rate";
@@ -146,7 +146,7 @@ impl Dropout {
         Ok(outputs)
     }
 
-    /// Whether the inputs known by now say that nothing is ever dropped.
+    /// Whether the inputs known by now determine that nothing is ever dropped.
     fn is_inert(&self, model: &TypedModel, inputs: &[OutletId]) -> TractResult<bool> {
         let known = |input: usize| -> TractResult<Option<Arc<Tensor>>> {
             let outlet = inputs.get(input).context("an input is missing")?;

@@ -1,4 +1,4 @@
-//! Random numbers that can be drawn again: the generator behind Dropout in training, and our own
+//! Random numbers that can be drawn again: the generator of Dropout in training, and our own
 //! `RandomUniform`, `RandomNormal`, `…Like` and `Bernoulli` for tract.
 //!
 //! Every drawing node has a stream, derived from its name and the engine's seed. What it draws

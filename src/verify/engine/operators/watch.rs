@@ -16,7 +16,7 @@ use crate::verify::engine::Value;
 
 /// The operator. Its inputs are the data and the output of a dropout; it passes the output through.
 pub(in crate::verify) const OPERATOR: &str = "DropoutOnnxWatch";
-/// The attribute that says which site it watches.
+/// The attribute with the index of the site.
 pub(in crate::verify) const SITE: &str = "site";
 
 /// An observation: one evaluation of a dropout.
