@@ -10,6 +10,7 @@ use crate::rewrite::Plan;
 use crate::rewrite::bypass::pass_through;
 use crate::rewrite::idle::{graph_inputs, idle_names};
 use crate::rewrite::prune::{self, Pruned};
+use crate::semantics::view::View;
 
 use super::{Outcome, operator, random_mask, states};
 
@@ -41,7 +42,7 @@ pub(super) fn apply(
     }
     let applied: Vec<&Site> = plan.applied().map(|step| &sites[step.site]).collect();
     let inputs = graph_inputs(model, &values);
-    let mut cuts = cuts(model, &values, &applied, plan.convention);
+    let mut cuts = cuts(View::new(model, &values), &applied, plan.convention);
     let mut strip = Strip {
         called: prune::called(model),
         editor: Editor::new(model, values),
@@ -63,11 +64,11 @@ pub(super) fn apply(
 
 /// Where sites are removed, by node.
 fn cuts<'s>(
-    model: &Model,
-    values: &Values,
+    view: View<'_>,
     sites: &[&'s Site],
     convention: Convention,
 ) -> HashMap<NodeId, Vec<Cut<'s>>> {
+    let (model, values) = (view.model, view.values);
     let mut cuts: HashMap<NodeId, Vec<Cut<'_>>> = HashMap::default();
     for &site in sites {
         if site.form == Form::Operator {
