@@ -24,13 +24,7 @@ mod verdict;
 #[cfg(feature = "tract")]
 pub(crate) mod draw;
 #[cfg(feature = "tract")]
-mod operator;
-#[cfg(feature = "tract")]
-mod random;
-#[cfg(feature = "tract")]
 mod reference;
-#[cfg(feature = "tract")]
-mod watch;
 
 use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;

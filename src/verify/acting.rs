@@ -13,9 +13,9 @@ mod observe;
 mod report;
 mod tally;
 
+use super::engine::watch::Seen;
 use super::engine::{Meaning, Stop, Subject, Value};
 use super::run::{self, Settings};
-use super::watch::Seen;
 use crate::error::Result;
 use crate::onnx::Model;
 use crate::semantics::analysis::Analysis;

@@ -1,6 +1,6 @@
 //! Running a model with tract: everything that touches it is below this module.
 //!
-//! [`Host::read`] decodes, inlines functions, names what tract lacks and parses; [`Parsed::choose`] fixes
+//! [`Host::read`] decodes, inlines functions, checks that tract supports it and parses; [`Parsed::choose`] fixes
 //! the sizes of the inputs; [`Parsed::runnable`] analyses and optimises; [`Runnable::run`] runs.
 //! [`Host::load`] is the three in one. All of that happens in this process or in one of its own, as the
 //! [`Host`] has it. No step panics, whatever the model.
@@ -10,11 +10,13 @@ mod decode;
 mod functions;
 mod host;
 mod isolation;
-mod lacks;
+mod operators;
 mod panics;
+mod port;
 mod prepare;
 mod process;
 mod shapes;
+mod support;
 mod tract;
 mod value;
 mod walk;
@@ -33,11 +35,15 @@ use crate::source::Source;
 pub use backend::Values;
 pub use host::{Host, Parsed, Runnable};
 pub use isolation::Isolation;
+pub(super) use port::no_input;
+pub use port::{Dim, Port};
 pub use process::{ENGINE_ARGUMENT, serve};
-pub use shapes::{Dim, Fill, Port, Shapes};
+pub use shapes::{Fill, Shapes};
 pub use value::Value;
 
 pub(super) use decode::decode;
+pub(super) use operators::random::normal;
+pub(super) use operators::watch;
 pub(super) use panics::guard;
 pub(super) use prepare::unsigned_to_raw;
 pub(super) use value::{element_name, elements};

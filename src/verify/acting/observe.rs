@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Name, Node, Producer, ValueType};
 use crate::semantics::view::View;
 use crate::source::Source;
-use crate::verify::watch;
+use crate::verify::engine::watch;
 
 /// Creates the copy, with the switches of dropout on.
 pub(super) fn observed(view: View<'_>, expected: &Expected) -> Result<Source> {

@@ -3,7 +3,7 @@
 use super::count::{Count, Found};
 use super::expected::Watch;
 use super::report::{NOT_REACHED, Outcome, SiteReport};
-use crate::verify::watch::Seen;
+use crate::verify::engine::watch::Seen;
 
 /// Observations of all sites. Of the runs only the first is kept.
 pub(super) struct Tally<'w> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Fill, Port, Shapes, Stop, Value};
-use crate::verify::watch::Seen;
+use crate::verify::engine::watch::Seen;
 
 /// Values by name.
 pub type Values = BTreeMap<String, Value>;

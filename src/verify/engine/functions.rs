@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Stop;
+use super::operators::dropout;
 use crate::onnx::{Attribute, AttributeValue, Editor, Function, Model, NodeId, Values};
 use crate::semantics::analysis::Analysis;
 use crate::semantics::inline::{Inlined, inline};
 use crate::semantics::view::View;
 use crate::source::Source;
-use crate::verify::operator;
 use crate::wire::{Fields, Window};
 
 /// Operators whose reading by tract depends on the opset of the model.
@@ -87,7 +87,7 @@ fn mark_versions(model: &Model, inlined: &mut Inlined) -> Result<(), Stop> {
     let mut editor = Editor::new(&mut inlined.model, values);
     for (id, version) in versions {
         let version = AttributeValue::Int(version);
-        editor.set_attribute(id, Attribute::new(operator::VERSION, version));
+        editor.set_attribute(id, Attribute::new(dropout::VERSION, version));
     }
     Ok(editor.finish()?)
 }

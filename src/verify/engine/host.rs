@@ -8,7 +8,7 @@ use super::process::Process;
 use super::tract::Graph;
 use super::{Fill, Meaning, Mode, Port, Shapes, Stop, Subject, Value};
 use crate::error::{Error, ErrorKind};
-use crate::verify::watch::Seen;
+use crate::verify::engine::watch::Seen;
 
 /// Where models run.
 #[derive(Clone, Debug, Default)]

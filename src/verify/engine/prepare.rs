@@ -11,10 +11,10 @@ use tract_onnx::pb::type_proto::Value as TypeValue;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Meaning;
-use super::lacks::unsupported_element;
+use super::operators::{dropout, random};
+use super::support::unsupported_element;
 use super::walk::{default_domain, each_node, each_node_mut, element_of, subgraphs, subgraphs_mut};
 use crate::onnx::RANDOM_OPERATORS;
-use crate::verify::{operator, random};
 
 /// Marks every `Dropout` that has no mark yet with the opset of the model. tract takes a model without
 /// an opset for version 0: it gets `fallback`.
@@ -39,10 +39,10 @@ fn default_opset(imports: &[pb::OperatorSetIdProto]) -> Option<i64> {
 }
 
 fn mark_version(node: &mut pb::NodeProto, version: i64) {
-    let marked = |node: &pb::NodeProto| node.attribute.iter().any(|a| a.name == operator::VERSION);
+    let marked = |node: &pb::NodeProto| node.attribute.iter().any(|a| a.name == dropout::VERSION);
     each_node_mut(std::slice::from_mut(node), &mut |node| {
         if node.op_type == "Dropout" && default_domain(&node.domain) && !marked(node) {
-            set_int(node, operator::VERSION, version);
+            set_int(node, dropout::VERSION, version);
         }
     });
 }
@@ -51,18 +51,18 @@ fn mark_version(node: &mut pb::NodeProto, version: i64) {
 /// own. A stream belongs to a name, so that both sides draw the same numbers whatever was removed.
 pub(super) fn streams(graph: &mut pb::GraphProto, meaning: Meaning) {
     let (training, seed, rate) = match meaning {
-        Meaning::Inference => (operator::NEVER, 0, None),
-        Meaning::AsWritten { seed } => (operator::AS_WRITTEN, seed, None),
-        Meaning::Training { seed, rate } => (operator::ALWAYS, seed, rate),
+        Meaning::Inference => (dropout::NEVER, 0, None),
+        Meaning::AsWritten { seed } => (dropout::AS_WRITTEN, seed, None),
+        Meaning::Training { seed, rate } => (dropout::ALWAYS, seed, rate),
     };
     let mut uses: HashMap<String, usize> = HashMap::new();
     each_node(&graph.node, &mut |node| {
         *uses.entry(node.name.clone()).or_default() += 1;
     });
     each_node_mut(&mut graph.node, &mut |node| {
-        let dropout = node.op_type == "Dropout";
+        let is_dropout = node.op_type == "Dropout";
         if !default_domain(&node.domain)
-            || !(dropout || RANDOM_OPERATORS.contains(&node.op_type.as_str()))
+            || !(is_dropout || RANDOM_OPERATORS.contains(&node.op_type.as_str()))
         {
             return;
         }
@@ -79,10 +79,10 @@ pub(super) fn streams(graph: &mut pb::GraphProto, meaning: Meaning) {
         bytes.extend(own.to_le_bytes());
         let stream = xxh3_64(&bytes);
         set_int(node, random::STREAM, stream.cast_signed());
-        if dropout {
-            set_int(node, operator::TRAINING, training);
+        if is_dropout {
+            set_int(node, dropout::TRAINING, training);
             if let Some(rate) = rate {
-                set_int(node, operator::RATE, rate.to_bits().cast_signed());
+                set_int(node, dropout::RATE, rate.to_bits().cast_signed());
             }
         }
         if node.op_type == "Multinomial" && own == 0 {

@@ -20,7 +20,7 @@ use super::isolation::Isolation;
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt;
-use crate::verify::watch::Seen;
+use crate::verify::engine::watch::Seen;
 pub use child::serve;
 use protocol::{Reply, Request};
 

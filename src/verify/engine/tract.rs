@@ -10,15 +10,15 @@ use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
 use super::backend::{About, Read, Ready, Values};
+use super::operators::{dropout, random, watch};
+use super::port::Declared;
 use super::prepare::DimNames;
-use super::shapes::Declared;
 use super::weights::Weights;
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
-use super::{decode, functions, guard, lacks, prepare, shapes};
+use super::{decode, functions, guard, prepare, shapes, support};
 use crate::interrupt;
 use crate::onnx::RANDOM_OPERATORS;
 use crate::source::Source;
-use crate::verify::{operator, random, watch};
 
 /// A model that tract has parsed, its symbolic dimensions still open.
 pub(super) struct Graph {
@@ -44,7 +44,7 @@ impl Graph {
         let mut onnx = tract_onnx::onnx()
             .with_ignore_value_info(mode != Mode::Optimised)
             .with_ignore_output_shapes(true);
-        onnx.op_register.insert("Dropout", operator::build);
+        onnx.op_register.insert("Dropout", dropout::build);
         onnx.op_register.insert(watch::OPERATOR, watch::build);
         let draws = RANDOM_OPERATORS.iter();
         for name in draws.filter(|name| **name != "Multinomial") {
@@ -101,10 +101,10 @@ fn prepared(
     prepare::tensors(graph);
     prepare::casts(graph);
     about.notes.extend(prepare::batch_norms(graph));
-    lacks::check(graph, register)?;
+    support::check(graph, register)?;
     prepare::streams(graph, meaning);
     prepare::names(graph);
-    about.random = lacks::random_operators(graph);
+    about.random = support::random_operators(graph);
     let outputs = graph.output.iter();
     about.outputs = outputs.map(|output| output.name.clone()).collect();
     Ok(names)
@@ -161,7 +161,7 @@ impl Read for Graph {
 /// The folder where tract looks for external data. It requires one in any case.
 fn folder<'s>(subject: &Subject<'s>, graph: &pb::GraphProto) -> Result<&'s str, Unrunnable> {
     match subject.folder {
-        None => match lacks::external(graph) {
+        None => match support::external(graph) {
             None => Ok("."),
             Some(tensor) => {
                 let why =

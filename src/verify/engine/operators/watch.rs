@@ -1,8 +1,8 @@
-//! A node that looks on: what goes into a dropout and what comes out of it, wherever it stands.
+//! A node that observes a dropout: its data and its output, in whatever graph it is.
 //!
 //! An output of the model would show the same, but not in the branch of an If, in the body of a Scan
-//! or in a function that is called more than once. The node hands on its second input; what it saw
-//! belongs to the run that this thread is in, for the reason given in [`super::random`].
+//! or in a function that is called more than once. The node passes its second input through; what it
+//! observed belongs to the run of this thread, for the reason given in [`super::random`].
 
 use std::cell::RefCell;
 
@@ -11,21 +11,22 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::tract_data::TooEarly;
 use tract_onnx::tract_hir::internal::*;
 
-use super::engine::Value;
+use super::with_slot;
+use crate::verify::engine::Value;
 
-/// The operator. Its inputs are what went in and what came out, its output is the latter.
-pub(super) const OPERATOR: &str = "DropoutOnnxWatch";
+/// The operator. Its inputs are the data and the output of a dropout; it passes the output through.
+pub(in crate::verify) const OPERATOR: &str = "DropoutOnnxWatch";
 /// The attribute that says which site it watches.
-pub(super) const SITE: &str = "site";
+pub(in crate::verify) const SITE: &str = "site";
 
-/// What was seen in one evaluation.
+/// An observation: one evaluation of a dropout.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Seen {
     /// Which site.
     pub site: usize,
-    /// What went in.
+    /// Its data.
     pub data: Value,
-    /// What came out.
+    /// Its output.
     pub output: Value,
 }
 
@@ -33,17 +34,10 @@ thread_local! {
     static SEEN: RefCell<Option<Vec<Seen>>> = const { RefCell::new(None) };
 }
 
-/// What is seen while some work is done, in the order of evaluation.
-pub(super) fn seeing<T>(work: impl FnOnce() -> T) -> (T, Vec<Seen>) {
-    struct Restore(Option<Vec<Seen>>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            SEEN.set(self.0.take());
-        }
-    }
-    let _restore = Restore(SEEN.replace(Some(Vec::new())));
-    let done = work();
-    (done, SEEN.take().unwrap_or_default())
+/// Does some work. Returns what was observed meanwhile, in the order of evaluation.
+pub(in crate::verify) fn seeing<T>(work: impl FnOnce() -> T) -> (T, Vec<Seen>) {
+    let (done, seen) = with_slot(&SEEN, Vec::new(), work);
+    (done, seen.unwrap_or_default())
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +45,7 @@ struct Watch {
     site: usize,
 }
 
-pub(super) fn build(
+pub(in crate::verify) fn build(
     _: &ParsingContext,
     node: &NodeProto,
 ) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
@@ -128,9 +122,7 @@ impl EvalOp for Watch {
                 all.push(seen);
                 Ok(())
             }
-            None => Err(TooEarly::Other(
-                "there is something to see in a run only".into(),
-            )),
+            None => Err(TooEarly::Other("dropout is observed in a run only".into())),
         })?;
         Ok(tvec!(inputs.remove(1)))
     }

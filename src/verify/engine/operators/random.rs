@@ -17,8 +17,10 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::tract_hir::internal::*;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::with_slot;
+
 /// The attribute that holds a node's stream.
-pub(super) const STREAM: &str = "dropout_onnx.stream";
+pub(in crate::verify) const STREAM: &str = "dropout_onnx.stream";
 
 struct Draws {
     run: u64,
@@ -32,26 +34,19 @@ thread_local! {
 }
 
 /// Evaluates a model with the draws of run number `run`.
-pub(super) fn in_run<T>(run: u64, work: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Draws>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            DRAWS.set(self.0.take());
-        }
-    }
+pub(in crate::verify) fn in_run<T>(run: u64, work: impl FnOnce() -> T) -> T {
     let draws = Draws {
         run,
         evaluations: HashMap::new(),
     };
-    let _restore = Restore(DRAWS.replace(Some(draws)));
-    work()
+    with_slot(&DRAWS, draws, work).0
 }
 
 /// The generator for the next evaluation of the node with this stream.
 ///
 /// # Errors
 /// There is no run: tract tries to evaluate the node while it analyses the model, and must not.
-pub(super) fn generator(stream: u64) -> TractResult<SmallRng> {
+pub(in crate::verify) fn generator(stream: u64) -> TractResult<SmallRng> {
     DRAWS.with_borrow_mut(|draws| {
         let Some(draws) = draws else {
             let why = "random numbers are drawn in a run only".to_string();
@@ -68,7 +63,7 @@ pub(super) fn generator(stream: u64) -> TractResult<SmallRng> {
 }
 
 /// A number from N(0, 1), by Box and Muller's transform.
-pub(super) fn normal(generator: &mut SmallRng) -> f64 {
+pub(in crate::verify) fn normal(generator: &mut SmallRng) -> f64 {
     let u: f64 = 1.0 - generator.random::<f64>(); // in (0, 1]: its logarithm is finite
     let v: f64 = generator.random();
     (-2.0 * u.ln()).sqrt() * (TAU * v).cos()
@@ -101,7 +96,7 @@ struct Draw {
 impl Eq for Draw {}
 
 /// Builds any of [`crate::onnx::RANDOM_OPERATORS`] but Multinomial.
-pub(super) fn build(
+pub(in crate::verify) fn build(
     _: &ParsingContext,
     node: &NodeProto,
 ) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {

@@ -1,4 +1,4 @@
-//! What tract cannot do, named before anything is run.
+//! Whether tract supports a model, before anything is run.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -35,7 +35,7 @@ const CLASSICAL: [&str; 6] = [
     "TreeEnsembleClassifier",
 ];
 
-/// Why the model cannot run, if a look at it tells. Functions are inlined by now.
+/// Checks that tract supports what a graph uses. Functions are inlined by now.
 pub(super) fn check(graph: &pb::GraphProto, register: &OnnxOpRegister) -> Result<(), Unrunnable> {
     operators(graph, register)?;
     each_graph(graph, &mut |graph| {
@@ -213,7 +213,7 @@ pub(super) fn external(graph: &pb::GraphProto) -> Option<String> {
     here.or_else(|| graph.node.iter().flat_map(subgraphs).find_map(external))
 }
 
-/// Bytes per element of the types tract has.
+/// Bytes per element of the types that tract supports.
 fn width(element: i32) -> usize {
     match DataType::try_from(element) {
         Ok(DataType::Double | DataType::Int64 | DataType::Uint64) => 8,
@@ -223,7 +223,7 @@ fn width(element: i32) -> usize {
     }
 }
 
-/// The name of an element type that tract lacks; `None` for the others.
+/// The name of an element type that tract does not support; `None` for the others.
 pub(super) fn unsupported_element(element: i32) -> Option<String> {
     match DataType::try_from(element) {
         Ok(

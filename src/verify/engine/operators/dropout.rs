@@ -21,17 +21,17 @@ use tract_onnx::tract_hir::internal::*;
 use super::random;
 
 /// The attribute that holds the opset version ruling a node.
-pub(super) const VERSION: &str = "dropout_onnx.version";
+pub(in crate::verify) const VERSION: &str = "dropout_onnx.version";
 /// The attribute that says whether a site trains: one of the three below.
-pub(super) const TRAINING: &str = "dropout_onnx.training";
+pub(in crate::verify) const TRAINING: &str = "dropout_onnx.training";
 /// It does not: the inference meaning.
-pub(super) const NEVER: i64 = 0;
+pub(in crate::verify) const NEVER: i64 = 0;
 /// According to the operator.
-pub(super) const AS_WRITTEN: i64 = 1;
+pub(in crate::verify) const AS_WRITTEN: i64 = 1;
 /// It does, also where its version has no way to say so.
-pub(super) const ALWAYS: i64 = 2;
+pub(in crate::verify) const ALWAYS: i64 = 2;
 /// The attribute that takes the place of the ratio: the bits of a 64 bit float.
-pub(super) const RATE: &str = "dropout_onnx.rate";
+pub(in crate::verify) const RATE: &str = "dropout_onnx.rate";
 
 /// One node, its inputs and outputs by position among those that are present.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,7 @@ enum Setting<T> {
 impl Eq for Dropout {}
 
 /// Reads a node which carries the marks of `engine::prepare`.
-pub(super) fn build(
+pub(in crate::verify) fn build(
     _: &ParsingContext,
     node: &NodeProto,
 ) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
