@@ -5,8 +5,7 @@ mod mask;
 
 use crate::error::{Error, Result};
 use crate::onnx::{
-    At, Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, Producer, Use,
-    ValueId,
+    At, Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, Producer, Use, ValueId,
 };
 use crate::rewrite::{Acting, Rate};
 pub(super) use mask::Shared;

@@ -66,7 +66,9 @@ pub(super) fn picked(
     };
     match node.operator()?.shape {
         // an axis of one index has no factors along it
-        operator::Shape::Expand => pick.all().filter(|_| shape[own].is_some_and(|size| size != 1)),
+        operator::Shape::Expand => pick
+            .all()
+            .filter(|_| shape[own].is_some_and(|size| size != 1)),
         operator::Shape::Tile => pick.tiled(),
         operator::Shape::Gather => pick.gathered(),
         operator::Shape::Slice => pick.cut_out(),
