@@ -17,6 +17,7 @@ mod options;
 mod outcome;
 mod plan;
 mod random_mask;
+mod removal;
 mod states;
 
 use std::sync::Arc;

@@ -1,12 +1,13 @@
 //! The axis of a factor on the other side of an operator.
 
-use crate::onnx::AttributeValue;
-use crate::semantics::operator;
+mod picked;
+
 use crate::semantics::view::NodeRef;
 
 use super::context::Context;
 use super::factor::Factor;
-use super::shapes::{self, Shape, axis_of, permutation};
+use super::shapes::{Shape, axis_of, permutation};
+use picked::{padded, picked};
 
 /// What becomes of a factor's axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,160 +147,6 @@ fn follow(
         Axes::Picked => picked(context, (node, output), shape, own),
         Axes::Same | Axes::Reshaped | Axes::Mixed => None,
     }
-}
-
-/// Zeros before and behind; what is less than none is cut off.
-#[expect(clippy::option_option, reason = "not known, or all in order")]
-fn padded(
-    context: &Context<'_>,
-    node: NodeRef<'_>,
-    shape: &Shape,
-    own: usize,
-) -> Option<Option<Vec<Option<usize>>>> {
-    let rank = shape.len();
-    let integers = |input, name| context.shapes.integers(node.id, input, name);
-    let pads = integers(1, "pads")?;
-    let about: Vec<usize> = match node.input(3) {
-        None => (0..rank).collect(),
-        Some(_) => {
-            let axes = integers(3, "")?;
-            axes.into_iter()
-                .map(|axis| axis_of(axis, rank))
-                .collect::<Option<_>>()?
-        }
-    };
-    if pads.len() != 2 * about.len() {
-        return None;
-    }
-    let Some(place) = about.iter().position(|&axis| axis == own) else {
-        return Some(None);
-    };
-    let (before, behind) = (pads[place], pads[place + about.len()]);
-    if (before, behind) == (0, 0) {
-        return Some(None);
-    }
-    let constant = node.attribute("mode").is_none_or(
-        |mode| matches!(&mode.value, AttributeValue::String(text) if &text[..] == b"constant"),
-    );
-    let size = shape[own]?;
-    let longest = LONGEST as i64;
-    let fits = [before, behind, size].iter().all(|n| n.abs() < longest);
-    let range = -before..size.checked_add(behind)?;
-    (constant && fits).then(|| {
-        let index = |at: i64| usize::try_from(at).ok().filter(|_| at < size);
-        Some(range.map(index).collect())
-    })
-}
-
-/// Operators that take some indices of an axis, or all of them several times.
-fn picked(
-    context: &Context<'_>,
-    (node, output): (NodeRef<'_>, usize),
-    shape: &Shape,
-    own: usize,
-) -> Option<Moved> {
-    let rank = shape.len();
-    let integers = |input, name| context.shapes.integers(node.id, input, name);
-    let axis = rank - 1 - own;
-    let all = Some((axis, None));
-    let size = || {
-        usize::try_from(shape[own]?)
-            .ok()
-            .filter(|&size| size < LONGEST)
-    };
-    match node.operator()?.shape {
-        // an axis of one index has no factors along it
-        operator::Shape::Expand => all.filter(|_| shape[own].is_some_and(|size| size != 1)),
-        operator::Shape::Tile => {
-            let times = *integers(1, "")?.get(own)?;
-            if times == 1 {
-                return all;
-            }
-            let times = usize::try_from(times)
-                .ok()
-                .filter(|&times| times < LONGEST)?;
-            let size = size()?;
-            let whole = size.checked_mul(times).filter(|&whole| whole < LONGEST)?;
-            Some((
-                axis,
-                Some((0..whole).map(|index| Some(index % size)).collect()),
-            ))
-        }
-        operator::Shape::Gather => {
-            let along = axis_of(node.int("axis", 0), rank)?;
-            let indices = context.rank(node, 1)?;
-            if along != own {
-                // the axes of the indices take the place of the one that is gathered
-                let to = if along > own {
-                    (axis + indices).checked_sub(1)?
-                } else {
-                    axis
-                };
-                return Some((to, None));
-            }
-            let picked = integers(1, "").filter(|_| indices == 1)?;
-            let of = |index| axis_of(index, size()?).map(Some);
-            Some((
-                axis,
-                Some(picked.into_iter().map(of).collect::<Option<_>>()?),
-            ))
-        }
-        operator::Shape::Slice => {
-            let axes = shapes::sliced(context.shapes, node.id, rank)?;
-            let Some(place) = axes.iter().position(|&axis| axis == own) else {
-                return all;
-            };
-            let of = |input, name| Some(*integers(input, name)?.get(place)?);
-            let (start, end) = (of(1, "starts")?, of(2, "ends")?);
-            let step = match node.input(4) {
-                Some(_) => of(4, "")?,
-                None => 1,
-            };
-            Some((axis, Some(cut(size()?, start, end, step)?)))
-        }
-        operator::Shape::Split => {
-            let along = axis_of(node.int("axis", 0), rank)?;
-            if along != own {
-                return all;
-            }
-            let size = size()?;
-            let parts = node.outputs.len().max(1);
-            let sizes: Vec<usize> = match integers(1, "split") {
-                Some(sizes) => {
-                    let sizes = sizes.into_iter().map(|size| usize::try_from(size).ok());
-                    sizes.collect::<Option<_>>()?
-                }
-                None if node.input(1).is_some() || size % parts != 0 => return None,
-                None => vec![size / parts; parts],
-            };
-            let before = sizes
-                .get(..output)?
-                .iter()
-                .try_fold(0usize, |sum, &n| sum.checked_add(n))?;
-            let range = before..before.checked_add(*sizes.get(output)?)?;
-            (range.end <= size).then(|| (axis, Some(range.map(Some).collect())))
-        }
-        _ => None,
-    }
-}
-
-/// The indices that a Slice leaves, as the operator's specification has it.
-fn cut(size: usize, start: i64, end: i64, step: i64) -> Option<Vec<Option<usize>>> {
-    let size = size as i64;
-    let from_behind = |n: i64| if n < 0 { n.saturating_add(size) } else { n };
-    let (start, end) = (from_behind(start), from_behind(end));
-    let (start, end) = match step {
-        1.. => (start.clamp(0, size), end.clamp(0, size)),
-        ..=-1 => (start.clamp(0, size - 1), end.clamp(-1, size - 1)),
-        0 => return None,
-    };
-    let mut indices = Vec::new();
-    let mut at = start;
-    while (step > 0 && at < end) || (step < 0 && at > end) {
-        indices.push(Some(usize::try_from(at).ok()?));
-        at = at.checked_add(step)?;
-    }
-    Some(indices)
 }
 
 /// The factor along the axis of another shape of the same elements: one with as many indices, or

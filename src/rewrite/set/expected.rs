@@ -2,7 +2,8 @@
 
 use crate::dropout::{Form, Kind, Mode, Site};
 use crate::error::Result;
-use crate::onnx::{DataType, Model, Name, Producer, Values};
+use crate::onnx::{DataType, Name, Producer};
+use crate::semantics::view::View;
 use crate::verify::acting::{Expected, Shared, Watch};
 
 use super::{Changed, Options};
@@ -28,7 +29,7 @@ impl Changed {
             };
             let switched = match site.mode {
                 Mode::Active => true,
-                Mode::Runtime => match switch(after.model(), after.values(), site) {
+                Mode::Runtime => match switch(after.view(), site) {
                     Some((name, on)) => *expected.switches.entry(name).or_insert(on) == on,
                     None => false,
                 },
@@ -44,24 +45,24 @@ impl Changed {
 const DEPTH: usize = 8;
 
 /// The boolean input of the model that switches a dropout, and its value where the dropout acts.
-fn switch(model: &Model, values: &Values, site: &Site) -> Option<(Name, bool)> {
+fn switch(view: View<'_>, site: &Site) -> Option<(Name, bool)> {
     let (mut at, mut on) = match site.form {
-        Form::Operator => (values.input(site.nodes[0], 2)?, true),
-        _ => (site.switch?, site.off? == 0.0),
+        Form::Operator => (view.node(site.nodes[0]).input(2)?, true),
+        _ => (view.value(site.switch?), site.off? == 0.0),
     };
     for _ in 0..DEPTH {
-        let known = &values[at];
-        let Producer::Node { node, .. } = known.producer else {
-            let input = known.graph == model.main() && matches!(known.producer, Producer::Input(_));
-            let boolean = model.element_type(values, at) == Some(DataType::BOOL);
-            return (input && boolean).then(|| (known.name.clone(), on));
+        let Some(node) = at.node() else {
+            let input = matches!(at.get().producer, Producer::Input(_));
+            let boolean = at.element_type() == Some(DataType::BOOL);
+            let switches = input && boolean && at.graph == view.model.main();
+            return switches.then(|| (at.name.clone(), on));
         };
-        match model.node(node) {
-            not if not.is("Not") => on = !on,
-            same if same.is("Identity") || same.is("Cast") => {}
+        match node.op() {
+            "Not" => on = !on,
+            "Identity" | "Cast" => {}
             _ => return None,
         }
-        at = values.input(node, 0)?;
+        at = node.input(0)?;
     }
     None
 }

@@ -1,16 +1,15 @@
 //! Removing the sites of a plan.
 
-use std::collections::BTreeSet;
-
 use crate::dropout::{Convention, Exit, Form, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
-use crate::onnx::{DataType, Editor, Model, Name, NodeId, Producer, ValueId, Values};
+use crate::onnx::{Editor, Model, Name, NodeId, Values};
 use crate::rewrite::Plan;
-use crate::rewrite::bypass::pass_through;
 use crate::rewrite::idle::{graph_inputs, idle_names};
 use crate::rewrite::prune::{self, Pruned};
+use crate::semantics::view::View;
 
+use super::removal::{Factor, Strip};
 use super::{Outcome, operator, random_mask, states};
 
 /// A place where dropout is removed.
@@ -20,9 +19,6 @@ enum Cut<'s> {
     /// With the factor that stays, if one does: its type is known before the edits only.
     Exit(&'s Exit, Option<Factor>),
 }
-
-/// A scalar: its type and its bytes.
-pub(super) type Factor = (DataType, Vec<u8>);
 
 /// Removes the sites of the plan.
 ///
@@ -41,7 +37,7 @@ pub(super) fn apply(
     }
     let applied: Vec<&Site> = plan.applied().map(|step| &sites[step.site]).collect();
     let inputs = graph_inputs(model, &values);
-    let mut cuts = cuts(model, &values, &applied, plan.convention);
+    let mut cuts = cuts(View::new(model, &values), &applied, plan.convention);
     let mut strip = Strip {
         called: prune::called(model),
         editor: Editor::new(model, values),
@@ -63,11 +59,11 @@ pub(super) fn apply(
 
 /// Where sites are removed, by node.
 fn cuts<'s>(
-    model: &Model,
-    values: &Values,
+    view: View<'_>,
     sites: &[&'s Site],
     convention: Convention,
 ) -> HashMap<NodeId, Vec<Cut<'s>>> {
+    let (model, values) = (view.model, view.values);
     let mut cuts: HashMap<NodeId, Vec<Cut<'_>>> = HashMap::default();
     for &site in sites {
         if site.form == Form::Operator {
@@ -86,31 +82,7 @@ fn cuts<'s>(
     cuts
 }
 
-/// A model while dropout is removed from it.
-pub(super) struct Strip<'m> {
-    pub editor: Editor<'m>,
-    pub outcome: Outcome,
-    /// What went with it.
-    pruned: Pruned,
-    /// Values that were removed, each with its replacement.
-    moved: HashMap<ValueId, ValueId>,
-    /// Values that dropout used and that perhaps nothing uses any more.
-    pub idle: Vec<ValueId>,
-    /// Functions that were called before.
-    called: BTreeSet<usize>,
-}
-
 impl Strip<'_> {
-    /// The value that replaces another, if that one was removed.
-    pub fn now(&self, mut value: ValueId) -> ValueId {
-        while self.editor.values()[value].producer == Producer::Gone
-            && let Some(&next) = self.moved.get(&value)
-        {
-            value = next;
-        }
-        value
-    }
-
     /// Removes what only dropout needed.
     fn clean(&mut self, applied: &[&Site]) -> Result<()> {
         let (editor, pruned) = (&mut self.editor, &mut self.pruned);
@@ -147,22 +119,5 @@ impl Strip<'_> {
         };
         self.editor.finish()?;
         Ok(outcome)
-    }
-
-    /// Lets everything that used `output` use `data`, with an `Identity` called `label` in the place of
-    /// a removed node where one must stay.
-    pub fn replace(
-        &mut self,
-        removed: NodeId,
-        label: &Name,
-        output: ValueId,
-        data: ValueId,
-    ) -> Result<()> {
-        self.moved.insert(output, data);
-        if let Some(why) = pass_through(&mut self.editor, removed, label, output, data)? {
-            let name = self.editor.values()[output].name.to_string();
-            self.outcome.identities.push((name, why));
-        }
-        Ok(())
     }
 }

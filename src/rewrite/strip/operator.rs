@@ -6,9 +6,9 @@ use crate::onnx::ValueId;
 use crate::rewrite::Reason;
 use crate::semantics::view::View;
 
-use super::apply::{Factor, Strip};
 use super::mask;
 use super::random_mask::multiply;
+use super::removal::{Factor, Strip};
 
 /// Why a classic dropout cannot leave its scale.
 pub(super) fn refusal(view: View<'_>, site: &Site, convention: Convention) -> Option<Reason> {

@@ -6,7 +6,7 @@ use crate::onnx::{Name, Node, NodeId, ValueId};
 use crate::rewrite::Reason;
 use crate::semantics::view::View;
 
-use super::apply::{Factor, Strip};
+use super::removal::{Factor, Strip};
 
 /// Why a mask cannot be removed.
 pub(super) fn refusal(view: View<'_>, site: &Site) -> Option<Reason> {
