@@ -173,7 +173,7 @@ words! {
 /// # fn main() -> dropout_onnx::Result<()> {
 /// let model = Model::open("fixtures/torch_mlp_training_op7.onnx")?;
 /// let stripped = strip::strip(&model, &strip::Options::default())?;
-/// let found = diff::diff(&model, &stripped.edited.model, &Options::default())?;
+/// let found = diff::diff(&model, stripped.edited.model(), &Options::default())?;
 /// let gone = found.changes.iter().filter(|c| (c.part, c.change) == (Part::Node, Kind::Removed));
 /// assert_eq!(gone.count(), 2);
 /// # Ok(())

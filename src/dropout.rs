@@ -7,6 +7,7 @@
 
 mod coin;
 mod constant;
+mod examined;
 mod exit;
 mod frozen_mask;
 mod layer_name;
@@ -26,6 +27,8 @@ use crate::semantics::analysis::Analysis;
 use crate::semantics::view::{NodeRef, View};
 
 pub(crate) use constant::shortest;
+pub(crate) use examined::Side;
+pub use examined::{Examine, Examined};
 pub use exit::{Exit, FrozenInput, KeptDraw, Prescale};
 pub(crate) use layer_name::Layers;
 pub use limit::Limit;

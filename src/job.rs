@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::diff::{self, Diff};
+use crate::dropout::Examined;
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::rewrite::Edited;
@@ -21,7 +22,7 @@ pub use files::{External, Files, Target, beside, may_write, name, same_file};
 #[derive(Debug)]
 pub struct Job {
     /// The original.
-    pub model: Model,
+    before: Examined<'static>,
     files: Files,
     target: Target,
     external: Vec<(PathBuf, PathBuf)>,
@@ -73,12 +74,22 @@ impl Job {
             model.check_external()?;
         }
         Ok(Job {
-            model,
+            before: Examined::owning(model),
             files,
             target,
             external,
             verify,
         })
+    }
+
+    /// The original.
+    pub fn model(&self) -> &Model {
+        self.before.model()
+    }
+
+    /// The original with its analysis and its dropout.
+    pub fn before(&self) -> &Examined<'static> {
+        &self.before
     }
 
     /// The options.
@@ -100,7 +111,7 @@ impl Job {
         &'a self,
         edited: &'a Edited,
         unchanged: bool,
-        verify: impl FnOnce(&Model, &Model, &Options) -> Result<Verification>,
+        verify: impl FnOnce(&Options) -> Result<Verification>,
         stream: &mut dyn Write,
     ) -> Result<Ended<'a>> {
         let mut end = Ended {
@@ -113,7 +124,7 @@ impl Job {
             return Ok(end);
         }
         if let Some(options) = &self.verify {
-            let found = verify(&self.model, &edited.model, options)?;
+            let found = verify(options)?;
             let verdict = found.verdict(Demand::Rewrite);
             end.verification = Some(found);
             match verdict {
@@ -158,7 +169,7 @@ impl Ended<'_> {
     /// # Errors
     /// As [`diff::diff`].
     pub fn changes(&self) -> Result<Diff> {
-        let (before, after) = (&self.job.model, &self.edited.model);
+        let (before, after) = (self.job.model(), self.edited.model());
         diff::diff(before, after, &diff::Options::default())
     }
 }

@@ -12,7 +12,7 @@
 //! let stripped = strip(&model, &Options::default())?;
 //! assert_eq!(stripped.outcome.removed, 2);
 //!
-//! let found = verify::verify(&model, &stripped.edited.model, &verify::Options::default())?;
+//! let found = verify::verify(&model, stripped.edited.model(), &verify::Options::default())?;
 //! assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal);
 //!
 //! let mut bytes = Vec::new();

@@ -7,6 +7,7 @@
 mod attribute;
 mod check;
 mod content;
+mod copy;
 mod data_type;
 mod edit;
 mod external;
@@ -28,6 +29,7 @@ pub use attribute::{Attribute, AttributeValue};
 pub use check::Flaw;
 pub use content::ContentHash;
 pub(crate) use content::{Place, encode_float, encode_number, floats, numbers};
+pub(crate) use copy::{CopiedAttribute, Copier, Piece};
 pub use data_type::DataType;
 pub use edit::Editor;
 pub(crate) use edit::{At, Elements, encode_tensor};

@@ -5,27 +5,33 @@
 
 mod bypass;
 pub mod fold;
+mod idle;
 pub mod insert;
+mod names;
+mod prune;
 pub mod set;
 pub mod strip;
 mod upstream;
 
 mod rate;
+mod reason;
 mod switch;
 
 use std::fmt;
 use std::path::Path;
 
-use crate::dropout::Convention;
+use crate::dropout::{Convention, Examined};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::source::{Rope, Source};
 
 pub use rate::Rate;
+pub use reason::Reason;
 pub use switch::Acting;
 
 /// What a rewrite will do, site by site.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Plan {
     /// One step a site, in order.
     pub steps: Vec<Step>,
@@ -35,6 +41,7 @@ pub struct Plan {
 
 /// What happens to one site.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Step {
     /// The site, by index.
     pub site: usize,
@@ -50,9 +57,9 @@ pub enum Action {
     /// It is rewritten.
     Apply,
     /// It is left alone, for a reason that is no failure: it was not asked for.
-    NoEffect(String),
+    NoEffect(Reason),
     /// It cannot be rewritten, and so nothing is.
-    Refused(String),
+    Refused(Reason),
 }
 
 impl Plan {
@@ -63,9 +70,9 @@ impl Plan {
     }
 
     /// The sites that cannot be rewritten, and why.
-    pub fn refusals(&self) -> impl Iterator<Item = (&Step, &str)> {
+    pub fn refusals(&self) -> impl Iterator<Item = (&Step, &Reason)> {
         self.steps.iter().filter_map(|step| match &step.action {
-            Action::Refused(why) => Some((step, why.as_str())),
+            Action::Refused(why) => Some((step, why)),
             _ => None,
         })
     }
@@ -81,16 +88,26 @@ impl fmt::Display for Action {
     }
 }
 
-/// A model and what a rewrite made of it, read again from the bytes that would be written.
+/// The result of a rewrite, read again from the bytes that would be written.
 #[derive(Debug)]
 pub struct Edited {
     /// The bytes of the edited model.
     pub rope: Rope,
     /// The edited model, read from them.
-    pub model: Model,
+    after: Examined<'static>,
 }
 
 impl Edited {
+    /// The edited model.
+    pub fn model(&self) -> &Model {
+        self.after.model()
+    }
+
+    /// The edited model with its analysis and its dropout.
+    pub fn examined(&self) -> &Examined<'static> {
+        &self.after
+    }
+
     /// Puts an edited model together and reads it again. Nothing is written; weights are not read.
     ///
     /// # Errors
@@ -105,6 +122,7 @@ impl Edited {
                 format!("the edited model is not valid: {e}"),
             )
         })?;
-        Ok(Edited { rope, model })
+        let after = Examined::owning(model);
+        Ok(Edited { rope, after })
     }
 }

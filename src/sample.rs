@@ -40,7 +40,7 @@ use crate::onnx::{GraphKind, Model, Name, Values};
 use crate::semantics::view::View;
 use crate::verify::engine::{Host, TRACT, Value};
 use crate::verify::inputs::InputSpec;
-use crate::verify::run::Footing;
+use crate::verify::run::Setup;
 use at::At;
 
 pub use classes::{ClassSpec, Classes, Numbers, Taken};
@@ -263,12 +263,12 @@ fn sample_unnamed(
         sites: sites.clone(),
     };
     let all = options.runs.saturating_mul(rates.len());
-    let mut stand: Option<Footing> = None;
+    let mut stand: Option<Setup> = None;
     for (index, &rate) in rates.iter().enumerate() {
         let given = |name: &Name| caveats::is_given(options, &name.to_string());
         let copy = copy::of(model, &values, &sampled, rate, &given)?;
         let on = At {
-            model: &copy.edited.model,
+            model: copy.edited.model(),
             options,
             rate,
             sigmoid: &|output| classes::is_sigmoid(model, &values, output),
@@ -276,7 +276,7 @@ fn sample_unnamed(
         let stand = match &stand {
             Some(stand) => stand,
             None => {
-                let found = on.footing();
+                let found = on.setup();
                 let found = found.map_err(|e| caveats::not_run(model, &sampled, options, e))?;
                 caveats::drawn_rate(model, &values, &sampled, options, &found)?;
                 report.shapes = found.shapes.inputs.clone();

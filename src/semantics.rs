@@ -5,6 +5,7 @@ pub(crate) mod analysis;
 #[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod calls;
 pub(crate) mod draws;
+pub(crate) mod inline;
 pub(crate) mod operator;
 pub(crate) mod shapes;
 mod types;

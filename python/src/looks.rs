@@ -7,7 +7,7 @@ use dropout_onnx::onnx::Model;
 use dropout_onnx::report::{document, json};
 use dropout_onnx::sample;
 use dropout_onnx::show::{self, dot, svg, text};
-use dropout_onnx::verify::{Assumed, verify};
+use dropout_onnx::verify::verify;
 use dropout_onnx::{Error, ErrorKind, Result, diff};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -81,8 +81,7 @@ pub fn py_verify(
         progress.tell("verifying", 1, 2);
         let found = verify(&before, &after, &options)?;
         progress.tell("done", 2, 2);
-        let assumed = Assumed::of(&before, &after, &found)?;
-        document::text(&document::verify(&names[0], &names[1], assumed, &found))
+        document::text(&document::verify(&names[0], &names[1], &found))
     })
 }
 

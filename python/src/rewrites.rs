@@ -5,12 +5,10 @@ use std::path::PathBuf;
 
 use dropout_onnx::dropout::Convention;
 use dropout_onnx::job::{Ended, Files, Job, Target, Written};
-use dropout_onnx::onnx::Model;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::insert::{By, Choice, PlanFile, candidates};
 use dropout_onnx::rewrite::{Acting, Edited, Rate, fold, insert, set, strip};
-use dropout_onnx::verify::acting::{Expected, verify_change};
-use dropout_onnx::verify::{Options, Verification, verify_fold, verify_strip};
+use dropout_onnx::verify::{Options, Verification, verify_change};
 use dropout_onnx::{Error, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -58,12 +56,12 @@ impl<'a> Work<'a> {
         &self,
         edited: &Edited,
         unchanged: bool,
-        verify: impl FnOnce(&Model, &Model, &Options) -> Result<Verification>,
+        verify: impl FnOnce(&Options) -> Result<Verification>,
         document: impl FnOnce(&Ended<'_>) -> Result<Value>,
     ) -> Result<Done> {
-        let verify = |before: &Model, after: &Model, how: &Options| {
+        let verify = |how: &Options| {
             self.progress.tell("verifying", 2, STEPS);
-            let found = verify(before, after, how)?;
+            let found = verify(how)?;
             self.progress.tell("writing", 3, STEPS);
             Ok(found)
         };
@@ -141,7 +139,7 @@ pub fn py_strip(
         };
         let options = strip::Options::of_words(&only, &kind, convention)?;
         let work = Work::open(files.files()?, verify.options()?, "stripped", progress)?;
-        let stripped = strip::strip(&work.job.model, &options).map_err(work.named())?;
+        let stripped = strip::strip(work.job.before(), &options).map_err(work.named())?;
         let folded = match fold {
             true => Some(stripped.fold_scales()?),
             false => None,
@@ -151,7 +149,7 @@ pub fn py_strip(
         work.conclude(
             edited,
             same && stripped.outcome.is_unchanged(),
-            |before, _, how| verify_strip(before, &stripped, folded.as_ref(), how),
+            |how| stripped.verify(work.job.before(), folded.as_ref(), how),
             |end| document::strip(end, &stripped, folded.as_ref()),
         )
     })
@@ -175,11 +173,11 @@ pub fn py_fold(
         };
         let options = fold::Options { only_dropout, at };
         let work = Work::open(files.files()?, verify.options()?, "folded", progress)?;
-        let folded = fold::fold(&work.job.model, &options).map_err(work.named())?;
+        let folded = fold::fold(work.job.before(), &options).map_err(work.named())?;
         work.conclude(
             &folded.edited,
             folded.outcome.is_unchanged(),
-            |before, _, how| verify_fold(before, &folded, how),
+            |how| folded.verify(work.job.before(), how),
             |end| document::fold(end, &folded),
         )
     })
@@ -247,12 +245,14 @@ pub fn py_insert(
     call(py, progress, move |progress| {
         let options = choices.options()?;
         let work = Work::open(files.files()?, verify.options()?, "dropout", progress)?;
-        let inserted = insert::insert(&work.job.model, &options).map_err(work.named())?;
-        let expected = Expected::of_insert(&inserted, &options);
+        let inserted = insert::insert(work.job.before(), &options).map_err(work.named())?;
+        let expected = inserted.expected(&options);
         work.conclude(
             &inserted.edited,
             false,
-            |before, after, how| verify_change(before, after, &expected, how),
+            |how| {
+                verify_change(work.job.before(), inserted.edited.examined(), &expected, how)
+            },
             |end| document::insert(end, &options, &inserted),
         )
     })
@@ -290,12 +290,14 @@ pub fn py_set(
             seed: seed.map(|seed| seed.parse()).transpose()?,
         };
         let work = Work::open(files.files()?, verify.options()?, "set", progress)?;
-        let changed = set::set(&work.job.model, &options).map_err(work.named())?;
-        let expected = Expected::of_set(&changed, &options).map_err(work.named())?;
+        let changed = set::set(work.job.before(), &options).map_err(work.named())?;
+        let expected = changed.expected(&options).map_err(work.named())?;
         work.conclude(
             &changed.edited,
             changed.outcome.changed == 0,
-            |before, after, how| verify_change(before, after, &expected, how),
+            |how| {
+                verify_change(work.job.before(), changed.edited.examined(), &expected, how)
+            },
             |end| document::set(end, &options, &changed),
         )
     })

@@ -48,7 +48,7 @@ fn rewrite(command: &str, end: &Ended<'_>, parts: Value) -> Result<Value> {
         "schema": format!("dropout-onnx/{command}/1"),
         "input": end.job.files().input.to_string_lossy(),
         "output": end.output(),
-        "bytes": {"before": end.job.model.source().len(), "after": end.edited.rope.len()},
+        "bytes": {"before": end.job.model().source().len(), "after": end.edited.rope.len()},
     });
     let diff = serde_json::to_value(end.changes()?).map_err(|e| serializer(&e))?;
     let end = json!({

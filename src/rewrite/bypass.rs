@@ -21,9 +21,8 @@ pub(super) fn pass_through(
     let values = editor.values();
     let identity = Node {
         name: label.clone(),
-        inputs: smallvec![values[data].name.clone()],
         outputs: smallvec![values[output].name.clone()],
-        ..Node::new("Identity")
+        ..Node::new("Identity").on([values[data].name.clone()])
     };
     editor.insert_node(removed.graph, Some(removed), identity);
     Ok(Some(why))
@@ -35,26 +34,22 @@ fn redirect(
     output: ValueId,
     data: ValueId,
 ) -> Result<Option<&'static str>> {
-    if !editor.values().is_used(output) {
+    let view = editor.view();
+    let (source, target) = (view.value(data), view.value(output));
+    if !target.is_used() {
         return Ok(None);
     }
     if editor.can_redirect(output, data) {
         editor.redirect(output, data)?;
         return Ok(None);
     }
-    let name = editor.values()[output].name.clone();
-    if editor.values()[data].graph == editor.values()[output].graph
-        && editor.can_rename(data, &name)
-    {
+    let name = target.name.clone();
+    if source.graph == target.graph && editor.can_rename(data, &name) {
         editor.rename(data, &name)?;
         return Ok(None);
     }
-    let values = editor.values();
-    let (source, target) = (&values[data], &values[output]);
-    let by_name = values
-        .uses(output)
-        .any(|at| !matches!(at, Use::Input { .. }));
-    Ok(Some(match source.producer {
+    let by_name = target.uses().any(|at| !matches!(at, Use::Input { .. }));
+    Ok(Some(match source.get().producer {
         _ if !by_name => "the name of its input is shadowed where its result is used",
         _ if source.graph != target.graph => {
             "it is an output, and its input is an outer-scope value"

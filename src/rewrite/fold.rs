@@ -13,30 +13,39 @@
 
 mod apply;
 mod axes;
-mod carries;
+mod change;
+mod commute;
+mod context;
 mod factor;
 mod factors;
 mod operand;
+mod outcome;
 mod planner;
+mod propagate;
+mod range;
 mod rounding;
+mod step;
 mod targets;
-mod walk;
 mod weights;
 
-use crate::dropout::{self, Form};
+use crate::dropout::{Examine, Examined, Form};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
-use crate::onnx::{DataType, Model, Name, NodeId, Values};
+use crate::onnx::{DataType, Model, NodeId, Values};
 use crate::semantics::shapes;
-use crate::semantics::view;
 
-use super::{Action, Edited};
-pub use apply::{Outcome, Trace, TracedAttribute, TracedWeights};
+use super::{Action, Edited, Reason};
+use crate::verify::fold::{Fold, verify_fold};
+use crate::verify::{self, Verification};
 pub use factor::Factor;
+pub use outcome::Outcome;
+pub use step::Step;
+
+use change::Change;
+use context::Context;
 use factors::Candidate;
 use planner::Planner;
 use shapes::Shapes;
-use targets::{Change, View};
 
 /// Which factors to fold.
 #[derive(Clone, Debug, Default)]
@@ -58,27 +67,6 @@ pub struct Plan {
     rounded: Vec<DataType>,
 }
 
-/// What happens to one factor.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// The Mul or Div.
-    pub node: NodeId,
-    /// Which of its inputs is the data.
-    pub data: usize,
-    /// Its place in words.
-    pub label: String,
-    /// The value it makes.
-    pub value: Name,
-    /// What it multiplies by, where that can be told.
-    pub factor: Option<Factor>,
-    /// [`Action::Refused`] leaves this one factor where it is.
-    pub action: Action,
-    /// Nodes whose weights or attributes take it.
-    pub into: Vec<String>,
-    /// Nodes it passes on the way.
-    pub through: Vec<String>,
-}
-
 /// A model with factors folded, not yet verified.
 #[derive(Debug)]
 pub struct Folded {
@@ -88,6 +76,31 @@ pub struct Folded {
     pub outcome: Outcome,
     /// The result.
     pub edited: Edited,
+}
+
+impl Folded {
+    /// Compares the original with the result. Structure shows that both are the same but for the
+    /// factors that are gone and for the weights and attributes that took them. That these do what the
+    /// factors did has to be shown by a run.
+    ///
+    /// # Errors
+    /// As [`verify::verify`].
+    pub fn verify(&self, before: &impl Examine, options: &verify::Options) -> Result<Verification> {
+        let fold = self.as_fold()?;
+        before.examined(|before| match self.outcome.is_unchanged() {
+            true => verify::verify_sides(before.side()?, fold.after, fold.allowed, options),
+            false => verify_fold(before.side()?, fold, options),
+        })
+    }
+
+    pub(super) fn as_fold(&self) -> Result<Fold<'_>> {
+        Ok(Fold {
+            after: self.edited.examined().side()?,
+            allowed: &self.outcome.allowed,
+            exact: self.outcome.exact,
+            rounded: &self.outcome.rounded,
+        })
+    }
 }
 
 impl Plan {
@@ -119,18 +132,20 @@ impl Plan {
 /// # Ok(())
 /// # }
 /// ```
-pub fn fold(model: &Model, options: &Options) -> Result<Folded> {
-    fold_unnamed(model, options).map_err(|e| model.source().name_in(e))
+pub fn fold(model: &impl Examine, options: &Options) -> Result<Folded> {
+    model.examined(|before| {
+        fold_examined(before, options).map_err(|e| before.model().source().name_in(e))
+    })
 }
 
 /// protobuf's limit for a message.
 const LARGEST: u64 = (1 << 31) - 1;
 
-fn fold_unnamed(model: &Model, options: &Options) -> Result<Folded> {
-    let values = Values::new(model);
-    let plan = plan(model, &values, options)?;
+fn fold_examined(before: &Examined<'_>, options: &Options) -> Result<Folded> {
+    let model = before.model();
+    let plan = plan(before, options)?;
     let mut copy = model.clone();
-    let outcome = apply(&mut copy, values, &plan)?;
+    let outcome = apply(&mut copy, before.values().clone(), &plan)?;
     let edited = Edited::new(&copy)?;
     if edited.rope.len() > LARGEST && model.source().len() <= LARGEST {
         let why = "the weights that change would be written into the model itself, which would \
@@ -152,17 +167,17 @@ const PASSES: usize = 50;
 ///
 /// # Errors
 /// As [`fold`].
-pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
+fn plan(before: &Examined<'_>, options: &Options) -> Result<Plan> {
+    let (model, values) = (before.model(), before.values());
     let order = model.check_order(values)?;
     let shapes = Shapes::new(model, values);
-    let view = View {
-        model,
-        values,
+    let context = Context {
+        view: before.view(),
         shapes: &shapes,
     };
-    let found = factors::find(&view)?;
-    let wanted = wanted(model, values, &found, options)?;
-    let mut planner = Planner::new(view, &found, &wanted)?;
+    let found = factors::find(&context)?;
+    let wanted = wanted(before, &found, options)?;
+    let mut planner = Planner::new(context, before.sites()?, &found, &wanted);
     // From the last on: a factor passes those behind it that are folded already. Then again, until
     // nothing changes: what was folded or merged may have made way for others. Usually twice.
     let mut left: Vec<NodeId> = order.iter().rev().copied().collect();
@@ -185,7 +200,11 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
                 factor: candidate.factor.clone().ok(),
                 ..step
             },
-            None => planner.step(candidate, Action::NoEffect("not selected".to_string())),
+            None => {
+                let why = Reason::NotSelected("not selected".into());
+                let node = context.view.node(candidate.node);
+                Step::new(node, candidate, Action::NoEffect(why))
+            }
         };
         if let (Action::Refused(why), false) = (&step.action, options.at.is_empty()) {
             let why = format!("the factor cannot be folded: {why}");
@@ -205,21 +224,21 @@ pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<Plan> {
 /// # Errors
 /// Weights cannot be read, or the edit would leave a value undefined; the model is then not to be
 /// used.
-pub fn apply(model: &mut Model, values: Values, plan: &Plan) -> Result<Outcome> {
+fn apply(model: &mut Model, values: Values, plan: &Plan) -> Result<Outcome> {
     apply::apply(model, values, &plan.steps, &plan.changes, &plan.rounded)
 }
 
 /// The factors that were asked for.
 fn wanted(
-    model: &Model,
-    values: &Values,
+    before: &Examined<'_>,
     found: &[Candidate],
     options: &Options,
 ) -> Result<HashSet<NodeId>> {
+    let model = before.model();
     let mut wanted: HashSet<NodeId> = found.iter().map(|candidate| candidate.node).collect();
     if options.only_dropout {
-        let sites = dropout::find_in(view::View::new(model, values))?;
-        let scales = sites.iter().filter(|site| site.form == Form::Scale);
+        let sites = before.sites()?.iter();
+        let scales = sites.filter(|site| site.form == Form::Scale);
         let scales: HashSet<NodeId> = scales.map(|site| site.nodes[0]).collect();
         wanted.retain(|id| scales.contains(id) || is_put_in_by_strip(model, *id));
     }

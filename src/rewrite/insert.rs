@@ -5,30 +5,30 @@
 //! random mask of other operators where it is to be shared along axes (spatial dropout). Stripping the
 //! result gives back the original, byte for byte; an input that was added for a switch stays.
 
+mod apply;
 mod candidates;
 mod choose;
+#[cfg(feature = "tract")]
+mod expected;
 mod fit;
 mod flow;
+mod plan;
 #[cfg(feature = "plan-files")]
 mod plan_file;
+mod position;
 mod preset;
 mod selector;
 mod write;
 
 use std::fmt;
 
-use crate::dropout::{self, Shapes, Site};
+use crate::dropout::{Examine, Examined, Site};
 use crate::error::{Error, ErrorKind, Result};
-use crate::hash::HashSet;
-use crate::onnx::{DataType, Editor, GraphId, Model, Name, Producer, ValueId, ValueInfo, Values};
-use crate::semantics::view::View;
+use crate::onnx::{GraphId, Name, ValueId};
 
-use super::{Acting, Action, Edited, Plan, Rate, Step, switch};
+use super::{Acting, Edited, Plan, Rate};
 pub use candidates::{Candidate, candidates};
-use choose::Chooser;
-pub(super) use choose::{glob, nearest, usage};
-use fit::{Fit, Unfit, Wanted};
-use flow::Flow;
+pub use plan::plan;
 #[cfg(feature = "plan-files")]
 pub use plan_file::{PlanFile, plan_text};
 pub use preset::Preset;
@@ -71,6 +71,7 @@ pub struct Choice {
 
 /// A value that was chosen.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Place {
     /// The value.
     pub value: ValueId,
@@ -94,6 +95,7 @@ pub struct Place {
 
 /// The result of insert, in addition to its plan.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The number of dropouts inserted.
     pub inserted: usize,
@@ -105,6 +107,7 @@ pub struct Outcome {
 
 /// A model with inserted dropout, not yet verified.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Inserted {
     /// The values that were chosen.
     pub places: Vec<Place>,
@@ -153,22 +156,24 @@ impl fmt::Display for Choice {
 /// let inserted = insert(&model, &options)?;
 /// assert_eq!(inserted.outcome.inserted, 2);
 ///
-/// let stripped = strip::strip(&inserted.edited.model, &strip::Options::default())?;
+/// let stripped = strip::strip(inserted.edited.model(), &strip::Options::default())?;
 /// assert_eq!(stripped.edited.rope.len(), model.source().len()); // the original again
 /// # Ok(())
 /// # }
 /// ```
-pub fn insert(model: &Model, options: &Options) -> Result<Inserted> {
-    insert_unnamed(model, options).map_err(|e| model.source().name_in(e))
+pub fn insert(model: &impl Examine, options: &Options) -> Result<Inserted> {
+    model.examined(|before| {
+        insert_examined(before, options).map_err(|e| before.model().source().name_in(e))
+    })
 }
 
-fn insert_unnamed(model: &Model, options: &Options) -> Result<Inserted> {
-    let values = Values::new(model);
-    let (mut places, plan) = plan(model, &values, options)?;
-    let mut copy = model.clone();
-    let outcome = apply(&mut copy, values, options, &mut places, &plan)?;
+fn insert_examined(before: &Examined<'_>, options: &Options) -> Result<Inserted> {
+    let (mut places, plan) = plan(before, options)?;
+    let mut copy = before.model().clone();
+    let values = before.values().clone();
+    let outcome = apply::apply(&mut copy, values, options, &mut places, &plan)?;
     let edited = Edited::new(&copy)?;
-    undisturbed(model, &edited.model)?;
+    undisturbed(before, edited.examined())?;
     Ok(Inserted {
         places,
         plan,
@@ -178,15 +183,15 @@ fn insert_unnamed(model: &Model, options: &Options) -> Result<Inserted> {
 }
 
 /// Checks that dropout which was there before as a mask is still seen to be one.
-fn undisturbed(before: &Model, after: &Model) -> Result<()> {
-    let old = Values::new(before);
-    let old = dropout::find_masks(View::new(before, &old))?;
-    if old.is_empty() {
+fn undisturbed(before: &Examined<'_>, after: &Examined<'_>) -> Result<()> {
+    let is_mask = |site: &&Site| !site.exits.is_empty();
+    let mut old = before.sites()?.iter().filter(is_mask).peekable();
+    if old.peek().is_none() {
         return Ok(());
     }
-    let new = dropout::find_masks(View::new(after, &Values::new(after)))?;
+    let new = after.sites()?;
     let same = |old: &Site| {
-        let mut new = new.iter();
+        let mut new = new.iter().filter(is_mask);
         new.any(|new| {
             new.graph == old.graph
                 && new.output_name == old.output_name
@@ -195,195 +200,12 @@ fn undisturbed(before: &Model, after: &Model) -> Result<()> {
                 && new.entangled.is_some() == old.entangled.is_some()
         })
     };
-    match old.iter().find(|site| !same(site)) {
+    match old.find(|site| !same(site)) {
         None => Ok(()),
         Some(hidden) => {
             let why = "the inserted dropout would hide this random mask; `strip` the model first, or \
                        select other values";
-            Err(Error::new(ErrorKind::Unsupported, why).at(before.place(hidden.nodes[0])))
+            Err(Error::new(ErrorKind::Unsupported, why).at(before.model().place(hidden.nodes[0])))
         }
     }
-}
-
-/// Plans dropout for the values that were chosen.
-///
-/// # Errors
-/// As [`insert`], but for what cannot be written: that is in the plan.
-pub fn plan(model: &Model, values: &Values, options: &Options) -> Result<(Vec<Place>, Plan)> {
-    if options.choices.is_empty() {
-        return Err(usage("no position selected for dropout".into()));
-    }
-    let flow = Flow::new(model, values)?;
-    let fit = Fit::new(&flow)?;
-    let mut places = chosen(&flow, &fit, options)?;
-    let mut plan = Plan::default();
-    let mut seeds = 0;
-    for (index, place) in places.iter_mut().enumerate() {
-        let choice = &options.choices[place.choice];
-        let wanted = Wanted::new(choice, options);
-        let action = match fit.unfit(place.value, &wanted) {
-            None => Action::Apply,
-            Some(Unfit::Left(why)) if wanted.exact => Action::Refused(why),
-            Some(Unfit::Left(why)) => Action::NoEffect(why),
-            Some(Unfit::Refused(why)) => Action::Refused(why),
-        };
-        if action == Action::Apply {
-            place.seed = options.seed.map(|seed| seed.wrapping_add(seeds));
-            seeds += 1;
-        }
-        plan.steps.push(Step {
-            site: index,
-            label: label(model, values, place.value),
-            action,
-        });
-    }
-    Ok((places, plan))
-}
-
-/// The selected values, each with its settings.
-fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place>> {
-    for choice in &options.choices {
-        if choice.rate.or(options.rate).is_none() {
-            return Err(usage(format!(
-                "{choice}: no rate; give --rate, or append =RATE"
-            )));
-        }
-    }
-    let chosen = Chooser::new(flow).all(options)?.into_iter();
-    let places = chosen.filter_map(|(value, index)| {
-        let (known, choice) = (&flow.values[value], &options.choices[index]);
-        Some(Place {
-            value,
-            graph: known.graph,
-            data: known.name.clone(),
-            output: known.name.clone(),
-            rate: choice.rate.or(options.rate)?,
-            seed: None,
-            shared_axes: choice.shared_axes.clone(),
-            choice: index,
-            shared: choice.shared_axes.clone().map(|axes| write::Shared {
-                axes,
-                rank: fit.shape(value).map_or(0, |shape| shape.len()),
-                element: flow.element_type(value).unwrap_or(DataType::FLOAT),
-            }),
-        })
-    });
-    Ok(places.collect())
-}
-
-fn label(model: &Model, values: &Values, value: ValueId) -> String {
-    let known = &values[value];
-    match known.producer {
-        Producer::Node { node, .. } => model.place(node),
-        _ => format!("{}: `{}`", model.scope(known.graph), known.name),
-    }
-}
-
-impl<'m> Fit<'m> {
-    fn new(flow: &'m Flow<'m>) -> Result<Self> {
-        let (model, values) = (flow.model, flow.values);
-        let mut dropped = HashSet::default();
-        for site in dropout::find_in(View::new(model, values))? {
-            dropped.extend(site.input);
-            dropped.extend(site.output);
-            for exit in &site.exits {
-                dropped.extend([exit.data, exit.output]);
-            }
-            let mask = site.mask_nodes(model, values).into_iter();
-            for id in mask.chain(site.nodes.iter().copied()) {
-                let outputs = 0..model.node(id).outputs.len();
-                dropped.extend(outputs.filter_map(|output| values.output(model, id, output)));
-            }
-        }
-        through_calls(flow, &mut dropped);
-        Ok(Fit {
-            model,
-            values,
-            flow,
-            shapes: Shapes::new(model, values),
-            implied: crate::semantics::shapes::Shapes::new(model, values),
-            dropped,
-        })
-    }
-}
-
-/// What calls pass to dropout inside functions, and what comes out of it through them.
-fn through_calls(flow: &Flow<'_>, dropped: &mut HashSet<ValueId>) {
-    let (model, values) = (flow.model, flow.values);
-    for &function in flow.calls.callers_first().iter().rev() {
-        let body = model.functions[function].body;
-        let graph = model.graph(body);
-        let formal = |info: &ValueInfo| values.lookup(model, body, &info.name);
-        for &call in flow.calls.of(function) {
-            for (index, info) in graph.inputs.iter().enumerate() {
-                if formal(info).is_some_and(|value| dropped.contains(&value)) {
-                    dropped.extend(values.input(call, index));
-                }
-            }
-            for (index, info) in graph.outputs.iter().enumerate() {
-                if formal(info).is_some_and(|value| dropped.contains(&value)) {
-                    dropped.extend(values.output(model, call, index));
-                }
-            }
-        }
-    }
-}
-
-/// Puts dropout in where the plan says so. The places then have the names of what goes in and comes
-/// out.
-///
-/// # Errors
-/// The plan refuses a place, nothing is left to do, or the name of the switch is taken; the model is
-/// then not to be used.
-pub fn apply(
-    model: &mut Model,
-    values: Values,
-    options: &Options,
-    places: &mut [Place],
-    plan: &Plan,
-) -> Result<Outcome> {
-    if let Some((step, why)) = plan.refusals().next() {
-        return Err(Error::new(ErrorKind::Unsupported, why).at(&step.label));
-    }
-    if plan.applied().next().is_none() {
-        let why = plan.steps.first().map(|step| match &step.action {
-            Action::NoEffect(why) => format!("{}: {why}", step.label),
-            _ => String::new(),
-        });
-        let why = why.unwrap_or_default();
-        return Err(usage(format!(
-            "dropout cannot be inserted after any selected value: {why}"
-        )));
-    }
-    let names: HashSet<Name> = model.nodes().map(|(_, node)| node.name.clone()).collect();
-    let mut editor = Editor::new(model, values);
-    let mut outcome = Outcome::default();
-    if let Acting::Runtime(name) = &options.acting {
-        let (_, added) = switch::input(&mut editor, name)?;
-        outcome.switch = Some(name.clone());
-        outcome.added_input = added;
-    }
-    for step in plan.applied() {
-        let place = &mut places[step.site];
-        let hint = format!("{}/dropout", place.data);
-        let mut label = editor.fresh_name(&hint);
-        while names.contains(&label) {
-            label = editor.fresh_name(&hint);
-        }
-        let ends = write::write(
-            &mut editor,
-            &write::Written {
-                value: place.value,
-                label: &label,
-                rate: place.rate,
-                acting: &options.acting,
-                seed: place.seed,
-                shared: place.shared.as_ref(),
-            },
-        )?;
-        (place.data, place.output) = (ends.data, ends.output);
-        outcome.inserted += 1;
-    }
-    editor.finish()?;
-    Ok(outcome)
 }

@@ -5,22 +5,30 @@
 //! random mask the rate is changed, if all numbers that depend on it are found (threshold and scale; the
 //! deviation of Gaussian dropout; the threshold and the affine map of alpha dropout), and the seed.
 
+mod apply;
+mod change;
+mod constant;
+#[cfg(feature = "tract")]
+mod expected;
 mod filter;
-mod leaf;
 mod mask;
 mod operator;
+mod plan;
 
 use std::str::FromStr;
+use std::sync::Arc;
 
-use crate::dropout::{self, Form, Kind, Mode, RateOrigin, Site};
+use crate::dropout::{Examine, Examined, Form, Site};
 use crate::error::{Error, ErrorKind, Result};
-use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Values};
-use crate::semantics::view::View;
+use crate::onnx::Name;
 
-use super::insert::usage;
-use super::{Acting, Action, Edited, Plan, Rate, Step, strip};
+use super::names::usage;
+use super::{Acting, Edited, Plan, Rate, Reason};
+use change::Change;
 pub use filter::Filter;
-use leaf::Change;
+
+/// The constants to change, or why a site cannot be changed.
+type Changes = Result<Vec<Change>, Reason>;
 
 /// What to set, and where.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +68,7 @@ impl FromStr for Seed {
 
 /// The result of set, in addition to its plan.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Outcome {
     /// Dropouts changed.
     pub changed: usize,
@@ -73,9 +82,10 @@ pub struct Outcome {
 
 /// A model whose dropout was changed, not yet verified.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Changed {
     /// The dropouts that were found.
-    pub sites: Vec<Site>,
+    pub sites: Arc<[Site]>,
     /// What was planned for each.
     pub plan: Plan,
     /// What was done.
@@ -93,220 +103,45 @@ pub struct Changed {
 /// # Examples
 /// ```
 /// # fn main() -> dropout_onnx::Result<()> {
-/// use dropout_onnx::dropout;
-/// use dropout_onnx::onnx::{Model, Values};
+/// use dropout_onnx::onnx::Model;
 /// use dropout_onnx::rewrite::Rate;
 /// use dropout_onnx::rewrite::set::{Options, set};
 ///
 /// let model = Model::open("fixtures/torch_course_preserve_op17.onnx")?;
 /// let options = Options { rate: Some(Rate::new(0.2)?), ..Options::default() };
-/// let after = set(&model, &options)?.edited.model;
-/// let sites = dropout::find(&dropout_onnx::Analysis::of(&after))?;
+/// let changed = set(&model, &options)?;
+/// let sites = changed.edited.examined().sites()?;
 /// assert!(sites.iter().all(|site| site.rate == Some(0.2)));
 /// # Ok(())
 /// # }
 /// ```
-pub fn set(model: &Model, options: &Options) -> Result<Changed> {
-    set_unnamed(model, options).map_err(|e| model.source().name_in(e))
+pub fn set(model: &impl Examine, options: &Options) -> Result<Changed> {
+    model.examined(|before| {
+        set_examined(before, options).map_err(|e| before.model().source().name_in(e))
+    })
 }
 
-fn set_unnamed(model: &Model, options: &Options) -> Result<Changed> {
-    let values = Values::new(model);
-    let sites = dropout::find_in(View::new(model, &values))?;
-    let planned = plan(model, &values, &sites, options)?;
-    let mut copy = model.clone();
-    let outcome = apply(&mut copy, values, &sites, options, &planned)?;
+fn set_examined(before: &Examined<'_>, options: &Options) -> Result<Changed> {
+    let sites = before.sites()?;
+    let planned = plan::plan(before.view(), sites, options)?;
+    let mut copy = before.model().clone();
+    let values = before.values().clone();
+    let outcome = apply::apply(&mut copy, values, sites, options, &planned)?;
     let edited = Edited::new(&copy)?;
-    check(&edited.model, &sites, options, &planned.plan)?;
+    check(edited.examined().sites()?, sites, options, &planned.plan)?;
     Ok(Changed {
-        sites,
+        sites: sites.clone(),
         plan: planned.plan,
         outcome,
         edited,
     })
 }
 
-/// A plan, and the constants that it changes.
-#[derive(Debug, Default)]
-pub struct Planned {
-    /// What is done to each site.
-    pub plan: Plan,
-    changes: Vec<Change>,
-}
-
-/// Plans changes to sites.
-///
-/// # Errors
-/// Nothing is to be set, a filter holds for no site, or the file cannot be read where a constant stands.
-pub fn plan(model: &Model, values: &Values, sites: &[Site], options: &Options) -> Result<Planned> {
-    if options.rate.is_none() && options.acting.is_none() && options.seed.is_none() {
-        return Err(usage(
-            "nothing to change: give --rate, --mode or --seed".into(),
-        ));
-    }
-    let chosen = filter::chosen(model, sites, &options.filters)?;
-    let mut planned = Planned::default();
-    let mut owners = Vec::new();
-    for (site, chosen) in sites.iter().zip(chosen) {
-        let action = match (chosen, is_so(site, options)) {
-            (false, _) => Action::NoEffect("not selected".into()),
-            (true, true) => Action::NoEffect("no change needed".into()),
-            (true, false) => match changes(model, values, site, options)? {
-                Ok(changes) => {
-                    owners.extend(changes.iter().map(|_| site.id));
-                    planned.changes.extend(changes);
-                    Action::Apply
-                }
-                Err(_) if site.form == Form::Scale && options.filters.is_empty() => {
-                    Action::NoEffect("a scale that inference needs".into())
-                }
-                Err(why) => Action::Refused(why),
-            },
-        };
-        planned.plan.steps.push(Step {
-            site: site.id,
-            label: model.place(site.nodes[0]),
-            action,
-        });
-    }
-    // of all that is there noise is no part, if there is dropout too
-    if options.filters.is_empty() && planned.plan.applied().next().is_some() {
-        for (site, step) in sites.iter().zip(&mut planned.plan.steps) {
-            if let (Kind::GaussianNoise, Action::Refused(why)) = (site.kind, &step.action) {
-                step.action = Action::NoEffect(why.clone());
-            }
-        }
-    }
-    for (change, owner) in planned.changes.iter().zip(owners) {
-        if let Some(why) = leaf::refusal(values, model, change, &planned.changes) {
-            planned.plan.steps[owner].action = Action::Refused(why);
-        }
-    }
-    Ok(planned)
-}
-
-/// True if there is nothing to change.
-fn is_so(site: &Site, options: &Options) -> bool {
-    let rate = options.rate.is_none_or(|rate| {
-        let told = site.rate_origin != RateOrigin::Default;
-        told && site
-            .rate
-            .is_some_and(|now| now as f32 == rate.value() as f32)
-    });
-    let acting = options.acting.as_ref().is_none_or(|acting| match acting {
-        Acting::Inert => site.mode == Mode::Inert && site.rate != Some(0.0),
-        Acting::Active => site.mode == Mode::Active,
-        Acting::Runtime(_) => false,
-    });
-    let seed = options.seed.is_none_or(|seed| match seed {
-        Seed::Number(_) => false,
-        Seed::None => site.seed.is_none(),
-    });
-    rate && acting && seed
-}
-
-/// The constants to change, or why a site cannot be set.
-fn changes(
-    model: &Model,
-    values: &Values,
-    site: &Site,
-    options: &Options,
-) -> Result<std::result::Result<Vec<Change>, String>> {
-    if let Some(why) = &site.problem {
-        return Ok(Err(why.clone()));
-    }
-    if site.form == Form::Operator {
-        return operator::changes(model, values, site, options);
-    }
-    match &options.acting {
-        Some(Acting::Active) if site.mode == Mode::Active => {}
-        Some(acting) => {
-            return Ok(Err(format!(
-                "a mask cannot be made {acting}; replace it with a Dropout operator, with `strip` \
-                 and then `insert --at`"
-            )));
-        }
-        None => {}
-    }
-    if options.seed.is_some()
-        && !site
-            .source()
-            .is_some_and(|source| takes_seed(model, source))
-    {
-        return Ok(Err("the draw of its mask has no seed".into()));
-    }
-    match options.rate {
-        Some(rate) => mask::changes(model, values, site, rate),
-        None => Ok(Ok(Vec::new())),
-    }
-}
-
-fn takes_seed(model: &Model, source: crate::onnx::NodeId) -> bool {
-    let known = crate::onnx::RANDOM_OPERATORS;
-    known.iter().any(|op| model.node(source).is(op))
-}
-
-/// Changes the sites of the plan.
-///
-/// # Errors
-/// The plan refuses a site, or the name of the switch is taken; the model is then not to be used.
-pub fn apply(
-    model: &mut Model,
-    values: Values,
-    sites: &[Site],
-    options: &Options,
-    planned: &Planned,
-) -> Result<Outcome> {
-    model.check(&values)?;
-    if let Some((step, why)) = planned.plan.refusals().next() {
-        return Err(Error::new(ErrorKind::Unsupported, why).at(&step.label));
-    }
-    let before = strip::graph_inputs(model, &values);
-    let done = planned.changes.iter().map(|change| change.at).collect();
-    let mut editor = Editor::new(model, values);
-    let mut outcome = Outcome::default();
-    leaf::apply(&mut editor, &planned.changes);
-    for (index, step) in planned.plan.applied().enumerate() {
-        let site = &sites[step.site];
-        if let Some(seed) = options.seed {
-            let seed = match seed {
-                Seed::Number(first) => Some(first.wrapping_add(index as i64)),
-                Seed::None => None,
-            };
-            set_seed(&mut editor, site, seed);
-        }
-        if site.form == Form::Operator {
-            operator::apply(&mut editor, site, options, &done, &mut outcome)?;
-        }
-        outcome.changed += 1;
-    }
-    let values = editor.values();
-    let idle = before.into_iter().filter(|&value| !values.is_used(value));
-    outcome.idle_inputs = idle.map(|value| values[value].name.clone()).collect();
-    editor.finish()?;
-    Ok(outcome)
-}
-
-fn set_seed(editor: &mut Editor<'_>, site: &Site, seed: Option<i64>) {
-    let node = site.source().unwrap_or(site.nodes[0]);
-    match seed {
-        None => editor.remove_attribute(node, "seed"),
-        Some(seed) => {
-            let seed = match site.form {
-                Form::Operator => AttributeValue::Int(seed),
-                _ => AttributeValue::Float(seed as f32),
-            };
-            editor.set_attribute(node, Attribute::new("seed", seed));
-        }
-    }
-}
-
 /// Reads what was changed again: it must be the dropout that was asked for.
-fn check(after: &Model, before: &[Site], options: &Options, plan: &Plan) -> Result<()> {
-    let sites = dropout::find_in(View::new(after, &Values::new(after)))?;
+fn check(after: &[Site], before: &[Site], options: &Options, plan: &Plan) -> Result<()> {
     for step in plan.applied() {
         let old = &before[step.site];
-        let new = sites
+        let new = after
             .iter()
             .find(|site| site.graph == old.graph && site.output_name == old.output_name);
         let rate = |site: &Site| match options.rate {

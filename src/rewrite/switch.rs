@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{
     DataType, Editor, GraphId, GraphKind, Model, Name, Producer, ValueId, ValueType,
 };
+use crate::rewrite::Reason;
 
 /// Whether a dropout is to act.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl fmt::Display for Acting {
 
 impl Acting {
     /// Why a `Dropout` in this graph cannot do it.
-    pub(super) fn refusal(&self, model: &Model, graph: GraphId) -> Option<String> {
+    pub(super) fn refusal(&self, model: &Model, graph: GraphId) -> Option<Reason> {
         let opset = model.opset(graph, "").unwrap_or(1);
         let convert = "convert the model to opset 12 or later first (onnx.version_converter)";
         let switched = match self {
@@ -62,34 +63,41 @@ impl Acting {
             Acting::Active => "can act",
             Acting::Runtime(_) => "has a switch",
         };
-        match (version(opset), self) {
-            (OperatorVersion::InferenceTyped | OperatorVersion::InferenceBool, _) => Some(format!(
-                "no Dropout of opset {opset} {switched}; use --mode inert, or {convert}"
-            )),
-            (OperatorVersion::IsTest, Acting::Runtime(_)) => Some(format!(
+        let why = match (version(opset), self) {
+            (OperatorVersion::InferenceTyped | OperatorVersion::InferenceBool, _) => {
+                format!("no Dropout of opset {opset} {switched}; use --mode inert, or {convert}")
+            }
+            (OperatorVersion::IsTest, Acting::Runtime(_)) => format!(
                 "whether a Dropout of opset {opset} acts is an attribute: inert or active can be \
                  written; {convert}"
-            )),
-            (_, Acting::Runtime(_)) => self.unseen(model, graph),
-            _ => None,
-        }
+            ),
+            (_, Acting::Runtime(_)) => return self.unseen(model, graph),
+            _ => return None,
+        };
+        Some(Reason::Inexpressible(why.into()))
     }
 
     /// Why an input of the model cannot decide in this graph.
-    pub(super) fn unseen(&self, model: &Model, graph: GraphId) -> Option<String> {
+    pub(super) fn unseen(&self, model: &Model, graph: GraphId) -> Option<Reason> {
         let Acting::Runtime(name) = self else {
             return None;
         };
         match model.graph(model.root(graph)).kind {
-            GraphKind::Function(_) => Some(format!(
-                "a function does not see the model's input `{name}`: inert or active can be \
-                 written; inline the functions first (onnx.inliner)"
-            )),
-            _ if model.ir_version < 4 => Some(format!(
-                "IR version {} has no optional inputs: inert or active can be written; write the \
-                 model with IR version 4 or later first",
-                model.ir_version
-            )),
+            GraphKind::Function(_) => {
+                let why = format!(
+                    "a function does not see the model's input `{name}`: inert or active can be \
+                     written; inline the functions first (onnx.inliner)"
+                );
+                Some(Reason::Scope(why.into()))
+            }
+            _ if model.ir_version < 4 => {
+                let why = format!(
+                    "IR version {} has no optional inputs: inert or active can be written; write \
+                     the model with IR version 4 or later first",
+                    model.ir_version
+                );
+                Some(Reason::Inexpressible(why.into()))
+            }
             _ => None,
         }
     }

@@ -1,8 +1,9 @@
 //! What is upstream of something: one backward pass over a whole model.
 
 use crate::hash::HashSet;
-use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::onnx::{GraphId, GraphKind, NodeId, Producer, ValueId};
 use crate::semantics::calls::Calls;
+use crate::semantics::view::{NodeRef, ValueRef, View};
 
 /// The values from which some nodes can be reached, each with the nearest of them.
 ///
@@ -16,27 +17,25 @@ pub(super) struct Upstream {
 impl Upstream {
     /// From nodes and the values they use, back. `reads` is false where the outputs of a node do not
     /// depend on the value at an input.
-    pub fn of(
-        model: &Model,
-        values: &Values,
+    pub fn of<'m>(
+        view: View<'m>,
         ends: impl IntoIterator<Item = (NodeId, ValueId)>,
-        reads: impl Fn(NodeId, usize) -> bool,
+        reads: impl Fn(NodeRef<'m>, usize) -> bool,
     ) -> Upstream {
         let mut pass = Pass {
-            model,
-            values,
+            view,
             reads,
-            calls: Calls::new(model),
+            calls: Calls::new(view.model),
             expanded: HashSet::default(),
-            reached: vec![None; values.len()],
+            reached: vec![None; view.values.len()],
             level: Vec::new(),
         };
         for (node, value) in ends {
-            pass.reach(value, node);
+            pass.reach(Some(view.value(value)), node);
         }
         while !pass.level.is_empty() {
             for value in std::mem::take(&mut pass.level) {
-                pass.back(value);
+                pass.back(view.value(value));
             }
         }
         Upstream {
@@ -51,8 +50,7 @@ impl Upstream {
 }
 
 struct Pass<'m, F> {
-    model: &'m Model,
-    values: &'m Values,
+    view: View<'m>,
     reads: F,
     calls: Calls,
     /// Nodes whose inputs were reached already.
@@ -62,70 +60,61 @@ struct Pass<'m, F> {
     level: Vec<ValueId>,
 }
 
-impl<F: Fn(NodeId, usize) -> bool> Pass<'_, F> {
-    fn reach(&mut self, value: ValueId, end: NodeId) {
-        let known = &mut self.reached[value.index()];
+impl<'m, F: Fn(NodeRef<'m>, usize) -> bool> Pass<'m, F> {
+    fn reach(&mut self, value: Option<ValueRef<'m>>, end: NodeId) {
+        let Some(value) = value else { return };
+        let known = &mut self.reached[value.id.index()];
         if known.is_none() {
             *known = Some(end);
-            self.level.push(value);
+            self.level.push(value.id);
         }
     }
 
     /// Reaches what a value is computed from.
-    fn back(&mut self, value: ValueId) {
-        let Some(end) = self.reached[value.index()] else {
+    fn back(&mut self, value: ValueRef<'m>) {
+        let Some(end) = self.reached[value.id.index()] else {
             return;
         };
-        let known = &self.values[value];
-        match known.producer {
-            Producer::Node { node, output } => match self.model.callee(self.model.node(node)) {
+        if let Some((node, output)) = value.producer() {
+            match node.callee() {
                 Some(function) => {
-                    let body = self.model.functions()[function].body;
-                    self.output(body, output as usize, end);
+                    let body = self.view.model.functions()[function].body;
+                    self.output(body, output, end);
                 }
                 None => self.expand(node, end),
-            },
-            Producer::Input(input) => match self.model.graph(known.graph).kind {
-                GraphKind::Attribute { node, .. } => self.expand(node, end),
+            }
+        } else if let Producer::Input(input) = value.get().producer {
+            match self.view.model.graph(value.graph).kind {
+                GraphKind::Attribute { node, .. } => self.expand(self.view.node(node), end),
                 GraphKind::Function(function) => {
                     for call in self.calls.of(function).to_vec() {
-                        let passed = self.values.input(call, input as usize);
-                        passed
-                            .into_iter()
-                            .for_each(|passed| self.reach(passed, end));
+                        self.reach(self.view.node(call).input(input as usize), end);
                     }
                 }
                 _ => {}
-            },
-            Producer::Initializer(_) | Producer::SparseInitializer(_) | Producer::Gone => {}
+            }
         }
     }
 
-    /// Reaches all that a node uses, and what the graphs inside it end in.
-    fn expand(&mut self, id: NodeId, end: NodeId) {
-        if !self.expanded.insert(id) {
+    /// Reaches all that a node uses, and the outputs of the graphs inside it.
+    fn expand(&mut self, node: NodeRef<'m>, end: NodeId) {
+        if !self.expanded.insert(node.id) {
             return;
         }
-        let node = self.model.node(id);
-        for input in 0..node.inputs.len() {
-            if let Some(value) = self
-                .values
-                .input(id, input)
-                .filter(|_| (self.reads)(id, input))
-            {
+        for (input, value) in node.inputs().enumerate() {
+            if (self.reads)(node, input) {
                 self.reach(value, end);
             }
         }
-        for &graph in node.attributes.iter().flat_map(|a| a.graphs()) {
-            for output in 0..self.model.graph(graph).outputs.len() {
-                self.output(graph, output, end);
+        for graph in node.bodies() {
+            for output in self.view.graph_outputs(graph) {
+                self.reach(output, end);
             }
         }
     }
 
     fn output(&mut self, graph: GraphId, output: usize, end: NodeId) {
-        let info = self.model.graph(graph).outputs.get(output);
-        let value = info.and_then(|info| self.values.lookup(self.model, graph, &info.name));
-        value.into_iter().for_each(|value| self.reach(value, end));
+        let value = self.view.graph_outputs(graph).nth(output).flatten();
+        self.reach(value, end);
     }
 }

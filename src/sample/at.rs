@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::rewrite::strip;
 use crate::verify::engine::{Meaning, Runnable, Stop, Subject, Value};
-use crate::verify::run::{Footing, Settings, footing};
+use crate::verify::run::{Settings, Setup, setup};
 
 /// A copy at one rate.
 pub(super) struct At<'a> {
@@ -29,7 +29,7 @@ impl At<'_> {
     }
 
     /// Finds with what it runs.
-    pub fn footing(&self) -> Result<Footing> {
+    pub fn setup(&self) -> Result<Setup> {
         let settings = Settings {
             runs: 1,
             seed: self.options.seed,
@@ -39,17 +39,17 @@ impl At<'_> {
             host: self.options.host.clone(),
             ..Settings::default()
         };
-        footing(&subject(self.model), &settings).map_err(error)
+        setup(&subject(self.model), &settings).map_err(error)
     }
 
     /// The outputs at inference, by name: what strip leaves is run.
-    pub fn inference(&self, stand: &Footing) -> Result<BTreeMap<String, Value>, String> {
+    pub fn inference(&self, stand: &Setup) -> Result<BTreeMap<String, Value>, String> {
         let options = strip::Options {
             kinds: Kind::ALL.to_vec(),
             ..strip::Options::default()
         };
         let stripped = strip::strip(self.model, &options).map_err(|e| e.to_string())?;
-        let subject = subject(&stripped.edited.model);
+        let subject = subject(stripped.edited.model());
         let host = &self.options.host;
         let runnable = host.load(&subject, Meaning::Inference, stand.mode, &stand.shapes);
         let runnable = runnable.map_err(|stop| stop.to_string())?;
@@ -60,7 +60,7 @@ impl At<'_> {
     }
 
     /// Runs it, and takes the outputs in.
-    pub fn run(&self, stand: &Footing, watch: &mut dyn FnMut(usize)) -> Result<Vec<Output>> {
+    pub fn run(&self, stand: &Setup, watch: &mut dyn FnMut(usize)) -> Result<Vec<Output>> {
         let subject = subject(self.model);
         let host = &self.options.host;
         let runnable = host.load(&subject, self.meaning(), stand.mode, &stand.shapes);

@@ -5,7 +5,7 @@ use crate::dropout::{Form, Kind, Mode, RateOrigin, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{DataType, Model, Name, Values};
 use crate::verify::inputs::InputSpec;
-use crate::verify::run::Footing;
+use crate::verify::run::Setup;
 
 /// Why there is nothing to sample.
 pub(super) fn none(model: &Model, sites: &[Site]) -> Error {
@@ -50,7 +50,7 @@ pub(super) fn drawn_rate(
     values: &Values,
     sites: &[&Site],
     options: &Options,
-    stand: &Footing,
+    stand: &Setup,
 ) -> Result<()> {
     let Some(site) = sites.iter().find(|site| is_open(site)) else {
         return Ok(());

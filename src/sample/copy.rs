@@ -56,7 +56,7 @@ pub(super) fn of(
     editor.finish()?;
     let edited = Edited::new(&copy)?;
     if let Some(p) = new_rate {
-        rate::check(model, sites, &edited.model, p)?;
+        rate::check(model, sites, edited.model(), p)?;
     }
     notes.dedup();
     Ok(Copy { edited, notes })

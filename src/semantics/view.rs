@@ -8,8 +8,8 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::onnx::{
-    AttributeValue, DataType, GraphId, GraphKind, Model, Name, Node, NodeId, Producer, Tensor, Use,
-    Value, ValueId, Values,
+    AttributeValue, DataType, Editor, GraphId, GraphKind, Model, Name, Node, NodeId, Producer,
+    Tensor, Use, Value, ValueId, Values,
 };
 
 use super::operator::Operator;
@@ -99,6 +99,13 @@ impl<'m> View<'m> {
     }
 }
 
+impl Editor<'_> {
+    /// The model as it is now.
+    pub(crate) fn view(&self) -> View<'_> {
+        View::new(self.model(), self.values())
+    }
+}
+
 impl Deref for NodeRef<'_> {
     type Target = Node;
 
@@ -149,6 +156,17 @@ impl<'m> NodeRef<'m> {
         self,
     ) -> impl DoubleEndedIterator<Item = Option<ValueRef<'m>>> + ExactSizeIterator {
         (0..self.get().inputs.len()).map(move |input| self.input(input))
+    }
+
+    /// The values at its inputs that are there, each with its position.
+    pub fn given(self) -> impl DoubleEndedIterator<Item = (usize, ValueRef<'m>)> {
+        let inputs = self.inputs().enumerate();
+        inputs.filter_map(|(input, value)| Some((input, value?)))
+    }
+
+    /// The values at its outputs that are there.
+    pub fn produced(self) -> impl DoubleEndedIterator<Item = ValueRef<'m>> {
+        self.outputs().flatten()
     }
 
     /// The value at an output; `None` if absent.
@@ -267,6 +285,14 @@ impl<'m> ValueRef<'m> {
             Producer::Initializer(index) => {
                 Some(self.view.model.graph(self.get().graph).initializer(index))
             }
+            _ => None,
+        }
+    }
+
+    /// The index of the initializer that it is, or that is the default of an input.
+    pub fn initializer_index(self) -> Option<u32> {
+        match self.get().producer {
+            Producer::Input(_) | Producer::Initializer(_) => self.get().initializer,
             _ => None,
         }
     }

@@ -1,20 +1,25 @@
 //! Running a model with tract: everything that touches it is below this module.
 //!
-//! [`Host::read`] decodes, inlines functions, names what tract lacks and parses; [`Parsed::choose`] fixes
+//! [`Host::read`] decodes, inlines functions, checks that tract supports it and parses; [`Parsed::choose`] fixes
 //! the sizes of the inputs; [`Parsed::runnable`] analyses and optimises; [`Runnable::run`] runs.
 //! [`Host::load`] is the three in one. All of that happens in this process or in one of its own, as the
 //! [`Host`] has it. No step panics, whatever the model.
 
+mod backend;
 mod decode;
+mod functions;
 mod host;
-mod inline;
-mod lacks;
+mod isolation;
+mod operators;
 mod panics;
+mod port;
 mod prepare;
 mod process;
 mod shapes;
+mod support;
 mod tract;
 mod value;
+mod walk;
 mod weights;
 
 use std::fmt;
@@ -24,31 +29,24 @@ use serde::{Deserialize, Serialize};
 use tract_onnx::prelude::TractError;
 
 use crate::error::Error;
+use crate::semantics::inline::Failure;
 use crate::source::Source;
 
-pub use host::{Host, Isolation, Parsed, Runnable, Values};
+pub use backend::Values;
+pub use host::{Host, Parsed, Runnable};
+pub use isolation::Isolation;
+pub(super) use port::no_input;
+pub use port::{Dim, Port};
 pub use process::{ENGINE_ARGUMENT, serve};
-pub use shapes::{Dim, Fill, Port, Shapes};
+pub use shapes::{Fill, Shapes};
 pub use value::Value;
 
 pub(super) use decode::decode;
+pub(super) use operators::random::normal;
+pub(super) use operators::watch;
 pub(super) use panics::guard;
 pub(super) use prepare::unsigned_to_raw;
 pub(super) use value::{element_name, elements};
-
-/// A model with its functions put in place of their calls; `None` where it would then be another
-/// model: operators mean what the operator set of their function says.
-pub(super) fn inlined(source: &Source) -> Result<Option<Vec<u8>>, Stop> {
-    let decode::Decoded {
-        mut proto,
-        functions,
-    } = decode::model(source)?;
-    if !prepare::of_one_opset(&proto) {
-        return Ok(None);
-    }
-    inline::inline(&mut proto, &functions)?;
-    Ok(Some(prost::Message::encode_to_vec(&proto)))
-}
 
 /// The version of tract that is linked, as `tract 0.23.9`.
 pub const TRACT: &str = "tract 0.23.9";
@@ -182,6 +180,15 @@ impl From<Unrunnable> for Stop {
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Stop::Error(error)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(why) => Unrunnable::new(why).into(),
+            Failure::Error(error) => Stop::Error(error),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use tract_onnx::prelude::{DatumType, Tensor};
 
-use super::engine::{Port, Stop, Value, element_name, elements};
+use super::engine::{Port, Stop, Value, element_name, elements, no_input};
 use crate::error::{Error, ErrorKind};
 use crate::source::Source;
 
@@ -35,6 +35,37 @@ pub(super) struct TestSet {
     inputs: BTreeMap<String, Value>,
     /// Recorded outputs, by the output's name.
     pub(super) outputs: BTreeMap<String, Value>,
+}
+
+impl TestSet {
+    /// Reads a folder.
+    fn read(folder: &Path, ports: &[Port], outputs: &[String]) -> Result<TestSet, Stop> {
+        let set = files::test_set(folder)?;
+        let mut inputs = BTreeMap::new();
+        for (index, name, tensor) in set.inputs {
+            let named = ports.iter().find(|port| port.name == name);
+            let Some(port) = named.or(ports.get(index)) else {
+                let why = format!("input_{index}.pb matches no input of the model");
+                return Err(usage(why, folder));
+            };
+            let value = fit(tensor, port).map_err(|why| usage(why, folder))?;
+            inputs.insert(port.name.clone(), value);
+        }
+        let mut recorded = BTreeMap::new();
+        for (index, name, tensor) in set.outputs {
+            let named = outputs.iter().find(|output| **output == name);
+            let Some(output) = named.or(outputs.get(index)) else {
+                let why = format!("output_{index}.pb matches no output of the model");
+                return Err(usage(why, folder));
+            };
+            recorded.insert(output.clone(), Value(tensor));
+        }
+        Ok(TestSet {
+            name: folder.display().to_string(),
+            inputs,
+            outputs: recorded,
+        })
+    }
 }
 
 impl Given {
@@ -84,31 +115,8 @@ impl Given {
                     given.take(tensor, port, file)?;
                 }
                 InputSpec::TestSet { folder } => {
-                    let set = files::test_set(folder)?;
-                    let mut inputs = BTreeMap::new();
-                    for (index, name, tensor) in set.inputs {
-                        let named = ports.iter().find(|port| port.name == name);
-                        let Some(port) = named.or(ports.get(index)) else {
-                            let why = format!("input_{index}.pb matches no input of the model");
-                            return Err(usage(why, folder));
-                        };
-                        let value = fit(tensor, port).map_err(|why| usage(why, folder))?;
-                        inputs.insert(port.name.clone(), value);
-                    }
-                    let mut recorded = BTreeMap::new();
-                    for (index, name, tensor) in set.outputs {
-                        let named = outputs.iter().find(|output| **output == name);
-                        let Some(output) = named.or(outputs.get(index)) else {
-                            let why = format!("output_{index}.pb matches no output of the model");
-                            return Err(usage(why, folder));
-                        };
-                        recorded.insert(output.clone(), Value(tensor));
-                    }
-                    given.sets.push(TestSet {
-                        name: folder.display().to_string(),
-                        inputs,
-                        outputs: recorded,
-                    });
+                    let set = TestSet::read(folder, ports, outputs)?;
+                    given.sets.push(set);
                 }
             }
         }
@@ -180,23 +188,7 @@ impl Given {
 
 fn port<'p>(ports: &'p [Port], name: &str) -> Result<&'p Port, Stop> {
     let found = ports.iter().find(|port| port.name == name);
-    found.ok_or_else(|| {
-        let known = ports
-            .iter()
-            .map(|port| port.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
-        let known = if known.is_empty() {
-            "none".to_string()
-        } else {
-            known
-        };
-        Error::new(
-            ErrorKind::Usage,
-            format!("the model has no input {name}; its inputs: {known}"),
-        )
-        .into()
-    })
+    found.ok_or_else(|| no_input(name, ports.iter()).into())
 }
 
 /// Converts between float types, and between integer types where every value survives: numpy's

@@ -1,6 +1,7 @@
 //! Two models run on the same inputs, and their outputs compared.
 
-mod footing;
+mod modes;
+mod setup;
 mod side;
 mod spool;
 
@@ -8,12 +9,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::compare::{self, Difference, Tolerance};
-use super::engine::{Host, Meaning, Mode, Stop, Subject, TRACT, Unrunnable};
+use super::engine::watch::Seen;
+use super::engine::{Host, Meaning, Mode, Runnable, Stop, Subject, TRACT, Unrunnable};
 use super::inputs::InputSpec;
-use super::watch::Seen;
 use crate::error::{Error, ErrorKind, Result};
-pub(crate) use footing::{Footing, footing};
-use side::{blank, first_side, inputs, interface};
+use modes::try_modes;
+pub(crate) use setup::{Setup, setup};
+use side::{Ran, blank, first_side, inputs, interface};
 
 /// How to run and compare.
 #[derive(Clone, Debug)]
@@ -164,29 +166,23 @@ pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result
     {
         return Err(Error::new(ErrorKind::Usage, "--runs must be at least 1"));
     }
-    // The reason from the first mode is kept: the later ones only work around it.
-    let mut first: Option<(String, Unrunnable)> = None;
-    for mode in Mode::ALL {
+    let mut label: Option<String> = None;
+    let compared = try_modes(|mode| {
         report.mode = mode;
-        let stopped = match attempt(before, after, settings, &mut report) {
-            Ok(outcome) => {
-                report.outcome = outcome;
-                return Ok(report);
-            }
-            Err((_, Stop::Error(error))) => return Err(error),
-            Err((which, Stop::Unrunnable(unrunnable))) => (which, unrunnable),
-        };
-        let last = stopped.1.is_final();
-        first.get_or_insert(stopped);
-        if last {
-            break;
+        let attempt = attempt(before, after, settings, &mut report);
+        attempt.map_err(|(which, stop)| {
+            label.get_or_insert(which);
+            stop
+        })
+    });
+    match compared {
+        Ok(outcome) => report.outcome = outcome,
+        Err(Stop::Error(error)) => return Err(error),
+        Err(Stop::Unrunnable(why)) => {
+            (report.mode, report.runs, report.elements) = (Mode::Optimised, 0, 0);
+            let which = label.unwrap_or_default();
+            report.outcome = RunReport::unrunnable(settings, &which, why).outcome;
         }
-    }
-    report.mode = Mode::Optimised;
-    report.runs = 0;
-    report.elements = 0;
-    if let Some((which, why)) = first {
-        report.outcome = RunReport::unrunnable(settings, &which, why).outcome;
     }
     Ok(report)
 }
@@ -201,21 +197,7 @@ pub(super) fn watched(
     settings: &Settings,
     watch: &mut dyn FnMut(usize, Vec<Seen>),
 ) -> Result<(), Stop> {
-    let mut first: Option<Stop> = None;
-    for mode in Mode::ALL {
-        match first_side(subject, settings, mode, watch) {
-            Ok(_) => return Ok(()),
-            Err(Stop::Unrunnable(unrunnable)) => {
-                let last = unrunnable.is_final();
-                first.get_or_insert(unrunnable.into());
-                if last {
-                    break;
-                }
-            }
-            Err(stop) => return Err(stop),
-        }
-    }
-    Err(first.unwrap_or_else(|| Unrunnable::new("the model cannot be run").into()))
+    try_modes(|mode| first_side(subject, settings, mode, watch).map(|_| ()))
 }
 
 fn drawn(draws: &str) -> String {
@@ -258,10 +240,19 @@ fn attempt(
         }
     }
     let runnable = parsed.runnable(&first.shapes).map_err(second)?;
+    compare_runs(first, &runnable, settings, report).map_err(second)
+}
+
+/// Runs the second model on the inputs of the first, and compares the outputs.
+fn compare_runs(
+    first: Ran,
+    runnable: &Runnable,
+    settings: &Settings,
+    report: &mut RunReport,
+) -> Result<Outcome, Stop> {
     (report.runs, report.elements) = (0, 0);
-    let outputs = first.outputs.read().map_err(|e| second(e.into()))?;
-    for (run, expected) in outputs.enumerate() {
-        let expected = expected.map_err(|e| second(e.into()))?;
+    for (run, expected) in first.outputs.read()?.enumerate() {
+        let expected = expected?;
         let inputs = inputs(
             &first.ports,
             &first.given,
@@ -269,17 +260,12 @@ fn attempt(
             settings.seed,
             run,
             first.range,
-        );
-        let found = runnable
-            .run(&inputs.map_err(second)?, run as u64)
-            .map_err(second)?;
-        for (index, name) in first.names.iter().enumerate() {
-            // The models may list their outputs in different order.
+        )?;
+        let found = runnable.run(&inputs, run as u64)?;
+        for (name, expected) in first.names.iter().zip(&expected) {
+            // the models may list their outputs in a different order
             let place = runnable.outputs().iter().position(|other| other == name);
-            let (Some(expected), Some(found)) = (
-                expected.get(index),
-                place.and_then(|place| found.get(place)),
-            ) else {
+            let Some(found) = place.and_then(|place| found.get(place)) else {
                 let reason = format!("output {name} is missing after");
                 return Ok(Outcome::Different(Difference::Interface { reason }));
             };

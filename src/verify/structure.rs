@@ -4,49 +4,53 @@
 //! value numbering, Alpern, Wegman and Zadeck 1988): an operator with its version, attributes and
 //! the numbers of its inputs. Graphs inside attributes and model-local functions are numbered by
 //! what they compute from their inputs, so that names do not matter. Dropout takes its inference
-//! meaning; this is said here anew, and shares nothing with how a rewrite removes it:
-//! - `Dropout(x)` is x (x times 1-p, if it is said to be classic), and its mask is ones in the shape
+//! meaning, which is stated in this module and shares nothing with how a rewrite removes dropout:
+//! - `Dropout(x)` is x (x times 1-p under the classic convention), and its mask is ones in the shape
 //!   of x;
 //! - `Identity(x)` is x;
-//! - dropout written as a mask, where [`crate::dropout::find`] finds it, is the data it meets,
-//!   without a factor that makes up for what is dropped, else times the inference scale; the mask, its
-//!   draw, states of loops and functions that nothing else needs do not count;
-//! - operators that look at no more than shape and type (`Shape`, `RandomUniformLike`) make of x times
-//!   or by a scalar what they make of x: a factor that makes up for what is dropped may be
-//!   gone;
+//! - dropout that is written as a mask is the data that the mask is applied to, without a factor that
+//!   compensates for dropped elements, else times the inference scale; the mask, its draw, and states
+//!   of loops and functions that only the mask needs are not compared;
+//! - operators that read only shape and type (`Shape`, `RandomUniformLike`) compute the same of x and
+//!   of x times or by a scalar, so that a factor may be missing;
 //! - `ConstantOfShape(Shape(x))` of one and `Cast(Not(Greater(x, x)))` are ones in the shape of x.
 //!
-//! What [`fold`](crate::rewrite::fold) changed is taken as equal where it is named, and nothing else: a
-//! factor is its data, weights that took one are the weights of before, and so are alpha and beta.
-//! That the factor ended up in the right place is not for structure to say.
+//! Changes that a rewrite reports ([`Allowed`]) count as equal where they are named: a factor is its
+//! data, and scaled weights are the weights of the model before. That a factor ended up in the right
+//! place has to be shown by a run.
 //!
-//! Operators that draw at random, and operators nobody knows, are equal only if they are the same
-//! draw: the n-th of those that look alike. Time is linear; weights are read only where they could
-//! be equal without being the same bytes of the same file.
+//! Operators that draw at random, and unknown operators, are equal only if they are the same draw:
+//! the n-th of those that look alike. Time is linear; weights are read only where they could be equal
+//! without being the same bytes of the same file.
 
-mod apart;
+mod allowed;
+mod application;
 mod attributes;
+mod constants;
 mod contents;
+mod difference;
 mod expression;
-mod known;
-mod live;
+mod inference;
 mod mask;
 mod mismatch;
 mod numbering;
+mod reachable;
+mod results;
+mod shared;
+mod sides;
+mod states;
 mod step;
 
-use crate::dropout::Convention;
+use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
-use crate::hash::{HashMap, HashSet};
-use crate::onnx::{Model, ValueInfo, Values};
+use crate::onnx::{Model, ValueInfo};
 
-use crate::rewrite::fold::Trace;
-use apart::Apart;
-use contents::Contents;
-use expression::{Expression, Expressions};
-use mismatch::Sides;
-pub use mismatch::{Kind, Mismatch};
-use numbering::Numbering;
+use allowed::Exceptions;
+pub use allowed::{Allowed, ScaledAttribute, ScaledWeights};
+pub use difference::{Kind, Mismatch};
+use numbering::Builder;
+use shared::Shared;
+use sides::Sides;
 
 /// What a comparison of structures found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,48 +69,36 @@ pub enum Verdict {
 /// # Errors
 /// A model has undefined values or cycles, or weights that have to be read cannot be.
 pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
-    compare_under(before, after, Convention::Inverted)
+    compare_but(before, after, &Allowed::default())
 }
 
-/// As [`compare`], with this meaning of `Dropout` operators in both models.
+/// As [`compare`], but for the changes that a rewrite reports.
 ///
 /// # Errors
 /// As [`compare`].
-pub fn compare_under(before: &Model, after: &Model, convention: Convention) -> Result<Verdict> {
-    compare_as(before, after, &Trace::default(), convention)
+pub fn compare_but(before: &Model, after: &Model, allowed: &Allowed) -> Result<Verdict> {
+    let (before, after) = (Examined::new(before), Examined::new(after));
+    compare_sides(before.side()?, after.side()?, allowed, Convention::Inverted)
 }
 
-/// As [`compare`], but for what fold says it changed.
-///
-/// # Errors
-/// As [`compare`].
-pub fn compare_but(before: &Model, after: &Model, changed: &Trace) -> Result<Verdict> {
-    compare_as(before, after, changed, Convention::Inverted)
-}
-
-fn compare_as(
-    before: &Model,
-    after: &Model,
-    changed: &Trace,
+/// As [`compare_but`], with this meaning of `Dropout` operators in both models.
+pub(crate) fn compare_sides(
+    before: Side<'_>,
+    after: Side<'_>,
+    allowed: &Allowed,
     convention: Convention,
 ) -> Result<Verdict> {
-    let mut shared = Shared {
-        expressions: Expressions::default(),
-        contents: Contents::new(after.source().derives_from(before.source())),
-        scalars: HashSet::default(),
-        unscaled: HashMap::default(),
-    };
-    let before_values = Values::new(before);
-    let after_values = Values::new(after);
-    let terms = (Apart::before(changed), convention);
-    let first = Numbering::new(before, &before_values, terms, &mut shared)
-        .map_err(|e| before.source().name_in(e))?;
+    let (old, new) = (before.view.model, after.view.model);
+    let mut shared = Shared::new(new.source().derives_from(old.source()));
+    let exceptions = Exceptions::before(allowed);
+    let first = Builder::build(before, exceptions, convention, &mut shared)
+        .map_err(|e| old.source().name_in(e))?;
     shared.contents.second_model();
-    let terms = (Apart::after(changed, after, &after_values), convention);
-    let second = Numbering::new(after, &after_values, terms, &mut shared)
-        .map_err(|e| after.source().name_in(e))?;
-    // Only now: a model that is not sound is no model, not a different one.
-    if let Some(mismatch) = interface(before, after) {
+    let exceptions = Exceptions::after(allowed, after.view);
+    let second = Builder::build(after, exceptions, convention, &mut shared)
+        .map_err(|e| new.source().name_in(e))?;
+    // an unsound model is an error, not a difference: so this comes last
+    if let Some(mismatch) = interface(old, new, allowed) {
         return Ok(Verdict::Different(mismatch));
     }
     let sides = Sides {
@@ -131,7 +123,7 @@ impl Sides<'_, '_> {
                     first.get_or_insert_with(|| (name, self.explain(pair)));
                     pairs.push(pair);
                 }
-                None if self.before.idle.contains(name) => {}
+                None if self.before.uncalled.contains(name) => {}
                 None => {
                     first.get_or_insert_with(|| (name, "is missing after".to_string()));
                 }
@@ -157,41 +149,25 @@ impl Sides<'_, '_> {
     }
 }
 
-/// What the numberings of both models share.
-#[derive(Debug)]
-struct Shared<'m> {
-    expressions: Expressions,
-    contents: Contents<'m>,
-    /// Constants and inputs of no dimensions.
-    scalars: HashSet<Expression>,
-    /// What products by those multiply: data of the same shape.
-    unscaled: HashMap<Expression, Expression>,
-}
-
-impl Shared<'_> {
-    /// Takes down that one is a product of the other by a scalar.
-    fn scaled(&mut self, product: Expression, data: Expression) {
-        let data = self.shape_of(data);
-        self.unscaled.insert(product, data);
-    }
-
-    /// What has the shape of data, and its type, and is no such product.
-    fn shape_of(&self, data: Expression) -> Expression {
-        self.unscaled.get(&data).copied().unwrap_or(data)
-    }
-}
-
 /// The first difference between the inputs and outputs of the main graphs.
-fn interface(before: &Model, after: &Model) -> Option<Mismatch> {
+fn interface(before: &Model, after: &Model, allowed: &Allowed) -> Option<Mismatch> {
     let differs = |place: String, why: String| {
         let kind = Kind::Interface;
         Some(Mismatch { place, why, kind })
     };
-    let sides = |of: fn(&Model) -> &[ValueInfo]| (of(before), of(after));
-    let inputs: fn(&Model) -> &[ValueInfo] = |model| &model.graph(model.main()).inputs;
-    let outputs: fn(&Model) -> &[ValueInfo] = |model| &model.graph(model.main()).outputs;
-    for (what, (old, new)) in [("input", sides(inputs)), ("output", sides(outputs))] {
-        for (index, (old, new)) in old.iter().zip(new).enumerate() {
+    let (old, new) = (before.graph(before.main()), after.graph(after.main()));
+    let inputs = new.inputs.iter();
+    let inputs = inputs.filter(|info| allowed.added_input.as_ref() != Some(&info.name));
+    let pairs: [(_, Vec<&ValueInfo>, Vec<&ValueInfo>); 2] = [
+        ("input", old.inputs.iter().collect(), inputs.collect()),
+        (
+            "output",
+            old.outputs.iter().collect(),
+            new.outputs.iter().collect(),
+        ),
+    ];
+    for (what, old, new) in pairs {
+        for (index, (old, new)) in old.iter().zip(&new).enumerate() {
             if old.name != new.name {
                 let why = format!("is `{}` before and `{}` after", old.name, new.name);
                 return differs(format!("{what} {index}"), why);

@@ -10,9 +10,10 @@ fn edited(model: &crate::common::proto::Model, edit: impl FnOnce(&mut Editor<'_>
     let mut editor = Editor::new(&mut copy, values);
     edit(&mut editor);
     editor.finish().unwrap();
-    let after = dropout_onnx::rewrite::Edited::new(&copy).unwrap().model;
-    after.check(&Values::new(&after)).unwrap();
-    let text = dropout_onnx::show::text(&after).unwrap();
+    let edited = dropout_onnx::rewrite::Edited::new(&copy).unwrap();
+    let after = edited.model();
+    after.check(&Values::new(after)).unwrap();
+    let text = dropout_onnx::show::text(after).unwrap();
     text.lines().map(|line| line.trim().to_string()).collect()
 }
 

@@ -130,7 +130,7 @@ fn fingerprints_survive_changes_of_other_dropout() {
         for print in sites(&model) {
             *before.entry(print).or_insert(0) += 1;
         }
-        for print in sites(&stripped.edited.model) {
+        for print in sites(stripped.edited.model()) {
             let left = before.get_mut(&print).filter(|left| **left > 0);
             *left.unwrap_or_else(|| panic!("{path}: {print} is new")) -= 1;
             compared += 1;

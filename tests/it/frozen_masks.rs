@@ -158,7 +158,7 @@ fn data_that_is_scaled_and_then_moved() {
     let stays = |moves: &[&str]| {
         let folded = fold(&model(moves).read(), &Options::default()).unwrap();
         let mut steps = folded.plan.steps.iter();
-        steps.any(|step| matches!(&step.action, Action::Refused(why) if why.contains("it is part of dropout")))
+        steps.any(|step| matches!(&step.action, Action::Refused(why) if why.text().contains("it is part of dropout")))
     };
     for moves in [
         &["d = Identity(t)"][..],

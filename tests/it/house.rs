@@ -1,7 +1,7 @@
 //! The house is built as CONTRIBUTING.md says: who imports whom, which crates stay where, and the
 //! files and tables it sends people to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Crates that stay in rooms. prost is in `verify`, too: tract takes models as its messages.
@@ -14,6 +14,17 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("indicatif", &[]),
     ("clap_complete", &[]),
     ("clap_mangen", &[]),
+];
+
+/// Files that still use each other: to be taken apart, one by one.
+const CIRCLES: [&str; 7] = [
+    "diff/matching.rs diff/structural.rs",
+    "dropout/operator.rs dropout/site.rs",
+    "dropout/scale.rs dropout/site.rs",
+    "job/files.rs job/shared.rs",
+    "onnx/graph.rs onnx/node.rs",
+    "onnx/model.rs onnx/read.rs",
+    "source/parts.rs source/rope.rs",
 ];
 
 /// What a library does not do.
@@ -184,4 +195,231 @@ fn the_files_and_tables_that_people_are_sent_to_are_there() {
         }
     }
     assert!(tables >= 9 && paths >= 15, "{tables} tables, {paths} paths");
+}
+
+/// The library's files as modules: `verify/run.rs` is `verify::run`.
+struct Modules<'s> {
+    /// For each module, its code without comments and tests.
+    code: BTreeMap<Vec<&'s str>, String>,
+    /// For each module, its imports: the name in scope, and the path.
+    imports: BTreeMap<Vec<&'s str>, Vec<(String, Vec<String>)>>,
+}
+
+impl<'s> Modules<'s> {
+    fn new(sources: &'s BTreeMap<String, String>) -> Self {
+        let module = |path: &'s str| path.trim_end_matches(".rs").split('/').collect::<Vec<_>>();
+        let code = |text: &str| {
+            let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
+            let lines = text.lines().map(str::trim_start);
+            let lines = lines.filter(|line| !line.starts_with("//"));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        let code: BTreeMap<_, _> = sources
+            .iter()
+            .map(|(path, text)| (module(path), code(text)))
+            .collect();
+        let imports = code
+            .iter()
+            .map(|(module, code)| (module.clone(), imports(code)));
+        Modules {
+            imports: imports.collect(),
+            code,
+        }
+    }
+
+    fn is_module(&self, path: &[String]) -> bool {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        self.code.contains_key(&path)
+    }
+
+    /// The module that defines what a path names, seen from another module: re-exports are followed.
+    /// `None` of other crates.
+    fn definition(&self, from: &[String], path: &[String], depth: usize) -> Option<Vec<String>> {
+        let mut at = from.to_vec();
+        for (place, segment) in path.iter().enumerate() {
+            match segment.as_str() {
+                "crate" => at.clear(),
+                "self" => {}
+                "super" => {
+                    at.pop();
+                }
+                name => {
+                    let child = [&at[..], &[name.to_string()]].concat();
+                    if self.is_module(&child) {
+                        at = child;
+                        continue;
+                    }
+                    let here: Vec<&str> = at.iter().map(String::as_str).collect();
+                    let mut imports = self.imports.get(&here).into_iter().flatten();
+                    let import = imports.find(|(known, _)| known == name);
+                    return match import {
+                        Some((_, import)) if depth < 8 => {
+                            let rest = &path[place + 1..];
+                            let path = [&import[..], rest].concat();
+                            self.definition(&at, &path, depth + 1)
+                        }
+                        _ if at.is_empty() || (place == 0 && at == from) => None,
+                        _ => Some(at),
+                    };
+                }
+            }
+        }
+        Some(at).filter(|at| !at.is_empty())
+    }
+
+    /// The other modules of which a module uses something.
+    fn uses(&self, module: &[&str]) -> BTreeSet<Vec<String>> {
+        let from: Vec<String> = module.iter().map(|name| name.to_string()).collect();
+        let code = &self.code[module];
+        let mut paths: Vec<Vec<String>> = imports(code).into_iter().map(|(_, path)| path).collect();
+        let word = |c: char| c == '_' || c == ':' || c.is_ascii_alphanumeric();
+        let words = code
+            .split(|c: char| !word(c))
+            .filter(|word| word.contains("::"));
+        let path = |word: &str| word.split("::").map(str::to_string).collect::<Vec<_>>();
+        paths.extend(words.map(|word| path(word.trim_end_matches(':'))));
+        let used = paths
+            .iter()
+            .filter_map(|path| self.definition(&from, path, 0));
+        used.filter(|used| *used != from).collect()
+    }
+
+    /// Pairs of files that use each other. A module and those inside it are one unit, in which the inner
+    /// ones may use the types of the outer one.
+    fn circles(&self) -> BTreeSet<String> {
+        let path = |module: &[String]| format!("{}.rs", module.join("/"));
+        let modules = self.code.keys();
+        let uses: BTreeMap<String, BTreeSet<String>> = modules
+            .map(|module| {
+                let uses = self.uses(module);
+                let uses = uses.iter().map(|used| path(used)).collect();
+                (format!("{}.rs", module.join("/")), uses)
+            })
+            .collect();
+        let pairs = uses
+            .iter()
+            .flat_map(|(file, used)| used.iter().map(move |u| (file, u)));
+        let circles = pairs.filter(|(file, used)| file < used && uses[*used].contains(*file));
+        let inside = |file: &str, used: &str| {
+            let folder = file.trim_end_matches(".rs").to_string() + "/";
+            used.starts_with(&folder)
+        };
+        let circles = circles.filter(|(file, used)| !inside(file, used));
+        circles
+            .map(|(file, used)| format!("{file} {used}"))
+            .collect()
+    }
+}
+
+/// The imports of a file: the name in scope, and the path.
+fn imports(code: &str) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    for statement in code.split(';') {
+        let line = statement.rsplit('\n').find(|line| {
+            let line = line.trim_start_matches("pub ");
+            line.starts_with("use ") || (line.starts_with("pub(") && line.contains(" use "))
+        });
+        let Some(line) = line else { continue };
+        let begin = statement.rfind(line).unwrap();
+        let tree = statement[begin..].split_once("use ").unwrap().1;
+        expand(
+            &[],
+            &tree.split_whitespace().collect::<Vec<_>>().join(" "),
+            &mut found,
+        );
+    }
+    found
+}
+
+/// The paths in an import such as `a::{b, c::{d, e as f}}`.
+fn expand(before: &[String], tree: &str, found: &mut Vec<(String, Vec<String>)>) {
+    let (head, group) = match tree.split_once('{') {
+        Some((head, group)) => (head, Some(group.trim_end().trim_end_matches('}'))),
+        None => (tree, None),
+    };
+    let (head, name) = match head.trim().split_once(" as ") {
+        Some((head, name)) => (head, Some(name)),
+        None => (head.trim(), None),
+    };
+    let segments = head.split("::").filter(|segment| !segment.is_empty());
+    let path: Vec<String> = (before.iter().cloned())
+        .chain(segments.map(str::to_string))
+        .collect();
+    let Some(group) = group else {
+        let path: Vec<String> = path.into_iter().filter(|segment| segment != "*").collect();
+        let last = path.iter().rfind(|segment| *segment != "self");
+        let name = name.map(str::to_string).or(last.cloned());
+        found.extend(name.map(|name| (name, path)));
+        return;
+    };
+    let (mut depth, mut start) = (0, 0);
+    for (at, c) in group.char_indices().chain([(group.len(), ',')]) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                let part = group[start..at].trim();
+                if !part.is_empty() {
+                    expand(&path, part, found);
+                }
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn no_two_files_use_each_other() {
+    let sources = sources();
+    let circles = Modules::new(&sources).circles();
+    let known: BTreeSet<String> = CIRCLES.iter().map(|pair| pair.to_string()).collect();
+    let new: Vec<_> = circles.difference(&known).collect();
+    assert!(new.is_empty(), "files that use each other: {new:#?}");
+    let gone: Vec<_> = known.difference(&circles).collect();
+    assert!(
+        gone.is_empty(),
+        "no longer, so remove from CIRCLES: {gone:#?}"
+    );
+}
+
+#[test]
+fn circles_are_found_through_reexports_and_groups() {
+    let circles = |files: &[(&str, &str)]| {
+        let files = files
+            .iter()
+            .map(|(path, text)| (path.to_string(), text.to_string()));
+        let sources: BTreeMap<_, _> = files.collect();
+        Modules::new(&sources).circles()
+    };
+    let one = ("a/one.rs", "use super::two::{Two, nested::{Deep}};");
+    let expected = BTreeSet::from(["a/one.rs a/two.rs".to_string()]);
+    for two in [
+        "use super::one::One;",
+        "use crate::a::{\n    one::One,\n};",
+        "use super::One;",
+        "fn f() -> crate::a::one::One {}",
+    ] {
+        let parent = ("a.rs", "mod one;\nmod two;\npub use one::One;");
+        assert_eq!(
+            circles(&[parent, one, ("a/two.rs", two)]),
+            expected,
+            "{two}"
+        );
+    }
+    for two in [
+        "use super::three::Three;",
+        "// use super::one::One;",
+        "#[cfg(test)]\nmod tests {\n    use super::super::one::One;\n}",
+        "use std::one::One;",
+    ] {
+        let others = [("a.rs", "mod one;\nmod two;"), ("a/three.rs", "")];
+        let all = [&others[..], &[one, ("a/two.rs", two)]].concat();
+        assert_eq!(circles(&all), BTreeSet::new(), "{two}");
+    }
+    let family = [
+        ("a.rs", "use inner::X;\nstruct Y;"),
+        ("a/inner.rs", "use super::Y;"),
+    ];
+    assert_eq!(circles(&family), BTreeSet::new());
 }

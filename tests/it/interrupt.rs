@@ -2,7 +2,7 @@
 
 use dropout_onnx::job::{Files, Job};
 use dropout_onnx::rewrite::strip::{Options, strip};
-use dropout_onnx::verify::{self, run, verify};
+use dropout_onnx::verify::{self, run};
 use dropout_onnx::{ErrorKind, Interrupt, Result, onnx::Model};
 
 const MODEL: &str = "fixtures/torch_course_preserve_op17.onnx";
@@ -19,9 +19,9 @@ fn job(out: &std::path::Path, runs: usize, before_writing: impl Fn()) -> Result<
     };
     let how = verify::Options::asked(true, Some(settings));
     let job = Job::open(files, "stripped", Some(how), || Model::open(MODEL))?;
-    let stripped = strip(&job.model, &Options::default())?;
-    let verify = |before: &Model, after: &Model, how: &verify::Options| {
-        let found = verify(before, after, how);
+    let stripped = strip(job.before(), &Options::default())?;
+    let verify = |how: &verify::Options| {
+        let found = stripped.verify(job.before(), None, how);
         before_writing();
         found
     };

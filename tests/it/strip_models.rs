@@ -10,7 +10,7 @@ fn no_dropout_operator_is_left_and_the_structure_is_the_same() {
         let at = path.display();
         let before = Model::open(&path).unwrap();
         let stripped = strip(&before, &Options::default()).unwrap_or_else(|e| panic!("{at}: {e}"));
-        let after = &stripped.edited.model;
+        let after = stripped.edited.model();
         let left = after.nodes().filter(|(_, node)| node.is("Dropout")).count();
         assert_eq!(left, 0, "{at}");
         let verdict = structure::compare(&before, after).unwrap();

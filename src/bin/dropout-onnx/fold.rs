@@ -6,7 +6,6 @@ use clap::ValueEnum;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::{Folded, Options, Step, fold};
-use dropout_onnx::verify::verify_fold;
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -68,11 +67,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         only_dropout: args.only == Some(Only::Dropout),
         at: args.at.clone(),
     };
-    let folded = fold(&rewriting.model, &options);
+    let folded = fold(rewriting.before(), &options);
     let folded = folded.map_err(|e| e.in_file(io::name(&args.files.input)))?;
     let unchanged = folded.outcome.is_unchanged();
-    let end = rewriting.conclude(&folded.edited, unchanged, |before, _, options| {
-        verify_fold(before, &folded, options)
+    let end = rewriting.conclude(&folded.edited, unchanged, |options| {
+        folded.verify(rewriting.before(), options)
     })?;
     let text = match args.format {
         Format::Json => document::text(&document::fold(&end, &folded)?)?,
@@ -153,8 +152,8 @@ fn table<'a>(steps: impl Iterator<Item = &'a Step>, verbose: bool) -> Table {
         };
         let (style, word, mut what) = match &step.action {
             Action::Apply => (GOOD, "folded", format!("into {}", step.into.join(", "))),
-            Action::NoEffect(why) => (DIM, "stays", why.clone()),
-            Action::Refused(why) => (WARN, "stays", why.clone()),
+            Action::NoEffect(why) => (DIM, "stays", why.to_string()),
+            Action::Refused(why) => (WARN, "stays", why.to_string()),
         };
         if verbose && !step.through.is_empty() {
             what.push_str(&format!(", through {}", step.through.join(", ")));

@@ -9,7 +9,7 @@ use clap::builder::TypedValueParser;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::insert::{By, Choice, Inserted, Options, PlanFile, Preset, insert};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
-use dropout_onnx::verify::acting::{Expected, verify_change};
+use dropout_onnx::verify::verify_change;
 
 use crate::Status;
 use crate::completions::Offering;
@@ -182,11 +182,16 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         );
     }
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "dropout")?;
-    let inserted = insert(&rewriting.model, &options);
+    let inserted = insert(rewriting.before(), &options);
     let inserted = inserted.map_err(|e| e.in_file(io::name(&args.files.input)))?;
-    let expected = Expected::of_insert(&inserted, &options);
-    let end = rewriting.conclude(&inserted.edited, false, |before, after, how| {
-        verify_change(before, after, &expected, how)
+    let expected = inserted.expected(&options);
+    let end = rewriting.conclude(&inserted.edited, false, |how| {
+        verify_change(
+            rewriting.before(),
+            inserted.edited.examined(),
+            &expected,
+            how,
+        )
     })?;
     let text = match format {
         Format::Json => document::text(&document::insert(&end, &options, &inserted)?)?,

@@ -6,7 +6,6 @@ use std::ops::Deref;
 use anyhow::Result;
 use dropout_onnx::diff::{self, Diff};
 use dropout_onnx::job::{Ended, Job, Target, Written};
-use dropout_onnx::onnx::Model;
 use dropout_onnx::rewrite::Edited;
 use dropout_onnx::verify::{Options, Verification};
 
@@ -40,11 +39,11 @@ impl<'a> Rewriting<'a> {
         &'a self,
         edited: &'a Edited,
         unchanged: bool,
-        verify: impl FnOnce(&Model, &Model, &Options) -> dropout_onnx::Result<Verification>,
+        verify: impl FnOnce(&Options) -> dropout_onnx::Result<Verification>,
     ) -> Result<Conclusion<'a>> {
-        let verify = |before: &Model, after: &Model, options: &Options| {
+        let verify = |options: &Options| {
             let progress = self.global.progress("verifying");
-            let found = verify(before, after, options);
+            let found = verify(options);
             progress.finish_and_clear();
             found
         };
@@ -97,7 +96,7 @@ impl Conclusion<'_> {
             }
             None => {}
         }
-        let before = digits(self.job.model.source().len());
+        let before = digits(self.job.model().source().len());
         lines.line(
             "size",
             format!("{before} -> {} bytes", digits(self.edited.rope.len())),

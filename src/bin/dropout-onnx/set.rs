@@ -5,7 +5,7 @@ use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::set::{Changed, Filter, Options, Seed, set};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
-use dropout_onnx::verify::acting::{Expected, verify_change};
+use dropout_onnx::verify::verify_change;
 
 use crate::Status;
 use crate::insert::{mode, rate, switched};
@@ -80,15 +80,20 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     };
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "set")?;
     let named = |e: dropout_onnx::Error| e.in_file(io::name(&args.files.input));
-    let changed = set(&rewriting.model, &options).map_err(named)?;
-    let expected = Expected::of_set(&changed, &options).map_err(named)?;
+    let changed = set(rewriting.before(), &options).map_err(named)?;
+    let expected = changed.expected(&options).map_err(named)?;
     let unchanged = changed.outcome.changed == 0;
-    let end = rewriting.conclude(&changed.edited, unchanged, |before, after, how| {
-        verify_change(before, after, &expected, how)
+    let end = rewriting.conclude(&changed.edited, unchanged, |how| {
+        verify_change(
+            rewriting.before(),
+            changed.edited.examined(),
+            &expected,
+            how,
+        )
     })?;
     let records = changed.sites.iter();
     let records: Vec<_> = records
-        .map(|site| SiteRecord::new(&rewriting.model, site))
+        .map(|site| SiteRecord::new(rewriting.model(), site))
         .collect();
     let text = match args.format {
         Format::Json => document::text(&document::set(&end, &options, &changed)?)?,

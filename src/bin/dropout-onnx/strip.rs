@@ -12,7 +12,6 @@ use dropout_onnx::report::document;
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::Folded;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
-use dropout_onnx::verify::verify_strip;
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -112,7 +111,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         );
     }
     let rewriting = Rewriting::open(&args.files, &args.verify, global, "stripped")?;
-    let stripped = strip(&rewriting.model, &options(args)?);
+    let stripped = strip(rewriting.before(), &options(args)?);
     let stripped = stripped.map_err(|e| e.in_file(io::name(&args.files.input)))?;
     let folded = match args.fold {
         true => Some(stripped.fold_scales()?),
@@ -125,11 +124,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         && folded
             .as_ref()
             .is_none_or(|folded| folded.outcome.is_unchanged());
-    let end = rewriting.conclude(edited, unchanged, |before, _, options| {
-        verify_strip(before, &stripped, folded.as_ref(), options)
+    let end = rewriting.conclude(edited, unchanged, |options| {
+        stripped.verify(rewriting.before(), folded.as_ref(), options)
     })?;
     let records = stripped.sites.iter();
-    let records = records.map(|site| SiteRecord::new(&rewriting.model, site));
+    let records = records.map(|site| SiteRecord::new(rewriting.model(), site));
     let report = Report {
         stripped: &stripped,
         folded: folded.as_ref(),

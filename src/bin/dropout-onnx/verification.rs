@@ -155,8 +155,8 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
         lines.push(match structure {
             structure::Verdict::Same { outputs } => {
                 let same = paint(GOOD, "identical");
-                let but = match &verification.apart {
-                    Some(apart) => format!(", except for the changes: {apart}"),
+                let but = match &verification.allowed {
+                    Some(allowed) => format!(", except for the changes: {allowed}"),
                     None => String::new(),
                 };
                 format!("structure: {same} for {}{but}", count(*outputs, "output"))

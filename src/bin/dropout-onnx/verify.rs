@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use dropout_onnx::report::{document, one_line};
 use dropout_onnx::verify::compare::Difference;
 use dropout_onnx::verify::run::Outcome;
-use dropout_onnx::verify::{Assumed, Demand, Verdict, Verification, verify};
+use dropout_onnx::verify::{Demand, Verdict, Verification, verify};
 
 use crate::Status;
 use crate::io::{self, Format, Global};
@@ -54,7 +54,6 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     after.check_external()?;
     let progress = global.progress("verifying");
     let found = verify(&before, &after, &options)?;
-    let assumed = Assumed::of(&before, &after, &found)?;
     progress.finish_and_clear();
     let verdict = found.verdict(Demand::Outputs);
     let (style, status) = match &verdict {
@@ -66,12 +65,15 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     match args.format {
         Format::Json => {
             let [before, after] = names;
-            let document = document::verify(&before, &after, assumed, &found);
+            let document = document::verify(&before, &after, &found);
             io::print(&document::text(&document)?)?;
         }
         Format::Text if !global.quiet => {
             let mut text = String::new();
-            if let Some(assumed) = assumed.note(&one_line(&names[0]), &one_line(&names[1])) {
+            if let Some(assumed) = found
+                .assumed
+                .note(&one_line(&names[0]), &one_line(&names[1]))
+            {
                 let _ = writeln!(text, "{}  {assumed}", paint(LABEL, "assumed "));
             }
             text.push_str(&verification::text(&found, global.verbose));

@@ -14,7 +14,7 @@ use crate::rewrite::{Action, Rate};
 /// # Errors
 /// Weights that must be compared cannot be read.
 pub fn set(end: &Ended<'_>, options: &Options, changed: &Changed) -> Result<Value> {
-    let model = &end.job.model;
+    let model = end.job.model();
     let sites = changed.sites.iter();
     let sites: Vec<_> = sites.map(|site| SiteRecord::new(model, site)).collect();
     let steps = changed.plan.steps.iter().map(|step| match &step.action {

@@ -15,7 +15,7 @@ use crate::rewrite::strip::Stripped;
 /// # Errors
 /// Weights that must be compared cannot be read.
 pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> Result<Value> {
-    let model = &end.job.model;
+    let model = end.job.model();
     let sites = stripped.sites.iter();
     let sites: Vec<_> = sites.map(|site| SiteRecord::new(model, site)).collect();
     let outcome = &stripped.outcome;

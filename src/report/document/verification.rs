@@ -11,8 +11,8 @@ pub(super) fn value(verification: &Verification) -> Value {
         .structure
         .as_ref()
         .map(|structure| match structure {
-            structure::Verdict::Same { outputs } => match &verification.apart {
-                Some(apart) => json!({"result": "same", "outputs": outputs, "but_for": apart}),
+            structure::Verdict::Same { outputs } => match &verification.allowed {
+                Some(allowed) => json!({"result": "same", "outputs": outputs, "but_for": allowed}),
                 None => json!({"result": "same", "outputs": outputs}),
             },
             structure::Verdict::Different(found) => {

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::verification;
-use crate::verify::{Assumed, Demand, Verdict, Verification};
+use crate::verify::{Demand, Verdict, Verification};
 
 /// The document of a comparison of two models, called `before` and `after`.
-pub fn verify(before: &str, after: &str, assumed: Assumed, found: &Verification) -> Value {
+pub fn verify(before: &str, after: &str, found: &Verification) -> Value {
     let verdict = found.verdict(Demand::Outputs);
     let why = match &verdict {
         Verdict::Equal => None,
@@ -17,7 +17,7 @@ pub fn verify(before: &str, after: &str, assumed: Assumed, found: &Verification)
         "schema": "dropout-onnx/verify/1",
         "before": before,
         "after": after,
-        "assumed": assumed.note(before, after),
+        "assumed": found.assumed.note(before, after),
         "verdict": verdict.word().replace(' ', "_"),
         "why": why,
         "verification": verification::value(found),

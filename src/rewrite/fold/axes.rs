@@ -1,11 +1,13 @@
-//! Where a factor's axis goes in the output of an operator that a factor passes.
+//! The axis of a factor on the other side of an operator.
 
-use crate::onnx::NodeId;
-use crate::semantics::operator::{self, Operator};
+mod picked;
 
+use crate::semantics::view::NodeRef;
+
+use super::context::Context;
 use super::factor::Factor;
-use super::shapes::{self, Shape, axis_of, int, permutation};
-use super::targets::View;
+use super::shapes::{Shape, axis_of, permutation};
+use picked::{padded, picked};
 
 /// What becomes of a factor's axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub(super) enum Axes {
     Mixed,
 }
 
-/// Which way a factor is carried.
+/// The direction in which a factor moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// From data to an output.
@@ -41,7 +43,7 @@ pub(super) enum Way {
 
 /// An axis of the output, counted from the last one, and the index of the input that each of its
 /// indices has; `None` for all in order, and for an index that is put in.
-type Followed = (usize, Option<Vec<Option<usize>>>);
+type Moved = (usize, Option<Vec<Option<usize>>>);
 
 /// Longer axes are not followed.
 const LONGEST: usize = 1 << 16;
@@ -49,27 +51,27 @@ const LONGEST: usize = 1 << 16;
 /// The factor on the other side of a node; `None` if it cannot be told, or would not be one number an
 /// index of one axis.
 pub(super) fn moved(
-    view: &View<'_>,
-    (id, output): (NodeId, usize),
+    context: &Context<'_>,
+    (node, output): (NodeRef<'_>, usize),
     way: Way,
     factor: &Factor,
     axes: Axes,
 ) -> Option<Factor> {
     let axis = factor.axis?;
-    let input = view.input(id, 0)?;
+    let input = node.input(0)?.id;
     if axes == Axes::Same {
         return Some(factor.clone());
     }
     if axes == Axes::Reshaped {
-        let output = view.values.output(view.model, id, output)?;
-        let (from, to) = (view.shapes.of(input)?, view.shapes.of(output)?);
+        let output = node.output(output)?.id;
+        let (from, to) = (context.shapes.of(input)?, context.shapes.of(output)?);
         return match way {
             Way::Forward => reshaped(factor, axis, &from, &to),
             Way::Backward => reshaped(factor, axis, &to, &from),
         };
     }
-    let shape = view.shapes.of(input)?;
-    let follow = |axis| follow(view, (id, output), &shape, axis, axes);
+    let shape = context.shapes.of(input)?;
+    let follow = |axis| follow(context, (node, output), &shape, axis, axes);
     match way {
         Way::Forward => {
             let (to, indices) = follow(axis)?;
@@ -109,193 +111,42 @@ pub(super) fn moved(
 
 /// Where an axis of the first input goes.
 fn follow(
-    view: &View<'_>,
-    (id, output): (NodeId, usize),
+    context: &Context<'_>,
+    (node, output): (NodeRef<'_>, usize),
     shape: &Shape,
     axis: usize,
     axes: Axes,
-) -> Option<Followed> {
-    let (node, rank) = (view.model.node(id), shape.len());
+) -> Option<Moved> {
+    let rank = shape.len();
+    let integers = |input, name| context.shapes.integers(node.id, input, name);
     let own = rank.checked_sub(axis + 1)?;
     let stays = Some((axis, None));
     match axes {
         Axes::Pooled => stays.filter(|_| own < 2),
         Axes::Reduced => {
-            let named = view.shapes.integers(id, 1, "axes")?;
+            let named = integers(1, "axes")?;
             let reduced: Option<Vec<usize>> =
                 named.into_iter().map(|axis| axis_of(axis, rank)).collect();
             let reduced = reduced.filter(|axes| !axes.is_empty() && !axes.contains(&own))?;
-            let gone = match int(node, "keepdims", 1) {
+            let gone = match node.int("keepdims", 1) {
                 0 => reduced.iter().filter(|&&axis| axis > own).count(),
                 _ => 0,
             };
             Some((axis.checked_sub(gone)?, None))
         }
         Axes::Permuted => {
-            let permutation = permutation(node, rank)?;
+            let permutation = permutation(node.get(), rank)?;
             let to = permutation.iter().position(|&from| from == own)?;
             Some((rank - 1 - to, None))
         }
         Axes::Other => {
-            let along = view.shapes.integers(id, 1, "axis")?;
+            let along = integers(1, "axis")?;
             stays.filter(|_| along.len() == 1 && axis_of(along[0], rank).is_some_and(|a| a != own))
         }
-        Axes::Padded => padded(view, id, shape, own).map(|indices| (axis, indices)),
-        Axes::Picked => picked(view, (id, output), shape, own),
+        Axes::Padded => padded(context, node, shape, own).map(|indices| (axis, indices)),
+        Axes::Picked => picked(context, (node, output), shape, own),
         Axes::Same | Axes::Reshaped | Axes::Mixed => None,
     }
-}
-
-/// Zeros before and behind; what is less than none is cut off.
-#[expect(clippy::option_option, reason = "not known, or all in order")]
-fn padded(
-    view: &View<'_>,
-    id: NodeId,
-    shape: &Shape,
-    own: usize,
-) -> Option<Option<Vec<Option<usize>>>> {
-    let rank = shape.len();
-    let pads = view.shapes.integers(id, 1, "pads")?;
-    let about: Vec<usize> = match view.input(id, 3) {
-        None => (0..rank).collect(),
-        Some(_) => {
-            let axes = view.shapes.integers(id, 3, "")?;
-            axes.into_iter()
-                .map(|axis| axis_of(axis, rank))
-                .collect::<Option<_>>()?
-        }
-    };
-    if pads.len() != 2 * about.len() {
-        return None;
-    }
-    let Some(place) = about.iter().position(|&axis| axis == own) else {
-        return Some(None);
-    };
-    let (before, behind) = (pads[place], pads[place + about.len()]);
-    if (before, behind) == (0, 0) {
-        return Some(None);
-    }
-    let constant = view.model.node(id).attribute("mode").is_none_or(|mode| {
-        matches!(&mode.value, crate::onnx::AttributeValue::String(text) if &text[..] == b"constant")
-    });
-    let size = shape[own]?;
-    let longest = LONGEST as i64;
-    let fits = [before, behind, size].iter().all(|n| n.abs() < longest);
-    let range = -before..size.checked_add(behind)?;
-    (constant && fits).then(|| {
-        let index = |at: i64| usize::try_from(at).ok().filter(|_| at < size);
-        Some(range.map(index).collect())
-    })
-}
-
-/// Operators that take some indices of an axis, or all of them several times.
-fn picked(
-    view: &View<'_>,
-    (id, output): (NodeId, usize),
-    shape: &Shape,
-    own: usize,
-) -> Option<Followed> {
-    let (node, rank) = (view.model.node(id), shape.len());
-    let axis = rank - 1 - own;
-    let all = Some((axis, None));
-    let size = || {
-        usize::try_from(shape[own]?)
-            .ok()
-            .filter(|&size| size < LONGEST)
-    };
-    match Operator::of(view.model, id)?.shape {
-        // an axis of one index has no factors along it
-        operator::Shape::Expand => all.filter(|_| shape[own].is_some_and(|size| size != 1)),
-        operator::Shape::Tile => {
-            let times = *view.shapes.integers(id, 1, "")?.get(own)?;
-            if times == 1 {
-                return all;
-            }
-            let times = usize::try_from(times)
-                .ok()
-                .filter(|&times| times < LONGEST)?;
-            let size = size()?;
-            let whole = size.checked_mul(times).filter(|&whole| whole < LONGEST)?;
-            Some((
-                axis,
-                Some((0..whole).map(|index| Some(index % size)).collect()),
-            ))
-        }
-        operator::Shape::Gather => {
-            let along = axis_of(int(node, "axis", 0), rank)?;
-            let indices = view.shapes.rank(view.input(id, 1)?)?;
-            if along != own {
-                // the axes of the indices take the place of the one that is gathered
-                let to = if along > own {
-                    (axis + indices).checked_sub(1)?
-                } else {
-                    axis
-                };
-                return Some((to, None));
-            }
-            let picked = view.shapes.integers(id, 1, "").filter(|_| indices == 1)?;
-            let of = |index| axis_of(index, size()?).map(Some);
-            Some((
-                axis,
-                Some(picked.into_iter().map(of).collect::<Option<_>>()?),
-            ))
-        }
-        operator::Shape::Slice => {
-            let axes = shapes::sliced(view.shapes, id, rank)?;
-            let Some(place) = axes.iter().position(|&axis| axis == own) else {
-                return all;
-            };
-            let of = |input, name| Some(*view.shapes.integers(id, input, name)?.get(place)?);
-            let (start, end) = (of(1, "starts")?, of(2, "ends")?);
-            let step = match view.input(id, 4) {
-                Some(_) => of(4, "")?,
-                None => 1,
-            };
-            Some((axis, Some(cut(size()?, start, end, step)?)))
-        }
-        operator::Shape::Split => {
-            let along = axis_of(int(node, "axis", 0), rank)?;
-            if along != own {
-                return all;
-            }
-            let size = size()?;
-            let parts = node.outputs.len().max(1);
-            let sizes: Vec<usize> = match view.shapes.integers(id, 1, "split") {
-                Some(sizes) => {
-                    let sizes = sizes.into_iter().map(|size| usize::try_from(size).ok());
-                    sizes.collect::<Option<_>>()?
-                }
-                None if view.input(id, 1).is_some() || size % parts != 0 => return None,
-                None => vec![size / parts; parts],
-            };
-            let before = sizes
-                .get(..output)?
-                .iter()
-                .try_fold(0usize, |sum, &n| sum.checked_add(n))?;
-            let range = before..before.checked_add(*sizes.get(output)?)?;
-            (range.end <= size).then(|| (axis, Some(range.map(Some).collect())))
-        }
-        _ => None,
-    }
-}
-
-/// The indices that a Slice leaves, as the operator's specification has it.
-fn cut(size: usize, start: i64, end: i64, step: i64) -> Option<Vec<Option<usize>>> {
-    let size = size as i64;
-    let from_behind = |n: i64| if n < 0 { n.saturating_add(size) } else { n };
-    let (start, end) = (from_behind(start), from_behind(end));
-    let (start, end) = match step {
-        1.. => (start.clamp(0, size), end.clamp(0, size)),
-        ..=-1 => (start.clamp(0, size - 1), end.clamp(-1, size - 1)),
-        0 => return None,
-    };
-    let mut indices = Vec::new();
-    let mut at = start;
-    while (step > 0 && at < end) || (step < 0 && at > end) {
-        indices.push(Some(usize::try_from(at).ok()?));
-        at = at.checked_add(step)?;
-    }
-    Some(indices)
 }
 
 /// The factor along the axis of another shape of the same elements: one with as many indices, or

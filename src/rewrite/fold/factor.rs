@@ -102,14 +102,26 @@ impl Spread {
         })
     }
 
-    /// Over the first two axes, by a function of both indices.
-    pub fn over(dims: &[i64], element: impl Fn(usize, usize) -> f64) -> Spread {
-        let [first, second] = [dims[0] as usize, dims[1] as usize];
-        let pairs = (0..first).flat_map(|i| (0..second).map(move |j| (i, j)));
-        Spread {
-            elements: pairs.map(|(i, j)| element(i, j)).collect(),
-            inner: inner(&dims[2..]),
+    /// Over the first two axes: the second has the channels of the group that the index of the first is
+    /// in. `None` if there are more than weights can have.
+    pub fn groups(dims: &[i64], factor: &Factor, groups: i64) -> Option<Spread> {
+        let &[first, second, ..] = dims else {
+            return None;
+        };
+        let few = (1..1 << 24).contains(&first.checked_mul(second)?);
+        if !few || dims.iter().any(|&dim| dim < 1) {
+            return None;
         }
+        let in_group = (first / groups).max(1);
+        let channels = (0..first).flat_map(|i| {
+            let group = i / in_group;
+            (0..second).map(move |j| group * second + j)
+        });
+        let element = |channel: i64| factor.elements.get(channel as usize).copied();
+        Some(Spread {
+            elements: channels.map(|c| element(c).unwrap_or(1.0)).collect(),
+            inner: inner(&dims[2..]),
+        })
     }
 
     pub fn at(&self, index: u64) -> f64 {

@@ -2,63 +2,62 @@
 
 use std::cell::Cell;
 
-use crate::dropout;
+use crate::dropout::{self, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{DataType, Model, NodeId, ValueId, Values};
-use crate::rewrite::Action;
-use crate::semantics::operator::{Operator, Role};
-use crate::semantics::view;
+use crate::onnx::{DataType, NodeId, ValueId};
+use crate::rewrite::{Action, Reason};
+use crate::semantics::operator::Role;
+use crate::semantics::view::{NodeRef, View};
 
+use super::change::Change;
+use super::context::{Context, constant_at, is_alone};
 use super::factor::Factor;
 use super::factors::Candidate;
+use super::propagate::{BUDGET, Propagation, Route, label};
+use super::range;
 use super::rounding::Rounding;
-use super::targets::{Change, View};
-use super::walk::{self, Route, Walk};
-use super::{Step, operand, weights};
+use super::step::Step;
 
 /// Values with a quantisation annotation, which says how large they are.
-fn annotated(model: &Model, values: &Values) -> HashSet<ValueId> {
-    let all = model.graphs().flat_map(|(id, graph)| {
-        let names = graph
-            .annotations()
-            .iter()
-            .map(|annotation| &annotation.tensor_name);
-        names.filter_map(move |name| values.lookup(model, id, name))
+fn annotated(view: View<'_>) -> HashSet<ValueId> {
+    let graphs = view.model.graphs();
+    let all = graphs.flat_map(|(id, graph)| {
+        let annotations = graph.annotations().iter();
+        annotations.filter_map(move |of| Some(view.lookup(id, &of.tensor_name)?.id))
     });
     all.collect()
 }
 
 /// Why a factor that makes up for what a mask drops stays.
-const OF_MASK: &str = "it is part of dropout or noise; `strip` that first";
+fn of_mask() -> Reason {
+    Reason::Needed("it is part of dropout or noise; `strip` that first".into())
+}
 
 /// Nodes of dropout that is written as a mask, with the factors that make up for what it drops.
-fn masks(model: &Model, values: &Values) -> Result<HashSet<NodeId>> {
+fn masks(sites: &[Site]) -> HashSet<NodeId> {
     let mut masks = HashSet::default();
-    for site in dropout::find_masks(view::View::new(model, values))? {
-        masks.extend(site.nodes);
+    for site in sites.iter().filter(|site| !site.exits.is_empty()) {
+        masks.extend(&site.nodes);
         for exit in &site.exits {
             masks.insert(exit.node);
             masks.extend(exit.prescale.map(|prescale| prescale.node));
             masks.extend(exit.frozen.and_then(|frozen| frozen.scaled));
         }
     }
-    Ok(masks)
+    masks
 }
 
-/// Why neither way can be gone; once, if it is one reason.
-fn reason(whys: &[(&str, String)]) -> String {
-    match whys {
-        [(_, one), (_, other)] if one == other => one.clone(),
-        _ => {
-            let whys = whys.iter().map(|(way, why)| format!("{way}: {why}"));
-            whys.collect::<Vec<_>>().join("; ")
-        }
+/// Why a factor can go neither way; once, if it is one reason.
+fn neither(forward: &Reason, backward: &Reason) -> Reason {
+    match forward == backward {
+        true => forward.clone(),
+        false => forward.reworded(format!("forward: {forward}; backward: {backward}")),
     }
 }
 
 pub(super) struct Planner<'m> {
-    view: View<'m>,
+    context: Context<'m>,
     candidates: HashMap<NodeId, Candidate>,
     folded: HashSet<NodeId>,
     open: HashSet<NodeId>,
@@ -78,22 +77,27 @@ pub(super) struct Planner<'m> {
 }
 
 impl<'m> Planner<'m> {
-    pub fn new(view: View<'m>, found: &[Candidate], wanted: &HashSet<NodeId>) -> Result<Self> {
-        let (model, values) = (view.model, view.values);
-        Ok(Planner {
-            view,
+    pub fn new(
+        context: Context<'m>,
+        sites: &[Site],
+        found: &[Candidate],
+        wanted: &HashSet<NodeId>,
+    ) -> Self {
+        let view = context.view;
+        Planner {
+            context,
             candidates: found.iter().map(|c| (c.node, c.clone())).collect(),
             folded: HashSet::default(),
             open: wanted.clone(),
-            annotated: annotated(model, values),
-            masks: masks(model, values)?,
-            draws: model.nodes().any(|(_, node)| node.draws()),
+            annotated: annotated(view),
+            masks: masks(sites),
+            draws: view.nodes().any(|node| node.draws()),
             rounding: Rounding::default(),
             merged: HashMap::default(),
             steps: HashMap::default(),
             changes: HashMap::default(),
             rounded: Vec::new(),
-        })
+        }
     }
 
     pub fn is_folded(&self, node: NodeId) -> bool {
@@ -112,15 +116,14 @@ impl<'m> Planner<'m> {
         }
         let candidate = self.candidates[&node].clone();
         let route = match &candidate.factor {
-            _ if self.masks.contains(&node) || self.is_drawn(&candidate) => {
-                Err(OF_MASK.to_string())
-            }
+            _ if self.masks.contains(&node) || self.is_drawn(&candidate) => Err(of_mask()),
             Ok(factor) => self.route(&candidate, factor)?,
             Err(why) => Err(why.clone()),
         };
         match route {
             Err(why) => {
-                let step = self.step(&candidate, Action::Refused(why));
+                let view = self.context.view;
+                let step = Step::new(view.node(node), &candidate, Action::Refused(why));
                 self.steps.insert(node, step);
             }
             Ok(route) => self.accept(&candidate, route),
@@ -130,8 +133,9 @@ impl<'m> Planner<'m> {
 
     /// True of a factor of what is drawn at random, such as a mask.
     fn is_drawn(&self, candidate: &Candidate) -> bool {
-        let data = self.view.input(candidate.node, candidate.data);
-        let drawn = |data| dropout::is_drawn(self.view.model, self.view.values, data);
+        let view = self.context.view;
+        let data = view.values.input(candidate.node, candidate.data);
+        let drawn = |data| dropout::is_drawn(view.model, view.values, data);
         self.draws && data.is_some_and(drawn)
     }
 
@@ -144,145 +148,82 @@ impl<'m> Planner<'m> {
     }
 
     /// The way a factor goes: the one that copies fewer weights; forward, if that is equal.
-    fn route(&self, candidate: &Candidate, factor: &Factor) -> Result<Result<Route, String>> {
-        let walk = Walk {
-            view: self.view,
+    fn route(&self, candidate: &Candidate, factor: &Factor) -> Result<Result<Route, Reason>> {
+        let node = self.context.view.node(candidate.node);
+        let propagation = || Propagation {
+            context: self.context,
             candidates: &self.candidates,
             folded: &self.folded,
             open: &self.open,
             annotated: &self.annotated,
-            budget: Cell::new(walk::BUDGET),
+            budget: Cell::new(BUDGET),
         };
-        let values = self.view.values;
-        let output = values.output(self.view.model, candidate.node, 0);
-        let data = values.input(candidate.node, candidate.data);
-        let mut ways = Vec::new();
-        let mut whys = Vec::new();
-        for (way, value) in [("forward", output), ("backward", data)] {
-            walk.budget.set(walk::BUDGET);
-            let mut route = Route::default();
-            let found = match value {
-                None => Err("there is no value or node with this name".to_string()),
-                Some(value) if way == "forward" => walk.forward(value, factor, &mut route),
-                Some(value) => walk.backward(value, factor, &mut route),
-            };
-            match found {
-                Ok(()) if self.meets_mask(&route) => {
-                    whys.push((way, OF_MASK.to_string()));
-                }
-                Ok(()) => match self.obstacle(candidate, factor, &route)? {
-                    None => ways.push(route),
-                    Some(why) => whys.push((way, why)),
-                },
-                Err(why) => whys.push((way, why)),
+        let nothing = || Reason::Computed("there is no value or node with this name".into());
+        let mut forward = Route::default();
+        let ended = node.output(0).ok_or_else(nothing);
+        let ended = ended.and_then(|value| propagation().forward(value, factor, &mut forward));
+        let forward = self.possible(candidate, factor, ended.map(|()| forward))?;
+        let mut backward = Route::default();
+        let ended = node.input(candidate.data).ok_or_else(nothing);
+        let ended = ended.and_then(|value| propagation().backward(value, factor, &mut backward));
+        let backward = self.possible(candidate, factor, ended.map(|()| backward))?;
+        Ok(match (forward, backward) {
+            (Ok(forward), Ok(backward)) if self.copied(&backward) < self.copied(&forward) => {
+                Ok(backward)
             }
-        }
-        let best = ways.into_iter().min_by_key(|route| self.copied(route));
-        Ok(best.ok_or_else(|| reason(&whys)))
+            (Ok(forward), _) => Ok(forward),
+            (_, Ok(backward)) => Ok(backward),
+            (Err(forward), Err(backward)) => Err(neither(&forward, &backward)),
+        })
     }
 
-    /// Why a factor cannot go a way although all that is on it takes it.
-    fn obstacle(
+    /// A way, unless something prevents it although all that is on it takes the factor.
+    fn possible(
         &self,
         candidate: &Candidate,
         factor: &Factor,
-        route: &Route,
-    ) -> Result<Option<String>> {
+        route: Result<Route, Reason>,
+    ) -> Result<Result<Route, Reason>> {
+        let Ok(route) = route else {
+            return Ok(route);
+        };
+        if self.meets_mask(&route) {
+            return Ok(Err(of_mask()));
+        }
+        let view = self.context.view;
         let changed = route.changes.iter().map(Change::node);
         let changed = [candidate.node].into_iter().chain(changed);
-        match self.rounding.refusal(&self.view, factor, changed) {
-            Some(why) => Ok(Some(why)),
-            None => self.overflow(route),
-        }
+        let changed = changed.map(|id| view.node(id));
+        let obstacle = match self.rounding.refusal(view, factor, changed) {
+            Some(why) => Some(why),
+            None => range::obstacle(view, &route.changes, &self.changes, |node| {
+                self.candidates.contains_key(&node)
+            })?,
+        };
+        Ok(obstacle.map_or(Ok(route), Err))
     }
 
     /// Bytes of weights that something else uses, too.
     fn copied(&self, route: &Route) -> u64 {
-        let copies = route.changes.iter().filter_map(|change| match change {
-            Change::Weights { node, input, .. } if !self.view.is_alone(*node, *input) => {
-                let value = self.view.input(*node, *input)?;
-                let constant = operand::constant(self.view.model, self.view.values, value);
-                constant.ok()??.tensor.expected_bytes()
+        let copies = route.changes.iter().filter_map(|change| match *change {
+            Change::Weights { node, input, .. } => {
+                let node = self.context.view.node(node);
+                let shared = !is_alone(node, input);
+                let operand = constant_at(node, input).filter(|_| shared)?;
+                operand.tensor.expected_bytes()
             }
-            _ => None,
+            Change::Attribute { .. } => None,
         });
         copies.sum()
     }
 
-    /// Why weights cannot take a factor, with those they take already: they would overflow.
-    fn overflow(&self, route: &Route) -> Result<Option<String>> {
-        for change in &route.changes {
-            let Change::Weights {
-                node,
-                input,
-                spread,
-                ..
-            } = change
-            else {
-                continue;
-            };
-            let mut spreads = vec![spread.clone()];
-            let known = self.changes.get(node).into_iter().flatten();
-            for other in route.changes.iter().chain(known) {
-                match other {
-                    Change::Weights {
-                        node: n,
-                        input: i,
-                        spread,
-                        ..
-                    } if (n, i) == (node, input) && !std::ptr::eq(other, change) => {
-                        spreads.push(spread.clone());
-                    }
-                    _ => {}
-                }
-            }
-            let Some(value) = self.view.input(*node, *input) else {
-                continue;
-            };
-            let constant = operand::constant(self.view.model, self.view.values, value);
-            if let Ok(Some(operand)) = constant
-                && weights::overflows(self.view.model, operand.tensor, &spreads)?
-            {
-                let name = &self.view.values[value].name;
-                let element = operand.tensor.data_type;
-                return Ok(Some(format!("`{name}` would overflow {element}")));
-            }
-            // what is said of weights is not good enough for a factor of everything
-            if let Ok(Some(operand)) = constant
-                && self.candidates.contains_key(node)
-                && weights::lost(self.view.model, operand.tensor, &spreads)? > 0
-            {
-                let name = &self.view.values[value].name;
-                let element = operand.tensor.data_type;
-                return Ok(Some(format!("`{name}` would be too small for {element}")));
-            }
-        }
-        Ok(None)
-    }
-
     fn accept(&mut self, candidate: &Candidate, route: Route) {
-        let label = |id: NodeId| {
-            let node = self.view.model.node(id);
-            format!("{} `{}`", node.op_type, self.view.model.label(id))
-        };
-        let mut into: Vec<String> = route.changes.iter().map(|c| label(c.node())).collect();
+        self.add_rounded(candidate, &route);
+        let view = self.context.view;
+        let name = |id: NodeId| label(view.node(id));
+        let mut into: Vec<String> = route.changes.iter().map(|c| name(c.node())).collect();
         into.dedup();
-        let through: Vec<String> = route.through.iter().map(|&id| label(id)).collect();
-        let factor = candidate.factor.iter().map(|factor| factor.data_type);
-        let is_cast = |&&id: &&NodeId| {
-            Operator::of(self.view.model, id).is_some_and(|operator| operator.role == Role::Cast)
-        };
-        let casts = route.through.iter().filter(is_cast);
-        let ends = casts.flat_map(|&id| {
-            let output = self.view.values.output(self.view.model, id, 0);
-            [self.view.input(id, 0), output]
-        });
-        let element = |value| self.view.model.element_type(self.view.values, value);
-        for element in factor.chain(ends.flatten().filter_map(element)) {
-            if !self.rounded.contains(&element) {
-                self.rounded.push(element);
-            }
-        }
+        let through: Vec<String> = route.through.iter().map(|&id| name(id)).collect();
         let mut gone = vec![candidate.node];
         gone.extend(route.with);
         let mut all = gone.clone();
@@ -294,43 +235,36 @@ impl<'m> Planner<'m> {
         for &node in &all {
             let mut step = match self.steps.remove(&node) {
                 Some(step) if step.action == Action::Apply => step,
-                _ => self.step(&self.candidates[&node], Action::Apply),
+                _ => Step::new(view.node(node), &self.candidates[&node], Action::Apply),
             };
             step.into.clone_from(&into);
             step.through.extend(through.iter().cloned());
             self.steps.insert(node, step);
         }
-        for change in &route.changes {
-            let Change::Weights { node, spread, .. } = change else {
-                continue;
-            };
+        for change in route.changes {
             // a factor that took others is no longer what the file says
-            if let Some(taker) = self.candidates.get_mut(node) {
-                let divides = self.view.model.node(*node).is("Div");
-                taker.merge(divides, &spread.elements);
+            if let Change::Weights { node, spread, .. } = &change
+                && let Some(taker) = self.candidates.get_mut(node)
+            {
+                taker.merge(view.node(*node).op() == "Div", &spread.elements);
                 self.merged.entry(*node).or_default().extend(&all);
             }
-        }
-        for change in route.changes {
             self.changes.entry(change.node()).or_default().push(change);
         }
     }
 
-    pub fn step(&self, candidate: &Candidate, action: Action) -> Step {
-        let model = self.view.model;
-        Step {
-            node: candidate.node,
-            data: candidate.data,
-            label: model.place(candidate.node),
-            value: model
-                .node(candidate.node)
-                .output(0)
-                .cloned()
-                .unwrap_or_default(),
-            factor: candidate.factor.clone().ok(),
-            action,
-            into: Vec::new(),
-            through: Vec::new(),
+    /// Notes the element types in which a factor and the values between its Casts are rounded.
+    fn add_rounded(&mut self, candidate: &Candidate, route: &Route) {
+        let is_cast = |node: &NodeRef<'_>| node.operator().is_some_and(|op| op.role == Role::Cast);
+        let through = route.through.iter().map(|&id| self.context.view.node(id));
+        let casts = through.filter(is_cast);
+        let ends = casts.flat_map(|cast| [cast.input(0), cast.output(0)]);
+        let elements = ends.flatten().filter_map(|value| value.element_type());
+        let factor = candidate.factor.iter().map(|factor| factor.data_type);
+        for element in factor.chain(elements) {
+            if !self.rounded.contains(&element) {
+                self.rounded.push(element);
+            }
         }
     }
 }

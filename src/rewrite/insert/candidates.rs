@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::dropout::{Examine, Examined};
 use crate::error::Result;
-use crate::onnx::{Model, ValueId, Values};
+use crate::onnx::ValueId;
 use crate::rewrite::Rate;
 
 use super::choose::Chooser;
@@ -18,6 +19,7 @@ const USUAL: f64 = 0.1;
 
 /// A place for dropout.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Candidate {
     /// The value after which dropout would be inserted.
     pub value: String,
@@ -76,14 +78,16 @@ impl Candidate {
 /// # Ok(())
 /// # }
 /// ```
-pub fn candidates(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
-    list(model, options).map_err(|e| model.source().name_in(e))
+pub fn candidates(model: &impl Examine, options: &Options) -> Result<Vec<Candidate>> {
+    model.examined(|examined| {
+        list(examined, options).map_err(|e| examined.model().source().name_in(e))
+    })
 }
 
-fn list(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
-    let values = Values::new(model);
-    let flow = Flow::new(model, &values)?;
-    let fit = fit::Fit::new(&flow)?;
+fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
+    let view = examined.view();
+    let flow = Flow::new(view)?;
+    let fit = fit::Fit::new(&flow, examined.sites()?);
     let mut presets: BTreeMap<ValueId, Preset> = BTreeMap::new();
     for &preset in Preset::ALL {
         for value in preset.values(&flow) {
@@ -100,24 +104,24 @@ fn list(model: &Model, options: &Options) -> Result<Vec<Candidate>> {
     let layers = chooser.layers()?;
     let plain = Choice::default();
     let found = chosen.into_iter().map(|(value, choice)| {
-        let known = &values[value];
-        let maker = flow.maker(value);
         let preset = presets.get(&value).copied();
+        let value = view.value(value);
+        let producer = value.node();
         let asked = choice.and_then(|choice| choice.rate).or(options.rate);
         let choice = choice.unwrap_or(&plain);
         let unfit = fit.unfit(value, &Wanted::new(choice, options));
         Candidate {
-            value: known.name.to_string(),
-            scope: model.scope(known.graph),
-            operator: maker.map(|id| model.node(id).op_type.to_string()),
-            layer: maker.and_then(|id| layers.get(&id).cloned()),
-            element: flow.element_type(value).map(|e| e.to_string()),
+            value: value.name.to_string(),
+            scope: view.model.scope(value.graph),
+            operator: producer.map(|node| node.op_type.to_string()),
+            layer: producer.and_then(|node| layers.get(&node.id).cloned()),
+            element: value.element_type().map(|e| e.to_string()),
             shape: fit.shape(value),
             preset: preset.map(Preset::word),
             rate: asked.map_or(preset.map_or(USUAL, Preset::usual_rate), |r| r.value()),
             shared_axes: choice.shared_axes.clone(),
             left: unfit.map(|unfit| match unfit {
-                Unfit::Left(why) | Unfit::Refused(why) => why,
+                Unfit::Left(why) | Unfit::Refused(why) => why.to_string(),
             }),
         }
     });

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 
 use crate::dropout::Layers;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::hash::HashMap;
-use crate::onnx::{GraphId, Model, Name, NodeId, Use, ValueId, Values};
+use crate::onnx::{GraphId, Model, Name, NodeId, Use, ValueId};
+use crate::rewrite::names::{glob, listed, nearest, usage};
+use crate::semantics::view::View;
 
 use super::flow::Flow;
 use super::{Choice, Options};
-
-/// How many names a message lists.
-const LISTED: usize = 12;
 
 /// Finds the values that each choice selects.
 pub(super) struct Chooser<'f, 'm> {
@@ -27,7 +26,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
     pub fn new(flow: &'f Flow<'m>) -> Self {
         Chooser {
             flow,
-            layers: Layers::new(flow.model, flow.values),
+            layers: Layers::new(flow.view.model, flow.view.values),
             of_nodes: None,
         }
     }
@@ -36,8 +35,8 @@ impl<'f, 'm> Chooser<'f, 'm> {
     pub fn layers(&mut self) -> Result<&HashMap<NodeId, String>> {
         let mut known: HashMap<NodeId, String> = HashMap::default();
         if self.of_nodes.is_none() {
-            for (id, _) in self.flow.model.nodes() {
-                known.extend(self.layers.of(id)?.map(|layer| (id, layer)));
+            for node in self.flow.view.nodes() {
+                known.extend(self.layers.of(node.id)?.map(|layer| (node.id, layer)));
             }
         }
         Ok(self.of_nodes.get_or_insert(known))
@@ -64,7 +63,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
                     (true, false) => {}
                     _ if same => {}
                     _ => {
-                        let name = &self.flow.values[value].name;
+                        let name = &self.flow.view.values[value].name;
                         return Err(usage(format!(
                             "`{name}` is selected by {before} and by {choice}, which differ; \
                              override both with --at"
@@ -81,7 +80,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
     /// # Errors
     /// It selects none; the message lists the alternatives.
     pub fn values(&mut self, choice: &Choice) -> Result<BTreeSet<ValueId>> {
-        let (model, values) = (self.flow.model, self.flow.values);
+        let view = self.flow.view;
         let mut all: Option<BTreeSet<ValueId>> = None;
         let mut meet = |found: BTreeSet<ValueId>| {
             all = Some(match all.take() {
@@ -97,18 +96,16 @@ impl<'f, 'm> Chooser<'f, 'm> {
             meet(preset.values(self.flow));
         }
         if let Some(op_type) = &choice.after {
-            let of = |node: &crate::onnx::Node| node.op_type.as_bytes() == op_type.as_bytes();
-            let nodes = model.nodes().filter(|(_, node)| of(node));
-            let found: BTreeSet<ValueId> = nodes
-                .filter_map(|(id, _)| values.output(model, id, 0))
-                .collect();
+            let nodes = view.nodes().filter(|node| node.op_type == op_type.as_str());
+            let found: BTreeSet<ValueId> =
+                nodes.filter_map(|node| Some(node.output(0)?.id)).collect();
             if found.is_empty() {
                 return Err(self.no_operator(op_type));
             }
             meet(found);
         }
         if let Some(pattern) = &choice.name {
-            meet(named_like(model, values, &glob(pattern)?));
+            meet(named_like(view, &glob(pattern)?));
         }
         if let Some(pattern) = &choice.layer {
             let alone = choice.at.is_none()
@@ -117,9 +114,9 @@ impl<'f, 'm> Chooser<'f, 'm> {
                 && choice.name.is_none();
             meet(self.in_layers(pattern, alone)?);
         }
-        let mut all = all.unwrap_or_else(|| values.ids().collect());
+        let mut all = all.unwrap_or_else(|| view.values.ids().collect());
         if let Some(scopes) = scopes {
-            all.retain(|&value| scopes.contains(&values[value].graph));
+            all.retain(|&value| scopes.contains(&view.values[value].graph));
         }
         match all.is_empty() {
             true => Err(usage(format!("{choice} matches nothing in this model"))),
@@ -132,7 +129,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
         let Some(pattern) = &choice.scope else {
             return Ok(None);
         };
-        let (model, glob) = (self.flow.model, glob(pattern)?);
+        let (model, glob) = (self.flow.view.model, glob(pattern)?);
         let scopes = model.graphs().map(|(id, _)| (id, model.scope(id)));
         let scopes: Vec<(GraphId, String)> = scopes.collect();
         let found = scopes.iter().filter(|(_, scope)| glob.is_match(scope));
@@ -147,18 +144,18 @@ impl<'f, 'm> Chooser<'f, 'm> {
 
     /// The value of this name: the main graph's, or the only one of an inner graph.
     fn named(&self, name: &Name, scopes: Option<&[GraphId]>) -> Result<ValueId> {
-        let (model, values) = (self.flow.model, self.flow.values);
+        let (view, model) = (self.flow.view, self.flow.view.model);
         let fits = |graph| scopes.is_none_or(|scopes| scopes.contains(&graph));
-        if let Some(value) = values.lookup(model, model.main(), name)
+        if let Some(value) = view.lookup(model.main(), name)
             && fits(model.main())
         {
-            return Ok(value);
+            return Ok(value.id);
         }
         let graphs = model.graphs().map(|(id, _)| id).filter(|&id| fits(id));
-        let graphs: Vec<_> = graphs.filter(|&id| values.defines(id, name)).collect();
+        let graphs: Vec<_> = graphs.filter(|&id| view.values.defines(id, name)).collect();
         match graphs[..] {
             [graph] => {
-                let value = values.lookup(model, graph, name);
+                let value = view.lookup(graph, name).map(|value| value.id);
                 value.ok_or_else(|| usage(format!("there is no value `{name}`")))
             }
             [] => {
@@ -177,7 +174,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
     }
 
     fn no_operator(&self, op_type: &str) -> Error {
-        let nodes = self.flow.model.nodes();
+        let nodes = self.flow.view.model.nodes();
         let names: BTreeSet<String> = nodes.map(|(_, node)| node.op_type.to_string()).collect();
         usage(format!(
             "no node has the operator `{op_type}`; the model has {}",
@@ -210,15 +207,17 @@ impl<'f, 'm> Chooser<'f, 'm> {
         let flow = self.flow;
         let mut found = BTreeSet::new();
         for (&id, &layer) in &of_node {
-            let outputs = flow.outputs(id).filter(|&value| flow.is_data(value));
-            found.extend(outputs.filter(|&value| {
+            let outputs = flow.view.node(id).produced();
+            let outputs = outputs.filter(|&value| flow.is_data(value));
+            let outputs = outputs.filter(|value| {
                 let outside = |at| match at {
                     Use::Input { node, .. } => of_node.get(&node) != Some(&layer),
                     Use::Output { .. } => true,
                     Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => false,
                 };
-                !alone || flow.values.uses(value).any(outside)
-            }));
+                !alone || value.uses().any(outside)
+            });
+            found.extend(outputs.map(|value| value.id));
         }
         Ok(found)
     }
@@ -232,29 +231,17 @@ fn outermost<'p>(path: &'p str, glob: &GlobSet) -> Option<&'p str> {
 }
 
 /// Values of nodes that match, and first outputs of nodes whose names do.
-fn named_like(model: &Model, values: &Values, glob: &GlobSet) -> BTreeSet<ValueId> {
+fn named_like(view: View<'_>, glob: &GlobSet) -> BTreeSet<ValueId> {
     let matches = |name: &Name| !name.is_empty() && glob.is_match(name.to_string());
     let mut found = BTreeSet::new();
-    for (id, node) in model.nodes() {
+    for node in view.nodes() {
         let whole = matches(&node.name);
-        for (output, name) in node.outputs.iter().enumerate() {
-            if (whole && output == 0) || matches(name) {
-                found.extend(values.output(model, id, output));
-            }
+        for (output, value) in node.outputs().enumerate() {
+            let value = value.filter(|value| whole && output == 0 || matches(&value.name));
+            found.extend(value.map(|value| value.id));
         }
     }
     found
-}
-
-/// A pattern in which `*` is any text, also across slashes. A set, as that refuses what is too large
-/// to compile, where a lone matcher panics.
-pub(in crate::rewrite) fn glob(pattern: &str) -> Result<GlobSet> {
-    let glob = GlobBuilder::new(pattern).literal_separator(false).build();
-    let set = glob.and_then(|glob| GlobSetBuilder::new().add(glob).build());
-    set.map_err(|e| {
-        let shown: String = pattern.chars().take(100).collect();
-        usage(format!("`{shown}` is not a pattern: {}", e.kind()))
-    })
 }
 
 fn all_names(model: &Model) -> Vec<String> {
@@ -266,36 +253,4 @@ fn all_names(model: &Model) -> Vec<String> {
     let inputs = model.graph(model.main()).inputs.iter();
     names.extend(inputs.map(|info| (info.name.to_string(), ())));
     names.into_keys().collect()
-}
-
-/// The closest existing name, or all names if they are few.
-pub(in crate::rewrite) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
-    let names: Vec<&str> = names.collect();
-    let distance = |other: &&&str| strsim::damerau_levenshtein(name, other);
-    let near = names
-        .iter()
-        .filter(|other| other.len().abs_diff(name.len()) <= name.len() / 3)
-        .map(|other| (distance(&other), other))
-        .min();
-    match near {
-        Some((far, near)) if far <= name.len() / 3 => format!("; did you mean `{near}`?"),
-        _ if names.is_empty() => String::new(),
-        _ => format!(
-            "; there are {}",
-            listed(names.iter().map(ToString::to_string))
-        ),
-    }
-}
-
-fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
-    let more = names.len().saturating_sub(LISTED);
-    let mut names: Vec<String> = names.take(LISTED).collect();
-    if more > 0 {
-        names.push(format!("{more} more"));
-    }
-    names.join(", ")
-}
-
-pub(in crate::rewrite) fn usage(why: String) -> Error {
-    Error::new(ErrorKind::Usage, why)
 }

@@ -1,11 +1,12 @@
 //! May a value take a dropout, and how must it be written?
 
-use crate::dropout::{OperatorVersion, Shapes, version};
+use crate::dropout::{OperatorVersion, Shapes, Site, version};
 use crate::hash::HashSet;
-use crate::onnx::{DataType, GraphKind, Model, NodeId, Producer, Use, ValueId, Values};
-use crate::rewrite::{Acting, Rate};
+use crate::onnx::{DataType, GraphKind, Use, ValueId};
+use crate::rewrite::{Acting, Rate, Reason};
 use crate::semantics;
 use crate::semantics::operator::{Layer, Operator, Role, Type};
+use crate::semantics::view::{NodeRef, ValueRef, View};
 
 use super::flow::Flow;
 use super::{Choice, Options};
@@ -13,9 +14,9 @@ use super::{Choice, Options};
 /// Why a value takes none.
 pub(super) enum Unfit {
     /// It is no place for dropout: left out, unless it was asked for by name.
-    Left(String),
+    Left(Reason),
     /// It is a candidate, but the requested dropout cannot be written there.
-    Refused(String),
+    Refused(Reason),
 }
 
 /// What is wanted at a value.
@@ -43,8 +44,7 @@ impl<'o> Wanted<'o> {
 
 /// Properties of the model, for all values.
 pub(super) struct Fit<'m> {
-    pub model: &'m Model,
-    pub values: &'m Values,
+    pub view: View<'m>,
     pub flow: &'m Flow<'m>,
     pub shapes: Shapes<'m>,
     /// Shapes that follow from operators, without symbols.
@@ -53,77 +53,135 @@ pub(super) struct Fit<'m> {
     pub dropped: HashSet<ValueId>,
 }
 
+impl<'m> Fit<'m> {
+    pub fn new(flow: &'m Flow<'m>, sites: &[Site]) -> Self {
+        let view = flow.view;
+        let mut dropped = HashSet::default();
+        for site in sites {
+            dropped.extend(site.input);
+            dropped.extend(site.output);
+            for exit in &site.exits {
+                dropped.extend([exit.data, exit.output]);
+            }
+            let mask = site.mask_nodes(view.model, view.values).into_iter();
+            for id in mask.chain(site.nodes.iter().copied()) {
+                dropped.extend(view.node(id).produced().map(|value| value.id));
+            }
+        }
+        through_calls(flow, &mut dropped);
+        Fit {
+            view,
+            flow,
+            shapes: Shapes::new(view.model, view.values),
+            implied: semantics::shapes::Shapes::new(view.model, view.values),
+            dropped,
+        }
+    }
+}
+
+/// Adds what calls pass to dropout inside functions, and what they return from it.
+fn through_calls(flow: &Flow<'_>, dropped: &mut HashSet<ValueId>) {
+    let view = flow.view;
+    for &function in flow.calls.callers_first().iter().rev() {
+        let body = view.model.functions()[function].body;
+        let is_dropped =
+            |value: &Option<ValueRef<'_>>| value.is_some_and(|value| dropped.contains(&value.id));
+        let inputs: Vec<bool> = view.graph_inputs(body).map(|v| is_dropped(&v)).collect();
+        let outputs: Vec<bool> = view.graph_outputs(body).map(|v| is_dropped(&v)).collect();
+        for &call in flow.calls.of(function) {
+            let call = view.node(call);
+            let passed = call.inputs().zip(&inputs);
+            let returned = call.outputs().zip(&outputs);
+            let all = passed.chain(returned).filter(|(_, is)| **is);
+            dropped.extend(all.filter_map(|(value, _)| Some(value?.id)));
+        }
+    }
+}
+
 impl Fit<'_> {
     /// Why a value does not take the dropout that is wanted.
-    pub fn unfit(&self, value: ValueId, wanted: &Wanted<'_>) -> Option<Unfit> {
+    pub fn unfit(&self, value: ValueRef<'_>, wanted: &Wanted<'_>) -> Option<Unfit> {
         let left = self.misplaced(value, wanted.exact).map(Unfit::Left);
         left.or_else(|| self.inexpressible(value, wanted).map(Unfit::Refused))
     }
 
-    fn misplaced(&self, value: ValueId, exact: bool) -> Option<String> {
-        let (model, values) = (self.model, self.values);
-        let known = &values[value];
-        let root = model.graph(model.root(known.graph));
+    fn misplaced(&self, value: ValueRef<'_>, exact: bool) -> Option<Reason> {
+        let position = |why: &'static str| Some(Reason::Position(why.into()));
+        let model = self.view.model;
         if matches!(
-            root.kind,
+            model.graph(model.root(value.graph)).kind,
             GraphKind::TrainingInitialization(_) | GraphKind::TrainingAlgorithm(_)
         ) {
-            return Some("it is in a training graph".into());
+            return position("it is in a training graph");
         }
-        if !values.is_used(value) {
-            return Some("it has no readers".into());
+        if !value.is_used() {
+            return position("it has no readers");
         }
         if !exact && !self.flow.is_data(value) {
-            return Some("it does not depend on any model input".into());
+            return position("it does not depend on any model input");
         }
-        if self.dropped.contains(&value) {
-            return Some("it already has dropout, which `set` can change".into());
+        if self.dropped.contains(&value.id) {
+            return position("it already has dropout, which `set` can change");
         }
-        let produced = matches!(known.producer, Producer::Node { .. });
+        self.bound(value, exact).or_else(|| self.untyped(value))
+    }
+
+    /// Why the graph outputs and the names bound to a value do not allow dropout after it.
+    fn bound(&self, value: ValueRef<'_>, exact: bool) -> Option<Reason> {
+        let position = |why: &'static str| Some(Reason::Position(why.into()));
+        let produced = value.node().is_some();
         let (mut outputs, mut named) = (false, false);
-        for at in values.uses(value) {
+        for at in value.uses() {
             match at {
-                Use::Output { graph, .. } if graph == model.main() && !exact => {
-                    return Some("it is an output of the model".into());
+                Use::Output { graph, .. } if graph == self.view.model.main() && !exact => {
+                    return position("it is an output of the model");
                 }
-                Use::Output { graph, .. } if graph != known.graph || !produced => {
-                    return Some("it passes through a graph unchanged".into());
+                Use::Output { graph, .. } if graph != value.graph || !produced => {
+                    return position("it passes through a graph unchanged");
                 }
                 Use::Output { .. } => outputs = true,
                 Use::Annotation(_) | Use::Binding(_) => named = true,
                 Use::Attribute(node) => {
-                    let node = (&model.node(node).op_type, model.label(node));
-                    return Some(format!("an attribute of {} `{}` names it", node.0, node.1));
+                    let node = self.view.node(node);
+                    let (op, label) = (&node.op_type, node.label());
+                    let why = format!("an attribute of {op} `{label}` names it");
+                    return Some(Reason::Shared(why.into()));
                 }
                 Use::Input { .. } => {}
             }
         }
-        if outputs && named {
-            return Some("it is an output, and its name is bound elsewhere".into());
-        }
-        match self.flow.element_type(value) {
+        let why = "it is an output, and its name is bound elsewhere";
+        (outputs && named).then(|| Reason::Shared(why.into()))
+    }
+
+    /// Why the element type of a value does not allow dropout.
+    fn untyped(&self, value: ValueRef<'_>) -> Option<Reason> {
+        match value.element_type() {
             Some(element) if self.takes(value, element) => None,
-            Some(element) => Some(format!("its elements are of type {element}")),
-            None => match known.producer {
-                Producer::Node { node, output: 0 } if takes_floats(model, node) => None,
-                _ => Some("its element type is unknown".into()),
+            Some(element) => {
+                let why = format!("its elements are of type {element}");
+                Some(Reason::Type(why.into()))
+            }
+            None => match value.producer() {
+                Some((node, 0)) if takes_floats(node) => None,
+                _ => Some(Reason::Unknown("its element type is unknown".into())),
             },
         }
     }
 
     /// The sizes, symbols and `?` of a shape; `None` if the rank is unknown.
-    pub fn shape(&self, value: ValueId) -> Option<Vec<String>> {
+    pub fn shape(&self, value: ValueRef<'_>) -> Option<Vec<String>> {
         let size = |size: Option<i64>| size.map_or("?".to_string(), |size| size.to_string());
-        let implied = self.implied.of(value);
+        let implied = self.implied.of(value.id);
         let implied: Option<Vec<String>> = implied.map(|dims| dims.into_iter().map(size).collect());
         // noise shapes have one axis for a scalar
         let same = |dims: &Vec<String>| implied.as_ref().is_none_or(|i| i.len() == dims.len());
-        self.shapes.of(value).filter(same).or(implied)
+        self.shapes.of(value.id).filter(same).or(implied)
     }
 
     /// True if a Dropout takes data of this type.
-    fn takes(&self, value: ValueId, element: DataType) -> bool {
-        let opset = self.model.opset(self.values[value].graph, "");
+    fn takes(&self, value: ValueRef<'_>, element: DataType) -> bool {
+        let opset = self.view.model.opset(value.graph, "");
         match element {
             DataType::FLOAT | DataType::DOUBLE | DataType::FLOAT16 => true,
             DataType::BFLOAT16 => opset.is_some_and(|opset| opset >= 13),
@@ -131,60 +189,72 @@ impl Fit<'_> {
         }
     }
 
-    fn inexpressible(&self, value: ValueId, wanted: &Wanted<'_>) -> Option<String> {
-        let (model, acting, axes) = (self.model, wanted.acting, wanted.shared_axes);
-        let graph = self.values[value].graph;
+    fn inexpressible(&self, value: ValueRef<'_>, wanted: &Wanted<'_>) -> Option<Reason> {
+        let (model, acting, graph) = (self.view.model, wanted.acting, value.graph);
         let Some(opset) = model.opset(graph, "") else {
-            return Some("there is no opset_import for the operators of ONNX".into());
+            let why = "there is no opset_import for the operators of ONNX";
+            return Some(Reason::Inexpressible(why.into()));
         };
-        let node = crate::onnx::Node::new("Dropout");
-        if axes.is_none() && model.callee(&node).is_some() {
-            return Some("the model defines a function named Dropout".into());
+        if let Some(axes) = wanted.shared_axes {
+            return self.unshared(value, wanted, opset, axes);
         }
-        let Some(axes) = axes else {
-            return acting.refusal(model, graph).or_else(|| {
-                (wanted.seeded && version(opset) != OperatorVersion::Inputs)
-                    .then(|| format!("Dropout of opset {opset} has no seed; omit --seed"))
-            });
-        };
+        if model.callee(&crate::onnx::Node::new("Dropout")).is_some() {
+            let why = "the model defines a function named Dropout";
+            return Some(Reason::Inexpressible(why.into()));
+        }
+        acting.refusal(model, graph).or_else(|| {
+            let why = || format!("Dropout of opset {opset} has no seed; omit --seed");
+            let seedless = wanted.seeded && version(opset) != OperatorVersion::Inputs;
+            seedless.then(|| Reason::Inexpressible(why().into()))
+        })
+    }
+
+    /// Why a mask that is shared along axes cannot be written for a value.
+    fn unshared(
+        &self,
+        value: ValueRef<'_>,
+        wanted: &Wanted<'_>,
+        opset: i64,
+        axes: &[i64],
+    ) -> Option<Reason> {
+        let inexpressible = |why: &'static str| Some(Reason::Inexpressible(why.into()));
         if opset < 9 {
-            return Some(format!(
-                "--shared-axes needs opset 9 or later, but this is {opset}"
-            ));
+            let why = format!("--shared-axes needs opset 9 or later, but this is {opset}");
+            return Some(Reason::Inexpressible(why.into()));
         }
-        if *acting == Acting::Inert {
-            return Some("--shared-axes needs --mode active or runtime".into());
+        if *wanted.acting == Acting::Inert {
+            return inexpressible("--shared-axes needs --mode active or runtime");
         }
         if wanted.rate.is_some_and(|rate| rate.value() == 0.0) {
-            return Some("a mask with a rate of 0 would not be recognised as dropout".into());
+            return inexpressible("a mask with a rate of 0 would not be recognised as dropout");
         }
-        let element = self.flow.element_type(value);
         let written = [DataType::FLOAT, DataType::DOUBLE, DataType::FLOAT16];
+        let element = value.element_type();
         if !element.is_some_and(|element| written.contains(&element)) {
             let element = element.map_or("unknown".to_string(), |e| e.to_string());
-            return Some(format!(
-                "a mask needs floats, but its element type is {element}"
-            ));
+            let why = format!("a mask needs floats, but its element type is {element}");
+            return Some(Reason::Type(why.into()));
         }
-        match self.shape(value) {
-            None => Some("its rank is unknown".into()),
-            Some(shape) => {
-                let rank = shape.len() as i64;
-                let outside = axes.iter().find(|&&axis| axis >= rank || axis < -rank);
-                match outside {
-                    Some(axis) => Some(format!("it has {rank} axes, so there is no axis {axis}")),
-                    None => acting.unseen(model, graph),
-                }
+        let Some(shape) = self.shape(value) else {
+            return Some(Reason::Unknown("its rank is unknown".into()));
+        };
+        let rank = shape.len() as i64;
+        match axes.iter().find(|&&axis| axis >= rank || axis < -rank) {
+            Some(axis) => {
+                let why = format!("it has {rank} axes, so there is no axis {axis}");
+                Some(Reason::Shape(why.into()))
             }
+            None => wanted.acting.unseen(self.view.model, value.graph),
         }
     }
 }
 
 /// True of an operator that networks apply to floats.
-fn takes_floats(model: &Model, id: NodeId) -> bool {
-    Operator::of(model, id).is_some_and(|operator| match operator.role {
-        Role::Activation | Role::Normalisation | Role::Softmax | Role::Pool => true,
-        Role::Layer(Layer::Convolution) => matches!(operator.type_of(0), Type::Inputs(0, _)),
-        _ => false,
-    })
+fn takes_floats(node: NodeRef<'_>) -> bool {
+    node.operator()
+        .is_some_and(|operator: &Operator| match operator.role {
+            Role::Activation | Role::Normalisation | Role::Softmax | Role::Pool => true,
+            Role::Layer(Layer::Convolution) => matches!(operator.type_of(0), Type::Inputs(0, _)),
+            _ => false,
+        })
 }

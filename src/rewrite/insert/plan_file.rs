@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::choose::usage;
 use super::{Candidate, Choice, Options};
 use crate::error::{Error, Result};
+use crate::rewrite::names::usage;
 use crate::rewrite::{Acting, Rate};
 
 /// A file that says what to insert: `[[insert]]` tables with at, after, name, layer, preset, scope,

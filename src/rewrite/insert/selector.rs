@@ -3,7 +3,7 @@
 use super::{Choice, Rate};
 use crate::error::Result;
 
-use super::choose::usage;
+use crate::rewrite::names::usage;
 
 /// The kind of a selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,12 +3,14 @@
 use smallvec::smallvec;
 
 use crate::dropout::{OperatorVersion, version};
+mod mask;
+
 use crate::error::{Error, Result};
 use crate::onnx::{
-    At, Attribute, AttributeValue, DataType, Editor, Elements, Name, Node, NodeId, Producer, Use,
-    ValueId, encode_float,
+    At, Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, Producer, Use, ValueId,
 };
 use crate::rewrite::{Acting, Rate};
+pub(super) use mask::Shared;
 
 /// What is written.
 pub(super) struct Written<'p> {
@@ -21,15 +23,6 @@ pub(super) struct Written<'p> {
     pub seed: Option<i64>,
     /// What is shared of its mask.
     pub shared: Option<&'p Shared>,
-}
-
-/// A mask that is shared along axes.
-#[derive(Clone, Debug)]
-pub(super) struct Shared {
-    pub axes: Vec<i64>,
-    /// How many axes there are.
-    pub rank: usize,
-    pub element: DataType,
 }
 
 /// The names of the data and of the result.
@@ -67,7 +60,7 @@ pub(super) fn write(editor: &mut Editor<'_>, what: &Written<'_>) -> Result<Ends>
         }
     };
     match what.shared {
-        Some(shared) => shared_mask(editor, at, what, &ends, shared),
+        Some(shared) => mask::write(editor, at, what, &ends, shared),
         None => operator(editor, at, what, &ends),
     }
     let fresh = match is_output {
@@ -131,77 +124,4 @@ fn switch(editor: &mut Editor<'_>, at: At, what: &Written<'_>) -> Name {
     };
     let hint = format!("{}/training_mode", what.label);
     editor.add_constant(at, &hint, (DataType::BOOL, &[], &[on]))
-}
-
-/// `x · (u ≥ p) / (1−p)`, with u drawn in the shape of x, except for 1 along the shared axes.
-fn shared_mask(
-    editor: &mut Editor<'_>,
-    at: At,
-    what: &Written<'_>,
-    ends: &Ends,
-    Shared {
-        axes,
-        rank,
-        element,
-    }: &Shared,
-) {
-    let (rank, element) = (*rank, *element);
-    let opset = editor.model().opset(at.0, "").unwrap_or(1);
-    let float = |number| encode_float(element, number).unwrap_or_default();
-    let shared = |axis: usize| {
-        let back = axis as i64 - rank as i64;
-        axes.iter().any(|&a| a == axis as i64 || a == back)
-    };
-    let longs = |of: &dyn Fn(bool) -> i64| -> Vec<u8> {
-        let each = (0..rank).flat_map(|axis| of(shared(axis)).to_le_bytes());
-        each.collect()
-    };
-    let dims = [rank as i64];
-    let label = what.label;
-    let put = |editor: &mut Editor<'_>, op: &str, inputs: &[&Name], given: Option<Attribute>| {
-        let node = Node {
-            attributes: given.into_iter().collect(),
-            ..Node::new(op).on(inputs.iter().map(|&name| name.clone()))
-        };
-        editor.put(at, &format!("{label}/{op}"), node)
-    };
-    let own = |editor: &mut Editor<'_>, hint: &str, elements: Elements<'_>| {
-        editor.add_constant(at, &format!("{label}/{hint}"), elements)
-    };
-    let kept = longs(&|shared| i64::from(!shared));
-    let kept = own(editor, "drawn_axes", (DataType::INT64, &dims, &kept));
-    let ones = longs(&|shared| i64::from(shared));
-    let ones = own(editor, "shared_axes", (DataType::INT64, &dims, &ones));
-    let rate = (what.rate.value() as f32).to_le_bytes();
-    let ratio = own(editor, "ratio", (DataType::FLOAT, &[], &rate));
-    let scale = float(what.rate.scale());
-    let scale = own(editor, "scale", (element, &[], &scale));
-    let shape = put(editor, "Shape", &[&ends.data], None);
-    let shape = put(editor, "Mul", &[&shape, &kept], None);
-    let shape = put(editor, "Add", &[&shape, &ones], None);
-    let zeros = put(editor, "ConstantOfShape", &[&shape], None);
-    let seed = what.seed.map(|seed| AttributeValue::Float(seed as f32));
-    let seed = seed.map(|seed| Attribute::new("seed", seed));
-    let drawn = put(editor, "RandomUniformLike", &[&zeros], seed);
-    let keep = match opset {
-        12.. => put(editor, "GreaterOrEqual", &[&drawn, &ratio], None),
-        _ => {
-            let drop = put(editor, "Less", &[&drawn, &ratio], None);
-            put(editor, "Not", &[&drop], None)
-        }
-    };
-    let to = Attribute::new("to", AttributeValue::Int(element.0.into()));
-    let mask = put(editor, "Cast", &[&keep], Some(to));
-    let mut mask = put(editor, "Mul", &[&mask, &scale], None);
-    if let Acting::Runtime(switch) = what.acting {
-        let one = own(editor, "one", (element, &[], &float(1.0)));
-        mask = put(editor, "Where", &[switch, &mask, &one], None);
-    }
-    let product = Node {
-        name: label.clone(),
-        inputs: smallvec![ends.data.clone(), mask],
-        outputs: smallvec![ends.output.clone()],
-        ..Node::new("Mul")
-    };
-    editor.insert_node(at.0, at.1, product);
 }

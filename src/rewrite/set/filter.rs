@@ -8,7 +8,7 @@ use crate::dropout::{Form, Kind, Mode, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, Name};
 use crate::rewrite::Rate;
-use crate::rewrite::insert::{glob, nearest, usage};
+use crate::rewrite::names::{glob, nearest, usage};
 
 /// Dropouts that match all of these criteria.
 #[derive(Clone, Debug, Default, PartialEq)]

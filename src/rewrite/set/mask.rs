@@ -2,10 +2,12 @@
 
 use crate::dropout::{Form, Kind, Scaling, Site};
 use crate::error::Result;
-use crate::onnx::{Model, Values};
-use crate::rewrite::Rate;
+use crate::rewrite::{Rate, Reason};
+use crate::semantics::view::{NodeRef, View};
 
-use super::leaf::{self, Change, Leaf, Place};
+use super::Changes;
+use super::change::Change;
+use super::constant::{self, ConstantInput};
 
 /// −λα of SELU, the value of dropped elements in alpha dropout (Klambauer et al. 2017).
 const ALPHA: f64 = -1.758_099_340_847_376_6;
@@ -26,32 +28,25 @@ const MINUS_A_ALPHA: Role = |p| -A(p) * ALPHA;
 const OF_DROPPED: Role = |p| A(p) * ALPHA + B(p);
 
 /// What has to change, or why it cannot.
-pub(super) fn changes(
-    model: &Model,
-    values: &Values,
-    site: &Site,
-    rate: Rate,
-) -> Result<std::result::Result<Vec<Change>, String>> {
+pub(super) fn changes(view: View<'_>, site: &Site, rate: Rate) -> Result<Changes> {
     let refuse = |why: &str| {
-        Ok(Err(format!(
-            "{why}; replace it with a Dropout operator, with `strip` and then `insert`"
-        )))
+        let why =
+            format!("{why}; replace it with a Dropout operator, with `strip` and then `insert`");
+        Ok(Err(Reason::Inexpressible(why.into())))
     };
     if site.form != Form::RandomMask {
         return refuse("its mask is a constant without a rate");
     }
     if site.kind == Kind::GaussianNoise {
-        return Ok(Err(
-            "Gaussian noise has no rate; exclude it with `--where kind=dropout`".into(),
-        ));
+        let why = "Gaussian noise has no rate; exclude it with `--where kind=dropout`";
+        return Ok(Err(Reason::Inexpressible(why.into())));
     }
     if site.kind == Kind::Dropout && site.scaling != Scaling::Inverted {
         return refuse("its scale is in a different graph from its draw");
     }
     if let Some(why) = &site.entangled {
-        return Ok(Err(format!(
-            "{why}, so a different rate cannot be verified"
-        )));
+        let why = format!("{why}, so a different rate cannot be verified");
+        return Ok(Err(Reason::Entangled(why.into())));
     }
     if rate.value() == 0.0 {
         return refuse("a mask that keeps everything would not be recognised as dropout");
@@ -61,15 +56,17 @@ pub(super) fn changes(
     };
     let mut changes: Vec<Change> = Vec::new();
     let (mut thresholds, mut scales) = (0, 0);
-    for id in site.mask_nodes(model, values) {
-        for input in 0..model.node(id).inputs.len() {
-            let Some(leaf) = leaf::find(model, values, (id, input))? else {
+    for id in site.mask_nodes(view.model, view.values) {
+        let node = view.node(id);
+        for input in 0..node.inputs().len() {
+            let Some(constant) = constant::find(node, input)? else {
                 continue;
             };
-            if !leaf_is_float(model, values, &leaf) {
+            let element = view.value(constant.value).element_type();
+            if !element.is_none_or(|element| element.is_float()) {
                 continue;
             }
-            let Some((role, threshold)) = role(model, site, (id, input), &leaf, now) else {
+            let Some((role, threshold)) = role(site, (node, input), &constant, now) else {
                 continue;
             };
             match threshold {
@@ -78,7 +75,7 @@ pub(super) fn changes(
             }
             changes.push(Change {
                 at: (id, input),
-                leaf,
+                constant,
                 number: role(rate.value()),
             });
         }
@@ -92,26 +89,19 @@ pub(super) fn changes(
     }
 }
 
-fn leaf_is_float(model: &Model, values: &Values, leaf: &Leaf) -> bool {
-    let element = model.element_type(values, leaf.value);
-    element.is_none_or(|element| element.is_float())
-}
-
 /// What a number is, and whether it decides what is dropped.
 fn role(
-    model: &Model,
     site: &Site,
-    (id, input): Place,
-    leaf: &Leaf,
+    (node, input): (NodeRef<'_>, usize),
+    constant: &ConstantInput,
     rate: f64,
 ) -> Option<(Role, bool)> {
-    let number = leaf.number;
-    let near = |other: f64| (number - other).abs() <= leaf.precision() * other.abs().max(0.1);
-    let node = model.node(id);
-    let is = |ops: &[&str]| ops.iter().any(|op| node.is(op));
+    let number = constant.number;
+    let near = |other: f64| (number - other).abs() <= constant.precision() * other.abs().max(0.1);
+    let is = |ops: &[&str]| ops.contains(&node.op());
     let one_of = |roles: &[Role]| roles.iter().copied().find(|role| near(role(rate)));
     if site.kind == Kind::GaussianDropout {
-        let deviation = one_of(&[DEVIATION]).filter(|_| node.is("Mul"));
+        let deviation = one_of(&[DEVIATION]).filter(|_| node.op() == "Mul");
         return deviation.map(|role| (role, false));
     }
     if is(&["Less", "LessOrEqual", "Greater", "GreaterOrEqual"]) {
@@ -119,7 +109,7 @@ fn role(
         let role = one_of(if kept_above { &[DROP] } else { &[KEEP] });
         return role.map(|role| (role, true));
     }
-    if node.is("Bernoulli") {
+    if node.op() == "Bernoulli" {
         return one_of(&[KEEP]).map(|role| (role, true));
     }
     if site.kind == Kind::AlphaDropout {
@@ -127,12 +117,12 @@ fn role(
         let role = one_of(&roles).filter(|_| is(&["Add", "Mul", "Sub", "Where"]));
         return role.map(|role| (role, false));
     }
-    if node.is("Add") {
+    if node.op() == "Add" {
         return one_of(&[KEEP]).map(|role| (role, true));
     }
-    if node.is("Div") && input == 1 {
+    if node.op() == "Div" && input == 1 {
         return one_of(&[KEEP]).map(|role| (role, false));
     }
-    let scale = one_of(&[SCALE]).filter(|_| node.is("Mul"));
+    let scale = one_of(&[SCALE]).filter(|_| node.op() == "Mul");
     scale.map(|role| (role, false))
 }

@@ -3,13 +3,14 @@
 use crate::dropout::{Mode, OperatorVersion, RateOrigin, Site, version};
 use crate::error::Result;
 use crate::hash::HashSet;
-use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, Elements, Model, NodeId, ValueId, Values,
-};
-use crate::rewrite::{Acting, strip, switch};
+use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Elements, Model, NodeId, ValueId};
+use crate::rewrite::prune::{self, Pruned};
+use crate::rewrite::{Acting, Reason, switch};
+use crate::semantics::view::View;
 
-use super::leaf::{self, Change, Place};
-use super::{Options, Outcome};
+use super::change::{Change, Place};
+use super::constant;
+use super::{Changes, Options, Outcome};
 
 /// Which inputs of Dropout-12 these are.
 const RATIO: usize = 1;
@@ -20,12 +21,8 @@ fn law(model: &Model, site: &Site) -> OperatorVersion {
 }
 
 /// The constants to change, or why the operator cannot be set.
-pub(super) fn changes(
-    model: &Model,
-    values: &Values,
-    site: &Site,
-    options: &Options,
-) -> Result<std::result::Result<Vec<Change>, String>> {
+pub(super) fn changes(view: View<'_>, site: &Site, options: &Options) -> Result<Changes> {
+    let model = view.model;
     let law = law(model, site);
     let acting = options.acting.as_ref();
     if let Some(why) = acting.and_then(|acting| acting.refusal(model, site.graph)) {
@@ -35,23 +32,24 @@ pub(super) fn changes(
         let opset = model.opset(site.graph, "").unwrap_or(1);
         let why = || format!("Dropout of opset {opset} has no seed");
         return Ok(match options.seed {
-            Some(_) => Err(why()),
+            Some(_) => Err(Reason::Inexpressible(why().into())),
             None => Ok(Vec::new()),
         });
     }
-    let id = site.nodes[0];
+    let node = view.node(site.nodes[0]);
     let mut changes = Vec::new();
     if let Some(rate) = options.rate {
-        match leaf::find(model, values, (id, RATIO))? {
-            Some(leaf) => changes.push(Change {
-                at: (id, RATIO),
-                leaf,
+        match constant::find(node, RATIO)? {
+            Some(constant) => changes.push(Change {
+                at: (node.id, RATIO),
+                constant,
                 number: rate.value(),
             }),
             None if matches!(site.rate_origin, RateOrigin::Input | RateOrigin::Unknown) => {
-                let name = model.node(id).input(RATIO);
+                let name = node.get().input(RATIO);
                 let name = name.map_or("?".to_string(), ToString::to_string);
-                return Ok(Err(format!("its rate is decided at run time, by `{name}`")));
+                let why = format!("its rate is decided at run time, by `{name}`");
+                return Ok(Err(Reason::Computed(why.into())));
             }
             None => {}
         }
@@ -59,11 +57,11 @@ pub(super) fn changes(
     // a flag that only a run decides is replaced, not changed
     if let Some(on) = acting.and_then(constant_flag)
         && site.mode != Mode::Runtime
-        && let Some(leaf) = leaf::find(model, values, (id, FLAG))?
+        && let Some(constant) = constant::find(node, FLAG)?
     {
         changes.push(Change {
-            at: (id, FLAG),
-            leaf,
+            at: (node.id, FLAG),
+            constant,
             number: f64::from(on),
         });
     }
@@ -133,7 +131,8 @@ fn label(editor: &Editor<'_>, id: NodeId) -> String {
 
 fn add(editor: &mut Editor<'_>, id: NodeId, input: usize, hint: &str, elements: Elements<'_>) {
     let name = editor.add_constant((id.graph, Some(id)), hint, elements);
-    if let Some(value) = editor.values().lookup(editor.model(), id.graph, &name) {
+    let value = editor.view().lookup(id.graph, &name).map(|value| value.id);
+    if let Some(value) = value {
         replace(editor, id, input, value);
     }
 }
@@ -143,6 +142,6 @@ fn replace(editor: &mut Editor<'_>, id: NodeId, input: usize, value: ValueId) {
     let old = editor.values().input(id, input);
     editor.set_input(id, input, value);
     if let Some(old) = old.filter(|&old| old != value) {
-        strip::prune(editor, old, &mut strip::Outcome::default());
+        prune::prune(editor, old, &mut Pruned::default());
     }
 }

@@ -4,70 +4,66 @@
 //! `1/(1-p)` itself, and would differentiate dropout that is no longer there.
 
 use crate::dropout::{MaskUse, OperatorVersion, Site, version};
-use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, Model, Name, Node, NodeId, Values, encode_float,
-};
+use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, encode_float};
+use crate::rewrite::Reason;
 use crate::rewrite::upstream::Upstream;
+use crate::semantics::view::{NodeRef, View};
 
 /// Operators of ONNX Runtime that compute the gradient of a dropout; their second input is its mask.
 const GRADIENTS: &[&str] = &["BitmaskDropoutGrad", "DropoutGrad"];
 
 /// What masks of gradients are computed from; `None` in a model without such gradients.
-pub(super) fn gradients(model: &Model, values: &Values) -> Option<Upstream> {
-    let gradients = model.nodes().filter(|(_, node)| {
+pub(super) fn gradients(view: View<'_>) -> Option<Upstream> {
+    let gradients = view.nodes().filter(|node| {
         node.domain == "com.microsoft" && GRADIENTS.iter().any(|op| node.op_type == *op)
     });
-    let masks = gradients.filter_map(|(id, _)| Some((id, values.input(id, 1)?)));
+    let masks = gradients.filter_map(|node| Some((node.id, node.input(1)?.id)));
     let masks: Vec<_> = masks.collect();
     // what becomes of the data of a Dropout does not change its mask
-    let reads = |id, _| !model.node(id).is("Dropout");
-    (!masks.is_empty()).then(|| Upstream::of(model, values, masks, reads))
+    let reads = |node: NodeRef<'_>, _| node.op() != "Dropout";
+    (!masks.is_empty()).then(|| Upstream::of(view, masks, reads))
 }
 
 /// Why the mask of a site cannot be made all true.
-pub(super) fn refusal(
-    model: &Model,
-    values: &Values,
-    site: &Site,
-    gradients: Option<&Upstream>,
-) -> Option<String> {
+pub(super) fn refusal(view: View<'_>, site: &Site, gradients: Option<&Upstream>) -> Option<Reason> {
     if matches!(site.mask, MaskUse::None | MaskUse::Unused) {
         return None;
     }
-    let mask = values.output(model, site.nodes[0], 1);
-    let gradient = mask.and_then(|mask| gradients?.from(mask));
-    if let Some(gradient) = gradient {
-        let (op, label) = (&model.node(gradient).op_type, model.label(gradient));
-        return Some(format!(
+    let mask = view.node(site.nodes[0]).output(1);
+    let gradient = mask.and_then(|mask| gradients?.from(mask.id));
+    if let Some(gradient) = gradient.map(|gradient| view.node(gradient)) {
+        let (op, label) = (&gradient.op_type, gradient.label());
+        let why = format!(
             "{op} `{label}` uses its mask, and its gradient would be wrong once the dropout is gone; \
              strip the model before gradients are added"
-        ));
+        );
+        return Some(Reason::Shared(why.into()));
     }
-    let typed = version(model.opset(site.graph, "")?) < OperatorVersion::InferenceBool;
-    match element_type(model, values, site, typed) {
-        None => Some("its mask is used, but its element type, that of the data, is unknown".into()),
+    let typed = version(view.model.opset(site.graph, "")?) < OperatorVersion::InferenceBool;
+    match element_type(view, site, typed) {
+        None => {
+            let why = "its mask is used, but its element type, that of the data, is unknown";
+            Some(Reason::Unknown(why.into()))
+        }
         Some(element) if one(element).is_none() => {
-            Some(format!("its mask is used and has element type {element}"))
+            let why = format!("its mask is used and has element type {element}");
+            Some(Reason::Type(why.into()))
         }
         Some(_) => None,
     }
 }
 
 /// The element type of a site's mask.
-pub(super) fn element_type(
-    model: &Model,
-    values: &Values,
-    site: &Site,
-    typed: bool,
-) -> Option<DataType> {
+pub(super) fn element_type(view: View<'_>, site: &Site, typed: bool) -> Option<DataType> {
     if !typed {
         return Some(DataType::BOOL);
     }
-    let mask = values.output(model, site.nodes[0], 1);
-    [mask, site.output, site.input]
-        .into_iter()
-        .flatten()
-        .find_map(|value| model.element_type(values, value))
+    let mask = view.node(site.nodes[0]).output(1);
+    let ends = [site.output, site.input].into_iter().flatten();
+    let ends = ends.map(|value| view.value(value));
+    mask.into_iter()
+        .chain(ends)
+        .find_map(|value| value.element_type())
 }
 
 /// Puts nodes in that define `mask` as ones in the shape of `data`.

@@ -2,67 +2,63 @@
 
 use crate::dropout::{Convention, MaskUse, OperatorVersion, Site, version};
 use crate::error::{Error, Result};
-use crate::onnx::{Model, ValueId, Values};
+use crate::onnx::ValueId;
+use crate::rewrite::Reason;
+use crate::semantics::view::View;
 
+use super::mask;
 use super::random_mask::multiply;
-use super::{Factor, Strip, mask};
+use super::removal::{Factor, Strip};
 
 /// Why a classic dropout cannot leave its scale.
-pub(super) fn refusal(
-    model: &Model,
-    values: &Values,
-    site: &Site,
-    convention: Convention,
-) -> Option<String> {
+pub(super) fn refusal(view: View<'_>, site: &Site, convention: Convention) -> Option<Reason> {
     if convention == Convention::Inverted {
         return None;
     }
-    let why = match site.classic_scale() {
-        _ if site.lost_rate(model) => {
+    let because = |why: &str| format!("classic dropout scales by 1-p, {why}").into();
+    Some(match site.classic_scale() {
+        _ if site.lost_rate(view.model) => Reason::Unknown(because(
             "and it has no ratio input: the exporter probably lost p. Set it with \
-             `dropout-onnx set --rate` first"
-        }
-        None => "but the rate is not constant",
-        Some(_) if site.classic_factor(model, values).is_none() => {
-            "but its element type is unknown"
+             `dropout-onnx set --rate` first",
+        )),
+        None => Reason::Computed(because("but the rate is not constant")),
+        Some(_) if site.classic_factor(view.model, view.values).is_none() => {
+            Reason::Unknown(because("but its element type is unknown"))
         }
         Some(_) => return None,
-    };
-    Some(format!("classic dropout scales by 1-p, {why}"))
+    })
 }
 
 /// Removes it; what stays is a `Mul` by `factor`, if there is one.
 pub(super) fn remove(strip: &mut Strip<'_>, site: &Site, factor: Option<Factor>) -> Result<()> {
     let id = site.nodes[0];
-    let editor = &mut strip.editor;
-    let Some(data) = editor.values().input(id, 0) else {
-        return Err(Error::model("has no data input").at(editor.model().place(id)));
+    let view = strip.editor.view();
+    let node = view.node(id);
+    let Some(data) = node.input(0).map(|data| data.id) else {
+        return Err(Error::model("has no data input").at(node.place()));
     };
-    let node = editor.model().node(id).clone();
-    let others: Vec<ValueId> = (1..node.inputs.len())
-        .filter_map(|input| editor.values().input(id, input))
-        .collect();
-    let output = editor.values().output(editor.model(), id, 0);
-    let mask = editor.values().output(editor.model(), id, 1);
+    let label = node.name.clone();
+    let others = node.given().filter(|&(input, _)| input > 0);
+    let others: Vec<ValueId> = others.map(|(_, value)| value.id).collect();
+    let output = node.output(0).map(|output| output.id);
     // A mask of the data's type has to know it, and the data may lose its name below.
-    let ones = match mask {
-        Some(mask) if site.mask != MaskUse::Unused && editor.values().is_used(mask) => {
-            let opset = editor.model().opset(id.graph, "").unwrap_or(1);
+    let ones = match node.output(1) {
+        Some(mask) if site.mask != MaskUse::Unused && mask.is_used() => {
+            let opset = view.model.opset(id.graph, "").unwrap_or(1);
             let typed = version(opset) < OperatorVersion::InferenceBool;
-            let name = editor.values()[mask].name.clone();
-            let element = mask::element_type(editor.model(), editor.values(), site, typed)
+            let element = mask::element_type(view, site, typed)
                 .ok_or_else(|| Error::model("the element type of its mask is unknown"))?;
-            Some((name, element, opset))
+            Some((mask.name.clone(), element, opset))
         }
         _ => None,
     };
-    editor.remove_node(id);
+    strip.editor.remove_node(id);
     match (output, factor) {
         (Some(output), Some(factor)) if strip.editor.values().is_used(output) => {
             let scale = site.classic_scale().unwrap_or(1.0);
-            multiply(strip, id, output, data, (factor, scale), &node.name)?;
+            multiply(strip, id, output, data, (factor, scale), &label)?;
         }
-        (Some(output), _) => strip.replace(id, &node.name, output, data)?,
+        (Some(output), _) => strip.replace(id, &label, output, data)?,
         (None, _) => {}
     }
     if let Some((name, element, opset)) = ones {

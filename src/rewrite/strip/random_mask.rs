@@ -1,85 +1,87 @@
-//! Cutting a mask off where it meets data.
+//! Removing a mask where it is applied to data.
 
 use smallvec::smallvec;
 
 use crate::dropout::{Exit, Site};
 use crate::error::{Error, Result};
-use crate::onnx::{Model, Name, Node, NodeId, ValueId, Values};
+use crate::onnx::{Name, Node, NodeId, ValueId};
+use crate::rewrite::Reason;
+use crate::semantics::view::View;
 
-use super::{Factor, Strip};
+use super::removal::{Factor, Strip};
 
-/// Why a mask cannot be taken out.
-pub(super) fn refusal(model: &Model, values: &Values, site: &Site) -> Option<String> {
-    if let Some(why) = &site.entangled {
-        return Some(why.clone());
-    }
+/// Why a mask cannot be removed.
+pub(super) fn refusal(view: View<'_>, site: &Site) -> Option<Reason> {
+    let scope = |why: &'static str| Some(Reason::Scope(why.into()));
     site.exits.iter().find_map(|exit| {
         let graph = exit.node.graph;
         let here = |node: &NodeId| node.graph == graph;
+        let chain = || exit.chain(view.model, view.values);
         if !exit.path.iter().all(here) {
-            return Some("a function rearranges its elements".to_string());
+            return scope("a function rearranges its elements");
         }
-        if exit.prescale.is_some_and(|p| p.shared) && !exit.chain(model, values).iter().all(here) {
-            return Some("its data is scaled in a different graph".to_string());
+        if exit.prescale.is_some_and(|p| p.shared) && !chain().iter().all(here) {
+            return scope("its data is scaled in a different graph");
         }
-        let outputs = 0..model.node(exit.node).outputs.len();
-        let mut others = outputs
-            .filter_map(|output| values.output(model, exit.node, output))
-            .filter(|&other| !site.exits.iter().any(|exit| exit.output == other));
-        if others.any(|other| values.is_used(other)) {
-            return Some("other outputs of its node are used".to_string());
+        let is_exit = |output| site.exits.iter().any(|exit| exit.output == output);
+        let mut others = view.node(exit.node).produced();
+        if others.any(|other| other.is_used() && !is_exit(other.id)) {
+            let why = "other outputs of its node are used";
+            return Some(Reason::Shared(why.into()));
         }
-        (exit.needs_scale() && exit.factor(model, values).is_none()).then(|| {
-            format!(
-                "inference scales it by {}, but its element type is unknown",
-                exit.scale
-            )
-        })
+        let untyped = exit.needs_scale() && exit.factor(view.model, view.values).is_none();
+        let scale = exit.scale;
+        let why = || format!("inference scales it by {scale}, but its element type is unknown");
+        untyped.then(|| Reason::Unknown(why().into()))
     })
 }
 
-/// Lets what uses an exit of a mask use the data, as inference has it.
+/// Lets what reads the output of a mask read the data, as in inference.
 pub(super) fn cut(strip: &mut Strip<'_>, exit: &Exit, factor: Option<Factor>) -> Result<()> {
     let id = exit.node;
-    let editor = &strip.editor;
-    let node = editor.model().node(id).clone();
-    if !node.is_removed() {
-        let inputs = 0..node.inputs.len();
-        let inputs = inputs.filter_map(|input| editor.values().input(id, input));
-        strip.idle.extend(inputs);
+    let node = strip.editor.view().node(id);
+    let (removed, label) = (node.is_removed(), node.name.clone());
+    if !removed {
+        strip.idle.extend(node.given().map(|(_, value)| value.id));
     }
-    let mut chain = Vec::new();
-    let mut data = strip.now(exit.data);
-    if let Some(prescale) = &exit.prescale {
-        let from = strip.now(prescale.from);
-        if prescale.shared {
-            chain = exit.chain(editor.model(), editor.values());
-            data = from;
-        } else if !editor.model().node(prescale.node).is_removed() {
-            let scaled = editor.values().output(editor.model(), prescale.node, 0);
-            let inputs = (0..2).filter_map(|input| editor.values().input(prescale.node, input));
-            let inputs: Vec<ValueId> = inputs.filter(|&input| input != from).collect();
-            strip.idle.extend(inputs);
-            let label = editor.model().node(prescale.node).name.clone();
-            strip.editor.remove_node(prescale.node);
-            if let Some(scaled) = scaled {
-                strip.replace(prescale.node, &label, scaled, from)?;
-                data = strip.now(data);
-            }
-        }
-    }
-    chain.extend(&exit.path);
-    if !node.is_removed() {
+    let (data, mut moves) = unscaled(strip, exit)?;
+    moves.extend(&exit.path);
+    if !removed {
         strip.editor.remove_node(id);
     }
-    let label = node.name;
-    for step in chain {
-        data = again(strip, step, id, data)?;
-    }
+    let moved = (moves.into_iter()).try_fold(data, |data, node| again(strip, node, id, data))?;
     match factor {
-        Some(factor) => multiply(strip, id, exit.output, data, (factor, exit.scale), &label),
-        None => strip.replace(id, &label, exit.output, data),
+        Some(factor) => multiply(strip, id, exit.output, moved, (factor, exit.scale), &label),
+        None => strip.replace(id, &label, exit.output, moved),
     }
+}
+
+/// The data before it was scaled, and the nodes that move its elements between there and the mask, if
+/// these have to be repeated.
+fn unscaled(strip: &mut Strip<'_>, exit: &Exit) -> Result<(ValueId, Vec<NodeId>)> {
+    let data = strip.now(exit.data);
+    let Some(prescale) = &exit.prescale else {
+        return Ok((data, Vec::new()));
+    };
+    let from = strip.now(prescale.from);
+    let view = strip.editor.view();
+    if prescale.shared {
+        return Ok((from, exit.chain(view.model, view.values)));
+    }
+    let node = view.node(prescale.node);
+    if node.is_removed() {
+        return Ok((data, Vec::new()));
+    }
+    let (label, scaled) = (node.name.clone(), node.output(0).map(|value| value.id));
+    let given = node.given().filter(|&(input, _)| input < 2);
+    let constants = given.filter(|(_, value)| value.id != from);
+    strip.idle.extend(constants.map(|(_, value)| value.id));
+    strip.editor.remove_node(prescale.node);
+    if let Some(scaled) = scaled {
+        strip.replace(prescale.node, &label, scaled, from)?;
+        return Ok((strip.now(data), Vec::new()));
+    }
+    Ok((data, Vec::new()))
 }
 
 /// Repeats a node that moves elements about, on other data.
@@ -87,22 +89,20 @@ fn again(strip: &mut Strip<'_>, step: NodeId, before: NodeId, data: ValueId) -> 
     let editor = &mut strip.editor;
     let node = editor.model().node(step).clone();
     let hint = node.output(0).map_or("moved".to_string(), Name::to_string);
-    let name = editor.fresh_name(&format!("{hint}/kept"));
     let mut inputs = node.inputs;
     if let Some(input) = inputs.first_mut() {
         *input = editor.values()[data].name.clone();
     }
     let node = Node {
-        name: name.clone(),
         op_type: node.op_type,
         domain: node.domain,
         inputs,
-        outputs: smallvec![name],
         attributes: node.attributes,
         ..Node::default()
     };
-    let id = editor.insert_node(before.graph, Some(before), node);
-    let output = editor.values().output(editor.model(), id, 0);
+    let name = editor.put((before.graph, Some(before)), &format!("{hint}/kept"), node);
+    let output = editor.view().lookup(before.graph, &name);
+    let output = output.map(|output| output.id);
     output.ok_or_else(|| Error::model("has no output").at(editor.model().place(step)))
 }
 

@@ -4,90 +4,77 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::hash::HashSet;
-use crate::onnx::{AttributeValue, Editor, GraphId, Model, NodeId, Use, ValueId, Values};
+use crate::onnx::{Editor, GraphId, NodeId, Use};
+use crate::rewrite::prune::{self, Pruned};
+use crate::semantics::view::{NodeRef, ValueRef, View};
 
-use super::{Outcome, prune};
-
-/// How many nodes behind a draw are looked at.
-const REACH: usize = 1000;
-
-/// Removes the states of Loops and Scans that still carry what these nodes draw, and that no step
-/// uses. Loops inside loops need a round each.
+/// Removes the states of Loops and Scans that still carry what these nodes draw, and that no iteration
+/// uses. Loops inside loops need a round each. Returns each loop, and how many of its states are gone.
 pub(super) fn remove(
     editor: &mut Editor<'_>,
     sources: &[NodeId],
-    outcome: &mut Outcome,
-) -> Result<()> {
+    pruned: &mut Pruned,
+) -> Result<Vec<(String, usize)>> {
+    let mut removed = Vec::new();
     loop {
-        let mut states: BTreeMap<NodeId, BTreeSet<usize>> = BTreeMap::new();
-        let mut passed = Vec::new();
-        for &source in sources {
-            for (node, state) in carried(editor.model(), editor.values(), source) {
-                if states.entry(node).or_default().insert(state.place) {
-                    passed.push(state);
-                }
-            }
+        let idle = idle_states(editor.view(), sources);
+        if idle.is_empty() {
+            return Ok(removed);
         }
-        if states.is_empty() {
-            return Ok(());
+        let mut places: BTreeMap<NodeId, BTreeSet<usize>> = BTreeMap::new();
+        for state in &idle {
+            places.entry(state.node).or_default().insert(state.place);
         }
-        for (node, places) in &states {
-            let label = editor.model().label(*node);
-            outcome.states.push((label, places.len()));
-        }
-        let names: Vec<_> = (passed.iter())
-            .flat_map(|state| state.identities.iter().rev())
-            .copied()
-            .collect();
-        let states: Vec<(NodeId, Vec<usize>)> = (states.into_iter())
+        let model = editor.model();
+        removed.extend((places.iter()).map(|(&node, states)| (model.label(node), states.len())));
+        let places: Vec<(NodeId, Vec<usize>)> = (places.into_iter())
             .map(|(node, places)| (node, places.into_iter().collect()))
             .collect();
-        editor.remove_states(&states)?;
-        for identity in names {
-            let (model, values) = (editor.model(), editor.values());
-            if let Some(value) = values.output(model, identity, 0) {
-                prune::prune(editor, value, outcome);
+        editor.remove_states(&places)?;
+        for identity in idle.iter().flat_map(|state| state.identities.iter().rev()) {
+            if let Some(value) = editor
+                .view()
+                .node(*identity)
+                .output(0)
+                .map(|value| value.id)
+            {
+                prune::prune(editor, value, pruned);
             }
         }
-        for &source in sources {
-            prune::behind(editor, source, outcome);
-        }
+        prune::downstream(editor, sources, pruned);
     }
 }
 
-/// A state that leaves each step as it came, and that nothing looks at.
-struct State {
+/// A state that each iteration passes on unchanged, and that nothing reads.
+struct Idle {
+    node: NodeId,
+    /// Which of its states.
     place: usize,
     /// The Identity nodes that pass it on.
     identities: Vec<NodeId>,
 }
 
-/// The idle states that what a node draws ends in.
-fn carried(model: &Model, values: &Values, source: NodeId) -> Vec<(NodeId, State)> {
-    let made = |id: NodeId| {
-        let outputs = 0..model.node(id).outputs.len();
-        outputs.filter_map(move |output| values.output(model, id, output))
-    };
+/// The idle states that end what these nodes draw.
+fn idle_states(view: View<'_>, sources: &[NodeId]) -> Vec<Idle> {
+    let sources = sources.iter().map(|&id| view.node(id));
+    let mut open: Vec<ValueRef<'_>> = sources
+        .filter(|node| !node.is_removed())
+        .flat_map(NodeRef::produced)
+        .collect();
+    let (mut seen, mut found) = (HashSet::default(), HashSet::default());
     let mut states = Vec::new();
-    let mut seen = HashSet::default();
-    let mut open: Vec<ValueId> = match model.node(source).is_removed() {
-        true => Vec::new(),
-        false => made(source).collect(),
-    };
     while let Some(value) = open.pop() {
-        if !seen.insert(value) || seen.len() > REACH {
+        if !seen.insert(value.id) {
             continue;
         }
-        for at in values.uses(value) {
-            let Use::Input { node, input } = at else {
-                continue;
-            };
-            match place(model, values, node, input as usize) {
-                None => open.extend(made(node)),
-                Some(place) => match idle(model, values, &place) {
-                    Some(state) => states.push((node, state)),
-                    // a loop inside uses it, or another one behind
-                    None => open.extend([Some(place.formal), place.after].into_iter().flatten()),
+        for (node, input) in value.readers() {
+            match state(node, input) {
+                None => open.extend(node.produced()),
+                Some(state) => match idle(node, &state) {
+                    Some(idle) if found.insert((node.id, idle.place)) => states.push(idle),
+                    Some(_) => {}
+                    // a loop inside uses it, or another one downstream
+                    None => open.extend([Some(state.formal), state.after].into_iter().flatten()),
                 },
             }
         }
@@ -96,63 +83,59 @@ fn carried(model: &Model, values: &Values, source: NodeId) -> Vec<(NodeId, State
 }
 
 /// A state of a Loop or Scan.
-struct Place {
+struct State<'m> {
     /// Which of the states.
-    state: usize,
-    /// The output of the body that is the state after a step.
-    output: (GraphId, usize),
-    /// What it is in a step.
-    formal: ValueId,
-    /// What it is in the end, if that has a name.
-    after: Option<ValueId>,
+    place: usize,
+    /// The output of the body that is the state after an iteration.
+    next: (GraphId, usize),
+    /// The input of the body.
+    formal: ValueRef<'m>,
+    /// The output of the node, if it has a name.
+    after: Option<ValueRef<'m>>,
 }
 
-/// The state that an input of a node starts; `None` if that is no state.
-fn place(model: &Model, values: &Values, id: NodeId, input: usize) -> Option<Place> {
-    let node = model.node(id);
-    let scanned = match node.attribute("num_scan_inputs").map(|a| &a.value) {
-        Some(AttributeValue::Int(n)) => usize::try_from(*n).ok()?,
-        _ => 0,
-    };
-    let (before, condition) = match (node.is("Loop"), node.is("Scan")) {
-        (true, _) => (2, 1),
-        (_, true) => (0, 0),
+/// The state that an input of a node starts; `None` if it starts none.
+fn state(node: NodeRef<'_>, input: usize) -> Option<State<'_>> {
+    let (before, condition) = match node.op() {
+        "Loop" => (2, 1),
+        "Scan" => (0, 0),
         _ => return None,
     };
-    let state = input.checked_sub(before)?;
-    if input >= node.inputs.len().checked_sub(scanned)? {
+    let place = input.checked_sub(before)?;
+    let scanned = usize::try_from(node.int("num_scan_inputs", 0)).ok()?;
+    if input >= node.inputs().len().checked_sub(scanned)? {
         return None;
     }
-    let &[body] = node.attribute("body")?.graphs() else {
-        return None;
-    };
-    let formal = &model.graph(body).inputs.get(input)?.name;
-    Some(Place {
-        state,
-        output: (body, state + condition),
-        formal: values.lookup(model, body, formal)?,
-        after: values.output(model, id, state),
+    let body = node.body("body")?;
+    Some(State {
+        place,
+        next: (body, place + condition),
+        formal: node.view().graph_inputs(body).nth(input)??,
+        after: node.output(place),
     })
 }
 
-/// The state, if no step does anything with it and nothing asks for it in the end.
-fn idle(model: &Model, values: &Values, place: &Place) -> Option<State> {
-    if place.after.is_some_and(|after| values.is_used(after)) {
+/// The state, if no iteration does anything with it and nothing reads it in the end.
+fn idle(node: NodeRef<'_>, state: &State<'_>) -> Option<Idle> {
+    if state.after.is_some_and(|after| after.is_used()) {
         return None;
     }
     let mut identities = Vec::new();
-    let mut value = place.formal;
+    let mut value = state.formal;
     loop {
-        let mut uses = values.uses(value);
-        let (first, second) = (uses.next()?, uses.next());
-        match (first, second) {
-            (Use::Output { graph, output }, None) if (graph, output as usize) == place.output => {
-                let place = place.state;
-                return Some(State { place, identities });
+        let mut uses = value.uses();
+        match (uses.next()?, uses.next()) {
+            (Use::Output { graph, output }, None) if (graph, output as usize) == state.next => {
+                return Some(Idle {
+                    node: node.id,
+                    place: state.place,
+                    identities,
+                });
             }
-            (Use::Input { node, .. }, None) if model.node(node).is("Identity") => {
-                identities.push(node);
-                value = values.output(model, node, 0)?;
+            (Use::Input { .. }, None) => {
+                let (reader, _) = value.readers().next()?;
+                value = reader.output(0).filter(|_| reader.op() == "Identity")?;
+                identities.push(reader.id);
             }
             _ => return None,
         }

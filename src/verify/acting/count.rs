@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Outcome, Watch};
+use super::axes::{groups, orders, transposed};
+use super::expected::Watch;
+use super::report::Outcome;
 use crate::dropout::Kind;
 use crate::verify::engine::Value;
 
@@ -24,8 +26,8 @@ pub(super) struct Count {
     factors: (f64, f64),
 }
 
-/// What one run showed.
-pub(super) enum Told {
+/// The result of counting one run.
+pub(super) enum Found {
     Counted,
     Unlike(String),
     Nothing(String),
@@ -60,29 +62,29 @@ impl Law {
 
 impl Count {
     /// Counts what a site made of its data.
-    pub fn add(&mut self, watch: &Watch, data: &Value, output: &Value) -> Told {
+    pub fn add(&mut self, watch: &Watch, data: &Value, output: &Value) -> Found {
         let x = data.to_f64();
         let same = data.shape() == output.shape();
-        let told = match same {
+        let found = match same {
             true => self.add_elements(watch, output, &x),
-            false => Told::Unlike("changes the shape of its data".into()),
+            false => Found::Unlike("changes the shape of its data".into()),
         };
-        if !matches!(told, Told::Unlike(_)) || !watch.moves || data.shape().len() > AXES {
-            return told;
+        if !matches!(found, Found::Unlike(_)) || !watch.moves || data.shape().len() > AXES {
+            return found;
         }
         // a mask may stand behind a Transpose
         let moved = orders(data.shape().len()).into_iter().find_map(|order| {
             let (shape, x) = transposed(data.shape(), &x, &order);
             let fits = shape == output.shape();
-            let told = fits.then(|| self.add_elements(watch, output, &x));
-            told.filter(|told| !matches!(told, Told::Unlike(_)))
+            let found = fits.then(|| self.add_elements(watch, output, &x));
+            found.filter(|found| !matches!(found, Found::Unlike(_)))
         });
-        moved.unwrap_or(told)
+        moved.unwrap_or(found)
     }
 
-    fn add_elements(&mut self, watch: &Watch, output: &Value, x: &[f64]) -> Told {
+    fn add_elements(&mut self, watch: &Watch, output: &Value, x: &[f64]) -> Found {
         let Some(groups) = groups(watch, output.shape()) else {
-            return Told::Nothing("its mask has a different rank".into());
+            return Found::Nothing("its mask has a different rank".into());
         };
         let (near, largest) = match output.element_type() {
             "float16" => (4e-3, 65504.0),
@@ -97,7 +99,7 @@ impl Count {
                 self.factors.0 += y / x;
                 self.factors.1 += (y / x - 1.0).powi(2);
             }
-            return Told::Counted;
+            return Found::Counted;
         }
         let law = Law::of(watch);
         let mut of_groups: BTreeMap<usize, bool> = BTreeMap::new();
@@ -112,18 +114,18 @@ impl Count {
             let kept = (y - wanted).abs() <= room; // false of NaN
             if !dropped && !overflows && !kept {
                 let none = law.dropped;
-                return Told::Unlike(format!(
+                return Found::Unlike(format!(
                     "turns {x} into {y}, but {wanted} or {none} was expected"
                 ));
             }
             let group = groups.as_ref().map_or(index, |groups| groups.of(index));
             if *of_groups.entry(group).or_insert(dropped) != dropped {
-                return Told::Unlike("drops some of the elements that share one draw".into());
+                return Found::Unlike("drops some of the elements that share one draw".into());
             }
         }
         self.draws += of_groups.len();
         self.dropped += of_groups.values().filter(|&&dropped| dropped).count();
-        Told::Counted
+        Found::Counted
     }
 
     /// Whether the count is one that the rate explains.
@@ -165,73 +167,6 @@ impl Count {
     }
 }
 
-/// All orders of so many axes.
-fn orders(axes: usize) -> Vec<Vec<usize>> {
-    let mut all = vec![Vec::new()];
-    for _ in 0..axes {
-        let longer = all.iter().flat_map(|order: &Vec<usize>| {
-            let rest = (0..axes).filter(|axis| !order.contains(axis));
-            rest.map(|axis| [&order[..], &[axis]].concat())
-        });
-        all = longer.collect();
-    }
-    all
-}
-
-/// Elements with their axes in this order.
-fn transposed(shape: &[usize], elements: &[f64], order: &[usize]) -> (Vec<usize>, Vec<f64>) {
-    let mut strides = vec![1; shape.len()];
-    for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis];
-    }
-    let moved: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
-    let places = (0..elements.len()).map(|mut index| {
-        let mut place = 0;
-        for &axis in order.iter().rev() {
-            place += (index % shape[axis]) * strides[axis];
-            index /= shape[axis];
-        }
-        elements[place]
-    });
-    let elements = places.collect();
-    (moved, elements)
-}
-
-/// Elements that share a draw.
-struct Groups {
-    /// Sizes of the axes, and how far apart groups are along each: 0 where they share.
-    axes: Vec<(usize, usize)>,
-}
-
-impl Groups {
-    fn of(&self, mut index: usize) -> usize {
-        let mut group = 0;
-        for &(size, stride) in self.axes.iter().rev() {
-            group += (index % size) * stride;
-            index /= size;
-        }
-        group
-    }
-}
-
-/// How elements share draws: `Some(None)` if they do not.
-fn groups(watch: &Watch, shape: &[usize]) -> Option<Option<Groups>> {
-    let Some(shared) = &watch.shared else {
-        return Some(None);
-    };
-    let shared = shared.of(shape.len())?;
-    let mut stride = 1;
-    let mut axes: Vec<(usize, usize)> = Vec::new();
-    for (&size, shared) in shape.iter().zip(shared).rev() {
-        axes.push((size.max(1), if shared { 0 } else { stride }));
-        if !shared {
-            stride *= size.max(1);
-        }
-    }
-    axes.reverse();
-    Some(Some(Groups { axes }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::expected::Shared;
@@ -250,7 +185,7 @@ mod tests {
         }
     }
 
-    fn seen(watch: &Watch, shape: &[usize], x: &[f32], y: &[f32]) -> (Count, Told) {
+    fn seen(watch: &Watch, shape: &[usize], x: &[f32], y: &[f32]) -> (Count, Found) {
         let value = |elements| Value::from_f32(shape, elements).unwrap();
         let mut count = Count::default();
         let seen = count.add(watch, &value(x), &value(y));
@@ -265,14 +200,14 @@ mod tests {
             &[0.0, 1.0, 2.0, 3.0],
             &[0.0, 2.0, 0.0, 6.0],
         );
-        assert!(matches!(seen, Told::Counted));
+        assert!(matches!(seen, Found::Counted));
         assert_eq!((count.draws, count.dropped), (3, 1));
     }
 
     #[test]
     fn a_wrong_scale_is_seen() {
         let (_, seen) = seen(&watch(0.5, None), &[2], &[1.0, 1.0], &[1.0, 0.0]);
-        assert!(matches!(seen, Told::Unlike(_)));
+        assert!(matches!(seen, Found::Unlike(_)));
     }
 
     #[test]
@@ -285,7 +220,7 @@ mod tests {
             &x,
             &[2.0, 2.0, 2.0, 0.0, 0.0, 0.0],
         );
-        assert!(matches!(whole, Told::Counted));
+        assert!(matches!(whole, Found::Counted));
         assert_eq!((count.draws, count.dropped), (2, 1));
         let (_, torn) = seen(
             &watch(0.5, shared()),
@@ -293,7 +228,7 @@ mod tests {
             &x,
             &[2.0, 2.0, 0.0, 0.0, 0.0, 0.0],
         );
-        assert!(matches!(torn, Told::Unlike(_)));
+        assert!(matches!(torn, Found::Unlike(_)));
     }
 
     #[test]
@@ -323,8 +258,8 @@ mod tests {
                 ..watch(0.5, None)
             };
             let mut count = Count::default();
-            let told = count.add(&watch, &value(&[2, 3], &x), &value(&[3, 2], &y));
-            let counted = matches!(told, Told::Counted).then_some((count.draws, count.dropped));
+            let found = count.add(&watch, &value(&[2, 3], &x), &value(&[3, 2], &y));
+            let counted = matches!(found, Found::Counted).then_some((count.draws, count.dropped));
             assert_eq!(counted, wanted);
         }
     }
@@ -337,15 +272,15 @@ mod tests {
         };
         let Law { a, b, dropped } = Law::of(&watch);
         let (a, b, dropped) = (a as f32, b as f32, dropped as f32);
-        let (count, told) = seen(&watch, &[3], &[1.0, 2.0, 0.0], &[a + b, dropped, b]);
-        assert!(matches!(told, Told::Counted));
+        let (count, found) = seen(&watch, &[3], &[1.0, 2.0, 0.0], &[a + b, dropped, b]);
+        assert!(matches!(found, Found::Counted));
         assert_eq!((count.draws, count.dropped), (3, 1));
-        let (_, told) = seen(&watch, &[1], &[1.0], &[0.0]);
-        assert!(matches!(told, Told::Unlike(_)));
+        let (_, found) = seen(&watch, &[1], &[1.0], &[0.0]);
+        assert!(matches!(found, Found::Unlike(_)));
     }
 
     #[test]
-    fn the_variance_of_gaussian_dropout_is_told_from_another() {
+    fn the_variance_of_gaussian_dropout_is_found_from_another() {
         let watch = |rate| Watch {
             kind: Kind::GaussianDropout,
             ..watch(rate, None)

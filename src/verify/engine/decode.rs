@@ -2,7 +2,6 @@
 
 use bytes::Buf;
 use prost::Message;
-use tract_onnx::pb;
 
 use super::{Stop, Unrunnable, panics};
 use crate::error::{Error, ErrorKind};
@@ -10,75 +9,6 @@ use crate::source::Source;
 
 /// What is read at a time.
 const CHUNK: u64 = 1 << 20;
-
-/// A node of a function call carries its overload in this attribute after [`model`].
-pub(super) const OVERLOAD: &str = "dropout_onnx.overload";
-
-/// A model as tract reads it, and the parts of its functions that tract's types lack.
-pub(super) struct Decoded {
-    pub(super) proto: pb::ModelProto,
-    pub(super) functions: Vec<FunctionExtra>,
-}
-
-/// Fields of `FunctionProto` unknown to tract, in the order of `ModelProto.functions`.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct FunctionExtra {
-    #[prost(message, repeated, tag = "7")]
-    node: Vec<NodeExtra>,
-    /// Attributes with a default value.
-    #[prost(message, repeated, tag = "11")]
-    pub(super) attribute_proto: Vec<pb::AttributeProto>,
-    #[prost(bytes = "vec", tag = "13")]
-    pub(super) overload: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ModelExtra {
-    #[prost(message, optional, tag = "7")]
-    graph: Option<GraphExtra>,
-    #[prost(message, repeated, tag = "25")]
-    functions: Vec<FunctionExtra>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GraphExtra {
-    #[prost(message, repeated, tag = "1")]
-    node: Vec<NodeExtra>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct NodeExtra {
-    #[prost(message, repeated, tag = "5")]
-    attribute: Vec<AttributeExtra>,
-    #[prost(bytes = "vec", tag = "8")]
-    overload: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct AttributeExtra {
-    #[prost(message, optional, tag = "6")]
-    g: Option<GraphExtra>,
-    #[prost(message, repeated, tag = "11")]
-    graphs: Vec<GraphExtra>,
-}
-
-/// Decodes a `ModelProto`. A second pass, over the structure only, reads what tract's types lack;
-/// it is made when the model has functions.
-pub(super) fn model(source: &Source) -> Result<Decoded, Stop> {
-    let mut proto: pb::ModelProto = decode(source)?;
-    let mut functions = Vec::new();
-    if !proto.functions.is_empty() {
-        let extra: ModelExtra = decode(source)?;
-        if let (Some(graph), Some(extra)) = (&mut proto.graph, &extra.graph) {
-            stamp(&mut graph.node, &extra.node);
-        }
-        for (function, extra) in proto.functions.iter_mut().zip(&extra.functions) {
-            stamp(&mut function.node, &extra.node);
-        }
-        functions = extra.functions;
-    }
-    Ok(Decoded { proto, functions })
-}
 
 /// Decodes one message, which fills the source.
 pub(in crate::verify) fn decode<M: Message + Default>(source: &Source) -> Result<M, Stop> {
@@ -93,28 +23,6 @@ pub(in crate::verify) fn decode<M: Message + Default>(source: &Source) -> Result
             Err(Unrunnable::new(format!("tract cannot read this model: {error}")).into())
         }
         Err(panic) => Err(Unrunnable::new(format!("tract cannot read this model: {panic}")).into()),
-    }
-}
-
-/// Both lists were decoded from the same bytes, so they have the same shape.
-fn stamp(nodes: &mut [pb::NodeProto], extras: &[NodeExtra]) {
-    for (node, extra) in nodes.iter_mut().zip(extras) {
-        for (attribute, extra) in node.attribute.iter_mut().zip(&extra.attribute) {
-            if let (Some(graph), Some(extra)) = (&mut attribute.g, &extra.g) {
-                stamp(&mut graph.node, &extra.node);
-            }
-            for (graph, extra) in attribute.graphs.iter_mut().zip(&extra.graphs) {
-                stamp(&mut graph.node, &extra.node);
-            }
-        }
-        if !extra.overload.is_empty() {
-            node.attribute.push(pb::AttributeProto {
-                name: OVERLOAD.to_string(),
-                r#type: pb::attribute_proto::AttributeType::String as i32,
-                s: extra.overload.clone(),
-                ..Default::default()
-            });
-        }
     }
 }
 
@@ -188,6 +96,8 @@ impl Buf for SourceBuf<'_> {
 
 #[cfg(test)]
 mod tests {
+    use tract_onnx::pb;
+
     use super::*;
 
     #[test]

@@ -1,17 +1,14 @@
 //! Where models run: in this process, or in one of their own.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
 
-use bytesize::ByteSize;
-use serde::{Deserialize, Serialize};
-
+use super::backend::{About, Read, Ready, Values};
+use super::isolation::Isolation;
 use super::process::Process;
 use super::tract::Graph;
 use super::{Fill, Meaning, Mode, Port, Shapes, Stop, Subject, Value};
 use crate::error::{Error, ErrorKind};
-use crate::verify::watch::Seen;
+use crate::verify::engine::watch::Seen;
 
 /// Where models run.
 #[derive(Clone, Debug, Default)]
@@ -22,86 +19,6 @@ pub enum Host {
     InProcess,
     /// In a process of their own, which may crash, hang or run out of memory without harm.
     Isolated(Isolation),
-}
-
-/// A process that runs models.
-#[derive(Clone, Debug)]
-pub struct Isolation {
-    /// The `dropout-onnx` command, of this version: it is started with the one argument
-    /// [`super::ENGINE_ARGUMENT`].
-    pub program: PathBuf,
-    /// Time limit for loading a model, and for each run of it.
-    pub timeout: Duration,
-    /// Memory limit in bytes: a limit of the process's data on Linux; elsewhere its resident memory is
-    /// looked at from time to time.
-    pub memory: u64,
-}
-
-impl Isolation {
-    /// Time limit in seconds where none is given.
-    pub const TIMEOUT: u64 = 300;
-
-    /// With a time limit of [`Isolation::TIMEOUT`] seconds and a memory limit of three quarters of the
-    /// machine's memory, or of what the process's control group may use.
-    pub fn new(program: impl Into<PathBuf>) -> Isolation {
-        Isolation {
-            program: program.into(),
-            timeout: Duration::from_secs(Isolation::TIMEOUT),
-            memory: machine_memory() / 4 * 3,
-        }
-    }
-
-    /// A memory limit in words: `8GiB`, `500MB`, or a number of bytes.
-    ///
-    /// # Errors
-    /// It is not a size.
-    pub fn parse_memory(text: &str) -> Result<u64, Error> {
-        let size: Result<ByteSize, _> = text.parse();
-        let size = size.map(|size| size.as_u64()).ok().filter(|&size| size > 0);
-        size.ok_or_else(|| {
-            let why = format!("`{text}` is not a size: write for instance 8GiB or 500MB");
-            Error::new(ErrorKind::Usage, why)
-        })
-    }
-}
-
-/// Bytes of memory that this machine has, or that this process's control group may use.
-fn machine_memory() -> u64 {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    let group = system.cgroup_limits().map(|limits| limits.total_memory);
-    let group = group.filter(|&total| total > 0).unwrap_or(u64::MAX);
-    system.total_memory().min(group)
-}
-
-/// Values by name.
-pub type Values = BTreeMap<String, Value>;
-
-/// The properties of a model once an engine has read it.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct About {
-    pub(super) ports: Vec<Port>,
-    pub(super) outputs: Vec<String>,
-    pub(super) notes: Vec<String>,
-    pub(super) random: BTreeMap<String, usize>,
-}
-
-/// A model that an engine has read, its symbolic dimensions still open.
-pub(super) trait Read: Send + Sync {
-    fn choose(
-        &self,
-        dims: &BTreeMap<String, usize>,
-        given: &BTreeMap<String, Vec<usize>>,
-        fill: Fill,
-    ) -> Result<Shapes, Stop>;
-
-    fn ready(self: Box<Self>, shapes: &Shapes) -> Result<Box<dyn Ready>, Stop>;
-}
-
-/// A model that is ready to run.
-pub(super) trait Ready: Send + Sync {
-    /// The outputs in the order of the graph, and what watching nodes saw.
-    fn run(&self, inputs: &Values, run: u64) -> Result<(Vec<Value>, Vec<Seen>), Stop>;
 }
 
 impl Host {

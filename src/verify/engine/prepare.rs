@@ -11,79 +11,24 @@ use tract_onnx::pb::type_proto::Value as TypeValue;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Meaning;
-use super::lacks::{default_domain, unsupported_element};
+use super::operators::{dropout, random};
+use super::support::unsupported_element;
+use super::walk::{default_domain, each_node, each_node_mut, element_of, subgraphs, subgraphs_mut};
 use crate::onnx::RANDOM_OPERATORS;
-use crate::verify::{operator, random};
 
-/// Operators whose reading by tract depends on the opset of the model.
-const BY_OPSET: [&str; 13] = [
-    "Clip",
-    "DFT",
-    "GridSample",
-    "GroupNormalization",
-    "Hardmax",
-    "LogSoftmax",
-    "Pad",
-    "Resize",
-    "Slice",
-    "Softmax",
-    "Split",
-    "Squeeze",
-    "Unsqueeze",
-];
-
-/// Marks every `Dropout` with the opset version that rules it: that of the function it stands in,
-/// which is not known any more once functions are inlined. Returns caveats: tract reads the whole
-/// model by one opset.
-pub(super) fn versions(proto: &mut pb::ModelProto) -> Vec<String> {
-    let model = default_opset(&proto.opset_import);
-    if let Some(graph) = &mut proto.graph {
-        mark_versions(&mut graph.node, model.unwrap_or(1));
-    }
-    let mut caveats = Vec::new();
-    for function in &mut proto.functions {
-        let own = default_opset(&function.opset_import);
-        let version = own.or(model).unwrap_or(1);
-        mark_versions(&mut function.node, version);
-        if own.is_some() && own != model {
-            let mut affected = BTreeSet::new();
-            each_node(&function.node, &mut |node| {
-                let name = node.op_type.as_str();
-                if default_domain(&node.domain)
-                    && (BY_OPSET.contains(&name) || name.starts_with("Reduce"))
-                {
-                    affected.insert(name.to_string());
-                }
-            });
-            if let (Some(model), false) = (model, affected.is_empty()) {
-                caveats.push(format!(
-                    "function {}::{} is written for opset {version}, but tract reads its {} as opset {model}",
-                    function.domain.as_deref().unwrap_or_default(),
-                    function.name.as_deref().unwrap_or_default(),
-                    affected.into_iter().collect::<Vec<_>>().join(", "),
-                ));
-            }
-        }
-    }
-    if model.is_none() {
-        // tract takes a model without an opset for version 0.
-        let functions = proto.functions.iter();
-        let version = functions
-            .filter_map(|f| default_opset(&f.opset_import))
-            .max();
+/// Marks every `Dropout` that has no mark yet with the opset of the model. tract takes a model without
+/// an opset for version 0: it gets `fallback`.
+pub(super) fn versions(proto: &mut pb::ModelProto, fallback: Option<i64>) {
+    let version = default_opset(&proto.opset_import).unwrap_or_else(|| {
+        let version = fallback.unwrap_or(1);
         proto.opset_import.push(pb::OperatorSetIdProto {
             domain: String::new(),
-            version: version.unwrap_or(1),
+            version,
         });
-    }
-    caveats
-}
-
-/// True if all functions are written for the operator set of the model.
-pub(super) fn of_one_opset(proto: &pb::ModelProto) -> bool {
-    let model = default_opset(&proto.opset_import);
-    let mut functions = proto.functions.iter();
-    functions.all(|function| default_opset(&function.opset_import) == model)
+        version
+    });
+    let nodes = proto.graph.iter_mut().flat_map(|graph| &mut graph.node);
+    nodes.for_each(|node| mark_version(node, version));
 }
 
 fn default_opset(imports: &[pb::OperatorSetIdProto]) -> Option<i64> {
@@ -93,10 +38,11 @@ fn default_opset(imports: &[pb::OperatorSetIdProto]) -> Option<i64> {
     Some(import.version)
 }
 
-fn mark_versions(nodes: &mut [pb::NodeProto], version: i64) {
-    each_node_mut(nodes, &mut |node| {
-        if node.op_type == "Dropout" && default_domain(&node.domain) {
-            set_int(node, operator::VERSION, version);
+fn mark_version(node: &mut pb::NodeProto, version: i64) {
+    let marked = |node: &pb::NodeProto| node.attribute.iter().any(|a| a.name == dropout::VERSION);
+    each_node_mut(std::slice::from_mut(node), &mut |node| {
+        if node.op_type == "Dropout" && default_domain(&node.domain) && !marked(node) {
+            set_int(node, dropout::VERSION, version);
         }
     });
 }
@@ -105,18 +51,18 @@ fn mark_versions(nodes: &mut [pb::NodeProto], version: i64) {
 /// own. A stream belongs to a name, so that both sides draw the same numbers whatever was removed.
 pub(super) fn streams(graph: &mut pb::GraphProto, meaning: Meaning) {
     let (training, seed, rate) = match meaning {
-        Meaning::Inference => (operator::NEVER, 0, None),
-        Meaning::AsWritten { seed } => (operator::AS_WRITTEN, seed, None),
-        Meaning::Training { seed, rate } => (operator::ALWAYS, seed, rate),
+        Meaning::Inference => (dropout::NEVER, 0, None),
+        Meaning::AsWritten { seed } => (dropout::AS_WRITTEN, seed, None),
+        Meaning::Training { seed, rate } => (dropout::ALWAYS, seed, rate),
     };
     let mut uses: HashMap<String, usize> = HashMap::new();
     each_node(&graph.node, &mut |node| {
         *uses.entry(node.name.clone()).or_default() += 1;
     });
     each_node_mut(&mut graph.node, &mut |node| {
-        let dropout = node.op_type == "Dropout";
+        let is_dropout = node.op_type == "Dropout";
         if !default_domain(&node.domain)
-            || !(dropout || RANDOM_OPERATORS.contains(&node.op_type.as_str()))
+            || !(is_dropout || RANDOM_OPERATORS.contains(&node.op_type.as_str()))
         {
             return;
         }
@@ -133,10 +79,10 @@ pub(super) fn streams(graph: &mut pb::GraphProto, meaning: Meaning) {
         bytes.extend(own.to_le_bytes());
         let stream = xxh3_64(&bytes);
         set_int(node, random::STREAM, stream.cast_signed());
-        if dropout {
-            set_int(node, operator::TRAINING, training);
+        if is_dropout {
+            set_int(node, dropout::TRAINING, training);
             if let Some(rate) = rate {
-                set_int(node, operator::RATE, rate.to_bits().cast_signed());
+                set_int(node, dropout::RATE, rate.to_bits().cast_signed());
             }
         }
         if node.op_type == "Multinomial" && own == 0 {
@@ -265,13 +211,6 @@ fn each_dim(value: &mut pb::ValueInfoProto, visit: &mut dyn FnMut(&mut Option<Di
     }
 }
 
-/// The element type a value is declared with; `None` where nothing, or no tensor, is declared.
-pub(super) fn element_of(value: &pb::ValueInfoProto) -> Option<i32> {
-    match value.r#type.as_ref()?.value.as_ref()? {
-        TypeValue::TensorType(tensor) => Some(tensor.elem_type),
-    }
-}
-
 /// tract looks for unsigned 32 and 64 bit elements in the fields of the signed ones. As raw bytes
 /// it reads them right.
 pub(super) fn tensors(graph: &mut pb::GraphProto) {
@@ -339,36 +278,4 @@ pub(super) fn batch_norms(graph: &mut pb::GraphProto) -> Option<String> {
     });
     let caveat = "BatchNormalization in training form: tract computes its inference form";
     (training > 0).then(|| format!("{caveat} (×{training})"))
-}
-
-/// The graphs in a node's attributes.
-pub(super) fn subgraphs(node: &pb::NodeProto) -> impl Iterator<Item = &pb::GraphProto> {
-    node.attribute
-        .iter()
-        .flat_map(|a| a.g.iter().chain(&a.graphs))
-}
-
-fn subgraphs_mut(node: &mut pb::NodeProto) -> impl Iterator<Item = &mut pb::GraphProto> {
-    node.attribute
-        .iter_mut()
-        .flat_map(|a| a.g.iter_mut().chain(&mut a.graphs))
-}
-
-/// Visits nodes and those of their subgraphs. The decoder bounds how deep they are nested.
-pub(super) fn each_node<'p>(nodes: &'p [pb::NodeProto], visit: &mut dyn FnMut(&'p pb::NodeProto)) {
-    for node in nodes {
-        visit(node);
-        for inner in subgraphs(node) {
-            each_node(&inner.node, visit);
-        }
-    }
-}
-
-fn each_node_mut(nodes: &mut [pb::NodeProto], visit: &mut dyn FnMut(&mut pb::NodeProto)) {
-    for node in nodes {
-        visit(node);
-        for inner in subgraphs_mut(node) {
-            each_node_mut(&mut inner.node, visit);
-        }
-    }
 }

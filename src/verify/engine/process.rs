@@ -15,11 +15,12 @@ use std::time::{Duration, Instant};
 
 use rmp_serde::encode;
 
-use super::host::{About, Isolation, Read, Ready, Values};
+use super::backend::{About, Read, Ready, Values};
+use super::isolation::Isolation;
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt;
-use crate::verify::watch::Seen;
+use crate::verify::engine::watch::Seen;
 pub use child::serve;
 use protocol::{Reply, Request};
 

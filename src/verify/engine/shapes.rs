@@ -1,49 +1,17 @@
-//! What a model's inputs are, and sizes for the dimensions it leaves open.
+//! Sizes for the dimensions that the inputs of a model leave open.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
-use tract_onnx::prelude::DatumType;
-use tract_onnx::tract_hir::internal::{GenericFactoid, InferenceFact, Symbol, SymbolValues, TDim};
+use tract_onnx::tract_hir::internal::{Symbol, SymbolValues, TDim};
 
+use super::port::{Declared, no_input, written};
 use super::prepare::DimNames;
-use super::value::element_type;
-use super::{Stop, Unrunnable, element_name};
+use super::{Stop, Unrunnable};
 use crate::error::{Error, ErrorKind};
 
 /// Larger inputs are not made up.
 const MOST_ELEMENTS: usize = 1 << 28;
-
-/// An input that has to be fed: a graph input without an initializer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Port {
-    /// Its name.
-    pub name: String,
-    /// Its element type, by ONNX' name in lower case.
-    pub element: String,
-    /// Its sizes; `None` if the model does not say how many axes there are.
-    pub dims: Option<Vec<Dim>>,
-}
-
-/// An input as tract knows it.
-pub(super) struct Declared {
-    pub(super) port: Port,
-    pub(super) datum: DatumType,
-    facts: Option<Vec<Option<TDim>>>,
-}
-
-/// The size of one axis.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Dim {
-    /// Fixed.
-    Fixed(usize),
-    /// The same wherever the name stands.
-    Named(String),
-    /// An expression of names, as tract prints it.
-    Expression(String),
-    /// Not said.
-    Unknown,
-}
 
 /// Sizes for dimensions that nothing else determines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,56 +61,8 @@ pub struct Shapes {
     pub inputs: BTreeMap<String, Vec<usize>>,
     /// By symbolic dimension, as the model writes it.
     pub symbols: BTreeMap<String, usize>,
-    /// Sizes nobody asked for: symbolic dimensions by name, others as `input[axis]`.
+    /// Sizes that were not given: symbolic dimensions by name, others as `input[axis]`.
     pub chosen: BTreeMap<String, usize>,
-}
-
-impl Port {
-    /// Its element type, as tensors have it.
-    pub(in crate::verify) fn datum(&self) -> Option<DatumType> {
-        element_type(&self.element)
-    }
-}
-
-impl Declared {
-    pub(super) fn new(
-        name: &str,
-        fact: &InferenceFact,
-        names: &DimNames,
-    ) -> Result<Declared, Unrunnable> {
-        let GenericFactoid::Only(datum) = fact.datum_type else {
-            return Err(Unrunnable::new(format!("input {name} has no element type")));
-        };
-        let facts = if fact.shape.is_open() {
-            None
-        } else {
-            let dims = fact.shape.dims().map(|dim| match dim {
-                GenericFactoid::Only(dim) => Some(dim.clone()),
-                GenericFactoid::Any => None,
-            });
-            Some(dims.collect::<Vec<_>>())
-        };
-        let shown = |dim: &Option<TDim>| match dim {
-            None => Dim::Unknown,
-            Some(TDim::Sym(symbol)) => Dim::Named(written(symbol, names)),
-            Some(dim) => match dim.as_i64().and_then(|size| usize::try_from(size).ok()) {
-                Some(size) => Dim::Fixed(size),
-                None => Dim::Expression(dim.to_string()),
-            },
-        };
-        let dims = facts.as_ref();
-        let port = Port {
-            name: name.to_string(),
-            element: element_name(datum).to_string(),
-            dims: dims.map(|facts| facts.iter().map(shown).collect()),
-        };
-        Ok(Declared { port, datum, facts })
-    }
-}
-
-fn written(symbol: &Symbol, names: &DimNames) -> String {
-    let name = symbol.to_string();
-    names.get(&name).cloned().unwrap_or(name)
 }
 
 /// Determines every size: from the shapes given for whole inputs, then from the dimensions given by
@@ -154,31 +74,14 @@ pub(super) fn choose(
     given: &BTreeMap<String, Vec<usize>>,
     fill: Fill,
 ) -> Result<Shapes, Stop> {
-    let mut symbols: BTreeMap<String, (Symbol, bool)> = BTreeMap::new();
-    for input in inputs {
-        for (axis, dim) in input.facts.iter().flatten().enumerate() {
-            for symbol in dim.iter().flat_map(TDim::symbols) {
-                let plain = dim.as_ref().is_some_and(|dim| matches!(dim, TDim::Sym(_)));
-                let first = axis == 0 && plain;
-                symbols
-                    .entry(written(&symbol, names))
-                    .or_insert((symbol, false))
-                    .1 |= first;
-            }
-        }
-    }
+    let symbols = symbols(inputs, names);
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
     for (name, &size) in dims {
         if !symbols.contains_key(name) {
-            let known = symbols
-                .keys()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", ");
-            let known = if known.is_empty() {
-                "none".into()
-            } else {
-                known
+            let known: Vec<&str> = symbols.keys().map(String::as_str).collect();
+            let known = match known.is_empty() {
+                true => "none".to_string(),
+                false => known.join(", "),
             };
             return Err(usage(format!(
                 "no input has a dimension {name}; named dimensions: {known}"
@@ -188,33 +91,19 @@ pub(super) fn choose(
     }
     for (name, shape) in given {
         let Some(input) = inputs.iter().find(|input| input.port.name == *name) else {
-            let known = inputs
-                .iter()
-                .map(|input| input.port.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ");
-            return Err(usage(format!(
-                "the model has no input {name}; its inputs: {known}"
-            )));
+            return Err(no_input(name, inputs.iter().map(|input| &input.port)).into());
         };
         bind(input, shape, names, &mut sizes)?;
     }
     let mut shapes = Shapes::default();
-    for (name, (_, first)) in &symbols {
-        if !sizes.contains_key(name) {
-            let size = if *first { fill.first } else { fill.others };
-            sizes.insert(name.clone(), size);
-            shapes.chosen.insert(name.clone(), size);
-        }
-    }
     let mut values = SymbolValues::default();
-    for (name, (symbol, _)) in &symbols {
-        values.set(
-            symbol,
-            sizes
-                .get(name)
-                .map_or(1, |&size| i64::try_from(size).unwrap_or(i64::MAX)),
-        );
+    for (name, (symbol, first)) in &symbols {
+        let size = *sizes.entry(name.clone()).or_insert_with(|| {
+            let size = if *first { fill.first } else { fill.others };
+            shapes.chosen.insert(name.clone(), size);
+            size
+        });
+        values.set(symbol, i64::try_from(size).unwrap_or(i64::MAX));
     }
     for input in inputs {
         let shape = match given.get(&input.port.name) {
@@ -223,16 +112,29 @@ pub(super) fn choose(
         };
         let elements = shape.iter().try_fold(1usize, |n, &dim| n.checked_mul(dim));
         if elements.is_none_or(|elements| elements > MOST_ELEMENTS) {
-            let why = format!(
-                "input {} of shape {shape:?} is too large to make up",
-                input.port.name
-            );
+            let name = &input.port.name;
+            let why = format!("input {name} of shape {shape:?} is too large to make up");
             return Err(Unrunnable::new(why).into());
         }
         shapes.inputs.insert(input.port.name.clone(), shape);
     }
     shapes.symbols = sizes;
     Ok(shapes)
+}
+
+/// The symbols in shapes of inputs by name, and whether each is the first axis of one.
+fn symbols(inputs: &[Declared], names: &DimNames) -> BTreeMap<String, (Symbol, bool)> {
+    let mut symbols: BTreeMap<String, (Symbol, bool)> = BTreeMap::new();
+    for input in inputs {
+        for (axis, dim) in input.facts.iter().flatten().enumerate() {
+            let plain = matches!(dim, Some(TDim::Sym(_)));
+            for symbol in dim.iter().flat_map(TDim::symbols) {
+                let entry = symbols.entry(written(&symbol, names));
+                entry.or_insert((symbol, false)).1 |= axis == 0 && plain;
+            }
+        }
+    }
+    symbols
 }
 
 /// Checks a shape against the declared one and takes the sizes of named dimensions from it.

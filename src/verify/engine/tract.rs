@@ -3,21 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tract_onnx::model::ParseResult;
+use tract_onnx::model::OnnxOpRegister;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
-use super::host::{About, Read, Ready, Values};
+use super::backend::{About, Read, Ready, Values};
+use super::operators::{dropout, random, watch};
+use super::port::Declared;
 use super::prepare::DimNames;
-use super::shapes::Declared;
 use super::weights::Weights;
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
-use super::{decode, guard, inline, lacks, prepare, shapes};
+use super::{decode, functions, guard, prepare, shapes, support};
 use crate::interrupt;
 use crate::onnx::RANDOM_OPERATORS;
-use crate::verify::{operator, random, watch};
+use crate::source::Source;
 
 /// A model that tract has parsed, its symbolic dimensions still open.
 pub(super) struct Graph {
@@ -40,74 +41,81 @@ impl Graph {
         meaning: Meaning,
         mode: Mode,
     ) -> Result<(About, Graph), Stop> {
-        let decode::Decoded {
-            mut proto,
-            functions,
-        } = decode::model(subject.source)?;
-        proto.training_info.clear();
-        let mut notes = prepare::versions(&mut proto);
-        inline::inline(&mut proto, &functions)?;
-        let Some(graph) = &mut proto.graph else {
-            return Err(Unrunnable::new("the model has no graph").into());
-        };
         let mut onnx = tract_onnx::onnx()
             .with_ignore_value_info(mode != Mode::Optimised)
             .with_ignore_output_shapes(true);
-        onnx.op_register.insert("Dropout", operator::build);
+        onnx.op_register.insert("Dropout", dropout::build);
         onnx.op_register.insert(watch::OPERATOR, watch::build);
-        for name in RANDOM_OPERATORS
-            .iter()
-            .filter(|name| **name != "Multinomial")
-        {
+        let draws = RANDOM_OPERATORS.iter();
+        for name in draws.filter(|name| **name != "Multinomial") {
             onnx.op_register.insert(name, random::build);
         }
-        let names = prepare::shapes(graph);
-        prepare::tensors(graph);
-        prepare::casts(graph);
-        notes.extend(prepare::batch_norms(graph));
-        lacks::check(graph, &onnx.op_register)?;
-        prepare::streams(graph, meaning);
-        prepare::names(graph);
-        let random = lacks::random_operators(graph);
-        let outputs: Vec<String> = graph
-            .output
-            .iter()
-            .map(|output| output.name.clone())
-            .collect();
-
+        let (mut proto, notes) = decoded(subject.source)?;
+        let Some(graph) = &mut proto.graph else {
+            return Err(Unrunnable::new("the model has no graph").into());
+        };
+        let mut about = About {
+            notes,
+            ..About::default()
+        };
+        let names = prepared(graph, &mut about, &onnx.op_register, meaning)?;
         let folder = folder(subject, graph)?;
         onnx.provider = Arc::new(Weights::take(graph));
         let parsed = guard(|| onnx.parse(&proto, Some(folder)));
-        let ParseResult {
-            model,
-            unresolved_inputs,
-            ..
-        } = match parsed {
-            Ok(Ok(parsed)) => parsed,
-            Ok(Err(error)) => return Err(Unrunnable::tract("load", Ok(error)).into()),
-            Err(panic) => return Err(Unrunnable::tract("load", Err(panic)).into()),
-        };
         drop(proto);
-        if let Some(name) = unresolved_inputs.first() {
-            return Err(Unrunnable::new(format!(
-                "nothing defines the value {name}, which the model uses"
-            ))
-            .into());
+        let parsed = finished("load", parsed)?;
+        if let Some(name) = parsed.unresolved_inputs.first() {
+            let why = format!("nothing defines the value {name}, which the model uses");
+            return Err(Unrunnable::new(why).into());
         }
-        let inputs = inputs(&model, &names)?;
-        let about = About {
-            ports: inputs.iter().map(|input| input.port.clone()).collect(),
-            outputs,
-            notes,
-            random,
-        };
+        let inputs = inputs(&parsed.model, &names)?;
+        about.ports = inputs.iter().map(|input| input.port.clone()).collect();
         let graph = Graph {
-            model,
+            model: parsed.model,
             names,
             inputs,
             mode,
         };
         Ok((about, graph))
+    }
+}
+
+/// A model without functions and training, in tract's protobuf types, and what a reader should know.
+fn decoded(source: &Source) -> Result<(pb::ModelProto, Vec<String>), Stop> {
+    let flat = functions::inlined(source)?;
+    let source = flat.as_ref().map_or(source, |flat| &flat.source);
+    let mut proto: pb::ModelProto = decode(source)?;
+    proto.training_info.clear();
+    prepare::versions(&mut proto, flat.as_ref().and_then(|flat| flat.opset));
+    Ok((proto, flat.map_or_else(Vec::new, |flat| flat.notes)))
+}
+
+/// Makes a graph such that tract reads it right, and checks that tract can run it.
+fn prepared(
+    graph: &mut pb::GraphProto,
+    about: &mut About,
+    register: &OnnxOpRegister,
+    meaning: Meaning,
+) -> Result<DimNames, Stop> {
+    let names = prepare::shapes(graph);
+    prepare::tensors(graph);
+    prepare::casts(graph);
+    about.notes.extend(prepare::batch_norms(graph));
+    support::check(graph, register)?;
+    prepare::streams(graph, meaning);
+    prepare::names(graph);
+    about.random = support::random_operators(graph);
+    let outputs = graph.output.iter();
+    about.outputs = outputs.map(|output| output.name.clone()).collect();
+    Ok(names)
+}
+
+/// The result of a step of tract.
+fn finished<T>(doing: &str, result: Result<TractResult<T>, String>) -> Result<T, Unrunnable> {
+    match result {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(Unrunnable::tract(doing, Ok(error))),
+        Err(panic) => Err(Unrunnable::tract(doing, Err(panic))),
     }
 }
 
@@ -145,18 +153,15 @@ impl Read for Graph {
             };
             TypedSimplePlan::new(typed)
         });
-        match prepared {
-            Ok(Ok(plan)) => Ok(Box::new(Plan { plan, inputs })),
-            Ok(Err(error)) => Err(Unrunnable::tract("analyse", Ok(error)).into()),
-            Err(panic) => Err(Unrunnable::tract("analyse", Err(panic)).into()),
-        }
+        let plan = finished("analyse", prepared)?;
+        Ok(Box::new(Plan { plan, inputs }))
     }
 }
 
 /// The folder where tract looks for external data. It requires one in any case.
 fn folder<'s>(subject: &Subject<'s>, graph: &pb::GraphProto) -> Result<&'s str, Unrunnable> {
     match subject.folder {
-        None => match lacks::external(graph) {
+        None => match support::external(graph) {
             None => Ok("."),
             Some(tensor) => {
                 let why =
@@ -207,11 +212,7 @@ impl Ready for Plan {
             Err(panic) => (Err(panic), Vec::new()),
         };
         interrupt::check()?;
-        let outputs = match outputs {
-            Ok(Ok(outputs)) => outputs,
-            Ok(Err(error)) => return Err(Unrunnable::tract("run", Ok(error)).into()),
-            Err(panic) => return Err(Unrunnable::tract("run", Err(panic)).into()),
-        };
+        let outputs = finished("run", outputs)?;
         let plain = outputs.into_iter().map(|output| {
             let tensor = output.into_tensor();
             let tensor = match tensor.datum_type() {
@@ -221,10 +222,6 @@ impl Ready for Plan {
             };
             tensor.and_then(|tensor| tensor.into_plain_ram()).map(Value)
         });
-        let plain: TractResult<Vec<Value>> = plain.collect();
-        match plain {
-            Ok(plain) => Ok((plain, seen)),
-            Err(error) => Err(Unrunnable::tract("run", Ok(error)).into()),
-        }
+        Ok((finished("run", Ok(plain.collect()))?, seen))
     }
 }

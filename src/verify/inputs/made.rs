@@ -5,8 +5,7 @@ use rand::{RngExt, SeedableRng};
 use tract_onnx::prelude::{DatumType, Tensor, TractResult, f16};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::verify::engine::{Port, Unrunnable, Value};
-use crate::verify::random::normal;
+use crate::verify::engine::{Port, Unrunnable, Value, normal};
 
 /// Which integers are drawn. Integers are indices more often than not, and an index that is out of
 /// range stops the run, so there are ever safer choices. Eight bit integers are data: in the first

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Settings;
 use super::spool::Spool;
 use crate::verify::compare::{self, Difference, Tolerance};
+use crate::verify::engine::watch::Seen;
 use crate::verify::engine::{
     Dim, Fill, Mode, Parsed, Port, Runnable, Shapes, Stop, Subject, Unrunnable, Value,
 };
 use crate::verify::inputs::{Given, Range, TestSet, make};
-use crate::verify::watch::Seen;
 
 /// One side's outputs, by run and output.
 pub(super) struct Ran {

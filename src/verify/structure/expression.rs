@@ -89,3 +89,8 @@ impl Expressions {
         (*first == tag as u32).then_some(words)
     }
 }
+
+/// Appends a number of two words.
+pub(super) fn push_long(words: &mut Vec<u32>, value: u64) {
+    words.extend([value as u32, (value >> 32) as u32]);
+}

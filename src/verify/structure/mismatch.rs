@@ -1,73 +1,16 @@
-//! The difference between two structures: where it is, of what kind, and how it reads.
+//! Looking for the difference between two numbered models.
 
-use std::fmt;
-
-use super::Shared;
+use super::difference::Kind;
 use super::expression::{Expression, Tag};
 use super::numbering::Numbering;
+use super::shared::Shared;
+use super::sides::Sides;
 use super::step::{Step, exclusive, operator, step};
 use crate::hash::HashSet;
 use crate::onnx::Producer;
-use crate::words::words;
 
 /// How many pairs of expressions are followed.
 const STEPS: usize = 100_000;
-
-/// The first difference between two structures, and the kind of all of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mismatch {
-    /// An output or an interface.
-    pub place: String,
-    /// What is there before and after.
-    pub why: String,
-    /// The kind of difference; of several, the one that runs show the least of.
-    pub kind: Kind,
-}
-
-words! {
-    /// A kind of difference, from the one that runs show best to the one they show least.
-    Kind {
-        /// Other operators, versions of operators, or wiring: every run computes what differs.
-        Operators = "operators",
-        /// Inputs or outputs differ in number, order, name or type: a run matches them by name.
-        Interface = "interface",
-        /// Attributes of an operator differ.
-        Attributes = "attributes",
-        /// A constant or an initializer differs, or is there on one side only.
-        Constant = "constant",
-        /// A graph in an If or Loop differs, or a side that a Where selects from.
-        Branch = "branch",
-        /// There are too many differences to follow them all.
-        Unknown = "unknown",
-    }
-}
-
-impl Kind {
-    /// Why equal outputs for random inputs do not show equal models; `None` if they do, as what differs
-    /// takes part in every run.
-    pub fn hidden_from_runs(self) -> Option<&'static str> {
-        match self {
-            Kind::Operators => None,
-            Kind::Interface => Some("runs match inputs and outputs by name"),
-            Kind::Attributes | Kind::Constant | Kind::Branch | Kind::Unknown => {
-                Some("random inputs may not reach the difference")
-            }
-        }
-    }
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.place, self.why)
-    }
-}
-
-/// Both models, numbered, to look for differences.
-pub(super) struct Sides<'a, 'm> {
-    pub shared: &'a Shared<'m>,
-    pub before: &'a Numbering<'m>,
-    pub after: &'a Numbering<'m>,
-}
 
 /// Two expressions that differ.
 type Pair = (Expression, Expression);
@@ -135,8 +78,14 @@ impl Sides<'_, '_> {
         }
         let versions = |expression, side: &Numbering<'_>| {
             let node = *side.nodes.get(&expression)?;
-            let domain = side.model.node(node).domain.as_str().unwrap_or_default();
-            side.model.opset(node.graph, domain)
+            let domain = side
+                .view
+                .model
+                .node(node)
+                .domain
+                .as_str()
+                .unwrap_or_default();
+            side.view.model.opset(node.graph, domain)
         };
         let mut differ = Vec::new();
         if let (Some(old), Some(new)) = (versions(old, self.before), versions(new, self.after))
@@ -153,7 +102,7 @@ impl Sides<'_, '_> {
             _ => {}
         }
         let outputs = |expression, side: &Numbering<'_>| {
-            let node = side.model.node(*side.nodes.get(&expression)?);
+            let node = side.view.model.node(*side.nodes.get(&expression)?);
             Some((node.op_type.clone(), node.outputs.len()))
         };
         if let (Some((was, old)), Some((is, new))) =
@@ -171,8 +120,8 @@ fn describe(side: &Numbering<'_>, shared: &Shared<'_>, expression: Expression) -
     let has = |tag| shared.expressions.words(expression, tag);
     let of_output = has(Tag::Output).map(|words| Expression(words[0]));
     if let Some(&id) = side.nodes.get(&of_output.unwrap_or(expression)) {
-        let node = side.model.node(id);
-        return format!("{} `{}`", node.op_type, side.model.label(id));
+        let node = side.view.model.node(id);
+        return format!("{} `{}`", node.op_type, side.view.model.label(id));
     }
     let what = [
         (Tag::Input, "a graph input"),
@@ -191,9 +140,8 @@ fn describe(side: &Numbering<'_>, shared: &Shared<'_>, expression: Expression) -
     if leaf.into_iter().all(|tag| has(tag).is_none()) {
         return known.to_string();
     }
-    let mut values = side.values.ids();
-    let value = values.find(|&value| side.value(value) == expression);
-    let value = value.map(|value| &side.values[value]);
+    let mut values = side.view.all_values();
+    let value = values.find(|value| side.value(value.id) == expression);
     value.map_or(known.to_string(), |value| {
         let what = match value.producer {
             Producer::Initializer(_) | Producer::SparseInitializer(_) => "initializer",

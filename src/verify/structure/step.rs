@@ -1,8 +1,9 @@
 //! One step from two different expressions towards what they are made of.
 
+use super::difference::Kind;
 use super::expression::{Expression, Expressions, Tag};
-use super::mismatch::{Kind, Sides};
 use super::numbering::Numbering;
+use super::sides::Sides;
 use crate::hash::HashSet;
 
 /// What differs in two expressions.
@@ -181,9 +182,8 @@ fn differing(old: &[u32], new: &[u32]) -> Vec<(Expression, Expression)> {
 
 /// The operator of ONNX that an application applies.
 pub(super) fn operator<'m>(side: &Numbering<'m>, application: Expression) -> Option<&'m str> {
-    let node = side.model.node(*side.nodes.get(&application)?);
-    let known = node.in_default_domain() && side.model.callee(node).is_none();
-    known.then(|| node.op_type.as_str()).flatten()
+    let node = side.view.node(*side.nodes.get(&application)?);
+    node.callee().is_none().then(|| node.op())
 }
 
 /// What the graphs in a node's attributes compute, by the names of these.
@@ -191,7 +191,10 @@ fn bodies<'a>(
     side: &'a Numbering<'_>,
     application: Expression,
 ) -> impl Iterator<Item = Expression> + 'a {
-    let node = side.nodes.get(&application).map(|&id| side.model.node(id));
+    let node = side
+        .nodes
+        .get(&application)
+        .map(|&id| side.view.model.node(id));
     let mut attributes: Vec<_> = node.iter().flat_map(|node| &node.attributes).collect();
     attributes.sort_by(|a, b| a.name.cmp(&b.name));
     let graphs = attributes

@@ -187,7 +187,7 @@ fn all(source: &[u8]) -> dropout_onnx::Result<()> {
     ModelAudit::new("it", &model)?;
     dropout_onnx::show::text(&model)?;
     let stripped = strip(&model, &Options::default())?;
-    structure::compare(&model, &stripped.edited.model)?;
+    structure::compare(&model, stripped.edited.model())?;
     Ok(())
 }
 

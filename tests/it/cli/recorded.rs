@@ -80,7 +80,7 @@ fn tract_computes_what_onnx_runtime_recorded() {
     for (stem, sets) in RECORDED {
         let before = Model::open(fixture(stem)).unwrap();
         let stripped = strip(&before, &strip::Options::default()).unwrap();
-        let after = &stripped.edited.model;
+        let after = stripped.edited.model();
         for set in 0..sets {
             for (one, two) in [(&before, after), (after, &before)] {
                 let report = run(one, two, stem, set);

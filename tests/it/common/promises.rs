@@ -98,7 +98,7 @@ fn stripping_as(bytes: &[u8], options: &Options) -> Reached {
     let Ok(stripped) = strip(&model, options) else {
         return Reached::Read;
     };
-    let after = &stripped.edited.model;
+    let after = stripped.edited.model();
     let left = after.nodes().filter(|(_, node)| node.is("Dropout")).count();
     assert_eq!(left, 0, "a Dropout is left");
     match compare(&model, after) {
@@ -140,7 +140,7 @@ pub fn folding(bytes: &[u8]) {
         assert!(once == bytes, "nothing was folded, but something changed");
         return;
     }
-    match compare_but(&model, &folded.edited.model, &folded.outcome.trace) {
+    match compare_but(&model, folded.edited.model(), &folded.outcome.allowed) {
         Ok(Verdict::Same { .. }) => {}
         Ok(different) => panic!("{different:?}"),
         // a model that cannot be compared with itself
@@ -176,13 +176,13 @@ pub fn changing(bytes: &[u8]) {
     };
     let _ = candidates(&model, &insert::Options::default());
     if let Ok(inserted) = insert(&model, &options) {
-        same(&inserted.edited.model);
+        same(inserted.edited.model());
     }
     let options = set::Options {
         rate,
         ..set::Options::default()
     };
     if let Ok(changed) = set(&model, &options) {
-        same(&changed.edited.model);
+        same(changed.edited.model());
     }
 }

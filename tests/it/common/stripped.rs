@@ -79,10 +79,14 @@ fn shown(model: &Model, options: &Options) -> (Stripped, run::Outcome) {
     }
     let (old, new) = (model.main(), after.main());
     assert_eq!((&old.input, &old.output), (&new.input, &new.output));
-    let edited = &stripped.edited.model;
+    let edited = stripped.edited.model();
     edited.check(&Values::new(edited)).expect("a sound result");
-    let verification = verify::verify(&before, &stripped.edited.model, &verify::Options::default())
-        .expect("verify");
+    let verification = verify::verify(
+        &before,
+        stripped.edited.model(),
+        &verify::Options::default(),
+    )
+    .expect("verify");
     let structure = verification.structure.as_ref().expect("asked for");
     assert!(
         matches!(structure, structure::Verdict::Same { outputs } if *outputs > 0),
@@ -90,7 +94,7 @@ fn shown(model: &Model, options: &Options) -> (Stripped, run::Outcome) {
         after.lines()
     );
     assert_eq!(verification.verdict(Demand::Rewrite), Verdict::Equal);
-    let again = strip::strip(&stripped.edited.model, options).expect("strip again");
+    let again = strip::strip(stripped.edited.model(), options).expect("strip again");
     assert!(again.outcome.is_unchanged(), "{:?}", again.outcome);
     assert!(
         self::bytes(&again.edited.rope) == bytes,
@@ -107,8 +111,8 @@ fn shown(model: &Model, options: &Options) -> (Stripped, run::Outcome) {
         before,
         after,
         outcome: stripped.outcome,
-        sites: stripped.sites,
-        edited: stripped.edited.model,
+        sites: stripped.sites.to_vec(),
+        edited: stripped.edited.model().clone(),
     };
     (stripped, outcome)
 }

@@ -44,7 +44,7 @@ fn the_diff_of_strip_is_what_it_did() {
         let Ok(stripped) = strip(&model, &options) else {
             continue;
         };
-        let after = &stripped.edited.model;
+        let after = stripped.edited.model();
         let found = diff(
             &model,
             after,
@@ -115,7 +115,7 @@ fn what_read_a_dropout_reads_past_it() {
         let Ok(stripped) = strip(&model, &strip::Options::default()) else {
             continue;
         };
-        let found = diff(&model, &stripped.edited.model, &Options::default()).unwrap();
+        let found = diff(&model, stripped.edited.model(), &Options::default()).unwrap();
         let of = |kind: Kind| found.changes.iter().filter(move |c| c.change == kind);
         let gone = |scope: &str, node: &String| {
             of(Kind::Removed).any(|c| c.part == Part::Node && c.scope == scope && c.name == *node)

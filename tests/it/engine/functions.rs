@@ -268,7 +268,7 @@ fn functions_that_never_end() {
         ))
         .node(call("F", "x", "y"));
     assert!(reason(load(&itself.source(), Meaning::Inference)).contains("local::F calls itself"));
-    let [one, two] = [("F", "G"), ("G", "F")].map(|(name, other)| {
+    let [first, second] = [("F", "G"), ("G", "F")].map(|(name, other)| {
         function(
             (HERE, name),
             18,
@@ -277,23 +277,26 @@ fn functions_that_never_end() {
             vec![call(other, "a", "b")],
         )
     });
-    let mutual = base().function(one).function(two).node(call("F", "x", "y"));
+    let mutual = base()
+        .function(first)
+        .function(second)
+        .node(call("F", "x", "y"));
     assert!(reason(load(&mutual.source(), Meaning::Inference)).contains("calls itself"));
-    // Each calls the next twice: 2^60 nodes from a small file.
-    let mut doubling = base().node(call("F0", "x", "y"));
-    for level in 0..60 {
-        let next = format!("F{}", level + 1);
-        let body = vec![call(&next, "a", "h"), call(&next, "h", "b")];
-        doubling = doubling.function(function(
-            (HERE, &format!("F{level}")),
-            18,
-            &["a"],
-            &["b"],
-            body,
-        ));
-    }
-    doubling = doubling.function(function((HERE, "F60"), 18, &["a"], &["b"], vec![]));
-    assert!(reason(load(&doubling.source(), Meaning::Inference)).contains("unfold"));
+    // Each calls the next twice: 2^60 nodes from a small file, and 2^8 from a smaller one.
+    let doubling = |levels: usize| {
+        let mut model = base().node(call("F0", "x", "y"));
+        for level in 0..levels {
+            let next = format!("F{}", level + 1);
+            let body = vec![call(&next, "a", "h"), call(&next, "h", "b")];
+            let name = format!("F{level}");
+            model = model.function(function((HERE, &name), 18, &["a"], &["b"], body));
+        }
+        let last = format!("F{levels}");
+        let body = vec![node("Neg", &["a"], &["b"])];
+        model.function(function((HERE, &last), 18, &["a"], &["b"], body))
+    };
+    assert!(reason(load(&doubling(60).source(), Meaning::Inference)).contains("unfold"));
+    assert_eq!(one(&doubling(8), &[-3.0, 2.0]), [-3.0, 2.0]);
     let mut deep = base().node(call("F0", "x", "y"));
     for level in 0..10_000 {
         let body = vec![call(&format!("F{}", level + 1), "a", "b")];

@@ -48,19 +48,19 @@ pub fn folds_unrun(model: &Model) -> Folded {
         (&new.input, &new.output),
         "an interface changed"
     );
-    let changed = &whole.outcome.trace;
-    let same = structure::compare_but(&before, &whole.edited.model, changed).expect("compare");
+    let changed = &whole.outcome.allowed;
+    let same = structure::compare_but(&before, whole.edited.model(), changed).expect("compare");
     assert!(
         matches!(same, structure::Verdict::Same { outputs } if outputs > 0),
         "{same:?}"
     );
     // without leave to change anything, structure sees that something did
-    let strict = structure::compare(&before, &whole.edited.model).expect("compare");
+    let strict = structure::compare(&before, whole.edited.model()).expect("compare");
     assert!(
         matches!(strict, structure::Verdict::Different { .. }),
         "{strict:?}"
     );
-    let again = fold::fold(&whole.edited.model, &Options::default()).expect("fold again");
+    let again = fold::fold(whole.edited.model(), &Options::default()).expect("fold again");
     assert_eq!(again.plan.applied().count(), 0, "a second run folds more");
     Folded {
         after,
@@ -71,7 +71,7 @@ pub fn folds_unrun(model: &Model) -> Folded {
 
 pub fn verified(before: &onnx::Model, folded: &fold::Folded) -> (verify::Verification, Verdict) {
     let options = verify::Options::default();
-    let found = verify::verify_fold(before, folded, &options).expect("verify");
+    let found = folded.verify(before, &options).expect("verify");
     let verdict = found.verdict(Demand::Rewrite);
     (found, verdict)
 }
@@ -98,7 +98,7 @@ pub fn stays(model: &Model) -> String {
         panic!("not one factor: {:?}", folded.plan.steps);
     };
     match &step.action {
-        Action::Refused(why) => why.clone(),
+        Action::Refused(why) => why.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -154,7 +154,7 @@ impl Folded {
             "plan\n----\n{}\nbefore\n------\n{}\nafter\n-----\n{}",
             steps.collect::<String>(),
             text(&self.before),
-            text(&self.whole.edited.model)
+            text(self.whole.edited.model())
         )
     }
 }

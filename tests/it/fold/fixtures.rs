@@ -32,7 +32,7 @@ fn paddles_downscale_is_folded_into_the_next_layer() {
     .unwrap();
     assert_eq!(folded.outcome.folded, 1);
     assert_eq!(verified(&before, &folded).1, Verdict::Equal);
-    let after = &folded.edited.model;
+    let after = folded.edited.model();
     insta::assert_snapshot!(
         "paddle_downscale",
         format!("{}\n{}", text(&before), text(after))
@@ -43,7 +43,7 @@ fn paddles_downscale_is_folded_into_the_next_layer() {
 fn a_classic_mask_is_stripped_and_its_scale_folded() {
     let before = fixture("torch_classic_mask_op11");
     let stripped = strip::strip(&before, &strip::Options::default()).unwrap();
-    let middle = &stripped.edited.model;
+    let middle = stripped.edited.model();
     let folded = fold(
         middle,
         &Options {
@@ -54,7 +54,7 @@ fn a_classic_mask_is_stripped_and_its_scale_folded() {
     .unwrap();
     assert_eq!(folded.outcome.folded, 1);
     assert_eq!(verified(middle, &folded).1, Verdict::Equal);
-    let after = &folded.edited.model;
+    let after = folded.edited.model();
     let left = after.nodes().filter(|(_, node)| node.is("Mul")).count();
     assert_eq!(left, 0);
     insta::assert_snapshot!("classic_mask", format!("{}\n{}", text(middle), text(after)));
@@ -71,7 +71,7 @@ fn every_model_is_folded_rightly_or_left_alone() {
         };
         let mut all = vec![model.clone()];
         let stripped = strip::strip(&model, &strip::Options::default());
-        all.extend(stripped.map(|stripped| stripped.edited.model));
+        all.extend(stripped.map(|stripped| stripped.edited.model().clone()));
         for before in all {
             let Ok(folded) = fold(&before, &Options::default()) else {
                 continue;
@@ -83,10 +83,10 @@ fn every_model_is_folded_rightly_or_left_alone() {
                 continue;
             }
             folds += folded.outcome.folded;
-            let again = fold(&folded.edited.model, &Options::default()).unwrap();
+            let again = fold(folded.edited.model(), &Options::default()).unwrap();
             assert!(again.outcome.is_unchanged(), "{}", path.display());
             let options = verify::Options::default();
-            let found = verify::verify_fold(&before, &folded, &options).unwrap();
+            let found = folded.verify(&before, &options).unwrap();
             let same = matches!(found.structure, Some(structure::Verdict::Same { .. }));
             let verdict = found.verdict(Demand::Rewrite);
             assert!(same, "{}: {:?}", path.display(), found.structure);

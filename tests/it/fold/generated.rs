@@ -1,7 +1,7 @@
 //! Generated chains of layers with factors in them: whatever is folded is right.
 
 use dropout_onnx::rewrite::fold::{Options, fold};
-use dropout_onnx::verify::{Demand, Options as Verify, Verdict, verify_fold};
+use dropout_onnx::verify::{Demand, Options as Verify, Verdict};
 use proptest::prelude::*;
 
 use super::check::{bytes, of, opset17, some};
@@ -95,9 +95,9 @@ proptest! {
         if let Some(run) = &mut options.run {
             run.tolerance = dropout_onnx::verify::compare::Tolerance::Close { rtol: 1e-3, atol: 1e-1 };
         }
-        let found = verify_fold(&before, &folded, &options).unwrap();
+        let found = folded.verify(&before, &options).unwrap();
         prop_assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal);
-        let again = fold(&folded.edited.model, &Options::default()).unwrap();
+        let again = fold(folded.edited.model(), &Options::default()).unwrap();
         prop_assert!(again.outcome.is_unchanged(), "a second run folds more");
     }
 }

@@ -415,6 +415,6 @@ fn a_long_chain_of_factors_and_biases_becomes_one() {
     }
     let folded = fold(&opset17(graph).read(), &Options::default()).unwrap();
     assert_eq!(folded.outcome.folded, count - 1);
-    let again = fold(&folded.edited.model, &Options::default()).unwrap();
+    let again = fold(folded.edited.model(), &Options::default()).unwrap();
     assert!(again.outcome.is_unchanged());
 }

@@ -1,9 +1,9 @@
 //! Wrong folds, which verification must see.
 
 use dropout_onnx::onnx;
+use dropout_onnx::rewrite::Edited;
 use dropout_onnx::rewrite::fold::{self, Options};
-use dropout_onnx::source::Rope;
-use dropout_onnx::verify::{Demand, Options as Verify, Verdict, run, structure, verify_fold};
+use dropout_onnx::verify::{Demand, Options as Verify, Verdict, run, structure};
 use prost::Message;
 
 use super::check::{bytes, floats, nodes, of, opset17, some};
@@ -33,15 +33,12 @@ fn broken(before: &Model, change: impl FnOnce(&mut Model)) -> (bool, bool, Verdi
     let whole = after.clone();
     change(&mut after);
     assert_ne!(after, whole, "the change changed nothing");
-    let mut rope = Rope::new();
-    rope.push(after.encode_to_vec());
-    folded.edited.rope = rope;
-    folded.edited.model = after.read();
+    folded.edited = Edited::new(&after.read()).unwrap();
     said(&before, &folded)
 }
 
 fn said(before: &onnx::Model, folded: &fold::Folded) -> (bool, bool, Verdict) {
-    let found = verify_fold(before, folded, &Verify::default()).expect("verify");
+    let found = folded.verify(before, &Verify::default()).expect("verify");
     let structure = matches!(found.structure, Some(structure::Verdict::Same { .. }));
     let run = found.run.as_ref().expect("asked for").outcome == run::Outcome::Equal;
     let verdict = found.verdict(Demand::Rewrite);

@@ -2,9 +2,9 @@
 
 use dropout_onnx::onnx::{DataType, Model};
 use dropout_onnx::rewrite::insert::{Choice, insert};
-use dropout_onnx::verify::acting::{Expected, Outcome, check, verify_change};
+use dropout_onnx::verify::acting::{Expected, Outcome, check};
 use dropout_onnx::verify::run::Settings;
-use dropout_onnx::verify::{self, Demand, Verdict};
+use dropout_onnx::verify::{self, Demand, Verdict, verify_change};
 
 use super::check::*;
 use crate::common::build::*;
@@ -45,8 +45,8 @@ fn a_dropout_that_does_otherwise_is_seen() {
     let model = wide();
     let wanted = acts("active", options([at("h")]));
     let inserted = insert(&model.read(), &wanted).unwrap();
-    let expected = Expected::of_insert(&inserted, &wanted);
-    let after = &inserted.edited.model;
+    let expected = inserted.expected(&wanted);
+    let after = inserted.edited.model();
     let seen = |expected: &Expected, after: &Model| {
         let report = check(after, expected, &Settings::default()).unwrap();
         report.sites[0].outcome.clone()
@@ -62,12 +62,12 @@ fn a_dropout_that_does_otherwise_is_seen() {
     // one that does not act at all
     let inert = insert(&model.read(), &options([at("h")])).unwrap();
     assert!(matches!(
-        seen(&expected, &inert.edited.model),
+        seen(&expected, inert.edited.model()),
         Outcome::Unlike(_)
     ));
     // and the verdict is that it is different
     let how = verify::Options::default();
-    let found = verify_change(&model.read(), &inert.edited.model, &expected, &how).unwrap();
+    let found = verify_change(&model.read(), inert.edited.model(), &expected, &how).unwrap();
     assert!(matches!(
         found.verdict(Demand::Rewrite),
         Verdict::Different { .. }
@@ -80,9 +80,9 @@ fn another_model_is_seen_by_structure_and_run() {
     other.main_mut().node[1] = op("k = Neg(h)");
     let wanted = acts("runtime", options([at("h")]));
     let inserted = insert(&other.read(), &wanted).unwrap();
-    let expected = Expected::of_insert(&inserted, &wanted);
+    let expected = inserted.expected(&wanted);
     let how = verify::Options::default();
-    let found = verify_change(&wide().read(), &inserted.edited.model, &expected, &how).unwrap();
+    let found = verify_change(&wide().read(), inserted.edited.model(), &expected, &how).unwrap();
     assert!(matches!(
         found.structure,
         Some(verify::structure::Verdict::Different { .. })
@@ -127,9 +127,9 @@ fn a_mask_that_is_not_shared_is_no_shared_mask() {
     let model = wide();
     let wanted = acts("active", options([at("h")]));
     let inserted = insert(&model.read(), &wanted).unwrap();
-    let mut expected = Expected::of_insert(&inserted, &wanted);
+    let mut expected = inserted.expected(&wanted);
     expected.watches[0].shared = Some(dropout_onnx::verify::acting::Shared::Along(vec![2, 3]));
-    let report = check(&inserted.edited.model, &expected, &Settings::default()).unwrap();
+    let report = check(inserted.edited.model(), &expected, &Settings::default()).unwrap();
     assert!(
         matches!(report.sites[0].outcome, Outcome::Unlike(_)),
         "{report:?}"
@@ -207,9 +207,9 @@ fn every_call_of_a_function_is_watched() {
     assert_eq!(report.sites[0].draws, report.runs * 2 * 16 * 8);
     // the twin: one that does not act, where it stands inside
     let inserted = insert(&model.read(), &wanted).unwrap();
-    let expected = Expected::of_insert(&inserted, &wanted);
+    let expected = inserted.expected(&wanted);
     let inert = insert(&model.read(), &options([at("h")])).unwrap();
-    let report = check(&inert.edited.model, &expected, &Settings::default()).unwrap();
+    let report = check(inert.edited.model(), &expected, &Settings::default()).unwrap();
     assert!(
         matches!(report.sites[0].outcome, Outcome::Unlike(_)),
         "{report:?}"

@@ -4,7 +4,7 @@ use dropout_onnx::onnx;
 use dropout_onnx::rewrite::insert::{Choice, Inserted, Options, insert};
 use dropout_onnx::rewrite::strip::{self, strip};
 use dropout_onnx::rewrite::{Acting, Rate};
-use dropout_onnx::verify::acting::{Expected, verify_change};
+use dropout_onnx::verify::verify_change;
 use dropout_onnx::verify::{self, Demand, Verdict, Verification};
 use prost::Message;
 
@@ -77,7 +77,7 @@ pub fn inserts(model: &Model, options: &Options) -> (Inserted, Model) {
     let before = model.read();
     let inserted = insert(&before, options).expect("insert");
     assert!(inserted.outcome.inserted > 0);
-    let after = &inserted.edited.model;
+    let after = inserted.edited.model();
     after
         .check(&onnx::Values::new(after))
         .expect("a sound result");
@@ -96,9 +96,9 @@ pub fn inserts(model: &Model, options: &Options) -> (Inserted, Model) {
 /// As [`inserts`]; verified by structure and run, and watched where it acts.
 pub fn inserts_verified(model: &Model, options: &Options) -> (Verification, Model) {
     let (inserted, decoded) = inserts(model, options);
-    let expected = Expected::of_insert(&inserted, options);
+    let expected = inserted.expected(options);
     let how = verify::Options::default();
-    let found = verify_change(&model.read(), &inserted.edited.model, &expected, &how);
+    let found = verify_change(&model.read(), inserted.edited.model(), &expected, &how);
     let found = found.expect("verify");
     assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal, "{found:?}");
     (found, decoded)

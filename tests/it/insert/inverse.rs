@@ -1,5 +1,6 @@
 //! What insert puts in, strip takes out: byte for byte.
 
+use dropout_onnx::dropout::Examined;
 use dropout_onnx::onnx::{Model, Values};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::insert::{Options, insert, plan};
@@ -16,8 +17,7 @@ fn read(bytes: Vec<u8>, folder: Option<std::path::PathBuf>) -> Model {
 
 /// Leaves out of the choices what the plan refuses or leaves; `None` if nothing is left.
 fn possible(model: &Model, options: Options) -> Option<Options> {
-    let values = Values::new(model);
-    let (places, plan) = plan(model, &values, &options).ok()?;
+    let (places, plan) = plan(&Examined::new(model), &options).ok()?;
     let fits = |step: &&dropout_onnx::rewrite::Step| step.action == Action::Apply;
     let names = plan
         .steps
@@ -50,15 +50,14 @@ fn every_value_of_every_fixture() {
         let base = read(bytes.clone(), original.folder().map(Into::into));
         for acting in ["inert", "active", "runtime:zz_on"] {
             let all = acts(acting, options([named("*")]));
-            let values = Values::new(&base);
-            let Ok((_, planned)) = plan(&base, &values, &all) else {
+            let Ok((_, planned)) = plan(&Examined::new(&base), &all) else {
                 continue;
             };
             if planned.refusals().next().is_some() || planned.applied().next().is_none() {
                 continue;
             }
             let inserted = insert(&base, &all).unwrap_or_else(|e| panic!("{path:?}: {e}"));
-            let back = stripped(&inserted.edited.model);
+            let back = stripped(inserted.edited.model());
             if inserted.outcome.added_input {
                 // but for the input, and its default
                 let back = read(back, original.folder().map(Into::into));
@@ -109,7 +108,7 @@ fn values_asked_for_by_name_also_if_they_are_outputs_or_inputs() {
                 continue;
             };
             let inserted = insert(&base, &asked).unwrap_or_else(|e| panic!("{path:?}: {e}"));
-            let back = stripped(&inserted.edited.model);
+            let back = stripped(inserted.edited.model());
             assert!(back == bytes, "{path:?}, {}: not given back", info.name);
             outputs += 1;
         }
@@ -226,7 +225,7 @@ proptest! {
         prop_assume!(!single.is_empty());
         let wanted = acts(acting, options(single));
         let inserted = insert(&before, &wanted).unwrap();
-        let after = &inserted.edited.model;
+        let after = inserted.edited.model();
         after.check(&Values::new(after)).unwrap();
         let compared = dropout_onnx::verify::structure::compare(&before, after).unwrap();
         let same = matches!(compared, dropout_onnx::verify::structure::Verdict::Same { .. });

@@ -86,7 +86,7 @@ fn outputs_of_the_model_are_left_out_unless_named() {
     let left = inserted.plan.steps.iter();
     let left: Vec<_> = left
         .filter_map(|step| match &step.action {
-            Action::NoEffect(why) => Some(why.as_str()),
+            Action::NoEffect(why) => Some(why.text()),
             _ => None,
         })
         .collect();
@@ -115,7 +115,7 @@ fn keras_layers_are_chosen_by_their_paths() {
 fn layers_are_read_from_metadata_of_the_dynamo_exporter() {
     let original = fixture("torch_course_dynamo_train_op18");
     let base = dropout_onnx::rewrite::strip::strip(&original, &Default::default()).unwrap();
-    let found = candidates(&base.edited.model, &options([after("Relu")])).unwrap();
+    let found = candidates(base.edited.model(), &options([after("Relu")])).unwrap();
     assert!(found.iter().all(|site| site.layer.is_some()), "{found:?}");
 }
 

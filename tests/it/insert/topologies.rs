@@ -161,10 +161,10 @@ fn types_are_declared_where_the_file_declares_types() {
         &model(13, nodes().info("h").info("k")),
         &options([after("Relu")]),
     );
-    let text = dropout_onnx::show::text(&inserted.edited.model).unwrap();
+    let text = dropout_onnx::show::text(inserted.edited.model()).unwrap();
     assert!(text.contains("value h/dropout: float[2, 3]"), "{text}");
     let (inserted, _) = inserts(&model(13, nodes()), &options([after("Relu")]));
-    let text = dropout_onnx::show::text(&inserted.edited.model).unwrap();
+    let text = dropout_onnx::show::text(inserted.edited.model()).unwrap();
     assert!(!text.contains("value h/dropout"), "{text}");
 }
 
@@ -220,9 +220,9 @@ fn after_strip_the_switch_stays_and_nothing_else() {
     let model = model(13, x_to_y([op("h = Relu(x)"), op("y = Neg(h)")]));
     let (inserted, _) = inserts(&model, &acts("runtime:on", options([at("h")])));
     let strip = dropout_onnx::rewrite::strip::strip;
-    let back = strip(&inserted.edited.model, &Default::default()).unwrap();
+    let back = strip(inserted.edited.model(), &Default::default()).unwrap();
     assert_eq!(back.outcome.idle_inputs, ["on"]);
-    let text = dropout_onnx::show::text(&back.edited.model).unwrap();
+    let text = dropout_onnx::show::text(back.edited.model()).unwrap();
     let rest: Vec<&str> = text
         .lines()
         .filter(|line| !line.contains(" on: bool"))
@@ -230,7 +230,7 @@ fn after_strip_the_switch_stays_and_nothing_else() {
     let original = dropout_onnx::show::text(&model.read()).unwrap();
     assert_eq!(rest, original.lines().collect::<Vec<_>>());
     // the twin: it is not the original, byte for byte
-    assert!(stripped(&inserted.edited.model) != bytes_of(&model.read().to_rope().unwrap()));
+    assert!(stripped(inserted.edited.model()) != bytes_of(&model.read().to_rope().unwrap()));
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn plans_and_texts() {
         "plan\n----\n{}\n\nbefore\n------\n{}\nafter\n-----\n{}",
         plan.join("\n"),
         text(&model.read()),
-        text(&inserted.edited.model)
+        text(inserted.edited.model())
     ));
 }
 

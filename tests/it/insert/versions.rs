@@ -31,7 +31,7 @@ fn every_opset_gets_its_operator() {
                 continue;
             };
             let (inserted, after) = inserts(&model, &options);
-            let read = &inserted.edited.model;
+            let read = inserted.edited.model();
             let sites = dropout::find(&dropout_onnx::Analysis::of(read)).unwrap();
             assert_eq!(sites.len(), 1);
             let site = &sites[0];
@@ -76,7 +76,7 @@ fn seeds_are_those_that_follow_where_there_are_seeds() {
     let (inserted, _) = inserts(&model(13, graph.clone()), &chosen());
     let seeds: Vec<_> = inserted.places.iter().map(|place| place.seed).collect();
     assert_eq!(seeds, [Some(7), Some(8), Some(9)]);
-    let read = &inserted.edited.model;
+    let read = inserted.edited.model();
     let sites = dropout::find(&dropout_onnx::Analysis::of(read)).unwrap();
     assert_eq!(
         sites.iter().map(|site| site.seed).collect::<Vec<_>>(),

@@ -1,11 +1,11 @@
 //! What holds for every model whose dropout is changed.
 
-use dropout_onnx::dropout::{self, Site};
+use dropout_onnx::dropout::Site;
 use dropout_onnx::onnx::{Model, Values};
 use dropout_onnx::rewrite::Rate;
 use dropout_onnx::rewrite::set::{Changed, Options, Seed, set};
-use dropout_onnx::verify::acting::{Expected, Report, verify_change};
-use dropout_onnx::verify::{self, Demand, Verdict};
+use dropout_onnx::verify::acting::Report;
+use dropout_onnx::verify::{self, Demand, Verdict, verify_change};
 
 pub fn to_rate(rate: f64) -> Options {
     Options {
@@ -43,9 +43,9 @@ pub fn fixture(stem: &str) -> Model {
 /// Sets, and verifies the result.
 pub fn sets(model: &Model, options: &Options) -> (Changed, Option<Report>) {
     let changed = set(model, options).expect("set");
-    let after = &changed.edited.model;
+    let after = changed.edited.model();
     after.check(&Values::new(after)).expect("a sound result");
-    let expected = Expected::of_set(&changed, options).unwrap();
+    let expected = changed.expected(options).unwrap();
     let how = verify::Options::default();
     let found = verify_change(model, after, &expected, &how).expect("verify");
     assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal, "{found:?}");
@@ -53,12 +53,11 @@ pub fn sets(model: &Model, options: &Options) -> (Changed, Option<Report>) {
 }
 
 pub fn sites(changed: &Changed) -> Vec<Site> {
-    let model = &changed.edited.model;
-    dropout::find(&dropout_onnx::Analysis::of(model)).unwrap()
+    changed.edited.examined().sites().unwrap().to_vec()
 }
 
 pub fn text(changed: &Changed) -> String {
-    dropout_onnx::show::text(&changed.edited.model).unwrap()
+    dropout_onnx::show::text(changed.edited.model()).unwrap()
 }
 
 pub fn refusal(model: &Model, options: &Options) -> String {

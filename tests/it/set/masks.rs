@@ -196,7 +196,7 @@ fn seeds_of_draws() {
     let model = spellings(0.5).remove(0).1.read();
     let (changed, _) = sets(&model, &to_seed(Seed::Number(7)));
     assert_eq!(sites(&changed)[0].seed, Some(7));
-    let (changed, _) = sets(&changed.edited.model, &to_seed(Seed::None));
+    let (changed, _) = sets(changed.edited.model(), &to_seed(Seed::None));
     assert_eq!(sites(&changed)[0].seed, None);
 }
 

@@ -120,7 +120,7 @@ fn a_switch_is_added_and_removed() {
         "{shown}"
     );
     // back again: the input stays, and is said to be idle
-    let (back, _) = sets(&changed.edited.model, &to_mode("inert"));
+    let (back, _) = sets(changed.edited.model(), &to_mode("inert"));
     assert_eq!(back.outcome.idle_inputs, ["on"]);
     assert_eq!(sites(&back)[0].mode, Mode::Inert);
 }
@@ -130,7 +130,7 @@ fn seeds_follow_each_other_and_go() {
     let (changed, _) = sets(&shared().read(), &to_seed(Seed::Number(7)));
     let seeds: Vec<_> = sites(&changed).iter().map(|site| site.seed).collect();
     assert_eq!(seeds, [Some(7), Some(8)]);
-    let (changed, _) = sets(&changed.edited.model, &to_seed(Seed::None));
+    let (changed, _) = sets(changed.edited.model(), &to_seed(Seed::None));
     assert!(sites(&changed).iter().all(|site| site.seed.is_none()));
 }
 
@@ -268,7 +268,7 @@ fn a_rate_of_0_is_kept_and_another_comes_back() {
             .iter()
             .all(|site| (site.rate, site.mode) == (Some(0.0), Mode::Inert))
     );
-    let (back, acting) = sets(&changed.edited.model, &to_rate(0.5));
+    let (back, acting) = sets(changed.edited.model(), &to_rate(0.5));
     assert!(sites(&back).iter().all(|site| site.mode == Mode::Active));
     assert_eq!(acting.unwrap().sites.len(), 2);
 }

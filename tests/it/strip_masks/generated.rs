@@ -17,7 +17,7 @@ fn shown(bytes: &[u8]) -> Result<bool, TestCaseError> {
     if stripped.outcome.is_unchanged() {
         return Ok(false);
     }
-    let after = &stripped.edited.model;
+    let after = stripped.edited.model();
     let shown = verify::verify(&model, after, &verify::Options::default()).expect("verify");
     let structure = shown.structure.expect("asked for");
     let outcome = shown.run.expect("asked for").outcome;

@@ -92,7 +92,7 @@ fn run_of(made: &Model) -> Option<run::Outcome> {
         return None;
     }
     let options = verify::Options::default();
-    let shown = verify::verify(&before, &stripped.edited.model, &options).expect("verify");
+    let shown = verify::verify(&before, stripped.edited.model(), &options).expect("verify");
     Some(shown.run.expect("asked for").outcome)
 }
 

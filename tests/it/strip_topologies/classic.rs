@@ -31,7 +31,7 @@ fn under(convention: Convention) -> verify::Options {
 #[track_caller]
 fn strips(model: &Model) -> (Model, Stripped) {
     let stripped = classic(model).expect("strip");
-    let (before, after) = (model.read(), &stripped.edited.model);
+    let (before, after) = (model.read(), stripped.edited.model());
     let found = verify::verify(&before, after, &under(Convention::Classic)).unwrap();
     assert!(
         matches!(found.structure, Some(structure::Verdict::Same { .. })),
@@ -122,7 +122,7 @@ fn a_rate_of_0_leaves_nothing() {
     let graph = x_to_y([op("h = Relu(x)"), op("y = Dropout(h, r)")]).init("r", f32_scalar(0.0));
     let stripped = classic(&model(13, graph)).unwrap();
     assert!(stripped.outcome.scales.is_empty());
-    let left = stripped.edited.model.nodes().count();
+    let left = stripped.edited.model().nodes().count();
     assert_eq!(left, 1);
 }
 
@@ -168,7 +168,7 @@ fn in_a_function_the_scale_is_a_constant_of_the_type_that_callers_give() {
     // tract has no functions: structure is all there is
     let found = verify::verify(
         &model.read(),
-        &stripped.edited.model,
+        stripped.edited.model(),
         &under(Convention::Classic),
     );
     let structure = found.unwrap().structure;

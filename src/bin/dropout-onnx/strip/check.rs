@@ -53,7 +53,7 @@ fn check(path: &Path, args: &Args, global: &Global) -> Result<(bool, Value)> {
             words(&stripped)
         );
         if global.verbose && changes {
-            let found = diff::diff(&model, &stripped.edited.model, &diff::Options::default())?;
+            let found = diff::diff(&model, stripped.edited.model(), &diff::Options::default())?;
             for line in crate::diff::lines(&found) {
                 text.push_str(&format!("  {line}\n"));
             }

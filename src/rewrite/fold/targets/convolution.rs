@@ -1,10 +1,10 @@
 //! Conv and ConvTranspose, with their groups. Channels are the second axis of the data.
 
-use crate::onnx::NodeId;
+use crate::rewrite::Reason;
+use crate::rewrite::fold::change::{Along, Changes, along, scale};
+use crate::rewrite::fold::context::{dims, is_constant};
 use crate::rewrite::fold::factor::Factor;
-use crate::rewrite::fold::shapes::int;
-
-use super::{Along, Changes, Refusal, View};
+use crate::semantics::view::NodeRef;
 
 /// Weights `[M, C/group, k..]` of a Conv, `[C, M/group, k..]` of a ConvTranspose.
 struct Weights {
@@ -13,48 +13,44 @@ struct Weights {
     transposed: bool,
 }
 
-fn weights(view: &View<'_>, id: NodeId) -> Result<Weights, Refusal> {
-    let node = view.model.node(id);
-    let group = int(node, "group", 1);
-    let Some(dims) = view.dims(id, 1) else {
-        let computed = "the weights are not constant";
-        return Err(match view.is_constant(id, 1) {
-            true => view
-                .scale(id, 1, &Along::All(1.0))
-                .err()
-                .unwrap_or_default(),
-            false => computed.to_string(),
-        });
+fn weights(node: NodeRef<'_>) -> Result<Weights, Reason> {
+    let group = node.int("group", 1);
+    let Some(dims) = dims(node, 1) else {
+        let computed = || Reason::Computed("the weights are not constant".into());
+        let obstacle = scale(node, 1, &Along::All(1.0)).err();
+        return Err(obstacle
+            .filter(|_| is_constant(node, 1))
+            .unwrap_or_else(computed));
     };
     let channels = dims.first().copied().unwrap_or(0);
     if dims.len() < 3 || group < 1 || channels % group != 0 {
-        return Err(format!(
-            "weights of shape {dims:?} do not fit {group} groups"
-        ));
+        let why = format!("weights of shape {dims:?} do not fit {group} groups");
+        return Err(Reason::Shape(why.into()));
     }
     Ok(Weights {
         dims,
         group,
-        transposed: node.is("ConvTranspose"),
+        transposed: node.op() == "ConvTranspose",
     })
 }
 
-pub(super) fn forward(view: &View<'_>, id: NodeId, input: usize, factor: &Factor) -> Changes {
+pub(super) fn forward(node: NodeRef<'_>, input: usize, factor: &Factor) -> Changes {
     if input != 0 {
-        return Err("the factor scales the weights input of a convolution".to_string());
+        let why = "the factor scales the weights input of a convolution";
+        return Err(Reason::Operator(why.into()));
     }
-    let weights = weights(view, id)?;
-    let along = weights.along(view, factor, weights.transposed)?;
-    Ok(vec![view.scale(id, 1, &along)?])
+    let weights = weights(node)?;
+    let along = weights.along(factor, weights.transposed)?;
+    Ok(vec![scale(node, 1, &along)?])
 }
 
-pub(super) fn backward(view: &View<'_>, id: NodeId, factor: &Factor) -> Changes {
-    let weights = weights(view, id)?;
-    let along = weights.along(view, factor, !weights.transposed)?;
-    let mut changes = vec![view.scale(id, 1, &along)?];
-    if view.input(id, 2).is_some() {
-        let bias = view.along(factor, weights.dims.len() - 2, 0)?;
-        changes.push(view.scale(id, 2, &bias)?);
+pub(super) fn backward(node: NodeRef<'_>, factor: &Factor) -> Changes {
+    let weights = weights(node)?;
+    let own = weights.along(factor, !weights.transposed)?;
+    let mut changes = vec![scale(node, 1, &own)?];
+    if node.input(2).is_some() {
+        let bias = along(factor, weights.dims.len() - 2, 0)?;
+        changes.push(scale(node, 2, &bias)?);
     }
     Ok(changes)
 }
@@ -62,26 +58,17 @@ pub(super) fn backward(view: &View<'_>, id: NodeId, factor: &Factor) -> Changes 
 impl Weights {
     /// A factor of channels along the weights; `first`: these channels are the first axis, else
     /// the second, which has those of one group only.
-    fn along(&self, view: &View<'_>, factor: &Factor, first: bool) -> Result<Along, Refusal> {
+    fn along(&self, factor: &Factor, first: bool) -> Result<Along, Reason> {
         let channels = self.dims.len() - 2;
-        let axis = usize::from(!first);
         if factor.axis != Some(channels) || first || self.group == 1 {
-            return view.along(factor, channels, axis);
+            return along(factor, channels, usize::from(!first));
         }
-        if factor.elements.len() as i64 != self.dims[1].saturating_mul(self.group) {
-            let (has, wants) = (
-                factor.elements.len(),
-                self.dims[1].saturating_mul(self.group),
-            );
-            return Err(format!("{has} factors do not fit {wants} channels"));
+        let wanted = self.dims[1].saturating_mul(self.group);
+        if factor.elements.len() as i64 != wanted {
+            let has = factor.elements.len();
+            let why = format!("{has} factors do not fit {wanted} channels");
+            return Err(Reason::Shape(why.into()));
         }
-        Ok(Along::Pairs(of_group, factor.clone(), self.group))
+        Ok(Along::Groups(factor.clone(), self.group))
     }
-}
-
-/// The factor of the j-th channel of the group that the i-th index of the first axis is in.
-fn of_group(factor: &Factor, dims: &[i64], group: i64, i: usize, j: usize) -> f64 {
-    let in_group = (dims[0] / group).max(1) as usize;
-    let channel = i / in_group * dims[1] as usize + j;
-    factor.elements.get(channel).copied().unwrap_or(1.0)
 }

@@ -1,32 +1,34 @@
 //! The graphs that stand on their own, callers before the functions they call.
 
 use crate::hash::HashMap;
-use crate::onnx::{GraphId, GraphKind, Model, NodeId};
+use crate::onnx::{GraphId, GraphKind, NodeId};
 use crate::semantics::calls::Calls;
+use crate::semantics::view::{NodeRef, View};
 
 /// A graph that stands on its own.
-pub(super) struct Standing {
+pub(super) struct Standing<'m> {
     pub graph: GraphId,
     /// Its nodes and those of the graphs inside it, in the order given.
-    pub nodes: Vec<NodeId>,
-    /// False of functions that nobody calls, and of those that only these call.
+    pub nodes: Vec<NodeRef<'m>>,
+    /// False of functions that are not called, and of those that only these call.
     pub runs: bool,
 }
 
 /// `order`: all nodes, such that one comes after what it depends on.
-pub(super) fn standing(model: &Model, calls: &Calls, order: &[NodeId]) -> Vec<Standing> {
-    let mut nodes: HashMap<GraphId, Vec<NodeId>> = HashMap::default();
+pub(super) fn standing<'m>(view: View<'m>, calls: &Calls, order: &[NodeId]) -> Vec<Standing<'m>> {
+    let model = view.model;
+    let mut nodes: HashMap<GraphId, Vec<NodeRef<'m>>> = HashMap::default();
     for &id in order {
-        nodes.entry(model.root(id.graph)).or_default().push(id);
+        let nodes = nodes.entry(model.root(id.graph)).or_default();
+        nodes.push(view.node(id));
     }
-    let outside = model.graphs().filter(|(_, graph)| {
-        !matches!(
-            graph.kind,
-            GraphKind::Attribute { .. } | GraphKind::Function(_)
-        )
-    });
+    let inner = |kind: &GraphKind| {
+        let inner = matches!(kind, GraphKind::Attribute { .. });
+        inner || matches!(kind, GraphKind::Function(_))
+    };
+    let outside = model.graphs().filter(|(_, graph)| !inner(&graph.kind));
     let functions = calls.callers_first().iter().map(|&function| {
-        let body = model.functions[function].body;
+        let body = model.functions()[function].body;
         (body, calls.is_reached(function))
     });
     let all = outside.map(|(id, _)| (id, true)).chain(functions);

@@ -7,7 +7,7 @@ use std::thread;
 use super::protocol::{Reply, Request};
 use crate::error::{Error, ErrorKind};
 use crate::source::Source;
-use crate::verify::engine::host::{Read, Ready};
+use crate::verify::engine::backend::{Read, Ready};
 use crate::verify::engine::tract::Graph;
 use crate::verify::engine::{Stop, Subject};
 

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::source::Part;
-use crate::verify::engine::host::{About, Values};
+use crate::verify::engine::backend::{About, Values};
+use crate::verify::engine::watch::Seen;
 use crate::verify::engine::{Fill, Meaning, Mode, Shapes, Stop, Unrunnable, Value};
-use crate::verify::watch::Seen;
 
 /// In this order: one of the first, any number of the others.
 #[derive(Serialize, Deserialize)]

@@ -1,0 +1,35 @@
+//! The dropout that the result of insert is expected to have.
+
+use crate::dropout::Kind;
+use crate::verify::acting::{Expected, Shared, Watch};
+
+use super::{Acting, Inserted, Options};
+
+impl Inserted {
+    /// The dropout that the result is expected to have.
+    pub fn expected(&self, options: &Options) -> Expected {
+        let outcome = &self.outcome;
+        let acts = options.acting != Acting::Inert;
+        let places = self.plan.applied().filter(|_| acts);
+        let places = places.map(|step| &self.places[step.site]);
+        let watches = places.map(|place| Watch {
+            graph: place.graph,
+            kind: Kind::Dropout,
+            moves: false,
+            data: place.data.clone(),
+            output: place.output.clone(),
+            rate: place.rate.value(),
+            shared: place.shared_axes.clone().map(Shared::Along),
+            unseen: None,
+        });
+        Expected {
+            switches: outcome
+                .switch
+                .iter()
+                .map(|name| (name.clone(), true))
+                .collect(),
+            added_input: outcome.switch.clone().filter(|_| outcome.added_input),
+            watches: watches.collect(),
+        }
+    }
+}

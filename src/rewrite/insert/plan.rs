@@ -1,0 +1,89 @@
+//! Which values take dropout, and why others do not.
+
+use crate::dropout::Examined;
+use crate::error::Result;
+use crate::onnx::DataType;
+use crate::rewrite::names::usage;
+use crate::rewrite::{Action, Plan, Step};
+use crate::semantics::view::ValueRef;
+
+use super::choose::Chooser;
+use super::fit::{Fit, Unfit, Wanted};
+use super::flow::Flow;
+use super::{Options, Place, write};
+
+/// Plans dropout for the values that were chosen.
+///
+/// # Errors
+/// As [`insert`](super::insert), except for what cannot be written: that is in the plan.
+pub fn plan(before: &Examined<'_>, options: &Options) -> Result<(Vec<Place>, Plan)> {
+    let view = before.view();
+    if options.choices.is_empty() {
+        return Err(usage("no position selected for dropout".into()));
+    }
+    let flow = Flow::new(view)?;
+    let fit = Fit::new(&flow, before.sites()?);
+    let mut places = chosen(&flow, &fit, options)?;
+    let mut plan = Plan::default();
+    let mut seeds = 0;
+    for (index, place) in places.iter_mut().enumerate() {
+        let choice = &options.choices[place.choice];
+        let wanted = Wanted::new(choice, options);
+        let value = view.value(place.value);
+        let action = match fit.unfit(value, &wanted) {
+            None => Action::Apply,
+            Some(Unfit::Left(why)) if wanted.exact => Action::Refused(why),
+            Some(Unfit::Left(why)) => Action::NoEffect(why),
+            Some(Unfit::Refused(why)) => Action::Refused(why),
+        };
+        if action == Action::Apply {
+            place.seed = options.seed.map(|seed| seed.wrapping_add(seeds));
+            seeds += 1;
+        }
+        plan.steps.push(Step {
+            site: index,
+            label: label(value),
+            action,
+        });
+    }
+    Ok((places, plan))
+}
+
+/// The selected values, each with its settings.
+fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place>> {
+    for choice in &options.choices {
+        if choice.rate.or(options.rate).is_none() {
+            return Err(usage(format!(
+                "{choice}: no rate; give --rate, or append =RATE"
+            )));
+        }
+    }
+    let chosen = Chooser::new(flow).all(options)?.into_iter();
+    let places = chosen.filter_map(|(value, index)| {
+        let (value, choice) = (flow.view.value(value), &options.choices[index]);
+        Some(Place {
+            value: value.id,
+            graph: value.graph,
+            data: value.name.clone(),
+            output: value.name.clone(),
+            rate: choice.rate.or(options.rate)?,
+            seed: None,
+            shared_axes: choice.shared_axes.clone(),
+            choice: index,
+            shared: choice.shared_axes.clone().map(|axes| write::Shared {
+                axes,
+                rank: fit.shape(value).map_or(0, |shape| shape.len()),
+                element: value.element_type().unwrap_or(DataType::FLOAT),
+            }),
+        })
+    });
+    Ok(places.collect())
+}
+
+fn label(value: ValueRef<'_>) -> String {
+    let scope = || value.view().model.scope(value.graph);
+    match value.node() {
+        Some(node) => node.place(),
+        None => format!("{}: `{}`", scope(), value.name),
+    }
+}

@@ -1,0 +1,148 @@
+//! Finding the constant that an input comes from.
+
+use crate::error::Result;
+use crate::onnx::{AttributeValue, DataType, GraphId, NodeId, Producer, Tensor, ValueId, numbers};
+use crate::semantics::operator::Operator;
+use crate::semantics::view::{NodeRef, ValueRef};
+
+/// Constants of more bytes are taken for weights.
+const LARGEST: u64 = 1 << 16;
+
+/// The number of nodes allowed between a constant and its use.
+const DEPTH: usize = 16;
+
+/// A constant input whose elements are all one number.
+#[derive(Clone, Debug)]
+pub(super) struct ConstantInput {
+    pub value: ValueId,
+    pub number: f64,
+    /// The default of an input of the model: no copy can take its place.
+    pub is_default: bool,
+    pub stored: Stored,
+    pub element: DataType,
+    pub dims: Vec<i64>,
+    /// True if there are nodes between it and its use.
+    pub passed_on: bool,
+}
+
+/// Where a constant is stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stored {
+    Initializer(GraphId, u32),
+    Node(NodeId),
+}
+
+/// The elements of a constant: the number that they all are, their type, and their shape.
+type Uniform = (f64, DataType, Vec<i64>);
+
+impl ConstantInput {
+    /// How near, relatively, it is to what it was computed from.
+    pub fn precision(&self) -> f64 {
+        match self.element {
+            DataType::FLOAT16 => 1e-3,
+            DataType::BFLOAT16 => 8e-3,
+            _ => 1e-6,
+        }
+    }
+}
+
+/// The constant that an input of a node is, if it is one.
+pub(super) fn find(node: NodeRef<'_>, input: usize) -> Result<Option<ConstantInput>> {
+    let Some(mut value) = node.input(input) else {
+        return Ok(None);
+    };
+    let model = node.view().model;
+    for depth in 0..DEPTH {
+        let (stored, is_default, found, spread) = match (value.node(), value.initializer_index()) {
+            (Some(node), _) if matches!(node.op(), "Constant" | "ConstantOfShape") => {
+                let spread = node.op() == "ConstantOfShape";
+                (Stored::Node(node.id), false, constant(node)?, spread)
+            }
+            (Some(node), _) => match (0..2).find(|&input| passes(node, input)) {
+                Some(input) => match node.input(input) {
+                    Some(next) => {
+                        value = next;
+                        continue;
+                    }
+                    None => return Ok(None),
+                },
+                None => return Ok(None),
+            },
+            (None, Some(index)) => {
+                let tensor = model.graph(value.graph).initializer(index);
+                let input = matches!(value.get().producer, Producer::Input(_));
+                let stored = Stored::Initializer(value.graph, index);
+                let is_default = input && model.ir_version >= 4;
+                (stored, is_default, uniform(value, tensor)?, false)
+            }
+            (None, None) => return Ok(None),
+        };
+        return Ok(found.map(|(number, element, dims)| ConstantInput {
+            value: value.id,
+            number,
+            is_default,
+            stored,
+            element,
+            dims,
+            passed_on: depth > 0 || spread,
+        }));
+    }
+    Ok(None)
+}
+
+/// True if a node passes its input through, possibly by a product with ones.
+pub(super) fn passes(node: NodeRef<'_>, input: usize) -> bool {
+    if copies(node) {
+        return input == 0;
+    }
+    node.op() == "Mul" && node.input(1 - input.min(1)).is_some_and(is_ones)
+}
+
+fn copies(node: NodeRef<'_>) -> bool {
+    node.operator().is_some_and(Operator::copies)
+}
+
+/// True of ones in some shape: what Keras multiplies by a scale to have a mask for its recurrent layers.
+fn is_ones(mut value: ValueRef<'_>) -> bool {
+    for _ in 0..DEPTH {
+        let found = match value.node() {
+            Some(node) if copies(node) => match node.input(0) {
+                Some(next) => {
+                    value = next;
+                    continue;
+                }
+                None => return false,
+            },
+            Some(node) => constant(node),
+            None => match value.initializer() {
+                Some(tensor) => uniform(value, tensor),
+                None => return false,
+            },
+        };
+        return matches!(found, Ok(Some((number, ..))) if number == 1.0);
+    }
+    false
+}
+
+fn uniform(value: ValueRef<'_>, tensor: &Tensor) -> Result<Option<Uniform>> {
+    let bytes = value.view().model.small_elements(tensor, LARGEST)?;
+    let numbers = bytes.and_then(|bytes| numbers(tensor.data_type, &bytes));
+    let number = numbers.and_then(|numbers| {
+        let (&first, rest) = numbers.split_first()?;
+        rest.iter().all(|&n| n == first).then_some(first)
+    });
+    Ok(number.map(|number| (number, tensor.data_type, tensor.dims.clone())))
+}
+
+/// The elements of a Constant or a ConstantOfShape, in the shape of its attribute.
+fn constant(node: NodeRef<'_>) -> Result<Option<Uniform>> {
+    let ("Constant" | "ConstantOfShape", [attribute]) = (node.op(), &node.get().attributes[..])
+    else {
+        return Ok(None);
+    };
+    match (&attribute.value, node.output(0)) {
+        (AttributeValue::Float(f), _) => Ok(Some((f64::from(*f), DataType::FLOAT, Vec::new()))),
+        (AttributeValue::Tensor(tensor), Some(output)) => uniform(output, tensor),
+        _ => Ok(None),
+    }
+}

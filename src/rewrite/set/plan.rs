@@ -1,0 +1,119 @@
+//! Which sites are changed, and how.
+
+use crate::dropout::{Form, Kind, Mode, RateOrigin, Site};
+use crate::error::Result;
+use crate::onnx::RANDOM_OPERATORS;
+use crate::rewrite::names::usage;
+use crate::rewrite::{Acting, Action, Plan, Reason, Step};
+use crate::semantics::view::View;
+
+use super::change::{self, Change};
+use super::{Changes, Options, Seed, filter, mask, operator};
+
+/// A plan, and the constants that it changes.
+#[derive(Debug, Default)]
+pub(super) struct Planned {
+    pub plan: Plan,
+    pub changes: Vec<Change>,
+}
+
+/// Plans changes to sites.
+///
+/// # Errors
+/// No option changes anything, a filter matches no site, or a constant cannot be read.
+pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<Planned> {
+    if options.rate.is_none() && options.acting.is_none() && options.seed.is_none() {
+        return Err(usage(
+            "nothing to change: give --rate, --mode or --seed".into(),
+        ));
+    }
+    let chosen = filter::chosen(view.model, sites, &options.filters)?;
+    let mut planned = Planned::default();
+    let mut owners = Vec::new();
+    for (site, chosen) in sites.iter().zip(chosen) {
+        let action = match (chosen, is_so(site, options)) {
+            (false, _) => Action::NoEffect(Reason::NotSelected("not selected".into())),
+            (true, true) => Action::NoEffect(Reason::NoChange("no change needed".into())),
+            (true, false) => match changes(view, site, options)? {
+                Ok(changes) => {
+                    owners.extend(changes.iter().map(|_| site.id));
+                    planned.changes.extend(changes);
+                    Action::Apply
+                }
+                Err(_) if site.form == Form::Scale && options.filters.is_empty() => {
+                    Action::NoEffect(Reason::Needed("a scale that inference needs".into()))
+                }
+                Err(why) => Action::Refused(why),
+            },
+        };
+        planned.plan.steps.push(Step {
+            site: site.id,
+            label: view.model.place(site.nodes[0]),
+            action,
+        });
+    }
+    // of all that is there noise is no part, if there is dropout too
+    if options.filters.is_empty() && planned.plan.applied().next().is_some() {
+        for (site, step) in sites.iter().zip(&mut planned.plan.steps) {
+            if let (Kind::GaussianNoise, Action::Refused(why)) = (site.kind, &step.action) {
+                step.action = Action::NoEffect(why.clone());
+            }
+        }
+    }
+    for (change, owner) in planned.changes.iter().zip(owners) {
+        if let Some(why) = change::refusal(view, change, &planned.changes) {
+            planned.plan.steps[owner].action = Action::Refused(why);
+        }
+    }
+    Ok(planned)
+}
+
+/// True if there is nothing to change.
+fn is_so(site: &Site, options: &Options) -> bool {
+    let rate = options.rate.is_none_or(|rate| {
+        let told = site.rate_origin != RateOrigin::Default;
+        told && site
+            .rate
+            .is_some_and(|now| now as f32 == rate.value() as f32)
+    });
+    let acting = options.acting.as_ref().is_none_or(|acting| match acting {
+        Acting::Inert => site.mode == Mode::Inert && site.rate != Some(0.0),
+        Acting::Active => site.mode == Mode::Active,
+        Acting::Runtime(_) => false,
+    });
+    let seed = options.seed.is_none_or(|seed| match seed {
+        Seed::Number(_) => false,
+        Seed::None => site.seed.is_none(),
+    });
+    rate && acting && seed
+}
+
+/// The constants to change, or why a site cannot be changed.
+fn changes(view: View<'_>, site: &Site, options: &Options) -> Result<Changes> {
+    if let Some(why) = site.problem.clone() {
+        return Ok(Err(Reason::Invalid(why.into())));
+    }
+    if site.form == Form::Operator {
+        return operator::changes(view, site, options);
+    }
+    match &options.acting {
+        Some(Acting::Active) if site.mode == Mode::Active => {}
+        Some(acting) => {
+            let why = format!(
+                "a mask cannot be made {acting}; replace it with a Dropout operator, with `strip` \
+                 and then `insert --at`"
+            );
+            return Ok(Err(Reason::Inexpressible(why.into())));
+        }
+        None => {}
+    }
+    let takes_seed = |source| RANDOM_OPERATORS.contains(&view.node(source).op());
+    if options.seed.is_some() && !site.source().is_some_and(takes_seed) {
+        let why = "the draw of its mask has no seed";
+        return Ok(Err(Reason::Inexpressible(why.into())));
+    }
+    match options.rate {
+        Some(rate) => mask::changes(view, site, rate),
+        None => Ok(Ok(Vec::new())),
+    }
+}

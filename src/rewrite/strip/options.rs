@@ -1,0 +1,65 @@
+//! What to strip.
+
+use crate::dropout::{Convention, Kind, Mode};
+use crate::error::Result;
+
+/// What to strip.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The modes whose sites are removed.
+    pub only: Vec<Mode>,
+    /// The kinds that are removed. Noise is not dropout to everybody, and stays if not asked for.
+    pub kinds: Vec<Kind>,
+    /// Masks that were drawn once and are constants now are removed as well.
+    pub frozen_masks: bool,
+    /// What `Dropout` operators mean at inference. Classic ones leave a `Mul` by `1-p`.
+    pub convention: Convention,
+}
+
+impl Default for Options {
+    /// All dropout is removed, also active dropout; Gaussian noise and frozen masks stay.
+    fn default() -> Self {
+        Options {
+            only: Mode::ALL.to_vec(),
+            kinds: vec![Kind::Dropout, Kind::AlphaDropout, Kind::GaussianDropout],
+            frozen_masks: false,
+            convention: Convention::Inverted,
+        }
+    }
+}
+
+impl Options {
+    /// What `kinds` calls masks that are constants.
+    pub const FROZEN_MASK: &str = "frozen_mask";
+    /// What `kinds` calls all there are.
+    pub const ALL: &str = "all";
+
+    /// Options by their words: sites of the modes `only` (all modes if it is empty), of these kinds.
+    ///
+    /// # Errors
+    /// A word is unknown.
+    pub fn of_words(
+        only: &[impl AsRef<str>],
+        kinds: &[impl AsRef<str>],
+        convention: Convention,
+    ) -> Result<Options> {
+        let mut options = Options {
+            kinds: Vec::new(),
+            convention,
+            ..Options::default()
+        };
+        if !only.is_empty() {
+            let only = only.iter().map(|word| word.as_ref().parse());
+            options.only = only.collect::<Result<_>>()?;
+        }
+        for word in kinds.iter().map(AsRef::as_ref) {
+            match word {
+                Self::ALL => options.kinds.extend(Kind::ALL),
+                Self::FROZEN_MASK => {}
+                kind => options.kinds.push(kind.parse()?),
+            }
+            options.frozen_masks |= [Self::ALL, Self::FROZEN_MASK].contains(&word);
+        }
+        Ok(options)
+    }
+}

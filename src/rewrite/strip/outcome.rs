@@ -1,0 +1,34 @@
+//! What strip did.
+
+use crate::onnx::Name;
+
+/// What strip did, in addition to its plan.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Dropouts removed.
+    pub removed: usize,
+    /// Places where an `Identity` stays, and why.
+    pub identities: Vec<(String, &'static str)>,
+    /// Masks that became all true.
+    pub masks: Vec<Name>,
+    /// Values that a `Mul` with the inference scale makes now, and that scale.
+    pub scales: Vec<(Name, f64)>,
+    /// States of loops that only carried a mask, and that went: loop and how many.
+    pub states: Vec<(String, usize)>,
+    /// Functions that nothing calls any more, and that went.
+    pub functions: Vec<Name>,
+    /// Initializers that nothing uses any more, and that went.
+    pub initializers: Vec<Name>,
+    /// Nodes that nothing uses any more (constants, computed flags), and that went.
+    pub nodes: Vec<Name>,
+    /// Graph inputs that stay in the interface although nothing uses them any more.
+    pub idle_inputs: Vec<Name>,
+}
+
+impl Outcome {
+    /// True if the model is as it was.
+    pub fn is_unchanged(&self) -> bool {
+        self.removed == 0
+    }
+}

@@ -1,0 +1,72 @@
+//! The copy of a model in which every site has a node that observes it.
+
+use smallvec::smallvec;
+
+use super::expected::{Expected, Watch};
+use crate::error::Result;
+use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Name, Node, Producer, ValueType};
+use crate::semantics::view::View;
+use crate::source::Source;
+use crate::verify::engine::watch;
+
+/// Creates the copy, with the switches of dropout on.
+pub(super) fn observed(view: View<'_>, expected: &Expected) -> Result<Source> {
+    let mut copy = view.model.clone();
+    let mut editor = Editor::new(&mut copy, view.values.clone());
+    for (switch, &on) in &expected.switches {
+        set_default(&mut editor, view, switch, on);
+    }
+    for (site, watch) in expected.watches.iter().enumerate() {
+        if watch.unseen.is_none() {
+            observe(&mut editor, view, site, watch);
+        }
+    }
+    editor.finish()?;
+    Ok(Source::from_rope(copy.to_rope()?))
+}
+
+/// Sets the default of a boolean input, in the shape that the input declares: `()` or `(1)`.
+fn set_default(editor: &mut Editor<'_>, view: View<'_>, input: &Name, on: bool) {
+    let main = view.model.main();
+    let Some(value) = view.lookup(main, input) else {
+        return;
+    };
+    let Producer::Input(index) = value.producer else {
+        return;
+    };
+    let shape = match view.model.graph(main).inputs[index as usize].value_type() {
+        ValueType::Tensor {
+            shape: Some(shape), ..
+        } => vec![1; shape.len()],
+        _ => Vec::new(),
+    };
+    let on = [u8::from(on)];
+    match value.initializer {
+        Some(index) => editor.replace_initializer(main, index, DataType::BOOL, &shape, &on),
+        None => {
+            editor.add_initializer(main, input, DataType::BOOL, &shape, &on);
+        }
+    }
+}
+
+/// Inserts a node after a site that observes its data and its output.
+fn observe(editor: &mut Editor<'_>, view: View<'_>, site: usize, watch: &Watch) {
+    let output = view.lookup(watch.graph, &watch.output);
+    let Some((output, node)) = output.and_then(|output| Some((output.id, output.node()?.id)))
+    else {
+        return;
+    };
+    // the data may be the output of a site that is observed already
+    if let Some((made, at, name)) = editor.detach(node, output) {
+        let site = AttributeValue::Int(site as i64);
+        let observer = Node {
+            // tract requires distinct names of nodes
+            name: Name::from(format!("{made}/watch").as_str()),
+            inputs: smallvec![watch.data.clone(), made],
+            outputs: smallvec![name],
+            attributes: vec![Attribute::new(watch::SITE, site)],
+            ..Node::new(watch::OPERATOR)
+        };
+        editor.insert_node(at.0, at.1, observer);
+    }
+}

@@ -1,0 +1,43 @@
+//! Verifying insert and set: the inference meaning is the same, and active dropout drops as requested.
+
+use super::acting::{self, Expected};
+use super::structure::Allowed;
+use super::{Options, Verification, verify_sides};
+use crate::dropout::{Examine, Examined};
+use crate::error::Result;
+
+/// Compares a model with its result after insert or set, and checks the dropout that is active in the
+/// result.
+///
+/// # Errors
+/// As [`super::verify`].
+pub fn verify_change(
+    before: &impl Examine,
+    after: &impl Examine,
+    expected: &Expected,
+    options: &Options,
+) -> Result<Verification> {
+    before.examined(|before| {
+        after.examined(|after| verify_examined(before, after, expected, options))
+    })
+}
+
+fn verify_examined(
+    before: &Examined<'_>,
+    after: &Examined<'_>,
+    expected: &Expected,
+    options: &Options,
+) -> Result<Verification> {
+    let allowed = Allowed {
+        added_input: expected.added_input.clone(),
+        ..Allowed::default()
+    };
+    let mut found = verify_sides(before.side()?, after.side()?, &allowed, options)?;
+    if let Some(settings) = &options.run
+        && !expected.watches.is_empty()
+    {
+        let report = acting::check(after.model(), expected, settings);
+        found.acting = Some(report.map_err(|e| before.model().source().name_in(e))?);
+    }
+    Ok(found)
+}

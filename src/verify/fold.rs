@@ -1,0 +1,151 @@
+//! Verifying a fold: factors are removed, and weights and attributes are scaled instead.
+//!
+//! Structure shows that both models are the same except for those. That the scaled weights do what the
+//! factors did has to be shown by a run: to the bit where all factors are powers of two and nothing was
+//! rounded, else within the tolerance of the element type.
+
+#[cfg(feature = "tract")]
+use std::collections::BTreeSet;
+
+#[cfg(feature = "tract")]
+use crate::dropout::Convention;
+use crate::error::Result;
+use crate::onnx::DataType;
+#[cfg(feature = "tract")]
+use crate::onnx::ValueType;
+
+use super::structure::Allowed;
+use super::{Demand, Options, Verdict, Verification, verify_sides};
+#[cfg(feature = "tract")]
+use super::{compare, run, run_sides};
+use crate::dropout::Side;
+
+/// A fold to verify.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fold<'a> {
+    /// The result.
+    pub after: Side<'a>,
+    /// The factors that were removed, and where they went.
+    pub allowed: &'a Allowed,
+    /// True if every factor is a power of two.
+    #[cfg_attr(not(feature = "tract"), expect(dead_code, reason = "nothing runs"))]
+    pub exact: bool,
+    /// Element types whose rounding differs.
+    #[cfg_attr(not(feature = "tract"), expect(dead_code, reason = "nothing runs"))]
+    pub rounded: &'a [DataType],
+}
+
+/// Compares a model with a fold of it. If structure and runs are enabled and a model cannot be run,
+/// nothing is shown.
+pub(crate) fn verify_fold(
+    before: Side<'_>,
+    fold: Fold<'_>,
+    options: &Options,
+) -> Result<Verification> {
+    let by_structure = Options {
+        #[cfg(feature = "tract")]
+        run: None,
+        convention: Default::default(),
+        ..options.clone()
+    };
+    let found = verify_sides(before, fold.after, fold.allowed, &by_structure)?;
+    #[cfg(feature = "tract")]
+    let run = match &options.run {
+        Some(settings) => Some(run_folded(before, fold, settings)?),
+        None => None,
+    };
+    Ok(Verification {
+        identical: false,
+        #[cfg(feature = "tract")]
+        run,
+        allowed: Some(words(fold.allowed)),
+        ..found
+    })
+}
+
+/// Compares a model with its result after strip, and that with a fold of it: if both are shown, the
+/// report is of the fold.
+pub(crate) fn verify_steps(
+    before: Side<'_>,
+    stripped: Side<'_>,
+    fold: Option<Fold<'_>>,
+    options: &Options,
+) -> Result<Verification> {
+    let first = verify_sides(before, stripped, &Allowed::default(), options)?;
+    let (Some(fold), Verdict::Equal) = (fold, first.verdict(Demand::Rewrite)) else {
+        return Ok(first);
+    };
+    #[cfg_attr(not(feature = "tract"), expect(unused_mut, reason = "nothing runs"))]
+    let mut found = verify_fold(stripped, fold, options)?;
+    #[cfg(feature = "tract")]
+    if let Some(run) = &mut found.run {
+        let ran = first.run.as_ref().map(|run| run.outcome.to_string());
+        let ran = ran.unwrap_or_default();
+        let note =
+            format!("this compares strip's result with fold's; the original with strip's: {ran}");
+        run.notes.push(note);
+    }
+    Ok(found)
+}
+
+fn words(allowed: &Allowed) -> String {
+    let count = |number: usize, what: &str| match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    };
+    let mut parts = vec![count(allowed.factors.len(), "factor")];
+    if !allowed.weights.is_empty() {
+        parts.push(count(allowed.weights.len(), "use") + " of weights");
+    }
+    if !allowed.attributes.is_empty() {
+        parts.push(count(allowed.attributes.len(), "attribute"));
+    }
+    parts.join(", ")
+}
+
+/// Runs both models: to the bit if possible, else within the tolerance of the element type.
+#[cfg(feature = "tract")]
+fn run_folded(
+    before: Side<'_>,
+    fold: Fold<'_>,
+    settings: &run::Settings,
+) -> Result<run::RunReport> {
+    if settings.tolerance != compare::Tolerance::Exact {
+        return run_sides(before, fold.after, Convention::Inverted, settings);
+    }
+    let mut notes = Vec::new();
+    if fold.exact {
+        let report = run_sides(before, fold.after, Convention::Inverted, settings)?;
+        match &report.outcome {
+            run::Outcome::Different(why) => notes.push(format!("tolerance: {why}")),
+            _ => return Ok(report),
+        }
+    }
+    let mut settings = settings.clone();
+    // what is rounded to a half on the way is no closer in a wider output
+    let halves = [DataType::FLOAT16, DataType::BFLOAT16];
+    let mut halves = halves
+        .into_iter()
+        .filter(|half| fold.rounded.contains(half));
+    if let Some(name) = halves.find_map(|half| half.name()) {
+        settings.tolerance = compare::Tolerance::of(name);
+        let mut report = run_sides(before, fold.after, Convention::Inverted, &settings)?;
+        let tolerance = settings.tolerance;
+        notes.push(format!("{name} is computed in on the way: {tolerance}"));
+        report.notes.extend(notes);
+        return Ok(report);
+    }
+    settings.tolerance = compare::Tolerance::ByType;
+    let mut report = run_sides(before, fold.after, Convention::Inverted, &settings)?;
+    let after = fold.after.view.model;
+    let outputs = after.graph(after.main()).outputs.iter();
+    let elements = outputs.filter_map(|info| match info.value_type() {
+        ValueType::Tensor { element, .. } => element.name(),
+        _ => None,
+    });
+    for element in elements.collect::<BTreeSet<_>>() {
+        notes.push(format!("{element}: {}", compare::Tolerance::of(element)));
+    }
+    report.notes.extend(notes);
+    Ok(report)
+}

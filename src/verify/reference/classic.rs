@@ -1,0 +1,35 @@
+//! Classic `Dropout` operators: each is followed by a product with 1-p. The operators stay, and pass
+//! their data through.
+
+use crate::dropout::Side;
+use crate::dropout::{Form, ScalarBytes};
+use crate::onnx::{Editor, Node, NodeId};
+use crate::verify::engine::Unrunnable;
+
+/// The operators with a rate that is not 0, and their factors.
+///
+/// # Errors
+/// A factor is unknown.
+pub(super) fn operators(side: Side<'_>) -> Result<Vec<(NodeId, ScalarBytes)>, Unrunnable> {
+    let (model, values) = (side.view.model, side.view.values);
+    let sites = side.sites.iter();
+    let sites = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
+    let operators = sites.map(|site| {
+        let factor = site.classic_factor(model, values).ok_or_else(|| {
+            let place = model.place(site.nodes[0]);
+            Unrunnable::new(format!("{place}: its scale is unknown"))
+        })?;
+        Ok((site.nodes[0], factor))
+    });
+    operators.collect()
+}
+
+/// Multiplies the output of an operator by its factor.
+pub(super) fn scale(editor: &mut Editor<'_>, id: NodeId, (element, factor): ScalarBytes) {
+    let output = editor.values().output(editor.model(), id, 0);
+    let detached = output.and_then(|output| editor.detach(id, output));
+    if let Some((kept, at, name)) = detached {
+        let factor = editor.put_constant(at, "kept/scale", (element, &[], &factor));
+        editor.put_as(at, name, Node::new("Mul").on([kept, factor]));
+    }
+}

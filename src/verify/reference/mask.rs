@@ -1,0 +1,155 @@
+//! Edits that let a mask keep everything.
+
+use crate::dropout::{Exit, FrozenInput, KeptDraw, Site};
+use crate::hash::HashSet;
+use crate::onnx::{
+    Attribute, DataType, Editor, Node, NodeId, ValueId, encode_float, encode_number,
+};
+use crate::semantics::view::View;
+use crate::verify::draw::{drawn_element, drawn_shape};
+
+/// Lets every mask of a site keep everything. Returns the element types in which that rounds, where
+/// the model after does not.
+pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) -> Vec<DataType> {
+    let numbers = [site.switch.zip(site.off), site.given];
+    for (input, number) in numbers.into_iter().flatten() {
+        replace_in_mask(editor, site, input, number);
+    }
+    if let Some(draw) = site.kept_draw {
+        replace_draw(editor, draw);
+    }
+    let frozen = site.exits.iter().filter_map(|exit| exit.frozen.as_ref());
+    frozen.for_each(|frozen| replace_frozen(editor, frozen));
+    let mut rounded = Vec::new();
+    for exit in &site.exits {
+        let rounds = match site.off {
+            None => rescale(editor, exit),
+            Some(_) => exit.scale != 1.0 || exit.prescale.is_some(),
+        };
+        if rounds {
+            rounded.push(element_at(editor, exit));
+        }
+    }
+    rounded
+}
+
+/// Replaces a value by a number, where nodes of a site's mask read it.
+fn replace_in_mask(editor: &mut Editor<'_>, site: &Site, value: ValueId, number: f64) {
+    let element = editor.model().element_type(editor.values(), value);
+    let element = element.unwrap_or(DataType::BOOL);
+    let Some(bytes) = encode_number(element, number) else {
+        return;
+    };
+    let view = View::new(editor.model(), editor.values());
+    let nodes = mask_nodes(view, site);
+    let readers = view
+        .value(value)
+        .readers()
+        .map(|(node, input)| (node.id, input));
+    let readers: Vec<(NodeId, usize)> = readers.filter(|(node, _)| nodes.contains(node)).collect();
+    for (node, input) in readers {
+        let at = (node.graph, Some(node));
+        let name = editor.put_constant(at, "input/fixed", (element, &[], &bytes));
+        editor.set_input_to(node, input, &name);
+    }
+}
+
+/// The nodes that compute the mask of a site, from its exits back to the data.
+fn mask_nodes(view: View<'_>, site: &Site) -> HashSet<NodeId> {
+    let exits = site.exits.iter();
+    let before = exits.filter_map(|exit| exit.prescale);
+    let data = site.exits.iter().map(|exit| exit.data);
+    let data = data.chain(before.clone().map(|prescale| prescale.from));
+    let mut seen: HashSet<ValueId> = data.collect();
+    let exits = site.exits.iter().map(|exit| exit.node);
+    let mut open: Vec<NodeId> = exits.chain(before.map(|prescale| prescale.node)).collect();
+    let mut nodes = HashSet::default();
+    while let Some(id) = open.pop() {
+        let node = view.node(id);
+        // the inputs of a draw other than Bernoulli are shapes
+        let draws = Some(id) == site.source() && !node.is("Bernoulli");
+        if !nodes.insert(id) || draws {
+            continue;
+        }
+        let inputs = node
+            .inputs()
+            .flatten()
+            .filter(|input| seen.insert(input.id));
+        open.extend(inputs.filter_map(|input| Some(input.node()?.id)));
+    }
+    nodes
+}
+
+/// Replaces a constant mask by its value for kept elements.
+fn replace_frozen(editor: &mut Editor<'_>, frozen: &FrozenInput) {
+    let FrozenInput {
+        node, input, kept, ..
+    } = *frozen;
+    let (model, values) = (editor.model(), editor.values());
+    let mask = values.input(node, input);
+    let element = match model.node(node).is("Where") {
+        true => Some(DataType::BOOL),
+        false => mask.and_then(|mask| model.element_type(values, mask)),
+    };
+    let element = element.unwrap_or(DataType::FLOAT);
+    if let Some(bytes) = encode_number(element, kept) {
+        let at = (node.graph, Some(node));
+        let name = editor.put_constant(at, "mask/kept", (element, &[], &bytes));
+        editor.set_input_to(node, input, &name);
+    }
+}
+
+/// Replaces a draw by a constant in its shape.
+fn replace_draw(editor: &mut Editor<'_>, draw: KeptDraw) {
+    let id = draw.source;
+    let (model, values) = (editor.model(), editor.values());
+    let node = model.node(id).clone();
+    let Some(output) = node.output(0).cloned().filter(|_| !node.is_removed()) else {
+        return;
+    };
+    let element = drawn_element(model, values, id).unwrap_or(DataType::FLOAT);
+    let Some(bytes) = encode_number(element, draw.value) else {
+        return;
+    };
+    let at = (id.graph, Some(id));
+    let Some(shape) = drawn_shape(editor, id) else {
+        return;
+    };
+    editor.remove_node(id);
+    let constant = Node::new("ConstantOfShape").on([shape]);
+    let value = Attribute::tensor((element, &[1], &bytes));
+    editor.put_as(at, output, constant.with(value));
+}
+
+/// The element type of the data after a mask.
+fn element_at(editor: &Editor<'_>, exit: &Exit) -> DataType {
+    let mut ends = [exit.output, exit.data].into_iter();
+    let found = ends.find_map(|value| editor.model().element_type(editor.values(), value));
+    found.unwrap_or(DataType::FLOAT)
+}
+
+/// Multiplies the output of a mask that keeps everything so that it has the inference scale. True if
+/// that rounds where the model after does not.
+fn rescale(editor: &mut Editor<'_>, exit: &Exit) -> bool {
+    let (a, b) = exit.kept;
+    let factor = exit.scale / a;
+    let element = element_at(editor, exit);
+    if factor == 1.0 && b == 0.0 {
+        return exit.prescale.is_some();
+    }
+    let (Some(shift), Some(scale)) = (encode_float(element, b), encode_float(element, factor))
+    else {
+        return true;
+    };
+    let Some((mut data, at, name)) = editor.detach(exit.node, exit.output) else {
+        return true;
+    };
+    if b != 0.0 {
+        let shift = editor.put_constant(at, "kept/shift", (element, &[], &shift));
+        data = editor.put(at, "kept/shifted", Node::new("Sub").on([data, shift]));
+    }
+    let scale = editor.put_constant(at, "kept/scale", (element, &[], &scale));
+    editor.put_as(at, name, Node::new("Mul").on([data, scale]));
+    let power_of_two = factor.log2().fract() == 0.0;
+    b != 0.0 || !(power_of_two || (a == 1.0 && exit.prescale.is_none()))
+}

@@ -1,0 +1,131 @@
+//! Differences that count as equal, because a rewrite reports that it made them.
+
+use crate::hash::HashMap;
+use crate::onnx::{Attribute, GraphId, Name, NodeId, ValueId};
+use crate::semantics::view::View;
+
+/// What may differ between a model and the result of a rewrite, besides dropout.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Allowed {
+    /// Factors of the model before that may be missing, each with the input that is its data.
+    pub factors: Vec<(NodeId, usize)>,
+    /// Weights that were scaled.
+    pub weights: Vec<ScaledWeights>,
+    /// Attributes that were scaled.
+    pub attributes: Vec<ScaledAttribute>,
+    /// An input that was added to the main graph.
+    pub added_input: Option<Name>,
+}
+
+/// Weights that were multiplied by a factor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScaledWeights {
+    /// The node of the model before that reads them.
+    pub node: NodeId,
+    /// Which of its inputs they are.
+    pub input: usize,
+    /// The graph of the model after that contains them.
+    pub graph: GraphId,
+    /// Their name there.
+    pub name: Name,
+}
+
+/// An attribute that was multiplied by a factor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScaledAttribute {
+    /// The node of the model before.
+    pub node: NodeId,
+    /// The attribute.
+    pub attribute: &'static str,
+    /// The first output of the node in the model after.
+    pub output: Name,
+}
+
+impl Allowed {
+    /// True if both models have to be the same except for dropout.
+    pub fn is_empty(&self) -> bool {
+        *self == Allowed::default()
+    }
+}
+
+/// The allowed differences, by node and value of one of the models.
+#[derive(Debug, Default)]
+pub(super) struct Exceptions {
+    /// Factors, each with the input that is the data.
+    factors: HashMap<NodeId, usize>,
+    /// Of the model before: inputs that are scaled weights, by number.
+    inputs: HashMap<(NodeId, usize), u32>,
+    /// Of the model after: the same weights. They are not read.
+    values: HashMap<ValueId, u32>,
+    attributes: HashMap<NodeId, Vec<&'static str>>,
+}
+
+impl Exceptions {
+    pub fn before(allowed: &Allowed) -> Exceptions {
+        let mut exceptions = Exceptions {
+            factors: allowed.factors.iter().copied().collect(),
+            ..Exceptions::default()
+        };
+        let numbers = numbers(allowed);
+        for weights in &allowed.weights {
+            let number = numbers[&(weights.graph, &weights.name)];
+            let input = (weights.node, weights.input);
+            exceptions.inputs.insert(input, number);
+        }
+        for scaled in &allowed.attributes {
+            let names = exceptions.attributes.entry(scaled.node).or_default();
+            names.push(scaled.attribute);
+        }
+        exceptions
+    }
+
+    pub fn after(allowed: &Allowed, view: View<'_>) -> Exceptions {
+        let mut exceptions = Exceptions::default();
+        for ((graph, name), number) in numbers(allowed) {
+            if let Some(value) = view.lookup(graph, name) {
+                exceptions.values.insert(value.id, number);
+            }
+        }
+        for scaled in &allowed.attributes {
+            let output = view.lookup(scaled.node.graph, &scaled.output);
+            if let Some(node) = output.and_then(|output| output.node()) {
+                let names = exceptions.attributes.entry(node.id).or_default();
+                names.push(scaled.attribute);
+            }
+        }
+        exceptions
+    }
+
+    /// The input that a factor passes through.
+    pub fn factor(&self, id: NodeId) -> Option<usize> {
+        self.factors.get(&id).copied()
+    }
+
+    /// The number of an input of the model before that is weights which were scaled.
+    pub fn weights(&self, id: NodeId, input: usize) -> Option<u32> {
+        self.inputs.get(&(id, input)).copied()
+    }
+
+    /// The number of a value of the model after that is scaled weights.
+    pub fn value(&self, value: ValueId) -> Option<u32> {
+        self.values.get(&value).copied()
+    }
+
+    /// True of an attribute that was scaled.
+    pub fn has(&self, id: NodeId, attribute: &Attribute) -> bool {
+        let names = self.attributes.get(&id);
+        names.is_some_and(|names| names.iter().any(|name| attribute.name == *name))
+    }
+}
+
+/// Numbers of scaled weights, by where they are in the model after: several nodes may read them.
+fn numbers(allowed: &Allowed) -> HashMap<(GraphId, &Name), u32> {
+    let mut numbers = HashMap::default();
+    for weights in &allowed.weights {
+        let next = numbers.len() as u32;
+        numbers
+            .entry((weights.graph, &weights.name))
+            .or_insert(next);
+    }
+    numbers
+}
