@@ -22,12 +22,13 @@ use crate::interrupt;
 use crate::onnx::{
     DataType, GraphId, Model, Name, NodeId, Producer, Use, ValueId, Values, encode_float,
 };
+use crate::semantics::facts::{Facts, Memo};
+use crate::semantics::view::View;
 use crate::words::words;
 pub(crate) use constant::shortest;
 pub(crate) use layer_name::Layers;
 pub use limit::Limit;
 use limit::Limits;
-pub(crate) use noise_shape::Shapes;
 pub use operator::{OperatorVersion, version};
 pub(crate) use origin::is_drawn;
 
@@ -441,7 +442,9 @@ pub fn search(model: &Model, values: &Values) -> Result<Findings> {
     for (id, site) in sites.iter_mut().enumerate() {
         site.id = id;
     }
-    noise_shape::tell(model, values, &mut sites);
+    let memo = Memo::default();
+    let facts = Facts::new(View::new(model, values), &memo);
+    noise_shape::tell(facts, &mut sites);
     layer_name::name(model, values, &mut sites)?;
     Ok(Findings {
         sites,

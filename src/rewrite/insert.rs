@@ -17,10 +17,11 @@ mod write;
 
 use std::fmt;
 
-use crate::dropout::{self, Shapes, Site};
+use crate::dropout::{self, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, Editor, GraphId, Model, Name, Producer, ValueId, ValueInfo, Values};
+use crate::semantics::shapes::Shapes;
 
 use super::{Acting, Action, Edited, Plan, Rate, Step, switch};
 pub use candidates::{Candidate, candidates};
@@ -300,7 +301,6 @@ impl<'m> Fit<'m> {
             values,
             flow,
             shapes: Shapes::new(model, values),
-            implied: crate::semantics::shapes::Shapes::new(model, values),
             dropped,
         })
     }

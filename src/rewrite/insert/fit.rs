@@ -1,11 +1,11 @@
 //! May a value take a dropout, and how must it be written?
 
-use crate::dropout::{OperatorVersion, Shapes, version};
+use crate::dropout::{OperatorVersion, version};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, GraphKind, Model, NodeId, Producer, Use, ValueId, Values};
 use crate::rewrite::{Acting, Rate};
-use crate::semantics;
 use crate::semantics::operator::{Layer, Operator, Role, Type};
+use crate::semantics::shapes::Shapes;
 
 use super::flow::Flow;
 use super::{Choice, Options};
@@ -47,8 +47,6 @@ pub(super) struct Fit<'m> {
     pub values: &'m Values,
     pub flow: &'m Flow<'m>,
     pub shapes: Shapes<'m>,
-    /// Shapes that follow from operators, without symbols.
-    pub implied: semantics::shapes::Shapes<'m>,
     /// The data and the results of existing dropout.
     pub dropped: HashSet<ValueId>,
 }
@@ -113,12 +111,8 @@ impl Fit<'_> {
 
     /// The sizes, symbols and `?` of a shape; `None` if the rank is unknown.
     pub fn shape(&self, value: ValueId) -> Option<Vec<String>> {
-        let size = |size: Option<i64>| size.map_or("?".to_string(), |size| size.to_string());
-        let implied = self.implied.of(value);
-        let implied: Option<Vec<String>> = implied.map(|dims| dims.into_iter().map(size).collect());
-        // noise shapes have one axis for a scalar
-        let same = |dims: &Vec<String>| implied.as_ref().is_none_or(|i| i.len() == dims.len());
-        self.shapes.of(value).filter(same).or(implied)
+        let facts = self.shapes.facts();
+        facts.shape_text(&facts.shape(value))
     }
 
     /// True if a Dropout takes data of this type.

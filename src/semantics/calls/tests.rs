@@ -127,7 +127,7 @@ fn attributes_and_arguments_are_those_of_the_callers() {
     let inner = index(&model, "inner");
     let attribute = |cx: &ContextId| {
         let attribute = contexts.attribute(view, *cx, &"p".into());
-        attribute.map(|a| match a.value {
+        attribute.unwrap().map(|a| match a.value {
             AttributeValue::Float(f) => f,
             _ => panic!("a float expected"),
         })

@@ -14,7 +14,7 @@ operators! {
     "Asinh" 9..:                  First,   [T0],                  Same,      Map,  Nonlinear,     Values, Other;
     "Atan" 7..:                   First,   [T0],                  Same,      Map,  Nonlinear,     Values, Other;
     "Atanh" 9..:                  First,   [T0],                  Same,      Map,  Nonlinear,     Values, Other;
-    "BitCast" 26..:               First,   [TO],                  Other,     Map,  Nonlinear,     Values, Other;
+    "BitCast" 26..:               First,   [TO],                  SameRank,  Map,  Nonlinear,     Values, Other;
     "BitShift" 11..28:            All,     [ALL],                 Broadcast, Map,  Nonlinear,     Values, Other;
     "BitwiseAnd" 18..:            All,     [ALL],                 Broadcast, Map,  Nonlinear,     Values, Other;
     "BitwiseNot" 18..:            First,   [T0],                  Same,      Map,  Nonlinear,     Values, Other;

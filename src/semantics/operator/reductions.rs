@@ -13,7 +13,7 @@ operators! {
     "GlobalMaxPool" 1..:     First, [T0],        GlobalPool, Mix,   Positive,  Values, Pool;
     "LpPool" 1..:            First, [T0],        Pool,       Mix,   Positive,  Values, Pool;
     "MaxPool" 1..:           First, [T0, INT64], Pool,       Mix,   Positive,  Values, Pool;
-    "MaxRoiPool" 1..:        First, [T0],        Other,      Mix,   Positive,  Values, Pool;
+    "MaxRoiPool" 1..:        First, [T0],        Rank(4),    Mix,   Positive,  Values, Pool;
     "MaxUnpool" 9..:         First, [T0],        SameRank,   Mix,   Any,       Values, Other;
     "ReduceL1" 1..:          First, [T0],        Reduce,     Mix,   Positive,  Values, Other;
     "ReduceL2" 1..:          First, [T0],        Reduce,     Mix,   Positive,  Values, Other;
@@ -25,6 +25,6 @@ operators! {
     "ReduceProd" 1..:        First, [T0],        Reduce,     Mix,   Nonlinear, Values, Other;
     "ReduceSum" 1..:         First, [T0],        Reduce,     Mix,   Any,       Values, Other;
     "ReduceSumSquare" 1..:   First, [T0],        Reduce,     Mix,   Nonlinear, Values, Other;
-    "RoiAlign" 10..:         First, [T0],        Other,      Mix,   Positive,  Values, Pool;
-    "TopK" 1..:              First, [T0, INT64], SameRank,   Mix,   Nonlinear, Values, Other;
+    "RoiAlign" 10..:         First, [T0],        Rank(4),    Mix,   Positive,  Values, Pool;
+    "TopK" 1..:              First, [T0, INT64], TopK,       Mix,   Nonlinear, Values, Other;
 }
