@@ -13,6 +13,7 @@ mod limit;
 mod noise_shape;
 mod operator;
 mod origin;
+mod parameter;
 mod random_mask;
 mod scale;
 
@@ -25,12 +26,11 @@ use crate::onnx::{
 use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::View;
 use crate::words::words;
-pub(crate) use constant::shortest;
 pub(crate) use layer_name::Layers;
 pub use limit::Limit;
 use limit::Limits;
 pub use operator::{OperatorVersion, version};
-pub(crate) use origin::is_drawn;
+pub(crate) use origin::Origins;
 
 /// One dropout in a model: facts, no verdicts.
 #[derive(Clone, Debug)]
@@ -399,18 +399,38 @@ words! {
     }
 }
 
+/// What the recognisers of a model share.
+struct Search<'m> {
+    facts: Facts<'m>,
+    origins: Origins<'m>,
+    limits: &'m Limits,
+}
+
 /// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
-type Recogniser = fn(&Model, &Values, &Limits) -> Result<Vec<Site>>;
+type Recogniser = fn(&Search<'_>) -> Result<Vec<Site>>;
 
 const RECOGNISERS: &[Recogniser] = &[
-    operator::find,
-    random_mask::find,
-    frozen_mask::find,
-    scale::find,
+    |search| operator::find(search.facts),
+    random_mask,
+    frozen_mask,
+    |search| Ok(scale::find(search.facts, &search.origins)),
 ];
 
 /// Those of dropout that is written as masks.
-const MASKS: &[Recogniser] = &[random_mask::find, frozen_mask::find];
+const MASKS: &[Recogniser] = &[random_mask, frozen_mask];
+
+fn random_mask(search: &Search<'_>) -> Result<Vec<Site>> {
+    let view = search.facts.view();
+    random_mask::find(view.model, view.values, search.limits)
+}
+
+fn frozen_mask(search: &Search<'_>) -> Result<Vec<Site>> {
+    Ok(frozen_mask::find(
+        search.facts,
+        &search.origins,
+        search.limits,
+    ))
+}
 
 /// The dropout in a model, and where the search for it stopped early.
 #[derive(Clone, Debug)]
@@ -436,16 +456,18 @@ pub fn find(model: &Model, values: &Values) -> Result<Vec<Site>> {
 /// # Errors
 /// As [`find`].
 pub fn search(model: &Model, values: &Values) -> Result<Findings> {
-    let limits = Limits::default();
-    let mut sites = recognise(RECOGNISERS, model, values, &limits)?;
+    let (limits, memo) = (Limits::default(), Memo::default());
+    let facts = Facts::new(View::new(model, values), &memo);
+    let mut sites = recognise(RECOGNISERS, facts, &limits)?;
     sites.sort_by_key(|site| site.nodes.first().copied());
     for (id, site) in sites.iter_mut().enumerate() {
         site.id = id;
     }
-    let memo = Memo::default();
-    let facts = Facts::new(View::new(model, values), &memo);
     noise_shape::tell(facts, &mut sites);
     layer_name::name(model, values, &mut sites)?;
+    for (node, what) in facts.limits() {
+        limits.reached(node, what);
+    }
     Ok(Findings {
         sites,
         limits: limits.into_vec(),
@@ -458,19 +480,24 @@ pub fn search(model: &Model, values: &Values) -> Result<Findings> {
 /// # Errors
 /// As [`find`].
 pub fn find_masks(model: &Model, values: &Values) -> Result<Vec<Site>> {
-    recognise(MASKS, model, values, &Limits::default())
+    let memo = Memo::default();
+    recognise(
+        MASKS,
+        Facts::new(View::new(model, values), &memo),
+        &Limits::default(),
+    )
 }
 
-fn recognise(
-    all: &[Recogniser],
-    model: &Model,
-    values: &Values,
-    limits: &Limits,
-) -> Result<Vec<Site>> {
+fn recognise(all: &[Recogniser], facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
+    let search = Search {
+        facts,
+        origins: Origins::new(facts.view()),
+        limits,
+    };
     let mut sites = Vec::new();
     for recogniser in all {
         interrupt::check()?;
-        sites.extend(recogniser(model, values, limits)?);
+        sites.extend(recogniser(&search)?);
     }
     Ok(sites)
 }

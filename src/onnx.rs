@@ -29,7 +29,7 @@ pub use content::ContentHash;
 pub(crate) use content::{Place, encode_float, encode_number, floats, numbers};
 pub use data_type::DataType;
 pub use edit::Editor;
-pub(crate) use edit::encode_tensor;
+pub(crate) use edit::{At, Elements, encode_tensor};
 pub use external::ExternalData;
 pub use graph::{Graph, GraphId, GraphKind, QuantizationAnnotation, SparseInitializer, ValueInfo};
 pub(crate) use metadata::NamedField;

@@ -9,10 +9,7 @@ pub mod insert;
 pub mod set;
 pub mod strip;
 mod upstream;
-#[cfg(feature = "tract")]
-pub(crate) mod wiring;
 
-mod constant;
 mod rate;
 mod switch;
 

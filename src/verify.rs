@@ -19,6 +19,8 @@ pub mod run;
 #[cfg(feature = "tract")]
 mod classic;
 #[cfg(feature = "tract")]
+pub(crate) mod draw;
+#[cfg(feature = "tract")]
 mod operator;
 #[cfg(feature = "tract")]
 mod random;

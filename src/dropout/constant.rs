@@ -11,9 +11,10 @@ use super::limit::Limits;
 use crate::error::Result;
 use crate::onnx::{
     Attribute, AttributeValue, DataType, GraphId, GraphKind, Model, NodeId, Producer, Tensor, Use,
-    ValueId, Values, floats, numbers,
+    ValueId, Values, numbers,
 };
 use crate::semantics::calls::{Calls, passed_attribute};
+use crate::semantics::scalar::cast;
 
 /// What was found out.
 #[derive(Clone, Debug)]
@@ -155,21 +156,6 @@ impl<'m> Resolver<'m> {
         self.budget.set(BUDGET);
         match self.values.input(node, input) {
             Some(value) => self.value(value, DEPTH),
-            None => Ok(Finding::absent()),
-        }
-    }
-
-    /// What an attribute of a node is.
-    pub fn attribute(&self, node: NodeId, name: &str) -> Result<Finding> {
-        self.budget.set(BUDGET);
-        let no_number = |what: &str| Finding::constant(Scalar::Other(what.to_string()));
-        match self.model.node(node).attribute(name) {
-            Some(attribute) => match &attribute.value {
-                // one element is a number in a `Constant`, not here
-                AttributeValue::Tensor(_) | AttributeValue::Sparse(_) => Ok(no_number("a tensor")),
-                AttributeValue::Floats(_) | AttributeValue::Ints(_) => Ok(no_number("a list")),
-                _ => self.attribute_value(node, attribute, DEPTH),
-            },
             None => Ok(Finding::absent()),
         }
     }
@@ -372,66 +358,5 @@ impl<'m> Resolver<'m> {
             Some(value) => Scalar::Number(value, tensor.data_type),
             None => Scalar::Other(format!("a {} scalar", tensor.data_type)),
         })
-    }
-}
-
-/// What Cast makes of a number, as far as a ratio or a flag may need it.
-fn cast(value: f64, to: DataType) -> f64 {
-    match to {
-        DataType::BOOL => f64::from(u8::from(value != 0.0)),
-        DataType::INT32 | DataType::INT64 | DataType::UINT8 => value.trunc(),
-        other => round(value, other),
-    }
-}
-
-/// The nearest number of a float type.
-fn round(value: f64, data_type: DataType) -> f64 {
-    match data_type {
-        DataType::FLOAT => f64::from(value as f32),
-        DataType::FLOAT16 => half::f16::from_f64(value).to_f64(),
-        DataType::BFLOAT16 => half::bf16::from_f64(value).to_f64(),
-        DataType::DOUBLE => value,
-        _ => {
-            // 8-bit floats: all 256 of them
-            let all = (0..=u8::MAX).filter_map(|byte| floats(data_type, &[byte])?.pop());
-            let finite = all.filter(|candidate| candidate.is_finite());
-            let nearest = finite.min_by(|a, b| (a - value).abs().total_cmp(&(b - value).abs()));
-            nearest.unwrap_or(value)
-        }
-    }
-}
-
-/// The shortest decimal that its element type rounds to this number.
-pub(crate) fn shortest(value: f64, data_type: DataType) -> f64 {
-    for digits in 0..17 {
-        if let Ok(decimal) = format!("{value:.digits$e}").parse::<f64>()
-            && round(decimal, data_type) == value
-        {
-            return decimal;
-        }
-    }
-    value
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rates_are_printed_as_they_were_written() {
-        for rate in [0.1, 0.2, 0.25, 0.3, 0.45, 0.5, 0.1234567] {
-            assert_eq!(shortest(f64::from(rate as f32), DataType::FLOAT), rate);
-        }
-        let half = half::f16::from_f64(0.3).to_f64();
-        assert_ne!(half, 0.3);
-        assert_eq!(shortest(half, DataType::FLOAT16), 0.3);
-        assert_eq!(
-            shortest(half::bf16::from_f64(0.2).to_f64(), DataType::BFLOAT16),
-            0.2
-        );
-        assert_eq!(shortest(0.1, DataType::DOUBLE), 0.1);
-        assert_eq!(shortest(0.3125, DataType::FLOAT8E4M3FN), 0.3);
-        assert!(shortest(f64::NAN, DataType::FLOAT).is_nan());
-        assert_eq!(shortest(f64::INFINITY, DataType::FLOAT), f64::INFINITY);
     }
 }

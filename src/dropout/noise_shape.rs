@@ -12,7 +12,9 @@ use super::{Form, Site};
 pub(super) fn tell(facts: Facts<'_>, sites: &mut [Site]) {
     for site in sites.iter_mut().filter(|s| s.form == Form::RandomMask) {
         let mut nodes = site.nodes.iter().map(|&id| facts.view().node(id));
-        let source = nodes.find(|node| node.draws()).and_then(|node| node.output(0));
+        let source = nodes
+            .find(|node| node.draws())
+            .and_then(|node| node.output(0));
         site.noise_shape = source.zip(site.input).and_then(|(source, data)| {
             let drawn = facts.shape(source.id);
             shared(drawn.dims()?, &facts.shape(data)).then(|| facts.shape_text(&drawn))?
@@ -92,7 +94,10 @@ fn is_part(mask: &[Dim], data: (ContextId, ValueId)) -> bool {
     let number = mask.iter().all(|dim| *dim == Dim::Size(1));
     let own = |place: i32, dim: &Dim| {
         let axes = [place, place - count];
-        *dim == Dim::Size(1) || axes.into_iter().any(|at| *dim == Symbol::Axis(data, at).dim())
+        *dim == Dim::Size(1)
+            || axes
+                .into_iter()
+                .any(|at| *dim == Symbol::Axis(data, at).dim())
     };
     (number && count <= 1) || !number && (0..).zip(mask).all(|(place, dim)| own(place, dim))
 }

@@ -3,6 +3,7 @@
 mod declare;
 mod describe;
 mod initializer;
+mod insert;
 mod states;
 
 use crate::hash::{HashMap, HashSet};
@@ -18,6 +19,7 @@ use super::values::{Producer, Use, Value, ValueId, Values};
 use describe::Described;
 pub(crate) use initializer::encode_tensor;
 pub(super) use initializer::push_elements;
+pub(crate) use insert::{At, Elements};
 
 /// Field numbers of `GraphProto`.
 const INPUT: u32 = 11;

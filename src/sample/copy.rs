@@ -5,10 +5,11 @@ use super::rate;
 use crate::dropout::{Form, Site};
 use crate::error::Result;
 use crate::onnx::{
-    DataType, Editor, GraphKind, Model, Name, Node, NodeId, Producer, ValueId, Values, encode_float,
+    Attribute, DataType, Editor, GraphKind, Model, Name, Node, NodeId, Producer, ValueId, Values,
+    encode_float,
 };
 use crate::rewrite::Edited;
-use crate::rewrite::wiring::{At, constant, drawn_element, drawn_shape, fix, put, value};
+use crate::verify::draw::{drawn_element, drawn_shape, fix};
 
 /// How far a condition is followed back to an input.
 const DEPTH: usize = 16;
@@ -80,14 +81,12 @@ fn take_branch(
         if let Some(name) = name.filter(|name| !given(name)) {
             let place = editor.model().place(id);
             let at = (id.graph, Some(id));
-            let flag = (DataType::BOOL, &[][..], vec![u8::from(then)]);
-            let fixed = constant(editor, at, "branch/taken", flag);
-            if let Some(fixed) = editor.values().lookup(editor.model(), id.graph, &fixed) {
-                editor.set_input(id, 0, fixed);
-                note = Some(format!(
-                    "{place}: takes the branch with dropout, because no data was given for {name}"
-                ));
-            }
+            let taken = (DataType::BOOL, &[][..], &[u8::from(then)][..]);
+            let taken = editor.put_constant(at, "branch/taken", taken);
+            editor.set_input_to(id, 0, &taken);
+            note = Some(format!(
+                "{place}: takes the branch with dropout, because no data was given for {name}"
+            ));
         }
         graph = id.graph;
     }
@@ -131,20 +130,14 @@ fn make_loadable(editor: &mut Editor<'_>, id: NodeId) {
         return;
     };
     let element = drawn_element(editor.model(), editor.values(), id).unwrap_or(DataType::FLOAT);
-    let at: At = (id.graph, Some(id));
+    let at = (id.graph, Some(id));
     let (Some(zero), Some(shape)) = (encode_float(element, 0.0), drawn_shape(editor, id)) else {
         return;
     };
     editor.remove_node(id);
-    let zero = Some(value((element, &[1], zero)));
-    let like = put(
-        editor,
-        at,
-        "ConstantOfShape",
-        vec![shape],
-        zero,
-        Err("draw/like"),
-    );
+    let zeros = Node::new("ConstantOfShape").on([shape]);
+    let zeros = zeros.with(Attribute::tensor((element, &[1], &zero)));
+    let like = editor.put(at, "draw/like", zeros);
     let normal = node
         .op_type
         .as_str()

@@ -8,9 +8,10 @@
 use crate::dropout::{self, Exit, Form, KeptDraw, Kind, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, Model, NodeId, Values, encode_float, encode_number,
+    Attribute, AttributeValue, DataType, Editor, Model, Node, NodeId, Values, encode_float,
+    encode_number,
 };
-use crate::rewrite::wiring::{constant, detach, drawn_element, drawn_shape, put, to, value};
+use crate::verify::draw::{drawn_element, drawn_shape};
 
 /// −λα of SELU, the value of dropped elements in alpha dropout (Klambauer et al. 2017).
 const ALPHA: f64 = -1.758_099_340_847_376_6;
@@ -99,56 +100,25 @@ fn choose(editor: &mut Editor<'_>, draw: KeptDraw, rate: f64) -> Result<(), Stri
     let element = drawn_element(editor.model(), editor.values(), id).unwrap_or(DataType::FLOAT);
     let shape = drawn_shape(editor, id).ok_or("the shape of the draw is unknown")?;
     let at = (id.graph, Some(id));
-    let float = |number: f64| {
-        let bytes = encode_float(DataType::FLOAT, number).unwrap_or_default();
-        (DataType::FLOAT, bytes)
-    };
+    let float = |number: f64| encode_float(DataType::FLOAT, number).unwrap_or_default();
     editor.remove_node(id);
-    let (f32, bytes) = float(rate);
-    let chance = Some(value((f32, &[1], bytes)));
-    let chance = put(
-        editor,
-        at,
-        "ConstantOfShape",
-        vec![shape],
-        chance,
-        Err("draw/chance"),
-    );
-    let drops = put(
-        editor,
-        at,
-        "Bernoulli",
-        vec![chance],
-        None,
-        Err("draw/drops"),
-    );
+    let chance = Attribute::tensor((DataType::FLOAT, &[1], &float(rate)));
+    let chance = Node::new("ConstantOfShape").on([shape]).with(chance);
+    let chance = editor.put(at, "draw/chance", chance);
+    let drops = editor.put(at, "draw/drops", Node::new("Bernoulli").on([chance]));
     let mut number = |hint: &str, number: f64| {
-        let (f32, bytes) = float(number);
-        constant(editor, at, hint, (f32, &[], bytes))
+        editor.put_constant(at, hint, (DataType::FLOAT, &[], &float(number)))
     };
     let step = number("draw/step", dropped - draw.value);
     let kept = number("draw/kept", draw.value);
-    let step = put(
-        editor,
-        at,
-        "Mul",
-        vec![drops, step],
-        None,
-        Err("draw/steps"),
-    );
+    let step = editor.put(at, "draw/steps", Node::new("Mul").on([drops, step]));
+    let sum = Node::new("Add").on([step, kept]);
     if element == DataType::FLOAT {
-        put(editor, at, "Add", vec![step, kept], None, Ok(output));
+        editor.put_as(at, output, sum);
         return Ok(());
     }
-    let drawn = put(editor, at, "Add", vec![step, kept], None, Err("draw/drawn"));
-    put(
-        editor,
-        at,
-        "Cast",
-        vec![drawn],
-        Some(to(element)),
-        Ok(output),
-    );
+    let drawn = editor.put(at, "draw/drawn", sum);
+    editor.put_as(at, output, Node::cast(element).on([drawn]));
     Ok(())
 }
 
@@ -168,21 +138,18 @@ fn affine(editor: &mut Editor<'_>, exit: &Exit, factor: f64, shift: f64) -> Resu
     let (Some(factor), Some(added)) = encoded else {
         return Err(format!("it drops {element} elements"));
     };
-    let Some((mut data, at, name)) = detach(editor, exit.node, exit.output) else {
+    let Some((data, at, name)) = editor.detach(exit.node, exit.output) else {
         return Err("its output has no name".to_string());
     };
-    let factor = constant(editor, at, "rate/factor", (element, &[], factor));
-    let (inputs, last) = (vec![data, factor], shift == 0.0);
-    let scaled = if last {
-        Ok(name.clone())
-    } else {
-        Err("rate/scaled")
-    };
-    data = put(editor, at, "Mul", inputs, None, scaled);
-    if !last {
-        let shift = constant(editor, at, "rate/shift", (element, &[], added));
-        put(editor, at, "Add", vec![data, shift], None, Ok(name));
+    let factor = editor.put_constant(at, "rate/factor", (element, &[], &factor));
+    let product = Node::new("Mul").on([data, factor]);
+    if shift == 0.0 {
+        editor.put_as(at, name, product);
+        return Ok(());
     }
+    let scaled = editor.put(at, "rate/scaled", product);
+    let shift = editor.put_constant(at, "rate/shift", (element, &[], &added));
+    editor.put_as(at, name, Node::new("Add").on([scaled, shift]));
     Ok(())
 }
 

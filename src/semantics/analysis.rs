@@ -1,4 +1,4 @@
-//! What is known about one model: made once, and lent to everything that reads it.
+//! A model with its index and facts: made once, and lent to everything that reads it.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::view::View;
 
 /// A model with the index of its values, and with the facts about them that were asked for so far.
 ///
-/// It describes the model as it was read. A rewrite edits a copy and analyses its result anew.
+/// It describes the model as it was read. A rewrite edits a copy and analyses its result again.
 #[derive(Debug)]
 pub struct Analysis<'m> {
     model: Cow<'m, Model>,
@@ -41,7 +41,7 @@ impl<'m> Analysis<'m> {
 }
 
 impl Analysis<'static> {
-    /// As [`Analysis::of`], of a model that nobody else needs.
+    /// As [`Analysis::of`], and keeps the model.
     pub fn owning(model: Model) -> Self {
         Analysis {
             values: Values::new(&model),

@@ -3,7 +3,7 @@
 //! [`Calls`] is the call graph: for each function the nodes that call it, of those that can be reached from
 //! a graph outside functions. Linear in the size of the model.
 //!
-//! [`Contexts`] tells apart the ways of calling a function. Two calls are the same context if they pass
+//! [`Contexts`] distinguishes the ways of calling a function. Two calls are the same context if they pass
 //! equal keys, whatever the caller takes for one: the facts about the arguments, or only the constants
 //! among them. A function called 16 million times through eight others with the same key has one context
 //! with that many calls:
@@ -159,13 +159,13 @@ pub(crate) struct Context {
     /// `None` outside functions.
     pub function: Option<usize>,
     /// One of the calls, and the context around it; `None` outside functions, and where the function has
-    /// more contexts than [`MOST`] and this one stands for all others.
+    /// more contexts than [`MOST`] and this one represents all others.
     pub caller: Option<(ContextId, NodeId)>,
     /// The number of calls when the model runs once, if each loop took one step.
     pub calls: u64,
 }
 
-/// The most contexts of one function that are told apart.
+/// The most contexts of one function that are distinguished.
 pub(crate) const MOST: usize = 64;
 
 /// The contexts of the functions of a model.
@@ -174,7 +174,7 @@ pub(crate) struct Contexts<K> {
     all: Vec<Context>,
     of_key: HashMap<(usize, K), ContextId>,
     of_function: HashMap<usize, Vec<ContextId>>,
-    /// By function: the context that stands for all beyond [`MOST`].
+    /// By function: the context that represents all beyond [`MOST`].
     others: HashMap<usize, ContextId>,
 }
 
@@ -227,7 +227,7 @@ impl<K: Eq + Hash> Contexts<K> {
         *counted = counted.saturating_add(more);
     }
 
-    /// The context that stands for whatever calls a function that nothing calls.
+    /// A context for a function that nothing calls.
     pub fn enter_unknown(&mut self, function: usize) -> ContextId {
         let id = ContextId(self.all.len() as u32);
         self.all.push(Context {
@@ -272,7 +272,7 @@ impl<K> Contexts<K> {
         }
     }
 
-    /// Functions with more contexts than are told apart.
+    /// Functions with more contexts than are distinguished.
     pub fn joined(&self) -> impl Iterator<Item = usize> {
         self.others.keys().copied()
     }
@@ -288,11 +288,11 @@ impl<K> Contexts<K> {
         Some((caller, view.values.input(call, formal)?))
     }
 
-    /// The attribute that a reference to an attribute of the function stands for, through all callers:
-    /// the call's own, or the function's default; none if the call leaves it out.
+    /// The attribute that a reference to an attribute of the function is replaced with, through all
+    /// callers: the call's own, or the function's default; none if the call leaves it out.
     ///
     /// # Errors
-    /// The function, if it is not known what calls it in this context.
+    /// The function, if the callers of this context are unknown.
     pub fn attribute<'m>(
         &self,
         view: View<'m>,

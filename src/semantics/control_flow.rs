@@ -53,7 +53,7 @@ pub(crate) struct Loop<'m> {
 /// A value that a Loop or Scan hands from step to step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct State<'m> {
-    /// Where it stands among the inputs and outputs of the node and its body.
+    /// Its indices among the inputs and outputs of the node and its body.
     pub places: StatePlaces,
     /// What it is before the first step.
     pub input: Option<ValueRef<'m>>,
@@ -102,7 +102,11 @@ impl<'m> Loop<'m> {
     /// The Loop or Scan that a node is.
     pub fn of(node: NodeRef<'m>) -> Option<Loop<'m>> {
         let scanned = usize::try_from(node.int("num_scan_inputs", 0)).ok()?;
-        let old = node.view().model.opset(node.graph(), "").is_some_and(|opset| opset < 9);
+        let old = node
+            .view()
+            .model
+            .opset(node.graph(), "")
+            .is_some_and(|opset| opset < 9);
         let (inputs, formals, nexts, scanned) = match control(node)? {
             Control::Loop => (2, 2, 1, 0),
             // Scan-8 has the lengths of sequences as first input
@@ -181,10 +185,30 @@ impl<'m> Loop<'m> {
         Outcome::Stack(view.graph_output(self.body, self.nexts + output))
     }
 
+    /// The input of the body that an input of the node becomes: a state or a slice.
+    pub fn formal_of(self, input: usize) -> Option<ValueRef<'m>> {
+        let place = input.checked_sub(self.inputs)?;
+        self.node
+            .view()
+            .graph_input(self.body, self.formals + place)
+    }
+
+    /// What an output of the body becomes: a state in the next step, and an output of the node.
+    pub fn after(self, next: usize) -> impl Iterator<Item = ValueRef<'m>> {
+        let place = next.checked_sub(self.nexts);
+        let state = place.filter(|&place| place < self.states);
+        let formal = state.and_then(|state| self.state(state).formal);
+        formal
+            .into_iter()
+            .chain(place.and_then(|place| self.node.output(place)))
+    }
+
     /// The inputs that it scans: outside, and one slice in the body.
     pub fn scanned(self) -> impl Iterator<Item = (Option<ValueRef<'m>>, Option<ValueRef<'m>>)> {
         let view = self.node.view();
-        let formals = view.graph_inputs(self.body).skip(self.formals + self.states);
+        let formals = view
+            .graph_inputs(self.body)
+            .skip(self.formals + self.states);
         let inputs = (self.inputs + self.states..).take(self.scanned);
         inputs.map(move |input| self.node.input(input)).zip(formals)
     }
@@ -201,7 +225,8 @@ impl State<'_> {
     /// True of a state that leaves each step as it came.
     pub fn is_kept(self) -> bool {
         let formal = self.formal.map(|formal| formal.id);
-        self.next.is_some_and(|next| Some(behind_identities(next).id) == formal)
+        self.next
+            .is_some_and(|next| Some(behind_identities(next).id) == formal)
     }
 }
 

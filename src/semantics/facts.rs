@@ -1,12 +1,12 @@
-//! What is known about values without running the model: shapes with symbols, small lists of integers,
+//! Facts about values that hold without running the model: shapes with symbols, small lists of integers,
 //! and constants of one number.
 //!
 //! A fact is computed when it is first asked for, with those it depends on, without recursion. What was
 //! computed is kept: no answer depends on earlier questions, and nothing is given up. The rule of the
-//! operator that produces a value wins over a declared shape, which tells what the rule leaves open.
+//! operator that produces a value wins over a declared shape, which fills in what the rule leaves open.
 //!
 //! Facts hold in a context of a function (see [`crate::semantics::calls`]). A question without a context
-//! is about all of them: the answer is what they have in common. A state of a Loop has a shape or is a
+//! is about all of them: the answer is what all of them agree on. A state of a Loop has a shape or is a
 //! constant only if each step leaves it as it is.
 
 mod dim;
@@ -123,7 +123,7 @@ impl<'m> Facts<'m> {
         self.memo.calls.get_or_init(|| Calls::new(self.view.model))
     }
 
-    /// The contexts in which a graph runs; one that stands for whatever calls it if nothing does.
+    /// The contexts in which a graph runs; an unknown one if nothing calls it.
     pub fn contexts(self, graph: GraphId) -> Vec<ContextId> {
         let Some(function) = self.view.function_of(graph) else {
             return vec![ContextId::OUTSIDE];
@@ -144,16 +144,19 @@ impl<'m> Facts<'m> {
     /// The limits that were reached, each with a node that it is about.
     pub fn limits(self) -> Vec<(NodeId, &'static str)> {
         let contexts = self.memo.contexts.borrow();
-        let joined = contexts.joined().filter_map(|f| self.calls().of(f).first().copied());
+        let joined = contexts
+            .joined()
+            .filter_map(|f| self.calls().of(f).first().copied());
         let joined = joined.map(|call| {
-            let what = "at most 64 different ways of calling a function are told apart";
+            let what = "at most 64 different ways of calling a function are distinguished";
             (call, what)
         });
         let unread = self.memo.unread.borrow();
-        let readers = unread.iter().filter_map(|&value| self.view.value(value).readers().next());
-        let unread = readers.map(|(node, _)| {
-            (node.id, "a constant of one number may have at most 64 MiB")
-        });
+        let readers = unread
+            .iter()
+            .filter_map(|&value| self.view.value(value).readers().next());
+        let unread =
+            readers.map(|(node, _)| (node.id, "a constant of one number may have at most 64 MiB"));
         joined.chain(unread).collect()
     }
 
@@ -189,7 +192,9 @@ impl<'m> Facts<'m> {
         let contexts = self.contexts(node.graph()).into_iter();
         let mut lists = contexts.map(|cx| self.list_in(cx, value.id)?.all_sizes());
         let first = lists.next()??;
-        lists.all(|list| list.as_ref() == Some(&first)).then_some(first)
+        lists
+            .all(|list| list.as_ref() == Some(&first))
+            .then_some(first)
     }
 
     /// The elements of a small tensor of integers, with symbols.
@@ -304,7 +309,10 @@ impl<'m> Facts<'m> {
             };
             let answer = asking.answer(question);
             if asking.missing.is_empty() {
-                self.memo.answers.borrow_mut().insert(question, Some(answer));
+                self.memo
+                    .answers
+                    .borrow_mut()
+                    .insert(question, Some(answer));
                 open.pop();
             } else {
                 open.append(&mut asking.missing);
@@ -352,7 +360,7 @@ impl<'m> Facts<'m> {
     }
 }
 
-/// What is known of a value without any rule.
+/// The answer without any rule.
 fn unknown(question: Question) -> Answer {
     match question.about {
         About::Shape => Answer::Shape(Shape::Like(question.at)),
@@ -361,7 +369,7 @@ fn unknown(question: Question) -> Answer {
     }
 }
 
-/// One attempt at a question: it takes down what has to be known first.
+/// One attempt at a question: it records the questions to answer first.
 struct Asking<'m> {
     facts: Facts<'m>,
     cx: ContextId,
@@ -453,7 +461,9 @@ impl<'m> Asking<'m> {
             let shape = self.shape_of(at);
             // the elements of weights are not read to tell calls apart
             let few = |sizes: Vec<i64>| {
-                let product = sizes.iter().try_fold(1i64, |all, &size| all.checked_mul(size));
+                let product = sizes
+                    .iter()
+                    .try_fold(1i64, |all, &size| all.checked_mul(size));
                 product.is_some_and(|elements| elements <= LONGEST as i64)
             };
             let small = shape.all_sizes().is_some_and(few);

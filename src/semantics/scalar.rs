@@ -2,7 +2,7 @@
 
 use crate::onnx::{DataType, floats};
 
-/// True of integers; booleans are none.
+/// True of integers, but not of booleans.
 pub(crate) fn is_integer(element: DataType) -> bool {
     !element.is_float() && !matches!(element, DataType::BOOL | DataType::STRING)
 }
@@ -52,7 +52,10 @@ pub(crate) fn shortest(number: f64, element: DataType) -> f64 {
 
 /// True of operators that make booleans of their inputs.
 pub(crate) fn makes_booleans(op: &str) -> bool {
-    let compares = matches!(op, "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "Equal");
+    let compares = matches!(
+        op,
+        "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "Equal"
+    );
     compares || matches!(op, "And" | "Or" | "Xor" | "Not")
 }
 

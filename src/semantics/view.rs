@@ -228,7 +228,7 @@ impl<'m> NodeRef<'m> {
         self.view.model.place(self.id)
     }
 
-    /// Its name, or what else tells it from others, for messages.
+    /// Its name, or what distinguishes it from others, for messages.
     pub fn label(self) -> String {
         self.view.model.label(self.id)
     }

@@ -20,7 +20,7 @@ use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, Name, Node, Producer, ValueId, ValueType,
     Values,
 };
-use crate::rewrite::{Edited, wiring};
+use crate::rewrite::Edited;
 use count::{Count, Told};
 pub use expected::{Expected, Shared, Watch};
 
@@ -340,7 +340,7 @@ fn look_on(editor: &mut Editor<'_>, site: usize, data: &Name, output: ValueId) {
         return;
     };
     // what goes in may be what comes out of a site that is watched already
-    if let Some((made, at, name)) = wiring::detach(editor, node, output) {
+    if let Some((made, at, name)) = editor.detach(node, output) {
         let site = AttributeValue::Int(site as i64);
         let looking_on = Node {
             // tract wants the names of nodes to differ

@@ -16,14 +16,14 @@ use crate::dropout::{self, Exit, Form, FrozenInput, KeptDraw, Kind, Site};
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{
-    DataType, Editor, GraphKind, Model, NodeId, Producer, Use, ValueId, Values, encode_float,
-    encode_number,
+    Attribute, DataType, Editor, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values,
+    encode_float, encode_number,
 };
 use crate::rewrite::Edited;
-use crate::rewrite::wiring::{constant, detach, drawn_element, drawn_shape, put, value};
 use crate::source::Source;
 use crate::verify::compare::Tolerance;
 
+use super::draw::{drawn_element, drawn_shape};
 use super::engine::{self, Stop, Unrunnable};
 
 /// A model whose masks keep everything.
@@ -159,12 +159,8 @@ fn fix(editor: &mut Editor<'_>, site: &Site, value: ValueId, number: f64) {
     let inside = |(node, _): &(NodeId, usize)| region.contains(node);
     for (node, input) in readers.into_iter().filter(inside) {
         let at = (node.graph, Some(node));
-        let elements = (element, &[][..], bytes.clone());
-        let name = constant(editor, at, "input/fixed", elements);
-        let found = editor.values().lookup(editor.model(), node.graph, &name);
-        if let Some(constant) = found {
-            editor.set_input(node, input, constant);
-        }
+        let name = editor.put_constant(at, "input/fixed", (element, &[], &bytes));
+        editor.set_input_to(node, input, &name);
     }
 }
 
@@ -219,10 +215,8 @@ fn thaw(editor: &mut Editor<'_>, frozen: &FrozenInput) {
     let element = element.unwrap_or(DataType::FLOAT);
     if let Some(bytes) = encode_number(element, kept) {
         let at = (node.graph, Some(node));
-        let name = constant(editor, at, "mask/kept", (element, &[], bytes));
-        if let Some(value) = editor.values().lookup(editor.model(), node.graph, &name) {
-            editor.set_input(node, input, value);
-        }
+        let name = editor.put_constant(at, "mask/kept", (element, &[], &bytes));
+        editor.set_input_to(node, input, &name);
     }
 }
 
@@ -243,15 +237,9 @@ fn keep(editor: &mut Editor<'_>, draw: KeptDraw) {
         return;
     };
     editor.remove_node(id);
-    let value = value((element, &[1], bytes));
-    put(
-        editor,
-        at,
-        "ConstantOfShape",
-        vec![shape],
-        Some(value),
-        Ok(output),
-    );
+    let constant = Node::new("ConstantOfShape").on([shape]);
+    let value = Attribute::tensor((element, &[1], &bytes));
+    editor.put_as(at, output, constant.with(value));
 }
 
 /// The element type of what comes out of a mask.
@@ -284,22 +272,15 @@ fn put_back(editor: &mut Editor<'_>, exit: &Exit) -> bool {
     else {
         return true;
     };
-    let Some((mut data, at, name)) = detach(editor, exit.node, exit.output) else {
+    let Some((mut data, at, name)) = editor.detach(exit.node, exit.output) else {
         return true;
     };
     if b != 0.0 {
-        let shift = constant(editor, at, "kept/shift", (element, &[], shift));
-        data = put(
-            editor,
-            at,
-            "Sub",
-            vec![data, shift],
-            None,
-            Err("kept/shifted"),
-        );
+        let shift = editor.put_constant(at, "kept/shift", (element, &[], &shift));
+        data = editor.put(at, "kept/shifted", Node::new("Sub").on([data, shift]));
     }
-    let scale = constant(editor, at, "kept/scale", (element, &[], scale));
-    put(editor, at, "Mul", vec![data, scale], None, Ok(name));
+    let scale = editor.put_constant(at, "kept/scale", (element, &[], &scale));
+    editor.put_as(at, name, Node::new("Mul").on([data, scale]));
     let power_of_two = factor.log2().fract() == 0.0;
     b != 0.0 || !(power_of_two || (a == 1.0 && exit.prescale.is_none()))
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, GraphId, GraphKind, Model, Name, Node, NodeId,
-    Producer, Tensor, Use, ValueId, Values, encode_tensor,
+    Attribute, AttributeValue, DataType, Editor, GraphId, Model, Name, Node, NodeId, Producer,
+    Tensor, Use, ValueId, Values, encode_tensor,
 };
 use crate::rewrite::bypass::pass_through;
 
@@ -285,22 +285,16 @@ impl Fold<'_> {
             Holder::Initializer(graph, _) => (graph, NodeId { graph, index: 0 }),
             Holder::Constant(id) => (id.graph, id),
         };
-        let in_function = matches!(model.graph(model.root(graph)).kind, GraphKind::Function(_));
-        // before IR version 4 an initializer has to be a graph input as well
-        if in_function || model.ir_version < 4 {
-            let bytes = elements.bytes(0..elements.len())?;
-            let value = encode_tensor(&Name::default(), tensor.data_type, &tensor.dims, &bytes);
-            let constant = Node {
-                name: name.clone(),
-                outputs: vec![name.clone()],
-                attributes: vec![Attribute::new("value", AttributeValue::NewTensor(value))],
-                ..Node::new("Constant")
-            };
-            self.editor.insert_node(graph, Some(before), constant);
-        } else {
-            let (data_type, dims) = (tensor.data_type, &tensor.dims);
+        let (data_type, dims) = (tensor.data_type, &tensor.dims);
+        if self.editor.takes_initializers(graph) {
             self.editor
                 .add_elements(graph, &name, data_type, dims, &elements);
+        } else {
+            let bytes = elements.bytes(0..elements.len())?;
+            let value = Attribute::tensor((data_type, dims, &bytes));
+            let constant = Node::new("Constant").with(value);
+            self.editor
+                .put_as((graph, Some(before)), name.clone(), constant);
         }
         let (model, values) = (self.editor.model(), self.editor.values());
         let copy = values.lookup(model, graph, &name);

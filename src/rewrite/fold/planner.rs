@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 
-use crate::dropout;
+use crate::dropout::{self, Origins};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, Model, NodeId, ValueId, Values};
 use crate::rewrite::Action;
+use crate::semantics;
 use crate::semantics::operator::{Operator, Role};
 
 use super::factor::Factor;
@@ -64,8 +65,7 @@ pub(super) struct Planner<'m> {
     annotated: HashSet<ValueId>,
     /// Nodes of dropout that is written as a mask.
     masks: HashSet<NodeId>,
-    /// True if some node draws at random.
-    draws: bool,
+    origins: Origins<'m>,
     rounding: Rounding,
     /// Factors that were merged with another, which still stands.
     merged: HashMap<NodeId, Vec<NodeId>>,
@@ -86,7 +86,7 @@ impl<'m> Planner<'m> {
             open: wanted.clone(),
             annotated: annotated(model, values),
             masks: masks(model, values)?,
-            draws: model.nodes().any(|(_, node)| node.draws()),
+            origins: Origins::new(semantics::view::View::new(model, values)),
             rounding: Rounding::default(),
             merged: HashMap::default(),
             steps: HashMap::default(),
@@ -130,8 +130,7 @@ impl<'m> Planner<'m> {
     /// True of a factor of what is drawn at random, such as a mask.
     fn is_drawn(&self, candidate: &Candidate) -> bool {
         let data = self.view.input(candidate.node, candidate.data);
-        let drawn = |data| dropout::is_drawn(self.view.model, self.view.values, data);
-        self.draws && data.is_some_and(drawn)
+        data.is_some_and(|data| self.origins.is_drawn(data))
     }
 
     /// True of a way on which dropout stands that is written as a mask: what it scales by is told from

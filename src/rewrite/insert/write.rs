@@ -3,10 +3,9 @@
 use crate::dropout::{OperatorVersion, version};
 use crate::error::{Error, Result};
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, Producer, Use, ValueId,
-    encode_float,
+    At, Attribute, AttributeValue, DataType, Editor, Elements, Name, Node, NodeId, Producer, Use,
+    ValueId, encode_float,
 };
-use crate::rewrite::constant::{self, At};
 use crate::rewrite::{Acting, Rate};
 
 /// What is written.
@@ -98,7 +97,7 @@ fn operator(editor: &mut Editor<'_>, at: At, what: &Written<'_>, ends: &Ends) {
         OperatorVersion::Inputs => {
             let hint = format!("{}/ratio", what.label);
             let elements = (DataType::FLOAT, &[][..], &rate.to_le_bytes()[..]);
-            inputs.push(constant::add(editor, at, &hint, elements));
+            inputs.push(editor.add_constant(at, &hint, elements));
             inputs.push(switch(editor, at, what));
             let seed = what.seed.map(AttributeValue::Int);
             attributes.extend(seed.map(|seed| Attribute::new("seed", seed)));
@@ -129,7 +128,7 @@ fn switch(editor: &mut Editor<'_>, at: At, what: &Written<'_>) -> Name {
         acting => u8::from(*acting == Acting::Active),
     };
     let hint = format!("{}/training_mode", what.label);
-    constant::add(editor, at, &hint, (DataType::BOOL, &[], &[on]))
+    editor.add_constant(at, &hint, (DataType::BOOL, &[], &[on]))
 }
 
 /// `x · (u ≥ p) / (1−p)`, with u drawn in the shape of x, except for 1 along the shared axes.
@@ -158,19 +157,14 @@ fn shared_mask(
     let dims = [rank as i64];
     let label = what.label;
     let put = |editor: &mut Editor<'_>, op: &str, inputs: &[&Name], given: Option<Attribute>| {
-        let output = editor.fresh_name(&format!("{label}/{op}"));
         let node = Node {
-            name: output.clone(),
-            inputs: inputs.iter().map(|&name| name.clone()).collect(),
-            outputs: vec![output.clone()],
             attributes: given.into_iter().collect(),
-            ..Node::new(op)
+            ..Node::new(op).on(inputs.iter().map(|&name| name.clone()))
         };
-        editor.insert_node(at.0, at.1, node);
-        output
+        editor.put(at, &format!("{label}/{op}"), node)
     };
-    let own = |editor: &mut Editor<'_>, hint: &str, elements: constant::Elements<'_>| {
-        constant::add(editor, at, &format!("{label}/{hint}"), elements)
+    let own = |editor: &mut Editor<'_>, hint: &str, elements: Elements<'_>| {
+        editor.add_constant(at, &format!("{label}/{hint}"), elements)
     };
     let kept = longs(&|shared| i64::from(!shared));
     let kept = own(editor, "drawn_axes", (DataType::INT64, &dims, &kept));

@@ -4,9 +4,8 @@ use crate::error::Result;
 use crate::hash::HashMap;
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, GraphId, Model, NodeId, Producer, Use, ValueId,
-    Values, encode_number, encode_tensor, numbers,
+    Values, encode_number, numbers,
 };
-use crate::rewrite::constant;
 use crate::semantics::operator::Operator;
 
 /// Constants of more bytes are taken for weights.
@@ -229,10 +228,8 @@ pub(super) fn apply(editor: &mut Editor<'_>, changes: &[Change]) {
         let hint = editor.values()[leaf.value].name.to_string();
         let bytes = one.repeat(count(dims));
         let at = (node.graph, Some(node));
-        let copy = constant::add(editor, at, &hint, (element, dims, &bytes));
-        if let Some(copy) = editor.values().lookup(editor.model(), node.graph, &copy) {
-            editor.set_input(node, input, copy);
-        }
+        let copy = editor.add_constant(at, &hint, (element, dims, &bytes));
+        editor.set_input_to(node, input, &copy);
     }
 }
 
@@ -251,9 +248,7 @@ fn rewrite(
         }
         _ => {
             let count = leaf.dims.iter().product::<i64>().unsigned_abs() as usize;
-            let name = crate::onnx::Name::default();
-            let tensor = encode_tensor(&name, element, &leaf.dims, &one.repeat(count));
-            Attribute::new("value", AttributeValue::NewTensor(tensor))
+            Attribute::tensor((element, &leaf.dims, &one.repeat(count)))
         }
     };
     editor.set_attribute(node, value);

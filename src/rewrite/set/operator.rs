@@ -3,8 +3,10 @@
 use crate::dropout::{Mode, OperatorVersion, RateOrigin, Site, version};
 use crate::error::Result;
 use crate::hash::HashSet;
-use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Model, NodeId, ValueId, Values};
-use crate::rewrite::{Acting, constant, strip, switch};
+use crate::onnx::{
+    Attribute, AttributeValue, DataType, Editor, Elements, Model, NodeId, ValueId, Values,
+};
+use crate::rewrite::{Acting, strip, switch};
 
 use super::leaf::{self, Change, Place};
 use super::{Options, Outcome};
@@ -129,14 +131,8 @@ fn label(editor: &Editor<'_>, id: NodeId) -> String {
     output.map_or_else(|| editor.model().label(id), ToString::to_string)
 }
 
-fn add(
-    editor: &mut Editor<'_>,
-    id: NodeId,
-    input: usize,
-    hint: &str,
-    elements: constant::Elements<'_>,
-) {
-    let name = constant::add(editor, (id.graph, Some(id)), hint, elements);
+fn add(editor: &mut Editor<'_>, id: NodeId, input: usize, hint: &str, elements: Elements<'_>) {
+    let name = editor.add_constant((id.graph, Some(id)), hint, elements);
     if let Some(value) = editor.values().lookup(editor.model(), id.graph, &name) {
         replace(editor, id, input, value);
     }

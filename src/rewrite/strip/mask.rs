@@ -6,7 +6,6 @@
 use crate::dropout::{MaskUse, OperatorVersion, Site, version};
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, Name, Node, NodeId, Values, encode_float,
-    encode_tensor,
 };
 use crate::rewrite::upstream::Upstream;
 
@@ -80,44 +79,32 @@ pub(super) fn insert_ones(
     element: DataType,
     opset: i64,
 ) {
-    let mut chain = |op_type: &str, inputs: Vec<Name>, attribute: Option<Attribute>, last: bool| {
-        let output = match last {
-            true => mask.clone(),
-            false => editor.fresh_name(&format!("{mask}/{}", op_type.to_lowercase())),
-        };
-        let node = Node {
-            name: output.clone(),
-            inputs,
-            outputs: vec![output.clone()],
-            attributes: attribute.into_iter().collect(),
-            ..Node::new(op_type)
-        };
-        editor.insert_node(site.graph, Some(site), node);
-        output
+    let at = (site.graph, Some(site));
+    let mut put = |op_type: &str, inputs: &[&Name]| {
+        let hint = format!("{mask}/{}", op_type.to_lowercase());
+        let inputs = inputs.iter().map(|&name| name.clone());
+        editor.put(at, &hint, Node::new(op_type).on(inputs))
     };
-    if opset >= 9 {
-        let shape = chain("Shape", vec![data.clone()], None, false);
-        let value = encode_tensor(
-            &Name::default(),
-            element,
-            &[1],
-            &one(element).unwrap_or_default(),
-        );
-        let value = Attribute::new("value", AttributeValue::NewTensor(value));
-        chain("ConstantOfShape", vec![shape], Some(value), true);
+    let ones = if opset >= 9 {
+        let shape = put("Shape", &[data]);
+        let one = one(element).unwrap_or_default();
+        let one = Attribute::tensor((element, &[1], &one));
+        Node::new("ConstantOfShape").on([shape]).with(one)
     } else {
         // ConstantOfShape begins with opset 9. Nothing is greater than itself, not even NaN.
-        let greater = chain("Greater", vec![data.clone(), data.clone()], None, false);
-        let not = chain("Not", vec![greater], None, false);
-        let to = match opset {
+        let greater = put("Greater", &[data, data]);
+        let not = put("Not", &[&greater]);
+        let cast = match opset {
             ..=5 => {
                 let name = element.name().unwrap_or("float").to_uppercase();
-                AttributeValue::String(name.into_bytes().into())
+                let to = AttributeValue::String(name.into_bytes().into());
+                Node::new("Cast").with(Attribute::new("to", to))
             }
-            _ => AttributeValue::Int(i64::from(element.0)),
+            _ => Node::cast(element),
         };
-        chain("Cast", vec![not], Some(Attribute::new("to", to)), true);
-    }
+        cast.on([not])
+    };
+    editor.put_as(at, mask.clone(), ones);
 }
 
 /// One, little-endian, in the types a mask may have.

@@ -2,9 +2,7 @@
 
 use crate::dropout::{Exit, Site};
 use crate::error::{Error, Result};
-use crate::onnx::{
-    Attribute, AttributeValue, GraphKind, Model, Name, Node, NodeId, ValueId, Values, encode_tensor,
-};
+use crate::onnx::{Model, Name, Node, NodeId, ValueId, Values};
 
 use super::{Factor, Strip};
 
@@ -116,32 +114,15 @@ pub(super) fn multiply(
     label: &Name,
 ) -> Result<()> {
     let editor = &mut strip.editor;
-    let graph = removed.graph;
     let name = editor.values()[output].name.clone();
-    let factor = editor.fresh_name(&format!("{name}/scale"));
-    let model = editor.model();
-    let root = &model.graph(model.root(graph)).kind;
-    // before IR version 4 an initializer has to be a graph input as well
-    if matches!(root, GraphKind::Function(_)) || model.ir_version < 4 {
-        let tensor = encode_tensor(&Name::default(), element, &[], &bytes);
-        let value = Attribute::new("value", AttributeValue::NewTensor(tensor));
-        let constant = Node {
-            name: factor.clone(),
-            outputs: vec![factor.clone()],
-            attributes: vec![value],
-            ..Node::new("Constant")
-        };
-        editor.insert_node(graph, Some(removed), constant);
-    } else {
-        editor.add_initializer(graph, &factor, element, &[], &bytes);
-    }
+    let at = (removed.graph, Some(removed));
+    let factor = editor.add_constant(at, &format!("{name}/scale"), (element, &[], &bytes));
     let multiply = Node {
         name: label.clone(),
-        inputs: vec![editor.values()[data].name.clone(), factor],
         outputs: vec![name.clone()],
-        ..Node::new("Mul")
+        ..Node::new("Mul").on([editor.values()[data].name.clone(), factor])
     };
-    editor.insert_node(graph, Some(removed), multiply);
+    editor.insert_node(at.0, at.1, multiply);
     strip.outcome.scales.push((name, scale));
     Ok(())
 }

@@ -29,7 +29,7 @@ fn index(model: &onnx::Model, name: &str) -> usize {
         .unwrap()
 }
 
-/// Functions `f0` to `f7`: each calls the next several times, one behind the other.
+/// Functions `f0` to `f7`: each calls the next several times, one after the other.
 fn tower(times: usize, levels: usize) -> Model {
     let body = |callee: String| {
         let node = move |i: usize| {

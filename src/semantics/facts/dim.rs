@@ -222,12 +222,19 @@ impl Shape {
             (Shape::Dims(one), Shape::Dims(two)) => (one, two),
             _ => return None,
         };
-        let (long, short) = if one.len() < two.len() { (two, one) } else { (one, two) };
+        let (long, short) = if one.len() < two.len() {
+            (two, one)
+        } else {
+            (one, two)
+        };
         let skip = long.len() - short.len();
-        let dims = long.iter().enumerate().map(|(axis, &dim)| match axis.checked_sub(skip) {
-            Some(axis) => dim.broadcast(short[axis]),
-            None => dim,
-        });
+        let dims = long
+            .iter()
+            .enumerate()
+            .map(|(axis, &dim)| match axis.checked_sub(skip) {
+                Some(axis) => dim.broadcast(short[axis]),
+                None => dim,
+            });
         Some(Shape::of(dims))
     }
 
@@ -257,7 +264,7 @@ impl Shape {
         }
     }
 
-    /// The shape without what it says about values for which `inner` holds: only those inside know them.
+    /// The shape without symbols of values for which `inner` holds, which only exist inside.
     pub fn seen_from(self, outside: At, inner: impl Fn(At) -> bool) -> Shape {
         match self {
             Shape::Like(at) if inner(at) => Shape::Like(outside),

@@ -1,6 +1,6 @@
 //! Small lists of integers: what shapes are computed with.
 //!
-//! A scalar is a list of one, as the operators between a shape and its use do not tell the two apart.
+//! A scalar is a list of one: the operators between a shape and its use treat both alike.
 
 use crate::onnx::{AttributeValue, DataType, Producer, Tensor, numbers};
 use crate::semantics::operator::{Operator, Shape as Rule};
@@ -25,11 +25,15 @@ impl<'m> Asking<'m> {
                 if let Some(function) = node.callee() {
                     let result = self.called(node, function, output)?;
                     let list = self.list_of(result)?;
-                    let inner = list.clone().seen_from((self.cx, value.id), |(cx, _)| cx == result.0);
+                    let inner = list
+                        .clone()
+                        .seen_from((self.cx, value.id), |(cx, _)| cx == result.0);
                     return (inner == list).then_some(list);
                 }
                 let list = self.made(node, node.operator()?)?;
-                list.dims().is_none_or(|dims| dims.len() <= LONGEST).then_some(list)
+                list.dims()
+                    .is_none_or(|dims| dims.len() <= LONGEST)
+                    .then_some(list)
             }
             Producer::SparseInitializer(_) | Producer::Gone => None,
         }
@@ -40,7 +44,9 @@ impl<'m> Asking<'m> {
             (Rule::Constant, _) => self.constant_list(node),
             (Rule::ShapeOf, _) => Some(match self.shape(node, 0)? {
                 Shape::Dims(dims) => Shape::of(between(node, &dims).iter().copied()),
-                like if node.attribute("start").is_none() && node.attribute("end").is_none() => like,
+                like if node.attribute("start").is_none() && node.attribute("end").is_none() => {
+                    like
+                }
                 Shape::Like(_) => return None,
             }),
             (_, "Size") => {
@@ -72,14 +78,17 @@ impl<'m> Asking<'m> {
             }
             (_, "Neg") => {
                 let dims = self.list(node, 0, "")?.to_vec()?;
-                Some(Shape::of(dims.into_iter().map(|dim| dim.times(Dim::Size(-1)))))
+                Some(Shape::of(
+                    dims.into_iter().map(|dim| dim.times(Dim::Size(-1))),
+                ))
             }
             (_, "Where") => {
                 let [condition, x, y] = [0, 1, 2].map(|input| self.list(node, input, ""));
                 let (x, y) = (x?, y?);
                 let condition = condition?.to_vec()?;
                 let long = condition.len().max(x.rank()?).max(y.rank()?);
-                let of = |dims: &[Dim], i: usize| dims.get(if dims.len() == 1 { 0 } else { i }).copied();
+                let of =
+                    |dims: &[Dim], i: usize| dims.get(if dims.len() == 1 { 0 } else { i }).copied();
                 let dims: Option<Vec<Dim>> = (0..long)
                     .map(|i| {
                         let (x, y) = (of(x.dims()?, i)?, of(y.dims()?, i)?);
@@ -123,7 +132,12 @@ impl<'m> Asking<'m> {
         if tensor.elements()? > LONGEST as u64 || tensor.external.is_some() {
             return None;
         }
-        let bytes = self.facts.view.model.small_elements(tensor, 8 * LONGEST as u64).ok()??;
+        let bytes = self
+            .facts
+            .view
+            .model
+            .small_elements(tensor, 8 * LONGEST as u64)
+            .ok()??;
         let numbers = numbers(tensor.data_type, &bytes)?;
         let whole = numbers.iter().all(|n| n.fract() == 0.0 && n.abs() < 9e18);
         whole.then(|| Shape::of(numbers.into_iter().map(|n| Dim::Size(n as i64))))
@@ -136,7 +150,9 @@ impl<'m> Asking<'m> {
             None => Dim::Size(0),
         };
         let count = self.list(node, 0, "")?.elements().size()?;
-        let count = usize::try_from(count).ok().filter(|&count| count <= LONGEST)?;
+        let count = usize::try_from(count)
+            .ok()
+            .filter(|&count| count <= LONGEST)?;
         Some(Shape::of(std::iter::repeat_n(value, count)))
     }
 
@@ -156,7 +172,11 @@ impl<'m> Asking<'m> {
             _ => None,
         };
         let (start, end) = (number(1, "starts"), number(2, "ends"));
-        let step = if node.input(4).is_some() { number(4, "") } else { Some(1) };
+        let step = if node.input(4).is_some() {
+            number(4, "")
+        } else {
+            Some(1)
+        };
         let list = self.list(node, 0, "");
         let (list, start, end) = (list?, start?, end?);
         if step? != 1 {
@@ -171,7 +191,9 @@ impl<'m> Asking<'m> {
                     _ if (start < 0) == (end < 0) => end.checked_sub(start)?,
                     _ => return None,
                 };
-                let places = (0..=LONGEST as i64).contains(&count).then(|| start..start + count)?;
+                let places = (0..=LONGEST as i64)
+                    .contains(&count)
+                    .then(|| start..start + count)?;
                 let dims: Option<Vec<Dim>> = places.map(|axis| list.at(axis)).collect();
                 Some(Shape::of(dims?))
             }
@@ -183,7 +205,9 @@ impl<'m> Asking<'m> {
         if inputs > LONGEST {
             return None;
         }
-        let all: Vec<Option<Shape>> = (0..inputs).map(|input| self.list(node, input, "")).collect();
+        let all: Vec<Option<Shape>> = (0..inputs)
+            .map(|input| self.list(node, input, ""))
+            .collect();
         let mut dims = Vec::new();
         for list in all {
             dims.extend(list?.to_vec()?);
@@ -195,7 +219,9 @@ impl<'m> Asking<'m> {
     fn expanded(&mut self, node: NodeRef<'m>) -> Option<Shape> {
         let (list, to) = (self.list(node, 0, ""), self.list(node, 1, ""));
         let (list, count) = (list?.to_vec()?, to?.elements().size()?);
-        let count = usize::try_from(count).ok().filter(|&count| count <= LONGEST)?;
+        let count = usize::try_from(count)
+            .ok()
+            .filter(|&count| count <= LONGEST)?;
         match list[..] {
             [dim] => Some(Shape::of(std::iter::repeat_n(dim, count))),
             _ if list.len() == count => Some(Shape::of(list)),
@@ -267,7 +293,8 @@ fn pairwise(one: &Shape, two: &Shape, of: fn(Dim, Dim) -> Dim) -> Option<Shape> 
         _ => return None,
     };
     let place = |list: &Shape, i: usize| list.at(if list.rank() == Some(1) { 0 } else { i as i64 });
-    let dims: Option<Vec<Dim>> =
-        (0..long).map(|i| Some(of(place(one, i)?, place(two, i)?))).collect();
+    let dims: Option<Vec<Dim>> = (0..long)
+        .map(|i| Some(of(place(one, i)?, place(two, i)?)))
+        .collect();
     Some(Shape::of(dims?))
 }

@@ -56,7 +56,12 @@ impl std::hash::Hash for Known {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self).hash(state);
         if let Known::Number(number) = self {
-            (number.value.to_bits(), number.element.0, number.origin as u8).hash(state);
+            (
+                number.value.to_bits(),
+                number.element.0,
+                number.origin as u8,
+            )
+                .hash(state);
         }
     }
 }
@@ -200,7 +205,9 @@ impl<'m> Asking<'m> {
             return Known::Computed;
         }
         let inputs = node.get().inputs.len();
-        let all: Vec<Known> = (0..inputs).map(|input| self.input_number(node, input)).collect();
+        let all: Vec<Known> = (0..inputs)
+            .map(|input| self.input_number(node, input))
+            .collect();
         if let Some(known) = decided(op, &all) {
             return known;
         }
@@ -236,10 +243,15 @@ impl<'m> Asking<'m> {
     fn list_number(&mut self, value: ValueRef<'m>) -> Known {
         let at = (self.cx, value.id);
         let element = value.element_type();
-        let Some(element) = element.filter(|&e| scalar::is_integer(e) || e == DataType::BOOL) else {
+        let Some(element) = element.filter(|&e| scalar::is_integer(e) || e == DataType::BOOL)
+        else {
             return Known::Computed;
         };
-        match self.list_of(at).and_then(|list| list.all_sizes()).as_deref() {
+        match self
+            .list_of(at)
+            .and_then(|list| list.all_sizes())
+            .as_deref()
+        {
             Some([first, rest @ ..]) if rest.iter().all(|size| size == first) => {
                 Known::constant(*first as f64, element)
             }
@@ -287,7 +299,10 @@ impl<'m> Asking<'m> {
             AttributeValue::Sparse(sparse) => {
                 // an element that a sparse tensor does not store is zero
                 let stored = sparse.values.elements();
-                let whole = sparse.dims.iter().try_fold(1i64, |all, &dim| all.checked_mul(dim));
+                let whole = sparse
+                    .dims
+                    .iter()
+                    .try_fold(1i64, |all, &dim| all.checked_mul(dim));
                 match (stored, whole) {
                     (Some(0), _) => Known::constant(0.0, sparse.values.data_type),
                     (Some(stored), Some(whole)) if i64::try_from(stored) == Ok(whole) => {
@@ -315,7 +330,11 @@ impl<'m> Asking<'m> {
 
     fn read(&self, value: ValueRef<'m>, tensor: &Tensor) -> crate::error::Result<Option<f64>> {
         let model = self.facts.view.model;
-        let limit = if tensor.elements() == Some(1) { 16 } else { LARGEST };
+        let limit = if tensor.elements() == Some(1) {
+            16
+        } else {
+            LARGEST
+        };
         if limit == LARGEST {
             if tensor.external.is_some() {
                 return Ok(None);

@@ -33,11 +33,15 @@ impl<'m> Asking<'m> {
             Rule::MatMul => matmul(self.dims(node, 0), self.dims(node, 1)),
             Rule::Gemm => self.gemm(node),
             Rule::Conv => window::convolved(node, self.dims(node, 0), &self.dims(node, 1)?),
-            Rule::ConvTranspose => window::transposed(node, self.dims(node, 0), &self.dims(node, 1)?),
+            Rule::ConvTranspose => {
+                window::transposed(node, self.dims(node, 0), &self.dims(node, 1)?)
+            }
             Rule::Pool => window::pooled(node, self.dims(node, 0)?),
             Rule::GlobalPool => {
                 let dims = self.dims(node, 0)?.into_iter().enumerate();
-                Some(Shape::of(dims.map(|(axis, dim)| if axis < 2 { dim } else { Dim::Size(1) })))
+                Some(Shape::of(dims.map(|(axis, dim)| {
+                    if axis < 2 { dim } else { Dim::Size(1) }
+                })))
             }
             Rule::Permute => {
                 let dims = self.dims(node, 0)?;
@@ -78,7 +82,9 @@ impl<'m> Asking<'m> {
                 let mut dims = self.dims(node, 0)?;
                 let axis = axis_of(node.int("axis", -1), dims.len() + 1)?;
                 let depth = self.integers(node, 1, "");
-                let depth = depth.and_then(|d| d.first().copied()).map_or(Dim::Unknown, Dim::Size);
+                let depth = depth
+                    .and_then(|d| d.first().copied())
+                    .map_or(Dim::Unknown, Dim::Size);
                 dims.insert(axis, depth);
                 Some(Shape::of(dims))
             }
@@ -118,8 +124,9 @@ impl<'m> Asking<'m> {
     }
 
     fn concat(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let all: Vec<Option<Vec<Dim>>> =
-            (0..node.get().inputs.len()).map(|input| self.dims(node, input)).collect();
+        let all: Vec<Option<Vec<Dim>>> = (0..node.get().inputs.len())
+            .map(|input| self.dims(node, input))
+            .collect();
         let known = all.iter().flatten();
         let rank = known.clone().next()?.len();
         let axis = axis_of(node.int("axis", 1), rank)?;
@@ -179,7 +186,13 @@ impl<'m> Asking<'m> {
         let axes = axes(&named, rank)?;
         let mut rest = dims.into_iter();
         let dims: Option<Vec<Dim>> = (0..rank)
-            .map(|axis| if axes.contains(&axis) { Some(Dim::Size(1)) } else { rest.next() })
+            .map(|axis| {
+                if axes.contains(&axis) {
+                    Some(Dim::Size(1))
+                } else {
+                    rest.next()
+                }
+            })
             .collect();
         Some(Shape::of(dims?))
     }
@@ -190,7 +203,9 @@ impl<'m> Asking<'m> {
             Some(to) => from.broadcast(&to),
             None => {
                 let rank = self.dims(node, 1)?.first()?.size()?;
-                let rank = usize::try_from(rank).ok().filter(|&rank| rank <= super::LONGEST)?;
+                let rank = usize::try_from(rank)
+                    .ok()
+                    .filter(|&rank| rank <= super::LONGEST)?;
                 Some(Shape::of_rank(rank.max(from.rank()?)))
             }
         }
@@ -203,7 +218,11 @@ impl<'m> Asking<'m> {
         let Some(times) = times else {
             return Some(Shape::of_rank(dims.len()));
         };
-        Some(Shape::of(dims.into_iter().zip(times).map(|(dim, times)| dim.times(times))))
+        Some(Shape::of(
+            dims.into_iter()
+                .zip(times)
+                .map(|(dim, times)| dim.times(times)),
+        ))
     }
 
     fn pad(&mut self, node: NodeRef<'m>) -> Option<Shape> {
@@ -254,7 +273,9 @@ impl<'m> Asking<'m> {
         dims[axis] = match self.has(node, 1, "split") {
             true => {
                 let sizes = self.list(node, 1, "split");
-                sizes.and_then(|sizes| sizes.at(output as i64)).unwrap_or(Dim::Unknown)
+                sizes
+                    .and_then(|sizes| sizes.at(output as i64))
+                    .unwrap_or(Dim::Unknown)
             }
             false => match dims[axis] {
                 // the last part may be smaller
@@ -287,7 +308,11 @@ impl<'m> Asking<'m> {
         Some(match keep {
             false => Shape::of(kept(&dims, &axes)),
             true => Shape::of(dims.iter().enumerate().map(|(axis, &dim)| {
-                if axes.contains(&axis) { Dim::Size(1) } else { dim }
+                if axes.contains(&axis) {
+                    Dim::Size(1)
+                } else {
+                    dim
+                }
             })),
         })
     }
@@ -315,7 +340,9 @@ impl<'m> Asking<'m> {
     fn range(&mut self, node: NodeRef<'m>) -> Dim {
         let mut number = |input| {
             let number = self.list(node, input, "");
-            number.and_then(|number| number.at(0)).unwrap_or(Dim::Unknown)
+            number
+                .and_then(|number| number.at(0))
+                .unwrap_or(Dim::Unknown)
         };
         let (start, limit, step) = (number(0), number(1), number(2));
         match (limit.minus(start), step) {
@@ -331,9 +358,13 @@ impl<'m> Asking<'m> {
     }
 }
 
-/// What is left for the axis of a Reshape that is -1.
+/// The size of the axis of a Reshape that is -1.
 fn rest(whole: Dim, from: Option<&Shape>, dims: &[Dim], open: usize) -> Dim {
-    let others = dims.iter().enumerate().filter(|&(axis, _)| axis != open).map(|(_, &dim)| dim);
+    let others = dims
+        .iter()
+        .enumerate()
+        .filter(|&(axis, _)| axis != open)
+        .map(|(_, &dim)| dim);
     let product = others.clone().fold(Dim::Size(1), Dim::times);
     if product.size() == Some(0) {
         return Dim::Unknown;
@@ -346,7 +377,10 @@ fn rest(whole: Dim, from: Option<&Shape>, dims: &[Dim], open: usize) -> Dim {
             };
             let mut by = Dim::Size(1);
             for dim in others {
-                match left.iter().position(|&own| own == dim && dim != Dim::Unknown) {
+                match left
+                    .iter()
+                    .position(|&own| own == dim && dim != Dim::Unknown)
+                {
                     Some(place) => drop(left.remove(place)),
                     None => by = by.times(dim),
                 }
@@ -374,9 +408,17 @@ fn sliced(size: Dim, start: Dim, end: Dim, step: i64) -> Option<Dim> {
     let back = step < 0;
     let place = |i: i64| {
         let i = if i < 0 { i.saturating_add(size) } else { i };
-        if back { i.clamp(-1, size - 1) } else { i.clamp(0, size) }
+        if back {
+            i.clamp(-1, size - 1)
+        } else {
+            i.clamp(0, size)
+        }
     };
-    let room = if back { place(from) - place(to) } else { place(to) - place(from) };
+    let room = if back {
+        place(from) - place(to)
+    } else {
+        place(to) - place(from)
+    };
     let step = step.checked_abs().filter(|&step| step > 0)?;
     Some(Dim::Size(if room > 0 { (room - 1) / step + 1 } else { 0 }))
 }
@@ -389,7 +431,8 @@ pub(super) fn axes(named: &[i64], rank: usize) -> Option<Vec<usize>> {
 /// The dimensions of all other axes.
 fn kept<'d>(dims: &'d [Dim], axes: &'d [usize]) -> impl Iterator<Item = Dim> + 'd {
     let all = dims.iter().enumerate();
-    all.filter(|(axis, _)| !axes.contains(axis)).map(|(_, &dim)| dim)
+    all.filter(|(axis, _)| !axes.contains(axis))
+        .map(|(_, &dim)| dim)
 }
 
 fn constant(node: NodeRef<'_>) -> Option<Shape> {
@@ -460,7 +503,10 @@ pub(crate) fn permutation(node: &Node, rank: usize) -> Option<Vec<usize>> {
     let AttributeValue::Ints(perm) = &attribute.value else {
         return None;
     };
-    let axes: Vec<usize> = perm.iter().filter_map(|&axis| usize::try_from(axis).ok()).collect();
+    let axes: Vec<usize> = perm
+        .iter()
+        .filter_map(|&axis| usize::try_from(axis).ok())
+        .collect();
     let mut sorted = axes.clone();
     sorted.sort_unstable();
     (axes.len() == perm.len() && sorted.into_iter().eq(0..rank)).then_some(axes)

@@ -56,9 +56,9 @@ impl<'m> Asking<'m> {
         let graph = self.facts.view.model.graph(value.graph);
         match value.producer {
             Producer::Initializer(index) => Some(Shape::sizes(&graph.initializer(index).dims)),
-            Producer::SparseInitializer(index) => {
-                Some(Shape::sizes(&graph.sparse_initializers()[index as usize].dims))
-            }
+            Producer::SparseInitializer(index) => Some(Shape::sizes(
+                &graph.sparse_initializers()[index as usize].dims,
+            )),
             Producer::Input(index) => self.formal_shape(value, index as usize),
             Producer::Node { .. } => {
                 let (node, output) = value.producer()?;
@@ -83,7 +83,11 @@ impl<'m> Asking<'m> {
             Formal::State(state) if !of.node.is("Loop") => {
                 let at = self.here(state.input?);
                 let shape = self.shape_of(at);
-                if of.is_batched { without(&shape, 0) } else { Some(shape) }
+                if of.is_batched {
+                    without(&shape, 0)
+                } else {
+                    Some(shape)
+                }
             }
             Formal::State(_) => None,
             Formal::Slice(input) => {
@@ -94,7 +98,10 @@ impl<'m> Asking<'m> {
                 }
                 let place = of.scanned().position(|(_, formal)| formal == Some(value))?;
                 let axes = of.node.ints("scan_input_axes");
-                without(&shape, axes.map_or(Some(0), |axes| axes.get(place).copied())?)
+                without(
+                    &shape,
+                    axes.map_or(Some(0), |axes| axes.get(place).copied())?,
+                )
             }
         }
     }
@@ -170,7 +177,9 @@ impl<'m> Asking<'m> {
             let view = self.facts.view;
             let inner = |(_, value)| {
                 let graph = view.value(value).graph;
-                graphs.into_iter().any(|branch| view.is_within(graph, branch))
+                graphs
+                    .into_iter()
+                    .any(|branch| view.is_within(graph, branch))
             };
             Some(shape.seen_from(own, inner))
         };

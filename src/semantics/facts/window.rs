@@ -128,7 +128,9 @@ fn spatial(
     if let Some(data) = data.filter(|data| data.len() == weights.len()) {
         shape[0] = data[0];
         for (axis, window) in windows.iter().flatten().enumerate() {
-            let counted = data[axis + 2].size().and_then(|old| size(window, axis, old));
+            let counted = data[axis + 2]
+                .size()
+                .and_then(|old| size(window, axis, old));
             shape[axis + 2] = counted.map_or(Dim::Unknown, Dim::Size);
         }
     }

@@ -57,7 +57,7 @@ pub(crate) enum Shape {
     Constant,
     Conv,
     ConvTranspose,
-    /// As an attribute or the first input says.
+    /// The elements of the first input, or else of an attribute.
     Drawn,
     Expand,
     /// The elements of the first input.
