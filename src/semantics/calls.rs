@@ -239,6 +239,16 @@ impl<K: Eq + Hash> Contexts<K> {
         id
     }
 
+    /// A copy of a context that no call enters, for what holds under an assumption.
+    pub fn copy(&mut self, of: ContextId) -> ContextId {
+        let id = ContextId(self.all.len() as u32);
+        self.all.push(Context {
+            calls: 0,
+            ..self[of]
+        });
+        id
+    }
+
     /// Enters every call of a model, callers first, and counts the calls.
     pub fn enter_all(
         &mut self,

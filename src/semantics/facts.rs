@@ -50,6 +50,10 @@ pub(crate) struct Memo {
     /// `None` while an answer is computed: what depends on itself has no known answer.
     answers: RefCell<HashMap<Question, Option<Answer>>>,
     names: RefCell<(HashMap<Name, u32>, Vec<Name>)>,
+    /// Contexts in which the states of a Loop are assumed to keep their shapes, with the body, by the
+    /// context without that assumption and the body.
+    assumed: RefCell<HashMap<(ContextId, GraphId), ContextId>>,
+    assumptions: RefCell<HashMap<ContextId, (ContextId, GraphId)>>,
     /// Why elements could not be read.
     failed: RefCell<Option<Error>>,
     /// Constants that were not read because of their size.
@@ -302,11 +306,7 @@ impl<'m> Facts<'m> {
                 continue;
             }
             self.memo.answers.borrow_mut().insert(question, None);
-            let mut asking = Asking {
-                facts: self,
-                cx: question.at.0,
-                missing: Vec::new(),
-            };
+            let mut asking = Asking::new(self, question.at.0);
             let answer = asking.answer(question);
             if asking.missing.is_empty() {
                 self.memo
@@ -323,6 +323,16 @@ impl<'m> Facts<'m> {
             Some(Some(answer)) => answer.clone(),
             _ => unknown(asked),
         }
+    }
+
+    /// A context in which the states of the Loop with this body are assumed to keep their shapes.
+    fn assume(self, cx: ContextId, body: GraphId) -> ContextId {
+        let mut assumed = self.memo.assumed.borrow_mut();
+        *assumed.entry((cx, body)).or_insert_with(|| {
+            let copy = self.memo.contexts.borrow_mut().copy(cx);
+            self.memo.assumptions.borrow_mut().insert(copy, (cx, body));
+            copy
+        })
     }
 
     /// Enters the contexts of all calls, callers first.
@@ -344,11 +354,7 @@ impl<'m> Facts<'m> {
     /// What a call passes, once everything it depends on is known.
     fn key(self, cx: ContextId, call: NodeId) -> Key {
         loop {
-            let mut asking = Asking {
-                facts: self,
-                cx,
-                missing: Vec::new(),
-            };
+            let mut asking = Asking::new(self, cx);
             let key = asking.key(self.view.node(call));
             if asking.missing.is_empty() {
                 return key;
@@ -373,10 +379,22 @@ fn unknown(question: Question) -> Answer {
 struct Asking<'m> {
     facts: Facts<'m>,
     cx: ContextId,
+    /// The context without the assumption about a Loop, and its body.
+    assumption: Option<(ContextId, GraphId)>,
     missing: Vec<Question>,
 }
 
 impl<'m> Asking<'m> {
+    fn new(facts: Facts<'m>, cx: ContextId) -> Self {
+        let assumption = facts.memo.assumptions.borrow().get(&cx).copied();
+        Asking {
+            facts,
+            cx,
+            assumption,
+            missing: Vec::new(),
+        }
+    }
+
     fn ask(&mut self, at: At, about: About) -> Answer {
         let question = Question { at, about };
         match self.facts.memo.answers.borrow().get(&question) {
@@ -408,8 +426,12 @@ impl<'m> Asking<'m> {
         }
     }
 
+    /// A value in this context; one outside a Loop without what is assumed about that.
     fn here(&self, value: ValueRef<'m>) -> At {
-        (self.cx, value.id)
+        match self.assumption {
+            Some((base, body)) if !self.facts.view.is_within(value.graph, body) => (base, value.id),
+            _ => (self.cx, value.id),
+        }
     }
 
     /// The shape of an input of a node.

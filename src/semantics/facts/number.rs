@@ -131,7 +131,7 @@ impl<'m> Asking<'m> {
         if let Some([then, or]) = branch_outputs(node, output) {
             let condition = self.input_number(node, 0).is_true();
             let mut of = |branch: Option<ValueRef<'m>>| match branch {
-                Some(branch) => self.number_of((self.cx, branch.id)),
+                Some(branch) => self.number_of(self.here(branch)),
                 None => Known::Computed,
             };
             return match condition {
@@ -143,7 +143,7 @@ impl<'m> Asking<'m> {
         if let Some(of) = Loop::of(node) {
             return match of.outcome(output) {
                 Outcome::State(state) if state.is_kept() => match state.input {
-                    Some(input) => self.number_of((self.cx, input.id)),
+                    Some(input) => self.number_of(self.here(input)),
                     None => Known::Computed,
                 },
                 _ => Known::Computed,
@@ -163,7 +163,7 @@ impl<'m> Asking<'m> {
 
     fn input_number(&mut self, node: NodeRef<'m>, input: usize) -> Known {
         match node.input(input) {
-            Some(value) => self.number_of((self.cx, value.id)),
+            Some(value) => self.number_of(self.here(value)),
             None => Known::Absent,
         }
     }
@@ -241,7 +241,7 @@ impl<'m> Asking<'m> {
 
     /// The number that a list of integers of one size consists of.
     fn list_number(&mut self, value: ValueRef<'m>) -> Known {
-        let at = (self.cx, value.id);
+        let at = self.here(value);
         let element = value.element_type();
         let Some(element) = element.filter(|&e| scalar::is_integer(e) || e == DataType::BOOL)
         else {

@@ -1,10 +1,10 @@
 //! Facts about values by where they come from: initializers, inputs of graphs, and nodes that run graphs.
 
 use crate::onnx::{Dimension, GraphKind, Producer, ValueType};
-use crate::semantics::control_flow::{self, Formal, Loop, Outcome, branch_outputs};
+use crate::semantics::control_flow::{self, Formal, Loop, Outcome, State, branch_outputs};
 use crate::semantics::view::{NodeRef, ValueRef};
 
-use super::dim::{At, Dim, Shape, axis_of};
+use super::dim::{At, Dim, Shape, Symbol, axis_of};
 use super::number::Known;
 use super::{About, Answer, Asking, Question};
 
@@ -89,7 +89,7 @@ impl<'m> Asking<'m> {
                     Some(shape)
                 }
             }
-            Formal::State(_) => None,
+            Formal::State(state) => self.state_shape(of, state),
             Formal::Slice(input) => {
                 let at = self.here(input?);
                 let shape = self.shape_of(at);
@@ -128,7 +128,7 @@ impl<'m> Asking<'m> {
                 let of = Loop::around(view, value.graph);
                 match of.map(|of| of.formal(index as usize)) {
                     Some(Formal::State(state)) if state.is_kept() => match state.input {
-                        Some(input) => Source::Value((self.cx, input.id)),
+                        Some(input) => Source::Value(self.here(input)),
                         None => Source::Other,
                     },
                     _ => Source::Other,
@@ -136,6 +136,31 @@ impl<'m> Asking<'m> {
             }
             _ => Source::Input,
         }
+    }
+
+    /// The shape of a state of a Loop that no step is known to change: with the shapes that the states
+    /// have at first, a step gives the same again, as far as sizes and names show.
+    fn state_shape(&mut self, of: Loop<'m>, state: State<'m>) -> Option<Shape> {
+        let at = self.here(state.input?);
+        let first = self.shape_of(at);
+        first.rank()?;
+        // a Loop in a Loop is looked at once
+        if self.assumption.is_some() {
+            return Some(first);
+        }
+        let assumed = self.facts.assume(self.cx, of.body);
+        let view = self.facts.view;
+        let inner = |(_, value): At| view.is_within(view.value(value).graph, of.body);
+        let mut keep = true;
+        for other in of.states().filter(|state| !state.is_kept()) {
+            let (Some(input), Some(next)) = (other.input, other.next) else {
+                continue;
+            };
+            let at = self.here(input);
+            let (before, after) = (self.shape_of(at), self.shape_of((assumed, next.id)));
+            keep &= before.rank().is_none() || !may_change(&before, &after, inner);
+        }
+        keep.then_some(first)
     }
 
     /// The shape of an output of a node, through calls and graphs in attributes.
@@ -200,7 +225,7 @@ impl<'m> Asking<'m> {
                 let at = self.here(state.input?);
                 Some(self.shape_of(at))
             }
-            Outcome::State(_) => None,
+            Outcome::State(state) => self.state_shape(of, state),
             Outcome::Stack(next) => {
                 let at = self.here(next?);
                 let inner = |(_, value)| view.is_within(view.value(value).graph, of.body);
@@ -208,7 +233,7 @@ impl<'m> Asking<'m> {
                 let steps = if of.is_batched { 2 } else { 1 };
                 let dims = shape.dims()?.iter().map(|&dim| match dim.symbol() {
                     // the axes of the result count from one further on
-                    Some(super::Symbol::Axis(at, _)) if at == own => Dim::Unknown,
+                    Some(Symbol::Axis(at, _)) if at == own => Dim::Unknown,
                     _ => dim,
                 });
                 let mut dims: Vec<Dim> = dims.collect();
@@ -223,6 +248,21 @@ impl<'m> Asking<'m> {
             }
         }
     }
+}
+
+/// True if a step may change the shape of a state: it changes it for certain, or an axis is one that
+/// only the step knows.
+fn may_change(before: &Shape, after: &Shape, inner: impl Fn(At) -> bool) -> bool {
+    let (Some(before), Some(after)) = (before.dims(), after.dims()) else {
+        return after.rank().is_none();
+    };
+    let changes = |(&before, &after): (&Dim, &Dim)| match (before.symbol(), after.symbol()) {
+        _ if before == after => false,
+        (_, Some(Symbol::Axis(at, _))) if inner(at) => true,
+        (None, None) => true,
+        (one, two) => one == two,
+    };
+    before.len() != after.len() || before.iter().zip(after).any(changes)
 }
 
 /// A shape without one of its axes.
