@@ -81,8 +81,13 @@ extern crate self as dropout_onnx;
 
 /// The small models of the tests in `tests/`, for unit tests.
 #[cfg(test)]
-#[path = "../tests/common/mod.rs"]
-mod common;
+#[allow(dead_code, reason = "unit tests use a part of it")]
+#[path = "../tests/it/common/build.rs"]
+mod build;
+#[cfg(test)]
+#[allow(dead_code, reason = "unit tests use a part of it")]
+#[path = "../tests/it/common/proto.rs"]
+mod proto;
 
 /// The Rust in README.md and in the book is run as a test.
 #[cfg(doctest)]
