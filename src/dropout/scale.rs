@@ -57,7 +57,12 @@ fn site(facts: Facts<'_>, origins: &Origins<'_>, node: NodeRef<'_>) -> Option<Si
 
 /// The rate that a constant factor leaves `1-p` of: one with no more than three digits.
 fn rate(facts: Facts<'_>, factor: ValueRef<'_>) -> Option<f64> {
-    let factor = facts.constant(factor.id)?;
+    let one = facts
+        .shape(factor.id)
+        .all_sizes()?
+        .iter()
+        .all(|&size| size == 1);
+    let factor = facts.constant(factor.id).filter(|_| one)?;
     let rate = plain(1.0 - shortest(factor.value, factor.element));
     let digits = (rate * 1000.0 - (rate * 1000.0).round()).abs() < 1e-6;
     (factor.element.is_float() && digits && rate > 0.0 && rate < 1.0).then_some(rate)

@@ -4,7 +4,7 @@
 //! steps it takes, as tuples of the values involved, whatever the order in which an opset lists them. A
 //! node whose body does not have the inputs and outputs that its operator defines is no [`Loop`].
 
-use crate::onnx::GraphId;
+use crate::onnx::{GraphId, StatePlaces};
 
 use super::operator::{Control, Role};
 use super::view::{NodeRef, ValueRef, View};
@@ -63,19 +63,6 @@ pub(crate) struct State<'m> {
     pub next: Option<ValueRef<'m>>,
     /// What it is after the last step; `None` if that has no name.
     pub output: Option<ValueRef<'m>>,
-}
-
-/// The places of a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct StatePlaces {
-    /// Input of the node.
-    pub input: usize,
-    /// Input of the body.
-    pub formal: usize,
-    /// Output of the body.
-    pub next: usize,
-    /// Output of the node.
-    pub output: usize,
 }
 
 /// What an input of the body of a Loop or Scan is.

@@ -519,3 +519,6 @@ impl<'m> Asking<'m> {
         (inputs, attributes.collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

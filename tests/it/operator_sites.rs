@@ -371,13 +371,16 @@ fn a_computed_flag_is_followed() {
 }
 
 #[test]
-fn a_computed_ratio_is_unknown() {
+fn a_ratio_computed_from_constants_is_constant() {
     let nodes = ["r = Sub(one, keep)", "d = Dropout(x, r)", "y = Relu(d)"].map(op);
-    let graph = x_to_y(nodes)
-        .init("one", f32_scalar(1.0))
-        .init("keep", f32_scalar(0.8));
-    let site = site(&model(13, graph));
-    assert_eq!((site.rate, site.rate_origin), (None, RateOrigin::Unknown));
+    let graph = x_to_y(nodes).init("one", f32_scalar(1.0));
+    let constant = site(&model(13, graph.clone().init("keep", f32_scalar(0.75))));
+    assert_eq!(
+        (constant.rate, constant.rate_origin),
+        (Some(0.25), RateOrigin::Constant)
+    );
+    let given = site(&model(13, graph.input_of("keep", DataType::FLOAT, &[])));
+    assert_eq!((given.rate, given.rate_origin), (None, RateOrigin::Unknown));
 }
 
 #[test]

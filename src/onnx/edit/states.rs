@@ -7,35 +7,45 @@ use crate::onnx::values::Values;
 
 use super::{Editor, INPUT, OUTPUT};
 
+/// The indices of a state of a Loop or Scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StatePlaces {
+    /// Input of the node.
+    pub input: usize,
+    /// Input of the body.
+    pub formal: usize,
+    /// Output of the body.
+    pub next: usize,
+    /// Output of the node.
+    pub output: usize,
+}
+
 impl Editor<'_> {
-    /// Takes states out of Loops and Scans: the inputs and outputs of the node with these places
-    /// among its states, and those of its body. Values are found anew: ids of before are no longer
-    /// valid.
+    /// Removes states of Loops and Scans: the inputs and outputs of the node and its body. Values are
+    /// found anew, so earlier ids are no longer valid.
     ///
     /// # Errors
     /// As [`Editor::finish`].
-    pub fn remove_states(&mut self, states: &[(NodeId, Vec<usize>)]) -> Result<()> {
+    pub fn remove_states(&mut self, states: &[(NodeId, Vec<StatePlaces>)]) -> Result<()> {
         self.settle()?;
         for (id, places) in states {
-            let node = self.model.node(*id);
-            let Some(&[body]) = node.attribute("body").map(Attribute::graphs) else {
+            let body = self.model.node(*id).attribute("body");
+            let Some(&[body]) = body.map(Attribute::graphs) else {
                 continue;
             };
-            // of a Loop's, the trip count comes before them and the condition before and after
-            let (before, condition) = if node.is("Loop") { (2, 1) } else { (0, 0) };
             let mut places = places.clone();
             places.sort_unstable_by(|a, b| b.cmp(a));
             for place in places {
                 let node = self.node_mut(*id);
-                node.inputs.remove(before + place);
-                if place < node.outputs.len() {
-                    node.outputs.remove(place);
+                node.inputs.remove(place.input);
+                if place.output < node.outputs.len() {
+                    node.outputs.remove(place.output);
                 }
                 let graph = self.touch(body);
-                graph.inputs.remove(before + place);
-                graph.outputs.remove(condition + place);
-                graph.remove_slot(INPUT, before + place);
-                graph.remove_slot(OUTPUT, condition + place);
+                graph.inputs.remove(place.formal);
+                graph.outputs.remove(place.next);
+                graph.remove_slot(INPUT, place.formal);
+                graph.remove_slot(OUTPUT, place.next);
             }
         }
         self.values = Values::new(self.model);

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::hash::HashSet;
-use crate::onnx::{AttributeValue, Editor, GraphId, Model, NodeId, Use, ValueId, Values};
+use crate::onnx::{Editor, NodeId, StatePlaces, Use};
+use crate::semantics::control_flow::{Loop, State};
+use crate::semantics::view::{NodeRef, View};
 
 use super::{Outcome, prune};
-
-/// How many nodes behind a draw are looked at.
-const REACH: usize = 1000;
 
 /// Removes the states of Loops and Scans that still carry what these nodes draw, and that no step
 /// uses. Loops inside loops need a round each.
@@ -19,12 +18,13 @@ pub(super) fn remove(
     outcome: &mut Outcome,
 ) -> Result<()> {
     loop {
-        let mut states: BTreeMap<NodeId, BTreeSet<usize>> = BTreeMap::new();
-        let mut passed = Vec::new();
+        let mut states: BTreeMap<NodeId, BTreeSet<StatePlaces>> = BTreeMap::new();
+        let mut identities = Vec::new();
+        let view = View::new(editor.model(), editor.values());
         for &source in sources {
-            for (node, state) in carried(editor.model(), editor.values(), source) {
-                if states.entry(node).or_default().insert(state.place) {
-                    passed.push(state);
+            for (node, idle) in carried(view.node(source)) {
+                if states.entry(node).or_default().insert(idle.places) {
+                    identities.extend(idle.identities.into_iter().rev());
                 }
             }
         }
@@ -35,15 +35,11 @@ pub(super) fn remove(
             let label = editor.model().label(*node);
             outcome.states.push((label, places.len()));
         }
-        let names: Vec<_> = (passed.iter())
-            .flat_map(|state| state.identities.iter().rev())
-            .copied()
-            .collect();
-        let states: Vec<(NodeId, Vec<usize>)> = (states.into_iter())
+        let states: Vec<(NodeId, Vec<StatePlaces>)> = (states.into_iter())
             .map(|(node, places)| (node, places.into_iter().collect()))
             .collect();
         editor.remove_states(&states)?;
-        for identity in names {
+        for identity in identities {
             let (model, values) = (editor.model(), editor.values());
             if let Some(value) = values.output(model, identity, 0) {
                 prune::prune(editor, value, outcome);
@@ -55,39 +51,32 @@ pub(super) fn remove(
     }
 }
 
-/// A state that leaves each step as it came, and that nothing looks at.
-struct State {
-    place: usize,
+/// A state that leaves each step as it came, and that nothing reads.
+struct Idle {
+    places: StatePlaces,
     /// The Identity nodes that pass it on.
     identities: Vec<NodeId>,
 }
 
-/// The idle states that what a node draws ends in.
-fn carried(model: &Model, values: &Values, source: NodeId) -> Vec<(NodeId, State)> {
-    let made = |id: NodeId| {
-        let outputs = 0..model.node(id).outputs.len();
-        outputs.filter_map(move |output| values.output(model, id, output))
-    };
+/// The idle states that the draws of a node end in.
+fn carried(source: NodeRef<'_>) -> Vec<(NodeId, Idle)> {
     let mut states = Vec::new();
     let mut seen = HashSet::default();
-    let mut open: Vec<ValueId> = match model.node(source).is_removed() {
-        true => Vec::new(),
-        false => made(source).collect(),
-    };
+    let mut open = Vec::new();
+    if !source.is_removed() {
+        open.extend(source.outputs().flatten());
+    }
     while let Some(value) = open.pop() {
-        if !seen.insert(value) || seen.len() > REACH {
+        if !seen.insert(value.id) {
             continue;
         }
-        for at in values.uses(value) {
-            let Use::Input { node, input } = at else {
-                continue;
-            };
-            match place(model, values, node, input as usize) {
-                None => open.extend(made(node)),
-                Some(place) => match idle(model, values, &place) {
-                    Some(state) => states.push((node, state)),
-                    // a loop inside uses it, or another one behind
-                    None => open.extend([Some(place.formal), place.after].into_iter().flatten()),
+        for (node, input) in value.readers() {
+            match Loop::of(node).and_then(|of| of.state_of_input(input)) {
+                None => open.extend(node.outputs().flatten()),
+                Some(state) => match idle(node, state) {
+                    Some(idle) => states.push((node.id, idle)),
+                    // a loop inside reads it, or another one downstream
+                    None => open.extend([state.formal, state.output].into_iter().flatten()),
                 },
             }
         }
@@ -95,64 +84,27 @@ fn carried(model: &Model, values: &Values, source: NodeId) -> Vec<(NodeId, State
     states
 }
 
-/// A state of a Loop or Scan.
-struct Place {
-    /// Which of the states.
-    state: usize,
-    /// The output of the body that is the state after a step.
-    output: (GraphId, usize),
-    /// What it is in a step.
-    formal: ValueId,
-    /// What it is in the end, if that has a name.
-    after: Option<ValueId>,
-}
-
-/// The state that an input of a node starts; `None` if that is no state.
-fn place(model: &Model, values: &Values, id: NodeId, input: usize) -> Option<Place> {
-    let node = model.node(id);
-    let scanned = match node.attribute("num_scan_inputs").map(|a| &a.value) {
-        Some(AttributeValue::Int(n)) => usize::try_from(*n).ok()?,
-        _ => 0,
-    };
-    let (before, condition) = match (node.is("Loop"), node.is("Scan")) {
-        (true, _) => (2, 1),
-        (_, true) => (0, 0),
-        _ => return None,
-    };
-    let state = input.checked_sub(before)?;
-    if input >= node.inputs.len().checked_sub(scanned)? {
+/// The state, if no step does anything with it and nothing reads it in the end.
+fn idle(node: NodeRef<'_>, state: State<'_>) -> Option<Idle> {
+    if state.output.is_some_and(|output| output.is_used()) {
         return None;
     }
-    let &[body] = node.attribute("body")?.graphs() else {
-        return None;
-    };
-    let formal = &model.graph(body).inputs.get(input)?.name;
-    Some(Place {
-        state,
-        output: (body, state + condition),
-        formal: values.lookup(model, body, formal)?,
-        after: values.output(model, id, state),
-    })
-}
-
-/// The state, if no step does anything with it and nothing asks for it in the end.
-fn idle(model: &Model, values: &Values, place: &Place) -> Option<State> {
-    if place.after.is_some_and(|after| values.is_used(after)) {
-        return None;
-    }
+    let body = node.body("body")?;
+    let places = state.places;
     let mut identities = Vec::new();
-    let mut value = place.formal;
+    let mut value = state.formal?;
     loop {
-        let mut uses = values.uses(value);
+        let mut uses = value.uses();
         let (first, second) = (uses.next()?, uses.next());
         match (first, second) {
-            (Use::Output { graph, output }, None) if (graph, output as usize) == place.output => {
-                let place = place.state;
-                return Some(State { place, identities });
+            (Use::Output { graph, output }, None)
+                if (graph, output as usize) == (body, places.next) =>
+            {
+                return Some(Idle { places, identities });
             }
-            (Use::Input { node, .. }, None) if model.node(node).is("Identity") => {
-                identities.push(node);
-                value = values.output(model, node, 0)?;
+            (Use::Input { node: reader, .. }, None) if node.view().node(reader).is("Identity") => {
+                identities.push(reader);
+                value = node.view().node(reader).output(0)?;
             }
             _ => return None,
         }

@@ -139,7 +139,8 @@ impl<'m> Asking<'m> {
             .small_elements(tensor, 8 * LONGEST as u64)
             .ok()??;
         let numbers = numbers(tensor.data_type, &bytes)?;
-        let whole = numbers.iter().all(|n| n.fract() == 0.0 && n.abs() < 9e18);
+        // the largest and smallest of 64 bits are rounded, and back again
+        let whole = numbers.iter().all(|n| n.fract() == 0.0);
         whole.then(|| Shape::of(numbers.into_iter().map(|n| Dim::Size(n as i64))))
     }
 

@@ -1,5 +1,6 @@
 //! The shape that an operator gives its outputs, by its rule in the table of operators.
 
+use crate::hash::HashMap;
 use crate::onnx::{AttributeValue, Node};
 use crate::semantics::operator::{Role, Shape as Rule};
 use crate::semantics::view::NodeRef;
@@ -49,6 +50,7 @@ impl<'m> Asking<'m> {
                 Some(Shape::of(axes.into_iter().map(|axis| dims[axis])))
             }
             Rule::Concat => self.concat(node),
+            Rule::Einsum => self.einsum(node),
             Rule::Flatten => flatten(&self.dims(node, 0)?, node.int("axis", 1)),
             Rule::Reshape => self.reshape(node),
             Rule::Squeeze => self.squeeze(node),
@@ -145,6 +147,31 @@ impl<'m> Asking<'m> {
             }
         };
         Some(Shape::of((0..rank).map(along)))
+    }
+
+    /// The dimensions of the indices behind the arrow.
+    fn einsum(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let AttributeValue::String(equation) = &node.attribute("equation")?.value else {
+            return None;
+        };
+        let equation: String = std::str::from_utf8(equation)
+            .ok()?
+            .split_whitespace()
+            .collect();
+        let (inputs, output) = equation.split_once("->")?;
+        let mut sizes: HashMap<char, Dim> = HashMap::default();
+        for (input, indices) in inputs.split(',').enumerate() {
+            let dims = self.dims(node, input).unwrap_or_default();
+            if indices.chars().count() == dims.len() {
+                for (index, dim) in indices.chars().zip(dims) {
+                    let known = sizes.entry(index).or_insert(dim);
+                    *known = if known.size().is_some() { *known } else { dim };
+                }
+            }
+        }
+        let of = |index: char| sizes.get(&index).copied().unwrap_or(Dim::Unknown);
+        let named = output.chars().all(|index| index.is_ascii_alphabetic());
+        named.then(|| Shape::of(output.chars().map(of)))
     }
 
     /// -1 stays open unless the whole is known, and 0 is as before.

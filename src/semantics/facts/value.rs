@@ -138,8 +138,8 @@ impl<'m> Asking<'m> {
         }
     }
 
-    /// The shape of a state of a Loop that no step is known to change: with the shapes that the states
-    /// have at first, a step gives the same again, as far as sizes and names show.
+    /// The shape of a state of a Loop that no step changes: with the shapes that the states have at
+    /// first, a step gives the same again.
     fn state_shape(&mut self, of: Loop<'m>, state: State<'m>) -> Option<Shape> {
         let at = self.here(state.input?);
         let first = self.shape_of(at);
@@ -149,8 +149,6 @@ impl<'m> Asking<'m> {
             return Some(first);
         }
         let assumed = self.facts.assume(self.cx, of.body);
-        let view = self.facts.view;
-        let inner = |(_, value): At| view.is_within(view.value(value).graph, of.body);
         let mut keep = true;
         for other in of.states().filter(|state| !state.is_kept()) {
             let (Some(input), Some(next)) = (other.input, other.next) else {
@@ -158,7 +156,7 @@ impl<'m> Asking<'m> {
             };
             let at = self.here(input);
             let (before, after) = (self.shape_of(at), self.shape_of((assumed, next.id)));
-            keep &= before.rank().is_none() || !may_change(&before, &after, inner);
+            keep &= before.rank().is_none() || before == after;
         }
         keep.then_some(first)
     }
@@ -248,21 +246,6 @@ impl<'m> Asking<'m> {
             }
         }
     }
-}
-
-/// True if a step may change the shape of a state: it changes it for certain, or an axis is one that
-/// only the step knows.
-fn may_change(before: &Shape, after: &Shape, inner: impl Fn(At) -> bool) -> bool {
-    let (Some(before), Some(after)) = (before.dims(), after.dims()) else {
-        return after.rank().is_none();
-    };
-    let changes = |(&before, &after): (&Dim, &Dim)| match (before.symbol(), after.symbol()) {
-        _ if before == after => false,
-        (_, Some(Symbol::Axis(at, _))) if inner(at) => true,
-        (None, None) => true,
-        (one, two) => one == two,
-    };
-    before.len() != after.len() || before.iter().zip(after).any(changes)
 }
 
 /// A shape without one of its axes.

@@ -59,6 +59,7 @@ pub(crate) enum Shape {
     ConvTranspose,
     /// The elements of the first input, or else of an attribute.
     Drawn,
+    Einsum,
     Expand,
     /// The elements of the first input.
     Filled,
