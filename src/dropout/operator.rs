@@ -64,7 +64,7 @@ fn site(facts: Facts<'_>, node: NodeRef<'_>) -> Result<Site> {
     let (rate, rate_origin) = rate(&ratio, law, &mut problem);
     let never = rate == Some(0.0) && !ratio.is_open();
     let mode = match law {
-        _ if never => Mode::Inert,
+        _ if never || !facts.may_run(node.graph()) => Mode::Inert,
         OperatorVersion::Inputs => mode(&switch, &mut problem),
         OperatorVersion::IsTest => is_test(&switch, &mut problem),
         OperatorVersion::InferenceTyped | OperatorVersion::InferenceBool => Mode::Inert,

@@ -230,17 +230,3 @@ pub(crate) fn behind_identities(mut value: ValueRef<'_>) -> ValueRef<'_> {
     }
     value
 }
-
-/// The value that a node passes into a graph in its attribute for an input of that graph: the beginning
-/// of a state, or what it scans; of a SequenceMap, the sequence. `None` if it passes none.
-pub(crate) fn passed_in(view: View<'_>, body: GraphId, formal: usize) -> Option<ValueRef<'_>> {
-    let node = view.owner(body)?;
-    if control(node) == Some(Control::SequenceMap) {
-        return node.input(formal);
-    }
-    match Loop::of(node)?.formal(formal) {
-        Formal::State(state) => state.input,
-        Formal::Slice(input) => input,
-        Formal::Iteration | Formal::Condition => None,
-    }
-}

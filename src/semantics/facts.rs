@@ -24,6 +24,7 @@ use crate::hash::HashMap;
 use crate::onnx::{AttributeValue, GraphId, Name, NodeId, ValueId, ValueInfo};
 
 use super::calls::{Calls, ContextId, Contexts};
+use super::control_flow::branches;
 use super::view::{NodeRef, ValueRef, View};
 
 pub(crate) use dim::{Dim, Shape, Symbol, axis_of};
@@ -179,6 +180,21 @@ impl<'m> Facts<'m> {
             Answer::Shape(shape) => shape,
             _ => Shape::Like((cx, value)),
         }
+    }
+
+    /// False of a graph in a branch that no run takes, because its condition is constant.
+    pub fn may_run(self, mut graph: GraphId) -> bool {
+        while let Some(node) = self.view.owner(graph) {
+            let condition = node.input(0).filter(|_| node.is("If"));
+            if let Some(branches) = branches(node)
+                && let Some(number) = condition.and_then(|value| self.constant(value.id))
+                && graph != branches[usize::from(number.value == 0.0)]
+            {
+                return false;
+            }
+            graph = node.graph();
+        }
+        true
     }
 
     /// The number of axes of a value; `None` if it is not known.

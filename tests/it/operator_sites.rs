@@ -5,7 +5,7 @@ use dropout_onnx::onnx::{DataType, Values};
 
 use crate::common::build::{
     f32_scalar, f32s, flag, float, floats, function, graph, i64s, int, model, op, raw, reference,
-    scalar, sparse, string, subgraph, tensor, untyped, x_to_y,
+    scalar, sparse, string, subgraph, tensor, typed, untyped, x_to_y,
 };
 use crate::common::proto::{Attribute, Graph, Model, Node, SparseTensor, Tensor};
 
@@ -623,4 +623,24 @@ fn the_opset_of_the_function_rules() {
     assert_eq!(of(6), (Mode::Active, Some(0.2)));
     assert_eq!(of(7), (Mode::Inert, Some(0.2)));
     assert_eq!(of(13), (Mode::Inert, Some(0.5)));
+}
+
+/// A Dropout in a branch of an If on `on`, and the other way round.
+fn branched(condition: Node) -> Model {
+    let branch = |node: Node| graph([node]).output_of("out", DataType::FLOAT, &[2, 3]);
+    let run = op("y = If(on)")
+        .with(subgraph("then_branch", branch(op("out = Dropout(x, , yes)"))))
+        .with(subgraph("else_branch", branch(op("out = Relu(x)"))));
+    model(13, x_to_y([condition, run]).init("yes", flag(true)))
+}
+
+#[test]
+fn a_dropout_in_a_branch_that_is_never_taken_is_inert() {
+    let taken = branched(op("on = Identity(yes)"));
+    assert_eq!(site(&taken).mode, Mode::Active);
+    let never = branched(op("on = Not(yes)"));
+    assert_eq!(site(&never).mode, Mode::Inert);
+    let mut open = branched(op("no = Not(yes)"));
+    open.main_mut().input.push(typed("on", DataType::BOOL, &[]));
+    assert_eq!(site(&open).mode, Mode::Active);
 }

@@ -149,7 +149,7 @@ impl<'m> Asking<'m> {
         Some(Shape::of((0..rank).map(along)))
     }
 
-    /// The dimensions of the indices behind the arrow.
+    /// The dimensions of the indices after the arrow.
     fn einsum(&mut self, node: NodeRef<'m>) -> Option<Shape> {
         let AttributeValue::String(equation) = &node.attribute("equation")?.value else {
             return None;

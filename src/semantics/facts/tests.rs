@@ -6,7 +6,7 @@ use dropout_onnx::proto::{Dim as ProtoDim, Graph, Model, Node};
 
 use super::*;
 
-/// What `of` says of the first value of a name.
+/// The result of `of` for the first value of a name.
 fn of<T>(model: &Model, name: &str, of: impl Fn(Facts<'_>, ValueId) -> T) -> T {
     let model = model.read();
     let values = Values::new(&model);
