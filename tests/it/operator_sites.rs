@@ -629,7 +629,10 @@ fn the_opset_of_the_function_rules() {
 fn branched(condition: Node) -> Model {
     let branch = |node: Node| graph([node]).output_of("out", DataType::FLOAT, &[2, 3]);
     let run = op("y = If(on)")
-        .with(subgraph("then_branch", branch(op("out = Dropout(x, , yes)"))))
+        .with(subgraph(
+            "then_branch",
+            branch(op("out = Dropout(x, , yes)")),
+        ))
         .with(subgraph("else_branch", branch(op("out = Relu(x)"))));
     model(13, x_to_y([condition, run]).init("yes", flag(true)))
 }
