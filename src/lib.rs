@@ -75,19 +75,19 @@ mod words;
 
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
+pub use semantics::analysis::Analysis;
 
 #[cfg(test)]
 extern crate self as dropout_onnx;
 
-/// The small models of the tests in `tests/`, for unit tests.
+/// Builders of small models, as in the integration tests.
 #[cfg(test)]
-#[allow(dead_code, reason = "unit tests use a part of it")]
-#[path = "../tests/it/common/build.rs"]
-mod build;
-#[cfg(test)]
-#[allow(dead_code, reason = "unit tests use a part of it")]
-#[path = "../tests/it/common/proto.rs"]
-mod proto;
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../tests/it/common"]
+mod common {
+    pub mod build;
+    pub mod proto;
+}
 
 /// The Rust in README.md and in the book is run as a test.
 #[cfg(doctest)]

@@ -6,6 +6,7 @@ pub(crate) mod analysis;
 pub(crate) mod calls;
 #[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod control_flow;
+pub(crate) mod draws;
 #[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod facts;
 pub(crate) mod operator;

@@ -19,7 +19,7 @@ use crate::hash::HashMap;
 use crate::onnx::{Model, Node, NodeId};
 
 use columns::Reads;
-pub(crate) use columns::{Control, Data, Elements, Layer, Linear, Role, Shape, Type};
+pub(crate) use columns::{Continuous, Control, Data, Elements, Layer, Linear, Role, Shape, Type};
 
 /// The last opset for which the rows were checked against the schemas.
 #[cfg(test)]
@@ -49,13 +49,16 @@ pub(crate) struct Operator {
     pub linear: Linear,
     /// Which inputs are read for their elements.
     reads: Reads,
+    /// Whether close inputs make close outputs.
+    pub continuous: Continuous,
     pub role: Role,
 }
 
 /// The rows of a file: name and opsets, then the columns in the order of [`Operator`].
 macro_rules! operators {
     ($($name:literal $since:literal .. $($until:literal)?: $data:ident $(($of:expr))?,
-        [$($type:expr),+], $shape:ident $(($rank:literal))?, $elements:ident, $linear:ident, $reads:ident, $role:expr;)+) => {
+        [$($type:expr),+], $shape:ident $(($rank:literal))?, $elements:ident, $linear:ident, $reads:ident,
+        $continuous:ident, $role:expr;)+) => {
         pub(super) const ROWS: &[super::Operator] = {
             #[allow(unused_imports, reason = "not every table has every column")]
             use crate::semantics::operator::columns::{
@@ -72,6 +75,7 @@ macro_rules! operators {
                 elements: Elements::$elements,
                 linear: Linear::$linear,
                 reads: Reads::$reads,
+                continuous: Continuous::$continuous,
                 role: $role,
             }),+]
         };
@@ -106,6 +110,11 @@ impl Operator {
         let opset = model.opset(id.graph, "")?;
         let own = || model.callee(node).is_none();
         within(rows, opset).filter(|_| own())
+    }
+
+    /// True of an operator that ONNX has, at some opset.
+    pub fn is_standard(node: &Node) -> bool {
+        own_rows(node).is_some()
     }
 
     /// True of an input that is data.

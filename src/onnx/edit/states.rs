@@ -2,8 +2,7 @@
 
 use crate::error::Result;
 use crate::onnx::attribute::Attribute;
-use crate::onnx::node::NodeId;
-use crate::onnx::values::Values;
+use crate::onnx::ids::NodeId;
 
 use super::{Editor, INPUT, OUTPUT};
 
@@ -21,34 +20,38 @@ pub struct StatePlaces {
 }
 
 impl Editor<'_> {
-    /// Removes states of Loops and Scans: the inputs and outputs of the node and its body. Values are
-    /// found anew, so earlier ids are no longer valid.
+    /// Removes states of Loops and Scans: the inputs and outputs of the node and its body.
     ///
     /// # Errors
     /// As [`Editor::finish`].
     pub fn remove_states(&mut self, states: &[(NodeId, Vec<StatePlaces>)]) -> Result<()> {
         self.settle()?;
-        for (id, places) in states {
-            let body = self.model.node(*id).attribute("body");
-            let Some(&[body]) = body.map(Attribute::graphs) else {
+        for (id, states) in states {
+            let node = self.model.node(*id);
+            let Some(&[body]) = node.attribute("body").map(Attribute::graphs) else {
                 continue;
             };
-            let mut places = places.clone();
-            places.sort_unstable_by(|a, b| b.cmp(a));
-            for place in places {
+            let mut states = states.clone();
+            states.sort_unstable_by(|a, b| b.cmp(a));
+            let all = |of: fn(&StatePlaces) -> usize| -> Vec<usize> { states.iter().map(of).collect() };
+            let (inputs, outputs) = (all(|state| state.input), all(|state| state.output));
+            let (formals, nexts) = (all(|state| state.formal), all(|state| state.next));
+            self.values.remove_ports(*id, &inputs, &outputs);
+            self.values
+                .remove_formals(self.model, body, &formals, &nexts);
+            for state in &states {
                 let node = self.node_mut(*id);
-                node.inputs.remove(place.input);
-                if place.output < node.outputs.len() {
-                    node.outputs.remove(place.output);
+                node.inputs.remove(state.input);
+                if state.output < node.outputs.len() {
+                    node.outputs.remove(state.output);
                 }
                 let graph = self.touch(body);
-                graph.inputs.remove(place.formal);
-                graph.outputs.remove(place.next);
-                graph.remove_slot(INPUT, place.formal);
-                graph.remove_slot(OUTPUT, place.next);
+                graph.inputs.remove(state.formal);
+                graph.outputs.remove(state.next);
+                graph.remove_slot(INPUT, state.formal);
+                graph.remove_slot(OUTPUT, state.next);
             }
         }
-        self.values = Values::new(self.model);
         Ok(())
     }
 }

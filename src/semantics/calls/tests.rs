@@ -1,6 +1,6 @@
 use crate::onnx::{self, DataType, Values};
-use dropout_onnx::build::{f32_scalar, float, function, graph, model, op, reference, tensor};
-use dropout_onnx::proto::{Function, Model, Node};
+use dropout_onnx::common::build::{f32_scalar, float, function, graph, model, op, reference, tensor};
+use dropout_onnx::common::proto::{Function, Model, Node};
 
 use super::*;
 

@@ -1,8 +1,8 @@
 use crate::onnx::{DataType, Values};
-use dropout_onnx::build::{
+use dropout_onnx::common::build::{
     f32_scalar, f32s, flag, function, graph, i64s, int, ints, model, op, subgraph, tensor,
 };
-use dropout_onnx::proto::{Dim as ProtoDim, Graph, Model, Node};
+use dropout_onnx::common::proto::{Dim as ProtoDim, Graph, Model, Node};
 
 use super::*;
 
@@ -159,7 +159,7 @@ fn an_unknown_rank_is_that_of_a_value() {
 #[test]
 fn the_operator_wins_over_a_declared_shape() {
     let mut graph = fed([op("a = Transpose(x)"), op("z = Frob(x)")]);
-    let told = |name: &str, dims: &[i64]| dropout_onnx::build::typed(name, DataType::FLOAT, dims);
+    let told = |name: &str, dims: &[i64]| dropout_onnx::common::build::typed(name, DataType::FLOAT, dims);
     graph.value_info = vec![told("a", &[9, 5]), told("z", &[7])];
     are(&model(17, graph), &[("a", "6 5"), ("z", "7")]);
 }
@@ -192,7 +192,7 @@ fn looped(step: Node) -> Model {
     for name in ["going", "next", "kept_out", "next"] {
         body = body.output_of(name, DataType::FLOAT, &[]);
     }
-    let untyped = |infos: &mut Vec<dropout_onnx::proto::ValueInfo>| {
+    let untyped = |infos: &mut Vec<dropout_onnx::common::proto::ValueInfo>| {
         infos.iter_mut().for_each(|info| info.r#type = None);
     };
     untyped(&mut body.input);
