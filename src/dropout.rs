@@ -6,7 +6,6 @@
 //! *ratio*: the probability to drop, in `[0, 1)`.
 
 mod coin;
-mod constant;
 mod exit;
 mod frozen_mask;
 mod layer_name;
@@ -57,11 +56,15 @@ const RECOGNISERS: &[Recogniser] = &[
 const MASKS: &[Recogniser] = &[random_mask, frozen_mask];
 
 fn random_mask(search: &Search<'_>) -> Result<Vec<Site>> {
-    random_mask::find(search.facts.view(), search.limits)
+    random_mask::find(search.facts, search.limits)
 }
 
 fn frozen_mask(search: &Search<'_>) -> Result<Vec<Site>> {
-    let Search { facts, origins, limits } = search;
+    let Search {
+        facts,
+        origins,
+        limits,
+    } = search;
     Ok(frozen_mask::find(*facts, origins, limits))
 }
 

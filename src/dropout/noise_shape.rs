@@ -1,10 +1,9 @@
 //! The shape a mask is drawn in, and whether a mask leaves data in its shape.
 
-use crate::onnx::{Model, ValueId, Values};
+use crate::onnx::ValueId;
 use crate::semantics::calls::ContextId;
 use crate::semantics::control_flow::branch_outputs;
-use crate::semantics::facts::{Dim, Facts, Memo, Shape, Symbol};
-use crate::semantics::view::View;
+use crate::semantics::facts::{Dim, Facts, Shape, Symbol};
 
 use super::{Form, Site};
 
@@ -46,29 +45,8 @@ pub(in crate::dropout) enum Fit {
     Larger,
 }
 
-/// The facts that masks are compared with data by.
-#[derive(Debug)]
-pub(super) struct NoiseShapes<'m> {
-    view: View<'m>,
-    memo: Memo,
-}
-
-impl<'m> NoiseShapes<'m> {
-    pub fn new(model: &'m Model, values: &'m Values) -> Self {
-        NoiseShapes {
-            view: View::new(model, values),
-            memo: Memo::default(),
-        }
-    }
-
-    /// How large a value is, compared with data that it is multiplied by, or the like.
-    pub fn fit(&self, value: ValueId, data: ValueId) -> Fit {
-        fit(Facts::new(self.view, &self.memo), value, data)
-    }
-}
-
 /// How large a value is, compared with data that it is multiplied by, or the like.
-fn fit(facts: Facts<'_>, value: ValueId, data: ValueId) -> Fit {
+pub(super) fn fit(facts: Facts<'_>, value: ValueId, data: ValueId) -> Fit {
     let producer = facts.view().value(value).producer();
     if let Some(branches) = producer.and_then(|(node, output)| branch_outputs(node, output)) {
         let fits = branches.into_iter().map(|branch| match branch {

@@ -19,7 +19,9 @@ use crate::hash::HashMap;
 use crate::onnx::{Model, Node, NodeId};
 
 use columns::Reads;
-pub(crate) use columns::{Continuous, Control, Data, Elements, Layer, Linear, Role, Shape, Type};
+pub(crate) use columns::{
+    Continuous, Control, Data, Distribution, Elements, Layer, Linear, Role, Shape, Type,
+};
 
 /// The last opset for which the rows were checked against the schemas.
 #[cfg(test)]
@@ -148,6 +150,23 @@ impl Operator {
     pub fn copies(&self) -> bool {
         use Elements::{Copy, Move, Repeat};
         self.data == Data::First && matches!(self.elements, Copy | Move | Repeat)
+    }
+
+    /// True if every element of its output is one of its data, selected by position.
+    pub fn selects(&self) -> bool {
+        let padded = matches!(self.shape, Shape::Pad | Shape::SameRank);
+        self.data == Data::First && self.elements == Elements::Pick && !padded
+    }
+
+    /// True if it changes the element type and nothing else.
+    pub fn casts(&self) -> bool {
+        self.role == Role::Cast && self.elements == Elements::Copy
+    }
+
+    /// True if elements of its output stand at other indices than in its data.
+    pub fn moves(&self) -> bool {
+        use Elements::{Move, Pick, Repeat};
+        matches!(self.elements, Move | Repeat | Pick)
     }
 
     /// True of an input whose elements it reads, and not only its shape or type.

@@ -1,4 +1,6 @@
 //! Arithmetic on single numbers, as element types have it. Integers and booleans are numbers as well.
+//!
+//! The only place that knows these operators by name.
 
 use crate::onnx::{DataType, floats};
 
@@ -76,6 +78,11 @@ pub(crate) fn apply(op: &str, inputs: &[f64], whole: bool) -> Option<f64> {
         ("Exp", &[x]) => x.exp(),
         ("Log", &[x]) => x.ln(),
         ("Reciprocal", &[x]) => 1.0 / x,
+        ("Sigmoid", &[x]) => 1.0 / (1.0 + (-x).exp()),
+        ("Tanh", &[x]) => x.tanh(),
+        ("Erf", &[x]) => libm::erf(x),
+        ("Sin", &[x]) => x.sin(),
+        ("Cos", &[x]) => x.cos(),
         ("Less", &[x, y]) => truth(x < y),
         ("LessOrEqual", &[x, y]) => truth(x <= y),
         ("Greater", &[x, y]) => truth(x > y),
@@ -91,6 +98,7 @@ pub(crate) fn apply(op: &str, inputs: &[f64], whole: bool) -> Option<f64> {
         ("Div", &[_, y]) if whole && y == 0.0 => return None,
         ("Div", &[x, y]) if whole => (x / y).trunc(),
         ("Div", &[x, y]) => x / y,
+        ("Where", &[condition, x, y]) => [y, x][usize::from(condition != 0.0)],
         ("Sum", all) => all.iter().sum(),
         ("Mean", all) => all.iter().sum::<f64>() / all.len() as f64,
         ("Min", all) => all.iter().copied().fold(f64::INFINITY, f64::min),

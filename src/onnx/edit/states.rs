@@ -33,7 +33,8 @@ impl Editor<'_> {
             };
             let mut states = states.clone();
             states.sort_unstable_by(|a, b| b.cmp(a));
-            let all = |of: fn(&StatePlaces) -> usize| -> Vec<usize> { states.iter().map(of).collect() };
+            let all =
+                |of: fn(&StatePlaces) -> usize| -> Vec<usize> { states.iter().map(of).collect() };
             let (inputs, outputs) = (all(|state| state.input), all(|state| state.output));
             let (formals, nexts) = (all(|state| state.formal), all(|state| state.next));
             self.values.remove_ports(*id, &inputs, &outputs);

@@ -1,5 +1,7 @@
 use crate::onnx::{self, DataType, Values};
-use dropout_onnx::common::build::{f32_scalar, float, function, graph, model, op, reference, tensor};
+use dropout_onnx::common::build::{
+    f32_scalar, float, function, graph, model, op, reference, tensor,
+};
 use dropout_onnx::common::proto::{Function, Model, Node};
 
 use super::*;

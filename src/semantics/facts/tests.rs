@@ -159,7 +159,8 @@ fn an_unknown_rank_is_that_of_a_value() {
 #[test]
 fn the_operator_wins_over_a_declared_shape() {
     let mut graph = fed([op("a = Transpose(x)"), op("z = Frob(x)")]);
-    let told = |name: &str, dims: &[i64]| dropout_onnx::common::build::typed(name, DataType::FLOAT, dims);
+    let told =
+        |name: &str, dims: &[i64]| dropout_onnx::common::build::typed(name, DataType::FLOAT, dims);
     graph.value_info = vec![told("a", &[9, 5]), told("z", &[7])];
     are(&model(17, graph), &[("a", "6 5"), ("z", "7")]);
 }
