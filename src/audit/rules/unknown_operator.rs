@@ -37,31 +37,23 @@ rule! {
 
 fn check(context: &Context<'_>) -> Vec<Found> {
     let view = View::new(context.model, context.values);
-    let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
-    for node in view.nodes().filter(|&node| is_unknown(node)) {
-        let name = format!("{}.{}", node.domain, node.op_type);
-        *unknown.entry(name).or_default() += 1;
-    }
-    if unknown.is_empty() {
+    let unknown: Vec<NodeRef<'_>> = view.nodes().filter(|&node| is_unknown(node)).collect();
+    let Some(first) = unknown.first() else {
         return Vec::new();
+    };
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for node in &unknown {
+        let name = format!("{}.{}", node.domain, node.op_type);
+        *counts.entry(name).or_default() += 1;
     }
-    let listed = unknown.iter().map(|(name, count)| match count {
+    let listed = counts.iter().map(|(name, count)| match count {
         1 => name.clone(),
         many => format!("{name} ({many} nodes)"),
     });
-    let listed: Vec<String> = listed.collect();
-    let main = context.model.main();
-    let what = format!(
-        "uses operators outside ONNX, whose effect is unknown: {}",
-        listed.join(", ")
-    );
-    vec![Found {
-        graph: main,
-        node: None,
-        site: None,
-        place: context.model.scope(main),
-        what,
-    }]
+    let listed = listed.collect::<Vec<String>>().join(", ");
+    let what =
+        format!("is not part of ONNX, so its effect is unknown; all such operators: {listed}");
+    vec![context.at_node(first.id, what)]
 }
 
 fn is_unknown(node: NodeRef<'_>) -> bool {

@@ -60,10 +60,13 @@ fn the_report_has_each_rule_once_and_notes_with_verbose() {
         serde_json::json!([])
     );
 
-    let draw = x_to_y([op("u = RandomNormalLike(x)"), op("y = Sin(u)")]);
-    folder.write("note.onnx", model(13, draw).encode_to_vec());
-    assert!(!text("audit note.onnx").contains("note  random-outside-dropout"));
-    assert!(text("audit note.onnx -v").contains("note  random-outside-dropout"));
+    let custom = x_to_y([op("y = com.acme::Pool(x)")]);
+    folder.write(
+        "note.onnx",
+        model(13, custom).imports("com.acme", 1).encode_to_vec(),
+    );
+    assert!(!text("audit note.onnx").contains("note  unknown-operator"));
+    assert!(text("audit note.onnx -v").contains("note  unknown-operator"));
 }
 
 #[test]
