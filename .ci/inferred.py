@@ -2,6 +2,7 @@
 """Compares element types and ranks with those of `onnx.shape_inference`.
 
     .ci/inferred.py BINARY             compare fixtures/ and, where they are there, ../shared/models
+                                       and ../shared/cases
     .ci/inferred.py --self-test        show that a wrong type is reported
 
 Declared types between inputs and outputs are removed first, so that both sides follow the operators.
@@ -19,7 +20,8 @@ import onnx
 from onnx import TensorProto, shape_inference
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = [ROOT / "fixtures", ROOT.parent / "shared" / "models"]
+SHARED = ROOT.parent / "shared"
+FOLDERS = [ROOT / "fixtures", SHARED / "models", SHARED / "cases"]
 
 
 def known_to_onnx(model):

@@ -6,7 +6,6 @@
 //! *ratio*: the probability to drop, in `[0, 1)`.
 
 mod coin;
-mod constant;
 mod examined;
 mod exit;
 mod frozen_mask;
@@ -15,6 +14,7 @@ mod limit;
 mod noise_shape;
 mod operator;
 mod origin;
+mod parameter;
 mod random_mask;
 mod random_operator;
 mod scale;
@@ -24,33 +24,52 @@ use crate::error::Result;
 use crate::interrupt;
 use crate::onnx::Name;
 use crate::semantics::analysis::Analysis;
+use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::{NodeRef, View};
 
-pub(crate) use constant::shortest;
 pub(crate) use examined::Side;
 pub use examined::{Examine, Examined};
 pub use exit::{Exit, FrozenInput, KeptDraw, Prescale};
 pub(crate) use layer_name::Layers;
 pub use limit::Limit;
 use limit::Limits;
-pub(crate) use noise_shape::Shapes;
 pub use operator::{OperatorVersion, version};
-pub(crate) use origin::is_drawn;
+pub(crate) use origin::Origins;
 pub use random_operator::RandomOperator;
 pub use site::{Convention, Form, Kind, MaskUse, Mode, RateOrigin, ScalarBytes, Scaling, Site};
 
+/// What the recognisers of a model share.
+struct Search<'m> {
+    facts: Facts<'m>,
+    origins: Origins<'m>,
+    limits: &'m Limits,
+}
+
 /// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
-type Recogniser = fn(View<'_>, &Limits) -> Result<Vec<Site>>;
+type Recogniser = fn(&Search<'_>) -> Result<Vec<Site>>;
 
 const RECOGNISERS: &[Recogniser] = &[
-    operator::find,
-    random_mask::find,
-    frozen_mask::find,
-    scale::find,
+    |search| operator::find(search.facts),
+    random_mask,
+    frozen_mask,
+    |search| Ok(scale::find(search.facts, &search.origins)),
 ];
 
 /// Those of dropout that is written as masks.
-const MASKS: &[Recogniser] = &[random_mask::find, frozen_mask::find];
+const MASKS: &[Recogniser] = &[random_mask, frozen_mask];
+
+fn random_mask(search: &Search<'_>) -> Result<Vec<Site>> {
+    random_mask::find(search.facts, search.limits)
+}
+
+fn frozen_mask(search: &Search<'_>) -> Result<Vec<Site>> {
+    let Search {
+        facts,
+        origins,
+        limits,
+    } = search;
+    Ok(frozen_mask::find(*facts, origins, limits))
+}
 
 /// The dropout in a model, the other operators that draw random numbers, and where the search stopped
 /// early.
@@ -80,7 +99,7 @@ pub fn find(analysis: &Analysis<'_>) -> Result<Vec<Site>> {
 /// As [`find`].
 pub fn search(analysis: &Analysis<'_>) -> Result<Findings> {
     let limits = Limits::default();
-    let sites = find_within(analysis.view(), &limits)?;
+    let sites = find_within(analysis.facts(), &limits)?;
     undefined_functions(analysis.view(), &limits);
     Ok(Findings {
         random: random_operator::find(analysis.view(), &sites),
@@ -109,7 +128,8 @@ fn undefined_functions(view: View<'_>, limits: &Limits) {
 /// # Errors
 /// As [`find`].
 pub(crate) fn find_in(view: View<'_>) -> Result<Vec<Site>> {
-    find_within(view, &Limits::default())
+    let memo = Memo::default();
+    find_within(Facts::new(view, &memo), &Limits::default())
 }
 
 /// Finds the dropouts that are written as masks: those with exits. Their ids, layers and noise shapes
@@ -118,26 +138,36 @@ pub(crate) fn find_in(view: View<'_>) -> Result<Vec<Site>> {
 /// # Errors
 /// As [`find`].
 pub(crate) fn find_masks(view: View<'_>) -> Result<Vec<Site>> {
-    recognise(MASKS, view, &Limits::default())
+    let memo = Memo::default();
+    recognise(MASKS, Facts::new(view, &memo), &Limits::default())
 }
 
-fn find_within(view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
-    let mut sites = recognise(RECOGNISERS, view, limits)?;
+fn find_within(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
+    let mut sites = recognise(RECOGNISERS, facts, limits)?;
     sites.sort_by_key(|site| site.nodes.first().copied());
     for (id, site) in sites.iter_mut().enumerate() {
         site.id = id;
     }
-    noise_shape::tell(view.model, view.values, &mut sites);
-    layer_name::name(view.model, view.values, &mut sites)?;
+    noise_shape::tell(facts, &mut sites);
+    layer_name::name(facts.view().model, facts.view().values, &mut sites)?;
+    for (node, what) in facts.limits() {
+        limits.reached(node, what);
+    }
     Ok(sites)
 }
 
-fn recognise(all: &[Recogniser], view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
+fn recognise(all: &[Recogniser], facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
+    let search = Search {
+        facts,
+        origins: Origins::new(facts.view()),
+        limits,
+    };
     let mut sites = Vec::new();
     for recogniser in all {
         interrupt::check()?;
-        sites.extend(recogniser(view, limits)?);
+        sites.extend(recogniser(&search)?);
     }
+    let view = facts.view();
     sites.retain(|site| site.kind != Kind::GaussianNoise || is_noise_layer(view, site));
     Ok(sites)
 }

@@ -15,14 +15,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::error::Result;
 use crate::hash::HashMap;
-use crate::onnx::{Model, Name, NodeId, Use, ValueId, Values};
-use crate::semantics::view::View;
+use crate::onnx::{Name, NodeId, Use, ValueId, Values};
+use crate::semantics::facts::Facts;
 
-use super::constant::Resolver;
 use super::limit::Limits;
-use super::origin;
+use super::origin::Origins;
 use super::{Exit, Form, FrozenInput, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;
 
@@ -38,40 +36,32 @@ const FEWEST_UNSCALED: usize = 64;
 /// How far numbers in float32 may be from what they ought to be.
 const NEAR: f64 = 1e-5;
 
-pub(super) fn find(view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
-    let View { model, values } = view;
+pub(super) fn find(facts: Facts<'_>, origins: &Origins<'_>, limits: &Limits) -> Vec<Site> {
     let finder = Finder {
-        model,
-        values,
+        facts,
         limits,
         masks: RefCell::default(),
     };
     // one site a mask, with all its uses
     let mut found: BTreeMap<ValueId, Vec<Meeting>> = BTreeMap::new();
-    for (id, node) in model.nodes() {
+    for node in facts.view().nodes() {
         if !node.is("Mul") && !node.is("Where") {
             continue;
         }
-        if let Some((mask, meeting)) = finder.meeting(id) {
+        let meeting = finder.meeting(node.id);
+        if let Some((mask, meeting)) = meeting.filter(|(_, met)| origins.is_data(met.data)) {
             found.entry(mask).or_default().push(meeting);
         }
     }
-    if found.is_empty() {
-        return Ok(Vec::new());
-    }
-    let resolver = Resolver::new(model, values).noting(limits);
-    let mut sites = Vec::new();
-    for meetings in found.into_values() {
-        let live = |m: &Meeting| origin::is_data(model, values, &resolver, limits, m.data);
-        let meetings: Vec<Meeting> = meetings.into_iter().filter(live).collect();
-        sites.extend(site(values, &meetings));
-    }
-    Ok(sites)
+    let values = facts.view().values;
+    found
+        .into_values()
+        .filter_map(|meetings| site(values, &meetings))
+        .collect()
 }
 
 struct Finder<'m> {
-    model: &'m Model,
-    values: &'m Values,
+    facts: Facts<'m>,
     limits: &'m Limits,
     masks: RefCell<HashMap<ValueId, Option<Rc<Mask>>>>,
 }
@@ -113,8 +103,8 @@ fn site(values: &Values, meetings: &[Meeting]) -> Option<Site> {
 impl Finder<'_> {
     /// Dropout by a constant mask, if this node is that.
     fn meeting(&self, id: NodeId) -> Option<(ValueId, Meeting)> {
-        let node = self.model.node(id);
-        let input = |i: usize| self.values.input(id, i);
+        let node = self.facts.view().node(id);
+        let input = |i: usize| node.input(i).map(|value| value.id);
         if node.is("Mul") {
             let (x, y) = (input(0)?, input(1)?);
             let pairs = [(y, x), (x, y)];
@@ -126,7 +116,8 @@ impl Finder<'_> {
         }
         let (mask, kept, lost) = (input(0)?, input(1)?, input(2)?);
         // zeros first: the masks of attention choose something else, and are large
-        let (data, negated) = match (self.is_zero(lost), self.is_zero(kept)) {
+        let is_zero = |value| self.number(value) == Some(0.0);
+        let (data, negated) = match (is_zero(lost), is_zero(kept)) {
             (true, false) => (kept, false),
             (false, true) => (lost, true),
             _ => return None,
@@ -140,7 +131,7 @@ impl Finder<'_> {
     }
 
     fn judge(&self, id: NodeId, data: ValueId, value: ValueId, mask: &Mask) -> Option<Meeting> {
-        let (model, values) = (self.model, self.values);
+        let (model, values) = (self.facts.view().model, self.facts.view().values);
         if self.mask(data).is_some() || self.number(data).is_some() {
             return None;
         }
@@ -175,7 +166,7 @@ impl Finder<'_> {
                 continue;
             };
             let drawn = order::is_drawn(&mask.dims, &mask.kept, false);
-            if !drawn || place::is_scores(model, values, exit.output) {
+            if !drawn || place::is_scores(self.facts.view(), exit.output) {
                 return None;
             }
             return Some(Meeting {
@@ -198,9 +189,10 @@ impl Finder<'_> {
         data: ValueId,
         scale: f64,
     ) -> Exit {
-        let place = |value| (0..3).find(|&input| self.values.input(id, input) == Some(value));
+        let at = self.facts.view().node(id);
+        let place = |value| (0..3).find(|&i| at.input(i).map(|input| input.id) == Some(value));
         let data_at = place(data).unwrap_or(0);
-        let (input, kept) = match self.model.node(id).is("Where") {
+        let (input, kept) = match at.is("Where") {
             true => (0, f64::from(u8::from(data_at == 1))),
             false => (1 - data_at.min(1), mask.scale),
         };
@@ -230,7 +222,7 @@ impl Finder<'_> {
         mask: &Mask,
         output: ValueId,
     ) -> Option<Meeting> {
-        let (model, values) = (self.model, self.values);
+        let view = self.facts.view();
         let dropped = mask.dropped();
         let rate = dropped as f64 / mask.kept.len() as f64;
         let long = mask.dims.iter().filter(|&&dim| dim > 1).count();
@@ -238,11 +230,11 @@ impl Finder<'_> {
             && mask.kept.len() >= FEWEST_UNSCALED
             && long >= 2
             && (0.05..=0.75).contains(&rate);
-        let uses: Vec<Use> = values.uses(value).collect();
+        let uses: Vec<Use> = view.values.uses(value).collect();
         if !plausible
             || uses.len() != 1
-            || !place::is_computed(values, data)
-            || place::is_scores(model, values, output)
+            || view.value(data).node().is_none()
+            || place::is_scores(view, output)
             || place::is_blended(self, output, mask.kept.len())
             || !order::is_drawn(&mask.dims, &mask.kept, true)
         {

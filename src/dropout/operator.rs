@@ -3,12 +3,13 @@
 //! Source: ONNX `docs/Changelog.md`, Dropout-1, -6, -7, -10, -12, -13, -22.
 
 use crate::error::Result;
-use crate::onnx::{AttributeValue, DataType, Model, NodeId, Use, ValueId, Values};
-use crate::semantics::view::View;
+use crate::onnx::{AttributeValue, DataType, Use};
+use crate::semantics::facts::{Facts, Known, Origin};
+use crate::semantics::scalar::shortest;
+use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::coin;
-use super::constant::{Finding, Origin, Resolver, Scalar, shortest};
-use super::limit::Limits;
+use super::parameter::{Parameter, Setting};
 use super::{Form, MaskUse, Mode, RateOrigin, Site};
 
 /// Which law a `Dropout` follows.
@@ -37,44 +38,38 @@ pub fn version(opset: i64) -> OperatorVersion {
 /// The ratio of a `Dropout` that names none.
 const DEFAULT_RATIO: f64 = 0.5;
 
-pub(super) fn find(view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
-    let View { model, values } = view;
-    let resolver = Resolver::new(model, values).noting(limits);
+pub(super) fn find(facts: Facts<'_>) -> Result<Vec<Site>> {
     // a model-local function of this name takes the operator's place
-    let dropouts = model
-        .nodes()
-        .filter(|(_, node)| node.is("Dropout") && model.callee(node).is_none());
-    dropouts
-        .map(|(id, _)| site(model, values, &resolver, id))
-        .collect()
+    let dropouts = facts.view().nodes();
+    let dropouts = dropouts.filter(|node| node.is("Dropout") && node.callee().is_none());
+    dropouts.map(|node| site(facts, node)).collect()
 }
 
-fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> Result<Site> {
-    let node = model.node(id);
+fn site(facts: Facts<'_>, node: NodeRef<'_>) -> Result<Site> {
     let mut problem = None;
-    let opset = model.opset(id.graph, "");
+    let opset = node.view().model.opset(node.graph(), "");
     if opset.is_none() {
         problem = Some("there is no opset_import for the version of Dropout".to_string());
     }
     let law = version(opset.unwrap_or(i64::MAX));
     let ratio = match law {
-        OperatorVersion::Inputs => resolver.input(id, 1)?,
-        _ => resolver.attribute(id, "ratio")?,
+        OperatorVersion::Inputs => Parameter::input(facts, node, 1)?,
+        _ => Parameter::attribute(facts, node, "ratio"),
     };
     let switch = match law {
-        OperatorVersion::Inputs => resolver.input(id, 2)?,
-        OperatorVersion::IsTest => resolver.attribute(id, "is_test")?,
-        _ => Finding::absent(),
+        OperatorVersion::Inputs => Parameter::input(facts, node, 2)?,
+        OperatorVersion::IsTest => Parameter::attribute(facts, node, "is_test"),
+        _ => Parameter::default(),
     };
     let (rate, rate_origin) = rate(&ratio, law, &mut problem);
-    let never = rate == Some(0.0) && !ratio.runtime;
+    let never = rate == Some(0.0) && !ratio.is_open();
     let mode = match law {
-        _ if never => Mode::Inert,
+        _ if never || !facts.may_run(node.graph()) => Mode::Inert,
         OperatorVersion::Inputs => mode(&switch, &mut problem),
         OperatorVersion::IsTest => is_test(&switch, &mut problem),
         OperatorVersion::InferenceTyped | OperatorVersion::InferenceBool => Mode::Inert,
     };
-    let input = values.input(id, 0);
+    let input = node.input(0);
     if input.is_none() {
         problem = Some("has no data input".to_string());
     }
@@ -83,29 +78,33 @@ fn site(model: &Model, values: &Values, resolver: &Resolver<'_>, id: NodeId) -> 
         _ => None,
     };
     let acts = matches!(mode, Mode::Active | Mode::Runtime);
-    let decides = matches!(law, OperatorVersion::Inputs).then(|| values.input(id, 2));
+    let decides = matches!(law, OperatorVersion::Inputs).then(|| node.input(2));
+    let (model, values) = (node.view().model, node.view().values);
     Ok(Site {
         mode,
         rate,
         rate_origin,
         seed,
-        mask: mask_use(values, values.output(model, id, 1)),
-        input,
-        input_name: node.input(0).cloned(),
-        output: values.output(model, id, 0),
-        output_name: node.output(0).cloned(),
-        switch: decides.flatten().filter(|_| switch.runtime),
+        mask: mask_use(node.output(1)),
+        input: input.map(|input| input.id),
+        input_name: node.get().input(0).cloned(),
+        output: node.output(0).map(|output| output.id),
+        output_name: node.get().output(0).cloned(),
+        switch: decides
+            .flatten()
+            .filter(|_| switch.is_open())
+            .map(|switch| switch.id),
         problem,
-        entangled: acts.then(|| coin::coin(model, values, id)).flatten(),
-        ..Site::new(Form::Operator, id.graph, vec![id])
+        entangled: acts.then(|| coin::coin(model, values, node.id)).flatten(),
+        ..Site::new(Form::Operator, node.graph(), vec![node.id])
     })
 }
 
-fn mask_use(values: &Values, mask: Option<ValueId>) -> MaskUse {
+fn mask_use(mask: Option<ValueRef<'_>>) -> MaskUse {
     let Some(mask) = mask else {
         return MaskUse::None;
     };
-    let mut uses = values.uses(mask).peekable();
+    let mut uses = mask.uses().peekable();
     if uses.peek().is_none() {
         return MaskUse::Unused;
     }
@@ -116,70 +115,102 @@ fn mask_use(values: &Values, mask: Option<ValueId>) -> MaskUse {
 }
 
 fn rate(
-    ratio: &Finding,
+    ratio: &Parameter,
     law: OperatorVersion,
     problem: &mut Option<String>,
 ) -> (Option<f64>, RateOrigin) {
-    let origin = match (ratio.origin, law) {
-        (Origin::Absent, _) => return (Some(DEFAULT_RATIO), RateOrigin::Default),
-        (Origin::Constant, OperatorVersion::Inputs) => RateOrigin::Constant,
-        (Origin::Constant, _) => RateOrigin::Attribute,
-        (Origin::Input, _) => RateOrigin::Input,
-        (Origin::Computed, _) => RateOrigin::Unknown,
-    };
+    if ratio.is_absent() {
+        return (Some(DEFAULT_RATIO), RateOrigin::Default);
+    }
     let mut rates: Vec<f64> = Vec::new();
-    for scalar in &ratio.scalars {
-        match scalar {
-            Scalar::Number(value, data_type) if data_type.is_float() => {
-                let rate = shortest(*value, *data_type);
+    for setting in &ratio.0 {
+        let rate = match setting {
+            Setting::Known(Known::Number(number)) if number.element.is_float() => {
+                let rate = shortest(number.value, number.element);
                 if !(0.0..1.0).contains(&rate) {
                     *problem = Some(format!("ratio {rate} is outside [0, 1)"));
                 }
-                if !rates.contains(&rate) {
-                    rates.push(rate);
-                }
+                rate
             }
-            other => *problem = Some(format!("ratio is {other}, not a float scalar")),
+            Setting::Known(Known::Absent) => DEFAULT_RATIO,
+            other => {
+                let what = other.text();
+                *problem = what
+                    .map(|what| format!("ratio is {what}, not a float scalar"))
+                    .or(problem.take());
+                continue;
+            }
+        };
+        if !rates.contains(&rate) {
+            rates.push(rate);
         }
     }
-    if ratio.absent && !rates.contains(&DEFAULT_RATIO) {
-        rates.push(DEFAULT_RATIO);
-    }
-    match rates[..] {
-        [rate] => (Some(rate), origin),
-        _ => (None, origin),
-    }
+    let rate = match rates[..] {
+        [rate] => Some(rate),
+        _ => None,
+    };
+    let constant = match law {
+        OperatorVersion::Inputs => RateOrigin::Constant,
+        _ => RateOrigin::Attribute,
+    };
+    let origins = ratio.0.iter().map(|setting| match setting {
+        Setting::Known(Known::Computed) => RateOrigin::Unknown,
+        Setting::Known(Known::Input) => RateOrigin::Input,
+        Setting::Known(Known::Number(number)) => match number.origin {
+            Origin::Constant => constant,
+            Origin::Default => RateOrigin::Input,
+            Origin::Computed => RateOrigin::Unknown,
+        },
+        _ => constant,
+    });
+    let origins: Vec<RateOrigin> = origins.collect();
+    let worst = [RateOrigin::Unknown, RateOrigin::Input];
+    let origin = worst.into_iter().find(|origin| origins.contains(origin));
+    (rate, origin.unwrap_or(constant))
 }
 
-fn mode(switch: &Finding, problem: &mut Option<String>) -> Mode {
-    let mut mode = match (switch.origin, switch.runtime) {
-        (Origin::Absent, _) | (_, false) => Mode::Inert,
-        (_, true) => Mode::Runtime,
+fn mode(switch: &Parameter, problem: &mut Option<String>) -> Mode {
+    let mut mode = if switch.is_open() {
+        Mode::Runtime
+    } else {
+        Mode::Inert
     };
-    for scalar in &switch.scalars {
-        match scalar {
-            Scalar::Number(value, DataType::BOOL) => {
-                if *value != 0.0 && !switch.runtime {
+    for setting in &switch.0 {
+        match setting {
+            Setting::Known(Known::Number(number)) if number.element == DataType::BOOL => {
+                if number.value != 0.0 && !switch.is_open() {
                     mode = Mode::Active;
                 }
             }
-            other => *problem = Some(format!("training_mode is {other}, not a boolean scalar")),
+            other => {
+                if let Some(what) = other.text() {
+                    *problem = Some(format!("training_mode is {what}, not a boolean scalar"));
+                }
+            }
         }
     }
     mode
 }
 
-fn is_test(switch: &Finding, problem: &mut Option<String>) -> Mode {
-    let mut mode = match switch.runtime {
-        _ if switch.absent => Mode::Active,
+fn is_test(switch: &Parameter, problem: &mut Option<String>) -> Mode {
+    let absent = switch.0.contains(&Setting::Known(Known::Absent));
+    let mut mode = match switch.is_open() {
+        _ if absent => Mode::Active,
         true => Mode::Runtime,
         false => Mode::Inert,
     };
-    for scalar in &switch.scalars {
-        match scalar {
-            Scalar::Number(value, DataType::INT64) if *value == 0.0 => mode = Mode::Active,
-            Scalar::Number(_, DataType::INT64) => {}
-            other => *problem = Some(format!("is_test is {other}, not an integer")),
+    for setting in &switch.0 {
+        match setting {
+            Setting::Known(Known::Number(number)) if number.element == DataType::INT64 => {
+                if number.value == 0.0 {
+                    mode = Mode::Active;
+                }
+            }
+            other => {
+                if let Some(what) = other.text() {
+                    *problem = Some(format!("is_test is {what}, not an integer"));
+                }
+            }
         }
     }
     mode

@@ -1,82 +1,105 @@
-//! Where a value comes from: data or weights, with a draw on the way or without.
+//! Where values come from: data or weights, with a draw on the way or without.
 
-use crate::hash::HashSet;
-use crate::onnx::{GraphKind, Model, Producer, ValueId, Values};
+use std::cell::OnceCell;
+
+use crate::onnx::{GraphKind, Producer, Use, ValueId};
+use crate::semantics::calls::Calls;
+use crate::semantics::control_flow::Loop;
 use crate::semantics::operator::{Operator, Shape};
+use crate::semantics::view::{NodeRef, ValueRef, View};
 
-use super::constant::Resolver;
-use super::limit::Limits;
-
-/// How many values are looked at for one question.
-const BUDGET: usize = 10_000;
-
-/// True of a value that depends on an input of the model: no weight, whatever is done to it.
-pub(super) fn is_data(
-    model: &Model,
-    values: &Values,
-    resolver: &Resolver<'_>,
-    limits: &Limits,
-    value: ValueId,
-) -> bool {
-    let mut seen: HashSet<ValueId> = HashSet::default();
-    let mut next = vec![value];
-    while let Some(value) = next.pop() {
-        let known = &values[value];
-        if seen.len() > BUDGET {
-            if let Producer::Node { node, .. } = known.producer {
-                let what = "data is followed back through at most 10,000 values";
-                limits.reached(node, what);
-            }
-            break;
-        }
-        if !seen.insert(value) {
-            continue;
-        }
-        match (known.producer, &model.graph(known.graph).kind) {
-            (Producer::Input(_), _) if known.initializer.is_some() => {}
-            (Producer::Input(index), GraphKind::Function(function)) => {
-                let calls = resolver.calls(*function).into_iter();
-                next.extend(calls.filter_map(|call| values.input(call, index as usize)));
-            }
-            (Producer::Input(index), GraphKind::Attribute { node, .. }) => {
-                // a Loop's and a Scan's body takes what the node is given, in its order
-                next.extend(values.input(*node, index as usize));
-            }
-            (Producer::Input(_), _) => return true,
-            (Producer::Node { node, .. }, _) => {
-                let inputs = 0..model.node(node).inputs.len();
-                next.extend(inputs.filter_map(|input| values.input(node, input)));
-            }
-            _ => {}
-        }
-    }
-    false
+/// What depends on the inputs of a model, and on its draws. Each is found in one pass, when it is first
+/// asked for.
+#[derive(Debug)]
+pub(crate) struct Origins<'m> {
+    view: View<'m>,
+    data: OnceCell<Vec<bool>>,
+    drawn: OnceCell<Vec<bool>>,
 }
 
-/// True of a value that a draw may have made, through operators that compute it element by element.
-pub(crate) fn is_drawn(model: &Model, values: &Values, value: ValueId) -> bool {
-    use Shape::{Conv, ConvTranspose, Gemm, MatMul};
-    let layer = |op: &Operator| matches!(op.shape, Conv | ConvTranspose | Gemm | MatMul);
-    let mut seen: HashSet<ValueId> = HashSet::default();
-    let mut next = vec![value];
-    while let Some(value) = next.pop() {
-        if !seen.insert(value) {
-            continue;
-        }
-        if seen.len() > BUDGET {
-            return true;
-        }
-        let Producer::Node { node: id, .. } = values[value].producer else {
-            continue;
-        };
-        let node = model.node(id);
-        if node.draws() {
-            return true;
-        }
-        if !Operator::of(model, id).is_some_and(layer) {
-            let inputs = 0..node.inputs.len();
-            next.extend(inputs.filter_map(|input| values.input(id, input)));
+impl<'m> Origins<'m> {
+    pub fn new(view: View<'m>) -> Self {
+        Origins {
+            view,
+            data: OnceCell::new(),
+            drawn: OnceCell::new(),
         }
     }
-    false
+
+    /// True of a value that depends on an input of the model: no weight, whatever is done to it.
+    pub fn is_data(&self, value: ValueId) -> bool {
+        let data = self.data.get_or_init(|| {
+            let calls = Calls::new(self.view.model);
+            let fed = |value: &ValueRef<'m>| {
+                let input = matches!(value.producer, Producer::Input(_));
+                input
+                    && value.initializer.is_none()
+                    && match self.view.model.graph(value.graph).kind {
+                        GraphKind::Function(function) => !calls.is_reached(function),
+                        GraphKind::Attribute { .. } => false,
+                        _ => true,
+                    }
+            };
+            reached(self.view, self.view.all_values().filter(fed), |_| true)
+        });
+        data[value.index()]
+    }
+
+    /// True of a value that a draw may have made, through operators that compute it element by element.
+    pub fn is_drawn(&self, value: ValueId) -> bool {
+        use Shape::{Conv, ConvTranspose, Gemm, MatMul};
+        let layer = |op: &Operator| matches!(op.shape, Conv | ConvTranspose | Gemm | MatMul);
+        let drawn = self.drawn.get_or_init(|| {
+            let draws = self.view.nodes().filter(|node| node.draws());
+            let drawn = draws.flat_map(|node| node.outputs().flatten());
+            reached(self.view, drawn, |node| !node.operator().is_some_and(layer))
+        });
+        drawn[value.index()]
+    }
+}
+
+/// The values that depend on some values, through nodes for which `through` holds. By index.
+fn reached<'m>(
+    view: View<'m>,
+    starts: impl Iterator<Item = ValueRef<'m>>,
+    through: impl Fn(NodeRef<'m>) -> bool,
+) -> Vec<bool> {
+    let calls = Calls::new(view.model);
+    let mut reached = vec![false; view.values.len()];
+    let mut open: Vec<ValueRef<'m>> = starts.collect();
+    while let Some(value) = open.pop() {
+        if std::mem::replace(&mut reached[value.id.index()], true) {
+            continue;
+        }
+        for at in value.uses() {
+            match at {
+                Use::Input { node, input } => {
+                    let (node, input) = (view.node(node), input as usize);
+                    if let Some(function) = node.callee() {
+                        let body = view.model.functions()[function].body;
+                        open.extend(view.graph_input(body, input));
+                    } else if let Some(formal) = Loop::of(node).and_then(|of| of.formal_of(input)) {
+                        open.push(formal);
+                    } else if through(node) {
+                        open.extend(node.outputs().flatten());
+                        let bodies = node.bodies();
+                        open.extend(bodies.flat_map(|body| view.graph_inputs(body)).flatten());
+                    }
+                }
+                Use::Output { graph, output } => {
+                    let output = output as usize;
+                    if let GraphKind::Function(function) = view.model.graph(graph).kind {
+                        let calls = calls.of(function).iter();
+                        open.extend(calls.filter_map(|&call| view.node(call).output(output)));
+                    } else if let Some(of) = Loop::around(view, graph) {
+                        open.extend(of.after(output));
+                    } else if let Some(node) = view.owner(graph) {
+                        open.extend(node.output(output));
+                    }
+                }
+                Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => {}
+            }
+        }
+    }
+    reached
 }

@@ -29,40 +29,36 @@ mod site;
 mod switches;
 mod walk;
 
-use std::cell::OnceCell;
-
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{NodeId, Use, ValueId};
+use crate::semantics::facts::Facts;
 use crate::semantics::view::View;
 
 use super::Site;
-use super::constant::Resolver;
 use super::limit::Limits;
-use super::noise_shape::NoiseShapes;
 use conditions::Conditions;
 use site::decimal;
 
-pub(super) fn find(view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
-    let View { model, values } = view;
+pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
+    let view = facts.view();
     let draws = view.nodes().filter(|node| node.get().draws());
     let sources: Vec<NodeId> = draws.map(|node| node.id).collect();
     if sources.is_empty() {
         return Ok(Vec::new());
     }
-    let Ok(order) = model.check_order(values) else {
+    let Ok(order) = view.model.check_order(view.values) else {
         return Ok(Vec::new()); // an unsound model is reported by whoever edits it
     };
     let mut finder = Finder {
         view,
         limits,
-        resolver: Resolver::new(model, values).noting(limits),
+        facts,
         rank: order.iter().enumerate().map(|(i, &id)| (id, i)).collect(),
         fixed: fixed::fixed(view, &order),
         reachable: reachable::reachable(view),
         conditions: Conditions::default(),
         found: HashMap::default(),
-        shapes: OnceCell::new(),
     };
     let mut sites = Vec::new();
     let mut left: Vec<NodeId> = sources;
@@ -96,7 +92,7 @@ pub(super) fn find(view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
 struct Finder<'m> {
     view: View<'m>,
     limits: &'m Limits,
-    resolver: Resolver<'m>,
+    facts: Facts<'m>,
     rank: HashMap<NodeId, usize>,
     /// What nodes make of constants and of shapes.
     fixed: HashSet<ValueId>,
@@ -107,7 +103,6 @@ struct Finder<'m> {
     /// What earlier sources were found to be dropout of, and at which scale: a mask of one source may
     /// be the data of another.
     found: HashMap<ValueId, (ValueId, f64)>,
-    shapes: OnceCell<NoiseShapes<'m>>,
 }
 
 impl Finder<'_> {

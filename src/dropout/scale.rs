@@ -4,32 +4,23 @@
 //! A product by a number below 1 may be anything (half of a GELU, the root of an attention's width,
 //! a residual's weight): only one whose output the exporter still calls dropout is taken for it.
 
-use crate::error::Result;
-use crate::onnx::{Model, NodeId, Values};
-use crate::semantics::view::View;
+use crate::semantics::facts::Facts;
+use crate::semantics::scalar::shortest;
+use crate::semantics::view::{NodeRef, ValueRef};
 
-use super::constant::{Resolver, Scalar, shortest};
-use super::limit::Limits;
-use super::origin;
+use super::origin::Origins;
 use super::{Form, RateOrigin, Scaling, Site};
 
-pub(super) fn find(view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
-    let View { model, values } = view;
-    let named = |id: NodeId| {
-        let output = model.node(id).output(0);
+pub(super) fn find(facts: Facts<'_>, origins: &Origins<'_>) -> Vec<Site> {
+    let named = |node: &NodeRef<'_>| {
+        let output = node.get().output(0);
         output.is_some_and(|name| name.as_str().is_some_and(is_dropout))
     };
-    let products = model.nodes().filter(|(_, node)| node.is("Mul"));
-    let products: Vec<NodeId> = products.map(|(id, _)| id).filter(|&id| named(id)).collect();
-    if products.is_empty() {
-        return Ok(Vec::new());
-    }
-    let resolver = Resolver::new(model, values).noting(limits);
-    let mut sites = Vec::new();
-    for id in products {
-        sites.extend(site(model, values, &resolver, limits, id)?);
-    }
-    Ok(sites)
+    let products = facts.view().nodes().filter(|node| node.is("Mul"));
+    products
+        .filter(named)
+        .filter_map(|node| site(facts, origins, node))
+        .collect()
 }
 
 /// True of a name with a part that is `dropout`, numbered or not: `p2o.pd_op.dropout.0.0`,
@@ -44,46 +35,37 @@ fn is_dropout(name: &str) -> bool {
     })
 }
 
-fn site(
-    model: &Model,
-    values: &Values,
-    resolver: &Resolver<'_>,
-    limits: &Limits,
-    id: NodeId,
-) -> Result<Option<Site>> {
-    for (input, factor) in [(0, 1), (1, 0)] {
-        let (Some(data), Some(rate)) = (values.input(id, input), rate(resolver, id, factor)?)
-        else {
-            continue;
-        };
-        let data_only = origin::is_data(model, values, resolver, limits, data)
-            && !origin::is_drawn(model, values, data);
-        let node = model.node(id);
-        return Ok(data_only.then(|| Site {
-            rate: Some(rate),
-            rate_origin: RateOrigin::Constant,
-            scaling: Scaling::Classic,
-            inference_scale: plain(1.0 - rate),
-            input: Some(data),
-            input_name: node.input(input).cloned(),
-            output: values.output(model, id, 0),
-            output_name: node.output(0).cloned(),
-            ..Site::new(Form::Scale, id.graph, vec![id])
-        }));
-    }
-    Ok(None)
+fn site(facts: Facts<'_>, origins: &Origins<'_>, node: NodeRef<'_>) -> Option<Site> {
+    let inputs = [(0, 1), (1, 0)].into_iter();
+    let mut factors = inputs.filter_map(|(input, factor)| {
+        Some((input, node.input(input)?, rate(facts, node.input(factor)?)?))
+    });
+    let (input, data, rate) = factors.next()?;
+    let data_only = origins.is_data(data.id) && !origins.is_drawn(data.id);
+    data_only.then(|| Site {
+        rate: Some(rate),
+        rate_origin: RateOrigin::Constant,
+        scaling: Scaling::Classic,
+        inference_scale: plain(1.0 - rate),
+        input: Some(data.id),
+        input_name: node.get().input(input).cloned(),
+        output: node.output(0).map(|output| output.id),
+        output_name: node.get().output(0).cloned(),
+        ..Site::new(Form::Scale, node.graph(), vec![node.id])
+    })
 }
 
 /// The rate that a constant factor leaves `1-p` of: one with no more than three digits.
-fn rate(resolver: &Resolver<'_>, id: NodeId, input: usize) -> Result<Option<f64>> {
-    let finding = resolver.input(id, input)?;
-    let [Scalar::Number(factor, data_type)] = finding.scalars[..] else {
-        return Ok(None);
-    };
-    let rate = plain(1.0 - shortest(factor, data_type));
+fn rate(facts: Facts<'_>, factor: ValueRef<'_>) -> Option<f64> {
+    let one = facts
+        .shape(factor.id)
+        .all_sizes()?
+        .iter()
+        .all(|&size| size == 1);
+    let factor = facts.constant(factor.id).filter(|_| one)?;
+    let rate = plain(1.0 - shortest(factor.value, factor.element));
     let digits = (rate * 1000.0 - (rate * 1000.0).round()).abs() < 1e-6;
-    let constant = !finding.runtime && data_type.is_float();
-    Ok((constant && digits && rate > 0.0 && rate < 1.0).then_some(rate))
+    (factor.element.is_float() && digits && rate > 0.0 && rate < 1.0).then_some(rate)
 }
 
 /// Without the rounding error of subtracting decimals in binary.

@@ -21,6 +21,7 @@ use describe::Described;
 pub(crate) use initializer::encode_tensor;
 pub(super) use initializer::push_elements;
 pub(crate) use insert::{At, Elements};
+pub use states::StatePlaces;
 
 /// Field numbers of `GraphProto`.
 const INPUT: u32 = 11;

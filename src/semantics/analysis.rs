@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::onnx::{Model, Values};
 
+use super::facts::{Facts, Memo};
 use super::view::View;
 
 /// A model with the index of its values, and with the facts about them that were asked for so far.
@@ -13,6 +14,7 @@ use super::view::View;
 pub struct Analysis<'m> {
     model: Cow<'m, Model>,
     values: Values,
+    facts: Memo,
 }
 
 impl<'m> Analysis<'m> {
@@ -21,6 +23,7 @@ impl<'m> Analysis<'m> {
         Analysis {
             values: Values::new(model),
             model: Cow::Borrowed(model),
+            facts: Memo::default(),
         }
     }
 
@@ -38,6 +41,11 @@ impl<'m> Analysis<'m> {
     pub(crate) fn view(&self) -> View<'_> {
         View::new(&self.model, &self.values)
     }
+
+    /// The facts about its values.
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts::new(self.view(), &self.facts)
+    }
 }
 
 impl Analysis<'static> {
@@ -46,6 +54,7 @@ impl Analysis<'static> {
         Analysis {
             values: Values::new(&model),
             model: Cow::Owned(model),
+            facts: Memo::default(),
         }
     }
 }

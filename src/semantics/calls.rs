@@ -220,6 +220,35 @@ impl<K: Eq + Hash> Contexts<K> {
         id
     }
 
+    /// Counts one call from a context to another, as often as the first is entered.
+    pub fn count(&mut self, caller: ContextId, entered: ContextId) {
+        let more = self[caller].calls;
+        let counted = &mut self.all[entered.0 as usize].calls;
+        *counted = counted.saturating_add(more);
+    }
+
+    /// A context for a function that nothing calls.
+    pub fn enter_unknown(&mut self, function: usize) -> ContextId {
+        let id = ContextId(self.all.len() as u32);
+        self.all.push(Context {
+            function: Some(function),
+            caller: None,
+            calls: 0,
+        });
+        self.of_function.entry(function).or_default().push(id);
+        id
+    }
+
+    /// A copy of a context that no call enters, for what holds under an assumption.
+    pub fn copy(&mut self, of: ContextId) -> ContextId {
+        let id = ContextId(self.all.len() as u32);
+        self.all.push(Context {
+            calls: 0,
+            ..self[of]
+        });
+        id
+    }
+
     /// Enters every call of a model, callers first, and counts the calls.
     pub fn enter_all(
         &mut self,
@@ -232,9 +261,7 @@ impl<K: Eq + Hash> Contexts<K> {
                 for &(call, callee) in calls.inside(caller) {
                     let key = key(self, cx, call);
                     let entered = self.enter(cx, call, callee, key);
-                    let more = self[cx].calls;
-                    let counted = &mut self.all[entered.0 as usize].calls;
-                    *counted = counted.saturating_add(more);
+                    self.count(cx, entered);
                 }
             }
         }
@@ -271,24 +298,31 @@ impl<K> Contexts<K> {
         Some((caller, view.values.input(call, formal)?))
     }
 
-    /// The attribute that a reference to an attribute of the function is replaced with, through
-    /// all callers: the node's own, or the function's default. `None` if the call leaves it out or it is
-    /// not known.
+    /// The attribute that a reference to an attribute of the function is replaced with, through all
+    /// callers: the call's own, or the function's default; none if the call leaves it out.
+    ///
+    /// # Errors
+    /// The function, if the callers of this context are unknown.
     pub fn attribute<'m>(
         &self,
         view: View<'m>,
         mut cx: ContextId,
         name: &Name,
-    ) -> Option<&'m Attribute> {
+    ) -> Result<Option<&'m Attribute>, Option<usize>> {
         let mut name = name;
         loop {
-            let function = &view.model.functions()[self[cx].function?];
-            let (caller, call) = self[cx].caller?;
-            let passed = passed_attribute(view.model, call, function, name)?;
-            let AttributeValue::Reference(outer, _) = &passed.value else {
-                return Some(passed);
+            let (Some(function), Some((caller, call))) = (self[cx].function, self[cx].caller)
+            else {
+                return Err(self[cx].function);
             };
-            (cx, name) = (caller, outer);
+            let function = &view.model.functions()[function];
+            match passed_attribute(view.model, call, function, name) {
+                Some(passed) => match &passed.value {
+                    AttributeValue::Reference(outer, _) => (cx, name) = (caller, outer),
+                    _ => return Ok(Some(passed)),
+                },
+                None => return Ok(None),
+            }
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Operator {
 /// The rows of a file: name and opsets, then the columns in the order of [`Operator`].
 macro_rules! operators {
     ($($name:literal $since:literal .. $($until:literal)?: $data:ident $(($of:expr))?,
-        [$($type:expr),+], $shape:ident, $elements:ident, $linear:ident, $reads:ident,
+        [$($type:expr),+], $shape:ident $(($rank:literal))?, $elements:ident, $linear:ident, $reads:ident,
         $continuous:ident, $role:expr;)+) => {
         pub(super) const ROWS: &[super::Operator] = {
             #[allow(unused_imports, reason = "not every table has every column")]
@@ -73,7 +73,7 @@ macro_rules! operators {
                 until: { let until = i64::MAX; $(let until = { let _ = until; $until };)? until },
                 data: Data::$data $(($of))?,
                 types: &[$($type),+],
-                shape: Shape::$shape,
+                shape: Shape::$shape $(($rank))?,
                 elements: Elements::$elements,
                 linear: Linear::$linear,
                 reads: Reads::$reads,

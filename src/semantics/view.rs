@@ -82,6 +82,27 @@ impl<'m> View<'m> {
         infos.map(move |info| self.lookup(graph, &info.name))
     }
 
+    /// An input of a graph.
+    pub fn graph_input(self, graph: GraphId, input: usize) -> Option<ValueRef<'m>> {
+        self.lookup(graph, &self.model.graph(graph).inputs.get(input)?.name)
+    }
+
+    /// What a graph gives at an output.
+    pub fn graph_output(self, graph: GraphId, output: usize) -> Option<ValueRef<'m>> {
+        self.lookup(graph, &self.model.graph(graph).outputs.get(output)?.name)
+    }
+
+    /// True of a graph and of those in the attributes of its nodes, however deep.
+    pub fn is_within(self, mut graph: GraphId, outer: GraphId) -> bool {
+        while graph != outer {
+            match self.owner(graph) {
+                Some(node) => graph = node.graph(),
+                None => return false,
+            }
+        }
+        true
+    }
+
     /// The node whose attribute holds a graph; `None` of the main graph, functions and training graphs.
     pub fn owner(self, graph: GraphId) -> Option<NodeRef<'m>> {
         match self.model.graph(graph).kind {

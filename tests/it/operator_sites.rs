@@ -5,7 +5,7 @@ use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
     f32_scalar, f32s, flag, float, floats, function, graph, i64s, int, model, op, raw, reference,
-    scalar, sparse, string, subgraph, tensor, untyped, x_to_y,
+    scalar, sparse, string, subgraph, tensor, typed, untyped, x_to_y,
 };
 use crate::common::proto::{Attribute, Graph, Model, Node, SparseTensor, Tensor};
 
@@ -370,13 +370,16 @@ fn a_computed_flag_is_followed() {
 }
 
 #[test]
-fn a_computed_ratio_is_unknown() {
+fn a_ratio_computed_from_constants_is_constant() {
     let nodes = ["r = Sub(one, keep)", "d = Dropout(x, r)", "y = Relu(d)"].map(op);
-    let graph = x_to_y(nodes)
-        .init("one", f32_scalar(1.0))
-        .init("keep", f32_scalar(0.8));
-    let site = site(&model(13, graph));
-    assert_eq!((site.rate, site.rate_origin), (None, RateOrigin::Unknown));
+    let graph = x_to_y(nodes).init("one", f32_scalar(1.0));
+    let constant = site(&model(13, graph.clone().init("keep", f32_scalar(0.75))));
+    assert_eq!(
+        (constant.rate, constant.rate_origin),
+        (Some(0.25), RateOrigin::Constant)
+    );
+    let given = site(&model(13, graph.input_of("keep", DataType::FLOAT, &[])));
+    assert_eq!((given.rate, given.rate_origin), (None, RateOrigin::Unknown));
 }
 
 #[test]
@@ -619,4 +622,27 @@ fn the_opset_of_the_function_rules() {
     assert_eq!(of(6), (Mode::Active, Some(0.2)));
     assert_eq!(of(7), (Mode::Inert, Some(0.2)));
     assert_eq!(of(13), (Mode::Inert, Some(0.5)));
+}
+
+/// A Dropout in a branch of an If on `on`, and the other way round.
+fn branched(condition: Node) -> Model {
+    let branch = |node: Node| graph([node]).output_of("out", DataType::FLOAT, &[2, 3]);
+    let run = op("y = If(on)")
+        .with(subgraph(
+            "then_branch",
+            branch(op("out = Dropout(x, , yes)")),
+        ))
+        .with(subgraph("else_branch", branch(op("out = Relu(x)"))));
+    model(13, x_to_y([condition, run]).init("yes", flag(true)))
+}
+
+#[test]
+fn a_dropout_in_a_branch_that_is_never_taken_is_inert() {
+    let taken = branched(op("on = Identity(yes)"));
+    assert_eq!(site(&taken).mode, Mode::Active);
+    let never = branched(op("on = Not(yes)"));
+    assert_eq!(site(&never).mode, Mode::Inert);
+    let mut open = branched(op("no = Not(yes)"));
+    open.main_mut().input.push(typed("on", DataType::BOOL, &[]));
+    assert_eq!(site(&open).mode, Mode::Active);
 }

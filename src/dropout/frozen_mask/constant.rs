@@ -112,10 +112,10 @@ impl Finder<'_> {
 
     /// What a node makes of its first input, if that is a mask, and the input.
     fn step(&self, value: ValueId) -> Option<(Step, ValueId)> {
-        let Producer::Node { node: id, .. } = self.values[value].producer else {
+        let Producer::Node { node: id, .. } = self.facts.view().values[value].producer else {
             return None;
         };
-        let node = self.model.node(id);
+        let node = self.facts.view().model.node(id);
         if !node.in_default_domain() {
             return None;
         }
@@ -131,13 +131,13 @@ impl Finder<'_> {
             "Mul" | "Div" => Step::Scaled(self.factor(id, 1)?),
             _ => return None,
         };
-        Some((step, self.values.input(id, 0)?))
+        Some((step, self.facts.view().values.input(id, 0)?))
     }
 
     /// What a Mul or Div multiplies by with this input.
     pub(super) fn factor(&self, id: NodeId, input: usize) -> Option<f64> {
-        let node = self.model.node(id);
-        let number = self.number(self.values.input(id, input)?)?;
+        let node = self.facts.view().model.node(id);
+        let number = self.number(self.facts.view().values.input(id, input)?)?;
         match (node.is("Mul"), node.is("Div"), input) {
             (true, _, _) => Some(number),
             (_, true, 1) => Some(1.0 / number).filter(|n| n.is_finite()),
@@ -145,38 +145,23 @@ impl Finder<'_> {
         }
     }
 
-    /// The only element of a constant.
+    /// The number that every element of a constant is.
     pub(super) fn number(&self, value: ValueId) -> Option<f64> {
-        if let Producer::Node { node, .. } = self.values[value].producer
-            && self.model.node(node).is("Constant")
-            && let Some(AttributeValue::Float(f)) =
-                self.model.node(node).attributes.first().map(|a| &a.value)
-        {
-            return Some(f64::from(*f));
-        }
-        let tensor = self.tensor(value).filter(|t| t.elements() == Some(1))?;
-        let bytes = self.model.small_elements(tensor, 16).ok()??;
-        numbers(tensor.data_type, &bytes)?.first().copied()
-    }
-
-    /// True of a constant that is zero everywhere.
-    pub(super) fn is_zero(&self, value: ValueId) -> bool {
-        if let Some(number) = self.number(value) {
-            return number == 0.0;
-        }
-        let Some(tensor) = self.tensor(value) else {
-            return false;
-        };
-        let zero = |numbers: Vec<f64>| numbers.iter().all(|&n| n == 0.0);
-        self.first(tensor).is_none_or(zero) && self.numbers(tensor).is_some_and(zero)
+        self.facts.constant(value).map(|number| number.value)
     }
 
     fn tensor(&self, value: ValueId) -> Option<&Tensor> {
-        let known = &self.values[value];
+        let known = &self.facts.view().values[value];
         match known.producer {
-            Producer::Initializer(index) => Some(self.model.graph(known.graph).initializer(index)),
-            Producer::Node { node, .. } if self.model.node(node).is("Constant") => {
-                match &self.model.node(node).attributes.first()?.value {
+            Producer::Initializer(index) => Some(
+                self.facts
+                    .view()
+                    .model
+                    .graph(known.graph)
+                    .initializer(index),
+            ),
+            Producer::Node { node, .. } if self.facts.view().model.node(node).is("Constant") => {
+                match &self.facts.view().model.node(node).attributes.first()?.value {
                     AttributeValue::Tensor(tensor) => Some(tensor),
                     _ => None,
                 }
@@ -191,7 +176,7 @@ impl Finder<'_> {
             return None;
         }
         if tensor.expected_bytes()? > LARGEST
-            && let Some(Use::Input { node, .. }) = self.values.uses(value).next()
+            && let Some(Use::Input { node, .. }) = self.facts.view().values.uses(value).next()
         {
             let what = "a constant that may be a mask may have at most 1 MiB";
             self.limits.reached(node, what);
@@ -211,7 +196,12 @@ impl Finder<'_> {
     }
 
     fn first(&self, tensor: &Tensor) -> Option<Vec<f64>> {
-        let bytes = self.model.first_elements(tensor, FIRST).ok()??;
+        let bytes = self
+            .facts
+            .view()
+            .model
+            .first_elements(tensor, FIRST)
+            .ok()??;
         numbers(tensor.data_type, &bytes)
     }
 
@@ -220,7 +210,12 @@ impl Finder<'_> {
             return None;
         }
         // external data that is not there is for others to report
-        let bytes = self.model.small_elements(tensor, LARGEST).ok()??;
+        let bytes = self
+            .facts
+            .view()
+            .model
+            .small_elements(tensor, LARGEST)
+            .ok()??;
         numbers(tensor.data_type, &bytes)
     }
 }

@@ -1,59 +1,51 @@
 //! The surroundings of a mask: what scales its data, and whether that is attention scores or a blend.
 
-use crate::onnx::{Model, NodeId, Producer, Use, ValueId, Values};
+use crate::hash::HashSet;
+use crate::onnx::{NodeId, Use, ValueId};
+use crate::semantics::operator::{Elements, Linear, Operator, Role};
+use crate::semantics::view::View;
 
 use super::Finder;
 
-/// How many nodes a product is followed to a Softmax, or data to a factor.
-const NEXT: usize = 32;
+/// True of an operator that moves the elements of its data and changes none.
+fn moves(operator: &Operator) -> bool {
+    operator.passes() && operator.role != Role::Cast
+}
 
-/// Operators that move the elements of their first input and change none.
-const MOVES: &[&str] = &[
-    "Flatten",
-    "Identity",
-    "Reshape",
-    "Squeeze",
-    "Transpose",
-    "Unsqueeze",
-];
+/// True of an operator that may be between a mask and the Softmax of an attention.
+fn may_precede_softmax(operator: &Operator) -> bool {
+    use Linear::{Bilinear, Joint, Quotient};
+    let linear = matches!(operator.linear, Joint | Bilinear | Quotient);
+    operator.passes() || linear && operator.elements == Elements::Map
+}
 
-/// Operators between a mask and the Softmax of an attention.
-const ELEMENTWISE: &[&str] = &[
-    "Add",
-    "Cast",
-    "Div",
-    "Flatten",
-    "Identity",
-    "Mul",
-    "Reshape",
-    "Squeeze",
-    "Sub",
-    "Transpose",
-    "Unsqueeze",
-    "Where",
-];
-
-/// What data was multiplied by and where, in the node before or where only its elements were moved since.
-pub(super) fn factor_before(finder: &Finder<'_>, mut data: ValueId) -> Option<(NodeId, f64)> {
-    for _ in 0..NEXT {
-        let Producer::Node { node, output: 0 } = finder.values[data].producer else {
+/// The factor of data and the node that multiplies by it: the producer of the data, or the one before
+/// nodes that only move elements.
+pub(super) fn factor_before(finder: &Finder<'_>, data: ValueId) -> Option<(NodeId, f64)> {
+    let mut data = finder.facts.view().value(data);
+    let mut seen = HashSet::default();
+    while seen.insert(data.id) {
+        let (node, 0) = data.producer()? else {
             return None;
         };
-        let factor = finder.factor(node, 1).or_else(|| finder.factor(node, 0));
+        let factor = finder
+            .factor(node.id, 1)
+            .or_else(|| finder.factor(node.id, 0));
         if let Some(factor) = factor {
-            return (factor > 0.0).then_some((node, factor));
+            return (factor > 0.0).then_some((node.id, factor));
         }
-        if !MOVES.iter().any(|op| finder.model.node(node).is(op)) {
-            return None;
-        }
-        data = finder.values.input(node, 0)?;
+        data = node
+            .operator()
+            .filter(|op| moves(op))
+            .and_then(|_| node.input(0))?;
     }
     None
 }
 
 /// The node after that multiplies a product by a number, if it is the only one there is.
 pub(super) fn factor_after(finder: &Finder<'_>, output: ValueId) -> Option<(NodeId, ValueId, f64)> {
-    let uses: Vec<Use> = finder.values.uses(output).take(2).collect();
+    let view = finder.facts.view();
+    let uses: Vec<Use> = view.values.uses(output).take(2).collect();
     let [Use::Input { node, input }] = uses[..] else {
         return None;
     };
@@ -62,31 +54,23 @@ pub(super) fn factor_after(finder: &Finder<'_>, output: ValueId) -> Option<(Node
         _ => 0,
     };
     let factor = finder.factor(node, other)?;
-    let after = finder.values.output(finder.model, node, 0)?;
-    (factor > 0.0).then_some((node, after, factor))
-}
-
-/// True of what a node computes.
-pub(super) fn is_computed(values: &Values, data: ValueId) -> bool {
-    matches!(values[data].producer, Producer::Node { .. })
+    let after = view.node(node).output(0)?;
+    (factor > 0.0).then_some((node, after.id, factor))
 }
 
 /// True of what becomes the scores of an attention: a Softmax follows.
-pub(super) fn is_scores(model: &Model, values: &Values, output: ValueId) -> bool {
-    let mut next = vec![output];
-    let mut seen = 0;
-    while let Some(value) = next.pop() {
-        for at in values.uses(value) {
-            let Use::Input { node: id, .. } = at else {
-                continue;
-            };
-            let node = model.node(id);
-            seen += 1;
-            if node.is("Softmax") || node.is("LogSoftmax") {
-                return true;
-            }
-            if seen < NEXT && ELEMENTWISE.iter().any(|op| node.is(op)) {
-                next.extend(values.output(model, id, 0));
+pub(super) fn is_scores(view: View<'_>, output: ValueId) -> bool {
+    let mut open = vec![view.value(output)];
+    let mut seen = HashSet::default();
+    while let Some(value) = open.pop() {
+        if !seen.insert(value.id) {
+            continue;
+        }
+        for (node, _) in value.readers() {
+            match node.operator() {
+                Some(operator) if operator.role == Role::Softmax => return true,
+                Some(operator) if may_precede_softmax(operator) => open.extend(node.output(0)),
+                _ => {}
             }
         }
     }
@@ -95,24 +79,13 @@ pub(super) fn is_scores(model: &Model, values: &Values, output: ValueId) -> bool
 
 /// True if a sum puts something masked the other way round in the place of what is dropped.
 pub(super) fn is_blended(finder: &Finder<'_>, output: ValueId, elements: usize) -> bool {
-    let (model, values) = (finder.model, finder.values);
-    values.uses(output).any(|at| {
-        let Use::Input { node: id, .. } = at else {
-            return false;
-        };
-        let inputs = 0..model.node(id).inputs.len();
-        let mut others = inputs.filter_map(|input| values.input(id, input));
-        others.any(|other| {
-            let Producer::Node { node, .. } = values[other].producer else {
-                return false;
-            };
-            let inputs = 0..model.node(node).inputs.len();
-            let mut factors = inputs.filter_map(|input| values.input(node, input));
-            other != output
-                && factors.any(|factor| {
-                    let mask = finder.mask(factor);
-                    mask.is_some_and(|mask| mask.kept.len() == elements)
-                })
-        })
+    let is_mask = |factor: ValueId| {
+        let mask = finder.mask(factor);
+        mask.is_some_and(|mask| mask.kept.len() == elements)
+    };
+    finder.facts.view().value(output).readers().any(|(sum, _)| {
+        let others = sum.inputs().flatten().filter(|other| other.id != output);
+        let mut terms = others.filter_map(|other| other.node());
+        terms.any(|term| term.inputs().flatten().any(|factor| is_mask(factor.id)))
     })
 }

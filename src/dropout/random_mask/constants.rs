@@ -1,11 +1,12 @@
 //! Constants that are one number, whatever shape it was spread into.
 
-use crate::dropout::constant::Scalar;
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{
     AttributeValue, DataType, GraphKind, Name, NodeId, Producer, Tensor, ValueId, numbers,
 };
+use crate::semantics::calls::ContextId;
+use crate::semantics::facts::{Known, Origin};
 use crate::semantics::operator::Role;
 use crate::semantics::view::NodeRef;
 
@@ -97,15 +98,16 @@ impl Finder<'_> {
                 if let GraphKind::Function(function) = graph.kind {
                     return Ok(self.argument(function, index as usize, conditions));
                 }
-                let finding = self.resolver.of_value(value)?;
-                Ok(Step::Is(match finding.scalars[..] {
-                    [Scalar::Number(number, data_type)] => Some(Uniform {
-                        number,
-                        element: Some(data_type),
-                        default: finding.runtime,
-                    }),
-                    _ => None,
-                }))
+                Ok(Step::Is(
+                    match self.facts.number_in(ContextId::OUTSIDE, value)? {
+                        Known::Number(number) => Some(Uniform {
+                            number: number.value,
+                            element: Some(number.element),
+                            default: number.origin != Origin::Constant,
+                        }),
+                        _ => None,
+                    },
+                ))
             }
             Producer::Node { node, output: 0 } => self.computed(self.view.node(node), conditions),
             _ => Ok(Step::Is(None)),

@@ -16,13 +16,13 @@ impl Finder<'_> {
     pub(super) fn calls(&self, function: usize, conditions: &Conditions) -> Vec<NodeId> {
         match conditions.calls.get(&function) {
             Some(&call) => vec![call],
-            None => self.resolver.calls(function),
+            None => self.facts.calls().of(function).to_vec(),
         }
     }
 
     /// How many nodes call a function.
     pub(super) fn all_calls(&self, function: usize) -> usize {
-        self.resolver.all_calls(function)
+        self.facts.calls().of(function).len()
     }
 
     /// Every chain of calls from outside all functions to the function around a node; none if there are
@@ -33,7 +33,7 @@ impl Finder<'_> {
         while let Some((at, context)) = open.pop() {
             match self.view.function_of(at.graph) {
                 Some(function) => {
-                    for call in self.resolver.calls(function) {
+                    for &call in self.facts.calls().of(function) {
                         let mut context = context.clone();
                         context.push((function, call));
                         open.push((call, context));

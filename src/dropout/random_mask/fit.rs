@@ -1,7 +1,7 @@
 //! Whether a mask, and what it is scaled by, leave data in its shape.
 
 use crate::dropout::Exit;
-use crate::dropout::noise_shape::{Fit, NoiseShapes};
+use crate::dropout::noise_shape::{Fit, fit};
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{NodeId, ValueId};
 use crate::semantics::operator::Role;
@@ -54,10 +54,8 @@ impl Finder<'_> {
         let Some(whole) = inputs.iter().copied().find(dropped).filter(|_| !passes) else {
             return Fit::Within;
         };
-        let new = || NoiseShapes::new(self.view.model, self.view.values);
-        let shapes = self.shapes.get_or_init(new);
         let others = inputs.iter().filter(|&&other| other != whole);
-        let fits = others.map(|&other| shapes.fit(other, whole));
+        let fits = others.map(|&other| fit(self.facts, other, whole));
         fits.max().unwrap_or(Fit::Within)
     }
 }

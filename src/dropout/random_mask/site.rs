@@ -242,8 +242,8 @@ impl Finder<'_> {
         let mut graph = source.graph;
         while let GraphKind::Attribute { node, .. } = self.view.model.graph(graph).kind {
             if self.view.node(node).op() == "If" {
-                let known = self.resolver.input(node, 0);
-                if known.is_ok_and(|finding| finding.runtime) {
+                let condition = self.view.node(node).input(0);
+                if condition.is_some_and(|value| self.facts.constant(value.id).is_none()) {
                     return true;
                 }
             }

@@ -61,7 +61,7 @@ pub(super) fn is_power_of_two(number: f64) -> bool {
 impl fmt::Display for Factor {
     /// `0.5`, or `16 factors, 0.5 to 2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = |number: f64| crate::dropout::shortest(number, self.data_type);
+        let number = |number: f64| crate::semantics::scalar::shortest(number, self.data_type);
         match self.scalar() {
             Some(scalar) => write!(f, "{}", number(scalar)),
             None => {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::dropout::{self, Site};
+use crate::dropout::{Origins, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, NodeId, ValueId};
@@ -64,8 +64,7 @@ pub(super) struct Planner<'m> {
     annotated: HashSet<ValueId>,
     /// Nodes of dropout that is written as a mask.
     masks: HashSet<NodeId>,
-    /// True if some node draws at random.
-    draws: bool,
+    origins: Origins<'m>,
     rounding: Rounding,
     /// Factors that were merged with another, which still stands.
     merged: HashMap<NodeId, Vec<NodeId>>,
@@ -91,7 +90,7 @@ impl<'m> Planner<'m> {
             open: wanted.clone(),
             annotated: annotated(view),
             masks: masks(sites),
-            draws: view.nodes().any(|node| node.draws()),
+            origins: Origins::new(view),
             rounding: Rounding::default(),
             merged: HashMap::default(),
             steps: HashMap::default(),
@@ -135,8 +134,7 @@ impl<'m> Planner<'m> {
     fn is_drawn(&self, candidate: &Candidate) -> bool {
         let view = self.context.view;
         let data = view.values.input(candidate.node, candidate.data);
-        let drawn = |data| dropout::is_drawn(view.model, view.values, data);
-        self.draws && data.is_some_and(drawn)
+        data.is_some_and(|data| self.origins.is_drawn(data))
     }
 
     /// True of a way on which dropout stands that is written as a mask: what it scales by is told from

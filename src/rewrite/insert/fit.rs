@@ -1,11 +1,11 @@
 //! May a value take a dropout, and how must it be written?
 
-use crate::dropout::{OperatorVersion, Shapes, Site, version};
+use crate::dropout::{OperatorVersion, Site, version};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, GraphKind, Use, ValueId};
 use crate::rewrite::{Acting, Rate, Reason};
-use crate::semantics;
 use crate::semantics::operator::{Layer, Operator, Role, Type};
+use crate::semantics::shapes::Shapes;
 use crate::semantics::view::{NodeRef, ValueRef, View};
 
 use super::flow::Flow;
@@ -47,8 +47,6 @@ pub(super) struct Fit<'m> {
     pub view: View<'m>,
     pub flow: &'m Flow<'m>,
     pub shapes: Shapes<'m>,
-    /// Shapes that follow from operators, without symbols.
-    pub implied: semantics::shapes::Shapes<'m>,
     /// The data and the results of existing dropout.
     pub dropped: HashSet<ValueId>,
 }
@@ -73,7 +71,6 @@ impl<'m> Fit<'m> {
             view,
             flow,
             shapes: Shapes::new(view.model, view.values),
-            implied: semantics::shapes::Shapes::new(view.model, view.values),
             dropped,
         }
     }
@@ -171,12 +168,8 @@ impl Fit<'_> {
 
     /// The sizes, symbols and `?` of a shape; `None` if the rank is unknown.
     pub fn shape(&self, value: ValueRef<'_>) -> Option<Vec<String>> {
-        let size = |size: Option<i64>| size.map_or("?".to_string(), |size| size.to_string());
-        let implied = self.implied.of(value.id);
-        let implied: Option<Vec<String>> = implied.map(|dims| dims.into_iter().map(size).collect());
-        // noise shapes have one axis for a scalar
-        let same = |dims: &Vec<String>| implied.as_ref().is_none_or(|i| i.len() == dims.len());
-        self.shapes.of(value.id).filter(same).or(implied)
+        let facts = self.shapes.facts();
+        facts.shape_text(&facts.shape(value.id))
     }
 
     /// True if a Dropout takes data of this type.

@@ -1,15 +1,16 @@
-//! States of loops that carried a mask and nothing else.
+//! States of loops that only carried a draw.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::hash::HashSet;
-use crate::onnx::{Editor, GraphId, NodeId, Use};
+use crate::onnx::{Editor, NodeId, StatePlaces, Use};
 use crate::rewrite::prune::{self, Pruned};
+use crate::semantics::control_flow::{Loop, State};
 use crate::semantics::view::{NodeRef, ValueRef, View};
 
 /// Removes the states of Loops and Scans that still carry what these nodes draw, and that no iteration
-/// uses. Loops inside loops need a round each. Returns each loop, and how many of its states are gone.
+/// uses. Loops inside loops need a round each. Returns each loop, and how many of its states are removed.
 pub(super) fn remove(
     editor: &mut Editor<'_>,
     sources: &[NodeId],
@@ -21,23 +22,19 @@ pub(super) fn remove(
         if idle.is_empty() {
             return Ok(removed);
         }
-        let mut places: BTreeMap<NodeId, BTreeSet<usize>> = BTreeMap::new();
+        let mut places: BTreeMap<NodeId, BTreeSet<StatePlaces>> = BTreeMap::new();
         for state in &idle {
-            places.entry(state.node).or_default().insert(state.place);
+            places.entry(state.node).or_default().insert(state.places);
         }
         let model = editor.model();
         removed.extend((places.iter()).map(|(&node, states)| (model.label(node), states.len())));
-        let places: Vec<(NodeId, Vec<usize>)> = (places.into_iter())
+        let places: Vec<(NodeId, Vec<StatePlaces>)> = (places.into_iter())
             .map(|(node, places)| (node, places.into_iter().collect()))
             .collect();
         editor.remove_states(&places)?;
         for identity in idle.iter().flat_map(|state| state.identities.iter().rev()) {
-            if let Some(value) = editor
-                .view()
-                .node(*identity)
-                .output(0)
-                .map(|value| value.id)
-            {
+            let output = editor.view().node(*identity).output(0);
+            if let Some(value) = output.map(|value| value.id) {
                 prune::prune(editor, value, pruned);
             }
         }
@@ -48,8 +45,7 @@ pub(super) fn remove(
 /// A state that each iteration passes on unchanged, and that nothing reads.
 struct Idle {
     node: NodeId,
-    /// Which of its states.
-    place: usize,
+    places: StatePlaces,
     /// The Identity nodes that pass it on.
     identities: Vec<NodeId>,
 }
@@ -61,20 +57,20 @@ fn idle_states(view: View<'_>, sources: &[NodeId]) -> Vec<Idle> {
         .filter(|node| !node.is_removed())
         .flat_map(NodeRef::produced)
         .collect();
-    let (mut seen, mut found) = (HashSet::default(), HashSet::default());
+    let (mut seen, mut found) = (HashSet::default(), BTreeSet::new());
     let mut states = Vec::new();
     while let Some(value) = open.pop() {
         if !seen.insert(value.id) {
             continue;
         }
         for (node, input) in value.readers() {
-            match state(node, input) {
+            match Loop::of(node).and_then(|of| of.state_of_input(input)) {
                 None => open.extend(node.produced()),
-                Some(state) => match idle(node, &state) {
-                    Some(idle) if found.insert((node.id, idle.place)) => states.push(idle),
+                Some(state) => match idle(node, state) {
+                    Some(idle) if found.insert((node.id, idle.places)) => states.push(idle),
                     Some(_) => {}
                     // a loop inside uses it, or another one downstream
-                    None => open.extend([Some(state.formal), state.after].into_iter().flatten()),
+                    None => open.extend([state.formal, state.output].into_iter().flatten()),
                 },
             }
         }
@@ -82,53 +78,24 @@ fn idle_states(view: View<'_>, sources: &[NodeId]) -> Vec<Idle> {
     states
 }
 
-/// A state of a Loop or Scan.
-struct State<'m> {
-    /// Which of the states.
-    place: usize,
-    /// The output of the body that is the state after an iteration.
-    next: (GraphId, usize),
-    /// The input of the body.
-    formal: ValueRef<'m>,
-    /// The output of the node, if it has a name.
-    after: Option<ValueRef<'m>>,
-}
-
-/// The state that an input of a node starts; `None` if it starts none.
-fn state(node: NodeRef<'_>, input: usize) -> Option<State<'_>> {
-    let (before, condition) = match node.op() {
-        "Loop" => (2, 1),
-        "Scan" => (0, 0),
-        _ => return None,
-    };
-    let place = input.checked_sub(before)?;
-    let scanned = usize::try_from(node.int("num_scan_inputs", 0)).ok()?;
-    if input >= node.inputs().len().checked_sub(scanned)? {
+/// The state, if no iteration does anything with it and nothing reads it in the end.
+fn idle(node: NodeRef<'_>, state: State<'_>) -> Option<Idle> {
+    if state.output.is_some_and(|output| output.is_used()) {
         return None;
     }
     let body = node.body("body")?;
-    Some(State {
-        place,
-        next: (body, place + condition),
-        formal: node.view().graph_inputs(body).nth(input)??,
-        after: node.output(place),
-    })
-}
-
-/// The state, if no iteration does anything with it and nothing reads it in the end.
-fn idle(node: NodeRef<'_>, state: &State<'_>) -> Option<Idle> {
-    if state.after.is_some_and(|after| after.is_used()) {
-        return None;
-    }
+    let places = state.places;
     let mut identities = Vec::new();
-    let mut value = state.formal;
+    let mut value = state.formal?;
     loop {
         let mut uses = value.uses();
         match (uses.next()?, uses.next()) {
-            (Use::Output { graph, output }, None) if (graph, output as usize) == state.next => {
+            (Use::Output { graph, output }, None)
+                if (graph, output as usize) == (body, places.next) =>
+            {
                 return Some(Idle {
                     node: node.id,
-                    place: state.place,
+                    places,
                     identities,
                 });
             }

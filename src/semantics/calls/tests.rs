@@ -1,6 +1,8 @@
 use crate::onnx::{self, DataType, Values};
-use dropout_onnx::build::{f32_scalar, float, function, graph, model, op, reference, tensor};
-use dropout_onnx::proto::{Function, Model, Node};
+use dropout_onnx::common::build::{
+    f32_scalar, float, function, graph, model, op, reference, tensor,
+};
+use dropout_onnx::common::proto::{Function, Model, Node};
 
 use super::*;
 
@@ -125,7 +127,7 @@ fn attributes_and_arguments_are_those_of_the_callers() {
     let inner = index(&model, "inner");
     let attribute = |cx: &ContextId| {
         let attribute = contexts.attribute(view, *cx, &"p".into());
-        attribute.map(|a| match a.value {
+        attribute.unwrap().map(|a| match a.value {
             AttributeValue::Float(f) => f,
             _ => panic!("a float expected"),
         })

@@ -57,26 +57,38 @@ pub(crate) enum Shape {
     Constant,
     Conv,
     ConvTranspose,
+    /// The elements of the first input, or else of an attribute.
+    Drawn,
+    Einsum,
     Expand,
     /// The elements of the first input.
     Filled,
     Flatten,
     Gather,
+    GatherNd,
     Gemm,
     GlobalPool,
     MatMul,
+    OneHot,
     Pad,
     Permute,
     Pool,
+    Range,
+    /// This many axes.
+    Rank(u8),
     Recurrent,
     Reduce,
     /// Without the axis in an attribute.
     ReduceAxis,
     Reshape,
+    Scalar,
+    /// One axis with as many elements as the first input has axes.
+    ShapeOf,
     Slice,
     Split,
     Squeeze,
     Tile,
+    TopK,
     Unsqueeze,
     /// There is no rule.
     Other,

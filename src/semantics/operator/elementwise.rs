@@ -14,7 +14,7 @@ operators! {
     "Asinh" 9..:                  First,   [T0],                  Same,      Map,  Nonlinear,     Values, Always,    Other;
     "Atan" 7..:                   First,   [T0],                  Same,      Map,  Nonlinear,     Values, Always,    Other;
     "Atanh" 9..:                  First,   [T0],                  Same,      Map,  Nonlinear,     Values, Always,    Other;
-    "BitCast" 26..:               First,   [TO],                  Other,     Map,  Nonlinear,     Values, Never,     Other;
+    "BitCast" 26..:               First,   [TO],                  SameRank,  Map,  Nonlinear,     Values, Never,     Other;
     "BitShift" 11..28:            All,     [ALL],                 Broadcast, Map,  Nonlinear,     Values, Never,     Other;
     "BitwiseAnd" 18..:            All,     [ALL],                 Broadcast, Map,  Nonlinear,     Values, Never,     Other;
     "BitwiseNot" 18..:            First,   [T0],                  Same,      Map,  Nonlinear,     Values, Never,     Other;

@@ -15,7 +15,7 @@ operators! {
     "Det" 11..:                       First,          [T0],                  Other,         Mix, Nonlinear, Values, Always,    Other;
     "Dropout" 1..10:                  First,          [T0, T0],              Same,          Map, Any,       Values, First,     Dropout;
     "Dropout" 10..:                   First,          [T0, BOOL],            Same,          Map, Any,       Values, First,     Dropout;
-    "Einsum" 12..28:                  All,            [ALL],                 Other,         Mix, Bilinear,  Values, Always,    Layer(Dense);
+    "Einsum" 12..28:                  All,            [ALL],                 Einsum,        Mix, Bilinear,  Values, Always,    Layer(Dense);
     "GRU" 1..:                        First,          [GATES, GATES],        Recurrent,     Mix, Nonlinear, Values, Always,    Layer(Recurrent);
     "Gemm" 1..:                       Of(&[0, 1]),    [ALL],                 Gemm,          Mix, Bilinear,  Values, Always,    Layer(Dense);
     "GridSample" 16..:                First,          [T0],                  SameRank,      Mix, Any,       Values, Grid,      Other;

@@ -11,7 +11,7 @@ operators! {
     "Flatten" 1..:            First,       [T0],   Flatten,   Move,   Any,       Values, Always,    Other;
     "Gather" 1..:             First,       [T0],   Gather,    Pick,   Any,       Values, Always,    Other;
     "GatherElements" 11..:    First,       [T0],   OfSecond,  Pick,   Any,       Values, Always,    Other;
-    "GatherND" 11..:          First,       [T0],   Other,     Pick,   Any,       Values, Always,    Other;
+    "GatherND" 11..:          First,       [T0],   GatherNd,  Pick,   Any,       Values, Always,    Other;
     "Identity" 1..:           First,       [T0],   Same,      Copy,   Any,       Values, Always,    Other;
     "Pad" 1..:                First,       [T0],   Pad,       Pick,   Any,       Values, Always,    Other;
     "Reshape" 1..:            First,       [T0],   Reshape,   Move,   Any,       Values, Always,    Other;

@@ -13,7 +13,7 @@ operators! {
     "GlobalMaxPool" 1..:     First, [T0],        GlobalPool, Mix,   Positive,  Values, Always,    Pool;
     "LpPool" 1..:            First, [T0],        Pool,       Mix,   Positive,  Values, Always,    Pool;
     "MaxPool" 1..:           First, [T0, INT64], Pool,       Mix,   Positive,  Values, Unindexed, Pool;
-    "MaxRoiPool" 1..:        First, [T0],        Other,      Mix,   Positive,  Values, First,     Pool;
+    "MaxRoiPool" 1..:        First, [T0],        Rank(4),    Mix,   Positive,  Values, First,     Pool;
     "MaxUnpool" 9..:         First, [T0],        SameRank,   Mix,   Any,       Values, Always,    Other;
     "ReduceL1" 1..:          First, [T0],        Reduce,     Mix,   Positive,  Values, Always,    Other;
     "ReduceL2" 1..:          First, [T0],        Reduce,     Mix,   Positive,  Values, Always,    Other;
@@ -25,6 +25,6 @@ operators! {
     "ReduceProd" 1..:        First, [T0],        Reduce,     Mix,   Nonlinear, Values, Always,    Other;
     "ReduceSum" 1..:         First, [T0],        Reduce,     Mix,   Any,       Values, Always,    Other;
     "ReduceSumSquare" 1..:   First, [T0],        Reduce,     Mix,   Nonlinear, Values, Always,    Other;
-    "RoiAlign" 10..:         First, [T0],        Other,      Mix,   Positive,  Values, First,     Pool;
-    "TopK" 1..:              First, [T0, INT64], SameRank,   Mix,   Nonlinear, Values, Unindexed, Other;
+    "RoiAlign" 10..:         First, [T0],        Rank(4),    Mix,   Positive,  Values, First,     Pool;
+    "TopK" 1..:              First, [T0, INT64], TopK,       Mix,   Nonlinear, Values, Unindexed, Other;
 }

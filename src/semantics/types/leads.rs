@@ -4,7 +4,9 @@ use crate::onnx::{
     Attribute, AttributeValue, DataType, GraphId, GraphKind, Node, NodeId, Producer, ValueId,
     Values,
 };
+use crate::semantics::control_flow::{Formal, Loop, Outcome};
 use crate::semantics::operator::{Control, Operator, Role, Type};
+use crate::semantics::view::{ValueRef, View};
 
 use super::{Element, Known, Types};
 
@@ -105,21 +107,19 @@ impl Types<'_> {
 
     /// An input of a graph in an attribute of a node.
     fn formal(&self, id: NodeId, index: usize) -> Leads {
-        let Some(Role::Control(control)) = Operator::of(self.model, id).map(|op| op.role) else {
-            return NONE;
-        };
-        let input = |index, change| Leads::value(self.values.input(id, index), change);
-        match (control, index) {
-            (Control::If, _) => NONE,
-            (Control::Loop, 0) => Leads::is(DataType::INT64),
-            (Control::Loop, 1) => Leads::is(DataType::BOOL),
-            (Control::Loop, _) => input(index, Change::Same),
-            // Scan-8 has the sequence lengths as first input
-            (Control::Scan, _) => match self.model.opset(id.graph, "") {
-                Some(..9) => input(index + 1, Change::Same),
-                _ => input(index, Change::Same),
+        let node = View::new(self.model, self.values).node(id);
+        let value = |value: Option<ValueRef<'_>>| Leads::value(value.map(|v| v.id), Change::Same);
+        match Loop::of(node).map(|of| of.formal(index)) {
+            Some(Formal::Iteration) => Leads::is(DataType::INT64),
+            Some(Formal::Condition) => Leads::is(DataType::BOOL),
+            Some(Formal::State(state)) => value(state.input),
+            Some(Formal::Slice(input)) => value(input),
+            None => match node.operator().map(|operator| operator.role) {
+                Some(Role::Control(Control::SequenceMap)) => {
+                    Leads::value(node.input(index).map(|input| input.id), Change::Inside)
+                }
+                _ => NONE,
             },
-            (Control::SequenceMap, _) => input(index, Change::Inside),
         }
     }
 
@@ -155,9 +155,14 @@ impl Types<'_> {
                 Type::Inside => return Leads::Inputs(id, 0..inputs.min(1), Change::Inside),
                 Type::Around => return Leads::Inputs(id, 0..inputs, Change::Around),
                 Type::Bodies => {
-                    // the first output of a Loop's body is its condition
-                    let is_loop = operator.role == Role::Control(Control::Loop);
-                    return self.bodies(node, output + usize::from(is_loop), Change::Same);
+                    let of = Loop::of(View::new(model, self.values).node(id));
+                    let values = match of.map(|of| of.outcome(output)) {
+                        Some(Outcome::State(state)) => [state.next, state.input],
+                        Some(Outcome::Stack(next)) => [next, None],
+                        None => return self.bodies(node, output, Change::Same),
+                    };
+                    let values: Vec<ValueId> = values.into_iter().flatten().map(|v| v.id).collect();
+                    return Leads::Values(values.into_iter(), Change::Same);
                 }
                 Type::Mapped => return self.bodies(node, output, Change::Around),
                 Type::Is(element) => return Leads::is(element),

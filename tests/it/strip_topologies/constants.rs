@@ -255,11 +255,11 @@ fn constant_in_a_form_that_is_no_float_is_refused() {
         ),
         (
             crate::common::build::ints("value_ints", &[1, 2]),
-            "ratio is a list of integers, not a float scalar",
+            "ratio is a int64 of shape [2], not a float scalar",
         ),
         (
             floats("value_floats", &[0.1, 0.2]),
-            "ratio is a list of floats, not a float scalar",
+            "ratio is a float of shape [2], not a float scalar",
         ),
         (
             crate::common::build::string("value_string", "0.5"),

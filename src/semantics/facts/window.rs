@@ -1,8 +1,9 @@
 //! Shapes of what slides a window over its data: convolutions and pools.
 
-use crate::onnx::{AttributeValue, Node};
+use crate::onnx::AttributeValue;
+use crate::semantics::view::NodeRef;
 
-use super::{Shape, int, ints};
+use super::dim::{Dim, Shape};
 
 /// A window of one spatial axis.
 struct Window {
@@ -21,7 +22,7 @@ enum Auto {
     Valid,
 }
 
-fn windows(node: &Node, kernel: &[i64]) -> Option<Vec<Window>> {
+fn windows(node: NodeRef<'_>, kernel: &[i64]) -> Option<Vec<Window>> {
     let auto = match node.attribute("auto_pad").map(|a| &a.value) {
         None => Auto::NotSet,
         Some(AttributeValue::String(text)) => match &text[..] {
@@ -32,7 +33,8 @@ fn windows(node: &Node, kernel: &[i64]) -> Option<Vec<Window>> {
         },
         Some(_) => return None,
     };
-    let [strides, dilations, pads] = ["strides", "dilations", "pads"].map(|name| ints(node, name));
+    let [strides, dilations, pads] =
+        ["strides", "dilations", "pads"].map(|name| node.ints(name).unwrap_or_default());
     let axes = kernel.len();
     let window = |axis: usize| -> Option<Window> {
         let of = |all: &[i64], default: i64| match all.len() {
@@ -88,18 +90,23 @@ impl Window {
 }
 
 /// `[N, M, ..]` of a Conv with weights `[M, C/group, k..]`.
-pub(super) fn convolved(node: &Node, data: Option<Shape>, weights: &Shape) -> Option<Shape> {
-    let out = *weights.first()?;
-    spatial(node, data, weights, out, |window, _, size| {
-        window.count(size, false)
-    })
+pub(super) fn convolved(
+    node: NodeRef<'_>,
+    data: Option<Vec<Dim>>,
+    weights: &[Dim],
+) -> Option<Shape> {
+    let count = |window: &Window, _, size| window.count(size, false);
+    spatial(node, data, weights, *weights.first()?, count)
 }
 
 /// `[N, M, ..]` of a ConvTranspose with weights `[C, M/group, k..]`.
-pub(super) fn transposed(node: &Node, data: Option<Shape>, weights: &Shape) -> Option<Shape> {
-    let of_group = *weights.get(1)?;
-    let out = of_group.and_then(|m| m.checked_mul(int(node, "group", 1)));
-    let more = ints(node, "output_padding");
+pub(super) fn transposed(
+    node: NodeRef<'_>,
+    data: Option<Vec<Dim>>,
+    weights: &[Dim],
+) -> Option<Shape> {
+    let out = weights.get(1)?.times(Dim::Size(node.int("group", 1)));
+    let more = node.ints("output_padding").unwrap_or_default();
     let given = node.attribute("output_shape").is_some();
     spatial(node, data, weights, out, |window, axis, size| {
         let more = more.get(axis).copied().unwrap_or(0);
@@ -108,31 +115,35 @@ pub(super) fn transposed(node: &Node, data: Option<Shape>, weights: &Shape) -> O
 }
 
 fn spatial(
-    node: &Node,
-    data: Option<Shape>,
-    weights: &Shape,
-    channels: Option<i64>,
+    node: NodeRef<'_>,
+    data: Option<Vec<Dim>>,
+    weights: &[Dim],
+    channels: Dim,
     size: impl Fn(&Window, usize, i64) -> Option<i64>,
 ) -> Option<Shape> {
-    let mut shape = vec![None; weights.len()];
+    let mut shape = vec![Dim::Unknown; weights.len()];
     *shape.get_mut(1)? = channels;
-    let kernel: Option<Vec<i64>> = weights.get(2..)?.iter().copied().collect();
+    let kernel: Option<Vec<i64>> = weights.get(2..)?.iter().map(|dim| dim.size()).collect();
     let windows = kernel.and_then(|kernel| windows(node, &kernel));
     if let Some(data) = data.filter(|data| data.len() == weights.len()) {
         shape[0] = data[0];
         for (axis, window) in windows.iter().flatten().enumerate() {
-            shape[axis + 2] = data[axis + 2].and_then(|old| size(window, axis, old));
+            let counted = data[axis + 2]
+                .size()
+                .and_then(|old| size(window, axis, old));
+            shape[axis + 2] = counted.map_or(Dim::Unknown, Dim::Size);
         }
     }
-    Some(shape)
+    Some(Shape::of(shape))
 }
 
-pub(super) fn pooled(node: &Node, mut shape: Shape) -> Option<Shape> {
-    let ceil = int(node, "ceil_mode", 0) != 0;
-    let windows = windows(node, &ints(node, "kernel_shape"));
+pub(super) fn pooled(node: NodeRef<'_>, mut shape: Vec<Dim>) -> Option<Shape> {
+    let ceil = node.int("ceil_mode", 0) != 0;
+    let windows = windows(node, node.ints("kernel_shape").unwrap_or_default());
     for (axis, dim) in shape.iter_mut().skip(2).enumerate() {
         let window = windows.as_ref().and_then(|all| all.get(axis));
-        *dim = dim.and_then(|size| window?.count(size, ceil));
+        let counted = dim.size().and_then(|size| window?.count(size, ceil));
+        *dim = counted.map_or(Dim::Unknown, Dim::Size);
     }
-    Some(shape)
+    Some(Shape::of(shape))
 }

@@ -1,0 +1,540 @@
+//! Facts about values that hold without running the model: shapes with symbols, small lists of integers,
+//! and constants of one number.
+//!
+//! A fact is computed when it is first asked for, with those it depends on, without recursion. What was
+//! computed is kept: no answer depends on earlier questions, and nothing is given up. The rule of the
+//! operator that produces a value wins over a declared shape, which fills in what the rule leaves open.
+//!
+//! Facts hold in a context of a function (see [`crate::semantics::calls`]). A question without a context
+//! is about all of them: the answer is what all of them agree on. A state of a Loop has a shape or is a
+//! constant only if each step leaves it as it is.
+
+mod dim;
+mod integers;
+mod number;
+mod rules;
+mod value;
+mod window;
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Result};
+use crate::hash::HashMap;
+use crate::onnx::{AttributeValue, GraphId, Name, NodeId, ValueId, ValueInfo};
+
+use super::calls::{Calls, ContextId, Contexts};
+use super::control_flow::branches;
+use super::view::{NodeRef, ValueRef, View};
+
+pub(crate) use dim::{Dim, Shape, Symbol, axis_of};
+pub(crate) use number::{Known, Number, Origin};
+pub(crate) use rules::permutation;
+
+use dim::At;
+
+/// The facts about the values of a model.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'m> {
+    view: View<'m>,
+    memo: &'m Memo,
+}
+
+/// The facts that were computed so far, of one model.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    calls: OnceCell<Calls>,
+    declared: OnceCell<HashMap<ValueId, (GraphId, usize, Section)>>,
+    contexts: RefCell<Contexts<Key>>,
+    /// Whether the contexts of all calls were entered.
+    entered: OnceCell<()>,
+    /// `None` while an answer is computed: what depends on itself has no known answer.
+    answers: RefCell<HashMap<Question, Option<Answer>>>,
+    names: RefCell<(HashMap<Name, u32>, Vec<Name>)>,
+    /// Contexts in which the states of a Loop are assumed to keep their shapes, with the body, by the
+    /// context without that assumption and the body.
+    assumed: RefCell<HashMap<(ContextId, GraphId), ContextId>>,
+    assumptions: RefCell<HashMap<ContextId, (ContextId, GraphId)>>,
+    /// Why elements could not be read.
+    failed: RefCell<Option<Error>>,
+    /// Constants that were not read because of their size.
+    unread: RefCell<BTreeSet<ValueId>>,
+}
+
+/// Where the type of a value is declared.
+#[derive(Clone, Copy, Debug)]
+enum Section {
+    Inputs,
+    Outputs,
+    ValueInfos,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Question {
+    at: At,
+    about: About,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum About {
+    Shape,
+    /// The elements of a tensor of integers.
+    List,
+    /// The number that each element is.
+    Number,
+}
+
+#[derive(Clone, Debug)]
+enum Answer {
+    Shape(Shape),
+    List(Option<Shape>),
+    Number(Known),
+}
+
+/// What a call passes, as far as facts depend on it.
+type Key = (Vec<Option<Passed>>, Vec<(Name, Option<AttributeKey>)>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Passed {
+    shape: Shape,
+    list: Option<Shape>,
+    number: Option<Known>,
+}
+
+/// An attribute by its value; a tensor or graph by the node that has it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum AttributeKey {
+    Int(i64),
+    Float(u32),
+    Ints(Vec<i64>),
+    Floats(Vec<u32>),
+    Other(NodeId),
+}
+
+/// Tensors of more elements are no lists of integers: weights are not read for them.
+const LONGEST: usize = 128;
+
+impl<'m> Facts<'m> {
+    pub fn new(view: View<'m>, memo: &'m Memo) -> Facts<'m> {
+        Facts { view, memo }
+    }
+
+    pub fn view(self) -> View<'m> {
+        self.view
+    }
+
+    /// Which functions call which.
+    pub fn calls(self) -> &'m Calls {
+        self.memo.calls.get_or_init(|| Calls::new(self.view.model))
+    }
+
+    /// The contexts in which a graph runs; an unknown one if nothing calls it.
+    pub fn contexts(self, graph: GraphId) -> Vec<ContextId> {
+        let Some(function) = self.view.function_of(graph) else {
+            return vec![ContextId::OUTSIDE];
+        };
+        self.memo.entered.get_or_init(|| self.enter_all());
+        let mut contexts = self.memo.contexts.borrow_mut();
+        if contexts.of(function).is_empty() {
+            contexts.enter_unknown(function);
+        }
+        contexts.of(function).to_vec()
+    }
+
+    /// How often a context is entered when the model runs once, if each loop took one step.
+    pub fn count(self, cx: ContextId) -> u64 {
+        self.memo.contexts.borrow()[cx].calls
+    }
+
+    /// The limits that were reached, each with a node that it is about.
+    pub fn limits(self) -> Vec<(NodeId, &'static str)> {
+        let contexts = self.memo.contexts.borrow();
+        let joined = contexts
+            .joined()
+            .filter_map(|f| self.calls().of(f).first().copied());
+        let joined = joined.map(|call| {
+            let what = "at most 64 different ways of calling a function are distinguished";
+            (call, what)
+        });
+        let unread = self.memo.unread.borrow();
+        let readers = unread
+            .iter()
+            .filter_map(|&value| self.view.value(value).readers().next());
+        let unread =
+            readers.map(|(node, _)| (node.id, "a constant of one number may have at most 64 MiB"));
+        joined.chain(unread).collect()
+    }
+
+    /// The shape of a value in all contexts.
+    pub fn shape(self, value: ValueId) -> Shape {
+        let own = (ContextId::OUTSIDE, value);
+        let contexts = self.contexts(self.view.value(value).graph);
+        let mut shapes = contexts.iter().map(|&cx| self.shape_in(cx, value));
+        let first = shapes.next().unwrap_or(Shape::Like(own));
+        let joined = shapes.try_fold(first, |one, two| one.join(&two));
+        joined.map_or(Shape::Like(own), |shape| shape.named(own))
+    }
+
+    pub fn shape_in(self, cx: ContextId, value: ValueId) -> Shape {
+        match self.answer((cx, value), About::Shape) {
+            Answer::Shape(shape) => shape,
+            _ => Shape::Like((cx, value)),
+        }
+    }
+
+    /// False of a graph in a branch that no run takes, because its condition is constant.
+    pub fn may_run(self, mut graph: GraphId) -> bool {
+        while let Some(node) = self.view.owner(graph) {
+            let condition = node.input(0).filter(|_| node.is("If"));
+            if let Some(branches) = branches(node)
+                && let Some(number) = condition.and_then(|value| self.constant(value.id))
+                && graph != branches[usize::from(number.value == 0.0)]
+            {
+                return false;
+            }
+            graph = node.graph();
+        }
+        true
+    }
+
+    /// The number of axes of a value; `None` if it is not known.
+    pub fn rank(self, value: ValueId) -> Option<usize> {
+        self.shape(value).rank()
+    }
+
+    /// The integers that an attribute or an input holds, if they are the same in every run and context.
+    pub fn integers(self, node: NodeId, input: usize, attribute: &str) -> Option<Vec<i64>> {
+        let node = self.view.node(node);
+        if let Some(ints) = node.ints(attribute) {
+            return Some(ints.to_vec());
+        }
+        let value = node.input(input)?;
+        let contexts = self.contexts(node.graph()).into_iter();
+        let mut lists = contexts.map(|cx| self.list_in(cx, value.id)?.all_sizes());
+        let first = lists.next()??;
+        lists
+            .all(|list| list.as_ref() == Some(&first))
+            .then_some(first)
+    }
+
+    /// The elements of a small tensor of integers, with symbols.
+    pub fn list_in(self, cx: ContextId, value: ValueId) -> Option<Shape> {
+        match self.answer((cx, value), About::List) {
+            Answer::List(list) => list,
+            _ => None,
+        }
+    }
+
+    /// What number each element of a value is.
+    ///
+    /// # Errors
+    /// The elements of a constant cannot be read.
+    pub fn number_in(self, cx: ContextId, value: ValueId) -> Result<Known> {
+        let answer = self.answer((cx, value), About::Number);
+        if let Some(error) = self.memo.failed.take() {
+            self.memo.answers.borrow_mut().clear();
+            return Err(error);
+        }
+        Ok(match answer {
+            Answer::Number(known) => known,
+            _ => Known::Computed,
+        })
+    }
+
+    /// The number that each element of a value is in every run and context.
+    pub fn constant(self, value: ValueId) -> Option<Number> {
+        let contexts = self.contexts(self.view.value(value).graph).into_iter();
+        let mut all = contexts.map(|cx| match self.number_in(cx, value) {
+            Ok(Known::Number(number)) if number.origin == Origin::Constant => Some(number),
+            _ => None,
+        });
+        let first = all.next()??;
+        all.all(|other| other == Some(first)).then_some(first)
+    }
+
+    /// A dimension in words: its size or name, or `?`.
+    pub fn dim_text(self, dim: Dim) -> String {
+        match dim {
+            Dim::Size(size) => size.to_string(),
+            Dim::Affine {
+                symbol: Symbol::Named(name),
+                factor: 1,
+                offset: 0,
+            } => self.memo.names.borrow().1[name as usize].to_string(),
+            _ => "?".to_string(),
+        }
+    }
+
+    /// The dimensions of a shape in words; `None` if not even the rank is known.
+    pub fn shape_text(self, shape: &Shape) -> Option<Vec<String>> {
+        let dims = shape.dims()?.iter();
+        Some(dims.map(|&dim| self.dim_text(dim)).collect())
+    }
+
+    fn symbol(self, name: &Name) -> Symbol {
+        let (of_name, names) = &mut *self.memo.names.borrow_mut();
+        let next = names.len() as u32;
+        Symbol::Named(*of_name.entry(name.clone()).or_insert_with(|| {
+            names.push(name.clone());
+            next
+        }))
+    }
+
+    /// The type that the file declares for a value.
+    fn declared(self, value: ValueId) -> Option<&'m ValueInfo> {
+        let model = self.view.model;
+        let all = self.memo.declared.get_or_init(|| {
+            let mut all = HashMap::default();
+            for (id, graph) in model.graphs() {
+                let sections = [
+                    (Section::Inputs, &graph.inputs[..]),
+                    (Section::Outputs, &graph.outputs[..]),
+                    (Section::ValueInfos, graph.value_infos()),
+                ];
+                for (section, infos) in sections {
+                    for (index, info) in infos.iter().enumerate() {
+                        if let Some(value) = self.view.lookup(id, &info.name)
+                            && info.type_bytes().is_some()
+                        {
+                            all.entry(value.id).or_insert((id, index, section));
+                        }
+                    }
+                }
+            }
+            all
+        });
+        let &(graph, index, section) = all.get(&value)?;
+        let graph = model.graph(graph);
+        Some(match section {
+            Section::Inputs => &graph.inputs[index],
+            Section::Outputs => &graph.outputs[index],
+            Section::ValueInfos => &graph.value_infos()[index],
+        })
+    }
+
+    /// Answers a question, those that it depends on first.
+    fn answer(self, at: At, about: About) -> Answer {
+        let asked = Question { at, about };
+        let mut open = vec![asked];
+        while let Some(&question) = open.last() {
+            if let Some(Some(_)) = self.memo.answers.borrow().get(&question) {
+                open.pop();
+                continue;
+            }
+            self.memo.answers.borrow_mut().insert(question, None);
+            let mut asking = Asking::new(self, question.at.0);
+            let answer = asking.answer(question);
+            if asking.missing.is_empty() {
+                self.memo
+                    .answers
+                    .borrow_mut()
+                    .insert(question, Some(answer));
+                open.pop();
+            } else {
+                open.append(&mut asking.missing);
+            }
+        }
+        let answers = self.memo.answers.borrow();
+        match answers.get(&asked) {
+            Some(Some(answer)) => answer.clone(),
+            _ => unknown(asked),
+        }
+    }
+
+    /// A context in which the states of the Loop with this body are assumed to keep their shapes.
+    fn assume(self, cx: ContextId, body: GraphId) -> ContextId {
+        let mut assumed = self.memo.assumed.borrow_mut();
+        *assumed.entry((cx, body)).or_insert_with(|| {
+            let copy = self.memo.contexts.borrow_mut().copy(cx);
+            self.memo.assumptions.borrow_mut().insert(copy, (cx, body));
+            copy
+        })
+    }
+
+    /// Enters the contexts of all calls, callers first.
+    fn enter_all(self) {
+        let functions = self.calls().callers_first().iter().copied().map(Some);
+        for caller in std::iter::once(None).chain(functions) {
+            let around = self.memo.contexts.borrow().around(caller).to_vec();
+            for cx in around {
+                for &(call, callee) in self.calls().inside(caller) {
+                    let key = self.key(cx, call);
+                    let mut contexts = self.memo.contexts.borrow_mut();
+                    let entered = contexts.enter(cx, call, callee, key);
+                    contexts.count(cx, entered);
+                }
+            }
+        }
+    }
+
+    /// What a call passes, once everything it depends on is known.
+    fn key(self, cx: ContextId, call: NodeId) -> Key {
+        loop {
+            let mut asking = Asking::new(self, cx);
+            let key = asking.key(self.view.node(call));
+            if asking.missing.is_empty() {
+                return key;
+            }
+            for question in asking.missing {
+                self.answer(question.at, question.about);
+            }
+        }
+    }
+}
+
+/// The answer without any rule.
+fn unknown(question: Question) -> Answer {
+    match question.about {
+        About::Shape => Answer::Shape(Shape::Like(question.at)),
+        About::List => Answer::List(None),
+        About::Number => Answer::Number(Known::Computed),
+    }
+}
+
+/// One attempt at a question: it records the questions to answer first.
+struct Asking<'m> {
+    facts: Facts<'m>,
+    cx: ContextId,
+    /// The context without the assumption about a Loop, and its body.
+    assumption: Option<(ContextId, GraphId)>,
+    missing: Vec<Question>,
+}
+
+impl<'m> Asking<'m> {
+    fn new(facts: Facts<'m>, cx: ContextId) -> Self {
+        let assumption = facts.memo.assumptions.borrow().get(&cx).copied();
+        Asking {
+            facts,
+            cx,
+            assumption,
+            missing: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, at: At, about: About) -> Answer {
+        let question = Question { at, about };
+        match self.facts.memo.answers.borrow().get(&question) {
+            Some(Some(answer)) => return answer.clone(),
+            Some(None) => {} // it depends on itself
+            None => self.missing.push(question),
+        }
+        unknown(question)
+    }
+
+    fn shape_of(&mut self, at: At) -> Shape {
+        match self.ask(at, About::Shape) {
+            Answer::Shape(shape) => shape,
+            _ => Shape::Like(at),
+        }
+    }
+
+    fn list_of(&mut self, at: At) -> Option<Shape> {
+        match self.ask(at, About::List) {
+            Answer::List(list) => list,
+            _ => None,
+        }
+    }
+
+    fn number_of(&mut self, at: At) -> Known {
+        match self.ask(at, About::Number) {
+            Answer::Number(known) => known,
+            _ => Known::Computed,
+        }
+    }
+
+    /// A value in this context; one outside a Loop without what is assumed about that.
+    fn here(&self, value: ValueRef<'m>) -> At {
+        match self.assumption {
+            Some((base, body)) if !self.facts.view.is_within(value.graph, body) => (base, value.id),
+            _ => (self.cx, value.id),
+        }
+    }
+
+    /// The shape of an input of a node.
+    fn shape(&mut self, node: NodeRef<'m>, input: usize) -> Option<Shape> {
+        let at = self.here(node.input(input)?);
+        Some(self.shape_of(at))
+    }
+
+    /// The dimensions of an input of a node, if its rank is known.
+    fn dims(&mut self, node: NodeRef<'m>, input: usize) -> Option<Vec<Dim>> {
+        self.shape(node, input)?.to_vec()
+    }
+
+    /// The integers of an attribute or else of an input.
+    fn list(&mut self, node: NodeRef<'m>, input: usize, attribute: &str) -> Option<Shape> {
+        if let Some(ints) = node.ints(attribute) {
+            return Some(Shape::sizes(ints));
+        }
+        let at = self.here(node.input(input)?);
+        self.list_of(at)
+    }
+
+    /// As [`Asking::list`], if all of them are known.
+    fn integers(&mut self, node: NodeRef<'m>, input: usize, attribute: &str) -> Option<Vec<i64>> {
+        self.list(node, input, attribute)?.all_sizes()
+    }
+
+    /// True if a node has these integers, known or not.
+    fn has(&self, node: NodeRef<'m>, input: usize, attribute: &str) -> bool {
+        node.attribute(attribute).is_some() || node.input(input).is_some()
+    }
+
+    /// The context of the function that a node calls, and an output of that function there.
+    fn called(&mut self, node: NodeRef<'m>, function: usize, output: usize) -> Option<At> {
+        let key = self.key(node);
+        if !self.missing.is_empty() {
+            return None;
+        }
+        let view = self.facts.view;
+        let body = view.model.functions()[function].body;
+        let result = view.graph_output(body, output)?;
+        let mut contexts = self.facts.memo.contexts.borrow_mut();
+        Some((contexts.enter(self.cx, node.id, function, key), result.id))
+    }
+
+    fn key(&mut self, call: NodeRef<'m>) -> Key {
+        let inputs = call.inputs().map(|input| {
+            let at = self.here(input?);
+            let shape = self.shape_of(at);
+            // the elements of weights are not read to tell calls apart
+            let few = |sizes: Vec<i64>| {
+                let product = sizes
+                    .iter()
+                    .try_fold(1i64, |all, &size| all.checked_mul(size));
+                product.is_some_and(|elements| elements <= LONGEST as i64)
+            };
+            let small = shape.all_sizes().is_some_and(few);
+            Some(Passed {
+                list: small.then(|| self.list_of(at)).flatten(),
+                number: small.then(|| self.number_of(at)),
+                shape,
+            })
+        });
+        let inputs = inputs.collect();
+        let attributes = call.get().attributes.iter();
+        let attributes = attributes.map(|attribute| {
+            let value = match &attribute.value {
+                AttributeValue::Reference(name, _) => {
+                    let passed = self.facts.passed_attribute(self.cx, name).ok().flatten();
+                    passed.map(|a| &a.value)
+                }
+                value => Some(value),
+            };
+            let key = value.map(|value| match value {
+                AttributeValue::Int(int) => AttributeKey::Int(*int),
+                AttributeValue::Float(float) => AttributeKey::Float(float.to_bits()),
+                AttributeValue::Ints(ints) => AttributeKey::Ints(ints.clone()),
+                AttributeValue::Floats(floats) => {
+                    AttributeKey::Floats(floats.iter().map(|f| f.to_bits()).collect())
+                }
+                _ => AttributeKey::Other(call.id),
+            });
+            (attribute.name.clone(), key)
+        });
+        (inputs, attributes.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

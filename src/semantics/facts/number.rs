@@ -1,0 +1,403 @@
+//! Constants of one number: initializers, Constant nodes, and what operators make of such.
+
+use crate::onnx::{Attribute, AttributeValue, DataType, Name, Producer, Tensor, numbers};
+use crate::semantics::control_flow::{Loop, Outcome, branch_outputs};
+use crate::semantics::operator::{Elements, Role, Shape as Rule};
+use crate::semantics::scalar;
+use crate::semantics::view::{NodeRef, ValueRef};
+
+use super::value::Source;
+use super::{Asking, ContextId, Facts};
+
+/// What number every element of a tensor is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Known {
+    Number(Number),
+    /// No single number, but the same in every run.
+    Constant,
+    /// An input of the model without a default, or of a function that nothing calls.
+    Input,
+    /// A run decides.
+    Computed,
+    /// A call of the function leaves it out.
+    Absent,
+}
+
+/// A number that every element of a tensor is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Number {
+    /// Exact in 64 bits; booleans are 0 and 1.
+    pub value: f64,
+    pub element: DataType,
+    pub origin: Origin,
+}
+
+/// Why a tensor is a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is the same in every run.
+    Constant,
+    /// It is the default of an input of the model.
+    Default,
+    /// It is computed from defaults of inputs.
+    Computed,
+}
+
+/// Constants of more bytes are not read.
+const LARGEST: u64 = 1 << 26;
+
+/// Bytes that are looked at first: whole elements of every type.
+const FIRST: u64 = 4 << 10;
+
+// equal keys of calls: the bits of numbers count
+impl Eq for Known {}
+
+impl std::hash::Hash for Known {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        if let Known::Number(number) = self {
+            (
+                number.value.to_bits(),
+                number.element.0,
+                number.origin as u8,
+            )
+                .hash(state);
+        }
+    }
+}
+
+impl Known {
+    fn constant(value: f64, element: DataType) -> Known {
+        Known::Number(Number {
+            value,
+            element,
+            origin: Origin::Constant,
+        })
+    }
+}
+
+impl<'m> Facts<'m> {
+    /// What an attribute of a function is in a context: none if the call leaves it out.
+    pub fn passed_attribute(
+        self,
+        cx: ContextId,
+        name: &Name,
+    ) -> Result<Option<&'m Attribute>, Known> {
+        let contexts = self.memo.contexts.borrow();
+        let passed = contexts.attribute(self.view, cx, name);
+        passed.map_err(|function| match function {
+            Some(function) if self.calls().is_reached(function) => Known::Computed,
+            _ => Known::Input,
+        })
+    }
+}
+
+impl<'m> Asking<'m> {
+    pub(super) fn number_value(&mut self, value: ValueRef<'m>) -> Known {
+        let graph = self.facts.view.model.graph(value.graph);
+        match value.producer {
+            Producer::Initializer(index) => self.tensor(value, graph.initializer(index)),
+            Producer::Input(_) => match (self.source(value), value.initializer) {
+                (Source::Value(at), _) => self.number_of(at),
+                (Source::Absent, _) => Known::Absent,
+                (Source::Input, Some(default)) => {
+                    let known = self.tensor(value, graph.initializer(default));
+                    // before IR version 4 every initializer had to be an input as well
+                    match known {
+                        _ if self.facts.view.model.ir_version < 4 => known,
+                        Known::Number(number) => Known::Number(Number {
+                            origin: Origin::Default,
+                            ..number
+                        }),
+                        _ => Known::Input,
+                    }
+                }
+                (Source::Input, None) => Known::Input,
+                (Source::Other, _) => Known::Computed,
+            },
+            Producer::Node { .. } => match value.producer() {
+                Some((node, output)) => self.output_number(value, node, output),
+                None => Known::Computed,
+            },
+            Producer::SparseInitializer(_) | Producer::Gone => Known::Computed,
+        }
+    }
+
+    fn output_number(&mut self, value: ValueRef<'m>, node: NodeRef<'m>, output: usize) -> Known {
+        if let Some(function) = node.callee() {
+            let result = self.called(node, function, output);
+            return result.map_or(Known::Computed, |result| self.number_of(result));
+        }
+        if let Some([then, or]) = branch_outputs(node, output) {
+            let condition = self.input_number(node, 0).is_true();
+            let mut of = |branch: Option<ValueRef<'m>>| match branch {
+                Some(branch) => self.number_of(self.here(branch)),
+                None => Known::Computed,
+            };
+            return match condition {
+                Some(true) => of(then),
+                Some(false) => of(or),
+                None => same(of(then), of(or)),
+            };
+        }
+        if let Some(of) = Loop::of(node) {
+            return match of.outcome(output) {
+                Outcome::State(state) if state.is_kept() => match state.input {
+                    Some(input) => self.number_of(self.here(input)),
+                    None => Known::Computed,
+                },
+                _ => Known::Computed,
+            };
+        }
+        if node.is("Constant") {
+            return self.attribute_number(value, node);
+        }
+        if node.is("ConstantOfShape") {
+            return match node.attribute("value").map(|a| &a.value) {
+                Some(AttributeValue::Tensor(tensor)) => self.tensor(value, tensor),
+                _ => Known::constant(0.0, DataType::FLOAT),
+            };
+        }
+        self.operator_number(value, node)
+    }
+
+    fn input_number(&mut self, node: NodeRef<'m>, input: usize) -> Known {
+        match node.input(input) {
+            Some(value) => self.number_of(self.here(value)),
+            None => Known::Absent,
+        }
+    }
+
+    /// What an operator makes of numbers.
+    fn operator_number(&mut self, value: ValueRef<'m>, node: NodeRef<'m>) -> Known {
+        let Some(operator) = node.operator() else {
+            return Known::Computed;
+        };
+        let op = node.op();
+        if operator.role == Role::Dropout {
+            return Known::Computed;
+        }
+        if operator.elements == Elements::Copy && operator.role != Role::Cast {
+            return self.input_number(node, 0);
+        }
+        if operator.copies() || matches!(operator.shape, Rule::Slice | Rule::Split | Rule::Gather) {
+            let known = match operator.role {
+                Role::Cast => cast(self.input_number(node, 0), value.element_type()),
+                _ => self.input_number(node, 0),
+            };
+            return match known {
+                Known::Number(_) => computed(known),
+                _ => self.list_number(value),
+            };
+        }
+        if let known @ Known::Number(_) = self.list_number(value) {
+            return known;
+        }
+        if op == "Where" {
+            let [condition, x, y] = [0, 1, 2].map(|input| self.input_number(node, input));
+            return computed(match condition.is_true() {
+                Some(true) => x,
+                Some(false) => y,
+                None => same(x, y),
+            });
+        }
+        if operator.elements != Elements::Map {
+            return Known::Computed;
+        }
+        let inputs = node.get().inputs.len();
+        let all: Vec<Known> = (0..inputs)
+            .map(|input| self.input_number(node, input))
+            .collect();
+        if let Some(known) = decided(op, &all) {
+            return known;
+        }
+        let mut numbers = Vec::with_capacity(all.len());
+        let mut origin = Origin::Constant;
+        for known in &all {
+            let Known::Number(number) = known else {
+                return Known::Computed;
+            };
+            if number.origin != Origin::Constant {
+                origin = Origin::Computed;
+            }
+            numbers.push(number.value);
+        }
+        let Some(&Known::Number(first)) = all.first() else {
+            return Known::Computed;
+        };
+        let element = match scalar::makes_booleans(op) {
+            true => DataType::BOOL,
+            false => first.element,
+        };
+        match scalar::apply(op, &numbers, scalar::is_integer(first.element)) {
+            Some(result) => Known::Number(Number {
+                value: scalar::cast(result, element),
+                element,
+                origin,
+            }),
+            None => Known::Computed,
+        }
+    }
+
+    /// The number that a list of integers of one size consists of.
+    fn list_number(&mut self, value: ValueRef<'m>) -> Known {
+        let at = self.here(value);
+        let element = value.element_type();
+        let Some(element) = element.filter(|&e| scalar::is_integer(e) || e == DataType::BOOL)
+        else {
+            return Known::Computed;
+        };
+        match self
+            .list_of(at)
+            .and_then(|list| list.all_sizes())
+            .as_deref()
+        {
+            Some([first, rest @ ..]) if rest.iter().all(|size| size == first) => {
+                Known::constant(*first as f64, element)
+            }
+            Some(_) => Known::Constant,
+            None => Known::Computed,
+        }
+    }
+
+    /// The number that a Constant holds.
+    fn attribute_number(&mut self, value: ValueRef<'m>, node: NodeRef<'m>) -> Known {
+        let Some(attribute) = node.get().attributes.first() else {
+            return Known::Computed;
+        };
+        match &attribute.value {
+            AttributeValue::Tensor(tensor) => self.tensor(value, tensor),
+            AttributeValue::Reference(name, _) => {
+                match self.facts.passed_attribute(self.cx, name) {
+                    Ok(Some(passed)) => self.passed_number(value, passed),
+                    Ok(None) => Known::Absent,
+                    Err(known) => known,
+                }
+            }
+            _ => self.passed_number(value, attribute),
+        }
+    }
+
+    /// The number that an attribute is, or a list of one.
+    fn passed_number(&mut self, value: ValueRef<'m>, attribute: &Attribute) -> Known {
+        match &attribute.value {
+            AttributeValue::Float(f) => Known::constant(f64::from(*f), DataType::FLOAT),
+            AttributeValue::Int(i) => Known::constant(*i as f64, DataType::INT64),
+            AttributeValue::Floats(all) => match all[..] {
+                [first, ref rest @ ..] if rest.iter().all(|f| *f == first) => {
+                    Known::constant(f64::from(first), DataType::FLOAT)
+                }
+                _ => Known::Constant,
+            },
+            AttributeValue::Ints(all) => match all[..] {
+                [first, ref rest @ ..] if rest.iter().all(|i| *i == first) => {
+                    Known::constant(first as f64, DataType::INT64)
+                }
+                _ => Known::Constant,
+            },
+            AttributeValue::Tensor(tensor) => self.tensor(value, tensor),
+            AttributeValue::Sparse(sparse) => {
+                // an element that a sparse tensor does not store is zero
+                let stored = sparse.values.elements();
+                let whole = sparse
+                    .dims
+                    .iter()
+                    .try_fold(1i64, |all, &dim| all.checked_mul(dim));
+                match (stored, whole) {
+                    (Some(0), _) => Known::constant(0.0, sparse.values.data_type),
+                    (Some(stored), Some(whole)) if i64::try_from(stored) == Ok(whole) => {
+                        self.tensor(value, &sparse.values)
+                    }
+                    _ => Known::Constant,
+                }
+            }
+            AttributeValue::String(_) | AttributeValue::Strings(_) => Known::Constant,
+            _ => Known::Computed,
+        }
+    }
+
+    /// The number that every element of a tensor is. External data of more than one stays unread.
+    fn tensor(&mut self, value: ValueRef<'m>, tensor: &Tensor) -> Known {
+        match self.read(value, tensor) {
+            Ok(Some(number)) => Known::constant(number, tensor.data_type),
+            Ok(None) => Known::Constant,
+            Err(error) => {
+                self.facts.memo.failed.borrow_mut().get_or_insert(error);
+                Known::Constant
+            }
+        }
+    }
+
+    fn read(&self, value: ValueRef<'m>, tensor: &Tensor) -> crate::error::Result<Option<f64>> {
+        let model = self.facts.view.model;
+        let limit = if tensor.elements() == Some(1) {
+            16
+        } else {
+            LARGEST
+        };
+        if limit == LARGEST {
+            if tensor.external.is_some() {
+                return Ok(None);
+            }
+            let first = model.first_elements(tensor, FIRST)?;
+            let first = first.and_then(|bytes| numbers(tensor.data_type, &bytes));
+            if first.is_some_and(|first| first.iter().any(|&n| n != first[0])) {
+                return Ok(None); // weights: the rest need not be read
+            }
+        }
+        let Some(bytes) = model.small_elements(tensor, limit)? else {
+            self.facts.memo.unread.borrow_mut().insert(value.id);
+            return Ok(None);
+        };
+        Ok(numbers(tensor.data_type, &bytes).and_then(|numbers| {
+            let (&first, rest) = numbers.split_first()?;
+            rest.iter().all(|&n| n == first).then_some(first)
+        }))
+    }
+}
+
+/// What a number is cast to.
+fn cast(known: Known, to: Option<DataType>) -> Known {
+    match (known, to) {
+        (Known::Number(number), Some(to)) => Known::Number(Number {
+            value: scalar::cast(number.value, to),
+            element: to,
+            ..number
+        }),
+        (Known::Absent, _) => Known::Computed,
+        (Known::Number(_), None) | (Known::Input, _) => Known::Computed,
+        (other, _) => other,
+    }
+}
+
+/// What a node makes of a default is computed.
+fn computed(known: Known) -> Known {
+    match known {
+        Known::Number(number) if number.origin == Origin::Default => Known::Number(Number {
+            origin: Origin::Computed,
+            ..number
+        }),
+        Known::Input | Known::Absent => Known::Computed,
+        other => other,
+    }
+}
+
+/// One of two things, if it does not matter which.
+fn same(one: Known, two: Known) -> Known {
+    match (one, two) {
+        (one, two) if one == two => one,
+        (Known::Constant | Known::Number(_), Known::Constant | Known::Number(_)) => Known::Computed,
+        _ => Known::Computed,
+    }
+}
+
+/// What one input decides alone: false in an And, true in an Or.
+fn decided(op: &str, inputs: &[Known]) -> Option<Known> {
+    let deciding = match op {
+        "And" => false,
+        "Or" => true,
+        _ => return None,
+    };
+    let decides = |known: &&Known| known.is_true() == Some(deciding);
+    inputs.iter().find(decides).copied()
+}

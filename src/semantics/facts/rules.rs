@@ -1,0 +1,540 @@
+//! The shape that an operator gives its outputs, by its rule in the table of operators.
+
+use crate::hash::HashMap;
+use crate::onnx::{AttributeValue, Node};
+use crate::semantics::operator::{Role, Shape as Rule};
+use crate::semantics::view::NodeRef;
+
+use super::dim::{Dim, Shape, axis_of};
+use super::{Asking, window};
+
+impl<'m> Asking<'m> {
+    /// The shape of an output of an operator; `None` if it has no rule, or not even the rank is known.
+    pub(super) fn operator_shape(&mut self, node: NodeRef<'m>, output: usize) -> Option<Shape> {
+        let Some(operator) = node.operator() else {
+            // the stateless draws of TensorFlow
+            let drawn = node.draws() && node.op().starts_with("Stateless");
+            return drawn.then(|| self.list(node, 0, ""))?;
+        };
+        let rule = operator.shape;
+        match (output, rule, operator.role) {
+            (0, ..) | (_, Rule::Split | Rule::Recurrent, _) => {}
+            (1, Rule::Pool | Rule::TopK, _) | (1, Rule::Same, Role::Dropout) => {}
+            _ => return None,
+        }
+        match rule {
+            Rule::Same => self.shape(node, 0),
+            Rule::OfSecond => self.shape(node, 1),
+            Rule::SameRank => Some(Shape::of_rank(self.dims(node, 0)?.len())),
+            Rule::Scalar => Some(Shape::scalar()),
+            Rule::Drawn => self.drawn(node),
+            Rule::Filled => self.list(node, 0, ""),
+            Rule::Constant => constant(node),
+            Rule::Broadcast => self.all_broadcast(node),
+            Rule::MatMul => matmul(self.dims(node, 0), self.dims(node, 1)),
+            Rule::Gemm => self.gemm(node),
+            Rule::Conv => window::convolved(node, self.dims(node, 0), &self.dims(node, 1)?),
+            Rule::ConvTranspose => {
+                window::transposed(node, self.dims(node, 0), &self.dims(node, 1)?)
+            }
+            Rule::Pool => window::pooled(node, self.dims(node, 0)?),
+            Rule::GlobalPool => {
+                let dims = self.dims(node, 0)?.into_iter().enumerate();
+                Some(Shape::of(dims.map(|(axis, dim)| {
+                    if axis < 2 { dim } else { Dim::Size(1) }
+                })))
+            }
+            Rule::Permute => {
+                let dims = self.dims(node, 0)?;
+                let axes = permutation(node.get(), dims.len())?;
+                Some(Shape::of(axes.into_iter().map(|axis| dims[axis])))
+            }
+            Rule::Concat => self.concat(node),
+            Rule::Einsum => self.einsum(node),
+            Rule::Flatten => flatten(&self.dims(node, 0)?, node.int("axis", 1)),
+            Rule::Reshape => self.reshape(node),
+            Rule::Squeeze => self.squeeze(node),
+            Rule::Unsqueeze => self.unsqueeze(node),
+            Rule::Expand => self.expand(node),
+            Rule::Tile => self.tile(node),
+            Rule::Pad => self.pad(node),
+            Rule::Gather => {
+                let (mut dims, indices) = (self.dims(node, 0)?, self.dims(node, 1)?);
+                let axis = axis_of(node.int("axis", 0), dims.len())?;
+                dims.splice(axis..=axis, indices);
+                Some(Shape::of(dims))
+            }
+            Rule::Slice => self.slice(node),
+            Rule::Split => self.split(node, output),
+            Rule::Reduce => self.reduce(node),
+            Rule::ReduceAxis => {
+                let mut dims = self.dims(node, 0)?;
+                let axis = axis_of(node.int("axis", 0), dims.len())?;
+                match node.int("keepdims", 1) {
+                    0 => drop(dims.remove(axis)),
+                    _ => dims[axis] = Dim::Size(1),
+                }
+                Some(Shape::of(dims))
+            }
+            Rule::Recurrent => recurrent(node, output, &self.dims(node, 0)?, &self.dims(node, 2)?),
+            Rule::TopK => self.top_k(node),
+            Rule::ShapeOf => self.shape_of_shape(node),
+            Rule::Range => Some(Shape::of([self.range(node)])),
+            Rule::OneHot => {
+                let mut dims = self.dims(node, 0)?;
+                let axis = axis_of(node.int("axis", -1), dims.len() + 1)?;
+                let depth = self.integers(node, 1, "");
+                let depth = depth
+                    .and_then(|d| d.first().copied())
+                    .map_or(Dim::Unknown, Dim::Size);
+                dims.insert(axis, depth);
+                Some(Shape::of(dims))
+            }
+            Rule::GatherNd => {
+                let (data, indices) = (self.dims(node, 0)?, self.dims(node, 1)?);
+                let (&depth, outer) = indices.split_last()?;
+                let batch = usize::try_from(node.int("batch_dims", 0)).ok()?;
+                let depth = usize::try_from(depth.size()?).ok()?;
+                let rest = data.get(batch.checked_add(depth)?..)?;
+                Some(Shape::of(outer.iter().chain(rest).copied()))
+            }
+            Rule::Rank(rank) => Some(Shape::of_rank(rank.into())),
+            Rule::Other => None,
+        }
+    }
+
+    fn drawn(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        // tf2onnx gives the shape as an input below opset 9
+        self.list(node, 0, "shape")
+    }
+
+    fn all_broadcast(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let all: Vec<Option<Shape>> = (0..node.get().inputs.len())
+            .map(|input| self.shape(node, input))
+            .collect();
+        let mut all = all.into_iter();
+        let first = all.next()??;
+        all.try_fold(first, |one, two| one.broadcast(&two?))
+    }
+
+    fn gemm(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let (a, b) = (self.shape(node, 0), self.dims(node, 1)?);
+        let rows = i64::from(node.int("transA", 0) != 0);
+        let columns = usize::from(node.int("transB", 0) == 0);
+        let rows = a.and_then(|a| a.at(rows)).unwrap_or(Dim::Unknown);
+        Some(Shape::of([rows, *b.get(columns)?]))
+    }
+
+    fn concat(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let all: Vec<Option<Vec<Dim>>> = (0..node.get().inputs.len())
+            .map(|input| self.dims(node, input))
+            .collect();
+        let known = all.iter().flatten();
+        let rank = known.clone().next()?.len();
+        let axis = axis_of(node.int("axis", 1), rank)?;
+        if known.clone().any(|dims| dims.len() != rank) {
+            return None;
+        }
+        let along = |dim: usize| match dim == axis {
+            true => all.iter().fold(Dim::Size(0), |sum, dims| {
+                sum.plus(dims.as_ref().map_or(Dim::Unknown, |dims| dims[axis]))
+            }),
+            // all have the same size
+            false => {
+                let sizes = known.clone().map(|dims| dims[dim]);
+                let size = sizes.clone().find(|dim| dim.size().is_some());
+                size.or(sizes.clone().next()).unwrap_or(Dim::Unknown)
+            }
+        };
+        Some(Shape::of((0..rank).map(along)))
+    }
+
+    /// The dimensions of the indices after the arrow.
+    fn einsum(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let AttributeValue::String(equation) = &node.attribute("equation")?.value else {
+            return None;
+        };
+        let equation: String = std::str::from_utf8(equation)
+            .ok()?
+            .split_whitespace()
+            .collect();
+        let (inputs, output) = equation.split_once("->")?;
+        let mut sizes: HashMap<char, Dim> = HashMap::default();
+        for (input, indices) in inputs.split(',').enumerate() {
+            let dims = self.dims(node, input).unwrap_or_default();
+            if indices.chars().count() == dims.len() {
+                for (index, dim) in indices.chars().zip(dims) {
+                    let known = sizes.entry(index).or_insert(dim);
+                    *known = if known.size().is_some() { *known } else { dim };
+                }
+            }
+        }
+        let of = |index: char| sizes.get(&index).copied().unwrap_or(Dim::Unknown);
+        let named = output.chars().all(|index| index.is_ascii_alphabetic());
+        named.then(|| Shape::of(output.chars().map(of)))
+    }
+
+    /// -1 stays open unless the whole is known, and 0 is as before.
+    fn reshape(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let to = self.list(node, 1, "shape")?;
+        let from = self.shape(node, 0);
+        let from_at = |axis: usize| from.as_ref().and_then(|from| from.at(axis as i64));
+        let to = match to {
+            Shape::Like(at) => return Some(Shape::Like(at)),
+            Shape::Dims(to) => to,
+        };
+        let copies = node.int("allowzero", 0) == 0;
+        let dims = to.iter().enumerate().map(|(axis, &dim)| match dim {
+            Dim::Size(0) if copies => from_at(axis).unwrap_or(Dim::Unknown),
+            Dim::Size(..=-1) => Dim::Unknown,
+            dim => dim,
+        });
+        let mut dims: Vec<Dim> = dims.collect();
+        if let Some(open) = to.iter().position(|&dim| dim == Dim::Size(-1)) {
+            let whole = from.as_ref().map_or(Dim::Unknown, Shape::elements);
+            dims[open] = rest(whole, from.as_ref(), &dims, open);
+        }
+        Some(Shape::of(dims))
+    }
+
+    fn squeeze(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let dims = self.dims(node, 0)?;
+        if !self.has(node, 1, "axes") {
+            let all = dims.iter().all(|dim| dim.size().is_some());
+            return all.then(|| Shape::of(dims.into_iter().filter(|&dim| dim != Dim::Size(1))));
+        }
+        let axes = axes(&self.integers(node, 1, "axes")?, dims.len())?;
+        Some(Shape::of(kept(&dims, &axes)))
+    }
+
+    fn unsqueeze(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let (dims, named) = (self.dims(node, 0)?, self.integers(node, 1, "axes")?);
+        let rank = dims.len() + named.len();
+        let axes = axes(&named, rank)?;
+        let mut rest = dims.into_iter();
+        let dims: Option<Vec<Dim>> = (0..rank)
+            .map(|axis| {
+                if axes.contains(&axis) {
+                    Some(Dim::Size(1))
+                } else {
+                    rest.next()
+                }
+            })
+            .collect();
+        Some(Shape::of(dims?))
+    }
+
+    fn expand(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let (from, to) = (self.shape(node, 0)?, self.list(node, 1, ""));
+        match to {
+            Some(to) => from.broadcast(&to),
+            None => {
+                let rank = self.dims(node, 1)?.first()?.size()?;
+                let rank = usize::try_from(rank)
+                    .ok()
+                    .filter(|&rank| rank <= super::LONGEST)?;
+                Some(Shape::of_rank(rank.max(from.rank()?)))
+            }
+        }
+    }
+
+    fn tile(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let dims = self.dims(node, 0)?;
+        let times = self.list(node, 1, "").and_then(|times| times.to_vec());
+        let times = times.filter(|times| times.len() == dims.len());
+        let Some(times) = times else {
+            return Some(Shape::of_rank(dims.len()));
+        };
+        Some(Shape::of(
+            dims.into_iter()
+                .zip(times)
+                .map(|(dim, times)| dim.times(times)),
+        ))
+    }
+
+    fn pad(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let dims = self.dims(node, 0)?;
+        let rank = dims.len();
+        let pads = self.list(node, 1, "pads").and_then(|pads| pads.to_vec());
+        let pads = pads.filter(|pads| pads.len() == 2 * rank && node.input(3).is_none());
+        let Some(pads) = pads else {
+            return Some(Shape::of_rank(rank));
+        };
+        let padded = |(axis, dim): (usize, Dim)| dim.plus(pads[axis]).plus(pads[axis + rank]);
+        Some(Shape::of(dims.into_iter().enumerate().map(padded)))
+    }
+
+    fn slice(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let mut dims = self.dims(node, 0)?;
+        let starts = self.list(node, 1, "starts").and_then(|list| list.to_vec());
+        let ends = self.list(node, 2, "ends").and_then(|list| list.to_vec());
+        let steps = self.integers(node, 4, "");
+        let cut = match self.has(node, 3, "axes") {
+            true => match self.integers(node, 3, "axes") {
+                Some(named) => axes(&named, dims.len())?,
+                None => return Some(Shape::of_rank(dims.len())),
+            },
+            false => match (&starts, self.dims(node, 1).as_deref()) {
+                (Some(starts), _) => (0..starts.len().min(dims.len())).collect(),
+                (None, Some([Dim::Size(n)])) => (0..dims.len().min((*n).max(0) as usize)).collect(),
+                _ => (0..dims.len()).collect(),
+            },
+        };
+        for (place, axis) in cut.into_iter().enumerate() {
+            let bound = |all: &Option<Vec<Dim>>| all.as_ref()?.get(place).copied();
+            let step = match (&steps, node.input(4)) {
+                (Some(steps), _) => steps.get(place).copied(),
+                (None, Some(_)) => None,
+                (None, None) => Some(1),
+            };
+            let left = || sliced(dims[axis], bound(&starts)?, bound(&ends)?, step?);
+            dims[axis] = left().unwrap_or(Dim::Unknown);
+        }
+        Some(Shape::of(dims))
+    }
+
+    fn split(&mut self, node: NodeRef<'m>, output: usize) -> Option<Shape> {
+        let mut dims = self.dims(node, 0)?;
+        let axis = axis_of(node.int("axis", 0), dims.len())?;
+        let parts = node.int("num_outputs", node.get().outputs.len() as i64);
+        dims[axis] = match self.has(node, 1, "split") {
+            true => {
+                let sizes = self.list(node, 1, "split");
+                sizes
+                    .and_then(|sizes| sizes.at(output as i64))
+                    .unwrap_or(Dim::Unknown)
+            }
+            false => match dims[axis] {
+                // the last part may be smaller
+                Dim::Size(size) if parts > 0 && size % parts != 0 => {
+                    let part = size / parts + 1;
+                    Dim::Size((size - part * output as i64).clamp(0, part))
+                }
+                dim => dim.over(Dim::Size(parts)),
+            },
+        };
+        Some(Shape::of(dims))
+    }
+
+    fn reduce(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let dims = self.dims(node, 0)?;
+        let keep = node.int("keepdims", 1) != 0;
+        let axes = match self.has(node, 1, "axes") {
+            true => match self.integers(node, 1, "axes") {
+                Some(named) => axes(&named, dims.len())?,
+                None => return keep.then(|| Shape::of_rank(dims.len())),
+            },
+            false => Vec::new(),
+        };
+        // no axes: all of them, or none
+        let axes = match axes.is_empty() {
+            true if node.int("noop_with_empty_axes", 0) != 0 => return Some(Shape::of(dims)),
+            true => (0..dims.len()).collect(),
+            false => axes,
+        };
+        Some(match keep {
+            false => Shape::of(kept(&dims, &axes)),
+            true => Shape::of(dims.iter().enumerate().map(|(axis, &dim)| {
+                if axes.contains(&axis) {
+                    Dim::Size(1)
+                } else {
+                    dim
+                }
+            })),
+        })
+    }
+
+    fn top_k(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let mut dims = self.dims(node, 0)?;
+        let axis = axis_of(node.int("axis", -1), dims.len())?;
+        dims[axis] = match node.attribute("k") {
+            Some(_) => Dim::Size(node.int("k", 0)),
+            None => {
+                let count = self.list(node, 1, "");
+                count.and_then(|count| count.at(0)).unwrap_or(Dim::Unknown)
+            }
+        };
+        Some(Shape::of(dims))
+    }
+
+    fn shape_of_shape(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let list = self.shape(node, 0)?.to_vec();
+        let count = list.map(|dims| super::integers::between(node, &dims).len() as i64);
+        Some(Shape::of([count.map_or(Dim::Unknown, Dim::Size)]))
+    }
+
+    /// The number of elements of a Range.
+    fn range(&mut self, node: NodeRef<'m>) -> Dim {
+        let mut number = |input| {
+            let number = self.list(node, input, "");
+            number
+                .and_then(|number| number.at(0))
+                .unwrap_or(Dim::Unknown)
+        };
+        let (start, limit, step) = (number(0), number(1), number(2));
+        match (limit.minus(start), step) {
+            (Dim::Size(room), Dim::Size(step)) if step != 0 => {
+                let whole = room.checked_div(step).unwrap_or(0);
+                let more = i64::from(room.checked_rem(step).is_some_and(|rest| rest != 0));
+                let up = (room > 0) == (step > 0);
+                Dim::Size(if up && room != 0 { whole + more } else { 0 })
+            }
+            (room, Dim::Size(1)) if room.is_not_negative() => room,
+            _ => Dim::Unknown,
+        }
+    }
+}
+
+/// The size of the axis of a Reshape that is -1.
+fn rest(whole: Dim, from: Option<&Shape>, dims: &[Dim], open: usize) -> Dim {
+    let others = dims
+        .iter()
+        .enumerate()
+        .filter(|&(axis, _)| axis != open)
+        .map(|(_, &dim)| dim);
+    let product = others.clone().fold(Dim::Size(1), Dim::times);
+    if product.size() == Some(0) {
+        return Dim::Unknown;
+    }
+    match whole.over(product) {
+        // what both sides have cancels out
+        Dim::Unknown => {
+            let Some(mut left) = from.and_then(Shape::to_vec) else {
+                return Dim::Unknown;
+            };
+            let mut by = Dim::Size(1);
+            for dim in others {
+                match left
+                    .iter()
+                    .position(|&own| own == dim && dim != Dim::Unknown)
+                {
+                    Some(place) => drop(left.remove(place)),
+                    None => by = by.times(dim),
+                }
+            }
+            left.into_iter().fold(Dim::Size(1), Dim::times).over(by)
+        }
+        dim => dim,
+    }
+}
+
+/// How many elements a slice takes along an axis.
+fn sliced(size: Dim, start: Dim, end: Dim, step: i64) -> Option<Dim> {
+    let (Dim::Size(from), to) = (start, end) else {
+        return None;
+    };
+    let Dim::Size(size) = size else {
+        let all = to.size().is_some_and(|to| to >= i64::from(i32::MAX));
+        return match (from, step) {
+            (0, 1) if all || to == size => Some(size),
+            (0.., 1) if all => None,
+            _ => None,
+        };
+    };
+    let to = to.size()?;
+    let back = step < 0;
+    let place = |i: i64| {
+        let i = if i < 0 { i.saturating_add(size) } else { i };
+        if back {
+            i.clamp(-1, size - 1)
+        } else {
+            i.clamp(0, size)
+        }
+    };
+    let room = if back {
+        place(from) - place(to)
+    } else {
+        place(to) - place(from)
+    };
+    let step = step.checked_abs().filter(|&step| step > 0)?;
+    Some(Dim::Size(if room > 0 { (room - 1) / step + 1 } else { 0 }))
+}
+
+/// Axes counted from the first one.
+pub(super) fn axes(named: &[i64], rank: usize) -> Option<Vec<usize>> {
+    named.iter().map(|&axis| axis_of(axis, rank)).collect()
+}
+
+/// The dimensions of all other axes.
+fn kept<'d>(dims: &'d [Dim], axes: &'d [usize]) -> impl Iterator<Item = Dim> + 'd {
+    let all = dims.iter().enumerate();
+    all.filter(|(axis, _)| !axes.contains(axis))
+        .map(|(_, &dim)| dim)
+}
+
+fn constant(node: NodeRef<'_>) -> Option<Shape> {
+    let long = |len: usize| Some(Shape::sizes(&[len as i64]));
+    match &node.get().attributes.first()?.value {
+        AttributeValue::Float(_) | AttributeValue::Int(_) | AttributeValue::String(_) => {
+            Some(Shape::scalar())
+        }
+        AttributeValue::Floats(all) => long(all.len()),
+        AttributeValue::Ints(all) => long(all.len()),
+        AttributeValue::Strings(all) => long(all.len()),
+        AttributeValue::Tensor(tensor) => Some(Shape::sizes(&tensor.dims)),
+        AttributeValue::Sparse(sparse) => Some(Shape::sizes(&sparse.dims)),
+        // value_float and value_int of a function's attribute
+        AttributeValue::Reference(_, 1 | 2) => Some(Shape::scalar()),
+        _ => None,
+    }
+}
+
+fn matmul(left: Option<Vec<Dim>>, right: Option<Vec<Dim>>) -> Option<Shape> {
+    let (mut left, mut right) = (left?, right?);
+    let (of_vector, vector) = (left.len() == 1, right.len() == 1);
+    if of_vector {
+        left.insert(0, Dim::Size(1));
+    }
+    if vector {
+        right.push(Dim::Size(1));
+    }
+    let (columns, _) = (right.pop()?, right.pop()?);
+    let (_, rows) = (left.pop()?, left.pop()?);
+    let mut dims = Shape::of(left).broadcast(&Shape::of(right))?.to_vec()?;
+    dims.extend((!of_vector).then_some(rows));
+    dims.extend((!vector).then_some(columns));
+    Some(Shape::of(dims))
+}
+
+fn flatten(dims: &[Dim], axis: i64) -> Option<Shape> {
+    let axis = match usize::try_from(axis) {
+        Ok(axis) => axis,
+        Err(_) => axis_of(axis, dims.len())?,
+    };
+    let (before, behind) = dims.split_at_checked(axis)?;
+    let product = |dims: &[Dim]| dims.iter().fold(Dim::Size(1), |all, &dim| all.times(dim));
+    Some(Shape::of([product(before), product(behind)]))
+}
+
+/// `[steps, directions, batch, hidden]` and the last states, with the recurrence weights
+/// `[directions, gates · hidden, hidden]`.
+fn recurrent(node: NodeRef<'_>, output: usize, data: &[Dim], weights: &[Dim]) -> Option<Shape> {
+    let (&[steps, batch, _], &[directions, _, hidden]) = (data, weights) else {
+        return None;
+    };
+    let by_batch = node.int("layout", 0) != 0;
+    Some(match (output, by_batch) {
+        (0, false) => Shape::of([steps, directions, batch, hidden]),
+        // then data is [batch, steps, ..]
+        (0, true) => Shape::of([steps, batch, directions, hidden]),
+        (_, false) => Shape::of([directions, batch, hidden]),
+        (_, true) => Shape::of([steps, directions, hidden]),
+    })
+}
+
+/// What a Transpose does to axes: the input's axis for each of the output's.
+pub(crate) fn permutation(node: &Node, rank: usize) -> Option<Vec<usize>> {
+    let Some(attribute) = node.attribute("perm") else {
+        return Some((0..rank).rev().collect());
+    };
+    let AttributeValue::Ints(perm) = &attribute.value else {
+        return None;
+    };
+    let axes: Vec<usize> = perm
+        .iter()
+        .filter_map(|&axis| usize::try_from(axis).ok())
+        .collect();
+    let mut sorted = axes.clone();
+    sorted.sort_unstable();
+    (axes.len() == perm.len() && sorted.into_iter().eq(0..rank)).then_some(axes)
+}
