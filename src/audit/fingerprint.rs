@@ -11,6 +11,8 @@
 //! over, and so are the model's other dropouts; attributes, scalars, vectors and shape arithmetic do
 //! not count, nor whether a dropout acts. Sites that are alike in all of this have the same one.
 
+use smallvec::SmallVec;
+
 use crate::dropout::{Form, Site};
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{
@@ -45,13 +47,14 @@ pub(super) struct Fingerprints<'m> {
     /// The results of dropout, each with its data.
     data: HashMap<ValueId, ValueId>,
     /// The nodes where data enters a dropout, and what comes out.
-    through: HashMap<NodeId, Vec<ValueId>>,
+    through: HashMap<NodeId, SmallVec<[ValueId; 2]>>,
     /// Other nodes of dropouts.
     inner: HashSet<NodeId>,
     before: HashMap<(ValueId, u8), u64>,
     after: HashMap<(ValueId, u8), u64>,
+    scopes: HashMap<GraphId, u64>,
     /// Of sites, by id.
-    made: HashMap<usize, String>,
+    made: HashMap<usize, u64>,
 }
 
 impl<'m> Fingerprints<'m> {
@@ -65,6 +68,7 @@ impl<'m> Fingerprints<'m> {
             inner: HashSet::default(),
             before: HashMap::default(),
             after: HashMap::default(),
+            scopes: HashMap::default(),
             made: HashMap::default(),
         };
         for site in sites {
@@ -81,15 +85,15 @@ impl<'m> Fingerprints<'m> {
 
     /// The fingerprint of a site.
     pub fn site(&mut self, site: &Site) -> String {
-        if let Some(made) = self.made.get(&site.id) {
-            return made.clone();
-        }
-        let made = self.make(site);
-        self.made.insert(site.id, made.clone());
-        made
+        let made = match self.made.get(&site.id) {
+            Some(&made) => made,
+            None => self.make(site),
+        };
+        self.made.insert(site.id, made);
+        text(made)
     }
 
-    fn make(&mut self, site: &Site) -> String {
+    fn make(&mut self, site: &Site) -> u64 {
         let mut hash = Hash::of("site/1");
         for word in [site.form.word(), site.kind.word(), site.scaling.word()] {
             hash.text(word);
@@ -108,7 +112,7 @@ impl<'m> Fingerprints<'m> {
             end.finish()
         });
         hash.sorted(ends.collect());
-        hash.finish_text()
+        hash.finish()
     }
 
     /// The fingerprint of a node that is part of no site.
@@ -118,18 +122,27 @@ impl<'m> Fingerprints<'m> {
         hash.number(self.scope(id.graph));
         self.inputs(id, BEFORE, &mut hash);
         self.outputs(id, AFTER, &mut hash);
-        hash.finish_text()
+        text(hash.finish())
     }
 
     /// The fingerprint of a graph.
-    pub fn graph(&self, graph: GraphId) -> String {
+    pub fn graph(&mut self, graph: GraphId) -> String {
         let mut hash = Hash::of("graph/1");
         hash.number(self.scope(graph));
-        hash.finish_text()
+        text(hash.finish())
     }
 
     /// The main graph, a function, or the operators whose bodies contain a graph.
-    fn scope(&self, mut graph: GraphId) -> u64 {
+    fn scope(&mut self, graph: GraphId) -> u64 {
+        if let Some(&known) = self.scopes.get(&graph) {
+            return known;
+        }
+        let scope = self.make_scope(graph);
+        self.scopes.insert(graph, scope);
+        scope
+    }
+
+    fn make_scope(&self, mut graph: GraphId) -> u64 {
         let mut hash = Hash::of("scope");
         loop {
             match &self.model.graph(graph).kind {
@@ -264,7 +277,7 @@ impl<'m> Fingerprints<'m> {
     }
 
     /// What comes out of a node that is passed over.
-    fn passes(&self, id: NodeId) -> Option<Vec<ValueId>> {
+    fn passes(&self, id: NodeId) -> Option<SmallVec<[ValueId; 2]>> {
         match is_passed(self.model.node(id)) {
             true => Some(self.values.output(self.model, id, 0).into_iter().collect()),
             false => self.through.get(&id).cloned(),
@@ -315,12 +328,12 @@ impl<'m> Fingerprints<'m> {
 }
 
 /// Where data enters a site, the data, and what comes out.
-fn ends(site: &Site) -> Vec<(NodeId, Option<ValueId>, Option<ValueId>)> {
+fn ends(site: &Site) -> SmallVec<[(NodeId, Option<ValueId>, Option<ValueId>); 1]> {
     let ends = site.exits.iter().map(|exit| match exit.prescale {
         Some(prescale) => (prescale.node, Some(prescale.from), Some(exit.output)),
         None => (exit.node, Some(exit.data), Some(exit.output)),
     });
-    let mut ends: Vec<_> = ends.collect();
+    let mut ends: SmallVec<_> = ends.collect();
     if ends.is_empty() || site.form == Form::Scale {
         let first = site.nodes.first().copied();
         ends = first
@@ -351,18 +364,18 @@ impl Weight<'_> {
 }
 
 /// BLAKE3 of parts, each with its length before it.
-struct Hash(blake3::Hasher);
+struct Hash(Vec<u8>);
 
 impl Hash {
     fn of(what: &str) -> Hash {
-        let mut hash = Hash(blake3::Hasher::new());
+        let mut hash = Hash(Vec::with_capacity(128));
         hash.text(what);
         hash
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
+        self.0.extend((bytes.len() as u64).to_le_bytes());
+        self.0.extend(bytes);
     }
 
     fn text(&mut self, text: &str) {
@@ -379,13 +392,16 @@ impl Hash {
         parts.into_iter().for_each(|part| self.number(part));
     }
 
+    /// The first eight bytes.
     fn finish(&self) -> u64 {
+        let hash = blake3::hash(&self.0);
         let mut first = [0; 8];
-        self.0.finalize_xof().fill(&mut first);
+        first.copy_from_slice(&hash.as_bytes()[..8]);
         u64::from_be_bytes(first)
     }
+}
 
-    fn finish_text(&self) -> String {
-        format!("{:016x}", self.finish())
-    }
+/// A fingerprint, for reports.
+fn text(fingerprint: u64) -> String {
+    format!("{fingerprint:016x}")
 }
