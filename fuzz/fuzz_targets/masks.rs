@@ -2,9 +2,9 @@
 //! branches, loops and functions.
 #![no_main]
 
-#[path = "../../tests/common/mask_gen.rs"]
+#[path = "../../tests/it/common/mask_gen.rs"]
 mod mask_gen;
-#[path = "../../tests/common/promises.rs"]
+#[path = "../../tests/it/common/promises.rs"]
 #[allow(dead_code)]
 mod promises;
 

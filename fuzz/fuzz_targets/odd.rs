@@ -2,10 +2,10 @@
 //! fuzzer reaches what a change to a length prefix would hide.
 #![no_main]
 
-#[path = "../../tests/common/promises.rs"]
+#[path = "../../tests/it/common/promises.rs"]
 #[allow(dead_code)]
 mod promises;
-#[path = "../../tests/common/wire_gen.rs"]
+#[path = "../../tests/it/common/wire_gen.rs"]
 mod wire_gen;
 
 libfuzzer_sys::fuzz_target!(|choices: &[u8]| {

@@ -1,7 +1,7 @@
 //! Any bytes: read, written back, looked at.
 #![no_main]
 
-#[path = "../../tests/common/promises.rs"]
+#[path = "../../tests/it/common/promises.rs"]
 #[allow(dead_code)]
 mod promises;
 

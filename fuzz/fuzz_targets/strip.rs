@@ -1,7 +1,7 @@
 //! Any bytes: stripped, compared, stripped again; dropout put in and changed.
 #![no_main]
 
-#[path = "../../tests/common/promises.rs"]
+#[path = "../../tests/it/common/promises.rs"]
 #[allow(dead_code)]
 mod promises;
 

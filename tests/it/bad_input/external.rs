@@ -1,0 +1,337 @@
+//! Weights in other files that are not there, too short, or not the model's to read.
+
+use std::os::unix::fs::symlink;
+
+use tract_onnx::pb;
+
+use super::build::*;
+use crate::common::cli::Folder;
+
+/// `x -> Dropout -> Mul(w) -> y`, where `w`, eight floats, stands in another file.
+fn model_with(entries: &[(&str, &str)]) -> Vec<u8> {
+    let nodes = vec![
+        node("Dropout", &["x"], &["d"]),
+        node("Mul", &["d", "w"], &["y"]),
+    ];
+    let mut model = model(13, graph(nodes, &["x"], &["y"]));
+    let entry = |(key, value): &(&str, &str)| pb::StringStringEntryProto {
+        key: (*key).into(),
+        value: (*value).into(),
+    };
+    model
+        .graph
+        .as_mut()
+        .unwrap()
+        .initializer
+        .push(pb::TensorProto {
+            external_data: entries.iter().map(entry).collect(),
+            data_location: Some(1),
+            ..tensor("w", FLOAT, &[8], &[])
+        });
+    bytes(&model)
+}
+
+const WEIGHTS: &[u8; 40] = &[0x3f; 40];
+
+fn folder(entries: &[(&str, &str)]) -> Folder {
+    let folder = Folder::new();
+    folder.write("model.onnx", model_with(entries));
+    folder.write("weights.bin", WEIGHTS);
+    folder
+}
+
+#[track_caller]
+fn refused_in(folder: &Folder, names: &[&str]) {
+    folder.write("good.onnx", bytes(&sound()));
+    let names = [&["tensor `w`"], names].concat();
+    for arguments in [
+        "strip model.onnx",
+        "strip --in-place model.onnx",
+        "strip model.onnx out.onnx",
+        "strip model.onnx --verify structure",
+        "verify model.onnx good.onnx",
+        "verify good.onnx model.onnx",
+    ] {
+        folder.refuses(arguments, &names);
+    }
+    // what needs no weights goes on, and says so
+    folder.run("audit model.onnx").exits(0);
+    let said = folder.run("show model.onnx").exits(0);
+    let line = "initializer w: float[8] missing in ";
+    assert!(said.text().contains(line), "{}", said.text());
+}
+
+#[track_caller]
+fn refused(entries: &[(&str, &str)], names: &[&str]) {
+    refused_in(&folder(entries), names);
+}
+
+#[test]
+fn where_they_should_be() {
+    for entries in [
+        &[("location", "weights.bin")][..],
+        &[("location", "weights.bin"), ("offset", "8")],
+        &[
+            ("location", "weights.bin"),
+            ("offset", "8"),
+            ("length", "32"),
+        ],
+        &[
+            ("location", "./weights.bin"),
+            ("length", "32"),
+            ("checksum", "?"),
+        ],
+    ] {
+        let folder = folder(entries);
+        folder.run("strip model.onnx").exits(0);
+        let said = folder
+            .run("verify model.onnx model.stripped.onnx --input x:8")
+            .exits(0);
+        let ran = said.text().contains("equal outputs in 3 runs");
+        assert!(ran, "{}", said.text());
+        folder.run("show model.onnx").exits(0);
+        assert_eq!(folder.listing().len(), 3);
+    }
+}
+
+#[test]
+fn a_missing_file() {
+    let names = ["missing.bin: ", "No such file or directory"];
+    refused(&[("location", "missing.bin")], &names);
+    refused(&[("location", "no/folder/missing.bin")], &names);
+}
+
+#[test]
+fn a_pipe_or_a_device() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let at = [("location", "pipe"), ("length", "32")];
+    let folder = folder(&at);
+    let mode = Mode::RUSR | Mode::WUSR;
+    mknodat(CWD, folder.path("pipe"), FileType::Fifo, mode, 0).unwrap();
+    refused_in(&folder, &["pipe: ", "external data is a pipe or a device"]);
+    std::fs::remove_file(folder.path("pipe")).unwrap();
+    std::fs::rename(folder.path("weights.bin"), folder.path("pipe")).unwrap();
+    folder.run("strip --force model.onnx").exits(0);
+}
+
+#[test]
+fn a_file_that_is_too_short() {
+    let at = |offset| {
+        [
+            ("location", "weights.bin"),
+            ("offset", offset),
+            ("length", "32"),
+        ]
+    };
+    refused(&at("9"), &["weights.bin: ", "too short"]);
+    refused(&at("4000"), &["weights.bin: ", "too short"]);
+    let open = [("location", "weights.bin"), ("offset", "9")];
+    refused(&open, &["weights.bin: ", "too short"]);
+    let little = [("location", "weights.bin"), ("length", "31")];
+    refused(&little, &["weights.bin: ", "too short"]);
+    // a file that was never fetched
+    let folder = folder(&at("0"));
+    folder.write("weights.bin", "version https://git-lfs\n");
+    refused_in(
+        &folder,
+        &["weights.bin: ", "a Git LFS pointer", "git lfs pull"],
+    );
+}
+
+#[test]
+fn a_directory() {
+    let folder = folder(&[("location", "sub")]);
+    std::fs::create_dir(folder.path("sub")).unwrap();
+    refused_in(&folder, &["sub: "]);
+}
+
+#[test]
+fn an_offset_and_a_length_that_overflow() {
+    let most = u64::MAX.to_string();
+    let at = |offset, length| {
+        [
+            ("location", "weights.bin"),
+            ("offset", offset),
+            ("length", length),
+        ]
+    };
+    refused(&at(&most, "32"), &["overflow"]);
+    refused(&at("32", &most), &["overflow"]);
+    refused(&at(&most, &most), &["overflow"]);
+    refused(&at("0", &most), &["weights.bin: ", "too short"]);
+    refused(&at("99999999999999999999", "1"), &["is not a number"]);
+    refused(&at("-1", "1"), &["is not a number"]);
+    refused(&at("0", "many"), &["is not a number"]);
+}
+
+#[test]
+fn no_location() {
+    refused(&[], &["without a location"]);
+    refused(&[("location", "")], &["not inside the model's folder"]);
+}
+
+#[test]
+fn a_location_outside_the_folder() {
+    for location in [
+        "/etc/passwd",
+        "../weights.bin",
+        "sub/../../weights.bin",
+        "..",
+        "C:\\weights.bin",
+        "sub\\..\\..\\weights.bin",
+    ] {
+        refused(
+            &[("location", location)],
+            &["model.onnx: ", "not inside the model's folder"],
+        );
+    }
+}
+
+#[test]
+fn a_link_out_of_the_folder() {
+    let outside = Folder::new();
+    outside.write("secret.bin", WEIGHTS);
+    let folder = folder(&[("location", "link.bin")]);
+    symlink(outside.path("secret.bin"), folder.path("link.bin")).unwrap();
+    refused_in(&folder, &["link.bin: ", "leads out of the model's folder"]);
+
+    let folder = self::folder(&[("location", "sub/secret.bin")]);
+    symlink(outside.path(""), folder.path("sub")).unwrap();
+    refused_in(&folder, &["leads out of the model's folder"]);
+}
+
+#[test]
+fn a_link_within_the_folder_is_fine() {
+    let folder = folder(&[("location", "link.bin")]);
+    symlink("weights.bin", folder.path("link.bin")).unwrap();
+    folder.run("strip model.onnx").exits(0);
+}
+
+#[test]
+fn the_weights_are_not_overwritten_by_the_result() {
+    let folder = folder(&[("location", "weights.bin")]);
+    symlink("weights.bin", folder.path("link.bin")).unwrap();
+    for out in ["weights.bin", "./weights.bin", "link.bin"] {
+        for verify in ["all", "none"] {
+            let arguments = format!("strip model.onnx {out} --force --verify {verify}");
+            folder.refuses(&arguments, &[out, "weights"]);
+        }
+    }
+}
+
+#[test]
+fn another_folder_asks_for_a_decision() {
+    let folder = folder(&[("location", "weights.bin")]);
+    std::fs::create_dir(folder.path("sub")).unwrap();
+    let names = [
+        "model.onnx: ",
+        "weights.bin",
+        "--external-data copy or link",
+    ];
+    folder.refuses("strip model.onnx sub/model.onnx", &names);
+
+    folder
+        .run("strip model.onnx sub/model.onnx --external-data copy")
+        .exits(0);
+    assert_eq!(folder.read("sub/weights.bin"), WEIGHTS);
+    folder.run("verify model.onnx sub/model.onnx").exits(0);
+    let names = ["sub/weights.bin: already exists", "--force"];
+    folder.refuses(
+        "strip model.onnx sub/other.onnx --external-data copy",
+        &names,
+    );
+
+    let arguments = "strip model.onnx sub/other.onnx --external-data link --force";
+    folder.run(arguments).exits(0);
+    let listing = folder.listing();
+    let inode = |name: &str| listing[std::path::Path::new(name)].inode;
+    assert_eq!(inode("sub/weights.bin"), inode("weights.bin"));
+}
+
+#[test]
+fn weights_that_another_model_uses_are_not_overwritten() {
+    for how in ["copy", "link"] {
+        let folder = folder(&[("location", "weights.bin")]);
+        std::fs::create_dir(folder.path("sub")).unwrap();
+        let strip = format!("strip model.onnx sub/own.onnx --external-data {how} --force");
+        // a file of its own, not a link to the original's
+        let others = || {
+            let _ = std::fs::remove_file(folder.path("sub/weights.bin"));
+            folder.write("sub/weights.bin", [0x40; 40]);
+        };
+        others();
+        folder.write("sub/notes.onnx", "not a model");
+        // its own result may be replaced, with its weights
+        for _ in 0..2 {
+            folder.run(&strip).exits(0);
+            assert_eq!(folder.read("sub/weights.bin"), WEIGHTS);
+        }
+        // another model's may not, unless they are the same bytes
+        folder.write("sub/other.ONNX", model_with(&[("location", "weights.bin")]));
+        folder.run(&strip).exits(0);
+        others();
+        let names = [
+            "sub/weights.bin: ",
+            "sub/other.ONNX also uses",
+            "another folder",
+        ];
+        folder.refuses(&strip, &names);
+        // whatever that one calls them
+        std::fs::rename(folder.path("sub/weights.bin"), folder.path("sub/w.bin")).unwrap();
+        symlink("w.bin", folder.path("sub/weights.bin")).unwrap();
+        folder.write("sub/other.ONNX", model_with(&[("location", "w.bin")]));
+        folder.refuses(&strip, &names);
+    }
+}
+
+#[test]
+fn weights_in_a_folder_of_their_own_are_also_found() {
+    let folder = folder(&[("location", "data/weights.bin")]);
+    for name in ["data", "sub", "sub/data"] {
+        std::fs::create_dir(folder.path(name)).unwrap();
+    }
+    folder.write("data/weights.bin", WEIGHTS);
+    folder.write("sub/data/weights.bin", [0x40; 40]);
+    let strip = "strip model.onnx sub/own.onnx --external-data copy --force";
+    for (other, location) in [
+        ("sub/other.onnx", "data/weights.bin"),
+        ("sub/data/other.onnx", "weights.bin"),
+    ] {
+        folder.write(other, model_with(&[("location", location)]));
+        folder.refuses(strip, &[other]);
+        std::fs::remove_file(folder.path(other)).unwrap();
+    }
+    folder.run(strip).exits(0);
+    assert_eq!(folder.read("sub/data/weights.bin"), WEIGHTS);
+}
+
+/// Standard output has no folder that weights could be in.
+#[test]
+fn a_model_is_not_written_without_its_weights() {
+    let folder = folder(&[("location", "weights.bin")]);
+    let names = [
+        "weights.bin",
+        "standard output cannot include",
+        "name a file as OUT",
+    ];
+    for arguments in [
+        "strip model.onnx -",
+        "strip model.onnx - --verify none",
+        "fold model.onnx -",
+        "set model.onnx - --rate 0.3",
+    ] {
+        folder.refuses(arguments, &names);
+    }
+    let bytes = folder.read("model.onnx");
+    folder
+        .run_fed("strip - --verify none", bytes.clone())
+        .refused(&names);
+    folder.run_fed("strip - out.onnx", bytes).exits(0);
+    assert_eq!(folder.read("out.onnx").len(), {
+        folder.run("strip model.onnx").exits(0);
+        folder.read("model.stripped.onnx").len()
+    });
+    // one that has its weights inside
+    folder.write("good.onnx", super::build::bytes(&sound()));
+    folder.run("strip good.onnx -").exits(0);
+}

@@ -1,0 +1,22 @@
+//! The command line: arguments, exit statuses, and what is printed where.
+
+mod audit;
+mod baseline;
+mod config;
+mod diff;
+mod examples;
+mod fold;
+mod formats;
+mod golden;
+mod insert;
+mod isolation;
+mod many;
+mod places;
+mod recorded;
+mod rewriting;
+mod rules;
+mod sample;
+mod shells;
+mod show;
+mod strip;
+mod verification;

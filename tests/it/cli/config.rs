@@ -1,0 +1,587 @@
+//! `dropout-onnx.toml`: which file is whose, what counts for more, what is allowed and until when.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::formats::in_every_format;
+use crate::common::cli::Folder;
+
+/// `2` and `5` are the layers of its active dropouts.
+const ACTIVE: &str = "torch_course_preserve_op17";
+
+fn folder() -> Folder {
+    let folder = Folder::with(ACTIVE, "active.onnx");
+    folder.copy("keras_mc_lost_ratio_op12", "lost.onnx");
+    folder.copy("jax2onnx_runtime_switch_op18", "runtime.onnx");
+    folder
+}
+
+fn configured(text: &str) -> Folder {
+    let folder = folder();
+    folder.write("dropout-onnx.toml", text);
+    folder
+}
+
+fn allow(rest: &str) -> String {
+    format!("[[allow]]\nreason = \"on purpose\"\n{rest}\n")
+}
+
+/// Layers of the dropouts whose findings are open, and remarks.
+fn open(folder: &Folder, arguments: &str) -> (Vec<String>, Vec<String>) {
+    let document = folder
+        .run(&format!(
+            "audit --format json --select active-dropout {arguments}"
+        ))
+        .json();
+    let mut layers = Vec::new();
+    for model in document["models"].as_array().unwrap() {
+        for finding in model["findings"].as_array().unwrap() {
+            if finding["allowed"].is_null() {
+                let site = finding["site"].as_u64().unwrap() as usize;
+                layers.push(model["sites"][site]["layer"].as_str().unwrap().to_string());
+            }
+        }
+    }
+    let remarks = document["remarks"].as_array().cloned().unwrap_or_default();
+    let names = remarks
+        .iter()
+        .map(|remark| remark["name"].as_str().unwrap().to_string());
+    (layers, names.collect())
+}
+
+#[track_caller]
+fn assert_open(folder: &Folder, arguments: &str, layers: &[&str], remarks: &[&str]) {
+    let found = open(folder, arguments);
+    assert_eq!(
+        (&found.0[..], &found.1[..]),
+        (&owned(layers)[..], &owned(remarks)[..])
+    );
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| text.to_string()).collect()
+}
+
+#[test]
+fn rules_of_the_file_count_and_options_count_for_more() {
+    let folder = configured("[rules]\ndeny = [\"lost-rate\"]\nallow = [\"active-dropout\"]\n");
+    for (arguments, status) in [
+        ("lost.onnx", 1),
+        ("lost.onnx --allow lost-rate", 0),
+        ("lost.onnx --allow warnings", 0),
+        ("lost.onnx --no-config", 0),
+        ("active.onnx", 0),
+        ("active.onnx --deny active-dropout", 1),
+        ("active.onnx --deny all", 1),
+        ("active.onnx --select active-dropout", 1),
+        ("active.onnx --no-config", 1),
+        ("runtime.onnx", 0),
+        ("runtime.onnx --deny runtime-dropout", 1),
+    ] {
+        folder.run(&format!("audit {arguments}")).exits(status);
+    }
+}
+
+#[test]
+fn each_model_has_the_nearest_file_and_no_other() {
+    let folder = Folder::new();
+    for sub in ["a/b/c", "a/d", "e"] {
+        std::fs::create_dir_all(folder.path(sub)).unwrap();
+    }
+    for name in ["a/m.onnx", "a/b/c/m.onnx", "a/d/m.onnx", "e/m.onnx"] {
+        folder.copy(ACTIVE, name);
+    }
+    folder.write("a/dropout-onnx.toml", allow("layer = \"*\""));
+    // the file around it does not count: nothing is merged
+    folder.write("a/d/dropout-onnx.toml", "");
+    for (model, status) in [
+        ("a/m.onnx", 0),
+        ("a/b/c/m.onnx", 0),
+        ("a/d/m.onnx", 1),
+        ("e/m.onnx", 1),
+        ("a", 1),
+        ("a/b", 0),
+        // however the path is written
+        ("e/../a/m.onnx", 0),
+        ("./a/d/../b/c/m.onnx", 0),
+        ("a/d/../d/m.onnx", 1),
+    ] {
+        folder.run(&format!("audit {model}")).exits(status);
+    }
+    let whole = folder.path("a/b/c/m.onnx");
+    folder.run_all(&["audit", whole.to_str().unwrap()]).exits(0);
+    folder
+        .run_fed("audit -", "a/m.onnx\na/b/c/m.onnx\n")
+        .exits(0);
+    folder.run_fed("audit -", "a/m.onnx\na/d/m.onnx\n").exits(1);
+    // from within
+    let mut command = folder.command();
+    command
+        .current_dir(folder.path("a/b/c"))
+        .args(["audit", "m.onnx"]);
+    crate::common::cli::Said::new(&mut command).exits(0);
+    let mut command = folder.command();
+    command
+        .current_dir(folder.path("a/d"))
+        .args(["audit", "m.onnx"]);
+    crate::common::cli::Said::new(&mut command).exits(1);
+}
+
+#[test]
+fn configurations_are_found_from_links() {
+    use std::os::unix::fs::symlink;
+    let folder = Folder::new();
+    for sub in ["here", "there"] {
+        std::fs::create_dir(folder.path(sub)).unwrap();
+    }
+    folder.copy(ACTIVE, "there/m.onnx");
+    folder.write("here/dropout-onnx.toml", allow("layer = \"*\""));
+    symlink("../there/m.onnx", folder.path("here/link.onnx")).unwrap();
+    symlink("../there", folder.path("here/folder")).unwrap();
+    folder.run("audit there/m.onnx").exits(1);
+    folder.run("audit here/link.onnx").exits(0);
+    folder.run("audit here/folder/m.onnx").exits(1);
+    // the file may be a link as well
+    symlink(
+        "../here/dropout-onnx.toml",
+        folder.path("there/dropout-onnx.toml"),
+    )
+    .unwrap();
+    folder.run("audit there/m.onnx").exits(0);
+    std::fs::remove_file(folder.path("here/dropout-onnx.toml")).unwrap();
+    folder.refuses(
+        "audit there/m.onnx",
+        &["there/dropout-onnx.toml: cannot read: No such file"],
+    );
+}
+
+#[test]
+fn one_file_can_be_named_for_all_or_none_be_used() {
+    let folder = configured(&allow("layer = \"*\""));
+    folder.write("strict.toml", "[rules]\ndeny = [\"all\"]\n");
+    folder.run("audit active.onnx").exits(0);
+    folder
+        .run("audit active.onnx --config strict.toml")
+        .exits(1);
+    folder.run("audit active.onnx --no-config").exits(1);
+    folder.run("audit lost.onnx --config strict.toml").exits(1);
+    folder
+        .run("audit lost.onnx --config dropout-onnx.toml")
+        .exits(0);
+    folder.refuses(
+        "audit active.onnx --config missing.toml",
+        &["missing.toml: cannot read: No such"],
+    );
+    folder.refuses(
+        "audit active.onnx --config .",
+        &[".: cannot read: Is a directory"],
+    );
+    folder.refuses(
+        "audit active.onnx --config strict.toml --no-config",
+        &["--no-config", "cannot be used with"],
+    );
+    folder.refuses(
+        "audit active.onnx --config active.onnx",
+        &["active.onnx: is not a configuration"],
+    );
+    folder.refuses(
+        "audit active.onnx -o dropout-onnx.toml",
+        &["dropout-onnx.toml: is also read"],
+    );
+}
+
+/// Every file is read before the first model.
+#[test]
+fn a_file_that_is_wrong_stops_the_run_with_place_and_way_out() {
+    let folder = folder();
+    std::fs::create_dir(folder.path("sub")).unwrap();
+    folder.copy(ACTIVE, "sub/m.onnx");
+    for (text, says) in [
+        (
+            "formt = \"text\"",
+            "line 1, column 1: unknown key `formt`; did you mean `format`?",
+        ),
+        (
+            "[rules]\ndenny = []",
+            "line 2, column 1: unknown key `denny`; did you mean `deny`?",
+        ),
+        (
+            "[rule]",
+            "line 1, column 2: unknown key `rule`; did you mean `rules`?",
+        ),
+        (
+            "[zzzzzz]",
+            "unknown key `zzzzzz`; there are format, rules, allow",
+        ),
+        (
+            "format = \"sarrif\"",
+            "line 1, column 10: unknown value `sarrif`; did you mean `sarif`?",
+        ),
+        ("format = 3", "line 1, column 10: expected a string"),
+        (
+            "[rules]\ndeny = [\"all\", \"lost-rat\"]",
+            "line 2, column 16: unknown rule `lost-rat`; did you mean `lost-rate`?",
+        ),
+        (
+            "[rules]\ndeny = \"all\"",
+            "line 2, column 8: invalid type: string \"all\", expected an array",
+        ),
+        (
+            "[rules]\ndeny = [1]",
+            "line 2, column 9: invalid type: integer `1`, expected a string",
+        ),
+        (
+            "rules = [[\"all\"]]",
+            "line 1, column 9: invalid type: an array, expected a table",
+        ),
+        (
+            "[rules]\ndeny = [\"all\"]\nallow = [\"all\"]",
+            "`all` is both allowed and denied",
+        ),
+        (
+            "[allow]",
+            "line 1, column 1: invalid type: a table, expected an array",
+        ),
+        (
+            "[[allow]]\nlayer = \"a\"",
+            "line 1, column 1: missing key `reason`",
+        ),
+        (
+            "[[allow]]\nreason = \"a\"",
+            "line 1, column 1: needs a `layer` or a `fingerprint`",
+        ),
+        (
+            "\n\n[[allow]]\nlayer = \"a\"\nreason = \" \"",
+            "line 5, column 10: has no reason",
+        ),
+        (
+            "[[allow]]\nreason = \"é\"; x",
+            "line 2, column 13: unexpected key or value, expected newline, `#`",
+        ),
+        (
+            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nexpires = \"2026-12-31\"",
+            "line 4, column 11: invalid type: string \"2026-12-31\", expected a date without quotes",
+        ),
+        (
+            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nexpires = 2026-12-31 00:00:00Z",
+            "line 4, column 11: `2026-12-31T00:00:00Z` is not a date: expected one like 2026-12-31",
+        ),
+        (
+            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nexpires = 2026-02-29",
+            "line 4, column 11: invalid date",
+        ),
+        (
+            "[[allow]]\nfingerprint = \"12\"\nreason = \"b\"",
+            "line 2, column 15: `12` is not a fingerprint",
+        ),
+        (
+            "[[allow]]\nlayer = \"[a\"\nreason = \"b\"",
+            "line 2, column 9: `[a` is not a pattern",
+        ),
+        (
+            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nmodels = [\"{\"]",
+            "line 4, column 11: `{` is not a pattern",
+        ),
+        (
+            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\ncount = 0",
+            "line 4, column 9: invalid value: integer `0`, expected a number of at least 1",
+        ),
+        (
+            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nrules = []",
+            "line 4, column 9: has an empty list of rules",
+        ),
+        (
+            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nrules = [\"active-dropuot\"]",
+            "line 4, column 10: unknown rule `active-dropuot`; did you mean `active-dropout`?",
+        ),
+    ] {
+        folder.write("sub/dropout-onnx.toml", text);
+        let says = format!("sub/dropout-onnx.toml: {}", says.trim_start());
+        let (file, why) = says.split_once(": ").unwrap();
+        folder.refuses("audit .", &[file, why]);
+        folder.run("audit . --no-config").exits(1);
+    }
+    folder.write("sub/dropout-onnx.toml", b"format = \"\xff\"");
+    folder.refuses(
+        "audit .",
+        &["sub/dropout-onnx.toml: is not a configuration: not UTF-8"],
+    );
+    // one that is for none of the models is not read
+    folder.run("audit lost.onnx").exits(0);
+}
+
+#[test]
+fn an_allowance_applies_if_all_its_keys_match() {
+    let print = |layer: &str| {
+        let document = folder().run("audit active.onnx --format json").json();
+        let sites = document["models"][0]["sites"].as_array().unwrap().clone();
+        let site = sites.iter().find(|site| site["layer"] == layer).unwrap();
+        site["fingerprint"].as_str().unwrap().to_string()
+    };
+    let (two, five) = (print("2"), print("5"));
+    for (text, left, remarks) in [
+        ("layer = \"2\"".to_string(), &["5"][..], &[][..]),
+        ("layer = \"*\"".into(), &[], &[]),
+        ("layer = \"[25]\"".into(), &[], &[]),
+        (
+            "layer = \"*\"\ncount = 1".into(),
+            &["5"],
+            &["exceeded-allowance"],
+        ),
+        ("layer = \"*\"\ncount = 2".into(), &[], &[]),
+        ("layer = \"3\"".into(), &["2", "5"], &["unused-allowance"]),
+        (format!("fingerprint = \"{two}\""), &["5"], &[]),
+        (format!("fingerprint = \"{five}\""), &["2"], &[]),
+        (
+            format!("layer = \"2\"\nfingerprint = \"{two}\""),
+            &["5"],
+            &[],
+        ),
+        (
+            format!("layer = \"2\"\nfingerprint = \"{five}\""),
+            &["2", "5"],
+            &["unused-allowance"],
+        ),
+        (
+            "fingerprint = \"0123456789abcdef\"".into(),
+            &["2", "5"],
+            &["unused-allowance"],
+        ),
+        (
+            "layer = \"*\"\nrules = [\"active-dropout\"]".into(),
+            &[],
+            &[],
+        ),
+        (
+            "layer = \"*\"\nrules = [\"lost-rate\", \"active-dropout\"]".into(),
+            &[],
+            &[],
+        ),
+        // the rule was left out, so nothing can be said of the allowance
+        (
+            "layer = \"*\"\nrules = [\"lost-rate\"]".into(),
+            &["2", "5"],
+            &[],
+        ),
+        ("layer = \"*\"\nmodels = [\"active.onnx\"]".into(), &[], &[]),
+        ("layer = \"*\"\nmodels = [\"*.onnx\"]".into(), &[], &[]),
+        (
+            "layer = \"*\"\nmodels = [\"**/active.onnx\"]".into(),
+            &[],
+            &[],
+        ),
+        (
+            "layer = \"*\"\nmodels = [\"other.onnx\", \"sub/*\"]".into(),
+            &["2", "5"],
+            &[],
+        ),
+    ] {
+        let folder = configured(&allow(&text));
+        let found = open(&folder, "active.onnx");
+        assert_eq!(found, (owned(left), owned(remarks)), "{text}");
+        let status = i32::from(!left.is_empty());
+        folder
+            .run("audit active.onnx --select active-dropout")
+            .exits(status);
+    }
+}
+
+/// Paths of models are from the folder of the file, wherever the run is.
+#[test]
+fn models_are_paths_from_the_file() {
+    let folder = folder();
+    std::fs::create_dir_all(folder.path("models/mc")).unwrap();
+    folder.copy(ACTIVE, "models/mc/a.onnx");
+    folder.copy(ACTIVE, "models/b.onnx");
+    let text = allow("layer = \"*\"\nmodels = [\"mc/*.onnx\"]");
+    folder.write("models/dropout-onnx.toml", text);
+    folder.run("audit models/mc/a.onnx").exits(0);
+    folder.run("audit models/b.onnx").exits(1);
+    let mut command = folder.command();
+    command
+        .current_dir(folder.path("models/mc"))
+        .args(["audit", "a.onnx"]);
+    crate::common::cli::Said::new(&mut command).exits(0);
+    folder
+        .run("audit active.onnx --config models/dropout-onnx.toml")
+        .exits(1);
+}
+
+#[test]
+fn an_allowance_holds_through_its_last_day_and_not_after() {
+    let folder = configured(&allow("layer = \"*\"\nexpires = 2028-02-29"));
+    for (today, holds) in [
+        ("1999-12-31", true),
+        ("2028-02-28", true),
+        ("2028-02-29", true),
+        ("2028-03-01", false),
+        ("2029-01-01", false),
+        ("9999-12-31", false),
+    ] {
+        let arguments = format!("active.onnx --today {today}");
+        match holds {
+            true => assert_open(&folder, &arguments, &[], &[]),
+            false => assert_open(&folder, &arguments, &["2", "5"], &["expired-allowance"]),
+        }
+        folder
+            .run(&format!("audit {arguments}"))
+            .exits(i32::from(!holds));
+    }
+    // without --today, by the clock
+    for (day, status) in [("1970-01-02", 1), ("9999-12-31", 0)] {
+        let folder = configured(&allow(&format!("layer = \"*\"\nexpires = {day}")));
+        folder.run("audit active.onnx").exits(status);
+    }
+    let says = folder.run("audit active.onnx --today 2028-03-01").exits(1);
+    let expected = "warning  expired-allowance  dropout-onnx.toml:1: the allowance of layer `*` \
+                    expired after 2028-02-29: 2 findings are reported again\n";
+    assert!(says.text().ends_with(expected), "{}", says.text());
+    folder.refuses(
+        "audit active.onnx --today tomorrow",
+        &["--today", "tomorrow"],
+    );
+    // one that would allow nothing anyway
+    let folder = configured(&allow("layer = \"3\"\nexpires = 2028-02-29"));
+    assert_open(
+        &folder,
+        "active.onnx --today 2028-03-01",
+        &["2", "5"],
+        &["unused-allowance"],
+    );
+}
+
+/// An allowance of one of several models is used; of none, unused; and what no file could be
+/// audited of is not known.
+#[test]
+fn an_allowance_is_unused_if_no_model_has_use_of_it() {
+    let folder = configured(&allow("layer = \"2\""));
+    assert_open(&folder, ".", &["5"], &[]);
+    assert_open(&folder, "active.onnx runtime.onnx", &["5"], &[]);
+    assert_open(
+        &folder,
+        "runtime.onnx lost.onnx",
+        &[],
+        &["unused-allowance"],
+    );
+    folder.write("broken.onnx", "no model");
+    assert_open(&folder, "broken.onnx", &[], &[]);
+    assert_open(
+        &folder,
+        "broken.onnx runtime.onnx",
+        &[],
+        &["unused-allowance"],
+    );
+}
+
+#[test]
+fn what_cannot_be_judged_can_be_allowed() {
+    use crate::common::build::{f32_scalar, model, op, x_to_y};
+    use prost::Message;
+    let folder = Folder::new();
+    let graph = x_to_y([op("y = Dropout(x, r)").named("/3/Dropout")]).init("r", f32_scalar(1.5));
+    folder.write("bad.onnx", model(13, graph).encode_to_vec());
+    folder.run("audit bad.onnx").exits(2);
+    folder.write("dropout-onnx.toml", allow("layer = \"3\""));
+    folder.run("audit bad.onnx").exits(0);
+    folder.write(
+        "dropout-onnx.toml",
+        allow("layer = \"3\"\nrules = [\"lost-rate\"]"),
+    );
+    folder.run("audit bad.onnx").exits(2);
+}
+
+#[test]
+fn the_format_comes_from_the_file_or_an_option() {
+    let folder = configured("format = \"json\"\n");
+    folder.run("audit active.onnx").exits(1).json();
+    let text = folder.run("audit active.onnx --format concise").exits(1);
+    assert!(
+        text.text()
+            .starts_with("active.onnx: error active-dropout: ")
+    );
+    assert!(
+        folder
+            .run("audit active.onnx --no-config")
+            .text()
+            .starts_with("active.onnx: active")
+    );
+    // every format of the command line is one of the file
+    for format in [
+        "text", "concise", "json", "jsonl", "sarif", "github", "junit", "markdown",
+    ] {
+        folder.write("dropout-onnx.toml", format!("format = \"{format}\"\n"));
+        let of_file = folder.run("audit .").exits(1);
+        folder.write("dropout-onnx.toml", "");
+        let of_option = folder.run(&format!("audit . --format {format}")).exits(1);
+        assert_eq!(of_file.text(), of_option.text());
+    }
+    std::fs::create_dir(folder.path("sub")).unwrap();
+    folder.copy(ACTIVE, "sub/m.onnx");
+    folder.write("dropout-onnx.toml", "format = \"json\"\n");
+    folder.write("sub/dropout-onnx.toml", "format = \"sarif\"\n");
+    folder.refuses(
+        "audit .",
+        &["dropout-onnx.toml and sub/dropout-onnx.toml set different values of `format`; choose one with --format"],
+    );
+    folder.run("audit . --format text").exits(1);
+    folder.write("sub/dropout-onnx.toml", "");
+    folder.run("audit .").exits(1).json();
+}
+
+/// Allowed findings are in the documents, with the reason, and nowhere else.
+#[test]
+fn every_format_word_for_word() {
+    let text = allow("layer = \"2\"\nexpires = 2028-12-31") + &allow("layer = \"gone\"");
+    let folder = configured(&text);
+    in_every_format(
+        &folder,
+        "audit active.onnx --today 2028-01-01",
+        "audit_allowed",
+    );
+}
+
+/// Other subcommands do not read it.
+#[test]
+fn only_audit_reads_it() {
+    let folder = configured("this is no TOML");
+    folder.refuses(
+        "audit active.onnx",
+        &["dropout-onnx.toml: line 1, column 6"],
+    );
+    folder.run("strip active.onnx").exits(0);
+    folder.run("show active.onnx").exits(0);
+    folder.run("diff active.onnx active.stripped.onnx").exits(1);
+}
+
+/// The configuration in the documentation, with the models it is about.
+#[test]
+fn the_documented_example_works() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text.split_once("```toml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let folder = Folder::with(ACTIVE, "active.onnx");
+    folder.copy("jax2onnx_runtime_switch_op18", "runtime.onnx");
+    folder.write("dropout-onnx.toml", example);
+    let said = folder.run("audit . --today 2026-12-31").exits(0);
+    assert!(said.text().ends_with("3 allowed\n"), "{}", said.text());
+    let said = folder.run("audit . --today 2027-01-01").exits(1);
+    assert!(said.text().contains("expired-allowance"), "{}", said.text());
+
+    // every key is documented
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dropout-onnx.schema.json");
+    let schema: Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
+    let objects = [
+        "/properties",
+        "/definitions/Rules/properties",
+        "/definitions/Allow/properties",
+    ];
+    for (prefix, object) in ["", "rules.", "allow."].iter().zip(objects) {
+        for key in schema.pointer(object).unwrap().as_object().unwrap().keys() {
+            let row = format!("| `{prefix}{key}` |");
+            let table = ["rules", "allow"].contains(&key.as_str()) && prefix.is_empty();
+            assert!(table || text.contains(&row), "no row {row}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The engine that runs models with tract.
+
+mod broken;
+mod compare;
+mod data;
+mod dropout;
+mod functions;
+mod inputs;
+mod lacks;
+mod models;
+mod random;
+
+use std::collections::BTreeMap;
+
+use dropout_onnx::source::Source;
+use dropout_onnx::verify::engine::{
+    Fill, Host, Meaning, Mode, Runnable, Shapes, Stop, Subject, Value,
+};
+use dropout_onnx::verify::run::{self, Outcome, RunReport, Settings};
+use models::Model;
+
+/// Makes a model ready with the shapes it declares.
+fn load(source: &Source, meaning: Meaning) -> Result<Runnable, Stop> {
+    let subject = Subject {
+        label: "model",
+        source,
+        folder: None,
+    };
+    let parsed = Host::InProcess.read(&subject, meaning, Mode::Optimised)?;
+    let shapes = parsed.choose(&BTreeMap::new(), &BTreeMap::new(), Fill::ALL[0])?;
+    Host::InProcess.load(&subject, meaning, Mode::Optimised, &shapes)
+}
+
+/// Feeds float inputs and returns all outputs.
+fn outputs(model: &Model, meaning: Meaning, inputs: &[(&str, Value)], run: u64) -> Vec<Value> {
+    let inputs = inputs
+        .iter()
+        .map(|(name, value)| ((*name).to_string(), value.clone()));
+    let runnable = load(&model.source(), meaning).unwrap_or_else(|stop| panic!("{stop}"));
+    runnable
+        .run(&inputs.collect(), run)
+        .unwrap_or_else(|stop| panic!("{stop}"))
+}
+
+/// A row of floats.
+fn row(elements: &[f32]) -> Value {
+    Value::from_f32(&[elements.len()], elements).unwrap()
+}
+
+fn reason(stopped: Result<Runnable, Stop>) -> String {
+    match stopped {
+        Err(Stop::Unrunnable(unrunnable)) => unrunnable.reason,
+        Err(Stop::Error(error)) => panic!("an error: {error}"),
+        Ok(_) => panic!("it loads"),
+    }
+}
+
+/// Compares two models to the bit.
+fn compare(before: &Model, after: &Model) -> RunReport {
+    compare_with(before, after, &Settings::default())
+}
+
+fn compare_with(before: &Model, after: &Model, settings: &Settings) -> RunReport {
+    let [one, two] = [before, after].map(Model::source);
+    let before = Subject {
+        label: "before",
+        source: &one,
+        folder: None,
+    };
+    let after = Subject {
+        label: "after",
+        source: &two,
+        folder: None,
+    };
+    run::compare(&before, &after, settings).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn difference(report: &RunReport) -> String {
+    match &report.outcome {
+        Outcome::Different(difference) => difference.to_string(),
+        other => panic!("{other}"),
+    }
+}
+
+fn unrunnable(report: &RunReport) -> (&str, &str) {
+    match &report.outcome {
+        Outcome::Unrunnable { which, reason, .. } => (which, reason),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn the_version_named_is_the_version_linked() {
+    let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock")).unwrap();
+    let (_, rest) = lock
+        .split_once("name = \"tract-onnx\"\nversion = \"")
+        .unwrap();
+    let (version, _) = rest.split_once('"').unwrap();
+    assert_eq!(
+        dropout_onnx::verify::engine::TRACT,
+        format!("tract {version}")
+    );
+}
+
+#[test]
+fn loading_in_steps_is_loading_at_once() {
+    let model = models::model(13)
+        .input("x", models::FLOAT, &[models::Sym("n")])
+        .node(models::node("Relu", &["x"], &["y"]))
+        .output("y", models::FLOAT, &[]);
+    let source = model.source();
+    let subject = Subject {
+        label: "model",
+        source: &source,
+        folder: None,
+    };
+    let mut shapes = Shapes::default();
+    shapes.inputs.insert("x".into(), vec![3]);
+    shapes.symbols.insert("n".into(), 3);
+    let host = Host::InProcess;
+    let runnable = host.load(&subject, Meaning::Inference, Mode::Optimised, &shapes);
+    let runnable = runnable.unwrap_or_else(|stop| panic!("{stop}"));
+    assert_eq!(runnable.outputs(), ["y"]);
+    let inputs = BTreeMap::from([("x".to_string(), row(&[-1.0, 0.0, 2.0]))]);
+    assert_eq!(
+        runnable.run(&inputs, 0).unwrap()[0].to_f64(),
+        [0.0, 0.0, 2.0]
+    );
+    assert!(matches!(
+        runnable.run(&BTreeMap::new(), 0),
+        Err(Stop::Error(_))
+    ));
+}

@@ -1,0 +1,10 @@
+//! Insert: where dropout goes, how it is written, and that strip takes it out again.
+
+mod acting;
+mod check;
+mod inverse;
+mod presets;
+mod refusals;
+mod selectors;
+mod topologies;
+mod versions;

@@ -1,0 +1,623 @@
+//! What is found out about a `Dropout` operator, in every version and form.
+
+use dropout_onnx::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use dropout_onnx::onnx::{DataType, Values};
+
+use crate::common::build::{
+    f32_scalar, f32s, flag, float, floats, function, graph, i64s, int, model, op, raw, reference,
+    scalar, sparse, string, subgraph, tensor, untyped, x_to_y,
+};
+use crate::common::proto::{Attribute, Graph, Model, Node, SparseTensor, Tensor};
+
+fn sites(model: &Model) -> Vec<Site> {
+    let model = model.read();
+    let values = Values::new(&model);
+    dropout::find(&model, &values).expect("sites")
+}
+
+#[track_caller]
+fn site(model: &Model) -> Site {
+    let mut sites = sites(model);
+    assert_eq!(sites.len(), 1);
+    sites.remove(0)
+}
+
+/// `y = Relu(Dropout(x))`, the Dropout as given.
+fn around(opset: i64, dropout: Node) -> Model {
+    model(opset, x_to_y([dropout, op("y = Relu(d)")]))
+}
+
+fn with_attributes(opset: i64, attributes: &[Attribute]) -> Site {
+    let dropout = attributes
+        .iter()
+        .cloned()
+        .fold(op("d = Dropout(x)"), Node::with);
+    site(&around(opset, dropout))
+}
+
+fn with_init(mut model: Model, name: &str, tensor: Tensor) -> Model {
+    model.graph = model.graph.map(|graph| graph.init(name, tensor));
+    model
+}
+
+/// `Dropout(x, r)` with this ratio.
+fn with_ratio(opset: i64, ratio: Tensor) -> Site {
+    site(&with_init(
+        around(opset, op("d = Dropout(x, r)")),
+        "r",
+        ratio,
+    ))
+}
+
+/// `Dropout(x, , t)` with this flag.
+fn with_flag(flag: Tensor) -> Site {
+    site(&with_init(around(13, op("d = Dropout(x, , t)")), "t", flag))
+}
+
+/// What a function's `Dropout(i, r, t)` is, called by these nodes.
+fn in_function(calls: &[Node], graph: Graph) -> Site {
+    let body = ["d = Dropout(i, r, t)", "o = Relu(d)"].map(op);
+    let mut graph = graph;
+    graph.node = calls.to_vec();
+    let model = model(13, graph).imports("local", 1);
+    site(&model.function(function("F", "i, r, t", "o", 13, body)))
+}
+
+#[test]
+fn only_the_operator_decides() {
+    for (opset, mode) in [
+        (1, Mode::Active),
+        (6, Mode::Active),
+        (7, Mode::Inert),
+        (9, Mode::Inert),
+        (10, Mode::Inert),
+        (11, Mode::Inert),
+        (12, Mode::Inert),
+        (13, Mode::Inert),
+        (22, Mode::Inert),
+    ] {
+        let site = with_attributes(opset, &[]);
+        assert_eq!(site.mode, mode, "opset {opset}");
+        assert_eq!(site.rate, Some(0.5), "opset {opset}");
+        assert_eq!(site.rate_origin, RateOrigin::Default, "opset {opset}");
+        assert_eq!(site.form, Form::Operator);
+        assert_eq!(site.kind, Kind::Dropout);
+        assert_eq!(site.scaling, Scaling::Inverted);
+        assert_eq!(site.inference_scale, 1.0);
+        assert_eq!(site.mask, MaskUse::None);
+        assert_eq!(site.seed, None);
+        assert_eq!(site.problem, None);
+        assert!(site.switch.is_none());
+        assert!(site.input.is_some() && site.output.is_some());
+    }
+}
+
+#[test]
+fn is_test_decides_in_opsets_1_and_6() {
+    for opset in [1, 6] {
+        assert_eq!(
+            with_attributes(opset, &[int("is_test", 0)]).mode,
+            Mode::Active
+        );
+        assert_eq!(
+            with_attributes(opset, &[int("is_test", 1)]).mode,
+            Mode::Inert
+        );
+        assert_eq!(
+            with_attributes(opset, &[int("is_test", 2)]).mode,
+            Mode::Inert
+        );
+    }
+}
+
+#[test]
+fn is_test_has_no_meaning_from_opset_7_on() {
+    for opset in [7, 10, 12, 22] {
+        assert_eq!(
+            with_attributes(opset, &[int("is_test", 0)]).mode,
+            Mode::Inert
+        );
+    }
+}
+
+#[test]
+fn is_test_that_is_no_integer_is_a_problem() {
+    let problem = with_attributes(6, &[float("is_test", 1.0)])
+        .problem
+        .unwrap();
+    assert_eq!(problem, "is_test is the float 1, not an integer");
+}
+
+#[test]
+fn ratio_is_an_attribute_below_opset_12_and_an_input_from_there_on() {
+    for opset in [1, 6, 7, 9, 10, 11] {
+        let site = with_attributes(opset, &[float("ratio", 0.3)]);
+        assert_eq!(
+            (site.rate, site.rate_origin),
+            (Some(0.3), RateOrigin::Attribute)
+        );
+    }
+    for opset in [12, 13, 22] {
+        let site = with_ratio(opset, f32_scalar(0.3));
+        assert_eq!(
+            (site.rate, site.rate_origin),
+            (Some(0.3), RateOrigin::Constant)
+        );
+        let site = with_attributes(opset, &[float("ratio", 0.3)]);
+        assert_eq!(
+            (site.rate, site.rate_origin),
+            (Some(0.5), RateOrigin::Default)
+        );
+    }
+}
+
+#[test]
+fn rates_are_the_shortest_decimals_of_their_type() {
+    for rate in [0.1, 0.2, 0.3, 0.45, 0.7, 0.9, 0.999] {
+        let types = [DataType::FLOAT, DataType::DOUBLE, DataType::FLOAT16];
+        for element in types {
+            assert_eq!(
+                with_ratio(13, scalar(element, rate)).rate,
+                Some(rate),
+                "{element}"
+            );
+        }
+    }
+    for rate in [0.1, 0.2, 0.3, 0.5] {
+        let site = with_ratio(13, scalar(DataType::BFLOAT16, rate));
+        assert_eq!(site.rate, Some(rate));
+    }
+    assert_eq!(
+        with_attributes(7, &[float("ratio", 0.3)])
+            .rate
+            .unwrap()
+            .to_string(),
+        "0.3"
+    );
+}
+
+#[test]
+fn rates_of_eight_bits() {
+    // 0.3125 and 0.5, ONNX' float8.md
+    for (element, bytes) in [
+        (DataType::FLOAT8E4M3FN, [0x2a, 0x30]),
+        (DataType::FLOAT8E4M3FNUZ, [0x32, 0x38]),
+        (DataType::FLOAT8E5M2, [0x35, 0x38]),
+        (DataType::FLOAT8E5M2FNUZ, [0x39, 0x3c]),
+    ] {
+        let rate = |byte| {
+            let site = with_ratio(22, raw(element, &[], &[byte]));
+            assert_eq!(site.problem, None);
+            site.rate.unwrap()
+        };
+        assert_eq!(rate(bytes[0]), 0.3, "{element}");
+        assert_eq!(rate(bytes[1]), 0.5, "{element}");
+    }
+}
+
+#[test]
+fn a_ratio_of_shape_one_is_a_scalar() {
+    let site = with_ratio(13, f32s(&[1], &[0.25]));
+    assert_eq!((site.rate, site.problem), (Some(0.25), None));
+}
+
+#[test]
+fn a_ratio_that_cannot_be_is_a_problem() {
+    for (ratio, expected) in [
+        (f32_scalar(1.0), "ratio 1 is outside [0, 1)"),
+        (f32_scalar(1.5), "ratio 1.5 is outside [0, 1)"),
+        (f32_scalar(-0.1), "ratio -0.1 is outside [0, 1)"),
+        (f32_scalar(f32::NAN), "ratio NaN is outside [0, 1)"),
+        (f32_scalar(f32::INFINITY), "ratio inf is outside [0, 1)"),
+        (
+            raw(DataType::INT64, &[], &[0; 8]),
+            "ratio is the int64 0, not a float scalar",
+        ),
+        (flag(true), "ratio is the bool 1, not a float scalar"),
+        (
+            f32s(&[2], &[0.1, 0.2]),
+            "ratio is a float of shape [2], not a float scalar",
+        ),
+        (
+            f32s(&[0], &[]),
+            "ratio is a float of shape [0], not a float scalar",
+        ),
+    ] {
+        assert_eq!(with_ratio(13, ratio).problem.as_deref(), Some(expected));
+    }
+    for (attribute, expected) in [
+        (float("ratio", 1.0), "ratio 1 is outside [0, 1)"),
+        (float("ratio", -0.1), "ratio -0.1 is outside [0, 1)"),
+        (float("ratio", f32::NAN), "ratio NaN is outside [0, 1)"),
+        (int("ratio", 0), "ratio is the int64 0, not a float scalar"),
+        (
+            string("ratio", "0.5"),
+            "ratio is a string, not a float scalar",
+        ),
+        (
+            floats("ratio", &[0.1, 0.2]),
+            "ratio is a list, not a float scalar",
+        ),
+    ] {
+        assert_eq!(
+            with_attributes(7, &[attribute]).problem.as_deref(),
+            Some(expected)
+        );
+    }
+}
+
+/// 0.99999999 is below 1 in 64 bits, and 1 in 32.
+#[test]
+fn the_largest_ratios_below_one_are_invalid() {
+    assert_eq!(
+        with_ratio(13, scalar(DataType::DOUBLE, 0.999_999_99)).problem,
+        None
+    );
+    assert_eq!(with_ratio(13, f32_scalar(1.0f32.next_down())).problem, None);
+}
+
+#[test]
+fn a_ratio_of_zero_is_always_inert() {
+    assert_eq!(with_attributes(1, &[float("ratio", 0.0)]).mode, Mode::Inert);
+    let active = with_init(around(13, op("d = Dropout(x, r, t)")), "t", flag(true));
+    let site = site(&with_init(active, "r", f32_scalar(0.0)));
+    assert_eq!((site.mode, site.rate), (Mode::Inert, Some(0.0)));
+}
+
+#[test]
+fn training_mode_decides_from_opset_12_on() {
+    assert_eq!(with_flag(flag(true)).mode, Mode::Active);
+    assert_eq!(with_flag(flag(false)).mode, Mode::Inert);
+    assert_eq!(
+        with_flag(raw(DataType::BOOL, &[1], &[1])).mode,
+        Mode::Active
+    );
+}
+
+#[test]
+fn a_training_mode_that_is_no_boolean_is_a_problem() {
+    for (flag, expected) in [
+        (
+            f32_scalar(1.0),
+            "training_mode is the float 1, not a boolean scalar",
+        ),
+        (
+            raw(DataType::INT64, &[], &[0; 8]),
+            "training_mode is the int64 0, not a boolean scalar",
+        ),
+        (
+            raw(DataType::BOOL, &[2], &[1, 1]),
+            "training_mode is a bool of shape [2], not a boolean scalar",
+        ),
+    ] {
+        assert_eq!(with_flag(flag).problem.as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn a_flag_that_is_a_graph_input_is_decided_at_run_time() {
+    let graph = x_to_y(["d = Dropout(x, , t)", "y = Relu(d)"].map(op));
+    let site = site(&model(13, graph.input_of("t", DataType::BOOL, &[])));
+    assert_eq!(site.mode, Mode::Runtime);
+    assert!(site.switch.is_some());
+}
+
+#[test]
+fn a_ratio_that_is_a_graph_input_is_unknown() {
+    let graph = x_to_y(["d = Dropout(x, r, t)", "y = Relu(d)"].map(op)).init("t", flag(true));
+    let site = site(&model(13, graph.input_of("r", DataType::FLOAT, &[])));
+    assert_eq!((site.rate, site.rate_origin), (None, RateOrigin::Input));
+    assert_eq!((site.mode, site.problem), (Mode::Active, None));
+}
+
+#[test]
+fn a_default_that_a_caller_may_override_is_decided_at_run_time() {
+    for (ir, mode, origin) in [
+        (3, Mode::Active, RateOrigin::Constant),
+        (4, Mode::Runtime, RateOrigin::Input),
+    ] {
+        let graph = x_to_y(["d = Dropout(x, r, t)", "y = Relu(d)"].map(op))
+            .input_of("r", DataType::FLOAT, &[])
+            .input_of("t", DataType::BOOL, &[])
+            .init("r", f32_scalar(0.2))
+            .init("t", flag(true));
+        let site = site(&model(12, graph).ir(ir));
+        assert_eq!(
+            (site.mode, site.rate_origin),
+            (mode, origin),
+            "IR version {ir}"
+        );
+        assert_eq!(site.rate, Some(0.2));
+    }
+}
+
+#[test]
+fn a_default_ratio_of_zero_that_a_caller_may_override_is_not_inert() {
+    let graph = x_to_y(["d = Dropout(x, r, t)", "y = Relu(d)"].map(op))
+        .input_of("r", DataType::FLOAT, &[])
+        .init("r", f32_scalar(0.0))
+        .init("t", flag(true));
+    assert_eq!(site(&model(13, graph)).mode, Mode::Active);
+}
+
+/// `t` computed by these nodes from the graph input or initializer `f`.
+fn computed(nodes: &[Node], f: Graph) -> Site {
+    let mut graph = f;
+    graph.node = nodes.to_vec();
+    graph.node.push(op("d = Dropout(x, , t)"));
+    graph.node.push(op("y = Relu(d)"));
+    site(&model(18, graph))
+}
+
+#[test]
+fn a_computed_flag_is_followed() {
+    let of = |on| x_to_y([]).init("f", flag(on));
+    let asked = || x_to_y([]).input_of("f", DataType::BOOL, &[]);
+    let not = [op("t = Not(f)")];
+    assert_eq!(computed(&not, of(false)).mode, Mode::Active);
+    assert_eq!(computed(&not, of(true)).mode, Mode::Inert);
+    assert_eq!(computed(&not, asked()).mode, Mode::Runtime);
+    let same = [op("t = Identity(f)")];
+    assert_eq!(computed(&same, of(true)).mode, Mode::Active);
+    let cast = [op("t = Cast(f)").with(int("to", 9))];
+    let one = x_to_y([]).init("f", i64s(&[1]));
+    assert_eq!(computed(&cast, one).mode, Mode::Active);
+    let greater = [op("t = Greater(f, zero)")];
+    let number = x_to_y([])
+        .input_of("f", DataType::FLOAT, &[])
+        .init("zero", f32_scalar(0.0));
+    let site = computed(&greater, number);
+    assert_eq!((site.mode, site.problem), (Mode::Runtime, None));
+}
+
+#[test]
+fn a_computed_ratio_is_unknown() {
+    let nodes = ["r = Sub(one, keep)", "d = Dropout(x, r)", "y = Relu(d)"].map(op);
+    let graph = x_to_y(nodes)
+        .init("one", f32_scalar(1.0))
+        .init("keep", f32_scalar(0.8));
+    let site = site(&model(13, graph));
+    assert_eq!((site.rate, site.rate_origin), (None, RateOrigin::Unknown));
+}
+
+#[test]
+fn constant_nodes_in_every_form() {
+    let sparse_ratio = SparseTensor {
+        values: Some(f32s(&[1], &[0.3])),
+        indices: Some(i64s(&[0])),
+        dims: vec![1],
+    };
+    let sparse_zero = SparseTensor {
+        values: Some(f32s(&[0], &[])),
+        indices: Some(i64s(&[])),
+        dims: vec![1],
+    };
+    for (form, rate) in [
+        (tensor("value", f32_scalar(0.3)), 0.3),
+        (float("value_float", 0.3), 0.3),
+        (floats("value_floats", &[0.3]), 0.3),
+        (sparse("sparse_value", sparse_ratio), 0.3),
+        (sparse("sparse_value", sparse_zero), 0.0),
+    ] {
+        let nodes = [
+            op("r = Constant()").with(form),
+            op("d = Dropout(x, r)"),
+            op("y = Relu(d)"),
+        ];
+        let site = site(&model(13, x_to_y(nodes)));
+        assert_eq!(
+            (site.rate, site.rate_origin),
+            (Some(rate), RateOrigin::Constant)
+        );
+        assert_eq!(site.problem, None);
+    }
+}
+
+#[test]
+fn uses_of_the_mask_are_distinguished() {
+    let masked = |outputs: &str, consumers: &[&str], output: bool| {
+        let mut nodes = vec![op(&format!("{outputs} = Dropout(x)")), op("y = Relu(x)")];
+        nodes.extend(consumers.iter().map(|text| op(text)));
+        let mut graph = x_to_y(nodes);
+        if output {
+            graph = graph.output_of("m", DataType::BOOL, &[2, 3]);
+        }
+        site(&model(13, graph)).mask
+    };
+    assert_eq!(masked("d", &[], false), MaskUse::None);
+    assert_eq!(masked("d, ", &[], false), MaskUse::None);
+    assert_eq!(masked("d, m", &[], false), MaskUse::Unused);
+    assert_eq!(masked("d, m", &["n = Not(m)"], false), MaskUse::Used);
+    assert_eq!(masked("d, m", &[], true), MaskUse::Output);
+    assert_eq!(masked("d, m", &["n = Not(m)"], true), MaskUse::Output);
+    assert_eq!(masked(", m", &["n = Not(m)"], false), MaskUse::Used);
+}
+
+#[test]
+fn the_seed_is_reported() {
+    for seed in [0, 42, -1] {
+        assert_eq!(with_attributes(13, &[int("seed", seed)]).seed, Some(seed));
+    }
+}
+
+#[test]
+fn no_opset_import_is_a_problem_from_ir_version_3_on() {
+    let mut without = around(13, op("d = Dropout(x)"));
+    without.opset_import.clear();
+    let problem = site(&without.clone().ir(3)).problem;
+    assert_eq!(
+        problem.as_deref(),
+        Some("there is no opset_import for the version of Dropout")
+    );
+    // before, opset 1 is meant
+    let site = site(&without.ir(2));
+    assert_eq!((site.mode, site.problem), (Mode::Active, None));
+}
+
+#[test]
+fn no_data_is_a_problem() {
+    for text in ["d = Dropout()", "d = Dropout(, r)"] {
+        let model = with_init(around(13, op(text)), "r", f32_scalar(0.1));
+        assert_eq!(site(&model).problem.as_deref(), Some("has no data input"));
+    }
+}
+
+#[test]
+fn ai_onnx_is_the_default_domain_and_others_are_not() {
+    assert_eq!(sites(&around(13, op("d = ai.onnx::Dropout(x)"))).len(), 1);
+    assert_eq!(
+        sites(&around(13, op("d = com.example::Dropout(x)"))).len(),
+        0
+    );
+    assert_eq!(
+        sites(&around(13, op("d = ai.onnx.ml::Dropout(x)"))).len(),
+        0
+    );
+    assert_eq!(sites(&around(13, op("d = dropout(x)"))).len(), 0);
+}
+
+#[test]
+fn sites_have_ids_in_file_order_and_a_scope() {
+    let mut branch = graph([op("t = Dropout(x)")]);
+    branch.output.push(untyped("t"));
+    let nodes = [
+        op("a = Dropout(x)"),
+        op("b = If(c)")
+            .with(subgraph("then_branch", branch.clone()))
+            .with(subgraph("else_branch", branch)),
+        op("d = Dropout(b)"),
+        op("y = local::F(d)"),
+    ];
+    let body = [op("o = Dropout(i)")];
+    let proto = model(13, x_to_y(nodes).input_of("c", DataType::BOOL, &[]))
+        .imports("local", 1)
+        .function(function("F", "i", "o", 13, body));
+    let model = proto.read();
+    let sites = sites(&proto);
+    let scopes: Vec<String> = sites.iter().map(|site| model.scope(site.graph)).collect();
+    assert_eq!(
+        scopes,
+        [
+            "graph",
+            "graph",
+            "graph/b.then_branch",
+            "graph/b.else_branch",
+            "function:local::F"
+        ]
+    );
+    let ids: Vec<usize> = sites.iter().map(|site| site.id).collect();
+    assert_eq!(ids, [0, 1, 2, 3, 4]);
+}
+
+fn switches() -> Graph {
+    x_to_y([])
+        .init("r", f32_scalar(0.3))
+        .init("s", f32_scalar(0.4))
+        .init("on", flag(true))
+        .init("off", flag(false))
+}
+
+#[test]
+fn inputs_of_a_function_are_what_its_callers_give() {
+    let site = in_function(&[op("y = local::F(x, r, on)")], switches());
+    assert_eq!((site.rate, site.mode), (Some(0.3), Mode::Active));
+    let calls = ["a = local::F(x, r, off)", "y = local::F(a, r, off)"].map(op);
+    let site = in_function(&calls, switches());
+    assert_eq!((site.rate, site.mode), (Some(0.3), Mode::Inert));
+}
+
+#[test]
+fn callers_that_differ_leave_the_rate_open_and_the_worst_mode() {
+    let calls = ["a = local::F(x, r, off)", "y = local::F(a, s, on)"].map(op);
+    let site = in_function(&calls, switches());
+    assert_eq!((site.rate, site.mode), (None, Mode::Active));
+}
+
+/// Who gives no ratio means 0.5.
+#[test]
+fn callers_of_which_one_gives_no_ratio_differ() {
+    let calls = ["a = local::F(x, r, on)", "y = local::F(a, , on)"].map(op);
+    assert_eq!(in_function(&calls, switches()).rate, None);
+    let calls = ["a = local::F(x, r)", "y = local::F(a, r, on)"].map(op);
+    let site = in_function(&calls, switches());
+    assert_eq!((site.rate, site.mode), (Some(0.3), Mode::Active));
+}
+
+#[test]
+fn callers_that_give_neither_ratio_nor_flag_mean_the_defaults() {
+    let site = in_function(&[op("y = local::F(x)")], switches());
+    assert_eq!(
+        (site.rate, site.rate_origin),
+        (Some(0.5), RateOrigin::Default)
+    );
+    assert_eq!(site.mode, Mode::Inert);
+}
+
+#[test]
+fn a_caller_that_passes_on_a_graph_input_leaves_it_to_run_time() {
+    let graph = switches().input_of("t", DataType::BOOL, &[]);
+    let site = in_function(&[op("y = local::F(x, r, t)")], graph);
+    assert_eq!((site.rate, site.mode), (Some(0.3), Mode::Runtime));
+}
+
+#[test]
+fn attributes_of_a_function_are_followed_through_calls_of_calls() {
+    let inner_body = [
+        op("d = Dropout(i)").with(reference("ratio", "p", 1)),
+        op("o = Relu(d)"),
+    ];
+    let mut inner = function("G", "i", "o", 7, inner_body);
+    inner.attribute = vec!["p".into()];
+    let call = op("o = local::G(i)").with(reference("p", "q", 1));
+    let mut outer = function("F", "i", "o", 7, [call]);
+    outer.attribute_proto = vec![float("q", 0.2)];
+    let called = |call: Node| {
+        let model = model(13, x_to_y([call])).imports("local", 1);
+        site(&model.function(outer.clone()).function(inner.clone()))
+    };
+    assert_eq!(called(op("y = local::F(x)")).rate, Some(0.2));
+    let given = called(op("y = local::F(x)").with(float("q", 0.3)));
+    assert_eq!(
+        (given.rate, given.rate_origin),
+        (Some(0.3), RateOrigin::Attribute)
+    );
+    let wrong = called(op("y = local::F(x)").with(float("q", 1.0)));
+    assert_eq!(wrong.problem.as_deref(), Some("ratio 1 is outside [0, 1)"));
+}
+
+/// Who gives no is_test means 0: training.
+#[test]
+fn callers_of_which_one_gives_no_is_test_are_active() {
+    let body = [
+        op("d = Dropout(i)").with(reference("is_test", "test", 2)),
+        op("o = Relu(d)"),
+    ];
+    let mut f = function("F", "i", "o", 6, body);
+    f.attribute = vec!["test".into()];
+    let mode = |second: Node| {
+        let nodes = [op("a = local::F(x)").with(int("test", 1)), second];
+        let model = model(6, x_to_y(nodes)).imports("local", 1);
+        site(&model.function(f.clone())).mode
+    };
+    assert_eq!(
+        mode(op("y = local::F(a)").with(int("test", 1))),
+        Mode::Inert
+    );
+    assert_eq!(mode(op("y = local::F(a)")), Mode::Active);
+}
+
+#[test]
+fn the_opset_of_the_function_rules() {
+    let of = |opset| {
+        let body = [
+            op("d = Dropout(i)").with(float("ratio", 0.2)),
+            op("o = Relu(d)"),
+        ];
+        let model = model(13, x_to_y([op("y = local::F(x)")])).imports("local", 1);
+        let site = site(&model.function(function("F", "i", "o", opset, body)));
+        (site.mode, site.rate)
+    };
+    assert_eq!(of(6), (Mode::Active, Some(0.2)));
+    assert_eq!(of(7), (Mode::Inert, Some(0.2)));
+    assert_eq!(of(13), (Mode::Inert, Some(0.5)));
+}

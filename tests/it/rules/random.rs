@@ -1,0 +1,114 @@
+//! Rules about operators that draw at random.
+
+use dropout_onnx::onnx::DataType;
+
+use super::{findings, fires, random_mask, silent};
+use crate::common::build::{f32_scalar, function, i64s, int, ints, model, op, x_to_y};
+use crate::common::proto::{Model, Node};
+
+/// `draw` makes `u`, which data is added to as no dropout does.
+fn drawn(draw: Node) -> Model {
+    let graph = x_to_y([draw, op("a = Mul(u, x)"), op("y = Mul(a, u)")]);
+    model(
+        18,
+        graph.init("s", i64s(&[2, 3])).init("p", f32_scalar(0.3)),
+    )
+}
+
+fn shaped(op_type: &str) -> Node {
+    op(&format!("u = {op_type}()")).with(ints("shape", &[2, 3]))
+}
+
+#[test]
+fn unloadable_random() {
+    let rule = "unloadable-random";
+    for name in ["StatelessRandomUniformV2", "StatelessRandomNormalV2"] {
+        let what = "is not an ONNX operator, so no runtime loads the model";
+        fires(rule, &drawn(op(&format!("u = {name}(s, s, s, s)"))), what);
+        silent(rule, &drawn(op(&format!("u = tf::{name}(s, s, s, s)"))));
+        let mut own = function(
+            name,
+            "a, b, c, d",
+            "e",
+            18,
+            [op("e = RandomUniformLike(a)")],
+        );
+        own.domain = None;
+        let model = drawn(op(&format!("u = {name}(s, s, s, s)")));
+        silent(rule, &model.function(own));
+    }
+    for name in ["RandomUniform", "RandomNormal"] {
+        let what = "takes no input in ONNX, so no runtime loads the model";
+        fires(rule, &drawn(op(&format!("u = {name}(s)"))), what);
+        silent(rule, &drawn(shaped(name)));
+        silent(rule, &drawn(op(&format!("u = {name}Like(x)"))));
+    }
+}
+
+/// The node of the draw is what cannot be loaded; its site is what `strip` removes.
+#[test]
+fn what_cannot_be_loaded_names_its_site() {
+    let mut model = random_mask(2.0);
+    model.main_mut().node[0] = op("u = StatelessRandomUniformV2(x, x, x, x)").named("draw");
+    let all = findings(&model);
+    let found = all.iter().find(|f| f.rule == "unloadable-random").unwrap();
+    assert_eq!((found.site, found.node.as_deref()), (Some(0), Some("draw")));
+    let drawn = findings(&drawn(op("u = StatelessRandomUniformV2(s, s, s, s)")));
+    assert_eq!(drawn[0].rule, "unloadable-random");
+    assert_eq!(drawn[0].site, None);
+}
+
+fn bernoulli(keep: f32) -> Model {
+    let nodes = [
+        op("q = Expand(k, n)"),
+        op("m = Bernoulli(q)"),
+        op("d = Mul(x, m)"),
+        op("y = Div(d, k)"),
+    ];
+    model(
+        15,
+        x_to_y(nodes)
+            .init("k", f32_scalar(keep))
+            .init("n", i64s(&[2, 3])),
+    )
+}
+
+#[test]
+fn bernoulli_ambiguity() {
+    let rule = "bernoulli-ambiguity";
+    let what = "ONNX Runtime draws the opposite of what ONNX defines";
+    fires(rule, &bernoulli(0.9), what);
+    fires(rule, &drawn(op("u = Bernoulli(x)")), what);
+    // both readings are the same
+    silent(rule, &bernoulli(0.5));
+    silent(rule, &random_mask(2.0));
+    silent(rule, &drawn(op("u = local::Bernoulli(x)")));
+}
+
+#[test]
+fn random_outside_dropout() {
+    let rule = "random-outside-dropout";
+    let what = "draws random numbers and is not part of a dropout";
+    fires(rule, &drawn(op("u = RandomNormalLike(x)")), what);
+    fires(rule, &drawn(shaped("RandomUniform")), what);
+    fires(
+        rule,
+        &drawn(op("u = StatelessRandomUniformV2(s, s, s, s)")),
+        what,
+    );
+    let multinomial = [
+        op("i = Multinomial(x)"),
+        op("y = Cast(i)").with(int("to", 1)),
+    ];
+    fires(rule, &model(13, x_to_y(multinomial)), what);
+
+    silent(rule, &random_mask(2.0));
+    silent(rule, &bernoulli(0.9));
+    silent(rule, &drawn(op("u = Relu(x)")));
+    silent(rule, &drawn(op("u = local::RandomNormalLike(x)")));
+    let dropout = op("u = Dropout(x, p, on)");
+    let mut model = drawn(dropout);
+    let main = model.graph.take().unwrap();
+    model.graph = Some(main.input_of("on", DataType::BOOL, &[]));
+    silent(rule, &model);
+}

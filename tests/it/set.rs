@@ -1,0 +1,6 @@
+//! Set: rates, modes and seeds of dropout that is there.
+
+mod check;
+mod filters;
+mod masks;
+mod operators;

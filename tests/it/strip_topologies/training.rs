@@ -1,0 +1,113 @@
+//! Graphs that also compute gradients: names in attributes, and masks that gradients use.
+
+use dropout_onnx::onnx::DataType;
+
+use crate::common::build::{SHAPE, f32_scalar, flag, model, op, string, strings, x_to_y};
+use crate::common::proto::{Model, Node};
+use crate::common::stripped::{refusal, strips, strips_unrun};
+
+const GRADIENT: &str = "ai.onnx.preview.training::Gradient";
+
+/// These nodes, and the gradient of `y` by `xs`.
+fn with_gradient(nodes: &[&str], xs: &str, y: &str) -> Model {
+    let gradient = op(&format!("g = {GRADIENT}({xs})"))
+        .with(strings("xs", &[xs]))
+        .with(string("y", y));
+    let mut all: Vec<Node> = nodes.iter().map(|text| op(text)).collect();
+    all.push(gradient);
+    let graph = x_to_y(all).output("g");
+    model(13, graph).imports("ai.onnx.preview.training", 1)
+}
+
+fn stripped_lines(model: &Model) -> Vec<String> {
+    strips_unrun(model, GRADIENT).after.lines()
+}
+
+#[test]
+fn a_gradient_by_what_dropout_makes_is_by_its_data() {
+    let nodes = ["h = Relu(x)", "d = Dropout(h)", "y = Tanh(d)"];
+    let lines = stripped_lines(&with_gradient(&nodes, "d", "y"));
+    let kept = format!("g = {GRADIENT}(d)");
+    assert_eq!(lines, ["d = Relu(x)", "y = Tanh(d)", &kept]);
+    // one that names something else changes nothing
+    let lines = stripped_lines(&with_gradient(&nodes, "x", "y"));
+    let kept = format!("g = {GRADIENT}(x)");
+    assert_eq!(lines, ["h = Relu(x)", "y = Tanh(h)", &kept]);
+}
+
+#[test]
+fn a_gradient_of_the_data_of_an_output_keeps_its_name() {
+    let nodes = ["h = Relu(x)", "y = Dropout(h)"];
+    let lines = stripped_lines(&with_gradient(&nodes, "x", "h"));
+    let kept = format!("g = {GRADIENT}(x)");
+    assert_eq!(lines, ["h = Relu(x)", "y = Identity(h)", &kept]);
+    let lines = stripped_lines(&with_gradient(&nodes, "x", "y"));
+    assert_eq!(lines, ["y = Relu(x)", &kept]);
+}
+
+#[test]
+fn a_constant_that_a_gradient_is_by_stays() {
+    let rate = |xs: &str| {
+        let nodes = ["h = Relu(x)", "y = Dropout(h, r)"];
+        let mut model = with_gradient(&nodes, xs, "y");
+        let graph = std::mem::take(model.main_mut());
+        *model.main_mut() = graph.init("r", f32_scalar(0.25));
+        let after = strips_unrun(&model, GRADIENT).after;
+        after.main().initializer.len()
+    };
+    assert_eq!(rate("r"), 1);
+    assert_eq!(rate("x"), 0);
+}
+
+/// A dropout with a mask, and what uses the mask.
+fn masked(users: &[&str]) -> Model {
+    let mut nodes = vec![op("h = Relu(x)"), op("y, m = Dropout(h, r, t)")];
+    nodes.extend(users.iter().map(|text| op(text)));
+    let graph = x_to_y(nodes)
+        .input("dy")
+        .output_of("dx", DataType::FLOAT, SHAPE)
+        .init("r", f32_scalar(0.25))
+        .init("t", flag(true));
+    model(13, graph).imports("com.microsoft", 1)
+}
+
+#[test]
+fn a_mask_that_a_gradient_uses_is_refused() {
+    for users in [
+        &["dx = com.microsoft::DropoutGrad(dy, m, r, t)"][..],
+        &["dx = com.microsoft::BitmaskDropoutGrad(dy, m, r, t)"],
+        // by another name
+        &[
+            "i = Identity(m)",
+            "n = Not(i)",
+            "k = Not(n)",
+            "dx = com.microsoft::DropoutGrad(dy, k, r, t)",
+        ],
+    ] {
+        let why = refusal(&masked(users));
+        assert!(why.contains("DropoutGrad `dx` uses its mask"), "{why}");
+        assert!(why.contains("before gradients are added"), "{why}");
+    }
+}
+
+#[test]
+fn a_mask_that_something_else_uses_is_all_true() {
+    // the share of elements that were kept
+    let users = ["c = Cast(m)", "dx = ReduceMean(c)"];
+    let mut model = masked(&users);
+    let cast = &mut model.main_mut().node[2];
+    *cast = cast.clone().with(crate::common::build::int("to", 1));
+    assert_eq!(strips(&model).outcome.masks, ["m"]);
+    // a gradient of the same data, with the mask of another dropout
+    let other = masked(&[
+        "b = Not(m)",
+        "k = Greater(dy, r)",
+        "dx = com.microsoft::DropoutGrad(y, k, r, t)",
+    ]);
+    assert_eq!(
+        strips_unrun(&other, "com.microsoft::DropoutGrad")
+            .outcome
+            .masks,
+        ["m"]
+    );
+}

@@ -1,0 +1,10 @@
+//! Broken rewrites are called different, and harmless ones equal: by structure, by run, or by both.
+
+mod broken;
+mod check;
+mod fixture;
+mod inner;
+mod masks;
+mod models;
+mod neutral;
+mod outputs;
