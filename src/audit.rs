@@ -27,7 +27,7 @@ pub use config::Config;
 use fingerprint::Fingerprints;
 pub use remark::Remark;
 use rules::Context;
-pub use rules::{RULES, Rule, check, handbook};
+pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
 
 /// The version of the document.
@@ -328,7 +328,8 @@ impl ModelAudit {
             },
             verdict: Some(verdict),
             sites: records.collect(),
-            findings: Context::new(model, &values, &found, &flaws).check(selection, &mut prints),
+            findings: Context::new(model, &values, &found, &flaws)
+                .check(|rule| selection.level(rule), &mut prints),
             ..ModelAudit::empty(path)
         })
     }

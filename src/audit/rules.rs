@@ -22,7 +22,8 @@ mod unusual_rate;
 
 use std::fmt::Write;
 
-use super::{Finding, Fingerprints, Level, Selection};
+use super::fingerprint::Fingerprints;
+use super::{Finding, Level};
 use crate::dropout::{Findings, Kind, Limit, Mode, Site};
 use crate::hash::HashMap;
 use crate::onnx::{Flaw, GraphId, Model, Node, NodeId, ValueId, Values};
@@ -112,14 +113,6 @@ pub fn handbook() -> String {
     book
 }
 
-/// The findings of the selected rules in a model, in the order of its nodes; `found` is the result
-/// of [`crate::dropout::search`].
-pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection) -> Vec<Finding> {
-    let flaws = model.flaws(values);
-    let mut prints = Fingerprints::new(model, values, &found.sites);
-    Context::new(model, values, found, &flaws).check(rules, &mut prints)
-}
-
 /// The input of a rule.
 pub(super) struct Context<'m> {
     model: &'m Model,
@@ -165,11 +158,15 @@ impl<'m> Context<'m> {
         }
     }
 
-    /// The findings of the selected rules, in the order of nodes.
-    pub fn check(&self, rules: &Selection, prints: &mut Fingerprints<'m>) -> Vec<Finding> {
+    /// The findings of the rules that have a level, in the order of nodes.
+    pub fn check(
+        &self,
+        level: impl Fn(&Rule) -> Option<Level>,
+        prints: &mut Fingerprints<'m>,
+    ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for rule in RULES {
-            let Some(level) = rules.level(rule) else {
+            let Some(level) = level(rule) else {
                 continue;
             };
             for found in (rule.check)(self) {

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{BUFFER, Body, Rope, Source};
+use super::rope::{Part, Rope};
+use super::{BUFFER, Body, Source};
 use crate::error::{Error, Result};
 use crate::interrupt;
 
@@ -21,7 +22,7 @@ const AHEAD: u64 = 64 << 10;
 const STEP: u64 = 64 << 20;
 
 /// Writes pieces to a file, one after the other.
-pub(super) struct Copier<'f> {
+struct Copier<'f> {
     file: &'f File,
     out: BufWriter<&'f File>,
     /// Bytes of a source from a position on.
@@ -29,7 +30,7 @@ pub(super) struct Copier<'f> {
 }
 
 impl<'f> Copier<'f> {
-    pub fn new(file: &'f File) -> Self {
+    fn new(file: &'f File) -> Self {
         Copier {
             file,
             out: BufWriter::with_capacity(BUFFER, file),
@@ -37,18 +38,18 @@ impl<'f> Copier<'f> {
         }
     }
 
-    pub fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.out.write_all(bytes).map_err(cannot)
     }
 
-    pub fn flush(&mut self) -> Result<()> {
+    fn flush(&mut self) -> Result<()> {
         self.out.flush().map_err(cannot)
     }
 
     /// A range of a source.
-    pub fn range(&mut self, source: &Source, range: Range<u64>) -> Result<()> {
+    fn range(&mut self, source: &Source, range: Range<u64>) -> Result<()> {
         match &source.0.body {
-            Body::Rope(rope) => rope.copy_to(range, self),
+            Body::Rope(rope) => self.rope(rope, range),
             Body::Memory(_) | Body::Computed(_) => self.read(source, range),
             Body::File(_) if range.end - range.start < LARGE => self.near(source, range),
             Body::File(from) => {
@@ -57,6 +58,17 @@ impl<'f> Copier<'f> {
                 self.read(source, range.start + copied..range.end)
             }
         }
+    }
+
+    /// A range of a rope.
+    fn rope(&mut self, rope: &Rope, range: Range<u64>) -> Result<()> {
+        for part in rope.parts_of(&range) {
+            match part {
+                Part::Memory(bytes) => self.bytes(bytes)?,
+                Part::Range(source, range) => self.range(source, range)?,
+            }
+        }
+        Ok(())
     }
 
     /// A range that is read and written.
@@ -92,7 +104,7 @@ impl Rope {
     /// A source cannot be read, or the file cannot be written.
     pub fn write_to_file(&self, file: &File) -> Result<()> {
         let mut copier = Copier::new(file);
-        self.copy_to(0..self.len(), &mut copier)?;
+        copier.rope(self, 0..self.len())?;
         copier.flush()
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::copy::Copier;
 use super::{Origin, Source};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -26,6 +25,12 @@ struct Inner {
 enum Piece {
     Memory(Vec<u8>),
     Range(Source, Range<u64>),
+}
+
+/// A part of a rope that is in one piece.
+pub(super) enum Part<'r> {
+    Memory(&'r [u8]),
+    Range(&'r Source, Range<u64>),
 }
 
 impl Piece {
@@ -115,34 +120,17 @@ impl Rope {
         Ok(())
     }
 
-    /// Writes a range of it to a file.
-    pub(super) fn copy_to(&self, range: Range<u64>, out: &mut Copier<'_>) -> Result<()> {
-        for (piece, part) in self.touched(&range) {
-            match piece {
-                Piece::Memory(bytes) => {
-                    out.bytes(&bytes[part.start as usize..part.end as usize])?
-                }
-                Piece::Range(source, at) => {
-                    out.range(source, at.start + part.start..at.start + part.end)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// The pieces that a range of the rope touches, each with the part of it that is touched.
-    fn touched<'a>(
-        &'a self,
-        range: &'a Range<u64>,
-    ) -> impl Iterator<Item = (&'a Piece, Range<u64>)> {
+    fn touched(&self, range: &Range<u64>) -> impl Iterator<Item = (&Piece, Range<u64>)> + use<'_> {
+        let (from, to) = (range.start, range.end);
         let Inner { pieces, ends } = &*self.0;
-        let first = ends.partition_point(|&end| end <= range.start);
+        let first = ends.partition_point(|&end| end <= from);
         let touched = pieces[first..].iter().zip(&ends[first..]);
         touched
             .map(|(piece, &end)| (piece, end - piece.len(), end))
-            .take_while(|&(_, start, _)| start < range.end)
-            .map(|(piece, start, end)| {
-                let part = range.start.max(start) - start..range.end.min(end) - start;
+            .take_while(move |&(_, start, _)| start < to)
+            .map(move |(piece, start, end)| {
+                let part = from.max(start) - start..to.min(end) - start;
                 (piece, part)
             })
     }
@@ -179,21 +167,14 @@ impl Rope {
         }
     }
 
-    /// The pieces of a range, as another process can read them.
-    #[cfg(feature = "tract")]
-    pub(super) fn add_parts(&self, range: &Range<u64>, parts: &mut Vec<super::Part>) -> Result<()> {
-        for (piece, part) in self.touched(range) {
-            match piece {
-                Piece::Memory(bytes) => {
-                    let bytes = bytes[part.start as usize..part.end as usize].to_vec();
-                    parts.push(super::Part::Bytes(bytes.into()));
-                }
-                Piece::Range(source, at) => {
-                    source.add_parts(at.start + part.start..at.start + part.end, parts)?;
-                }
+    /// What a range is put together from, in order.
+    pub(super) fn parts_of(&self, range: &Range<u64>) -> impl Iterator<Item = Part<'_>> {
+        self.touched(range).map(|(piece, part)| match piece {
+            Piece::Memory(bytes) => Part::Memory(&bytes[part.start as usize..part.end as usize]),
+            Piece::Range(source, at) => {
+                Part::Range(source, at.start + part.start..at.start + part.end)
             }
-        }
-        Ok(())
+        })
     }
 
     pub(super) fn derives_from(&self, other: &Source) -> bool {
