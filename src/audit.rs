@@ -21,6 +21,7 @@ use serde::Serialize;
 use crate::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, Name, Values};
+use crate::semantics::view::View;
 pub use baseline::{Baseline, BaselineState};
 #[cfg(feature = "config")]
 pub use config::Config;
@@ -313,7 +314,8 @@ impl ModelAudit {
             };
             (domain, import.version.into())
         });
-        let mut prints = Fingerprints::new(model, &values, sites);
+        let view = View::new(model, &values);
+        let mut prints = Fingerprints::new(view, sites);
         let records = sites.iter().map(|site| SiteRecord {
             fingerprint: Some(prints.site(site)),
             ..SiteRecord::new(model, site)
@@ -328,7 +330,7 @@ impl ModelAudit {
             },
             verdict: Some(verdict),
             sites: records.collect(),
-            findings: Context::new(model, &values, &found, &flaws)
+            findings: Context::new(view, &found, &flaws)
                 .check(|rule| selection.level(rule), &mut prints),
             ..ModelAudit::empty(path)
         })

@@ -37,6 +37,7 @@ use std::collections::BTreeMap;
 use crate::dropout::{self, Form, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{GraphKind, Model, Name, Values};
+use crate::semantics::view::View;
 use crate::verify::engine::{Host, TRACT, Value};
 use crate::verify::inputs::InputSpec;
 use crate::verify::run::Footing;
@@ -235,6 +236,7 @@ fn sample_unnamed(
     watch: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
     let values = Values::new(model);
+    let view = View::new(model, &values);
     let sites = dropout::find(model, &values)?;
     let sampled: Vec<&Site> = sites
         .iter()
@@ -265,19 +267,19 @@ fn sample_unnamed(
     let mut stand: Option<Footing> = None;
     for (index, &rate) in rates.iter().enumerate() {
         let given = |name: &Name| caveats::is_given(options, &name.to_string());
-        let copy = copy::of(model, &values, &sampled, rate, &given)?;
+        let copy = copy::of(view, &sampled, rate, &given)?;
         let on = At {
             model: &copy.edited.model,
             options,
             rate,
-            sigmoid: &|output| classes::is_sigmoid(model, &values, output),
+            sigmoid: &|output| classes::is_sigmoid(view, output),
         };
         let stand = match &stand {
             Some(stand) => stand,
             None => {
                 let found = on.footing();
                 let found = found.map_err(|e| caveats::not_run(model, &sampled, options, e))?;
-                caveats::drawn_rate(model, &values, &sampled, options, &found)?;
+                caveats::drawn_rate(view, &sampled, options, &found)?;
                 report.shapes = found.shapes.inputs.clone();
                 report.made = found.made.clone();
                 report.chosen = found.shapes.chosen.clone();

@@ -16,8 +16,9 @@ use smallvec::SmallVec;
 use crate::dropout::{Form, Site};
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{
-    AttributeValue, GraphId, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values,
+    AttributeValue, GraphId, GraphKind, Model, Node, NodeId, Producer, Use, ValueId,
 };
+use crate::semantics::view::View;
 
 /// Steps back from the data.
 const BEFORE: u8 = 3;
@@ -43,7 +44,7 @@ const SHAPED: &[&str] = &[
 /// Makes fingerprints of one model.
 pub(super) struct Fingerprints<'m> {
     model: &'m Model,
-    values: &'m Values,
+    view: View<'m>,
     /// The results of dropout, each with its data.
     data: HashMap<ValueId, ValueId>,
     /// The nodes where data enters a dropout, and what comes out.
@@ -59,10 +60,10 @@ pub(super) struct Fingerprints<'m> {
 
 impl<'m> Fingerprints<'m> {
     /// `sites`: all of the model's.
-    pub fn new(model: &'m Model, values: &'m Values, sites: &[Site]) -> Self {
+    pub fn new(view: View<'m>, sites: &[Site]) -> Self {
         let mut new = Fingerprints {
-            model,
-            values,
+            model: view.model,
+            view,
             data: HashMap::default(),
             through: HashMap::default(),
             inner: HashSet::default(),
@@ -183,11 +184,11 @@ impl<'m> Fingerprints<'m> {
         let mut hash = Hash::of("before");
         if let Some(weight) = self.weight(value) {
             weight.tell(&mut hash);
-        } else if let Producer::Node { node, output } = self.values[value].producer {
+        } else if let Some((node, output)) = self.view.value(value).producer() {
             if steps > 0 {
-                self.operator(node, &mut hash);
-                hash.number(u64::from(output));
-                self.inputs(node, steps - 1, &mut hash);
+                self.operator(node.id, &mut hash);
+                hash.number(output as u64);
+                self.inputs(node.id, steps - 1, &mut hash);
             }
         } else {
             hash.text("input");
@@ -199,12 +200,12 @@ impl<'m> Fingerprints<'m> {
 
     /// What a node computes with: data, and weights of two dimensions or more.
     fn inputs(&mut self, id: NodeId, steps: u8, hash: &mut Hash) {
-        let node = self.model.node(id);
-        let count = match node.in_default_domain() && SHAPED.iter().any(|op| node.op_type == *op) {
+        let node = self.view.node(id);
+        let count = match SHAPED.contains(&node.op()) {
             true => 1,
             false => node.inputs.len(),
         };
-        for input in (0..count).filter_map(|input| self.values.input(id, input)) {
+        for input in node.inputs().take(count).flatten().map(|value| value.id) {
             if self.weight(input).is_none_or(|weight| weight.counts()) {
                 hash.number(self.before(input, steps));
             }
@@ -220,8 +221,7 @@ impl<'m> Fingerprints<'m> {
         let mut open = vec![value];
         let mut passed = 0;
         while let Some(value) = open.pop() {
-            let values = self.values;
-            for at in values.uses(value) {
+            for at in self.view.value(value).uses() {
                 let id = match at {
                     Use::Input { node, .. } => node,
                     Use::Output { .. } => {
@@ -251,8 +251,8 @@ impl<'m> Fingerprints<'m> {
         let mut hash = Hash::of("user");
         if steps > 0 {
             self.operator(id, &mut hash);
-            for input in 0..self.model.node(id).inputs.len() {
-                let weight = self.values.input(id, input).and_then(|v| self.weight(v));
+            for input in self.view.node(id).inputs().flatten() {
+                let weight = self.weight(input.id);
                 if let Some(weight) = weight.filter(Weight::counts) {
                     weight.tell(&mut hash);
                 }
@@ -263,10 +263,8 @@ impl<'m> Fingerprints<'m> {
     }
 
     fn outputs(&mut self, id: NodeId, steps: u8, hash: &mut Hash) {
-        for output in 0..self.model.node(id).outputs.len() {
-            if let Some(value) = self.values.output(self.model, id, output) {
-                hash.number(self.after(value, steps));
-            }
+        for output in self.view.node(id).outputs().flatten() {
+            hash.number(self.after(output.id, steps));
         }
     }
 
@@ -279,7 +277,10 @@ impl<'m> Fingerprints<'m> {
     /// What comes out of a node that is passed over.
     fn passes(&self, id: NodeId) -> Option<SmallVec<[ValueId; 2]>> {
         match is_passed(self.model.node(id)) {
-            true => Some(self.values.output(self.model, id, 0).into_iter().collect()),
+            true => {
+                let output = self.view.node(id).output(0);
+                Some(output.into_iter().map(|value| value.id).collect())
+            }
             false => self.through.get(&id).cloned(),
         }
     }
@@ -287,13 +288,11 @@ impl<'m> Fingerprints<'m> {
     /// Where a value comes from, before nodes that are passed over.
     fn source(&self, mut value: ValueId) -> ValueId {
         for _ in 0..PASSED {
-            let next = match (self.data.get(&value), self.values[value].producer) {
-                (Some(&data), _) => Some(data),
-                (None, Producer::Node { node, .. }) if is_passed(self.model.node(node)) => {
-                    self.values.input(node, 0)
-                }
-                _ => None,
-            };
+            let next = self.data.get(&value).copied().or_else(|| {
+                let node = self.view.value(value).node()?;
+                let passed = is_passed(node.get()).then(|| node.input(0))?;
+                passed.map(|value| value.id)
+            });
             match next {
                 Some(next) => value = next,
                 None => break,
@@ -304,7 +303,7 @@ impl<'m> Fingerprints<'m> {
 
     /// Of an initializer, the default of an input, or a `Constant`.
     fn weight(&self, value: ValueId) -> Option<Weight<'m>> {
-        let value = &self.values[value];
+        let value = self.view.value(value).get();
         let graph = self.model.graph(value.graph);
         if let Some(index) = value.initializer {
             return Some(Weight(&graph.initializer(index).dims));

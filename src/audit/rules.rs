@@ -26,7 +26,8 @@ use super::fingerprint::Fingerprints;
 use super::{Finding, Level};
 use crate::dropout::{Findings, Kind, Limit, Mode, Site};
 use crate::hash::HashMap;
-use crate::onnx::{Flaw, GraphId, Model, Node, NodeId, ValueId, Values};
+use crate::onnx::{Flaw, GraphId, Model, Node, NodeId};
+use crate::semantics::view::{ValueRef, View};
 
 /// A rule. A new one is one file and one line in [`RULES`].
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +117,7 @@ pub fn handbook() -> String {
 /// The input of a rule.
 pub(super) struct Context<'m> {
     model: &'m Model,
-    values: &'m Values,
+    view: View<'m>,
     sites: &'m [Site],
     /// Where the search for dropout stopped early.
     limits: &'m [Limit],
@@ -140,17 +141,12 @@ struct Found {
 
 impl<'m> Context<'m> {
     /// `found` and `flaws`: all of the model's.
-    pub fn new(
-        model: &'m Model,
-        values: &'m Values,
-        found: &'m Findings,
-        flaws: &'m [Flaw],
-    ) -> Self {
+    pub fn new(view: View<'m>, found: &'m Findings, flaws: &'m [Flaw]) -> Self {
         let nodes = found.sites.iter().rev();
         let nodes = nodes.flat_map(|site| site.nodes.iter().map(move |&node| (node, site)));
         Context {
-            model,
-            values,
+            model: view.model,
+            view,
             sites: &found.sites,
             limits: &found.limits,
             flaws,
@@ -239,9 +235,10 @@ impl<'m> Context<'m> {
 }
 
 /// The values that a site produces.
-fn outputs(site: &Site) -> impl Iterator<Item = ValueId> + '_ {
+fn outputs<'c>(context: &'c Context<'_>, site: &'c Site) -> impl Iterator<Item = ValueRef<'c>> {
     let exits = site.exits.iter().map(|exit| exit.output);
-    exits.chain(site.output.filter(|_| site.exits.is_empty()))
+    let outputs = exits.chain(site.output.filter(|_| site.exits.is_empty()));
+    outputs.map(|output| context.view.value(output))
 }
 
 /// True if a dropout can change the outputs of the model.
