@@ -18,9 +18,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use crate::dropout::{self, Findings, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, Name, Values};
+use crate::semantics::analysis::Analysis;
 use crate::semantics::view::View;
 pub use baseline::{Baseline, BaselineState};
 #[cfg(feature = "config")]
@@ -30,6 +31,15 @@ pub use remark::Remark;
 use rules::Context;
 pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
+
+/// The findings of the selected rules in a model, in the order of its nodes; `found` is the result
+/// of [`crate::dropout::search`].
+pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection) -> Vec<Finding> {
+    let flaws = model.flaws(values);
+    let view = View::new(model, values);
+    let mut prints = Fingerprints::new(view, &found.sites);
+    Context::new(view, found, &flaws).check(|rule| rules.level(rule), &mut prints)
+}
 
 /// The version of the document.
 pub const SCHEMA: &str = "dropout-onnx/audit/1";
@@ -294,9 +304,10 @@ impl ModelAudit {
     /// # Errors
     /// Like [`ModelAudit::new`].
     pub fn with(path: &str, model: &Model, selection: &Selection) -> Result<ModelAudit> {
-        let values = Values::new(model);
-        let found = dropout::search(model, &values)?;
-        let flaws = model.flaws(&values);
+        let analysis = Analysis::of(model);
+        let found = dropout::search(&analysis)?;
+        let values = analysis.values();
+        let flaws = model.flaws(values);
         let sites = &found.sites;
         let modes = sites.iter().map(|site| match site.mode {
             Mode::Inert => Verdict::Inert,
@@ -314,8 +325,7 @@ impl ModelAudit {
             };
             (domain, import.version.into())
         });
-        let view = View::new(model, &values);
-        let mut prints = Fingerprints::new(view, sites);
+        let mut prints = Fingerprints::new(analysis.view(), sites);
         let records = sites.iter().map(|site| SiteRecord {
             fingerprint: Some(prints.site(site)),
             ..SiteRecord::new(model, site)
@@ -330,7 +340,7 @@ impl ModelAudit {
             },
             verdict: Some(verdict),
             sites: records.collect(),
-            findings: Context::new(view, &found, &flaws)
+            findings: Context::new(analysis.view(), &found, &flaws)
                 .check(|rule| selection.level(rule), &mut prints),
             ..ModelAudit::empty(path)
         })

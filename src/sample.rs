@@ -237,7 +237,7 @@ fn sample_unnamed(
 ) -> Result<Report> {
     let values = Values::new(model);
     let view = View::new(model, &values);
-    let sites = dropout::find(model, &values)?;
+    let sites = dropout::find_in(view)?;
     let sampled: Vec<&Site> = sites
         .iter()
         .filter(|site| is_sampled(model, site))

@@ -31,7 +31,7 @@ impl<'m> Marked<'m> {
     pub fn new(model: &'m Model, options: &Options) -> Result<Marked<'m>> {
         let values = Values::new(model);
         let sites = match model.check(&values) {
-            Ok(()) => dropout::find(model, &values)?,
+            Ok(()) => dropout::find_in(View::new(model, &values))?,
             Err(_) => Vec::new(),
         };
         let mut marks = HashMap::default();
