@@ -327,7 +327,10 @@ impl<'m> Fingerprints<'m> {
 }
 
 /// Where data enters a site, the data, and what comes out.
-fn ends(site: &Site) -> SmallVec<[(NodeId, Option<ValueId>, Option<ValueId>); 1]> {
+type End = (NodeId, Option<ValueId>, Option<ValueId>);
+
+/// The places where data goes through a site.
+fn ends(site: &Site) -> SmallVec<[End; 1]> {
     let ends = site.exits.iter().map(|exit| match exit.prescale {
         Some(prescale) => (prescale.node, Some(prescale.from), Some(exit.output)),
         None => (exit.node, Some(exit.data), Some(exit.output)),
