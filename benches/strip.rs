@@ -26,10 +26,10 @@ fn main() -> std::process::ExitCode {
 mod linux {
     use std::error::Error;
 
-    use crate::common::cases::{folds, nodes, peers, weights};
+    use crate::common::cases::{chain, folds, nodes, peers, weights};
     use crate::common::setup::{Setup, load};
 
-    const GROUPS: &[&str] = &["weights", "fold", "nodes", "branches"];
+    const GROUPS: &[&str] = &["weights", "fold", "nodes", "branches", "chain"];
 
     pub fn run() -> Result<(), Box<dyn Error>> {
         let program = env!("CARGO_BIN_EXE_dropout-onnx");
@@ -50,6 +50,9 @@ mod linux {
         if setup.asked(&["nodes", "branches"]) {
             nodes(&setup, true)?;
             peers();
+        }
+        if setup.asked(&["chain"]) {
+            chain(&setup)?;
         }
         println!();
         load("at the end");

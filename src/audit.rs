@@ -20,16 +20,26 @@ use serde::Serialize;
 
 use crate::dropout::{self, Findings, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use crate::error::{Error, Result};
-use crate::onnx::{Flaw, Model, Name};
+use crate::onnx::{Flaw, Model, Name, Values};
 use crate::semantics::analysis::Analysis;
+use crate::semantics::view::View;
 pub use baseline::{Baseline, BaselineState};
 #[cfg(feature = "config")]
 pub use config::Config;
 use fingerprint::Fingerprints;
 pub use remark::Remark;
 use rules::{Context, by_batch};
-pub use rules::{RULES, Rule, check, handbook};
+pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
+
+/// The findings of the selected rules in a model, in the order of its nodes; `found` is the result
+/// of [`crate::dropout::search`].
+pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection) -> Vec<Finding> {
+    let flaws = model.flaws(values);
+    let view = View::new(model, values);
+    let mut prints = Fingerprints::new(view, &found.sites);
+    Context::new(view, found, &flaws).check(|rule| rules.level(rule), &mut prints)
+}
 
 /// The version of the document.
 pub const SCHEMA: &str = "dropout-onnx/audit/1";
@@ -334,7 +344,7 @@ impl ModelAudit {
             };
             (domain, import.version.into())
         });
-        let mut prints = Fingerprints::new(model, values, sites);
+        let mut prints = Fingerprints::new(analysis.view(), sites);
         let records = sites.iter().map(|site| SiteRecord {
             fingerprint: Some(prints.site(site)),
             ..SiteRecord::new(model, site)
@@ -349,7 +359,8 @@ impl ModelAudit {
             },
             verdict: Some(verdict),
             sites: records.collect(),
-            findings: Context::new(model, values, &found, &flaws).check(selection, &mut prints),
+            findings: Context::new(analysis.view(), &found, &flaws)
+                .check(|rule| selection.level(rule), &mut prints),
             ..ModelAudit::empty(path)
         })
     }

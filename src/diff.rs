@@ -9,6 +9,7 @@ mod compare;
 mod header;
 mod interface;
 pub mod markdown;
+mod matched;
 mod matching;
 mod nodes;
 mod structural;

@@ -4,6 +4,7 @@
 //! The rewrite itself and the report are the caller's.
 
 mod files;
+mod same_file;
 mod shared;
 
 use std::io::Write;
@@ -16,7 +17,8 @@ use crate::onnx::Model;
 use crate::rewrite::Edited;
 use crate::verify::{Demand, Options, Verdict, Verification};
 
-pub use files::{External, Files, Target, beside, may_write, name, same_file};
+pub use files::{External, Files, Target, beside, may_write, name};
+pub use same_file::same_file;
 
 /// A rewrite that is about to begin: the model, and where the result will go.
 #[derive(Debug)]

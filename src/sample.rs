@@ -236,7 +236,8 @@ fn sample_unnamed(
     watch: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
     let values = Values::new(model);
-    let sites = dropout::find_in(View::new(model, &values))?;
+    let view = View::new(model, &values);
+    let sites = dropout::find_in(view)?;
     let sampled: Vec<&Site> = sites
         .iter()
         .filter(|site| is_sampled(model, site))
@@ -266,19 +267,19 @@ fn sample_unnamed(
     let mut stand: Option<Setup> = None;
     for (index, &rate) in rates.iter().enumerate() {
         let given = |name: &Name| caveats::is_given(options, &name.to_string());
-        let copy = copy::of(model, &values, &sampled, rate, &given)?;
+        let copy = copy::of(view, &sampled, rate, &given)?;
         let on = At {
             model: copy.edited.model(),
             options,
             rate,
-            sigmoid: &|output| classes::is_sigmoid(model, &values, output),
+            sigmoid: &|output| classes::is_sigmoid(view, output),
         };
         let stand = match &stand {
             Some(stand) => stand,
             None => {
                 let found = on.setup();
                 let found = found.map_err(|e| caveats::not_run(model, &sampled, options, e))?;
-                caveats::drawn_rate(model, &values, &sampled, options, &found)?;
+                caveats::drawn_rate(view, &sampled, options, &found)?;
                 report.shapes = found.shapes.inputs.clone();
                 report.made = found.made.clone();
                 report.chosen = found.shapes.chosen.clone();

@@ -6,13 +6,14 @@
 //! a rope is a source too, the edited model is parsed and verified *before* a byte of it is written.
 
 mod atomic;
+mod copy;
 #[cfg(feature = "tract")]
 mod parts;
 mod rope;
 
 use std::fmt::Debug;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -230,9 +231,14 @@ impl Source {
         }
     }
 
+    /// True if this is the other source.
+    fn is(&self, other: &Source) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// True if this is the other source, or was put together from pieces of it.
     pub fn derives_from(&self, other: &Source) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.is(other)
             || match &self.0.body {
                 Body::Rope(rope) => rope.derives_from(other),
                 _ => false,
@@ -328,6 +334,20 @@ impl RangeReader {
             self.next += self.buffer.len() as u64;
         }
         Ok(&self.buffer[self.used..])
+    }
+
+    /// Writes all that is left.
+    pub(crate) fn write_to(&mut self, out: &mut impl Write) -> Result<()> {
+        loop {
+            let chunk = self.chunk()?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            out.write_all(chunk)
+                .map_err(|e| Error::io("cannot write", e))?;
+            let count = chunk.len();
+            self.consume(count);
+        }
     }
 
     /// Hashes all that is left.

@@ -94,6 +94,15 @@ impl Builder {
         self.node("Mul", &[x, &scaled])
     }
 
+    /// Five nodes without `value_info`: a Dropout of the result, which is added to what came in.
+    pub fn link(&mut self, x: &str) -> String {
+        let relu = self.node_with("Relu", &[x], &[]);
+        let dropped = self.node_with("Dropout", &[&relu, "ratio", "training_mode"], &[]);
+        let negated = self.node_with("Neg", &[&dropped], &[]);
+        let product = self.node_with("Mul", &[&negated, &relu], &[]);
+        self.node_with("Add", &[&product, x], &[])
+    }
+
     fn cast(&mut self, x: &str) -> String {
         self.scope.values.push(self.last + 1);
         self.node_with("Cast", &[x], &[int_attribute("to", FLOAT)])

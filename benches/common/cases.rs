@@ -1,5 +1,6 @@
 //! What `cargo bench --bench strip` measures, and the limits of each.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
@@ -36,10 +37,11 @@ pub fn weights(setup: &Setup) -> io::Result<()> {
     ];
     let runs = alternate(&writers, setup.rounds)?;
     let cp = row(&writers[0].what, &runs[0], None, None, &[]);
-    for (i, times) in [(1, 1.2), (2, 1.5)] {
-        let limits = [Limit::TimesCp(times), Limit::PeakMb(32.0)];
-        row(&writers[i].what, &runs[i], cp, None, &limits);
-    }
+    let memory = Limit::PeakMb(32.0);
+    let none = [Limit::TimesCp(1.2), Limit::TimesCpu(1.1), memory];
+    row(&writers[1].what, &runs[1], cp, None, &none);
+    let structure = [Limit::TimesCp(1.5), memory];
+    row(&writers[2].what, &runs[2], cp, None, &structure);
 
     let warm = subject.audit();
     let cold = Case {
@@ -181,6 +183,33 @@ pub fn nodes(setup: &Setup, branches: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// A graph of a million nodes, compared with what reads it into Python's messages and does nothing.
+pub fn chain(setup: &Setup) -> io::Result<()> {
+    let sizes: &[usize] = match setup.quick {
+        true => &[10_000],
+        false => &[10_000, 100_000, 1_000_000],
+    };
+    println!();
+    println!("one chain, a fifth of its nodes Dropouts, compared with onnx.load");
+    heading();
+    for &nodes in sizes {
+        let subject = Subject::new(setup, Model::Chain { nodes })?;
+        let cases = [subject.load(), subject.audit(), subject.strip("structure")];
+        let limits = [
+            &[][..],
+            &[Limit::TimesCpu(1.0), Limit::TimesPeak(1.3)],
+            &[Limit::TimesCpu(2.5), Limit::TimesPeak(1.8)],
+        ];
+        let mut first = None;
+        for (i, runs) in alternate(&cases, setup.rounds)?.iter().enumerate() {
+            let what = format!("{} k nodes: {}", nodes / 1000, cases[i].what);
+            let figures = row(&what, runs, first, Some(nodes), limits[i]);
+            first = first.or(figures.filter(|_| i == 0));
+        }
+    }
+    Ok(())
+}
+
 impl Subject<'_> {
     fn new(setup: &Setup, model: Model) -> io::Result<Subject<'_>> {
         let path = setup.folder.join(model.file_name());
@@ -203,7 +232,9 @@ impl Subject<'_> {
 
     fn cp(&self) -> Case {
         let copy = self.path.with_extension("copy");
-        let args = vec![self.path.clone().into(), copy.clone().into()];
+        // what a file system shares is not copied, and nothing to compare with
+        let mut args: Vec<OsString> = vec!["--reflink=never".into()];
+        args.extend([self.path.clone().into(), copy.clone().into()]);
         Case {
             program: "cp".into(),
             args,
@@ -243,6 +274,17 @@ impl Subject<'_> {
             args: all,
             output: Some((folded, self.bytes - 30)),
             ..self.case(what)
+        }
+    }
+
+    /// Python reads the model; `PYTHON` names one that has the package `onnx`.
+    fn load(&self) -> Case {
+        let program = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+        let code = "import onnx, sys; onnx.load(sys.argv[1])";
+        Case {
+            program: program.into(),
+            args: vec!["-c".into(), code.into(), self.path.clone().into()],
+            ..self.case("onnx.load")
         }
     }
 

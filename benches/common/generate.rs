@@ -23,6 +23,8 @@ pub enum Model {
     /// weights. With `branches`, 45 % of the nodes stand in branches of `If`, up to two deep,
     /// and use Dropout outputs and other values from outside.
     Nodes { nodes: usize, branches: bool },
+    /// As `Nodes` without branches, and without `value_info`: 36 bytes a node.
+    Chain { nodes: usize },
     /// A chain of `nodes` nodes, a twelfth of them Dropouts, and as many random masks, half of them
     /// as tf2onnx writes them and half as torch does.
     Masks { nodes: usize },
@@ -37,6 +39,7 @@ impl Model {
                 let kind = if branches { "branches" } else { "plain" };
                 format!("{kind}-{nodes}-v{VERSION}.onnx")
             }
+            Model::Chain { nodes } => format!("chain-{nodes}-v{VERSION}.onnx"),
             Model::Masks { nodes } => format!("masks-{nodes}-v{VERSION}.onnx"),
         }
     }
@@ -45,14 +48,14 @@ impl Model {
     pub fn weight_bytes(self) -> u64 {
         match self {
             Model::Weights { layers, width } => (layers * (width + 1) * width * 4) as u64,
-            Model::Nodes { .. } | Model::Masks { .. } => 0,
+            Model::Nodes { .. } | Model::Chain { .. } | Model::Masks { .. } => 0,
         }
     }
 
     pub fn dropouts(self) -> usize {
         match self {
             Model::Weights { layers, .. } => layers,
-            Model::Nodes { nodes, .. } => nodes / 5,
+            Model::Nodes { nodes, .. } | Model::Chain { nodes } => nodes / 5,
             Model::Masks { nodes } => nodes / 25 * 4,
         }
     }
@@ -90,6 +93,7 @@ impl Model {
         match self {
             Model::Weights { layers, width } => dense_layers(out, layers, width),
             Model::Nodes { nodes, branches } => blocks(out, nodes, branches),
+            Model::Chain { nodes } => chain(out, nodes),
             Model::Masks { nodes } => masks(out, nodes),
         }
     }
@@ -143,6 +147,18 @@ fn blocks(out: &mut impl Sink, nodes: usize, branches: bool) -> io::Result<()> {
     graph.finish_nodes(out, &at.x)?;
     graph.scalar("half", FLOAT, &0.5f32.to_le_bytes());
     graph.finish(out, branches)
+}
+
+/// Blocks of five nodes with one Dropout each.
+fn chain(out: &mut impl Sink, nodes: usize) -> io::Result<()> {
+    let mut graph = Builder::new(4);
+    let mut x = "x".to_string();
+    for _ in 0..nodes / 5 {
+        x = graph.link(&x);
+        graph.flush(out)?;
+    }
+    graph.finish_nodes(out, &x)?;
+    graph.finish(out, false)
 }
 
 /// Blocks of twenty-five nodes with two Dropouts and two random masks.

@@ -41,6 +41,8 @@ pub struct Case {
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     pub seconds: f64,
+    /// In user mode and in the kernel.
+    pub cpu: f64,
     /// Peak resident set. No less than this process' own when it started the command.
     pub peak: u64,
     /// Bytes asked of read and copy calls, or fetched from the disk, whichever is more.
@@ -115,6 +117,7 @@ impl Case {
         let result = child.wait4()?;
         let run = Run {
             seconds,
+            cpu: (result.rusage.utime + result.rusage.stime).as_secs_f64(),
             peak: result.rusage.maxrss,
             read,
         };

@@ -7,6 +7,10 @@ use super::measure::{Run, Runs};
 pub enum Limit {
     /// Median seconds, as a multiple of those of `cp`.
     TimesCp(f64),
+    /// Median CPU seconds, as a multiple of those of the first row.
+    TimesCpu(f64),
+    /// Peak memory, as a multiple of that of the first row.
+    TimesPeak(f64),
     Seconds(f64),
     PeakMb(f64),
     /// Most bytes read by any run.
@@ -18,6 +22,8 @@ pub enum Limit {
 pub struct Figures {
     pub median: f64,
     pub min: f64,
+    /// Median, in user mode and in the kernel.
+    pub cpu: f64,
     pub peak_mb: f64,
     pub read_mb: f64,
 }
@@ -25,27 +31,34 @@ pub struct Figures {
 impl Figures {
     /// Of at least one run.
     fn of(runs: &[Run]) -> Option<Figures> {
-        let mut seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
-        seconds.sort_by(f64::total_cmp);
-        let middle = seconds.len() / 2;
-        let median = if seconds.len() % 2 == 1 {
-            *seconds.get(middle)?
-        } else {
-            (seconds.get(middle)? + seconds.get(middle.checked_sub(1)?)?) / 2.0
-        };
+        let (median, min) = middle(runs.iter().map(|run| run.seconds))?;
         Some(Figures {
             median,
-            min: *seconds.first()?,
+            min,
+            cpu: middle(runs.iter().map(|run| run.cpu))?.0,
             peak_mb: runs.iter().map(|run| run.peak).max()? as f64 / 1e6,
             read_mb: runs.iter().map(|run| run.read).max()? as f64 / 1e6,
         })
     }
 }
 
+/// The median and the least; `None` of nothing.
+fn middle(all: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let mut all: Vec<f64> = all.collect();
+    all.sort_by(f64::total_cmp);
+    let middle = all.len() / 2;
+    let median = if all.len() % 2 == 1 {
+        *all.get(middle)?
+    } else {
+        (all.get(middle)? + all.get(middle.checked_sub(1)?)?) / 2.0
+    };
+    Some((median, *all.first()?))
+}
+
 pub fn heading() {
     println!(
-        "{:<37} {:>4} {:>9} {:>9} {:>6} {:>6} {:>9} {:>9} {:>8}  limit: result",
-        "", "runs", "median s", "min s", "× cp", "(min)", "peak MB", "read MB", "ns/node"
+        "{:<37} {:>4} {:>9} {:>9} {:>8} {:>6} {:>6} {:>9} {:>9} {:>8}  limit: result",
+        "", "runs", "median s", "min s", "cpu s", "× cp", "(min)", "peak MB", "read MB", "ns/node"
     );
 }
 
@@ -76,10 +89,11 @@ pub fn row(
         .map(|limit| limit.check(figures, cp))
         .collect();
     println!(
-        "{what:<37} {:>4} {:>9.4} {:>9.4} {:>6} {:>6} {:>9.1} {:>9.3} {:>8}  {}",
+        "{what:<37} {:>4} {:>9.4} {:>9.4} {:>8.3} {:>6} {:>6} {:>9.1} {:>9.3} {:>8}  {}",
         runs.as_ref().map_or(0, Vec::len),
         figures.median,
         figures.min,
+        figures.cpu,
         or_blank(median_to_cp, 2),
         or_blank(min_to_cp, 2),
         figures.peak_mb,
@@ -105,6 +119,21 @@ impl Limit {
                     format!("≤ {times} × cp"),
                     figures.median / cp.median / times,
                 )
+            }
+            Limit::TimesCpu(times) | Limit::TimesPeak(times) => {
+                let Some(first) = cp else {
+                    return format!("≤ {times} × the first row: that failed");
+                };
+                match self {
+                    Limit::TimesPeak(_) => (
+                        format!("peak {:.2}, ≤ {times} ×", figures.peak_mb / first.peak_mb),
+                        figures.peak_mb / first.peak_mb / times,
+                    ),
+                    _ => (
+                        format!("cpu {:.2}, ≤ {times} ×", figures.cpu / first.cpu),
+                        figures.cpu / first.cpu / times,
+                    ),
+                }
             }
             Limit::Seconds(seconds) => (format!("≤ {seconds} s"), figures.median / seconds),
             Limit::PeakMb(mb) => (format!("peak ≤ {mb:.0} MB"), figures.peak_mb / mb),

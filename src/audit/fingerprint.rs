@@ -11,11 +11,14 @@
 //! over, and so are the model's other dropouts; attributes, scalars, vectors and shape arithmetic do
 //! not count, nor whether a dropout acts. Sites that are alike in all of this have the same one.
 
+use smallvec::SmallVec;
+
 use crate::dropout::{Form, Site};
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{
-    AttributeValue, GraphId, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values,
+    AttributeValue, GraphId, GraphKind, Model, Node, NodeId, Producer, Use, ValueId,
 };
+use crate::semantics::view::View;
 
 /// Steps back from the data.
 const BEFORE: u8 = 3;
@@ -41,30 +44,32 @@ const SHAPED: &[&str] = &[
 /// Makes fingerprints of one model.
 pub(super) struct Fingerprints<'m> {
     model: &'m Model,
-    values: &'m Values,
+    view: View<'m>,
     /// The results of dropout, each with its data.
     data: HashMap<ValueId, ValueId>,
     /// The nodes where data enters a dropout, and what comes out.
-    through: HashMap<NodeId, Vec<ValueId>>,
+    through: HashMap<NodeId, SmallVec<[ValueId; 2]>>,
     /// Other nodes of dropouts.
     inner: HashSet<NodeId>,
     before: HashMap<(ValueId, u8), u64>,
     after: HashMap<(ValueId, u8), u64>,
+    scopes: HashMap<GraphId, u64>,
     /// Of sites, by id.
-    made: HashMap<usize, String>,
+    made: HashMap<usize, u64>,
 }
 
 impl<'m> Fingerprints<'m> {
     /// `sites`: all of the model's.
-    pub fn new(model: &'m Model, values: &'m Values, sites: &[Site]) -> Self {
+    pub fn new(view: View<'m>, sites: &[Site]) -> Self {
         let mut new = Fingerprints {
-            model,
-            values,
+            model: view.model,
+            view,
             data: HashMap::default(),
             through: HashMap::default(),
             inner: HashSet::default(),
             before: HashMap::default(),
             after: HashMap::default(),
+            scopes: HashMap::default(),
             made: HashMap::default(),
         };
         for site in sites {
@@ -81,15 +86,15 @@ impl<'m> Fingerprints<'m> {
 
     /// The fingerprint of a site.
     pub fn site(&mut self, site: &Site) -> String {
-        if let Some(made) = self.made.get(&site.id) {
-            return made.clone();
-        }
-        let made = self.make(site);
-        self.made.insert(site.id, made.clone());
-        made
+        let made = match self.made.get(&site.id) {
+            Some(&made) => made,
+            None => self.make(site),
+        };
+        self.made.insert(site.id, made);
+        text(made)
     }
 
-    fn make(&mut self, site: &Site) -> String {
+    fn make(&mut self, site: &Site) -> u64 {
         let mut hash = Hash::of("site/1");
         for word in [site.form.word(), site.kind.word(), site.scaling.word()] {
             hash.text(word);
@@ -108,7 +113,7 @@ impl<'m> Fingerprints<'m> {
             end.finish()
         });
         hash.sorted(ends.collect());
-        hash.finish_text()
+        hash.finish()
     }
 
     /// The fingerprint of a node that is part of no site.
@@ -118,18 +123,27 @@ impl<'m> Fingerprints<'m> {
         hash.number(self.scope(id.graph));
         self.inputs(id, BEFORE, &mut hash);
         self.outputs(id, AFTER, &mut hash);
-        hash.finish_text()
+        text(hash.finish())
     }
 
     /// The fingerprint of a graph.
-    pub fn graph(&self, graph: GraphId) -> String {
+    pub fn graph(&mut self, graph: GraphId) -> String {
         let mut hash = Hash::of("graph/1");
         hash.number(self.scope(graph));
-        hash.finish_text()
+        text(hash.finish())
     }
 
     /// The main graph, a function, or the operators whose bodies contain a graph.
-    fn scope(&self, mut graph: GraphId) -> u64 {
+    fn scope(&mut self, graph: GraphId) -> u64 {
+        if let Some(&known) = self.scopes.get(&graph) {
+            return known;
+        }
+        let scope = self.make_scope(graph);
+        self.scopes.insert(graph, scope);
+        scope
+    }
+
+    fn make_scope(&self, mut graph: GraphId) -> u64 {
         let mut hash = Hash::of("scope");
         loop {
             match &self.model.graph(graph).kind {
@@ -170,11 +184,11 @@ impl<'m> Fingerprints<'m> {
         let mut hash = Hash::of("before");
         if let Some(weight) = self.weight(value) {
             weight.tell(&mut hash);
-        } else if let Producer::Node { node, output } = self.values[value].producer {
+        } else if let Some((node, output)) = self.view.value(value).producer() {
             if steps > 0 {
-                self.operator(node, &mut hash);
-                hash.number(u64::from(output));
-                self.inputs(node, steps - 1, &mut hash);
+                self.operator(node.id, &mut hash);
+                hash.number(output as u64);
+                self.inputs(node.id, steps - 1, &mut hash);
             }
         } else {
             hash.text("input");
@@ -186,12 +200,12 @@ impl<'m> Fingerprints<'m> {
 
     /// What a node computes with: data, and weights of two dimensions or more.
     fn inputs(&mut self, id: NodeId, steps: u8, hash: &mut Hash) {
-        let node = self.model.node(id);
-        let count = match node.in_default_domain() && SHAPED.iter().any(|op| node.op_type == *op) {
+        let node = self.view.node(id);
+        let count = match SHAPED.contains(&node.op()) {
             true => 1,
             false => node.inputs.len(),
         };
-        for input in (0..count).filter_map(|input| self.values.input(id, input)) {
+        for input in node.inputs().take(count).flatten().map(|value| value.id) {
             if self.weight(input).is_none_or(|weight| weight.counts()) {
                 hash.number(self.before(input, steps));
             }
@@ -207,8 +221,7 @@ impl<'m> Fingerprints<'m> {
         let mut open = vec![value];
         let mut passed = 0;
         while let Some(value) = open.pop() {
-            let values = self.values;
-            for at in values.uses(value) {
+            for at in self.view.value(value).uses() {
                 let id = match at {
                     Use::Input { node, .. } => node,
                     Use::Output { .. } => {
@@ -238,8 +251,8 @@ impl<'m> Fingerprints<'m> {
         let mut hash = Hash::of("user");
         if steps > 0 {
             self.operator(id, &mut hash);
-            for input in 0..self.model.node(id).inputs.len() {
-                let weight = self.values.input(id, input).and_then(|v| self.weight(v));
+            for input in self.view.node(id).inputs().flatten() {
+                let weight = self.weight(input.id);
                 if let Some(weight) = weight.filter(Weight::counts) {
                     weight.tell(&mut hash);
                 }
@@ -250,10 +263,8 @@ impl<'m> Fingerprints<'m> {
     }
 
     fn outputs(&mut self, id: NodeId, steps: u8, hash: &mut Hash) {
-        for output in 0..self.model.node(id).outputs.len() {
-            if let Some(value) = self.values.output(self.model, id, output) {
-                hash.number(self.after(value, steps));
-            }
+        for output in self.view.node(id).outputs().flatten() {
+            hash.number(self.after(output.id, steps));
         }
     }
 
@@ -264,9 +275,12 @@ impl<'m> Fingerprints<'m> {
     }
 
     /// What comes out of a node that is passed over.
-    fn passes(&self, id: NodeId) -> Option<Vec<ValueId>> {
+    fn passes(&self, id: NodeId) -> Option<SmallVec<[ValueId; 2]>> {
         match is_passed(self.model.node(id)) {
-            true => Some(self.values.output(self.model, id, 0).into_iter().collect()),
+            true => {
+                let output = self.view.node(id).output(0);
+                Some(output.into_iter().map(|value| value.id).collect())
+            }
             false => self.through.get(&id).cloned(),
         }
     }
@@ -274,13 +288,11 @@ impl<'m> Fingerprints<'m> {
     /// Where a value comes from, before nodes that are passed over.
     fn source(&self, mut value: ValueId) -> ValueId {
         for _ in 0..PASSED {
-            let next = match (self.data.get(&value), self.values[value].producer) {
-                (Some(&data), _) => Some(data),
-                (None, Producer::Node { node, .. }) if is_passed(self.model.node(node)) => {
-                    self.values.input(node, 0)
-                }
-                _ => None,
-            };
+            let next = self.data.get(&value).copied().or_else(|| {
+                let node = self.view.value(value).node()?;
+                let passed = is_passed(node.get()).then(|| node.input(0))?;
+                passed.map(|value| value.id)
+            });
             match next {
                 Some(next) => value = next,
                 None => break,
@@ -291,7 +303,7 @@ impl<'m> Fingerprints<'m> {
 
     /// Of an initializer, the default of an input, or a `Constant`.
     fn weight(&self, value: ValueId) -> Option<Weight<'m>> {
-        let value = &self.values[value];
+        let value = self.view.value(value).get();
         let graph = self.model.graph(value.graph);
         if let Some(index) = value.initializer {
             return Some(Weight(&graph.initializer(index).dims));
@@ -315,12 +327,15 @@ impl<'m> Fingerprints<'m> {
 }
 
 /// Where data enters a site, the data, and what comes out.
-fn ends(site: &Site) -> Vec<(NodeId, Option<ValueId>, Option<ValueId>)> {
+type End = (NodeId, Option<ValueId>, Option<ValueId>);
+
+/// The places where data goes through a site.
+fn ends(site: &Site) -> SmallVec<[End; 1]> {
     let ends = site.exits.iter().map(|exit| match exit.prescale {
         Some(prescale) => (prescale.node, Some(prescale.from), Some(exit.output)),
         None => (exit.node, Some(exit.data), Some(exit.output)),
     });
-    let mut ends: Vec<_> = ends.collect();
+    let mut ends: SmallVec<_> = ends.collect();
     if ends.is_empty() || site.form == Form::Scale {
         let first = site.nodes.first().copied();
         ends = first
@@ -351,18 +366,18 @@ impl Weight<'_> {
 }
 
 /// BLAKE3 of parts, each with its length before it.
-struct Hash(blake3::Hasher);
+struct Hash(Vec<u8>);
 
 impl Hash {
     fn of(what: &str) -> Hash {
-        let mut hash = Hash(blake3::Hasher::new());
+        let mut hash = Hash(Vec::with_capacity(128));
         hash.text(what);
         hash
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
+        self.0.extend((bytes.len() as u64).to_le_bytes());
+        self.0.extend(bytes);
     }
 
     fn text(&mut self, text: &str) {
@@ -379,13 +394,16 @@ impl Hash {
         parts.into_iter().for_each(|part| self.number(part));
     }
 
+    /// The first eight bytes.
     fn finish(&self) -> u64 {
+        let hash = blake3::hash(&self.0);
         let mut first = [0; 8];
-        self.0.finalize_xof().fill(&mut first);
+        first.copy_from_slice(&hash.as_bytes()[..8]);
         u64::from_be_bytes(first)
     }
+}
 
-    fn finish_text(&self) -> String {
-        format!("{:016x}", self.finish())
-    }
+/// A fingerprint, for reports.
+fn text(fingerprint: u64) -> String {
+    format!("{fingerprint:016x}")
 }

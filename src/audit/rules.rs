@@ -25,10 +25,12 @@ pub(super) use batchnorm_training::by_batch;
 
 use std::fmt::Write;
 
-use super::{Finding, Fingerprints, Level, Selection};
+use super::fingerprint::Fingerprints;
+use super::{Finding, Level};
 use crate::dropout::{Findings, Kind, Limit, Mode, RandomOperator, Site};
 use crate::hash::HashMap;
-use crate::onnx::{Flaw, GraphId, Model, Node, NodeId, ValueId, Values};
+use crate::onnx::{Flaw, GraphId, Model, Node, NodeId};
+use crate::semantics::view::{ValueRef, View};
 
 /// A rule. A new one is one file and one line in [`RULES`].
 #[derive(Clone, Copy, Debug)]
@@ -116,18 +118,10 @@ pub fn handbook() -> String {
     book
 }
 
-/// The findings of the selected rules in a model, in the order of its nodes; `found` is the result
-/// of [`crate::dropout::search`].
-pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection) -> Vec<Finding> {
-    let flaws = model.flaws(values);
-    let mut prints = Fingerprints::new(model, values, &found.sites);
-    Context::new(model, values, found, &flaws).check(rules, &mut prints)
-}
-
 /// The input of a rule.
 pub(super) struct Context<'m> {
     model: &'m Model,
-    values: &'m Values,
+    view: View<'m>,
     sites: &'m [Site],
     /// Where the search for dropout stopped early.
     limits: &'m [Limit],
@@ -153,17 +147,12 @@ struct Found {
 
 impl<'m> Context<'m> {
     /// `found` and `flaws`: all of the model's.
-    pub fn new(
-        model: &'m Model,
-        values: &'m Values,
-        found: &'m Findings,
-        flaws: &'m [Flaw],
-    ) -> Self {
+    pub fn new(view: View<'m>, found: &'m Findings, flaws: &'m [Flaw]) -> Self {
         let nodes = found.sites.iter().rev();
         let nodes = nodes.flat_map(|site| site.nodes.iter().map(move |&node| (node, site)));
         Context {
-            model,
-            values,
+            model: view.model,
+            view,
             sites: &found.sites,
             limits: &found.limits,
             random: &found.random,
@@ -172,11 +161,15 @@ impl<'m> Context<'m> {
         }
     }
 
-    /// The findings of the selected rules, in the order of nodes.
-    pub fn check(&self, rules: &Selection, prints: &mut Fingerprints<'m>) -> Vec<Finding> {
+    /// The findings of the rules that have a level, in the order of nodes.
+    pub fn check(
+        &self,
+        level: impl Fn(&Rule) -> Option<Level>,
+        prints: &mut Fingerprints<'m>,
+    ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for rule in RULES {
-            let Some(level) = rules.level(rule) else {
+            let Some(level) = level(rule) else {
                 continue;
             };
             for found in (rule.check)(self) {
@@ -244,9 +237,10 @@ impl<'m> Context<'m> {
 }
 
 /// The values that a site produces.
-fn outputs(site: &Site) -> impl Iterator<Item = ValueId> + '_ {
+fn outputs<'c>(context: &'c Context<'_>, site: &'c Site) -> impl Iterator<Item = ValueRef<'c>> {
     let exits = site.exits.iter().map(|exit| exit.output);
-    exits.chain(site.output.filter(|_| site.exits.is_empty()))
+    let outputs = exits.chain(site.output.filter(|_| site.exits.is_empty()));
+    outputs.map(|output| context.view.value(output))
 }
 
 /// True if a dropout can change the outputs of the model.

@@ -1,14 +1,16 @@
 //! The comparison: every part of both models, and a list of what differs.
 
-use super::matching::{Matching, Side};
+use super::matched;
+use super::matching::Matching;
 use super::{Change, Kind, Options, Part};
 use crate::error::Result;
 use crate::onnx::{Function, GraphId, Model, Values};
+use crate::semantics::view::View;
 
 /// A comparison under way.
 pub(super) struct Found<'m> {
-    pub before: Side<'m>,
-    pub after: Side<'m>,
+    pub before: View<'m>,
+    pub after: View<'m>,
     pub matching: Matching,
     pub options: Options,
     pub changes: Vec<Change>,
@@ -17,18 +19,10 @@ pub(super) struct Found<'m> {
 /// Every difference between two models.
 pub(super) fn changes(before: &Model, after: &Model, options: &Options) -> Result<Vec<Change>> {
     let (old, new) = (Values::new(before), Values::new(after));
-    let old = Side {
-        model: before,
-        values: &old,
-    };
-    let new = Side {
-        model: after,
-        values: &new,
-    };
-    run(old, new, *options)
+    run(View::new(before, &old), View::new(after, &new), *options)
 }
 
-fn run(before: Side<'_>, after: Side<'_>, options: Options) -> Result<Vec<Change>> {
+fn run(before: View<'_>, after: View<'_>, options: Options) -> Result<Vec<Change>> {
     let functions = pairs_of_functions(before.model, after.model);
     let mut roots = vec![(before.model.main(), after.model.main())];
     roots.extend(functions.iter().map(|(a, b)| (a.body, b.body)));
@@ -39,7 +33,7 @@ fn run(before: Side<'_>, after: Side<'_>, options: Options) -> Result<Vec<Change
     let mut found = Found {
         before,
         after,
-        matching: Matching::new(before, after, roots)?,
+        matching: matched::matching(before, after, roots)?,
         options,
         changes: Vec::new(),
     };

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::compare::{Found, change_of};
-use super::matching::Side;
 use super::{Change, Kind, Part, tensors};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Graph, GraphId, Name, Producer, SparseInitializer, Tensor, ValueId, ValueInfo};
+use crate::semantics::view::View;
 use crate::show::tensor_text;
 
 impl Found<'_> {
@@ -58,7 +58,7 @@ impl Found<'_> {
         for info in &old.inputs {
             let name = info.name.to_string();
             let place = (scope, Part::Input, name.as_str());
-            let value = self.before.lookup(a, &info.name);
+            let value = self.before.lookup(a, &info.name).map(|value| value.id);
             let same = value.and_then(|value| self.matching.values.get(&value));
             let index = same.and_then(|&value| input(self.after, b, value));
             match index.and_then(|index| Some((index, new.inputs.get(index)?))) {
@@ -98,8 +98,8 @@ impl Found<'_> {
             places.push(other);
             self.pair_of_infos(place, info, &new.outputs[other]);
             let values = (
-                self.before.lookup(a, &info.name),
-                self.after.lookup(b, &new.outputs[other].name),
+                self.before.lookup(a, &info.name).map(|value| value.id),
+                (self.after.lookup(b, &new.outputs[other].name)).map(|value| value.id),
             );
             self.wire(place, None, values.0, values.1);
         }
@@ -136,14 +136,14 @@ impl Found<'_> {
         let mut rest: HashMap<ValueId, Weight<'_>> = HashMap::default();
         let theirs = weights(new);
         for weight in &theirs {
-            if let Some(value) = self.after.lookup(b, weight.name()) {
+            if let Some(value) = self.after.lookup(b, weight.name()).map(|value| value.id) {
                 rest.insert(value, *weight);
             }
         }
         for weight in weights(old) {
             let name = weight.name().to_string();
             let place = (scope, Part::Initializer, name.as_str());
-            let value = self.before.lookup(a, weight.name());
+            let value = self.before.lookup(a, weight.name()).map(|value| value.id);
             let same = value.and_then(|value| self.matching.values.get(&value));
             match same.and_then(|value| rest.remove(value)) {
                 Some(other) => self.pair_of_weights(place, weight, other)?,
@@ -154,7 +154,7 @@ impl Found<'_> {
             }
         }
         for weight in theirs {
-            let value = self.after.lookup(b, weight.name());
+            let value = self.after.lookup(b, weight.name()).map(|value| value.id);
             if value.is_some_and(|value| rest.remove(&value).is_some()) {
                 let (name, text) = (weight.name().to_string(), weight.text(self.after)?);
                 let place = (scope, Part::Initializer, name.as_str());
@@ -206,12 +206,12 @@ impl Found<'_> {
 
     /// Types of values that are there before and after.
     fn types(&mut self, scope: &str, a: GraphId, b: GraphId) {
-        let typed = |side: Side<'_>, graph: GraphId| {
+        let typed = |side: View<'_>, graph: GraphId| {
             let infos = side.model.graph(graph).value_infos().iter();
             let infos = infos.filter_map(|info| {
                 let value = side.lookup(graph, &info.name)?;
                 // what an interface says of a value counts, not this
-                side.producer(value).map(|_| (value, kind(info)))
+                value.node().map(|_| (value.id, kind(info)))
             });
             infos.collect::<Vec<_>>()
         };
@@ -274,7 +274,7 @@ impl Weight<'_> {
         }
     }
 
-    fn text(&self, side: Side<'_>) -> Result<String> {
+    fn text(&self, side: View<'_>) -> Result<String> {
         Ok(match self {
             Weight::Dense(tensor) => tensor_text(side.model, tensor)?,
             Weight::Sparse(sparse) => format!(
@@ -296,7 +296,7 @@ fn weights(graph: &Graph) -> Vec<Weight<'_>> {
 }
 
 /// Which input of a graph a value is.
-fn input(side: Side<'_>, graph: GraphId, value: ValueId) -> Option<usize> {
+fn input(side: View<'_>, graph: GraphId, value: ValueId) -> Option<usize> {
     let of = &side.values[value];
     match of.producer {
         Producer::Input(index) if of.graph == graph => Some(index as usize),
@@ -305,7 +305,7 @@ fn input(side: Side<'_>, graph: GraphId, value: ValueId) -> Option<usize> {
 }
 
 /// True of a value that is an output of a graph.
-fn is_output(side: Side<'_>, graph: GraphId, value: ValueId) -> bool {
+fn is_output(side: View<'_>, graph: GraphId, value: ValueId) -> bool {
     let name = &side.values[value].name;
     let mut outputs = side.model.graph(graph).outputs.iter();
     outputs.any(|info| info.name == *name)

@@ -1,10 +1,10 @@
 //! Nodes: removed, added, and pairs compared.
 
 use super::compare::{Found, change_of};
-use super::matching::Side;
 use super::{Change, Kind, Part};
 use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, GraphId, Node, NodeId, ValueId};
+use crate::semantics::view::View;
 use crate::show::{attribute_text, node_text};
 use crate::wire::Field;
 
@@ -52,7 +52,7 @@ impl Found<'_> {
         (a, b): (NodeId, NodeId),
         fields: (Option<Field>, Option<Field>),
     ) -> Result<()> {
-        let (old, new) = (self.before.node(a), self.after.node(b));
+        let (old, new) = (self.before.node(a).get(), self.after.node(b).get());
         for input in 0..old.inputs.len().max(new.inputs.len()) {
             let values = (
                 self.before.values.input(a, input),
@@ -114,16 +114,16 @@ impl Found<'_> {
         if (old.is_none() && new.is_none()) || (new.is_some() && same == new) {
             return;
         }
-        let name = |side: Side<'_>, value: Option<ValueId>| {
+        let name = |side: View<'_>, value: Option<ValueId>| {
             value.map(|value| side.values[value].name.to_string())
         };
         let (mut was, mut is) = (name(self.before, old), name(self.after, new));
         if was == is || part == Part::Output {
             // called the same, made by something else
-            let maker = |side: Side<'_>, value: Option<ValueId>| {
-                let (node, _) = value.and_then(|value| side.producer(value))?;
-                let operator = operator(side.node(node));
-                Some(format!("{operator} {}", side.model.label(node)))
+            let maker = |side: View<'_>, value: Option<ValueId>| {
+                let node = side.value(value?).node()?;
+                let operator = operator(node.get());
+                Some(format!("{operator} {}", node.label()))
             };
             was = maker(self.before, old).or(was);
             is = maker(self.after, new).or(is);
@@ -172,7 +172,7 @@ impl Found<'_> {
                 }
                 continue;
             }
-            let text = |side: Side<'_>, attribute: Option<&Attribute>| {
+            let text = |side: View<'_>, attribute: Option<&Attribute>| {
                 attribute.map(|a| words(side, a)).transpose()
             };
             let texts = (text(self.before, a)?, text(self.after, b)?);
@@ -197,7 +197,7 @@ impl Found<'_> {
     }
 }
 
-fn words(side: Side<'_>, attribute: &Attribute) -> Result<String> {
+fn words(side: View<'_>, attribute: &Attribute) -> Result<String> {
     match attribute.graphs() {
         [] => attribute_text(side.model, attribute),
         graphs => {
@@ -223,8 +223,8 @@ fn operator(node: &Node) -> String {
 }
 
 /// The nodes on the shortest way from a value up to one that `ends` it.
-fn way(side: Side<'_>, from: ValueId, ends: impl Fn(ValueId) -> bool) -> Vec<String> {
-    let Some((start, _)) = side.producer(from) else {
+fn way(side: View<'_>, from: ValueId, ends: impl Fn(ValueId) -> bool) -> Vec<String> {
+    let Some(start) = side.value(from).node() else {
         return Vec::new();
     };
     // a node, and the one it was reached from
@@ -232,19 +232,18 @@ fn way(side: Side<'_>, from: ValueId, ends: impl Fn(ValueId) -> bool) -> Vec<Str
     let mut next = 0;
     while next < seen.len() && seen.len() < WAY {
         let (node, _) = seen[next];
-        let inputs = 0..side.node(node).inputs.len();
-        for value in inputs.filter_map(|i| side.values.input(node, i)) {
-            if ends(value) {
+        for value in node.inputs().flatten() {
+            if ends(value.id) {
                 let mut way = Vec::new();
                 let mut at = Some(next);
                 while let Some(index) = at {
                     let (node, from) = seen[index];
-                    way.push(side.model.label(node));
+                    way.push(node.label());
                     at = from;
                 }
                 return way;
             }
-            if let Some((producer, _)) = side.producer(value)
+            if let Some(producer) = value.node()
                 && !seen.iter().any(|(node, _)| *node == producer)
             {
                 seen.push((producer, Some(next)));

@@ -1,9 +1,10 @@
 //! Nodes without a name in common: matched by what they compute from what is matched already.
 
-use super::matching::{Matching, Side};
+use super::matching::Matching;
 use crate::error::Result;
 use crate::hash::HashMap;
 use crate::onnx::{GraphId, NodeId, ValueId};
+use crate::semantics::view::{NodeRef, ValueRef, View};
 use crate::show::{attribute_text, tensor_text};
 
 /// How often what was found is used to find more.
@@ -13,8 +14,8 @@ const ROUNDS: usize = 32;
 /// inputs, if there is one on either side; then what these come from.
 pub(super) fn match_nodes(
     matching: &mut Matching,
-    before: Side<'_>,
-    after: Side<'_>,
+    before: View<'_>,
+    after: View<'_>,
     a: GraphId,
     b: GraphId,
 ) -> Result<()> {
@@ -28,18 +29,16 @@ pub(super) fn match_nodes(
         }
         let mut numbers = Numbers::default();
         let same = |value: ValueId| matching.values.get(&value).copied();
-        let mine = numbers.expressions(before, &mine, same, &mut texts.0)?;
+        let mine = numbers.expressions(&mine, same, &mut texts.0)?;
         let same = |value: ValueId| matching.values_back.contains_key(&value).then_some(value);
-        let theirs = numbers.expressions(after, &theirs, same, &mut texts.1)?;
+        let theirs = numbers.expressions(&theirs, same, &mut texts.1)?;
         let strict = |found: &Found| found.strict;
         pair(matching, before, after, &mine, &theirs, strict, usize::MAX);
         let loose = |found: &Found| found.loose;
         pair(matching, before, after, &mine, &theirs, loose, 1);
-        let (graph, other) = (before.model.graph(a), after.model.graph(b));
-        for (output, other) in graph.outputs.iter().zip(&other.outputs) {
-            let values = (before.lookup(a, &output.name), after.lookup(b, &other.name));
+        for values in before.graph_outputs(a).zip(after.graph_outputs(b)) {
             if let (Some(from), Some(to)) = values {
-                matching.same_value(before, after, from, to);
+                matching.same_value(from, to);
             }
         }
         matching.follow(before, after);
@@ -54,33 +53,30 @@ pub(super) fn match_nodes(
 }
 
 /// Matches nodes of another operator that make the same value of something that is the same.
-fn replaced(matching: &mut Matching, before: Side<'_>, after: Side<'_>, a: GraphId, b: GraphId) {
-    for id in open(before, a, |id| matching.nodes.contains_key(&id)) {
-        for (output, name) in before.node(id).outputs.iter().enumerate() {
+fn replaced(matching: &mut Matching, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
+    for node in open(before, a, |id| matching.nodes.contains_key(&id)) {
+        for (output, name) in node.outputs.iter().enumerate() {
             let value = (!name.is_empty()).then(|| after.lookup(b, name)).flatten();
-            let Some((other, place)) = value.and_then(|value| after.producer(value)) else {
+            let Some((other, place)) = value.and_then(ValueRef::producer) else {
                 continue;
             };
-            let inputs = 0..before.node(id).inputs.len();
-            let mut inputs =
-                inputs.map(|i| (before.values.input(id, i), after.values.input(other, i)));
+            let mut inputs = node.inputs().zip(other.inputs());
             let shared = inputs.any(|(from, to)| {
-                let same = from.and_then(|from| matching.values.get(&from));
-                same.is_some() && same == to.as_ref()
+                let same = from.and_then(|from| matching.values.get(&from.id));
+                same.is_some() && same.copied() == to.map(|to| to.id)
             });
-            let sources = before.node(id).inputs.is_empty() && after.node(other).inputs.is_empty();
-            if other.graph == b && place as usize == output && (shared || sources) {
-                matching.pair(before, after, id, other);
+            let sources = node.inputs.is_empty() && other.inputs.is_empty();
+            if other.graph() == b && place == output && (shared || sources) {
+                matching.pair(before, after, node.id, other.id);
             }
         }
     }
 }
 
 /// The nodes that are not matched, in file order.
-fn open(side: Side<'_>, graph: GraphId, matched: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
-    let nodes = side.model.graph(graph).nodes();
-    let ids = nodes.map(|(index, _)| NodeId { graph, index });
-    ids.filter(|&id| !matched(id)).collect()
+fn open(view: View<'_>, graph: GraphId, matched: impl Fn(NodeId) -> bool) -> Vec<NodeRef<'_>> {
+    let nodes = view.nodes_of(graph);
+    nodes.filter(|node| !matched(node.id)).collect()
 }
 
 /// A node, and numbers for what it computes: with and without its attributes.
@@ -93,8 +89,8 @@ struct Found {
 /// Pairs nodes of the same number in order, if there are at most `MOST` of them.
 fn pair(
     matching: &mut Matching,
-    before: Side<'_>,
-    after: Side<'_>,
+    before: View<'_>,
+    after: View<'_>,
     mine: &[Found],
     theirs: &[Found],
     number: impl Fn(&Found) -> u32,
@@ -138,42 +134,41 @@ impl Numbers {
     /// `same` gives the value of the model after that a matched value is.
     fn expressions(
         &mut self,
-        side: Side<'_>,
-        nodes: &[NodeId],
+        nodes: &[NodeRef<'_>],
         same: impl Fn(ValueId) -> Option<ValueId>,
         texts: &mut Texts,
     ) -> Result<Vec<Found>> {
         let mut found = Vec::new();
         let mut values = HashMap::default();
-        for &id in nodes {
+        for &node in nodes {
             let mut inputs = Vec::new();
-            for input in 0..side.node(id).inputs.len() {
-                inputs.push(match side.values.input(id, input) {
-                    Some(value) => self.value(side, value, &same, &mut values)?,
+            for input in node.inputs() {
+                inputs.push(match input {
+                    Some(value) => self.value(value, &same, &mut values)?,
                     None => 0,
                 });
             }
             while inputs.last() == Some(&0) {
                 inputs.pop();
             }
-            let (operator, attributes) = match texts.get(&id) {
+            let (operator, attributes) = match texts.get(&node.id) {
                 Some(texts) => texts.clone(),
                 None => {
-                    let written = write(side, id)?;
-                    texts.insert(id, written.clone());
+                    let written = write(node)?;
+                    texts.insert(node.id, written.clone());
                     written
                 }
             };
             let loose = self.number(operator, inputs);
             let strict = self.number(attributes, vec![loose]);
-            for output in 0..side.node(id).outputs.len() {
-                if let Some(value) = side.values.output(side.model, id, output) {
+            for (output, value) in node.outputs().enumerate() {
+                if let Some(value) = value {
                     let number = self.number(format!("output {output}"), vec![strict]);
-                    values.insert(value, number);
+                    values.insert(value.id, number);
                 }
             }
             found.push(Found {
-                node: id,
+                node: node.id,
                 strict,
                 loose,
             });
@@ -184,20 +179,19 @@ impl Numbers {
     /// The number of an input: of a weight that is not matched, by what is in it.
     fn value(
         &mut self,
-        side: Side<'_>,
-        value: ValueId,
+        value: ValueRef<'_>,
         same: impl Fn(ValueId) -> Option<ValueId>,
         values: &mut HashMap<ValueId, u32>,
     ) -> Result<u32> {
-        if let Some(&number) = values.get(&value) {
+        if let Some(&number) = values.get(&value.id) {
             return Ok(number);
         }
-        let of = &side.values[value];
-        let number = match (same(value), of.initializer) {
+        let model = value.view().model;
+        let number = match (same(value.id), value.get().initializer) {
             (Some(same), _) => self.number("same".into(), vec![same.index() as u32]),
             (None, Some(index)) => {
-                let tensor = side.model.graph(of.graph).initializer(index);
-                let text = tensor_text(side.model, tensor)?;
+                let tensor = model.graph(value.get().graph).initializer(index);
+                let text = tensor_text(model, tensor)?;
                 self.number(format!("weight {text}"), Vec::new())
             }
             (None, None) => {
@@ -206,14 +200,13 @@ impl Numbers {
                 self.next
             }
         };
-        values.insert(value, number);
+        values.insert(value.id, number);
         Ok(number)
     }
 }
 
 /// A node's operator and its attributes in words.
-fn write(side: Side<'_>, id: NodeId) -> Result<(String, String)> {
-    let node = side.node(id);
+fn write(node: NodeRef<'_>) -> Result<(String, String)> {
     let domain = match node.in_default_domain() {
         true => String::new(),
         false => node.domain.to_string(),
@@ -221,7 +214,7 @@ fn write(side: Side<'_>, id: NodeId) -> Result<(String, String)> {
     let operator = format!("operator {:?} {domain:?} {:?}", node.op_type, node.overload);
     let mut attributes = Vec::new();
     for attribute in &node.attributes {
-        let text = attribute_text(side.model, attribute)?;
+        let text = attribute_text(node.view().model, attribute)?;
         attributes.push(format!("{:?} {text}", attribute.name));
     }
     attributes.sort();

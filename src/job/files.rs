@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::source::{Destination, Rope, Source, write_atomic};
 
+use super::same_file::{or_here, same_file};
 use super::shared::{self, Shared};
 
 /// Where a rewrite reads from and writes to.
@@ -259,34 +260,4 @@ pub fn beside(input: &Path, suffix: &str) -> PathBuf {
         name.push(extension);
     }
     input.with_file_name(name)
-}
-
-fn or_here(folder: &Path) -> &Path {
-    match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
-    }
-}
-
-/// True of two names of one file.
-pub fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b || same_inode(&a, &b),
-        _ => false,
-    }
-}
-
-/// True of two names (hard links) of one file.
-#[cfg(unix)]
-fn same_inode(a: &Path, b: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (a.metadata(), b.metadata()) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn same_inode(_: &Path, _: &Path) -> bool {
-    false
 }

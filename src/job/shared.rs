@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::onnx::Model;
 use crate::source::Source;
 
-use super::files::same_file;
+use super::same_file::same_file;
 
 /// The files that models in some folders use for their weights, each with one of the models.
 #[derive(Debug, Default)]

@@ -127,6 +127,10 @@ impl Model {
         if !payload.packed || !matches!(payload.number, 4 | 9 | 10) {
             return Ok(None);
         }
+        if let Some(few) = &payload.few {
+            let few = few.iter().take(limit as usize);
+            return Ok(Some(few.copied().collect()));
+        }
         let Range { start, end } = payload.range;
         Ok(Some(
             self.source
@@ -232,6 +236,10 @@ impl Model {
     ) -> Result<()> {
         // float_data and double_data hold little-endian numbers, as raw_data does
         if payload.packed && matches!(payload.number, 4 | 9 | 10) {
+            if let Some(few) = &payload.few {
+                sink(few);
+                return Ok(());
+            }
             return stream(&self.source, payload.range.clone(), sink);
         }
         let width = match payload.number {

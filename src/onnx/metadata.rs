@@ -26,7 +26,7 @@ impl Model {
     /// The file cannot be read at the position of the node.
     pub fn node_metadata(&self, id: NodeId) -> Result<Vec<Property>> {
         let mut properties = Vec::new();
-        let Some(field) = self.node_field(id) else {
+        let Some(field) = self.node_field(id).filter(|_| self.node(id).has_metadata) else {
             return Ok(properties);
         };
         let node = field.payload();

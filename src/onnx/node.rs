@@ -21,6 +21,8 @@ pub struct Node {
     /// Attributes in file order.
     pub attributes: Vec<Attribute>,
     pub(crate) state: NodeState,
+    /// True if it has `metadata_props` in its file.
+    pub(crate) has_metadata: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

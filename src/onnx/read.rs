@@ -396,6 +396,7 @@ impl Reader<'_> {
                 }
                 7 => node.domain = self.name(&field)?,
                 8 => node.overload = self.name(&field)?,
+                9 => node.has_metadata = true,
                 _ => {}
             }
         }
@@ -403,8 +404,8 @@ impl Reader<'_> {
     }
 
     fn name(&mut self, field: &Field) -> Result<Name> {
-        let bytes = self.window.bytes(field.payload())?;
-        Ok(self.names.name(&bytes))
+        let bytes = self.window.peek(field.payload())?;
+        Ok(self.names.name(bytes))
     }
 }
 

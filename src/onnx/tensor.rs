@@ -45,10 +45,15 @@ pub(crate) struct Payload {
     pub packed: bool,
     /// Bytes of the source.
     pub range: Range<u64>,
+    /// These bytes, if they are few: reading the model has them at hand.
+    pub few: Option<Box<[u8]>>,
 }
 
 /// Names, dims and the like are read up to this size; what is larger is passed over.
 const SMALL: u64 = 64 << 10;
+
+/// Elements of so many bytes are kept: scalars, axes, small shapes.
+const FEW: u64 = 32;
 
 fn is_payload(number: u32) -> bool {
     matches!(number, 4..=7 | 9..=11)
@@ -76,6 +81,11 @@ impl Tensor {
                 if holds_elements(&field) {
                     add_payload(&mut payload, &field);
                 }
+            }
+        }
+        for payload in &mut payload {
+            if payload.range.end - payload.range.start <= FEW {
+                payload.few = Some(window.peek(payload.range.clone())?.into());
             }
         }
         if let Some(last) = payload.iter().rposition(|p| p.number == 9) {
@@ -161,5 +171,6 @@ fn add_payload(payload: &mut Vec<Payload>, field: &Field) {
         number: field.number,
         packed,
         range,
+        few: None,
     });
 }

@@ -256,37 +256,43 @@ impl Values {
         if name.is_empty() {
             return None;
         }
-        if let Some(value) = self.find(graph, name) {
-            let old = &mut self.values[value.index()];
-            if old.producer == Producer::Gone {
-                old.producer = producer;
-                return Some(value);
-            }
-            let node = match producer {
-                Producer::Node { node, .. } => Some(node),
-                _ => None,
-            };
-            self.duplicates.push((graph, name.clone(), node));
-            return None;
-        }
-        let value = ValueId(self.values.len() as u32);
-        self.values.push(Value {
-            graph,
-            name: name.clone(),
-            producer,
-            initializer: None,
-            sparse: None,
-            uses: Uses::default(),
-        });
-        self.enter(value);
-        Some(value)
-    }
-
-    /// Enters a value into the table of names.
-    fn enter(&mut self, value: ValueId) {
         let (values, hasher) = (&self.values, &self.hasher);
-        let of = |&id: &u32| hash(hasher, values[id as usize].graph, &values[id as usize].name);
-        self.names.insert_unique(of(&value.0), value.0, of);
+        let of = |id: &u32| {
+            hash(
+                hasher,
+                values[*id as usize].graph,
+                &values[*id as usize].name,
+            )
+        };
+        let is = |id: &u32| {
+            let value = &values[*id as usize];
+            value.graph == graph && value.name == *name
+        };
+        let next = values.len() as u32;
+        let entry = self.names.entry(hash(hasher, graph, name), is, of);
+        let known = *entry.or_insert(next).get();
+        if known == next {
+            self.values.push(Value {
+                graph,
+                name: name.clone(),
+                producer,
+                initializer: None,
+                sparse: None,
+                uses: Uses::default(),
+            });
+            return Some(ValueId(next));
+        }
+        let old = &mut self.values[known as usize];
+        if old.producer == Producer::Gone {
+            old.producer = producer;
+            return Some(ValueId(known));
+        }
+        let node = match producer {
+            Producer::Node { node, .. } => Some(node),
+            _ => None,
+        };
+        self.duplicates.push((graph, name.clone(), node));
+        None
     }
 
     fn resolve(&mut self, model: &Model, id: GraphId, graph: &Graph) {

@@ -62,6 +62,9 @@ impl Model {
     }
 }
 
+/// Fields of so many bytes are copied into memory beside edited ones.
+const FEW: u64 = 64;
+
 struct Writer<'a> {
     model: &'a Model,
     window: Window<'a>,
@@ -70,6 +73,17 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn verbatim(&self, out: &mut Rope, field: &Field) {
         out.push_range(&self.model.source, field.range());
+    }
+
+    /// A field beside edited ones: a few bytes take less room in memory than their position.
+    fn beside(&mut self, out: &mut Rope, field: &Field) -> Result<()> {
+        let range = field.range();
+        if range.end - range.start > FEW {
+            self.verbatim(out, field);
+        } else {
+            out.push(self.window.peek(range)?);
+        }
+        Ok(())
     }
 
     fn is_dirty(&self, graph: GraphId) -> bool {
@@ -89,8 +103,7 @@ impl Writer<'_> {
             return Ok(());
         }
         let payload = self.graph(id, occurrence)?;
-        reframe(out, &self.model.source, field, payload);
-        Ok(())
+        reframe(out, &mut self.window, field, payload)
     }
 
     fn training(
@@ -121,8 +134,7 @@ impl Writer<'_> {
                 None => self.verbatim(&mut payload, &inner),
             }
         }
-        reframe(out, &self.model.source, field, payload);
-        Ok(())
+        reframe(out, &mut self.window, field, payload)
     }
 
     /// The payload of one occurrence of an edited graph.
@@ -153,7 +165,7 @@ impl Writer<'_> {
                         out.push(bytes_field(5, bytes));
                     } else if let Some(elements) = graph.edits.new_elements.get(&index) {
                         let payload = self.with_elements(&slot.field, elements)?;
-                        reframe(&mut out, &self.model.source, &slot.field, payload);
+                        reframe(&mut out, &mut self.window, &slot.field, payload)?;
                     } else if !graph.edits.removed_initializers.contains(&index) {
                         self.verbatim(&mut out, &slot.field);
                     }
@@ -167,7 +179,7 @@ impl Writer<'_> {
                     if let Some(name) = graph.edits.renamed_annotations.get(&index) {
                         let name = bytes_field(1, name.as_bytes());
                         let payload = self.replaced(&slot.field, 1, name)?;
-                        reframe(&mut out, &self.model.source, &slot.field, payload);
+                        reframe(&mut out, &mut self.window, &slot.field, payload)?;
                     } else if !graph.edits.removed_annotations.contains(&index) {
                         self.verbatim(&mut out, &slot.field);
                     }
@@ -265,7 +277,7 @@ impl Writer<'_> {
                         self.attribute(&mut payload, attribute, &inner)?;
                     }
                 }
-                _ => self.verbatim(&mut payload, &inner),
+                _ => self.beside(&mut payload, &inner)?,
             }
         }
         for name in node.inputs.get(inputs..).unwrap_or_default() {
@@ -277,21 +289,18 @@ impl Writer<'_> {
         for attribute in node.attributes.iter().filter(|a| a.field.is_none()) {
             payload.push(bytes_field(5, &encode_attribute(attribute).encode_to_vec()));
         }
-        reframe(out, &self.model.source, field, payload);
-        Ok(())
+        reframe(out, &mut self.window, field, payload)
     }
 
     /// A name as read, if it is unchanged; no field if it was removed.
     fn name(&mut self, out: &mut Rope, field: &Field, name: Option<&super::Name>) -> Result<()> {
         let Some(name) = name else { return Ok(()) };
-        if self.window.bytes(field.payload())? == name.as_bytes() {
-            self.verbatim(out, field);
-        } else {
-            let mut payload = Rope::new();
-            payload.push(Bytes::copy_from_slice(name.as_bytes()));
-            reframe(out, &self.model.source, field, payload);
+        if self.window.peek(field.payload())? == name.as_bytes() {
+            return self.beside(out, field);
         }
-        Ok(())
+        let mut payload = Rope::new();
+        payload.push(name.as_bytes());
+        reframe(out, &mut self.window, field, payload)
     }
 
     fn attribute(&mut self, out: &mut Rope, attribute: &Attribute, field: &Field) -> Result<()> {
@@ -321,8 +330,7 @@ impl Writer<'_> {
                 self.verbatim(&mut payload, inner);
             }
         }
-        reframe(out, &self.model.source, field, payload);
-        Ok(())
+        reframe(out, &mut self.window, field, payload)
     }
 }
 

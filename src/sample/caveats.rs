@@ -3,7 +3,8 @@
 use super::{Options, Output};
 use crate::dropout::{Form, Kind, Mode, RateOrigin, Site};
 use crate::error::{Error, ErrorKind, Result};
-use crate::onnx::{DataType, Model, Name, Values};
+use crate::onnx::{DataType, Model, Name};
+use crate::semantics::view::View;
 use crate::verify::inputs::InputSpec;
 use crate::verify::run::Setup;
 
@@ -46,8 +47,7 @@ pub(super) fn settled(model: &Model, sites: &[&Site], options: &Options) -> Resu
 
 /// Refuses rates that would be random numbers: an input that may be one is given no data.
 pub(super) fn drawn_rate(
-    model: &Model,
-    values: &Values,
+    view: View<'_>,
     sites: &[&Site],
     options: &Options,
     stand: &Setup,
@@ -58,14 +58,14 @@ pub(super) fn drawn_rate(
     let drawn = stand.made.iter().find(|input| {
         let shape = stand.shapes.inputs.get(*input);
         let one = shape.is_some_and(|shape| shape.iter().product::<usize>() == 1);
-        let value = values.lookup(model, model.main(), &Name::from(input.as_str()));
-        let element = value.and_then(|value| model.element_type(values, value));
+        let value = view.lookup(view.model.main(), &Name::from(input.as_str()));
+        let element = value.and_then(|value| value.element_type());
         let float = [DataType::FLOAT, DataType::FLOAT16, DataType::DOUBLE];
         one && element.is_some_and(|element| float.contains(&element))
     });
     match drawn {
         Some(input) if options.rates.is_empty() => {
-            Err(not_given(model, site, &format!("the input {input}")))
+            Err(not_given(view.model, site, &format!("the input {input}")))
         }
         _ => Ok(()),
     }

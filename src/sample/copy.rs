@@ -7,10 +7,10 @@ use smallvec::smallvec;
 use crate::dropout::{Form, Site};
 use crate::error::Result;
 use crate::onnx::{
-    Attribute, DataType, Editor, GraphKind, Model, Name, Node, NodeId, Producer, ValueId, Values,
-    encode_float,
+    Attribute, DataType, Editor, GraphKind, Name, Node, NodeId, Producer, encode_float,
 };
 use crate::rewrite::Edited;
+use crate::semantics::view::{NodeRef, ValueRef, View};
 use crate::verify::draw::{drawn_element, drawn_shape, fix};
 
 /// How far a condition is followed back to an input.
@@ -27,14 +27,14 @@ pub(super) struct Copy {
 /// # Errors
 /// The rate of a mask cannot be set.
 pub(super) fn of(
-    model: &Model,
-    values: &Values,
+    view: View<'_>,
     sites: &[&Site],
     new_rate: Option<f64>,
     given: &dyn Fn(&Name) -> bool,
 ) -> Result<Copy> {
+    let model = view.model;
     let mut copy = model.clone();
-    let mut editor = Editor::new(&mut copy, values.clone());
+    let mut editor = Editor::new(&mut copy, view.values.clone());
     let mut notes = Vec::new();
     for site in sites {
         if let (Form::RandomMask, Some(switch), Some(off)) = (site.form, site.switch, site.off) {
@@ -78,8 +78,8 @@ fn take_branch(
     } = &editor.model().graph(graph).kind
     {
         let (id, then) = (*id, *attribute == "then_branch");
-        let input = switch_input(editor.model(), editor.values(), id);
-        let name = input.map(|input| editor.values()[input].name.clone());
+        let view = View::new(editor.model(), editor.values());
+        let name = switch_input(view.node(id)).map(|input| input.get().name.clone());
         if let Some(name) = name.filter(|name| !given(name)) {
             let place = editor.model().place(id);
             let at = (id.graph, Some(id));
@@ -96,23 +96,21 @@ fn take_branch(
 }
 
 /// The input of the model that an `If` asks, be it negated or cast.
-fn switch_input(model: &Model, values: &Values, id: NodeId) -> Option<ValueId> {
-    if !model.node(id).is("If") {
+fn switch_input(node: NodeRef<'_>) -> Option<ValueRef<'_>> {
+    if !node.is("If") {
         return None;
     }
-    let mut at = values.input(id, 0)?;
+    let mut at = node.input(0)?;
     for _ in 0..DEPTH {
-        match values[at].producer {
-            Producer::Input(_) => return (values[at].graph == model.main()).then_some(at),
-            Producer::Node { node, .. } => {
-                let follow = ["Not", "Cast", "Identity", "Squeeze", "Reshape"];
-                if !follow.iter().any(|op| model.node(node).is(op)) {
-                    return None;
-                }
-                at = values.input(node, 0)?;
-            }
-            _ => return None,
+        let Some(node) = at.node() else {
+            let is_input = matches!(at.get().producer, Producer::Input(_));
+            let main = at.view().model.main();
+            return (is_input && at.get().graph == main).then_some(at);
+        };
+        if !["Not", "Cast", "Identity", "Squeeze", "Reshape"].contains(&node.op()) {
+            return None;
         }
+        at = node.input(0)?;
     }
     None
 }

@@ -1,6 +1,6 @@
 //! Shapes without symbols, for rewrites.
 
-use crate::onnx::{AttributeValue, Model, Node, NodeId, ValueId, Values};
+use crate::onnx::{Model, Node, NodeId, ValueId, Values};
 
 pub(crate) use super::facts::axis_of;
 use super::facts::{Facts, Memo};

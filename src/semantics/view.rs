@@ -318,6 +318,15 @@ impl<'m> ValueRef<'m> {
         }
     }
 
+    /// True of an initializer that no input can replace, sparse or not.
+    pub fn is_weight(self) -> bool {
+        let producer = self.get().producer;
+        matches!(
+            producer,
+            Producer::Initializer(_) | Producer::SparseInitializer(_)
+        )
+    }
+
     /// The element type of a tensor, see [`Model::element_type`].
     pub fn element_type(self) -> Option<DataType> {
         self.view.model.element_type(self.view.values, self.id)

@@ -87,7 +87,11 @@ impl Writer<'_> {
         let graph = self.marked.model.graph(id);
         for (what, infos) in [("input", &graph.inputs), ("output", &graph.outputs)] {
             for (index, info) in infos.iter().enumerate() {
-                let value = self.marked.values.lookup(self.marked.model, id, &info.name);
+                let value = self
+                    .marked
+                    .view()
+                    .lookup(id, &info.name)
+                    .map(|value| value.id);
                 let name = value.map_or_else(String::new, |value| self.marked.value(value));
                 let label = format!("{name}\n{}", self.marked.kind(info));
                 let mut unique = match self.marked.model.graph(id).kind {
@@ -130,21 +134,18 @@ impl Writer<'_> {
 
     fn edges(&mut self, graph: GraphId) {
         let body = self.marked.model.graph(graph);
-        for (index, node) in body.nodes() {
-            let id = NodeId { graph, index };
-            for input in 0..node.inputs.len() {
-                if let Some(value) = self.marked.values.input(id, input) {
-                    let to = self.ids.get(&id).cloned().unwrap_or_default();
-                    self.edge(value, &to);
-                }
-            }
+        let nodes = self.marked.view().nodes_of(graph);
+        let inputs = nodes.flat_map(|node| {
+            let inputs = node.inputs().flatten();
+            inputs.map(move |value| (node.id, value.id))
+        });
+        for (id, value) in inputs.collect::<Vec<_>>() {
+            let to = self.ids.get(&id).cloned().unwrap_or_default();
+            self.edge(value, &to);
         }
         for (index, info) in body.outputs.iter().enumerate() {
-            let value = self
-                .marked
-                .values
-                .lookup(self.marked.model, graph, &info.name);
-            if let Some(value) = value {
+            let value = self.marked.view().lookup(graph, &info.name);
+            if let Some(value) = value.map(|value| value.id) {
                 let to = self.ports.get(&("output", graph, index)).cloned();
                 self.edge(value, &to.unwrap_or_default());
             }

@@ -5,7 +5,8 @@
 //! order, except for nodes that no output needs, which come last in file order.
 
 use crate::hash::HashMap;
-use crate::onnx::{Graph, GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::onnx::{Graph, GraphId, GraphKind, NodeId, ValueId};
+use crate::semantics::view::{ValueRef, View};
 
 /// Labels of values, and the order of nodes.
 #[derive(Debug)]
@@ -15,11 +16,11 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    pub fn new(model: &Model, values: &Values) -> Labels {
+    pub fn new(view: View<'_>) -> Labels {
+        let model = view.model;
         let mut walk = Walk {
-            model,
-            values,
-            labels: vec![None; values.len()],
+            view,
+            labels: vec![None; view.values.len()],
             order: HashMap::default(),
             seen: (model.graphs()).fold(Vec::new(), |mut seen, (id, graph)| {
                 seen.resize(seen.len().max(id.0 as usize + 1), Vec::new());
@@ -59,8 +60,7 @@ impl Labels {
 }
 
 struct Walk<'m> {
-    model: &'m Model,
-    values: &'m Values,
+    view: View<'m>,
     labels: Vec<Option<String>>,
     order: HashMap<GraphId, Vec<u32>>,
     seen: Vec<Vec<bool>>,
@@ -100,36 +100,39 @@ impl Walk<'_> {
             self.inputs(graph);
             needs.extend(self.needs_of_graph(graph));
         }
-        let inputs = 0..self.model.node(node).inputs.len();
-        let values = inputs.rev().filter_map(|i| self.values.input(node, i));
-        needs.extend(values.filter_map(|value| self.producer(value)));
+        let inputs = self.view.node(node).inputs().rev().flatten();
+        needs.extend(inputs.filter_map(producer));
         stack.push((node, needs));
     }
 
     /// All it needs has a label: now its weights and outputs get theirs.
     fn close(&mut self, id: NodeId) {
-        let node = self.model.node(id);
-        for input in 0..node.inputs.len() {
-            if let Some(value) = self.values.input(id, input) {
-                self.weight(value);
-            }
+        let node = self.view.node(id);
+        for value in node.inputs().flatten() {
+            self.weight(value);
         }
         for graph in self.inner(id) {
             self.rest(graph);
         }
-        for output in 0..node.outputs.len() {
-            let value = self.values.output(self.model, id, output);
-            if let Some(value) = value.filter(|value| self.labels[value.index()].is_none()) {
-                self.labels[value.index()] = Some(format!("v{}", self.results));
-                self.results += 1;
-            }
+        for value in node.outputs().flatten() {
+            self.label(value.id, 'v', |walk| &mut walk.results);
         }
         self.order.entry(id.graph).or_default().push(id.index);
     }
 
+    /// Labels a value that has none by a letter and the next number.
+    fn label(&mut self, value: ValueId, letter: char, next: impl Fn(&mut Self) -> &mut usize) {
+        if self.labels[value.index()].is_none() {
+            let next = next(self);
+            let label = format!("{letter}{next}");
+            *next += 1;
+            self.labels[value.index()] = Some(label);
+        }
+    }
+
     /// The graphs in a node's attributes, in the order in which they are shown.
     fn inner(&self, node: NodeId) -> Vec<GraphId> {
-        let mut attributes: Vec<_> = self.model.node(node).attributes.iter().collect();
+        let mut attributes: Vec<_> = self.view.node(node).get().attributes.iter().collect();
         attributes.sort_by(|a, b| a.name.cmp(&b.name));
         let graphs = attributes.iter().flat_map(|attribute| attribute.graphs());
         graphs.copied().collect()
@@ -137,56 +140,39 @@ impl Walk<'_> {
 
     /// The nodes that make a graph's outputs and then all others, last first.
     fn needs_of_graph(&self, id: GraphId) -> Vec<NodeId> {
-        let graph = self.model.graph(id);
-        let nodes = graph.nodes().rev();
-        let mut needs: Vec<_> = nodes
-            .map(|(index, _)| NodeId { graph: id, index })
-            .collect();
-        let outputs = graph.outputs.iter().rev();
-        let values = outputs.filter_map(|info| self.values.lookup(self.model, id, &info.name));
-        needs.extend(values.filter_map(|value| self.producer(value)));
+        let nodes = self.view.nodes_of(id).rev();
+        let mut needs: Vec<_> = nodes.map(|node| node.id).collect();
+        let outputs: Vec<_> = self.view.graph_outputs(id).flatten().collect();
+        needs.extend(outputs.into_iter().rev().filter_map(producer));
         needs
     }
 
-    fn producer(&self, value: ValueId) -> Option<NodeId> {
-        match self.values[value].producer {
-            Producer::Node { node, .. } => Some(node),
-            _ => None,
-        }
-    }
-
     fn inputs(&mut self, id: GraphId) {
-        for info in &self.model.graph(id).inputs {
-            let value = self.values.lookup(self.model, id, &info.name);
-            if let Some(value) = value.filter(|value| self.labels[value.index()].is_none()) {
-                self.labels[value.index()] = Some(format!("x{}", self.inputs));
-                self.inputs += 1;
-            }
+        for value in self.view.graph_inputs(id).flatten() {
+            self.label(value.id, 'x', |walk| &mut walk.inputs);
         }
     }
 
-    fn weight(&mut self, value: ValueId) {
-        let producer = self.values[value].producer;
-        let is_weight = matches!(
-            producer,
-            Producer::Initializer(_) | Producer::SparseInitializer(_)
-        );
-        if is_weight && self.labels[value.index()].is_none() {
-            self.labels[value.index()] = Some(format!("w{}", self.weights));
-            self.weights += 1;
+    fn weight(&mut self, value: ValueRef<'_>) {
+        if value.is_weight() {
+            self.label(value.id, 'w', |walk| &mut walk.weights);
         }
     }
 
     /// Weights of a graph that no node uses.
     fn rest(&mut self, id: GraphId) {
-        let graph = self.model.graph(id);
+        let graph = self.view.model.graph(id);
         let names = (graph.outputs.iter().map(|info| &info.name))
             .chain(graph.initializers().map(|(_, tensor)| &tensor.name))
             .chain((graph.sparse_initializers().iter()).map(|sparse| &sparse.values.name));
         for name in names {
-            if let Some(value) = self.values.lookup(self.model, id, name) {
+            if let Some(value) = self.view.lookup(id, name) {
                 self.weight(value);
             }
         }
     }
+}
+
+fn producer(value: ValueRef<'_>) -> Option<NodeId> {
+    value.node().map(|node| node.id)
 }

@@ -6,7 +6,7 @@ use crate::dropout::{self, Mode, Site};
 use crate::error::Result;
 use crate::escape::one_line;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{Model, NodeId, Producer, ValueId, Values};
+use crate::onnx::{Model, NodeId, ValueId, Values};
 use crate::semantics::view::View;
 
 /// Numbers that take more letters would leave no room for the name before them.
@@ -42,7 +42,7 @@ impl<'m> Marked<'m> {
         }
         let between = sites
             .iter()
-            .map(|site| between(model, &values, &site.nodes));
+            .map(|site| between(View::new(model, &values), &site.nodes));
         let between: Vec<_> = between.collect();
         for (index, nodes) in between.iter().enumerate() {
             for &node in nodes {
@@ -58,6 +58,10 @@ impl<'m> Marked<'m> {
             marks,
             between,
         })
+    }
+
+    pub fn view(&self) -> View<'_> {
+        View::new(self.model, &self.values)
     }
 
     /// True if names are made up.
@@ -111,13 +115,9 @@ impl<'m> Marked<'m> {
             });
             words.extend(values);
         }
-        for input in 0..node.inputs.len() {
-            let Some(value) = self.values.input(id, input) else {
-                continue;
-            };
-            let Some(index) = self.values[value].initializer else {
-                continue;
-            };
+        let weights = self.view().node(id).inputs().flatten();
+        let weights = weights.filter_map(|value| Some((value.id, value.get().initializer?)));
+        for (value, index) in weights.collect::<Vec<_>>() {
             let graph = self.model.graph(self.values[value].graph);
             let tensor = graph.initializer(index);
             let shape = format!("{}{:?}", tensor.data_type, tensor.dims);
@@ -137,7 +137,7 @@ impl<'m> Marked<'m> {
 }
 
 /// The nodes on ways from one of these nodes to another, in their graphs.
-fn between(model: &Model, values: &Values, ends: &[NodeId]) -> Vec<NodeId> {
+fn between(view: View<'_>, ends: &[NodeId]) -> Vec<NodeId> {
     let mut above: Vec<NodeId> = ends.to_vec();
     let mut seen: HashSet<NodeId> = ends.iter().copied().collect();
     let mut readers: HashMap<NodeId, Vec<NodeId>> = HashMap::default();
@@ -145,15 +145,12 @@ fn between(model: &Model, values: &Values, ends: &[NodeId]) -> Vec<NodeId> {
     while next < above.len() && above.len() < BETWEEN {
         let reader = above[next];
         next += 1;
-        for input in 0..model.node(reader).inputs.len() {
-            let value = values.input(reader, input);
-            let Some(Producer::Node { node, .. }) = value.map(|v| values[v].producer) else {
-                continue;
-            };
-            if node.graph == reader.graph {
-                readers.entry(node).or_default().push(reader);
-                if seen.insert(node) {
-                    above.push(node);
+        let inputs = view.node(reader).inputs().flatten();
+        for node in inputs.filter_map(|value| value.node()) {
+            if node.graph() == reader.graph {
+                readers.entry(node.id).or_default().push(reader);
+                if seen.insert(node.id) {
+                    above.push(node.id);
                 }
             }
         }

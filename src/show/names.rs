@@ -5,6 +5,7 @@ use crate::hash::HashMap;
 use crate::onnx::{
     Dimension, GraphId, Model, Name, Training, ValueId, ValueInfo, ValueType, Values,
 };
+use crate::semantics::view::View;
 
 /// Names for a document.
 pub(super) struct Names<'m> {
@@ -26,7 +27,7 @@ impl<'m> Names<'m> {
         let made_up = anonymous.then(|| {
             let values = Values::new(model);
             MadeUp {
-                labels: Labels::new(model, &values),
+                labels: Labels::new(View::new(model, &values)),
                 values,
                 undefined: HashMap::default(),
                 symbols: HashMap::default(),

@@ -1,7 +1,7 @@
 //! Writing so that a killed run leaves the old file whole.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Rope;
@@ -110,13 +110,12 @@ pub fn write_atomic(destination: &Destination, rope: &Rope) -> Result<()> {
         let any = || std::os::unix::fs::PermissionsExt::from_mode(0o666);
         builder.permissions(mode.unwrap_or_else(any));
     }
-    let mut temporary = builder.tempfile_in(folder).map_err(cannot)?;
+    let temporary = builder.tempfile_in(folder).map_err(cannot)?;
     if let Some(meta) = &existing {
         keep_owner_and_mode(temporary.as_file(), meta).map_err(cannot)?;
     }
-    rope.write_to(temporary.as_file_mut())
+    rope.write_to_file(temporary.as_file())
         .map_err(|e| e.in_file(&destination.named))?;
-    temporary.as_file_mut().flush().map_err(cannot)?;
     interrupt::check()?;
     temporary
         .persist(&destination.real)

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::{Body, Rope, Source};
+use super::rope::{self, Rope};
+use super::{Body, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
 
@@ -33,9 +34,15 @@ impl Source {
         Ok(parts)
     }
 
-    pub(super) fn add_parts(&self, range: Range<u64>, parts: &mut Vec<Part>) -> Result<()> {
+    fn add_parts(&self, range: Range<u64>, parts: &mut Vec<Part>) -> Result<()> {
         match (&self.0.body, self.path()) {
-            (Body::Rope(rope), _) => rope.add_parts(&range, parts),
+            (Body::Rope(rope), _) => rope.parts_of(&range).try_for_each(|part| match part {
+                rope::Part::Memory(bytes) => {
+                    parts.push(Part::Bytes(bytes.to_vec().into()));
+                    Ok(())
+                }
+                rope::Part::Range(source, range) => source.add_parts(range, parts),
+            }),
             (Body::File(_), Some(path)) if path.to_str().is_some() => {
                 parts.push(Part::File {
                     path: path.to_path_buf(),

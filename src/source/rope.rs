@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -9,9 +10,12 @@ use super::{Origin, Source};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Pieces in order. Neighbouring ranges of one source become one piece, so a model written without
-/// an edit is a single range: the whole file.
+/// an edit is a single range: the whole file. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Rope {
+pub struct Rope(Arc<Inner>);
+
+#[derive(Clone, Debug, Default)]
+struct Inner {
     pieces: Vec<Piece>,
     /// Where each piece ends, counted from the start of the rope.
     ends: Vec<u64>,
@@ -19,8 +23,14 @@ pub struct Rope {
 
 #[derive(Clone, Debug)]
 enum Piece {
-    Memory(Bytes),
+    Memory(Vec<u8>),
     Range(Source, Range<u64>),
+}
+
+/// A part of a rope that is in one piece.
+pub(super) enum Part<'r> {
+    Memory(&'r [u8]),
+    Range(&'r Source, Range<u64>),
 }
 
 impl Piece {
@@ -40,7 +50,7 @@ impl Rope {
 
     /// Length in bytes.
     pub fn len(&self) -> u64 {
-        self.ends.last().copied().unwrap_or(0)
+        self.0.ends.last().copied().unwrap_or(0)
     }
 
     /// True of a rope without bytes.
@@ -49,27 +59,36 @@ impl Rope {
     }
 
     /// Appends bytes from memory.
-    pub fn push(&mut self, bytes: impl Into<Bytes>) {
-        self.push_piece(Piece::Memory(bytes.into()));
+    pub fn push(&mut self, bytes: impl Into<Vec<u8>>) {
+        let bytes = bytes.into();
+        let len = bytes.len() as u64;
+        let Inner { pieces, ends } = Arc::make_mut(&mut self.0);
+        match (pieces.last_mut(), ends.last_mut()) {
+            (Some(Piece::Memory(last)), Some(end)) => {
+                last.extend(bytes);
+                *end += len;
+            }
+            _ => self.push_piece(Piece::Memory(bytes)),
+        }
     }
 
     /// Appends a range of a source.
     pub fn push_range(&mut self, source: &Source, range: Range<u64>) {
-        if let (Some(Piece::Range(last, at)), Some(end)) =
-            (self.pieces.last_mut(), self.ends.last_mut())
-            && std::sync::Arc::ptr_eq(&last.0, &source.0)
-            && at.end == range.start
-        {
-            at.end = range.end;
-            *end += range.end - range.start;
-            return;
+        let Inner { pieces, ends } = Arc::make_mut(&mut self.0);
+        match (pieces.last_mut(), ends.last_mut()) {
+            (Some(Piece::Range(last, at)), Some(end))
+                if last.is(source) && at.end == range.start =>
+            {
+                at.end = range.end;
+                *end += range.end - range.start;
+            }
+            _ => self.push_piece(Piece::Range(source.clone(), range)),
         }
-        self.push_piece(Piece::Range(source.clone(), range));
     }
 
     /// Appends another rope.
     pub fn append(&mut self, other: Rope) {
-        for piece in other.pieces {
+        for piece in Arc::unwrap_or_clone(other.0).pieces {
             match piece {
                 Piece::Memory(bytes) => self.push(bytes),
                 Piece::Range(source, range) => self.push_range(&source, range),
@@ -79,8 +98,10 @@ impl Rope {
 
     fn push_piece(&mut self, piece: Piece) {
         if piece.len() > 0 {
-            self.ends.push(self.len() + piece.len());
-            self.pieces.push(piece);
+            let end = self.len() + piece.len();
+            let inner = Arc::make_mut(&mut self.0);
+            inner.ends.push(end);
+            inner.pieces.push(piece);
         }
     }
 
@@ -90,38 +111,26 @@ impl Rope {
     /// A source cannot be read, or `out` cannot be written.
     pub fn write_to(&self, out: &mut impl Write) -> Result<()> {
         let cannot = |e| Error::io("cannot write", e);
-        for piece in &self.pieces {
+        for piece in &self.0.pieces {
             match piece {
                 Piece::Memory(bytes) => out.write_all(bytes).map_err(cannot)?,
-                Piece::Range(source, range) => {
-                    let mut reader = source.reader(range.clone());
-                    loop {
-                        let chunk = reader.chunk()?;
-                        if chunk.is_empty() {
-                            break;
-                        }
-                        out.write_all(chunk).map_err(cannot)?;
-                        let count = chunk.len();
-                        reader.consume(count);
-                    }
-                }
+                Piece::Range(source, range) => source.reader(range.clone()).write_to(out)?,
             }
         }
         Ok(())
     }
 
     /// The pieces that a range of the rope touches, each with the part of it that is touched.
-    fn touched<'a>(
-        &'a self,
-        range: &'a Range<u64>,
-    ) -> impl Iterator<Item = (&'a Piece, Range<u64>)> {
-        let first = self.ends.partition_point(|&end| end <= range.start);
-        (first..self.pieces.len())
-            .map(|i| (&self.pieces[i], self.ends[i]))
-            .map(|(piece, end)| (piece, end - piece.len(), end))
-            .take_while(|&(_, start, _)| start < range.end)
-            .map(|(piece, start, end)| {
-                let part = range.start.max(start) - start..range.end.min(end) - start;
+    fn touched(&self, range: &Range<u64>) -> impl Iterator<Item = (&Piece, Range<u64>)> + use<'_> {
+        let (from, to) = (range.start, range.end);
+        let Inner { pieces, ends } = &*self.0;
+        let first = ends.partition_point(|&end| end <= from);
+        let touched = pieces[first..].iter().zip(&ends[first..]);
+        touched
+            .map(|(piece, &end)| (piece, end - piece.len(), end))
+            .take_while(move |&(_, start, _)| start < to)
+            .map(move |(piece, start, end)| {
+                let part = from.max(start) - start..to.min(end) - start;
                 (piece, part)
             })
     }
@@ -151,31 +160,25 @@ impl Rope {
         let mut touched = self.touched(range);
         match (touched.next(), touched.next()) {
             (Some((Piece::Memory(bytes), part)), None) => {
-                Some(bytes.slice(part.start as usize..part.end as usize))
+                let bytes = &bytes[part.start as usize..part.end as usize];
+                Some(Bytes::copy_from_slice(bytes))
             }
             _ => None,
         }
     }
 
-    /// The pieces of a range, as another process can read them.
-    #[cfg(feature = "tract")]
-    pub(super) fn add_parts(&self, range: &Range<u64>, parts: &mut Vec<super::Part>) -> Result<()> {
-        for (piece, part) in self.touched(range) {
-            match piece {
-                Piece::Memory(bytes) => {
-                    let bytes = bytes[part.start as usize..part.end as usize].to_vec();
-                    parts.push(super::Part::Bytes(bytes.into()));
-                }
-                Piece::Range(source, at) => {
-                    source.add_parts(at.start + part.start..at.start + part.end, parts)?;
-                }
+    /// What a range is put together from, in order.
+    pub(super) fn parts_of(&self, range: &Range<u64>) -> impl Iterator<Item = Part<'_>> {
+        self.touched(range).map(|(piece, part)| match piece {
+            Piece::Memory(bytes) => Part::Memory(&bytes[part.start as usize..part.end as usize]),
+            Piece::Range(source, at) => {
+                Part::Range(source, at.start + part.start..at.start + part.end)
             }
-        }
-        Ok(())
+        })
     }
 
     pub(super) fn derives_from(&self, other: &Source) -> bool {
-        self.pieces.iter().any(|piece| match piece {
+        self.0.pieces.iter().any(|piece| match piece {
             Piece::Memory(_) => false,
             Piece::Range(source, _) => source.derives_from(other),
         })
@@ -205,7 +208,7 @@ mod tests {
         rope.push_range(&source, 4..6);
         rope.push(&b"--"[..]);
         rope.push_range(&source, 8..10);
-        assert_eq!(rope.pieces.len(), 3);
+        assert_eq!(rope.0.pieces.len(), 3);
         let edited = Source::from_rope(rope);
         assert_eq!(edited.len(), 10);
         let whole = edited.bytes(0..10).unwrap();

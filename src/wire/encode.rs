@@ -2,7 +2,9 @@
 
 use super::field::Field;
 use super::varint::put_varint;
-use crate::source::{Rope, Source};
+use super::window::Window;
+use crate::error::Result;
+use crate::source::Rope;
 
 /// A length-delimited field in its shortest form.
 pub fn bytes_field(number: u32, payload: &[u8]) -> Vec<u8> {
@@ -29,15 +31,23 @@ pub fn varint_field(number: u32, value: u64) -> Vec<u8> {
 
 /// Appends a field with its original tag and a new payload. The length is rewritten only when
 /// it changed.
-pub fn reframe(out: &mut Rope, source: &Source, field: &Field, payload: Rope) {
+///
+/// # Errors
+/// The source of the field cannot be read.
+pub fn reframe(
+    out: &mut Rope,
+    window: &mut Window<'_>,
+    field: &Field,
+    payload: Rope,
+) -> Result<()> {
     let old = field.payload();
     if old.end - old.start == payload.len() {
-        out.push_range(source, field.range().start..old.start);
+        out.push(window.peek(field.range().start..old.start)?);
     } else {
-        out.push_range(source, field.tag());
-        let mut len = Vec::new();
-        put_varint(&mut len, payload.len());
-        out.push(len);
+        let mut head = window.peek(field.tag())?.to_vec();
+        put_varint(&mut head, payload.len());
+        out.push(head);
     }
     out.append(payload);
+    Ok(())
 }

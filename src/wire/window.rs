@@ -72,6 +72,23 @@ impl<'a> Window<'a> {
         Ok(self.bytes.slice(from..to))
     }
 
+    /// The bytes of a range for a moment, which need no memory of their own.
+    ///
+    /// # Errors
+    /// As [`Window::bytes`].
+    pub fn peek(&mut self, range: Range<u64>) -> Result<&[u8]> {
+        if !self.holds(range.start, range.end) {
+            self.move_to(range.start)?;
+        }
+        if !self.holds(range.start, range.end) {
+            self.bytes = self.source.bytes(range.clone())?;
+            self.start = range.start;
+        }
+        let from = (range.start - self.start) as usize;
+        let to = (range.end - self.start) as usize;
+        Ok(&self.bytes[from..to])
+    }
+
     fn move_to(&mut self, at: u64) -> Result<()> {
         let end = at.saturating_add(WINDOW).min(self.limit).max(at);
         self.bytes = self.source.bytes(at..end)?;
@@ -81,6 +98,14 @@ impl<'a> Window<'a> {
 
     /// Reads a varint that ends before `end`.
     fn varint(&mut self, at: u64, end: u64, what: &str) -> Result<Varint> {
+        // most are a byte in the window
+        if let Some(&byte) = self.bytes.get(at.wrapping_sub(self.start) as usize)
+            && byte < 0x80
+            && at < end
+        {
+            let value = u64::from(byte);
+            return Ok(Varint { value, len: 1 });
+        }
         let stop = end.min(at.saturating_add(LONGEST as u64));
         if !self.holds(at, stop) {
             self.move_to(at)?;

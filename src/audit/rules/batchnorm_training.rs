@@ -1,6 +1,6 @@
 //! `batchnorm-training`.
 
-use crate::semantics::view::{NodeRef, View};
+use crate::semantics::view::NodeRef;
 
 use super::{Context, Found, rule};
 
@@ -34,7 +34,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let view = View::new(context.model, context.values);
+    let view = context.view;
     let norms = view.nodes().filter(|&node| by_batch(node));
     let what = "is in training mode: it normalizes by the current batch";
     norms.map(|node| context.at_node(node.id, what)).collect()

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::dropout::{Kind, Site};
-use crate::onnx::{Model, NodeId, Use};
+use crate::onnx::Use;
 use crate::semantics::operator::{Operator, Role};
+use crate::semantics::view::NodeRef;
 
 use super::{Context, Found, outputs, rule};
 
@@ -51,7 +52,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
         .filter(|site| site.kind != Kind::AlphaDropout && site.rate != Some(0.0));
     shifting
         .filter_map(|site| {
-            let label = context.model.label(batchnorm(context, site)?);
+            let label = batchnorm(context, site)?.label();
             let what =
                 format!("is followed by BatchNormalization `{label}`, which learned its variance");
             Some(context.at_site(site, what))
@@ -60,22 +61,21 @@ fn check(context: &Context<'_>) -> Vec<Found> {
 }
 
 /// The first normalisation that the result of a dropout reaches.
-fn batchnorm(context: &Context<'_>, site: &Site) -> Option<NodeId> {
-    let mut next: VecDeque<_> = outputs(site).map(|value| (value, 0)).collect();
+fn batchnorm<'c>(context: &'c Context<'_>, site: &'c Site) -> Option<NodeRef<'c>> {
+    let mut next: VecDeque<_> = outputs(context, site).map(|value| (value, 0)).collect();
     let mut budget = BUDGET;
     while let Some((value, between)) = next.pop_front() {
-        for at in context.values.uses(value).take(budget) {
+        for at in value.uses().take(budget) {
             budget -= 1;
             let Use::Input { node: id, input: 0 } = at else {
                 continue;
             };
-            let node = context.model.node(id);
+            let node = context.view.node(id);
             if node.is("BatchNormalization") {
-                return Some(id);
+                return Some(node);
             }
-            if between < BETWEEN && is_passed(context.model, id) {
-                let output = context.values.output(context.model, id, 0);
-                next.extend(output.map(|value| (value, between + 1)));
+            if between < BETWEEN && is_passed(node) {
+                next.extend(node.output(0).map(|value| (value, between + 1)));
             }
         }
     }
@@ -83,7 +83,7 @@ fn batchnorm(context: &Context<'_>, site: &Site) -> Option<NodeId> {
 }
 
 /// True of activations, and of operators that only move elements.
-fn is_passed(model: &Model, id: NodeId) -> bool {
+fn is_passed(node: NodeRef<'_>) -> bool {
     let passes = |op: &Operator| op.role == Role::Activation || op.passes();
-    Operator::of(model, id).is_some_and(passes)
+    node.operator().is_some_and(passes)
 }

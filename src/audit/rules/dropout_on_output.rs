@@ -1,6 +1,7 @@
 //! `dropout-on-output`.
 
-use crate::onnx::{Model, Use, ValueId, Values};
+use crate::onnx::Use;
+use crate::semantics::view::ValueRef;
 
 use super::{Context, Found, acts, outputs, rule};
 
@@ -38,8 +39,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     let acting = context.sound().filter(|site| acts(site));
     acting
         .filter_map(|site| {
-            let mut names = outputs(site)
-                .filter_map(|value| output(context.model, context.values, value, REACH));
+            let mut names = outputs(context, site).filter_map(|value| output(value, REACH));
             let name = names.next()?;
             Some(context.at_site(site, format!("drops elements of the model output `{name}`")))
         })
@@ -47,14 +47,15 @@ fn check(context: &Context<'_>) -> Vec<Found> {
 }
 
 /// The model output that a value is.
-fn output(model: &Model, values: &Values, value: ValueId, reach: usize) -> Option<String> {
-    values.uses(value).find_map(|at| match at {
+fn output(value: ValueRef<'_>, reach: usize) -> Option<String> {
+    let model = value.view().model;
+    value.uses().find_map(|at| match at {
         Use::Output { graph, output } if graph == model.main() => {
             let info = model.graph(graph).outputs.get(output as usize)?;
             Some(info.name.to_string())
         }
         Use::Input { node, .. } if reach > 0 && model.node(node).is("Identity") => {
-            self::output(model, values, values.output(model, node, 0)?, reach - 1)
+            output(value.view().node(node).output(0)?, reach - 1)
         }
         _ => None,
     })

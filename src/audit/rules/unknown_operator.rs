@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::semantics::view::{NodeRef, View};
+use crate::semantics::view::NodeRef;
 
 use super::{Context, Found, rule};
 
@@ -36,7 +36,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let view = View::new(context.model, context.values);
+    let view = context.view;
     let unknown: Vec<NodeRef<'_>> = view.nodes().filter(|&node| is_unknown(node)).collect();
     let Some(first) = unknown.first() else {
         return Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::semantics::draws::draws;
 use crate::semantics::operator::Operator;
-use crate::semantics::view::{NodeRef, View};
+use crate::semantics::view::NodeRef;
 
 use super::{Context, Found, rule};
 
@@ -35,7 +35,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let view = View::new(context.model, context.values);
+    let view = context.view;
     let draws = view.nodes().filter(|&node| draws(node));
     draws
         .filter_map(|node| Some(context.at_node(node.id, why(node)?)))

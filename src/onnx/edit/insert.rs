@@ -6,6 +6,7 @@ use crate::onnx::graph::GraphKind;
 use crate::onnx::ids::{GraphId, NodeId};
 use crate::onnx::name::Name;
 use crate::onnx::node::Node;
+#[cfg(feature = "tract")]
 use crate::onnx::values::ValueId;
 
 use super::{Editor, encode_tensor};

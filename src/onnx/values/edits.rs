@@ -165,7 +165,15 @@ impl Values {
         }
         self.leave(value);
         self.values[value.index()].name = name.clone();
-        self.enter(value);
+        let (values, hasher) = (&self.values, &self.hasher);
+        let of = |id: &u32| {
+            super::hash(
+                hasher,
+                values[*id as usize].graph,
+                &values[*id as usize].name,
+            )
+        };
+        self.names.insert_unique(of(&value.0), value.0, of);
     }
 
     /// Takes a value out of the table of names.

@@ -3,7 +3,8 @@
 use super::counter::{Counter, Demand};
 use super::{ClassSpec, Numbers, Taken};
 use crate::error::{Error, ErrorKind, Result};
-use crate::onnx::{Model, Name, Producer, Values};
+use crate::onnx::Name;
+use crate::semantics::view::{ValueRef, View};
 
 /// How far an output is followed back to a sigmoid.
 const DEPTH: usize = 16;
@@ -92,32 +93,31 @@ fn refusal(name: &str, shape: &[usize], why: &str) -> Error {
     Error::new(ErrorKind::Usage, why)
 }
 
+/// Operators whose output is their data, perhaps in another type or shape.
+const SAME: &[&str] = &[
+    "Cast",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+];
+
 /// True of an output of the model that a sigmoid makes, perhaps in another type or shape.
-pub(in crate::sample) fn is_sigmoid(model: &Model, values: &Values, output: &str) -> bool {
-    let same = [
-        "Cast",
-        "Dropout",
-        "Flatten",
-        "Identity",
-        "Reshape",
-        "Squeeze",
-        "Unsqueeze",
-    ];
-    let name = Name::from(output);
-    let mut at = values.lookup(model, model.main(), &name);
+pub(in crate::sample) fn is_sigmoid(view: View<'_>, output: &str) -> bool {
+    let mut at = view.lookup(view.model.main(), &Name::from(output));
     for _ in 0..DEPTH {
-        let Some(Producer::Node { node, output: 0 }) = at.map(|value| values[value].producer)
-        else {
+        let Some((producer, 0)) = at.and_then(ValueRef::producer) else {
             return false;
         };
-        let producer = model.node(node);
         if producer.is("Sigmoid") {
             return true;
         }
-        if !same.iter().any(|op| producer.is(op)) {
+        if !SAME.contains(&producer.op()) {
             return false;
         }
-        at = values.input(node, 0);
+        at = producer.input(0);
     }
     false
 }

@@ -75,10 +75,8 @@ pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
     }
     for &node in &around {
         let to = keys[&Key::Node(node)];
-        for input in 0..marked.model.node(node).inputs.len() {
-            let Some(value) = marked.values.input(node, input) else {
-                continue;
-            };
+        let inputs = marked.view().node(node).inputs().flatten();
+        for value in inputs.map(|value| value.id).collect::<Vec<_>>() {
             let producer = marked.values[value].producer;
             let key = match producer {
                 // weights are written in their node's box
@@ -102,10 +100,8 @@ pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
     }
     for &node in &around {
         let from = keys[&Key::Node(node)];
-        for output in 0..marked.model.node(node).outputs.len() {
-            let Some(value) = marked.values.output(marked.model, node, output) else {
-                continue;
-            };
+        let outputs = marked.view().node(node).outputs().flatten();
+        for value in outputs.map(|value| value.id).collect::<Vec<_>>() {
             let label = marked.value(value);
             for at in marked.values.uses(value).collect::<Vec<_>>() {
                 let (key, lines, shape) = match at {
@@ -155,22 +151,11 @@ fn around(marked: &Marked<'_>, site: usize, graph: GraphId) -> Vec<NodeId> {
 }
 
 fn neighbours(marked: &Marked<'_>, id: NodeId) -> Vec<NodeId> {
-    let mut near = Vec::new();
-    for input in 0..marked.model.node(id).inputs.len() {
-        let value = marked.values.input(id, input);
-        if let Some(Producer::Node { node, .. }) = value.map(|v| marked.values[v].producer) {
-            near.push(node);
-        }
-    }
-    for output in 0..marked.model.node(id).outputs.len() {
-        if let Some(value) = marked.values.output(marked.model, id, output) {
-            let uses = marked.values.uses(value).filter_map(|at| match at {
-                Use::Input { node, .. } => Some(node),
-                _ => None,
-            });
-            near.extend(uses.take(USES));
-        }
-    }
+    let node = marked.view().node(id);
+    let before = node.inputs().flatten().filter_map(|value| value.node());
+    let after = node.outputs().flatten();
+    let after = after.flat_map(|value| value.readers().take(USES).map(|(reader, _)| reader));
+    let mut near: Vec<NodeId> = before.chain(after).map(|node| node.id).collect();
     near.retain(|node| node.graph == id.graph);
     near
 }

@@ -1,8 +1,12 @@
 //! Expressions by number: equal numbers are equal expressions.
 
-use crate::hash::HashMap;
+use std::hash::BuildHasher;
 
-use indexmap::IndexSet;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use crate::hash::HashMap;
 
 /// The number of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,19 +52,37 @@ pub(super) enum Tag {
 /// All expressions met so far, and all strings in them.
 #[derive(Debug)]
 pub(super) struct Expressions {
-    keys: IndexSet<Box<[u32]>, foldhash::fast::RandomState>,
+    /// The words of all expressions, one after the other: a tag and what follows it.
+    words: Vec<u32>,
+    /// Where the words of each expression end.
+    ends: Vec<usize>,
+    numbers: HashTable<u32>,
+    hasher: RandomState,
     strings: HashMap<Box<[u8]>, u32>,
 }
 
 impl Default for Expressions {
     fn default() -> Self {
-        let mut keys = IndexSet::default();
-        keys.insert(Box::from([Tag::Absent as u32]));
-        Expressions {
-            keys,
+        let mut expressions = Expressions {
+            words: Vec::new(),
+            ends: Vec::new(),
+            numbers: HashTable::new(),
+            hasher: RandomState::default(),
             strings: HashMap::default(),
-        }
+        };
+        expressions.number(Tag::Absent, &[]);
+        expressions
     }
+}
+
+/// The words of the expression with this number.
+fn words<'e>(words: &'e [u32], ends: &[usize], number: u32) -> Option<&'e [u32]> {
+    let number = number as usize;
+    let start = match number.checked_sub(1) {
+        Some(before) => *ends.get(before)?,
+        None => 0,
+    };
+    words.get(start..*ends.get(number)?)
 }
 
 impl Expressions {
@@ -76,15 +98,31 @@ impl Expressions {
 
     /// The number of the expression with this key.
     pub fn number(&mut self, tag: Tag, words: &[u32]) -> Expression {
-        let mut key = Vec::with_capacity(words.len() + 1);
-        key.push(tag as u32);
-        key.extend_from_slice(words);
-        Expression(self.keys.insert_full(key.into()).0 as u32)
+        let start = self.words.len();
+        self.words.push(tag as u32);
+        self.words.extend_from_slice(words);
+        let (old, new) = self.words.split_at(start);
+        let of = |&number: &u32| self::words(old, &self.ends, number);
+        let same = |number: &u32| of(number) == Some(new);
+        let number = self.ends.len() as u32;
+        let hash = |number: &u32| self.hasher.hash_one(of(number));
+        match (self.numbers).entry(self.hasher.hash_one(Some(new)), same, hash) {
+            Entry::Occupied(known) => {
+                let known = *known.get();
+                self.words.truncate(start);
+                Expression(known)
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(number);
+                self.ends.push(self.words.len());
+                Expression(number)
+            }
+        }
     }
 
-    /// The words of an expression behind its tag, if it has this tag.
+    /// The words of an expression after its tag, if it has this tag.
     pub fn words(&self, expression: Expression, tag: Tag) -> Option<&[u32]> {
-        let key = self.keys.get_index(expression.0 as usize)?;
+        let key = words(&self.words, &self.ends, expression.0)?;
         let (first, words) = key.split_first()?;
         (*first == tag as u32).then_some(words)
     }
