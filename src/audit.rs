@@ -20,7 +20,8 @@ use serde::Serialize;
 
 use crate::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use crate::error::{Error, Result};
-use crate::onnx::{Model, Name, Values};
+use crate::onnx::{Model, Name};
+use crate::semantics::analysis::Analysis;
 pub use baseline::{Baseline, BaselineState};
 #[cfg(feature = "config")]
 pub use config::Config;
@@ -293,9 +294,10 @@ impl ModelAudit {
     /// # Errors
     /// Like [`ModelAudit::new`].
     pub fn with(path: &str, model: &Model, selection: &Selection) -> Result<ModelAudit> {
-        let values = Values::new(model);
-        let found = dropout::search(model, &values)?;
-        let flaws = model.flaws(&values);
+        let analysis = Analysis::of(model);
+        let found = dropout::search(&analysis)?;
+        let values = analysis.values();
+        let flaws = model.flaws(values);
         let sites = &found.sites;
         let modes = sites.iter().map(|site| match site.mode {
             Mode::Inert => Verdict::Inert,
@@ -313,7 +315,7 @@ impl ModelAudit {
             };
             (domain, import.version.into())
         });
-        let mut prints = Fingerprints::new(model, &values, sites);
+        let mut prints = Fingerprints::new(model, values, sites);
         let records = sites.iter().map(|site| SiteRecord {
             fingerprint: Some(prints.site(site)),
             ..SiteRecord::new(model, site)
@@ -328,7 +330,7 @@ impl ModelAudit {
             },
             verdict: Some(verdict),
             sites: records.collect(),
-            findings: Context::new(model, &values, &found, &flaws).check(selection, &mut prints),
+            findings: Context::new(model, values, &found, &flaws).check(selection, &mut prints),
             ..ModelAudit::empty(path)
         })
     }

@@ -75,6 +75,7 @@ mod words;
 
 pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
+pub use semantics::analysis::Analysis;
 
 /// The Rust in README.md and in the book is run as a test.
 #[cfg(doctest)]

@@ -37,6 +37,7 @@ use std::collections::BTreeMap;
 use crate::dropout::{self, Form, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{GraphKind, Model, Name, Values};
+use crate::semantics::view::View;
 use crate::verify::engine::{Host, TRACT, Value};
 use crate::verify::inputs::InputSpec;
 use crate::verify::run::Footing;
@@ -235,7 +236,7 @@ fn sample_unnamed(
     watch: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
     let values = Values::new(model);
-    let sites = dropout::find(model, &values)?;
+    let sites = dropout::find_in(View::new(model, &values))?;
     let sampled: Vec<&Site> = sites
         .iter()
         .filter(|site| is_sampled(model, site))

@@ -43,6 +43,7 @@ use crate::rewrite::fold::Folded;
 #[cfg(feature = "tract")]
 use crate::rewrite::fold::Outcome;
 use crate::rewrite::strip::Stripped;
+use crate::semantics::view::View;
 
 /// How to verify.
 #[derive(Clone, Debug)]
@@ -155,7 +156,7 @@ impl Assumed {
             return Ok(Assumed::default());
         }
         let active = |model: &Model| {
-            let sites = dropout::find(model, &Values::new(model))?.into_iter();
+            let sites = dropout::find_in(View::new(model, &Values::new(model)))?.into_iter();
             Ok(sites.filter(|site| site.mode == Mode::Active).count())
         };
         Ok(Assumed {

@@ -18,6 +18,7 @@ use std::rc::Rc;
 use crate::error::Result;
 use crate::hash::HashMap;
 use crate::onnx::{Model, Name, NodeId, Use, ValueId, Values};
+use crate::semantics::view::View;
 
 use super::constant::Resolver;
 use super::limit::Limits;
@@ -37,7 +38,8 @@ const FEWEST_UNSCALED: usize = 64;
 /// How far numbers in float32 may be from what they ought to be.
 const NEAR: f64 = 1e-5;
 
-pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Vec<Site>> {
+pub(super) fn find(view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
+    let View { model, values } = view;
     let finder = Finder {
         model,
         values,

@@ -4,6 +4,7 @@
 
 use crate::error::Result;
 use crate::onnx::{AttributeValue, DataType, Model, NodeId, Use, ValueId, Values};
+use crate::semantics::view::View;
 
 use super::coin;
 use super::constant::{Finding, Origin, Resolver, Scalar, shortest};
@@ -36,7 +37,8 @@ pub fn version(opset: i64) -> OperatorVersion {
 /// The ratio of a `Dropout` that names none.
 const DEFAULT_RATIO: f64 = 0.5;
 
-pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Vec<Site>> {
+pub(super) fn find(view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
+    let View { model, values } = view;
     let resolver = Resolver::new(model, values).noting(limits);
     // a model-local function of this name takes the operator's place
     let dropouts = model

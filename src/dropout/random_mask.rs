@@ -25,6 +25,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{AttributeValue, GraphKind, Model, Node, NodeId, Producer, Use, ValueId, Values};
+use crate::semantics::view::View;
 
 use super::constant::Resolver;
 use super::limit::Limits;
@@ -37,7 +38,8 @@ use exits::Found;
 use follow::Trace;
 use form::Element;
 
-pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Vec<Site>> {
+pub(super) fn find(view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
+    let View { model, values } = view;
     let sources: Vec<NodeId> = model
         .nodes()
         .filter(|(_, node)| node.draws() && node.op_type != "Multinomial")

@@ -6,13 +6,15 @@
 
 use crate::error::Result;
 use crate::onnx::{Model, NodeId, Values};
+use crate::semantics::view::View;
 
 use super::constant::{Resolver, Scalar, shortest};
 use super::limit::Limits;
 use super::origin;
 use super::{Form, RateOrigin, Scaling, Site};
 
-pub(super) fn find(model: &Model, values: &Values, limits: &Limits) -> Result<Vec<Site>> {
+pub(super) fn find(view: View<'_>, limits: &Limits) -> Result<Vec<Site>> {
+    let View { model, values } = view;
     let named = |id: NodeId| {
         let output = model.node(id).output(0);
         output.is_some_and(|name| name.as_str().is_some_and(is_dropout))

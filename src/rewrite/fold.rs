@@ -28,6 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, Model, Name, NodeId, Values};
 use crate::semantics::shapes;
+use crate::semantics::view;
 
 use super::{Action, Edited};
 pub use apply::{Outcome, Trace, TracedAttribute, TracedWeights};
@@ -217,7 +218,7 @@ fn wanted(
 ) -> Result<HashSet<NodeId>> {
     let mut wanted: HashSet<NodeId> = found.iter().map(|candidate| candidate.node).collect();
     if options.only_dropout {
-        let sites = dropout::find(model, values)?;
+        let sites = dropout::find_in(view::View::new(model, values))?;
         let scales = sites.iter().filter(|site| site.form == Form::Scale);
         let scales: HashSet<NodeId> = scales.map(|site| site.nodes[0]).collect();
         wanted.retain(|id| scales.contains(id) || is_put_in_by_strip(model, *id));

@@ -21,6 +21,7 @@ use crate::dropout::{self, Shapes, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, Editor, GraphId, Model, Name, Producer, ValueId, ValueInfo, Values};
+use crate::semantics::view::View;
 
 use super::{Acting, Action, Edited, Plan, Rate, Step, switch};
 pub use candidates::{Candidate, candidates};
@@ -179,11 +180,11 @@ fn insert_unnamed(model: &Model, options: &Options) -> Result<Inserted> {
 /// Checks that dropout which was there before as a mask is still seen to be one.
 fn undisturbed(before: &Model, after: &Model) -> Result<()> {
     let old = Values::new(before);
-    let old = dropout::find_masks(before, &old)?;
+    let old = dropout::find_masks(View::new(before, &old))?;
     if old.is_empty() {
         return Ok(());
     }
-    let new = dropout::find_masks(after, &Values::new(after))?;
+    let new = dropout::find_masks(View::new(after, &Values::new(after)))?;
     let same = |old: &Site| {
         let mut new = new.iter();
         new.any(|new| {
@@ -282,7 +283,7 @@ impl<'m> Fit<'m> {
     fn new(flow: &'m Flow<'m>) -> Result<Self> {
         let (model, values) = (flow.model, flow.values);
         let mut dropped = HashSet::default();
-        for site in dropout::find(model, values)? {
+        for site in dropout::find_in(View::new(model, values))? {
             dropped.extend(site.input);
             dropped.extend(site.output);
             for exit in &site.exits {

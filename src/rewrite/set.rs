@@ -15,6 +15,7 @@ use std::str::FromStr;
 use crate::dropout::{self, Form, Kind, Mode, RateOrigin, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Values};
+use crate::semantics::view::View;
 
 use super::insert::usage;
 use super::{Acting, Action, Edited, Plan, Rate, Step, strip};
@@ -100,7 +101,7 @@ pub struct Changed {
 /// let model = Model::open("fixtures/torch_course_preserve_op17.onnx")?;
 /// let options = Options { rate: Some(Rate::new(0.2)?), ..Options::default() };
 /// let after = set(&model, &options)?.edited.model;
-/// let sites = dropout::find(&after, &Values::new(&after))?;
+/// let sites = dropout::find(&dropout_onnx::Analysis::of(&after))?;
 /// assert!(sites.iter().all(|site| site.rate == Some(0.2)));
 /// # Ok(())
 /// # }
@@ -111,7 +112,7 @@ pub fn set(model: &Model, options: &Options) -> Result<Changed> {
 
 fn set_unnamed(model: &Model, options: &Options) -> Result<Changed> {
     let values = Values::new(model);
-    let sites = dropout::find(model, &values)?;
+    let sites = dropout::find_in(View::new(model, &values))?;
     let planned = plan(model, &values, &sites, options)?;
     let mut copy = model.clone();
     let outcome = apply(&mut copy, values, &sites, options, &planned)?;
@@ -302,7 +303,7 @@ fn set_seed(editor: &mut Editor<'_>, site: &Site, seed: Option<i64>) {
 
 /// Reads what was changed again: it must be the dropout that was asked for.
 fn check(after: &Model, before: &[Site], options: &Options, plan: &Plan) -> Result<()> {
-    let sites = dropout::find(after, &Values::new(after))?;
+    let sites = dropout::find_in(View::new(after, &Values::new(after)))?;
     for step in plan.applied() {
         let old = &before[step.site];
         let new = sites

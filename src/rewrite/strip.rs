@@ -22,6 +22,7 @@ use crate::dropout::{self, Convention, Exit, Form, Kind, Mode, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashMap;
 use crate::onnx::{DataType, Editor, Model, Name, NodeId, Producer, ValueId, Values};
+use crate::semantics::view::View;
 
 use super::bypass::pass_through;
 use super::fold::{self, Folded};
@@ -158,7 +159,7 @@ pub fn strip(model: &Model, options: &Options) -> Result<Stripped> {
 
 fn strip_unnamed(model: &Model, options: &Options) -> Result<Stripped> {
     let values = Values::new(model);
-    let sites = dropout::find(model, &values)?;
+    let sites = dropout::find_in(View::new(model, &values))?;
     let plan = plan(model, &values, &sites, options);
     let mut copy = model.clone();
     let outcome = apply(&mut copy, values, &sites, &plan)?;
@@ -177,7 +178,7 @@ fn strip_unnamed(model: &Model, options: &Options) -> Result<Stripped> {
 /// Checks that no mask of what is left is dropout that was none before: what a draw meets may show
 /// only once other dropout is gone. Nobody could say then what both models compute at inference.
 fn settled(sites: &[Site], plan: &Plan, after: &Model) -> Result<()> {
-    let found = dropout::find_masks(after, &Values::new(after))?;
+    let found = dropout::find_masks(View::new(after, &Values::new(after)))?;
     let applied: Vec<usize> = plan.applied().map(|step| step.site).collect();
     let masks = sites.iter().filter(|site| !site.exits.is_empty());
     let mut kept: Vec<&Site> = masks.filter(|site| !applied.contains(&site.id)).collect();

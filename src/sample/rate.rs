@@ -11,6 +11,7 @@ use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, Node, NodeId, Values, encode_float,
     encode_number,
 };
+use crate::semantics::view::View;
 use crate::verify::draw::{drawn_element, drawn_shape};
 
 /// −λα of SELU, the value of dropped elements in alpha dropout (Klambauer et al. 2017).
@@ -161,7 +162,7 @@ pub(super) fn check(model: &Model, sites: &[&Site], copy: &Model, rate: f64) -> 
     let masks = |site: &&Site| site.form == Form::RandomMask && site.kind != Kind::GaussianNoise;
     let known = |site: &Site| (site.kind, site.scaling);
     let mut meant: Vec<_> = sites.iter().copied().filter(masks).map(known).collect();
-    let found = dropout::find_masks(copy, &Values::new(copy))?;
+    let found = dropout::find_masks(View::new(copy, &Values::new(copy)))?;
     let found: Vec<&Site> = found.iter().filter(masks).collect();
     let other = |site: &&&Site| site.rate.is_none_or(|found| (found - rate).abs() > SEEN);
     if let Some(site) = found.iter().find(other) {

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::escape::one_line;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Model, NodeId, Producer, ValueId, Values};
+use crate::semantics::view::View;
 
 /// Numbers that take more letters would leave no room for the name before them.
 const NUMBERS: usize = 24;
@@ -30,7 +31,7 @@ impl<'m> Marked<'m> {
     pub fn new(model: &'m Model, options: &Options) -> Result<Marked<'m>> {
         let values = Values::new(model);
         let sites = match model.check(&values) {
-            Ok(()) => dropout::find(model, &values)?,
+            Ok(()) => dropout::find_in(View::new(model, &values))?,
             Err(_) => Vec::new(),
         };
         let mut marks = HashMap::default();

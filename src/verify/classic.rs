@@ -5,6 +5,7 @@ use crate::dropout::{self, Form};
 use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Node, Values, encode_tensor};
 use crate::rewrite::Edited;
+use crate::semantics::view::View;
 
 use super::engine::{Stop, Unrunnable};
 
@@ -14,7 +15,7 @@ use super::engine::{Stop, Unrunnable};
 /// The model is not sound, or what an operator scales by is not known.
 pub(super) fn scaled(model: &Model) -> Result<Option<(Edited, String)>, Stop> {
     let values = Values::new(model);
-    let sites = dropout::find(model, &values)?.into_iter();
+    let sites = dropout::find_in(View::new(model, &values))?.into_iter();
     let mut operators = Vec::new();
     for site in sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0)) {
         let node = site.nodes[0];

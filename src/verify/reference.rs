@@ -20,6 +20,7 @@ use crate::onnx::{
     encode_float, encode_number,
 };
 use crate::rewrite::Edited;
+use crate::semantics::view::View;
 use crate::source::Source;
 use crate::verify::compare::Tolerance;
 
@@ -42,7 +43,7 @@ pub(super) struct Reference {
 /// The model is not sound, or cannot be put together.
 pub(super) fn of(model: &Model) -> Result<Option<Reference>, Stop> {
     let values = Values::new(model);
-    let sites = dropout::find_masks(model, &values)?;
+    let sites = dropout::find_masks(View::new(model, &values))?;
     if !sites.iter().any(|site| in_function(model, site)) {
         return Ok(kept(model, values, &sites)?);
     }
@@ -54,7 +55,7 @@ pub(super) fn of(model: &Model) -> Result<Option<Reference>, Stop> {
     let folder = model.folder().map(Path::to_path_buf);
     let model = Model::read_in(Source::from_bytes(bytes), folder)?;
     let values = Values::new(&model);
-    let sites = dropout::find_masks(&model, &values)?;
+    let sites = dropout::find_masks(View::new(&model, &values))?;
     Ok(kept(&model, values, &sites)?)
 }
 

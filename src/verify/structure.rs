@@ -8,7 +8,7 @@
 //! - `Dropout(x)` is x (x times 1-p, if it is said to be classic), and its mask is ones in the shape
 //!   of x;
 //! - `Identity(x)` is x;
-//! - dropout written as a mask, where [`crate::dropout::find_masks`] finds it, is the data it meets,
+//! - dropout written as a mask, where [`crate::dropout::find`] finds it, is the data it meets,
 //!   without a factor that makes up for what is dropped, else times the inference scale; the mask, its
 //!   draw, states of loops and functions that nothing else needs do not count;
 //! - operators that look at no more than shape and type (`Shape`, `RandomUniformLike`) make of x times

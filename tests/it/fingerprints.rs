@@ -55,8 +55,7 @@ fn names_do_not_matter_in_any_model() {
         let source = Source::from_bytes(proto.encode_to_vec());
         let renamed = onnx::Model::read_in(source, folder).unwrap();
         // what classic dropout left is told by its name
-        let values = onnx::Values::new(&model);
-        let found = dropout::find(&model, &values).unwrap();
+        let found = dropout::find(&dropout_onnx::Analysis::of(&model)).unwrap();
         if found.iter().any(|site| site.form == Form::Scale) {
             continue;
         }

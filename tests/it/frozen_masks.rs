@@ -10,8 +10,7 @@ use crate::common::proto::{Graph, Model, Node};
 
 fn sites(model: &Model) -> Vec<Site> {
     let model = model.read();
-    let values = Values::new(&model);
-    dropout::find(&model, &values).expect("sites")
+    dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites")
 }
 
 /// Numbers in [0, 1), the same for a seed (SplitMix64).
@@ -125,7 +124,7 @@ fn the_exit_has_the_inference_scale() {
         let model = spelt(lines, &[4, 64], 0.2, 7);
         let read = model.read();
         let values = Values::new(&read);
-        let sites = dropout::find(&read, &values).expect("sites");
+        let sites = dropout::find(&dropout_onnx::Analysis::of(&read)).expect("sites");
         let exit = &sites[0].exits[0];
         assert_eq!(sites[0].nodes[0], exit.node);
         let name = |value| values[value].name.to_string();

@@ -1,7 +1,6 @@
 //! The layer a dropout comes from, told by the names that exporters write, or not told.
 
 use dropout_onnx::dropout;
-use dropout_onnx::onnx::Values;
 
 use crate::common::build::{entry, f32_scalar, flag, function, graph, model, op, subgraph, x_to_y};
 use crate::common::proto::{Function, Graph, Model, Node};
@@ -9,8 +8,7 @@ use crate::common::proto::{Function, Graph, Model, Node};
 /// The layers of all sites of a model.
 fn layers(model: &Model) -> Vec<Option<String>> {
     let model = model.read();
-    let values = Values::new(&model);
-    let sites = dropout::find(&model, &values).expect("sites");
+    let sites = dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites");
     sites.into_iter().map(|site| site.layer).collect()
 }
 

@@ -1,7 +1,7 @@
 //! The shape a mask is drawn in, where it is shared along an axis of the data.
 
 use dropout_onnx::dropout;
-use dropout_onnx::onnx::{DataType, Values};
+use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
     f32_scalar, f32s, function, graph, i64s, int, ints, model, op, tensor, typed,
@@ -11,8 +11,7 @@ use crate::common::proto::{Dim, Graph, Model, Node};
 /// The noise shape of the only site.
 fn noise(model: &Model) -> Option<Vec<String>> {
     let model = model.read();
-    let values = Values::new(&model);
-    let sites = dropout::find(&model, &values).expect("sites");
+    let sites = dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites");
     assert_eq!(sites.len(), 1);
     sites[0].noise_shape.clone()
 }

@@ -1,7 +1,7 @@
 //! What is found out about a `Dropout` operator, in every version and form.
 
 use dropout_onnx::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
-use dropout_onnx::onnx::{DataType, Values};
+use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
     f32_scalar, f32s, flag, float, floats, function, graph, i64s, int, model, op, raw, reference,
@@ -11,8 +11,7 @@ use crate::common::proto::{Attribute, Graph, Model, Node, SparseTensor, Tensor};
 
 fn sites(model: &Model) -> Vec<Site> {
     let model = model.read();
-    let values = Values::new(&model);
-    dropout::find(&model, &values).expect("sites")
+    dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites")
 }
 
 #[track_caller]

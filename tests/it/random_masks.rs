@@ -1,7 +1,7 @@
 //! Dropout written as a random mask: every spelling that is known, and what is no dropout.
 
 use dropout_onnx::dropout::{self, Form, Kind, Mode, RateOrigin, Scaling, Site};
-use dropout_onnx::onnx::{DataType, Values};
+use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
     SHAPE, f32s, flag, float, function, graph, i64s, int, ints, model, op, raw, reference,
@@ -15,8 +15,7 @@ const ALPHA: f64 = 1.758_099_340_847_376_6;
 
 fn sites(model: &Model) -> Vec<Site> {
     let model = model.read();
-    let values = Values::new(&model);
-    dropout::find(&model, &values).expect("sites")
+    dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites")
 }
 
 /// What a site ought to be.

@@ -82,7 +82,7 @@ fn random_mask(scale: f32) -> Model {
 fn said_of(rule: &str, model: &Model, alter: impl Fn(&mut Site)) -> Vec<String> {
     let model = model.read();
     let values = Values::new(&model);
-    let mut found = dropout::search(&model, &values).unwrap();
+    let mut found = dropout::search(&dropout_onnx::Analysis::of(&model)).unwrap();
     alter(&mut found.sites[0]);
     let rules = Selection::default().select(rule).unwrap();
     let found = check(&model, &values, &found, &rules);

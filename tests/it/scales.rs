@@ -1,15 +1,13 @@
 //! What classic dropout leaves at inference, and other products by a number.
 
 use dropout_onnx::dropout::{self, Form, Mode, Scaling, Site};
-use dropout_onnx::onnx::Values;
 
 use crate::common::build::{f32_scalar, f32s, int, model, op, x_to_y};
 use crate::common::proto::Model;
 
 fn sites(model: &Model) -> Vec<Site> {
     let model = model.read();
-    let values = Values::new(&model);
-    dropout::find(&model, &values).expect("sites")
+    dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites")
 }
 
 fn of(lines: &[&str], factor: f32) -> Model {

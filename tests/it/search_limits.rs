@@ -1,7 +1,6 @@
 //! Where a search for dropout stops early, it says so: no verdict by silence.
 
 use dropout_onnx::dropout::{self, Findings};
-use dropout_onnx::onnx::Values;
 
 use crate::common::build::{f32s, op, x_to_y};
 use crate::common::masks::{at, numbers, spelt};
@@ -9,8 +8,7 @@ use crate::common::proto::Model;
 
 fn search(model: &Model) -> Findings {
     let model = model.read();
-    let values = Values::new(&model);
-    dropout::search(&model, &values).expect("findings")
+    dropout::search(&dropout_onnx::Analysis::of(&model)).expect("findings")
 }
 
 /// What stopped the search, as the names of nodes' operators and limits.

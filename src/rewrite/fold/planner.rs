@@ -8,6 +8,7 @@ use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, Model, NodeId, ValueId, Values};
 use crate::rewrite::Action;
 use crate::semantics::operator::{Operator, Role};
+use crate::semantics::view;
 
 use super::factor::Factor;
 use super::factors::Candidate;
@@ -34,7 +35,7 @@ const OF_MASK: &str = "it is part of dropout or noise; `strip` that first";
 /// Nodes of dropout that is written as a mask, with the factors that make up for what it drops.
 fn masks(model: &Model, values: &Values) -> Result<HashSet<NodeId>> {
     let mut masks = HashSet::default();
-    for site in dropout::find_masks(model, values)? {
+    for site in dropout::find_masks(view::View::new(model, values))? {
         masks.extend(site.nodes);
         for exit in &site.exits {
             masks.insert(exit.node);

@@ -8,6 +8,7 @@ use crate::onnx::{DataType, GraphId, Model, Name, Producer, Values};
 use crate::rewrite::Acting;
 use crate::rewrite::insert::{self, Inserted};
 use crate::rewrite::set::{self, Changed};
+use crate::semantics::view::View;
 
 /// What is expected of a model that insert or set has made.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -101,7 +102,7 @@ impl Expected {
     pub fn of_set(changed: &Changed, options: &set::Options) -> Result<Expected> {
         let (outcome, after) = (&changed.outcome, &changed.edited.model);
         let values = Values::new(after);
-        let sites = dropout::find(after, &values)?;
+        let sites = dropout::find_in(View::new(after, &values))?;
         let mut expected = Expected {
             added_input: outcome.switch.clone().filter(|_| outcome.added_input),
             ..Expected::default()

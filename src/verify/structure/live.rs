@@ -10,6 +10,7 @@ use crate::dropout::{self, Exit};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{AttributeValue, GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::semantics::view::View;
 
 /// What still counts.
 #[derive(Debug, Default)]
@@ -56,7 +57,7 @@ impl Live {
             values: vec![false; values.len()],
             ..Live::default()
         };
-        for site in dropout::find_masks(model, values)? {
+        for site in dropout::find_masks(View::new(model, values))? {
             let told = |exit: &Exit| !exit.needs_scale() || exit.factor(model, values).is_some();
             if site.entangled.is_none() && site.exits.iter().all(told) {
                 let exits = site.exits.into_iter();

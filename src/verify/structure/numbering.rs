@@ -10,6 +10,7 @@ use crate::onnx::{
     Graph, GraphId, GraphKind, Model, NodeId, Producer, SparseInitializer, Tensor, Value, ValueId,
     ValueType, Values,
 };
+use crate::semantics::view::View;
 
 use crate::semantics::operator::Operator;
 
@@ -438,7 +439,7 @@ impl<'m> Numbering<'m> {
 
 /// `Dropout` operators with a rate that is not 0.
 fn classic(model: &Model, values: &Values) -> Result<HashMap<NodeId, Option<ScalarBytes>>> {
-    let sites = dropout::find(model, values)?.into_iter();
+    let sites = dropout::find_in(View::new(model, values))?.into_iter();
     let operators = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
     let factors = operators.map(|site| (site.nodes[0], site.classic_factor(model, values)));
     Ok(factors.collect())

@@ -114,7 +114,7 @@ fn channels_drop_whole_where_axes_are_shared() {
             let report = found.acting.unwrap();
             assert_eq!(report.sites[0].outcome, Outcome::AsSaid, "{report:?}");
             let read = after.read();
-            let sites = dropout_onnx::dropout::find(&read, &dropout_onnx::onnx::Values::new(&read));
+            let sites = dropout_onnx::dropout::find(&dropout_onnx::Analysis::of(&read));
             let sites = sites.unwrap();
             assert_eq!((sites.len(), sites[0].rate), (1, Some(0.3)));
             assert!(sites[0].noise_shape.is_some());

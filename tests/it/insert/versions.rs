@@ -1,7 +1,7 @@
 //! The operator that each opset has, and what it cannot express.
 
 use dropout_onnx::dropout::{self, Mode};
-use dropout_onnx::onnx::{DataType, Values};
+use dropout_onnx::onnx::DataType;
 
 use super::check::*;
 use crate::common::build::*;
@@ -32,7 +32,7 @@ fn every_opset_gets_its_operator() {
             };
             let (inserted, after) = inserts(&model, &options);
             let read = &inserted.edited.model;
-            let sites = dropout::find(read, &Values::new(read)).unwrap();
+            let sites = dropout::find(&dropout_onnx::Analysis::of(read)).unwrap();
             assert_eq!(sites.len(), 1);
             let site = &sites[0];
             assert_eq!((site.mode, site.rate), (mode, Some(0.3)), "opset {opset}");
@@ -77,7 +77,7 @@ fn seeds_are_those_that_follow_where_there_are_seeds() {
     let seeds: Vec<_> = inserted.places.iter().map(|place| place.seed).collect();
     assert_eq!(seeds, [Some(7), Some(8), Some(9)]);
     let read = &inserted.edited.model;
-    let sites = dropout::find(read, &Values::new(read)).unwrap();
+    let sites = dropout::find(&dropout_onnx::Analysis::of(read)).unwrap();
     assert_eq!(
         sites.iter().map(|site| site.seed).collect::<Vec<_>>(),
         seeds

@@ -54,7 +54,7 @@ pub fn sets(model: &Model, options: &Options) -> (Changed, Option<Report>) {
 
 pub fn sites(changed: &Changed) -> Vec<Site> {
     let model = &changed.edited.model;
-    dropout::find(model, &Values::new(model)).unwrap()
+    dropout::find(&dropout_onnx::Analysis::of(model)).unwrap()
 }
 
 pub fn text(changed: &Changed) -> String {

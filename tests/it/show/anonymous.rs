@@ -32,7 +32,7 @@ fn read(model: &pb::ModelProto) -> Model {
 fn sites(model: &Model) -> Option<usize> {
     let values = Values::new(model);
     model.check(&values).ok()?;
-    let sites = dropout_onnx::dropout::find(model, &values).ok()?;
+    let sites = dropout_onnx::dropout::find(&dropout_onnx::Analysis::of(model)).ok()?;
     Some(sites.len())
 }
 

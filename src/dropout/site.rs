@@ -1,0 +1,277 @@
+//! The facts about one dropout.
+
+use crate::hash::HashSet;
+use crate::onnx::{DataType, GraphId, Model, Name, NodeId, Use, ValueId, Values, encode_float};
+use crate::words::words;
+
+use super::exit::{Exit, KeptDraw};
+use super::operator::{OperatorVersion, version};
+use super::scale;
+
+/// One dropout in a model: facts, no verdicts.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Its index among the model's sites.
+    pub id: usize,
+    /// How it is written.
+    pub form: Form,
+    /// Which kind of dropout it is.
+    pub kind: Kind,
+    /// Whether it acts.
+    pub mode: Mode,
+    /// The probability to drop; `None` where the file does not declare it or callers differ. The shortest
+    /// decimal that is this number in its element type: 0.3, not 0.30000001.
+    pub rate: Option<f64>,
+    /// Where the rate comes from.
+    pub rate_origin: RateOrigin,
+    /// How kept elements are scaled.
+    pub scaling: Scaling,
+    /// What inference multiplies by: 1 for inverted dropout.
+    pub inference_scale: f64,
+    /// The shape the mask is drawn in, where it is not that of the data: sizes, symbols, `1` where
+    /// it is shared along an axis, `?` where it is unknown.
+    pub noise_shape: Option<Vec<String>>,
+    /// The seed written in the file.
+    pub seed: Option<i64>,
+    /// What becomes of the mask.
+    pub mask: MaskUse,
+    /// The graph that contains it.
+    pub graph: GraphId,
+    /// Its nodes; the first is the one to name it by.
+    pub nodes: Vec<NodeId>,
+    /// The value it is applied to.
+    pub input: Option<ValueId>,
+    /// The name of that value.
+    pub input_name: Option<Name>,
+    /// What comes out.
+    pub output: Option<ValueId>,
+    /// The name of what comes out.
+    pub output_name: Option<Name>,
+    /// The value that decides at run time whether it acts.
+    pub switch: Option<ValueId>,
+    /// Where a mask is applied to data, and what that means at inference; empty for operators. A mask of
+    /// several uses (the gates of an LSTM) has several.
+    pub exits: Vec<Exit>,
+    /// What the switch is when a mask does not act: 0 or 1.
+    pub off: Option<f64>,
+    /// An input of the model that is the rate and has no default, and what it was taken to be.
+    pub given: Option<(ValueId, f64)>,
+    /// A draw that keeps everything: of random masks. `None` if there is none for all calls of a
+    /// function.
+    pub kept_draw: Option<KeptDraw>,
+    /// Why it can be found but not removed: something else uses the mask, or the rest of the model
+    /// needs it for more than dropout.
+    pub entangled: Option<String>,
+    /// The layer of the framework it comes from, if known: `sequential/dropout_1`,
+    /// `encoder.layers.0.dropout`.
+    pub layer: Option<String>,
+    /// The fault, in words: a ratio outside `[0, 1)`, a training_mode that is no
+    /// boolean.
+    pub problem: Option<String>,
+}
+
+/// A scalar: its type, and its bytes as in `raw_data`.
+pub type ScalarBytes = (DataType, Vec<u8>);
+
+impl Site {
+    /// A site of which only form and place are known: inverted dropout that does
+    /// nothing, with an unknown rate. A recogniser overrides the known facts.
+    pub(super) fn new(form: Form, graph: GraphId, nodes: Vec<NodeId>) -> Site {
+        Site {
+            id: 0,
+            form,
+            kind: Kind::Dropout,
+            mode: Mode::Inert,
+            rate: None,
+            rate_origin: RateOrigin::Unknown,
+            scaling: Scaling::Inverted,
+            inference_scale: 1.0,
+            noise_shape: None,
+            seed: None,
+            mask: MaskUse::None,
+            graph,
+            nodes,
+            input: None,
+            input_name: None,
+            output: None,
+            output_name: None,
+            switch: None,
+            exits: Vec::new(),
+            off: None,
+            given: None,
+            kept_draw: None,
+            entangled: None,
+            layer: None,
+            problem: None,
+        }
+    }
+
+    /// True of an operator without a ratio where exporters always write one: it reads as 0.5, and has
+    /// most likely lost its rate.
+    pub fn lost_rate(&self, model: &Model) -> bool {
+        let opset = model.opset(self.graph, "");
+        self.form == Form::Operator
+            && self.rate_origin == RateOrigin::Default
+            && opset.is_some_and(|opset| version(opset) == OperatorVersion::Inputs)
+    }
+
+    /// What inference multiplies by under the classic convention: `1-p`. `None` where this is no
+    /// operator, or its rate is not constant.
+    pub fn classic_scale(&self) -> Option<f64> {
+        let told = [
+            RateOrigin::Attribute,
+            RateOrigin::Constant,
+            RateOrigin::Default,
+        ];
+        let told = self.form == Form::Operator && told.contains(&self.rate_origin);
+        let rate = self.rate.filter(|rate| (0.0..1.0).contains(rate));
+        rate.filter(|_| told).map(|rate| scale::plain(1.0 - rate))
+    }
+
+    /// The classic scale as a scalar of the data's type, little-endian; `None` if either is not known.
+    pub fn classic_factor(&self, model: &Model, values: &Values) -> Option<ScalarBytes> {
+        let mut ends = [self.input, self.output].into_iter().flatten();
+        let element = ends.find_map(|value| model.element_type(values, value))?;
+        Some((element, encode_float(element, self.classic_scale()?)?))
+    }
+
+    /// The node that draws a random mask.
+    pub fn source(&self) -> Option<NodeId> {
+        match self.form {
+            Form::RandomMask => self.nodes.get(1).copied(),
+            _ => None,
+        }
+    }
+
+    /// The nodes that make a mask of a draw and drop data with it, and those that scale the data before;
+    /// none of an operator.
+    pub fn mask_nodes(&self, model: &Model, values: &Values) -> Vec<NodeId> {
+        let mut seen = HashSet::default();
+        let mut found = Vec::new();
+        let mut open: Vec<NodeId> = self.source().into_iter().collect();
+        open.extend(self.exits.iter().map(|exit| exit.node));
+        while let Some(id) = open.pop() {
+            if found.len() > MASK_NODES || !seen.insert(id) {
+                continue;
+            }
+            found.push(id);
+            let outputs = 0..model.node(id).outputs.len();
+            for output in outputs.filter_map(|output| values.output(model, id, output)) {
+                if self.exits.iter().any(|exit| exit.output == output) {
+                    continue;
+                }
+                open.extend(values.uses(output).filter_map(|at| match at {
+                    Use::Input { node, .. } => Some(node),
+                    _ => None,
+                }));
+            }
+        }
+        for exit in &self.exits {
+            let before = exit.prescale.map(|prescale| prescale.node);
+            let before = before.into_iter().chain(exit.chain(model, values));
+            found.extend(before.filter(|&id| seen.insert(id)));
+        }
+        found
+    }
+}
+
+/// How many nodes a mask is made of, at most.
+const MASK_NODES: usize = 200;
+
+words! {
+    /// How a dropout is written.
+    Form {
+        /// A `Dropout` operator.
+        Operator = "operator",
+        /// A random mask, made of other operators.
+        RandomMask = "random_mask",
+        /// A mask that was drawn once and is now a constant.
+        FrozenMask = "frozen_mask",
+        /// The factor that classic dropout leaves at inference.
+        Scale = "scale",
+    }
+}
+
+words! {
+    /// Kinds of dropout.
+    Kind {
+        /// A random mask of zeros and ones.
+        Dropout = "dropout",
+        /// As dropout, but keeps mean and variance for SELU networks.
+        AlphaDropout = "alpha_dropout",
+        /// Multiplies by a normal number of mean 1.
+        GaussianDropout = "gaussian_dropout",
+        /// Adds a normal number of mean 0; its rate is the standard deviation.
+        GaussianNoise = "gaussian_noise",
+    }
+}
+
+words! {
+    /// Whether a dropout acts, from the mildest to the worst.
+    Mode {
+        /// It passes its input through.
+        Inert = "inert",
+        /// It drops the same elements in every run: its mask is a constant.
+        Frozen = "frozen",
+        /// An input of the model decides.
+        Runtime = "runtime",
+        /// It drops, whenever the model runs.
+        Active = "active",
+    }
+}
+
+words! {
+    /// Where a rate comes from.
+    RateOrigin {
+        /// An attribute of the operator.
+        Attribute = "attribute",
+        /// An initializer or a Constant node.
+        Constant = "constant",
+        /// Nowhere: the operator's default of 0.5.
+        Default = "default",
+        /// An input of the model or the function, perhaps with a default.
+        Input = "input",
+        /// How often the mask is zero.
+        Mask = "mask",
+        /// Computed, or unknown.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// How kept elements are scaled in training.
+    Scaling {
+        /// By `1/(1-p)`: inference is the identity.
+        Inverted = "inverted",
+        /// Not at all: inference scales by `1-p`.
+        Classic = "classic",
+        /// By something else.
+        Other = "other",
+    }
+}
+
+words! {
+    /// What a `Dropout` operator is taken to mean at inference.
+    #[derive(Default)]
+    Convention {
+        /// Nothing: it scales in training, as ONNX, Keras and PyTorch have it.
+        #[default]
+        Inverted = "inverted",
+        /// A product by `1-p`: it does not scale in training (Srivastava 2014).
+        Classic = "classic",
+    }
+}
+
+words! {
+    /// What becomes of a dropout's mask.
+    MaskUse {
+        /// There is no mask output.
+        None = "none",
+        /// The mask has a name that nothing uses.
+        Unused = "unused",
+        /// Nodes use the mask.
+        Used = "used",
+        /// The mask is an output of its graph.
+        Output = "output",
+    }
+}
