@@ -18,16 +18,16 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use crate::dropout::{self, Findings, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use crate::error::{Error, Result};
-use crate::onnx::{Model, Name};
+use crate::onnx::{Flaw, Model, Name};
 use crate::semantics::analysis::Analysis;
 pub use baseline::{Baseline, BaselineState};
 #[cfg(feature = "config")]
 pub use config::Config;
 use fingerprint::Fingerprints;
 pub use remark::Remark;
-use rules::Context;
+use rules::{Context, by_batch};
 pub use rules::{RULES, Rule, check, handbook};
 pub use selection::{Selection, rule};
 
@@ -97,6 +97,10 @@ pub enum Verdict {
     Frozen,
     /// Dropout that a model input can switch on.
     Runtime,
+    /// No dropout acts, but batch normalization is in training mode: outputs depend on the batch.
+    Training,
+    /// The model draws random numbers that are not part of a dropout: outputs differ between runs.
+    Random,
     /// The search was incomplete, as it stopped at a limit or the model is not sound: it may be as bad
     /// as `Active`.
     Unknown,
@@ -204,9 +208,30 @@ impl Verdict {
         Verdict::Inert,
         Verdict::Frozen,
         Verdict::Runtime,
+        Verdict::Training,
+        Verdict::Random,
         Verdict::Unknown,
         Verdict::Active,
     ];
+}
+
+impl Verdict {
+    /// The worst that is true of a model.
+    fn of(analysis: &Analysis<'_>, found: &Findings, flaws: &[Flaw]) -> Verdict {
+        let modes = found.sites.iter().map(|site| match site.mode {
+            Mode::Inert => Verdict::Inert,
+            Mode::Frozen => Verdict::Frozen,
+            Mode::Runtime => Verdict::Runtime,
+            Mode::Active => Verdict::Active,
+        });
+        let mut nodes = analysis.view().nodes();
+        let training = nodes.any(by_batch).then_some(Verdict::Training);
+        let random = (!found.random.is_empty()).then_some(Verdict::Random);
+        let incomplete = !flaws.is_empty() || !found.limits.is_empty();
+        let incomplete = incomplete.then_some(Verdict::Unknown);
+        let all = modes.chain(training).chain(random).chain(incomplete);
+        all.max().unwrap_or(Verdict::Clean)
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -216,6 +241,8 @@ impl fmt::Display for Verdict {
             Verdict::Inert => "inert",
             Verdict::Frozen => "frozen",
             Verdict::Runtime => "runtime",
+            Verdict::Training => "training",
+            Verdict::Random => "random",
             Verdict::Unknown => "unknown",
             Verdict::Active => "active",
         })
@@ -299,15 +326,7 @@ impl ModelAudit {
         let values = analysis.values();
         let flaws = model.flaws(values);
         let sites = &found.sites;
-        let modes = sites.iter().map(|site| match site.mode {
-            Mode::Inert => Verdict::Inert,
-            Mode::Frozen => Verdict::Frozen,
-            Mode::Runtime => Verdict::Runtime,
-            Mode::Active => Verdict::Active,
-        });
-        let incomplete = !flaws.is_empty() || !found.limits.is_empty();
-        let incomplete = incomplete.then_some(Verdict::Unknown);
-        let verdict = modes.chain(incomplete).max().unwrap_or(Verdict::Clean);
+        let verdict = Verdict::of(&analysis, &found, &flaws);
         let opset = model.opset_imports.iter().map(|import| {
             let domain = match import.domain.is_empty() {
                 true => "ai.onnx".to_string(),

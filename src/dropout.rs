@@ -15,13 +15,15 @@ mod noise_shape;
 mod operator;
 mod origin;
 mod random_mask;
+mod random_operator;
 mod scale;
 mod site;
 
 use crate::error::Result;
 use crate::interrupt;
+use crate::onnx::Name;
 use crate::semantics::analysis::Analysis;
-use crate::semantics::view::View;
+use crate::semantics::view::{NodeRef, View};
 
 pub(crate) use constant::shortest;
 pub use exit::{Exit, FrozenInput, KeptDraw, Prescale};
@@ -31,6 +33,7 @@ use limit::Limits;
 pub(crate) use noise_shape::Shapes;
 pub use operator::{OperatorVersion, version};
 pub(crate) use origin::is_drawn;
+pub use random_operator::RandomOperator;
 pub use site::{Convention, Form, Kind, MaskUse, Mode, RateOrigin, ScalarBytes, Scaling, Site};
 
 /// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
@@ -46,7 +49,8 @@ const RECOGNISERS: &[Recogniser] = &[
 /// Those of dropout that is written as masks.
 const MASKS: &[Recogniser] = &[random_mask::find, frozen_mask::find];
 
-/// The dropout in a model, and where the search for it stopped early.
+/// The dropout in a model, the other operators that draw random numbers, and where the search stopped
+/// early.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Findings {
@@ -55,6 +59,8 @@ pub struct Findings {
     /// Searches that stopped at a limit, in file order. If there are any, a model without sites may
     /// still have dropout.
     pub limits: Vec<Limit>,
+    /// Random operators that are not part of a dropout and may change an output, in file order.
+    pub random: Vec<RandomOperator>,
 }
 
 /// Finds every dropout in every scope of a model, in file order.
@@ -72,10 +78,27 @@ pub fn find(analysis: &Analysis<'_>) -> Result<Vec<Site>> {
 pub fn search(analysis: &Analysis<'_>) -> Result<Findings> {
     let limits = Limits::default();
     let sites = find_within(analysis.view(), &limits)?;
+    undefined_functions(analysis.view(), &limits);
     Ok(Findings {
+        random: random_operator::find(analysis.view(), &sites),
         sites,
         limits: limits.into_vec(),
     })
+}
+
+/// Records the calls of functions that the model does not have, in a domain that is its own.
+fn undefined_functions(view: View<'_>, limits: &Limits) {
+    let functions = view.model.functions();
+    let is_own = |domain: &Name| functions.iter().any(|function| function.domain == *domain);
+    let foreign = |node: &NodeRef<'_>| !functions.is_empty() && !node.in_default_domain();
+    for node in view.nodes().filter(foreign) {
+        if node.callee().is_none() && is_own(&node.domain) {
+            limits.reached(
+                node.id,
+                "the model calls a function that it does not define",
+            );
+        }
+    }
 }
 
 /// As [`find`], on a view.
@@ -112,5 +135,23 @@ fn recognise(all: &[Recogniser], view: View<'_>, limits: &Limits) -> Result<Vec<
         interrupt::check()?;
         sites.extend(recogniser(view, limits)?);
     }
+    sites.retain(|site| site.kind != Kind::GaussianNoise || is_noise_layer(view, site));
     Ok(sites)
+}
+
+/// True of Gaussian noise that can be switched off, that Keras wrote, or that is named after its layer: no
+/// other framework has such a layer. Elsewhere, noise is what the model is for, as in diffusion.
+fn is_noise_layer(view: View<'_>, site: &Site) -> bool {
+    let has = |name: &Name, part: &str| {
+        let name = name.as_str().map(str::to_lowercase);
+        name.is_some_and(|name| name.contains(part))
+    };
+    let producer = &view.model.producer_name;
+    let names = site.nodes.iter().flat_map(|&id| {
+        let node = view.node(id).get();
+        std::iter::once(&node.name).chain(&node.outputs)
+    });
+    let mut names = names.cloned();
+    let by_name = names.any(|name| has(&name, "gaussian_noise") || has(&name, "gaussiannoise"));
+    site.switch.is_some() || by_name || has(producer, "tf2onnx") || has(producer, "keras")
 }

@@ -77,6 +77,18 @@ pub use error::{Error, ErrorKind, Result};
 pub use interrupt::Interrupt;
 pub use semantics::analysis::Analysis;
 
+#[cfg(test)]
+extern crate self as dropout_onnx;
+
+/// Builders of small models, as in the integration tests.
+#[cfg(test)]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+#[path = "../tests/it/common"]
+mod common {
+    pub mod build;
+    pub mod proto;
+}
+
 /// The Rust in README.md and in the book is run as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

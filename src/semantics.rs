@@ -2,6 +2,9 @@
 
 #[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod analysis;
+#[allow(dead_code, reason = "the rooms move to it one by one")]
+pub(crate) mod calls;
+pub(crate) mod draws;
 pub(crate) mod operator;
 pub(crate) mod shapes;
 mod types;

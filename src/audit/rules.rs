@@ -15,15 +15,18 @@ mod mask_used;
 mod random_outside_dropout;
 mod runtime_dropout;
 mod shared_seed;
+mod unknown_operator;
 mod unloadable_random;
 mod unscaled_mask;
 mod unsound_model;
 mod unusual_rate;
 
+pub(super) use batchnorm_training::by_batch;
+
 use std::fmt::Write;
 
 use super::{Finding, Fingerprints, Level, Selection};
-use crate::dropout::{Findings, Kind, Limit, Mode, Site};
+use crate::dropout::{Findings, Kind, Limit, Mode, RandomOperator, Site};
 use crate::hash::HashMap;
 use crate::onnx::{Flaw, GraphId, Model, Node, NodeId, ValueId, Values};
 
@@ -60,6 +63,7 @@ pub const RULES: &[Rule] = &[
     unloadable_random::RULE,
     bernoulli_ambiguity::RULE,
     random_outside_dropout::RULE,
+    unknown_operator::RULE,
 ];
 
 /// A rule of a file: its page as a doc comment, then its name, its level and its check.
@@ -127,6 +131,8 @@ pub(super) struct Context<'m> {
     sites: &'m [Site],
     /// Where the search for dropout stopped early.
     limits: &'m [Limit],
+    /// Random operators that are not part of a dropout.
+    random: &'m [RandomOperator],
     /// Why the model is not sound.
     flaws: &'m [Flaw],
     /// The site that a node is part of.
@@ -160,6 +166,7 @@ impl<'m> Context<'m> {
             values,
             sites: &found.sites,
             limits: &found.limits,
+            random: &found.random,
             flaws,
             site_of: nodes.collect(),
         }
@@ -216,11 +223,6 @@ impl<'m> Context<'m> {
     fn operators(&self) -> impl Iterator<Item = (NodeId, &'m Node)> + '_ {
         let nodes = self.model.nodes();
         nodes.filter(|(_, node)| node.in_default_domain() && self.model.callee(node).is_none())
-    }
-
-    /// The opset of the default domain in the scope of a node.
-    fn opset(&self, node: NodeId) -> Option<i64> {
-        self.model.opset(node.graph, "")
     }
 
     fn at_site(&self, site: &Site, what: impl Into<String>) -> Found {

@@ -3,8 +3,7 @@
 //! Followed through initializers, Constant nodes, Identity, Cast and Not, outer scopes, and, inside
 //! functions, through the inputs and attributes of every call.
 
-use crate::hash::HashMap;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 
 use super::limit::Limits;
@@ -13,6 +12,7 @@ use crate::onnx::{
     Attribute, AttributeValue, DataType, GraphId, GraphKind, Model, NodeId, Producer, Tensor, Use,
     ValueId, Values, floats, numbers,
 };
+use crate::semantics::calls::{Calls, passed_attribute};
 
 /// What was found out.
 #[derive(Clone, Debug)]
@@ -87,10 +87,7 @@ pub(super) struct Resolver<'m> {
     model: &'m Model,
     values: &'m Values,
     limits: Option<&'m Limits>,
-    /// Calls of each function.
-    calls: HashMap<usize, Vec<NodeId>>,
-    /// Functions of which only one call counts for now.
-    focus: RefCell<HashMap<usize, NodeId>>,
+    calls: Calls,
     /// Values that may still be followed for the question at hand: functions that call functions
     /// have exponentially many ways through them.
     budget: Cell<u32>,
@@ -104,34 +101,11 @@ const BUDGET: u32 = 10_000;
 
 impl<'m> Resolver<'m> {
     pub fn new(model: &'m Model, values: &'m Values) -> Self {
-        let mut calls: HashMap<usize, Vec<NodeId>> = HashMap::default();
-        if !model.functions().is_empty() {
-            // what a function that nobody calls passes on does not count
-            let mut of_root: HashMap<GraphId, Vec<(usize, NodeId)>> = HashMap::default();
-            for (id, node) in model.nodes() {
-                if let Some(function) = model.callee(node) {
-                    let root = of_root.entry(model.root(id.graph)).or_default();
-                    root.push((function, id));
-                }
-            }
-            let is_function =
-                |&graph: &GraphId| matches!(model.graph(graph).kind, GraphKind::Function(_));
-            let mut roots: Vec<GraphId> = of_root.keys().copied().collect();
-            roots.retain(|root| !is_function(root));
-            while let Some(root) = roots.pop() {
-                for (function, call) in of_root.remove(&root).unwrap_or_default() {
-                    calls.entry(function).or_default().push(call);
-                    roots.push(model.functions()[function].body);
-                }
-            }
-        }
-        calls.values_mut().for_each(|calls| calls.sort());
         Resolver {
             model,
             values,
             limits: None,
-            calls,
-            focus: RefCell::default(),
+            calls: Calls::new(model),
             budget: Cell::new(0),
         }
     }
@@ -144,26 +118,14 @@ impl<'m> Resolver<'m> {
         }
     }
 
-    /// Nodes that call a function, of those that count for now.
+    /// Nodes that call a function.
     pub fn calls(&self, function: usize) -> Vec<NodeId> {
-        if let Some(&call) = self.focus.borrow().get(&function) {
-            return vec![call];
-        }
-        self.calls.get(&function).cloned().unwrap_or_default()
+        self.calls.of(function).to_vec()
     }
 
     /// How many nodes call a function.
     pub fn all_calls(&self, function: usize) -> usize {
-        self.calls.get(&function).map_or(0, Vec::len)
-    }
-
-    /// Lets only this call of a function count, or all of them. Returns the one that did before.
-    pub fn focus(&self, function: usize, call: Option<NodeId>) -> Option<NodeId> {
-        let mut focus = self.focus.borrow_mut();
-        match call {
-            Some(call) => focus.insert(function, call),
-            None => focus.remove(&function),
-        }
+        self.calls.of(function).len()
     }
 
     /// What a value is.
@@ -362,11 +324,9 @@ impl<'m> Resolver<'m> {
                 let GraphKind::Function(function) = self.model.graph(root).kind else {
                     return Ok(Finding::runtime(Origin::Computed));
                 };
-                let defaults = &self.model.functions()[function].defaults;
+                let called = &self.model.functions()[function];
                 self.of_calls(function, |call| {
-                    let given = self.model.node(call).attributes.iter();
-                    let given = given.chain(defaults).find(|a| a.name == *name);
-                    match given {
+                    match passed_attribute(self.model, call, called, name) {
                         Some(attribute) => self.attribute_value(call, attribute, depth - 1),
                         None => Ok(Finding::absent()),
                     }

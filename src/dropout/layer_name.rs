@@ -6,19 +6,14 @@ mod torch;
 
 use crate::error::Result;
 use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::semantics::calls::Calls;
 use crate::semantics::operator::Operator;
 
-use super::constant::Resolver;
 use super::{Form, Kind, Site};
 
 /// Names the layers of all sites.
 pub(super) fn name(model: &Model, values: &Values, sites: &mut [Site]) -> Result<()> {
-    let in_function = |site: &Site| {
-        let root = model.graph(model.root(site.graph));
-        matches!(root.kind, GraphKind::Function(_))
-    };
-    let functions = sites.iter().any(in_function);
-    let resolver = functions.then(|| Resolver::new(model, values));
+    let calls = Calls::new(model);
     for site in sites {
         site.layer = match of_names(model, values, site) {
             Some(layer) => Some(layer),
@@ -27,8 +22,8 @@ pub(super) fn name(model: &Model, values: &Values, sites: &mut [Site]) -> Result
         if site.layer.is_none() {
             site.layer = around(model, site.graph);
         }
-        if let (None, Some(resolver)) = (&site.layer, &resolver) {
-            site.layer = torch::of_functions(model, values, resolver, model.root(site.graph));
+        if site.layer.is_none() {
+            site.layer = torch::of_functions(model, values, &calls, model.root(site.graph));
         }
     }
     Ok(())
@@ -38,16 +33,15 @@ pub(super) fn name(model: &Model, values: &Values, sites: &mut [Site]) -> Result
 pub(crate) struct Layers<'m> {
     model: &'m Model,
     values: &'m Values,
-    resolver: Option<Resolver<'m>>,
+    calls: Calls,
 }
 
 impl<'m> Layers<'m> {
     pub fn new(model: &'m Model, values: &'m Values) -> Self {
-        let functions = !model.functions().is_empty();
         Layers {
             model,
             values,
-            resolver: functions.then(|| Resolver::new(model, values)),
+            calls: Calls::new(model),
         }
     }
 
@@ -65,10 +59,8 @@ impl<'m> Layers<'m> {
             return Ok(layer);
         }
         let root = model.root(id.graph);
-        Ok(around(model, id.graph).or_else(|| {
-            let resolver = self.resolver.as_ref()?;
-            torch::of_functions(model, values, resolver, root)
-        }))
+        let of_functions = || torch::of_functions(model, values, &self.calls, root);
+        Ok(around(model, id.graph).or_else(of_functions))
     }
 }
 

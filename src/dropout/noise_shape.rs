@@ -12,6 +12,7 @@ use crate::onnx::{
     AttributeValue, Dimension, Model, Node, NodeId, Producer, Tensor, ValueId, ValueInfo,
     ValueType, Values,
 };
+use crate::semantics::calls::Calls;
 
 use super::{Form, Site};
 pub(super) use fit::Fit;
@@ -94,8 +95,7 @@ pub(super) struct NoiseShapes<'m> {
     values: &'m Values,
     /// Values whose types the file declares.
     declared: HashMap<ValueId, &'m ValueInfo>,
-    /// The calls of each function.
-    calls: HashMap<usize, Vec<NodeId>>,
+    calls: Calls,
     /// Values that may still be looked at.
     budget: Cell<u32>,
     /// True once a question was given up: its answer is not to be remembered.
@@ -105,14 +105,6 @@ pub(super) struct NoiseShapes<'m> {
 
 impl<'m> NoiseShapes<'m> {
     pub fn new(model: &'m Model, values: &'m Values) -> Self {
-        let mut calls: HashMap<usize, Vec<NodeId>> = HashMap::default();
-        if !model.functions().is_empty() {
-            for (id, node) in model.nodes() {
-                if let Some(function) = model.callee(node) {
-                    calls.entry(function).or_default().push(id);
-                }
-            }
-        }
         let mut declared: HashMap<ValueId, &ValueInfo> = HashMap::default();
         for (id, graph) in model.graphs() {
             let infos = graph.inputs.iter().chain(&graph.outputs);
@@ -126,7 +118,7 @@ impl<'m> NoiseShapes<'m> {
             model,
             values,
             declared,
-            calls,
+            calls: Calls::new(model),
             budget: Cell::new(0),
             given_up: Cell::new(false),
             known: RefCell::default(),

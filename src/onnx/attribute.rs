@@ -2,13 +2,11 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
-
 use crate::wire::Field;
 
-use super::graph::{GraphId, SparseInitializer};
+use super::ids::GraphId;
 use super::name::Name;
-use super::tensor::Tensor;
+use super::tensor::{SparseInitializer, Tensor};
 
 /// An attribute of a node, or the default of a function's attribute.
 #[derive(Clone, Debug)]
@@ -30,11 +28,11 @@ pub enum AttributeValue {
     /// A 64-bit integer.
     Int(i64),
     /// A string of bytes.
-    String(Bytes),
+    String(Vec<u8>),
     /// A tensor.
     Tensor(Box<Tensor>),
     /// A tensor that no file had: its encoded `TensorProto`.
-    NewTensor(Bytes),
+    NewTensor(Vec<u8>),
     /// A graph: the body of an If, Loop, Scan or any other operator.
     Graph(GraphId),
     /// Floats.
@@ -42,7 +40,7 @@ pub enum AttributeValue {
     /// Integers.
     Ints(Vec<i64>),
     /// Strings.
-    Strings(Vec<Bytes>),
+    Strings(Vec<Vec<u8>>),
     /// Tensors.
     Tensors(Vec<Tensor>),
     /// Graphs.

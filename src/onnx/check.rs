@@ -3,9 +3,8 @@
 use crate::error::{Error, Result};
 use crate::hash::HashMap;
 
-use super::graph::GraphId;
+use super::ids::{GraphId, NodeId};
 use super::model::Model;
-use super::node::NodeId;
 use super::values::{Producer, Use, Value, Values};
 
 /// A reason why a model is not sound.

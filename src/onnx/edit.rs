@@ -11,10 +11,11 @@ use crate::hash::{HashMap, HashSet};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::attribute::Attribute;
-use super::graph::{Graph, GraphId, GraphKind};
+use super::graph::{Graph, GraphKind};
+use super::ids::{GraphId, NodeId};
 use super::model::Model;
 use super::name::Name;
-use super::node::{Node, NodeId, NodeState};
+use super::node::{Node, NodeState};
 use super::values::{Producer, Use, Value, ValueId, Values};
 use describe::Described;
 pub(crate) use initializer::encode_tensor;

@@ -1,20 +1,16 @@
 //! Graphs: the main one, those in attributes, function bodies, training graphs.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use bytes::Bytes;
+use std::sync::Arc;
 
 use crate::source::{Rope, Source};
 use crate::wire::Field;
 
+use super::ids::{GraphId, NodeId};
 use super::name::Name;
-use super::node::{Node, NodeId};
-use super::tensor::Tensor;
+use super::node::Node;
+use super::tensor::{SparseInitializer, Tensor};
 use super::value_type::ValueType;
-
-/// A graph of a model. The main graph is the first; a graph comes before the graphs inside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GraphId(pub(crate) u32);
 
 /// The scope of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +50,8 @@ pub struct Graph {
     pub(crate) initializers: Vec<Tensor>,
     pub(crate) sparse_initializers: Vec<SparseInitializer>,
     pub(crate) annotations: Vec<QuantizationAnnotation>,
-    /// Everything in file order.
-    pub(crate) slots: Vec<Slot>,
+    /// Everything in file order; copies of the graph share it.
+    pub(crate) slots: Arc<Vec<Slot>>,
     /// For each time its field occurs in the message around it, its first slot.
     pub(crate) frames: Vec<usize>,
     pub(crate) edits: GraphEdits,
@@ -88,7 +84,7 @@ pub(crate) struct GraphEdits {
     pub inserted: Vec<(Option<u32>, u32)>,
     pub removed_initializers: BTreeSet<u32>,
     /// Encoded `TensorProto`s that replace initializers.
-    pub replaced_initializers: BTreeMap<u32, Bytes>,
+    pub replaced_initializers: BTreeMap<u32, Vec<u8>>,
     /// Encoded `TensorProto`s created by edits; their tensors follow the others.
     pub added_initializers: Vec<Rope>,
     /// Elements that replace those of initializers; everything else of these stays.
@@ -106,33 +102,23 @@ pub(crate) struct GraphEdits {
 pub struct ValueInfo {
     /// The value's name.
     pub name: Name,
-    pub(crate) type_bytes: Option<Bytes>,
+    /// Its encoded type, shared like a name: most values have the type of another.
+    pub(crate) type_bytes: Option<Name>,
 }
 
 impl ValueInfo {
     /// Its type, as far as the file declares it.
     pub fn value_type(&self) -> ValueType {
         match &self.type_bytes {
-            Some(bytes) => ValueType::decode(bytes),
+            Some(bytes) => ValueType::decode(bytes.as_bytes()),
             None => ValueType::Unknown,
         }
     }
 
     /// Its `TypeProto`, undecoded.
-    pub fn type_bytes(&self) -> Option<&Bytes> {
-        self.type_bytes.as_ref()
+    pub fn type_bytes(&self) -> Option<&[u8]> {
+        self.type_bytes.as_ref().map(Name::as_bytes)
     }
-}
-
-/// A `SparseTensorProto` among the initializers.
-#[derive(Clone, Debug)]
-pub struct SparseInitializer {
-    /// The elements that are not zero; its name is the initializer's.
-    pub values: Tensor,
-    /// Where they stand.
-    pub indices: Tensor,
-    /// Shape of the whole.
-    pub dims: Vec<i64>,
 }
 
 /// A `TensorAnnotation`: how a value is quantised.
@@ -157,7 +143,7 @@ impl Graph {
             initializers: Vec::new(),
             sparse_initializers: Vec::new(),
             annotations: Vec::new(),
-            slots: Vec::new(),
+            slots: Arc::default(),
             frames: Vec::new(),
             edits: GraphEdits::default(),
         }
@@ -165,7 +151,7 @@ impl Graph {
 
     /// Removes the n-th remaining field of this number.
     pub(crate) fn remove_slot(&mut self, number: u32, n: usize) {
-        let mut slots = self.slots.iter_mut();
+        let mut slots = Arc::make_mut(&mut self.slots).iter_mut();
         let mut matching = slots
             .by_ref()
             .filter(|slot| slot.part == Part::Verbatim && slot.field.is_bytes(number));

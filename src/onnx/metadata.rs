@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 use crate::wire::{Field, Fields, Window, decode_message};
 
-use super::graph::{GraphId, GraphKind, Part};
+use super::graph::{GraphKind, Part};
+use super::ids::{GraphId, NodeId};
 use super::model::{Model, Property};
-use super::node::NodeId;
 use super::proto;
 
 /// Fields of one name in `onnx.proto` (else their number): the bytes they take, and their hash.
@@ -59,7 +59,7 @@ impl Model {
     pub(crate) fn node_places(&self, id: GraphId) -> Vec<Option<Field>> {
         let graph = self.graph(id);
         let mut places = vec![None; graph.node_slots()];
-        for slot in &graph.slots {
+        for slot in graph.slots.iter() {
             if let Part::Node(index) = slot.part {
                 places[index as usize] = Some(slot.field);
             }

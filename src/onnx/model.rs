@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
 use crate::hash::HashMap;
 use crate::source::Source;
 use crate::wire::Field;
 
 use super::attribute::Attribute;
-use super::graph::{Graph, GraphId, GraphKind};
+use super::graph::{Graph, GraphKind};
+use super::ids::{GraphId, NodeId};
 use super::name::Name;
-use super::node::{Node, NodeId};
-use super::read;
+use super::node::Node;
 
 /// A `ModelProto`: its graphs, and the position of each part in its source.
 ///
@@ -92,31 +91,6 @@ pub struct Training {
 }
 
 impl Model {
-    /// Opens a model. Its external data, if any, is in the same folder.
-    ///
-    /// # Errors
-    /// The file cannot be read, is no protobuf, or holds no graph.
-    pub fn open(path: impl AsRef<Path>) -> Result<Model> {
-        Model::read(Source::open(path)?)
-    }
-
-    /// Reads a model. External data is expected in the folder of the source's file, if it has one.
-    ///
-    /// # Errors
-    /// As [`Model::open`].
-    pub fn read(source: Source) -> Result<Model> {
-        let folder = source.path().and_then(Path::parent).map(Path::to_path_buf);
-        Model::read_in(source, folder)
-    }
-
-    /// Reads a model whose external data is in `folder`.
-    ///
-    /// # Errors
-    /// As [`Model::open`].
-    pub fn read_in(source: Source, folder: Option<PathBuf>) -> Result<Model> {
-        read::model(source, folder)
-    }
-
     /// The bytes it was read from.
     pub fn source(&self) -> &Source {
         &self.source

@@ -2,80 +2,130 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
-use bytes::Bytes;
+use triomphe::ThinArc;
+
+use crate::hash::HashSet;
 
 /// The name of a value, node, operator or domain, byte for byte as in the file. ONNX asks for
 /// UTF-8; a file that has something else is still read, compared and written back unharmed.
-#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(Bytes);
+///
+/// A pointer to shared bytes: a model has each of its names once, and clones share it.
+#[derive(Clone, Default)]
+pub struct Name(Option<ThinArc<(), u8>>);
+
+/// The type that holds the inputs, and the outputs, of a node: few have more than two.
+pub type Names = smallvec::SmallVec<[Name; 2]>;
 
 impl Name {
     /// The bytes of the name.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_ref().map_or(&[], |bytes| &bytes.slice)
     }
 
     /// The name as text, if it is UTF-8.
     pub fn as_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0).ok()
+        std::str::from_utf8(self.as_bytes()).ok()
     }
 
     /// True of the empty name: an optional input or output that is absent.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// A copy that keeps no window of the file alive.
-    pub(crate) fn detached(&self) -> Name {
-        Name(Bytes::copy_from_slice(&self.0))
+        self.0.is_none()
     }
 }
 
-impl From<Bytes> for Name {
-    fn from(bytes: Bytes) -> Self {
-        Name(bytes)
+/// Makes equal names share their bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Interner(HashSet<Name>);
+
+impl Interner {
+    /// The name with these bytes.
+    pub fn name(&mut self, bytes: &[u8]) -> Name {
+        if let Some(name) = self.0.get(bytes) {
+            return name.clone();
+        }
+        let name = Name::from(bytes);
+        self.0.insert(name.clone());
+        name
+    }
+}
+
+impl From<&[u8]> for Name {
+    fn from(bytes: &[u8]) -> Self {
+        let bytes = (!bytes.is_empty()).then_some(bytes);
+        Name(bytes.map(|bytes| ThinArc::from_header_and_slice((), bytes)))
     }
 }
 
 impl From<String> for Name {
     fn from(text: String) -> Self {
-        Name(text.into())
+        text.as_str().into()
     }
 }
 
 impl From<&str> for Name {
     fn from(text: &str) -> Self {
-        Name(Bytes::copy_from_slice(text.as_bytes()))
+        text.as_bytes().into()
     }
 }
 
 impl Borrow<[u8]> for Name {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Name) -> bool {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => std::ptr::eq(&a.slice, &b.slice) || a.slice == b.slice,
+            (a, b) => a.is_none() && b.is_none(),
+        }
+    }
+}
+
+impl Eq for Name {}
+
+/// As its bytes, because it can be borrowed as them.
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Name) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Name) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 
 impl PartialEq<str> for Name {
     fn eq(&self, other: &str) -> bool {
-        self.0 == other.as_bytes()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Name {
     fn eq(&self, other: &&str) -> bool {
-        self.0 == other.as_bytes()
+        *self == **other
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&String::from_utf8_lossy(&self.0))
+        f.pad(&String::from_utf8_lossy(self.as_bytes()))
     }
 }
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+        write!(f, "{:?}", String::from_utf8_lossy(self.as_bytes()))
     }
 }

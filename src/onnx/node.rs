@@ -1,17 +1,7 @@
 //! Nodes.
 
 use super::attribute::{Attribute, AttributeValue};
-use super::graph::GraphId;
-use super::name::Name;
-
-/// A node by its graph and its place in it. Stays what it is while a model is edited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeId {
-    /// The graph that contains it.
-    pub graph: GraphId,
-    /// Its index among that graph's nodes; nodes added by edits come after all others.
-    pub index: u32,
-}
+use super::name::{Name, Names};
 
 /// A `NodeProto`: an operator applied to values.
 #[derive(Clone, Debug, Default)]
@@ -25,9 +15,9 @@ pub struct Node {
     /// Which overload, if the operator is a model-local function with several.
     pub overload: Name,
     /// Names of the inputs; empty where an optional one is absent.
-    pub inputs: Vec<Name>,
+    pub inputs: Names,
     /// Names of the outputs; empty where an optional one is not wanted.
-    pub outputs: Vec<Name>,
+    pub outputs: Names,
     /// Attributes in file order.
     pub attributes: Vec<Attribute>,
     pub(crate) state: NodeState,
@@ -105,8 +95,10 @@ impl Node {
         };
         let values = names.iter().filter_map(|name| self.attribute(name));
         values.flat_map(|attribute| match &attribute.value {
-            AttributeValue::String(name) => vec![Name::from(name.clone())],
-            AttributeValue::Strings(names) => names.iter().cloned().map(Name::from).collect(),
+            AttributeValue::String(name) => vec![Name::from(&name[..])],
+            AttributeValue::Strings(names) => {
+                names.iter().map(|name| Name::from(&name[..])).collect()
+            }
             _ => Vec::new(),
         })
     }

@@ -179,5 +179,5 @@ pub(crate) struct MapType {
 
 /// An absent string is the empty one.
 pub(crate) fn name(bytes: Option<Bytes>) -> super::Name {
-    bytes.unwrap_or_default().into()
+    bytes.as_deref().unwrap_or_default().into()
 }

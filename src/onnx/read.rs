@@ -5,21 +5,20 @@ mod attribute;
 use crate::hash::HashMap;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
 use crate::wire::{Field, Fields, Kind, Window, decode_leaf};
 
 use super::foreign;
-use super::graph::{
-    Graph, GraphId, GraphKind, Part, QuantizationAnnotation, Slot, SparseInitializer, ValueInfo,
-};
+use super::graph::{Graph, GraphKind, Part, QuantizationAnnotation, Slot, ValueInfo};
+use super::ids::{GraphId, NodeId};
 use super::model::{Function, Model, OpsetImport, Property, Training};
-use super::name::Name;
-use super::node::{Node, NodeId};
+use super::name::{Interner, Name};
+use super::node::Node;
 use super::proto;
-use super::tensor::Tensor;
+use super::tensor::{SparseInitializer, Tensor};
 
 /// The maximum nesting depth of graphs. The limit of protobuf, 100 messages, allows 32.
 pub(crate) const GRAPH_DEPTH: usize = 128;
@@ -27,37 +26,61 @@ pub(crate) const GRAPH_DEPTH: usize = 128;
 /// Fields of leaf messages are decoded up to this size; larger ones stay where they are.
 const SMALL: u64 = 64 << 10;
 
-pub(super) fn model(source: Source, folder: Option<PathBuf>) -> Result<Model> {
-    let mut reader = Reader {
-        window: Window::new(&source),
-        graphs: Vec::new(),
-    };
-    let parts = reader
-        .model()
-        .map_err(|e| explain(e, &source))
-        .map_err(|e| source.name_in(e))?;
-    let graphs = std::mem::take(&mut reader.graphs);
-    let header = parts.header;
-    Ok(Model {
-        folder,
-        fields: parts.fields,
-        ir_version: header.ir_version.unwrap_or(0),
-        producer_name: proto::name(header.producer_name).detached(),
-        producer_version: proto::name(header.producer_version).detached(),
-        opset_imports: opset_imports(header.opset_import),
-        metadata: (header.metadata_props.into_iter())
-            .map(|entry| Property {
-                key: proto::name(entry.key),
-                value: proto::name(entry.value),
-            })
-            .collect(),
-        graphs,
-        callees: callees(&parts.functions),
-        functions: parts.functions,
-        removed_functions: BTreeSet::new(),
-        training: parts.training,
-        source,
-    })
+impl Model {
+    /// Opens a model. Its external data, if any, is in the same folder.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no protobuf, or holds no graph.
+    pub fn open(path: impl AsRef<Path>) -> Result<Model> {
+        Model::read(Source::open(path)?)
+    }
+
+    /// Reads a model. External data is expected in the folder of the source's file, if it has one.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn read(source: Source) -> Result<Model> {
+        let folder = source.path().and_then(Path::parent).map(Path::to_path_buf);
+        Model::read_in(source, folder)
+    }
+
+    /// Reads a model whose external data is in `folder`.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn read_in(source: Source, folder: Option<PathBuf>) -> Result<Model> {
+        let mut reader = Reader {
+            window: Window::new(&source),
+            names: Interner::default(),
+            graphs: Vec::new(),
+        };
+        let parts = reader
+            .model()
+            .map_err(|e| explain(e, &source))
+            .map_err(|e| source.name_in(e))?;
+        let graphs = std::mem::take(&mut reader.graphs);
+        let header = parts.header;
+        Ok(Model {
+            folder,
+            fields: parts.fields,
+            ir_version: header.ir_version.unwrap_or(0),
+            producer_name: proto::name(header.producer_name),
+            producer_version: proto::name(header.producer_version),
+            opset_imports: opset_imports(header.opset_import),
+            metadata: (header.metadata_props.into_iter())
+                .map(|entry| Property {
+                    key: proto::name(entry.key),
+                    value: proto::name(entry.value),
+                })
+                .collect(),
+            graphs,
+            callees: callees(&parts.functions),
+            functions: parts.functions,
+            removed_functions: BTreeSet::new(),
+            training: parts.training,
+            source,
+        })
+    }
 }
 
 /// Describes a file that is not a model.
@@ -101,6 +124,7 @@ struct Parts {
 
 struct Reader<'a> {
     window: Window<'a>,
+    names: Interner,
     graphs: Vec<Graph>,
 }
 
@@ -179,7 +203,7 @@ impl Reader<'_> {
         let id = self.open(GraphKind::Function(index), None);
         let mut graph = Graph::new(GraphKind::Function(index), None);
         graph.frames.push(0);
-        let mut defaults = Vec::new();
+        let (mut slots, mut defaults) = (Vec::new(), Vec::new());
         let mut fields = Fields::new(field.payload());
         while let Some(field) = self.window.next(&mut fields)? {
             let mut part = Part::Verbatim;
@@ -202,15 +226,20 @@ impl Reader<'_> {
                     _ => {}
                 }
             }
-            graph.slots.push(Slot { field, part });
+            slots.push(Slot { field, part });
         }
+        graph.slots = slots.into();
         self.graphs[id.0 as usize] = graph;
         Ok(Function {
             domain: proto::name(header.domain),
             name: proto::name(header.name),
             overload: proto::name(header.overload),
             body: id,
-            attributes: header.attribute.into_iter().map(Name::from).collect(),
+            attributes: header
+                .attribute
+                .iter()
+                .map(|name| Name::from(&name[..]))
+                .collect(),
             defaults,
             opset_imports: opset_imports(header.opset_import),
         })
@@ -218,7 +247,7 @@ impl Reader<'_> {
 
     fn formal(&mut self, field: &Field) -> Result<ValueInfo> {
         Ok(ValueInfo {
-            name: self.window.bytes(field.payload())?.into(),
+            name: self.name(field)?,
             type_bytes: None,
         })
     }
@@ -244,14 +273,16 @@ impl Reader<'_> {
         }
         let id = self.open(kind.clone(), parent);
         let mut graph = Graph::new(kind, parent);
+        let mut slots = Vec::new();
         for &occurrence in occurrences {
-            graph.frames.push(graph.slots.len());
+            graph.frames.push(slots.len());
             let mut fields = Fields::new(occurrence.payload());
             while let Some(field) = self.window.next(&mut fields)? {
                 let part = self.part(&mut graph, id, field, depth)?;
-                graph.slots.push(Slot { field, part });
+                slots.push(Slot { field, part });
             }
         }
+        graph.slots = slots.into();
         self.graphs[id.0 as usize] = graph;
         Ok(id)
     }
@@ -267,7 +298,7 @@ impl Reader<'_> {
                 Part::Node((graph.nodes.len() - 1) as u32)
             }
             2 => {
-                graph.name = self.window.bytes(field.payload())?.into();
+                graph.name = self.name(&field)?;
                 Part::Verbatim
             }
             5 => {
@@ -337,7 +368,7 @@ impl Reader<'_> {
             if field.is_bytes(1) {
                 info.name = self.name(&field)?;
             } else if field.is_bytes(2) {
-                info.type_bytes = Some(self.window.bytes(field.payload())?);
+                info.type_bytes = Some(self.name(&field)?);
             }
         }
         Ok(info)
@@ -372,7 +403,8 @@ impl Reader<'_> {
     }
 
     fn name(&mut self, field: &Field) -> Result<Name> {
-        Ok(self.window.bytes(field.payload())?.into())
+        let bytes = self.window.bytes(field.payload())?;
+        Ok(self.names.name(&bytes))
     }
 }
 
@@ -380,7 +412,7 @@ fn opset_imports(imports: Vec<proto::OperatorSetId>) -> Vec<OpsetImport> {
     let imports = imports.into_iter();
     imports
         .map(|import| OpsetImport {
-            domain: proto::name(import.domain).detached(),
+            domain: proto::name(import.domain),
             version: import.version.unwrap_or(0),
         })
         .collect()

@@ -25,6 +25,17 @@ pub struct Tensor {
     pub(crate) payload: Vec<Payload>,
 }
 
+/// A `SparseTensorProto` among the initializers.
+#[derive(Clone, Debug)]
+pub struct SparseInitializer {
+    /// The elements that are not zero; its name is the initializer's.
+    pub values: Tensor,
+    /// Their positions.
+    pub indices: Tensor,
+    /// Shape of the whole.
+    pub dims: Vec<i64>,
+}
+
 /// A run of element bytes in the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Payload {
@@ -78,7 +89,7 @@ impl Tensor {
         let external = (value.data_location == Some(1))
             .then(|| ExternalData::from_entries(&value.external_data));
         Ok(Tensor {
-            name: proto::name(value.name).detached(),
+            name: proto::name(value.name),
             data_type: DataType(value.data_type.unwrap_or(0)),
             dims: value.dims,
             external,

@@ -50,8 +50,8 @@ pub enum Dimension {
 
 impl ValueType {
     /// Decodes a `TypeProto`; what it does not know becomes [`ValueType::Unknown`].
-    pub(crate) fn decode(bytes: &Bytes) -> ValueType {
-        match decode_message::<proto::Type>(bytes.clone()) {
+    pub(crate) fn decode(bytes: &[u8]) -> ValueType {
+        match decode_message::<proto::Type>(Bytes::copy_from_slice(bytes)) {
             Ok(proto) => ValueType::from_proto(&proto),
             Err(_) => ValueType::Unknown,
         }
@@ -90,7 +90,7 @@ fn tensor_type(proto: &proto::TensorType) -> (DataType, Option<Vec<Dimension>>) 
         dims.map(|dim| match (&dim.dim_value, &dim.dim_param) {
             (Some(size), _) => Dimension::Size(*size),
             (None, Some(symbol)) if !symbol.is_empty() => {
-                Dimension::Symbol(Name::from(symbol.clone()))
+                Dimension::Symbol(Name::from(&symbol[..]))
             }
             _ => Dimension::Unknown,
         })

@@ -4,18 +4,23 @@
 //! it; a function body sees none but its own; `training_info`'s algorithm sees the main graph's.
 
 mod edits;
+mod states;
+mod uses;
 
-use std::collections::hash_map::Entry;
+use std::hash::BuildHasher;
 use std::ops::Index;
 use std::sync::OnceLock;
 
-use crate::hash::HashMap;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::data_type::DataType;
-use super::graph::{Graph, GraphId, GraphKind};
+use super::graph::{Graph, GraphKind};
+use super::ids::{GraphId, NodeId};
 use super::model::Model;
 use super::name::Name;
-use super::node::{Node, NodeId};
+use super::node::Node;
+use uses::Uses;
 
 /// A value of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,10 +48,7 @@ pub struct Value {
     pub initializer: Option<u32>,
     /// The sparse initializer that is the default of an input, if there is one.
     pub(crate) sparse: Option<u32>,
-    /// Its uses; entries may be stale, see [`Values::uses`].
-    uses: Vec<Use>,
-    /// How many entries are not stale.
-    live: u32,
+    uses: Uses,
 }
 
 impl Value {
@@ -106,12 +108,19 @@ pub enum Use {
 pub(crate) type ElementType = (DataType, u8);
 
 /// The values of a model, by scope.
+///
+/// Flat tables: a value, a name, a node, an input and a use are an entry each.
 #[derive(Clone, Debug)]
 pub struct Values {
     values: Vec<Value>,
-    scopes: Vec<HashMap<Name, u32>>,
-    /// For each graph, for each node, what its inputs are.
-    inputs: Vec<Vec<Box<[u32]>>>,
+    /// Values by graph and name.
+    names: HashTable<u32>,
+    hasher: RandomState,
+    /// For each graph, for each node, where its values are in `at_ports`.
+    ports: Vec<Vec<Ports>>,
+    /// The values at the inputs and outputs of nodes.
+    at_ports: Vec<u32>,
+    links: Vec<uses::Link>,
     /// Names defined twice in one graph, with the later definition.
     pub(super) duplicates: Vec<(GraphId, Name, Option<NodeId>)>,
     /// Uses of names that nothing defines.
@@ -120,17 +129,29 @@ pub struct Values {
     pub(crate) element_types: OnceLock<Box<[Option<ElementType>]>>,
 }
 
+/// The inputs of a node, then its outputs: ranges of [`Values::at_ports`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Ports {
+    first: u32,
+    inputs: u32,
+    outputs: u32,
+}
+
 impl Values {
     /// Finds all values of a model. Linear in its size.
     pub fn new(model: &Model) -> Values {
         let mut values = Values {
             values: Vec::new(),
-            scopes: vec![HashMap::default(); model.graph_slots()],
-            inputs: vec![Vec::new(); model.graph_slots()],
+            names: HashTable::new(),
+            hasher: RandomState::default(),
+            ports: vec![Vec::new(); model.graph_slots()],
+            at_ports: Vec::new(),
+            links: Vec::new(),
             duplicates: Vec::new(),
             undefined: Vec::new(),
             element_types: OnceLock::new(),
         };
+        values.reserve(model);
         for (id, graph) in model.graphs() {
             values.define(id, graph);
         }
@@ -153,101 +174,125 @@ impl Values {
         values
     }
 
+    fn reserve(&mut self, model: &Model) {
+        let (mut values, mut inputs, mut outputs) = (0, 0, 0);
+        for (_, graph) in model.graphs() {
+            values += graph.inputs.len() + graph.initializers.len();
+            outputs += graph.outputs.len();
+            for (_, node) in graph.nodes() {
+                values += node.outputs.len();
+                inputs += node.inputs.len();
+            }
+        }
+        self.values.reserve(values);
+        self.at_ports.reserve(values + inputs);
+        self.links.reserve(inputs + outputs);
+        let values = &self.values;
+        let hasher = &self.hasher;
+        let rehash = |&id: &u32| hash(hasher, values[id as usize].graph, &values[id as usize].name);
+        self.names.reserve(values.capacity(), rehash);
+    }
+
+    /// The value that a graph itself has under this name.
+    fn find(&self, graph: GraphId, name: &Name) -> Option<ValueId> {
+        let is = |&id: &u32| {
+            let value = &self.values[id as usize];
+            value.graph == graph && value.name == *name
+        };
+        let hash = hash(&self.hasher, graph, name);
+        self.names.find(hash, is).copied().map(ValueId)
+    }
+
     fn define(&mut self, id: GraphId, graph: &Graph) {
         for (index, input) in graph.inputs.iter().enumerate() {
             self.add(id, &input.name, Producer::Input(index as u32));
         }
         for (index, tensor) in graph.initializers() {
-            let scope = &self.scopes[id.0 as usize];
-            let input = scope.get(&tensor.name).copied();
-            match input.map(|value| &mut self.values[value as usize]) {
+            let input = self.find(id, &tensor.name);
+            match input.map(|value| &mut self.values[value.index()]) {
                 Some(value) if value.takes_default() => value.initializer = Some(index),
                 _ => {
                     if let Some(value) = self.add(id, &tensor.name, Producer::Initializer(index)) {
-                        self.values[value.0 as usize].initializer = Some(index);
+                        self.values[value.index()].initializer = Some(index);
                     }
                 }
             }
         }
         for (index, sparse) in graph.sparse_initializers().iter().enumerate() {
             let name = &sparse.values.name;
-            let input = self.scopes[id.0 as usize].get(name).copied();
-            match input.map(|value| &mut self.values[value as usize]) {
+            let input = self.find(id, name);
+            match input.map(|value| &mut self.values[value.index()]) {
                 Some(value) if value.takes_default() => value.sparse = Some(index as u32),
                 _ => {
                     self.add(id, name, Producer::SparseInitializer(index as u32));
                 }
             }
         }
+        self.ports[id.0 as usize] = vec![Ports::default(); graph.node_slots()];
         for (index, node) in graph.nodes() {
-            let node_id = NodeId { graph: id, index };
-            for (output, name) in node.outputs.iter().enumerate() {
-                let output = output as u32;
-                self.add(
-                    id,
-                    name,
-                    Producer::Node {
-                        node: node_id,
-                        output,
-                    },
-                );
-            }
+            self.define_node(NodeId { graph: id, index }, node);
         }
     }
 
+    /// Defines the outputs of a node, and makes room for its inputs.
+    fn define_node(&mut self, id: NodeId, node: &Node) {
+        self.ports[id.graph.0 as usize][id.index as usize] = Ports {
+            first: self.at_ports.len() as u32,
+            inputs: node.inputs.len() as u32,
+            outputs: node.outputs.len() as u32,
+        };
+        let inputs = node.inputs.iter().map(|_| NONE);
+        self.at_ports.extend(inputs);
+        for (output, name) in node.outputs.iter().enumerate() {
+            let output = output as u32;
+            let added = self.add(id.graph, name, Producer::Node { node: id, output });
+            let value = added.or_else(|| self.find(id.graph, name));
+            self.at_ports.push(value.map_or(NONE, |value| value.0));
+        }
+    }
+
+    /// Defines a value; `None` if its name is empty or that of another.
     fn add(&mut self, graph: GraphId, name: &Name, producer: Producer) -> Option<ValueId> {
         if name.is_empty() {
             return None;
         }
-        let next = self.values.len() as u32;
-        match self.scopes[graph.0 as usize].entry(name.clone()) {
-            Entry::Occupied(entry)
-                if self.values[*entry.get() as usize].producer == Producer::Gone =>
-            {
-                let value = *entry.get();
-                self.values[value as usize].producer = producer;
-                Some(ValueId(value))
+        if let Some(value) = self.find(graph, name) {
+            let old = &mut self.values[value.index()];
+            if old.producer == Producer::Gone {
+                old.producer = producer;
+                return Some(value);
             }
-            Entry::Occupied(_) => {
-                let node = match producer {
-                    Producer::Node { node, .. } => Some(node),
-                    _ => None,
-                };
-                self.duplicates.push((graph, name.clone(), node));
-                None
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(next);
-                self.values.push(Value {
-                    graph,
-                    name: name.clone(),
-                    producer,
-                    initializer: None,
-                    sparse: None,
-                    uses: Vec::new(),
-                    live: 0,
-                });
-                Some(ValueId(next))
-            }
+            let node = match producer {
+                Producer::Node { node, .. } => Some(node),
+                _ => None,
+            };
+            self.duplicates.push((graph, name.clone(), node));
+            return None;
         }
+        let value = ValueId(self.values.len() as u32);
+        self.values.push(Value {
+            graph,
+            name: name.clone(),
+            producer,
+            initializer: None,
+            sparse: None,
+            uses: Uses::default(),
+        });
+        self.enter(value);
+        Some(value)
+    }
+
+    /// Enters a value into the table of names.
+    fn enter(&mut self, value: ValueId) {
+        let (values, hasher) = (&self.values, &self.hasher);
+        let of = |&id: &u32| hash(hasher, values[id as usize].graph, &values[id as usize].name);
+        self.names.insert_unique(of(&value.0), value.0, of);
     }
 
     fn resolve(&mut self, model: &Model, id: GraphId, graph: &Graph) {
-        let mut all: Vec<Box<[u32]>> = vec![Box::default(); graph.node_slots()];
         for (index, node) in graph.nodes() {
-            let node_id = NodeId { graph: id, index };
-            let inputs = node.inputs.iter().enumerate().map(|(input, name)| {
-                let input = input as u32;
-                let at = Use::Input {
-                    node: node_id,
-                    input,
-                };
-                self.use_name(model, id, name, at)
-            });
-            all[index as usize] = inputs.collect();
-            self.use_named(model, node_id, node);
+            self.resolve_node(model, NodeId { graph: id, index }, node);
         }
-        self.inputs[id.0 as usize] = all;
         for (output, info) in graph.outputs.iter().enumerate() {
             let output = output as u32;
             self.use_name(model, id, &info.name, Use::Output { graph: id, output });
@@ -257,6 +302,24 @@ impl Values {
                 if let Some(value) = self.lookup(model, id, name) {
                     self.add_use(value, Use::Annotation(id));
                 }
+            }
+        }
+    }
+
+    /// Finds the values at the inputs of a node, and those that its attributes name; a name in an
+    /// attribute that nothing defines is for who runs the node to report.
+    fn resolve_node(&mut self, model: &Model, id: NodeId, node: &Node) {
+        let first = self.ports_of(id).first as usize;
+        for (input, name) in node.inputs.iter().enumerate() {
+            let at = Use::Input {
+                node: id,
+                input: input as u32,
+            };
+            self.at_ports[first + input] = self.use_name(model, id.graph, name, at);
+        }
+        for name in node.named_values() {
+            if let Some(value) = self.lookup(model, id.graph, &name) {
+                self.add_use(value, Use::Attribute(id));
             }
         }
     }
@@ -277,28 +340,12 @@ impl Values {
         }
     }
 
-    /// Takes note of the values that attributes of a node name; a name that nothing defines is for
-    /// who runs the node to report.
-    fn use_named(&mut self, model: &Model, id: NodeId, node: &Node) {
-        for name in node.named_values() {
-            if let Some(value) = self.lookup(model, id.graph, &name) {
-                self.add_use(value, Use::Attribute(id));
-            }
-        }
-    }
-
-    fn add_use(&mut self, value: ValueId, at: Use) {
-        let value = &mut self.values[value.0 as usize];
-        value.uses.push(at);
-        value.live += 1;
-    }
-
     /// What a name means in a graph: its own value, or one of a graph around it.
     pub fn lookup(&self, model: &Model, graph: GraphId, name: &Name) -> Option<ValueId> {
         let mut scope = Some(graph);
         while let Some(graph) = scope {
-            if let Some(&value) = self.scopes[graph.0 as usize].get(name) {
-                return Some(ValueId(value));
+            if let Some(value) = self.find(graph, name) {
+                return Some(value);
             }
             scope = model.graph(graph).parent;
         }
@@ -307,36 +354,42 @@ impl Values {
 
     /// True if the graph itself defines this name.
     pub fn defines(&self, graph: GraphId, name: &Name) -> bool {
-        let value = self.scopes[graph.0 as usize].get(name);
-        value.is_some_and(|&value| self.values[value as usize].producer != Producer::Gone)
+        let value = self.find(graph, name);
+        value.is_some_and(|value| self[value].producer != Producer::Gone)
+    }
+
+    /// Where the values of a node are; nowhere if it was added later than these values were found.
+    fn ports_of(&self, node: NodeId) -> Ports {
+        let of_graph = &self.ports[node.graph.0 as usize];
+        of_graph
+            .get(node.index as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn at_port(&self, port: usize) -> Option<ValueId> {
+        let value = self.at_ports[port];
+        (value != NONE).then_some(ValueId(value))
     }
 
     /// The value at an input of a node; `None` if absent or undefined.
     pub fn input(&self, node: NodeId, input: usize) -> Option<ValueId> {
-        let inputs = self.inputs[node.graph.0 as usize].get(node.index as usize)?;
-        let value = *inputs.get(input)?;
-        (value != NONE).then_some(ValueId(value))
+        let ports = self.ports_of(node);
+        let is_input = input < ports.inputs as usize;
+        is_input.then(|| self.at_port(ports.first as usize + input))?
     }
 
     /// The value at an output of a node; `None` if absent.
-    pub fn output(&self, model: &Model, node: NodeId, output: usize) -> Option<ValueId> {
-        let name = model.node(node).output(output)?;
-        let value = *self.scopes[node.graph.0 as usize].get(name)?;
-        Some(ValueId(value))
-    }
-
-    /// The current uses of a value.
-    pub fn uses(&self, value: ValueId) -> impl Iterator<Item = Use> + '_ {
-        let uses = self[value].uses.iter().copied();
-        uses.filter(move |&at| match at {
-            Use::Input { node, input } => self.input(node, input as usize) == Some(value),
-            _ => true,
-        })
+    pub fn output(&self, _: &Model, node: NodeId, output: usize) -> Option<ValueId> {
+        let ports = self.ports_of(node);
+        let first = (ports.first + ports.inputs) as usize;
+        let is_output = output < ports.outputs as usize;
+        is_output.then(|| self.at_port(first + output))?
     }
 
     /// True if something uses the value.
     pub fn is_used(&self, value: ValueId) -> bool {
-        self[value].live > 0
+        self[value].uses.is_used()
     }
 
     /// The number of values, including removed ones.
@@ -379,4 +432,8 @@ impl Index<ValueId> for Values {
     fn index(&self, id: ValueId) -> &Value {
         &self.values[id.0 as usize]
     }
+}
+
+fn hash(hasher: &RandomState, graph: GraphId, name: &Name) -> u64 {
+    hasher.hash_one((graph, name))
 }

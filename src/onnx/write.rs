@@ -11,7 +11,8 @@ use crate::wire::{Field, Fields, Window, bytes_field, bytes_head, reframe};
 
 use super::attribute::{Attribute, AttributeValue};
 use super::edit::push_elements;
-use super::graph::{Graph, GraphId, GraphKind, Part};
+use super::graph::{Graph, GraphKind, Part};
+use super::ids::GraphId;
 use super::model::Model;
 use super::node::{Node, NodeState};
 use super::proto;
@@ -341,7 +342,7 @@ fn encode_attribute(attribute: &Attribute) -> proto::Attribute {
             2
         }
         AttributeValue::String(s) => {
-            out.s = Some(s.clone());
+            out.s = Some(s.clone().into());
             3
         }
         AttributeValue::Ints(ints) => {
@@ -353,11 +354,11 @@ fn encode_attribute(attribute: &Attribute) -> proto::Attribute {
             6
         }
         AttributeValue::Strings(strings) => {
-            out.strings.clone_from(strings);
+            out.strings = strings.iter().cloned().map(Bytes::from).collect();
             8
         }
         AttributeValue::NewTensor(bytes) => {
-            out.t = Some(bytes.clone());
+            out.t = Some(bytes.clone().into());
             4
         }
         AttributeValue::Reference(name, kind) => {

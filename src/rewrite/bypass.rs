@@ -1,5 +1,7 @@
 //! Letting what used one value use another.
 
+use smallvec::smallvec;
+
 use crate::error::Result;
 use crate::onnx::{Editor, Name, Node, NodeId, Producer, Use, ValueId};
 
@@ -19,8 +21,8 @@ pub(super) fn pass_through(
     let values = editor.values();
     let identity = Node {
         name: label.clone(),
-        inputs: vec![values[data].name.clone()],
-        outputs: vec![values[output].name.clone()],
+        inputs: smallvec![values[data].name.clone()],
+        outputs: smallvec![values[output].name.clone()],
         ..Node::new("Identity")
     };
     editor.insert_node(removed.graph, Some(removed), identity);

@@ -310,10 +310,11 @@ impl<'m> Fit<'m> {
 /// What calls pass to dropout inside functions, and what comes out of it through them.
 fn through_calls(flow: &Flow<'_>, dropped: &mut HashSet<ValueId>) {
     let (model, values) = (flow.model, flow.values);
-    for root in flow.calls.roots.iter().rev() {
-        let graph = model.graph(root.graph);
-        let formal = |info: &ValueInfo| values.lookup(model, root.graph, &info.name);
-        for &call in flow.calls.of(root.graph) {
+    for &function in flow.calls.callers_first().iter().rev() {
+        let body = model.functions[function].body;
+        let graph = model.graph(body);
+        let formal = |info: &ValueInfo| values.lookup(model, body, &info.name);
+        for &call in flow.calls.of(function) {
             for (index, info) in graph.inputs.iter().enumerate() {
                 if formal(info).is_some_and(|value| dropped.contains(&value)) {
                     dropped.extend(values.input(call, index));

@@ -1,7 +1,8 @@
 //! What is upstream of something: one backward pass over a whole model.
 
-use crate::hash::{HashMap, HashSet};
+use crate::hash::HashSet;
 use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::semantics::calls::Calls;
 
 /// The values from which some nodes can be reached, each with the nearest of them.
 ///
@@ -25,7 +26,7 @@ impl Upstream {
             model,
             values,
             reads,
-            calls: calls(model),
+            calls: Calls::new(model),
             expanded: HashSet::default(),
             reached: vec![None; values.len()],
             level: Vec::new(),
@@ -49,24 +50,11 @@ impl Upstream {
     }
 }
 
-/// For each function, the nodes that call it.
-fn calls(model: &Model) -> HashMap<usize, Vec<NodeId>> {
-    let mut calls: HashMap<usize, Vec<NodeId>> = HashMap::default();
-    if !model.functions().is_empty() {
-        for (id, node) in model.nodes() {
-            if let Some(function) = model.callee(node) {
-                calls.entry(function).or_default().push(id);
-            }
-        }
-    }
-    calls
-}
-
 struct Pass<'m, F> {
     model: &'m Model,
     values: &'m Values,
     reads: F,
-    calls: HashMap<usize, Vec<NodeId>>,
+    calls: Calls,
     /// Nodes whose inputs were reached already.
     expanded: HashSet<NodeId>,
     reached: Vec<Option<NodeId>>,
@@ -100,7 +88,7 @@ impl<F: Fn(NodeId, usize) -> bool> Pass<'_, F> {
             Producer::Input(input) => match self.model.graph(known.graph).kind {
                 GraphKind::Attribute { node, .. } => self.expand(node, end),
                 GraphKind::Function(function) => {
-                    for call in self.calls.get(&function).cloned().unwrap_or_default() {
+                    for call in self.calls.of(function).to_vec() {
                         let passed = self.values.input(call, input as usize);
                         passed
                             .into_iter()

@@ -2,6 +2,8 @@
 //! as tract can make.
 
 use super::rate;
+use smallvec::smallvec;
+
 use crate::dropout::{Form, Site};
 use crate::error::Result;
 use crate::onnx::{
@@ -152,8 +154,8 @@ fn make_loadable(editor: &mut Editor<'_>, id: NodeId) {
     attributes.retain(|attribute| laws.iter().any(|law| attribute.name == *law));
     let like = Node {
         name: node.name,
-        inputs: vec![like],
-        outputs: vec![output],
+        inputs: smallvec![like],
+        outputs: smallvec![output],
         attributes,
         ..Node::new(op)
     };

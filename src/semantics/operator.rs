@@ -19,7 +19,9 @@ use crate::hash::HashMap;
 use crate::onnx::{Model, Node, NodeId};
 
 use columns::Reads;
-pub(crate) use columns::{Control, Data, Elements, Layer, Linear, Role, Shape, Type};
+pub(crate) use columns::{
+    Continuous, Control, Data, Distribution, Elements, Layer, Linear, Role, Shape, Type,
+};
 
 /// The last opset for which the rows were checked against the schemas.
 #[cfg(test)]
@@ -49,13 +51,16 @@ pub(crate) struct Operator {
     pub linear: Linear,
     /// Which inputs are read for their elements.
     reads: Reads,
+    /// Whether close inputs make close outputs.
+    pub continuous: Continuous,
     pub role: Role,
 }
 
 /// The rows of a file: name and opsets, then the columns in the order of [`Operator`].
 macro_rules! operators {
     ($($name:literal $since:literal .. $($until:literal)?: $data:ident $(($of:expr))?,
-        [$($type:expr),+], $shape:ident, $elements:ident, $linear:ident, $reads:ident, $role:expr;)+) => {
+        [$($type:expr),+], $shape:ident, $elements:ident, $linear:ident, $reads:ident,
+        $continuous:ident, $role:expr;)+) => {
         pub(super) const ROWS: &[super::Operator] = {
             #[allow(unused_imports, reason = "not every table has every column")]
             use crate::semantics::operator::columns::{
@@ -72,6 +77,7 @@ macro_rules! operators {
                 elements: Elements::$elements,
                 linear: Linear::$linear,
                 reads: Reads::$reads,
+                continuous: Continuous::$continuous,
                 role: $role,
             }),+]
         };
@@ -108,6 +114,11 @@ impl Operator {
         within(rows, opset).filter(|_| own())
     }
 
+    /// True of an operator that ONNX has, at some opset.
+    pub fn is_standard(node: &Node) -> bool {
+        own_rows(node).is_some()
+    }
+
     /// True of an input that is data.
     pub fn is_data(&self, input: usize) -> bool {
         match self.data {
@@ -139,6 +150,23 @@ impl Operator {
     pub fn copies(&self) -> bool {
         use Elements::{Copy, Move, Repeat};
         self.data == Data::First && matches!(self.elements, Copy | Move | Repeat)
+    }
+
+    /// True if every element of its output is one of its data, selected by position.
+    pub fn selects(&self) -> bool {
+        let padded = matches!(self.shape, Shape::Pad | Shape::SameRank);
+        self.data == Data::First && self.elements == Elements::Pick && !padded
+    }
+
+    /// True if it changes the element type and nothing else.
+    pub fn casts(&self) -> bool {
+        self.role == Role::Cast && self.elements == Elements::Copy
+    }
+
+    /// True if elements of its output stand at other indices than in its data.
+    pub fn moves(&self) -> bool {
+        use Elements::{Move, Pick, Repeat};
+        matches!(self.elements, Move | Repeat | Pick)
     }
 
     /// True of an input whose elements it reads, and not only its shape or type.

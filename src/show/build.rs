@@ -240,7 +240,7 @@ pub(super) fn plain(
 ) -> Result<AttributeValueRecord> {
     use AttributeValueRecord as Record;
     let float = |f: &f32| Number(format!("{f:?}"));
-    let string = |bytes: &bytes::Bytes| match bytes.len() {
+    let string = |bytes: &Vec<u8>| match bytes.len() {
         0..=SHOWN_STRING => Text::Whole(String::from_utf8_lossy(bytes).into_owned()),
         len => Text::Long(format!("string of {len} bytes {}", short_hash(bytes))),
     };

@@ -15,6 +15,8 @@ use super::engine::{Meaning, Stop, Value};
 use super::run::{self, Settings};
 use super::watch::{self, Seen};
 use super::{Options, Verification, structure, subject, verify};
+use smallvec::smallvec;
+
 use crate::error::Result;
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, Name, Node, Producer, ValueId, ValueType,
@@ -345,8 +347,8 @@ fn look_on(editor: &mut Editor<'_>, site: usize, data: &Name, output: ValueId) {
         let looking_on = Node {
             // tract wants the names of nodes to differ
             name: Name::from(format!("{made}/watch").as_str()),
-            inputs: vec![data.clone(), made],
-            outputs: vec![name],
+            inputs: smallvec![data.clone(), made],
+            outputs: smallvec![name],
             attributes: vec![Attribute::new(watch::SITE, site)],
             ..Node::new(watch::OPERATOR)
         };

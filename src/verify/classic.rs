@@ -1,6 +1,8 @@
 //! What a model with classic `Dropout` operators is run as: each of them is followed by a product
 //! with 1-p. The operators stay, and pass their data through.
 
+use smallvec::smallvec;
+
 use crate::dropout::{self, Form};
 use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Node, Values, encode_tensor};
@@ -45,14 +47,14 @@ pub(super) fn scaled(model: &Model) -> Result<Option<(Edited, String)>, Stop> {
         let value = encode_tensor(&Name::default(), element, &[], &bytes);
         let behind = editor.node_behind(id);
         let constant = Node {
-            outputs: vec![factor.clone()],
+            outputs: smallvec![factor.clone()],
             attributes: vec![Attribute::new("value", AttributeValue::NewTensor(value))],
             ..Node::new("Constant")
         };
         editor.insert_node(id.graph, behind, constant);
         let product = Node {
-            inputs: vec![kept, factor],
-            outputs: vec![name],
+            inputs: smallvec![kept, factor],
+            outputs: smallvec![name],
             ..Node::new("Mul")
         };
         editor.insert_node(id.graph, behind, product);

@@ -112,8 +112,8 @@ fn nodes_are_inserted_before_another_or_at_the_end() {
         let neg = node(editor, "y");
         for (before, output) in [(Some(neg), "a"), (Some(neg), "b"), (None, "c")] {
             let mut inserted = onnx::Node::new("Abs");
-            inserted.inputs = vec!["h".into()];
-            inserted.outputs = vec![output.into()];
+            inserted.inputs = ["h".into()].into_iter().collect();
+            inserted.outputs = [output.into()].into_iter().collect();
             editor.insert_node(graph, before, inserted);
         }
         let b = value(editor, "b");

@@ -444,13 +444,37 @@ fn gaussian_noise() {
                  y = Add(x, m)",
             ),
         ] {
-            cases.push((format!("{name}, {rate}"), at(13, rate, text), want));
+            let made = at(13, rate, text).by("tf2onnx");
+            cases.push((format!("{name}, {rate}"), made, want));
         }
         let draw = op("n = RandomNormalLike(x)").with(float("scale", rate as f32));
         let graph = x_to_y([draw, op("y = Add(x, n)")]);
-        cases.push((format!("attributes, {rate}"), model(13, graph), want));
+        let made = model(13, graph).by("tf2onnx");
+        cases.push((format!("attributes, {rate}"), made, want));
     }
     check(cases);
+}
+
+/// Noise without a sign of the layer is what a model is for, as in diffusion.
+#[test]
+fn noise_needs_a_layer() {
+    let noise = || {
+        at(
+            13,
+            0.1,
+            "n = RandomNormalLike(x)\nm = Mul(n, p)\ny = Add(x, m)",
+        )
+    };
+    for (model, count) in [
+        (noise(), 0),
+        (noise().by("pytorch"), 0),
+        (noise().by("tf2onnx"), 1),
+    ] {
+        assert_eq!(sites(&model).len(), count);
+    }
+    let mut named = noise();
+    named.main_mut().node[2].name = Some("net/gaussian_noise/add".to_string());
+    assert_eq!(sites(&named).len(), 1);
 }
 
 /// `aten_bernoulli_p{p}` of torch 2.4, whose threshold is the caller's attribute.

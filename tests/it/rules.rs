@@ -9,7 +9,7 @@ mod random;
 mod selection;
 mod sites;
 
-use dropout_onnx::audit::{Finding, ModelAudit, RULES, Selection, check};
+use dropout_onnx::audit::{Finding, ModelAudit, RULES, Selection, Verdict, check};
 use dropout_onnx::dropout::{self, Site};
 use dropout_onnx::onnx::Values;
 
@@ -47,6 +47,12 @@ fn silent(rule: &str, model: &Model) {
 }
 
 /// A model of opset 13 with constants for `Dropout`: `r` is 0.5, `on` true, `off` false.
+fn verdict(model: &Model) -> Option<Verdict> {
+    ModelAudit::new("model.onnx", &model.read())
+        .unwrap()
+        .verdict
+}
+
 fn dropouts(nodes: impl IntoIterator<Item = Node>) -> Model {
     with_ratio(0.5, nodes)
 }

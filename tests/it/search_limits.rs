@@ -36,27 +36,29 @@ fn masks_in_a_row(uses: usize) -> Model {
 }
 
 #[test]
-fn a_draw_with_more_uses_than_are_followed() {
-    let few = search(&masks_in_a_row(100));
-    assert_eq!((few.sites.len(), few.limits.len()), (1, 0));
-    let many = masks_in_a_row(400);
-    assert_eq!(search(&many).sites.len(), 0);
-    let what = "a draw is followed through at most 400 nodes";
-    assert_eq!(limits(&many), [("RandomUniform".to_string(), what)]);
+fn a_mask_may_have_any_number_of_uses() {
+    for uses in [100, 400, 3000] {
+        let found = search(&masks_in_a_row(uses));
+        assert_eq!((found.sites.len(), found.limits.len()), (1, 0), "{uses}");
+        assert_eq!(found.sites[0].exits.len(), uses);
+    }
 }
 
 #[test]
-fn a_mask_that_changes_at_more_draws_than_are_looked_at() {
+fn a_mask_that_changes_at_more_draws_than_a_law_has_cells() {
     let steps = |count: f64| {
         let text = "r = RandomUniform()\na = Mul(r, count)\nf = Floor(a)\nh = Mul(f, half)\ng = Floor(h)\n\
                     e = Mul(g, two)\no = Sub(f, e)\nm = Mul(o, two)\ny = Mul(x, m)";
         let constants = [("count", count), ("half", 0.5), ("two", 2.0)];
         crate::common::build::model(13, spelt(text, &constants))
     };
-    assert_eq!(limits(&steps(4.0)), []);
-    assert_eq!(search(&steps(4.0)).sites.len(), 1);
-    let what = "a mask changes at no more than 8 draws";
-    assert_eq!(limits(&steps(20.0)), [("RandomUniform".to_string(), what)]);
+    for few in [4.0, 20.0, 64.0] {
+        assert_eq!(limits(&steps(few)), []);
+        let sites = search(&steps(few)).sites;
+        assert_eq!(sites[0].rate, Some(0.5), "{few}");
+    }
+    let what = "a mask changes at no more than 64 draws";
+    assert_eq!(limits(&steps(66.0)), [("Floor".to_string(), what)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `batchnorm-training`.
 
-use crate::onnx::{AttributeValue, Node};
+use crate::semantics::view::{NodeRef, View};
 
 use super::{Context, Found, rule};
 
@@ -16,7 +16,8 @@ rule! {
     ///
     /// ## Why it matters
     ///
-    /// Each output depends on the rest of the batch, and is wrong for a batch of one. The cause is
+    /// Each output depends on the rest of the batch, and is wrong for a batch of one. The verdict of such a
+    /// model is `training`, unless it is worse. The cause is
     /// the same as for active dropout: an export in training mode.
     ///
     /// ## Example
@@ -33,30 +34,26 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let norms = context
-        .operators()
-        .filter(|(_, node)| node.op_type == "BatchNormalization");
-    norms
-        .filter(|(id, node)| context.opset(*id).is_some_and(|opset| trains(node, opset)))
-        .map(|(id, _)| {
-            context.at_node(
-                id,
-                "is in training mode: it normalizes by the current batch",
-            )
-        })
-        .collect()
+    let view = View::new(context.model, context.values);
+    let norms = view.nodes().filter(|&node| by_batch(node));
+    let what = "is in training mode: it normalizes by the current batch";
+    norms.map(|node| context.at_node(node.id, what)).collect()
 }
 
+/// True of a `BatchNormalization` that normalizes by the statistics of the current batch.
+///
 /// Source: ONNX `docs/Changelog.md`, BatchNormalization-1, -6, -7, -9, -14, -15.
-fn trains(node: &Node, opset: i64) -> bool {
-    let flag = |name| match node.attribute(name).map(|a| &a.value) {
-        Some(AttributeValue::Int(flag)) => *flag != 0,
-        _ => false,
+pub(in crate::audit) fn by_batch(node: NodeRef<'_>) -> bool {
+    if node.op() != "BatchNormalization" || node.callee().is_some() {
+        return false;
+    }
+    let Some(opset) = node.view().model.opset(node.graph(), "") else {
+        return false;
     };
-    let several = (1..node.outputs.len()).any(|output| node.output(output).is_some());
+    let several = node.outputs().skip(1).any(|output| output.is_some());
     match opset {
-        ..=6 => several && !flag("is_test"),
+        ..=6 => several && node.int("is_test", 0) == 0,
         7..=13 => several,
-        _ => flag("training_mode"),
+        _ => node.int("training_mode", 0) != 0,
     }
 }

@@ -7,13 +7,16 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// `RandomUniform`, `RandomNormal`, their `Like` forms, `Bernoulli`, `Multinomial`, and the
-    /// operators of `unloadable-random`, if their result is not part of a dropout.
+    /// An operator that draws random numbers, is not part of a dropout, and may change an output:
+    /// `RandomUniform`, `RandomNormal`, their `Like` forms, `Bernoulli`, `Multinomial`, and operators of
+    /// other frameworks with such names (`StatelessRandomUniformV2`, `TruncatedNormal`). A model with one
+    /// has the verdict `random`, unless it is worse.
     ///
     /// ## Why it matters
     ///
-    /// Outputs stay random after all dropout is removed. That may be the purpose of the model
-    /// (sampling in a VAE, diffusion) or another leftover of training (random flips, RReLU).
+    /// Outputs differ between runs, also after all dropout is removed. That may be the purpose of the
+    /// model (sampling in a VAE, diffusion), another leftover of training (random flips, RReLU), or
+    /// dropout in a form that is not recognised.
     ///
     /// ## Example
     ///
@@ -23,14 +26,22 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Nothing, if it is intended. `dropout-onnx strip` does not change it.
-    "random-outside-dropout", Note, check
+    /// If the model is meant to be random, allow the rule in `dropout-onnx.toml`, with a reason. If not,
+    /// export it again in inference mode (`model.eval()`, `training=False`). `dropout-onnx strip` does not
+    /// change it.
+    "random-outside-dropout", Warning, check
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let draws = context.operators().filter(|(_, node)| node.draws());
-    draws
-        .filter(|(id, _)| !context.site_of.contains_key(id))
-        .map(|(id, _)| context.at_node(id, "draws random numbers and is not part of a dropout"))
+    let random = context.random.iter();
+    random
+        .map(|draw| {
+            let outputs = match &draw.output {
+                Some(output) => format!("output `{output}`"),
+                None => "several outputs".to_string(),
+            };
+            let what = format!("draws random numbers outside dropout, which change {outputs}");
+            context.at_node(draw.node, what)
+        })
         .collect()
 }

@@ -1,6 +1,8 @@
 //! `unloadable-random`.
 
-use crate::onnx::Node;
+use crate::semantics::draws::draws;
+use crate::semantics::operator::Operator;
+use crate::semantics::view::{NodeRef, View};
 
 use super::{Context, Found, rule};
 
@@ -9,9 +11,9 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// `StatelessRandomUniformV2` and `StatelessRandomNormalV2` in the default domain, which are
-    /// operators of TensorFlow and do not exist in ONNX; and `RandomUniform` or `RandomNormal`
-    /// with an input, which these operators do not take.
+    /// Random operators of TensorFlow in the default domain, which do not exist in ONNX
+    /// (`StatelessRandomUniformV2`, `StatelessRandomBinomial`, `TruncatedNormal`); and `RandomUniform` or
+    /// `RandomNormal` with an input, which these operators do not take.
     ///
     /// ## Why it matters
     ///
@@ -33,22 +35,19 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let operators = context.operators();
-    operators
-        .filter_map(|(id, node)| Some(context.at_node(id, why(node)?)))
+    let view = View::new(context.model, context.values);
+    let draws = view.nodes().filter(|&node| draws(node));
+    draws
+        .filter_map(|node| Some(context.at_node(node.id, why(node)?)))
         .collect()
 }
 
-/// The reason why no runtime loads a node.
-fn why(node: &Node) -> Option<&'static str> {
-    if !node.draws() {
-        return None;
-    }
-    let op_type = &node.op_type;
-    if op_type.as_bytes().starts_with(b"Stateless") {
+/// The reason why no runtime loads a node that draws.
+fn why(node: NodeRef<'_>) -> Option<&'static str> {
+    if node.in_default_domain() && !Operator::is_standard(node.get()) {
         return Some("is not an ONNX operator, so no runtime loads the model");
     }
-    let takes_none = *op_type == "RandomUniform" || *op_type == "RandomNormal";
-    (takes_none && node.inputs.iter().any(|input| !input.is_empty()))
-        .then_some("takes no input in ONNX, so no runtime loads the model")
+    let takes_none = matches!(node.op(), "RandomUniform" | "RandomNormal");
+    let has_input = node.get().inputs.iter().any(|input| !input.is_empty());
+    (takes_none && has_input).then_some("takes no input in ONNX, so no runtime loads the model")
 }

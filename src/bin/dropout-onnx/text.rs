@@ -30,6 +30,8 @@ fn model(model: &ModelAudit, verbose: bool) -> String {
     let verdict = match model.verdict {
         Some(Verdict::Active) => paint(BAD, "active"),
         Some(Verdict::Unknown) => paint(WARN, "unknown"),
+        Some(Verdict::Random) => paint(WARN, "random"),
+        Some(Verdict::Training) => paint(WARN, "training"),
         Some(Verdict::Runtime) => paint(WARN, "runtime"),
         Some(Verdict::Frozen) => paint(WARN, "frozen"),
         Some(Verdict::Inert) => paint(GOOD, "inert"),
@@ -37,6 +39,7 @@ fn model(model: &ModelAudit, verbose: bool) -> String {
     };
     let number = match (model.sites.len(), model.verdict) {
         (0, Some(Verdict::Unknown)) => "no dropout found".to_string(),
+        (0, Some(Verdict::Random)) => "no dropout, but random operators".to_string(),
         (0, _) => "no dropout in this file".to_string(),
         (some, _) => count(some, "dropout layer"),
     };

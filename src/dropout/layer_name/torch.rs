@@ -1,8 +1,8 @@
 //! Paths of PyTorch modules: from the names of nodes (`/encoder/layers.0/dropout/Dropout`), their
 //! metadata (dynamo), or the functions that contain them (torch 1.12 and 2.4).
 
-use crate::dropout::constant::Resolver;
 use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, Property, ValueId, Values};
+use crate::semantics::calls::Calls;
 
 /// The maximum number of nested functions.
 const DEPTH: usize = 16;
@@ -51,7 +51,7 @@ pub(super) fn of_metadata(properties: &[Property]) -> Option<Option<String>> {
 pub(super) fn of_functions(
     model: &Model,
     values: &Values,
-    resolver: &Resolver<'_>,
+    calls: &Calls,
     body: GraphId,
 ) -> Option<String> {
     let GraphKind::Function(function) = model.graph(body).kind else {
@@ -62,8 +62,8 @@ pub(super) fn of_functions(
         return below_root(model, dotted(model, path));
     }
     // torch 1.12 names functions by their class; a call passes the parameters of its module
-    let mut paths = resolver.calls(function).into_iter().map(|call| {
-        let parameters = parameters(model, values, resolver, call);
+    let mut paths = calls.of(function).iter().map(|&call| {
+        let parameters = parameters(model, values, calls, call);
         common(&parameters)
     });
     let first = paths.next()??;
@@ -121,15 +121,10 @@ fn dotted(model: &Model, path: &str) -> String {
 }
 
 /// The names of the weights that a call passes.
-fn parameters(
-    model: &Model,
-    values: &Values,
-    resolver: &Resolver<'_>,
-    call: NodeId,
-) -> Vec<String> {
+fn parameters(model: &Model, values: &Values, calls: &Calls, call: NodeId) -> Vec<String> {
     let inputs = 0..model.node(call).inputs.len();
     let inputs = inputs.filter_map(|input| values.input(call, input));
-    let names = inputs.filter_map(|value| initializer(model, values, resolver, value));
+    let names = inputs.filter_map(|value| initializer(model, values, calls, value));
     names.collect()
 }
 
@@ -137,16 +132,14 @@ fn parameters(
 fn initializer(
     model: &Model,
     values: &Values,
-    resolver: &Resolver<'_>,
+    calls: &Calls,
     mut value: ValueId,
 ) -> Option<String> {
     for _ in 0..DEPTH {
         let known = &values[value];
         match (known.producer, &model.graph(known.graph).kind) {
             (Producer::Input(index), GraphKind::Function(function)) => {
-                let [call] = resolver.calls(*function)[..] else {
-                    return None;
-                };
+                let call = calls.only(*function)?;
                 value = values.input(call, index as usize)?;
             }
             _ if known.initializer.is_some() => return known.name.as_str().map(str::to_string),

@@ -33,7 +33,7 @@ impl NoiseShapes<'_> {
         let spatial = |axis: usize| -> Option<Dim> {
             let padded = node.attribute("auto_pad").map(|a| &a.value);
             let plain = match padded {
-                Some(AttributeValue::String(how)) => how == "NOTSET" || how == "VALID",
+                Some(AttributeValue::String(how)) => how == b"NOTSET" || how == b"VALID",
                 _ => true,
             };
             let number = |name: &str, at: usize, default: i64| match ints(node, name) {

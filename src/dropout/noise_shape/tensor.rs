@@ -256,11 +256,7 @@ impl NoiseShapes<'_> {
                 }
             }
             (Producer::Input(index), GraphKind::Function(function)) => {
-                let calls = self
-                    .calls
-                    .get(function)
-                    .map(Vec::as_slice)
-                    .unwrap_or_default();
+                let calls = self.calls.of(*function);
                 let given = |&call: &NodeId| self.values.input(call, index as usize);
                 !calls.is_empty()
                     && (calls.iter()).all(|call| given(call).is_some_and(|v| self.is_one(v, depth)))
@@ -276,10 +272,10 @@ impl NoiseShapes<'_> {
             return None;
         };
         match self.model.graph(known.graph).kind {
-            GraphKind::Function(function) => match self.calls.get(&function)?[..] {
-                [call] => self.values.input(call, index as usize),
-                _ => None,
-            },
+            GraphKind::Function(function) => {
+                let call = self.calls.only(function)?;
+                self.values.input(call, index as usize)
+            }
             GraphKind::Attribute { node, .. } => {
                 let at = self.model.node(node);
                 let scanned = match at.attribute("num_scan_inputs").map(|a| &a.value) {

@@ -5,11 +5,12 @@
 
 use crate::onnx::ValueId;
 
-use super::follow::Branched;
-use super::{Attempt, Finder, exit};
-
-/// How far computed numbers may be from what they ought to be: exporters write float32.
-const NEAR: f64 = 1e-4;
+use super::Finder;
+use super::attempt::Attempt;
+use super::law::Law;
+use super::site::exit;
+use super::switches::NEAR;
+use super::walk::Branched;
 
 impl Finder<'_> {
     /// What decides on the branches that the mask leaves, and what it is where they have the number;
@@ -23,8 +24,9 @@ impl Finder<'_> {
             if !is_inference(attempt, branched) {
                 return Err("it scales the data in the branch without the mask");
             }
-            let condition = self.values.input(branched.node, 0);
-            let found = condition.map(|condition| (condition, f64::from(u8::from(branched.on))));
+            let condition = self.view.node(branched.node).input(0);
+            let number = f64::from(u8::from(branched.on));
+            let found = condition.map(|condition| (condition.id, number));
             match (found, switch) {
                 (None, _) => return Err("its mask is produced in a branch of an If"),
                 (Some(found), None) => switch = Some(found),
@@ -39,18 +41,32 @@ impl Finder<'_> {
 /// True if every exit comes to what inference makes of the data where the mask is the number.
 fn is_inference(attempt: &Attempt, branched: &Branched) -> bool {
     let near = |x: f64, y: f64| (x - y).abs() <= NEAR * y.abs().max(1.0);
-    let Some(mask) = attempt.trace.forms.get(&branched.after) else {
+    let Some(mask) = attempt
+        .trace
+        .forms
+        .get(&branched.after)
+        .map(|form| &form.rest)
+    else {
         return false;
     };
     attempt.exits.iter().all(|found| {
         // what the exit makes of the mask: a multiple of it
-        let pairs = || mask.samples.iter().zip(&found.samples);
-        let Some((&(_, m), &(a, _))) = pairs().find(|((_, m), _)| *m != 0.0) else {
+        let first = |law: &Law| law.vars().first().copied();
+        let (Some(var), Some(own)) = (first(mask), first(&found.a)) else {
             return false;
         };
-        let factor = a / m;
-        let linear = pairs().all(|(&(_, m), &(a, b))| near(a, factor * m) && b == 0.0);
+        let Ok(cells) = Law::cells_of(&mask.renamed(|_| own), &found.a) else {
+            return false;
+        };
+        let numbers = cells.iter().map(|(_, m, a)| m.at(&[]).zip(a.at(&[])));
+        let Some(numbers) = numbers.collect::<Option<Vec<(f64, f64)>>>() else {
+            return false;
+        };
+        let Some(factor) = numbers.iter().find(|(m, _)| *m != 0.0).map(|(m, a)| a / m) else {
+            return false;
+        };
+        let linear = numbers.iter().all(|(m, a)| near(*a, factor * m));
         let scale = exit(found, attempt).scale;
-        linear && near(factor * branched.number, scale)
+        !var.normal && linear && found.b.is_zero() && near(factor * branched.number, scale)
     })
 }

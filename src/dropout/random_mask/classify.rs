@@ -1,9 +1,10 @@
-//! Which dropout a form is, if it is one.
+//! Which dropout a law is, if it is one.
 //!
 //! Sources: Srivastava et al. 2014 (classic), Klambauer et al. 2017 (alpha dropout: `α′`, `a`, `b`),
 //! Keras' `GaussianDropout` (σ² = p/(1−p)) and `GaussianNoise`.
 
-use super::form::{Curve, Form};
+use super::law::{Law, Piece};
+use super::maps::Maps;
 use crate::dropout::{Kind, Scaling};
 
 /// −λα of SELU.
@@ -23,6 +24,17 @@ pub(super) struct Class {
     pub scale: f64,
 }
 
+/// What the data of a mask is like.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    /// What the data was multiplied by before.
+    pub prescale: f64,
+    /// How far the scale may be from what it ought to be, if that is more than float32 needs.
+    pub precision: f64,
+    /// True of draws that are 1 with the probability to be 0.
+    pub complement: bool,
+}
+
 fn near(x: f64, y: f64) -> bool {
     within(NEAR, x, y)
 }
@@ -31,25 +43,50 @@ fn within(room: f64, x: f64, y: f64) -> bool {
     (x - y).abs() <= room * y.abs().max(1.0)
 }
 
-/// What a form of a draw that is uniform (or zero and one) comes to; `weights` are the
-/// probabilities of the samples, `prescale` what the data was multiplied by before; `precision` is
-/// how far the scale may be from what it ought to be, if that is more than float32 needs.
-pub(super) fn mask(form: &Form, weights: &[f64], prescale: f64, precision: f64) -> Option<Class> {
-    // what follows the draw by lines is kept in more than one way
-    form.data.as_ref().filter(|_| form.curve == Curve::Steps)?;
-    let dropped = form.samples.iter().zip(weights);
-    let rate: f64 = dropped
-        .filter(|((a, _), _)| *a == 0.0)
-        .map(|(_, w)| w)
-        .sum();
-    let mut kept = form.samples.iter().filter(|(a, _)| *a != 0.0);
-    let &(scale, shift) = kept.next()?;
-    if !kept.all(|&(a, b)| near(a, scale) && near(b, shift)) || rate <= 0.0 || rate >= 1.0 {
+/// The dropout that `a·x + b` is, for laws `a` and `b`.
+pub(super) fn classify(a: &Law, b: &Law, maps: &Maps, setting: Setting) -> Option<Class> {
+    let cells = cells(a, b, maps)?;
+    if let [(_, a, b)] = cells[..] {
+        return normal(a, b);
+    }
+    let numbers = cells.iter().map(|(mass, a, b)| match (a, b) {
+        (&Piece::Constant(a), &Piece::Constant(b)) => Some((*mass, a, b)),
+        _ => None,
+    });
+    let mut numbers: Vec<(f64, f64, f64)> = numbers.collect::<Option<_>>()?;
+    let meant = mask(&numbers, setting);
+    if setting.complement && meant.is_some_and(|class| class.scaling != Scaling::Inverted) {
+        numbers
+            .iter_mut()
+            .for_each(|(mass, ..)| *mass = 1.0 - *mass);
+        let other = mask(&numbers, setting);
+        return other
+            .filter(|class| class.scaling == Scaling::Inverted)
+            .or(meant);
+    }
+    meant
+}
+
+/// Both laws cell by cell, with the probability of each cell.
+fn cells(a: &Law, b: &Law, maps: &Maps) -> Option<Vec<(f64, Piece, Piece)>> {
+    if !maps.are_independent(&[a, b]) {
         return None;
     }
-    let mut lost = form.samples.iter().filter(|(a, _)| *a == 0.0);
-    let &(_, floor) = lost.next()?;
-    if !lost.all(|&(_, b)| near(b, floor)) {
+    let both = Law::cells_of(a, b).ok()?;
+    Some(both.into_iter().filter(|(mass, ..)| *mass > 0.0).collect())
+}
+
+fn mask(cells: &[(f64, f64, f64)], setting: Setting) -> Option<Class> {
+    let dropped = cells.iter().filter(|(_, a, _)| *a == 0.0);
+    let rate: f64 = dropped.clone().map(|(mass, ..)| mass).sum();
+    let mut kept = cells.iter().filter(|(_, a, _)| *a != 0.0);
+    let &(_, scale, shift) = kept.next()?;
+    if !kept.all(|&(_, a, b)| near(a, scale) && near(b, shift)) || rate <= 0.0 || rate >= 1.0 {
+        return None;
+    }
+    let mut lost = dropped;
+    let &(_, _, floor) = lost.next()?;
+    if !lost.all(|&(_, _, b)| near(b, floor)) {
         return None;
     }
     let class = |kind, scaling, scale| {
@@ -62,8 +99,8 @@ pub(super) fn mask(form: &Form, weights: &[f64], prescale: f64, precision: f64) 
     };
     if shift == 0.0 && floor == 0.0 {
         let keep = 1.0 - rate;
-        for scale in [scale, scale * prescale] {
-            if within(precision.max(NEAR), scale * keep, 1.0) {
+        for scale in [scale, scale * setting.prescale] {
+            if within(setting.precision.max(NEAR), scale * keep, 1.0) {
                 return class(Kind::Dropout, Scaling::Inverted, scale);
             }
         }
@@ -75,26 +112,22 @@ pub(super) fn mask(form: &Form, weights: &[f64], prescale: f64, precision: f64) 
     }
     let a = ((1.0 - rate) * (1.0 + rate * ALPHA * ALPHA)).powf(-0.5);
     let b = -a * ALPHA * rate;
-    let alpha = near(scale, a) && near(shift, b) && near(floor, a * ALPHA + b);
+    let room = setting.precision.max(NEAR);
+    let alpha =
+        within(room, scale, a) && within(room, shift, b) && within(room, floor, a * ALPHA + b);
     alpha
         .then(|| class(Kind::AlphaDropout, Scaling::Inverted, scale))
         .flatten()
 }
 
-/// What a form of a normal draw comes to; `draws` are the samples of the draw, of mean 0 and
-/// deviation 1 before its own.
-pub(super) fn normal(form: &Form, draws: &[f64]) -> Option<Class> {
-    form.data.as_ref()?;
-    // both a and b are linear in the draw, if the form is one of these
-    let line = |y: &dyn Fn(usize) -> f64| -> Option<(f64, f64)> {
-        let (first, last) = (0, draws.len() - 1);
-        let slope = (y(last) - y(first)) / (draws[last] - draws[first]);
-        let offset = y(first) - slope * draws[first];
-        let fits = (0..draws.len()).all(|i| near(y(i), offset + slope * draws[i]));
-        fits.then_some((offset, slope.abs()))
+/// What a normal draw comes to that is nowhere compared with anything.
+fn normal(a: Piece, b: Piece) -> Option<Class> {
+    let line = |piece: Piece| match piece {
+        Piece::Constant(c) => Some((c, 0.0)),
+        Piece::Affine(c, d, var) if var.normal => Some((c, d.abs())),
+        _ => None,
     };
-    let (a, a_slope) = line(&|i| form.samples[i].0)?;
-    let (b, b_slope) = line(&|i| form.samples[i].1)?;
+    let ((a, a_slope), (b, b_slope)) = (line(a)?, line(b)?);
     if !near(a, 1.0) || b.abs() > NEAR {
         return None;
     }

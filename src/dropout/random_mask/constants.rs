@@ -2,13 +2,18 @@
 
 use crate::dropout::constant::Scalar;
 use crate::error::Result;
+use crate::hash::HashSet;
 use crate::onnx::{
-    AttributeValue, DataType, GraphKind, NodeId, Producer, Tensor, Use, ValueId, numbers,
+    AttributeValue, DataType, GraphKind, Name, NodeId, Producer, Tensor, ValueId, numbers,
 };
+use crate::semantics::operator::Role;
+use crate::semantics::view::NodeRef;
 
 use super::Finder;
-use super::apply::{Applied, apply, is_applied, is_cast, is_layout};
-use super::form::{Element, Form};
+use super::conditions::Conditions;
+use super::form::{Application, Form};
+use super::law::Law;
+use super::maps::Maps;
 
 /// Constants of more bytes are not read.
 const LARGEST: u64 = 1 << 26;
@@ -17,11 +22,11 @@ const LARGEST: u64 = 1 << 26;
 const FIRST: u64 = 4 << 10;
 
 /// The one number that every element of a constant is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Uniform {
     pub number: f64,
     /// Its type, if it is known.
-    pub element: Option<Element>,
+    pub element: Option<DataType>,
     /// It is (made of) the default of a graph input.
     pub default: bool,
 }
@@ -36,191 +41,242 @@ enum Step {
 
 impl Finder<'_> {
     /// The one number that every element of a constant is.
-    pub(super) fn number(&self, value: ValueId) -> Result<Option<f64>> {
-        let known = self.constant(value)?;
+    pub(super) fn number(&self, value: ValueId, conditions: &Conditions) -> Result<Option<f64>> {
+        let known = self.constant(value, conditions)?;
         if known.is_some_and(|known| known.default) {
-            self.default_used.set(true);
+            conditions.default_used.set(true);
         }
         Ok(known.map(|known| known.number))
     }
 
-    /// As [`Finder::number`], with where it comes from.
-    pub(super) fn constant(&self, value: ValueId) -> Result<Option<Uniform>> {
-        self.uniform(value)
-    }
-
-    /// Works constants out from the last operand to the first, without recursion: the memo is
-    /// complete, so that no answer depends on earlier questions.
-    fn uniform(&self, value: ValueId) -> Result<Option<Uniform>> {
+    /// As [`Finder::number`], with where it comes from. From the last operand to the first, without
+    /// recursion.
+    pub(super) fn constant(
+        &self,
+        value: ValueId,
+        conditions: &Conditions,
+    ) -> Result<Option<Uniform>> {
+        let known = &conditions.known;
         let mut open = vec![value];
+        let mut seen = HashSet::default();
         while let Some(&next) = open.last() {
-            if self.known.borrow().contains_key(&next) {
+            if known.borrow().contains_key(&next) {
                 open.pop();
                 continue;
             }
-            match self.compute(next)? {
+            match self.compute(next, conditions)? {
+                Step::Needs(operand) if seen.insert(operand) => open.push(operand),
+                // a value that depends on itself is none
+                Step::Needs(operand) => {
+                    known.borrow_mut().insert(operand, None);
+                }
                 Step::Is(number) => {
-                    self.known.borrow_mut().insert(next, number);
+                    known.borrow_mut().insert(next, number);
                     open.pop();
                 }
-                Step::Needs(operand) => open.push(operand),
             }
         }
-        Ok(self.known.borrow().get(&value).copied().flatten())
+        Ok(known.borrow().get(&value).copied().flatten())
     }
 
-    fn compute(&self, value: ValueId) -> Result<Step> {
-        let known = &self.values[value];
-        let graph = self.model.graph(known.graph);
-        let id = match known.producer {
-            Producer::Node { node, .. } => node,
+    fn compute(&self, value: ValueId, conditions: &Conditions) -> Result<Step> {
+        let element = || self.view.value(value).element_type();
+        if let Some((_, number)) = conditions.given.filter(|(given, _)| *given == value) {
+            return Ok(fixed(Some(number), element()));
+        }
+        let known = self.view.value(value).get();
+        let graph = self.view.model.graph(known.graph);
+        match known.producer {
             Producer::Initializer(index) => {
                 let tensor = graph.initializer(index);
-                let element = Element::of(tensor.data_type);
-                return Ok(fixed(self.tensor(value, tensor)?, Some(element)));
+                let user = self.view.value(value).readers().next();
+                let number = self.tensor(user.map(|(node, _)| node.id), tensor)?;
+                Ok(fixed(number, Some(tensor.data_type)))
             }
-            Producer::Input(_) => {
-                if let Some(&number) = self.assumed.borrow().get(&value) {
-                    let element = self.model.element_type(self.values, value);
-                    return Ok(fixed(Some(number), element.map(Element::of)));
+            Producer::Input(index) => {
+                if let GraphKind::Function(function) = graph.kind {
+                    return Ok(self.argument(function, index as usize, conditions));
                 }
                 let finding = self.resolver.of_value(value)?;
-                return Ok(Step::Is(match finding.scalars[..] {
+                Ok(Step::Is(match finding.scalars[..] {
                     [Scalar::Number(number, data_type)] => Some(Uniform {
                         number,
-                        element: Some(Element::of(data_type)),
+                        element: Some(data_type),
                         default: finding.runtime,
                     }),
                     _ => None,
-                }));
+                }))
             }
-            Producer::SparseInitializer(_) | Producer::Gone => return Ok(Step::Is(None)),
-        };
-        let node = self.model.node(id);
-        if !node.in_default_domain() {
-            return Ok(Step::Is(None));
+            Producer::Node { node, output: 0 } => self.computed(self.view.node(node), conditions),
+            _ => Ok(Step::Is(None)),
         }
-        let op_type = node.op_type.as_str().unwrap_or_default();
-        if let ("Constant" | "ConstantOfShape", [attribute]) = (op_type, &node.attributes[..])
-            && let AttributeValue::Tensor(tensor) = &attribute.value
-        {
-            let element = Element::of(tensor.data_type);
-            return Ok(fixed(self.tensor(value, tensor)?, Some(element)));
-        }
-        match op_type {
-            "ConstantOfShape" => return Ok(fixed(Some(0.0), Some(Element::Float))),
-            "Constant" => {
-                let finding = self.resolver.of_value(value)?;
-                return Ok(match finding.scalars[..] {
-                    [Scalar::Number(number, data_type)] if !finding.runtime => {
-                        fixed(Some(number), Some(Element::of(data_type)))
-                    }
-                    _ => Step::Is(None),
-                });
+    }
+
+    /// An input of a function: a number that all calls pass.
+    fn argument(&self, function: usize, index: usize, conditions: &Conditions) -> Step {
+        let mut number: Option<Uniform> = None;
+        for call in self.calls(function, conditions) {
+            let Some(passed) = self.view.node(call).input(index) else {
+                return Step::Is(None);
+            };
+            let passed = match conditions.known.borrow().get(&passed.id) {
+                Some(Some(passed)) => *passed,
+                Some(None) => return Step::Is(None),
+                None => return Step::Needs(passed.id),
+            };
+            match &mut number {
+                None => number = Some(passed),
+                Some(known) if known.number == passed.number => known.default |= passed.default,
+                Some(_) => return Step::Is(None),
             }
-            _ => {}
         }
-        if !is_applied(op_type, node.inputs.len()) {
+        Step::Is(number)
+    }
+
+    /// What a node makes of constants.
+    fn computed(&self, node: NodeRef<'_>, conditions: &Conditions) -> Result<Step> {
+        let Some(operator) = node.operator() else {
             return Ok(Step::Is(None));
-        }
-        let wanted = if is_layout(op_type) {
-            1
-        } else {
-            node.inputs.len()
         };
+        if operator.role == Role::Constant {
+            return self.written(node, conditions);
+        }
+        let first_only = operator.copies() || operator.selects();
         let mut inputs = Vec::new();
         let mut default = false;
-        for input in 0..wanted {
-            let Some(value) = self.values.input(id, input) else {
+        for input in node.inputs().take(if first_only { 1 } else { usize::MAX }) {
+            let Some(value) = input else {
                 return Ok(Step::Is(None));
             };
-            let known = match self.known.borrow().get(&value) {
+            let known = match conditions.known.borrow().get(&value.id) {
                 Some(Some(known)) => *known,
                 Some(None) => return Ok(Step::Is(None)),
-                None => return Ok(Step::Needs(value)),
+                None => return Ok(Step::Needs(value.id)),
             };
             default |= known.default;
-            inputs.push(Some(Form::constant(known.number, known.element, 1)));
+            inputs.push(Form::number(Law::constant(known.number), known.element));
         }
-        let to = is_cast(op_type).then(|| self.cast_to(id)).flatten();
-        Ok(Step::Is(match apply(op_type, to, &inputs) {
-            Applied::Form(form) => Some(Uniform {
-                number: form.samples[0].1,
+        let maps = Maps::default();
+        let application = Application {
+            operator,
+            node: node.id,
+            inputs: inputs.iter().map(Some).collect(),
+            element: self.element_of(node, &inputs),
+            maps: &maps,
+        };
+        let form = application.form().ok().flatten();
+        let number = form.filter(Form::is_numeric).and_then(|form| {
+            let number = form.rest.as_constant()?;
+            Some(Uniform {
+                number,
                 element: form.element,
                 default,
-            }),
-            _ => None,
-        }))
+            })
+        });
+        Ok(Step::Is(number))
     }
 
-    /// What a cast makes elements, if that is known.
-    pub(super) fn cast_to(&self, id: NodeId) -> Option<Element> {
-        let node = self.model.node(id);
-        let to = match node.attribute("to").map(|a| &a.value) {
+    /// The number in the attribute of a Constant or a ConstantOfShape.
+    fn written(&self, node: NodeRef<'_>, conditions: &Conditions) -> Result<Step> {
+        let number = match node.get().attributes.first().map(|a| &a.value) {
+            Some(AttributeValue::Reference(name, _)) => self.referenced(node, name, conditions)?,
+            Some(value) => self.attribute(node.id, value)?,
+            None => match node.op() {
+                "ConstantOfShape" => plain(0.0, DataType::FLOAT),
+                _ => None,
+            },
+        };
+        Ok(Step::Is(number))
+    }
+
+    /// The one number in an attribute of a node.
+    fn attribute(&self, node: NodeId, value: &AttributeValue) -> Result<Option<Uniform>> {
+        Ok(match value {
+            AttributeValue::Float(f) => plain(f64::from(*f), DataType::FLOAT),
+            AttributeValue::Int(i) => plain(*i as f64, DataType::INT64),
+            AttributeValue::Floats(all) => {
+                same(all).and_then(|f| plain(f64::from(f), DataType::FLOAT))
+            }
+            AttributeValue::Ints(all) => same(all).and_then(|i| plain(i as f64, DataType::INT64)),
+            AttributeValue::Tensor(tensor) => {
+                let number = self.tensor(Some(node), tensor)?;
+                number.and_then(|number| plain(number, tensor.data_type))
+            }
+            _ => None,
+        })
+    }
+
+    /// The number that all calls of the function around a node give for an attribute.
+    fn referenced(
+        &self,
+        node: NodeRef<'_>,
+        name: &Name,
+        conditions: &Conditions,
+    ) -> Result<Option<Uniform>> {
+        let mut number = None;
+        let mut open = vec![(node, name)];
+        let mut seen = HashSet::default();
+        while let Some((node, name)) = open.pop() {
+            let Some(function) = self.view.function_of(node.graph()) else {
+                return Ok(None);
+            };
+            if !seen.insert((function, name)) {
+                continue;
+            }
+            let defaults = &self.view.model.functions()[function].defaults;
+            for call in self.calls(function, conditions) {
+                let call = self.view.node(call);
+                let mut given = call.get().attributes.iter().chain(defaults);
+                let given = match given.find(|attribute| attribute.name == *name) {
+                    Some(given) => &given.value,
+                    None => return Ok(None),
+                };
+                if let AttributeValue::Reference(name, _) = given {
+                    open.push((call, name));
+                    continue;
+                }
+                match self.attribute(call.id, given)? {
+                    Some(given) if number.is_none_or(|known| known == given) => {
+                        number = Some(given);
+                    }
+                    _ => return Ok(None),
+                }
+            }
+        }
+        Ok(number)
+    }
+
+    /// The element type of what a node makes, as far as the file or its operator tells.
+    pub(super) fn element_of(&self, node: NodeRef<'_>, inputs: &[Form]) -> Option<DataType> {
+        let told = || node.output(0).and_then(|output| output.element_type());
+        if !node.operator().is_some_and(|operator| operator.casts()) {
+            return told();
+        }
+        let to = match node.get().attribute("to").map(|a| &a.value) {
             Some(AttributeValue::Int(to)) => Some(DataType(*to as i32)),
+            // before opset 6
             Some(AttributeValue::String(name)) => {
-                // before opset 6
-                let name = String::from_utf8_lossy(name).to_lowercase();
-                return Some(match &*name {
-                    "bool" => Element::Bool,
-                    "float" | "double" | "float16" => Element::Float,
-                    _ => Element::Integer,
-                });
+                DataType::from_name(&String::from_utf8_lossy(name))
             }
             _ => None,
         };
-        match to {
-            Some(to) => Some(Element::of(to)),
-            None => self.element_of(self.values.input(id, 1)?),
-        }
-    }
-
-    /// What the elements of a value are, as far as the file or its operators tell.
-    fn element_of(&self, mut value: ValueId) -> Option<Element> {
-        loop {
-            if let Some(element) = self.model.element_type(self.values, value) {
-                return Some(Element::of(element));
-            }
-            let known = &self.values[value];
-            let id = match (known.producer, &self.model.graph(known.graph).kind) {
-                (Producer::Node { node, .. }, _) => node,
-                (Producer::Input(index), GraphKind::Function(function)) => {
-                    let call = *self.resolver.calls(*function).first()?;
-                    value = self.values.input(call, index as usize)?;
-                    continue;
-                }
-                _ => return None,
-            };
-            let node = self.model.node(id);
-            let op_type = node.op_type.as_str().filter(|_| node.in_default_domain())?;
-            let input = match op_type {
-                "Cast" => return self.cast_to(id),
-                "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "Equal" | "And" | "Or"
-                | "Xor" | "Not" => return Some(Element::Bool),
-                "Bernoulli" if node.attribute("dtype").is_some() => return None,
-                op if node.draws() && op != "Bernoulli" => return Some(Element::Float),
-                "CastLike" | "Where" => 1,
-                _ => 0,
-            };
-            if input == 0 && op_type != "Bernoulli" && !is_applied(op_type, 1) {
-                return None;
-            }
-            value = self.values.input(id, input)?;
-        }
+        let like = || inputs.get(1).and_then(|like| like.element);
+        to.or_else(told).or_else(like)
     }
 
     /// The number that every element of a tensor is. External data stays unread.
-    fn tensor(&self, value: ValueId, tensor: &Tensor) -> Result<Option<f64>> {
+    fn tensor(&self, user: Option<NodeId>, tensor: &Tensor) -> Result<Option<f64>> {
         if tensor.external.is_some() {
             return Ok(None);
         }
-        let first = self.model.first_elements(tensor, FIRST)?;
+        let model = self.view.model;
+        let first = model.first_elements(tensor, FIRST)?;
         let first = first.and_then(|bytes| numbers(tensor.data_type, &bytes));
         if first.is_some_and(|first| first.iter().any(|&n| n != first[0])) {
             return Ok(None); // weights: the rest need not be read
         }
-        let Some(bytes) = self.model.small_elements(tensor, LARGEST)? else {
-            if let Some(Use::Input { node, .. }) = self.values.uses(value).next() {
+        let Some(bytes) = model.small_elements(tensor, LARGEST)? else {
+            if let Some(node) = user {
                 let what = "a constant of one number may have at most 64 MiB";
                 self.limits.reached(node, what);
             }
@@ -233,7 +289,21 @@ impl Finder<'_> {
     }
 }
 
-fn fixed(number: Option<f64>, element: Option<Element>) -> Step {
+/// What all elements of a list are.
+fn same<T: Copy + PartialEq>(list: &[T]) -> Option<T> {
+    let (&first, rest) = list.split_first()?;
+    rest.iter().all(|&other| other == first).then_some(first)
+}
+
+fn plain(number: f64, element: DataType) -> Option<Uniform> {
+    Some(Uniform {
+        number,
+        element: Some(element),
+        default: false,
+    })
+}
+
+fn fixed(number: Option<f64>, element: Option<DataType>) -> Step {
     Step::Is(number.map(|number| Uniform {
         number,
         element,

@@ -1,33 +1,34 @@
-//! The exits of a draw: values that are data again.
+//! The exits of a draw: values that are dropout of data.
 //!
-//! A value of the form `a(u)·x + b(u)` is an exit if it is dropout of x and no node puts it together
-//! with anything else that depends on the draw. Cutting a draw off at all its exits leaves nothing
-//! that depends on it.
+//! From where data meets the draw on, up to the last value that meets the draw or the same data again.
+//! Cutting a draw off at all its exits leaves nothing that depends on it.
 
 use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{GraphKind, NodeId, Producer, Use, ValueId};
+use crate::onnx::{GraphKind, NodeId, Use, ValueId};
 
-use super::Finder;
-use super::apply::{is_cast, is_layout};
-use super::classify::Class;
-use super::follow::Trace;
-use super::form::{Data, Element, Form};
-use crate::dropout::{Kind, Prescale, Scaling};
+use super::classify::{self, Class, Setting};
+use super::conditions::Conditions;
+use super::form::{Atom, Form, Term};
+use super::law::Law;
+use super::walk::Trace;
+use super::{Finder, prescale::Before};
+use crate::dropout::{Kind, Scaling};
 
 /// A value that is dropout of data.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub node: NodeId,
     pub output: ValueId,
-    pub data: Data,
+    pub data: Atom,
     pub class: Class,
-    /// `a` and `b` at each sample.
-    pub samples: Vec<(f64, f64)>,
+    /// It is `a·data + b`.
+    pub a: Law,
+    pub b: Law,
     /// What the data was multiplied by before, if inverted dropout is made of the two.
-    pub prescale: Option<(Prescale, f64)>,
+    pub prescale: Option<Before>,
 }
 
 /// How a value that depends on the draw is used.
@@ -35,90 +36,146 @@ pub(super) struct Found {
 struct Uses {
     /// Values of nodes that read it and nothing else that depends on the draw.
     alone: Vec<ValueId>,
-    /// Values of nodes that put it together with something else that does.
+    /// Values of nodes where it meets the draw or its own data.
     together: BTreeSet<ValueId>,
-    /// A node nobody follows does so.
+    /// A node makes something unknown of it and the draw.
     lost: bool,
     /// How many other uses there are.
     apart: usize,
 }
 
-type Classify<'c> = &'c dyn Fn(&Form, f64) -> Option<Class>;
+/// What a node reads that depends on the draw.
+#[derive(Clone, Default)]
+struct Reads {
+    /// A mask, or what depends on the draw in an unknown way.
+    mask: bool,
+    /// Two different values that are dropped data.
+    dropped: Vec<ValueId>,
+    /// The outputs that are dropped data and nothing else.
+    made: Vec<ValueId>,
+}
+
+/// How numbers are compared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Precision {
+    /// How far numbers may be from what they ought to be, relatively.
+    pub room: f64,
+    /// True of draws that are 1 with the probability to be 0.
+    pub complement: bool,
+}
 
 /// Finds the exits of a trace; `None` if the draw meets data in any other way than as dropout.
 pub(super) fn find(
     finder: &Finder<'_>,
-    source: NodeId,
     trace: &Trace,
-    classify: Classify<'_>,
+    conditions: &Conditions,
+    precision: Precision,
 ) -> Result<Option<Vec<Found>>> {
+    let nodes: HashMap<ValueId, NodeId> = trace
+        .made
+        .iter()
+        .map(|&(node, value)| (value, node))
+        .collect();
     let mut search = Search {
         finder,
-        source,
         trace,
-        classify,
-        seen: HashSet::default(),
+        conditions,
+        precision,
+        reads: HashMap::default(),
         found: Vec::new(),
-        nodes: trace
-            .made
-            .iter()
-            .map(|&(node, value)| (value, node))
-            .collect(),
+        nodes,
     };
-    let meets = |&&(node, value): &&(NodeId, ValueId)| {
-        trace.forms[&value].data.is_some() && !search.inputs(node).any(|form| form.data.is_some())
-    };
-    let meetings: Vec<ValueId> = trace.made.iter().filter(meets).map(|&(_, v)| v).collect();
-    for meeting in meetings {
-        if !search.close(meeting)? {
+    let mut open: Vec<ValueId> = Vec::new();
+    for &(node, value) in &trace.made {
+        let form = &trace.forms[&value];
+        if form.is_dropped() && search.reads(node).dropped.is_empty() {
+            open.push(value);
+        }
+        if form.is_dropped() && !form.plus && search.uses(value).lost {
             return Ok(None);
         }
     }
-    search.found.sort_by_key(|found| found.node);
+    open.reverse();
+    if !search.close(open)? {
+        return Ok(None);
+    }
+    search.found.sort_by_key(|found| (found.node, found.output));
     search.share()?;
-    for found in &search.found {
-        if finder.is_cancelled(source, found)? {
-            return Ok(None);
-        }
-    }
     let is_one = !search.found.is_empty() && search.is_covered();
     Ok(is_one.then_some(search.found))
 }
 
 struct Search<'f, 'm> {
     finder: &'f Finder<'m>,
-    source: NodeId,
     trace: &'f Trace,
-    classify: Classify<'f>,
-    seen: HashSet<ValueId>,
+    conditions: &'f Conditions,
+    precision: Precision,
+    reads: HashMap<NodeId, Reads>,
     found: Vec<Found>,
     /// The node that made each value.
     nodes: HashMap<ValueId, NodeId>,
 }
 
 impl Search<'_, '_> {
-    /// The forms that a node reads.
-    fn inputs(&self, node: NodeId) -> impl Iterator<Item = &Form> {
-        let inputs = 0..self.finder.model.node(node).inputs.len();
-        inputs
-            .filter_map(move |input| self.finder.values.input(node, input))
-            .filter_map(|value| self.trace.forms.get(&value))
+    fn form(&self, value: ValueId) -> Option<&Form> {
+        self.trace.forms.get(&value).map(|form| &**form)
+    }
+
+    fn single(&self, value: ValueId) -> Option<&Term> {
+        self.form(value).and_then(Form::single)
+    }
+
+    fn reads(&mut self, node: NodeId) -> Reads {
+        if let Some(known) = self.reads.get(&node) {
+            return known.clone();
+        }
+        let mut reads = Reads::default();
+        let node = self.finder.view.node(node);
+        for input in node.inputs().flatten() {
+            let form = self.form(input.id);
+            reads.mask |=
+                self.trace.tainted.contains(&input.id) || form.is_some_and(Form::is_numeric);
+            let itself = self.finder.passed(input.id);
+            let dropped = form.is_some_and(Form::is_dropped);
+            if dropped && reads.dropped.len() < 2 && !reads.dropped.contains(&itself) {
+                reads.dropped.push(itself);
+            }
+        }
+        let made = node.outputs().flatten().map(|output| output.id);
+        let of_node = |value: &ValueId| self.nodes.get(value) == Some(&node.id);
+        reads.made = made
+            .filter(of_node)
+            .filter(|v| self.single(*v).is_some())
+            .collect();
+        self.reads.insert(node.id, reads.clone());
+        reads
     }
 
     /// Tells which factors before the mask something else uses as well: any node but those between
     /// the draw and the exits that the factor is for.
     fn share(&mut self) -> Result<()> {
-        let factor = |found: &Found| found.prescale.map(|(prescale, _)| prescale.node);
-        for index in 0..self.found.len() {
-            let Some(node) = factor(&self.found[index]) else {
-                continue;
-            };
-            let exits = self.found.iter();
-            let exits = exits.filter(|found| factor(found) == Some(node));
-            let inside = self.behind(exits.map(|found| found.node).collect());
-            let data = self.found[index].data.value;
-            let before = self.finder.prescale(data, &|node| inside.contains(&node))?;
-            self.found[index].prescale = before;
+        let mut of_factor: HashMap<NodeId, Vec<NodeId>> = HashMap::default();
+        for found in &self.found {
+            if let Some(before) = &found.prescale {
+                of_factor
+                    .entry(before.prescale.node)
+                    .or_default()
+                    .push(found.node);
+            }
+        }
+        let inside: HashMap<NodeId, HashSet<NodeId>> = of_factor
+            .into_iter()
+            .map(|(factor, exits)| (factor, self.behind(exits)))
+            .collect();
+        for found in &mut self.found {
+            let factor = found.prescale.as_ref().map(|before| before.prescale.node);
+            if let Some(inside) = factor.and_then(|factor| inside.get(&factor)) {
+                let within = |node| inside.contains(&node);
+                let before = self
+                    .finder
+                    .prescale(found.data.value, &within, self.conditions)?;
+                found.prescale = before;
+            }
         }
         Ok(())
     }
@@ -128,9 +185,8 @@ impl Search<'_, '_> {
         let mut inside = HashSet::default();
         while let Some(node) = open.pop() {
             if inside.insert(node) {
-                let inputs = 0..self.finder.model.node(node).inputs.len();
-                let values = inputs.filter_map(|input| self.finder.values.input(node, input));
-                open.extend(values.filter_map(|value| self.nodes.get(&value).copied()));
+                let inputs = self.finder.view.node(node).inputs().flatten();
+                open.extend(inputs.filter_map(|value| self.nodes.get(&value.id).copied()));
             }
         }
         inside
@@ -138,36 +194,37 @@ impl Search<'_, '_> {
 
     /// True if what is dropped is used behind an exit only: nothing else is made of it.
     fn is_covered(&self) -> bool {
-        let Finder { model, values, .. } = self.finder;
-        let exits: HashSet<ValueId> = self.found.iter().map(|found| found.output).collect();
-        let made = |node: NodeId| {
-            let outputs = 0..model.node(node).outputs.len();
-            outputs.filter_map(move |output| values.output(model, node, output))
-        };
-        let mut seen = HashSet::default();
-        let mut open: Vec<ValueId> = made(self.source).collect();
+        let view = self.finder.view;
+        let mut seen: HashSet<ValueId> = self.found.iter().map(|found| found.output).collect();
+        let mut open = self.trace.seeds.clone();
         while let Some(value) = open.pop() {
-            if exits.contains(&value) || !seen.insert(value) {
-                continue;
-            }
-            let Some(form) = self.trace.forms.get(&value) else {
+            let form = self.form(value).filter(|form| form.varies());
+            let Some(form) = form.filter(|_| seen.insert(value)) else {
                 continue;
             };
             for at in self.finder.uses(value) {
-                let before = open.len();
                 let lost = match at {
                     Use::Input { node, input } => {
-                        let within = self.finder.carried(node, input as usize);
-                        let reached = made(node).chain(within);
-                        open.extend(reached.filter(|v| self.trace.forms.contains_key(v)));
+                        let made = view.node(node).outputs().flatten().map(|output| output.id);
+                        let inner = self.finder.formal(node, input as usize);
+                        let before = open.len();
+                        let known = |value: &ValueId| self.trace.forms.contains_key(value);
+                        open.extend(made.chain(inner).filter(known));
                         open.len() == before && self.finder.reads_values(node, input as usize)
                     }
-                    Use::Output { graph, .. } => {
-                        !matches!(model.graph(graph).kind, GraphKind::Function(_))
+                    Use::Output { graph, output } => {
+                        let kind = &view.model.graph(graph).kind;
+                        if let GraphKind::Function(function) = kind {
+                            let calls = self.finder.calls(*function, self.conditions).into_iter();
+                            let after =
+                                calls.filter_map(|call| view.node(call).output(output as usize));
+                            open.extend(after.map(|value| value.id));
+                        }
+                        !matches!(kind, GraphKind::Function(_))
                     }
-                    Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => false,
+                    _ => false,
                 };
-                if lost && form.data.is_some() {
+                if lost && form.is_dropped() {
                     return false;
                 }
             }
@@ -175,107 +232,109 @@ impl Search<'_, '_> {
         true
     }
 
-    /// Finds the exits behind a value that depends on data. False if something is no dropout.
-    fn close(&mut self, value: ValueId) -> Result<bool> {
-        if !self.seen.insert(value) {
-            return Ok(true);
-        }
-        let uses = self.uses(value);
-        if uses.lost {
-            return Ok(false);
-        }
-        if !uses.together.is_empty() {
-            for &together in &uses.together {
-                if !self.close(together)? {
-                    return Ok(false);
-                }
-            }
-            // what else uses it needs an exit as well
-            return match uses.apart > 0 {
-                true => self.exit(value),
-                false => Ok(true),
-            };
-        }
-        match self.inverted_from(value, uses)? {
-            Some(inverted) => {
-                self.seen.insert(inverted.output);
-                self.found.push(inverted);
-                Ok(true)
-            }
-            None => self.exit(value),
-        }
-    }
-
-    fn exit(&mut self, value: ValueId) -> Result<bool> {
-        let found = self.classified(value)?;
-        let is_one = found.is_some();
-        self.found.extend(found);
-        Ok(is_one)
-    }
-
-    /// The value, or the first behind it in a row, that is dropout which inference can leave away.
-    fn inverted_from(&self, value: ValueId, uses: Uses) -> Result<Option<Found>> {
-        let (mut value, mut uses) = (value, uses);
-        let graph = self.finder.values[value].graph;
+    /// Finds the exits behind values that depend on data. False if something is no dropout.
+    fn close(&mut self, mut open: Vec<ValueId>) -> Result<bool> {
         let mut seen = HashSet::default();
-        while seen.insert(value) {
-            let mut next = uses.alone.iter();
-            let cancelled = next.any(|&next| self.is_cancelled_in(value, next));
-            if !cancelled
-                && let Some(found) = self.classified(value)?
-                && found.class.scaling == Scaling::Inverted
-            {
-                return Ok(Some(found));
+        while let Some(value) = open.pop() {
+            if !seen.insert(value) {
+                continue;
+            }
+            let uses = self.uses(value);
+            if uses.lost {
+                return Ok(false);
+            }
+            let (found, again) = match uses.together.is_empty() {
+                true => self.chained(value, uses)?,
+                // what else uses it needs an exit as well
+                false if uses.apart > 0 => (self.classified(value)?, uses.together),
+                false => {
+                    open.extend(uses.together);
+                    continue;
+                }
+            };
+            open.extend(again.iter().copied());
+            match found {
+                Some(found) => {
+                    seen.insert(found.output);
+                    self.found.push(found);
+                }
+                None if again.is_empty() => return Ok(false),
+                None => {}
+            }
+        }
+        Ok(true)
+    }
+
+    /// The exit behind a value, in a row of values that one node each reads: the first that is dropout
+    /// which inference can leave away, or else the first that is dropout. Nothing, where the last
+    /// meets the draw again: then what is made there.
+    fn chained(
+        &mut self,
+        value: ValueId,
+        uses: Uses,
+    ) -> Result<(Option<Found>, BTreeSet<ValueId>)> {
+        let graph = self.finder.view.value(value).get().graph;
+        let (mut at, mut uses) = (value, uses);
+        let mut seen = HashSet::default();
+        let mut inverted = None;
+        while seen.insert(at) {
+            if inverted.is_none() {
+                let found = self.classified(at)?;
+                inverted = found.filter(|found| found.class.scaling == Scaling::Inverted);
             }
             let &[next] = &uses.alone[..] else { break };
-            if uses.apart != 1 || self.finder.values[next].graph != graph {
+            if uses.apart != 1 || self.finder.view.value(next).get().graph != graph {
                 break;
             }
-            let after = self.uses(next);
-            if after.lost || !after.together.is_empty() {
-                break;
+            (at, uses) = (next, self.uses(next));
+            match (uses.together.is_empty(), uses.apart) {
+                (true, _) => {}
+                (false, 0) => return Ok((None, uses.together)),
+                (false, _) => break,
             }
-            (value, uses) = (next, after);
         }
-        Ok(None)
-    }
-
-    /// True if the next value is made of this one and of the same data with the opposite sign.
-    fn is_cancelled_in(&self, value: ValueId, next: ValueId) -> bool {
-        let forms = &self.trace.forms;
-        let (Some(form), Some(next)) = (forms.get(&value), forms.get(&next)) else {
-            return false;
+        let first = match inverted {
+            Some(found) => Some(found),
+            None => self.classified(value)?,
         };
-        let data = |form: &Form| form.data.as_ref().map(|data| data.value);
-        let pairs = || form.samples.iter().zip(&next.samples);
-        let Some((_, &(rest, _))) = pairs().find(|((a, _), _)| *a == 0.0) else {
-            return false;
-        };
-        let mut others = pairs().filter(|((a, _), _)| *a != 0.0);
-        data(form) == data(next) && others.any(|(_, (a, _))| rest * (a - rest) < 0.0)
+        Ok((first, BTreeSet::new()))
     }
 
     /// The dropout a value is, if it is one.
     fn classified(&self, value: ValueId) -> Result<Option<Found>> {
-        let form = &self.trace.forms[&value];
-        let (Some(data), Some(&node)) = (&form.data, self.nodes.get(&value)) else {
+        let (Some(term), Some(&node)) = (self.single(value), self.nodes.get(&value)) else {
             return Ok(None);
         };
+        let data = &term.atom;
+        let rest = self.form(value).map(|form| form.rest.clone());
+        let rest = rest.unwrap_or(Law::constant(0.0));
         if self.trace.tainted.contains(&data.value) {
             return Ok(None);
         }
-        let before = self.finder.prescale(data.value, &|_| true)?;
-        let factor = before.as_ref().map_or(1.0, |(_, factor)| *factor);
-        let Some(class) = (self.classify)(form, factor) else {
+        let before = self
+            .finder
+            .prescale(data.value, &|_| true, self.conditions)?;
+        let setting = Setting {
+            prescale: before.as_ref().map_or(1.0, |before| before.factor),
+            precision: self.precision.room,
+            complement: self.precision.complement,
+        };
+        let Some(class) = classify::classify(&term.law, &rest, &self.trace.maps, setting) else {
             return Ok(None);
         };
         // a constant that is dropped is part of a mask, unless it is a weight
-        let constant = || self.finder.is_fixed(data.value) && !self.finder.is_weight(value);
-        if class.scaling != Scaling::Inverted && constant() {
+        if class.scaling != Scaling::Inverted
+            && self.finder.is_fixed(data.value)
+            && !self.finder.is_weight(value, self.conditions)?
+        {
             return Ok(None);
         }
         // class.scale tells whether the factor is part of it
-        let own = form.samples.iter().map(|&(a, _)| a).find(|&a| a != 0.0);
+        let own = term
+            .law
+            .cells()
+            .filter_map(|(.., piece)| piece.at(&[]))
+            .find(|&a| a != 0.0);
         let folded = class.kind == Kind::Dropout
             && class.scaling == Scaling::Inverted
             && own.is_some_and(|own| (class.scale - own).abs() > 1e-9 * own.abs());
@@ -284,13 +343,13 @@ impl Search<'_, '_> {
             output: value,
             data: data.clone(),
             class,
-            samples: form.samples.clone(),
+            a: term.law.clone(),
+            b: rest,
             prescale: before.filter(|_| folded),
         }))
     }
 
-    fn uses(&self, value: ValueId) -> Uses {
-        let Finder { model, values, .. } = self.finder;
+    fn uses(&mut self, value: ValueId) -> Uses {
         let mut uses = Uses::default();
         let itself = self.finder.passed(value);
         let mut open: Vec<Use> = self.finder.uses(value).collect();
@@ -304,29 +363,20 @@ impl Search<'_, '_> {
                 uses.apart += 1;
                 continue;
             };
-            let dropped = self.trace.forms[&value].data.is_some();
-            let inputs = 0..model.node(node).inputs.len();
-            let mut others = inputs
-                .filter_map(|input| values.input(node, input))
-                .filter(|&other| self.finder.passed(other) != itself);
-            let made = (0..model.node(node).outputs.len())
-                .filter_map(|output| values.output(model, node, output))
-                .filter(|output| self.nodes.get(output) == Some(&node));
-            let made: Vec<ValueId> = made.collect();
-            let with_draw = others.any(|other| {
-                let form = self.trace.forms.get(&other);
-                let data = |form: &Form| form.data.is_some();
-                // two that were dropped are two exits, unless they make one
-                self.trace.tainted.contains(&other)
-                    || form.is_some_and(|form| !(made.is_empty() && dropped && data(form)))
-            });
-            match (with_draw, made.is_empty()) {
+            let reads = self.reads(node);
+            let other = reads.dropped.iter().any(|other| *other != itself);
+            let again = reads
+                .made
+                .iter()
+                .any(|made| self.trace.joined.contains(made));
+            match (reads.mask, reads.made.is_empty()) {
                 (true, true) => uses.lost = true,
-                (true, false) => uses.together.extend(made),
-                (false, _) => {
+                (false, false) if !other && !again => {
                     uses.apart += 1;
-                    uses.alone.extend(made);
+                    uses.alone.extend(reads.made);
                 }
+                (false, true) => uses.apart += 1,
+                (_, false) => uses.together.extend(reads.made),
             }
         }
         uses
@@ -335,14 +385,15 @@ impl Search<'_, '_> {
 
 impl Finder<'_> {
     /// What a value is before any Dropout and Identity.
-    pub(super) fn passed(&self, mut value: ValueId) -> ValueId {
-        while let Producer::Node { node, output: 0 } = self.values[value].producer
-            && (self.model.node(node).is("Dropout") || self.model.node(node).is("Identity"))
-            && let Some(input) = self.values.input(node, 0)
+    pub(super) fn passed(&self, value: ValueId) -> ValueId {
+        let mut value = self.view.value(value);
+        while let Some((node, 0)) = value.producer()
+            && matches!(node.op(), "Dropout" | "Identity")
+            && let Some(input) = node.input(0)
         {
             value = input;
         }
-        value
+        value.id
     }
 
     /// What a use passes on unchanged, if it is the data of a Dropout or an Identity.
@@ -350,63 +401,8 @@ impl Finder<'_> {
         let Use::Input { node, input: 0 } = at else {
             return None;
         };
-        let known = self.model.node(node);
-        let passes = known.is("Dropout") || known.is("Identity");
-        passes.then(|| self.values.output(self.model, node, 0))?
-    }
-
-    /// The constant that a value was multiplied by before: by which node, and what was. Nodes that
-    /// are inside do not share it.
-    fn prescale(
-        &self,
-        value: ValueId,
-        inside: &dyn Fn(NodeId) -> bool,
-    ) -> Result<Option<(Prescale, f64)>> {
-        let mut at = value;
-        let mut shared = false;
-        let mut next = None;
-        loop {
-            shared |= self.uses(at).any(|using| match using {
-                Use::Input { node, input } => {
-                    let reads = self.reads_values(node, input as usize);
-                    Some(node) != next && reads && !(at == value && inside(node))
-                }
-                _ => true,
-            });
-            let Producer::Node { node: id, .. } = self.values[at].producer else {
-                break;
-            };
-            let node = self.model.node(id);
-            let op_type = node.op_type.as_str().unwrap_or_default();
-            let inputs = (self.values.input(id, 0), self.values.input(id, 1));
-            match (op_type, inputs) {
-                (op, (Some(x), _)) if is_layout(op) && node.in_default_domain() => {
-                    let whole = Some(Element::Integer);
-                    if is_cast(op) && [whole, Some(Element::Bool)].contains(&self.cast_to(id)) {
-                        break; // a factor before is another factor after
-                    }
-                    next = Some(id);
-                    at = x;
-                }
-                ("Mul" | "Div", (Some(x), Some(y))) if node.in_default_domain() => {
-                    let (from, factor) = match (self.number(x)?, self.number(y)?) {
-                        (None, Some(factor)) if op_type == "Mul" => (x, factor),
-                        (None, Some(divisor)) => (x, 1.0 / divisor),
-                        (Some(factor), None) if op_type == "Mul" => (y, factor),
-                        _ => break,
-                    };
-                    return Ok(Some((
-                        Prescale {
-                            node: id,
-                            from,
-                            shared,
-                        },
-                        factor,
-                    )));
-                }
-                _ => break,
-            }
-        }
-        Ok(None)
+        let node = self.view.node(node);
+        let passes = matches!(node.op(), "Dropout" | "Identity");
+        passes.then(|| node.output(0).map(|output| output.id))?
     }
 }

@@ -1,54 +1,61 @@
 //! Whether a mask, and what it is scaled by, leave data in its shape.
 
+use crate::dropout::Exit;
+use crate::dropout::noise_shape::{Fit, NoiseShapes};
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{NodeId, ValueId};
+use crate::semantics::operator::Role;
 
-use super::apply::{is_layout, is_selection};
-use super::follow::Trace;
-use super::{Exit, Finder, Fit, NoiseShapes};
+use super::Finder;
+use super::walk::Trace;
 
 impl Finder<'_> {
     /// How large all is that meets data on the way to the exits, compared with the data.
     pub(super) fn fit(&self, exits: &[Exit], trace: &Trace) -> Fit {
         let made: HashMap<ValueId, NodeId> = trace.made.iter().map(|&(id, v)| (v, id)).collect();
-        let mut nodes = Vec::new();
+        let mut nodes: Vec<(NodeId, ValueId)> = Vec::new();
         let mut seen = HashSet::default();
         let mut open: Vec<ValueId> = exits.iter().map(|exit| exit.output).collect();
         while let Some(value) = open.pop() {
             let Some(&id) = made.get(&value).filter(|_| seen.insert(value)) else {
                 continue;
             };
-            let data = trace.forms.get(&value).and_then(|form| form.data.as_ref());
-            let inputs = 0..self.model.node(id).inputs.len();
-            let inputs: Vec<ValueId> = inputs.filter_map(|i| self.values.input(id, i)).collect();
-            open.extend(&inputs);
-            if let Some(data) = data {
-                nodes.push((id, data.value, inputs));
+            open.extend(self.view.node(id).inputs().flatten().map(|input| input.id));
+            let form = trace.forms.get(&value);
+            let term = form.and_then(|form| form.terms.first());
+            let zero = || {
+                exits
+                    .iter()
+                    .find(|exit| exit.output == value)
+                    .map(|exit| exit.data)
+            };
+            if let Some(data) = term.map(|term| term.atom.value).or_else(zero) {
+                nodes.push((id, data));
             }
         }
         // from the first on: a shape is worked out from what is known of those before
         nodes.sort_by_key(|(id, ..)| self.rank.get(id));
         let fits = nodes
             .iter()
-            .map(|(id, data, inputs)| self.fit_of(*id, *data, inputs, trace));
+            .map(|(id, data)| self.fit_of(*id, *data, trace));
         fits.max().unwrap_or(Fit::Within)
     }
 
-    fn fit_of(&self, id: NodeId, data: ValueId, inputs: &[ValueId], trace: &Trace) -> Fit {
-        let op_type = self.model.node(id).op_type.as_str().unwrap_or_default();
-        if is_layout(op_type) || is_selection(op_type) || op_type == "Dropout" {
-            return Fit::Within;
-        }
+    fn fit_of(&self, id: NodeId, data: ValueId, trace: &Trace) -> Fit {
+        let node = self.view.node(id);
+        let passes = node.operator().is_some_and(|operator| {
+            operator.copies() || operator.selects() || operator.role == Role::Dropout
+        });
+        let inputs: Vec<ValueId> = node.inputs().flatten().map(|input| input.id).collect();
         let dropped = |value: &ValueId| {
             let form = trace.forms.get(value);
-            *value == data || form.is_some_and(|form| form.data.is_some())
+            *value == data || form.is_some_and(|form| form.is_dropped())
         };
-        let Some(whole) = inputs.iter().copied().find(dropped) else {
+        let Some(whole) = inputs.iter().copied().find(dropped).filter(|_| !passes) else {
             return Fit::Within;
         };
-        let shapes = self
-            .shapes
-            .get_or_init(|| NoiseShapes::new(self.model, self.values));
+        let new = || NoiseShapes::new(self.view.model, self.view.values);
+        let shapes = self.shapes.get_or_init(new);
         let others = inputs.iter().filter(|&&other| other != whole);
         let fits = others.map(|&other| shapes.fit(other, whole));
         fits.max().unwrap_or(Fit::Within)

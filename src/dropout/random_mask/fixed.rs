@@ -1,87 +1,83 @@
 //! Values that no run changes: what constants and shapes come to.
 
+use crate::error::Result;
 use crate::hash::HashSet;
-use crate::onnx::{Model, NodeId, Producer, Use, ValueId, Values};
+use crate::onnx::{NodeId, Producer, Use, ValueId};
+use crate::semantics::operator::{Linear, Role, Shape};
+use crate::semantics::view::{ValueRef, View};
 
 use super::Finder;
-use super::apply::is_layout;
+use super::conditions::Conditions;
 
 /// What nodes make of constants and of shapes. Draws are no constants.
-pub(super) fn fixed(model: &Model, values: &Values, order: &[NodeId]) -> HashSet<ValueId> {
+pub(super) fn fixed(view: View<'_>, order: &[NodeId]) -> HashSet<ValueId> {
     let mut fixed = HashSet::default();
     for &id in order {
-        let node = model.node(id);
-        let graphs = || node.attributes.iter().any(|a| !a.graphs().is_empty());
-        if !node.in_default_domain() || node.draws() || graphs() {
+        let node = view.node(id);
+        let Some(operator) = node.operator() else {
             continue;
-        }
-        let shape = ["Shape", "Size", "EyeLike"].iter().any(|op| node.is(op));
-        let mut inputs = (0..node.inputs.len()).filter_map(|input| values.input(id, input));
-        if shape || inputs.all(|value| is_constant(values, value) || fixed.contains(&value)) {
-            let outputs = 0..node.outputs.len();
-            fixed.extend(outputs.filter_map(|output| values.output(model, id, output)));
+        };
+        let known = |value: ValueRef<'_>| is_constant(value) || fixed.contains(&value.id);
+        let reads = |input| operator.reads_values(input);
+        let mut inputs = node.inputs().enumerate().filter(|(input, _)| reads(*input));
+        let free =
+            !matches!(operator.role, Role::Draw(_) | Role::Control(_)) && !node.get().draws();
+        if free && inputs.all(|(_, value)| value.is_none_or(known)) {
+            fixed.extend(node.outputs().flatten().map(|output| output.id));
         }
     }
     fixed
 }
 
 /// True of an initializer, also of one that a run may override.
-fn is_constant(values: &Values, value: ValueId) -> bool {
-    let known = &values[value];
-    let initializer = matches!(
+fn is_constant(value: ValueRef<'_>) -> bool {
+    let known = value.get();
+    let stored = matches!(
         known.producer,
         Producer::Initializer(_) | Producer::SparseInitializer(_)
     );
-    initializer || known.initializer.is_some()
+    stored || known.initializer.is_some()
 }
-
-/// Operators whose inputs may be weights.
-const LINEAR: &[&str] = &[
-    "MatMul",
-    "Gemm",
-    "Conv",
-    "ConvTranspose",
-    "LSTM",
-    "GRU",
-    "RNN",
-    "Einsum",
-    "Gather",
-];
 
 impl Finder<'_> {
     pub(super) fn is_fixed(&self, value: ValueId) -> bool {
-        is_constant(self.values, value) || self.fixed.contains(&value)
+        is_constant(self.view.value(value)) || self.fixed.contains(&value)
     }
 
     /// True of what operators use as weights, and nothing else does: a constant that is dropped there
     /// is a weight (DropConnect). Elsewhere it is part of a mask, as the region where DropBlock draws.
-    pub(super) fn is_weight(&self, value: ValueId) -> bool {
+    pub(super) fn is_weight(&self, value: ValueId, conditions: &Conditions) -> Result<bool> {
         let mut seen = HashSet::default();
         let mut open = vec![value];
         while let Some(value) = open.pop() {
-            if !seen.insert(value) {
-                continue;
-            }
             for at in self.uses(value) {
                 let Use::Input { node: id, .. } = at else {
-                    return false;
+                    return Ok(false);
                 };
-                let node = self.model.node(id);
-                let op_type = node.op_type.as_str().unwrap_or_default();
-                let scales = matches!(op_type, "Mul" | "Div")
-                    && (0..2).any(|input| {
-                        let other = self.values.input(id, input);
-                        other.is_some_and(|other| matches!(self.constant(other), Ok(Some(_))))
-                    });
-                if self.model.callee(node).is_some() || LINEAR.contains(&op_type) {
+                let node = self.view.node(id);
+                let operator = node.operator();
+                let layer = operator.is_some_and(|operator| {
+                    matches!(operator.role, Role::Layer(_)) || operator.shape == Shape::Gather
+                });
+                if node.callee().is_some() || layer {
                     continue;
                 }
-                if !scales && !is_layout(op_type) && op_type != "Dropout" {
-                    return false;
+                let Some(operator) = operator else {
+                    return Ok(false);
+                };
+                let mut scales = false;
+                if matches!(operator.linear, Linear::Bilinear | Linear::Quotient) {
+                    for other in node.inputs().flatten().filter(|other| other.id != value) {
+                        scales |= self.constant(other.id, conditions)?.is_some();
+                    }
                 }
-                open.extend(self.values.output(self.model, id, 0));
+                if !scales && !operator.copies() && operator.role != Role::Dropout {
+                    return Ok(false);
+                }
+                let output = node.output(0).map(|output| output.id);
+                open.extend(output.filter(|output| seen.insert(*output)));
             }
         }
-        true
+        Ok(true)
     }
 }

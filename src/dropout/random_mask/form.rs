@@ -1,245 +1,305 @@
-//! What a value is as a function of a random draw u and of data x: `a(u)·x + b(u)`, sampled.
+//! Values as linear forms: `Σ lawᵢ(draw)·atomᵢ + law(draw)`, and what operators make of them.
 
 use crate::onnx::{DataType, NodeId, ValueId};
+use crate::semantics::operator::Operator;
 
-/// A value that depends on a draw, at some samples of it.
-#[derive(Clone, Debug)]
+use super::law::{Law, TooManyCells, Var};
+use super::maps::Maps;
+use super::scalar;
+
+/// A value that depends on a draw, or a constant, or data.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Form {
-    /// `a` and `b` at each sample.
-    pub samples: Vec<(f64, f64)>,
-    /// x; `None` where the value depends on no data.
-    pub data: Option<Data>,
-    /// What `a` and `b` are between samples.
-    pub curve: Curve,
-    /// What its elements are, where it depends on no data and that is known.
-    pub element: Option<Element>,
-    /// What moved the elements of the draw since it was drawn, in order: the node, and which of its
-    /// outputs. `None` where the value does not depend on the draw.
-    pub moves: Option<Vec<(NodeId, usize)>>,
+    pub terms: Vec<Term>,
+    pub rest: Law,
+    /// True if something else was added to it, which this draw does not multiply.
+    pub plus: bool,
+    pub element: Option<DataType>,
 }
 
-/// The x of a form.
+/// A multiple of data.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Data {
+pub(super) struct Term {
+    pub atom: Atom,
+    pub law: Law,
+}
+
+/// Data: a value that is no linear form of the draw.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Atom {
     pub value: ValueId,
-    /// What moved its elements about since, or cast them: Transpose, Reshape and the like, in order.
+    /// What moved its elements about since, or cast them, in order.
     pub path: Vec<NodeId>,
 }
 
-/// How a number follows the draw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Curve {
-    /// It is constant but for jumps.
-    Steps,
-    /// It is piecewise linear: two samples of it say nothing about a third.
-    Lines,
-}
-
-/// What numbers are, as far as arithmetic depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element {
-    Float,
-    Integer,
-    Bool,
-}
-
-impl Element {
-    pub fn of(data_type: DataType) -> Element {
-        match data_type {
-            DataType::BOOL => Element::Bool,
-            float if float.is_float() => Element::Float,
-            _ => Element::Integer,
-        }
-    }
-
-    /// What Cast makes of a number.
-    fn cast(self, number: f64) -> f64 {
-        match self {
-            Element::Float => number,
-            Element::Integer => number.trunc(),
-            Element::Bool => truth(number != 0.0),
-        }
+impl Term {
+    /// True if the draw decides on the multiple.
+    pub fn varies(&self) -> bool {
+        self.law.as_constant().is_none()
     }
 }
 
 impl Form {
-    /// The same number at every sample.
-    pub fn constant(number: f64, element: Option<Element>, samples: usize) -> Form {
+    pub fn number(law: Law, element: Option<DataType>) -> Form {
         Form {
-            samples: vec![(0.0, number); samples],
-            data: None,
-            curve: Curve::Steps,
+            terms: Vec::new(),
+            rest: law,
+            plus: false,
             element,
-            moves: None,
         }
     }
 
-    /// The data itself.
-    pub fn data(value: ValueId, samples: usize) -> Form {
-        Form {
-            samples: vec![(1.0, 0.0); samples],
-            data: Some(Data {
-                value,
-                path: Vec::new(),
-            }),
-            ..Form::constant(0.0, None, 0)
-        }
-    }
-
-    /// The draw itself.
-    pub fn draw(samples: &[f64], curve: Curve) -> Form {
-        Form {
-            samples: samples.iter().map(|&u| (0.0, u)).collect(),
-            data: None,
-            curve,
-            element: None,
-            moves: Some(Vec::new()),
-        }
-    }
-
-    /// The form behind an operator that moves elements about or takes some of them.
-    pub fn moved(mut self, by: NodeId, output: usize) -> Form {
-        if let Some(data) = &mut self.data {
-            data.path.push(by);
-        }
-        self.elsewhere(by, output)
-    }
-
-    /// The form behind an operator that casts elements.
-    pub fn cast(mut self, by: NodeId) -> Form {
-        if let Some(data) = &mut self.data {
-            data.path.push(by);
-        }
-        self
-    }
-
-    /// The form where the draw's elements lie in other places.
-    pub fn elsewhere(mut self, by: NodeId, output: usize) -> Form {
-        if let Some(moves) = &mut self.moves {
-            moves.push((by, output));
-        }
-        self
-    }
-
-    /// A multiple of it, if it depends on no data.
-    pub fn scaled(&self, factor: f64) -> Option<Form> {
-        self.each(self.curve, |b| b * factor)
-    }
-
-    pub fn each(&self, curve: Curve, f: impl Fn(f64) -> f64) -> Option<Form> {
-        self.data.is_none().then(|| Form {
-            samples: self.samples.iter().map(|&(_, b)| (0.0, f(b))).collect(),
-            curve,
-            ..self.clone()
-        })
-    }
-
-    /// As each, of a function that is no line: what follows the draw by lines is lost to it.
-    pub fn bent(&self, f: impl Fn(f64) -> f64) -> Option<Form> {
-        let steps = self.curve == Curve::Steps;
-        steps.then(|| self.each(Curve::Steps, f)).flatten()
-    }
-
-    /// What Cast makes of it. A type that is not known leaves zeros and ones what they are.
-    pub fn cast_to(&self, to: Option<Element>) -> Option<Form> {
-        let coin = self.samples.iter().all(|&(_, b)| b == 0.0 || b == 1.0);
-        let curve = match to {
-            Some(Element::Float) => self.curve,
-            _ => Curve::Steps,
+    pub fn data(value: ValueId, element: Option<DataType>) -> Form {
+        let atom = Atom {
+            value,
+            path: Vec::new(),
         };
-        match to {
-            Some(to) => self.each(curve, |b| to.cast(b)),
-            None if coin => self.each(curve, |b| b),
-            None => None,
-        }
-        .map(|form| Form {
-            element: to,
-            ..form
-        })
-    }
-
-    pub fn both(&self, other: &Form, f: impl Fn(f64, f64) -> f64) -> Option<Form> {
-        let free = self.data.is_none() && other.data.is_none();
-        let moves = self.moves_with(other)?;
-        free.then(|| Form {
-            samples: (self.samples.iter().zip(&other.samples))
-                .map(|(&(_, x), &(_, y))| (0.0, f(x, y)))
-                .collect(),
-            data: None,
-            curve: self.curve.max(other.curve),
-            element: self.element.or(other.element),
-            moves,
-        })
-    }
-
-    /// What a comparison makes of both.
-    pub fn compared(&self, other: &Form, f: impl Fn(f64, f64) -> bool) -> Option<Form> {
-        let form = self.both(other, |x, y| truth(f(x, y)))?;
-        Some(Form {
-            curve: Curve::Steps,
-            element: Some(Element::Bool),
-            ..form
-        })
-    }
-
-    /// What moved the draw in both; `None` if an element of one would meet another element's draw in
-    /// the other.
-    #[allow(clippy::option_option)]
-    pub fn moves_with(&self, other: &Form) -> Option<Option<Vec<(NodeId, usize)>>> {
-        match (&self.moves, &other.moves) {
-            (Some(one), Some(two)) if one != two => None,
-            (one, two) => Some(one.clone().or_else(|| two.clone())),
+        let law = Law::constant(1.0);
+        Form {
+            terms: vec![Term { atom, law }],
+            ..Form::number(Law::constant(0.0), element)
         }
     }
 
-    /// True if each is data where the other is dropped: a choice between two forms of the data.
-    pub fn complements(&self, other: &Form) -> bool {
-        let pairs = || self.samples.iter().zip(&other.samples);
-        pairs().any(|(x, _)| x.0 == 0.0)
-            && pairs().any(|(_, y)| y.0 == 0.0)
-            && pairs().all(|(x, y)| (x.0 == 0.0) != (y.0 == 0.0))
-            && self.data.is_some()
-            && other.data.is_some()
+    /// True if it is made of no data: a constant, or part of a mask.
+    pub fn is_numeric(&self) -> bool {
+        self.terms.is_empty() && !self.plus
     }
 
-    pub fn zip(
-        &self,
-        other: &Form,
-        data: Option<Data>,
-        f: impl Fn((f64, f64), (f64, f64)) -> (f64, f64),
-    ) -> Option<Form> {
-        let pairs = self.samples.iter().zip(&other.samples);
-        Some(Form {
-            samples: pairs.map(|(&x, &y)| f(x, y)).collect(),
-            element: self.element.or(other.element).filter(|_| data.is_none()),
-            data,
-            curve: self.curve.max(other.curve),
-            moves: self.moves_with(other)?,
-        })
+    /// True if the draw decides on it.
+    pub fn varies(&self) -> bool {
+        self.rest.as_constant().is_none() || self.terms.iter().any(Term::varies)
     }
 
-    /// The product of a form and one without data, unless both follow the draw by lines.
-    pub fn times(&self, factor: &Form) -> Option<Form> {
-        let bent = self.curve == Curve::Lines && factor.curve == Curve::Lines;
-        let data = self.data.clone();
-        let form = self.zip(factor, data, |(a, b), (_, d)| (a * d, b * d));
-        form.filter(|_| !bent)
+    /// True of a mask: numbers that the draw decides on.
+    pub fn is_mask(&self) -> bool {
+        self.is_numeric() && self.varies()
     }
 
-    /// The quotient of a form and one without data.
-    pub fn over(&self, divisor: &Form) -> Option<Form> {
-        let data = self.data.clone();
-        let element = self.element.or(divisor.element);
-        let whole = data.is_none() && element == Some(Element::Integer);
-        let form = self.zip(divisor, data, |(a, b), (_, d)| match whole {
-            true => (0.0, (b / d).trunc()),
-            false => (a / d, b / d),
-        });
-        form.filter(|_| divisor.curve == Curve::Steps)
+    /// True of data that a mask multiplies, or is added to.
+    pub fn is_dropped(&self) -> bool {
+        !self.terms.is_empty() && self.varies()
+    }
+
+    /// The one atom that it is made of and the draw, if there is nothing else.
+    pub fn single(&self) -> Option<&Term> {
+        match &self.terms[..] {
+            [term] if self.varies() && !self.plus => Some(term),
+            _ => None,
+        }
+    }
+
+    pub fn is_known(&self) -> bool {
+        self.rest.is_known() && self.terms.iter().all(|term| term.law.is_known())
+    }
+
+    /// The form of an output of a node that moves elements about.
+    pub fn moved(&self, by: (NodeId, usize), parts: bool, maps: &mut Maps) -> Form {
+        let mut form = self.elsewhere(by, parts, maps);
+        form.terms
+            .iter_mut()
+            .for_each(|term| term.atom.path.push(by.0));
+        form
+    }
+
+    /// The form where the elements of the draw stand in other places.
+    pub fn elsewhere(&self, by: (NodeId, usize), parts: bool, maps: &mut Maps) -> Form {
+        let mut form = self.clone();
+        let mut move_law = |law: &mut Law| *law = law.renamed(|var| maps.moved(var, by, parts));
+        move_law(&mut form.rest);
+        form.terms
+            .iter_mut()
+            .for_each(|term| move_law(&mut term.law));
+        form
+    }
+
+    /// Its law for an atom.
+    fn law_of(&self, atom: &Atom) -> Law {
+        let term = self.terms.iter().find(|term| term.atom == *atom);
+        term.map_or(Law::constant(0.0), |term| term.law.clone())
+    }
+
+    /// The variables that it depends on.
+    pub fn vars(&self) -> impl Iterator<Item = Var> {
+        let laws = self.terms.iter().map(|term| &term.law).chain([&self.rest]);
+        laws.flat_map(|law| law.vars())
     }
 }
 
-/// Booleans as numbers.
-pub(super) fn truth(is: bool) -> f64 {
-    f64::from(u8::from(is))
+/// An operator applied to forms.
+pub(super) struct Application<'a> {
+    pub operator: &'static Operator,
+    pub node: NodeId,
+    /// One for each input; `None` where it is absent.
+    pub inputs: Vec<Option<&'a Form>>,
+    /// The element type of the output, if known.
+    pub element: Option<DataType>,
+    pub maps: &'a Maps,
+}
+
+type Made = Result<Option<Form>, TooManyCells>;
+
+impl Application<'_> {
+    /// The form of the output, before elements are moved about; `None` if it is none.
+    pub fn form(&self) -> Made {
+        let inputs: Option<Vec<&Form>> = self.inputs.iter().copied().collect();
+        let Some(inputs) = inputs.filter(|inputs| !inputs.is_empty()) else {
+            return Ok(None);
+        };
+        let op = self.operator.name;
+        let x = inputs[0];
+        if self.operator.casts() {
+            return self.cast(x);
+        }
+        if self.operator.copies() {
+            return Ok(Some(x.clone()));
+        }
+        if self.operator.selects() || (op == "Concat" && inputs.len() == 1) {
+            // what a mask selects of dropped data is other data
+            return Ok(x.is_numeric().then(|| x.clone()));
+        }
+        if inputs.iter().all(|input| input.is_numeric()) {
+            let laws: Vec<&Law> = inputs.iter().map(|input| &input.rest).collect();
+            let law = self.scalar(op, &laws)?;
+            return Ok(law.map(|law| Form::number(law, self.element_of(x))));
+        }
+        let share = 1.0 / inputs.len() as f64;
+        let ones = vec![1.0; inputs.len()];
+        match op {
+            "Neg" => self.sum(&inputs, &[-1.0]),
+            "Sub" => self.sum(&inputs, &[1.0, -1.0]),
+            "Mean" => self.sum(&inputs, &vec![share; inputs.len()]),
+            "Add" | "Sum" => self.sum(&inputs, &ones),
+            "Mul" if inputs[1].is_numeric() => self.scaled("Mul", x, inputs[1]),
+            "Mul" if x.is_numeric() => self.scaled("Mul", inputs[1], x),
+            "Div" if inputs[1].is_numeric() => self.scaled("Div", x, inputs[1]),
+            "Where" => self.chosen(x, inputs[1], inputs[2]),
+            _ => Ok(None),
+        }
+    }
+
+    fn element_of(&self, x: &Form) -> Option<DataType> {
+        match scalar::makes_booleans(self.operator.name) {
+            true => Some(DataType::BOOL),
+            false if self.operator.name == "Where" => self.element,
+            false => self.element.or(x.element),
+        }
+    }
+
+    /// What a scalar operator makes of laws; unknown if they are of elements that meet others.
+    fn scalar(&self, op: &str, laws: &[&Law]) -> Result<Option<Law>, TooManyCells> {
+        let of = self.inputs.iter().flatten().find_map(|input| input.element);
+        let of = match op {
+            "Where" => self.element,
+            _ => of,
+        };
+        if !scalar::is_scalar(op, laws.len()) {
+            return Ok(None);
+        }
+        if !self.maps.are_independent(laws) {
+            return Ok(Some(Law::unknown()));
+        }
+        let to = match scalar::makes_booleans(op) {
+            true => Some(DataType::BOOL),
+            false => self.element.or(of),
+        };
+        scalar::apply(op, laws, of, to).transpose()
+    }
+
+    fn plain(&self, op: &str, laws: &[&Law]) -> Result<Law, TooManyCells> {
+        if !self.maps.are_independent(laws) {
+            return Ok(Law::unknown());
+        }
+        scalar::apply(op, laws, None, None).unwrap_or(Ok(Law::unknown()))
+    }
+
+    fn cast(&self, x: &Form) -> Made {
+        let mut form = x.clone();
+        form.element = self.element;
+        let Some(to) = self.element else {
+            // zeros and ones are what they are in any type
+            let coin = |law: &Law| {
+                law.cells()
+                    .all(|(_, _, piece)| matches!(piece.at(&[]), Some(0.0 | 1.0)))
+            };
+            return Ok((!x.is_numeric() || coin(&x.rest)).then_some(form));
+        };
+        if !x.is_numeric() {
+            // data that is cast to integers is other data
+            form.terms
+                .iter_mut()
+                .for_each(|term| term.atom.path.push(self.node));
+            return Ok(to.is_float().then_some(form));
+        }
+        form.rest = scalar::cast_law(&x.rest, to)?;
+        Ok(Some(form))
+    }
+
+    fn sum(&self, inputs: &[&Form], factors: &[f64]) -> Made {
+        let mut sum = Form::number(Law::constant(0.0), self.element.or(inputs[0].element));
+        let times = |law: &Law, factor: f64| self.plain("Mul", &[law, &Law::constant(factor)]);
+        for (input, &factor) in inputs.iter().zip(factors) {
+            sum.plus |= input.plus;
+            sum.rest = self.plain("Add", &[&sum.rest, &times(&input.rest, factor)?])?;
+            for term in &input.terms {
+                let law = times(&term.law, factor)?;
+                match sum.terms.iter_mut().find(|known| known.atom == term.atom) {
+                    Some(known) => known.law = self.plain("Add", &[&known.law, &law])?,
+                    None => sum.terms.push(Term {
+                        law,
+                        ..term.clone()
+                    }),
+                }
+            }
+        }
+        sum.terms.retain(|term| !term.law.is_zero());
+        Ok(Some(sum))
+    }
+
+    /// A form times or by a number.
+    fn scaled(&self, op: &str, form: &Form, by: &Form) -> Made {
+        let whole = self.element.is_some_and(scalar::is_integer);
+        if op == "Div" && whole || form.plus && by.varies() {
+            return Ok(None);
+        }
+        let mut scaled = form.clone();
+        scaled.element = self.element.or(form.element);
+        scaled.rest = self.plain(op, &[&form.rest, &by.rest])?;
+        for term in &mut scaled.terms {
+            term.law = self.plain(op, &[&term.law, &by.rest])?;
+        }
+        scaled.terms.retain(|term| !term.law.is_zero());
+        Ok(Some(scaled))
+    }
+
+    fn chosen(&self, by: &Form, x: &Form, y: &Form) -> Made {
+        if x == y {
+            return Ok(Some(x.clone()));
+        }
+        if !by.is_numeric() {
+            return Ok(None);
+        }
+        if let Some(constant) = by.rest.as_constant() {
+            return Ok(Some(if constant == 0.0 { y } else { x }.clone()));
+        }
+        if x.plus || y.plus {
+            return Ok(None);
+        }
+        let pick = |one: &Law, two: &Law| self.plain("Where", &[&by.rest, one, two]);
+        let mut form = Form::number(
+            pick(&x.rest, &y.rest)?,
+            self.element.or(x.element).or(y.element),
+        );
+        for term in x.terms.iter().chain(&y.terms) {
+            if form.terms.iter().all(|known| known.atom != term.atom) {
+                let law = pick(&x.law_of(&term.atom), &y.law_of(&term.atom))?;
+                form.terms.push(Term {
+                    law,
+                    ..term.clone()
+                });
+            }
+        }
+        form.terms.retain(|term| !term.law.is_zero());
+        Ok(Some(form))
+    }
 }

@@ -1,6 +1,5 @@
 //! Edits of what a graph declares: its inputs and outputs, the types of its values.
 
-use bytes::Bytes;
 use prost::Message;
 
 use crate::onnx::data_type::DataType;
@@ -78,13 +77,13 @@ impl Editor<'_> {
 }
 
 /// A `ValueInfoProto` as a field.
-fn typed_field(number: u32, name: &Name, type_bytes: &Bytes) -> Vec<u8> {
+fn typed_field(number: u32, name: &Name, type_bytes: &Name) -> Vec<u8> {
     let mut payload = bytes_field(1, name.as_bytes());
-    payload.extend(bytes_field(2, type_bytes));
+    payload.extend(bytes_field(2, type_bytes.as_bytes()));
     bytes_field(number, &payload)
 }
 
-fn tensor_type(data_type: DataType, dims: &[i64]) -> Bytes {
+fn tensor_type(data_type: DataType, dims: &[i64]) -> Name {
     let dim = |&size: &i64| proto::Dimension {
         dim_value: Some(size),
         dim_param: None,
@@ -99,5 +98,5 @@ fn tensor_type(data_type: DataType, dims: &[i64]) -> Bytes {
         tensor_type: Some(tensor),
         ..proto::Type::default()
     };
-    typed.encode_to_vec().into()
+    typed.encode_to_vec()[..].into()
 }

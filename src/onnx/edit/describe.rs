@@ -1,7 +1,7 @@
 //! Declarations of a graph about a name: its type, its quantization.
 
 use crate::hash::HashMap;
-use crate::onnx::graph::GraphId;
+use crate::onnx::ids::GraphId;
 use crate::onnx::name::Name;
 
 use super::Editor;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::onnx::data_type::DataType;
-use crate::onnx::graph::GraphId;
+use crate::onnx::ids::GraphId;
 use crate::onnx::name::Name;
 use crate::onnx::proto;
 use crate::onnx::tensor::Tensor;
@@ -109,7 +109,7 @@ pub(in crate::onnx) fn push_elements(out: &mut Rope, elements: &Source) {
     out.push_range(elements, 0..elements.len());
 }
 
-pub(crate) fn encode_tensor(name: &Name, data_type: DataType, dims: &[i64], raw: &[u8]) -> Bytes {
+pub(crate) fn encode_tensor(name: &Name, data_type: DataType, dims: &[i64], raw: &[u8]) -> Vec<u8> {
     let tensor = proto::Tensor {
         dims: dims.to_vec(),
         data_type: Some(data_type.0),
@@ -117,5 +117,5 @@ pub(crate) fn encode_tensor(name: &Name, data_type: DataType, dims: &[i64], raw:
         raw_data: Some(Bytes::copy_from_slice(raw)),
         ..proto::Tensor::default()
     };
-    tensor.encode_to_vec().into()
+    tensor.encode_to_vec()
 }

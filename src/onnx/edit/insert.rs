@@ -2,9 +2,10 @@
 
 use crate::onnx::attribute::{Attribute, AttributeValue};
 use crate::onnx::data_type::DataType;
-use crate::onnx::graph::{GraphId, GraphKind};
+use crate::onnx::graph::GraphKind;
+use crate::onnx::ids::{GraphId, NodeId};
 use crate::onnx::name::Name;
-use crate::onnx::node::{Node, NodeId};
+use crate::onnx::node::Node;
 use crate::onnx::values::ValueId;
 
 use super::{Editor, encode_tensor};
@@ -55,7 +56,7 @@ impl Editor<'_> {
     pub(crate) fn put_as(&mut self, at: At, name: Name, node: Node) -> Name {
         let node = Node {
             name: name.clone(),
-            outputs: vec![name.clone()],
+            outputs: [name.clone()].into_iter().collect(),
             ..node
         };
         self.insert_node(at.0, at.1, node);

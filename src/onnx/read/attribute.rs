@@ -3,7 +3,8 @@
 use crate::error::Result;
 use crate::onnx::attribute::{Attribute, AttributeValue};
 use crate::onnx::graph::GraphKind;
-use crate::onnx::node::NodeId;
+use crate::onnx::ids::NodeId;
+use crate::onnx::name::Name;
 use crate::onnx::proto;
 use crate::onnx::tensor::Tensor;
 use crate::wire::{Field, Kind, decode_leaf};
@@ -58,7 +59,7 @@ impl Reader<'_> {
             },
         )?;
         let proto = leaf.value;
-        let name = proto::name(proto.name);
+        let name = self.names.name(&proto.name.unwrap_or_default());
         // Graphs are read whatever else is there: nothing that may hold nodes is passed over.
         let mut inner = Vec::new();
         if let Some((node, depth)) = host {
@@ -97,7 +98,7 @@ impl Reader<'_> {
                 _ => AttributeValue::Graphs(inner),
             }
         } else if let Some(reference) = proto.ref_attr_name.filter(|name| !name.is_empty()) {
-            AttributeValue::Reference(reference.into(), kind.unwrap_or(0))
+            AttributeValue::Reference(Name::from(&reference[..]), kind.unwrap_or(0))
         } else if let Some(field) = sparse {
             AttributeValue::Sparse(Box::new(self.sparse(&field)?))
         } else if other || !leaf.large.is_empty() {
@@ -106,14 +107,16 @@ impl Reader<'_> {
             match kind {
                 Some(1) => AttributeValue::Float(proto.f.unwrap_or(0.0)),
                 Some(2) => AttributeValue::Int(proto.i.unwrap_or(0)),
-                Some(3) => AttributeValue::String(proto.s.unwrap_or_default()),
+                Some(3) => AttributeValue::String(proto.s.unwrap_or_default().into()),
                 Some(4) => {
                     let tensor = Tensor::read(&mut self.window, &tensor)?;
                     AttributeValue::Tensor(Box::new(tensor))
                 }
                 Some(6) => AttributeValue::Floats(proto.floats),
                 Some(7) => AttributeValue::Ints(proto.ints),
-                Some(8) => AttributeValue::Strings(proto.strings),
+                Some(8) => {
+                    AttributeValue::Strings(proto.strings.into_iter().map(Vec::from).collect())
+                }
                 Some(9) => {
                     let tensors = tensors
                         .into_iter()

@@ -1,30 +1,49 @@
 //! How edits keep values right.
 
-use crate::onnx::graph::GraphId;
+use crate::onnx::ids::{GraphId, NodeId};
 use crate::onnx::model::Model;
 use crate::onnx::name::Name;
-use crate::onnx::node::{Node, NodeId};
+use crate::onnx::node::Node;
 
-use super::{NONE, Producer, Use, ValueId, Values};
+use super::{NONE, Ports, Producer, Use, ValueId, Values};
 
 impl Values {
     pub(in crate::onnx) fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
-        let inputs = &mut self.inputs[node.graph.0 as usize][node.index as usize];
-        if inputs.len() <= input {
-            let mut longer = std::mem::take(inputs).into_vec();
-            longer.resize(input + 1, NONE);
-            *inputs = longer.into();
+        let ports = self.ports_of(node);
+        if ports.inputs as usize <= input {
+            let [mut inputs, outputs] = self.ports_in(ports).map(<[u32]>::to_vec);
+            inputs.resize(input + 1, NONE);
+            self.set_ports(node, &inputs, &outputs);
         }
-        let old = std::mem::replace(&mut inputs[input], value.0);
+        let port = self.ports_of(node).first as usize + input;
+        let old = std::mem::replace(&mut self.at_ports[port], value.0);
         self.forget_use(old);
         let input = input as u32;
         self.add_use(value, Use::Input { node, input });
     }
 
     pub(in crate::onnx) fn clear_input(&mut self, node: NodeId, input: usize) {
-        let inputs = &mut self.inputs[node.graph.0 as usize][node.index as usize];
-        let old = std::mem::replace(&mut inputs[input], NONE);
+        let port = self.ports_of(node).first as usize + input;
+        let old = std::mem::replace(&mut self.at_ports[port], NONE);
         self.forget_use(old);
+    }
+
+    /// The inputs and the outputs there.
+    pub(super) fn ports_in(&self, ports: Ports) -> [&[u32]; 2] {
+        let first = ports.first as usize;
+        let outputs = first + ports.inputs as usize;
+        let end = outputs + ports.outputs as usize;
+        [&self.at_ports[first..outputs], &self.at_ports[outputs..end]]
+    }
+
+    /// Gives a node as many inputs and outputs, at a new place. The uses of its inputs stay as they are.
+    pub(super) fn set_ports(&mut self, node: NodeId, inputs: &[u32], outputs: &[u32]) {
+        self.ports[node.graph.0 as usize][node.index as usize] = Ports {
+            first: self.at_ports.len() as u32,
+            inputs: inputs.len() as u32,
+            outputs: outputs.len() as u32,
+        };
+        self.at_ports.extend(inputs.iter().chain(outputs));
     }
 
     /// Forgets a node: it uses nothing and produces nothing any more, nor do the graphs inside it.
@@ -69,8 +88,9 @@ impl Values {
     }
 
     fn forget_inputs(&mut self, id: NodeId) {
-        let inputs = &mut self.inputs[id.graph.0 as usize][id.index as usize];
-        for value in std::mem::take(inputs) {
+        let ports = self.ports_of(id);
+        for port in ports.first..ports.first + ports.inputs {
+            let value = std::mem::replace(&mut self.at_ports[port as usize], NONE);
             self.forget_use(value);
         }
     }
@@ -83,22 +103,6 @@ impl Values {
         }
     }
 
-    /// Keeps some of the uses of a value, none of which is stale among the others.
-    fn retain_uses(&mut self, value: ValueId, keep: impl Fn(Use) -> bool) {
-        let value = &mut self.values[value.0 as usize];
-        let all = value.uses.len();
-        value.uses.retain(|&at| keep(at));
-        let gone = (all - value.uses.len()) as u32;
-        value.live = value.live.saturating_sub(gone);
-    }
-
-    /// One use of a value, if it is one, is stale from now on.
-    fn forget_use(&mut self, value: u32) {
-        if let Some(value) = self.values.get_mut(value as usize) {
-            value.live = value.live.saturating_sub(1);
-        }
-    }
-
     /// A value loses its producer; it keeps its name and uses until something defines it again.
     pub(in crate::onnx) fn forget(&mut self, value: ValueId) {
         let gone = &mut self.values[value.0 as usize];
@@ -108,26 +112,20 @@ impl Values {
 
     /// Takes note of a node that an edit added.
     pub(in crate::onnx) fn add_node(&mut self, model: &Model, id: NodeId) {
-        let all = &mut self.inputs[id.graph.0 as usize];
-        all.resize(id.index as usize + 1, Box::default());
+        let all = &mut self.ports[id.graph.0 as usize];
+        all.resize(id.index as usize + 1, Ports::default());
         let node = model.node(id);
-        let inputs: Box<[u32]> = (node.inputs.iter().enumerate())
-            .map(|(input, name)| {
-                let input = input as u32;
-                self.use_name(model, id.graph, name, Use::Input { node: id, input })
-            })
-            .collect();
-        self.inputs[id.graph.0 as usize][id.index as usize] = inputs;
-        self.use_named(model, id, node);
-        for (output, name) in node.outputs.iter().enumerate() {
-            let output = output as u32;
-            self.add(id.graph, name, Producer::Node { node: id, output });
-        }
+        self.define_node(id, node);
+        self.resolve_node(model, id, node);
     }
 
     /// Takes note that an output of a node now has this name.
     pub(in crate::onnx) fn define_output(&mut self, node: NodeId, output: u32, name: &Name) {
-        self.add(node.graph, name, Producer::Node { node, output });
+        let added = self.add(node.graph, name, Producer::Node { node, output });
+        let value = added.or_else(|| self.find(node.graph, name));
+        let ports = self.ports_of(node);
+        let port = ports.first + ports.inputs + output;
+        self.at_ports[port as usize] = value.map_or(NONE, |value| value.0);
     }
 
     /// Takes note of an input that an edit added to a graph.
@@ -142,8 +140,8 @@ impl Values {
 
     /// Takes note of an initializer that an edit added: a value, or the default of an input.
     pub(in crate::onnx) fn add_initializer(&mut self, graph: GraphId, name: &Name, index: u32) {
-        if let Some(&input) = self.scopes[graph.0 as usize].get(name)
-            && let known = &mut self.values[input as usize]
+        if let Some(input) = self.find(graph, name)
+            && let known = &mut self.values[input.index()]
             && matches!(known.producer, Producer::Input(_))
         {
             known.initializer = Some(index);
@@ -156,32 +154,25 @@ impl Values {
 
     /// A value takes another name in its graph, and the uses of the value that had it and is gone.
     pub(in crate::onnx) fn rename(&mut self, value: ValueId, name: &Name) {
-        let graph = self[value].graph.0 as usize;
-        if let Some(&gone) = self.scopes[graph].get(name) {
-            let gone = ValueId(gone);
-            let uses = self.uses(gone).collect::<Vec<_>>();
-            self.drop_uses(gone);
-            for at in uses {
+        if let Some(gone) = self.find(self[value].graph, name) {
+            for at in self.drop_uses(gone) {
                 match at {
                     Use::Input { node, input } => self.set_input(node, input as usize, value),
                     other => self.add_use(value, other),
                 }
             }
+            self.leave(gone);
         }
-        self.scopes[graph].remove(&self.values[value.0 as usize].name);
-        self.scopes[graph].insert(name.clone(), value.0);
-        self.values[value.0 as usize].name = name.clone();
+        self.leave(value);
+        self.values[value.index()].name = name.clone();
+        self.enter(value);
     }
 
-    pub(in crate::onnx) fn drop_uses(&mut self, value: ValueId) -> Vec<Use> {
-        let value = &mut self.values[value.0 as usize];
-        value.live = 0;
-        std::mem::take(&mut value.uses)
-    }
-
-    pub(in crate::onnx) fn put_uses(&mut self, value: ValueId, uses: Vec<Use>) {
-        let value = &mut self.values[value.0 as usize];
-        value.live += uses.len() as u32;
-        value.uses.extend(uses);
+    /// Takes a value out of the table of names.
+    fn leave(&mut self, value: ValueId) {
+        let hash = super::hash(&self.hasher, self[value].graph, &self[value].name);
+        if let Ok(entry) = self.names.find_entry(hash, |&id| id == value.0) {
+            entry.remove();
+        }
     }
 }

@@ -4,18 +4,36 @@
 //! operator rounds, compares or sorts, the last digit decides. Upstream of such an operator only
 //! powers of two are folded. An operator that is not known counts as one that rounds.
 
-mod operators;
-
 use std::cell::OnceCell;
 
-use crate::onnx::{AttributeValue, DataType, NodeId};
+use crate::onnx::{AttributeValue, NodeId};
 use crate::rewrite::upstream::Upstream;
+use crate::semantics::operator::{Continuous, Operator};
 
 use super::factor::Factor;
-use super::shapes::int;
 use super::targets::View;
 use super::weights::is_scalable;
-use operators::{CONTINUOUS, CONTINUOUS_IN_MICROSOFT, ROUNDS, SHAPE_ONLY, has};
+
+/// Operators of ONNX Runtime's own domain whose outputs are continuous in each of their inputs.
+const CONTINUOUS_IN_MICROSOFT: &[&str] = &[
+    "Attention",
+    "BiasGelu",
+    "BiasSoftmax",
+    "EmbedLayerNormalization",
+    "FastGelu",
+    "FusedConv",
+    "FusedGemm",
+    "FusedMatMul",
+    "Gelu",
+    "GroupNorm",
+    "MultiHeadAttention",
+    "QuickGelu",
+    "RotaryEmbedding",
+    "SkipGroupNorm",
+    "SkipLayerNormalization",
+    "SkipSimplifiedLayerNormalization",
+    "TransposeMatMul",
+];
 
 /// What is upstream of operators that round, once that was asked for.
 #[derive(Debug, Default)]
@@ -60,11 +78,7 @@ fn upstream(view: &View<'_>) -> Upstream {
         let named = named.filter_map(|name| values.lookup(model, id.graph, &name));
         ends.extend(named.map(|value| (id, value)));
     }
-    let reads = |id: NodeId, input: usize| {
-        let node = model.node(id);
-        let op = node.op_type.as_str().filter(|_| node.in_default_domain());
-        !op.is_some_and(|op| has(SHAPE_ONLY, op) || op == "CastLike" && input == 1)
-    };
+    let reads = |id, input| Operator::of(model, id).is_none_or(|op| op.reads_values(input));
     Upstream::of(model, values, ends, reads)
 }
 
@@ -75,8 +89,11 @@ fn reason(view: &View<'_>, rounds: NodeId) -> String {
         true => String::new(),
         false => format!("{}::", node.domain),
     };
-    let known = domain.is_empty() && op.as_str().is_some_and(|op| has(ROUNDS, op));
-    let rounds = if known { "rounds" } else { "may round" };
+    let rounds = match Operator::of(view.model, rounds).map(|operator| operator.continuous) {
+        // a parameter can do otherwise
+        None | Some(Continuous::First) => "may round",
+        Some(_) => "rounds",
+    };
     format!(
         "{domain}{op} `{label}` {rounds} downstream, and only a power of two can be folded exactly"
     )
@@ -85,26 +102,24 @@ fn reason(view: &View<'_>, rounds: NodeId) -> String {
 /// True if the outputs of a node can jump where the value at an input changes a little.
 fn rounds(view: &View<'_>, id: NodeId, input: usize) -> bool {
     let node = view.model.node(id);
-    let Some(op) = node.op_type.as_str() else {
-        return true;
+    let Some(operator) = Operator::of(view.model, id) else {
+        let mut known = CONTINUOUS_IN_MICROSOFT.iter();
+        return node.domain != "com.microsoft" || !known.any(|op| node.op_type == *op);
     };
-    if !node.in_default_domain() {
-        return node.domain != "com.microsoft" || !has(CONTINUOUS_IN_MICROSOFT, op);
-    }
     let output = |output| view.values.output(view.model, id, output);
-    let is_real = |element| is_scalable(element);
-    match op {
-        "Cast" => !is_real(DataType(int(node, "to", 0) as i32)),
-        "CastLike" => {
+    let continuous = match operator.continuous {
+        _ if !operator.reads_values(input) => true,
+        Continuous::Always => true,
+        Continuous::First => input == 0,
+        Continuous::Grid => input == 0 || !is_nearest(view, id),
+        Continuous::Unindexed => !output(1).is_some_and(|indices| view.values.is_used(indices)),
+        Continuous::Reals => {
             let element = output(0).and_then(|made| view.model.element_type(view.values, made));
-            input == 0 && !element.is_some_and(is_real)
+            element.is_some_and(is_scalable)
         }
-        // indices
-        "MaxPool" | "TopK" => output(1).is_some_and(|indices| view.values.is_used(indices)),
-        "Dropout" | "MaxRoiPool" | "Pow" | "Resize" | "RoiAlign" | "Upsample" => input > 0,
-        "GridSample" => input > 0 && is_nearest(view, id),
-        _ => !has(CONTINUOUS, op),
-    }
+        Continuous::Never => false,
+    };
+    !continuous
 }
 
 fn is_nearest(view: &View<'_>, id: NodeId) -> bool {

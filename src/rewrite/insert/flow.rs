@@ -9,9 +9,10 @@ use crate::onnx::{
     ValueId, Values,
 };
 
+use crate::semantics::calls::Calls;
 use crate::semantics::operator::{Control, Elements, Layer, Operator, Role};
 
-use calls::Calls;
+use calls::standing;
 
 /// What a value is an elementwise function of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl<'m> Flow<'m> {
         let mut flow = Flow {
             model,
             values,
-            calls: Calls::new(model, &order),
+            calls: Calls::new(model),
             data: vec![false; values.len()],
             roots: vec![None; values.len()],
             ahead: vec![Vec::new(); model.graph_slots()],
@@ -78,7 +79,7 @@ impl<'m> Flow<'m> {
             flow.ahead[id.0 as usize] = vec![Ahead::default(); graph.node_slots()];
             flow.enter(id);
         }
-        let roots = std::mem::take(&mut flow.calls.roots);
+        let roots = standing(model, &flow.calls, &order);
         for root in &roots {
             for &id in &root.nodes {
                 flow.feed(id, root.runs);
@@ -100,7 +101,6 @@ impl<'m> Flow<'m> {
                 flow.ahead[id.graph.0 as usize][id.index as usize] = flow.behind(id);
             }
         }
-        flow.calls.roots = roots;
         Ok(flow)
     }
 
@@ -190,10 +190,18 @@ impl<'m> Flow<'m> {
         }
     }
 
+    /// The calls of the function with this body.
+    pub fn calls_of(&self, body: GraphId) -> &[NodeId] {
+        match self.model.graph(body).kind {
+            GraphKind::Function(index) => self.calls.of(index),
+            _ => &[],
+        }
+    }
+
     /// True of what a function that is called hands out: the call hands it on.
     pub fn is_handed_out(&self, value: ValueId) -> bool {
         self.values.uses(value).any(|at| match at {
-            Use::Output { graph, .. } => !self.calls.of(graph).is_empty(),
+            Use::Output { graph, .. } => !self.calls_of(graph).is_empty(),
             _ => false,
         })
     }
@@ -201,7 +209,7 @@ impl<'m> Flow<'m> {
     /// What the first call of its function passes for a formal input.
     pub fn passed(&self, value: ValueId) -> Option<ValueId> {
         let known = &self.values[value];
-        let &call = self.calls.of(known.graph).first()?;
+        let &call = self.calls_of(known.graph).first()?;
         let inputs = &self.model.graph(known.graph).inputs;
         let place = inputs.iter().position(|info| info.name == known.name)?;
         self.values.input(call, place)
@@ -241,7 +249,7 @@ impl<'m> Flow<'m> {
             self.data[index] = match graph.kind {
                 GraphKind::Main => self.values[value].initializer.is_none(),
                 // what calls pass
-                GraphKind::Function(_) => self.calls.of(id).is_empty(),
+                GraphKind::Function(index) => !self.calls.is_reached(index),
                 _ => true,
             };
             if let GraphKind::Function(_) = graph.kind {
@@ -347,9 +355,9 @@ impl<'m> Flow<'m> {
                         ahead.weights |= next.weights;
                         ahead.body |= next.body || self.is_body(node);
                     }
-                    GraphKind::Function(_) => {
+                    GraphKind::Function(index) => {
                         // the last layer of one call is not the last of all
-                        let calls = self.calls.of(graph);
+                        let calls = self.calls.of(index);
                         let mut nexts = calls.iter().map(|&call| self.ahead(call));
                         ahead.weights |= !calls.is_empty() && nexts.all(|next| next.weights);
                         ahead.body |=

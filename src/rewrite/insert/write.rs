@@ -1,5 +1,7 @@
 //! Inserting a dropout after a value: the operator of the opset, or a mask shared along axes.
 
+use smallvec::smallvec;
+
 use crate::dropout::{OperatorVersion, version};
 use crate::error::{Error, Result};
 use crate::onnx::{
@@ -113,8 +115,8 @@ fn operator(editor: &mut Editor<'_>, at: At, what: &Written<'_>, ends: &Ends) {
     }
     let dropout = Node {
         name: what.label.clone(),
-        inputs,
-        outputs: vec![ends.output.clone()],
+        inputs: inputs.into(),
+        outputs: smallvec![ends.output.clone()],
         attributes,
         ..Node::new("Dropout")
     };
@@ -197,8 +199,8 @@ fn shared_mask(
     }
     let product = Node {
         name: label.clone(),
-        inputs: vec![ends.data.clone(), mask],
-        outputs: vec![ends.output.clone()],
+        inputs: smallvec![ends.data.clone(), mask],
+        outputs: smallvec![ends.output.clone()],
         ..Node::new("Mul")
     };
     editor.insert_node(at.0, at.1, product);

@@ -97,7 +97,7 @@ pub(super) fn insert_ones(
         let cast = match opset {
             ..=5 => {
                 let name = element.name().unwrap_or("float").to_uppercase();
-                let to = AttributeValue::String(name.into_bytes().into());
+                let to = AttributeValue::String(name.into_bytes());
                 Node::new("Cast").with(Attribute::new("to", to))
             }
             _ => Node::cast(element),

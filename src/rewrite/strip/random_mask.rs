@@ -1,5 +1,7 @@
 //! Cutting a mask off where it meets data.
 
+use smallvec::smallvec;
+
 use crate::dropout::{Exit, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, Name, Node, NodeId, ValueId, Values};
@@ -95,7 +97,7 @@ fn again(strip: &mut Strip<'_>, step: NodeId, before: NodeId, data: ValueId) -> 
         op_type: node.op_type,
         domain: node.domain,
         inputs,
-        outputs: vec![name],
+        outputs: smallvec![name],
         attributes: node.attributes,
         ..Node::default()
     };
@@ -119,7 +121,7 @@ pub(super) fn multiply(
     let factor = editor.add_constant(at, &format!("{name}/scale"), (element, &[], &bytes));
     let multiply = Node {
         name: label.clone(),
-        outputs: vec![name.clone()],
+        outputs: smallvec![name.clone()],
         ..Node::new("Mul").on([editor.values()[data].name.clone(), factor])
     };
     editor.insert_node(at.0, at.1, multiply);

@@ -179,6 +179,11 @@ fn columns_agree_with_each_other() {
             !moves.contains(&row.elements) || row.linear != Linear::Nonlinear,
             "{name}"
         );
+        let integer = row.type_of(0) == Type::Is(DataType::INT32);
+        assert!(
+            row.linear == Linear::Nonlinear || row.continuous != Continuous::Never || integer,
+            "{name}"
+        );
         assert!(
             row.shape != Shape::Broadcast || row.elements == Elements::Map,
             "{name}"

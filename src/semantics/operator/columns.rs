@@ -131,6 +131,23 @@ pub(crate) enum Reads {
     Shape,
 }
 
+/// Whether the outputs of an operator are continuous in its floating-point inputs. Others round, compare,
+/// sort or draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Continuous {
+    /// In each of them.
+    Always,
+    /// In the first.
+    First,
+    /// In the first, and in the others unless the attribute `mode` is `nearest`.
+    Grid,
+    /// Unless indices, the second output, are used.
+    Unindexed,
+    /// If the output has a floating-point type.
+    Reals,
+    Never,
+}
+
 /// The role of an operator in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {

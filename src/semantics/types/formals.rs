@@ -1,6 +1,8 @@
 //! The types of the arguments of functions.
 
-use crate::onnx::{ElementType, GraphId, GraphKind, Model, NodeId, ValueId};
+use crate::onnx::{ElementType, NodeId, ValueId};
+use crate::semantics::calls::Calls;
+use crate::semantics::view::View;
 
 use super::{Element, Known, Types};
 
@@ -20,7 +22,8 @@ impl Types<'_> {
         let passed = self.passed();
         move |value, known| {
             let settled = known.and_then(|known| {
-                let function = function(self.model, self.values[value].graph);
+                let view = View::new(self.model, self.values);
+                let function = view.function_of(self.values[value].graph);
                 settled(known, function, &passed)
             });
             let declared = || self.declared.of(value);
@@ -38,24 +41,12 @@ impl Types<'_> {
         if passed.is_empty() {
             return passed;
         }
-        // by caller, the main graph last
-        let main = passed.len();
-        let mut calls: Vec<Vec<(NodeId, usize)>> = vec![Vec::new(); main + 1];
-        let mut callers = vec![0; main];
-        for (id, node) in model.nodes() {
-            if let Some(callee) = model.callee(node) {
-                calls[function(model, id.graph).unwrap_or(main)].push((id, callee));
-                callers[callee] += 1;
-            }
-        }
-        let uncalled = (0..main).filter(|&function| callers[function] == 0);
-        let mut ready: Vec<usize> = uncalled.chain([main]).collect();
-        while let Some(caller) = ready.pop() {
-            for &(id, callee) in &calls[caller] {
-                self.call(id, (caller < main).then_some(caller), callee, &mut passed);
-                callers[callee] -= 1;
-                if callers[callee] == 0 {
-                    ready.push(callee);
+        let calls = Calls::new(model);
+        let callers = calls.callers_first().iter().copied().map(Some);
+        for caller in std::iter::once(None).chain(callers) {
+            for &(id, callee) in calls.inside(caller) {
+                if calls.of(callee).binary_search(&id).is_ok() {
+                    self.call(id, caller, callee, &mut passed);
                 }
             }
         }
@@ -89,13 +80,5 @@ fn settled(known: Known, function: Option<usize>, passed: &[Vec<Passed>]) -> Opt
     match *passed.get(function?)?.get(place as usize)? {
         Passed::Same(argument) => Some(known.passed(argument)),
         Passed::Nothing | Passed::Several => None,
-    }
-}
-
-/// The function that a graph is in.
-fn function(model: &Model, graph: GraphId) -> Option<usize> {
-    match model.graph(model.root(graph)).kind {
-        GraphKind::Function(index) => Some(index),
-        _ => None,
     }
 }

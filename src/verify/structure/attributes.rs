@@ -40,7 +40,7 @@ impl<'m> Numbering<'m> {
         shared: &mut Shared<'m>,
     ) -> Result<bool> {
         let expressions = &mut shared.expressions;
-        let mut strings = |kind: u32, strings: &[bytes::Bytes]| {
+        let mut strings = |kind: u32, strings: &[Vec<u8>]| {
             words.extend([kind, strings.len() as u32]);
             words.extend(strings.iter().map(|s| expressions.string(s)));
         };

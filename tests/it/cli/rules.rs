@@ -7,6 +7,17 @@ use crate::common::build::{f32_scalar, model, op, x_to_y};
 use crate::common::cli::Folder;
 
 #[test]
+fn notes_are_printed_with_verbose() {
+    let folder = Folder::new();
+    let custom = model(13, x_to_y([op("y = com.acme::Pool(x)")])).imports("com.acme", 1);
+    folder.write("note.onnx", custom.encode_to_vec());
+    for (option, printed) in [("", false), ("-v", true)] {
+        let said = folder.run(&format!("audit note.onnx {option}"));
+        assert_eq!(said.text().contains("note  unknown-operator"), printed);
+    }
+}
+
+#[test]
 fn dropout_that_cannot_be_judged_fails_the_audit_unless_allowed() {
     let folder = Folder::new();
     let ratio = x_to_y([op("y = Dropout(x, r)")]).init("r", f32_scalar(1.5));

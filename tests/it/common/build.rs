@@ -311,6 +311,11 @@ impl Model {
         self
     }
 
+    pub fn by(mut self, producer: &str) -> Model {
+        self.producer_name = Some(producer.to_string());
+        self
+    }
+
     pub fn imports(mut self, domain: &str, version: i64) -> Model {
         self.opset_import.push(opset_id(domain, version));
         self

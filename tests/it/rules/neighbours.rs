@@ -141,7 +141,7 @@ fn noise_shifts_the_variance_too() {
     ];
     let nodes = noise.into_iter().chain([norm("d")]);
     let what = "is followed by BatchNormalization `bn`, which learned its variance";
-    let model = with_statistics(x_to_y(nodes));
+    let model = with_statistics(x_to_y(nodes)).by("tf2onnx");
     fires("dropout-before-batchnorm", &model, what);
 }
 

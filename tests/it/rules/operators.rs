@@ -1,6 +1,8 @@
 //! Rules about operators that are no dropout.
 
-use super::{fires, silent};
+use dropout_onnx::audit::Verdict;
+
+use super::{fires, silent, verdict};
 use crate::common::build::{f32s, function, int, model, op, x_to_y};
 use crate::common::proto::{Model, Node};
 
@@ -24,6 +26,8 @@ fn batchnorm_training() {
         &normalised(14, norm("y").with(int("training_mode", 1))),
         what,
     );
+    assert_eq!(verdict(&normalised(15, mode(1))), Some(Verdict::Training));
+    assert_eq!(verdict(&normalised(15, mode(0))), Some(Verdict::Clean));
     silent(rule, &normalised(15, mode(0)));
     silent(rule, &normalised(15, norm("y")));
 

@@ -1,9 +1,11 @@
 //! Rules about operators that draw at random.
 
+use dropout_onnx::audit::Verdict;
 use dropout_onnx::onnx::DataType;
 
-use super::{findings, fires, random_mask, silent};
+use super::{findings, fires, random_mask, silent, verdict};
 use crate::common::build::{f32_scalar, function, i64s, int, ints, model, op, x_to_y};
+use crate::common::masks::nodes;
 use crate::common::proto::{Model, Node};
 
 /// `draw` makes `u`, which data is added to as no dropout does.
@@ -88,7 +90,7 @@ fn bernoulli_ambiguity() {
 #[test]
 fn random_outside_dropout() {
     let rule = "random-outside-dropout";
-    let what = "draws random numbers and is not part of a dropout";
+    let what = "draws random numbers outside dropout, which change output `y`";
     fires(rule, &drawn(op("u = RandomNormalLike(x)")), what);
     fires(rule, &drawn(shaped("RandomUniform")), what);
     fires(
@@ -111,4 +113,82 @@ fn random_outside_dropout() {
     let main = model.graph.take().unwrap();
     model.graph = Some(main.input_of("on", DataType::BOOL, &[]));
     silent(rule, &model);
+}
+
+/// Only what reaches an output counts, through graphs, loops and functions.
+#[test]
+fn random_numbers_count_where_they_reach_an_output() {
+    let rule = "random-outside-dropout";
+    let what = "draws random numbers outside dropout, which change output `y`";
+    let unused = [
+        op("u = RandomNormalLike(x)"),
+        op("v = Relu(u)"),
+        op("y = Neg(x)"),
+    ];
+    let unused = model(13, x_to_y(unused));
+    silent(rule, &unused);
+    assert_eq!(verdict(&unused), Some(Verdict::Clean));
+    let both = x_to_y([
+        op("u = RandomNormalLike(x)"),
+        op("y = Add(u, x)"),
+        op("z = Neg(u)"),
+    ]);
+    let both = model(13, both.output_of("z", DataType::FLOAT, &[2, 3]));
+    fires(
+        rule,
+        &both,
+        "draws random numbers outside dropout, which change several outputs",
+    );
+    assert_eq!(verdict(&both), Some(Verdict::Random));
+
+    let body = function(
+        "noise",
+        "a",
+        "b",
+        13,
+        nodes("n = RandomNormalLike(a)\nb = Add(a, n)"),
+    );
+    let calls = |call: &str| {
+        let model = model(13, x_to_y(nodes(call))).imports("local", 1);
+        model.function(body.clone())
+    };
+    fires(rule, &calls("y = local::noise(x)"), what);
+    silent(rule, &calls("z = local::noise(x)\ny = Neg(x)"));
+}
+
+#[test]
+fn unknown_operator() {
+    let rule = "unknown-operator";
+    let custom = |text: &str| model(13, x_to_y(nodes(text))).imports("com.acme", 1);
+    let what = "is not part of ONNX, so its effect is unknown; all such operators: com.acme.Pool (2 nodes)";
+    let two = custom("a = com.acme::Pool(x)\ny = com.acme::Pool(a)");
+    fires(rule, &two, what);
+    assert_eq!(verdict(&two), Some(Verdict::Clean));
+    silent(rule, &custom("y = Relu(x)"));
+    silent(rule, &custom("y = ai.onnx.ml::Scaler(x)"));
+    let defined = function("Pool", "a", "b", 13, nodes("b = Relu(a)"));
+    let mut defined = two.clone().function(defined);
+    defined.functions[0].domain = Some("com.acme".to_string());
+    silent(rule, &defined);
+}
+
+/// A domain of the model's own functions has no others.
+#[test]
+fn a_call_that_nothing_defines_is_a_limit() {
+    let body = function("f", "a", "b", 13, nodes("b = Relu(a)"));
+    let calls = |text: &str| {
+        let model = model(13, x_to_y(nodes(text))).imports("local", 1);
+        model.function(body.clone())
+    };
+    let rule = "analysis-limit";
+    let missing = calls("a = local::f(x)\ny = local::g(a)");
+    fires(
+        rule,
+        &missing,
+        "the search for dropout stopped here: the model calls a function that it does not define",
+    );
+    assert_eq!(verdict(&missing), Some(Verdict::Unknown));
+    let whole = calls("a = local::f(x)\ny = local::f(a)");
+    silent(rule, &whole);
+    assert_eq!(verdict(&whole), Some(Verdict::Clean));
 }

@@ -1,6 +1,6 @@
 //! Masks that meet something else than data first, or data of another shape.
 
-use dropout_onnx::dropout::{Kind, Mode, RateOrigin, Scaling};
+use dropout_onnx::dropout::{Form, Kind, Mode, RateOrigin, Scaling};
 use dropout_onnx::onnx::DataType;
 
 use super::spelt::{DRAWN, inside};
@@ -96,34 +96,34 @@ fn numbers_of_half_precision_are_as_they_were_written() {
     }
 }
 
-/// The two of a choice are dropout of the same data only once the Dropout before one of them is gone.
+/// Where the mask chooses between two of the same data, one of them dropped where it is chosen.
 #[test]
-fn dropout_that_shows_only_once_other_dropout_is_gone_is_refused() {
+fn a_choice_that_drops_what_it_chooses() {
     let text = format!(
         "{DRAWN}g = Dropout(x)\nd = Mul(x, k)\ne = Div(d, keep)\nf = Mul(g, k)\ny = Where(b, e, f)"
     );
-    let why = refusal(&inside(15, 0.3, &text));
+    strips(&inside(15, 0.3, &text))
+        .draws_nothing()
+        .leaves(&["hidden = Relu(x)", "y = Tanh(hidden)"]);
+    // the twin: what is not dropped where it is chosen
+    let other = text.replace("f = Mul(g, k)", "f = Mul(g, g)");
+    let sites = strips(&inside(15, 0.3, &other)).sites;
     assert!(
-        why.contains("graph: Where `out`: would only be recognised after other dropout is removed"),
-        "{why}"
+        sites.iter().all(|site| site.form == Form::Operator),
+        "{sites:?}"
     );
-    // the twin: without the Dropout it is none, or is refused for what it is
-    let alone = text.replace("g = Dropout(x)", "g = Sigmoid(x)");
-    assert!(strips(&inside(15, 0.3, &alone)).outcome.is_unchanged());
 }
 
-/// Both ends of a choice are one value only once the dropout of another draw is gone.
+/// Both ends of a choice are one value.
 #[test]
-fn a_choice_between_what_another_draw_drops_is_refused() {
+fn a_choice_between_one_and_the_same() {
     let text = format!(
         "{DRAWN}f = Mul(x, k)\nr2 = RandomUniformLike(f)\nb2 = Less(r2, keep)\nk2 = Cast(b2)\n\
          d = Mul(f, k2)\ne = Div(d, keep)\ny = Where(b, e, e)"
     );
-    let why = refusal(&inside(15, 0.3, &text));
-    assert!(
-        why.contains("would only be recognised after other dropout is removed"),
-        "{why}"
-    );
+    let stripped = strips(&inside(15, 0.3, &text));
+    let rates: Vec<_> = stripped.sites.iter().map(|site| site.rate).collect();
+    assert_eq!(rates, [Some(0.3), Some(0.3)]);
 }
 
 /// The shape of data that was scaled before it was dropped is that of the data.

@@ -141,7 +141,7 @@ fn alpha_and_gaussian_dropout() {
 #[test]
 fn noise_stays_unless_asked_for() {
     let text = "n = RandomNormalLike(x)\nm = Mul(n, p)\ny = Add(x, m)";
-    let made = inside(15, 0.3, text);
+    let made = inside(15, 0.3, text).by("tf2onnx");
     let stripped = strips(&made);
     assert!(stripped.outcome.is_unchanged());
     let asked = Options {
@@ -161,7 +161,8 @@ fn only_the_kinds_asked_for_go() {
         kinds: vec![Kind::GaussianNoise],
         ..Options::default()
     };
-    let stripped = strip::strip(&inside(15, 0.3, &text).read(), &asked).expect("strip");
+    let stripped =
+        strip::strip(&inside(15, 0.3, &text).by("tf2onnx").read(), &asked).expect("strip");
     assert_eq!(stripped.outcome.removed, 1);
     let draws = (stripped.edited.model.nodes()).filter(|(_, node)| node.draws());
     assert_eq!(draws.count(), 1);

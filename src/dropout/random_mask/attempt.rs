@@ -1,0 +1,259 @@
+//! One look at a draw: where it is dropout of data, under some conditions.
+
+use crate::error::Result;
+use crate::onnx::{DataType, NodeId, Use, ValueId};
+
+use super::conditions::Conditions;
+use super::draw::Draw;
+use super::exits::{self, Found, Precision};
+use super::law::{Interval, Law, Var, inside};
+use super::maps::Maps;
+use super::walk::Trace;
+use super::{Finder, decimal};
+use crate::dropout::{Exit, Scaling};
+
+/// How far the numbers of a mask may be from what they ought to be, relatively: units in the last
+/// place of float32, of float16 and of bfloat16.
+pub(super) const PRECISION: f64 = 1e-7;
+const HALF: f64 = 1e-3;
+const BFLOAT16: f64 = 8e-3;
+
+/// What one look at a draw showed.
+pub(super) struct Attempt {
+    pub exits: Vec<Found>,
+    /// Where the draw drops zeros, which stay what they are.
+    pub zeros: Vec<Exit>,
+    pub trace: Trace,
+    /// Draws with which every exit keeps its data; a number of the variable among them.
+    pub kept: Interval,
+    pub point: f64,
+    /// Draws with which every exit drops its data; empty (the first above the second) if there are
+    /// none, or if an exit takes several elements of the draw.
+    pub dropped: Interval,
+    /// How far numbers may be from what they ought to be, relatively.
+    pub precision: f64,
+    pub default_used: bool,
+}
+
+impl Attempt {
+    /// The exit that says what the whole is: one that inference can leave away, or else the first.
+    pub fn leading(&self) -> Option<&Found> {
+        leading(self.exits.iter())
+    }
+}
+
+/// The one of some exits that says what they are.
+pub(super) fn leading<'f>(mut exits: impl Iterator<Item = &'f Found> + Clone) -> Option<&'f Found> {
+    let mut inverted = exits
+        .clone()
+        .filter(|found| found.class.scaling == Scaling::Inverted);
+    inverted.next().or(exits.next())
+}
+
+impl Finder<'_> {
+    /// Finds the places where a draw is applied to data as dropout.
+    pub(super) fn attempt(
+        &self,
+        source: NodeId,
+        conditions: &Conditions,
+    ) -> Result<Option<Attempt>> {
+        conditions.default_used.set(false);
+        let Some(draw) = self.draw(source, conditions)? else {
+            return Ok(None);
+        };
+        let trace = self.walk(&[(draw.drawn, draw.law.clone())], conditions)?;
+        if trace.cancelled {
+            return Ok(None);
+        }
+        // jax2onnx passes the complement, as ONNX Runtime's Bernoulli is inverted: the scale
+        // tells which is meant. What others write means what the specification says.
+        let bernoulli = draw.law.as_affine().is_none();
+        let precision = Precision {
+            room: PRECISION,
+            complement: bernoulli && self.view.model.producer_name == *"jax2onnx",
+        };
+        let strict = exits::find(self, &trace, conditions, precision)?;
+        let (exits, room) = match self.room(&trace, strict.as_deref()) {
+            Some(room) => {
+                let precision = Precision { room, ..precision };
+                (exits::find(self, &trace, conditions, precision)?, room)
+            }
+            None => (strict, PRECISION),
+        };
+        let Some(exits) = exits else {
+            return Ok(None);
+        };
+        let zeros = self.zeros(&trace, conditions)?;
+        let Some(found) = attempt(exits, trace, &draw, room) else {
+            return Ok(None);
+        };
+        Ok(Some(Attempt {
+            zeros,
+            default_used: conditions.default_used.get(),
+            ..found
+        }))
+    }
+
+    /// Values of a mask times zero that something else reads: the first state of an unrolled loop.
+    fn zeros(&self, trace: &Trace, conditions: &Conditions) -> Result<Vec<Exit>> {
+        let mut zeros = Vec::new();
+        for &(id, output) in &trace.made {
+            let form = &trace.forms[&output];
+            let known = |value: ValueId| trace.forms.contains_key(&value);
+            let inside = |at| match at {
+                Use::Input { node, .. } => self
+                    .view
+                    .node(node)
+                    .outputs()
+                    .flatten()
+                    .any(|output| known(output.id)),
+                _ => false,
+            };
+            if !form.is_numeric() || !form.rest.is_zero() || self.uses(output).all(inside) {
+                continue;
+            }
+            let inputs = self.view.node(id).inputs().flatten();
+            for data in inputs.filter(|input| !known(input.id)) {
+                if self.number(data.id, conditions)? == Some(0.0) {
+                    zeros.push(Exit {
+                        node: id,
+                        data: data.id,
+                        path: Vec::new(),
+                        output,
+                        scale: 1.0,
+                        prescale: None,
+                        kept: (1.0, 0.0),
+                        frozen: None,
+                    });
+                    break;
+                }
+            }
+        }
+        Ok(zeros)
+    }
+
+    /// The room that numbers of a short type need, where they are further from what they ought to be.
+    fn room(&self, trace: &Trace, strict: Option<&[Found]>) -> Option<f64> {
+        let first = strict.and_then(|exits| leading(exits.iter()));
+        let plain = |rate: f64| {
+            let fract = (decimal(rate, PRECISION) * 1e4).fract();
+            fract.min(1.0 - fract) < 1e-6 // four digits
+        };
+        let told =
+            |found: &Found| found.class.scaling == Scaling::Inverted && plain(found.class.rate);
+        if first.is_some_and(told) {
+            return None;
+        }
+        let dropped = || {
+            let mut made = trace
+                .made
+                .iter()
+                .filter_map(|(_, value)| trace.forms[value].terms.first());
+            made.next().map(|term| term.atom.value)
+        };
+        let data = first.map(|found| found.data.value).or_else(dropped)?;
+        match self.view.value(data).element_type()? {
+            DataType::FLOAT16 => Some(HALF),
+            DataType::BFLOAT16 => Some(BFLOAT16),
+            _ => None,
+        }
+    }
+}
+
+fn attempt(exits: Vec<Found>, trace: Trace, draw: &Draw, precision: f64) -> Option<Attempt> {
+    let mut laws: Vec<&Law> = Vec::new();
+    for found in &exits {
+        if !laws.contains(&&found.a) {
+            laws.push(&found.a);
+        }
+    }
+    if !are_nested(&laws, &trace.maps) {
+        return None; // a choice, with some of both
+    }
+    let spans = spans(&laws, draw.var);
+    let is = |law: &Law, u: f64, kept: bool| along(law, u).is_some_and(|a| (a != 0.0) == kept);
+    let every = |kept: bool| {
+        let laws = &laws;
+        move |span: &&Interval| laws.iter().all(|law| is(law, inside(**span), kept))
+    };
+    // what one exit keeps another drops: a choice
+    let kept = *spans.iter().rev().find(every(true))?;
+    let dropped = spans
+        .iter()
+        .find(every(false))
+        .filter(|_| is_one_coin(&laws));
+    Some(Attempt {
+        kept: draw.values(kept),
+        point: inside(kept),
+        dropped: dropped.map_or((1.0, 0.0), |span| draw.values(*span)),
+        precision,
+        default_used: false,
+        exits,
+        zeros: Vec::new(),
+        trace,
+    })
+}
+
+/// True if all laws drop the same elements, each by one element of the draw.
+fn is_one_coin(laws: &[&Law]) -> bool {
+    let mut supports = laws.iter().map(|law| {
+        let cells = law.cells().map(|(cell, _, piece)| {
+            let ends: Vec<Interval> = cell.iter().map(|(_, interval)| *interval).collect();
+            (ends, piece.at(&[]) == Some(0.0))
+        });
+        cells.collect::<Vec<_>>()
+    });
+    let first = supports.next();
+    supports.all(|other| Some(other) == first) && laws.iter().all(|law| law.vars().len() <= 1)
+}
+
+/// A law where all its variables are the same number.
+pub(super) fn along(law: &Law, u: f64) -> Option<f64> {
+    let point: Vec<(Var, f64)> = law.vars().into_iter().map(|var| (var, u)).collect();
+    law.at(&point)
+}
+
+/// The intervals of a variable in which nothing changes.
+fn spans(laws: &[&Law], var: Var) -> Vec<Interval> {
+    let mut ends: Vec<f64> = laws.iter().flat_map(|law| law.ends()).collect();
+    let (low, high) = var.range();
+    ends.extend([low, high]);
+    ends.sort_by(f64::total_cmp);
+    ends.dedup();
+    ends.windows(2).map(|pair| (pair[0], pair[1])).collect()
+}
+
+/// True if of any two laws of the same elements one keeps at least what the other keeps.
+fn are_nested(laws: &[&Law], maps: &Maps) -> bool {
+    let nested = |one: &Law, two: &Law| {
+        let pairs = one
+            .vars()
+            .into_iter()
+            .flat_map(|var| two.vars().into_iter().map(move |of| (var, of)));
+        let mut shared = pairs.filter(|&(var, of)| var == of || !maps.are_disjoint(var, of));
+        if shared.next().is_none() {
+            return true;
+        }
+        // elements that were moved about are elements of the same draw
+        let first = one.vars()[0];
+        let two = match two.vars()[..] {
+            [_] => two.renamed(|_| first),
+            _ => two.clone(),
+        };
+        let Ok(cells) = Law::cells_of(one, &two) else {
+            return false;
+        };
+        let is_zero = |piece: super::law::Piece| piece.at(&[]) == Some(0.0);
+        let only = |first: bool| {
+            cells.iter().any(|(mass, one, two)| {
+                *mass > 0.0 && is_zero(*one) != first && is_zero(*two) == first
+            })
+        };
+        !(only(true) && only(false))
+    };
+    (0..laws.len()).all(|index| {
+        laws[index + 1..]
+            .iter()
+            .all(|other| nested(laws[index], other))
+    })
+}

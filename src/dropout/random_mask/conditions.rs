@@ -1,0 +1,44 @@
+//! What is assumed while a draw is looked at: the number that an input of the model is, and by which
+//! call each function runs.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use crate::hash::HashMap;
+use crate::onnx::{NodeId, ValueId};
+
+use super::constants::Uniform;
+
+/// What is assumed, with the constants that follow from it.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    /// A value, and the number that it is taken to be.
+    pub given: Option<(ValueId, f64)>,
+    /// The one call of a function that counts.
+    pub calls: BTreeMap<usize, NodeId>,
+    /// The constants that were worked out; complete, so that no answer depends on earlier questions.
+    pub(super) known: RefCell<HashMap<ValueId, Option<Uniform>>>,
+    /// True once the default of an input was used.
+    pub default_used: Cell<bool>,
+}
+
+impl Conditions {
+    pub fn given(value: ValueId, number: f64) -> Conditions {
+        Conditions {
+            given: Some((value, number)),
+            ..Conditions::default()
+        }
+    }
+
+    /// The same with one call of each of these functions.
+    pub fn with_calls(&self, calls: &[(usize, NodeId)]) -> Conditions {
+        let mut all = self.calls.clone();
+        all.extend(calls.iter().copied());
+        Conditions {
+            given: self.given,
+            calls: all,
+            default_used: Cell::new(self.default_used.get()),
+            ..Conditions::default()
+        }
+    }
+}

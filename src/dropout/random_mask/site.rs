@@ -1,0 +1,392 @@
+//! The sites of a draw.
+
+use crate::dropout::noise_shape::Fit;
+use crate::dropout::{
+    Exit, Form, KeptDraw, Kind, MaskUse, Mode, Prescale, RateOrigin, Scaling, Site,
+};
+use crate::error::Result;
+use crate::hash::{HashMap, HashSet};
+use crate::onnx::{AttributeValue, GraphKind, Node, NodeId, Use, ValueId};
+use crate::semantics::operator::{Linear, Role};
+
+use super::Finder;
+use super::attempt::{Attempt, along, leading};
+use super::exits::Found;
+use super::judge::Judged;
+use super::law::Interval;
+use super::scalar;
+use super::walk::Trace;
+
+/// A factor that makes up for what one mask drops cannot make up for another's.
+pub(super) fn give_back_factors(sites: &mut [Site]) {
+    let exits = sites.iter().flat_map(|site| &site.exits);
+    let exits: HashSet<NodeId> = exits.map(|exit| exit.node).collect();
+    for site in sites {
+        for exit in &mut site.exits {
+            let taken = |prescale: &Prescale| exits.contains(&prescale.node);
+            if exit.prescale.take_if(|prescale| taken(prescale)).is_some() {
+                site.scaling = match (exit.kept.0 - 1.0).abs() < 1e-6 {
+                    true => Scaling::Classic,
+                    false => Scaling::Other,
+                };
+                site.inference_scale = round(exit.scale);
+            }
+        }
+    }
+}
+
+/// What all exits of a draw have in common.
+struct Common {
+    switch: Option<(ValueId, f64)>,
+    mode: Mode,
+    given: Option<(ValueId, f64)>,
+    default_used: bool,
+    kept_draw: Option<KeptDraw>,
+    mask: MaskUse,
+    entangled: Option<String>,
+    precision: f64,
+}
+
+impl Finder<'_> {
+    /// The dropouts that are made of a draw: one for each rate.
+    pub(super) fn sites(&self, source: NodeId) -> Result<Vec<Site>> {
+        let Some(judged) = self.judge(source)? else {
+            return Ok(Vec::new());
+        };
+        let attempt = &judged.attempt;
+        let (mut exits, entangled) = exits(&judged);
+        let mut switch = judged.switch;
+        let mut entangled = self.obstacle(&exits, &attempt.trace).or(entangled);
+        share_factors(&mut exits);
+        if self.is_nested(&exits, &attempt.trace) {
+            entangled = Some("the mask is applied again to data it has already masked".into());
+        }
+        if !judged.passes {
+            entangled = Some("it scales the data if its switch is off".into());
+        }
+        let before: Vec<ValueId> = exits.iter().map(|exit| exit.output).collect();
+        if switch.is_none() && judged.contexts.is_empty() {
+            switch = self.gate(&mut exits)?;
+        }
+        let gated = switch.is_some() || self.is_gated(source);
+        let switch = switch.or(match self.branch_switch(attempt) {
+            Ok(switch) => switch,
+            Err(why) => {
+                entangled = Some(why.into());
+                None
+            }
+        });
+        let all = std::iter::once(attempt).chain(&judged.contexts);
+        let (mut kept, mut dropped) = (attempt.kept, attempt.dropped);
+        for other in all {
+            kept = common(kept, other.kept);
+            dropped = common(dropped, other.dropped);
+        }
+        let common = Common {
+            switch,
+            mode: if gated { Mode::Runtime } else { Mode::Active },
+            given: judged.given,
+            default_used: attempt.default_used,
+            kept_draw: middle(kept).map(|value| KeptDraw {
+                source,
+                value,
+                dropped: middle(dropped),
+            }),
+            mask: match attempt.trace.escapes {
+                None => MaskUse::None,
+                Some(Use::Output { .. }) => MaskUse::Output,
+                Some(_) => MaskUse::Used,
+            },
+            entangled,
+            precision: attempt.precision,
+        };
+        let moved: HashMap<ValueId, Exit> = before.into_iter().zip(exits).collect();
+        let zeros: Vec<ValueId> = attempt.zeros.iter().map(|exit| exit.output).collect();
+        let sites = groups(&judged).into_iter().enumerate();
+        Ok(sites
+            .filter_map(|(place, group)| {
+                let zeros = if place == 0 { &zeros[..] } else { &[] };
+                self.site(source, &judged, (&group, zeros), &moved, &common)
+            })
+            .collect())
+    }
+
+    /// The dropout of one rate; `moved` has the exits by the values they were found at.
+    fn site(
+        &self,
+        source: NodeId,
+        judged: &Judged,
+        (group, zeros): (&[&Found], &[ValueId]),
+        moved: &HashMap<ValueId, Exit>,
+        common: &Common,
+    ) -> Option<Site> {
+        let leading = leading(group.iter().copied())?;
+        let class = leading.class;
+        let output = moved
+            .get(&leading.output)
+            .map_or(leading.output, |exit| exit.output);
+        let base = match &leading.prescale {
+            Some(before) => before.prescale.from,
+            None => leading.data.value,
+        };
+        let name = |value: ValueId| self.view.value(value).get().name.clone();
+        let mut rates = vec![class.rate];
+        let others = judged.contexts.iter().filter_map(Attempt::leading);
+        rates.extend(others.map(|found| found.class.rate));
+        rates.dedup();
+        let mut seen = HashSet::default();
+        let exits = group.iter().filter(|found| seen.insert(found.output));
+        let exits = exits.map(|found| found.output).chain(zeros.iter().copied());
+        let exits = exits.filter_map(|output| moved.get(&output).cloned());
+        Some(Site {
+            kind: class.kind,
+            mode: common.mode,
+            rate: match rates[..] {
+                [rate] if common.given.is_none() => Some(decimal(rate, common.precision)),
+                _ => None,
+            },
+            rate_origin: match common.default_used || common.given.is_some() {
+                true => RateOrigin::Input,
+                false => RateOrigin::Mask,
+            },
+            scaling: class.scaling,
+            inference_scale: match (class.kind, class.scaling) {
+                (Kind::Dropout, Scaling::Classic | Scaling::Other) => {
+                    round(class.scale * (1.0 - class.rate))
+                }
+                _ => 1.0,
+            },
+            seed: seed(self.view.model.node(source)),
+            mask: common.mask,
+            input: Some(base),
+            input_name: Some(name(base)),
+            output: Some(output),
+            output_name: Some(name(output)),
+            switch: common.switch.map(|(value, _)| value),
+            off: common.switch.map(|(_, off)| off),
+            given: common.given,
+            kept_draw: common.kept_draw,
+            exits: exits.collect(),
+            entangled: common.entangled.clone(),
+            ..Site::new(
+                Form::RandomMask,
+                leading.node.graph,
+                vec![leading.node, source],
+            )
+        })
+    }
+
+    /// Why the exits cannot be cut off.
+    fn obstacle(&self, exits: &[Exit], trace: &Trace) -> Option<String> {
+        if let Some(id) = exits.iter().find_map(|exit| self.rounded(exit)) {
+            let place = self.view.node(id).place();
+            return Some(format!(
+                "{place} rounds its output, which its mask does not scale"
+            ));
+        }
+        match self.fit(exits, trace) {
+            Fit::Within => {}
+            Fit::Unknown => {
+                let why = "its mask may be larger than the data, whose shape is not known";
+                return Some(why.into());
+            }
+            Fit::Larger => return Some("its mask is larger than the data".into()),
+        }
+        trace.escapes.map(|at| match at {
+            Use::Output { graph, .. } => {
+                format!("its mask is an output of {}", self.view.model.scope(graph))
+            }
+            Use::Input { node, .. } => format!("{} uses its mask", self.view.node(node).place()),
+            _ => "its mask is used by name".to_string(),
+        })
+    }
+
+    /// The node that rounds what an exit makes, where inference would scale that: to round a multiple
+    /// and to take the multiple of what is rounded are two things.
+    fn rounded(&self, exit: &Exit) -> Option<NodeId> {
+        let scaled = exit.needs_scale().then_some(exit.output);
+        let mut open: Vec<ValueId> = scaled.into_iter().collect();
+        let mut seen = HashSet::default();
+        while let Some(value) = open.pop() {
+            for at in self.uses(value) {
+                let Use::Input { node: id, input } = at else {
+                    continue;
+                };
+                let node = self.view.node(id);
+                let Some(operator) = node
+                    .operator()
+                    .filter(|operator| operator.is_data(input as usize))
+                else {
+                    continue;
+                };
+                let to = self.element_of(node, &[]);
+                let whole = to.is_some_and(|to| !to.is_float());
+                let quantizes = operator.role == Role::Cast && whole;
+                if quantizes || scalar::rounds(operator.name) {
+                    return Some(id);
+                }
+                let scales = matches!(operator.linear, Linear::Bilinear | Linear::Quotient);
+                let plain = scalar::is_scalar(operator.name, node.get().inputs.len());
+                let passes =
+                    operator.copies() || plain && scales || matches!(operator.name, "Neg" | "Abs");
+                if passes && seen.insert(id) {
+                    open.extend(node.output(0).map(|output| output.id));
+                }
+            }
+        }
+        None
+    }
+
+    /// True if the source stands in a branch that only a run decides on.
+    fn is_gated(&self, source: NodeId) -> bool {
+        let mut graph = source.graph;
+        while let GraphKind::Attribute { node, .. } = self.view.model.graph(graph).kind {
+            if self.view.node(node).op() == "If" {
+                let known = self.resolver.input(node, 0);
+                if known.is_ok_and(|finding| finding.runtime) {
+                    return true;
+                }
+            }
+            graph = node.graph;
+        }
+        false
+    }
+
+    /// True if one exit is made of another: what one lets out is not the data, to the other.
+    fn is_nested(&self, exits: &[Exit], trace: &Trace) -> bool {
+        if exits.len() < 2 {
+            return false;
+        }
+        let outputs: HashSet<ValueId> = exits.iter().map(|exit| exit.output).collect();
+        let mut seen = HashSet::default();
+        let mut open: Vec<NodeId> = exits.iter().map(|exit| exit.node).collect();
+        while let Some(id) = open.pop() {
+            for value in self.view.node(id).inputs().flatten() {
+                if outputs.contains(&value.id) {
+                    return true;
+                }
+                let form = trace.forms.get(&value.id);
+                if form.is_some_and(|form| !form.plus) && seen.insert(value.id) {
+                    open.extend(value.node().map(|node| node.id));
+                }
+            }
+        }
+        false
+    }
+}
+
+/// The exits of a draw, in all contexts, and why they cannot be cut off.
+fn exits(judged: &Judged) -> (Vec<Exit>, Option<String>) {
+    let mut exits: Vec<Exit> = Vec::new();
+    let mut places: HashMap<ValueId, usize> = HashMap::default();
+    let mut entangled = None;
+    for attempt in std::iter::once(&judged.attempt).chain(&judged.contexts) {
+        let found = attempt.exits.iter().map(|found| exit(found, attempt));
+        for exit in found.chain(attempt.zeros.iter().cloned()) {
+            let Some(&place) = places.get(&exit.output) else {
+                places.insert(exit.output, exits.len());
+                exits.push(exit);
+                continue;
+            };
+            let known = &exits[place];
+            if known.prescale != exit.prescale || known.path != exit.path {
+                entangled = Some("the calls of its function differ".into());
+                continue;
+            }
+            let same = (known.scale - exit.scale).abs() <= 1e-9 * known.scale.abs();
+            if !same && exit.prescale.is_none() {
+                entangled = Some("the calls of its function have different scales".into());
+            }
+        }
+    }
+    (exits, entangled)
+}
+
+/// The exits of a draw by kind and rate; all together where contexts have rates of their own.
+fn groups(judged: &Judged) -> Vec<Vec<&Found>> {
+    let mut groups: Vec<Vec<&Found>> = Vec::new();
+    if !judged.contexts.is_empty() {
+        let all = std::iter::once(&judged.attempt).chain(&judged.contexts);
+        return vec![all.flat_map(|attempt| &attempt.exits).collect()];
+    }
+    for found in &judged.attempt.exits {
+        let same = |group: &&mut Vec<&Found>| {
+            let (one, two) = (group[0].class, found.class);
+            one.kind == two.kind && (one.rate - two.rate).abs() < 1e-6
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(found),
+            None => groups.push(vec![found]),
+        }
+    }
+    groups
+}
+
+/// What two intervals have in common.
+fn common(one: Interval, two: Interval) -> Interval {
+    (one.0.max(two.0), one.1.min(two.1))
+}
+
+/// The middle of an interval, unless it is empty.
+fn middle((low, high): Interval) -> Option<f64> {
+    (low <= high).then_some((low + high) / 2.0)
+}
+
+/// A factor before that one exit makes up for is shared if another exit has it in its data.
+fn share_factors(exits: &mut [Exit]) {
+    let data = exits.iter().filter(|exit| exit.prescale.is_none());
+    let data: HashSet<ValueId> = data.map(|exit| exit.data).collect();
+    for exit in exits {
+        if let Some(prescale) = &mut exit.prescale {
+            prescale.shared |= data.contains(&exit.data);
+        }
+    }
+}
+
+pub(super) fn exit(found: &Found, attempt: &Attempt) -> Exit {
+    let class = found.class;
+    let own = match &found.prescale {
+        // the class has both factors, the exit its own
+        Some(before) => class.scale / before.factor,
+        None => class.scale,
+    };
+    let scale = match (class.kind, class.scaling, &found.prescale) {
+        (Kind::Dropout, Scaling::Inverted, None) => 1.0,
+        (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate, attempt.precision)),
+        _ => 1.0,
+    };
+    let at = |law| along(law, attempt.point).unwrap_or(f64::NAN);
+    Exit {
+        node: found.node,
+        data: found.data.value,
+        path: found.data.path.clone(),
+        output: found.output,
+        scale,
+        prescale: found.prescale.map(|before| before.prescale),
+        kept: (at(&found.a), at(&found.b)),
+        frozen: None,
+    }
+}
+
+fn seed(node: &Node) -> Option<i64> {
+    match node.attribute("seed").map(|a| &a.value) {
+        Some(AttributeValue::Float(seed)) => Some(*seed as i64),
+        Some(AttributeValue::Int(seed)) => Some(*seed),
+        _ => None,
+    }
+}
+
+/// The shortest decimal that is the rate as nearly as its type tells: the file has the rate, or what
+/// it leaves, or where it falls between other numbers.
+pub(super) fn decimal(rate: f64, precision: f64) -> f64 {
+    let rounded = (1..9).map(|digits| {
+        let unit = 10f64.powi(digits);
+        (rate * unit).round() / unit
+    });
+    let near = |decimal: &f64| (decimal - rate).abs() < precision;
+    rounded.into_iter().find(near).unwrap_or(rate)
+}
+
+fn round(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}

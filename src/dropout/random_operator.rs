@@ -1,0 +1,42 @@
+//! Random operators that are not part of a dropout.
+
+use crate::hash::HashSet;
+use crate::onnx::{Name, NodeId};
+use crate::semantics::draws::{Reach, Reached, draws};
+use crate::semantics::view::View;
+
+use super::Site;
+
+/// An operator that draws random numbers, is not part of a dropout, and may change an output of the
+/// model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RandomOperator {
+    /// The node.
+    pub node: NodeId,
+    /// The only output of the model that it may change; `None` if there are several.
+    pub output: Option<Name>,
+}
+
+/// The random operators that belong to none of these sites, in file order.
+pub(super) fn find(view: View<'_>, sites: &[Site]) -> Vec<RandomOperator> {
+    let of_dropout: HashSet<NodeId> = sites.iter().flat_map(|site| site.nodes.clone()).collect();
+    let draws = view.nodes().filter(|&node| draws(node));
+    let mut others = draws
+        .filter(|node| !of_dropout.contains(&node.id))
+        .peekable();
+    if others.peek().is_none() {
+        return Vec::new();
+    }
+    let reach = Reach::new(view);
+    let others = others.filter_map(|node| {
+        let output = match reach.of(node.id) {
+            Reached::Nothing => return None,
+            Reached::Output(output) => Some(view.value(output).name.clone()),
+            Reached::Several => None,
+        };
+        let node = node.id;
+        Some(RandomOperator { node, output })
+    });
+    others.collect()
+}
