@@ -18,8 +18,8 @@ Every model is stripped with full verification into a temporary folder. Then:
     idempotent  a second strip, or a strip of a model without dropout, gives the same bytes
     verify      `verify BEFORE AFTER` exits 0
     audit       as many operator sites, with the same rates, as Python and TRUTH.tsv count
-    mutant      `verify` tells broken rewrites made by Python: exit 1 and a message (2 will do
-                where a subgraph may keep tract from running), and a right one made by Python
+    mutant      `verify` rejects recorded wrong results: exit 1 and a message (2 will do where a
+                subgraph may keep tract from running), and accepts a right one
 
 And of models with random operators (judges/masks.py tells more):
 
@@ -47,7 +47,7 @@ from pathlib import Path
 
 import onnx
 
-from judges import checks, documents, fake, masks, mutants, runtime, scopes, synthetic, synthetic_masks
+from judges import checks, documents, recorded, runtime, scopes, synthetic, synthetic_masks
 from judges.checks import FAIL, PASS, SKIP, Report
 from judges.tool import Tool
 
@@ -90,45 +90,28 @@ def judge_one(tool, job, with_audit):
             return report
 
 
-def judge_mutants(tool, stem):
-    """Mutants of one fixture: controls that must be equal, broken ones that must not."""
-    report = Report("mutants", stem)
-    before = onnx.load(FIXTURES / f"{stem}.onnx")
-    right = fake.stripped(before)
+def judge_mutants(tool, record):
+    """Recorded results for one fixture: a right one, which `verify` must accept, and wrong ones."""
+    report = Report("mutants", record["model"])
+    original = FIXTURES / f"{record['model']}.onnx"
     # Tract may lack what runs a subgraph; then "cannot tell" (exit 2) is an honest answer too.
-    has_subgraph = any(scope.outer for scope in scopes.scopes(before))
-    if masks.random_nodes(before):
-        feed, expected = masks.meaning_that_runs(before, 0, stem)[0]
-        same = masks.close
-    else:
-        _, _, feed, expected = runtime.first_that_runs(checks.inference_meaning(before), 0, stem)
-        same = runtime.same_bits
-    problems, made = [], 0
+    has_subgraph = any(scope.outer for scope in scopes.scopes(onnx.load(original)))
+    problems = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "after.onnx"
 
-        def verify(model):
-            onnx.save(model, path)
-            return tool.verify(FIXTURES / f"{stem}.onnx", path)
+        def verify(pieces):
+            path.write_bytes(recorded.joined(pieces, original.read_bytes()))
+            return tool.verify(original, path)
 
-        said = verify(right)
+        said = verify(record["right"])
         if said.code != 0:
-            problems.append(f"a right strip made by Python: exit {said.code}: {said.last_line}")
-        for mutant in mutants.ALL:
-            model = mutant(before, right)
-            if model is None:
-                continue
-            outputs = runtime.with_onnxruntime(model, feed)
-            if same(expected, outputs):
-                continue  # it computes the same: nothing to tell
-            made += 1
-            said = verify(model)
-            told = said.code == 1 or (said.code == 2 and has_subgraph)
-            if said.crashed or not told or not said.text:
-                problems.append(f"{mutant.__name__}: exit {said.code}: {said.last_line}")
-    print(f"{stem}: {made} mutants")
-    if made < 3:
-        problems.append(f"only {made} mutants could be made")
+            problems.append(f"a right strip: exit {said.code}: {said.last_line}")
+        for name, pieces in record["wrong"].items():
+            said = verify(pieces)
+            rejected = said.code == 1 or (said.code == 2 and has_subgraph)
+            if said.crashed or not rejected or not said.text:
+                problems.append(f"{name}: exit {said.code}: {said.last_line}")
     report.add("mutant", problems)
     return report
 
@@ -182,9 +165,8 @@ def run_all(tool, work, folders, only, jobs, verbose):
     print(f"{len(work)} models; onnx {onnx.__version__}, onnxruntime {runtime.ort.__version__}")
     with ThreadPoolExecutor(jobs) as pool:
         reports = list(pool.map(lambda job: judge_one(tool, job, True), work))
-        reports += pool.map(
-            lambda stem: judge_mutants(tool, stem), [s for s in mutants.FIXTURES if only in s]
-        )
+        records = [r for r in recorded.lines("verify.jsonl") if only in r["model"]]
+        reports += pool.map(lambda record: judge_mutants(tool, record), records)
     if not only:
         formats = tool.formats()
         reports += [report for folder in folders for report in documents.judge(tool, folder, formats)]
@@ -194,52 +176,54 @@ def run_all(tool, work, folders, only, jobs, verbose):
     return 1 if summary(reports, verbose) else 0
 
 
-def self_test():
-    """The good stand-in passes everything; each broken one fails the check it is made for."""
-    good = fake.Guarded(fake.Good())
-    with tempfile.TemporaryDirectory() as made:
-        jobs = [*models(FIXTURES, ""), *synthetic_models(Path(made), "")]
-        jobs = [job for job in jobs if job[0].stem not in synthetic_masks.BEYOND_THE_STAND_IN]
-        reports = [judge_one(good, job, True) for job in jobs]
-    reports += [judge_mutants(good, stem) for stem in mutants.FIXTURES]
-    reports += documents.judge(good, FIXTURES, fake.FORMATS)
-    wrong = summary(reports, verbose=False)
+def judge_recorded(right, answers, folder):
+    """The report on recorded answers about a model: right ones, but for `answers`."""
+    name = f"{right['model']}.onnx"
+    if "before" in right:
+        original, row = bytes.fromhex(right["before"]), right["row"]
+    else:
+        original, row = (FIXTURES / name).read_bytes(), truth(FIXTURES)[name]
+    (folder / name).write_bytes(original)
+    for twin in ("keras_course_infer_op15.onnx",):
+        (folder / twin).write_bytes((FIXTURES / twin).read_bytes())
+    tool = recorded.Strip(original, right, answers)
+    return judge_one(tool, (folder / name, "recorded", name, row), True)
 
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as made_again:
-        synthetic_masks.write(Path(made_again))
-        for broken in fake.BROKEN:
-            schema = getattr(broken, "schema", None)
-            if schema and not schema.exists():
-                print(f"left out {broken.__name__}: {schema.name} is not here")
-                continue
-            stem = getattr(broken, "needs", "torch_course_preserve_op17")
-            home = Path(made_again) if stem.startswith("masked_") else FIXTURES
-            name = f"{stem}.onnx"
-            path, row = Path(folder) / name, truth(home)[name]
-            path.write_bytes((home / name).read_bytes())
-            for twin in ("keras_course_infer_op15.onnx",):
-                (Path(folder) / twin).write_bytes((FIXTURES / twin).read_bytes())
-            tool = fake.Guarded(broken())
-            if broken.caught_by == "formats":
-                reports = documents.judge(tool, FIXTURES, fake.FORMATS)
-                report = Report("self-test", "formats")
-                for one in reports:
-                    if one.results["formats"][0] == FAIL:
-                        report.results = one.results
-            elif broken.caught_by == "mutant":
-                report = judge_mutants(tool, stem)
-            else:
-                report = judge_one(tool, (path, "self-test", name, row), True)
-            failed = {c: why for c, (result, why) in report.results.items() if result == FAIL}
-            noticed = broken.caught_by in failed
-            others = ", ".join(c for c in failed if c != broken.caught_by)
-            print(
-                f"{'noticed' if noticed else 'MISSED '} {broken.__name__} by {broken.caught_by}: "
-                f"{failed.get(broken.caught_by, 'nothing')[:110]}" + (f" (and {others})" if others else "")
-            )
-            wrong += not noticed
-    print(f"self-test: {len(fake.BROKEN)} broken tools, {wrong} problems")
-    return 1 if wrong else 0
+
+def self_test():
+    """Every check accepts the recorded right answers, and rejects the wrong ones recorded for it."""
+    wrong, rejected = 0, Counter()
+
+    def expect(name, check, reports):
+        nonlocal wrong
+        failed = {c: why for r in reports for c, (result, why) in r.results.items() if result == FAIL}
+        right = check in failed if check else not failed
+        wrong += not right
+        rejected[check] += 1
+        shown = "; ".join(f"{c}: {why[:110]}" for c, why in failed.items() if c == check or not right)
+        print(f"{'ok    ' if right else 'MISSED'} {name}{': ' if shown else ''}{shown}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        right = {}
+        for record in recorded.lines("strip.jsonl"):
+            right = record if record["name"] == "right" else right
+            answers = {k: v for k, v in record.items() if k not in ("name", "check")}
+            name = f"{record['model']}, {record['name']}"
+            expect(name, record.get("check"), [judge_recorded(right, answers, folder)])
+        models = folder / "models"
+        models.mkdir()
+        recorded.reported(models, FIXTURES)
+        expect("reports", None, documents.judge(recorded.Reports(), models, recorded.FORMATS))
+        for name, form, answers in recorded.wrong_reports():
+            reports = documents.judge(answers, models, recorded.FORMATS)
+            expect(name, "formats", [r for r in reports if r.name.startswith(f"{form} ")])
+    for record in recorded.lines("verify.jsonl"):
+        equal = recorded.Strip(b"", {}, {})
+        expect(f"{record['model']}, everything equal", "mutant", [judge_mutants(equal, record)])
+    unseen = set(CHECKS) - set(rejected)
+    print(f"{sum(rejected.values())} recorded answers, {wrong} problems; checks without a wrong answer: {unseen}")
+    return 1 if wrong or unseen else 0
 
 
 def main():

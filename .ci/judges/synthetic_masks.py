@@ -168,12 +168,6 @@ class Masks:
         )
 
 
-# A stand-in that only finds masked values of what there is cannot do these (judges/cuts.py).
-BEYOND_THE_STAND_IN = {
-    "masked_given_to_a_function",
-    "masked_mask_meets_another_mask_first",
-    "masked_mask_meets_a_gate_first",
-}
 SPELLINGS = "keras keras3 torch floor where bernoulli classic alpha gaussian".split()
 DROPOUT, OTHER = "d|Dropout|0.25|True", "o|NOT dropout: other randomness|1.0|True"
 MODELS = {}  # name: (build, how many random operators are no dropout)

@@ -1,13 +1,12 @@
 //! The command line: arguments, exit statuses, and what is printed where.
 
-mod audit;
 mod baseline;
 mod config;
 mod diff;
 mod examples;
 mod fold;
 mod formats;
-mod golden;
+mod help;
 mod insert;
 mod isolation;
 mod many;

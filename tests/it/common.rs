@@ -22,6 +22,14 @@ pub mod wire_tree;
 
 use std::path::{Path, PathBuf};
 
+use dropout_onnx::Analysis;
+use dropout_onnx::dropout::{self, Site};
+
+/// The dropouts that are recognised in a model.
+pub fn sites(model: &proto::Model) -> Vec<Site> {
+    dropout::find(&Analysis::of(&model.read())).expect("sites")
+}
+
 /// The models in `fixtures`, and those in the folder that DROPOUT_ONNX_MODELS names (`.ci/run` sets
 /// it where a larger set is at hand).
 pub fn models() -> Vec<PathBuf> {

@@ -1,17 +1,13 @@
 //! Masks that were drawn once and are constants since, and all that looks like one.
 
-use dropout_onnx::dropout::{self, Form, Mode, RateOrigin, Scaling, Site};
+use dropout_onnx::dropout::{self, Form, Mode, RateOrigin, Scaling};
 use dropout_onnx::onnx::{DataType, Values};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::{Options, fold};
 
 use crate::common::build::{f32_scalar, f32s, function, graph, int, model, op, raw, tensor};
 use crate::common::proto::{Graph, Model, Node};
-
-fn sites(model: &Model) -> Vec<Site> {
-    let model = model.read();
-    dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites")
-}
+use crate::common::sites;
 
 /// Numbers in [0, 1), the same for a seed (SplitMix64).
 fn numbers(seed: u64) -> impl FnMut() -> f64 {

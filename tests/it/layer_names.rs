@@ -1,14 +1,12 @@
 //! The layer a dropout comes from, told by the names that exporters write, or not told.
 
-use dropout_onnx::dropout;
-
 use crate::common::build::{entry, f32_scalar, flag, function, graph, model, op, subgraph, x_to_y};
 use crate::common::proto::{Function, Graph, Model, Node};
+use crate::common::sites;
 
 /// The layers of all sites of a model.
 fn layers(model: &Model) -> Vec<Option<String>> {
-    let model = model.read();
-    let sites = dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites");
+    let sites = sites(model);
     sites.into_iter().map(|site| site.layer).collect()
 }
 

@@ -1,17 +1,16 @@
 //! The shape a mask is drawn in, where it is shared along an axis of the data.
 
-use dropout_onnx::dropout;
 use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
     f32_scalar, f32s, function, graph, i64s, int, ints, model, op, tensor, typed,
 };
 use crate::common::proto::{Dim, Graph, Model, Node};
+use crate::common::sites;
 
 /// The noise shape of the only site.
 fn noise(model: &Model) -> Option<Vec<String>> {
-    let model = model.read();
-    let sites = dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites");
+    let sites = sites(model);
     assert_eq!(sites.len(), 1);
     sites[0].noise_shape.clone()
 }

@@ -1,6 +1,6 @@
 //! What is found out about a `Dropout` operator, in every version and form.
 
-use dropout_onnx::dropout::{self, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use dropout_onnx::dropout::{Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
@@ -8,11 +8,7 @@ use crate::common::build::{
     scalar, sparse, string, subgraph, tensor, typed, untyped, x_to_y,
 };
 use crate::common::proto::{Attribute, Graph, Model, Node, SparseTensor, Tensor};
-
-fn sites(model: &Model) -> Vec<Site> {
-    let model = model.read();
-    dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites")
-}
+use crate::common::sites;
 
 #[track_caller]
 fn site(model: &Model) -> Site {

@@ -1,6 +1,6 @@
 //! Dropout written as a random mask: every spelling that is known, and what is no dropout.
 
-use dropout_onnx::dropout::{self, Form, Kind, Mode, RateOrigin, Scaling, Site};
+use dropout_onnx::dropout::{Form, Kind, Mode, RateOrigin, Scaling};
 use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
@@ -9,14 +9,10 @@ use crate::common::build::{
 };
 use crate::common::masks::{MASKS, RATES, USES, at, nodes, numbers, spelt};
 use crate::common::proto::{Graph, Model};
+use crate::common::sites;
 
 /// −α′ of alpha dropout: λα of SELU.
 const ALPHA: f64 = 1.758_099_340_847_376_6;
-
-fn sites(model: &Model) -> Vec<Site> {
-    let model = model.read();
-    dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites")
-}
 
 /// What a site ought to be.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,14 +1,10 @@
 //! What classic dropout leaves at inference, and other products by a number.
 
-use dropout_onnx::dropout::{self, Form, Mode, Scaling, Site};
+use dropout_onnx::dropout::{Form, Mode, Scaling};
 
 use crate::common::build::{f32_scalar, f32s, int, model, op, x_to_y};
 use crate::common::proto::Model;
-
-fn sites(model: &Model) -> Vec<Site> {
-    let model = model.read();
-    dropout::find(&dropout_onnx::Analysis::of(&model)).expect("sites")
-}
+use crate::common::sites;
 
 fn of(lines: &[&str], factor: f32) -> Model {
     let nodes = lines.iter().map(|line| match line.contains("Cast(") {

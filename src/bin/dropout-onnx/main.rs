@@ -123,7 +123,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// The text itself is in the golden files of `tests/it/cli/golden.rs`.
+    /// The text itself is in `tests/cases/help/`.
     #[test]
     fn every_subcommand_has_help_with_examples_and_exit_statuses() {
         let program = Cli::command();

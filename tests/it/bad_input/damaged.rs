@@ -6,10 +6,11 @@ use dropout_onnx::rewrite::strip::{Options, strip};
 use dropout_onnx::source::Source;
 use dropout_onnx::verify::structure;
 use prost::Message;
-use tract_onnx::pb;
 
-use super::build::{bytes, model, nested_graphs, node, sound};
+use super::{nested_graphs, sound};
+use crate::common::build::{f32_scalar, graph, model, op, x_to_y};
 use crate::common::cli::{Folder, fixture};
+use crate::common::proto;
 
 const STEM: &str = "torch_mask_output_op13";
 
@@ -171,13 +172,13 @@ fn random_bytes() {
 
 #[test]
 fn a_message_without_a_graph() {
-    let without = pb::ModelProto {
+    let without = proto::Model {
         graph: None,
         ..sound()
     };
-    refused(&bytes(&without), "the model has no graph");
+    refused(&without.encode_to_vec(), "the model has no graph");
     // a tensor's file, and a graph that stands alone
-    let tensor = super::build::scalar("t", 1.0).encode_to_vec();
+    let tensor = f32_scalar(1.0).encode_to_vec();
     refused(&tensor, "");
 }
 
@@ -245,9 +246,9 @@ fn groups_nested_ten_thousand_deep() {
         prost::encoding::encode_varint(100 << 3 | 3, &mut open);
         prost::encoding::encode_varint(100 << 3 | 4, &mut close);
     }
-    let whole = [bytes(&sound()), open.clone(), close].concat();
+    let whole = [sound().encode_to_vec(), open.clone(), close].concat();
     refused(&whole, "nested");
-    refused(&[bytes(&sound()), open].concat(), "");
+    refused(&[sound().encode_to_vec(), open].concat(), "");
 }
 
 #[test]
@@ -265,18 +266,19 @@ fn types_nested_ten_thousand_deep_do_no_harm() {
     let mut info = vec![1 << 3 | 2, 1, b'x', 2 << 3 | 2];
     prost::encoding::encode_varint(deep.len() as u64, &mut info);
     info.append(&mut deep);
-    let mut graph = vec![11 << 3 | 2];
-    prost::encoding::encode_varint(info.len() as u64, &mut graph);
-    graph.append(&mut info);
-    let mut whole = bytes(&pb::ModelProto {
+    let mut main = vec![11 << 3 | 2];
+    prost::encoding::encode_varint(info.len() as u64, &mut main);
+    main.append(&mut info);
+    let mut whole = proto::Model {
         graph: None,
         ..sound()
-    });
+    }
+    .encode_to_vec();
     whole.push(7 << 3 | 2);
-    let rest = super::build::graph(vec![node("Dropout", &["x"], &["y"])], &[], &["y"]);
-    graph.extend(rest.encode_to_vec());
-    prost::encoding::encode_varint(graph.len() as u64, &mut whole);
-    whole.extend(graph);
+    let rest = graph([op("y = Dropout(x)")]).output("y").encode_to_vec();
+    main.extend(rest);
+    prost::encoding::encode_varint(main.len() as u64, &mut whole);
+    whole.extend(main);
     let folder = Folder::new();
     folder.write("bad.onnx", &whole);
     for arguments in [
@@ -293,17 +295,8 @@ fn types_nested_ten_thousand_deep_do_no_harm() {
 
 #[test]
 fn names_that_are_not_utf_8_do_no_harm() {
-    let mut whole = bytes(&model(
-        13,
-        super::build::graph(
-            vec![
-                node("Dropout", &["x"], &["dddd"]),
-                node("Relu", &["dddd"], &["y"]),
-            ],
-            &["x"],
-            &["y"],
-        ),
-    ));
+    let graph = x_to_y([op("dddd = Dropout(x)"), op("y = Relu(dddd)")]);
+    let mut whole = model(13, graph).encode_to_vec();
     let places: Vec<_> = (0..whole.len() - 4)
         .filter(|&i| &whole[i..i + 4] == b"dddd")
         .collect();

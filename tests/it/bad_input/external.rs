@@ -2,33 +2,28 @@
 
 use std::os::unix::fs::symlink;
 
-use tract_onnx::pb;
+use dropout_onnx::onnx::DataType;
+use prost::Message;
 
-use super::build::*;
+use super::sound;
+use crate::common::build::*;
 use crate::common::cli::Folder;
+use crate::common::proto::Tensor;
 
 /// `x -> Dropout -> Mul(w) -> y`, where `w`, eight floats, stands in another file.
 fn model_with(entries: &[(&str, &str)]) -> Vec<u8> {
-    let nodes = vec![
-        node("Dropout", &["x"], &["d"]),
-        node("Mul", &["d", "w"], &["y"]),
-    ];
-    let mut model = model(13, graph(nodes, &["x"], &["y"]));
-    let entry = |(key, value): &(&str, &str)| pb::StringStringEntryProto {
-        key: (*key).into(),
-        value: (*value).into(),
+    let nodes = vec![op("d = Dropout(x)"), op("y = Mul(d, w)")];
+    let entries = entries.iter().map(|(key, value)| entry(key, value));
+    let w = Tensor {
+        external_data: entries.collect(),
+        data_location: Some(1),
+        ..raw(DataType::FLOAT, &[8], &[])
     };
-    model
-        .graph
-        .as_mut()
-        .unwrap()
-        .initializer
-        .push(pb::TensorProto {
-            external_data: entries.iter().map(entry).collect(),
-            data_location: Some(1),
-            ..tensor("w", FLOAT, &[8], &[])
-        });
-    bytes(&model)
+    let graph = graph(nodes)
+        .input_of("x", DataType::FLOAT, &[8])
+        .output_of("y", DataType::FLOAT, &[8])
+        .init("w", w);
+    model(13, graph).encode_to_vec()
 }
 
 const WEIGHTS: &[u8; 40] = &[0x3f; 40];
@@ -42,7 +37,7 @@ fn folder(entries: &[(&str, &str)]) -> Folder {
 
 #[track_caller]
 fn refused_in(folder: &Folder, names: &[&str]) {
-    folder.write("good.onnx", bytes(&sound()));
+    folder.write("good.onnx", sound().encode_to_vec());
     let names = [&["tensor `w`"], names].concat();
     for arguments in [
         "strip model.onnx",
@@ -332,6 +327,6 @@ fn a_model_is_not_written_without_its_weights() {
         folder.read("model.stripped.onnx").len()
     });
     // one that has its weights inside
-    folder.write("good.onnx", super::build::bytes(&sound()));
+    folder.write("good.onnx", sound().encode_to_vec());
     folder.run("strip good.onnx -").exits(0);
 }

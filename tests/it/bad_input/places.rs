@@ -4,7 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::build::*;
+use dropout_onnx::onnx::DataType;
+use prost::Message;
+
+use super::sound;
+use crate::common::build::{model, raw};
 use crate::common::cli::{Folder, Said};
 
 const STEM: &str = "torch_mask_output_op13";
@@ -15,11 +19,8 @@ fn folder() -> Folder {
 
 /// A sound model with this many bytes of weights.
 fn large(size: usize) -> Vec<u8> {
-    let mut model = sound();
-    let weights = vec![0x3f; size];
-    let tensor = tensor("w", FLOAT, &[size as i64 / 4], &weights);
-    model.graph.as_mut().unwrap().initializer.push(tensor);
-    bytes(&model)
+    let weights = raw(DataType::FLOAT, &[size as i64 / 4], &vec![0x3f; size]);
+    model(13, sound().main().clone().init("w", weights)).encode_to_vec()
 }
 
 #[test]

@@ -1,17 +1,19 @@
 //! Messages that are models, but no usable ones.
 
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::{self, NodeProto};
+use dropout_onnx::onnx::DataType;
+use prost::Message;
 
-use super::build::*;
+use super::sound;
+use crate::common::build::*;
 use crate::common::cli::Folder;
+use crate::common::proto::{Attribute, Model, Node, Tensor};
 
 /// Strip and verify refuse the model, naming the file and all of `names`.
 #[track_caller]
-fn refused(model: &pb::ModelProto, names: &[&str]) {
+fn refused(model: &Model, names: &[&str]) {
     let folder = Folder::new();
-    folder.write("bad.onnx", bytes(model));
-    folder.write("good.onnx", bytes(&sound()));
+    folder.write("bad.onnx", model.encode_to_vec());
+    folder.write("good.onnx", sound().encode_to_vec());
     let names = [&["error: bad.onnx: "], names].concat();
     for arguments in [
         "strip bad.onnx",
@@ -26,11 +28,11 @@ fn refused(model: &pb::ModelProto, names: &[&str]) {
 
 /// As [`refused`]; also `verify` does.
 #[track_caller]
-fn refused_by_all(model: &pb::ModelProto, names: &[&str]) {
+fn refused_by_all(model: &Model, names: &[&str]) {
     refused(model, names);
     let folder = Folder::new();
-    folder.write("bad.onnx", bytes(model));
-    folder.write("good.onnx", bytes(&sound()));
+    folder.write("bad.onnx", model.encode_to_vec());
+    folder.write("good.onnx", sound().encode_to_vec());
     let names = [&["error: bad.onnx: "], names].concat();
     folder.refuses("verify bad.onnx good.onnx", &names);
     folder.refuses("verify good.onnx bad.onnx", &names);
@@ -65,16 +67,13 @@ fn audited_as_unsound(folder: &Folder, names: &[&str]) {
     assert_eq!(said.json()["models"][0]["verdict"], verdict);
 }
 
-fn main_graph(nodes: Vec<NodeProto>) -> pb::ModelProto {
-    model(13, graph(nodes, &["x"], &["y"]))
+fn main_graph(nodes: impl IntoIterator<Item = Node>) -> Model {
+    model(13, x_to_y(nodes))
 }
 
 #[test]
 fn two_nodes_that_write_one_value() {
-    let nodes = vec![
-        node("Dropout", &["x"], &["y"]),
-        node("Relu", &["x"], &["y"]),
-    ];
+    let nodes = vec![op("y = Dropout(x)"), op("y = Relu(x)")];
     refused_by_all(
         &main_graph(nodes),
         &["graph: Relu `y`", "`y` is defined twice"],
@@ -83,75 +82,55 @@ fn two_nodes_that_write_one_value() {
 
 #[test]
 fn a_node_that_writes_an_input_or_an_initializer() {
-    let nodes = vec![
-        node("Dropout", &["x"], &["x"]),
-        node("Relu", &["x"], &["y"]),
-    ];
+    let nodes = vec![op("x = Dropout(x)"), op("y = Relu(x)")];
     refused_by_all(&main_graph(nodes), &["Dropout", "`x` is defined twice"]);
 
-    let mut bad = main_graph(vec![
-        node("Dropout", &["x"], &["w"]),
-        node("Relu", &["w"], &["y"]),
-    ]);
-    bad.graph
-        .as_mut()
-        .unwrap()
-        .initializer
-        .push(scalar("w", 1.0));
+    let mut bad = main_graph(vec![op("w = Dropout(x)"), op("y = Relu(w)")]);
+    let main = bad.main_mut();
+    *main = main.clone().init("w", f32_scalar(1.0));
     refused_by_all(&bad, &["`w` is defined twice"]);
 }
 
 #[test]
 fn two_initializers_or_inputs_of_one_name() {
-    let mut bad = sound();
-    let main = bad.graph.as_mut().unwrap();
-    main.initializer = vec![scalar("w", 1.0), scalar("w", 2.0)];
-    refused_by_all(&bad, &["graph: ", "`w` is defined twice"]);
-    let bad = model(13, graph(sound().graph.unwrap().node, &["x", "x"], &["y"]));
+    let main = sound().main().clone();
+    let twice = main.init("w", f32_scalar(1.0)).init("w", f32_scalar(2.0));
+    refused_by_all(&model(13, twice), &["graph: ", "`w` is defined twice"]);
+    let bad = model(13, sound().main().clone().input("x"));
     refused_by_all(&bad, &["graph: ", "`x` is defined twice"]);
 }
 
 #[test]
 fn a_dropout_that_feeds_itself() {
-    let nodes = vec![node("Dropout", &["y"], &["y"])];
+    let nodes = vec![op("y = Dropout(y)")];
     refused_by_all(&main_graph(nodes), &["graph: Dropout `y`", "cycle"]);
 }
 
 #[test]
 fn nodes_that_feed_each_other() {
     let nodes = vec![
-        node("Dropout", &["b"], &["a"]),
-        node("Dropout", &["a"], &["b"]),
-        node("Relu", &["x"], &["y"]),
+        op("a = Dropout(b)"),
+        op("b = Dropout(a)"),
+        op("y = Relu(x)"),
     ];
     refused_by_all(&main_graph(nodes), &["graph: Dropout `", "cycle"]);
-    let nodes = vec![
-        node("Add", &["x", "b"], &["a"]),
-        node("Dropout", &["a"], &["b"]),
-        node("Relu", &["b"], &["y"]),
-    ];
+    let nodes = vec![op("a = Add(x, b)"), op("b = Dropout(a)"), op("y = Relu(b)")];
     refused_by_all(&main_graph(nodes), &["graph: ", "cycle"]);
 }
 
 #[test]
 fn a_cycle_through_what_a_subgraph_captures() {
-    let branch = || graph(vec![node("Dropout", &["y"], &["inner"])], &[], &["inner"]);
-    let of_if = with_graph(node("If", &["x"], &["y"]), "then_branch", branch());
-    let of_if = with_graph(of_if, "else_branch", branch());
+    let branch = || graph([op("inner = Dropout(y)")]).output("inner");
+    let of_if = op("y = If(x)")
+        .with(subgraph("then_branch", branch()))
+        .with(subgraph("else_branch", branch()));
     refused_by_all(&main_graph(vec![of_if]), &["graph", "cycle"]);
 }
 
 #[test]
 fn a_cycle_inside_a_subgraph() {
-    let nodes = vec![
-        node("Dropout", &["b"], &["a"]),
-        node("Relu", &["a"], &["b"]),
-    ];
-    let of_if = with_graph(
-        node("If", &["x"], &["y"]),
-        "then_branch",
-        graph(nodes, &[], &["a"]),
-    );
+    let nodes = vec![op("a = Dropout(b)"), op("b = Relu(a)")];
+    let of_if = op("y = If(x)").with(subgraph("then_branch", graph(nodes).output("a")));
     refused_by_all(
         &main_graph(vec![of_if]),
         &["graph/y.then_branch: ", "cycle"],
@@ -160,48 +139,20 @@ fn a_cycle_inside_a_subgraph() {
 
 #[test]
 fn a_cycle_inside_a_function() {
-    let mut bad = main_graph(vec![NodeProto {
-        domain: "d".into(),
-        ..node("F", &["x"], &["y"])
-    }]);
-    bad.opset_import.push(pb::OperatorSetIdProto {
-        domain: "d".into(),
-        version: 1,
-    });
-    bad.functions.push(pb::FunctionProto {
-        name: Some("F".into()),
-        domain: Some("d".into()),
-        input: vec!["i".into()],
-        output: vec!["o".into()],
-        node: vec![node("Dropout", &["o"], &["o"])],
-        opset_import: bad.opset_import.clone(),
-        ..Default::default()
-    });
-    refused_by_all(&bad, &["function:d::F: Dropout `o`", "cycle"]);
+    let bad = main_graph([op("y = local::F(x)")])
+        .imports("local", 1)
+        .function(function("F", "i", "o", 13, [op("o = Dropout(o)")]));
+    refused_by_all(&bad, &["function:local::F: Dropout `o`", "cycle"]);
 }
 
 #[test]
 fn a_function_that_calls_itself_does_not_hang() {
-    let call = |input: &str, output: &str| NodeProto {
-        domain: "d".into(),
-        ..node("F", &[input], &[output])
-    };
-    let mut bad = main_graph(vec![call("x", "y")]);
-    bad.opset_import.push(pb::OperatorSetIdProto {
-        domain: "d".into(),
-        version: 1,
-    });
-    bad.functions.push(pb::FunctionProto {
-        name: Some("F".into()),
-        domain: Some("d".into()),
-        input: vec!["i".into()],
-        output: vec!["o".into()],
-        node: vec![node("Dropout", &["i"], &["h"]), call("h", "o")],
-        opset_import: bad.opset_import.clone(),
-        ..Default::default()
-    });
+    let nodes = [op("h = Dropout(i)"), op("o = local::F(h)")];
+    let bad = main_graph([op("y = local::F(x)")])
+        .imports("local", 1)
+        .function(function("F", "i", "o", 13, nodes));
     let folder = Folder::new();
-    folder.write("bad.onnx", bytes(&bad));
+    folder.write("bad.onnx", bad.encode_to_vec());
     for arguments in [
         "audit bad.onnx",
         "show bad.onnx",
@@ -217,88 +168,74 @@ fn a_function_that_calls_itself_does_not_hang() {
             _ => said.refused(&["bad.onnx: "]),
         }
     }
-    folder.write("good.onnx", bytes(&sound()));
-    audited_as_unsound(&folder, &["function:d::F: the function calls itself"]);
+    folder.write("good.onnx", sound().encode_to_vec());
+    audited_as_unsound(&folder, &["function:local::F: the function calls itself"]);
 }
 
 #[test]
 fn an_input_that_nothing_defines() {
-    let nodes = vec![
-        node("Dropout", &["nowhere"], &["d"]),
-        node("Relu", &["d"], &["y"]),
-    ];
+    let nodes = vec![op("d = Dropout(nowhere)"), op("y = Relu(d)")];
     let names = ["graph: Dropout `d`, input 0", "nothing defines `nowhere`"];
     refused_by_all(&main_graph(nodes), &names);
-    let nodes = vec![node("Dropout", &["x", "ratio"], &["y"])];
+    let nodes = vec![op("y = Dropout(x, ratio)")];
     let names = ["graph: Dropout `y`, input 1", "nothing defines `ratio`"];
     refused_by_all(&main_graph(nodes), &names);
 }
 
 #[test]
 fn an_inner_value_is_not_defined_outside() {
-    let branch = graph(vec![node("Relu", &["x"], &["inner"])], &[], &["inner"]);
+    let branch = graph([op("inner = Relu(x)")]).output("inner");
     let nodes = vec![
-        with_graph(node("If", &["x"], &["z"]), "then_branch", branch),
-        node("Dropout", &["inner"], &["y"]),
+        op("z = If(x)").with(subgraph("then_branch", branch)),
+        op("y = Dropout(inner)"),
     ];
     refused_by_all(&main_graph(nodes), &["nothing defines `inner`"]);
 }
 
 #[test]
 fn an_output_that_nothing_defines() {
-    let bad = model(13, graph(sound().graph.unwrap().node, &["x"], &["y", "z"]));
+    let bad = model(13, sound().main().clone().output("z"));
     refused_by_all(&bad, &["graph: output 1", "nothing defines `z`"]);
-    let branch = graph(vec![node("Dropout", &["x"], &["inner"])], &[], &["other"]);
-    let nodes = vec![with_graph(
-        node("If", &["x"], &["y"]),
-        "then_branch",
-        branch,
-    )];
+    let branch = graph([op("inner = Dropout(x)")]).output("other");
+    let nodes = vec![op("y = If(x)").with(subgraph("then_branch", branch))];
     let names = ["graph/y.then_branch: output 0", "nothing defines `other`"];
     refused_by_all(&main_graph(nodes), &names);
 }
 
 #[test]
 fn a_dropout_without_data() {
-    for inputs in [&[][..], &[""]] {
-        let nodes = vec![node("Dropout", inputs, &["y"])];
-        refused(&main_graph(nodes), &["graph: Dropout `y`"]);
+    let mut empty = op("y = Dropout()");
+    empty.input = vec![String::new()];
+    for dropout in [op("y = Dropout()"), empty] {
+        refused(&main_graph([dropout]), &["graph: Dropout `y`"]);
     }
 }
 
 #[test]
 fn a_model_that_imports_no_operators() {
-    let bad = pb::ModelProto {
+    let bad = Model {
         opset_import: Vec::new(),
         ..sound()
     };
     refused(&bad, &["opset"]);
 }
 
-fn with_ratio_attribute(ratio: pb::AttributeProto) -> pb::ModelProto {
-    let nodes = vec![with(node("Dropout", &["x"], &["y"]), ratio)];
-    model(7, graph(nodes, &["x"], &["y"]))
+fn with_ratio_attribute(ratio: Attribute) -> Model {
+    model(7, x_to_y([op("y = Dropout(x)").with(ratio)]))
 }
 
-fn with_input(index: usize, tensor: pb::TensorProto) -> pb::ModelProto {
-    let mut inputs = ["x", "", ""];
-    inputs[index] = "p";
-    let nodes = vec![node("Dropout", &inputs[..=index], &["y"])];
-    let mut bad = model(13, graph(nodes, &["x"], &["y"]));
-    bad.graph.as_mut().unwrap().initializer = vec![pb::TensorProto {
-        name: "p".into(),
-        ..tensor
-    }];
-    bad
+fn with_input(index: usize, tensor: Tensor) -> Model {
+    let dropout = ["", "y = Dropout(x, p)", "y = Dropout(x, , p)"][index];
+    model(13, x_to_y([op(dropout)]).init("p", tensor))
 }
 
 /// Also the audit fails, with a finding.
 #[track_caller]
-fn no_ratio(bad: &pb::ModelProto, names: &[&str]) {
+fn no_ratio(bad: &Model, names: &[&str]) {
     let names = [&["graph: Dropout `y`"], names].concat();
     refused(bad, &names);
     let folder = Folder::new();
-    folder.write("bad.onnx", bytes(bad));
+    folder.write("bad.onnx", bad.encode_to_vec());
     let before = folder.listing();
     let said = folder.run("audit bad.onnx").exits(2);
     for name in names {
@@ -317,41 +254,24 @@ fn no_ratio(bad: &pb::ModelProto, names: &[&str]) {
 #[test]
 fn a_ratio_attribute_outside_0_to_1() {
     for ratio in [1.0, 1.5, -0.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        let ratio = pb::AttributeProto {
-            f: ratio,
-            ..attribute("ratio", AttributeType::Float)
-        };
-        no_ratio(&with_ratio_attribute(ratio), &["ratio"]);
+        no_ratio(&with_ratio_attribute(float("ratio", ratio)), &["ratio"]);
     }
     for ratio in [0.0, 0.999, 1e-30] {
-        let ratio = pb::AttributeProto {
-            f: ratio,
-            ..attribute("ratio", AttributeType::Float)
-        };
         let folder = Folder::new();
-        folder.write("good.onnx", bytes(&with_ratio_attribute(ratio)));
+        folder.write(
+            "good.onnx",
+            with_ratio_attribute(float("ratio", ratio)).encode_to_vec(),
+        );
         folder.run("strip good.onnx").exits(0);
     }
 }
 
 #[test]
 fn a_ratio_attribute_of_another_type() {
-    let int = pb::AttributeProto {
-        i: 0,
-        ..attribute("ratio", AttributeType::Int)
-    };
-    let string = pb::AttributeProto {
-        s: b"0.5".to_vec(),
-        ..attribute("ratio", AttributeType::String)
-    };
-    let tensor = pb::AttributeProto {
-        t: Some(scalar("", 0.5)),
-        ..attribute("ratio", AttributeType::Tensor)
-    };
-    let floats = pb::AttributeProto {
-        floats: vec![0.5],
-        ..attribute("ratio", AttributeType::Floats)
-    };
+    let int = int("ratio", 0);
+    let string = string("ratio", "0.5");
+    let tensor = tensor("ratio", f32_scalar(0.5));
+    let floats = floats("ratio", &[0.5]);
     for ratio in [int, string, tensor, floats] {
         no_ratio(&with_ratio_attribute(ratio), &["ratio"]);
     }
@@ -360,36 +280,29 @@ fn a_ratio_attribute_of_another_type() {
 #[test]
 fn a_ratio_input_outside_0_to_1() {
     for ratio in [1.0, 7.0, -0.5, f32::NAN, f32::INFINITY] {
-        no_ratio(&with_input(1, scalar("p", ratio)), &["ratio"]);
-        // the same by a Constant
-        let constant = with(
-            node("Constant", &[], &["p"]),
-            pb::AttributeProto {
-                f: ratio,
-                ..attribute("value_float", AttributeType::Float)
-            },
-        );
-        let nodes = vec![constant, node("Dropout", &["x", "p"], &["y"])];
-        no_ratio(&model(13, graph(nodes, &["x"], &["y"])), &["ratio"]);
+        no_ratio(&with_input(1, f32_scalar(ratio)), &["ratio"]);
+        let constant = op("p = Constant()").with(float("value_float", ratio));
+        let nodes = [constant, op("y = Dropout(x, p)")];
+        no_ratio(&main_graph(nodes), &["ratio"]);
     }
 }
 
 #[test]
 fn a_ratio_input_of_another_type_or_shape() {
     for tensor in [
-        tensor("p", INT64, &[], &0i64.to_le_bytes()),
-        tensor("p", BOOL, &[], &[0]),
-        tensor("p", FLOAT, &[2], &[0; 8]),
-        tensor("p", FLOAT, &[0], &[]),
-        pb::TensorProto {
+        raw(DataType::INT64, &[], &0i64.to_le_bytes()),
+        raw(DataType::BOOL, &[], &[0]),
+        raw(DataType::FLOAT, &[2], &[0; 8]),
+        raw(DataType::FLOAT, &[0], &[]),
+        Tensor {
             string_data: vec![b"0.5".to_vec()],
-            ..tensor("p", STRING, &[], &[])
+            ..raw(DataType::STRING, &[], &[])
         },
-        tensor("p", FLOAT, &[], &[0; 3]),
-        tensor("p", FLOAT, &[], &[]),
-        tensor("p", 99, &[], &[0; 4]),
-        tensor("p", FLOAT, &[-1], &[0; 4]),
-        tensor("p", FLOAT, &[i64::MAX, i64::MAX], &[0; 4]),
+        raw(DataType::FLOAT, &[], &[0; 3]),
+        raw(DataType::FLOAT, &[], &[]),
+        raw(DataType(99), &[], &[0; 4]),
+        raw(DataType::FLOAT, &[-1], &[0; 4]),
+        raw(DataType::FLOAT, &[i64::MAX, i64::MAX], &[0; 4]),
     ] {
         no_ratio(&with_input(1, tensor), &["ratio"]);
     }
@@ -398,9 +311,9 @@ fn a_ratio_input_of_another_type_or_shape() {
 #[test]
 fn a_training_mode_of_another_type() {
     for tensor in [
-        tensor("p", INT64, &[], &1i64.to_le_bytes()),
-        scalar("p", 1.0),
-        tensor("p", BOOL, &[2], &[0, 1]),
+        raw(DataType::INT64, &[], &1i64.to_le_bytes()),
+        f32_scalar(1.0),
+        raw(DataType::BOOL, &[2], &[0, 1]),
     ] {
         no_ratio(&with_input(2, tensor), &["training_mode"]);
     }

@@ -3,9 +3,9 @@
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::formats::in_every_format;
+use super::formats::assert_valid_formats;
 use crate::common::build::{f32_scalar, f32s, flag, model, op, x_to_y};
-use crate::common::cli::{Folder, Said, golden};
+use crate::common::cli::{Folder, Said};
 
 fn folder() -> Folder {
     let folder = Folder::with("torch_course_preserve_op17", "active.onnx");
@@ -268,7 +268,6 @@ fn the_file_is_stable_and_written_over_no_other() {
         .run("audit sub active.onnx --jobs 1 --write-baseline base.json -q")
         .exits(0);
     assert_eq!(folder.read("base.json"), first);
-    golden("audit_baseline_file", std::str::from_utf8(&first).unwrap());
 
     folder.refuses(
         "audit . --write-baseline active.onnx",
@@ -454,11 +453,9 @@ fn allowances_come_first() {
 }
 
 #[test]
-fn every_format_word_for_word() {
+fn new_and_resolved_findings_are_valid_in_json_and_sarif() {
     let folder = with_baseline();
     std::fs::remove_file(folder.path("sub/runtime.onnx")).unwrap();
     folder.copy("torch_mask_output_op13", "new.onnx");
-    in_every_format(&folder, "audit . --baseline base.json", "audit_baseline");
-    let said = folder.run("audit . --baseline base.json -v").exits(1);
-    golden("audit_baseline_verbose", said.text());
+    assert_valid_formats(&folder, "audit . --baseline base.json");
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::formats::in_every_format;
+use super::formats::assert_valid_formats;
 use crate::common::cli::Folder;
 
 /// `2` and `5` are the layers of its active dropouts.
@@ -61,26 +61,6 @@ fn assert_open(folder: &Folder, arguments: &str, layers: &[&str], remarks: &[&st
 
 fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| text.to_string()).collect()
-}
-
-#[test]
-fn rules_of_the_file_count_and_options_count_for_more() {
-    let folder = configured("[rules]\ndeny = [\"lost-rate\"]\nallow = [\"active-dropout\"]\n");
-    for (arguments, status) in [
-        ("lost.onnx", 1),
-        ("lost.onnx --allow lost-rate", 0),
-        ("lost.onnx --allow warnings", 0),
-        ("lost.onnx --no-config", 0),
-        ("active.onnx", 0),
-        ("active.onnx --deny active-dropout", 1),
-        ("active.onnx --deny all", 1),
-        ("active.onnx --select active-dropout", 1),
-        ("active.onnx --no-config", 1),
-        ("runtime.onnx", 0),
-        ("runtime.onnx --deny runtime-dropout", 1),
-    ] {
-        folder.run(&format!("audit {arguments}")).exits(status);
-    }
 }
 
 #[test]
@@ -189,126 +169,6 @@ fn one_file_can_be_named_for_all_or_none_be_used() {
         "audit active.onnx -o dropout-onnx.toml",
         &["dropout-onnx.toml: is also read"],
     );
-}
-
-/// Every file is read before the first model.
-#[test]
-fn a_file_that_is_wrong_stops_the_run_with_place_and_way_out() {
-    let folder = folder();
-    std::fs::create_dir(folder.path("sub")).unwrap();
-    folder.copy(ACTIVE, "sub/m.onnx");
-    for (text, says) in [
-        (
-            "formt = \"text\"",
-            "line 1, column 1: unknown key `formt`; did you mean `format`?",
-        ),
-        (
-            "[rules]\ndenny = []",
-            "line 2, column 1: unknown key `denny`; did you mean `deny`?",
-        ),
-        (
-            "[rule]",
-            "line 1, column 2: unknown key `rule`; did you mean `rules`?",
-        ),
-        (
-            "[zzzzzz]",
-            "unknown key `zzzzzz`; there are format, rules, allow",
-        ),
-        (
-            "format = \"sarrif\"",
-            "line 1, column 10: unknown value `sarrif`; did you mean `sarif`?",
-        ),
-        ("format = 3", "line 1, column 10: expected a string"),
-        (
-            "[rules]\ndeny = [\"all\", \"lost-rat\"]",
-            "line 2, column 16: unknown rule `lost-rat`; did you mean `lost-rate`?",
-        ),
-        (
-            "[rules]\ndeny = \"all\"",
-            "line 2, column 8: invalid type: string \"all\", expected an array",
-        ),
-        (
-            "[rules]\ndeny = [1]",
-            "line 2, column 9: invalid type: integer `1`, expected a string",
-        ),
-        (
-            "rules = [[\"all\"]]",
-            "line 1, column 9: invalid type: an array, expected a table",
-        ),
-        (
-            "[rules]\ndeny = [\"all\"]\nallow = [\"all\"]",
-            "`all` is both allowed and denied",
-        ),
-        (
-            "[allow]",
-            "line 1, column 1: invalid type: a table, expected an array",
-        ),
-        (
-            "[[allow]]\nlayer = \"a\"",
-            "line 1, column 1: missing key `reason`",
-        ),
-        (
-            "[[allow]]\nreason = \"a\"",
-            "line 1, column 1: needs a `layer` or a `fingerprint`",
-        ),
-        (
-            "\n\n[[allow]]\nlayer = \"a\"\nreason = \" \"",
-            "line 5, column 10: has no reason",
-        ),
-        (
-            "[[allow]]\nreason = \"é\"; x",
-            "line 2, column 13: unexpected key or value, expected newline, `#`",
-        ),
-        (
-            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nexpires = \"2026-12-31\"",
-            "line 4, column 11: invalid type: string \"2026-12-31\", expected a date without quotes",
-        ),
-        (
-            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nexpires = 2026-12-31 00:00:00Z",
-            "line 4, column 11: `2026-12-31T00:00:00Z` is not a date: expected one like 2026-12-31",
-        ),
-        (
-            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nexpires = 2026-02-29",
-            "line 4, column 11: invalid date",
-        ),
-        (
-            "[[allow]]\nfingerprint = \"12\"\nreason = \"b\"",
-            "line 2, column 15: `12` is not a fingerprint",
-        ),
-        (
-            "[[allow]]\nlayer = \"[a\"\nreason = \"b\"",
-            "line 2, column 9: `[a` is not a pattern",
-        ),
-        (
-            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nmodels = [\"{\"]",
-            "line 4, column 11: `{` is not a pattern",
-        ),
-        (
-            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\ncount = 0",
-            "line 4, column 9: invalid value: integer `0`, expected a number of at least 1",
-        ),
-        (
-            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nrules = []",
-            "line 4, column 9: has an empty list of rules",
-        ),
-        (
-            "[[allow]]\nlayer = \"a\"\nreason = \"b\"\nrules = [\"active-dropuot\"]",
-            "line 4, column 10: unknown rule `active-dropuot`; did you mean `active-dropout`?",
-        ),
-    ] {
-        folder.write("sub/dropout-onnx.toml", text);
-        let says = format!("sub/dropout-onnx.toml: {}", says.trim_start());
-        let (file, why) = says.split_once(": ").unwrap();
-        folder.refuses("audit .", &[file, why]);
-        folder.run("audit . --no-config").exits(1);
-    }
-    folder.write("sub/dropout-onnx.toml", b"format = \"\xff\"");
-    folder.refuses(
-        "audit .",
-        &["sub/dropout-onnx.toml: is not a configuration: not UTF-8"],
-    );
-    // one that is for none of the models is not read
-    folder.run("audit lost.onnx").exits(0);
 }
 
 #[test]
@@ -492,66 +352,10 @@ fn what_cannot_be_judged_can_be_allowed() {
 }
 
 #[test]
-fn the_format_comes_from_the_file_or_an_option() {
-    let folder = configured("format = \"json\"\n");
-    folder.run("audit active.onnx").exits(1).json();
-    let text = folder.run("audit active.onnx --format concise").exits(1);
-    assert!(
-        text.text()
-            .starts_with("active.onnx: error active-dropout: ")
-    );
-    assert!(
-        folder
-            .run("audit active.onnx --no-config")
-            .text()
-            .starts_with("active.onnx: active")
-    );
-    // every format of the command line is one of the file
-    for format in [
-        "text", "concise", "json", "jsonl", "sarif", "github", "junit", "markdown",
-    ] {
-        folder.write("dropout-onnx.toml", format!("format = \"{format}\"\n"));
-        let of_file = folder.run("audit .").exits(1);
-        folder.write("dropout-onnx.toml", "");
-        let of_option = folder.run(&format!("audit . --format {format}")).exits(1);
-        assert_eq!(of_file.text(), of_option.text());
-    }
-    std::fs::create_dir(folder.path("sub")).unwrap();
-    folder.copy(ACTIVE, "sub/m.onnx");
-    folder.write("dropout-onnx.toml", "format = \"json\"\n");
-    folder.write("sub/dropout-onnx.toml", "format = \"sarif\"\n");
-    folder.refuses(
-        "audit .",
-        &["dropout-onnx.toml and sub/dropout-onnx.toml set different values of `format`; choose one with --format"],
-    );
-    folder.run("audit . --format text").exits(1);
-    folder.write("sub/dropout-onnx.toml", "");
-    folder.run("audit .").exits(1).json();
-}
-
-/// Allowed findings are in the documents, with the reason, and nowhere else.
-#[test]
-fn every_format_word_for_word() {
+fn allowed_findings_are_valid_in_json_and_sarif() {
     let text = allow("layer = \"2\"\nexpires = 2028-12-31") + &allow("layer = \"gone\"");
     let folder = configured(&text);
-    in_every_format(
-        &folder,
-        "audit active.onnx --today 2028-01-01",
-        "audit_allowed",
-    );
-}
-
-/// Other subcommands do not read it.
-#[test]
-fn only_audit_reads_it() {
-    let folder = configured("this is no TOML");
-    folder.refuses(
-        "audit active.onnx",
-        &["dropout-onnx.toml: line 1, column 6"],
-    );
-    folder.run("strip active.onnx").exits(0);
-    folder.run("show active.onnx").exits(0);
-    folder.run("diff active.onnx active.stripped.onnx").exits(1);
+    assert_valid_formats(&folder, "audit active.onnx --today 2028-01-01");
 }
 
 /// The configuration in the documentation, with the models it is about.

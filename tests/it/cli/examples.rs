@@ -8,7 +8,7 @@ use dropout_onnx::onnx::DataType;
 use ndarray_npy::write_npy;
 use prost::Message;
 
-use super::golden::subcommands;
+use super::help::subcommands;
 use crate::common::build::*;
 use crate::common::cli::{Folder, Said, golden, test_data};
 

@@ -1,5 +1,4 @@
-//! The formats of `audit`: the same models in each, word for word, and names that no format likes.
-//! `INSTA_UPDATE=always cargo test --test it cli::formats` writes the files anew.
+//! The formats of `audit`: valid by their schemas, and names that no format likes.
 
 use std::path::Path;
 
@@ -8,7 +7,7 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use crate::common::build::{f32_scalar, flag, model, op, x_to_y};
-use crate::common::cli::{Folder, golden};
+use crate::common::cli::Folder;
 
 const FORMATS: &[&str] = &[
     "text", "concise", "json", "jsonl", "sarif", "github", "junit", "markdown",
@@ -27,47 +26,18 @@ fn folder() -> Folder {
     folder
 }
 
-#[test]
-fn every_format_word_for_word() {
-    let folder = folder();
-    for format in FORMATS {
-        let said = folder.run(&format!("audit . --format {format}")).exits(2);
-        assert_eq!(said.stderr, format!("error: {BROKEN}\n"));
-        let version = format!("\"semanticVersion\": \"{}\"", env!("CARGO_PKG_VERSION"));
-        let text = said
-            .text()
-            .replace(&version, "\"semanticVersion\": \"VERSION\"");
-        golden(&format!("audit_format_{format}"), &text);
-    }
-}
-
-/// A run that finds something and has remarks, in every format: valid, and word for word as
-/// `NAME_FORMAT` has it. What SARIF says of the tool is left out, and what is said aside comes last.
+/// The findings and remarks of a run are valid JSON and SARIF.
 #[track_caller]
-pub fn in_every_format(folder: &Folder, arguments: &str, name: &str) {
+pub fn assert_valid_formats(folder: &Folder, arguments: &str) {
     let run = |format: &str| {
-        folder
-            .run(&format!("{arguments} --format {format}"))
-            .exits(1)
+        let said = folder.run(&format!("{arguments} --format {format}"));
+        said.exits(1).json()
     };
-    let document = run("json").json();
+    let document = run("json");
     let schema = jsonschema::validator_for(&read("docs/audit.schema.json")).unwrap();
     assert_valid(&schema, &document);
     assert!(!document["remarks"].as_array().unwrap().is_empty());
-    for format in FORMATS.iter().filter(|format| **format != "json") {
-        let said = run(format);
-        let mut text = said.text().to_string();
-        if *format == "sarif" {
-            let mut log = said.json();
-            assert_valid(&sarif_schema(), &log);
-            log["runs"][0]["tool"] = json!("left out");
-            text = format!("{log:#}\n");
-        }
-        if !said.stderr.is_empty() {
-            text = format!("{text}--- standard error\n{}", said.stderr);
-        }
-        golden(&format!("{name}_{format}"), &text);
-    }
+    assert_valid(&sarif_schema(), &run("sarif"));
 }
 
 #[test]

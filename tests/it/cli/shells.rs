@@ -1,6 +1,6 @@
 //! Completions and manual pages. `.ci/shells.sh` has real shells and real `man` read them.
 
-use super::golden::subcommands;
+use super::help::subcommands;
 use crate::common::cli::Folder;
 
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
