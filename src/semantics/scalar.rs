@@ -69,7 +69,7 @@ pub(crate) fn apply(op: &str, inputs: &[f64], whole: bool) -> Option<f64> {
         ("Floor", &[x]) => x.floor(),
         ("Ceil", &[x]) => x.ceil(),
         ("Round", &[x]) => x.round_ties_even(),
-        ("Sign", &[x]) if x == 0.0 => 0.0,
+        ("Sign", &[0.0]) => 0.0,
         ("Sign", &[x]) => x.signum(),
         ("Abs", &[x]) => x.abs(),
         ("Neg", &[x]) => -x,

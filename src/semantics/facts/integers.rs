@@ -42,7 +42,7 @@ impl<'m> Asking<'m> {
     fn made(&mut self, node: NodeRef<'m>, operator: &Operator) -> Option<Shape> {
         match (operator.shape, node.op()) {
             (Rule::Constant, _) => self.constant_list(node),
-            (Rule::ShapeOf, _) => Some(match self.shape(node, 0)? {
+            (Rule::Dimensions, _) => Some(match self.shape(node, 0)? {
                 Shape::Dims(dims) => Shape::of(between(node, &dims).iter().copied()),
                 like if node.attribute("start").is_none() && node.attribute("end").is_none() => {
                     like

@@ -78,7 +78,7 @@ impl<'m> Asking<'m> {
             }
             Rule::Recurrent => recurrent(node, output, &self.dims(node, 0)?, &self.dims(node, 2)?),
             Rule::TopK => self.top_k(node),
-            Rule::ShapeOf => self.shape_of_shape(node),
+            Rule::Dimensions => self.shape_of_shape(node),
             Rule::Range => Some(Shape::of([self.range(node)])),
             Rule::OneHot => {
                 let mut dims = self.dims(node, 0)?;

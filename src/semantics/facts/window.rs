@@ -47,8 +47,8 @@ fn windows(node: NodeRef<'_>, kernel: &[i64]) -> Option<Vec<Window>> {
         };
         let window = Window {
             kernel: kernel[axis],
-            stride: of(&strides, 1)?,
-            dilation: of(&dilations, 1)?,
+            stride: of(strides, 1)?,
+            dilation: of(dilations, 1)?,
             pads: if auto == Auto::NotSet {
                 begin.checked_add(end)?
             } else {

@@ -83,7 +83,7 @@ pub(crate) enum Shape {
     Reshape,
     Scalar,
     /// One axis with as many elements as the first input has axes.
-    ShapeOf,
+    Dimensions,
     Slice,
     Split,
     Squeeze,

@@ -36,7 +36,7 @@ operators! {
     "SequenceInsert" 11..:       Of(&[0, 1]), [T0],                      Other,     Move, Any,       Values, Always,    Other;
     "SequenceLength" 11..:       Nothing,     [INT64],                   Scalar,    Make, Nonlinear, Shape,  Always,    Other;
     "SequenceMap" 17..:          All,         [MAPPED],                  Other,     Mix,  Nonlinear, Values, Always,    Control(SequenceMap);
-    "Shape" 1..:                 Nothing,     [INT64],                   ShapeOf,   Make, Nonlinear, Shape,  Always,    Other;
+    "Shape" 1..:                 Nothing,     [INT64],                   Dimensions, Make, Nonlinear, Shape,  Always,    Other;
     "Size" 1..:                  Nothing,     [INT64],                   Scalar,    Make, Nonlinear, Shape,  Always,    Other;
     "SplitToSequence" 11..:      First,       [AROUND],                  Other,     Pick, Any,       Values, Always,    Other;
     "StringConcat" 20..:         All,         [STRING],                  Broadcast, Map,  Nonlinear, Values, Never,     Other;
