@@ -19,6 +19,7 @@ mod random_mask;
 mod random_operator;
 mod scale;
 mod site;
+mod version;
 
 use crate::error::Result;
 use crate::interrupt;
@@ -33,10 +34,10 @@ pub use exit::{Exit, FrozenInput, KeptDraw, Prescale};
 pub(crate) use layer_name::Layers;
 pub use limit::Limit;
 use limit::Limits;
-pub use operator::{OperatorVersion, version};
 pub(crate) use origin::Origins;
 pub use random_operator::RandomOperator;
 pub use site::{Convention, Form, Kind, MaskUse, Mode, RateOrigin, ScalarBytes, Scaling, Site};
+pub use version::{OperatorVersion, version};
 
 /// What the recognisers of a model share.
 struct Search<'m> {

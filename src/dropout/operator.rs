@@ -10,30 +10,8 @@ use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::coin;
 use super::parameter::{Parameter, Setting};
+use super::version::{OperatorVersion, version};
 use super::{Form, MaskUse, Mode, RateOrigin, Site};
-
-/// Which law a `Dropout` follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OperatorVersion {
-    /// Opsets 1 to 6: attribute `is_test`, which is 0 (training) if absent; mask of the data's type.
-    IsTest,
-    /// Opsets 7 to 9: inference only; mask of the data's type.
-    InferenceTyped,
-    /// Opsets 10 and 11: inference only; boolean mask.
-    InferenceBool,
-    /// From opset 12: inputs `ratio` and `training_mode`; boolean mask.
-    Inputs,
-}
-
-/// The rules of `Dropout` in a version of the default operator set.
-pub fn version(opset: i64) -> OperatorVersion {
-    match opset {
-        ..=6 => OperatorVersion::IsTest,
-        7..=9 => OperatorVersion::InferenceTyped,
-        10..=11 => OperatorVersion::InferenceBool,
-        _ => OperatorVersion::Inputs,
-    }
-}
 
 /// The ratio of a `Dropout` that names none.
 const DEFAULT_RATIO: f64 = 0.5;

@@ -5,7 +5,7 @@
 //! a residual's weight): only one whose output the exporter still calls dropout is taken for it.
 
 use crate::semantics::facts::Facts;
-use crate::semantics::scalar::shortest;
+use crate::semantics::scalar::{plain, shortest};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::origin::Origins;
@@ -66,9 +66,4 @@ fn rate(facts: Facts<'_>, factor: ValueRef<'_>) -> Option<f64> {
     let rate = plain(1.0 - shortest(factor.value, factor.element));
     let digits = (rate * 1000.0 - (rate * 1000.0).round()).abs() < 1e-6;
     (factor.element.is_float() && digits && rate > 0.0 && rate < 1.0).then_some(rate)
-}
-
-/// Without the rounding error of subtracting decimals in binary.
-pub(super) fn plain(number: f64) -> f64 {
-    (number * 1e9).round() / 1e9
 }

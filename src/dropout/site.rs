@@ -2,11 +2,11 @@
 
 use crate::hash::HashSet;
 use crate::onnx::{DataType, GraphId, Model, Name, NodeId, Use, ValueId, Values, encode_float};
+use crate::semantics::scalar::plain;
 use crate::words::words;
 
 use super::exit::{Exit, KeptDraw};
-use super::operator::{OperatorVersion, version};
-use super::scale;
+use super::version::{OperatorVersion, version};
 
 /// One dropout in a model: facts, no verdicts.
 #[derive(Clone, Debug)]
@@ -125,7 +125,7 @@ impl Site {
         ];
         let told = self.form == Form::Operator && told.contains(&self.rate_origin);
         let rate = self.rate.filter(|rate| (0.0..1.0).contains(rate));
-        rate.filter(|_| told).map(|rate| scale::plain(1.0 - rate))
+        rate.filter(|_| told).map(|rate| plain(1.0 - rate))
     }
 
     /// The classic scale as a scalar of the data's type, little-endian; `None` if either is not known.

@@ -45,14 +45,14 @@ pub(crate) struct Payload {
     pub packed: bool,
     /// Bytes of the source.
     pub range: Range<u64>,
-    /// These bytes, if they are few: reading the model has them at hand.
+    /// These bytes, if they are few: they were read with the model.
     pub few: Option<Box<[u8]>>,
 }
 
 /// Names, dims and the like are read up to this size; what is larger is passed over.
 const SMALL: u64 = 64 << 10;
 
-/// Elements of so many bytes are kept: scalars, axes, small shapes.
+/// The maximum number of bytes of elements that are kept: scalars, axes, small shapes.
 const FEW: u64 = 32;
 
 fn is_payload(number: u32) -> bool {

@@ -62,7 +62,7 @@ impl Model {
     }
 }
 
-/// Fields of so many bytes are copied into memory beside edited ones.
+/// The maximum size of a field that is copied into memory next to edited ones, in bytes.
 const FEW: u64 = 64;
 
 struct Writer<'a> {
@@ -75,7 +75,7 @@ impl Writer<'_> {
         out.push_range(&self.model.source, field.range());
     }
 
-    /// A field beside edited ones: a few bytes take less room in memory than their position.
+    /// A field next to edited ones: a few bytes take less room in memory than their position.
     fn beside(&mut self, out: &mut Rope, field: &Field) -> Result<()> {
         let range = field.range();
         if range.end - range.start > FEW {

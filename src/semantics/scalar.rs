@@ -110,6 +110,11 @@ pub(crate) fn apply(op: &str, inputs: &[f64], whole: bool) -> Option<f64> {
     })
 }
 
+/// Without the rounding error of subtracting decimals in binary.
+pub(crate) fn plain(number: f64) -> f64 {
+    (number * 1e9).round() / 1e9
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use super::{BUFFER, Body, Source};
 use crate::error::{Error, Result};
 use crate::interrupt;
 
-/// Ranges of a file of so many bytes are copied by the system: they do not pass through this process.
+/// The minimum size of a range of a file that the system copies, in bytes: they do not pass through this process.
 const LARGE: u64 = 256 << 10;
 
 /// How much is read at a time for smaller ranges, which follow each other closely.
