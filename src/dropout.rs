@@ -57,6 +57,7 @@ const RECOGNISERS: &[Recogniser] = &[
 ];
 
 /// Those of dropout that is written as masks.
+#[cfg(feature = "tract")]
 const MASKS: &[Recogniser] = &[random_mask, frozen_mask];
 
 fn random_mask(search: &Search<'_>) -> Result<Vec<Site>> {
@@ -138,6 +139,7 @@ pub(crate) fn find_in(view: View<'_>) -> Result<Vec<Site>> {
 ///
 /// # Errors
 /// As [`find`].
+#[cfg(feature = "tract")]
 pub(crate) fn find_masks(view: View<'_>) -> Result<Vec<Site>> {
     let memo = Memo::default();
     recognise(MASKS, Facts::new(view, &memo), &Limits::default())

@@ -7,6 +7,7 @@
 mod attribute;
 mod check;
 mod content;
+#[cfg(feature = "tract")]
 mod copy;
 mod data_type;
 mod edit;
@@ -29,6 +30,7 @@ pub use attribute::{Attribute, AttributeValue};
 pub use check::Flaw;
 pub use content::ContentHash;
 pub(crate) use content::{Place, encode_float, encode_number, floats, numbers};
+#[cfg(feature = "tract")]
 pub(crate) use copy::{CopiedAttribute, Copier, Piece};
 pub use data_type::DataType;
 pub(crate) use edit::{At, Elements, encode_tensor};

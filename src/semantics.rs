@@ -1,18 +1,14 @@
 //! The meaning of a model: operators and facts about values. Reads, never edits.
 
-#[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod analysis;
-#[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod calls;
-#[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod control_flow;
 pub(crate) mod draws;
-#[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod facts;
+#[cfg(feature = "tract")]
 pub(crate) mod inline;
 pub(crate) mod operator;
 pub(crate) mod scalar;
 pub(crate) mod shapes;
 mod types;
-#[allow(dead_code, reason = "the rooms move to it one by one")]
 pub(crate) mod view;

@@ -110,7 +110,7 @@ errors=$(($(matches "$scratch/commands" '^::error ') - unreadable))
 # In a string of JSON a quote is escaped: what is matched here is a key and its value.
 audit jsonl >"$scratch/models" 2>/dev/null || true
 verdict=
-for word in '"clean"' '"inert"' '"frozen"' '"runtime"' '"unknown"' null '"active"'; do
+for word in '"clean"' '"inert"' '"frozen"' '"runtime"' '"training"' '"random"' '"unknown"' null '"active"'; do
   [[ $(matches "$scratch/models" "\"verdict\":$word") -eq 0 ]] || verdict=$word
 done
 verdict=${verdict//\"/}

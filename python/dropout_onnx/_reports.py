@@ -187,11 +187,11 @@ class AuditReport(Report):
 
     @property
     def verdict(self) -> str | None:
-        """The worst of all models: clean, inert, frozen, runtime, unknown, active.
+        """The worst of all models: clean, inert, frozen, runtime, training, random, unknown, active.
 
         None if a model could not be audited, unless another one is active.
         """
-        order = ["clean", "inert", "frozen", "runtime", "unknown", None, "active"]
+        order = ["clean", "inert", "frozen", "runtime", "training", "random", "unknown", None, "active"]
         return max((model.verdict for model in self.models), key=order.index, default=None)
 
     @property

@@ -22,7 +22,7 @@ use std::hash::Hash;
 use std::ops::Index;
 
 use crate::hash::HashMap;
-use crate::onnx::{Attribute, AttributeValue, Function, Model, Name, NodeId, Producer, ValueId};
+use crate::onnx::{Attribute, AttributeValue, Function, Model, Name, NodeId};
 
 use super::view::View;
 
@@ -91,20 +91,6 @@ impl Calls {
     /// All functions, each after those that call it, as far as none calls itself.
     pub fn callers_first(&self) -> &[usize] {
         &self.order
-    }
-
-    /// What the calls of a function pass for a formal input, in the order of [`Calls::of`].
-    pub fn passed(&self, view: View<'_>, formal: ValueId) -> Vec<Option<ValueId>> {
-        let known = view.value(formal);
-        match (known.producer, view.function_of(known.graph)) {
-            (Producer::Input(index), Some(function)) => {
-                let calls = self.of(function).iter();
-                calls
-                    .map(|&call| view.values.input(call, index as usize))
-                    .collect()
-            }
-            _ => Vec::new(),
-        }
     }
 }
 
@@ -248,24 +234,6 @@ impl<K: Eq + Hash> Contexts<K> {
         });
         id
     }
-
-    /// Enters every call of a model, callers first, and counts the calls.
-    pub fn enter_all(
-        &mut self,
-        calls: &Calls,
-        mut key: impl FnMut(&mut Self, ContextId, NodeId) -> K,
-    ) {
-        let functions = calls.order.iter().copied().map(Some);
-        for caller in std::iter::once(None).chain(functions) {
-            for cx in self.around(caller).to_vec() {
-                for &(call, callee) in calls.inside(caller) {
-                    let key = key(self, cx, call);
-                    let entered = self.enter(cx, call, callee, key);
-                    self.count(cx, entered);
-                }
-            }
-        }
-    }
 }
 
 impl<K> Contexts<K> {
@@ -285,17 +253,6 @@ impl<K> Contexts<K> {
     /// Functions with more contexts than are distinguished.
     pub fn joined(&self) -> impl Iterator<Item = usize> {
         self.others.keys().copied()
-    }
-
-    /// What a context passes for a formal input of its function, and the context of that value.
-    pub fn argument(
-        &self,
-        view: View<'_>,
-        cx: ContextId,
-        formal: usize,
-    ) -> Option<(ContextId, ValueId)> {
-        let (caller, call) = self[cx].caller?;
-        Some((caller, view.values.input(call, formal)?))
     }
 
     /// The attribute that a reference to an attribute of the function is replaced with, through all

@@ -199,13 +199,6 @@ impl<'m> Loop<'m> {
         let inputs = (self.inputs + self.states..).take(self.scanned);
         inputs.map(move |input| self.node.input(input)).zip(formals)
     }
-
-    /// What decides how many steps it takes: inputs of the node, and the condition after a step.
-    pub fn deciding(self) -> impl Iterator<Item = ValueRef<'m>> {
-        let before = (0..self.inputs).filter_map(move |input| self.node.input(input));
-        let after = self.node.view().graph_outputs(self.body).take(self.nexts);
-        before.chain(after.flatten())
-    }
 }
 
 impl State<'_> {

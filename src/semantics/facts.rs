@@ -141,11 +141,6 @@ impl<'m> Facts<'m> {
         contexts.of(function).to_vec()
     }
 
-    /// How often a context is entered when the model runs once, if each loop took one step.
-    pub fn count(self, cx: ContextId) -> u64 {
-        self.memo.contexts.borrow()[cx].calls
-    }
-
     /// The limits that were reached, each with a node that it is about.
     pub fn limits(self) -> Vec<(NodeId, &'static str)> {
         let contexts = self.memo.contexts.borrow();

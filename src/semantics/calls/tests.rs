@@ -1,10 +1,39 @@
-use crate::onnx::{self, DataType, Values};
+use crate::onnx::{self, DataType, ValueId, Values};
 use dropout_onnx::common::build::{
     f32_scalar, float, function, graph, model, op, reference, tensor,
 };
 use dropout_onnx::common::proto::{Function, Model, Node};
 
 use super::*;
+
+impl<K: Eq + Hash> Contexts<K> {
+    /// Enters every call of a model, callers first, and counts the calls.
+    fn enter_all(&mut self, calls: &Calls, mut key: impl FnMut(&mut Self, ContextId, NodeId) -> K) {
+        let functions = calls.order.iter().copied().map(Some);
+        for caller in std::iter::once(None).chain(functions) {
+            for cx in self.around(caller).to_vec() {
+                for &(call, callee) in calls.inside(caller) {
+                    let key = key(self, cx, call);
+                    let entered = self.enter(cx, call, callee, key);
+                    self.count(cx, entered);
+                }
+            }
+        }
+    }
+}
+
+impl<K> Contexts<K> {
+    /// The value that a context passes for a formal input of its function, and the context of that value.
+    fn argument(
+        &self,
+        view: View<'_>,
+        cx: ContextId,
+        formal: usize,
+    ) -> Option<(ContextId, ValueId)> {
+        let (caller, call) = self[cx].caller?;
+        Some((caller, view.values.input(call, formal)?))
+    }
+}
 
 fn call(text: &str) -> Node {
     op(&text.replace(" = ", " = local::"))
