@@ -23,7 +23,7 @@ mod version;
 
 use crate::error::Result;
 use crate::interrupt;
-use crate::onnx::Name;
+use crate::onnx::{AttributeValue, Name};
 use crate::semantics::analysis::Analysis;
 use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::{NodeRef, View};
@@ -102,7 +102,7 @@ pub fn find(analysis: &Analysis<'_>) -> Result<Vec<Site>> {
 pub fn search(analysis: &Analysis<'_>) -> Result<Findings> {
     let limits = Limits::default();
     let sites = find_within(analysis.facts(), &limits)?;
-    undefined_functions(analysis.view(), &limits);
+    unknown_operators(analysis.view(), &limits);
     Ok(Findings {
         random: random_operator::find(analysis.view(), &sites),
         sites,
@@ -110,18 +110,37 @@ pub fn search(analysis: &Analysis<'_>) -> Result<Findings> {
     })
 }
 
-/// Records the calls of functions that the model does not have, in a domain that is its own.
-fn undefined_functions(view: View<'_>, limits: &Limits) {
+/// Records nodes that may drop in a way that no recogniser knows.
+fn unknown_operators(view: View<'_>, limits: &Limits) {
     let functions = view.model.functions();
-    let is_own = |domain: &Name| functions.iter().any(|function| function.domain == *domain);
-    let foreign = |node: &NodeRef<'_>| !functions.is_empty() && !node.in_default_domain();
-    for node in view.nodes().filter(foreign) {
-        if node.callee().is_none() && is_own(&node.domain) {
-            limits.reached(
-                node.id,
-                "the model calls a function that it does not define",
-            );
+    let is_own = |node: NodeRef<'_>| {
+        let mut domains = functions.iter().map(|function| &function.domain);
+        !node.in_default_domain() && domains.any(|domain| *domain == node.domain)
+    };
+    for node in view.nodes().filter(|node| !node.is("Dropout")) {
+        let what = match node {
+            _ if is_foreign_dropout(node) => "dropout of this operator is not analysed",
+            _ if is_own(node) => "the model calls a function that it does not define",
+            _ => continue,
+        };
+        if node.callee().is_none() {
+            limits.reached(node.id, what);
         }
+    }
+}
+
+/// True of an operator that is named after dropout and is not ONNX's: ONNX Runtime's `BiasDropout`,
+/// `BitmaskDropout` and the like, and PyTorch's through ATen. Gradients have no effect at inference.
+fn is_foreign_dropout(node: NodeRef<'_>) -> bool {
+    let has = |name: &[u8], part: &[u8]| name.windows(part.len()).any(|window| window == part);
+    let name = node.op_type.as_bytes();
+    let aten = || match node.attribute("operator").map(|a| &a.value) {
+        Some(AttributeValue::String(name)) => has(name, b"dropout"),
+        _ => false,
+    };
+    match name {
+        b"ATen" => aten(),
+        _ => has(name, b"Dropout") && !name.ends_with(b"Grad"),
     }
 }
 

@@ -37,7 +37,7 @@ use crate::semantics::view::{ValueRef, View};
 pub struct Rule {
     /// The name, after the problem rather than the remedy.
     pub name: &'static str,
-    /// The level of its findings, unless a [`Selection`] overrides it.
+    /// The level of its findings, unless a [`super::Selection`] overrides it.
     pub level: Level,
     /// The documentation, with a space before each line.
     doc: &'static str,

@@ -84,7 +84,7 @@ impl Stripped {
 /// Finds dropout, plans its removal, and removes it from a copy.
 ///
 /// # Errors
-/// The model is not sound ([`Model::check`]), or a site cannot be removed: then none is. Nor is one
+/// The model is not sound ([`crate::onnx::Model::check`]), or a site cannot be removed: then none is. Nor is one
 /// if what is left would be dropout in another way than before.
 pub fn strip(model: &impl Examine, options: &Options) -> Result<Stripped> {
     model.examined(|before| {

@@ -8,7 +8,9 @@ rule! {
     /// ## What it finds
     ///
     /// A node whose surroundings were not searched to the end. The search is bounded, so that a model of
-    /// a few kilobytes cannot keep an audit busy for minutes. The finding names the limit.
+    /// a few kilobytes cannot keep an audit busy for minutes. The finding names the limit. It also finds
+    /// dropout operators that are not ONNX's, such as ONNX Runtime's `BiasDropout`, and calls of functions
+    /// that the model does not define.
     ///
     /// ## Why it matters
     ///
@@ -18,7 +20,7 @@ rule! {
     /// ## Example
     ///
     /// ```text
-    /// u = RandomUniformLike(x)     # followed by a mask that is applied in hundreds of places
+    /// y, mask = com.microsoft.BitmaskDropout(x, 0.1, training_mode)
     /// ```
     ///
     /// ## What to do

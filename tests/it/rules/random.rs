@@ -4,7 +4,7 @@ use dropout_onnx::audit::Verdict;
 use dropout_onnx::onnx::DataType;
 
 use super::{findings, fires, random_mask, silent, verdict};
-use crate::common::build::{f32_scalar, function, i64s, int, ints, model, op, x_to_y};
+use crate::common::build::{f32_scalar, function, i64s, int, ints, model, op, string, x_to_y};
 use crate::common::masks::nodes;
 use crate::common::proto::{Model, Node};
 
@@ -191,4 +191,31 @@ fn a_call_that_nothing_defines_is_a_limit() {
     let whole = calls("a = local::f(x)\ny = local::f(a)");
     silent(rule, &whole);
     assert_eq!(verdict(&whole), Some(Verdict::Clean));
+}
+
+/// Dropout of other domains is never `clean`; a function that defines it is searched.
+#[test]
+fn foreign_dropout_is_a_limit() {
+    let rule = "analysis-limit";
+    let what = "the search for dropout stopped here: dropout of this operator is not analysed";
+    let of = |text: &str| model(13, x_to_y(nodes(text))).imports("com.microsoft", 1);
+    for operator in ["BiasDropout", "BitmaskDropout", "BiasSoftmaxDropout"] {
+        let foreign = of(&format!("y = com.microsoft::{operator}(x)"));
+        fires(rule, &foreign, what);
+        assert_eq!(verdict(&foreign), Some(Verdict::Unknown));
+    }
+    let aten = |name: &str| {
+        let node = op("y = org.pytorch.aten::ATen(x)").with(string("operator", name));
+        model(13, x_to_y([node])).imports("org.pytorch.aten", 1)
+    };
+    fires(rule, &aten("native_dropout"), what);
+    silent(rule, &aten("relu"));
+    silent(rule, &of("y = com.microsoft::BitmaskDropoutGrad(x)"));
+    silent(rule, &of("y = com.microsoft::FastGelu(x)"));
+    let mut defined = of("y = com.microsoft::BiasDropout(x)");
+    let body = function("BiasDropout", "a", "b", 13, nodes("b = Relu(a)"));
+    defined = defined.function(body);
+    defined.functions[0].domain = Some("com.microsoft".to_string());
+    silent(rule, &defined);
+    assert_eq!(verdict(&defined), Some(Verdict::Clean));
 }
