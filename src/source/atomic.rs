@@ -72,7 +72,8 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many levels of symbolic links"))
 }
 
-/// Writes a rope to a temporary file in the destination folder, and renames it once it is complete.
+/// Writes a rope to a temporary file in the destination folder, and renames it once it is complete and
+/// synced to the disk.
 ///
 /// An existing file keeps its mode (and, where the system allows, its owner). What is not a
 /// regular file (`/dev/null`, a named pipe) is written to, never replaced.
@@ -116,6 +117,8 @@ pub fn write_atomic(destination: &Destination, rope: &Rope) -> Result<()> {
     }
     rope.write_to_file(temporary.as_file())
         .map_err(|e| e.in_file(&destination.named))?;
+    // what is renamed has to be on the disk, or a crash could leave an empty file
+    temporary.as_file().sync_all().map_err(cannot)?;
     interrupt::check()?;
     temporary
         .persist(&destination.real)

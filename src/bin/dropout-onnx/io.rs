@@ -1,7 +1,8 @@
 //! Arguments that subcommands share: where models come from and go to, colours, messages.
 
+use std::fmt;
 use std::fs::File;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -127,13 +128,31 @@ pub fn read_both(before: &Path, after: &Path) -> Result<(Model, Model)> {
     Ok((read(before)?, read(after)?))
 }
 
+/// The reader of a report has closed the pipe, as `head` does once it has read enough.
+#[derive(Debug)]
+struct ClosedPipe;
+
+impl std::error::Error for ClosedPipe {}
+
+impl fmt::Display for ClosedPipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("standard output is closed")
+    }
+}
+
 /// Writes a report to standard output.
+///
+/// # Errors
+/// Standard output is closed or cannot be written.
 pub fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
-    Ok(())
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(ClosedPipe.into()),
+        Err(e) => Err(Error::io("cannot write", e)
+            .in_file("standard output")
+            .into()),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Writes bytes to standard output.
@@ -178,8 +197,11 @@ pub fn print_aside(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Prints an error to standard error.
+/// Prints an error to standard error. A closed pipe ends the run quietly.
 pub fn complain(error: &anyhow::Error) {
+    if error.is::<ClosedPipe>() {
+        return;
+    }
     let error = one_line(&format!("{error:#}"));
     print_aside(&format!("{} {error}\n", style::paint(style::BAD, "error:")));
 }

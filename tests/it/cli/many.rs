@@ -288,10 +288,7 @@ fn a_reader_that_leaves_ends_the_run() {
         drop(stdout);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{format}");
-        assert_eq!(
-            String::from_utf8(output.stderr).unwrap(),
-            "error: standard output: cannot write: Broken pipe\n"
-        );
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     }
 }
 

@@ -21,7 +21,7 @@ fn pipe_nobody_reads() -> PipeWriter {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_reason_to_panic() {
+fn a_closed_pipe_ends_quietly() {
     let binary = assert_cmd::cargo::cargo_bin!("dropout-onnx");
     let model = fixture("torch24_function_op18");
     let model = model.to_str().unwrap();
@@ -44,9 +44,11 @@ fn a_reader_that_leaves_is_no_reason_to_panic() {
             .unwrap();
         let stderr = String::from_utf8_lossy(&said.stderr);
         assert_eq!(said.status.code(), Some(2), "{arguments:?}: {stderr}");
-        assert_eq!(
-            stderr, "error: standard output: cannot write: Broken pipe\n",
-            "{arguments:?}"
-        );
+        // of a model that is written to standard output, something is lost
+        let expected = match arguments.last() {
+            Some(&"-") => "error: standard output: cannot write: Broken pipe\n",
+            _ => "",
+        };
+        assert_eq!(stderr, expected, "{arguments:?}");
     }
 }
