@@ -23,7 +23,7 @@ mod version;
 
 use crate::error::Result;
 use crate::interrupt;
-use crate::onnx::{AttributeValue, Name};
+use crate::onnx::{Name, contains};
 use crate::semantics::analysis::Analysis;
 use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::{NodeRef, View};
@@ -132,15 +132,12 @@ fn unknown_operators(view: View<'_>, limits: &Limits) {
 /// True of an operator that is named after dropout and is not ONNX's: ONNX Runtime's `BiasDropout`,
 /// `BitmaskDropout` and the like, and PyTorch's through ATen. Gradients have no effect at inference.
 fn is_foreign_dropout(node: NodeRef<'_>) -> bool {
-    let has = |name: &[u8], part: &[u8]| name.windows(part.len()).any(|window| window == part);
-    let name = node.op_type.as_bytes();
-    let aten = || match node.attribute("operator").map(|a| &a.value) {
-        Some(AttributeValue::String(name)) => has(name, b"dropout"),
-        _ => false,
-    };
-    match name {
-        b"ATen" => aten(),
-        _ => has(name, b"Dropout") && !name.ends_with(b"Grad"),
+    match node.op_type.as_bytes() {
+        b"ATen" => {
+            let operator = node.string("operator");
+            operator.is_some_and(|name| contains(name, b"dropout"))
+        }
+        name => contains(name, b"Dropout") && !name.ends_with(b"Grad"),
     }
 }
 
@@ -202,11 +199,10 @@ fn is_noise_layer(view: View<'_>, site: &Site) -> bool {
         name.is_some_and(|name| name.contains(part))
     };
     let producer = &view.model.producer_name;
-    let names = site.nodes.iter().flat_map(|&id| {
+    let mut names = site.nodes.iter().flat_map(|&id| {
         let node = view.node(id).get();
         std::iter::once(&node.name).chain(&node.outputs)
     });
-    let mut names = names.cloned();
-    let by_name = names.any(|name| has(&name, "gaussian_noise") || has(&name, "gaussiannoise"));
+    let by_name = names.any(|name| has(name, "gaussian_noise") || has(name, "gaussiannoise"));
     site.mode == Mode::Runtime || by_name || has(producer, "tf2onnx") || has(producer, "keras")
 }

@@ -40,6 +40,7 @@ pub use graph::{Graph, GraphKind, QuantizationAnnotation, ValueInfo};
 pub use ids::{GraphId, NodeId};
 pub(crate) use metadata::NamedField;
 pub use model::{Function, Model, OpsetImport, Property, Training};
+pub(crate) use name::contains;
 pub use name::{Name, Names};
 pub use node::{Node, RANDOM_OPERATORS};
 pub use tensor::{SparseInitializer, Tensor};

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::name::contains;
+
 /// A kind of file that is taken for a model.
 pub(super) struct Foreign {
     /// With its article: "a Git LFS pointer".
@@ -203,8 +205,8 @@ impl Start {
                 start.is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()))
             }
             Start::Zip(name) => {
-                let contains = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
-                head.starts_with(b"PK\x03\x04") && (name.is_empty() || contains(name.as_bytes()))
+                let named = || name.is_empty() || contains(head, name.as_bytes());
+                head.starts_with(b"PK\x03\x04") && named()
             }
             Start::Safetensors => {
                 let length = head.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));

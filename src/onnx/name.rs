@@ -35,6 +35,11 @@ impl Name {
     }
 }
 
+/// True if some bytes contain others.
+pub(crate) fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
 /// Makes equal names share their bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Interner(HashSet<Name>);

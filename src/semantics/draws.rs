@@ -1,6 +1,6 @@
 //! Operators that draw random numbers, and the outputs of the model that depend on them.
 
-use crate::onnx::{AttributeValue, NodeId, ValueId};
+use crate::onnx::{NodeId, ValueId, contains};
 
 use super::view::{NodeRef, View};
 
@@ -26,12 +26,12 @@ const ATEN: [&[u8]; 11] = [
 /// True of an operator that draws random numbers, and of an unknown one that is named like one.
 pub(crate) fn draws(node: NodeRef<'_>) -> bool {
     if node.op_type == "ATen" {
-        let operator = node.attribute("operator").map(|a| &a.value);
-        return matches!(operator, Some(AttributeValue::String(name)) if ATEN.contains(&&name[..]));
+        let operator = node.string("operator");
+        return operator.is_some_and(|name| ATEN.contains(&name));
     }
     let name = node.op_type.as_bytes();
-    let has = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
-    node.in_default_domain() && NAMES.into_iter().any(has) && node.callee().is_none()
+    let is_named = || NAMES.into_iter().any(|part| contains(name, part));
+    node.in_default_domain() && is_named() && node.callee().is_none()
 }
 
 /// The outputs of the main graph that a value may influence.

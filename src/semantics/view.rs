@@ -227,6 +227,14 @@ impl<'m> NodeRef<'m> {
         }
     }
 
+    /// A string attribute; `None` if there is no such attribute.
+    pub fn string(self, name: &str) -> Option<&'m [u8]> {
+        match self.get().attribute(name).map(|a| &a.value) {
+            Some(AttributeValue::String(string)) => Some(string),
+            _ => None,
+        }
+    }
+
     /// The graphs in its attributes.
     pub fn bodies(self) -> impl Iterator<Item = GraphId> + 'm {
         let attributes = self.get().attributes.iter();

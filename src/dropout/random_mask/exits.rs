@@ -266,7 +266,7 @@ impl Search<'_, '_> {
     }
 
     /// The exit behind a value, in a row of values that one node each reads: the first that is dropout
-    /// which inference can leave away, or else the first that is dropout. Nothing, where the last
+    /// that inference can omit, or else the first that is dropout. `None` where the last
     /// meets the draw again: then what is made there.
     fn chained(
         &mut self,

@@ -102,7 +102,7 @@ impl Form {
         form
     }
 
-    /// The form where the elements of the draw stand in other places.
+    /// The form after an operator that moves the elements of the draw.
     pub fn elsewhere(&self, by: (NodeId, usize), parts: bool, maps: &mut Maps) -> Form {
         let mut form = self.clone();
         let mut move_law = |law: &mut Law| *law = law.renamed(|var| maps.moved(var, by, parts));
