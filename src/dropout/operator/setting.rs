@@ -14,7 +14,7 @@ use crate::semantics::view::NodeRef;
 /// The ratio of a `Dropout` that names none.
 const DEFAULT_RATIO: f64 = 0.5;
 
-/// What a `Dropout` is set to.
+/// The rate, the mode and the faults of a `Dropout`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Setting {
     pub rate: Option<f64>,
