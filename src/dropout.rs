@@ -15,6 +15,7 @@ mod noise_shape;
 mod operator;
 mod origin;
 mod parameter;
+mod problem;
 mod random_mask;
 mod random_operator;
 mod scale;
@@ -25,7 +26,7 @@ use crate::error::Result;
 use crate::interrupt;
 use crate::onnx::{Name, contains};
 use crate::semantics::analysis::Analysis;
-use crate::semantics::facts::{Facts, Memo};
+use crate::semantics::facts::{Facts, Memo, Runs};
 use crate::semantics::view::{NodeRef, View};
 
 pub(crate) use examined::Side;
@@ -35,6 +36,7 @@ pub(crate) use layer_name::Layers;
 pub use limit::Limit;
 use limit::Limits;
 pub(crate) use origin::Origins;
+pub use problem::Problem;
 pub use random_operator::RandomOperator;
 pub use site::{Convention, Form, Kind, MaskUse, Mode, RateOrigin, ScalarBytes, Scaling, Site};
 pub use version::{OperatorVersion, version};
@@ -49,12 +51,9 @@ struct Search<'m> {
 /// A way of finding sites. A new one is one file and one line in [`RECOGNISERS`].
 type Recogniser = fn(&Search<'_>) -> Result<Vec<Site>>;
 
-const RECOGNISERS: &[Recogniser] = &[
-    |search| operator::find(search.facts),
-    random_mask,
-    frozen_mask,
-    |search| Ok(scale::find(search.facts, &search.origins)),
-];
+const RECOGNISERS: &[Recogniser] = &[operator::find, random_mask, frozen_mask, |search| {
+    Ok(scale::find(search.facts, &search.origins))
+}];
 
 /// Those of dropout that is written as masks.
 #[cfg(feature = "tract")]
@@ -104,7 +103,7 @@ pub fn search(analysis: &Analysis<'_>) -> Result<Findings> {
     let sites = find_within(analysis.facts(), &limits)?;
     unknown_operators(analysis.view(), &limits);
     Ok(Findings {
-        random: random_operator::find(analysis.view(), &sites),
+        random: random_operator::find(analysis.facts(), &sites),
         sites,
         limits: limits.into_vec(),
     })
@@ -186,9 +185,27 @@ fn recognise(all: &[Recogniser], facts: Facts<'_>, limits: &Limits) -> Result<Ve
         interrupt::check()?;
         sites.extend(recogniser(&search)?);
     }
+    for site in &mut sites {
+        within(facts, site);
+    }
     let view = facts.view();
     sites.retain(|site| site.kind != Kind::GaussianNoise || is_noise_layer(view, site));
     Ok(sites)
+}
+
+/// Corrects the mode of a site by whether its graphs run.
+fn within(facts: Facts<'_>, site: &mut Site) {
+    let exits = site.exits.iter().map(|exit| exit.node.graph);
+    let applied = exits.map(|graph| facts.runs(graph)).max();
+    let applied = applied.unwrap_or_else(|| facts.runs(site.graph));
+    let drawn = site.source().map(|source| facts.runs(source.graph));
+    let runs = applied.min(drawn.unwrap_or(Runs::Always));
+    site.unreachable = runs == Runs::Never;
+    site.mode = match (runs, site.mode) {
+        (Runs::Never, _) => Mode::Inert,
+        (Runs::Sometimes, Mode::Active) => Mode::Runtime,
+        (_, mode) => mode,
+    };
 }
 
 /// True of Gaussian noise that can be switched off, that Keras wrote, or that is named after its layer: no

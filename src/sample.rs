@@ -181,12 +181,12 @@ pub fn average(numbers: &[f64]) -> f64 {
     }
 }
 
-/// True of dropout that is sampled: not of a mask that is a constant, of a scale, or of what runs in
-/// training only (`training_info`).
+/// True of dropout that is sampled: not of a mask that is a constant, of a scale, or of what runs never
+/// or in training only (`training_info`).
 pub fn is_sampled(model: &Model, site: &Site) -> bool {
     let root = &model.graph(model.root(site.graph)).kind;
     let runs = matches!(root, GraphKind::Main | GraphKind::Function(_));
-    runs && matches!(site.form, Form::Operator | Form::RandomMask)
+    runs && !site.unreachable && matches!(site.form, Form::Operator | Form::RandomMask)
 }
 
 /// Runs a model with its dropout on. `watch` is told, before each run, how many runs are done, and of
@@ -245,6 +245,7 @@ fn sample_unnamed(
     if sampled.is_empty() {
         return Err(caveats::none(model, &sites));
     }
+    caveats::valid(model, &sampled, options)?;
     if options.rates.is_empty() {
         caveats::settled(model, &sampled, options)?;
     }

@@ -27,7 +27,7 @@ use std::fmt::Write;
 
 use super::fingerprint::Fingerprints;
 use super::{Finding, Level};
-use crate::dropout::{Findings, Kind, Limit, Mode, RandomOperator, Site};
+use crate::dropout::{Findings, Kind, Limit, Mode, Problem, RandomOperator, Site};
 use crate::hash::HashMap;
 use crate::onnx::{Flaw, GraphId, Model, Node, NodeId};
 use crate::semantics::view::{ValueRef, View};
@@ -209,6 +209,12 @@ impl<'m> Context<'m> {
     /// Sites without a problem; the others are for the rules about invalid dropout.
     fn sound(&self) -> impl Iterator<Item = &'m Site> + use<'m> {
         self.sites.iter().filter(|site| site.problem.is_none())
+    }
+
+    /// Sites with a problem.
+    fn problems(&self) -> impl Iterator<Item = (&'m Site, &'m Problem)> + use<'m> {
+        let sites = self.sites.iter();
+        sites.filter_map(|site| Some((site, site.problem.as_ref()?)))
     }
 
     /// Nodes of the default domain, except for calls of model-local functions, which may override an

@@ -2,7 +2,8 @@
 
 use std::cell::OnceCell;
 
-use crate::onnx::{GraphKind, Producer, Use, ValueId};
+use crate::hash::HashSet;
+use crate::onnx::{GraphKind, Model, Name, Producer, Tensor, Use, ValueId};
 use crate::semantics::calls::Calls;
 use crate::semantics::control_flow::Loop;
 use crate::semantics::operator::{Operator, Shape};
@@ -14,6 +15,7 @@ use crate::semantics::view::{NodeRef, ValueRef, View};
 pub(crate) struct Origins<'m> {
     view: View<'m>,
     data: OnceCell<Vec<bool>>,
+    open: OnceCell<Vec<bool>>,
     drawn: OnceCell<Vec<bool>>,
 }
 
@@ -22,6 +24,7 @@ impl<'m> Origins<'m> {
         Origins {
             view,
             data: OnceCell::new(),
+            open: OnceCell::new(),
             drawn: OnceCell::new(),
         }
     }
@@ -29,20 +32,39 @@ impl<'m> Origins<'m> {
     /// True of a value that depends on an input of the model: no weight, whatever is done to it.
     pub fn is_data(&self, value: ValueId) -> bool {
         let data = self.data.get_or_init(|| {
-            let calls = Calls::new(self.view.model);
-            let fed = |value: &ValueRef<'m>| {
-                let input = matches!(value.producer, Producer::Input(_));
-                input
-                    && value.initializer.is_none()
-                    && match self.view.model.graph(value.graph).kind {
-                        GraphKind::Function(function) => !calls.is_reached(function),
-                        GraphKind::Attribute { .. } => false,
-                        _ => true,
-                    }
-            };
-            reached(self.view, self.view.all_values().filter(fed), |_| true)
+            let fed = self.fed().filter(|value| value.initializer.is_none());
+            reached(self.view, fed, |_| true)
         });
         data[value.index()]
+    }
+
+    /// True of a value that may differ between runs: it depends on an input of the model, perhaps on one
+    /// with a default, or on a draw.
+    pub fn is_open(&self, value: ValueId) -> bool {
+        let open = self.open.get_or_init(|| {
+            let constant = lists_constants(self.view.model);
+            let fed = self.fed();
+            let fed = fed.filter(|value| !constant || value.initializer.is_none());
+            let draws = self.view.nodes().filter(|node| node.draws());
+            let drawn = draws.flat_map(|node| node.outputs().flatten());
+            reached(self.view, fed.chain(drawn), |_| true)
+        });
+        open[value.index()]
+    }
+
+    /// The inputs of the model, and of functions that nothing calls.
+    fn fed(&self) -> impl Iterator<Item = ValueRef<'m>> {
+        let view = self.view;
+        let calls = Calls::new(view.model);
+        view.all_values().filter(move |value| {
+            let input = matches!(value.producer, Producer::Input(_));
+            input
+                && match view.model.graph(value.graph).kind {
+                    GraphKind::Function(function) => !calls.is_reached(function),
+                    GraphKind::Attribute { .. } => false,
+                    _ => true,
+                }
+        })
     }
 
     /// True of a value that a draw may have made, through operators that compute it element by element.
@@ -56,6 +78,17 @@ impl<'m> Origins<'m> {
         });
         drawn[value.index()]
     }
+}
+
+/// True of a model that lists its constants as inputs as well: it had to before IR version 4, and some
+/// exporters list all of them ever since. Callers do not replace such constants.
+pub(super) fn lists_constants(model: &Model) -> bool {
+    let graph = model.graph(model.main());
+    let inputs: HashSet<&Name> = graph.inputs.iter().map(|input| &input.name).collect();
+    let constants = || graph.initializers().map(|(_, tensor)| tensor);
+    let is_weight = |tensor: &Tensor| tensor.elements().is_none_or(|count| count > 1);
+    let all = || constants().all(|tensor| inputs.contains(&tensor.name));
+    model.ir_version < 4 || constants().any(is_weight) && all()
 }
 
 /// The values that depend on some values, through nodes for which `through` holds. By index.

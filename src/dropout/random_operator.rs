@@ -3,7 +3,7 @@
 use crate::hash::HashSet;
 use crate::onnx::{Name, NodeId};
 use crate::semantics::draws::{Reach, Reached, draws};
-use crate::semantics::view::View;
+use crate::semantics::facts::{Facts, Runs};
 
 use super::Site;
 
@@ -19,11 +19,13 @@ pub struct RandomOperator {
 }
 
 /// The random operators that belong to none of these sites, in file order.
-pub(super) fn find(view: View<'_>, sites: &[Site]) -> Vec<RandomOperator> {
+pub(super) fn find(facts: Facts<'_>, sites: &[Site]) -> Vec<RandomOperator> {
+    let view = facts.view();
     let of_dropout: HashSet<NodeId> = sites.iter().flat_map(|site| site.nodes.clone()).collect();
     let draws = view.nodes().filter(|&node| draws(node));
     let mut others = draws
         .filter(|node| !of_dropout.contains(&node.id))
+        .filter(|node| facts.runs(node.graph()) != Runs::Never)
         .peekable();
     if others.peek().is_none() {
         return Vec::new();

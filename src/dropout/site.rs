@@ -6,6 +6,7 @@ use crate::semantics::scalar::plain;
 use crate::words::words;
 
 use super::exit::{Exit, KeptDraw};
+use super::problem::Problem;
 use super::version::{OperatorVersion, version};
 
 /// One dropout in a model: facts, no verdicts.
@@ -65,9 +66,10 @@ pub struct Site {
     /// The layer of the framework it comes from, if known: `sequential/dropout_1`,
     /// `encoder.layers.0.dropout`.
     pub layer: Option<String>,
-    /// The fault, in words: a ratio outside `[0, 1)`, a training_mode that is no
-    /// boolean.
-    pub problem: Option<String>,
+    /// True if it is in a branch that is never taken, or in a function that is never called.
+    pub unreachable: bool,
+    /// Its fault: a ratio outside `[0, 1)`, a training_mode that is no boolean.
+    pub problem: Option<Problem>,
 }
 
 /// A scalar: its type, and its bytes as in `raw_data`.
@@ -102,6 +104,7 @@ impl Site {
             kept_draw: None,
             entangled: None,
             layer: None,
+            unreachable: false,
             problem: None,
         }
     }

@@ -24,3 +24,21 @@ pub fn version(opset: i64) -> OperatorVersion {
         _ => OperatorVersion::Inputs,
     }
 }
+
+/// The names of the inputs of `Dropout` at an opset.
+pub(super) fn inputs(opset: i64) -> &'static [&'static str] {
+    match version(opset) {
+        OperatorVersion::Inputs => &["data", "ratio", "training_mode"],
+        _ => &["data"],
+    }
+}
+
+/// The attributes of `Dropout` at an opset.
+pub(super) fn attributes(opset: i64) -> &'static [&'static str] {
+    match (version(opset), opset) {
+        (OperatorVersion::IsTest, ..=5) => &["consumed_inputs", "is_test", "ratio"],
+        (OperatorVersion::IsTest, _) => &["is_test", "ratio"],
+        (OperatorVersion::InferenceTyped | OperatorVersion::InferenceBool, _) => &["ratio"],
+        (OperatorVersion::Inputs, _) => &["seed"],
+    }
+}

@@ -16,6 +16,9 @@ pub(super) fn none(model: &Model, sites: &[Site]) -> Error {
         "its only dropout is a frozen mask, which drops the same elements on every run".to_string()
     } else if has(Form::Scale) {
         "its only dropout is a constant scale, so every run would have the same result".to_string()
+    } else if sites.iter().any(|site| site.unreachable) {
+        "its only dropout never runs: its branch is never taken, or its function never called"
+            .to_string()
     } else if !sites.is_empty() {
         "its only dropout is in its training graph, which is not run at inference".to_string()
     } else if let Some((id, _)) = draw {
@@ -25,6 +28,22 @@ pub(super) fn none(model: &Model, sites: &[Site]) -> Error {
         "it has no dropout, so every run would have the same result".to_string()
     };
     Error::new(ErrorKind::Usage, why)
+}
+
+/// Refuses dropout that is not valid in training.
+pub(super) fn valid(model: &Model, sites: &[&Site], options: &Options) -> Result<()> {
+    for site in sites {
+        let rate = site.rate.filter(|rate| !(0.0..1.0).contains(rate));
+        let why = match (&site.problem, rate) {
+            (Some(problem), _) => problem.to_string(),
+            (None, Some(rate)) if options.rates.is_empty() => {
+                format!("its rate of {rate} is outside [0, 1); set rates with --rates")
+            }
+            _ => continue,
+        };
+        return Err(Error::new(ErrorKind::Usage, why).at(model.place(site.nodes[0])));
+    }
+    Ok(())
 }
 
 /// True if an input is fed data.

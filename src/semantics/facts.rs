@@ -13,6 +13,7 @@ mod dim;
 mod integers;
 mod number;
 mod rules;
+mod runs;
 mod value;
 mod window;
 
@@ -24,12 +25,12 @@ use crate::hash::HashMap;
 use crate::onnx::{AttributeValue, GraphId, Name, NodeId, ValueId, ValueInfo};
 
 use super::calls::{Calls, ContextId, Contexts};
-use super::control_flow::branches;
 use super::view::{NodeRef, ValueRef, View};
 
 pub(crate) use dim::{Dim, Shape, Symbol, axis_of};
 pub(crate) use number::{Known, Number, Origin};
 pub(crate) use rules::permutation;
+pub(crate) use runs::Runs;
 
 use dim::At;
 
@@ -46,8 +47,9 @@ pub(crate) struct Memo {
     calls: OnceCell<Calls>,
     declared: OnceCell<HashMap<ValueId, (GraphId, usize, Section)>>,
     contexts: RefCell<Contexts<Key>>,
-    /// Whether the contexts of all calls were entered.
-    entered: OnceCell<()>,
+    /// The calls of all functions, callers first.
+    entered: OnceCell<Vec<Entered>>,
+    runs: OnceCell<HashMap<ContextId, Runs>>,
     /// `None` while an answer is computed: what depends on itself has no known answer.
     answers: RefCell<HashMap<Question, Option<Answer>>>,
     names: RefCell<(HashMap<Name, u32>, Vec<Name>)>,
@@ -101,6 +103,9 @@ struct Passed {
     number: Option<Known>,
 }
 
+/// A call in a context, and the context of the function there.
+type Entered = (ContextId, NodeId, ContextId);
+
 /// An attribute by its value; a tensor or graph by the node that has it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum AttributeKey {
@@ -133,7 +138,7 @@ impl<'m> Facts<'m> {
         let Some(function) = self.view.function_of(graph) else {
             return vec![ContextId::OUTSIDE];
         };
-        self.memo.entered.get_or_init(|| self.enter_all());
+        self.entered();
         let mut contexts = self.memo.contexts.borrow_mut();
         if contexts.of(function).is_empty() {
             contexts.enter_unknown(function);
@@ -175,21 +180,6 @@ impl<'m> Facts<'m> {
             Answer::Shape(shape) => shape,
             _ => Shape::Like((cx, value)),
         }
-    }
-
-    /// False of a graph in a branch that no run takes, because its condition is constant.
-    pub fn may_run(self, mut graph: GraphId) -> bool {
-        while let Some(node) = self.view.owner(graph) {
-            let condition = node.input(0).filter(|_| node.is("If"));
-            if let Some(branches) = branches(node)
-                && let Some(number) = condition.and_then(|value| self.constant(value.id))
-                && graph != branches[usize::from(number.value == 0.0)]
-            {
-                return false;
-            }
-            graph = node.graph();
-        }
-        true
     }
 
     /// The number of axes of a value; `None` if it is not known.
@@ -346,8 +336,14 @@ impl<'m> Facts<'m> {
         })
     }
 
+    /// The calls of all functions in all contexts, callers first.
+    fn entered(self) -> &'m [Entered] {
+        self.memo.entered.get_or_init(|| self.enter_all())
+    }
+
     /// Enters the contexts of all calls, callers first.
-    fn enter_all(self) {
+    fn enter_all(self) -> Vec<Entered> {
+        let mut all = Vec::new();
         let functions = self.calls().callers_first().iter().copied().map(Some);
         for caller in std::iter::once(None).chain(functions) {
             let around = self.memo.contexts.borrow().around(caller).to_vec();
@@ -357,9 +353,11 @@ impl<'m> Facts<'m> {
                     let mut contexts = self.memo.contexts.borrow_mut();
                     let entered = contexts.enter(cx, call, callee, key);
                     contexts.count(cx, entered);
+                    all.push((cx, call, entered));
                 }
             }
         }
+        all
     }
 
     /// What a call passes, once everything it depends on is known.

@@ -1,6 +1,6 @@
 //! What is found out about a `Dropout` operator, in every version and form.
 
-use dropout_onnx::dropout::{Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use dropout_onnx::dropout::{Form, Kind, MaskUse, Mode, Problem, RateOrigin, Scaling, Site};
 use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
@@ -108,19 +108,84 @@ fn is_test_decides_in_opsets_1_and_6() {
 #[test]
 fn is_test_has_no_meaning_from_opset_7_on() {
     for opset in [7, 10, 12, 22] {
-        assert_eq!(
-            with_attributes(opset, &[int("is_test", 0)]).mode,
-            Mode::Inert
-        );
+        let site = with_attributes(opset, &[int("is_test", 0)]);
+        assert_eq!(site.mode, Mode::Inert);
+        assert!(matches!(site.problem, Some(Problem::Version(_))));
+    }
+}
+
+/// What is wrong with a site.
+fn problem(site: &Site) -> Option<&str> {
+    site.problem.as_ref().map(Problem::text)
+}
+
+/// The rate and the problem of a `Dropout` that acts, with this ratio.
+fn acting(ratio: Tensor) -> Site {
+    let dropout = around(13, op("d = Dropout(x, r, t)"));
+    let model = with_init(dropout, "r", ratio);
+    site(&with_init(model, "t", flag(true)))
+}
+
+#[test]
+fn attributes_of_other_versions_are_named() {
+    let attributes = [
+        (int("consumed_inputs", 0), 1..=5),
+        (int("is_test", 1), 1..=6),
+        (float("ratio", 0.25), 1..=11),
+        (int("seed", 7), 12..=26),
+        (int("training_mode", 0), 0..=0),
+    ];
+    for (attribute, opsets) in attributes {
+        let name = attribute.name.clone().unwrap();
+        for opset in [1, 5, 6, 7, 9, 10, 11, 12, 13, 22, 26] {
+            let site = with_attributes(opset, std::slice::from_ref(&attribute));
+            let text = format!(
+                "has the attribute `{name}`, which Dropout of opset {opset} does not have; \
+                 runtimes refuse the model"
+            );
+            let expected = (!opsets.contains(&opset)).then_some(&*text);
+            assert_eq!(problem(&site), expected);
+            let rate = if name == "ratio" { 0.25 } else { 0.5 };
+            assert_eq!(site.rate, Some(rate), "{name} at {opset}");
+        }
+    }
+}
+
+#[test]
+fn inputs_of_other_versions_are_named() {
+    for (opset, known) in [(6, false), (7, false), (11, false), (12, true), (22, true)] {
+        let ratio = with_ratio(opset, f32_scalar(0.25));
+        assert_eq!((ratio.rate, problem(&ratio).is_none()), (Some(0.25), known));
+        let text = problem(&ratio).unwrap_or("the ratio input `r`, ");
+        assert!(text.contains("the ratio input `r`, "), "{text}");
+    }
+    let fourth = with_init(
+        around(13, op("d = Dropout(x, , , r)")),
+        "r",
+        f32_scalar(0.25),
+    );
+    assert!(
+        problem(&site(&fourth))
+            .unwrap()
+            .contains("the fourth input `r`")
+    );
+    assert_eq!(site(&fourth).rate, Some(0.5));
+}
+
+/// The attribute says what was meant, and no runtime loads the model.
+#[test]
+fn training_mode_as_an_attribute_is_read() {
+    for opset in [7, 12, 22] {
+        let mode = |on| with_attributes(opset, &[int("training_mode", on)]).mode;
+        assert_eq!((mode(0), mode(1)), (Mode::Inert, Mode::Active), "{opset}");
     }
 }
 
 #[test]
 fn is_test_that_is_no_integer_is_a_problem() {
-    let problem = with_attributes(6, &[float("is_test", 1.0)])
-        .problem
-        .unwrap();
-    assert_eq!(problem, "is_test is the float 1, not an integer");
+    let site = with_attributes(6, &[float("is_test", 1.0)]);
+    let text = "is_test is the float 1, not an integer";
+    assert_eq!(problem(&site), Some(text));
 }
 
 #[test]
@@ -141,8 +206,12 @@ fn ratio_is_an_attribute_below_opset_12_and_an_input_from_there_on() {
         let site = with_attributes(opset, &[float("ratio", 0.3)]);
         assert_eq!(
             (site.rate, site.rate_origin),
-            (Some(0.5), RateOrigin::Default)
+            (Some(0.3), RateOrigin::Attribute)
         );
+        let mut both = op("d = Dropout(x, r)").with(float("ratio", 0.3));
+        both = both.with(int("seed", 1));
+        let both = with_init(around(opset, both), "r", f32_scalar(0.1));
+        assert_eq!(self::site(&both).rate, Some(0.1));
     }
 }
 
@@ -190,10 +259,22 @@ fn rates_of_eight_bits() {
     }
 }
 
+/// onnx.checker and ONNX Runtime refuse it: "Ratio of Dropout must be a scalar".
 #[test]
-fn a_ratio_of_shape_one_is_a_scalar() {
-    let site = with_ratio(13, f32s(&[1], &[0.25]));
-    assert_eq!((site.rate, site.problem), (Some(0.25), None));
+fn a_ratio_of_shape_one_is_not_a_scalar() {
+    let scalar = acting(f32_scalar(0.25));
+    assert_eq!((scalar.rate, problem(&scalar)), (Some(0.25), None));
+    for (ratio, shape) in [
+        (f32s(&[1], &[0.25]), "[1]"),
+        (f32s(&[1, 1], &[0.25]), "[1, 1]"),
+        (raw(DataType::FLOAT16, &[1], &[0, 0x34]), "[1]"),
+    ] {
+        let site = acting(ratio);
+        let text =
+            format!("ratio has shape {shape}, but must be a scalar; runtimes refuse the model");
+        assert_eq!((site.rate, site.mode), (Some(0.25), Mode::Active));
+        assert_eq!(problem(&site), Some(&*text));
+    }
 }
 
 #[test]
@@ -218,7 +299,7 @@ fn a_ratio_that_cannot_be_is_a_problem() {
             "ratio is a float of shape [0], not a float scalar",
         ),
     ] {
-        assert_eq!(with_ratio(13, ratio).problem.as_deref(), Some(expected));
+        assert_eq!(problem(&acting(ratio)), Some(expected));
     }
     for (attribute, expected) in [
         (float("ratio", 1.0), "ratio 1 is outside [0, 1)"),
@@ -234,11 +315,27 @@ fn a_ratio_that_cannot_be_is_a_problem() {
             "ratio is a list, not a float scalar",
         ),
     ] {
-        assert_eq!(
-            with_attributes(7, &[attribute]).problem.as_deref(),
-            Some(expected)
-        );
+        assert_eq!(problem(&with_attributes(6, &[attribute])), Some(expected));
     }
+}
+
+/// With training off the ratio is not read; torch has `Dropout(p=1)`.
+#[test]
+fn the_ratio_of_an_inert_dropout_is_ignored() {
+    for ratio in [1.0, 1.5, -0.1] {
+        let off = with_ratio(13, f32_scalar(ratio as f32));
+        assert_eq!(
+            (off.mode, off.rate, problem(&off)),
+            (Mode::Inert, Some(ratio), None)
+        );
+        let old = with_attributes(7, &[float("ratio", ratio as f32)]);
+        assert_eq!(
+            (old.mode, old.rate, problem(&old)),
+            (Mode::Inert, Some(ratio), None)
+        );
+        assert!(problem(&acting(f32_scalar(ratio as f32))).is_some());
+    }
+    assert!(problem(&with_ratio(13, f32s(&[2], &[0.1, 0.2]))).is_some());
 }
 
 /// 0.99999999 is below 1 in 64 bits, and 1 in 32.
@@ -285,7 +382,7 @@ fn a_training_mode_that_is_no_boolean_is_a_problem() {
             "training_mode is a bool of shape [2], not a boolean scalar",
         ),
     ] {
-        assert_eq!(with_flag(flag).problem.as_deref(), Some(expected));
+        assert_eq!(problem(&with_flag(flag)), Some(expected));
     }
 }
 
@@ -302,7 +399,7 @@ fn a_ratio_that_is_a_graph_input_is_unknown() {
     let graph = x_to_y(["d = Dropout(x, r, t)", "y = Relu(d)"].map(op)).init("t", flag(true));
     let site = site(&model(13, graph.input_of("r", DataType::FLOAT, &[])));
     assert_eq!((site.rate, site.rate_origin), (None, RateOrigin::Input));
-    assert_eq!((site.mode, site.problem), (Mode::Active, None));
+    assert_eq!((site.mode, site.problem), (Mode::Runtime, None));
 }
 
 #[test]
@@ -332,7 +429,7 @@ fn a_default_ratio_of_zero_that_a_caller_may_override_is_not_inert() {
         .input_of("r", DataType::FLOAT, &[])
         .init("r", f32_scalar(0.0))
         .init("t", flag(true));
-    assert_eq!(site(&model(13, graph)).mode, Mode::Active);
+    assert_eq!(site(&model(13, graph)).mode, Mode::Runtime);
 }
 
 /// `t` computed by these nodes from the graph input or initializer `f`.
@@ -390,12 +487,12 @@ fn constant_nodes_in_every_form() {
         indices: Some(i64s(&[])),
         dims: vec![1],
     };
-    for (form, rate) in [
-        (tensor("value", f32_scalar(0.3)), 0.3),
-        (float("value_float", 0.3), 0.3),
-        (floats("value_floats", &[0.3]), 0.3),
-        (sparse("sparse_value", sparse_ratio), 0.3),
-        (sparse("sparse_value", sparse_zero), 0.0),
+    for (form, rate, is_scalar) in [
+        (tensor("value", f32_scalar(0.3)), 0.3, true),
+        (float("value_float", 0.3), 0.3, true),
+        (floats("value_floats", &[0.3]), 0.3, false),
+        (sparse("sparse_value", sparse_ratio), 0.3, false),
+        (sparse("sparse_value", sparse_zero), 0.0, false),
     ] {
         let nodes = [
             op("r = Constant()").with(form),
@@ -407,7 +504,7 @@ fn constant_nodes_in_every_form() {
             (site.rate, site.rate_origin),
             (Some(rate), RateOrigin::Constant)
         );
-        assert_eq!(site.problem, None);
+        assert_eq!(site.problem.is_none(), is_scalar);
     }
 }
 
@@ -442,9 +539,8 @@ fn the_seed_is_reported() {
 fn no_opset_import_is_a_problem_from_ir_version_3_on() {
     let mut without = around(13, op("d = Dropout(x)"));
     without.opset_import.clear();
-    let problem = site(&without.clone().ir(3)).problem;
     assert_eq!(
-        problem.as_deref(),
+        problem(&site(&without.clone().ir(3))),
         Some("there is no opset_import for the version of Dropout")
     );
     // before, opset 1 is meant
@@ -456,7 +552,7 @@ fn no_opset_import_is_a_problem_from_ir_version_3_on() {
 fn no_data_is_a_problem() {
     for text in ["d = Dropout()", "d = Dropout(, r)"] {
         let model = with_init(around(13, op(text)), "r", f32_scalar(0.1));
-        assert_eq!(site(&model).problem.as_deref(), Some("has no data input"));
+        assert_eq!(problem(&site(&model)), Some("has no data input"));
     }
 }
 
@@ -579,8 +675,9 @@ fn attributes_of_a_function_are_followed_through_calls_of_calls() {
         (given.rate, given.rate_origin),
         (Some(0.3), RateOrigin::Attribute)
     );
-    let wrong = called(op("y = local::F(x)").with(float("q", 1.0)));
-    assert_eq!(wrong.problem.as_deref(), Some("ratio 1 is outside [0, 1)"));
+    let wrong = called(op("y = local::F(x)").with(int("q", 1)));
+    let what = "ratio is the int64 1, not a float scalar";
+    assert_eq!(problem(&wrong), Some(what));
 }
 
 /// Who gives no is_test means 0: training.
@@ -617,7 +714,7 @@ fn the_opset_of_the_function_rules() {
     };
     assert_eq!(of(6), (Mode::Active, Some(0.2)));
     assert_eq!(of(7), (Mode::Inert, Some(0.2)));
-    assert_eq!(of(13), (Mode::Inert, Some(0.5)));
+    assert_eq!(of(13), (Mode::Inert, Some(0.2)));
 }
 
 /// A Dropout in a branch of an If on `on`, and the other way round.
@@ -637,8 +734,106 @@ fn a_dropout_in_a_branch_that_is_never_taken_is_inert() {
     let taken = branched(op("on = Identity(yes)"));
     assert_eq!(site(&taken).mode, Mode::Active);
     let never = branched(op("on = Not(yes)"));
-    assert_eq!(site(&never).mode, Mode::Inert);
+    let site_of = |model: &Model| (site(model).mode, site(model).unreachable);
+    assert_eq!(site_of(&never), (Mode::Inert, true));
     let mut open = branched(op("no = Not(yes)"));
     open.main_mut().input.push(typed("on", DataType::BOOL, &[]));
-    assert_eq!(site(&open).mode, Mode::Active);
+    assert_eq!(site_of(&open), (Mode::Runtime, false));
+    let data = branched(op("on = Cast(first)").with(int("to", 9)));
+    let mut data = with_init(data, "zero", raw(DataType::INT64, &[], &[0; 8]));
+    let first = ["one = Gather(x, zero)", "first = Gather(one, zero)"];
+    data.main_mut().node.splice(0..0, first.map(op));
+    assert_eq!(site_of(&data), (Mode::Runtime, false));
+}
+
+/// A Dropout in an If in a function, with the condition that the call passes.
+fn branched_in_function(calls: &[&str]) -> Model {
+    let mut inner = branched(op("unused = Not(yes)"));
+    let body = inner.main_mut().node.drain(1..).map(|mut node| {
+        node.input = vec!["i1".into()];
+        for attribute in &mut node.attribute {
+            let branch = attribute.g.as_mut().unwrap();
+            for name in branch.node.iter_mut().flat_map(|node| &mut node.input) {
+                *name = name.replace('x', "i0").replace("yes", "i1");
+            }
+        }
+        node
+    });
+    let body: Vec<Node> = body.collect();
+    let mut function = function("F", "i0, i1", "y", 13, body);
+    function.output = vec!["y".into()];
+    let graph = x_to_y(calls.iter().map(|call| op(call)));
+    let graph = graph.init("yes", flag(true)).init("no", flag(false));
+    let graph = graph.input_of("t", DataType::BOOL, &[]);
+    model(13, graph).imports("local", 1).function(function)
+}
+
+#[test]
+fn a_dropout_in_a_function_runs_where_it_is_called() {
+    let of = |calls: &[&str]| {
+        let site = site(&branched_in_function(calls));
+        (site.mode, site.unreachable)
+    };
+    assert_eq!(of(&["y = local::F(x, yes)"]), (Mode::Active, false));
+    assert_eq!(of(&["y = local::F(x, no)"]), (Mode::Inert, true));
+    assert_eq!(of(&["y = local::F(x, t)"]), (Mode::Runtime, false));
+    assert_eq!(of(&["y = Relu(x)"]), (Mode::Inert, true));
+    let both = ["z = local::F(x, no)", "y = local::F(z, yes)"];
+    assert_eq!(of(&both), (Mode::Active, false));
+}
+
+#[test]
+fn a_dropout_in_a_loop_without_iterations_is_inert() {
+    let of = |trips: i64, goes: bool| {
+        let body = graph([op("more = Identity(c)"), op("d = Dropout(s, , yes)")])
+            .input_of("n", DataType::INT64, &[])
+            .input_of("c", DataType::BOOL, &[])
+            .input_of("s", DataType::FLOAT, &[2, 3])
+            .output_of("more", DataType::BOOL, &[])
+            .output_of("d", DataType::FLOAT, &[2, 3]);
+        let run = op("y = Loop(trips, goes, x)").with(subgraph("body", body));
+        let graph = x_to_y([run])
+            .init("yes", flag(true))
+            .init("goes", flag(goes));
+        let trips = raw(DataType::INT64, &[], &trips.to_le_bytes());
+        site(&model(13, graph.init("trips", trips))).mode
+    };
+    assert_eq!(of(3, true), Mode::Active);
+    assert_eq!(of(0, true), Mode::Inert);
+    assert_eq!(of(3, false), Mode::Inert);
+}
+
+/// Numbers that no rule evaluates, but that no input decides either.
+#[test]
+fn a_flag_that_depends_on_no_input_is_not_decided_at_run_time() {
+    let of = |flag: &str| {
+        let mut graph = x_to_y(["d = Dropout(x, , t)", "y = Relu(d)"].map(op));
+        let chain = ["sum = ReduceSum(data)", "t = Greater(sum, zero)"];
+        let chain = chain.map(|text| op(&text.replace("data", flag)));
+        graph.node.splice(0..0, chain);
+        let graph = graph.init("zero", f32_scalar(0.0));
+        site(&model(13, graph.init("w", f32s(&[3], &[0.5, 1.0, 2.0])))).mode
+    };
+    assert_eq!(of("w"), Mode::Active);
+    assert_eq!(of("x"), Mode::Runtime);
+}
+
+/// Exporters that list every constant as an input offer no switch by it.
+#[test]
+fn a_ratio_listed_with_all_weights_is_a_constant() {
+    let of = |weight_listed: bool| {
+        let graph = x_to_y(["h = Add(x, w)", "y = Dropout(h, r, yes)"].map(op))
+            .input_of("r", DataType::FLOAT, &[])
+            .init("r", f32_scalar(0.0))
+            .init("w", f32s(&[3], &[1.0, 2.0, 3.0]));
+        let graph = match weight_listed {
+            true => graph.input_of("w", DataType::FLOAT, &[3]),
+            false => graph,
+        };
+        let on = op("yes = Constant()").with(tensor("value", flag(true)));
+        let mut model = model(13, graph);
+        model.main_mut().node.insert(0, on);
+        site(&model.ir(8)).mode
+    };
+    assert_eq!((of(true), of(false)), (Mode::Inert, Mode::Runtime));
 }

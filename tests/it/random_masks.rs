@@ -563,8 +563,69 @@ fn a_branch_that_an_input_decides_on() {
     is_dropout("no default", model(13, free.clone()), runtime);
     let default = free.init("train", flag(false));
     is_dropout("off by default", model(13, default), runtime);
+    let data = op("train = Cast(first)").with(int("to", 9));
+    let first = ["row = Gather(x, at)", "first = Gather(row, at)"];
+    let mut read = main("train").init("at", raw(DataType::INT64, &[], &[0; 8]));
+    read.node
+        .splice(0..0, first.map(op).into_iter().chain([data]));
+    is_dropout("data", model(13, read), runtime);
     let fixed = main("train").init("train", flag(true));
     is_dropout("always on", model(13, fixed), inverted(0.3));
+    let never = main("train").init("train", flag(false));
+    let inert = Want {
+        mode: Mode::Inert,
+        ..inverted(0.3)
+    };
+    is_dropout("always off", model(13, never.clone()), inert);
+    assert!(sites(&model(13, never))[0].unreachable);
+}
+
+#[test]
+fn a_mask_in_a_function_that_nothing_calls() {
+    let text = "r = RandomUniformLike(i)\nb = GreaterOrEqual(r, p)\nm = Cast(b)\nxs = Mul(i, s)\no = Mul(xs, m)";
+    let constants = numbers(0.3)
+        .into_iter()
+        .filter(|(name, _)| ["p", "s"].contains(name));
+    let constants = constants.map(|(name, number)| {
+        op(&format!("{name} = Constant()")).with(float("value_float", number as f32))
+    });
+    let body: Vec<_> = constants.chain(nodes(text)).collect();
+    let of = |calls: &str| {
+        let model = model(13, spelt(calls, &[])).imports("local", 1);
+        model.function(function("F", "i", "o", 13, body.clone()))
+    };
+    let inert = Want {
+        mode: Mode::Inert,
+        ..inverted(0.3)
+    };
+    is_dropout("called", of("y = local::F(x)"), inverted(0.3));
+    is_dropout("not called", of("y = Relu(x)"), inert);
+}
+
+/// keep_prob as a placeholder with a default: 1 switches the dropout off.
+#[test]
+fn a_rate_that_callers_may_replace() {
+    let text = "r = RandomUniformLike(x)\nb = GreaterOrEqual(r, p)\nk = Cast(b)\n\
+                c = Sub(one, p)\nxs = Div(x, c)\ny = Mul(xs, k)";
+    let graph = spelt(text, &numbers(0.3)).input_of("p", DataType::FLOAT, &[]);
+    let runtime = Want {
+        mode: Mode::Runtime,
+        origin: RateOrigin::Input,
+        ..inverted(0.3)
+    };
+    is_dropout("replaceable", model(13, graph.clone()).ir(4), runtime);
+    is_dropout(
+        "IR version 3",
+        model(13, graph.clone()).ir(3),
+        inverted(0.3),
+    );
+    let mut without = model(13, graph);
+    without
+        .main_mut()
+        .initializer
+        .retain(|tensor| tensor.name() != "p");
+    let open = &sites(&without)[0];
+    assert_eq!((open.mode, open.rate), (Mode::Runtime, None));
 }
 
 /// A Loop over h, with this body and the state given.
@@ -694,6 +755,7 @@ fn a_keep_probability_that_an_input_overrides() {
         model(13, graph.input_of("kp", DataType::FLOAT, &[]))
     };
     let want = Want {
+        mode: Mode::Runtime,
         origin: RateOrigin::Input,
         ..inverted(0.3)
     };

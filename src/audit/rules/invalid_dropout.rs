@@ -1,6 +1,8 @@
 //! `invalid-dropout`.
 
-use super::{Context, Found, invalid_rate, rule};
+use crate::dropout::Problem;
+
+use super::{Context, Found, rule};
 
 rule! {
     /// A `Dropout` operator that is not valid ONNX
@@ -9,17 +11,21 @@ rule! {
     ///
     /// A `Dropout` without data, with a `training_mode` that is not a boolean scalar or an
     /// `is_test` that is not an integer, or in a model that does not import an ONNX operator set.
-    /// An invalid ratio is reported by `invalid-rate`.
+    /// Also a `Dropout` of a different version: with an attribute or an input that its opset does not
+    /// have (the attribute `ratio` from opset 12 on, `seed` or the input `ratio` below), or with a
+    /// ratio or `training_mode` of shape [1]. An invalid ratio is reported by `invalid-rate`.
     ///
     /// ## Why it matters
     ///
-    /// It is unknown whether the dropout is active. The audit of the file fails (exit status 2),
-    /// and `strip` refuses the file.
+    /// Runtimes refuse the model. The audit of the file fails (exit status 2). If the `Dropout` is only
+    /// of a different version, its meaning is clear: the ratio in the node is reported as the rate, and
+    /// `strip` removes the node. Otherwise it is unknown whether the dropout is active, and `strip`
+    /// refuses the file.
     ///
     /// ## Example
     ///
     /// ```text
-    /// y = Dropout(x, ratio=0.5, training_mode=1.0)
+    /// y = Dropout[ratio=0.5](x)              # opset 13
     /// ```
     ///
     /// ## What to do
@@ -29,12 +35,9 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let others = context
-        .sites
-        .iter()
-        .filter(|site| invalid_rate::problem(site).is_none());
-    let problems = others.filter_map(|site| Some((site, site.problem.as_deref()?)));
+    let problems = context.problems();
     problems
-        .map(|(site, problem)| context.at_site(site, problem))
+        .filter(|(_, problem)| !matches!(problem, Problem::Rate(_)))
+        .map(|(site, problem)| context.at_site(site, problem.text()))
         .collect()
 }

@@ -1,6 +1,6 @@
 //! `invalid-rate`.
 
-use crate::dropout::Site;
+use crate::dropout::Problem;
 
 use super::{Context, Found, rule};
 
@@ -9,7 +9,9 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A `Dropout` with a ratio that is 1 or more, negative, NaN, not a float, or not a scalar.
+    /// A `Dropout` that may act and has a ratio that is 1 or more, negative or NaN, and any `Dropout` with
+    /// a ratio that is not a float or has several elements. An inert `Dropout` ignores its ratio; a number
+    /// outside of [0, 1) is then reported by `unusual-rate`.
     ///
     /// ## Why it matters
     ///
@@ -31,17 +33,9 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let problems = context
-        .sites
-        .iter()
-        .filter_map(|site| Some((site, problem(site)?)));
+    let problems = context.problems();
     problems
-        .map(|(site, problem)| context.at_site(site, problem))
+        .filter(|(_, problem)| matches!(problem, Problem::Rate(_)))
+        .map(|(site, problem)| context.at_site(site, problem.text()))
         .collect()
-}
-
-/// The problem with the rate of a site.
-pub(super) fn problem(site: &Site) -> Option<&str> {
-    let problem = site.problem.as_deref();
-    problem.filter(|problem| problem.starts_with("ratio "))
 }

@@ -5,12 +5,13 @@ use crate::dropout::{Form, Mode};
 use super::{Context, Found, rule};
 
 rule! {
-    /// A `Dropout` operator that has no effect
+    /// Dropout that has no effect
     ///
     /// ## What it finds
     ///
     /// A `Dropout` operator that is the identity: of opsets 7 to 11, without `training_mode`, or
-    /// with a ratio of 0.
+    /// with a ratio of 0. Also dropout in any form that never runs: in a branch of an `If` whose
+    /// condition is constant, in a `Loop` without iterations, or in a function that is never called.
     ///
     /// ## Why it matters
     ///
@@ -30,9 +31,15 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let operators = context.sound().filter(|site| site.form == Form::Operator);
-    let leftover = operators.filter(|site| site.mode == Mode::Inert);
-    leftover
-        .map(|site| context.at_site(site, "has no effect, and some runtimes do not support it"))
+    let inert = context.sound().filter(|site| site.mode == Mode::Inert);
+    inert
+        .filter_map(|site| {
+            let what = match (site.unreachable, site.form) {
+                (true, _) => "never runs: its branch is never taken, or its function never called",
+                (false, Form::Operator) => "has no effect, and some runtimes do not support it",
+                (false, _) => return None,
+            };
+            Some(context.at_site(site, what))
+        })
         .collect()
 }

@@ -41,9 +41,10 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     rates
         .filter(|(_, rate)| *rate != 0.0 && !USUAL.contains(rate))
         .map(|(site, rate)| {
-            let more = match rate > *USUAL.end() {
-                true => "; is it the probability to keep?",
-                false => "",
+            let more = match rate {
+                _ if !(0.0..1.0).contains(&rate) => ", outside [0, 1); it is ignored at inference",
+                _ if rate > *USUAL.end() => "; is it the probability to keep?",
+                _ => "",
             };
             context.at_site(site, format!("has an unusual rate of {rate}{more}"))
         })

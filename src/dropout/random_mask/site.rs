@@ -1,12 +1,13 @@
 //! The sites of a draw.
 
 use crate::dropout::noise_shape::Fit;
+use crate::dropout::origin::lists_constants;
 use crate::dropout::{
     Exit, Form, KeptDraw, Kind, MaskUse, Mode, Prescale, RateOrigin, Scaling, Site,
 };
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{AttributeValue, GraphKind, Node, NodeId, Use, ValueId};
+use crate::onnx::{AttributeValue, Node, NodeId, Use, ValueId};
 use crate::semantics::operator::{Linear, Role};
 
 use super::Finder;
@@ -40,7 +41,8 @@ struct Common {
     switch: Option<(ValueId, f64)>,
     mode: Mode,
     given: Option<(ValueId, f64)>,
-    default_used: bool,
+    /// True if an input of the model is its rate.
+    is_given: bool,
     kept_draw: Option<KeptDraw>,
     mask: MaskUse,
     entangled: Option<String>,
@@ -68,7 +70,6 @@ impl Finder<'_> {
         if switch.is_none() && judged.contexts.is_empty() {
             switch = self.gate(&mut exits)?;
         }
-        let gated = switch.is_some() || self.is_gated(source);
         let switch = switch.or(match self.branch_switch(attempt) {
             Ok(switch) => switch,
             Err(why) => {
@@ -82,11 +83,17 @@ impl Finder<'_> {
             kept = common(kept, other.kept);
             dropped = common(dropped, other.dropped);
         }
+        let is_given = attempt.default_used || judged.given.is_some();
+        let constant = lists_constants(self.view.model);
+        let is_replaceable = judged.given.is_some() || attempt.default_used && !constant;
         let common = Common {
             switch,
-            mode: if gated { Mode::Runtime } else { Mode::Active },
+            mode: match switch.is_some() || is_replaceable {
+                true => Mode::Runtime,
+                false => Mode::Active,
+            },
             given: judged.given,
-            default_used: attempt.default_used,
+            is_given,
             kept_draw: middle(kept).map(|value| KeptDraw {
                 source,
                 value,
@@ -145,7 +152,7 @@ impl Finder<'_> {
                 [rate] if common.given.is_none() => Some(decimal(rate, common.precision)),
                 _ => None,
             },
-            rate_origin: match common.default_used || common.given.is_some() {
+            rate_origin: match common.is_given {
                 true => RateOrigin::Input,
                 false => RateOrigin::Mask,
             },
@@ -235,21 +242,6 @@ impl Finder<'_> {
             }
         }
         None
-    }
-
-    /// True if the source is in a branch that only a run decides on.
-    fn is_gated(&self, source: NodeId) -> bool {
-        let mut graph = source.graph;
-        while let GraphKind::Attribute { node, .. } = self.view.model.graph(graph).kind {
-            if self.view.node(node).op() == "If" {
-                let condition = self.view.node(node).input(0);
-                if condition.is_some_and(|value| self.facts.constant(value.id).is_none()) {
-                    return true;
-                }
-            }
-            graph = node.graph;
-        }
-        false
     }
 
     /// True if one exit is made of another: what one produces is not the data, to the other.

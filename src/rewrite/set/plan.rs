@@ -90,7 +90,13 @@ fn is_so(site: &Site, options: &Options) -> bool {
 
 /// The constants to change, or why a site cannot be changed.
 fn changes(view: View<'_>, site: &Site, options: &Options) -> Result<Changes> {
-    if let Some(why) = site.problem.clone() {
+    if let Some(why) = &site.problem {
+        return Ok(Err(Reason::Invalid(why.to_string().into())));
+    }
+    let acts = matches!(options.acting, Some(Acting::Active | Acting::Runtime(_)));
+    let unfit = site.rate.filter(|rate| !(0.0..1.0).contains(rate));
+    if let (true, None, Some(rate)) = (acts, options.rate, unfit) {
+        let why = format!("its rate of {rate} is outside [0, 1); give --rate as well");
         return Ok(Err(Reason::Invalid(why.into())));
     }
     if site.form == Form::Operator {

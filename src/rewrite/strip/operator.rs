@@ -21,7 +21,13 @@ pub(super) fn refusal(view: View<'_>, site: &Site, convention: Convention) -> Op
             "and it has no ratio input: the exporter probably lost p. Set it with \
              `dropout-onnx set --rate` first",
         )),
-        None => Reason::Computed(because("but the rate is not constant")),
+        None => match site.rate.filter(|rate| !(0.0..1.0).contains(rate)) {
+            Some(rate) => {
+                let why = format!("but its rate of {rate} is outside [0, 1)");
+                Reason::Invalid(because(&why))
+            }
+            None => Reason::Computed(because("but the rate is not constant")),
+        },
         Some(_) if site.classic_factor(view.model, view.values).is_none() => {
             Reason::Unknown(because("but its element type is unknown"))
         }

@@ -1,6 +1,6 @@
 //! Which sites are removed, and why others are not.
 
-use crate::dropout::{Form, Site};
+use crate::dropout::{Form, Mode, Problem, Site};
 use crate::rewrite::upstream::Upstream;
 use crate::rewrite::{Action, Plan, Reason, Step};
 use crate::semantics::view::View;
@@ -37,7 +37,12 @@ fn action(view: View<'_>, site: &Site, options: &Options, gradients: Option<&Ups
     if !asked {
         return left(format!("remove it with --kind {name}"));
     }
-    let invalid = site.problem.clone().map(|why| Reason::Invalid(why.into()));
+    let invalid = site.problem.as_ref().filter(|problem| match problem {
+        Problem::Version(_) => false,
+        Problem::Rate(_) => site.mode != Mode::Inert,
+        Problem::Meaning(_) => true,
+    });
+    let invalid = invalid.map(|why| Reason::Invalid(why.to_string().into()));
     let refusal = invalid.or_else(|| match site.form {
         Form::Operator => entangled(site)
             .or_else(|| mask::refusal(view, site, gradients))

@@ -220,13 +220,15 @@ fn a_model_that_imports_no_operators() {
     refused(&bad, &["opset"]);
 }
 
+/// A Dropout that acts, with this ratio: without effect its ratio would be ignored.
 fn with_ratio_attribute(ratio: Attribute) -> Model {
-    model(7, x_to_y([op("y = Dropout(x)").with(ratio)]))
+    model(6, x_to_y([op("y = Dropout(x)").with(ratio)]))
 }
 
 fn with_input(index: usize, tensor: Tensor) -> Model {
-    let dropout = ["", "y = Dropout(x, p)", "y = Dropout(x, , p)"][index];
-    model(13, x_to_y([op(dropout)]).init("p", tensor))
+    let dropout = ["", "y = Dropout(x, p, on)", "y = Dropout(x, , p)"][index];
+    let graph = x_to_y([op(dropout)]).init("p", tensor);
+    model(13, graph.init("on", flag(true)))
 }
 
 /// Also the audit fails, with a finding.
@@ -282,8 +284,9 @@ fn a_ratio_input_outside_0_to_1() {
     for ratio in [1.0, 7.0, -0.5, f32::NAN, f32::INFINITY] {
         no_ratio(&with_input(1, f32_scalar(ratio)), &["ratio"]);
         let constant = op("p = Constant()").with(float("value_float", ratio));
-        let nodes = [constant, op("y = Dropout(x, p)")];
-        no_ratio(&main_graph(nodes), &["ratio"]);
+        let nodes = [constant, op("y = Dropout(x, p, on)")];
+        let graph = x_to_y(nodes).init("on", flag(true));
+        no_ratio(&model(13, graph), &["ratio"]);
     }
 }
 

@@ -402,7 +402,8 @@ fn what_is_no_baseline_is_refused_with_the_reason() {
 #[test]
 fn what_cannot_be_judged_can_be_known() {
     let folder = Folder::new();
-    let graph = x_to_y([op("y = Dropout(x, r)")]).init("r", f32_scalar(1.5));
+    let graph = x_to_y([op("y = Dropout(x, r, on)")]).init("r", f32_scalar(1.5));
+    let graph = graph.init("on", flag(true));
     folder.write("bad.onnx", model(13, graph).encode_to_vec());
     folder.run("audit bad.onnx").exits(2);
     folder

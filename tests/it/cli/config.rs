@@ -336,10 +336,12 @@ fn an_allowance_is_unused_if_no_model_has_use_of_it() {
 
 #[test]
 fn what_cannot_be_judged_can_be_allowed() {
-    use crate::common::build::{f32_scalar, model, op, x_to_y};
+    use crate::common::build::{f32_scalar, flag, model, op, x_to_y};
     use prost::Message;
     let folder = Folder::new();
-    let graph = x_to_y([op("y = Dropout(x, r)").named("/3/Dropout")]).init("r", f32_scalar(1.5));
+    let dropout = op("y = Dropout(x, r, on)").named("/3/Dropout");
+    let graph = x_to_y([dropout]).init("r", f32_scalar(1.5));
+    let graph = graph.init("on", flag(true));
     folder.write("bad.onnx", model(13, graph).encode_to_vec());
     folder.run("audit bad.onnx").exits(2);
     folder.write("dropout-onnx.toml", allow("layer = \"3\""));

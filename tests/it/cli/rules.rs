@@ -3,7 +3,7 @@
 use dropout_onnx::audit::{RULES, handbook};
 use prost::Message;
 
-use crate::common::build::{f32_scalar, model, op, x_to_y};
+use crate::common::build::{f32_scalar, flag, model, op, x_to_y};
 use crate::common::cli::Folder;
 
 #[test]
@@ -20,7 +20,8 @@ fn notes_are_printed_with_verbose() {
 #[test]
 fn dropout_that_cannot_be_judged_fails_the_audit_unless_allowed() {
     let folder = Folder::new();
-    let ratio = x_to_y([op("y = Dropout(x, r)")]).init("r", f32_scalar(1.5));
+    let ratio = x_to_y([op("y = Dropout(x, r, on)")]).init("r", f32_scalar(1.5));
+    let ratio = ratio.init("on", flag(true));
     let switch = x_to_y([op("y = Dropout(x, , t)")]).init("t", f32_scalar(1.0));
     for (graph, rule) in [(ratio, "invalid-rate"), (switch, "invalid-dropout")] {
         folder.write("bad.onnx", model(13, graph).encode_to_vec());

@@ -23,7 +23,7 @@ fn invalid_rate() {
     );
 
     let node = op("y = Dropout(x)").with(int("ratio", 0));
-    let model7 = model(7, x_to_y([node]));
+    let model7 = model(6, x_to_y([node]));
     fires(
         "invalid-rate",
         &model7,
@@ -55,8 +55,22 @@ fn invalid_dropout() {
     fires("invalid-dropout", &is_test(float("is_test", 1.0)), what);
     silent("invalid-dropout", &is_test(int("is_test", 1)));
 
+    let attribute = dropouts([op("y = Dropout(x)").with(float("ratio", 0.25))]);
+    let what = "has the attribute `ratio`, which Dropout of opset 13 does not have; runtimes refuse the model";
+    fires("invalid-dropout", &attribute, what);
+    silent("lost-rate", &attribute);
+    silent("invalid-rate", &attribute);
+
     let without_data = model(13, x_to_y([op("y = Dropout()")]));
     fires("invalid-dropout", &without_data, "has no data input");
+}
+
+#[test]
+fn the_ratio_of_an_inert_dropout_is_only_unusual() {
+    let model = with_ratio(1.0, [op("y = Dropout(x, r, off)")]);
+    let what = "has an unusual rate of 1, outside [0, 1); it is ignored at inference";
+    fires("unusual-rate", &model, what);
+    silent("invalid-rate", &model);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use dropout_onnx::onnx::{DataType, Model};
 use dropout_onnx::sample::Options;
 
 use super::{fixture, refusal, sampled};
-use crate::common::build::{SHAPE, float, graph, model, op, x_to_y};
+use crate::common::build::{SHAPE, f32_scalar, flag, float, graph, model, op, subgraph, x_to_y};
 
 #[track_caller]
 fn refuses(options: Options, why: &str) {
@@ -166,4 +166,31 @@ fn dropout_without_effect_on_outputs_is_noted() {
         "{:?}",
         report.notes
     );
+}
+
+#[test]
+fn dropout_that_never_runs() {
+    let of = |on: bool| {
+        let branch = |text: &str| graph([op(text)]).output_of("o", DataType::FLOAT, SHAPE);
+        let run = op("y = If(on)")
+            .with(subgraph("then_branch", branch("o = Dropout(x, , yes)")))
+            .with(subgraph("else_branch", branch("o = Relu(x)")));
+        let graph = x_to_y([run]).init("on", flag(on)).init("yes", flag(true));
+        model(13, graph).read()
+    };
+    let why = refusal(&of(false), &Options::default());
+    assert!(why.contains("its only dropout never runs"), "{why}");
+    sampled(&of(true), &Options::default());
+}
+
+#[test]
+fn dropout_that_is_not_valid_in_training() {
+    let with = |node, ratio| model(13, x_to_y([node]).init("r", f32_scalar(ratio))).read();
+    let dropout = || op("y = Dropout(x, r)");
+    let why = refusal(&with(dropout(), 1.0), &Options::default());
+    assert!(why.contains("its rate of 1 is outside [0, 1)"), "{why}");
+    let attribute = op("y = Dropout(x)").with(float("ratio", 0.2));
+    let why = refusal(&with(attribute, 0.2), &Options::default());
+    assert!(why.contains("has the attribute `ratio`"), "{why}");
+    sampled(&with(dropout(), 0.2), &Options::default());
 }

@@ -2,7 +2,7 @@
 
 use dropout_onnx::dropout::Mode;
 use dropout_onnx::onnx::DataType;
-use dropout_onnx::rewrite::set::Seed;
+use dropout_onnx::rewrite::set::{Options, Seed};
 
 use super::check::*;
 use crate::common::build::*;
@@ -289,4 +289,31 @@ fn dropout_that_an_input_switches_already_is_watched_with_it_on() {
         );
         assert!(report.sites[0].draws > 100);
     }
+}
+
+#[test]
+fn dropout_of_another_version_is_refused() {
+    let graph = x_to_y([op("y = Dropout(x)").with(float("ratio", 0.2))]);
+    let why = refusal(&model(13, graph.clone()).read(), &to_rate(0.4));
+    assert!(
+        why.contains("has the attribute `ratio`, which Dropout of opset 13"),
+        "{why}"
+    );
+    sets(&model(11, graph).read(), &to_rate(0.4));
+}
+
+#[test]
+fn a_ratio_outside_the_interval_is_not_made_to_act() {
+    let graph = x_to_y([op("y = Dropout(x, r)")]).init("r", f32_scalar(1.0));
+    let model = model(13, graph).read();
+    let why = refusal(&model, &to_mode("active"));
+    assert!(
+        why.contains("its rate of 1 is outside [0, 1); give --rate as well"),
+        "{why}"
+    );
+    let both = Options {
+        acting: Some("active".parse().unwrap()),
+        ..to_rate(0.4)
+    };
+    sets(&model, &both);
 }

@@ -71,7 +71,10 @@ fn a_keep_probability_that_a_run_has_to_give() {
     let stripped = strips(&model(15, graph)).draws_nothing();
     let site = &stripped.sites[0];
     assert_eq!((site.rate, site.rate_origin), (None, RateOrigin::Input));
-    assert_eq!((site.mode, site.scaling), (Mode::Active, Scaling::Inverted));
+    assert_eq!(
+        (site.mode, site.scaling),
+        (Mode::Runtime, Scaling::Inverted)
+    );
     assert_eq!(stripped.outcome.idle_inputs.len(), 1);
 }
 

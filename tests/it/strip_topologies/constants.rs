@@ -271,7 +271,12 @@ fn constant_in_a_form_that_is_no_float_is_refused() {
         ),
     ];
     for (form, expected) in forms {
-        let why = refusal(&constant_ratio(form));
+        let mut acting = constant_ratio(form);
+        let main = acting.main_mut();
+        let dropout = main.node.iter_mut().find(|node| node.is("Dropout"));
+        dropout.unwrap().input.push("on".into());
+        *main = main.clone().init("on", flag(true));
+        let why = refusal(&acting);
         assert!(why.contains(expected), "{why}");
         assert!(why.contains("Dropout `a`"), "{why}");
     }
@@ -281,10 +286,11 @@ fn constant_in_a_form_that_is_no_float_is_refused() {
 fn a_refused_site_leaves_the_others_too() {
     let nodes = [
         op("a = Dropout(x)"),
-        op("b = Dropout(a, r)"),
+        op("b = Dropout(a, r, on)"),
         op("y = Relu(b)"),
     ];
-    let model = model(13, x_to_y(nodes).init("r", f32_scalar(1.0)));
+    let graph = x_to_y(nodes).init("r", f32_scalar(1.0));
+    let model = model(13, graph.init("on", flag(true)));
     let before = model.encode_to_vec();
     assert!(refusal(&model).contains("ratio 1 is outside [0, 1)"));
     assert_eq!(model.encode_to_vec(), before);

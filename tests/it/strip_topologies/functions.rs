@@ -258,7 +258,7 @@ fn a_function_that_nothing_calls_is_stripped_too() {
         function("F", "i, r, t", "o", 13, body),
     ))
     .leaves(&["y = Relu(x)", "F(i, r, t) -> (o):", "  o = Relu(i)"]);
-    assert_eq!(stripped.sites[0].mode, Mode::Runtime);
+    assert_eq!(stripped.sites[0].mode, Mode::Inert);
 }
 
 #[test]

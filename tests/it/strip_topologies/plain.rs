@@ -1,7 +1,10 @@
 //! One graph, one scope.
 
-use crate::common::build::{flag, graph, int, model, op, x_to_y};
-use crate::common::stripped::{strips, strips_unrun};
+use dropout_onnx::dropout::Convention;
+use dropout_onnx::rewrite::strip::{Options, strip};
+
+use crate::common::build::{f32_scalar, f32s, flag, float, graph, int, model, op, x_to_y};
+use crate::common::stripped::{refusal, strips, strips_unrun};
 
 #[test]
 fn mid_chain_consumers_use_the_data() {
@@ -247,4 +250,47 @@ fn every_operator_version_is_removed() {
         let stripped = strips(&model(opset, x_to_y(nodes.map(op))));
         stripped.leaves(&["h = Relu(x)", "y = Tanh(h)"]);
     }
+}
+
+/// The result is valid, although the model was not.
+#[test]
+fn attributes_of_another_version_go_with_their_node() {
+    let wrong = [
+        op("d = Dropout(h)").with(float("ratio", 0.2)),
+        op("d = Dropout(h)").with(int("training_mode", 1)),
+        op("d = Dropout(h, r)"),
+    ];
+    for dropout in wrong {
+        let nodes = [op("h = Relu(x)"), dropout, op("y = Tanh(d)")];
+        let graph = x_to_y(nodes).init("r", f32s(&[1], &[0.2]));
+        let stripped = strip(&model(13, graph).read(), &Options::default()).unwrap();
+        let nodes = stripped.edited.model().nodes();
+        let left: Vec<String> = nodes.map(|(_, node)| node.op_type.to_string()).collect();
+        assert_eq!(left, ["Relu", "Tanh"]);
+    }
+}
+
+/// What it scales by is the ratio in the node.
+#[test]
+fn a_ratio_of_another_version_is_the_classic_scale() {
+    let dropout = op("d = Dropout(h)").with(float("ratio", 0.2));
+    let nodes = [op("h = Relu(x)"), dropout, op("y = Tanh(d)")];
+    let options = Options {
+        convention: Convention::Classic,
+        ..Options::default()
+    };
+    let stripped = strip(&model(13, x_to_y(nodes)).read(), &options).unwrap();
+    assert_eq!(stripped.outcome.scales, [("d".into(), 0.8)]);
+}
+
+/// A ratio of 1 is only read in training.
+#[test]
+fn an_inert_dropout_of_ratio_one_is_removed() {
+    let of = |on| {
+        let nodes = ["h = Relu(x)", "d = Dropout(h, r, on)", "y = Tanh(d)"];
+        let graph = x_to_y(nodes.map(op)).init("on", flag(on));
+        model(13, graph.init("r", f32_scalar(1.0)))
+    };
+    strips(&of(false)).leaves(&["h = Relu(x)", "y = Tanh(h)"]);
+    assert!(refusal(&of(true)).contains("ratio 1 is outside [0, 1)"));
 }
