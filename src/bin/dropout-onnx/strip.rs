@@ -16,7 +16,7 @@ use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
-use crate::style::{DIM, Table, WARN, paint};
+use crate::style::{Table, WARN, paint};
 use crate::verification::{Verify, count};
 
 /// Remove dropout for inference, and verify that nothing else changed
@@ -158,18 +158,9 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     let mut line = |label: &str, text: String| lines.line(label, text);
     let outcome = &report.stripped.outcome;
     line("found", found(report));
-    let shown = if global.verbose { usize::MAX } else { 12 };
-    let table = sites(report, shown);
     if !report.records.is_empty() {
-        let text = table.render("          ");
-        line("", text.trim_start().trim_end().to_string());
-        if report.records.len() > shown {
-            let more = report.records.len() - shown;
-            line(
-                "",
-                paint(DIM, format!("and {more} more; -v lists them all")),
-            );
-        }
+        let table = sites(report, global.verbose).render("          ");
+        line("", table.trim().to_string());
     }
     let active = modes(report, Mode::Active);
     if active > 0 {
@@ -285,17 +276,14 @@ fn removed(report: &Report<'_>) -> String {
     parts.join(", ")
 }
 
-fn sites(report: &Report<'_>, shown: usize) -> Table {
-    let mut table = Table::default();
+fn sites(report: &Report<'_>, verbose: bool) -> Table {
     let steps = report.stripped.plan.steps.iter();
-    for (record, step) in report.records.iter().zip(steps).take(shown) {
-        let what = match &step.action {
+    let sites = report.records.iter().zip(steps).map(|(record, step)| {
+        let remark = match &step.action {
             Action::Apply => String::new(),
             other => other.to_string(),
         };
-        let mut cells = crate::text::cells(record);
-        cells.push((DIM, what));
-        table.row(cells);
-    }
-    table
+        (record, remark)
+    });
+    crate::sites::table(&sites.collect::<Vec<_>>(), verbose)
 }

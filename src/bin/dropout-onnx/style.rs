@@ -21,9 +21,33 @@ pub fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Text in lines no longer than the terminal is wide, less `indent`; 80 columns if there is none. Words are
+/// not broken, and neither is text between backticks.
+pub fn wrap(text: &str, indent: usize) -> Vec<String> {
+    let width = terminal_size::terminal_size_of(std::io::stdout())
+        .map_or(80, |(width, _)| usize::from(width.0));
+    let width = width.clamp(40, 120).saturating_sub(indent);
+    let options = textwrap::Options::new(width)
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let mut quoted = false;
+    let unbroken = text.chars().map(|c| {
+        quoted ^= c == '`';
+        if quoted && c == ' ' { '\u{a0}' } else { c }
+    });
+    let unbroken: String = unbroken.collect();
+    let lines = textwrap::wrap(&unbroken, options);
+    lines
+        .iter()
+        .map(|line| line.replace('\u{a0}', " "))
+        .collect()
+}
+
 /// Rows in columns, two blanks between them. Styles apply to whole cells.
 #[derive(Default)]
 pub struct Table {
+    head: Vec<&'static str>,
     rows: Vec<Vec<(Style, String)>>,
 }
 
@@ -35,11 +59,38 @@ impl Table {
         self.rows.push(cells.collect());
     }
 
+    /// Names of the columns, above the first row.
+    pub fn head(&mut self, head: impl IntoIterator<Item = &'static str>) {
+        self.head = head.into_iter().collect();
+    }
+
+    /// Without columns that are empty in every row.
+    pub fn compact(mut self) -> Table {
+        for column in (0..self.head.len()).rev() {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            if cells.clone().all(|(_, text)| text.is_empty()) {
+                self.head.remove(column);
+                for row in &mut self.rows {
+                    row.remove(column);
+                }
+            }
+        }
+        self
+    }
+
     /// The table, each line after `indent`.
     pub fn render(&self, indent: &str) -> String {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let head: Vec<_> = (self.head.iter())
+            .map(|name| (DIM, name.to_string()))
+            .collect();
+        let head = (!head.is_empty()).then_some(head);
+        let rows: Vec<_> = head.iter().chain(&self.rows).collect();
+        let columns = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            let cells = rows.iter().filter_map(|row| row.get(column));
             cells
                 .map(|(_, text)| text.chars().count())
                 .max()
@@ -47,7 +98,7 @@ impl Table {
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut out = String::new();
-        for row in &self.rows {
+        for row in rows {
             out.push_str(indent);
             let filled = row.iter().rposition(|(_, text)| !text.is_empty());
             let filled = filled.map_or(0, |last| last + 1);
