@@ -152,6 +152,8 @@ class ModelAudit(Record):
     producer: Producer = field(metadata=_one(Producer))
     nodes: int | None
     """The number of its nodes, with those of subgraphs and functions."""
+    configuration: str | None
+    """The configuration file in force; None without one."""
     rules: Mapping[str, str | None] | None
     """The rules whose level is not the default, with the level in force; None if the rule is disabled."""
     verdict: str | None

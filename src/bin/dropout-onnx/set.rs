@@ -121,11 +121,11 @@ fn text(
     lines.line("set", format!("{number} to {}", what.join(", ")));
     let steps = changed.plan.steps.iter().zip(records);
     let sites = steps.map(|(step, record)| match &step.action {
-        Action::Apply => (record, "set".to_string()),
+        Action::Apply => (record, String::new()),
         other => (record, other.to_string()),
     });
     let table = crate::sites::table(&sites.collect::<Vec<_>>(), global.verbose);
-    lines.line("before", table.render("          ").trim().to_string());
+    lines.block("before", &table.render(""));
     if let Some(switch) = &changed.outcome.switch {
         let added = changed.outcome.added_input;
         lines.line("input", switched(switch.to_string(), added));

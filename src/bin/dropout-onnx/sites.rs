@@ -25,14 +25,14 @@ pub fn table(sites: &Sites<'_>, verbose: bool) -> Table {
             "NODE",
             "SEED",
             "ID",
-            "",
         ]);
         for (record, remark) in sites {
-            table.row(details(record, remark));
+            table.row(details(record));
+            table.remark(remark.clone());
         }
         return table.compact();
     }
-    table.head(["STATE", "RATE", "", "KIND", "LAYER", ""]);
+    table.head(["STATE", "RATE", "", "KIND", "LAYER"]);
     let mut groups: Vec<(Key, Vec<&SiteRecord>)> = Vec::new();
     for (record, remark) in sites {
         let key = Key::of(record, remark);
@@ -53,13 +53,13 @@ pub fn table(sites: &Sites<'_>, verbose: bool) -> Table {
             (Style::new(), number),
             (DIM, key.kind),
             (Style::new(), pattern(&places)),
-            (DIM, key.remark),
         ]);
+        table.remark(key.remark);
     }
     table.compact()
 }
 
-/// The number of rows that `table` has without details.
+/// What rows of one group have in common.
 #[derive(PartialEq)]
 struct Key {
     mode: Mode,
@@ -122,7 +122,7 @@ fn chunks(text: &str) -> Vec<&str> {
     chunks
 }
 
-fn details(record: &SiteRecord, remark: &str) -> Vec<(Style, String)> {
+fn details(record: &SiteRecord) -> Vec<(Style, String)> {
     let origin = match record.rate_origin {
         RateOrigin::Default => "default".to_string(),
         other => other.to_string(),
@@ -145,7 +145,6 @@ fn details(record: &SiteRecord, remark: &str) -> Vec<(Style, String)> {
         (DIM, record.nodes.first().cloned().unwrap_or_default()),
         (DIM, seed),
         (DIM, print),
-        (DIM, remark.to_string()),
     ]
 }
 

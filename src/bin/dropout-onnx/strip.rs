@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use dropout_onnx::audit::SiteRecord;
+use dropout_onnx::audit::{Level, ModelAudit, SiteRecord};
 use dropout_onnx::dropout::{Convention, Kind, Mode};
-use dropout_onnx::report::document;
+use dropout_onnx::job::Written;
+use dropout_onnx::report::{document, groups, one_line};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::Folded;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
@@ -154,14 +155,16 @@ struct Report<'a> {
 }
 
 fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
-    let mut lines = Lines::default();
-    let mut line = |label: &str, text: String| lines.line(label, text);
-    let outcome = &report.stripped.outcome;
-    line("found", found(report));
-    if !report.records.is_empty() {
-        let table = sites(report, global.verbose).render("          ");
-        line("", table.trim().to_string());
+    let nothing = matches!(report.end.written, Written::Untouched | Written::DryRun);
+    if report.records.is_empty() && nothing {
+        let input = one_line(&io::name(&args.files.input).to_string_lossy());
+        return format!("{input}: no dropout in this file; nothing to strip, nothing written\n");
     }
+    let mut lines = Lines::default();
+    let outcome = &report.stripped.outcome;
+    lines.line("found", found(report));
+    lines.block("", &sites(report, global.verbose).render(""));
+    let mut line = |label: &str, text: String| lines.line(label, text);
     let active = modes(report, Mode::Active);
     if active > 0 {
         let were = match active {
@@ -177,11 +180,10 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
         );
     }
     if outcome.removed > 0 {
-        let label = match args.files.dry_run {
-            true => "would remove",
-            false => "removed",
-        };
-        line(label, removed(report));
+        match args.files.dry_run {
+            true => line("dry run", format!("would remove {}", removed(report))),
+            false => line("removed", removed(report)),
+        }
     }
     for (value, scale) in &outcome.scales {
         let scale = *scale as f32;
@@ -224,8 +226,23 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     if let Some(folded) = report.folded {
         crate::fold::tell(&mut lines, folded, &args.files, global);
     }
+    left(report, &mut lines);
     report.end.text(&mut lines);
     lines.into_text()
+}
+
+/// What an audit of the result would warn of.
+fn left(report: &Report<'_>, lines: &mut Lines) {
+    let after = report.end.edited.model();
+    let Ok(audit) = ModelAudit::new("", after) else {
+        return;
+    };
+    for group in groups(&audit) {
+        if group.level > Level::Note {
+            let rule = paint(WARN, group.rule);
+            lines.line("left", format!("{rule}: {}", group.message()));
+        }
+    }
 }
 
 fn modes(report: &Report<'_>, mode: Mode) -> usize {

@@ -21,6 +21,9 @@ pub fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// A blank that [`wrap`] keeps on its line.
+pub const NO_BREAK: char = '\u{a0}';
+
 /// Text in lines no longer than the terminal is wide, less `indent`; 80 columns if there is none. Words are
 /// not broken, and neither is text between backticks.
 pub fn wrap(text: &str, indent: usize) -> Vec<String> {
@@ -34,13 +37,13 @@ pub fn wrap(text: &str, indent: usize) -> Vec<String> {
     let mut quoted = false;
     let unbroken = text.chars().map(|c| {
         quoted ^= c == '`';
-        if quoted && c == ' ' { '\u{a0}' } else { c }
+        if quoted && c == ' ' { NO_BREAK } else { c }
     });
     let unbroken: String = unbroken.collect();
     let lines = textwrap::wrap(&unbroken, options);
     lines
         .iter()
-        .map(|line| line.replace('\u{a0}', " "))
+        .map(|line| line.replace(NO_BREAK, " "))
         .collect()
 }
 
@@ -49,6 +52,8 @@ pub fn wrap(text: &str, indent: usize) -> Vec<String> {
 pub struct Table {
     head: Vec<&'static str>,
     rows: Vec<Vec<(Style, String)>>,
+    /// Lines below rows, by the number of rows before them.
+    remarks: Vec<(usize, String)>,
 }
 
 impl Table {
@@ -57,6 +62,13 @@ impl Table {
         let cells = cells.into_iter();
         let cells = cells.map(|(style, text)| (style, one_line(&text)));
         self.rows.push(cells.collect());
+    }
+
+    /// A line below the last row; none if empty.
+    pub fn remark(&mut self, text: String) {
+        if !text.is_empty() {
+            self.remarks.push((self.rows.len(), one_line(&text)));
+        }
     }
 
     /// Names of the columns, above the first row.
@@ -98,7 +110,7 @@ impl Table {
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut out = String::new();
-        for row in rows {
+        for (index, row) in rows.into_iter().enumerate() {
             out.push_str(indent);
             let filled = row.iter().rposition(|(_, text)| !text.is_empty());
             let filled = filled.map_or(0, |last| last + 1);
@@ -110,6 +122,16 @@ impl Table {
                 }
             }
             out.push('\n');
+            let number = index + 1 - usize::from(head.is_some());
+            for (_, text) in self
+                .remarks
+                .iter()
+                .filter(|(at, _)| *at == number && number > 0)
+            {
+                for line in wrap(text, indent.len() + 12) {
+                    out.push_str(&format!("{indent}  {}\n", paint(DIM, line)));
+                }
+            }
         }
         out
     }
