@@ -41,6 +41,9 @@ pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection
     Context::new(view, found, &flaws).check(|rule| rules.level(rule), &mut prints)
 }
 
+/// The program, with its version.
+pub const TOOL: &str = concat!("dropout-onnx ", env!("CARGO_PKG_VERSION"));
+
 /// The version of the document.
 pub const SCHEMA: &str = "dropout-onnx/audit/1";
 
@@ -51,6 +54,8 @@ pub struct Document {
     /// The version of the document.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     pub schema: &'static str,
+    /// The program that wrote it, with its version.
+    pub tool: &'static str,
     /// One entry per model, in the order of the arguments.
     pub models: Vec<ModelAudit>,
     /// Remarks about the configuration and the baseline.
@@ -73,6 +78,18 @@ pub struct ModelAudit {
     pub opset: serde_json::Map<String, serde_json::Value>,
     /// The program that wrote it.
     pub producer: Producer,
+    /// The number of its nodes, with those of subgraphs and functions.
+    pub nodes: Option<usize>,
+    /// The configuration file in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<String>,
+    /// The rules whose level is not the default, with the level in force; null if the rule is disabled.
+    #[cfg_attr(
+        test,
+        schemars(with = "std::collections::BTreeMap<String, Option<Level>>")
+    )]
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    pub rules: serde_json::Map<String, serde_json::Value>,
     /// The worst mode present.
     pub verdict: Option<Verdict>,
     /// The dropouts.
@@ -182,6 +199,12 @@ pub struct Finding {
     /// Its scope, as in a [`SiteRecord`].
     #[serde(skip)]
     pub scope: String,
+    /// Its place, in words: the first part of the message.
+    #[serde(skip)]
+    pub place: String,
+    /// The message without its place.
+    #[serde(skip)]
+    pub what: String,
     /// The node it is about, if it is about one; a node without a name goes by its first output.
     #[serde(skip)]
     pub node: Option<String>,
@@ -306,6 +329,7 @@ impl Document {
     pub fn new(models: Vec<ModelAudit>) -> Document {
         Document {
             schema: SCHEMA,
+            tool: TOOL,
             models,
             remarks: Vec::new(),
         }
@@ -357,6 +381,8 @@ impl ModelAudit {
                 name: model.producer_name.to_string(),
                 version: model.producer_version.to_string(),
             },
+            nodes: Some(model.nodes().count()),
+            rules: selection.changed(),
             verdict: Some(verdict),
             sites: records.collect(),
             findings: Context::new(analysis.view(), &found, &flaws)
@@ -393,6 +419,9 @@ impl ModelAudit {
             ir_version: None,
             opset: serde_json::Map::new(),
             producer: Producer::default(),
+            nodes: None,
+            configuration: None,
+            rules: serde_json::Map::new(),
             verdict: None,
             sites: Vec::new(),
             findings: Vec::new(),

@@ -49,7 +49,7 @@ pub struct Ended<'a> {
 pub enum Written {
     /// It was.
     Yes,
-    /// In place, with nothing to do.
+    /// No: there was nothing to do, and no file was named for a copy.
     Untouched,
     /// A dry run.
     DryRun,
@@ -145,7 +145,7 @@ impl Job {
                 }
             }
         }
-        end.written = match self.files.in_place && unchanged {
+        end.written = match unchanged && !self.asks_for_a_copy() {
             true => Written::Untouched,
             false => {
                 let files = &self.files;
@@ -155,14 +155,21 @@ impl Job {
         };
         Ok(end)
     }
+
+    /// True if the result goes to a stream or to a file that was named.
+    fn asks_for_a_copy(&self) -> bool {
+        let stream = matches!(self.target, Target::Stream);
+        stream || (self.files.output.is_some() && !self.files.in_place)
+    }
 }
 
 impl Ended<'_> {
     /// The name of the destination; `None` if nothing was written.
     pub fn output(&self) -> Option<String> {
         match self.written {
-            Written::Yes | Written::Untouched => Some(self.job.target.name()),
-            Written::DryRun | Written::Different => None,
+            Written::Yes => Some(self.job.target.name()),
+            Written::Untouched if self.job.files.in_place => Some(self.job.target.name()),
+            Written::Untouched | Written::DryRun | Written::Different => None,
         }
     }
 

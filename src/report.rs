@@ -7,6 +7,7 @@ pub mod concise;
 #[cfg(feature = "tract")]
 pub mod document;
 pub mod github;
+mod group;
 pub mod json;
 pub mod jsonl;
 #[cfg(feature = "junit")]
@@ -17,4 +18,5 @@ pub mod sarif;
 mod summary;
 
 pub use crate::escape::one_line;
-pub use summary::summary;
+pub use group::{Group, groups, help};
+pub use summary::{summary, worst_first};

@@ -6,7 +6,7 @@
              every result has a described rule, a relative path that exists, the level and as many
              results as the JSON has; fingerprints differ from others of the same file, and are those
              of the same models in another place
-    github   an annotation a finding, escaped
+    github   one annotation per model, rule and message, escaped
     junit    XML whose counts are right; a failure a finding
     concise  a line a finding
 
@@ -77,6 +77,8 @@ def json_problems(said, files):
 
 def jsonl_problems(said, document):
     models = [json.loads(line) for line in said.out.splitlines()]
+    if {model.pop("tool", None) for model in models} != {document["tool"]}:
+        yield "lines without the program"
     same = len(models) == len(document["models"])
     if not same or {m["path"]: m for m in models} != {m["path"]: m for m in document["models"]}:
         yield "not the models of the JSON document"
@@ -137,8 +139,9 @@ def github_problems(said, document):
         else:
             words[found[1]] += 1
     levels = Counter({"error": 0, "warning": 0, "notice": 0})
-    for (_, _, level, _), count in findings(document).items():
-        levels["notice" if level == "note" else level] += count
+    alike = {(path, rule, level, message.split("`: ")[-1]) for path, rule, level, message in findings(document)}
+    for _, _, level, _ in alike:
+        levels["notice" if level == "note" else level] += 1
     if words != levels:
         yield f"{dict(words)} annotations, {dict(levels)} findings"
 

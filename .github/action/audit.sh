@@ -104,9 +104,14 @@ fi
 matches() {
   grep -c -- "$2" "$1" || true
 }
-# A command a finding, less those of models that cannot be audited.
-unreadable=$(matches "$scratch/commands" '^::error file=[^,]*,title=cannot audit::')
-errors=$(($(matches "$scratch/commands" '^::error ') - unreadable))
+# The first line of the Markdown report, which names no model: `3 models: 1 active, …; 2 errors, 1 note`.
+totals=$(audit markdown 2>/dev/null | head -n 1) || true
+# total WORD: the number before the word, in singular or plural.
+total() {
+  local number
+  number=$(grep -oE "[0-9]+ $1s?(,|\$)" <<<"${totals#*;}" | grep -oE '^[0-9]+') || true
+  echo "${number:-0}"
+}
 # In a string of JSON a quote is escaped: what is matched here is a key and its value.
 audit jsonl >"$scratch/models" 2>/dev/null || true
 verdict=
@@ -118,9 +123,9 @@ verdict=${verdict/null/}
 {
   echo "status=$status"
   echo "verdict=$verdict"
-  echo "errors=$errors"
-  echo "warnings=$(matches "$scratch/commands" '^::warning ')"
-  echo "notes=$(matches "$scratch/commands" '^::notice ')"
+  echo "errors=$(total error)"
+  echo "warnings=$(total warning)"
+  echo "notes=$(total note)"
   echo "sarif-file=$sarif"
 } >>"$GITHUB_OUTPUT"
 

@@ -150,6 +150,12 @@ class ModelAudit(Record):
     ir_version: int | None
     opset: Mapping[str, int]
     producer: Producer = field(metadata=_one(Producer))
+    nodes: int | None
+    """The number of its nodes, with those of subgraphs and functions."""
+    configuration: str | None
+    """The configuration file in force; None without one."""
+    rules: Mapping[str, str | None] | None
+    """The rules whose level is not the default, with the level in force; None if the rule is disabled."""
     verdict: str | None
     """clean, inert, frozen, runtime, unknown (the search was incomplete: it may be active), active.
     None if there is an error."""
@@ -182,6 +188,8 @@ class AuditReport(Report):
     """The audit of any number of models."""
 
     schema: str
+    tool: str
+    """The program that wrote it, with its version."""
     models: tuple[ModelAudit, ...] = field(metadata=_each(ModelAudit))
     """In the order of the arguments."""
 

@@ -88,6 +88,17 @@ impl Rule {
         self.doc.lines().next().unwrap_or_default().trim()
     }
 
+    /// What to do about a finding: the first sentence of that section of the page.
+    pub fn help(&self) -> String {
+        let (_, section) = self.doc.split_once("## What to do").unwrap_or_default();
+        let words: Vec<&str> = section.split_whitespace().collect();
+        let text = words.join(" ");
+        match text.split_once(". ") {
+            Some((first, _)) => first.to_string(),
+            None => text.trim_end_matches('.').to_string(),
+        }
+    }
+
     /// The page in Markdown: what it finds, why it matters, an example, what to do.
     pub fn page(&self) -> String {
         let mut page = format!("# {} ({})\n\n", self.name, self.level);
@@ -201,6 +212,8 @@ impl<'m> Context<'m> {
             allowed: None,
             baseline: None,
             message: format!("{}: {}", found.place, found.what),
+            place: found.place,
+            what: found.what,
             scope: self.model.scope(found.graph),
             node: found.node.map(|node| self.model.label(node)),
         }

@@ -86,6 +86,18 @@ impl Selection {
         }
     }
 
+    /// The rules whose level is not the default; null for those that are disabled.
+    pub(super) fn changed(&self) -> serde_json::Map<String, serde_json::Value> {
+        let rules = RULES.iter().map(|rule| (rule, self.level(rule)));
+        let changed = rules.filter(|(rule, level)| *level != Some(rule.level));
+        changed
+            .map(|(rule, level)| {
+                let level = level.map(|level| level.to_string());
+                (rule.name.to_string(), level.into())
+            })
+            .collect()
+    }
+
     fn selects(&self, rule: &Rule) -> bool {
         let Some(below) = self.below.as_ref().filter(|_| self.selected.is_empty()) else {
             return self.selected.is_empty() || narrowest(&self.selected, rule).is_some();

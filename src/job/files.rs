@@ -80,7 +80,7 @@ impl Files {
             let why = "is both IN and OUT; use --in-place to replace it";
             return Err(refused(&path, why));
         }
-        may_write(&destination, self.force)?;
+        may_write(&destination, self.force || self.dry_run)?;
         Ok(Target::File(destination))
     }
 
@@ -139,7 +139,7 @@ impl Files {
         let Some((_, first)) = there.first() else {
             return Ok(());
         };
-        if !self.force {
+        if !self.force && !self.dry_run {
             return Err(refused(first, "already exists; overwrite it with --force"));
         }
         let top = or_here(destination.real().parent().unwrap_or(Path::new("")));

@@ -3,21 +3,24 @@
 
 use std::path::Path;
 
+use super::group::groups;
 use super::one_line;
 use super::place::relative;
 use crate::audit::{Level, ModelAudit, Remark};
 
-/// The findings of a model that are open, and why it cannot be audited, a command each. Paths below
-/// `base`, the root of the repository, are written relative to it.
+/// The error of a model that cannot be audited, or its open findings: one command per rule and message,
+/// because GitHub shows ten of a level and drops the others. Paths below `base`, the root of the
+/// repository, are written relative to it.
 pub fn commands(model: &ModelAudit, base: &Path) -> String {
     let file = relative(base, &model.path).unwrap_or_else(|| model.path.clone());
     let mut out = String::new();
     if let Some(error) = &model.error {
         out.push_str(&command("error", &file, "cannot audit", error));
     }
-    for finding in model.open_findings() {
-        let name = severity(finding.level);
-        out.push_str(&command(name, &file, finding.rule, &finding.message));
+    for group in groups(model) {
+        let name = severity(group.level);
+        let message = format!("{}. {}.", group.message(), group.help(&file));
+        out.push_str(&command(name, &file, group.rule, &message));
     }
     out
 }

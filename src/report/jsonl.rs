@@ -1,14 +1,24 @@
-//! JSON Lines: the audit of one model a line, as an entry of `models` in the audit document.
+//! JSON Lines: the audit of one model per line, as an entry of `models` in the audit document, and the
+//! program that wrote it.
 
-use crate::audit::ModelAudit;
+use serde::Serialize;
+
+use crate::audit::{ModelAudit, TOOL};
 use crate::error::{Error, ErrorKind, Result};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    model: &'a ModelAudit,
+    tool: &'static str,
+}
 
 /// The line of a model.
 ///
 /// # Errors
 /// None that an audit gives rise to; the serializer's own.
 pub fn line(model: &ModelAudit) -> Result<String> {
-    match serde_json::to_string(model) {
+    match serde_json::to_string(&Line { model, tool: TOOL }) {
         Ok(text) => Ok(text + "\n"),
         Err(e) => Err(Error::new(ErrorKind::Unsupported, e.to_string())),
     }

@@ -1,11 +1,11 @@
-//! JUnit XML: one suite per model, one test case per finding. Errors are failures; warnings and notes pass,
-//! with their message as output; findings that are allowed or in the baseline are skipped. A model without
+//! JUnit XML: one suite per model, one test case per finding. Errors are failures, with what to do as their
+//! text; warnings and notes pass, with their message as output; findings that are allowed or in the baseline are skipped. A model without
 //! findings is one case that passes. Remarks are a suite of each file they are about, and pass.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::one_line;
-use crate::audit::{Document, Finding, Level, ModelAudit, Remark};
+use super::{help, one_line};
+use crate::audit::{Document, Finding, Level, ModelAudit, Remark, TOOL};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The whole report.
@@ -26,7 +26,9 @@ pub fn text(document: &Document) -> Result<String> {
 }
 
 fn suite(model: &ModelAudit) -> TestSuite {
-    let mut cases: Vec<TestCase> = model.findings.iter().map(case).collect();
+    let mut cases: Vec<TestCase> = (model.findings.iter())
+        .map(|finding| case(finding, &model.path))
+        .collect();
     if let Some(error) = &model.error {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_message(one_line(error));
@@ -34,7 +36,23 @@ fn suite(model: &ModelAudit) -> TestSuite {
     } else if cases.is_empty() {
         cases.push(TestCase::new("audit", TestCaseStatus::success()));
     }
-    suite_of(&model.path, cases)
+    let mut suite = suite_of(&model.path, cases);
+    suite.add_property(("tool", TOOL));
+    for (name, value) in in_force(model) {
+        suite.add_property((name.as_str(), value.as_str()));
+    }
+    suite
+}
+
+/// The configuration that a model was audited by.
+fn in_force(model: &ModelAudit) -> Vec<(String, String)> {
+    let file = model.configuration.iter();
+    let file = file.map(|file| ("configuration".to_string(), one_line(file)));
+    let rules = model.rules.iter().map(|(rule, level)| {
+        let level = level.as_str().unwrap_or("disabled");
+        (format!("rule {rule}"), level.to_string())
+    });
+    file.chain(rules).collect()
 }
 
 fn suite_of(path: &str, mut cases: Vec<TestCase>) -> TestSuite {
@@ -57,7 +75,7 @@ fn remark(remark: &Remark) -> TestCase {
     case
 }
 
-fn case(finding: &Finding) -> TestCase {
+fn case(finding: &Finding, path: &str) -> TestCase {
     let name = match &finding.node {
         Some(node) => one_line(&format!("{}: {}/{node}", finding.rule, finding.scope)),
         None => finding.rule.to_string(),
@@ -78,6 +96,7 @@ fn case(finding: &Finding) -> TestCase {
     if finding.level == Level::Error {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_message(message).set_type(finding.rule);
+        status.set_description(help(finding.rule, path));
         return TestCase::new(name, status);
     }
     let mut case = TestCase::new(name, TestCaseStatus::success());

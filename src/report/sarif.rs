@@ -15,6 +15,13 @@ use crate::hash::HashMap;
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
+/// Where this version's documentation can be read.
+const HOME: &str = concat!(
+    "https://docs.rs/crate/dropout-onnx/",
+    env!("CARGO_PKG_VERSION"),
+    "/source/"
+);
+
 /// The whole log. Paths below `base`, the root of the repository, are written relative to it.
 pub fn text(document: &Document, base: &Path) -> String {
     let rules = rules(document);
@@ -45,10 +52,12 @@ pub fn text(document: &Document, base: &Path) -> String {
             "tool": {"driver": {
                 "name": "dropout-onnx",
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "informationUri": format!("{HOME}README.md"),
                 "rules": rules.iter().map(|(_, rule)| rule).collect::<Vec<_>>(),
             }},
             "invocations": [{
                 "executionSuccessful": successful,
+                "ruleConfigurationOverrides": overrides(models),
                 "toolExecutionNotifications": notifications,
             }],
             "results": results.collect::<Vec<_>>(),
@@ -67,13 +76,42 @@ fn rules(document: &Document) -> Vec<(&'static str, Value)> {
         let page = rule.page();
         let described = json!({
             "id": rule.name,
+            "name": pascal_case(rule.name),
             "shortDescription": {"text": rule.summary()},
+            "fullDescription": {"text": format!("{}. {}.", rule.summary(), rule.help())},
             "help": {"text": page, "markdown": page},
+            "helpUri": format!("{HOME}docs/rules.md"),
             "defaultConfiguration": {"level": rule.level},
+            "properties": {"tags": ["onnx", "dropout"], "precision": "high"},
         });
         (rule.name, described)
     })
     .collect()
+}
+
+/// Levels of rules that are not the default, for any of the models.
+fn overrides(models: &[ModelAudit]) -> Vec<Value> {
+    let mut overrides = Vec::new();
+    for (rule, level) in models.iter().flat_map(|model| &model.rules) {
+        let configuration = match level.is_null() {
+            true => json!({"enabled": false}),
+            false => json!({"level": level}),
+        };
+        let entry = json!({"descriptor": {"id": rule}, "configuration": configuration});
+        if !overrides.contains(&entry) {
+            overrides.push(entry);
+        }
+    }
+    overrides
+}
+
+/// `ActiveDropout` for `active-dropout`: names of rules have no punctuation.
+fn pascal_case(name: &str) -> String {
+    let parts = name.split('-').map(|part| {
+        let (first, rest) = part.split_at(1);
+        first.to_uppercase() + rest
+    });
+    parts.collect()
 }
 
 fn results(

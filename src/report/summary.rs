@@ -1,5 +1,6 @@
 //! All models in one line.
 
+use std::cmp::Reverse;
 use std::fmt::Display;
 
 use crate::audit::{Level, ModelAudit, Verdict};
@@ -41,6 +42,13 @@ pub fn summary(models: &[ModelAudit]) -> String {
         out.push_str(&findings);
     }
     out
+}
+
+/// The models, the worst verdict first; models that could not be audited come before all others.
+pub fn worst_first(models: &[ModelAudit]) -> Vec<&ModelAudit> {
+    let mut models: Vec<&ModelAudit> = models.iter().collect();
+    models.sort_by_key(|model| model.verdict.map_or((0, None), |v| (1, Some(Reverse(v)))));
+    models
 }
 
 /// `3 active`; empty for 0.

@@ -1,5 +1,8 @@
 //! `dropout-onnx audit`: the dropout in models, and whether it is still active.
 
+mod findings;
+mod text;
+
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +20,6 @@ use crate::io::{self, Global};
 use crate::parallel;
 use crate::paths::{Found, PathArgs};
 use crate::rules::RuleArgs;
-use crate::text;
 
 /// List the dropout in models, and whether it is still active
 ///

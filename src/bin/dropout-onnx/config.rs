@@ -83,6 +83,7 @@ impl Configs {
         let Some(loaded) = self.loaded(index) else {
             return Vec::new();
         };
+        model.configuration = Some(loaded.name.clone());
         let path = path_from(&loaded.folder, &identity(path));
         loaded.config.apply(&path, model, &loaded.rules, self.today)
     }

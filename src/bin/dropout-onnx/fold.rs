@@ -107,10 +107,7 @@ pub fn tell(lines: &mut Lines, folded: &Folded, files: &Files, global: &Global) 
         false => 12,
     };
     let table = table(steps.iter().take(shown), verbose);
-    let table = table.render("          ");
-    if !steps.is_empty() {
-        lines.line("", table.trim_start().trim_end().to_string());
-    }
+    lines.block("", &table.render(""));
     if steps.len() > shown {
         let more = format!("and {} more; -v lists them all", steps.len() - shown);
         lines.line("", paint(DIM, more));

@@ -222,7 +222,7 @@ fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusio
             (DIM, why),
         ]);
     }
-    lines.line("", table.render("          ").trim().to_string());
+    lines.block("", &table.render(""));
     let more = inserted.plan.steps.len().saturating_sub(shown);
     if more > 0 {
         let more = format!("and {more} more; -v lists them all");

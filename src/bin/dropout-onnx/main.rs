@@ -19,9 +19,9 @@ mod rules;
 mod sample;
 mod set;
 mod show;
+mod sites;
 mod strip;
 mod style;
-mod text;
 mod verification;
 mod verify;
 

@@ -1,17 +1,21 @@
 //! The steps that are common to all rewriting subcommands: read, verify, write, report.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Deref;
 
 use anyhow::Result;
+use bytesize::ByteSize;
 use dropout_onnx::diff::{self, Diff};
 use dropout_onnx::job::{Ended, Job, Target, Written};
+use dropout_onnx::onnx::Model;
+use dropout_onnx::report::one_line;
 use dropout_onnx::rewrite::Edited;
 use dropout_onnx::verify::{Options, Verification};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
-use crate::style::{BAD, GOOD, LABEL, WARN, paint};
+use crate::style::{BAD, GOOD, LABEL, NO_BREAK, WARN, paint, wrap};
 use crate::verification::{self, Verify};
 
 /// A rewrite that is about to begin.
@@ -96,11 +100,22 @@ impl Conclusion<'_> {
             }
             None => {}
         }
-        let before = digits(self.job.model().source().len());
-        lines.line(
-            "size",
-            format!("{before} -> {} bytes", digits(self.edited.rope.len())),
-        );
+        let (before, after) = (self.job.model(), self.edited.model());
+        let operators = operators(before, after);
+        if !operators.is_empty() {
+            lines.line("nodes", operators.join(", "));
+        }
+        let size = |bytes| ByteSize(bytes).display().iec();
+        let (before, after) = (before.source().len(), self.edited.rope.len());
+        let sizes = match before == after {
+            true => format!("{}, unchanged", size(before)),
+            false => {
+                let more = if after < before { "less" } else { "more" };
+                let by = size(before.abs_diff(after));
+                format!("{} -> {} ({by} {more})", size(before), size(after))
+            }
+        };
+        lines.line("size", sizes);
         let name = self.job.target().name();
         let written = match self.written {
             Written::Yes => paint(GOOD, name),
@@ -126,21 +141,32 @@ impl Conclusion<'_> {
     }
 }
 
+/// The width of labels, with the space after them.
+const INDENT: usize = 10;
+
 /// A report as text: lines with labels.
 #[derive(Default)]
 pub struct Lines(String);
 
 impl Lines {
     pub fn line(&mut self, label: &str, text: String) {
-        let label = paint(LABEL, format!("{label:<8}"));
-        let _ = writeln!(self.0, "{label}  {text}");
+        self.block(label, &wrap(&text, INDENT).join("\n"));
+    }
+
+    /// Lines that are not wrapped, such as those of a table.
+    pub fn block(&mut self, label: &str, text: &str) {
+        for (index, line) in text.lines().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            let label = paint(LABEL, format!("{label:<8}"));
+            let _ = writeln!(self.0, "{label}  {line}");
+        }
     }
 
     /// A summary of the differences, then each of them.
     fn diff(&mut self, diff: &Diff) {
         self.line("changed", diff::text::summary(diff));
         for line in crate::diff::lines(diff) {
-            self.line("", line);
+            self.block("", &line);
         }
     }
 
@@ -149,15 +175,21 @@ impl Lines {
     }
 }
 
-/// A number with its digits in groups of three.
-fn digits(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(' ');
+/// The operators whose number changed, with their numbers before and after: `Dropout 3 -> 0`.
+fn operators(before: &Model, after: &Model) -> Vec<String> {
+    let mut numbers: BTreeMap<String, [usize; 2]> = BTreeMap::new();
+    for (side, model) in [before, after].into_iter().enumerate() {
+        for (_, node) in model.nodes() {
+            numbers.entry(node.op_type.to_string()).or_default()[side] += 1;
         }
-        out.push(digit);
     }
-    out
+    let changed = numbers
+        .iter()
+        .filter(|(_, [before, after])| before != after);
+    changed
+        .map(|(operator, [before, after])| {
+            let operator = one_line(operator);
+            format!("{operator}{NO_BREAK}{before}{NO_BREAK}->{NO_BREAK}{after}")
+        })
+        .collect()
 }

@@ -11,7 +11,6 @@ use crate::Status;
 use crate::insert::{mode, rate, switched};
 use crate::io::{self, Files, Format, Global};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
-use crate::style::{DIM, Table, paint};
 use crate::verification::{Verify, count};
 
 /// Change the rate, mode or seed of existing dropout
@@ -120,26 +119,13 @@ fn text(
     }));
     let number = count(changed.outcome.changed, "dropout layer");
     lines.line("set", format!("{number} to {}", what.join(", ")));
-    let shown = if global.verbose { usize::MAX } else { 12 };
-    let mut table = Table::default();
     let steps = changed.plan.steps.iter().zip(records);
-    for (step, record) in steps.take(shown) {
-        let mut cells = crate::text::cells(record);
-        cells.push((
-            DIM,
-            match &step.action {
-                Action::Apply => "set".to_string(),
-                other => other.to_string(),
-            },
-        ));
-        table.row(cells);
-    }
-    lines.line("before", table.render("          ").trim().to_string());
-    let more = records.len().saturating_sub(shown);
-    if more > 0 {
-        let more = format!("and {more} more; -v lists them all");
-        lines.line("", paint(DIM, more));
-    }
+    let sites = steps.map(|(step, record)| match &step.action {
+        Action::Apply => (record, String::new()),
+        other => (record, other.to_string()),
+    });
+    let table = crate::sites::table(&sites.collect::<Vec<_>>(), global.verbose);
+    lines.block("before", &table.render(""));
     if let Some(switch) = &changed.outcome.switch {
         let added = changed.outcome.added_input;
         lines.line("input", switched(switch.to_string(), added));

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use dropout_onnx::audit::SiteRecord;
+use dropout_onnx::audit::{Level, ModelAudit, SiteRecord};
 use dropout_onnx::dropout::{Convention, Kind, Mode};
-use dropout_onnx::report::document;
+use dropout_onnx::job::Written;
+use dropout_onnx::report::{document, groups, one_line};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::Folded;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
@@ -16,7 +17,7 @@ use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
-use crate::style::{DIM, Table, WARN, paint};
+use crate::style::{Table, WARN, paint};
 use crate::verification::{Verify, count};
 
 /// Remove dropout for inference, and verify that nothing else changed
@@ -154,23 +155,16 @@ struct Report<'a> {
 }
 
 fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
-    let mut lines = Lines::default();
-    let mut line = |label: &str, text: String| lines.line(label, text);
-    let outcome = &report.stripped.outcome;
-    line("found", found(report));
-    let shown = if global.verbose { usize::MAX } else { 12 };
-    let table = sites(report, shown);
-    if !report.records.is_empty() {
-        let text = table.render("          ");
-        line("", text.trim_start().trim_end().to_string());
-        if report.records.len() > shown {
-            let more = report.records.len() - shown;
-            line(
-                "",
-                paint(DIM, format!("and {more} more; -v lists them all")),
-            );
-        }
+    let nothing = matches!(report.end.written, Written::Untouched | Written::DryRun);
+    if report.records.is_empty() && nothing {
+        let input = one_line(&io::name(&args.files.input).to_string_lossy());
+        return format!("{input}: no dropout in this file; nothing to strip, nothing written\n");
     }
+    let mut lines = Lines::default();
+    let outcome = &report.stripped.outcome;
+    lines.line("found", found(report));
+    lines.block("", &sites(report, global.verbose).render(""));
+    let mut line = |label: &str, text: String| lines.line(label, text);
     let active = modes(report, Mode::Active);
     if active > 0 {
         let were = match active {
@@ -186,11 +180,10 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
         );
     }
     if outcome.removed > 0 {
-        let label = match args.files.dry_run {
-            true => "would remove",
-            false => "removed",
-        };
-        line(label, removed(report));
+        match args.files.dry_run {
+            true => line("dry run", format!("would remove {}", removed(report))),
+            false => line("removed", removed(report)),
+        }
     }
     for (value, scale) in &outcome.scales {
         let scale = *scale as f32;
@@ -233,8 +226,23 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     if let Some(folded) = report.folded {
         crate::fold::tell(&mut lines, folded, &args.files, global);
     }
+    left(report, &mut lines);
     report.end.text(&mut lines);
     lines.into_text()
+}
+
+/// What an audit of the result would warn of.
+fn left(report: &Report<'_>, lines: &mut Lines) {
+    let after = report.end.edited.model();
+    let Ok(audit) = ModelAudit::new("", after) else {
+        return;
+    };
+    for group in groups(&audit) {
+        if group.level > Level::Note {
+            let rule = paint(WARN, group.rule);
+            lines.line("left", format!("{rule}: {}", group.message()));
+        }
+    }
 }
 
 fn modes(report: &Report<'_>, mode: Mode) -> usize {
@@ -285,17 +293,14 @@ fn removed(report: &Report<'_>) -> String {
     parts.join(", ")
 }
 
-fn sites(report: &Report<'_>, shown: usize) -> Table {
-    let mut table = Table::default();
+fn sites(report: &Report<'_>, verbose: bool) -> Table {
     let steps = report.stripped.plan.steps.iter();
-    for (record, step) in report.records.iter().zip(steps).take(shown) {
-        let what = match &step.action {
+    let sites = report.records.iter().zip(steps).map(|(record, step)| {
+        let remark = match &step.action {
             Action::Apply => String::new(),
             other => other.to_string(),
         };
-        let mut cells = crate::text::cells(record);
-        cells.push((DIM, what));
-        table.row(cells);
-    }
-    table
+        (record, remark)
+    });
+    crate::sites::table(&sites.collect::<Vec<_>>(), verbose)
 }

@@ -21,10 +21,39 @@ pub fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// A blank that [`wrap`] keeps on its line.
+pub const NO_BREAK: char = '\u{a0}';
+
+/// Text in lines no longer than the terminal is wide, less `indent`; 80 columns if there is none. Words are
+/// not broken, and neither is text between backticks.
+pub fn wrap(text: &str, indent: usize) -> Vec<String> {
+    let width = terminal_size::terminal_size_of(std::io::stdout())
+        .map_or(80, |(width, _)| usize::from(width.0));
+    let width = width.clamp(40, 120).saturating_sub(indent);
+    let options = textwrap::Options::new(width)
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let mut quoted = false;
+    let unbroken = text.chars().map(|c| {
+        quoted ^= c == '`';
+        if quoted && c == ' ' { NO_BREAK } else { c }
+    });
+    let unbroken: String = unbroken.collect();
+    let lines = textwrap::wrap(&unbroken, options);
+    lines
+        .iter()
+        .map(|line| line.replace(NO_BREAK, " "))
+        .collect()
+}
+
 /// Rows in columns, two blanks between them. Styles apply to whole cells.
 #[derive(Default)]
 pub struct Table {
+    head: Vec<&'static str>,
     rows: Vec<Vec<(Style, String)>>,
+    /// Lines below rows, by the number of rows before them.
+    remarks: Vec<(usize, String)>,
 }
 
 impl Table {
@@ -35,11 +64,45 @@ impl Table {
         self.rows.push(cells.collect());
     }
 
+    /// A line below the last row; none if empty.
+    pub fn remark(&mut self, text: String) {
+        if !text.is_empty() {
+            self.remarks.push((self.rows.len(), one_line(&text)));
+        }
+    }
+
+    /// Names of the columns, above the first row.
+    pub fn head(&mut self, head: impl IntoIterator<Item = &'static str>) {
+        self.head = head.into_iter().collect();
+    }
+
+    /// Without columns that are empty in every row.
+    pub fn compact(mut self) -> Table {
+        for column in (0..self.head.len()).rev() {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            if cells.clone().all(|(_, text)| text.is_empty()) {
+                self.head.remove(column);
+                for row in &mut self.rows {
+                    row.remove(column);
+                }
+            }
+        }
+        self
+    }
+
     /// The table, each line after `indent`.
     pub fn render(&self, indent: &str) -> String {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let head: Vec<_> = (self.head.iter())
+            .map(|name| (DIM, name.to_string()))
+            .collect();
+        let head = (!head.is_empty()).then_some(head);
+        let rows: Vec<_> = head.iter().chain(&self.rows).collect();
+        let columns = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            let cells = rows.iter().filter_map(|row| row.get(column));
             cells
                 .map(|(_, text)| text.chars().count())
                 .max()
@@ -47,7 +110,7 @@ impl Table {
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut out = String::new();
-        for row in &self.rows {
+        for (index, row) in rows.into_iter().enumerate() {
             out.push_str(indent);
             let filled = row.iter().rposition(|(_, text)| !text.is_empty());
             let filled = filled.map_or(0, |last| last + 1);
@@ -59,6 +122,16 @@ impl Table {
                 }
             }
             out.push('\n');
+            let number = index + 1 - usize::from(head.is_some());
+            for (_, text) in self
+                .remarks
+                .iter()
+                .filter(|(at, _)| *at == number && number > 0)
+            {
+                for line in wrap(text, indent.len() + 12) {
+                    out.push_str(&format!("{indent}  {}\n", paint(DIM, line)));
+                }
+            }
         }
         out
     }

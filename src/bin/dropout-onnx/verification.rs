@@ -12,7 +12,7 @@ use dropout_onnx::verify::inputs::InputSpec;
 use dropout_onnx::verify::run::{Outcome, RunReport, Settings};
 use dropout_onnx::verify::{Options, Verification, acting, structure};
 
-use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
+use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 
 /// How a result is verified.
 #[derive(Args)]
@@ -196,8 +196,16 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
     }
     let mut out = String::new();
     for (index, line) in lines.iter().enumerate() {
-        let label = if index == 0 { "verified" } else { "" };
-        let _ = writeln!(out, "{}  {line}", paint(LABEL, format!("{label:<8}")));
+        let indent = " ".repeat(line.len() - line.trim_start().len());
+        for (part, text) in wrap(line.trim_start(), 12 + indent.len())
+            .iter()
+            .enumerate()
+        {
+            let label = if index + part == 0 { "verified" } else { "" };
+            let hanging = if part == 0 { "" } else { "  " };
+            let label = paint(LABEL, format!("{label:<8}"));
+            let _ = writeln!(out, "{label}  {indent}{hanging}{text}");
+        }
     }
     out
 }

@@ -276,7 +276,7 @@ fn a_reader_that_leaves_ends_the_run() {
     }
     for format in ["jsonl", "json", "text"] {
         let mut child = Command::new(assert_cmd::cargo::cargo_bin!("dropout-onnx"))
-            .args(["audit", ".", "--format", format])
+            .args(["audit", ".", "-v", "--format", format])
             .current_dir(folder.path(""))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

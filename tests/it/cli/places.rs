@@ -210,16 +210,22 @@ fn a_link_as_out_is_kept_and_leads_to_the_result() {
 }
 
 #[test]
-fn in_place_touches_nothing_when_there_is_nothing_to_do() {
+fn nothing_is_written_when_there_is_nothing_to_do() {
     let folder = Folder::with("torch_course_eval_op17", "model.onnx");
     let before = folder.listing();
-    let said = folder.run("strip --in-place model.onnx").exits(0);
-    assert!(
-        said.text().contains("nothing: model.onnx needs no change"),
-        "{}",
-        said.text()
-    );
+    for arguments in ["--in-place model.onnx", "model.onnx", "-n model.onnx"] {
+        let said = folder.run(&format!("strip {arguments}")).exits(0);
+        let expected = "model.onnx: no dropout in this file; nothing to strip, nothing written\n";
+        assert_eq!(said.text(), expected, "{arguments}");
+        assert!(folder.listing() == before, "{arguments}");
+    }
+    // the twins: a copy that was asked for, and another command
+    let said = folder.run("fold --in-place model.onnx").exits(0);
+    let expected = "nothing: model.onnx needs no change";
+    assert!(said.text().contains(expected), "{}", said.text());
     assert!(folder.listing() == before);
+    folder.run("strip model.onnx copy.onnx").exits(0);
+    assert_eq!(folder.read("copy.onnx"), folder.read("model.onnx"));
 }
 
 #[test]
@@ -297,11 +303,17 @@ fn a_dry_run_writes_nothing_and_reports_the_plan() {
         let expected = format!("nothing (dry run); would be {place}\n");
         assert!(said.text().ends_with(&expected), "{}", said.text());
         assert!(
-            said.text().contains("would remove  1 dropout layer"),
+            said.text().contains("would remove 1 dropout layer"),
             "{}",
             said.text()
         );
     }
+    // nor does a file that is in the way keep it from reporting
+    folder.write("model.stripped.onnx", "in the way");
+    let said = folder.run("strip model.onnx -n").exits(0);
+    assert!(said.text().contains("would remove"), "{}", said.text());
+    folder.refuses("strip model.onnx", &["model.stripped.onnx", "--force"]);
+    fs::remove_file(folder.path("model.stripped.onnx")).unwrap();
     let said = folder.run("strip model.onnx -n --format json").exits(0);
     assert_eq!(said.json()["output"], serde_json::Value::Null);
     assert_eq!(said.json()["plan"][0]["action"], "remove");

@@ -7,13 +7,19 @@ use crate::common::build::{f32_scalar, flag, model, op, x_to_y};
 use crate::common::cli::Folder;
 
 #[test]
-fn notes_are_printed_with_verbose() {
+fn notes_are_printed_of_one_model_or_with_verbose() {
     let folder = Folder::new();
     let custom = model(13, x_to_y([op("y = com.acme::Pool(x)")])).imports("com.acme", 1);
     folder.write("note.onnx", custom.encode_to_vec());
-    for (option, printed) in [("", false), ("-v", true)] {
-        let said = folder.run(&format!("audit note.onnx {option}"));
-        assert_eq!(said.text().contains("note  unknown-operator"), printed);
+    folder.copy("keras_course_infer_op15", "clean.onnx");
+    for (arguments, printed) in [
+        ("note.onnx", true),
+        ("note.onnx clean.onnx", false),
+        ("note.onnx clean.onnx -v", true),
+    ] {
+        let said = folder.run(&format!("audit {arguments}"));
+        let note = "note     unknown-operator: ";
+        assert_eq!(said.text().contains(note), printed, "{arguments}");
     }
 }
 

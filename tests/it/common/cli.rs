@@ -193,6 +193,11 @@ impl Said {
 
 /// Compares with the file of this name in `tests/it/snapshots`; tract's version is left out.
 #[track_caller]
+/// Text without line breaks and indentation.
+pub fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 pub fn golden(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");

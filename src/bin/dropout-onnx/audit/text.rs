@@ -1,0 +1,159 @@
+//! An audit, for people.
+//!
+//! Of one model: what it is, its dropouts, and what was found with what to do. Of several: a line for each
+//! the worst first, then the findings by rule. The last line counts models and
+//! findings.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use bytesize::ByteSize;
+use dropout_onnx::audit::{Document, Level, ModelAudit, RULES, TOOL, Verdict};
+use dropout_onnx::report::{help, one_line, summary, worst_first};
+
+use super::findings::{self, Paragraph};
+use crate::sites;
+use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
+use crate::verification::count;
+
+/// The number of models up to which clean ones are listed without `verbose`.
+const SCREEN: usize = 24;
+
+/// The models that could be audited, then all models in one line, and remarks.
+pub fn document(document: &Document, verbose: bool) -> String {
+    let models: Vec<_> = worst_first(&document.models)
+        .into_iter()
+        .filter(|model| model.error.is_none())
+        .collect();
+    let mut out = String::new();
+    if verbose && !models.is_empty() {
+        out.push_str(&in_force(&models));
+    }
+    let single = document.models.len() == 1 || verbose;
+    for model in &models {
+        out.push_str(&match single {
+            true => whole(model, verbose),
+            false => in_short(model, models.len() <= SCREEN),
+        });
+    }
+    if !single {
+        out.push_str(&by_rule(&models));
+    }
+    if models.iter().any(|model| model.open_findings().count() > 0) {
+        let more = "dropout-onnx audit --explain RULE describes a rule";
+        let _ = writeln!(out, "{}", paint(DIM, more));
+    }
+    if !models.is_empty() {
+        let _ = writeln!(out, "{}", paint(LABEL, summary(&document.models)));
+    }
+    out.push_str(&findings::remarks(&document.remarks, verbose));
+    out
+}
+
+/// The program and the configurations, with the rules whose levels they change.
+fn in_force(models: &[&ModelAudit]) -> String {
+    let mut lines = BTreeSet::new();
+    for model in models {
+        let rules = model.rules.iter().map(|(rule, level)| {
+            let level = level.as_str().unwrap_or("disabled");
+            format!("{rule} {level}")
+        });
+        let rules: Vec<String> = rules.collect();
+        let rules = match rules.is_empty() {
+            true => "default rules".to_string(),
+            false => rules.join(", "),
+        };
+        let file = model.configuration.as_deref().unwrap_or("no configuration");
+        lines.insert(format!("{}: {rules}\n", one_line(file)));
+    }
+    let lines: String = lines.into_iter().collect();
+    format!("{TOOL}\n{lines}")
+}
+
+/// A model with its sites and findings.
+fn whole(model: &ModelAudit, verbose: bool) -> String {
+    let mut out = format!("{}\n  {}\n", head(model), paint(DIM, described(model)));
+    let records: Vec<_> = (model.sites.iter())
+        .map(|record| (record, String::new()))
+        .collect();
+    out.push_str(&sites::table(&records, verbose).render("  "));
+    out.push_str(&findings::text(model, verbose));
+    out
+}
+
+/// A model with its findings, except for those that its verdict implies.
+fn in_short(model: &ModelAudit, clean: bool) -> String {
+    let findings = findings::in_short(model);
+    if !clean
+        && model.sites.is_empty()
+        && findings.is_empty()
+        && model.verdict == Some(Verdict::Clean)
+    {
+        return String::new();
+    }
+    let rates: String = (sites::rates(&model.sites).iter())
+        .map(|rate| format!(", {rate}"))
+        .collect();
+    format!("{}{rates}\n{findings}", head(model))
+}
+
+fn head(model: &ModelAudit) -> String {
+    let verdict = match model.verdict {
+        Some(Verdict::Active) => paint(BAD, "active"),
+        Some(Verdict::Unknown) => paint(WARN, "unknown"),
+        Some(Verdict::Random) => paint(WARN, "random"),
+        Some(Verdict::Training) => paint(WARN, "training"),
+        Some(Verdict::Runtime) => paint(WARN, "runtime"),
+        Some(Verdict::Frozen) => paint(WARN, "frozen"),
+        Some(Verdict::Inert) => paint(GOOD, "inert"),
+        Some(Verdict::Clean) | None => paint(GOOD, "clean"),
+    };
+    let number = match (model.sites.len(), model.verdict) {
+        (0, Some(Verdict::Unknown)) => "no dropout found".to_string(),
+        (0, Some(Verdict::Random)) => "no dropout, but random operators".to_string(),
+        (0, _) => "no dropout in this file".to_string(),
+        (some, _) => count(some, "dropout layer"),
+    };
+    let path = paint(LABEL, one_line(&model.path));
+    format!("{path}: {verdict}, {number}")
+}
+
+/// `pytorch 2.5.1, opset 17, 412 nodes, 418.1 MiB`.
+fn described(model: &ModelAudit) -> String {
+    let producer = format!("{} {}", model.producer.name, model.producer.version);
+    let opset = model.opset.get("ai.onnx");
+    let opset = opset.map_or(String::new(), |version| format!("opset {version}"));
+    let nodes = model
+        .nodes
+        .map_or(String::new(), |nodes| count(nodes, "node"));
+    let size = model.bytes.map_or(String::new(), |bytes| {
+        ByteSize(bytes).display().iec().to_string()
+    });
+    let parts = [producer.trim().to_string(), opset, nodes, size];
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    one_line(&parts.join(", "))
+}
+
+/// Errors and warnings of all models, by rule, with what to do.
+fn by_rule(models: &[&ModelAudit]) -> String {
+    let mut out = String::new();
+    for level in [Level::Error, Level::Warning] {
+        for rule in RULES {
+            let of = |model: &ModelAudit| {
+                let open = model.open_findings();
+                open.filter(|finding| finding.rule == rule.name && finding.level == level)
+                    .count()
+            };
+            let numbers: Vec<usize> = models.iter().map(|model| of(model)).collect();
+            let all: usize = numbers.iter().sum();
+            let affected = numbers.iter().filter(|number| **number > 0).count();
+            if all > 0 {
+                let text = format!("{} in {}", count(all, "finding"), count(affected, "model"));
+                let help = help(rule.name, "model.onnx");
+                out.push_str(&Paragraph::new(level, rule.name, text).help(help).render(""));
+            }
+        }
+    }
+    out
+}
