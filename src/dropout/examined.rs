@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::Result;
 use crate::onnx::{Model, Values};
 use crate::semantics::analysis::Analysis;
+use crate::semantics::facts::Facts;
 use crate::semantics::view::View;
 
 use super::{Site, find};
@@ -21,6 +22,7 @@ pub struct Examined<'m> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side<'m> {
     pub view: View<'m>,
+    pub facts: Facts<'m>,
     /// All sites in the model.
     pub sites: &'m [Site],
 }
@@ -76,6 +78,7 @@ impl<'m> Examined<'m> {
         self.model().check(self.values())?;
         Ok(Side {
             view: self.view(),
+            facts: self.analysis.facts(),
             sites: self.sites()?,
         })
     }
