@@ -22,6 +22,10 @@ pub struct Examined<'m> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side<'m> {
     pub view: View<'m>,
+    #[cfg_attr(
+        not(feature = "tract"),
+        expect(dead_code, reason = "nothing is measured")
+    )]
     pub facts: Facts<'m>,
     /// All sites in the model.
     pub sites: &'m [Site],
@@ -68,6 +72,20 @@ impl<'m> Examined<'m> {
     /// Its nodes and values, to be read.
     pub(crate) fn view(&self) -> View<'_> {
         self.analysis.view()
+    }
+
+    /// One side of a comparison, in which no dropout was looked for.
+    ///
+    /// # Errors
+    /// The model is not sound.
+    #[cfg(feature = "tract")]
+    pub(crate) fn unjudged(&self) -> Result<Side<'_>> {
+        self.model().check(self.values())?;
+        Ok(Side {
+            view: self.view(),
+            facts: self.analysis.facts(),
+            sites: &[],
+        })
     }
 
     /// One side of a comparison.

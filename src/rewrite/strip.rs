@@ -79,7 +79,10 @@ impl Stripped {
         let folded = folded.filter(|folded| !folded.outcome.is_unchanged());
         let fold = folded.map(Folded::as_fold).transpose()?;
         let after = self.edited.examined().side()?;
-        let removed = self.plan.applied().filter_map(|step| self.sites.get(step.site));
+        let removed = self
+            .plan
+            .applied()
+            .filter_map(|step| self.sites.get(step.site));
         let removed: Vec<&Site> = removed.collect();
         before.examined(|before| verify_steps(before.side()?, after, &removed, fold, &options))
     }

@@ -16,7 +16,7 @@ mod report;
 mod sizes;
 mod trials;
 
-use crate::dropout::{Exit, Side, Site};
+use crate::dropout::{Examine, Side, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, ValueId};
@@ -37,23 +37,35 @@ struct Task {
     region: Region,
     data: ValueId,
     expected: Expected,
-    /// What the data was multiplied by before.
-    before: f64,
 }
 
-/// Measures the masks among some sites of a model; `None` if there are none.
+/// Measures the masks among some sites of a model, and compares them with the facts in the sites; `None` if
+/// there are no masks. The sites may come from anywhere: none of their facts is trusted.
 ///
 /// # Errors
 /// The model cannot be read, or is not sound.
+pub fn measure(model: &impl Examine, sites: &[Site], host: &Host) -> Result<Option<Report>> {
+    let sites: Vec<&Site> = sites.iter().collect();
+    model.examined(|examined| measured(examined.unjudged()?, &sites, host))
+}
+
+/// As [`measure`], of one side of a comparison.
+///
+/// # Errors
+/// As [`measure`].
 pub(crate) fn measured(side: Side<'_>, sites: &[&Site], host: &Host) -> Result<Option<Report>> {
-    let masks: Vec<&Site> = sites.iter().copied().filter(|s| !s.exits.is_empty()).collect();
+    let masks: Vec<&Site> = sites
+        .iter()
+        .copied()
+        .filter(|s| !s.exits.is_empty())
+        .collect();
     match masks.is_empty() {
         true => Ok(None),
-        false => measure(side, &masks, host).map(Some),
+        false => masks_of(side, &masks, host).map(Some),
     }
 }
 
-fn measure(side: Side<'_>, masks: &[&Site], host: &Host) -> Result<Report> {
+fn masks_of(side: Side<'_>, masks: &[&Site], host: &Host) -> Result<Report> {
     let view = side.view;
     let place = |site: &Site| view.model.place(site.nodes[0]);
     let all = |outcome: Outcome| Report {
@@ -180,67 +192,48 @@ fn regions(
             let why = format!("is applied to `{name}`, which depends on the same draw");
             return Err(Fault::Unlike(why));
         }
+        // the factor before a mask is measured with it
+        let (data, chain) = match exit.prescale {
+            Some(prescale) => (prescale.from, exit.chain(view.model, view.values)),
+            None => (exit.data, Vec::new()),
+        };
         let mut cuts = numbers(claim);
         cuts.extend(drawn.map(|value| (value.id, Input::Draw)));
-        cuts.insert(exit.data, Input::Data);
-        let region = ground.region(exit.output, &cuts, &dependents, &exit.path);
+        cuts.insert(data, Input::Data);
+        let path = [&chain[..], &exit.path].concat();
+        let region = ground.region(exit.output, &cuts, &dependents, &path);
         let region = region.map_err(Fault::Unknown)?;
         if drawn.is_some() && region.draws.is_empty() {
             let name = &view.value(exit.output).get().name;
             let why = format!("does not decide about `{name}`");
             return Err(Fault::Unlike(why));
         }
-        if is_integer(view, exit.data) {
+        if is_integer(view, data) {
             let why = "its data is integers".to_string();
             return Err(Fault::Unknown(why));
         }
         let mut expected = Expected::of(claim.site, exit, draw);
-        if (ground.facts.constant(exit.data)).is_some_and(|number| number.value == 0.0) {
+        if (ground.facts.constant(data)).is_some_and(|number| number.value == 0.0) {
             // a multiple of 0 is any other
             (expected.kept, expected.scale) = (None, None);
         }
         tasks.push(Task {
             site,
             region,
-            data: exit.data,
+            data,
             expected,
-            before: exit.prescale.map_or(1.0, |_| 1.0 / exit.scale),
         });
-        tasks.extend(factor(ground, claim, exit, site)?);
     }
     Ok(tasks)
 }
 
 /// Inputs that are the same number everywhere.
 fn numbers(claim: &Claim<'_>) -> HashMap<ValueId, Input> {
-    let given = claim.given.map(|(value, number)| (value, Input::Given(number)));
+    let given = claim
+        .given
+        .map(|(value, number)| (value, Input::Given(number)));
     let switch = claim.switch.map(|(value, off)| (value, Input::Switch(off)));
     given.into_iter().chain(switch).collect()
-}
-
-/// The region between data and its multiple before the mask.
-fn factor(
-    ground: &Ground<'_>,
-    claim: &Claim<'_>,
-    exit: &Exit,
-    site: usize,
-) -> Result<Option<Task>, Fault> {
-    let Some(prescale) = exit.prescale else {
-        return Ok(None);
-    };
-    let view = ground.view();
-    let chain = exit.chain(view.model, view.values);
-    let mut cuts = numbers(claim);
-    cuts.insert(prescale.from, Input::Data);
-    let none = ground.dependents([], &HashSet::default(), None);
-    let region = ground.region(exit.data, &cuts, &none, &chain);
-    Ok(Some(Task {
-        site,
-        region: region.map_err(Fault::Unknown)?,
-        data: prescale.from,
-        expected: Expected::factor(1.0 / exit.scale),
-        before: 1.0,
-    }))
 }
 
 fn is_integer(view: View<'_>, data: ValueId) -> bool {

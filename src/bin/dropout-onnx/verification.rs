@@ -208,9 +208,8 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
 /// What masks do by the original's own nodes: one line for those that do the same, and one for each that
 /// was not measured.
 fn measured(report: &measure::Report, verbose: bool) -> Vec<String> {
-    let good = |site: &&measure::SiteReport| {
-        matches!(site.outcome, measure::Outcome::AsAssumed { .. })
-    };
+    let good =
+        |site: &&measure::SiteReport| matches!(site.outcome, measure::Outcome::AsAssumed { .. });
     let mut kinds: Vec<String> = Vec::new();
     for site in report.sites.iter().filter(good) {
         let kind = site.outcome.to_string();
@@ -218,8 +217,16 @@ fn measured(report: &measure::Report, verbose: bool) -> Vec<String> {
             kinds.push(kind);
         }
     }
-    let share = format!("{} of {}", report.count(), count(report.sites.len(), "mask"));
-    let style = if report.count() == report.sites.len() { GOOD } else { WARN };
+    let share = format!(
+        "{} of {}",
+        report.count(),
+        count(report.sites.len(), "mask")
+    );
+    let style = if report.count() == report.sites.len() {
+        GOOD
+    } else {
+        WARN
+    };
     let mut lines = vec![match &kinds[..] {
         [] => format!("measured: {}", paint(style, share)),
         [only] => format!("measured: {}: {only}", paint(style, share)),
@@ -232,7 +239,11 @@ fn measured(report: &measure::Report, verbose: bool) -> Vec<String> {
             measure::Outcome::Unlike { .. } => BAD,
             measure::Outcome::Unmeasured { .. } => WARN,
         };
-        lines.push(format!("     {}: {}", site.place, paint(style, &site.outcome)));
+        lines.push(format!(
+            "     {}: {}",
+            site.place,
+            paint(style, &site.outcome)
+        ));
     }
     lines
 }

@@ -28,7 +28,9 @@ impl Value {
         numbers: &[f64],
     ) -> Option<Value> {
         let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;
-        let wide = Tensor::from_shape(shape, numbers).ok().filter(|_| count == numbers.len())?;
+        let wide = Tensor::from_shape(shape, numbers)
+            .ok()
+            .filter(|_| count == numbers.len())?;
         let datum = element_type(element)?;
         Some(Value(wide.cast_to_dt(datum).ok()?.into_owned()))
     }

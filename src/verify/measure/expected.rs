@@ -24,10 +24,9 @@ pub(super) struct Expected {
     /// Whether elements share draws.
     pub shared: bool,
     pub draw: Option<Draw>,
-    /// Numbers for which the mask is said to keep and to drop.
+    /// Numbers for which the mask should keep and drop.
     pub points: Vec<f64>,
     pub switched: bool,
-    pub frozen: bool,
 }
 
 /// How the elements of a draw are distributed.
@@ -41,6 +40,8 @@ pub(super) enum Draw {
 impl Expected {
     pub fn of(site: &Site, exit: &Exit, draw: Option<Draw>) -> Expected {
         let frozen = site.form == Form::FrozenMask;
+        // the factor that the data has already
+        let before = exit.prescale.map_or(1.0, |_| 1.0 / exit.scale);
         let points = site
             .kept_draw
             .map(|kept| [Some(kept.value), kept.dropped])
@@ -49,30 +50,14 @@ impl Expected {
             kind: site.kind,
             rate: site.rate,
             kept: (!frozen).then_some(Line {
-                factor: exit.kept.0,
+                factor: exit.kept.0 * before,
                 shift: exit.kept.1,
             }),
-            scale: Some(exit.scale),
+            scale: Some(exit.scale * before),
             shared: site.noise_shape.is_some(),
             draw,
             points: points.flatten().flatten().collect(),
             switched: site.switch.is_some(),
-            frozen,
-        }
-    }
-
-    /// A factor before the mask, which inference leaves out.
-    pub fn factor(scale: f64) -> Expected {
-        Expected {
-            kind: Kind::Dropout,
-            rate: None,
-            kept: None,
-            scale: Some(scale),
-            shared: false,
-            draw: None,
-            points: Vec::new(),
-            switched: false,
-            frozen: false,
         }
     }
 

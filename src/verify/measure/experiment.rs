@@ -82,7 +82,7 @@ pub(super) struct Experiment {
     drawn: usize,
     points: Vec<f64>,
     lines: Vec<Line>,
-    /// Where the mask changes: before it the number before, behind it the one after.
+    /// Where the mask changes, with the lines before and after.
     edges: Vec<(f64, Line, Line)>,
     stage: Option<Stage>,
     /// A number that keeps and one that drops, and what elements become of them.
@@ -196,10 +196,7 @@ impl Experiment {
     fn take_point(&mut self, at: usize, outcome: &Outcome) -> Result<(), String> {
         if self.expected.draw.is_none() {
             self.stage = None;
-            return match self.expected.frozen {
-                true => self.take_frozen(outcome),
-                false => self.take_factor(outcome),
-            };
+            return self.take_frozen(outcome);
         }
         let line = Line::through(outcome, self.tolerance)?;
         self.lines.push(line);
@@ -222,7 +219,10 @@ impl Experiment {
         let Some(&first) = kept.first() else {
             return Err("drops all its data, whatever is drawn".into());
         };
-        if let Some(other) = kept.iter().find(|line| !line.is_near(first, self.tolerance)) {
+        if let Some(other) = kept
+            .iter()
+            .find(|line| !line.is_near(first, self.tolerance))
+        {
             return Err(format!(
                 "multiplies what it keeps by {} or {}, as drawn",
                 plain(first.factor),
@@ -275,7 +275,10 @@ impl Experiment {
         let middle = (low + high) / 2.0;
         let before = self.drops(&self.lines[at]);
         let known = [self.lines[at], self.lines[at + 1]];
-        if !known.iter().any(|known| line.is_near(*known, self.tolerance)) {
+        if !known
+            .iter()
+            .any(|known| line.is_near(*known, self.tolerance))
+        {
             return Err(format!(
                 "multiplies what it keeps by {} or {}, as drawn",
                 plain(known[usize::from(before)].factor),
@@ -328,10 +331,9 @@ impl Experiment {
     fn check_dropped(&mut self, rate: f64, near: f64) -> Result<(), String> {
         self.measured.rate = plain(rate);
         match self.expected.rate {
-            Some(wanted) if (rate - wanted).abs() > near => Err(format!(
-                "drops {}, where {wanted} was assumed",
-                plain(rate)
-            )),
+            Some(wanted) if (rate - wanted).abs() > near => {
+                Err(format!("drops {}, where {wanted} was assumed", plain(rate)))
+            }
             _ => Ok(()),
         }
     }
@@ -409,7 +411,10 @@ impl Experiment {
             true => (line.shift, line.factor),
             false => (line.factor, line.shift),
         };
-        let (first, last) = (part(&self.lines[0]), part(&self.lines[self.lines.len() - 1]));
+        let (first, last) = (
+            part(&self.lines[0]),
+            part(&self.lines[self.lines.len() - 1]),
+        );
         let width = self.points[self.points.len() - 1] - self.points[0];
         let slope = (last.0 - first.0) / width;
         let middle = first.0 + slope * (mean - self.points[0]);
@@ -562,19 +567,6 @@ impl Experiment {
         }
     }
 
-    fn take_factor(&mut self, outcome: &Outcome) -> Result<(), String> {
-        let line = Line::through(outcome, self.tolerance)?;
-        let wanted = self.expected.scale.unwrap_or(line.factor);
-        match line.is_near(Line::times(wanted), self.tolerance) {
-            true => Ok(()),
-            false => Err(format!(
-                "multiplies its data by {} before the mask, where {} was assumed",
-                plain(line.factor),
-                plain(wanted)
-            )),
-        }
-    }
-
     /// A constant mask: zeros, and one multiple.
     fn take_frozen(&mut self, outcome: &Outcome) -> Result<(), String> {
         let pairs = || outcome.left.iter().zip(&outcome.output);
@@ -584,7 +576,9 @@ impl Experiment {
         let line = Line::times(factor);
         let odd = pairs().find(|&(&x, &y)| y != 0.0 && !line.makes(y, x, self.tolerance));
         if let Some((x, y)) = odd {
-            return Err(format!("makes {y} of {x}, and multiplies others by {factor}"));
+            return Err(format!(
+                "makes {y} of {x}, and multiplies others by {factor}"
+            ));
         }
         let all = outcome.output.len() as f64;
         let dropped = outcome.output.iter().filter(|y| **y == 0.0).count() as f64;

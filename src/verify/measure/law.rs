@@ -133,7 +133,7 @@ impl Map {
         // the first element along shared axes stands for all
         let stands = |at: usize| {
             let mut axes = shared.iter().enumerate();
-            axes.all(|(axis, &shared)| !shared || at / strides[axis] % shape[axis] == 0)
+            axes.all(|(axis, &shared)| !shared || (at / strides[axis]).is_multiple_of(shape[axis]))
         };
         let mut own: Vec<usize> = (all().filter(|&(at, _)| stands(at)))
             .map(|(_, &draw)| draw)
@@ -165,7 +165,13 @@ mod tests {
     #[test]
     fn elements_on_a_line_give_its_factor_and_shift() {
         let line = Line::through(&outcome(&[1.0, -2.0, 0.5], &[3.0, -3.0, 2.0]), 1e-6);
-        assert_eq!(line, Ok(Line { factor: 2.0, shift: 1.0 }));
+        assert_eq!(
+            line,
+            Ok(Line {
+                factor: 2.0,
+                shift: 1.0
+            })
+        );
         let dropped = Line::through(&outcome(&[1.0, -2.0], &[0.0, 0.0]), 1e-6);
         assert_eq!(dropped, Ok(Line::times(0.0)));
         let noise = Line::through(&outcome(&[1.0, -2.0, 0.5], &[3.0, -3.0, 2.1]), 1e-6);

@@ -1,12 +1,10 @@
-//! Regions as a model that can be run: the original's own nodes, with inputs in place of what they read.
+//! Regions as a model that can be run: the original's own nodes, with inputs in place of the values around them.
 
 use std::cell::{Cell, RefCell};
 
 use crate::error::Result;
 use crate::hash::HashMap;
-use crate::onnx::{
-    CopiedAttribute, Copier, DataType, Editor, GraphId, Name, Node, Piece, ValueId,
-};
+use crate::onnx::{CopiedAttribute, Copier, DataType, Editor, GraphId, Name, Node, Piece, ValueId};
 use crate::semantics::view::{NodeRef, View};
 use crate::source::{Rope, Source};
 
@@ -20,7 +18,7 @@ pub(super) struct Feed {
     pub shape: Vec<usize>,
 }
 
-/// Names of what goes into a probe and comes out of it.
+/// The names of the inputs and outputs of a probe.
 #[derive(Clone, Debug)]
 pub(super) struct Ends {
     /// In the order of the inputs of the region.
@@ -55,7 +53,7 @@ impl<'m> Writer<'m> {
         }
     }
 
-    /// What a region is, but for the names in it: the same of two regions that compute the same.
+    /// The bytes of a region without its names: equal for two regions that compute the same.
     ///
     /// # Errors
     /// A constant cannot be read.
@@ -285,4 +283,3 @@ impl<'p> Names<'p> {
         }
     }
 }
-

@@ -18,7 +18,7 @@ use crate::semantics::view::{NodeRef, ValueRef, View};
 /// Constants up to this many bytes are part of a region; larger ones are weights, which are data.
 const LARGE: i64 = 4 << 20;
 
-/// A region has at most so many nodes.
+/// The maximum number of nodes in a region.
 const NODES: usize = 2000;
 
 /// What an input of a region is.
@@ -103,7 +103,7 @@ impl<'m> Ground<'m> {
         self.rank.get(&node).copied().unwrap_or(usize::MAX)
     }
 
-    /// What depends on some values, except through others. Where `last` is given, nodes behind it do not
+    /// What depends on some values, except through others. Where `last` is given, nodes after it do not
     /// count.
     pub fn dependents(
         &self,
@@ -122,10 +122,8 @@ impl<'m> Ground<'m> {
             let mut next: Vec<ValueRef<'_>> = Vec::new();
             for at in view.value(value).uses() {
                 match at {
-                    Use::Input { node, input } => {
-                        if self.rank(node) <= last {
-                            next.extend(after(view.node(node), input as usize));
-                        }
+                    Use::Input { node, input } if self.rank(node) <= last => {
+                        next.extend(after(view.node(node), input as usize));
                     }
                     Use::Output { graph, output } => match view.owner(graph) {
                         Some(owner) => next.extend(results(owner, graph, output as usize)),
@@ -140,7 +138,7 @@ impl<'m> Ground<'m> {
         found
     }
 
-    /// An output of the model that is made of a draw and of data. A mask that is an output itself is none.
+    /// An output of the model that is made of a draw and of data, unlike a mask that is an output itself.
     pub fn mixed_output(&self, dependents: &Dependents) -> Option<ValueId> {
         let outputs = dependents.outputs.iter().copied();
         let mut outputs = outputs.filter(|&output| {
@@ -270,7 +268,7 @@ impl Cutter<'_, '_> {
 
     fn add_node(&mut self, node: NodeRef<'_>) -> Result<(), String> {
         if draws(node) {
-            return Err(format!("{} is another draw", node.place()));
+            return Err(format!("{} draws other numbers", node.place()));
         }
         if !self.nodes.insert(node.id) {
             return Ok(());
@@ -284,11 +282,14 @@ impl Cutter<'_, '_> {
             for inner in self.view.nodes_of(body) {
                 let is_cut = |value: ValueRef<'_>| self.cuts.contains_key(&value.id);
                 if draws(inner) && !inner.produced().all(is_cut) {
-                    return Err(format!("{} is another draw", inner.place()));
+                    return Err(format!("{} draws other numbers", inner.place()));
                 }
                 bodies.extend(inner.bodies());
                 let outer = inner.given().map(|(_, value)| value);
-                self.capture(node.graph(), outer.chain(inner.produced().filter(|v| is_cut(*v))));
+                self.capture(
+                    node.graph(),
+                    outer.chain(inner.produced().filter(|v| is_cut(*v))),
+                );
             }
             let results = self.view.graph_outputs(body).flatten();
             self.capture(node.graph(), results);

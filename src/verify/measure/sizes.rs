@@ -4,7 +4,7 @@ use crate::hash::{HashMap, HashSet};
 use crate::onnx::ValueId;
 use crate::semantics::facts::{Dim, Facts, Shape, Symbol};
 
-/// Inputs have at most so many elements.
+/// The maximum number of elements of an input.
 const ELEMENTS: usize = 1 << 22;
 
 /// Inputs of more elements than this are tried in a smaller size first.
@@ -32,7 +32,7 @@ impl Choice {
     ];
 }
 
-/// The shapes of values, or why they cannot be chosen; `None` if this choice is none.
+/// The shapes of values, or why they cannot be chosen; `None` if this choice does not apply.
 pub(super) fn shapes(
     facts: Facts<'_>,
     values: &[ValueId],
@@ -63,7 +63,9 @@ pub(super) fn shapes(
     let largest = shapes.iter().map(|shape| count(shape)).max().unwrap_or(0);
     if choice == Choice::Shrunk {
         let real = declared.iter().map(|dims| {
-            let sizes = dims.iter().map(|dim| dim.size().unwrap_or(2).unsigned_abs());
+            let sizes = dims
+                .iter()
+                .map(|dim| dim.size().unwrap_or(2).unsigned_abs());
             sizes.fold(1, u64::saturating_mul)
         });
         let large = real.max().is_some_and(|real| real > SMALL as u64);
@@ -100,7 +102,9 @@ impl Sizes {
             choice,
             symbols: HashMap::default(),
             shrunk: HashMap::default(),
-            taken: known.filter_map(|size| usize::try_from(size).ok()).collect(),
+            taken: known
+                .filter_map(|size| usize::try_from(size).ok())
+                .collect(),
         }
     }
 

@@ -46,13 +46,12 @@ fn every_mask_in_the_fixtures_is_measured() {
             matches!(outcome, Outcome::AsAssumed { .. }),
             "{name}: {outcome}"
         );
-        forms.push((site.form, site.kind, site.switch.is_some()));
+        forms.push((site.form, site.kind));
     });
     for kind in Kind::ALL {
-        assert!(forms.iter().any(|(_, other, _)| other == kind), "{kind}");
+        assert!(forms.iter().any(|(_, other)| other == kind), "{kind}");
     }
-    assert!(forms.iter().any(|(form, _, _)| *form == Form::FrozenMask));
-    assert!(forms.iter().any(|(_, _, switched)| *switched));
+    assert!(forms.iter().any(|(form, _)| *form == Form::FrozenMask));
 }
 
 #[test]
@@ -73,13 +72,12 @@ fn a_claim_with_one_fact_off_by_a_step_is_refuted() {
     }
 }
 
-const FACTS: [&str; 11] = [
+const FACTS: [&str; 10] = [
     "another kind",
     "another output",
     "data from before",
     "kept elements",
     "shared axes",
-    "switch the other way",
     "the factor before",
     "the rate",
     "the scale",
@@ -149,10 +147,6 @@ fn mutants(view: View<'_>, site: &Site) -> Vec<(&'static str, Site)> {
             Some(_) => None,
             None => shape(),
         };
-        Some(())
-    });
-    add("switch the other way", &|site| {
-        site.off = Some(1.0 - site.off?);
         Some(())
     });
     add("uses, one missing", &|site| {

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::hash::HashMap;
 use crate::onnx::{DataType, ValueId};
 use crate::semantics::view::View;
-use crate::verify::engine::{Fill as Sizes, Host, Meaning, Runnable, Stop, Subject, Value, Values};
 use crate::verify::engine::normal;
+use crate::verify::engine::{Fill as Sizes, Host, Meaning, Runnable, Stop, Subject, Value, Values};
 use crate::verify::run::try_modes;
 
 use super::expected::Draw;
@@ -81,17 +81,11 @@ pub(super) fn run(ground: &Ground<'_>, tasks: &[Task], host: &Host) -> Result<Fo
     let none = || Err(Fault::Unknown("its sizes cannot be chosen".into()));
     let results = tasks.iter().zip(results);
     Ok(results
-        .map(|(task, result)| {
-            let mut result = result.unwrap_or_else(none);
-            if let Ok(measured) = &mut result {
-                measured.kept *= task.before;
-            }
-            (task.site, result)
-        })
+        .map(|(task, result)| (task.site, result.unwrap_or_else(none)))
         .collect())
 }
 
-/// A region with types and sizes for its inputs; `None` if this choice is none.
+/// A region with types and sizes for its inputs; `None` if this choice does not apply.
 fn sized<'t>(
     ground: &Ground<'_>,
     task: &'t Task,
@@ -122,7 +116,11 @@ fn class<'t>(view: View<'_>, task: &'t Task, sized: Sized<'t>) -> Class<'t> {
         (*element, shape.iter().product())
     });
     let elements = sized.inputs.iter().map(|(element, _)| Some(*element));
-    let computed = task.region.nodes.iter().flat_map(|&node| view.node(node).produced());
+    let computed = task
+        .region
+        .nodes
+        .iter()
+        .flat_map(|&node| view.node(node).produced());
     let elements = elements.chain(computed.map(|value| value.element_type()));
     let tolerance = elements.map(tolerance).fold(0.0, f64::max);
     Class {
@@ -172,6 +170,7 @@ fn together(
         label: "the mask",
         source: &source,
         folder: ground.view().model.folder(),
+        external: 0,
     };
     let runnable = try_modes(|mode| {
         let parsed = host.read(&subject, Meaning::Inference, mode)?;
@@ -226,10 +225,10 @@ fn feed(class: &Class<'_>, ends: &Ends, inputs: &mut Values, generator: &mut Sma
                 Fill::Random => (0..count).map(|_| drawn(class, generator)).collect(),
             },
         };
-        let value = feed.element.name().and_then(|element| {
-            let value = Value::from_numbers(element, &feed.shape, &numbers);
-            value
-        });
+        let value = feed
+            .element
+            .name()
+            .and_then(|element| Value::from_numbers(element, &feed.shape, &numbers));
         inputs.extend(value.map(|value| (feed.name.to_string(), value)));
     }
 }
