@@ -1,7 +1,7 @@
 //! Verification: evidence that a rewritten model computes the same as the original.
 //!
-//! There are two kinds that share nothing: [`structure`] compares expressions, [`run`] compares outputs
-//! of tract. What could not be verified is reported, and never counts as equal.
+//! There are three kinds that share nothing: [`structure`] compares expressions, [`run`] compares outputs
+//! of tract, and [`measure`] runs the original's own nodes of each mask that is removed. What could not be verified is reported, and never counts as equal.
 
 pub mod structure;
 
@@ -13,6 +13,8 @@ pub mod compare;
 pub mod engine;
 #[cfg(feature = "tract")]
 pub mod inputs;
+#[cfg(feature = "tract")]
+pub mod measure;
 #[cfg(feature = "tract")]
 pub mod run;
 
@@ -42,6 +44,8 @@ pub struct Options {
     pub structure: bool,
     /// What `Dropout` operators mean at inference, in both models.
     pub convention: Convention,
+    /// Accept that a mask which a rewrite removed cannot be measured.
+    pub allow_unmeasured: bool,
     /// Run both models, and how.
     #[cfg(feature = "tract")]
     pub run: Option<run::Settings>,
@@ -53,6 +57,7 @@ impl Default for Options {
         Options {
             structure: true,
             convention: Convention::Inverted,
+            allow_unmeasured: false,
             #[cfg(feature = "tract")]
             run: Some(run::Settings::default()),
         }
@@ -126,6 +131,10 @@ pub(crate) fn verify_sides(
         assumed: Assumed::of(before.sites, after.sites),
         #[cfg(feature = "tract")]
         acting: None,
+        #[cfg(feature = "tract")]
+        measured: None,
+        #[cfg(feature = "tract")]
+        allow_unmeasured: false,
     })
 }
 
@@ -142,6 +151,10 @@ fn itself(side: Side<'_>, options: &Options) -> Result<Verification> {
         assumed: Assumed::default(),
         #[cfg(feature = "tract")]
         acting: None,
+        #[cfg(feature = "tract")]
+        measured: None,
+        #[cfg(feature = "tract")]
+        allow_unmeasured: false,
     })
 }
 

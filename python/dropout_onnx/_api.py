@@ -90,6 +90,7 @@ def strip(
     kind: str | Iterable[str] = _KINDS,
     convention: Literal["inverted", "classic"] = "inverted",
     fold: bool = False,
+    allow_unmeasured: bool = False,
     verify: Literal["all", "structure", "run", "none"] = "all",
     runs: int = 3,
     seed: int = 0,
@@ -119,6 +120,7 @@ def strip(
         convention: What Dropout operators compute at inference: the identity (inverted), or a
             product by 1-p (classic).
         fold: Fold the scales that remain into the weights around them.
+        allow_unmeasured: Accept masks that cannot be measured: structure and runs decide.
         verify: Compare the structure of both models, run both with tract, or do all or none.
         runs: Number of runs with random inputs.
         seed: Seed of the random inputs.
@@ -144,6 +146,7 @@ def strip(
         words(kind),
         convention,
         fold,
+        allow_unmeasured,
         progress,
     )
     from ._reports import StripReport

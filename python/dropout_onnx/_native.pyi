@@ -36,6 +36,7 @@ def strip(
     kind: list[str],
     convention: str,
     fold: bool,
+    allow_unmeasured: bool,
     progress: Optional[Progress],
 ) -> Rewritten: ...
 def fold(

@@ -35,6 +35,7 @@ class Strip(_Rewrite, total=False):
     kind: Words
     convention: Literal["inverted", "classic"]
     fold: bool
+    allow_unmeasured: bool
     seed: int
 
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::Result;
 use crate::onnx::{Model, Values};
 use crate::semantics::analysis::Analysis;
+use crate::semantics::facts::Facts;
 use crate::semantics::view::View;
 
 use super::{Site, find};
@@ -21,6 +22,11 @@ pub struct Examined<'m> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side<'m> {
     pub view: View<'m>,
+    #[cfg_attr(
+        not(feature = "tract"),
+        expect(dead_code, reason = "nothing is measured")
+    )]
+    pub facts: Facts<'m>,
     /// All sites in the model.
     pub sites: &'m [Site],
 }
@@ -68,6 +74,20 @@ impl<'m> Examined<'m> {
         self.analysis.view()
     }
 
+    /// One side of a comparison, in which no dropout was looked for.
+    ///
+    /// # Errors
+    /// The model is not sound.
+    #[cfg(feature = "tract")]
+    pub(crate) fn unjudged(&self) -> Result<Side<'_>> {
+        self.model().check(self.values())?;
+        Ok(Side {
+            view: self.view(),
+            facts: self.analysis.facts(),
+            sites: &[],
+        })
+    }
+
     /// One side of a comparison.
     ///
     /// # Errors
@@ -76,6 +96,7 @@ impl<'m> Examined<'m> {
         self.model().check(self.values())?;
         Ok(Side {
             view: self.view(),
+            facts: self.analysis.facts(),
             sites: self.sites()?,
         })
     }

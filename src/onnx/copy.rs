@@ -101,6 +101,22 @@ impl<'m> Copier<'m> {
         Ok(out)
     }
 
+    /// An initializer under this name.
+    pub fn initializer(
+        &mut self,
+        out: &mut Rope,
+        graph: GraphId,
+        index: u32,
+        name: &Name,
+    ) -> Result<()> {
+        let mut slots = self.model.graph(graph).slots.iter();
+        if let Some(slot) = slots.find(|slot| slot.part == Part::Initializer(index)) {
+            let payload = self.renamed(&slot.field, &[8], name)?;
+            framed(out, slot.field.number, payload);
+        }
+        Ok(())
+    }
+
     /// A node with these attributes.
     pub fn node(
         &mut self,

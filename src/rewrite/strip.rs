@@ -44,6 +44,7 @@ pub struct Stripped {
     pub outcome: Outcome,
     /// The result.
     pub edited: Edited,
+    allow_unmeasured: bool,
 }
 
 impl Stripped {
@@ -72,12 +73,18 @@ impl Stripped {
     ) -> Result<Verification> {
         let options = verify::Options {
             convention: self.plan.convention,
+            allow_unmeasured: self.allow_unmeasured,
             ..options.clone()
         };
         let folded = folded.filter(|folded| !folded.outcome.is_unchanged());
         let fold = folded.map(Folded::as_fold).transpose()?;
         let after = self.edited.examined().side()?;
-        before.examined(|before| verify_steps(before.side()?, after, fold, &options))
+        let removed = self
+            .plan
+            .applied()
+            .filter_map(|step| self.sites.get(step.site));
+        let removed: Vec<&Site> = removed.collect();
+        before.examined(|before| verify_steps(before.side()?, after, &removed, fold, &options))
     }
 }
 
@@ -107,6 +114,7 @@ fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> 
         plan,
         outcome,
         edited,
+        allow_unmeasured: options.allow_unmeasured,
     })
 }
 

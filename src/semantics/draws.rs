@@ -2,6 +2,7 @@
 
 use crate::onnx::{NodeId, ValueId, contains};
 
+use super::operator::{Distribution, Role};
 use super::view::{NodeRef, View};
 
 /// Parts of the names of random operators. Exporters leave operators of their own framework in the
@@ -32,6 +33,17 @@ pub(crate) fn draws(node: NodeRef<'_>) -> bool {
     let name = node.op_type.as_bytes();
     let is_named = || NAMES.into_iter().any(|part| contains(name, part));
     node.in_default_domain() && is_named() && node.callee().is_none()
+}
+
+/// How the numbers are distributed that a node draws; `None` if it draws none, or it is not known how.
+pub(crate) fn distribution(node: NodeRef<'_>) -> Option<Distribution> {
+    match (node.operator().map(|operator| operator.role), node.op()) {
+        (Some(Role::Draw(distribution)), _) => Some(distribution),
+        // as tf2onnx writes draws of Keras 3, in the default domain
+        (_, "StatelessRandomUniformV2") => Some(Distribution::Uniform),
+        (_, "StatelessRandomNormalV2") => Some(Distribution::Normal),
+        _ => None,
+    }
 }
 
 /// The outputs of the main graph that a value may influence.

@@ -17,8 +17,8 @@ use crate::onnx::ValueType;
 use super::structure::Allowed;
 use super::{Demand, Options, Verdict, Verification, verify_sides};
 #[cfg(feature = "tract")]
-use super::{compare, run, run_sides};
-use crate::dropout::Side;
+use super::{compare, measure, run, run_sides};
+use crate::dropout::{Side, Site};
 
 /// A fold to verify.
 #[derive(Clone, Copy, Debug)]
@@ -64,19 +64,33 @@ pub(crate) fn verify_fold(
 }
 
 /// Compares a model with its result after strip, and that with a fold of it: if both are shown, the
-/// report is of the fold.
+/// report is of the fold. What masks were removed is measured on the original.
 pub(crate) fn verify_steps(
     before: Side<'_>,
     stripped: Side<'_>,
+    removed: &[&Site],
     fold: Option<Fold<'_>>,
     options: &Options,
 ) -> Result<Verification> {
-    let first = verify_sides(before, stripped, &Allowed::default(), options)?;
+    #[cfg_attr(not(feature = "tract"), expect(unused_mut, reason = "nothing runs"))]
+    let mut first = verify_sides(before, stripped, &Allowed::default(), options)?;
+    #[cfg(feature = "tract")]
+    if let Some(settings) = &options.run {
+        first.measured = measure::measured(before, removed, &settings.host)?;
+        first.allow_unmeasured = options.allow_unmeasured;
+    }
+    #[cfg(not(feature = "tract"))]
+    let _ = removed;
     let (Some(fold), Verdict::Equal) = (fold, first.verdict(Demand::Rewrite)) else {
         return Ok(first);
     };
     #[cfg_attr(not(feature = "tract"), expect(unused_mut, reason = "nothing runs"))]
     let mut found = verify_fold(stripped, fold, options)?;
+    #[cfg(feature = "tract")]
+    {
+        found.measured = first.measured.take();
+        found.allow_unmeasured = first.allow_unmeasured;
+    }
     #[cfg(feature = "tract")]
     if let Some(run) = &mut found.run {
         let ran = first.run.as_ref().map(|run| run.outcome.to_string());

@@ -13,7 +13,7 @@ use super::engine::watch::Seen;
 use super::engine::{Host, Meaning, Mode, Runnable, Stop, Subject, TRACT, Unrunnable};
 use super::inputs::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
-use modes::try_modes;
+pub(super) use modes::try_modes;
 pub(crate) use setup::{Setup, setup};
 use side::{Ran, blank, first_side, inputs, interface};
 

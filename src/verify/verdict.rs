@@ -4,7 +4,7 @@ use crate::dropout::{Mode, Site};
 
 use super::structure;
 #[cfg(feature = "tract")]
-use super::{acting, run};
+use super::{acting, measure, run};
 
 /// What was found, each way.
 #[derive(Clone, Debug)]
@@ -24,6 +24,13 @@ pub struct Verification {
     /// Whether dropout that a rewrite made active drops as requested.
     #[cfg(feature = "tract")]
     pub acting: Option<acting::Report>,
+    /// What the masks that a rewrite removed do, measured on the original's own nodes; `None` if it
+    /// removed none.
+    #[cfg(feature = "tract")]
+    pub measured: Option<measure::Report>,
+    /// Accept that a mask cannot be measured.
+    #[cfg(feature = "tract")]
+    pub(super) allow_unmeasured: bool,
 }
 
 /// What the models are to each other.
@@ -117,10 +124,20 @@ impl Verification {
         if let Some(why) = self.acting.as_ref().and_then(acting::Report::difference) {
             return Verdict::Different { why };
         }
+        #[cfg(feature = "tract")]
+        if let Some(why) = (self.measured.as_ref()).and_then(measure::Report::difference) {
+            return Verdict::Different { why };
+        }
         if self.identical {
             return Verdict::Equal;
         }
         let not_shown = |reason: String| Verdict::NotShown { reason };
+        #[cfg(feature = "tract")]
+        if let Some(why) = (self.measured.as_ref()).and_then(measure::Report::unmeasured)
+            && !self.allow_unmeasured
+        {
+            return not_shown(format!("{why} (--allow-unmeasured accepts it)"));
+        }
         match (self.by_structure(), self.by_run()) {
             (_, Some(Run::Different(why))) => Verdict::Different { why },
             (Some(Err(found)), Some(Run::Equal)) if demand == Demand::Outputs => {

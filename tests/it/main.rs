@@ -40,6 +40,8 @@ mod insert;
 #[cfg(feature = "tract")]
 mod interrupt;
 #[cfg(feature = "tract")]
+mod measured;
+#[cfg(feature = "tract")]
 mod sample;
 #[cfg(feature = "tract")]
 mod set;

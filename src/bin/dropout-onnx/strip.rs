@@ -46,6 +46,9 @@ pub struct Args {
     /// What Dropout operators compute at inference
     #[arg(long, value_name = "WHICH", default_value = "inverted")]
     convention: Which,
+    /// Accept masks that cannot be measured: structure and runs decide
+    #[arg(long)]
+    allow_unmeasured: bool,
     /// Fold the scales that remain into the weights around them, like `fold --only dropout`
     #[arg(long)]
     fold: bool,
@@ -98,7 +101,10 @@ fn options(args: &Args) -> Result<Options> {
         Which::Inverted => Convention::Inverted,
         Which::Classic => Convention::Classic,
     };
-    Ok(Options::of_words(&args.only, &args.kinds, convention)?)
+    Ok(Options {
+        allow_unmeasured: args.allow_unmeasured,
+        ..Options::of_words(&args.only, &args.kinds, convention)?
+    })
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {

@@ -10,7 +10,7 @@ use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::engine::{Host, Isolation};
 use dropout_onnx::verify::inputs::InputSpec;
 use dropout_onnx::verify::run::{Outcome, RunReport, Settings};
-use dropout_onnx::verify::{Options, Verification, acting, structure};
+use dropout_onnx::verify::{Options, Verification, acting, measure, structure};
 
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 
@@ -168,6 +168,9 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
             }
         });
     }
+    if let Some(measured) = &verification.measured {
+        lines.extend(self::measured(measured, verbose));
+    }
     if let Some(run) = &verification.run {
         lines.push(format!("run: {}", self::run(run)));
         if verbose {
@@ -208,6 +211,49 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
         }
     }
     out
+}
+
+/// What masks do by the original's own nodes: one line for those that do the same, and one for each that
+/// was not measured.
+fn measured(report: &measure::Report, verbose: bool) -> Vec<String> {
+    let good =
+        |site: &&measure::SiteReport| matches!(site.outcome, measure::Outcome::AsAssumed { .. });
+    let mut kinds: Vec<String> = Vec::new();
+    for site in report.sites.iter().filter(good) {
+        let kind = site.outcome.to_string();
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let share = format!(
+        "{} of {}",
+        report.count(),
+        count(report.sites.len(), "mask")
+    );
+    let style = if report.count() == report.sites.len() {
+        GOOD
+    } else {
+        WARN
+    };
+    let mut lines = vec![match &kinds[..] {
+        [] => format!("measured: {}", paint(style, share)),
+        [only] => format!("measured: {}: {only}", paint(style, share)),
+        _ => format!("measured: {}: each as assumed", paint(style, share)),
+    }];
+    for site in &report.sites {
+        let style = match site.outcome {
+            measure::Outcome::AsAssumed { .. } if !verbose => continue,
+            measure::Outcome::AsAssumed { .. } => GOOD,
+            measure::Outcome::Unlike { .. } => BAD,
+            measure::Outcome::Unmeasured { .. } => WARN,
+        };
+        lines.push(format!(
+            "     {}: {}",
+            site.place,
+            paint(style, &site.outcome)
+        ));
+    }
+    lines
 }
 
 /// What dropout that acts did: one line, and one for each site that says something else.

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::onnx::{NodeId, ValueId};
-use crate::semantics::operator::{Distribution, Role};
+use crate::semantics::draws::distribution;
+use crate::semantics::operator::Distribution;
 
 use super::Finder;
 use super::conditions::Conditions;
@@ -33,12 +34,8 @@ impl Finder<'_> {
     pub(super) fn draw(&self, source: NodeId, conditions: &Conditions) -> Result<Option<Draw>> {
         let node = self.view.node(source);
         let number = |name: &str, default: f32| f64::from(node.float(name, default));
-        let distribution = match (node.operator().map(|operator| operator.role), node.op()) {
-            (Some(Role::Draw(distribution)), _) => distribution,
-            // as tf2onnx writes draws of Keras 3, in the default domain
-            (_, "StatelessRandomUniformV2") => Distribution::Uniform,
-            (_, "StatelessRandomNormalV2") => Distribution::Normal,
-            _ => return Ok(None),
+        let Some(distribution) = distribution(node) else {
+            return Ok(None);
         };
         let Some(drawn) = node.output(0) else {
             return Ok(None);

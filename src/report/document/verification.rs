@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::verify::run::Outcome;
-use crate::verify::{Verification, acting, structure};
+use crate::verify::{Verification, acting, measure, structure};
 
 /// What was found, each way.
 pub(super) fn value(verification: &Verification) -> Value {
@@ -54,8 +54,33 @@ pub(super) fn value(verification: &Verification) -> Value {
     if verification.identical {
         document["identical"] = json!(true);
     }
+    if let Some(report) = &verification.measured {
+        document["measured"] = measured(report);
+    }
     if let Some(acting) = acting {
         document["acting"] = acting;
     }
     document
+}
+
+/// What the masks do that were removed, one by one.
+fn measured(report: &measure::Report) -> Value {
+    let sites = report.sites.iter().map(|site| match &site.outcome {
+        measure::Outcome::AsAssumed {
+            rate,
+            within,
+            kept,
+            shared,
+        } => json!({
+            "place": site.place, "result": "as_assumed", "rate": rate, "within": within,
+            "kept": kept, "shared": shared,
+        }),
+        measure::Outcome::Unlike { why } => {
+            json!({"place": site.place, "result": "unlike", "why": why})
+        }
+        measure::Outcome::Unmeasured { why } => {
+            json!({"place": site.place, "result": "unmeasured", "why": why})
+        }
+    });
+    json!({"sites": sites.collect::<Vec<_>>()})
 }

@@ -14,6 +14,8 @@ pub struct Options {
     pub frozen_masks: bool,
     /// What `Dropout` operators mean at inference. Classic ones leave a `Mul` by `1-p`.
     pub convention: Convention,
+    /// Masks that verification cannot measure are accepted: structure and runs decide.
+    pub allow_unmeasured: bool,
 }
 
 impl Default for Options {
@@ -24,6 +26,7 @@ impl Default for Options {
             kinds: vec![Kind::Dropout, Kind::AlphaDropout, Kind::GaussianDropout],
             frozen_masks: false,
             convention: Convention::Inverted,
+            allow_unmeasured: false,
         }
     }
 }

@@ -20,6 +20,21 @@ impl Value {
         Tensor::from_shape(shape, elements).ok().map(Value)
     }
 
+    /// A tensor of an element type, by its ONNX name in lower case; `None` if the shape asks for another
+    /// number of elements, or the engine lacks the type.
+    pub(in crate::verify) fn from_numbers(
+        element: &str,
+        shape: &[usize],
+        numbers: &[f64],
+    ) -> Option<Value> {
+        let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;
+        let wide = Tensor::from_shape(shape, numbers)
+            .ok()
+            .filter(|_| count == numbers.len())?;
+        let datum = element_type(element)?;
+        Some(Value(wide.cast_to_dt(datum).ok()?.into_owned()))
+    }
+
     /// Sizes by axis; empty for a scalar.
     pub fn shape(&self) -> &[usize] {
         self.0.shape()

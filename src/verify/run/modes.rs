@@ -4,7 +4,9 @@ use crate::verify::engine::{Mode, Stop, Unrunnable};
 
 /// Tries the modes until one works. If none does, the reason is that of the first: the later modes
 /// only work around it.
-pub(super) fn try_modes<T>(mut attempt: impl FnMut(Mode) -> Result<T, Stop>) -> Result<T, Stop> {
+pub(in crate::verify) fn try_modes<T>(
+    mut attempt: impl FnMut(Mode) -> Result<T, Stop>,
+) -> Result<T, Stop> {
     let mut first: Option<Unrunnable> = None;
     for mode in Mode::ALL {
         match attempt(mode) {

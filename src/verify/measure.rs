@@ -1,0 +1,257 @@
+//! Evidence from the original's own nodes that a mask is what a rewrite takes it for.
+//!
+//! The region of a mask is what the model computes between data and output. It is cut out by dependency
+//! alone and run with numbers of this module in place of data and draws, so that nothing is left to
+//! chance: bisection finds the exact draws at which elements flip, and with them the rate; a code, bit
+//! by bit, finds the element of the draw that decides each element of the output. What is assumed comes
+//! as data. No recogniser is called, and no shape, scale or rate of one is used but to be compared.
+
+mod claim;
+mod expected;
+mod experiment;
+mod law;
+mod probe;
+mod region;
+mod report;
+mod sizes;
+mod trials;
+
+use crate::dropout::{Examine, Side, Site};
+use crate::error::Result;
+use crate::hash::{HashMap, HashSet};
+use crate::onnx::{DataType, ValueId};
+use crate::semantics::analysis::Analysis;
+use crate::semantics::inline::{Failure, inline};
+use crate::semantics::view::View;
+
+use super::engine::Host;
+use claim::{Claim, Places};
+use expected::{Draw, Expected};
+use experiment::{Fault, Measured};
+use region::{Ground, Input, Region};
+pub use report::{Outcome, Report, SiteReport};
+
+/// A region to measure, for a site.
+struct Task {
+    site: usize,
+    region: Region,
+    data: ValueId,
+    expected: Expected,
+}
+
+/// Measures the masks among some sites of a model, and compares them with the facts in the sites; `None` if
+/// there are no masks. The sites may come from anywhere: none of their facts is trusted.
+///
+/// # Errors
+/// The model cannot be read, or is not sound.
+pub fn measure(model: &impl Examine, sites: &[Site], host: &Host) -> Result<Option<Report>> {
+    let sites: Vec<&Site> = sites.iter().collect();
+    model.examined(|examined| measured(examined.unjudged()?, &sites, host))
+}
+
+/// As [`measure`], of one side of a comparison.
+///
+/// # Errors
+/// As [`measure`].
+pub(crate) fn measured(side: Side<'_>, sites: &[&Site], host: &Host) -> Result<Option<Report>> {
+    let masks: Vec<&Site> = sites
+        .iter()
+        .copied()
+        .filter(|s| !s.exits.is_empty())
+        .collect();
+    match masks.is_empty() {
+        true => Ok(None),
+        false => masks_of(side, &masks, host).map(Some),
+    }
+}
+
+fn masks_of(side: Side<'_>, masks: &[&Site], host: &Host) -> Result<Report> {
+    let view = side.view;
+    let place = |site: &Site| view.model.place(site.nodes[0]);
+    let all = |outcome: Outcome| Report {
+        sites: (masks.iter())
+            .map(|site| SiteReport {
+                place: place(site),
+                outcome: outcome.clone(),
+            })
+            .collect(),
+    };
+    if view.model.functions().is_empty() {
+        let claims = masks.iter().map(|site| Ok(vec![claim::plain(site)]));
+        let results = of_claims(&Ground::new(side.facts)?, claims.collect(), host)?;
+        return Ok(report(masks, results, place));
+    }
+    let inlined = match inline(view) {
+        Ok(inlined) => inlined,
+        Err(Failure::Refused(why)) => return Ok(all(Outcome::Unmeasured { why })),
+        Err(Failure::Error(error)) => return Err(error),
+    };
+    let flat = Analysis::of(&inlined.model);
+    let places = Places::new(view, &inlined, flat.view());
+    let claims = masks.iter().map(|site| places.claims(site)).collect();
+    let results = of_claims(&Ground::new(flat.facts())?, claims, host)?;
+    Ok(report(masks, results, place))
+}
+
+fn report(
+    masks: &[&Site],
+    results: Vec<Vec<Result<Measured, Fault>>>,
+    place: impl Fn(&Site) -> String,
+) -> Report {
+    let sites = masks.iter().zip(results).map(|(site, results)| SiteReport {
+        place: place(site),
+        outcome: outcome(results),
+    });
+    Report {
+        sites: sites.collect(),
+    }
+}
+
+/// What all regions of a site show together.
+fn outcome(results: Vec<Result<Measured, Fault>>) -> Outcome {
+    let mut found = Outcome::Unmeasured {
+        why: "it has no place where it is applied".into(),
+    };
+    for result in results {
+        match (result, &found) {
+            (Err(Fault::Unlike(why)), _) => return Outcome::Unlike { why },
+            (Err(Fault::Unknown(why)), _) => found = Outcome::Unmeasured { why },
+            (Ok(_), Outcome::AsAssumed { .. }) => {}
+            (Ok(measured), Outcome::Unmeasured { why }) if why.starts_with("it has no place") => {
+                found = Outcome::AsAssumed {
+                    rate: measured.rate,
+                    within: measured.within,
+                    kept: measured.kept,
+                    shared: measured.shared.contains(&true),
+                };
+            }
+            (Ok(_), _) => {}
+        }
+    }
+    found
+}
+
+/// The results of each site: of all its regions in all calls.
+fn of_claims(
+    ground: &Ground<'_>,
+    claims: Vec<Result<Vec<Claim<'_>>, String>>,
+    host: &Host,
+) -> Result<Vec<Vec<Result<Measured, Fault>>>> {
+    let mut results: Vec<Vec<Result<Measured, Fault>>> = Vec::new();
+    let mut tasks = Vec::new();
+    // all outputs of the masks of a draw: two rates of one draw are two sites
+    let mut outputs: HashMap<_, HashSet<ValueId>> = HashMap::default();
+    for claim in claims.iter().flatten().flatten() {
+        let of_draw = outputs.entry(claim.draw).or_default();
+        of_draw.extend(claim.exits.iter().map(|exit| exit.output));
+    }
+    for (site, claims) in claims.into_iter().enumerate() {
+        let mut found = Vec::new();
+        match claims {
+            Err(why) => found.push(Err(Fault::Unknown(why))),
+            Ok(claims) => {
+                for claim in &claims {
+                    match regions(ground, claim, &outputs[&claim.draw], site) {
+                        Ok(regions) => tasks.extend(regions),
+                        Err(fault) => found.push(Err(fault)),
+                    }
+                }
+            }
+        }
+        results.push(found);
+    }
+    for (site, result) in trials::run(ground, &tasks, host)? {
+        results[site].push(result);
+    }
+    Ok(results)
+}
+
+/// The regions of a mask, one for each place where it is applied.
+fn regions(
+    ground: &Ground<'_>,
+    claim: &Claim<'_>,
+    outputs: &HashSet<ValueId>,
+    site: usize,
+) -> Result<Vec<Task>, Fault> {
+    let view = ground.view();
+    let drawn = claim.draw.and_then(|draw| view.node(draw).output(0));
+    let dependents = ground.dependents(drawn.map(|value| value.id), outputs, None);
+    if let Some(output) = ground.mixed_output(&dependents) {
+        let name = &view.value(output).get().name;
+        let why = format!("also changes `{name}`, which it was not assumed to");
+        return Err(Fault::Unlike(why));
+    }
+    let draw = match claim.draw {
+        Some(draw) => Some(Draw::of(ground.facts, draw).map_err(Fault::Unknown)?),
+        None => None,
+    };
+    let mut tasks = Vec::new();
+    for exit in &claim.exits {
+        if dependents.values.contains(&exit.data) {
+            let name = &view.value(exit.data).get().name;
+            let why = format!("is applied to `{name}`, which depends on the same draw");
+            return Err(Fault::Unlike(why));
+        }
+        // the factor before a mask is measured with it
+        let (data, chain) = match exit.prescale {
+            Some(prescale) => (prescale.from, exit.chain(view.model, view.values)),
+            None => (exit.data, Vec::new()),
+        };
+        let mut cuts = numbers(claim);
+        cuts.extend(drawn.map(|value| (value.id, Input::Draw)));
+        cuts.insert(data, Input::Data);
+        let path = [&chain[..], &exit.path].concat();
+        let region = ground.region(exit.output, &cuts, &dependents, &path);
+        let region = region.map_err(Fault::Unknown)?;
+        if drawn.is_some() && region.draws.is_empty() {
+            let name = &view.value(exit.output).get().name;
+            let why = format!("does not decide about `{name}`");
+            return Err(Fault::Unlike(why));
+        }
+        if is_integer(view, data) {
+            let why = "its data is integers".to_string();
+            return Err(Fault::Unknown(why));
+        }
+        let mut expected = Expected::of(claim.site, exit, draw);
+        if (ground.facts.constant(data)).is_some_and(|number| number.value == 0.0) {
+            // a multiple of 0 is any other
+            (expected.kept, expected.scale) = (None, None);
+        }
+        tasks.push(Task {
+            site,
+            region,
+            data,
+            expected,
+        });
+    }
+    Ok(tasks)
+}
+
+/// Inputs that are the same number everywhere.
+fn numbers(claim: &Claim<'_>) -> HashMap<ValueId, Input> {
+    let given = claim
+        .given
+        .map(|(value, number)| (value, Input::Given(number)));
+    let switch = claim.switch.map(|(value, off)| (value, Input::Switch(off)));
+    given.into_iter().chain(switch).collect()
+}
+
+fn is_integer(view: View<'_>, data: ValueId) -> bool {
+    let element = view.value(data).element_type();
+    element.is_some_and(|element| !element.is_float())
+}
+
+/// The element type of a value that a region reads.
+fn element(view: View<'_>, value: ValueId, input: Input) -> DataType {
+    let at = view.value(value);
+    let drawn = at.node().filter(|_| input == Input::Draw);
+    let drawn = drawn.and_then(|node| super::draw::drawn_element(view.model, view.values, node.id));
+    let other = match input {
+        Input::Switch(_) => DataType::BOOL,
+        _ => DataType::FLOAT,
+    };
+    drawn.or(at.element_type()).unwrap_or(other)
+}
+
+#[cfg(test)]
+mod tests;

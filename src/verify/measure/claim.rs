@@ -1,0 +1,133 @@
+//! What a rewrite assumes about a mask, by the nodes of the model that regions are cut out of.
+
+use crate::dropout::{Exit, Form, Site};
+use crate::hash::HashMap;
+use crate::onnx::{NodeId, Producer, Use, ValueId};
+use crate::semantics::inline::Inlined;
+use crate::semantics::view::View;
+
+/// A mask in one call of its function.
+#[derive(Clone, Debug)]
+pub(super) struct Claim<'s> {
+    pub site: &'s Site,
+    /// The node that draws; `None` of a constant mask.
+    pub draw: Option<NodeId>,
+    pub exits: Vec<Exit>,
+    /// The switch, and what it is where the mask is off.
+    pub switch: Option<(ValueId, f64)>,
+    /// A number that was assumed for an input.
+    pub given: Option<(ValueId, f64)>,
+}
+
+/// The claims of sites, in a model without functions.
+pub(super) fn plain(site: &Site) -> Claim<'_> {
+    Claim {
+        site,
+        draw: site.source(),
+        exits: site.exits.clone(),
+        switch: site.switch.zip(site.off),
+        given: site.given,
+    }
+}
+
+/// Where the nodes of a model are in that model without functions.
+pub(super) struct Places<'m> {
+    view: View<'m>,
+    flat: View<'m>,
+    /// By node of the original: its copies, each with the calls that lead to it.
+    copies: HashMap<NodeId, Vec<(&'m [NodeId], NodeId)>>,
+}
+
+impl<'m> Places<'m> {
+    pub fn new(view: View<'m>, inlined: &'m Inlined, flat: View<'m>) -> Places<'m> {
+        let mut copies: HashMap<NodeId, Vec<(&[NodeId], NodeId)>> = HashMap::default();
+        for node in flat.nodes() {
+            if let Some(origin) = inlined.origin(node.id)
+                && view.node(origin.node).callee().is_none()
+            {
+                let all = copies.entry(origin.node).or_default();
+                all.push((&origin.calls, node.id));
+            }
+        }
+        Places { view, flat, copies }
+    }
+
+    /// The claims of a site, one for each call of its function.
+    ///
+    /// # Errors
+    /// Its parts are in functions that are called independently.
+    pub fn claims<'s>(&self, site: &'s Site) -> Result<Vec<Claim<'s>>, String> {
+        let first = match site.form {
+            Form::RandomMask => site.source(),
+            _ => site.exits.first().map(|exit| exit.node),
+        };
+        let copies = first.and_then(|first| self.copies.get(&first));
+        let copies = copies.ok_or("nothing calls its function")?.iter();
+        let claims = copies.map(|(calls, _)| self.claim(site, calls));
+        let claims: Option<Vec<Claim<'s>>> = claims.collect();
+        claims.ok_or_else(|| "its mask is made in several functions".to_string())
+    }
+
+    fn claim<'s>(&self, site: &'s Site, calls: &[NodeId]) -> Option<Claim<'s>> {
+        let number = |pair: Option<(ValueId, f64)>| match pair {
+            Some((value, number)) => Some(Some((self.value(value, calls)?, number))),
+            None => Some(None),
+        };
+        let draw = match site.source() {
+            Some(source) => Some(self.node(source, calls)?),
+            None => None,
+        };
+        let exits = site.exits.iter().map(|exit| self.exit(exit, calls));
+        Some(Claim {
+            site,
+            draw,
+            exits: exits.collect::<Option<_>>()?,
+            switch: number(site.switch.zip(site.off))?,
+            given: number(site.given)?,
+        })
+    }
+
+    fn exit(&self, exit: &Exit, calls: &[NodeId]) -> Option<Exit> {
+        let mut copy = exit.clone();
+        copy.node = self.node(exit.node, calls)?;
+        copy.data = self.value(exit.data, calls)?;
+        copy.output = self.value(exit.output, calls)?;
+        let path = exit.path.iter().map(|&node| self.node(node, calls));
+        copy.path = path.collect::<Option<_>>()?;
+        if let Some(prescale) = &mut copy.prescale {
+            prescale.node = self.node(prescale.node, calls)?;
+            prescale.from = self.value(prescale.from, calls)?;
+        }
+        Some(copy)
+    }
+
+    /// The copy of a node in the same call, in one around it, or the only one inside it.
+    fn node(&self, node: NodeId, calls: &[NodeId]) -> Option<NodeId> {
+        let copies = self.copies.get(&node)?;
+        let around = copies.iter().filter(|(other, _)| calls.starts_with(other));
+        if let Some((_, copy)) = around.max_by_key(|(other, _)| other.len()) {
+            return Some(*copy);
+        }
+        let mut inside = copies.iter().filter(|(other, _)| other.starts_with(calls));
+        let (_, copy) = inside.next()?;
+        inside.next().is_none().then_some(*copy)
+    }
+
+    fn value(&self, value: ValueId, calls: &[NodeId]) -> Option<ValueId> {
+        let at = self.view.value(value);
+        if let Producer::Node { node, output } = at.get().producer
+            && let Some(copy) = self.node(node, calls)
+        {
+            let output = self.flat.node(copy).output(output as usize)?;
+            return Some(output.id);
+        }
+        // an input of a function, or the result of a call: what reads it knows
+        at.uses().find_map(|at| match at {
+            Use::Input { node, input } => {
+                let copy = self.node(node, calls)?;
+                Some(self.flat.node(copy).input(input as usize)?.id)
+            }
+            _ => None,
+        })
+    }
+}

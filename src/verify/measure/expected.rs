@@ -1,0 +1,156 @@
+//! What a rewrite assumes about a use of a mask, as numbers to be measured.
+
+use crate::dropout::{Exit, Form, Kind, Site};
+use crate::onnx::{DataType, NodeId};
+use crate::semantics::draws::distribution;
+use crate::semantics::facts::Facts;
+use crate::semantics::operator::Distribution;
+
+use super::law::Line;
+
+/// −λα of SELU, what alpha dropout sets elements to before its own scale (Klambauer et al. 2017).
+const ALPHA: f64 = -1.758_099_340_847_376_6;
+
+/// What is assumed of a region.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    pub kind: Kind,
+    /// The probability to drop, or the standard deviation of noise; `None` where callers differ.
+    pub rate: Option<f64>,
+    /// What kept elements become.
+    pub kept: Option<Line>,
+    /// What the rewrite leaves is multiplied by this; `None` where the data is 0.
+    pub scale: Option<f64>,
+    /// Whether elements share draws.
+    pub shared: bool,
+    pub draw: Option<Draw>,
+    /// Numbers for which the mask should keep and drop.
+    pub points: Vec<f64>,
+    pub switched: bool,
+}
+
+/// How the elements of a draw are distributed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Draw {
+    Uniform { low: f64, high: f64 },
+    Normal { mean: f64, deviation: f64 },
+    Bernoulli { one: f64 },
+}
+
+impl Expected {
+    pub fn of(site: &Site, exit: &Exit, draw: Option<Draw>) -> Expected {
+        let frozen = site.form == Form::FrozenMask;
+        // the factor that the data has already
+        let before = exit.prescale.map_or(1.0, |_| 1.0 / exit.scale);
+        let points = site
+            .kept_draw
+            .map(|kept| [Some(kept.value), kept.dropped])
+            .into_iter();
+        Expected {
+            kind: site.kind,
+            rate: site.rate,
+            kept: (!frozen).then_some(Line {
+                factor: exit.kept.0 * before,
+                shift: exit.kept.1,
+            }),
+            scale: Some(exit.scale * before),
+            shared: site.noise_shape.is_some(),
+            draw,
+            points: points.flatten().flatten().collect(),
+            switched: site.switch.is_some(),
+        }
+    }
+
+    /// What kept and dropped elements of alpha dropout become at this rate.
+    pub fn alpha(rate: f64) -> (Line, f64) {
+        let factor = ((1.0 - rate) * (1.0 + rate * ALPHA * ALPHA)).powf(-0.5);
+        let shift = -factor * ALPHA * rate;
+        (Line { factor, shift }, factor * ALPHA + shift)
+    }
+}
+
+impl Draw {
+    /// How a node draws.
+    ///
+    /// # Errors
+    /// It is not known, for this reason.
+    pub fn of(facts: Facts<'_>, id: NodeId) -> Result<Draw, String> {
+        let node = facts.view().node(id);
+        let number = |name: &str, default: f32| f64::from(node.float(name, default));
+        match distribution(node) {
+            Some(Distribution::Uniform) => Ok(Draw::Uniform {
+                low: number("low", 0.0),
+                high: number("high", 1.0),
+            }),
+            Some(Distribution::Normal) => Ok(Draw::Normal {
+                mean: number("mean", 0.0),
+                deviation: number("scale", 1.0),
+            }),
+            Some(Distribution::Bernoulli) => {
+                let one = node.input(0).and_then(|input| facts.constant(input.id));
+                let one = one.ok_or("the probability of its draw is not constant")?;
+                Ok(Draw::Bernoulli { one: one.value })
+            }
+            _ => Err(format!("what {} draws is not known", node.place())),
+        }
+    }
+
+    /// Numbers over the whole range, in order, with these among them.
+    pub fn points(self, among: &[f64]) -> Vec<f64> {
+        let mut points: Vec<f64> = match self {
+            Draw::Bernoulli { .. } => return vec![0.0, 1.0],
+            Draw::Uniform { low, high } => {
+                let inside = (0..GRID).map(|at| (f64::from(at) + 0.5) / f64::from(GRID));
+                let ends = [0.0, 1e-6, 1e-4, 1e-3, 4e-3];
+                let ends = ends.into_iter().flat_map(|end| [end, 1.0 - end]);
+                let shares = inside.chain(ends.filter(|share| *share < 1.0));
+                shares.map(|share| low + (high - low) * share).collect()
+            }
+            Draw::Normal { mean, deviation } => {
+                let half = f64::from(GRID) / 2.0;
+                let steps = (0..=GRID).map(|at| (f64::from(at) - half) / half * 6.0);
+                steps.map(|step| mean + deviation * step).collect()
+            }
+        };
+        points.extend(among.iter().filter(|&&point| self.has(point)));
+        points.sort_by(f64::total_cmp);
+        points.dedup();
+        points
+    }
+
+    fn has(self, point: f64) -> bool {
+        match self {
+            Draw::Uniform { low, high } => (low..high).contains(&point),
+            _ => point.is_finite(),
+        }
+    }
+
+    /// The probability of drawing less than a number.
+    pub fn below(self, point: f64) -> f64 {
+        match self {
+            Draw::Uniform { low, high } => ((point - low) / (high - low)).clamp(0.0, 1.0),
+            Draw::Normal { mean, deviation } => {
+                let z = (point - mean) / deviation;
+                libm::erfc(-z / std::f64::consts::SQRT_2) / 2.0
+            }
+            Draw::Bernoulli { one } => match point {
+                point if point <= 0.0 => 0.0,
+                point if point <= 1.0 => 1.0 - one,
+                _ => 1.0,
+            },
+        }
+    }
+}
+
+/// The number of points between the ends.
+const GRID: u32 = 32;
+
+/// How close two ends of an interval have to be to be one point, in a type.
+pub(super) fn resolution(element: DataType) -> f64 {
+    match element {
+        DataType::FLOAT16 => 1e-3,
+        DataType::BFLOAT16 => 8e-3,
+        DataType::DOUBLE => 1e-12,
+        _ => 6e-8,
+    }
+}

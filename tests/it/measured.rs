@@ -1,0 +1,186 @@
+//! What masks do, measured on the original's own nodes: in many spellings, and against sites that say
+//! something else.
+
+use dropout_onnx::dropout::Site;
+use dropout_onnx::onnx::DataType;
+use dropout_onnx::verify::engine::Host;
+use dropout_onnx::verify::measure::{self, Outcome};
+
+use crate::common::build::model;
+use crate::common::masks::{MASKS, RATES, USES, at, numbers, spelt};
+use crate::common::{proto, sites};
+
+const DRAWN: &str = "r = RandomUniformLike(x)\n";
+
+/// What is measured of sites in a model.
+fn outcomes(model: &proto::Model, sites: &[Site]) -> Vec<Outcome> {
+    let report = measure::measure(&model.read(), sites, &Host::InProcess);
+    let sites = report.unwrap().expect("masks").sites;
+    sites.into_iter().map(|site| site.outcome).collect()
+}
+
+/// What is measured of the one site that is found.
+fn outcome(model: &proto::Model) -> Outcome {
+    let found = sites(model);
+    assert_eq!(found.len(), 1, "{:#?}", model.lines());
+    outcomes(model, &found).remove(0)
+}
+
+#[track_caller]
+fn is_as_assumed(outcome: &Outcome) {
+    assert!(matches!(outcome, Outcome::AsAssumed { .. }), "{outcome}");
+}
+
+#[track_caller]
+fn is_unlike(outcome: &Outcome, words: &str) {
+    match outcome {
+        Outcome::Unlike { why } => assert!(why.contains(words), "{why}"),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn all_spellings_are_measured_exactly() {
+    for (place, (name, mask)) in MASKS.iter().enumerate() {
+        let rate = RATES[place % RATES.len()];
+        for (applied, usage) in USES {
+            let model = at(15, rate, &format!("{DRAWN}{mask}\n{usage}"));
+            let Outcome::AsAssumed {
+                rate: measured,
+                within,
+                kept,
+                shared,
+            } = outcome(&model)
+            else {
+                panic!("{name}, {applied}: {}", outcome(&model));
+            };
+            assert!(
+                (measured - rate).abs() < 1e-5,
+                "{name}, {applied}: {measured}"
+            );
+            assert!(
+                (kept * (1.0 - rate) - 1.0).abs() < 1e-4,
+                "{name}, {applied}"
+            );
+            assert!(within == 0.0 && !shared, "{name}, {applied}");
+        }
+    }
+}
+
+/// Between a Relu and a Tanh, with a boolean scalar `train` as input.
+fn switched(text: &str) -> proto::Model {
+    let text = format!("r = RandomUniformLike(x)\nb = Less(r, p)\n{text}");
+    let graph = spelt(&text, &numbers(0.3));
+    model(15, graph.input_of("train", DataType::BOOL, &[]))
+}
+
+#[test]
+fn a_switch_has_to_switch_off() {
+    for (text, off) in [
+        (
+            "xs = Mul(x, s)\nd = Where(b, zero, xs)\ny = Where(train, d, x)",
+            0.0,
+        ),
+        (
+            "xs = Mul(x, s)\nd = Where(b, zero, xs)\ny = Where(train, x, d)",
+            1.0,
+        ),
+    ] {
+        let model = switched(text);
+        let mut found = sites(&model);
+        assert_eq!(found[0].off, Some(off));
+        is_as_assumed(&outcomes(&model, &found)[0]);
+        found[0].off = Some(1.0 - off);
+        is_unlike(&outcomes(&model, &found)[0], "");
+    }
+    // the same claim on a model that scales where it is off
+    let [right, wrong] = ["x", "e"].map(|off| {
+        let text = format!(
+            "xs = Mul(x, s)\nd = Where(b, zero, xs)\ne = Neg(x)\ny = Where(train, d, {off})"
+        );
+        switched(&text)
+    });
+    let found = sites(&right);
+    assert!(found[0].switch.is_some());
+    is_as_assumed(&outcomes(&right, &found)[0]);
+    is_unlike(&outcomes(&wrong, &found)[0], "with its switch off");
+}
+
+/// Models with the same values: the sites of the first are no sites of the second.
+const PAIRS: &[(&str, &str, &str, &str)] = &[
+    (
+        "another scale",
+        "b = Less(r, keep)\nk = Cast(b)\nd = Mul(x, k)\ny = Mul(d, s)",
+        "b = Less(r, keep)\nk = Cast(b)\nd = Mul(x, k)\ny = Mul(d, one)",
+        "multiplies what it keeps by 1,",
+    ),
+    (
+        "another rate",
+        "b = Less(r, keep)\nk = Cast(b)\nd = Mul(x, k)\ny = Mul(d, s)",
+        "b = Less(r, p)\nk = Cast(b)\nd = Mul(x, k)\ny = Mul(d, s)",
+        "drops 0.7, where 0.3 was assumed",
+    ),
+    (
+        "kept elements that vary",
+        "b = Less(r, keep)\nk = Cast(b)\nd = Mul(x, k)\ny = Mul(d, s)",
+        "b = Sub(r, p)\nk = Relu(b)\nd = Mul(x, k)\ny = Mul(d, s)",
+        "multiplies what it keeps by",
+    ),
+    (
+        "a random sign",
+        "b = Less(r, keep)\nk = Cast(b)\nd = Mul(x, k)\ny = Mul(d, s)",
+        "b = Sub(r, keep)\nk = Sign(b)\nd = Mul(x, k)\ny = Mul(d, s)",
+        "",
+    ),
+    (
+        "other data as well",
+        "b = Less(r, keep)\nk = Cast(b)\nd = Mul(x, k)\nz = Tanh(x)\ne = Add(d, zero)\ny = Mul(e, s)",
+        "b = Less(r, keep)\nk = Cast(b)\nd = Mul(x, k)\nz = Tanh(x)\ne = Add(d, z)\ny = Mul(e, s)",
+        "with the same draw",
+    ),
+    (
+        "a mask that is transposed",
+        "b = Less(r, keep)\nk = Cast(b)\nt = Identity(k)\nm = Identity(t)\nd = Mul(x, m)\ny = Mul(d, s)",
+        "b = Less(r, keep)\nk = Cast(b)\nt = Transpose(k)\nm = Mul(k, t)\nd = Mul(x, m)\ny = Mul(d, s)",
+        "",
+    ),
+    (
+        "rows that share a draw",
+        "b = Less(r, keep)\nk = Cast(b)\nm = Identity(k)\nd = Mul(x, m)\ny = Mul(d, s)",
+        "b = Less(r, keep)\nk = Cast(b)\nm = ReduceMin(k)\nd = Mul(x, m)\ny = Mul(d, s)",
+        "",
+    ),
+    (
+        "another factor before",
+        "b = Less(r, keep)\nk = Cast(b)\nh = Mul(x, s)\ny = Mul(h, k)",
+        "b = Less(r, keep)\nk = Cast(b)\nh = Mul(x, x)\ny = Mul(h, k)",
+        "with the same draw",
+    ),
+];
+
+#[test]
+fn the_sites_of_one_model_are_refuted_on_another() {
+    for (name, right, wrong, words) in PAIRS {
+        let [right, wrong] = [right, wrong].map(|text| {
+            // square, so that a transposed mask fits
+            let text = format!("r = RandomUniformLike(x)\n{text}");
+            let mut graph = spelt(&text, &numbers(0.3));
+            graph.input.clear();
+            graph.output.clear();
+            let square: &[i64] = &[4, 4];
+            let graph = graph.input_of("x", DataType::FLOAT, square);
+            model(15, graph.output_of("y", DataType::FLOAT, square))
+        });
+        let found = sites(&right);
+        assert_eq!(found.len(), 1, "{name}");
+        let measured = &outcomes(&right, &found)[0];
+        assert!(
+            matches!(measured, Outcome::AsAssumed { .. }),
+            "{name}: {measured}"
+        );
+        match &outcomes(&wrong, &found)[0] {
+            Outcome::Unlike { why } => assert!(why.contains(words), "{name}: {why}"),
+            other => panic!("{name}: {other}"),
+        }
+    }
+}
