@@ -81,7 +81,7 @@ impl fmt::Display for Outcome {
             } => {
                 let each = match shared {
                     true => "shared between elements",
-                    false => "independent for each element",
+                    false => "independent per element",
                 };
                 let [rate, kept] = [rate, kept].map(|number| (number * 1e4).round() / 1e4);
                 match within {
