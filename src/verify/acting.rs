@@ -1,4 +1,4 @@
-//! Checks that active dropout drops as requested.
+//! Checks that active dropout operators drop as requested.
 //!
 //! A copy in memory has a node after every site that observes its data and its output, also in
 //! branches, in bodies of Scan and in functions; tract runs the copy with this crate's `Dropout` and
@@ -19,7 +19,7 @@ use super::run::{self, Settings};
 use crate::error::Result;
 use crate::onnx::Model;
 use crate::semantics::analysis::Analysis;
-pub use expected::{Expected, Shared, Watch};
+pub use expected::{Expected, Watch};
 pub use report::{Outcome, Report, SiteReport};
 use tally::{Progress, Tally};
 

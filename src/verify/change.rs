@@ -1,6 +1,8 @@
-//! Verifying insert and set: the inference meaning is the same, and active dropout drops as requested.
+//! Verifying insert and set: the inference meaning is the same, active dropout operators drop as requested,
+//! and masks are measured to.
 
 use super::acting::{self, Expected};
+use super::measure;
 use super::structure::Allowed;
 use super::{Options, Verification, verify_sides};
 use crate::dropout::{Examine, Examined};
@@ -33,6 +35,11 @@ fn verify_examined(
         ..Allowed::default()
     };
     let mut found = verify_sides(before.side()?, after.side()?, &allowed, options)?;
+    if let Some(settings) = &options.run {
+        let masks: Vec<_> = expected.masks.iter().collect();
+        found.measured = measure::measured(after.unjudged()?, &masks, &settings.host)?;
+        found.allow_unmeasured = true; // the report shows what was not measured
+    }
     if let Some(settings) = &options.run
         && !expected.watches.is_empty()
     {

@@ -1,7 +1,6 @@
 //! The dropout that the result of insert is expected to have.
 
-use crate::dropout::Kind;
-use crate::verify::acting::{Expected, Shared, Watch};
+use crate::verify::acting::{Expected, Watch};
 
 use super::{Acting, Inserted, Options};
 
@@ -14,12 +13,10 @@ impl Inserted {
         let places = places.map(|step| &self.places[step.site]);
         let watches = places.map(|place| Watch {
             graph: place.graph,
-            kind: Kind::Dropout,
-            moves: false,
             data: place.data.clone(),
             output: place.output.clone(),
             rate: place.rate.value(),
-            shared: place.shared_axes.clone().map(Shared::Along),
+            shared: place.shared_axes.clone(),
             unseen: None,
         });
         Expected {
@@ -30,6 +27,7 @@ impl Inserted {
                 .collect(),
             added_input: outcome.switch.clone().filter(|_| outcome.added_input),
             watches: watches.collect(),
+            masks: Vec::new(),
         }
     }
 }

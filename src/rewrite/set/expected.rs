@@ -1,10 +1,10 @@
 //! The dropout that the result of set is expected to have.
 
-use crate::dropout::{Form, Kind, Mode, Site};
+use crate::dropout::{Form, Mode, Site};
 use crate::error::Result;
 use crate::onnx::{DataType, Name, Producer};
 use crate::semantics::view::View;
-use crate::verify::acting::{Expected, Shared, Watch};
+use crate::verify::acting::{Expected, Watch};
 
 use super::{Changed, Options};
 
@@ -27,6 +27,13 @@ impl Changed {
             let Some(site) = sites.iter().find(same) else {
                 continue;
             };
+            let rate = options.rate.map(|rate| rate.value()).or(site.rate);
+            if site.form == Form::RandomMask {
+                let mut mask = site.clone();
+                mask.rate = rate;
+                expected.masks.push(mask);
+                continue;
+            }
             let switched = match site.mode {
                 Mode::Active => true,
                 Mode::Runtime => match switch(after.view(), site) {
@@ -35,7 +42,7 @@ impl Changed {
                 },
                 _ => continue,
             };
-            expected.watches.extend(watch(site, options, switched));
+            expected.watches.extend(watch(site, rate, switched));
         }
         Ok(expected)
     }
@@ -44,12 +51,9 @@ impl Changed {
 /// How many nodes are allowed between an input and the dropout that it switches.
 const DEPTH: usize = 8;
 
-/// The boolean input of the model that switches a dropout, and its value where the dropout acts.
+/// The boolean input of the model that switches a dropout operator, and its value where the dropout acts.
 fn switch(view: View<'_>, site: &Site) -> Option<(Name, bool)> {
-    let (mut at, mut on) = match site.form {
-        Form::Operator => (view.node(site.nodes[0]).input(2)?, true),
-        _ => (view.value(site.switch?), site.off? == 0.0),
-    };
+    let (mut at, mut on) = (view.node(site.nodes[0]).input(2)?, true);
     for _ in 0..DEPTH {
         let Some(node) = at.node() else {
             let input = matches!(at.get().producer, Producer::Input(_));
@@ -67,28 +71,18 @@ fn switch(view: View<'_>, site: &Site) -> Option<(Name, bool)> {
     None
 }
 
-fn watch(site: &Site, options: &Options, switched: bool) -> Option<Watch> {
-    let rate = options.rate.map(|rate| rate.value()).or(site.rate);
-    let moved = site.exits.iter().any(|exit| !exit.path.is_empty());
-    let unseen = match (site.form, rate) {
-        _ if site.kind == Kind::GaussianNoise => Some("its noise does not depend on the data"),
-        (_, None) => Some("its rate is decided at run time"),
+fn watch(site: &Site, rate: Option<f64>, switched: bool) -> Option<Watch> {
+    let unseen = match rate {
+        None => Some("its rate is decided at run time"),
         _ if !switched => Some("its switch is not a separate input"),
-        (Form::RandomMask, _) if moved => Some("it moves elements about"),
         _ => None,
     };
-    let ones = site.noise_shape.as_ref().map(|shape| {
-        let shared = shape.iter().map(|size| size == "1").collect();
-        Shared::Noise(shared)
-    });
     Some(Watch {
         graph: site.graph,
-        kind: site.kind,
-        moves: site.form == Form::RandomMask,
         data: site.input_name.clone()?,
         output: site.output_name.clone()?,
         rate: rate.unwrap_or_default(),
-        shared: ones,
+        shared: None,
         unseen: unseen.map(str::to_string),
     })
 }

@@ -128,7 +128,7 @@ fn a_mask_that_is_not_shared_is_no_shared_mask() {
     let wanted = acts("active", options([at("h")]));
     let inserted = insert(&model.read(), &wanted).unwrap();
     let mut expected = inserted.expected(&wanted);
-    expected.watches[0].shared = Some(dropout_onnx::verify::acting::Shared::Along(vec![2, 3]));
+    expected.watches[0].shared = Some(vec![2, 3]);
     let report = check(inserted.edited.model(), &expected, &Settings::default()).unwrap();
     assert!(
         matches!(report.sites[0].outcome, Outcome::Unlike(_)),
