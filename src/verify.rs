@@ -25,10 +25,13 @@ mod verdict;
 pub(crate) mod draw;
 #[cfg(feature = "tract")]
 mod reference;
+#[cfg(feature = "tract")]
+mod steady;
 
 use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::Model;
+use crate::words::words;
 #[cfg(feature = "tract")]
 pub use change::verify_change;
 
@@ -42,9 +45,21 @@ pub struct Options {
     pub structure: bool,
     /// What `Dropout` operators mean at inference, in both models.
     pub convention: Convention,
+    /// Which outputs are compared.
+    pub outputs: Pairing,
     /// Run both models, and how.
     #[cfg(feature = "tract")]
     pub run: Option<run::Settings>,
+}
+
+words! {
+    /// Which output of one model is compared with which of another.
+    Pairing {
+        /// The one of the same name.
+        ByName = "by-name",
+        /// The one at the same position.
+        ByPosition = "by-position",
+    }
 }
 
 impl Default for Options {
@@ -53,6 +68,7 @@ impl Default for Options {
         Options {
             structure: true,
             convention: Convention::Inverted,
+            outputs: Pairing::ByName,
             #[cfg(feature = "tract")]
             run: Some(run::Settings::default()),
         }
@@ -90,7 +106,11 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
     if !options.has_data() && before.is_identical_to(after)? {
         return itself(old.side()?, options);
     }
-    verify_sides(old.side()?, new.side()?, &Allowed::default(), options)
+    let allowed = Allowed {
+        output_names: options.outputs == Pairing::ByPosition,
+        ..Allowed::default()
+    };
+    verify_sides(old.side()?, new.side()?, &allowed, options)
 }
 
 /// As [`verify`], but for the changes that a rewrite reports.
@@ -114,7 +134,13 @@ pub(crate) fn verify_sides(
     };
     #[cfg(feature = "tract")]
     let run = match &options.run {
-        Some(settings) => Some(run_sides(before, after, convention, settings)?),
+        Some(settings) => {
+            let settings = run::Settings {
+                outputs: options.outputs,
+                ..settings.clone()
+            };
+            Some(run_sides(before, after, convention, &settings)?)
+        }
         None => None,
     };
     Ok(Verification {
@@ -153,8 +179,11 @@ fn run_sides(
     convention: Convention,
     settings: &run::Settings,
 ) -> Result<run::RunReport> {
+    let mut settings = run::Settings {
+        steady: steady::outputs(before.view),
+        ..settings.clone()
+    };
     let named = |e| before.view.model.source().name_in(e);
-    let mut settings = settings.clone();
     let mut references = [None, None];
     let sides = [("before", before), ("after", after)];
     for ((label, side), reference) in sides.into_iter().zip(&mut references) {

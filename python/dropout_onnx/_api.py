@@ -341,6 +341,7 @@ def verify(
     before: Model,
     after: Model,
     *,
+    outputs: Literal["by-name", "by-position"] = "by-name",
     verify: Literal["all", "structure", "run"] = "all",
     runs: int = 3,
     seed: int = 0,
@@ -354,7 +355,8 @@ def verify(
 ) -> VerifyReport:
     """Compares two models by structure, and by running both with tract on the same inputs.
 
-    Dropout is treated as in inference in both models. The arguments are those of `strip`.
+    Dropout is treated as in inference in both models. The arguments are those of `strip`, and `outputs`:
+    compare outputs of the same name, or at the same position.
 
     Equal outputs do not show equal models if a constant, a branch or the order of outputs differs,
     because random inputs may not reach the difference: the verdict is then `not_shown`, unless
@@ -364,7 +366,7 @@ def verify(
         DropoutOnnxError: A model cannot be read, or the options do not fit it.
     """
     how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit)
-    document = _native.verify(given(before), given(after), how, progress)
+    document = _native.verify(given(before), given(after), outputs, how, progress)
     from ._reports import VerifyReport
 
     return VerifyReport._parse(document)

@@ -54,7 +54,9 @@ def set(
     where: list[str],
     progress: Optional[Progress],
 ) -> Rewritten: ...
-def verify(before: Native, after: Native, how: How, progress: Optional[Progress]) -> str: ...
+def verify(
+    before: Native, after: Native, outputs: str, how: How, progress: Optional[Progress]
+) -> str: ...
 def sample(
     model: Native,
     runs: int,

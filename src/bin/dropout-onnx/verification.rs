@@ -21,7 +21,8 @@ pub struct Verify {
     /// Compare the structure of both models, run both with tract, or do both (all) or neither (none)
     #[arg(long, value_name = "HOW", default_value = "all")]
     pub verify: How,
-    /// Number of runs with random inputs
+    /// Number of runs with random inputs; more are added if there is only one, or if an output is the
+    /// same in all of them
     #[arg(long, value_name = "N", default_value_t = 3)]
     runs: usize,
     /// Seed of the random inputs
