@@ -90,6 +90,8 @@ def strip(
     kind: str | Iterable[str] = _KINDS,
     convention: Literal["inverted", "classic"] = "inverted",
     fold: bool = False,
+    where: str | Iterable[str] = (),
+    strict: bool = False,
     verify: Literal["all", "structure", "run", "none"] = "all",
     runs: int = 3,
     seed: int = 0,
@@ -119,6 +121,10 @@ def strip(
         convention: What Dropout operators compute at inference: the identity (inverted), or a
             product by 1-p (classic).
         fold: Fold the scales that remain into the weights around them.
+        where: Only dropout matching all pairs, such as `layer=encoder.*,mode=active`; several are
+            alternatives.
+        strict: Remove nothing if one of the selected dropouts cannot be removed. Without it, such a
+            dropout is kept, with `action` `refuse` in the plan.
         verify: Compare the structure of both models, run both with tract, or do all or none.
         runs: Number of runs with random inputs.
         seed: Seed of the random inputs.
@@ -127,7 +133,7 @@ def strip(
         rtol: Relative tolerance; exact by default.
         atol: Absolute tolerance; exact by default.
         timeout: Time limit in seconds for loading a model, and for each run of it; by default 30, and
-            1 for every 4 MiB of the model.
+            4 for every MiB of the model, up to 300.
         memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; by default 2 GiB, and
             4 times the size of the model, but at most three quarters of the machine's.
         progress: Called with the step, the number of parts done, and the total.
@@ -144,6 +150,8 @@ def strip(
         words(kind),
         convention,
         fold,
+        words(where),
+        strict,
         progress,
     )
     from ._reports import StripReport
@@ -399,7 +407,7 @@ def sample(
         dim: Sizes of symbolic dimensions, by name.
         input: Shapes or data of inputs.
         timeout: Time limit in seconds for loading the model, and for each run of it; by default 30, and
-            1 for every 4 MiB of the model.
+            4 for every MiB of the model, up to 300.
         memory_limit: Memory limit for running it, in bytes or as `"8GiB"`; by default 2 GiB, and 4 times
             the size of the model, but at most three quarters of the machine's.
         progress: Called with the step, the number of runs done, and the total.

@@ -36,6 +36,8 @@ def strip(
     kind: list[str],
     convention: str,
     fold: bool,
+    where: list[str],
+    strict: bool,
     progress: Optional[Progress],
 ) -> Rewritten: ...
 def fold(

@@ -35,6 +35,8 @@ class Strip(_Rewrite, total=False):
     kind: Words
     convention: Literal["inverted", "classic"]
     fold: bool
+    where: Words
+    strict: bool
     seed: int
 
 

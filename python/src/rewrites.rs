@@ -119,7 +119,7 @@ fn call(
 }
 
 #[pyfunction(name = "strip")]
-#[pyo3(signature = (files, verify, only, kind, convention, fold, progress))]
+#[pyo3(signature = (files, verify, only, kind, convention, fold, r#where, strict, progress))]
 #[expect(clippy::too_many_arguments, reason = "options of a command")]
 pub fn py_strip(
     py: Python<'_>,
@@ -129,6 +129,8 @@ pub fn py_strip(
     kind: Vec<String>,
     convention: String,
     fold: bool,
+    r#where: Vec<String>,
+    strict: bool,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<impl for<'py> IntoPyObject<'py>> {
     call(py, progress, move |progress| {
@@ -137,7 +139,12 @@ pub fn py_strip(
             "classic" => Convention::Classic,
             other => return Err(word("convention", other, "inverted or classic")),
         };
-        let options = strip::Options::of_words(&only, &kind, convention)?;
+        let filters = r#where.iter().map(|filter| filter.parse());
+        let options = strip::Options {
+            filters: filters.collect::<Result<_>>()?,
+            strict,
+            ..strip::Options::of_words(&only, &kind, convention)?
+        };
         let work = Work::open(files.files()?, verify.options()?, "stripped", progress)?;
         let stripped = strip::strip(work.job.before(), &options).map_err(work.named())?;
         let folded = match fold {

@@ -80,7 +80,7 @@ impl Files {
             let why = "is both IN and OUT; use --in-place to replace it";
             return Err(refused(&path, why));
         }
-        may_write(&destination, self.force)?;
+        may_write(&destination, self.force || self.dry_run)?;
         Ok(Target::File(destination))
     }
 

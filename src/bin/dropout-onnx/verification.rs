@@ -43,8 +43,8 @@ pub struct Verify {
 /// Limits of the process that runs models.
 #[derive(Args)]
 pub struct Limits {
-    /// Time limit in seconds for loading a model, and for each run of it [default: 30, and 1 for every
-    /// 4 MiB of the model]
+    /// Time limit in seconds for loading a model, and for each run of it [default: 30, and 4 for every
+    /// MiB of the model, up to 300]
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
     timeout: Option<u64>,
     /// Memory limit for running a model, for instance 8GiB [default: 2 GiB, and 4 times the size of the

@@ -2,6 +2,7 @@
 
 use crate::dropout::{Convention, Kind, Mode};
 use crate::error::Result;
+use crate::rewrite::Filter;
 
 /// What to strip.
 #[derive(Clone, Debug)]
@@ -14,6 +15,10 @@ pub struct Options {
     pub frozen_masks: bool,
     /// What `Dropout` operators mean at inference. Classic ones leave a `Mul` by `1-p`.
     pub convention: Convention,
+    /// Which dropouts are removed; all, if there are no filters.
+    pub filters: Vec<Filter>,
+    /// Remove nothing if one of them cannot be removed.
+    pub strict: bool,
 }
 
 impl Default for Options {
@@ -24,6 +29,8 @@ impl Default for Options {
             kinds: vec![Kind::Dropout, Kind::AlphaDropout, Kind::GaussianDropout],
             frozen_masks: false,
             convention: Convention::Inverted,
+            filters: Vec::new(),
+            strict: false,
         }
     }
 }
