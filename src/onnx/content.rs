@@ -167,6 +167,7 @@ impl Model {
     }
 
     /// The size of all files of external data; a file that cannot be found counts as empty.
+    #[cfg(feature = "tract")]
     pub(crate) fn external_bytes(&self) -> u64 {
         let folder = self.folder().unwrap_or(Path::new(""));
         let files = self.external_files().unwrap_or_default();
