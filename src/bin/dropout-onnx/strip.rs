@@ -160,7 +160,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         Format::Text => text(args, global, &report),
     };
     report.end.print(&text, args.format)?;
-    warn(&stripped, &io::name(&args.files.input));
+    warn(&stripped, io::name(&args.files.input));
     Ok(report.end.status())
 }
 
