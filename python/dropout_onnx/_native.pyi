@@ -37,6 +37,8 @@ def strip(
     convention: str,
     fold: bool,
     allow_unmeasured: bool,
+    where: list[str],
+    strict: bool,
     progress: Optional[Progress],
 ) -> Rewritten: ...
 def fold(
@@ -55,7 +57,9 @@ def set(
     where: list[str],
     progress: Optional[Progress],
 ) -> Rewritten: ...
-def verify(before: Native, after: Native, how: How, progress: Optional[Progress]) -> str: ...
+def verify(
+    before: Native, after: Native, outputs: str, how: How, progress: Optional[Progress]
+) -> str: ...
 def sample(
     model: Native,
     runs: int,

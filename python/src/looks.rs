@@ -60,19 +60,21 @@ pub fn audit(
 
 /// The document of a comparison.
 #[pyfunction(name = "verify")]
-#[pyo3(signature = (before, after, how, progress))]
+#[pyo3(signature = (before, after, outputs, how, progress))]
 pub fn py_verify(
     py: Python<'_>,
     before: Given,
     after: Given,
+    outputs: String,
     how: How,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     long(py, progress, move |progress| {
-        let Some(options) = how.options()? else {
+        let Some(mut options) = how.options()? else {
             let why = "--verify none: nothing to do";
             return Err(Error::new(ErrorKind::Usage, why));
         };
+        options.outputs = outputs.parse()?;
         let names = [before.name(), after.name()];
         progress.tell("reading", 0, 2);
         let (before, after) = (before.read()?, after.read()?);

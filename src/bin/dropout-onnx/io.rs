@@ -206,6 +206,12 @@ pub fn complain(error: &anyhow::Error) {
     print_aside(&format!("{} {error}\n", style::paint(style::BAD, "error:")));
 }
 
+/// Prints a warning to standard error.
+pub fn warn(text: &str) {
+    let warning = style::paint(style::WARN, "warning:");
+    print_aside(&format!("{warning} {}\n", one_line(text)));
+}
+
 /// The input and output of a rewrite.
 #[derive(Args)]
 pub struct Files {

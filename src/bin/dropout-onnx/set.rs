@@ -66,7 +66,7 @@ fn seed(text: &str) -> Result<Seed, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 
-fn filter(text: &str) -> Result<Filter, String> {
+pub fn filter(text: &str) -> Result<Filter, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 

@@ -2,7 +2,7 @@
 
 mod check;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
@@ -10,13 +10,14 @@ use dropout_onnx::audit::{Level, ModelAudit, SiteRecord};
 use dropout_onnx::dropout::{Convention, Kind, Mode};
 use dropout_onnx::job::Written;
 use dropout_onnx::report::{document, groups, one_line};
-use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::Folded;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
+use dropout_onnx::rewrite::{Action, Filter};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
+use crate::set::filter;
 use crate::style::{Table, WARN, paint};
 use crate::verification::{Verify, count};
 
@@ -52,6 +53,13 @@ pub struct Args {
     /// Fold the scales that remain into the weights around them, like `fold --only dropout`
     #[arg(long)]
     fold: bool,
+    /// Only dropout matching all KEY=VALUE pairs; repeat the option for alternatives. Keys: id, name, layer,
+    /// scope, form, kind, mode, rate
+    #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
+    filters: Vec<Filter>,
+    /// Remove nothing if one of the selected dropouts cannot be removed
+    #[arg(long)]
+    strict: bool,
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -71,12 +79,17 @@ Examples:
   dropout-onnx strip --in-place model.onnx
   dropout-onnx strip --kind all model.onnx          Gaussian noise and frozen masks as well
   dropout-onnx strip --convention classic --fold model.onnx
+  dropout-onnx strip --where layer=encoder.* model.onnx
   dropout-onnx strip --dry-run model.onnx           prints what would be removed
   dropout-onnx strip --check a.onnx b.onnx          exits with 1 if there is dropout to strip
   dropout-onnx strip - < model.onnx > clean.onnx
 
-Exit status: 0 stripped and verified, or nothing to strip; 1 the result differs and is not written,
+Exit status: 0 stripped and verified, or nothing to strip (a warning names dropout that cannot be
+removed, unless --strict makes it an error, or it is all there is); 1 the result differs and is not written,
 or --check found dropout to strip; 2 error, nothing is written.";
+
+/// The number of dropouts that a report lists, unless asked for all.
+const SHOWN: usize = 12;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Which {
@@ -103,6 +116,8 @@ fn options(args: &Args) -> Result<Options> {
     };
     Ok(Options {
         allow_unmeasured: args.allow_unmeasured,
+        filters: args.filters.clone(),
+        strict: args.strict,
         ..Options::of_words(&args.only, &args.kinds, convention)?
     })
 }
@@ -150,7 +165,19 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         Format::Text => text(args, global, &report),
     };
     report.end.print(&text, args.format)?;
+    warn(&stripped, io::name(&args.files.input));
     Ok(report.end.status())
+}
+
+/// Names what could not be removed.
+fn warn(stripped: &Stripped, path: &Path) {
+    let refused: Vec<_> = stripped.plan.refusals().collect();
+    for (step, why) in refused.iter().take(SHOWN) {
+        io::warn(&format!("{}: {}: kept: {why}", path.display(), step.label));
+    }
+    if let Some(more @ 1..) = refused.len().checked_sub(SHOWN) {
+        io::warn(&format!("{}: {more} more were kept", path.display()));
+    }
 }
 
 struct Report<'a> {
@@ -169,7 +196,7 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     let mut lines = Lines::default();
     let outcome = &report.stripped.outcome;
     lines.line("found", found(report));
-    lines.block("", &sites(report, global.verbose).render(""));
+    lines.block("", &sites(report, global.verbose || args.files.dry_run, args.files.dry_run).render(""));
     let mut line = |label: &str, text: String| lines.line(label, text);
     let active = modes(report, Mode::Active);
     if active > 0 {
@@ -177,12 +204,17 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
             1 => "1 was active,".to_string(),
             many => format!("{many} were active,"),
         };
+        let still = (report.stripped.plan.steps.iter())
+            .filter(|step| step.action != Action::Apply)
+            .filter(|step| report.stripped.sites[step.site].mode == Mode::Active);
+        let result = match still.count() {
+            0 => "is the inference model".to_string(),
+            some => format!("still has {some} active"),
+        };
+        let were = paint(WARN, were);
         line(
             "",
-            format!(
-                "{} so the original was non-deterministic; the result is the inference model",
-                paint(WARN, were)
-            ),
+            format!("{were} so the original was non-deterministic; the result {result}"),
         );
     }
     if outcome.removed > 0 {
@@ -299,10 +331,11 @@ fn removed(report: &Report<'_>) -> String {
     parts.join(", ")
 }
 
-fn sites(report: &Report<'_>, verbose: bool) -> Table {
+fn sites(report: &Report<'_>, verbose: bool, dry_run: bool) -> Table {
     let steps = report.stripped.plan.steps.iter();
     let sites = report.records.iter().zip(steps).map(|(record, step)| {
         let remark = match &step.action {
+            Action::Apply if dry_run => "would remove".to_string(),
             Action::Apply => String::new(),
             other => other.to_string(),
         };
