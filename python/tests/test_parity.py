@@ -137,11 +137,11 @@ def test_show(models, command, document):
 
 def test_diff(models, command, document):
     before, after = "torch_course_preserve_op17.onnx", "torch_course_eval_op17.onnx"
-    report = do.diff(before, after, values=True)
-    assert report.to_dict() == document("diff", before, after, "--values", status=1)
-    said = command("diff", before, after, "--values", "--format", "markdown", status=1)
+    report = do.diff(before, after)
+    assert report.to_dict() == document("diff", before, after, status=1)
+    said = command("diff", before, after, "--format", "markdown", status=1)
     assert report.markdown == said.stdout.decode()
-    said = command("diff", before, after, "--values", status=1).stdout.decode()
+    said = command("diff", before, after, status=1).stdout.decode()
     assert report.text.splitlines()[0] == said.splitlines()[0]
     assert do.diff(before, before).verdict == "identical_bytes"
 
