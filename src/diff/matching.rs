@@ -33,7 +33,7 @@ impl Matching {
         self.follow(before, after);
     }
 
-    /// What is left can be matched by names even if they are numbered.
+    /// Matches the remaining nodes by names even if these are numbered.
     pub fn by_numbers(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
         self.by_name(before, after, a, b, |_, _, _| true);
         self.by_output(before, after, a, b, |_, _, _| true);

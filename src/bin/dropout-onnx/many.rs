@@ -15,7 +15,7 @@ use crate::rewriting::Conclusion;
 use crate::style::{BAD, GOOD, LABEL, WARN, paint};
 use crate::verification::count;
 
-/// The other models of a rewrite, and where the results go.
+/// The other models of a rewrite, and where the results are written.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Many models")]
 pub struct Many {
@@ -51,7 +51,7 @@ pub struct Done {
     line: String,
 }
 
-/// A model to rewrite, and where the result goes.
+/// A model to rewrite, and the file for its result.
 struct Task {
     input: PathBuf,
     output: Option<PathBuf>,
