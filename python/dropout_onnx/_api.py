@@ -455,18 +455,15 @@ def show(
     return ShowReport._parse(document, format=format, text=text)
 
 
-def diff(
-    before: Model, after: Model, *, values: bool = False, progress: Progress | None = None
-) -> DiffReport:
+def diff(before: Model, after: Model, *, progress: Progress | None = None) -> DiffReport:
     """Lists the changes between two models, by name: nodes, weights, inputs and outputs.
 
     Args:
         before: Original model.
         after: Changed model.
-        values: Read the weights that differ, and report by how much.
         progress: Called with the step, the number of parts done, and the total.
     """
-    document, text, markdown = _native.diff(given(before), given(after), values, progress)
+    document, text, markdown = _native.diff(given(before), given(after), progress)
     from ._reports import DiffReport
 
     return DiffReport._parse(document, text=text, markdown=markdown)

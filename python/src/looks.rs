@@ -187,21 +187,23 @@ fn shown(model: &Model, format: &str, options: &show::Options) -> Result<(String
 
 /// The document of a difference, in words, and as Markdown.
 #[pyfunction(name = "diff")]
-#[pyo3(signature = (before, after, values, progress))]
+#[pyo3(signature = (before, after, progress))]
 pub fn py_diff(
     py: Python<'_>,
     before: Given,
     after: Given,
-    values: bool,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<(String, String, String)> {
     long(py, progress, move |progress| {
         progress.tell("reading", 0, 2);
         let names = [before.name(), after.name()];
         let (before, after) = (before.read()?, after.read()?);
-        let structure = true;
         progress.tell("comparing", 1, 2);
-        let found = diff::diff(&before, &after, &diff::Options { values, structure })?;
+        let options = diff::Options {
+            values: true,
+            structure: true,
+        };
+        let found = diff::diff(&before, &after, &options)?;
         let mut lines = vec![diff::text::summary(&found)];
         lines.extend(diff::text::lines(&found));
         let [before, after] = &names;

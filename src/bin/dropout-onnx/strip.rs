@@ -2,9 +2,9 @@
 
 mod check;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
 use dropout_onnx::audit::{Level, ModelAudit, SiteRecord};
 use dropout_onnx::dropout::{Convention, Kind, Mode};
@@ -16,6 +16,7 @@ use dropout_onnx::rewrite::{Action, Filter};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
+use crate::many::{self, Done, Many, Report, Reported};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::set::filter;
 use crate::style::{Table, WARN, paint};
@@ -64,10 +65,10 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     /// Exit with 1 if strip would change any of the models, and write nothing
-    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir"])]
     check: bool,
-    #[arg(value_name = "MORE", hide = true)]
-    more: Vec<PathBuf>,
+    #[command(flatten)]
+    many: Many,
     #[command(flatten)]
     verify: Verify,
 }
@@ -77,6 +78,7 @@ Examples:
   dropout-onnx strip model.onnx                     writes model.stripped.onnx
   dropout-onnx strip model.onnx clean.onnx --dim batch=8
   dropout-onnx strip --in-place model.onnx
+  dropout-onnx strip models/ --output-dir out       strips all models in the folder
   dropout-onnx strip --kind all model.onnx          Gaussian noise and frozen masks as well
   dropout-onnx strip --convention classic --fold model.onnx
   dropout-onnx strip --where layer=encoder.* model.onnx
@@ -126,15 +128,20 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if args.check {
         return check::run(args, global);
     }
-    if let Some(more) = args.more.first() {
-        bail!(
-            "unexpected argument '{}': strip takes IN and OUT; with --check, any number of models",
-            more.display()
-        );
-    }
-    let rewriting = Rewriting::open(&args.files, &args.verify, global, "stripped")?;
+    many::run(
+        &args.many,
+        &args.files,
+        global,
+        args.format,
+        |files, global, report| rewrite(args, files, global, report),
+    )
+}
+
+/// Strips one model.
+fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> Result<Done> {
+    let rewriting = Rewriting::open(files, &args.verify, global, "stripped")?;
     let stripped = strip(rewriting.before(), &options(args)?);
-    let stripped = stripped.map_err(|e| e.in_file(io::name(&args.files.input)))?;
+    let stripped = stripped.map_err(|e| e.in_file(io::name(&files.input)))?;
     let folded = match args.fold {
         true => Some(stripped.fold_scales()?),
         false => None,
@@ -151,22 +158,19 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     })?;
     let records = stripped.sites.iter();
     let records = records.map(|site| SiteRecord::new(rewriting.model(), site));
-    let report = Report {
+    let summary = Summary {
         stripped: &stripped,
         folded: folded.as_ref(),
         records: records.collect(),
         end,
     };
-    let text = match args.format {
-        Format::Json => {
-            let document = document::strip(&report.end, &stripped, folded.as_ref())?;
-            document::text(&document)?
-        }
-        Format::Text => text(args, global, &report),
-    };
-    report.end.print(&text, args.format)?;
-    warn(&stripped, io::name(&args.files.input));
-    Ok(report.end.status())
+    warn(summary.stripped, io::name(&files.input));
+    report(&Reported {
+        end: &summary.end,
+        words: &|| words(&summary),
+        document: &|| document::strip(&summary.end, summary.stripped, summary.folded),
+        text: &|| text(args, global, &summary),
+    })
 }
 
 /// Names what could not be removed.
@@ -180,14 +184,29 @@ fn warn(stripped: &Stripped, path: &Path) {
     }
 }
 
-struct Report<'a> {
+/// What was done to one of many models.
+fn words(report: &Summary<'_>) -> String {
+    let kept = report.records.len() - report.stripped.outcome.removed;
+    let kept = match kept {
+        0 => String::new(),
+        some => format!(", {} kept", count(some, "dropout layer")),
+    };
+    let removed = match report.stripped.outcome.removed {
+        0 if report.records.is_empty() => "no dropout".to_string(),
+        0 => "nothing to strip".to_string(),
+        some => format!("{} removed", count(some, "dropout layer")),
+    };
+    removed + &kept
+}
+
+struct Summary<'a> {
     stripped: &'a Stripped,
     folded: Option<&'a Folded>,
     records: Vec<SiteRecord>,
     end: Conclusion<'a>,
 }
 
-fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
+fn text(args: &Args, global: &Global, report: &Summary<'_>) -> String {
     let nothing = matches!(report.end.written, Written::Untouched | Written::DryRun);
     if report.records.is_empty() && nothing {
         let input = one_line(&io::name(&args.files.input).to_string_lossy());
@@ -270,7 +289,7 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
 }
 
 /// What an audit of the result would warn of.
-fn left(report: &Report<'_>, lines: &mut Lines) {
+fn left(report: &Summary<'_>, lines: &mut Lines) {
     let after = report.end.edited.model();
     let Ok(audit) = ModelAudit::new("", after) else {
         return;
@@ -283,14 +302,14 @@ fn left(report: &Report<'_>, lines: &mut Lines) {
     }
 }
 
-fn modes(report: &Report<'_>, mode: Mode) -> usize {
+fn modes(report: &Summary<'_>, mode: Mode) -> usize {
     let steps = report.stripped.plan.applied();
     steps
         .filter(|step| report.stripped.sites[step.site].mode == mode)
         .count()
 }
 
-fn found(report: &Report<'_>) -> String {
+fn found(report: &Summary<'_>) -> String {
     if report.records.is_empty() {
         return "no dropout in this file".to_string();
     }
@@ -312,7 +331,7 @@ fn found(report: &Report<'_>) -> String {
     format!("{number} ({}){scopes}", modes.join(", "))
 }
 
-fn removed(report: &Report<'_>) -> String {
+fn removed(report: &Summary<'_>) -> String {
     let outcome = &report.stripped.outcome;
     let mut parts = vec![count(outcome.removed, "dropout layer")];
     if !outcome.nodes.is_empty() {
@@ -331,7 +350,7 @@ fn removed(report: &Report<'_>) -> String {
     parts.join(", ")
 }
 
-fn sites(report: &Report<'_>, verbose: bool, dry_run: bool) -> Table {
+fn sites(report: &Summary<'_>, verbose: bool, dry_run: bool) -> Table {
     let steps = report.stripped.plan.steps.iter();
     let sites = report.records.iter().zip(steps).map(|(record, step)| {
         let remark = match &step.action {

@@ -14,7 +14,7 @@ use clap::builder::TypedValueParser;
 use crate::Status;
 use crate::completions::Offering;
 use crate::io::{self, Format, Global};
-use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
+use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 use crate::verification::{self, Verify};
 
 /// Compare two models by structure, and by running both with tract on the same inputs
@@ -82,7 +82,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
                 .assumed
                 .note(&one_line(&names[0]), &one_line(&names[1]))
             {
-                let _ = writeln!(text, "{}  {assumed}", paint(LABEL, "assumed "));
+                for (index, line) in wrap(&assumed.to_string(), 10).iter().enumerate() {
+                    let label = if index == 0 { "assumed" } else { "" };
+                    let label = paint(LABEL, format!("{label:<8}"));
+                    let _ = writeln!(text, "{label}  {line}");
+                }
             }
             text.push_str(&verification::text(&found, global.verbose));
             if args.verify.is_exact() && numbers_differ(&found) {
