@@ -5,6 +5,7 @@
 
 mod common;
 
+mod counted_masks;
 mod editor;
 mod edits;
 mod element_types;

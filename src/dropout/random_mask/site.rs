@@ -238,7 +238,7 @@ impl Finder<'_> {
     }
 
     /// True if the source is in a branch that only a run decides on.
-    fn is_gated(&self, source: NodeId) -> bool {
+    pub(super) fn is_gated(&self, source: NodeId) -> bool {
         let mut graph = source.graph;
         while let GraphKind::Attribute { node, .. } = self.view.model.graph(graph).kind {
             if self.view.node(node).op() == "If" {
@@ -368,7 +368,7 @@ pub(super) fn exit(found: &Found, attempt: &Attempt) -> Exit {
     }
 }
 
-fn seed(node: &Node) -> Option<i64> {
+pub(super) fn seed(node: &Node) -> Option<i64> {
     match node.attribute("seed").map(|a| &a.value) {
         Some(AttributeValue::Float(seed)) => Some(*seed as i64),
         Some(AttributeValue::Int(seed)) => Some(*seed),
