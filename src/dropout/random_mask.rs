@@ -22,6 +22,7 @@ mod judge;
 mod law;
 mod maps;
 mod prescale;
+mod quantization;
 mod reachable;
 mod related;
 mod scalar;

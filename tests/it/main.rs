@@ -16,6 +16,7 @@ mod lossless;
 mod no_panic;
 mod noise_shapes;
 mod operator_sites;
+mod quantized_masks;
 mod random_masks;
 mod regressions;
 mod rules;
