@@ -10,7 +10,6 @@
 
 mod constant;
 mod named;
-mod order;
 mod place;
 
 use std::cell::RefCell;
@@ -22,6 +21,7 @@ use crate::onnx::{Name, NodeId, Use, ValueId, Values};
 use crate::semantics::facts::Facts;
 
 use super::limit::Limits;
+use super::order;
 use super::origin::Origins;
 use super::{Exit, Form, FrozenInput, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;

@@ -6,7 +6,8 @@ use crate::onnx::{AttributeValue, DataType, NodeId, Producer, Tensor, Use, Value
 
 use crate::semantics::control_flow::{Formal, Loop};
 
-use super::{Finder, order};
+use super::Finder;
+use crate::dropout::order;
 
 /// The maximum size of a constant that is checked, in bytes.
 const LARGEST: u64 = 1 << 20;
