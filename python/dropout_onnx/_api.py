@@ -39,6 +39,7 @@ def audit(
     select: str | Iterable[str] = (),
     allow: str | Iterable[str] = (),
     deny: str | Iterable[str] = (),
+    read_weights: bool = False,
     errors: Literal["raise", "report"] = "raise",
     progress: Progress | None = None,
 ) -> AuditReport:
@@ -49,6 +50,7 @@ def audit(
         select: Run only these rules; also `all`, `errors`, `warnings`, `notes`.
         allow: Disable these rules.
         deny: Report these rules as errors.
+        read_weights: Read weights to look for zeros that a folded dropout left.
         errors: What to do with a model that cannot be audited: `raise`, or `report` it as the
             `error` of its entry, like the command.
         progress: Called with the step, the number of models done, and the total.
@@ -66,6 +68,7 @@ def audit(
         words(select),
         words(allow),
         words(deny),
+        read_weights,
         errors == "raise",
         progress,
     )

@@ -26,6 +26,7 @@ def audit(
     select: list[str],
     allow: list[str],
     deny: list[str],
+    read_weights: bool,
     raises: bool,
     progress: Optional[Progress],
 ) -> str: ...

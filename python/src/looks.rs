@@ -17,18 +17,19 @@ use crate::options::{Fed, Given, How, Limits, specs, word};
 
 /// The audit document. A file that cannot be audited raises, or is an entry with an error.
 #[pyfunction]
-#[pyo3(signature = (models, select, allow, deny, raises, progress))]
+#[pyo3(signature = (models, select, allow, deny, read_weights, raises, progress))]
 pub fn audit(
     py: Python<'_>,
     models: Vec<Given>,
     select: Vec<String>,
     allow: Vec<String>,
     deny: Vec<String>,
+    read_weights: bool,
     raises: bool,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     long(py, progress, move |progress| {
-        let mut rules = Selection::default();
+        let mut rules = Selection::default().read_weights(read_weights);
         for name in &select {
             rules = rules.select(name)?;
         }
