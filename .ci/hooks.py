@@ -102,8 +102,9 @@ class Scratch:
 def check(manifest: str):
     with tempfile.TemporaryDirectory(prefix="dropout onnx hooks ") as folder:
         scratch = Scratch(Path(folder), manifest)
-        audit, strip = (hook["id"] for hook in yaml.safe_load(manifest))
-        assert (audit, strip) == ("dropout-onnx-audit", "dropout-onnx-strip-check")
+        audit, fix, strip = (hook["id"] for hook in yaml.safe_load(manifest))
+        assert (audit, fix) == ("dropout-onnx-audit", "dropout-onnx-strip")
+        assert strip == "dropout-onnx-strip-check"
 
         # a model that acts, among others; of a file that is no model by its name nothing is told
         models = {f"models/{i} of many.onnx": CLEAN for i in range(4)}
@@ -132,7 +133,14 @@ def check(manifest: str):
         assert not list(scratch.models.rglob("*.stripped.onnx"))
         ran = scratch.run({f"{i}.onnx": CLEAN for i in range(5)}, audit, strip)
         assert ran.returncode == 0 and ran.stdout.count("Passed") == 2, ran.stdout
-        # one environment serves both hooks
+        # dropout that is stripped: pre-commit fails once, because files were modified
+        ran = scratch.run(models, fix)
+        assert ran.returncode == 1 and "files were modified" in ran.stdout, ran.stdout
+        for name in ("inert.onnx", "acts.onnx"):
+            assert f"{name}: 2 dropout layers removed" in ran.stdout, ran.stdout
+        ran = scratch.run({f"{i}.onnx": CLEAN for i in range(2)}, fix)
+        assert ran.returncode == 0, ran.stdout
+        # one environment serves all hooks
         assert len(scratch.installs()) == 1, scratch.installs()
 
 

@@ -38,7 +38,8 @@ pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection
     let flaws = model.flaws(values);
     let view = View::new(model, values);
     let mut prints = Fingerprints::new(view, &found.sites);
-    Context::new(view, found, &flaws).check(|rule| rules.level(rule), &mut prints)
+    Context::new(view, found, &flaws, rules.reads_weights())
+        .check(|rule| rules.level(rule), &mut prints)
 }
 
 /// The program, with its version.
@@ -385,7 +386,7 @@ impl ModelAudit {
             rules: selection.changed(),
             verdict: Some(verdict),
             sites: records.collect(),
-            findings: Context::new(analysis.view(), &found, &flaws)
+            findings: Context::new(analysis.view(), &found, &flaws, selection.reads_weights())
                 .check(|rule| selection.level(rule), &mut prints),
             ..ModelAudit::empty(path)
         })

@@ -13,6 +13,7 @@ mod layer_name;
 mod limit;
 mod noise_shape;
 mod operator;
+mod order;
 mod origin;
 mod parameter;
 mod problem;
@@ -21,6 +22,7 @@ mod random_operator;
 mod scale;
 mod site;
 mod version;
+mod zeroed_weight;
 
 use crate::error::Result;
 use crate::interrupt;
@@ -40,6 +42,7 @@ pub use problem::Problem;
 pub use random_operator::RandomOperator;
 pub use site::{Convention, Form, Kind, MaskUse, Mode, RateOrigin, ScalarBytes, Scaling, Site};
 pub use version::{OperatorVersion, version};
+pub(crate) use zeroed_weight::{folded_weights, zeroed_weights};
 
 /// What the recognisers of a model share.
 struct Search<'m> {

@@ -179,6 +179,10 @@ impl Ended<'_> {
     /// As [`diff::diff`].
     pub fn changes(&self) -> Result<Diff> {
         let (before, after) = (self.job.model(), self.edited.model());
-        diff::diff(before, after, &diff::Options::default())
+        let options = diff::Options {
+            values: true,
+            ..diff::Options::default()
+        };
+        diff::diff(before, after, &options)
     }
 }

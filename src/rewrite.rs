@@ -4,6 +4,7 @@
 //! has the edited model verified before writing it: see [`crate::verify`].
 
 mod bypass;
+mod filter;
 pub mod fold;
 mod idle;
 pub mod insert;
@@ -25,6 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::source::{Rope, Source};
 
+pub use filter::Filter;
 pub use rate::Rate;
 pub use reason::Reason;
 pub use switch::Acting;
@@ -58,7 +60,7 @@ pub enum Action {
     Apply,
     /// It is left alone, for a reason that is no failure: it was not asked for.
     NoEffect(Reason),
-    /// It cannot be rewritten, and so nothing is.
+    /// It cannot be rewritten.
     Refused(Reason),
 }
 

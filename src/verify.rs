@@ -27,10 +27,13 @@ mod verdict;
 pub(crate) mod draw;
 #[cfg(feature = "tract")]
 mod reference;
+#[cfg(feature = "tract")]
+mod steady;
 
 use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::Model;
+use crate::words::words;
 #[cfg(feature = "tract")]
 pub use change::verify_change;
 
@@ -46,9 +49,21 @@ pub struct Options {
     pub convention: Convention,
     /// Accept that a mask which a rewrite removed cannot be measured.
     pub allow_unmeasured: bool,
+    /// Which outputs are compared.
+    pub outputs: Pairing,
     /// Run both models, and how.
     #[cfg(feature = "tract")]
     pub run: Option<run::Settings>,
+}
+
+words! {
+    /// Which output of one model is compared with which of another.
+    Pairing {
+        /// The one of the same name.
+        ByName = "by-name",
+        /// The one at the same position.
+        ByPosition = "by-position",
+    }
 }
 
 impl Default for Options {
@@ -58,6 +73,7 @@ impl Default for Options {
             structure: true,
             convention: Convention::Inverted,
             allow_unmeasured: false,
+            outputs: Pairing::ByName,
             #[cfg(feature = "tract")]
             run: Some(run::Settings::default()),
         }
@@ -95,7 +111,11 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
     if !options.has_data() && before.is_identical_to(after)? {
         return itself(old.side()?, options);
     }
-    verify_sides(old.side()?, new.side()?, &Allowed::default(), options)
+    let allowed = Allowed {
+        output_names: options.outputs == Pairing::ByPosition,
+        ..Allowed::default()
+    };
+    verify_sides(old.side()?, new.side()?, &allowed, options)
 }
 
 /// As [`verify`], but for the changes that a rewrite reports.
@@ -119,7 +139,13 @@ pub(crate) fn verify_sides(
     };
     #[cfg(feature = "tract")]
     let run = match &options.run {
-        Some(settings) => Some(run_sides(before, after, convention, settings)?),
+        Some(settings) => {
+            let settings = run::Settings {
+                outputs: options.outputs,
+                ..settings.clone()
+            };
+            Some(run_sides(before, after, convention, &settings)?)
+        }
         None => None,
     };
     Ok(Verification {
@@ -166,8 +192,11 @@ fn run_sides(
     convention: Convention,
     settings: &run::Settings,
 ) -> Result<run::RunReport> {
+    let mut settings = run::Settings {
+        steady: steady::outputs(before.view),
+        ..settings.clone()
+    };
     let named = |e| before.view.model.source().name_in(e);
-    let mut settings = settings.clone();
     let mut references = [None, None];
     let sides = [("before", before), ("after", after)];
     for ((label, side), reference) in sides.into_iter().zip(&mut references) {

@@ -39,6 +39,7 @@ def audit(
     select: str | Iterable[str] = (),
     allow: str | Iterable[str] = (),
     deny: str | Iterable[str] = (),
+    read_weights: bool = False,
     errors: Literal["raise", "report"] = "raise",
     progress: Progress | None = None,
 ) -> AuditReport:
@@ -49,6 +50,7 @@ def audit(
         select: Run only these rules; also `all`, `errors`, `warnings`, `notes`.
         allow: Disable these rules.
         deny: Report these rules as errors.
+        read_weights: Read weights to look for zeros that a folded dropout left.
         errors: What to do with a model that cannot be audited: `raise`, or `report` it as the
             `error` of its entry, like the command.
         progress: Called with the step, the number of models done, and the total.
@@ -66,6 +68,7 @@ def audit(
         words(select),
         words(allow),
         words(deny),
+        read_weights,
         errors == "raise",
         progress,
     )
@@ -91,6 +94,8 @@ def strip(
     convention: Literal["inverted", "classic"] = "inverted",
     fold: bool = False,
     allow_unmeasured: bool = False,
+    where: str | Iterable[str] = (),
+    strict: bool = False,
     verify: Literal["all", "structure", "run", "none"] = "all",
     runs: int = 3,
     seed: int = 0,
@@ -121,6 +126,10 @@ def strip(
             product by 1-p (classic).
         fold: Fold the scales that remain into the weights around them.
         allow_unmeasured: Accept masks that cannot be measured: structure and runs decide.
+        where: Only dropout matching all pairs, such as `layer=encoder.*,mode=active`; several are
+            alternatives.
+        strict: Remove nothing if one of the selected dropouts cannot be removed. Without it, such a
+            dropout is kept, with `action` `refuse` in the plan.
         verify: Compare the structure of both models, run both with tract, or do all or none.
         runs: Number of runs with random inputs.
         seed: Seed of the random inputs.
@@ -129,7 +138,7 @@ def strip(
         rtol: Relative tolerance; exact by default.
         atol: Absolute tolerance; exact by default.
         timeout: Time limit in seconds for loading a model, and for each run of it; by default 30, and
-            1 for every 4 MiB of the model.
+            4 for every MiB of the model, up to 300.
         memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; by default 2 GiB, and
             4 times the size of the model, but at most three quarters of the machine's.
         progress: Called with the step, the number of parts done, and the total.
@@ -147,6 +156,8 @@ def strip(
         convention,
         fold,
         allow_unmeasured,
+        words(where),
+        strict,
         progress,
     )
     from ._reports import StripReport
@@ -344,6 +355,7 @@ def verify(
     before: Model,
     after: Model,
     *,
+    outputs: Literal["by-name", "by-position"] = "by-name",
     verify: Literal["all", "structure", "run"] = "all",
     runs: int = 3,
     seed: int = 0,
@@ -357,7 +369,8 @@ def verify(
 ) -> VerifyReport:
     """Compares two models by structure, and by running both with tract on the same inputs.
 
-    Dropout is treated as in inference in both models. The arguments are those of `strip`.
+    Dropout is treated as in inference in both models. The arguments are those of `strip`, and `outputs`:
+    compare outputs of the same name, or at the same position.
 
     Equal outputs do not show equal models if a constant, a branch or the order of outputs differs,
     because random inputs may not reach the difference: the verdict is then `not_shown`, unless
@@ -367,7 +380,7 @@ def verify(
         DropoutOnnxError: A model cannot be read, or the options do not fit it.
     """
     how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit)
-    document = _native.verify(given(before), given(after), how, progress)
+    document = _native.verify(given(before), given(after), outputs, how, progress)
     from ._reports import VerifyReport
 
     return VerifyReport._parse(document)
@@ -400,7 +413,7 @@ def sample(
         dim: Sizes of symbolic dimensions, by name.
         input: Shapes or data of inputs.
         timeout: Time limit in seconds for loading the model, and for each run of it; by default 30, and
-            1 for every 4 MiB of the model.
+            4 for every MiB of the model, up to 300.
         memory_limit: Memory limit for running it, in bytes or as `"8GiB"`; by default 2 GiB, and 4 times
             the size of the model, but at most three quarters of the machine's.
         progress: Called with the step, the number of runs done, and the total.
@@ -445,18 +458,15 @@ def show(
     return ShowReport._parse(document, format=format, text=text)
 
 
-def diff(
-    before: Model, after: Model, *, values: bool = False, progress: Progress | None = None
-) -> DiffReport:
+def diff(before: Model, after: Model, *, progress: Progress | None = None) -> DiffReport:
     """Lists the changes between two models, by name: nodes, weights, inputs and outputs.
 
     Args:
         before: Original model.
         after: Changed model.
-        values: Read the weights that differ, and report by how much.
         progress: Called with the step, the number of parts done, and the total.
     """
-    document, text, markdown = _native.diff(given(before), given(after), values, progress)
+    document, text, markdown = _native.diff(given(before), given(after), progress)
     from ._reports import DiffReport
 
     return DiffReport._parse(document, text=text, markdown=markdown)

@@ -26,6 +26,7 @@ def audit(
     select: list[str],
     allow: list[str],
     deny: list[str],
+    read_weights: bool,
     raises: bool,
     progress: Optional[Progress],
 ) -> str: ...
@@ -37,6 +38,8 @@ def strip(
     convention: str,
     fold: bool,
     allow_unmeasured: bool,
+    where: list[str],
+    strict: bool,
     progress: Optional[Progress],
 ) -> Rewritten: ...
 def fold(
@@ -55,7 +58,9 @@ def set(
     where: list[str],
     progress: Optional[Progress],
 ) -> Rewritten: ...
-def verify(before: Native, after: Native, how: How, progress: Optional[Progress]) -> str: ...
+def verify(
+    before: Native, after: Native, outputs: str, how: How, progress: Optional[Progress]
+) -> str: ...
 def sample(
     model: Native,
     runs: int,
@@ -69,6 +74,6 @@ def sample(
 ) -> tuple[str, list[list[dict[str, bytes]]], Optional[str]]: ...
 def show(model: Native, format: str, anonymous: bool, no_hash: bool) -> tuple[str, str]: ...
 def diff(
-    before: Native, after: Native, values: bool, progress: Optional[Progress]
+    before: Native, after: Native, progress: Optional[Progress]
 ) -> tuple[str, str, str]: ...
 def _panic() -> None: ...

@@ -36,6 +36,8 @@ class Strip(_Rewrite, total=False):
     convention: Literal["inverted", "classic"]
     fold: bool
     allow_unmeasured: bool
+    where: Words
+    strict: bool
     seed: int
 
 

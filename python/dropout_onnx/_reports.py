@@ -82,7 +82,7 @@ class Site(Record):
     rate_origin: str
     """The origin of the rate."""
     scaling: str
-    """How kept elements are scaled: inverted, classic, other."""
+    """How kept elements are scaled: inverted, classic, count, other."""
     inference_scale: float
     """The factor that inference multiplies by."""
     noise_shape: tuple[str, ...] | None

@@ -17,18 +17,19 @@ use crate::options::{Fed, Given, How, Limits, specs, word};
 
 /// The audit document. A file that cannot be audited raises, or is an entry with an error.
 #[pyfunction]
-#[pyo3(signature = (models, select, allow, deny, raises, progress))]
+#[pyo3(signature = (models, select, allow, deny, read_weights, raises, progress))]
 pub fn audit(
     py: Python<'_>,
     models: Vec<Given>,
     select: Vec<String>,
     allow: Vec<String>,
     deny: Vec<String>,
+    read_weights: bool,
     raises: bool,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     long(py, progress, move |progress| {
-        let mut rules = Selection::default();
+        let mut rules = Selection::default().read_weights(read_weights);
         for name in &select {
             rules = rules.select(name)?;
         }
@@ -60,19 +61,21 @@ pub fn audit(
 
 /// The document of a comparison.
 #[pyfunction(name = "verify")]
-#[pyo3(signature = (before, after, how, progress))]
+#[pyo3(signature = (before, after, outputs, how, progress))]
 pub fn py_verify(
     py: Python<'_>,
     before: Given,
     after: Given,
+    outputs: String,
     how: How,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     long(py, progress, move |progress| {
-        let Some(options) = how.options()? else {
+        let Some(mut options) = how.options()? else {
             let why = "--verify none: nothing to do";
             return Err(Error::new(ErrorKind::Usage, why));
         };
+        options.outputs = outputs.parse()?;
         let names = [before.name(), after.name()];
         progress.tell("reading", 0, 2);
         let (before, after) = (before.read()?, after.read()?);
@@ -185,21 +188,23 @@ fn shown(model: &Model, format: &str, options: &show::Options) -> Result<(String
 
 /// The document of a difference, in words, and as Markdown.
 #[pyfunction(name = "diff")]
-#[pyo3(signature = (before, after, values, progress))]
+#[pyo3(signature = (before, after, progress))]
 pub fn py_diff(
     py: Python<'_>,
     before: Given,
     after: Given,
-    values: bool,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<(String, String, String)> {
     long(py, progress, move |progress| {
         progress.tell("reading", 0, 2);
         let names = [before.name(), after.name()];
         let (before, after) = (before.read()?, after.read()?);
-        let structure = true;
         progress.tell("comparing", 1, 2);
-        let found = diff::diff(&before, &after, &diff::Options { values, structure })?;
+        let options = diff::Options {
+            values: true,
+            structure: true,
+        };
+        let found = diff::diff(&before, &after, &options)?;
         let mut lines = vec![diff::text::summary(&found)];
         lines.extend(diff::text::lines(&found));
         let [before, after] = &names;

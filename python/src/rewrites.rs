@@ -119,7 +119,9 @@ fn call(
 }
 
 #[pyfunction(name = "strip")]
-#[pyo3(signature = (files, verify, only, kind, convention, fold, allow_unmeasured, progress))]
+#[pyo3(signature = (
+    files, verify, only, kind, convention, fold, allow_unmeasured, r#where, strict, progress
+))]
 #[expect(clippy::too_many_arguments, reason = "options of a command")]
 pub fn py_strip(
     py: Python<'_>,
@@ -130,6 +132,8 @@ pub fn py_strip(
     convention: String,
     fold: bool,
     allow_unmeasured: bool,
+    r#where: Vec<String>,
+    strict: bool,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<impl for<'py> IntoPyObject<'py>> {
     call(py, progress, move |progress| {
@@ -138,7 +142,10 @@ pub fn py_strip(
             "classic" => Convention::Classic,
             other => return Err(word("convention", other, "inverted or classic")),
         };
+        let filters = r#where.iter().map(|filter| filter.parse());
         let options = strip::Options {
+            filters: filters.collect::<Result<_>>()?,
+            strict,
             allow_unmeasured,
             ..strip::Options::of_words(&only, &kind, convention)?
         };

@@ -137,11 +137,11 @@ def test_show(models, command, document):
 
 def test_diff(models, command, document):
     before, after = "torch_course_preserve_op17.onnx", "torch_course_eval_op17.onnx"
-    report = do.diff(before, after, values=True)
-    assert report.to_dict() == document("diff", before, after, "--values", status=1)
-    said = command("diff", before, after, "--values", "--format", "markdown", status=1)
+    report = do.diff(before, after)
+    assert report.to_dict() == document("diff", before, after, status=1)
+    said = command("diff", before, after, "--format", "markdown", status=1)
     assert report.markdown == said.stdout.decode()
-    said = command("diff", before, after, "--values", status=1).stdout.decode()
+    said = command("diff", before, after, status=1).stdout.decode()
     assert report.text.splitlines()[0] == said.splitlines()[0]
     assert do.diff(before, before).verdict == "identical_bytes"
 
@@ -161,10 +161,10 @@ def test_options_and_defaults_are_the_command_s(command):
             *("format", "output", "jobs", "exit-zero", "glob", "no-ignore", "explain"),
             *("config", "no-config", "baseline", "write-baseline", "today"),
         },
-        "strip": {"output", "format", "check"},
-        "fold": {"output", "format"},
-        "insert": {"output", "format", "sites"},
-        "set": {"output", "format"},
+        "strip": {"output", "output-dir", "jobs", "format", "check"},
+        "fold": {"output", "output-dir", "jobs", "format"},
+        "insert": {"output", "output-dir", "jobs", "format", "sites"},
+        "set": {"output", "output-dir", "jobs", "format"},
         "sample": {"format", "output", "plot", "force"},
         "verify": {"format"},
         "show": {"check", "update"},

@@ -6,6 +6,7 @@ mod batchnorm_training;
 mod bernoulli_ambiguity;
 mod dropout_before_batchnorm;
 mod dropout_on_output;
+mod folded_weight;
 mod frozen_mask;
 mod invalid_dropout;
 mod invalid_rate;
@@ -20,6 +21,7 @@ mod unloadable_random;
 mod unscaled_mask;
 mod unsound_model;
 mod unusual_rate;
+mod zeroed_weight;
 
 pub(super) use batchnorm_training::by_batch;
 
@@ -49,6 +51,8 @@ pub const RULES: &[Rule] = &[
     active_dropout::RULE,
     runtime_dropout::RULE,
     frozen_mask::RULE,
+    zeroed_weight::RULE,
+    folded_weight::RULE,
     leftover_dropout::RULE,
     invalid_rate::RULE,
     invalid_dropout::RULE,
@@ -140,6 +144,8 @@ pub(super) struct Context<'m> {
     random: &'m [RandomOperator],
     /// Why the model is not sound.
     flaws: &'m [Flaw],
+    /// Whether rules may read weights.
+    reads_weights: bool,
     /// The site that a node is part of.
     site_of: HashMap<NodeId, &'m Site>,
 }
@@ -158,7 +164,12 @@ struct Found {
 
 impl<'m> Context<'m> {
     /// `found` and `flaws`: all of the model's.
-    pub fn new(view: View<'m>, found: &'m Findings, flaws: &'m [Flaw]) -> Self {
+    pub fn new(
+        view: View<'m>,
+        found: &'m Findings,
+        flaws: &'m [Flaw],
+        reads_weights: bool,
+    ) -> Self {
         let nodes = found.sites.iter().rev();
         let nodes = nodes.flat_map(|site| site.nodes.iter().map(move |&node| (node, site)));
         Context {
@@ -168,6 +179,7 @@ impl<'m> Context<'m> {
             limits: &found.limits,
             random: &found.random,
             flaws,
+            reads_weights,
             site_of: nodes.collect(),
         }
     }

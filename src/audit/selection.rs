@@ -14,6 +14,7 @@ pub struct Selection {
     selected: Vec<Choice>,
     allowed: Vec<Choice>,
     denied: Vec<Choice>,
+    weights: bool,
     /// The selection for rules that this one does not mention.
     below: Option<Box<Selection>>,
 }
@@ -52,6 +53,18 @@ impl Selection {
     pub fn deny(mut self, name: &str) -> Result<Selection> {
         self.denied.push(Choice::new(name)?);
         self.consistent(name)
+    }
+
+    /// Lets rules read weights, which they otherwise leave alone.
+    #[must_use]
+    pub fn read_weights(mut self, read: bool) -> Selection {
+        self.weights = read;
+        self
+    }
+
+    pub(super) fn reads_weights(&self) -> bool {
+        let below = self.below.as_ref();
+        self.weights || below.is_some_and(|below| below.reads_weights())
     }
 
     fn consistent(self, name: &str) -> Result<Selection> {

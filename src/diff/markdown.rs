@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Change, Diff, text::summary};
+use super::text::{Class, summary};
+use super::{Change, Diff};
 use crate::escape::markdown as escape;
 
 /// The summary and a table.
@@ -18,7 +19,9 @@ pub fn text(diff: &Diff, before: &str, after: &str) -> String {
     out.push_str(
         "\n| scope | part | name | change | before | after |\n|---|---|---|---|---|---|\n",
     );
-    for change in &diff.changes {
+    let mut changes: Vec<&Change> = diff.changes.iter().collect();
+    changes.sort_by_key(|change| Class::of(change));
+    for change in changes {
         let cells = [
             &change.scope,
             change.part.word(),

@@ -20,6 +20,9 @@ pub(super) fn matching(
         matching.graphs.push((a, b));
         matching.by_names(before, after, a, b);
         structural::match_nodes(&mut matching, before, after, a, b)?;
+        matching.by_numbers(before, after, a, b);
+        structural::match_nodes(&mut matching, before, after, a, b)?;
+        matching.remaining_weights(before, after, a, b);
         for node in before.nodes_of(a) {
             let Some(&other) = matching.nodes.get(&node.id) else {
                 continue;

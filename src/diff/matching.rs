@@ -1,8 +1,12 @@
 //! Which node, value and graph of one model is which of the other.
 
 use crate::hash::HashMap;
-use crate::onnx::{GraphId, Name, NodeId, ValueId};
-use crate::semantics::view::{ValueRef, View};
+use crate::onnx::{GraphId, Name, NodeId, Tensor, ValueId};
+use crate::semantics::view::{NodeRef, ValueRef, View};
+use crate::show::tensor_text;
+
+/// The number of elements up to which constants are matched by content.
+const SMALL: u64 = 16;
 
 /// The matches found so far.
 #[derive(Default)]
@@ -20,12 +24,58 @@ impl Matching {
     /// What can be matched by names alone, and what follows from that.
     pub fn by_names(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
         self.interface(before, after, a, b);
-        self.by_name(before, after, a, b);
-        self.by_output(before, after, a, b);
+        let plausible = |matching: &Matching, node: NodeRef<'_>, other: NodeRef<'_>| {
+            !matching.contradicts(node, other)
+        };
+        self.by_name(before, after, a, b, plausible);
+        self.by_output(before, after, a, b, plausible);
+        self.by_weight(before, after, a, b);
         self.follow(before, after);
     }
 
-    /// Inputs by name, then by place; weights by name.
+    /// Matches the remaining nodes by names even if these are numbered.
+    pub fn by_numbers(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
+        self.by_name(before, after, a, b, |_, _, _| true);
+        self.by_output(before, after, a, b, |_, _, _| true);
+        self.follow(before, after);
+    }
+
+    /// True of nodes whose names have the same number by chance: they read different weights.
+    fn contradicts(&self, node: NodeRef<'_>, other: NodeRef<'_>) -> bool {
+        let numbered = node.get().name.as_bytes().last();
+        if numbered.is_some_and(|last| !last.is_ascii_digit()) {
+            return false;
+        }
+        let mut inputs = node.inputs().zip(other.inputs());
+        inputs.any(|pair| {
+            let (Some(a), Some(b)) = pair else {
+                return false;
+            };
+            let (Some(tensor), Some(weight)) = (tensor(a), tensor(b)) else {
+                return false;
+            };
+            match (self.values.get(&a.id), self.values_back.get(&b.id)) {
+                (None, None) => is_small(tensor) && is_small(weight) && text(a) != text(b),
+                (known, _) => known != Some(&b.id),
+            }
+        })
+    }
+
+    /// Nodes of the same operator that are the only readers of a weight.
+    fn by_weight(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
+        let theirs = only_readers(after, b);
+        for (weight, node) in only_readers(before, a) {
+            let other = self.values.get(&weight).and_then(|of| theirs.get(of));
+            if let (Some(node), Some(&Some(other))) = (node, other)
+                && before.node(node).op_type == after.node(other).op_type
+            {
+                self.pair(before, after, node, other);
+            }
+        }
+    }
+
+    /// Inputs by name, then by place; weights by name, unless exporters number them: these are matched by
+    /// their use first.
     fn interface(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
         let (graph, other) = (before.model.graph(a), after.model.graph(b));
         for info in &graph.inputs {
@@ -36,13 +86,54 @@ impl Matching {
         for (info, other) in graph.inputs.iter().zip(&other.inputs) {
             self.names(before, after, (a, &info.name), (b, &other.name));
         }
-        let weights = (graph.initializers().map(|(_, tensor)| &tensor.name))
-            .chain((graph.sparse_initializers().iter()).map(|sparse| &sparse.values.name));
-        for name in weights {
-            let value = after.lookup(b, name);
+        self.weights(before, after, (a, b), |tensor| !is_numbered(tensor));
+    }
+
+    /// Weights that are still unmatched: by content, then by name.
+    pub fn remaining_weights(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
+        let texts = |view: View<'_>, graph: GraphId, open: &dyn Fn(ValueId) -> bool| {
+            let tensors = view
+                .model
+                .graph(graph)
+                .initializers()
+                .map(|(_, tensor)| tensor);
+            let small = tensors.filter(|tensor| is_small(tensor));
+            let found = small.filter_map(|tensor| {
+                let value = view.lookup(graph, &tensor.name)?.id;
+                let text = tensor_text(view.model, tensor).ok()?;
+                open(value).then_some((text, value))
+            });
+            found.collect::<Vec<_>>()
+        };
+        let mine = texts(before, a, &|value| !self.values.contains_key(&value));
+        let mut theirs = texts(after, b, &|value| !self.values_back.contains_key(&value));
+        for (text, value) in mine {
+            if let Some(at) = theirs.iter().position(|(other, _)| *other == text) {
+                self.value(value, theirs.remove(at).1);
+            }
+        }
+        self.weights(before, after, (a, b), |_| true);
+    }
+
+    /// Matches weights of the same name, of those that `of` chooses.
+    fn weights(
+        &mut self,
+        before: View<'_>,
+        after: View<'_>,
+        (a, b): (GraphId, GraphId),
+        of: impl Fn(&Tensor) -> bool,
+    ) {
+        let graph = before.model.graph(a);
+        let dense = graph.initializers().map(|(_, tensor)| tensor);
+        let sparse = graph
+            .sparse_initializers()
+            .iter()
+            .map(|sparse| &sparse.values);
+        for tensor in dense.chain(sparse).filter(|tensor| of(tensor)) {
+            let value = after.lookup(b, &tensor.name);
             let own = value.filter(|value| value.get().graph == b);
             if own.is_some_and(|value| value.is_weight()) {
-                self.names(before, after, (a, name), (b, name));
+                self.names(before, after, (a, &tensor.name), (b, &tensor.name));
             }
         }
     }
@@ -83,7 +174,14 @@ impl Matching {
     }
 
     /// Nodes of the same name, if no other has it, and if they have more in common than that.
-    fn by_name(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
+    fn by_name(
+        &mut self,
+        before: View<'_>,
+        after: View<'_>,
+        a: GraphId,
+        b: GraphId,
+        fits: impl Fn(&Matching, NodeRef<'_>, NodeRef<'_>) -> bool,
+    ) {
         let (mine, theirs) = (by_name(before, a), by_name(after, b));
         for node in before.nodes_of(a) {
             let only = |names: &HashMap<&Name, Vec<NodeId>>| match names.get(&node.get().name) {
@@ -94,7 +192,8 @@ impl Matching {
                 let same = after.node(other).get();
                 let shared = (node.outputs.iter())
                     .any(|name| !name.is_empty() && same.outputs.contains(name));
-                if shared || node.op_type == same.op_type {
+                let fits = fits(self, node, after.node(other));
+                if fits && (shared || node.op_type == same.op_type) {
                     self.pair(before, after, node.id, other);
                 }
             }
@@ -102,13 +201,20 @@ impl Matching {
     }
 
     /// Nodes of the same operator that produce a value of the same name.
-    fn by_output(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
+    fn by_output(
+        &mut self,
+        before: View<'_>,
+        after: View<'_>,
+        a: GraphId,
+        b: GraphId,
+        fits: impl Fn(&Matching, NodeRef<'_>, NodeRef<'_>) -> bool,
+    ) {
         for node in before.nodes_of(a) {
             let mut outputs = node.get().outputs.iter().filter(|name| !name.is_empty());
             let found = outputs.find_map(|name| {
                 let value = after.lookup(b, name);
                 let other = value.filter(|value| value.get().graph == b)?.node()?;
-                (other.op_type == node.op_type).then_some(other.id)
+                (other.op_type == node.op_type && fits(self, node, other)).then_some(other.id)
             });
             if let Some(other) = found {
                 self.pair(before, after, node.id, other);
@@ -142,6 +248,46 @@ impl Matching {
             self.pair(a.view(), b.view(), a.id, b.id);
         }
     }
+}
+
+/// The weights of a graph, and for each the only node that reads it; `None` if there are several.
+fn only_readers(view: View<'_>, graph: GraphId) -> HashMap<ValueId, Option<NodeId>> {
+    let mut readers: HashMap<ValueId, Option<NodeId>> = HashMap::default();
+    for node in view.nodes_of(graph) {
+        for value in node.inputs().flatten().filter(|value| value.is_weight()) {
+            readers
+                .entry(value.id)
+                .and_modify(|reader| *reader = None)
+                .or_insert(Some(node.id));
+        }
+    }
+    readers
+}
+
+/// The tensor of a weight.
+fn tensor(value: ValueRef<'_>) -> Option<&Tensor> {
+    let index = value.get().initializer?;
+    let graph = value.view().model.graph(value.get().graph);
+    Some(graph.initializer(index))
+}
+
+fn text(value: ValueRef<'_>) -> Option<String> {
+    tensor_text(value.view().model, tensor(value)?).ok()
+}
+
+/// True of constants such as `val_12`, whose number depends on what was exported before.
+fn is_numbered(tensor: &Tensor) -> bool {
+    is_small(tensor)
+        && tensor
+            .name
+            .as_bytes()
+            .last()
+            .is_some_and(u8::is_ascii_digit)
+}
+
+/// True of tensors whose text has all elements.
+fn is_small(tensor: &Tensor) -> bool {
+    tensor.elements().is_some_and(|elements| elements <= SMALL)
 }
 
 fn by_name<'m>(side: View<'m>, graph: GraphId) -> HashMap<&'m Name, Vec<NodeId>> {

@@ -18,50 +18,145 @@ pub fn summary(diff: &Diff) -> String {
     }
 }
 
-/// `2 nodes removed, 1 input renamed`.
+/// `2 nodes removed, 1 input renamed`: what matters most first.
 fn counts(diff: &Diff) -> String {
-    let key = |c: &Change| match (c.change, c.what.as_deref()) {
-        // what a node makes is called otherwise, not the node
-        (Kind::Renamed, Some(what)) if what.starts_with("output ") => (Part::Value, c.change),
-        _ => (c.part, c.change),
+    let class = |c: &Change| match Class::of(c) {
+        Class::Implied => Class::Real,
+        other => other,
     };
+    let key = |c: &Change| (class(c), part(c), c.change);
     let mut kinds: Vec<_> = diff.changes.iter().map(key).collect();
     kinds.sort();
     kinds.dedup();
-    let words = kinds.into_iter().map(|(part, change)| {
-        let mut names: Vec<_> = (diff.changes.iter())
-            .filter(|c| key(c) == (part, change))
-            .map(|c| (&c.scope, &c.name))
+    let words = kinds.into_iter().map(|kind| {
+        let changes = diff.changes.iter();
+        let changes: Vec<&Change> = changes.filter(|c| key(c) == kind).collect();
+        let what = match kind.0 {
+            Class::Described => "metadata changed",
+            _ => kind.2.word(),
+        };
+        format!("{} {what}", numbers(&changes))
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// The part that a change is about: a node whose output has a new name is unchanged, the value is not.
+fn part(change: &Change) -> Part {
+    match (change.change, change.what.as_deref()) {
+        (Kind::Renamed, Some(what)) if what.starts_with("output ") => Part::Value,
+        _ => change.part,
+    }
+}
+
+/// `2 nodes, 1 input`: each counted once, however many changes are about it.
+fn numbers(changes: &[&Change]) -> String {
+    let mut parts: Vec<Part> = changes.iter().map(|change| part(change)).collect();
+    parts.sort();
+    parts.dedup();
+    let numbers = parts.into_iter().map(|of| {
+        let mut names: Vec<_> = (changes.iter())
+            .filter(|change| part(change) == of)
+            .map(|change| (&change.scope, &change.name))
             .collect();
-        // a node of which two inputs changed is one node
         names.sort();
         names.dedup();
         let plural = if names.len() == 1 { "" } else { "s" };
-        let word = match (part.word(), plural) {
+        let word = match (of.word(), plural) {
             ("metadata", _) => "key of metadata".to_string(),
             ("training", _) => "training".to_string(),
             ("model", "s") => "fields of the model".to_string(),
             ("model", _) => "field of the model".to_string(),
             (word, plural) => format!("{word}{plural}"),
         };
-        format!("{} {word} {}", names.len(), change.word())
+        format!("{} {word}", names.len())
     });
-    words.collect::<Vec<_>>().join(", ")
+    numbers.collect::<Vec<_>>().join(", ")
 }
 
 /// Every difference in a line, those of a scope below its name. A line starts with `-`, `+` or `~`
 /// after two blanks.
 pub fn lines(diff: &Diff) -> Vec<String> {
     let mut lines = Vec::new();
+    scopes(diff.changes.iter().collect(), &mut lines);
+    lines
+}
+
+/// The differences that matter, in lines; in each scope, the others are counted. What describes the model
+/// comes last.
+pub fn short_lines(diff: &Diff) -> Vec<String> {
+    let class = |change: &&Change| Class::of(change);
+    let real = diff.changes.iter();
+    let mut real: Vec<&Change> = real.filter(|c| class(c) == Class::Real).collect();
+    let place = |change: &Change| diff.changes.iter().position(|c| c.scope == change.scope);
+    real.sort_by_cached_key(|c| (place(c), matches!(c.part, Part::Initializer | Part::Value)));
+    let mut lines = Vec::new();
+    scopes(real, &mut lines);
+    for (of, text) in [
+        (Class::Implied, "rewired past removed nodes"),
+        (Class::Renamed, "renamed"),
+        (Class::Described, "with other metadata"),
+    ] {
+        let changes = diff.changes.iter();
+        let changes: Vec<&Change> = changes.filter(|c| class(c) == of).collect();
+        if !changes.is_empty() {
+            lines.push(format!("also {}: {}", text, numbers(&changes)));
+        }
+    }
+    let model = diff.changes.iter();
+    scopes(
+        model.filter(|c| class(c) == Class::Model).collect(),
+        &mut lines,
+    );
+    lines
+}
+
+/// Lines of changes, under the names of their scopes.
+fn scopes(changes: Vec<&Change>, lines: &mut Vec<String>) {
     let mut scope = None;
-    for change in &diff.changes {
+    for change in changes {
         if scope != Some(&change.scope) {
             lines.push(one_line(&change.scope));
             scope = Some(&change.scope);
         }
         lines.push(format!("  {}", one_line(&change.to_string())));
     }
-    lines
+}
+
+/// How much a change matters, the most first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// A change of what is computed, or of the interface.
+    Real,
+    /// A node that reads past nodes that were removed.
+    Implied,
+    /// Another name for the same node, value or weight.
+    Renamed,
+    /// Metadata and documentation of nodes and graphs.
+    Described,
+    /// Versions, the producer and metadata of the model.
+    Model,
+}
+
+/// Fields of graphs and nodes that describe and do not compute.
+const DESCRIBED: [&str; 2] = ["metadata_props", "doc_string"];
+
+impl Class {
+    pub(super) fn of(change: &Change) -> Class {
+        let interface = matches!(change.part, Part::Input | Part::Output);
+        let what = change.what.as_deref().unwrap_or_default();
+        match (change.part, change.change) {
+            (Part::Model | Part::Metadata, _) => Class::Model,
+            _ if [what, &change.name].iter().any(|of| DESCRIBED.contains(of)) => Class::Described,
+            (_, Kind::Renamed) if !interface => Class::Renamed,
+            (_, Kind::Rewired) if !change.past.is_empty() && change.through.is_empty() => {
+                match interface {
+                    true => Class::Real,
+                    false => Class::Implied,
+                }
+            }
+            _ => Class::Real,
+        }
+    }
 }
 
 impl fmt::Display for Change {
@@ -84,6 +179,7 @@ impl fmt::Display for Change {
             (Kind::Moved, ..) => {
                 f.write_str(" changed")?;
             }
+            (_, Some(_), Some(_)) if self.values.is_some() => {}
             (_, before, after) => {
                 let (before, after) = (before.unwrap_or("nothing"), after.unwrap_or("nothing"));
                 write!(f, " {before} -> {after}")?;
@@ -96,7 +192,7 @@ impl fmt::Display for Change {
             write!(f, ", through {}", self.through.join(", "))?;
         }
         match &self.values {
-            Some(delta) => write!(f, ", {delta}"),
+            Some(delta) => write!(f, " {delta}"),
             None => Ok(()),
         }
     }

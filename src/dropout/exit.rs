@@ -36,8 +36,6 @@ pub struct FrozenInput {
     pub input: usize,
     /// What the mask is where it keeps.
     pub kept: f64,
-    /// The node that scaled the data before the mask, if one did.
-    pub scaled: Option<NodeId>,
 }
 
 /// Tolerance within which a scale counts as 1, so no Mul is needed.

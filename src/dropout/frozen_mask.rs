@@ -4,11 +4,12 @@
 //! A constant of zeros and one other number that data is multiplied by, or chosen by, is a mask of
 //! dropout where kept elements are scaled by `1/(1-p)`, p is a rate somebody would write and as many
 //! elements are zero as p makes plausible. Without such a scale much else looks like it (padding,
-//! causal and channel masks, one-hot rows), so that more is asked of it; in doubt it is none. No
-//! mask has an order: one with rows alike, stripes, borders or a mirror image was never drawn.
+//! causal and channel masks, one-hot rows, pruning), so that names have to tell as well; in doubt it
+//! is none. No mask has an order: one with stripes, borders or a mirror image was never drawn. Rows
+//! may be alike where there is a scale.
 
 mod constant;
-mod order;
+mod named;
 mod place;
 
 use std::cell::RefCell;
@@ -20,6 +21,7 @@ use crate::onnx::{Name, NodeId, Use, ValueId, Values};
 use crate::semantics::facts::Facts;
 
 use super::limit::Limits;
+use super::order;
 use super::origin::Origins;
 use super::{Exit, Form, FrozenInput, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;
@@ -29,6 +31,9 @@ const FEWEST: usize = 32;
 
 /// Fewer elements show nothing, where the scale is one that nothing else has.
 const FEWEST_SCALED: usize = 16;
+
+/// Fewer elements show nothing, even where names tell.
+const FEWEST_NAMED: usize = 2;
 
 /// Fewer elements show nothing, where no scale shows it.
 const FEWEST_UNSCALED: usize = 64;
@@ -111,7 +116,7 @@ impl Finder<'_> {
             return pairs.into_iter().find_map(|(mask, data)| {
                 let known = self.mask(mask)?;
                 let meeting = self.judge(id, data, mask, &known)?;
-                Some((mask, meeting))
+                Some((known.root, meeting))
             });
         }
         let (mask, kept, lost) = (input(0)?, input(1)?, input(2)?);
@@ -127,7 +132,7 @@ impl Finder<'_> {
             false => self.judge(id, data, mask, &known),
             true => self.judge(id, data, mask, &known.negated()),
         };
-        Some((mask, meeting?))
+        Some((known.root, meeting?))
     }
 
     fn judge(&self, id: NodeId, data: ValueId, value: ValueId, mask: &Mask) -> Option<Meeting> {
@@ -145,9 +150,7 @@ impl Finder<'_> {
             ..self.exit(id, mask, (node, output), data, scale)
         };
         let mut scaled_before = at(id, output, 1.0 / before, 1.0);
-        if let Some(frozen) = &mut scaled_before.frozen {
-            frozen.scaled = scaled.map(|(node, _)| node);
-        }
+        scaled_before.prescale = scaled.map(|(prescale, _)| prescale);
         let ways = [
             (mask.scale, at(id, output, 1.0, 1.0)),
             (
@@ -156,16 +159,29 @@ impl Finder<'_> {
             ),
             (mask.scale * before, scaled_before),
         ];
+        // names are evidence where there is a scale as well
+        let named = self.is_named(mask.root) || self.is_named_node(id);
+        let whole = mask.dropped() == 0;
+        if whole && !self.is_path(mask, id) {
+            return None;
+        }
+        let distinct = mask.distinct();
         for (scale, exit) in ways {
             let rate = rate_of(scale);
             // a scale of 2 or 5 may be anything's; one of 1.4285714 is dropout's
             let told = mask.scale.fract() != 0.0;
-            let fewest = if told { FEWEST_SCALED } else { FEWEST };
-            let Some(rate) = rate.filter(|&rate| mask.kept.len() >= fewest && mask.fits(rate))
-            else {
+            let fewest = match told {
+                _ if named => FEWEST_NAMED,
+                true => FEWEST_SCALED,
+                false => FEWEST,
+            };
+            let shared = named || scale.fract() != 0.0;
+            let mask = if shared { &distinct } else { mask };
+            let fits = |rate: f64| whole || mask.kept.len() >= fewest && mask.fits(rate);
+            let Some(rate) = rate.filter(|&rate| fits(rate)) else {
                 continue;
             };
-            let drawn = order::is_drawn(&mask.dims, &mask.kept, false);
+            let drawn = named || order::is_drawn(&mask.dims, &mask.kept, false);
             if !drawn || place::is_scores(self.facts.view(), exit.output) {
                 return None;
             }
@@ -177,7 +193,10 @@ impl Finder<'_> {
                 scaling: Scaling::Inverted,
             });
         }
-        self.unscaled(id, data, value, mask, output)
+        match named {
+            true => self.unscaled(id, data, value, mask, output),
+            false => None,
+        }
     }
 
     /// The place where the mask of a node is applied, and the end of the product.
@@ -208,12 +227,11 @@ impl Finder<'_> {
                 node: id,
                 input,
                 kept,
-                scaled: None,
             }),
         }
     }
 
-    /// Classic dropout: only its disorder and its place distinguish it from other masks.
+    /// Classic dropout: its names, its disorder and its place distinguish it from other masks.
     fn unscaled(
         &self,
         id: NodeId,

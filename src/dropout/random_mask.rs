@@ -11,6 +11,7 @@ mod classify;
 mod conditions;
 mod constants;
 mod contexts;
+mod count;
 mod draw;
 mod exits;
 mod fit;
@@ -21,6 +22,7 @@ mod judge;
 mod law;
 mod maps;
 mod prescale;
+mod quantization;
 mod reachable;
 mod related;
 mod scalar;
@@ -67,7 +69,10 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
         let before = left.len();
         let mut others = Vec::new();
         for source in left {
-            let found = finder.sites(source)?;
+            let mut found = finder.sites(source)?;
+            if found.is_empty() {
+                found = finder.counted(source)?;
+            }
             if found.is_empty() {
                 others.push(source);
             }

@@ -248,6 +248,9 @@ words! {
         Inverted = "inverted",
         /// Not at all: inference scales by `1-p`.
         Classic = "classic",
+        /// By one over the share that the mask keeps in this run (DropBlock, DropHead): inference is the
+        /// identity.
+        Count = "count",
         /// By something else.
         Other = "other",
     }

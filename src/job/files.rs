@@ -58,6 +58,10 @@ impl Files {
     pub fn target(&self, suffix: &str) -> Result<Target> {
         let stream = is_stream(&self.input);
         if self.in_place {
+            if let Some(output) = &self.output {
+                let why = "cannot be written, as --in-place replaces IN";
+                return Err(refused(output, why));
+            }
             if stream {
                 let why = "--in-place needs a file, and IN is standard input";
                 return Err(Error::new(ErrorKind::Usage, why));
@@ -80,7 +84,11 @@ impl Files {
             let why = "is both IN and OUT; use --in-place to replace it";
             return Err(refused(&path, why));
         }
-        may_write(&destination, self.force || self.dry_run)?;
+        // a dry run is about the model, and the folder of the result may be made later
+        let folder = or_here(destination.real().parent().unwrap_or(Path::new("")));
+        if folder.is_dir() || !self.dry_run {
+            may_write(&destination, self.force || self.dry_run)?;
+        }
         Ok(Target::File(destination))
     }
 

@@ -370,6 +370,15 @@ pub(crate) fn numbers(data_type: DataType, bytes: &[u8]) -> Option<Vec<f64>> {
     match data_type {
         DataType::BOOL => Some(bytes.iter().map(|&b| f64::from(u8::from(b != 0))).collect()),
         DataType::UINT8 => Some(bytes.iter().map(|&b| f64::from(b)).collect()),
+        DataType::INT8 => Some(bytes.iter().map(|&b| f64::from(b as i8)).collect()),
+        DataType::INT16 | DataType::UINT16 => {
+            let (elements, rest) = bytes.as_chunks::<2>();
+            let all = elements.iter().map(|&e| match data_type {
+                DataType::INT16 => f64::from(i16::from_le_bytes(e)),
+                _ => f64::from(u16::from_le_bytes(e)),
+            });
+            rest.is_empty().then(|| all.collect())
+        }
         DataType::INT32 => {
             let (elements, rest) = bytes.as_chunks::<4>();
             let all = elements.iter().map(|&e| f64::from(i32::from_le_bytes(e)));

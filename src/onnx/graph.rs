@@ -92,6 +92,8 @@ pub(crate) struct GraphEdits {
     /// Encoded fields that no file had: inputs, outputs, types of values.
     pub added_fields: Vec<Vec<u8>>,
     pub removed_value_infos: BTreeSet<u32>,
+    /// Types that are now about a value of another name.
+    pub renamed_value_infos: BTreeMap<u32, Name>,
     pub removed_annotations: BTreeSet<u32>,
     /// Annotations that are now about a value of another name.
     pub renamed_annotations: BTreeMap<u32, Name>,

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::error::Result;
+use crate::onnx::Name;
 use crate::source::{Rope, Source};
 use crate::wire::{Field, Fields, Window, bytes_field, bytes_head, reframe};
 
@@ -171,17 +172,19 @@ impl Writer<'_> {
                     }
                 }
                 Part::ValueInfo(index) => {
-                    if !graph.edits.removed_value_infos.contains(&index) {
-                        self.verbatim(&mut out, &slot.field);
+                    let edits = &graph.edits;
+                    match edits.renamed_value_infos.get(&index) {
+                        Some(name) => self.renamed(&mut out, &slot.field, name)?,
+                        None if edits.removed_value_infos.contains(&index) => {}
+                        None => self.verbatim(&mut out, &slot.field),
                     }
                 }
                 Part::Annotation(index) => {
-                    if let Some(name) = graph.edits.renamed_annotations.get(&index) {
-                        let name = bytes_field(1, name.as_bytes());
-                        let payload = self.replaced(&slot.field, 1, name)?;
-                        reframe(&mut out, &mut self.window, &slot.field, payload)?;
-                    } else if !graph.edits.removed_annotations.contains(&index) {
-                        self.verbatim(&mut out, &slot.field);
+                    let edits = &graph.edits;
+                    match edits.renamed_annotations.get(&index) {
+                        Some(name) => self.renamed(&mut out, &slot.field, name)?,
+                        None if edits.removed_annotations.contains(&index) => {}
+                        None => self.verbatim(&mut out, &slot.field),
                     }
                 }
                 Part::Verbatim => self.verbatim(&mut out, &slot.field),
@@ -214,6 +217,13 @@ impl Writer<'_> {
             }
         }
         Ok(out)
+    }
+
+    /// A message about a value, which is its first field, for a value of another name.
+    fn renamed(&mut self, out: &mut Rope, message: &Field, name: &Name) -> Result<()> {
+        let name = bytes_field(1, name.as_bytes());
+        let payload = self.replaced(message, 1, name)?;
+        reframe(out, &mut self.window, message, payload)
     }
 
     /// A tensor with other elements in the place of its own.

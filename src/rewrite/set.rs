@@ -10,7 +10,6 @@ mod change;
 mod constant;
 #[cfg(feature = "tract")]
 mod expected;
-mod filter;
 mod mask;
 mod operator;
 mod plan;
@@ -24,8 +23,8 @@ use crate::onnx::Name;
 
 use super::names::usage;
 use super::{Acting, Edited, Plan, Rate, Reason};
+pub use crate::rewrite::Filter;
 use change::Change;
-pub use filter::Filter;
 
 /// The constants to change, or why a site cannot be changed.
 type Changes = Result<Vec<Change>, Reason>;

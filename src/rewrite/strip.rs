@@ -28,7 +28,7 @@ use crate::verify::fold::verify_steps;
 use crate::verify::{self, Verification};
 
 use super::fold::{self, Folded};
-use super::{Edited, Plan};
+use super::{Action, Edited, Plan, Reason};
 pub use options::Options;
 pub use outcome::Outcome;
 
@@ -91,8 +91,9 @@ impl Stripped {
 /// Finds dropout, plans its removal, and removes it from a copy.
 ///
 /// # Errors
-/// The model is not sound ([`crate::onnx::Model::check`]), or a site cannot be removed: then none is. Nor is one
-/// if what is left would be dropout in another way than before.
+/// The model is not sound ([`crate::onnx::Model::check`]), a filter matches no site, or a site cannot be
+/// removed and [`Options::strict`] is set, or it is the only one. Nothing is removed either if what is left
+/// would be dropout in another way than before.
 pub fn strip(model: &impl Examine, options: &Options) -> Result<Stripped> {
     model.examined(|before| {
         let stripped = strip_examined(before, options);
@@ -102,9 +103,21 @@ pub fn strip(model: &impl Examine, options: &Options) -> Result<Stripped> {
 
 fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> {
     let sites = before.sites()?;
-    let plan = plan::plan(before.view(), sites, options);
-    let mut copy = before.model().clone();
-    let outcome = apply::apply(&mut copy, before.values().clone(), sites, &plan)?;
+    let mut plan = plan::plan(before.view(), sites, options)?;
+    let (copy, outcome) = loop {
+        refuse(&plan, options.strict)?;
+        let mut copy = before.model().clone();
+        let done = apply::apply(&mut copy, before.values().clone(), sites, &plan)?;
+        if done.used.is_empty() {
+            break (copy, done.outcome);
+        }
+        for step in &mut plan.steps {
+            if done.used.contains(&step.site) {
+                let why = "the draw is still used after its dropout was removed";
+                step.action = Action::Refused(Reason::Shared(why.into()));
+            }
+        }
+    };
     let edited = Edited::new(&copy)?;
     if !outcome.is_unchanged() {
         settled(sites, &plan, edited.examined())?;
@@ -116,6 +129,16 @@ fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> 
         edited,
         allow_unmeasured: options.allow_unmeasured,
     })
+}
+
+/// Fails if a site is refused: with `strict` in any case, otherwise if no other is removed.
+fn refuse(plan: &Plan, strict: bool) -> Result<()> {
+    match plan.refusals().next() {
+        Some((step, why)) if strict || plan.applied().next().is_none() => {
+            Err(Error::model(why.to_string()).at(&step.label))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks that no mask of what is left is dropout that was none before: what a draw meets may show

@@ -46,6 +46,7 @@ impl At<'_> {
     pub fn inference(&self, stand: &Setup) -> Result<BTreeMap<String, Value>, String> {
         let options = strip::Options {
             kinds: Kind::ALL.to_vec(),
+            strict: true,
             ..strip::Options::default()
         };
         let stripped = strip::strip(self.model, &options).map_err(|e| e.to_string())?;

@@ -14,13 +14,16 @@ mod mask;
 use std::collections::BTreeMap;
 
 use crate::dropout::{Convention, Examined, Form, Kind, Side, Site};
-use crate::onnx::{DataType, Editor, Model};
+use crate::onnx::{DataType, Editor, Model, NodeId, numbers};
 use crate::semantics::inline::inline;
 use crate::semantics::view::View;
 use crate::source::Source;
 
 use super::compare::Tolerance;
 use super::engine::{Stop, Unrunnable};
+
+/// Scales of more bytes are not read: one for each channel takes less.
+const LARGEST_SCALE: u64 = 1 << 16;
 
 /// A model that is run in place of another.
 #[derive(Debug)]
@@ -83,6 +86,7 @@ fn edited(side: Side<'_>, convention: Convention) -> Result<Option<Reference>, S
     for (node, factor) in operators {
         classic::scale(&mut editor, node, factor);
     }
+    let step = step(side.view, &masks);
     let masks = masks.into_iter();
     let rounded: Vec<DataType> = masks
         .flat_map(|site| mask::keep_all(&mut editor, site))
@@ -90,7 +94,7 @@ fn edited(side: Side<'_>, convention: Convention) -> Result<Option<Reference>, S
     editor.finish()?;
     Ok(Some(Reference {
         source: Source::from_rope(copy.to_rope()?),
-        tolerance: tolerance(&rounded),
+        tolerance: step.unwrap_or_else(|| tolerance(&rounded)),
         notes,
     }))
 }
@@ -138,6 +142,34 @@ fn mask_notes(model: &Model, sites: &[&Site]) -> Vec<String> {
         }
     }
     notes
+}
+
+/// The tolerance for data that was quantized before or behind a mask, at another scale than the result
+/// quantizes it: two steps of the coarsest QuantizeLinear. `None` if no mask has that.
+fn step(view: View<'_>, masks: &[&Site]) -> Option<Tolerance> {
+    let quantizes = |id: &NodeId| view.node(*id).is("QuantizeLinear");
+    let is_quantized = |site: &&Site| {
+        site.mask_nodes(view.model, view.values)
+            .iter()
+            .any(quantizes)
+    };
+    if !masks.iter().any(is_quantized) {
+        return None;
+    }
+    let scales = view.nodes().filter(|node| quantizes(&node.id));
+    let scales = scales.filter_map(|node| {
+        let scale = node.input(1)?.initializer()?;
+        let bytes = view.model.small_elements(scale, LARGEST_SCALE).ok()??;
+        numbers(scale.data_type, &bytes)?
+            .into_iter()
+            .reduce(f64::max)
+    });
+    let Tolerance::Close { rtol, .. } = Tolerance::of("float") else {
+        return None;
+    };
+    let atol = 2.0 * scales.reduce(f64::max)?;
+    let atol = format!("{atol:.1e}").parse().unwrap_or(atol);
+    Some(Tolerance::Close { rtol, atol })
 }
 
 /// The tolerance for rounding in these types: that of the coarsest, as outputs may be of a finer one.

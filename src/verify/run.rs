@@ -1,13 +1,15 @@
 //! Two models run on the same inputs, and their outputs compared.
 
 mod modes;
+mod reaction;
 mod setup;
 mod side;
 mod spool;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::Pairing;
 use super::compare::{self, Difference, Tolerance};
 use super::engine::watch::Seen;
 use super::engine::{Host, Meaning, Mode, Runnable, Stop, Subject, TRACT, Unrunnable};
@@ -15,7 +17,7 @@ use super::inputs::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
 pub(super) use modes::try_modes;
 pub(crate) use setup::{Setup, setup};
-use side::{Ran, blank, first_side, inputs, interface};
+use side::{Ran, first_side, inputs, interface};
 
 /// How to run and compare.
 #[derive(Clone, Debug)]
@@ -34,6 +36,10 @@ pub struct Settings {
     pub meaning: Meaning,
     /// Where they run.
     pub host: Host,
+    /// Which outputs are compared.
+    pub outputs: Pairing,
+    /// Outputs that no input changes: they need not react to inputs.
+    pub steady: BTreeSet<String>,
 }
 
 impl Default for Settings {
@@ -47,6 +53,8 @@ impl Default for Settings {
             tolerance: Tolerance::Exact,
             meaning: Meaning::Inference,
             host: Host::InProcess,
+            outputs: Pairing::ByName,
+            steady: BTreeSet::new(),
         }
     }
 }
@@ -98,6 +106,8 @@ pub struct RunReport {
     pub outputs: Vec<String>,
     /// Elements compared, over all runs.
     pub elements: usize,
+    /// Outputs that were the same in every run, whatever the inputs: their equality shows nothing.
+    pub still: Vec<String>,
     /// How tract went about it.
     pub mode: Mode,
     /// Where the first model's outputs differ from those recorded in a test data set, beyond the
@@ -123,6 +133,7 @@ impl RunReport {
             chosen: BTreeMap::new(),
             outputs: Vec::new(),
             elements: 0,
+            still: Vec::new(),
             mode: Mode::Optimised,
             recorded: Vec::new(),
             reference: Vec::new(),
@@ -214,8 +225,11 @@ fn attempt(
     report: &mut RunReport,
 ) -> Result<Outcome, Stopped> {
     let mode = report.mode;
-    let first = first_side(before, settings, mode, &mut |_, _| {})
+    let (mut first, runnable) = first_side(before, settings, mode, &mut |_, _| {})
         .map_err(|stop| (before.label.to_string(), stop))?;
+    let provoked = first.provoke(&runnable, settings);
+    provoked.map_err(|error| (before.label.to_string(), error.into()))?;
+    drop(runnable); // the weights of one model at a time
     report.shapes = first.shapes.inputs.clone();
     report.chosen = first.shapes.chosen.clone();
     report.outputs = first.names.clone();
@@ -225,12 +239,14 @@ fn attempt(
     if mode != Mode::Optimised {
         report.notes.push(format!("tract ran both models {mode}"));
     }
-    report.notes.extend(blank(&first));
+    report.notes.extend(first.blank(settings));
+    let still = (0..first.names.len()).filter(|&output| first.is_still(output, settings));
+    report.still = still.map(|output| first.names[output].clone()).collect();
     report.recorded = first.recorded.clone();
     let second = |stop| (after.label.to_string(), stop);
     let parsed = settings.host.read(after, settings.meaning, mode);
     let parsed = parsed.map_err(second)?;
-    if let Some(reason) = interface(&first, &parsed) {
+    if let Some(reason) = interface(&first, &parsed, settings.outputs) {
         return Ok(Outcome::Different(Difference::Interface { reason }));
     }
     let draws = parsed.draws().as_deref().map(drawn);
@@ -245,26 +261,25 @@ fn attempt(
 
 /// Runs the second model on the inputs of the first, and compares the outputs.
 fn compare_runs(
-    first: Ran,
+    mut first: Ran,
     runnable: &Runnable,
     settings: &Settings,
     report: &mut RunReport,
 ) -> Result<Outcome, Stop> {
     (report.runs, report.elements) = (0, 0);
-    for (run, expected) in first.outputs.read()?.enumerate() {
-        let expected = expected?;
-        let inputs = inputs(
-            &first.ports,
-            &first.given,
-            &first.shapes,
-            settings.seed,
-            run,
-            first.range,
-        )?;
-        let found = runnable.run(&inputs, run as u64)?;
-        for (name, expected) in first.names.iter().zip(&expected) {
-            // the models may list their outputs in a different order
-            let place = runnable.outputs().iter().position(|other| other == name);
+    let mut outputs = first.outputs.read()?;
+    for (run, &feed) in first.feeds.iter().enumerate() {
+        let expected = outputs.next().transpose()?.unwrap_or_default();
+        let inputs = inputs(&first, settings.seed, feed)?;
+        let found = runnable.run(&inputs, feed.run as u64)?;
+        for (index, (name, expected)) in first.names.iter().zip(&expected).enumerate() {
+            if !first.is_compared(run, index) {
+                continue;
+            }
+            let place = match settings.outputs {
+                Pairing::ByPosition => Some(index),
+                Pairing::ByName => runnable.outputs().iter().position(|other| other == name),
+            };
             let Some(found) = place.and_then(|place| found.get(place)) else {
                 let reason = format!("output {name} is missing after");
                 return Ok(Outcome::Different(Difference::Interface { reason }));

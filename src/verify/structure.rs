@@ -94,7 +94,7 @@ pub(crate) fn compare_sides(
     let first = Builder::build(before, exceptions, convention, &mut shared)
         .map_err(|e| old.source().name_in(e))?;
     shared.contents.second_model();
-    let exceptions = Exceptions::after(allowed, after.view);
+    let exceptions = Exceptions::after(allowed, before.view, after.view);
     let second = Builder::build(after, exceptions, convention, &mut shared)
         .map_err(|e| new.source().name_in(e))?;
     // an unsound model is an error, not a difference: so this comes last
@@ -168,7 +168,8 @@ fn interface(before: &Model, after: &Model, allowed: &Allowed) -> Option<Mismatc
     ];
     for (what, old, new) in pairs {
         for (index, (old, new)) in old.iter().zip(&new).enumerate() {
-            if old.name != new.name {
+            let by_position = what == "output" && allowed.output_names;
+            if old.name != new.name && !by_position {
                 let why = format!("is `{}` before and `{}` after", old.name, new.name);
                 return differs(format!("{what} {index}"), why);
             }

@@ -170,8 +170,15 @@ impl Verification {
 
     #[cfg(feature = "tract")]
     fn by_run(&self) -> Option<Run> {
-        Some(match &self.run.as_ref()?.outcome {
-            run::Outcome::Equal => Run::Equal,
+        let report = self.run.as_ref()?;
+        Some(match &report.outcome {
+            run::Outcome::Equal => match report.still.as_slice() {
+                [] => Run::Equal,
+                [output, ..] => Run::Nothing(format!(
+                    "the runs agree, but output `{output}` was the same for all inputs, so they show \
+                     nothing (--input supplies others)"
+                )),
+            },
             run::Outcome::Different(difference) => Run::Different(difference.to_string()),
             unrunnable @ run::Outcome::Unrunnable { .. } => Run::Nothing(unrunnable.to_string()),
         })

@@ -9,6 +9,7 @@ mod inputs;
 mod lacks;
 mod models;
 mod random;
+mod reactions;
 
 use std::collections::BTreeMap;
 

@@ -95,6 +95,14 @@ fn spelt(lines: &[&str], dims: &[i64], p: f64, seed: u64) -> Model {
     model(13, graph)
 }
 
+/// As [`spelt`], by nodes with the name of a dropout.
+fn named(lines: &[&str], dims: &[i64], p: f64, seed: u64) -> Model {
+    let mut model = spelt(lines, dims, p, seed);
+    let nodes = model.main_mut().node.iter_mut().skip(1);
+    nodes.for_each(|node| node.name = Some(format!("net/drop/dropout/{}", node.op_type())));
+    model
+}
+
 #[test]
 fn every_spelling_at_every_rate() {
     for lines in SPELLINGS {
@@ -117,7 +125,7 @@ fn every_spelling_at_every_rate() {
 #[test]
 fn the_exit_has_the_inference_scale() {
     let exits = |lines: &[&str]| {
-        let model = spelt(lines, &[4, 64], 0.2, 7);
+        let model = named(lines, &[4, 64], 0.2, 7);
         let read = model.read();
         let values = Values::new(&read);
         let sites = dropout::find(&dropout_onnx::Analysis::of(&read)).expect("sites");
@@ -168,8 +176,10 @@ fn data_that_is_scaled_and_then_moved() {
         assert!(stays(moves), "{moves:?}");
     }
     // what changes elements may also change the scale
-    let sites = by(&["d = Relu(t)"]);
-    assert!(sites.iter().all(|site| site.scaling == Scaling::Classic));
+    let lines = ["t = Mul(h, s)", "d = Relu(t)", "y = Mul(m, d)"];
+    let sites = sites(&named(&lines, &[4, 64], 0.45, 3));
+    let scalings: Vec<Scaling> = sites.iter().map(|site| site.scaling).collect();
+    assert_eq!(scalings, [Scaling::Classic]);
 }
 
 #[test]
@@ -196,9 +206,10 @@ fn most_masks_that_were_drawn_are_found() {
 }
 
 #[test]
-fn a_mask_without_a_scale_is_classic() {
+fn a_mask_without_a_scale_is_classic_by_its_names() {
     for (seed, p) in [0.2, 0.3, 0.5].into_iter().enumerate() {
-        let sites = sites(&spelt(&["y = Mul(h, m)"], &[8, 64], p, 40 + seed as u64));
+        let lines = ["y = Mul(h, m)"];
+        let sites = sites(&named(&lines, &[8, 64], p, 40 + seed as u64));
         assert_eq!(sites.len(), 1, "{p}");
         let site = &sites[0];
         assert_eq!(site.scaling, Scaling::Classic);
@@ -206,6 +217,132 @@ fn a_mask_without_a_scale_is_classic() {
         assert_eq!(site.inference_scale, site.exits[0].scale);
         assert!((site.inference_scale + site.rate.expect("a rate") - 1.0).abs() < 1e-9);
     }
+}
+
+#[test]
+fn a_mask_without_scale_and_names_is_none() {
+    for lines in [&["y = Mul(h, m)"][..], &["y = Where(b, h, o)"]] {
+        for (seed, p) in [0.2, 0.5].into_iter().enumerate() {
+            let found = sites(&spelt(lines, &[8, 64], p, 40 + seed as u64));
+            assert!(found.is_empty(), "{lines:?}");
+        }
+    }
+}
+
+/// The rates that are found where h is multiplied by a constant of these elements.
+fn rates(dims: &[i64], kept: &[bool], scale: f64, name: &str) -> Vec<Option<f64>> {
+    let mut graph = after_relu(&["y = Mul(h, m)"], dims).init("m", floats(dims, kept, scale));
+    graph.node[1].name = Some(name.into());
+    sites(&model(13, graph))
+        .iter()
+        .map(|site| site.rate)
+        .collect()
+}
+
+#[test]
+fn a_mask_that_is_shared_over_time() {
+    let mask = drawn(&[2, 16], 0.4, 8);
+    let dims = [2, 6, 16];
+    let shared = by(&dims, |at| mask[(at[0] * 16 + at[2]) as usize]);
+    assert_eq!(rates(&dims, &shared, 1.0 / 0.6, ""), [Some(0.4)]);
+    // anything may be doubled
+    assert_eq!(rates(&dims, &shared, 2.0, ""), []);
+    // few elements, repeated
+    let dims = [4, 6, 8];
+    let few = by(&dims, |at| mask[at[2] as usize]);
+    assert_eq!(rates(&dims, &few, 1.0 / 0.6, ""), []);
+}
+
+#[test]
+fn a_small_mask_with_the_name_of_a_dropout() {
+    let kept = [true, false, true, true, true, true, true, false];
+    for (name, found) in [
+        ("m_1/a_1/stateless_dropout/SelectV2__3", 1),
+        ("/blocks.1/drop_path1/Mul", 1),
+        ("/blocks.1/attention/Mul", 0),
+    ] {
+        assert_eq!(rates(&[8], &kept, 4.0 / 3.0, name).len(), found, "{name}");
+        assert_eq!(rates(&[8], &kept, 1.0, name), [], "{name}, unscaled");
+        assert_eq!(
+            rates(&[8], &kept, 10.0, name),
+            [],
+            "{name}, at another share"
+        );
+    }
+}
+
+#[test]
+fn a_path_of_which_no_sample_was_dropped() {
+    let kept = [true; 4];
+    let name = "/blocks.1/drop_path1/Mul";
+    assert_eq!(rates(&[4, 1, 1], &kept, 1.0 / 0.7, name), [Some(0.3)]);
+    assert_eq!(rates(&[4, 1, 1], &kept, 1.0, name), []);
+    assert_eq!(rates(&[4, 1, 1], &kept, 0.7, name), []);
+    // the scale of dropout is no mask
+    assert_eq!(
+        rates(&[1, 1], &kept[..1], 1.0 / 0.7, "/blocks.1/drop/Dropout"),
+        []
+    );
+    assert_eq!(
+        rates(&[4, 1, 1], &kept, 1.0 / 0.7, "/blocks.1/scale/Mul"),
+        []
+    );
+}
+
+#[test]
+fn a_mask_that_is_moved() {
+    for moves in [
+        &["d = Transpose(m)", "g = Transpose(h)"][..],
+        &["d = Flatten(m)", "g = Flatten(h)"],
+        &[
+            "a = Unsqueeze(m, axes)",
+            "d = Identity(a)",
+            "g = Unsqueeze(h, axes)",
+        ],
+    ] {
+        let lines = [moves, &["z = Mul(g, d)", "y = Div(z, k)"]].concat();
+        let mut model = spelt(&lines, &[8, 8], 0.3, 4);
+        model.main_mut().initializer.push({
+            let mut axes = crate::common::build::i64s(&[0]);
+            axes.name = Some("axes".into());
+            axes
+        });
+        let found = sites(&model);
+        assert_eq!(found.len(), 1, "{moves:?}");
+        assert_eq!(found[0].rate, Some(0.3));
+    }
+}
+
+/// A Loop of two states: h, which its body multiplies by the other.
+fn looped(next_mask: &str) -> Model {
+    let dims = [4, 8];
+    let nodes = ["go = Identity(more)", "grown = Mul(state, mask)", next_mask];
+    let mut body = graph(nodes.map(op));
+    body.input = ["i", "more", "state", "mask"]
+        .map(crate::common::build::untyped)
+        .into();
+    body.output = ["go", "grown", "after"]
+        .map(crate::common::build::untyped)
+        .into();
+    let kept = drawn(&dims, 0.2, 31);
+    let node =
+        op("y, end = Loop(count, go0, h, m)").with(crate::common::build::subgraph("body", body));
+    let mut graph = after_relu(&[], &dims).init("m", floats(&dims, &kept, 1.25));
+    graph.node.push(node);
+    let graph = graph.init("count", crate::common::build::i64s(&[3]));
+    model(13, graph.init("go0", crate::common::build::flag(true)))
+}
+
+#[test]
+fn a_mask_that_is_a_state_of_a_loop() {
+    let found = sites(&looped("after = Identity(mask)"));
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].rate, found[0].form),
+        (Some(0.2), Form::FrozenMask)
+    );
+    // each step has another
+    assert!(sites(&looped("after = Mul(mask, state)")).is_empty());
 }
 
 #[test]
@@ -334,7 +471,8 @@ fn patterns() {
 fn rows_alike() {
     let row = drawn(&[32], 0.3, 9);
     let kept = by(&[8, 32], |at| row[at[1] as usize]);
-    none("the same in every row", &[8, 32], &kept);
+    assert_eq!(rates(&[8, 32], &kept, 1.0, ""), [], "the same in every row");
+    assert_eq!(rates(&[8, 32], &kept, 2.0, ""), [], "the same in every row");
     let kept = by(&[8, 32], |at| row[(at[0] * 3) as usize]);
     none("the same in every column", &[8, 32], &kept);
 }

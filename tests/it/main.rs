@@ -5,6 +5,7 @@
 
 mod common;
 
+mod counted_masks;
 mod editor;
 mod edits;
 mod element_types;
@@ -15,6 +16,7 @@ mod lossless;
 mod no_panic;
 mod noise_shapes;
 mod operator_sites;
+mod quantized_masks;
 mod random_masks;
 mod regressions;
 mod rules;

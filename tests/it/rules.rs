@@ -8,6 +8,7 @@ mod operators;
 mod random;
 mod selection;
 mod sites;
+mod weights;
 
 use dropout_onnx::audit::{Finding, ModelAudit, RULES, Selection, Verdict, check};
 use dropout_onnx::dropout::{self, Site};

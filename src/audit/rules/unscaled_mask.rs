@@ -33,7 +33,8 @@ rule! {
 
 fn check(context: &Context<'_>) -> Vec<Found> {
     let unscaled = context.sound().filter(|site| {
-        site.scaling != Scaling::Inverted
+        !matches!(site.scaling, Scaling::Inverted | Scaling::Count)
+            && site.inference_scale != 1.0
             && site.kind == Kind::Dropout
             && site.form != Form::Scale
             && acts(site)

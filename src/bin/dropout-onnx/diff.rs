@@ -9,7 +9,7 @@ use dropout_onnx::report::document;
 
 use crate::Status;
 use crate::io::{self, Global};
-use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
+use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 
 /// List the changes between two models, by name: nodes, weights, inputs and outputs
 ///
@@ -24,9 +24,6 @@ pub struct Args {
     /// Changed model
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    /// Read the weights that differ, and report by how much
-    #[arg(long)]
-    values: bool,
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -45,7 +42,7 @@ enum Format {
 const EXAMPLES: &str = "\
 Examples:
   dropout-onnx diff model.onnx model.stripped.onnx
-  dropout-onnx diff epoch1.onnx epoch2.onnx --values
+  dropout-onnx diff epoch1.onnx epoch2.onnx            by how much weights differ
   dropout-onnx diff a.onnx b.onnx --format markdown >> \"$GITHUB_STEP_SUMMARY\"
 
 Exit status: 0 no differences; 1 different; 2 error.";
@@ -53,7 +50,7 @@ Exit status: 0 no differences; 1 different; 2 error.";
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let (before, after) = io::read_both(&args.before, &args.after)?;
     let options = Options {
-        values: args.values,
+        values: true,
         structure: true,
     };
     let progress = global.progress("comparing");
@@ -62,7 +59,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let names = [&args.before, &args.after].map(|path| path.to_string_lossy().into_owned());
     match args.format {
         Format::Text if global.quiet => {}
-        Format::Text => io::print(&report(&found))?,
+        Format::Text => io::print(&report(&found, global.verbose))?,
         Format::Json => {
             let document = document::diff(&found, &names[0], &names[1])?;
             io::print(&document::text(&document)?)?;
@@ -75,32 +72,52 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     })
 }
 
-fn report(found: &Diff) -> String {
+fn report(found: &Diff, verbose: bool) -> String {
     let style = match found.verdict {
         Verdict::IdenticalBytes | Verdict::SameModel => GOOD,
         Verdict::SameStructure => WARN,
         Verdict::Different => BAD,
     };
-    let mut out = paint(style, text::summary(found)) + "\n";
+    let mut out = String::new();
+    for line in wrap(&text::summary(found), 0) {
+        out.push_str(&(paint(style, line) + "\n"));
+    }
     if let Some(parts) = &found.parts {
         let line = format!("structure: {}", dropout_onnx::report::one_line(parts));
-        out.push_str(&(paint(DIM, line) + "\n"));
+        for line in wrap(&line, 0) {
+            out.push_str(&(paint(DIM, line) + "\n"));
+        }
     }
-    for line in lines(found) {
+    let short = text::short_lines(found);
+    let hidden = short.iter().any(|line| line.starts_with("also "));
+    let lines = match verbose {
+        true => lines(found),
+        false => paint_lines(short),
+    };
+    for line in lines {
         out.push_str(&line);
         out.push('\n');
+    }
+    if hidden && !verbose {
+        out.push_str(&(paint(DIM, "-v lists all changes") + "\n"));
     }
     out
 }
 
 /// Every difference, in colour.
 pub fn lines(found: &Diff) -> Vec<String> {
-    let lines = text::lines(found).into_iter();
-    let painted = lines.map(|line| match line.trim_start().chars().next() {
-        Some('-') if line.starts_with("  ") => paint(BAD, line),
-        Some('+') if line.starts_with("  ") => paint(GOOD, line),
-        _ if line.starts_with("  ") => line,
-        _ => paint(LABEL, line),
-    });
+    paint_lines(text::lines(found))
+}
+
+fn paint_lines(lines: Vec<String>) -> Vec<String> {
+    let painted = lines
+        .into_iter()
+        .map(|line| match line.trim_start().chars().next() {
+            Some('-') if line.starts_with("  ") => paint(BAD, line),
+            Some('+') if line.starts_with("  ") => paint(GOOD, line),
+            _ if line.starts_with("  ") => line,
+            _ if line.starts_with("also ") => paint(DIM, line),
+            _ => paint(LABEL, line),
+        });
     painted.collect()
 }

@@ -9,6 +9,7 @@ use dropout_onnx::rewrite::fold::{Folded, Options, Step, fold};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
+use crate::many::{self, Done, Many, Report, Reported};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, GOOD, Table, WARN, paint};
 use crate::verification::{Verify, count};
@@ -42,6 +43,8 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
+    many: Many,
+    #[command(flatten)]
     verify: Verify,
 }
 
@@ -62,28 +65,39 @@ Exit status: 0 folded and verified, or nothing to fold; 1 the result differs; 2 
 written unless the status is 0.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let rewriting = Rewriting::open(&args.files, &args.verify, global, "folded")?;
+    many::run(
+        &args.many,
+        &args.files,
+        global,
+        args.format,
+        |files, global, report| rewrite(args, files, global, report),
+    )
+}
+
+/// Folds the factors of one model.
+fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> Result<Done> {
+    let rewriting = Rewriting::open(files, &args.verify, global, "folded")?;
     let options = Options {
         only_dropout: args.only == Some(Only::Dropout),
         at: args.at.clone(),
     };
     let folded = fold(rewriting.before(), &options);
-    let folded = folded.map_err(|e| e.in_file(io::name(&args.files.input)))?;
+    let folded = folded.map_err(|e| e.in_file(io::name(&files.input)))?;
     let unchanged = folded.outcome.is_unchanged();
     let end = rewriting.conclude(&folded.edited, unchanged, |options| {
         folded.verify(rewriting.before(), options)
     })?;
-    let text = match args.format {
-        Format::Json => document::text(&document::fold(&end, &folded)?)?,
-        Format::Text => text(args, global, &folded, &end),
-    };
-    end.print(&text, args.format)?;
-    Ok(end.status())
+    report(&Reported {
+        end: &end,
+        words: &|| format!("{} folded", count(folded.outcome.folded, "factor")),
+        document: &|| document::fold(&end, &folded),
+        text: &|| text(files, global, &folded, &end),
+    })
 }
 
-fn text(args: &Args, global: &Global, folded: &Folded, end: &Conclusion<'_>) -> String {
+fn text(files: &Files, global: &Global, folded: &Folded, end: &Conclusion<'_>) -> String {
     let mut lines = Lines::default();
-    tell(&mut lines, folded, &args.files, global);
+    tell(&mut lines, folded, files, global);
     end.text(&mut lines);
     lines.into_text()
 }

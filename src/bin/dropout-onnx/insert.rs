@@ -14,6 +14,7 @@ use dropout_onnx::verify::verify_change;
 use crate::Status;
 use crate::completions::Offering;
 use crate::io::{self, Files, Format, Global};
+use crate::many::{self, Done, Many, Report, Reported};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, Table, WARN, paint};
 use crate::verification::{Verify, count};
@@ -66,6 +67,8 @@ pub struct Args {
     format: SitesFormat,
     #[command(flatten)]
     selectors: Selectors,
+    #[command(flatten)]
+    many: Many,
     #[command(flatten)]
     verify: Verify,
 }
@@ -181,10 +184,27 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
              --sites lists the usual positions"
         );
     }
-    let rewriting = Rewriting::open(&args.files, &args.verify, global, "dropout")?;
-    let inserted = insert(rewriting.before(), &options);
-    let inserted = inserted.map_err(|e| e.in_file(io::name(&args.files.input)))?;
-    let expected = inserted.expected(&options);
+    many::run(
+        &args.many,
+        &args.files,
+        global,
+        format,
+        |files, global, report| rewrite(args, &options, files, global, report),
+    )
+}
+
+/// Inserts dropout into one model.
+fn rewrite(
+    args: &Args,
+    options: &Options,
+    files: &Files,
+    global: &Global,
+    report: Report<'_>,
+) -> Result<Done> {
+    let rewriting = Rewriting::open(files, &args.verify, global, "dropout")?;
+    let inserted = insert(rewriting.before(), options);
+    let inserted = inserted.map_err(|e| e.in_file(io::name(&files.input)))?;
+    let expected = inserted.expected(options);
     let end = rewriting.conclude(&inserted.edited, false, |how| {
         verify_change(
             rewriting.before(),
@@ -193,12 +213,17 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             how,
         )
     })?;
-    let text = match format {
-        Format::Json => document::text(&document::insert(&end, &options, &inserted)?)?,
-        Format::Text => text(global, &options, &inserted, &end),
-    };
-    end.print(&text, format)?;
-    Ok(end.status())
+    report(&Reported {
+        end: &end,
+        words: &|| {
+            format!(
+                "{} inserted",
+                count(inserted.outcome.inserted, "dropout layer")
+            )
+        },
+        document: &|| document::insert(&end, options, &inserted),
+        text: &|| text(global, options, &inserted, &end),
+    })
 }
 
 fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusion<'_>) -> String {

@@ -46,7 +46,8 @@ enum Color {
 pub enum Format {
     /// For people
     Text,
-    /// For programs
+    /// For programs; of many models, one line each
+    #[value(alias = "jsonl")]
     Json,
 }
 
@@ -59,6 +60,15 @@ impl Global {
             Color::Never => ColorChoice::Never,
         };
         choice.write_global();
+    }
+
+    /// The same, without reports and progress.
+    pub fn silent(&self) -> Global {
+        Global {
+            quiet: true,
+            verbose: false,
+            ..*self
+        }
     }
 
     /// A spinner with a description of the current step, if standard error is a terminal.
@@ -206,14 +216,20 @@ pub fn complain(error: &anyhow::Error) {
     print_aside(&format!("{} {error}\n", style::paint(style::BAD, "error:")));
 }
 
+/// Prints a warning to standard error.
+pub fn warn(text: &str) {
+    let warning = style::paint(style::WARN, "warning:");
+    print_aside(&format!("{warning} {}\n", one_line(text)));
+}
+
 /// The input and output of a rewrite.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Files {
     /// Model to read; `-` is standard input
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     /// File to write; `-` is standard output [default: next to IN, named after the rewrite]
-    #[arg(value_name = "OUT", conflicts_with_all = ["out", "in_place"])]
+    #[arg(value_name = "OUT", conflicts_with = "out")]
     pub output: Option<PathBuf>,
     /// File to write, instead of OUT
     #[arg(
@@ -246,6 +262,16 @@ enum External {
 }
 
 impl Files {
+    /// The same for another model; `output` replaces a named output.
+    pub fn of(&self, input: &Path, output: Option<&Path>) -> Files {
+        Files {
+            input: input.to_path_buf(),
+            output: output.map(Path::to_path_buf),
+            out: None,
+            ..self.clone()
+        }
+    }
+
     /// The same, for the library.
     pub fn asked(&self) -> job::Files {
         let output = self.output.as_ref().or(self.out.as_ref()).cloned();

@@ -12,6 +12,7 @@ mod fold;
 mod insert;
 mod io;
 mod man;
+mod many;
 mod parallel;
 mod paths;
 mod rewriting;

@@ -9,6 +9,9 @@ use dropout_onnx::{Error, ErrorKind};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::{DirEntry, WalkBuilder};
 
+/// The names of models in folders.
+const MODELS: &str = "*.onnx";
+
 /// Where to look for models.
 #[derive(clap::Args)]
 pub struct PathArgs {
@@ -17,7 +20,7 @@ pub struct PathArgs {
     #[arg(value_name = "PATH", required_unless_present = "explain")]
     paths: Vec<PathBuf>,
     /// Files to audit in folders: by name, or by path relative to the folder if PATTERN contains a `/`
-    #[arg(long, value_name = "PATTERN", default_value = "*.onnx")]
+    #[arg(long, value_name = "PATTERN", default_value = MODELS)]
     glob: Vec<String>,
     /// In folders, also audit files that `.gitignore` excludes
     #[arg(long)]
@@ -56,6 +59,32 @@ impl PathArgs {
         found.retain(|found| seen.insert(identity(found.path())));
         Ok(found)
     }
+}
+
+/// The models of these paths, each with its path below the folder it was found in.
+pub fn models(paths: &[PathBuf]) -> Result<Vec<(Found, PathBuf)>> {
+    let pattern = MODELS.to_string();
+    let search = Search {
+        names: globs(&[&pattern])?,
+        paths: globs(&[])?,
+        asked: pattern,
+        no_ignore: false,
+    };
+    let (mut models, mut seen) = (Vec::new(), HashSet::new());
+    for path in paths {
+        let mut found = Vec::new();
+        search.add(path, &mut found);
+        found.retain(|found| seen.insert(identity(found.path())));
+        models.extend(found.into_iter().map(|found| {
+            let below = match path.is_dir() {
+                true => found.path().strip_prefix(path).unwrap_or(found.path()),
+                false => Path::new(found.path().file_name().unwrap_or_default()),
+            };
+            let below = below.to_path_buf();
+            (found, below)
+        }));
+    }
+    Ok(models)
 }
 
 impl Found {

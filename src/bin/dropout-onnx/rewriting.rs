@@ -11,6 +11,7 @@ use dropout_onnx::job::{Ended, Job, Target, Written};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::report::one_line;
 use dropout_onnx::rewrite::Edited;
+use dropout_onnx::verify::run::Outcome;
 use dropout_onnx::verify::{Options, Verification};
 
 use crate::Status;
@@ -51,8 +52,11 @@ impl<'a> Rewriting<'a> {
             progress.finish_and_clear();
             found
         };
-        let mut stdout = std::io::stdout().lock();
-        let end = self.job.conclude(edited, unchanged, verify, &mut stdout)?;
+        let mut stream: Box<dyn std::io::Write> = match self.job.target() {
+            Target::Stream => Box::new(std::io::stdout().lock()),
+            Target::File(_) => Box::new(std::io::sink()),
+        };
+        let end = self.job.conclude(edited, unchanged, verify, &mut stream)?;
         let global = self.global;
         Ok(Conclusion { end, global })
     }
@@ -79,6 +83,25 @@ impl Conclusion<'_> {
         match self.written {
             Written::Different => Status::Found,
             _ => Status::Done,
+        }
+    }
+
+    /// Verification and the destination in a few words, after others.
+    pub fn words(&self) -> String {
+        let name = self.job.target().name();
+        let verified = match &self.verification {
+            Some(found) if found.identical => "",
+            Some(found) => match found.run.as_ref().map(|run| &run.outcome) {
+                Some(Outcome::Equal) => ", verified by running both models",
+                _ => ", verified by structure",
+            },
+            None => "",
+        };
+        match self.written {
+            Written::Yes => format!("{verified}; written to {name}"),
+            Written::Untouched => "; nothing written".to_string(),
+            Written::DryRun => format!("; would be written to {name}"),
+            Written::Different => "; the result differs, so nothing was written".to_string(),
         }
     }
 

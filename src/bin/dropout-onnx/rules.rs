@@ -19,6 +19,9 @@ pub struct RuleArgs {
     /// Run only this rule; repeat the option for several
     #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rules(GROUPS), hide_possible_values = true)]
     select: Vec<String>,
+    /// Read weights to look for zeros that a folded dropout left
+    #[arg(long)]
+    read_weights: bool,
     /// Print the page of this rule, or of `all` rules, and audit nothing
     #[arg(long, value_name = "RULE", conflicts_with = "paths", value_parser = rules(&["all"]), hide_possible_values = true)]
     explain: Option<String>,
@@ -49,7 +52,7 @@ impl RuleArgs {
         for name in &self.deny {
             rules = rules.deny(name)?;
         }
-        Ok(rules)
+        Ok(rules.read_weights(self.read_weights))
     }
 
     /// The page of `--explain`.

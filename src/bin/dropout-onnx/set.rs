@@ -10,6 +10,7 @@ use dropout_onnx::verify::verify_change;
 use crate::Status;
 use crate::insert::{mode, rate, switched};
 use crate::io::{self, Files, Format, Global};
+use crate::many::{self, Done, Many, Report, Reported};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::verification::{Verify, count};
 
@@ -49,6 +50,8 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
+    many: Many,
+    #[command(flatten)]
     verify: Verify,
 }
 
@@ -66,7 +69,7 @@ fn seed(text: &str) -> Result<Seed, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 
-fn filter(text: &str) -> Result<Filter, String> {
+pub fn filter(text: &str) -> Result<Filter, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 
@@ -77,10 +80,27 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         acting: args.mode.clone(),
         seed: args.seed,
     };
-    let rewriting = Rewriting::open(&args.files, &args.verify, global, "set")?;
-    let named = |e: dropout_onnx::Error| e.in_file(io::name(&args.files.input));
-    let changed = set(rewriting.before(), &options).map_err(named)?;
-    let expected = changed.expected(&options).map_err(named)?;
+    many::run(
+        &args.many,
+        &args.files,
+        global,
+        args.format,
+        |files, global, report| rewrite(args, &options, files, global, report),
+    )
+}
+
+/// Changes the dropout of one model.
+fn rewrite(
+    args: &Args,
+    options: &Options,
+    files: &Files,
+    global: &Global,
+    report: Report<'_>,
+) -> Result<Done> {
+    let rewriting = Rewriting::open(files, &args.verify, global, "set")?;
+    let named = |e: dropout_onnx::Error| e.in_file(io::name(&files.input));
+    let changed = set(rewriting.before(), options).map_err(named)?;
+    let expected = changed.expected(options).map_err(named)?;
     let unchanged = changed.outcome.changed == 0;
     let end = rewriting.conclude(&changed.edited, unchanged, |how| {
         verify_change(
@@ -94,12 +114,12 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let records: Vec<_> = records
         .map(|site| SiteRecord::new(rewriting.model(), site))
         .collect();
-    let text = match args.format {
-        Format::Json => document::text(&document::set(&end, &options, &changed)?)?,
-        Format::Text => text(args, global, &changed, &records, &end),
-    };
-    end.print(&text, args.format)?;
-    Ok(end.status())
+    report(&Reported {
+        end: &end,
+        words: &|| format!("{} set", count(changed.outcome.changed, "dropout layer")),
+        document: &|| document::set(&end, options, &changed),
+        text: &|| text(args, global, &changed, &records, &end),
+    })
 }
 
 fn text(

@@ -2,21 +2,23 @@
 
 mod check;
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
 use dropout_onnx::audit::{Level, ModelAudit, SiteRecord};
 use dropout_onnx::dropout::{Convention, Kind, Mode};
 use dropout_onnx::job::Written;
 use dropout_onnx::report::{document, groups, one_line};
-use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::Folded;
 use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
+use dropout_onnx::rewrite::{Action, Filter};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
+use crate::many::{self, Done, Many, Report, Reported};
 use crate::rewriting::{Conclusion, Lines, Rewriting};
+use crate::set::filter;
 use crate::style::{Table, WARN, paint};
 use crate::verification::{Verify, count};
 
@@ -52,14 +54,21 @@ pub struct Args {
     /// Fold the scales that remain into the weights around them, like `fold --only dropout`
     #[arg(long)]
     fold: bool,
+    /// Only dropout matching all KEY=VALUE pairs; repeat the option for alternatives. Keys: id, name, layer,
+    /// scope, form, kind, mode, rate
+    #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
+    filters: Vec<Filter>,
+    /// Remove nothing if one of the selected dropouts cannot be removed
+    #[arg(long)]
+    strict: bool,
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     /// Exit with 1 if strip would change any of the models, and write nothing
-    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir"])]
     check: bool,
-    #[arg(value_name = "MORE", hide = true)]
-    more: Vec<PathBuf>,
+    #[command(flatten)]
+    many: Many,
     #[command(flatten)]
     verify: Verify,
 }
@@ -69,14 +78,20 @@ Examples:
   dropout-onnx strip model.onnx                     writes model.stripped.onnx
   dropout-onnx strip model.onnx clean.onnx --dim batch=8
   dropout-onnx strip --in-place model.onnx
+  dropout-onnx strip models/ --output-dir out       strips all models in the folder
   dropout-onnx strip --kind all model.onnx          Gaussian noise and frozen masks as well
   dropout-onnx strip --convention classic --fold model.onnx
+  dropout-onnx strip --where layer=encoder.* model.onnx
   dropout-onnx strip --dry-run model.onnx           prints what would be removed
   dropout-onnx strip --check a.onnx b.onnx          exits with 1 if there is dropout to strip
   dropout-onnx strip - < model.onnx > clean.onnx
 
-Exit status: 0 stripped and verified, or nothing to strip; 1 the result differs and is not written,
+Exit status: 0 stripped and verified, or nothing to strip (a warning names dropout that cannot be
+removed, unless --strict makes it an error, or it is all there is); 1 the result differs and is not written,
 or --check found dropout to strip; 2 error, nothing is written.";
+
+/// The number of dropouts that a report lists, unless asked for all.
+const SHOWN: usize = 12;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Which {
@@ -103,6 +118,8 @@ fn options(args: &Args) -> Result<Options> {
     };
     Ok(Options {
         allow_unmeasured: args.allow_unmeasured,
+        filters: args.filters.clone(),
+        strict: args.strict,
         ..Options::of_words(&args.only, &args.kinds, convention)?
     })
 }
@@ -111,15 +128,20 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if args.check {
         return check::run(args, global);
     }
-    if let Some(more) = args.more.first() {
-        bail!(
-            "unexpected argument '{}': strip takes IN and OUT; with --check, any number of models",
-            more.display()
-        );
-    }
-    let rewriting = Rewriting::open(&args.files, &args.verify, global, "stripped")?;
+    many::run(
+        &args.many,
+        &args.files,
+        global,
+        args.format,
+        |files, global, report| rewrite(args, files, global, report),
+    )
+}
+
+/// Strips one model.
+fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> Result<Done> {
+    let rewriting = Rewriting::open(files, &args.verify, global, "stripped")?;
     let stripped = strip(rewriting.before(), &options(args)?);
-    let stripped = stripped.map_err(|e| e.in_file(io::name(&args.files.input)))?;
+    let stripped = stripped.map_err(|e| e.in_file(io::name(&files.input)))?;
     let folded = match args.fold {
         true => Some(stripped.fold_scales()?),
         false => None,
@@ -136,31 +158,55 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     })?;
     let records = stripped.sites.iter();
     let records = records.map(|site| SiteRecord::new(rewriting.model(), site));
-    let report = Report {
+    let summary = Summary {
         stripped: &stripped,
         folded: folded.as_ref(),
         records: records.collect(),
         end,
     };
-    let text = match args.format {
-        Format::Json => {
-            let document = document::strip(&report.end, &stripped, folded.as_ref())?;
-            document::text(&document)?
-        }
-        Format::Text => text(args, global, &report),
-    };
-    report.end.print(&text, args.format)?;
-    Ok(report.end.status())
+    warn(summary.stripped, io::name(&files.input));
+    report(&Reported {
+        end: &summary.end,
+        words: &|| words(&summary),
+        document: &|| document::strip(&summary.end, summary.stripped, summary.folded),
+        text: &|| text(args, global, &summary),
+    })
 }
 
-struct Report<'a> {
+/// Names what could not be removed.
+fn warn(stripped: &Stripped, path: &Path) {
+    let refused: Vec<_> = stripped.plan.refusals().collect();
+    for (step, why) in refused.iter().take(SHOWN) {
+        io::warn(&format!("{}: {}: kept: {why}", path.display(), step.label));
+    }
+    if let Some(more @ 1..) = refused.len().checked_sub(SHOWN) {
+        io::warn(&format!("{}: {more} more were kept", path.display()));
+    }
+}
+
+/// What was done to one of many models.
+fn words(report: &Summary<'_>) -> String {
+    let kept = report.records.len() - report.stripped.outcome.removed;
+    let kept = match kept {
+        0 => String::new(),
+        some => format!(", {} kept", count(some, "dropout layer")),
+    };
+    let removed = match report.stripped.outcome.removed {
+        0 if report.records.is_empty() => "no dropout".to_string(),
+        0 => "nothing to strip".to_string(),
+        some => format!("{} removed", count(some, "dropout layer")),
+    };
+    removed + &kept
+}
+
+struct Summary<'a> {
     stripped: &'a Stripped,
     folded: Option<&'a Folded>,
     records: Vec<SiteRecord>,
     end: Conclusion<'a>,
 }
 
-fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
+fn text(args: &Args, global: &Global, report: &Summary<'_>) -> String {
     let nothing = matches!(report.end.written, Written::Untouched | Written::DryRun);
     if report.records.is_empty() && nothing {
         let input = one_line(&io::name(&args.files.input).to_string_lossy());
@@ -169,7 +215,7 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
     let mut lines = Lines::default();
     let outcome = &report.stripped.outcome;
     lines.line("found", found(report));
-    lines.block("", &sites(report, global.verbose).render(""));
+    lines.block("", &sites(report, global.verbose || args.files.dry_run, args.files.dry_run).render(""));
     let mut line = |label: &str, text: String| lines.line(label, text);
     let active = modes(report, Mode::Active);
     if active > 0 {
@@ -177,12 +223,17 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
             1 => "1 was active,".to_string(),
             many => format!("{many} were active,"),
         };
+        let still = (report.stripped.plan.steps.iter())
+            .filter(|step| step.action != Action::Apply)
+            .filter(|step| report.stripped.sites[step.site].mode == Mode::Active);
+        let result = match still.count() {
+            0 => "is the inference model".to_string(),
+            some => format!("still has {some} active"),
+        };
+        let were = paint(WARN, were);
         line(
             "",
-            format!(
-                "{} so the original was non-deterministic; the result is the inference model",
-                paint(WARN, were)
-            ),
+            format!("{were} so the original was non-deterministic; the result {result}"),
         );
     }
     if outcome.removed > 0 {
@@ -238,7 +289,7 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
 }
 
 /// What an audit of the result would warn of.
-fn left(report: &Report<'_>, lines: &mut Lines) {
+fn left(report: &Summary<'_>, lines: &mut Lines) {
     let after = report.end.edited.model();
     let Ok(audit) = ModelAudit::new("", after) else {
         return;
@@ -251,14 +302,14 @@ fn left(report: &Report<'_>, lines: &mut Lines) {
     }
 }
 
-fn modes(report: &Report<'_>, mode: Mode) -> usize {
+fn modes(report: &Summary<'_>, mode: Mode) -> usize {
     let steps = report.stripped.plan.applied();
     steps
         .filter(|step| report.stripped.sites[step.site].mode == mode)
         .count()
 }
 
-fn found(report: &Report<'_>) -> String {
+fn found(report: &Summary<'_>) -> String {
     if report.records.is_empty() {
         return "no dropout in this file".to_string();
     }
@@ -280,7 +331,7 @@ fn found(report: &Report<'_>) -> String {
     format!("{number} ({}){scopes}", modes.join(", "))
 }
 
-fn removed(report: &Report<'_>) -> String {
+fn removed(report: &Summary<'_>) -> String {
     let outcome = &report.stripped.outcome;
     let mut parts = vec![count(outcome.removed, "dropout layer")];
     if !outcome.nodes.is_empty() {
@@ -299,10 +350,11 @@ fn removed(report: &Report<'_>) -> String {
     parts.join(", ")
 }
 
-fn sites(report: &Report<'_>, verbose: bool) -> Table {
+fn sites(report: &Summary<'_>, verbose: bool, dry_run: bool) -> Table {
     let steps = report.stripped.plan.steps.iter();
     let sites = report.records.iter().zip(steps).map(|(record, step)| {
         let remark = match &step.action {
+            Action::Apply if dry_run => "would remove".to_string(),
             Action::Apply => String::new(),
             other => other.to_string(),
         };

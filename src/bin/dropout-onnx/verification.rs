@@ -21,7 +21,8 @@ pub struct Verify {
     /// Compare the structure of both models, run both with tract, or do both (all) or neither (none)
     #[arg(long, value_name = "HOW", default_value = "all")]
     pub verify: How,
-    /// Number of runs with random inputs
+    /// Number of runs with random inputs; more are added if there is only one, or if an output is the
+    /// same in all of them
     #[arg(long, value_name = "N", default_value_t = 3)]
     runs: usize,
     /// Seed of the random inputs
@@ -42,8 +43,8 @@ pub struct Verify {
 /// Limits of the process that runs models.
 #[derive(Args)]
 pub struct Limits {
-    /// Time limit in seconds for loading a model, and for each run of it [default: 30, and 1 for every
-    /// 4 MiB of the model]
+    /// Time limit in seconds for loading a model, and for each run of it [default: 30, and 4 for every
+    /// MiB of the model, up to 300]
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
     timeout: Option<u64>,
     /// Memory limit for running a model, for instance 8GiB [default: 2 GiB, and 4 times the size of the

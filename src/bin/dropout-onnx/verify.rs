@@ -7,11 +7,14 @@ use anyhow::{Result, bail};
 use dropout_onnx::report::{document, one_line};
 use dropout_onnx::verify::compare::Difference;
 use dropout_onnx::verify::run::Outcome;
-use dropout_onnx::verify::{Demand, Verdict, Verification, verify};
+use dropout_onnx::verify::{Demand, Pairing, Verdict, Verification, verify};
+
+use clap::builder::TypedValueParser;
 
 use crate::Status;
+use crate::completions::Offering;
 use crate::io::{self, Format, Global};
-use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
+use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 use crate::verification::{self, Verify};
 
 /// Compare two models by structure, and by running both with tract on the same inputs
@@ -28,6 +31,9 @@ pub struct Args {
     /// Changed model
     #[arg(value_name = "AFTER")]
     after: PathBuf,
+    /// Compare outputs of the same name, or at the same position
+    #[arg(long, value_name = "HOW", default_value = "by-name", value_parser = pairing())]
+    outputs: Pairing,
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -40,15 +46,17 @@ Examples:
   dropout-onnx verify model.onnx model.stripped.onnx
   dropout-onnx verify a.onnx b.onnx --input test_data_set_0 --rtol 1e-5
   dropout-onnx verify a.onnx b.onnx --verify structure
+  dropout-onnx verify a.onnx b.onnx --outputs by-position
 
 Exit status: 0 equal; 1 different: outputs, or with --verify structure the structures; 2 not shown:
 the models cannot be run, or the outputs agree but a constant, a branch or the interface differs
 (--verify run judges by the outputs alone).";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let Some(options) = args.verify.options()? else {
+    let Some(mut options) = args.verify.options()? else {
         bail!("--verify none: nothing to do");
     };
+    options.outputs = args.outputs;
     let (before, after) = io::read_both(&args.before, &args.after)?;
     before.check_external()?;
     after.check_external()?;
@@ -74,7 +82,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
                 .assumed
                 .note(&one_line(&names[0]), &one_line(&names[1]))
             {
-                let _ = writeln!(text, "{}  {assumed}", paint(LABEL, "assumed "));
+                for (index, line) in wrap(&assumed.to_string(), 10).iter().enumerate() {
+                    let label = if index == 0 { "assumed" } else { "" };
+                    let label = paint(LABEL, format!("{label:<8}"));
+                    let _ = writeln!(text, "{label}  {line}");
+                }
             }
             text.push_str(&verification::text(&found, global.verbose));
             if args.verify.is_exact() && numbers_differ(&found) {
@@ -97,4 +109,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
 fn numbers_differ(found: &Verification) -> bool {
     let run = found.run.as_ref().map(|run| &run.outcome);
     matches!(run, Some(Outcome::Different(Difference::Value { .. })))
+}
+
+fn pairing() -> impl TypedValueParser<Value = Pairing> {
+    let parse = |text: &str| text.parse().map_err(|e: dropout_onnx::Error| e.to_string());
+    Offering::new(parse, Pairing::ALL.iter().map(|pairing| pairing.word()))
 }

@@ -4,7 +4,10 @@ use std::rc::Rc;
 
 use crate::onnx::{AttributeValue, DataType, NodeId, Producer, Tensor, Use, ValueId, numbers};
 
-use super::{Finder, order};
+use crate::semantics::control_flow::{Formal, Loop};
+
+use super::Finder;
+use crate::dropout::order;
 
 /// The maximum size of a constant that is checked, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -15,6 +18,8 @@ const FIRST: u64 = 4 << 10;
 /// A constant of zeros and one other number.
 #[derive(Clone, Debug)]
 pub(super) struct Mask {
+    /// The constant.
+    pub root: ValueId,
     pub dims: Vec<usize>,
     /// For each element, whether it is not zero.
     pub kept: Vec<bool>,
@@ -41,11 +46,27 @@ impl Mask {
         let elements = self.kept.len() as f64;
         let deviation = (elements * rate * (1.0 - rate)).sqrt();
         let dropped = self.dropped() as f64;
-        let some = dropped > 0.0 && dropped < elements;
-        some && (dropped - elements * rate).abs() <= 4.0 * deviation
+        dropped < elements && (dropped - elements * rate).abs() <= 4.0 * deviation
     }
 
-    fn of(dims: &[i64], numbers: &[f64]) -> Option<Mask> {
+    /// Without the axes along which it repeats: a mask may be shared, over time for one.
+    pub fn distinct(&self) -> Mask {
+        let mut mask = self.clone();
+        for axis in (0..mask.dims.len()).rev() {
+            let stride: usize = mask.dims[axis + 1..].iter().product();
+            let length = mask.dims[axis];
+            let first = |index: usize| index - index / stride % length * stride;
+            let repeats = |index: usize| mask.kept[index] == mask.kept[first(index)];
+            if length > 1 && (0..mask.kept.len()).all(repeats) {
+                let kept = (0..mask.kept.len()).filter(|&index| first(index) == index);
+                mask.kept = kept.map(|index| mask.kept[index]).collect();
+                mask.dims[axis] = 1;
+            }
+        }
+        mask
+    }
+
+    fn of(root: ValueId, dims: &[i64], numbers: &[f64]) -> Option<Mask> {
         let mut others = numbers.iter().copied().filter(|&n| n != 0.0);
         let scale = others.next()?;
         let two = scale > 0.0 && scale.is_finite() && others.all(|n| n == scale);
@@ -53,7 +74,12 @@ impl Mask {
         let dims: Option<Vec<usize>> = dims.iter().map(|&d| usize::try_from(d).ok()).collect();
         let dims = dims?;
         let whole = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) == Some(kept.len());
-        (two && whole && kept.contains(&false)).then_some(Mask { dims, kept, scale })
+        (two && whole).then_some(Mask {
+            root,
+            dims,
+            kept,
+            scale,
+        })
     }
 }
 
@@ -110,17 +136,34 @@ impl Finder<'_> {
         mask
     }
 
-    /// What a node makes of its first input, if that is a mask, and the input.
+    /// What a node makes of its first input, if that is a mask, and the input. A Loop makes nothing of a
+    /// state that it leaves as it is.
     fn step(&self, value: ValueId) -> Option<(Step, ValueId)> {
-        let Producer::Node { node: id, .. } = self.facts.view().values[value].producer else {
-            return None;
+        let view = self.facts.view();
+        let value = view.value(value);
+        let id = match value.get().producer {
+            Producer::Node { node, .. } => node,
+            Producer::Input(formal) => {
+                let of = Loop::around(view, value.get().graph)?;
+                let Formal::State(state) = of.formal(formal as usize) else {
+                    return None;
+                };
+                let input = state.input.filter(|_| state.is_kept())?;
+                return Some((Step::Same, input.id));
+            }
+            _ => return None,
         };
-        let node = self.facts.view().model.node(id);
+        let node = view.model.node(id);
         if !node.in_default_domain() {
             return None;
         }
+        let moves = view
+            .node(id)
+            .operator()
+            .is_some_and(|op| op.copies() && !op.casts());
         let step = match node.op_type.as_str()? {
-            "Identity" | "CastLike" => Step::Same,
+            _ if moves => Step::Same,
+            "CastLike" => Step::Same,
             "Cast" => match node.attribute("to").map(|a| &a.value) {
                 Some(AttributeValue::Int(to)) if DataType(*to as i32) == DataType::BOOL => {
                     Step::Bool
@@ -171,7 +214,11 @@ impl Finder<'_> {
     }
 
     fn read(&self, value: ValueId, tensor: &Tensor) -> Option<Mask> {
-        let enough = tensor.elements()? >= super::FEWEST_SCALED as u64;
+        let fewest = match self.is_named(value) {
+            true => super::FEWEST_NAMED,
+            false => super::FEWEST_SCALED,
+        };
+        let enough = tensor.elements()? >= fewest as u64;
         if !enough || !self.begins_as_mask(tensor) {
             return None;
         }
@@ -181,7 +228,7 @@ impl Finder<'_> {
             let what = "a constant that may be a mask may have at most 1 MiB";
             self.limits.reached(node, what);
         }
-        Mask::of(&tensor.dims, &self.numbers(tensor)?)
+        Mask::of(value, &tensor.dims, &self.numbers(tensor)?)
     }
 
     /// False if the first elements show an order, or are more than zeros and one other number: then

@@ -1,5 +1,6 @@
 //! The surroundings of a mask: what scales its data, and whether that is attention scores or a blend.
 
+use crate::dropout::Prescale;
 use crate::hash::HashSet;
 use crate::onnx::{NodeId, Use, ValueId};
 use crate::semantics::operator::{Elements, Linear, Operator, Role};
@@ -21,18 +22,23 @@ fn may_precede_softmax(operator: &Operator) -> bool {
 
 /// The factor of data and the node that multiplies by it: the producer of the data, or the one before
 /// nodes that only move elements.
-pub(super) fn factor_before(finder: &Finder<'_>, data: ValueId) -> Option<(NodeId, f64)> {
+pub(super) fn factor_before(finder: &Finder<'_>, data: ValueId) -> Option<(Prescale, f64)> {
     let mut data = finder.facts.view().value(data);
     let mut seen = HashSet::default();
+    let mut shared = false;
     while seen.insert(data.id) {
         let (node, 0) = data.producer()? else {
             return None;
         };
-        let factor = finder
-            .factor(node.id, 1)
-            .or_else(|| finder.factor(node.id, 0));
-        if let Some(factor) = factor {
-            return (factor > 0.0).then_some((node.id, factor));
+        shared |= data.uses().nth(1).is_some();
+        let factors = [1, 0].map(|input| Some((input, finder.factor(node.id, input)?)));
+        if let Some((constant, factor)) = factors.into_iter().flatten().next() {
+            let prescale = Prescale {
+                node: node.id,
+                from: node.input(1 - constant)?.id,
+                shared,
+            };
+            return (factor > 0.0).then_some((prescale, factor));
         }
         data = node
             .operator()

@@ -17,6 +17,8 @@ use crate::dropout::{Exit, Scaling};
 pub(super) const PRECISION: f64 = 1e-7;
 const HALF: f64 = 1e-3;
 const BFLOAT16: f64 = 8e-3;
+/// Half a step of 255, or of 127 if they are symmetric.
+const STEP: f64 = 4e-3;
 
 /// What one look at a draw showed.
 pub(super) struct Attempt {
@@ -143,6 +145,9 @@ impl Finder<'_> {
             |found: &Found| found.class.scaling == Scaling::Inverted && plain(found.class.rate);
         if first.is_some_and(told) {
             return None;
+        }
+        if trace.quantized {
+            return Some(STEP);
         }
         let dropped = || {
             let mut made = trace

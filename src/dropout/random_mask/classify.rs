@@ -47,7 +47,7 @@ fn within(room: f64, x: f64, y: f64) -> bool {
 pub(super) fn classify(a: &Law, b: &Law, maps: &Maps, setting: Setting) -> Option<Class> {
     let cells = cells(a, b, maps)?;
     if let [(_, a, b)] = cells[..] {
-        return normal(a, b);
+        return normal(a, b, setting.precision.max(NEAR));
     }
     let numbers = cells.iter().map(|(mass, a, b)| match (a, b) {
         (&Piece::Constant(a), &Piece::Constant(b)) => Some((*mass, a, b)),
@@ -121,14 +121,14 @@ fn mask(cells: &[(f64, f64, f64)], setting: Setting) -> Option<Class> {
 }
 
 /// What a normal draw comes to that is nowhere compared with anything.
-fn normal(a: Piece, b: Piece) -> Option<Class> {
+fn normal(a: Piece, b: Piece, room: f64) -> Option<Class> {
     let line = |piece: Piece| match piece {
         Piece::Constant(c) => Some((c, 0.0)),
         Piece::Affine(c, d, var) if var.normal => Some((c, d.abs())),
         _ => None,
     };
     let ((a, a_slope), (b, b_slope)) = (line(a)?, line(b)?);
-    if !near(a, 1.0) || b.abs() > NEAR {
+    if !within(room, a, 1.0) || b.abs() > room {
         return None;
     }
     let (kind, rate) = match (a_slope > NEAR * 0.1, b_slope > NEAR * 0.1) {

@@ -15,6 +15,7 @@ use super::conditions::Conditions;
 use super::form::{Application, Form};
 use super::law::Law;
 use super::maps::Maps;
+use super::walk::is_quantization;
 
 /// Constants of more bytes are not read.
 const LARGEST: u64 = 1 << 26;
@@ -157,6 +158,18 @@ impl Finder<'_> {
             };
             default |= known.default;
             inputs.push(Form::number(Law::constant(known.number), known.element));
+        }
+        if is_quantization(node) {
+            let Some(first) = inputs.first().and_then(|form| form.rest.as_constant()) else {
+                return Ok(Step::Is(None));
+            };
+            let number = self.quantized_number(node, first, conditions)?;
+            let element = node.output(0).and_then(|output| output.element_type());
+            return Ok(Step::Is(number.map(|number| Uniform {
+                number,
+                element,
+                default,
+            })));
         }
         let maps = Maps::default();
         let application = Application {

@@ -7,6 +7,7 @@ use crate::onnx::{NodeId, Use, ValueId};
 use super::Finder;
 use super::conditions::Conditions;
 use super::scalar;
+use super::walk::is_quantization;
 
 /// A factor before a mask.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +42,7 @@ impl Finder<'_> {
             let (Some(operator), Some(x)) = (node.operator(), node.input(0)) else {
                 return Ok(None);
             };
-            if operator.copies() {
+            if operator.copies() || is_quantization(node) {
                 let to = self.element_of(node, &[]);
                 if operator.casts() && to.is_some_and(|to| !to.is_float()) {
                     return Ok(None); // a factor before is another factor after

@@ -360,7 +360,7 @@ pub(super) fn exit(found: &Found, attempt: &Attempt) -> Exit {
     }
 }
 
-fn seed(node: &Node) -> Option<i64> {
+pub(super) fn seed(node: &Node) -> Option<i64> {
     match node.attribute("seed").map(|a| &a.value) {
         Some(AttributeValue::Float(seed)) => Some(*seed as i64),
         Some(AttributeValue::Int(seed)) => Some(*seed),

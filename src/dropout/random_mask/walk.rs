@@ -41,6 +41,8 @@ pub(super) struct Trace {
     /// Inputs of the model that the numbers combined with the draw depend on, each with the value to assume.
     pub open: Vec<Open>,
     pub maps: Maps,
+    /// Something is rounded to steps on the way.
+    pub quantized: bool,
     /// Where it starts.
     pub seeds: Vec<ValueId>,
 }
@@ -95,6 +97,9 @@ impl Finder<'_> {
         let Some(operator) = node.operator() else {
             return self.opaque(node, walk);
         };
+        if is_quantization(node) {
+            return self.quantize(node, walk);
+        }
         match operator.role {
             Role::Control(Control::Loop | Control::Scan) => return self.enter_loop(node, walk),
             Role::Dropout => {
@@ -150,6 +155,23 @@ impl Finder<'_> {
                 Ok(())
             }
             None => self.opaque(node, walk),
+        }
+    }
+
+    /// The result of a node that quantizes, or takes that back.
+    fn quantize(&self, node: NodeRef<'_>, walk: &mut Walk<'_>) -> Result<()> {
+        let data = node.input(0).map(|data| data.id);
+        let form = data.and_then(|data| walk.trace.forms.get(&data).cloned());
+        let made = match form.filter(|_| self.is_clear(node, walk)) {
+            Some(form) => self.in_steps(node, &form, walk)?,
+            None => None,
+        };
+        match (made, node.output(0)) {
+            (Some(form), Some(output)) => {
+                walk.trace.quantized = true;
+                self.made(node.id, output.id, form, walk)
+            }
+            _ => self.opaque(node, walk),
         }
     }
 
@@ -385,6 +407,11 @@ impl Finder<'_> {
     pub(super) fn is_flag(&self, input: ValueId) -> bool {
         self.view.value(input).element_type() == Some(DataType::BOOL)
     }
+}
+
+/// True of the nodes of a quantized model that round, and take that back.
+pub(super) fn is_quantization(node: NodeRef<'_>) -> bool {
+    node.is("QuantizeLinear") || node.is("DequantizeLinear")
 }
 
 /// The form of an output of a node, if its operator moves elements about.

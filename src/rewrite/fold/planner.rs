@@ -42,7 +42,6 @@ fn masks(sites: &[Site]) -> HashSet<NodeId> {
         for exit in &site.exits {
             masks.insert(exit.node);
             masks.extend(exit.prescale.map(|prescale| prescale.node));
-            masks.extend(exit.frozen.and_then(|frozen| frozen.scaled));
         }
     }
     masks

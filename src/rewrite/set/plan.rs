@@ -8,7 +8,8 @@ use crate::rewrite::{Acting, Action, Plan, Reason, Step};
 use crate::semantics::view::View;
 
 use super::change::{self, Change};
-use super::{Changes, Options, Seed, filter, mask, operator};
+use super::{Changes, Options, Seed, mask, operator};
+use crate::rewrite::filter;
 
 /// A plan, and the constants that it changes.
 #[derive(Debug, Default)]
@@ -26,6 +27,10 @@ pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<
         return Err(usage(
             "nothing to change: give --rate, --mode or --seed".into(),
         ));
+    }
+    if sites.is_empty() {
+        let why = "the model has no dropout; add some with `insert`";
+        return Err(usage(why.into()));
     }
     let chosen = filter::chosen(view.model, sites, &options.filters)?;
     let mut planned = Planned::default();

@@ -1,12 +1,12 @@
 //! Removing the sites of a plan.
 
 use crate::dropout::{Convention, Exit, Form, Site};
-use crate::error::{Error, ErrorKind, Result};
-use crate::hash::HashMap;
+use crate::error::Result;
+use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Editor, Model, Name, NodeId, Values};
-use crate::rewrite::Plan;
 use crate::rewrite::idle::{graph_inputs, idle_names};
 use crate::rewrite::prune::{self, Pruned};
+use crate::rewrite::{Action, Plan};
 use crate::semantics::view::View;
 
 use super::removal::{Factor, Strip};
@@ -20,21 +20,25 @@ enum Cut<'s> {
     Exit(&'s Exit, Option<Factor>),
 }
 
+/// What was done.
+pub(super) struct Applied {
+    pub outcome: Outcome,
+    /// Removed sites whose draw is still used: they are not dropout alone, and the model is not to be used.
+    pub used: Vec<usize>,
+}
+
 /// Removes the sites of the plan.
 ///
 /// # Errors
-/// The model is not sound ([`Model::check`]), the plan refuses a site, or the edit would leave a value
-/// undefined; the model is then not to be used.
+/// The model is not sound ([`Model::check`]), or the edit would leave a value undefined; the model is then
+/// not to be used.
 pub(super) fn apply(
     model: &mut Model,
     values: Values,
     sites: &[Site],
     plan: &Plan,
-) -> Result<Outcome> {
+) -> Result<Applied> {
     let order = model.check_order(&values)?;
-    if let Some((step, why)) = plan.refusals().next() {
-        return Err(Error::new(ErrorKind::Model, why.to_string()).at(&step.label));
-    }
     let applied: Vec<&Site> = plan.applied().map(|step| &sites[step.site]).collect();
     let inputs = graph_inputs(model, &values);
     let mut cuts = cuts(View::new(model, &values), &applied, plan.convention);
@@ -54,7 +58,9 @@ pub(super) fn apply(
         }
     }
     strip.clean(&applied)?;
-    strip.finish(inputs, applied.len())
+    let used = strip.used(sites, plan);
+    let outcome = strip.finish(inputs, applied.len())?;
+    Ok(Applied { outcome, used })
 }
 
 /// Where sites are removed, by node.
@@ -93,19 +99,27 @@ impl Strip<'_> {
         prune::downstream(editor, &sources, pruned);
         self.outcome.states = states::remove(editor, &sources, pruned)?;
         prune::functions(editor, &self.called, pruned);
-        let left = |id: &&NodeId| {
-            let model = self.editor.model();
+        Ok(())
+    }
+
+    /// The removed sites whose draw is still there, although no other site draws from it.
+    fn used(&self, sites: &[Site], plan: &Plan) -> Vec<usize> {
+        let kept = plan
+            .steps
+            .iter()
+            .filter(|step| step.action != Action::Apply);
+        let kept: HashSet<NodeId> = kept.filter_map(|step| sites[step.site].source()).collect();
+        let model = self.editor.model();
+        let is_there = |id: NodeId| {
             let mut graphs = model.graphs();
-            let there = graphs.any(|(graph, _)| graph == id.graph);
-            there && !model.node(**id).is_removed()
+            graphs.any(|(graph, _)| graph == id.graph) && !model.node(id).is_removed()
         };
-        match sources.iter().find(left) {
-            None => Ok(()),
-            Some(&source) => {
-                let why = "the draw is still used after its dropout was removed";
-                Err(Error::model(why).at(self.editor.model().place(source)))
-            }
-        }
+        let removed = plan.applied().map(|step| step.site);
+        let used = removed.filter(|&site| {
+            let source = sites[site].source();
+            source.is_some_and(|source| !kept.contains(&source) && is_there(source))
+        });
+        used.collect()
     }
 
     fn finish(self, inputs: Vec<Name>, removed: usize) -> Result<Outcome> {

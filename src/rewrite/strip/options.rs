@@ -2,6 +2,7 @@
 
 use crate::dropout::{Convention, Kind, Mode};
 use crate::error::Result;
+use crate::rewrite::Filter;
 
 /// What to strip.
 #[derive(Clone, Debug)]
@@ -16,6 +17,10 @@ pub struct Options {
     pub convention: Convention,
     /// Masks that verification cannot measure are accepted: structure and runs decide.
     pub allow_unmeasured: bool,
+    /// Which dropouts are removed; all, if there are no filters.
+    pub filters: Vec<Filter>,
+    /// Remove nothing if one of them cannot be removed.
+    pub strict: bool,
 }
 
 impl Default for Options {
@@ -27,6 +32,8 @@ impl Default for Options {
             frozen_masks: false,
             convention: Convention::Inverted,
             allow_unmeasured: false,
+            filters: Vec::new(),
+            strict: false,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Which sites are removed, and why others are not.
 
 use crate::dropout::{Form, Mode, Problem, Site};
+use crate::error::Result;
+use crate::rewrite::filter;
 use crate::rewrite::upstream::Upstream;
 use crate::rewrite::{Action, Plan, Reason, Step};
 use crate::semantics::view::View;
@@ -8,17 +10,24 @@ use crate::semantics::view::View;
 use super::{Options, mask, operator, random_mask};
 
 /// Plans the removal of sites.
-pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Plan {
+///
+/// # Errors
+/// A filter matches no site.
+pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<Plan> {
     let gradients = mask::gradients(view);
-    let steps = sites.iter().map(|site| Step {
+    let chosen = filter::chosen(view.model, sites, &options.filters)?;
+    let steps = sites.iter().zip(chosen).map(|(site, chosen)| Step {
         site: site.id,
         label: view.model.place(site.nodes[0]),
-        action: action(view, site, options, gradients.as_ref()),
+        action: match chosen {
+            true => action(view, site, options, gradients.as_ref()),
+            false => Action::NoEffect(Reason::NotSelected("not selected by --where".into())),
+        },
     });
-    Plan {
+    Ok(Plan {
         steps: steps.collect(),
         convention: options.convention,
-    }
+    })
 }
 
 fn action(view: View<'_>, site: &Site, options: &Options, gradients: Option<&Upstream>) -> Action {

@@ -51,6 +51,8 @@ impl Strip<'_> {
         if let Some(why) = pass_through(&mut self.editor, removed, label, output, data)? {
             let name = self.editor.values()[output].name.to_string();
             self.outcome.identities.push((name, why));
+        } else {
+            self.editor.inherit(output, data);
         }
         Ok(())
     }

@@ -28,8 +28,11 @@ pub(super) struct Limits {
 }
 
 impl Isolation {
-    /// The default time limit of the smallest model: it grows by a second for every 4 MiB of a model.
-    const TIMEOUT: Duration = Duration::from_secs(30);
+    /// The default time limit of the smallest model, in seconds: it grows by 4 s for every MiB of a model.
+    const TIMEOUT: u64 = 30;
+
+    /// The default time limit of the largest model, in seconds.
+    const LONGEST: u64 = 300;
 
     /// The default memory limit of the smallest model: it grows by four times the size of a model, up to
     /// three quarters of the memory of the machine, or of what the process's control group may use.
@@ -46,10 +49,11 @@ impl Isolation {
 
     /// The limits of a model of this many bytes, its external data included.
     pub(super) fn limits(&self, bytes: u64) -> Limits {
-        let seconds = Duration::from_secs(bytes >> 22);
+        let seconds = Isolation::TIMEOUT.saturating_add(bytes >> 18);
+        let timeout = Duration::from_secs(seconds.min(Isolation::LONGEST));
         let memory = || Isolation::MEMORY.saturating_add(bytes.saturating_mul(4));
         Limits {
-            timeout: self.timeout.unwrap_or(Isolation::TIMEOUT + seconds),
+            timeout: self.timeout.unwrap_or(timeout),
             memory: (self.memory).unwrap_or_else(|| memory().min(machine_memory() / 4 * 3)),
         }
     }
@@ -84,13 +88,16 @@ mod tests {
     #[test]
     fn default_limits_grow_with_the_model_up_to_the_machine() {
         let isolation = Isolation::new("dropout-onnx");
-        let [small, large, huge] = [1 << 10, 400 << 20, u64::MAX].map(|b| isolation.limits(b));
+        let [small, large, huge] = [1 << 10, 20 << 20, u64::MAX].map(|b| isolation.limits(b));
         let most = machine_memory() / 4 * 3;
         assert_eq!(small.timeout, Duration::from_secs(30));
-        assert_eq!(large.timeout, Duration::from_secs(130));
+        assert_eq!(large.timeout, Duration::from_secs(110));
         assert_eq!(small.memory, ((2 << 30) + (4 << 10)).min(most));
         assert!(small.memory <= large.memory && large.memory <= most);
-        assert_eq!(huge.memory, most);
+        assert_eq!(
+            (huge.timeout, huge.memory),
+            (Duration::from_secs(300), most)
+        );
     }
 
     #[test]

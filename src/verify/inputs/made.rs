@@ -54,14 +54,14 @@ impl Range {
     }
 }
 
-/// Draws a value for an input: floats from N(0, 1), booleans evenly, integers by `range`. It
-/// depends on the seed, the number of the run, the input's name and the shape only.
+/// Draws a value for an input: floats from N(0, scale²), booleans evenly, integers by `range`. It
+/// depends on the scale, the seed, the number of the run, the input's name and the shape only.
 pub(in crate::verify) fn make(
     port: &Port,
     shape: &[usize],
-    seed: u64,
-    run: usize,
+    (seed, run): (u64, usize),
     range: Range,
+    scale: f64,
 ) -> Result<Value, Unrunnable> {
     let mut bytes = port.name.clone().into_bytes();
     bytes.extend(seed.to_le_bytes());
@@ -69,7 +69,7 @@ pub(in crate::verify) fn make(
     let mut generator = SmallRng::seed_from_u64(xxh3_64(&bytes));
     let count: usize = shape.iter().product();
     let datum = port.datum();
-    let tensor = datum.and_then(|datum| draw(datum, shape, count, range, &mut generator));
+    let tensor = datum.and_then(|datum| draw(datum, shape, count, (range, scale), &mut generator));
     match tensor {
         Some(Ok(tensor)) => Ok(Value(tensor)),
         _ => Err(Unrunnable::new(format!(
@@ -83,7 +83,7 @@ fn draw(
     datum: DatumType,
     shape: &[usize],
     count: usize,
-    range: Range,
+    (range, scale): (Range, f64),
     generator: &mut SmallRng,
 ) -> Option<TractResult<Tensor>> {
     macro_rules! tensor {
@@ -93,9 +93,9 @@ fn draw(
     }
     let whole = range == Range::Small;
     Some(match datum {
-        DatumType::F16 => tensor!(f16, f16::from_f64(normal(generator))),
-        DatumType::F32 => tensor!(f32, normal(generator) as f32),
-        DatumType::F64 => tensor!(f64, normal(generator)),
+        DatumType::F16 => tensor!(f16, f16::from_f64(normal(generator) * scale)),
+        DatumType::F32 => tensor!(f32, (normal(generator) * scale) as f32),
+        DatumType::F64 => tensor!(f64, normal(generator) * scale),
         DatumType::Bool => tensor!(bool, generator.random()),
         DatumType::I8 if whole => tensor!(i8, generator.random()),
         DatumType::U8 if whole => tensor!(u8, generator.random()),

@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::modes::try_modes;
-use super::side::{first_side, inputs};
+use super::side::{Feed, first_side, inputs};
 use crate::error::{Error, ErrorKind};
 use crate::verify::engine::{Mode, Shapes, Stop, Subject, Values};
 
@@ -29,21 +29,15 @@ pub(crate) fn setup(subject: &Subject, settings: &Settings) -> Result<Setup, Sto
         ..settings.clone()
     };
     let (mode, ran) = try_modes(|mode| {
-        let ran = first_side(subject, &settings, mode, &mut |_, _| {})?;
+        let (ran, _) = first_side(subject, &settings, mode, &mut |_, _| {})?;
         Ok((mode, ran))
     })?;
     if ran.given.sets.len() > 1 {
         let why = "several folders of test data, but one input is run: name one of them";
         return Err(Error::new(ErrorKind::Usage, why).into());
     }
-    let inputs = inputs(
-        &ran.ports,
-        &ran.given,
-        &ran.shapes,
-        settings.seed,
-        0,
-        ran.range,
-    )?;
+    let first = Feed { run: 0, scale: 1.0 };
+    let inputs = inputs(&ran, settings.seed, first)?;
     let given = |name: &str| ran.given.value(name, 0).is_some();
     let made = ran.ports.iter().filter(|port| !given(&port.name));
     let made = made.map(|port| port.name.clone()).collect();

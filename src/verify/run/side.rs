@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Settings;
+use super::reaction::Reaction;
 use super::spool::Spool;
+use crate::error::Error;
+use crate::verify::Pairing;
 use crate::verify::compare::{self, Difference, Tolerance};
 use crate::verify::engine::watch::Seen;
 use crate::verify::engine::{
@@ -21,11 +24,33 @@ pub(super) struct Ran {
     pub(super) notes: Vec<String>,
     /// Operators that draw random numbers, other than Dropout.
     pub(super) draws: Option<String>,
+    /// The inputs of each run, and what came out.
+    pub(super) feeds: Vec<Feed>,
     pub(super) outputs: Spool,
     /// Where outputs differ from those recorded in the test sets.
     pub(super) recorded: Vec<Difference>,
     /// What was seen of each output, over all runs.
-    summaries: Vec<Summary>,
+    pub(super) reactions: Vec<Reaction>,
+}
+
+/// How the inputs of a run are made.
+#[derive(Clone, Copy)]
+pub(super) struct Feed {
+    pub(super) run: usize,
+    /// The factor of random floats.
+    pub(super) scale: f64,
+}
+
+impl Ran {
+    /// Keeps the outputs of a run.
+    pub(super) fn keep(&mut self, feed: Feed, outputs: &[Value]) -> Result<(), Error> {
+        self.outputs.push(outputs)?;
+        self.feeds.push(feed);
+        for (reaction, output) in self.reactions.iter_mut().zip(outputs) {
+            reaction.add(output);
+        }
+        Ok(())
+    }
 }
 
 /// Runs the first model, looking for sizes and integers with which it does. `watch` gets what watching
@@ -35,19 +60,21 @@ pub(super) fn first_side(
     settings: &Settings,
     mode: Mode,
     watch: &mut dyn FnMut(usize, Vec<Seen>),
-) -> Result<Ran, Stop> {
+) -> Result<(Ran, Runnable), Stop> {
     let mut why: Option<Unrunnable> = None;
     let mut partly: Option<Fill> = None;
     for fill in Fill::ALL {
         let (mut ran, parsed) = begin(subject, settings, mode, fill)?;
         let open = !ran.shapes.chosen.is_empty();
         match run_side(parsed, &mut ran, settings, watch) {
-            Ok(()) if ran.summaries.iter().all(Summary::is_empty) => {
+            Ok(_) if ran.reactions.iter().all(Reaction::is_empty) => {
                 let reason = "no output has any elements, so there is nothing to compare";
                 why.get_or_insert_with(|| Unrunnable::new(reason));
             }
-            Ok(()) if !ran.summaries.iter().any(Summary::is_empty) || !open => return Ok(ran),
-            Ok(()) => {
+            Ok(runnable) if !ran.reactions.iter().any(Reaction::is_empty) || !open => {
+                return Ok((ran, runnable));
+            }
+            Ok(_) => {
                 partly.get_or_insert(fill);
             }
             Err(Stop::Unrunnable(unrunnable)) => {
@@ -66,8 +93,8 @@ pub(super) fn first_side(
     match (partly, why) {
         (Some(fill), _) => {
             let (mut ran, parsed) = begin(subject, settings, mode, fill)?;
-            run_side(parsed, &mut ran, settings, watch)?;
-            Ok(ran)
+            let runnable = run_side(parsed, &mut ran, settings, watch)?;
+            Ok((ran, runnable))
         }
         (None, Some(why)) => Err(why.into()),
         (None, None) => Err(Unrunnable::new("there is no size to try").into()),
@@ -93,9 +120,10 @@ fn begin(
         range: Range::Small,
         notes: parsed.notes().to_vec(),
         draws: parsed.draws(),
+        feeds: Vec::new(),
         outputs: Spool::new()?,
         recorded: Vec::new(),
-        summaries: Vec::new(),
+        reactions: Vec::new(),
     };
     Ok((ran, parsed))
 }
@@ -105,7 +133,7 @@ fn run_side(
     ran: &mut Ran,
     settings: &Settings,
     watch: &mut dyn FnMut(usize, Vec<Seen>),
-) -> Result<(), Stop> {
+) -> Result<Runnable, Stop> {
     let runnable = parsed.runnable(&ran.shapes)?;
     let free = |port: &&Port| Range::concerns(port) && ran.given.value(&port.name, 0).is_none();
     let ranges = if ran.ports.iter().any(|port| free(&port)) {
@@ -116,7 +144,7 @@ fn run_side(
     let mut why: Option<Stop> = None;
     for &range in ranges {
         match run_range(&runnable, ran, range, settings, watch) {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(runnable),
             Err(stop) => {
                 let ended = matches!(&stop, Stop::Unrunnable(unrunnable) if unrunnable.ended);
                 why.get_or_insert(stop);
@@ -139,38 +167,31 @@ fn run_range(
 ) -> Result<(), Stop> {
     (ran.range, ran.outputs) = (range, Spool::new()?);
     ran.recorded.clear();
-    ran.summaries = vec![Summary::default(); ran.names.len()];
+    ran.feeds.clear();
+    ran.reactions = vec![Reaction::default(); ran.names.len()];
     for run in 0..settings.runs.max(ran.given.sets.len()) {
-        let (ports, shapes) = (&ran.ports, &ran.shapes);
-        let inputs = inputs(ports, &ran.given, shapes, settings.seed, run, range)?;
+        let feed = Feed { run, scale: 1.0 };
+        let inputs = inputs(ran, settings.seed, feed)?;
         let (outputs, seen) = runnable.run_watched(&inputs, run as u64)?;
-        for (summary, output) in ran.summaries.iter_mut().zip(&outputs) {
-            summary.add(output);
-        }
         if let Some(set) = ran.given.sets.get(run) {
             ran.recorded.extend(recorded(set, &ran.names, &outputs));
         }
-        ran.outputs.push(&outputs)?;
+        ran.keep(feed, &outputs)?;
         watch(run, seen);
     }
     Ok(())
 }
 
-pub(super) fn inputs(
-    ports: &[Port],
-    given: &Given,
-    shapes: &Shapes,
-    seed: u64,
-    run: usize,
-    range: Range,
-) -> Result<BTreeMap<String, Value>, Stop> {
+/// The inputs of one run.
+pub(super) fn inputs(ran: &Ran, seed: u64, feed: Feed) -> Result<BTreeMap<String, Value>, Stop> {
     let mut values = BTreeMap::new();
-    for port in ports {
-        let value = match given.value(&port.name, run) {
+    for port in &ran.ports {
+        let value = match ran.given.value(&port.name, feed.run) {
             Some(value) => value.clone(),
             None => {
-                let shape = shapes.inputs.get(&port.name).map_or(&[][..], Vec::as_slice);
-                make(port, shape, seed, run, range)?
+                let shape = ran.shapes.inputs.get(&port.name);
+                let shape = shape.map_or(&[][..], Vec::as_slice);
+                make(port, shape, (seed, feed.run), ran.range, feed.scale)?
             }
         };
         values.insert(port.name.clone(), value);
@@ -189,7 +210,7 @@ fn recorded(set: &TestSet, names: &[String], outputs: &[Value]) -> Vec<Differenc
 }
 
 /// Why the second model cannot be fed and read as the first.
-pub(super) fn interface(first: &Ran, second: &Parsed) -> Option<String> {
+pub(super) fn interface(first: &Ran, second: &Parsed, outputs: Pairing) -> Option<String> {
     let names = |ports: &[Port]| {
         ports
             .iter()
@@ -221,61 +242,19 @@ pub(super) fn interface(first: &Ran, second: &Parsed) -> Option<String> {
             }
         }
     }
-    let [one, two] =
-        [&first.names[..], second.outputs()].map(|names| names.iter().collect::<BTreeSet<_>>());
+    let (one, two) = (&first.names[..], second.outputs());
+    if outputs == Pairing::ByPosition {
+        let (one, two) = (one.len(), two.len());
+        return (one != two).then(|| format!("there are {one} outputs before, {two} after"));
+    }
+    let hint = match one.len() == two.len() {
+        true => " (--outputs by-position compares outputs whatever their names)",
+        false => "",
+    };
+    let [one, two] = [one, two].map(|names| names.iter().collect::<BTreeSet<_>>());
     if let Some(name) = one.difference(&two).next() {
-        return Some(format!("output {name} is missing after"));
+        return Some(format!("output {name} is missing after{hint}"));
     }
-    two.difference(&one)
-        .next()
-        .map(|name| format!("output {name} is new after"))
-}
-
-/// One output, over all runs.
-#[derive(Clone, Default)]
-struct Summary {
-    elements: usize,
-    /// The first number, of a floating-point output.
-    first: Option<f64>,
-    /// True if another number was seen.
-    varies: bool,
-}
-
-impl Summary {
-    fn is_empty(&self) -> bool {
-        self.elements == 0
-    }
-
-    fn add(&mut self, output: &Value) {
-        self.elements += output.len();
-        if self.varies || !matches!(output.element_type(), "float16" | "float" | "double") {
-            return;
-        }
-        let values = output.to_f64();
-        let first = *match values.first() {
-            Some(&value) => self.first.get_or_insert(value),
-            None => return,
-        };
-        let same = |value: &f64| *value == first || (value.is_nan() && first.is_nan());
-        self.varies = !values.iter().all(same);
-    }
-}
-
-/// Outputs of the first model that are empty, or hold one and the same number everywhere: that they are equal
-/// shows little, and where they are NaN, nothing.
-pub(super) fn blank(ran: &Ran) -> Vec<String> {
-    let mut notes = Vec::new();
-    for (summary, name) in ran.summaries.iter().zip(&ran.names) {
-        if summary.is_empty() {
-            notes.push(format!("output {name} is empty, so nothing was compared"));
-        } else if let Some(first) = summary.first
-            && summary.elements > 1
-            && !summary.varies
-        {
-            notes.push(format!(
-                "output {name} of the original is {first} everywhere, so comparing it shows little"
-            ));
-        }
-    }
-    notes
+    let new = two.difference(&one).next();
+    new.map(|name| format!("output {name} is new after"))
 }

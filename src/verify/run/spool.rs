@@ -30,9 +30,12 @@ impl Spool {
     }
 
     /// All runs, in order.
-    pub(super) fn read(self) -> Result<impl Iterator<Item = Result<Vec<Value>, Error>>, Error> {
-        let mut file = self.file.into_inner().map_err(cannot)?;
-        file.flush().and_then(|()| file.rewind()).map_err(cannot)?;
+    pub(super) fn read(
+        &mut self,
+    ) -> Result<impl Iterator<Item = Result<Vec<Value>, Error>> + use<>, Error> {
+        let flushed = self.file.flush().and_then(|()| self.file.rewind());
+        flushed.map_err(cannot)?;
+        let file = self.file.get_ref().try_clone().map_err(cannot)?;
         let mut file = BufReader::new(file);
         Ok((0..self.runs).map(move |_| rmp_serde::from_read(&mut file).map_err(cannot)))
     }

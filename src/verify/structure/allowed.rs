@@ -15,6 +15,8 @@ pub struct Allowed {
     pub attributes: Vec<ScaledAttribute>,
     /// An input that was added to the main graph.
     pub added_input: Option<Name>,
+    /// Names of outputs: those of the main graphs are paired by position.
+    pub output_names: bool,
 }
 
 /// Weights that were multiplied by a factor.
@@ -58,6 +60,8 @@ pub(super) struct Exceptions {
     /// Of the model after: the same weights. They are not read.
     values: HashMap<ValueId, u32>,
     attributes: HashMap<NodeId, Vec<&'static str>>,
+    /// Of the model after: names in place of those of the main graph's outputs.
+    outputs: Vec<Name>,
 }
 
 impl Exceptions {
@@ -79,8 +83,12 @@ impl Exceptions {
         exceptions
     }
 
-    pub fn after(allowed: &Allowed, view: View<'_>) -> Exceptions {
+    pub fn after(allowed: &Allowed, before: View<'_>, view: View<'_>) -> Exceptions {
         let mut exceptions = Exceptions::default();
+        if allowed.output_names {
+            let outputs = before.model.graph(before.model.main()).outputs.iter();
+            exceptions.outputs = outputs.map(|info| info.name.clone()).collect();
+        }
         for ((graph, name), number) in numbers(allowed) {
             if let Some(value) = view.lookup(graph, name) {
                 exceptions.values.insert(value.id, number);
@@ -109,6 +117,11 @@ impl Exceptions {
     /// The number of a value of the model after that is scaled weights.
     pub fn value(&self, value: ValueId) -> Option<u32> {
         self.values.get(&value).copied()
+    }
+
+    /// The name that an output of the main graph is compared by, if it is not its own.
+    pub fn output(&self, output: usize) -> Option<&Name> {
+        self.outputs.get(output)
     }
 
     /// True of an attribute that was scaled.

@@ -48,9 +48,13 @@ impl Builder<'_, '_> {
             self.numbering.results.insert(scope, function);
             return Ok(());
         }
-        for (info, number) in graph.outputs.iter().zip(self.outputs(id)) {
+        let outputs = graph.outputs.iter().zip(self.outputs(id));
+        for (index, (info, number)) in outputs.enumerate() {
             let place = match graph.kind {
-                GraphKind::Main => format!("output `{}`", info.name),
+                GraphKind::Main => {
+                    let name = self.exceptions.output(index).unwrap_or(&info.name);
+                    format!("output `{name}`")
+                }
                 _ => format!("{scope}: output `{}`", info.name),
             };
             self.numbering.results.insert(place, number);

@@ -1,5 +1,8 @@
 //! What `strip` takes and reports.
 
+use prost::Message;
+
+use crate::common::build::{f32_scalar, model, op, x_to_y};
 use crate::common::cli::{Folder, Said};
 
 const RESET: &str = "\u{1b}[0m";
@@ -28,4 +31,31 @@ fn colour_is_for_terminals_or_on_request() {
         .run("strip model.onnx -f --format json --color always")
         .exits(0);
     said.json();
+}
+
+#[test]
+fn a_dropout_that_cannot_be_removed_is_named_and_the_others_go() {
+    let folder = Folder::new();
+    let nodes = [
+        op("a = Dropout(x)"),
+        op("b = Dropout(a, r)").named("bad"),
+        op("y = Relu(b)"),
+    ];
+    let graph = x_to_y(nodes).init("r", f32_scalar(1.0));
+    folder.write("model.onnx", model(13, graph).encode_to_vec());
+    let said = folder.run("strip model.onnx out.onnx").exits(0);
+    let warning = "warning: model.onnx: graph: Dropout `bad`: kept: ratio 1 is outside [0, 1)";
+    assert!(said.stderr.contains(warning), "{said:?}");
+    assert!(
+        said.text().contains("removed   1 dropout layer"),
+        "{}",
+        said.text()
+    );
+    let said = folder
+        .run("strip -q --dry-run model.onnx out.onnx")
+        .exits(0);
+    assert!(said.stderr.contains(warning), "{said:?}");
+    folder.refuses("strip --strict model.onnx o.onnx", &["`bad`", "ratio 1"]);
+    // the twin: what is left is all there is
+    folder.refuses("strip out.onnx o.onnx", &["`bad`", "ratio 1"]);
 }

@@ -79,7 +79,7 @@ fn shown(model: &Model) {
     assert!(found.is_ok_and(|found| found.is_empty()), "unlike itself");
 }
 
-/// A model that can be stripped computes the same, has no `Dropout`, and cannot be stripped again;
+/// A model that can be stripped computes the same, has no `Dropout` but refused ones, and cannot be stripped again;
 /// so too if noise and frozen masks go as well.
 pub fn stripping(bytes: &[u8]) -> Reached {
     let everything = Options {
@@ -100,7 +100,8 @@ fn stripping_as(bytes: &[u8], options: &Options) -> Reached {
     };
     let after = stripped.edited.model();
     let left = after.nodes().filter(|(_, node)| node.is("Dropout")).count();
-    assert_eq!(left, 0, "a Dropout is left");
+    let refused = stripped.plan.refusals().count();
+    assert!(left <= refused, "a Dropout is left");
     match compare(&model, after) {
         Ok(Verdict::Same { .. }) => {}
         Ok(different) => panic!("{different:?}"),
@@ -122,7 +123,10 @@ fn stripping_as(bytes: &[u8], options: &Options) -> Reached {
         assert!(once == bytes, "nothing was removed, but something changed");
     }
     let again = read(&once).expect("a stripped model can be read");
-    let twice = strip(&again, options).expect("a stripped model can be stripped");
+    let twice = match strip(&again, options) {
+        Err(_) if refused > 0 => return Reached::Stripped, // only what is refused is left
+        twice => twice.expect("a stripped model can be stripped"),
+    };
     assert!(twice.outcome.is_unchanged(), "a second strip removes more");
     assert!(bytes_of(&twice.edited.rope) == once, "written otherwise");
     let _ = show::text(&again);

@@ -1,6 +1,6 @@
 //! Which node is which, when names do not tell.
 
-use dropout_onnx::diff::{Kind, Part};
+use dropout_onnx::diff::{Kind, Part, text};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::source::Source;
 use proptest::prelude::*;
@@ -211,4 +211,56 @@ fn inner_graphs_are_matched_with_their_nodes() {
         "  ~ node t: operator: Relu -> Tanh",
     ];
     assert_eq!(found, expected);
+}
+
+/// As an exporter numbers constants and nodes: those after a dropout have another number without it.
+fn numbered(dropout: bool, weight: f32) -> Model {
+    let (mut nodes, mut names) = (Vec::new(), Vec::new());
+    let (mut last, mut number) = ("x".to_string(), 0);
+    let mut weights = Vec::new();
+    for layer in 0..3 {
+        let named = format!("layer{layer}.weight");
+        weights.push((named.clone(), f32s(&[2, 2], &[layer as f32 + weight; 4])));
+        nodes.push(format!("matmul_{number} = MatMul({last}, {named})"));
+        weights.push((format!("val_{number}"), f32s(&[1], &[0.5 + layer as f32])));
+        nodes.push(format!("mul_{number} = Mul(matmul_{number}, val_{number})"));
+        names.extend([
+            format!("node_MatMul_{number}"),
+            format!("node_mul_{number}"),
+        ]);
+        last = format!("mul_{number}");
+        number += 1;
+        if dropout {
+            weights.push((format!("val_{number}"), f32s(&[1], &[0.1])));
+            nodes.push(format!("mul_{number} = Dropout({last}, val_{number})"));
+            names.push(format!("node_dropout_{number}"));
+            last = format!("mul_{number}");
+            number += 1;
+        }
+    }
+    nodes.push(format!("y = Relu({last})"));
+    names.push("relu".to_string());
+    let nodes = nodes.iter().zip(&names);
+    let mut graph = x_to_y(nodes.map(|(text, name)| op(text).named(name)));
+    for (name, tensor) in weights {
+        graph = graph.init(&name, tensor);
+    }
+    model(13, graph).read()
+}
+
+#[test]
+fn numbers_in_names_do_not_make_a_match() {
+    let found = compare(&numbered(true, 1.0), &numbered(false, 1.0));
+    let real = text::short_lines(&found);
+    let real: Vec<_> = real.iter().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(real.len(), 6, "{real:#?}");
+    for line in &real {
+        let removed = line.contains(" = Dropout(") || line.contains("{0.1}");
+        assert!(line.starts_with("  - ") && removed, "{real:#?}");
+    }
+    // the twin: weights that differ are found in spite of the numbers
+    let found = compare(&numbered(true, 1.0), &numbered(false, 2.0));
+    let changed = found.changes.iter().filter(|c| c.change == Kind::Changed);
+    let names: Vec<_> = changed.map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["layer0.weight", "layer1.weight", "layer2.weight"]);
 }

@@ -65,7 +65,14 @@ fn every_name_is_its_own_and_leads_to_its_file() {
             known.name
         );
         let test = format!("fn {}()", known.name.replace('-', "_"));
-        let tests = ["sites", "invalid", "neighbours", "operators", "random"];
+        let tests = [
+            "sites",
+            "invalid",
+            "neighbours",
+            "operators",
+            "random",
+            "weights",
+        ];
         let tested = tests.iter().any(|tests| {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/rules");
             let text = std::fs::read_to_string(folder.join(format!("{tests}.rs"))).unwrap();

@@ -2,7 +2,7 @@
 
 use dropout_onnx::dropout::{Mode, RateOrigin};
 use dropout_onnx::onnx::DataType;
-use prost::Message;
+use dropout_onnx::rewrite::strip::{Options, strip};
 
 use crate::common::build::{
     f32_scalar, f32s, flag, float, floats, i64s, int, model, op, raw, scale_of, sparse, tensor,
@@ -283,15 +283,33 @@ fn constant_in_a_form_that_is_no_float_is_refused() {
 }
 
 #[test]
-fn a_refused_site_leaves_the_others_too() {
+fn a_refused_site_stays_and_the_others_go() {
     let nodes = [
         op("a = Dropout(x)"),
         op("b = Dropout(a, r, on)"),
         op("y = Relu(b)"),
     ];
     let graph = x_to_y(nodes).init("r", f32_scalar(1.0));
-    let model = model(13, graph.init("on", flag(true)));
-    let before = model.encode_to_vec();
-    assert!(refusal(&model).contains("ratio 1 is outside [0, 1)"));
-    assert_eq!(model.encode_to_vec(), before);
+    let two = model(13, graph.init("on", flag(true)));
+    let why = "ratio 1 is outside [0, 1)";
+    let stripped = strip(&two.read(), &Options::default()).unwrap();
+    let refused: Vec<_> = stripped
+        .plan
+        .refusals()
+        .map(|(_, why)| why.text())
+        .collect();
+    assert_eq!((stripped.outcome.removed, &refused[..]), (1, &[why][..]));
+    let left = stripped.edited.model();
+    let left = left.nodes().filter(|(_, node)| node.is("Dropout"));
+    assert_eq!(left.count(), 1);
+    let strict = Options {
+        strict: true,
+        ..Options::default()
+    };
+    assert!(strip(&two.read(), &strict).unwrap_err().why().contains(why));
+    // the twin: alone it is an error
+    let alone = x_to_y([op("b = Dropout(x, r, on)"), op("y = Relu(b)")]);
+    let alone = alone.init("r", f32_scalar(1.0)).init("on", flag(true));
+    let alone = model(13, alone);
+    assert!(refusal(&alone).contains(why));
 }

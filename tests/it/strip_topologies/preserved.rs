@@ -182,3 +182,36 @@ fn only_inert_leaves_what_is_active() {
     let after = Model::decode(&bytes[..]).unwrap();
     assert_eq!(after.lines(), ["a = Dropout(x, , t)", "y = Relu(a)"]);
 }
+
+#[test]
+fn what_takes_the_place_of_a_value_inherits_its_type_and_annotation() {
+    let nodes = [
+        "h = Relu(x)",
+        "d = Dropout(h)",
+        "e = Dropout(d)",
+        "y = Tanh(e)",
+    ]
+    .map(op);
+    let graph = || x_to_y(nodes.clone()).init("s", f32_scalar(0.5)).info("x");
+    let described = graph().info("e").annotation(scale_of("d", "s"));
+    let stripped = strips(&model(13, described)).keeps_initializers(&["s"]);
+    assert_eq!(infos(&stripped.after), ["x", "h"]);
+    assert_eq!(annotated(&stripped.after), ["h"]);
+    // the nearest to what stays wins
+    let twice = graph().info("d").info("e");
+    let twice = twice
+        .annotation(scale_of("e", "s"))
+        .annotation(scale_of("d", "s"));
+    let stripped = strips(&model(13, twice));
+    assert_eq!(infos(&stripped.after), ["x", "h"]);
+    assert_eq!(annotated(&stripped.after), ["h"]);
+}
+
+#[test]
+fn an_input_that_takes_the_place_of_a_value_keeps_its_own_type() {
+    let nodes = ["d = Dropout(x)", "y = Tanh(d)"].map(op);
+    let graph = x_to_y(nodes).init("s", f32_scalar(0.5)).info("d");
+    let stripped = strips(&model(13, graph.annotation(scale_of("d", "s"))));
+    assert!(infos(&stripped.after).is_empty());
+    assert_eq!(annotated(&stripped.after), ["x"]);
+}

@@ -18,7 +18,7 @@ use crate::verification::count;
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let (mut status, mut records) = (Status::Done, Vec::new());
     let paths = [&args.files.input].into_iter();
-    for path in paths.chain(&args.files.output).chain(&args.more) {
+    for path in paths.chain(&args.files.output).chain(&args.many.more) {
         match check(path, args, global) {
             Ok((changes, record)) => {
                 if changes && status == Status::Done {

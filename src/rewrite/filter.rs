@@ -1,14 +1,14 @@
-//! The selection of dropouts to change.
+//! The selection of dropouts to rewrite.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use super::Rate;
+use super::names::{glob, nearest, usage};
 use crate::dropout::{Form, Kind, Mode, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, Name};
-use crate::rewrite::Rate;
-use crate::rewrite::names::{glob, nearest, usage};
 
 /// Dropouts that match all of these criteria.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -125,13 +125,8 @@ impl Filter {
 /// For each site, whether it matches a filter; all match without filters.
 ///
 /// # Errors
-/// There are no sites, or a filter matches none.
+/// A filter matches none.
 pub(super) fn chosen(model: &Model, sites: &[Site], filters: &[Filter]) -> Result<Vec<bool>> {
-    if sites.is_empty() {
-        return Err(usage(
-            "the model has no dropout; add some with `insert`".into(),
-        ));
-    }
     let mut chosen = vec![filters.is_empty(); sites.len()];
     for filter in filters {
         let mut some = false;

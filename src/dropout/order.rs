@@ -30,6 +30,22 @@ pub(super) fn may_be_drawn(first: &[bool]) -> bool {
     plausible && !grid.is_far(grid.pairs([(0, 1)]))
 }
 
+/// True if groups of neighbours keep more alike than by chance: two of four, as pruned for sparse kernels.
+pub(super) fn is_blocked(kept: &[bool]) -> bool {
+    let share = kept.iter().filter(|&&kept| kept).count() as f64 / kept.len().max(1) as f64;
+    [4, 8, 16].into_iter().any(|size| {
+        let groups = kept.chunks_exact(size);
+        let count = groups.len() as f64;
+        let expected = size as f64 * share;
+        let spread = groups.map(|group| {
+            let kept = group.iter().filter(|&&kept| kept).count() as f64;
+            (kept - expected).powi(2)
+        });
+        let spread = spread.sum::<f64>() / (expected * (1.0 - share));
+        count >= 16.0 && spread < count - FAR * (2.0 * count).sqrt()
+    })
+}
+
 /// Elements and the axes that have more than one.
 struct Grid<'a> {
     kept: &'a [bool],

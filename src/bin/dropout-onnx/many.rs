@@ -1,0 +1,227 @@
+//! A rewrite of many models: files and folders, on all cores, with one report.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use dropout_onnx::report::{document, one_line};
+use serde_json::{Value, json};
+
+use crate::Status;
+use crate::io::{self, Files, Format, Global};
+use crate::parallel;
+use crate::paths::{self, Found};
+use crate::rewriting::Conclusion;
+use crate::style::{BAD, GOOD, LABEL, WARN, paint};
+use crate::verification::count;
+
+/// The other models of a rewrite, and where the results are written.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Many models")]
+pub struct Many {
+    #[arg(value_name = "MORE", hide = true)]
+    pub more: Vec<PathBuf>,
+    /// Rewrite all models and folders given, and write the results to this folder, under the paths below
+    /// the folders
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "in_place"])]
+    output_dir: Option<PathBuf>,
+    /// Number of models to rewrite in parallel [default: CPU cores]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+/// What a rewrite did to one model. The document and the text are made only if asked for.
+pub struct Reported<'a> {
+    pub end: &'a Conclusion<'a>,
+    /// In a few words: `3 dropout layers removed`.
+    pub words: &'a dyn Fn() -> String,
+    /// The machine-readable report.
+    pub document: &'a dyn Fn() -> dropout_onnx::Result<Value>,
+    /// The report for people.
+    pub text: &'a dyn Fn() -> String,
+}
+
+/// Called once with what a rewrite did.
+pub type Report<'r> = &'r dyn Fn(&Reported<'_>) -> Result<Done>;
+
+/// What came of one model.
+pub struct Done {
+    status: Status,
+    /// A line or document; empty if it was printed.
+    line: String,
+}
+
+/// A model to rewrite, and the file for its result.
+struct Task {
+    input: PathBuf,
+    output: Option<PathBuf>,
+    error: Option<String>,
+}
+
+impl Many {
+    /// The models, if many may be meant: several paths or a folder, to a folder or in place.
+    fn tasks(&self, files: &Files) -> Result<Option<Vec<Task>>> {
+        let more = &self.more;
+        let paths = [&files.input].into_iter().chain(&files.output).chain(more);
+        let paths: Vec<PathBuf> = paths.cloned().collect();
+        let folder = paths.iter().find(|path| path.is_dir());
+        if self.output_dir.is_none() {
+            if !files.in_place {
+                if let Some(folder) = folder {
+                    let folder = folder.display();
+                    bail!(
+                        "{folder}: is a folder; add --output-dir DIR for the results, or --in-place"
+                    );
+                }
+                if let Some(third) = more.first() {
+                    let third = third.display();
+                    bail!(
+                        "unexpected argument '{third}'; to rewrite several models, add \
+                         --output-dir DIR, or --in-place"
+                    );
+                }
+            }
+            if !files.in_place || (paths.len() == 1 && folder.is_none()) {
+                return Ok(None);
+            }
+        }
+        let mut tasks: Vec<Task> = Vec::new();
+        for (found, below) in paths::models(&paths)? {
+            let output = self.output_dir.as_ref().map(|folder| folder.join(below));
+            let error = match &found {
+                Found::Nothing(_, error) => Some(error.to_string()),
+                Found::File(path) => {
+                    let other = tasks
+                        .iter()
+                        .find(|task| output.is_some() && task.output == output);
+                    other.map(|other| {
+                        let (path, other) = (path.display(), other.input.display());
+                        format!("{path}: {other} would be written to the same file")
+                    })
+                }
+            };
+            tasks.push(Task {
+                input: found.path().to_path_buf(),
+                output,
+                error,
+            });
+        }
+        Ok(Some(tasks))
+    }
+}
+
+/// Rewrites one model, or many: then with one line or document for each, and a summary. A model that fails
+/// does not stop the others.
+pub fn run(
+    many: &Many,
+    files: &Files,
+    global: &Global,
+    format: Format,
+    rewrite: impl Fn(&Files, &Global, Report<'_>) -> Result<Done> + Sync,
+) -> Result<Status> {
+    let Some(tasks) = many.tasks(files)? else {
+        let done = rewrite(files, global, &|reported| whole(reported, format))?;
+        return Ok(done.status);
+    };
+    let progress = global.bar("rewriting", tasks.len());
+    let silent = global.silent();
+    let (mut failed, mut different) = (0, 0);
+    parallel::in_order(
+        many.jobs,
+        &tasks,
+        |task| {
+            (
+                task.input.clone(),
+                one(task, files, &silent, format, &rewrite),
+            )
+        },
+        |(input, done)| {
+            let text = match done {
+                Ok(done) => {
+                    different += usize::from(done.status == Status::Found);
+                    done.line
+                }
+                Err(error) => {
+                    failed += 1;
+                    progress.suspend(|| io::complain(&error));
+                    let input = input.to_string_lossy();
+                    match format {
+                        Format::Json => {
+                            let document = json!({"input": input, "error": format!("{error:#}")});
+                            format!("{document}\n")
+                        }
+                        Format::Text => String::new(),
+                    }
+                }
+            };
+            if format == Format::Json || !global.quiet {
+                progress.suspend(|| io::print(&text))?;
+            }
+            progress.inc(1);
+            Ok(())
+        },
+    )?;
+    progress.finish_and_clear();
+    if format == Format::Text && !global.quiet {
+        let good = tasks.len() - failed - different;
+        let mut parts = vec![format!("{good} done")];
+        if different > 0 {
+            parts.push(paint(BAD, format!("{different} with a different result")));
+        }
+        if failed > 0 {
+            parts.push(paint(WARN, format!("{failed} failed")));
+        }
+        let models = count(tasks.len(), "model");
+        io::print(&format!("{models}: {}\n", parts.join(", ")))?;
+    }
+    Ok(match (failed, different) {
+        (0, 0) => Status::Done,
+        (0, _) => Status::Found,
+        _ => Status::Failed,
+    })
+}
+
+/// Prints the report of the only model.
+fn whole(reported: &Reported<'_>, format: Format) -> Result<Done> {
+    let text = match format {
+        Format::Json => document::text(&(reported.document)()?)?,
+        Format::Text => (reported.text)(),
+    };
+    reported.end.print(&text, format)?;
+    Ok(Done {
+        status: reported.end.status(),
+        line: String::new(),
+    })
+}
+
+/// Rewrites one of many.
+fn one(
+    task: &Task,
+    files: &Files,
+    global: &Global,
+    format: Format,
+    rewrite: &impl Fn(&Files, &Global, Report<'_>) -> Result<Done>,
+) -> Result<Done> {
+    if let Some(error) = &task.error {
+        return Err(anyhow!("{error}"));
+    }
+    let folder = task.output.as_deref().and_then(Path::parent);
+    if let (Some(folder), false) = (folder, files.dry_run) {
+        let cannot = || format!("{}: cannot create the folder", folder.display());
+        std::fs::create_dir_all(folder).with_context(cannot)?;
+    }
+    let files = files.of(&task.input, task.output.as_deref());
+    rewrite(&files, global, &|reported| {
+        let status = reported.end.status();
+        let line = match format {
+            Format::Json => format!("{}\n", (reported.document)()?),
+            Format::Text => {
+                let style = if status == Status::Done { GOOD } else { BAD };
+                let input = paint(LABEL, one_line(&task.input.to_string_lossy()));
+                let words = format!("{}{}", (reported.words)(), reported.end.words());
+                format!("{input}: {}\n", paint(style, words))
+            }
+        };
+        Ok(Done { status, line })
+    })
+}

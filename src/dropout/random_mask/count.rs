@@ -1,0 +1,221 @@
+//! Masks that are rescaled by their own count: `x · m · n / Σm`, or `x · m / mean(m)`.
+//!
+//! DropBlock (Ghiasi et al. 2018) makes the mask of a sparse draw by MaxPool, DropHead (Zhou et al. 2020)
+//! draws it. What remains has the mean of the data in every run, and inference leaves the data as it is.
+//! Its law is none of one element, so that this is found by structure: all that a draw and constants
+//! make, products of data by it, and what the factors come to. Blocks that MaxPool made are DropBlock
+//! even if nothing rescales them: no other layer has them, and at inference it does nothing.
+
+mod cone;
+mod product;
+
+use crate::dropout::noise_shape::{Fit, fit};
+use crate::dropout::{Exit, Form, KeptDraw, MaskUse, Mode, RateOrigin, Scaling, Site};
+use crate::error::Result;
+use crate::hash::HashSet;
+use crate::onnx::{NodeId, Use, ValueId};
+use crate::semantics::view::{NodeRef, ValueRef};
+
+use super::Finder;
+use super::draw::Draw;
+use super::law::{Law, Var, inside};
+use cone::Cone;
+
+/// Data times a mask, rescaled.
+struct Product {
+    node: NodeId,
+    output: ValueId,
+    data: ValueId,
+    path: Vec<NodeId>,
+    /// All nodes from the data to the output.
+    nodes: Vec<NodeId>,
+    mask: ValueId,
+    scaling: Scaling,
+    fit: Fit,
+}
+
+impl Finder<'_> {
+    /// The dropouts of masks made of a draw that are rescaled by their own count.
+    pub(super) fn counted(&self, source: NodeId) -> Result<Vec<Site>> {
+        let Some(draw) = self.draw(source, &self.conditions)? else {
+            return Ok(Vec::new());
+        };
+        let cone = self.cone(draw.drawn)?;
+        let mut products: Vec<Product> = Vec::new();
+        let mut used: HashSet<NodeId> = HashSet::default();
+        for &node in &cone.meetings {
+            if used.contains(&node) {
+                continue;
+            }
+            let Some(product) = self.product(self.view.node(node), &cone)? else {
+                return Ok(Vec::new());
+            };
+            used.extend(&product.nodes);
+            products.push(product);
+        }
+        if products.is_empty() || !self.is_closed(&cone, &used) {
+            return Ok(Vec::new());
+        }
+        let mut sites = Vec::new();
+        while let Some(first) = products.first() {
+            let mask = first.mask;
+            let of_mask: Vec<Product> = products.extract_if(.., |p| p.mask == mask).collect();
+            let Some(site) = self.counted_site(&draw, source, &cone, &of_mask)? else {
+                return Ok(Vec::new());
+            };
+            sites.push(site);
+        }
+        Ok(sites)
+    }
+
+    /// True if all that the draw makes is used in the products only.
+    fn is_closed(&self, cone: &Cone, products: &HashSet<NodeId>) -> bool {
+        cone.values.iter().all(|&value| {
+            self.uses(value).all(|at| match at {
+                Use::Input { node, input } => {
+                    let reads = self.reads_values(node, input as usize);
+                    !reads || cone.nodes.contains(&node) || products.contains(&node)
+                }
+                _ => false,
+            })
+        })
+    }
+
+    /// Follows data from the node where it meets what the draw makes, to where the factors come to a mask
+    /// rescaled by its count.
+    fn product(&self, node: NodeRef<'_>, cone: &Cone) -> Result<Option<Product>> {
+        let is_data = |value: &ValueRef<'_>| !cone.has(value.id) && !self.is_fixed(value.id);
+        let Some(data) = node.inputs().flatten().find(is_data) else {
+            return Ok(None);
+        };
+        let (mut at, mut next) = (data, node);
+        let (mut factors, mut path, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut largest, mut product) = (Fit::Within, None);
+        loop {
+            let (Some(output), Some(operator)) = (next.output(0), next.operator()) else {
+                return Ok(product);
+            };
+            nodes.push(next.id);
+            let scales = next.is("Mul") || next.is("Div");
+            if scales && let (Some(x), Some(y)) = (next.input(0), next.input(1)) {
+                let other = if x.id == at.id { y } else { x };
+                if next.is("Div") && other.id != y.id
+                    || !(cone.has(other.id) || self.is_fixed(other.id))
+                {
+                    return Ok(product);
+                }
+                factors.push((other.id, next.is("Div")));
+                largest = largest.max(fit(self.facts, other.id, at.id));
+            } else if (operator.moves() || operator.casts())
+                && next.input(0).is_some_and(|x| x.id == at.id)
+            {
+                path.push(next.id);
+            } else if !operator.copies() {
+                return Ok(product);
+            }
+            let factors = self.factors(&factors, cone)?;
+            let is_end = factors.is_some_and(|(_, scaling)| scaling == Scaling::Count);
+            if let Some((mask, scaling)) = factors {
+                product = Some(Product {
+                    node: next.id,
+                    output: output.id,
+                    data: data.id,
+                    path: path.clone(),
+                    nodes: nodes.clone(),
+                    mask,
+                    scaling,
+                    fit: largest,
+                });
+            }
+            let mut uses = self.uses(output.id);
+            match (uses.next(), uses.next()) {
+                (Some(Use::Input { node, .. }), None) if !is_end => {
+                    (at, next) = (output, self.view.node(node));
+                }
+                _ => return Ok(product),
+            }
+        }
+    }
+
+    fn counted_site(
+        &self,
+        draw: &Draw,
+        source: NodeId,
+        cone: &Cone,
+        products: &[Product],
+    ) -> Result<Option<Site>> {
+        let Some(first) = products.first() else {
+            return Ok(None);
+        };
+        let trace = self.walk(&[(draw.drawn, draw.law.clone())], &self.conditions)?;
+        let law = trace.forms.get(&first.mask).map(|form| &form.rest);
+        let dropped = |law: &Law| {
+            let zero = law.cells().filter(|(.., piece)| piece.at(&[]) == Some(0.0));
+            zero.map(|(_, mass, _)| mass).sum::<f64>()
+        };
+        let rate = law.map(dropped).filter(|&rate| 0.0 < rate && rate < 1.0);
+        // where the laws of the draw change
+        let ends = trace.forms.values().flat_map(|form| form.rest.ends());
+        let points = points(ends.collect(), draw.var);
+        let mut fills = Vec::new();
+        for point in points {
+            let drawn = draw.values((point, point)).0;
+            fills.push((drawn, self.filled(cone, drawn)?.get(&first.mask).copied()));
+        }
+        let at = |number: f64| fills.iter().find(|(_, fill)| *fill == Some(number));
+        let (Some(&(kept, _)), false) = (at(1.0), law.is_some() && rate.is_none()) else {
+            return Ok(None); // nothing is ever kept, or dropped
+        };
+        let fits = products.iter().map(|product| product.fit);
+        let entangled = match fits.max().unwrap_or(Fit::Within) {
+            Fit::Within => None,
+            Fit::Unknown => Some("its mask may be larger than the data, whose shape is not known"),
+            Fit::Larger => Some("its mask is larger than the data"),
+        };
+        let name = |value: ValueId| self.view.value(value).get().name.clone();
+        Ok(Some(Site {
+            mode: Mode::Active,
+            rate: rate.map(|rate| super::decimal(rate, super::attempt::PRECISION)),
+            rate_origin: RateOrigin::Mask,
+            scaling: first.scaling,
+            seed: super::site::seed(self.view.model.node(source)),
+            mask: MaskUse::None,
+            input: Some(first.data),
+            input_name: Some(name(first.data)),
+            output: Some(first.output),
+            output_name: Some(name(first.output)),
+            kept_draw: Some(KeptDraw {
+                source,
+                value: kept,
+                dropped: at(0.0).map(|(drawn, _)| *drawn),
+            }),
+            exits: products.iter().map(exit).collect(),
+            entangled: entangled.map(String::from),
+            ..Site::new(Form::RandomMask, first.node.graph, vec![first.node, source])
+        }))
+    }
+}
+
+fn exit(product: &Product) -> Exit {
+    Exit {
+        node: product.node,
+        data: product.data,
+        path: product.path.clone(),
+        output: product.output,
+        scale: 1.0,
+        prescale: None,
+        kept: (1.0, 0.0),
+        frozen: None,
+    }
+}
+
+/// A number in each interval between some ends.
+fn points(mut ends: Vec<f64>, var: Var) -> Vec<f64> {
+    let (low, high) = var.range();
+    ends.extend([low, high]);
+    ends.sort_by(f64::total_cmp);
+    ends.dedup();
+    ends.windows(2)
+        .map(|pair| inside((pair[0], pair[1])))
+        .collect()
+}

@@ -1,0 +1,201 @@
+//! What factors of data come to: a mask of zeros and ones, over its share of ones.
+
+use crate::dropout::Scaling;
+use crate::error::Result;
+use crate::onnx::ValueId;
+use crate::semantics::facts::Dim;
+use crate::semantics::view::{NodeRef, ValueRef};
+
+use super::super::Finder;
+use super::cone::Cone;
+
+/// How far a count may be from what it ought to be, relatively.
+const NEAR: f64 = 1e-5;
+
+/// What is added to a count so that nothing is divided by zero.
+const EPSILON: f64 = 1e-3;
+
+/// A product of numbers and of what a draw makes.
+#[derive(Debug)]
+struct Factors<'m> {
+    number: f64,
+    /// Computed from shapes.
+    sizes: Vec<ValueId>,
+    masks: Vec<ValueId>,
+    /// Sums and means it is divided by.
+    counts: Vec<NodeRef<'m>>,
+}
+
+impl<'m> Finder<'m> {
+    /// The mask that these factors are and how it is rescaled; each factor with whether it divides.
+    pub(super) fn factors(
+        &self,
+        factors: &[(ValueId, bool)],
+        cone: &Cone,
+    ) -> Result<Option<(ValueId, Scaling)>> {
+        let mut open = factors.to_vec();
+        let mut all = Factors {
+            number: 1.0,
+            sizes: Vec::new(),
+            masks: Vec::new(),
+            counts: Vec::new(),
+        };
+        while let Some((value, divides)) = open.pop() {
+            if open.len() + all.masks.len() + all.counts.len() > 16
+                || !self.expand(value, divides, cone, &mut open, &mut all)?
+            {
+                return Ok(None);
+            }
+        }
+        let (mask, count) = match (&all.masks[..], &all.counts[..]) {
+            ([mask], [count]) => (mask, count),
+            ([mask], []) if all.sizes.is_empty() && (all.number - 1.0).abs() < NEAR => {
+                let mask = self.stripped(*mask, true, cone);
+                return Ok(cone
+                    .blocks
+                    .contains(&mask)
+                    .then_some((mask, Scaling::Other)));
+            }
+            _ => return Ok(None),
+        };
+        // where each row has a count, the rows have to be the same
+        let sum = count
+            .output(0)
+            .map(|sum| self.facts.shape(sum.id).elements());
+        let moves = sum == Some(Dim::Size(1));
+        let counted = count
+            .input(0)
+            .map(|input| self.stripped(input.id, moves, cone));
+        let mask = self.stripped(*mask, moves, cone);
+        let own = counted == Some(mask) && cone.bits.contains(&mask);
+        Ok((own && self.is_share(&all, *count)?).then_some((mask, Scaling::Count)))
+    }
+
+    /// Takes a factor apart. False if it is none that this knows.
+    fn expand(
+        &self,
+        value: ValueId,
+        divides: bool,
+        cone: &Cone,
+        open: &mut Vec<(ValueId, bool)>,
+        all: &mut Factors<'m>,
+    ) -> Result<bool> {
+        if let Some(number) = self
+            .number(value, &self.conditions)?
+            .filter(|_| !cone.has(value))
+        {
+            all.number *= if divides { 1.0 / number } else { number };
+            return Ok(all.number.is_finite());
+        }
+        if !cone.has(value) {
+            all.sizes.push(value);
+            return Ok(!divides);
+        }
+        let Some((node, 0)) = self.view.value(value).producer() else {
+            return Ok(false);
+        };
+        let input = |index: usize| node.input(index).map(|value: ValueRef<'m>| value.id);
+        match (node.op(), input(0), input(1)) {
+            _ if cone.bits.contains(&value) => {
+                all.masks.push(value);
+                return Ok(!divides);
+            }
+            ("ReduceSum" | "ReduceMean", ..) => {
+                all.counts.push(node);
+                return Ok(divides);
+            }
+            ("Mul", Some(x), Some(y)) => open.extend([(x, divides), (y, divides)]),
+            ("Div", Some(x), Some(y)) => open.extend([(x, divides), (y, !divides)]),
+            ("Reciprocal", Some(x), _) => open.push((x, !divides)),
+            // a count of zero is kept from being divided by
+            ("Add" | "Max" | "Clip", Some(x), Some(y)) => {
+                let most = if node.is("Add") { EPSILON } else { 1.0 };
+                let small = |of: Option<f64>| of.is_some_and(|of| (0.0..=most).contains(&of));
+                let (x_small, y_small) = (
+                    small(self.number(x, &self.conditions)?),
+                    small(self.number(y, &self.conditions)?),
+                );
+                match (x_small, y_small) {
+                    (false, true) => open.push((x, divides)),
+                    (true, false) if !node.is("Clip") => open.push((y, divides)),
+                    _ => return Ok(false),
+                }
+            }
+            (_, Some(x), _) if node.operator().is_some_and(|op| op.copies()) => {
+                open.push((x, divides));
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// A mask before it was cast or copied, or even moved.
+    fn stripped(&self, value: ValueId, moves: bool, cone: &Cone) -> ValueId {
+        let mut value = value;
+        while let Some((node, 0)) = self.view.value(value).producer()
+            && node
+                .operator()
+                .is_some_and(|op| op.copies() && (moves || !op.moves()))
+            && let Some(input) = node.input(0).filter(|input| cone.bits.contains(&input.id))
+        {
+            value = input.id;
+        }
+        value
+    }
+
+    /// True if what divides the mask is its share of ones.
+    fn is_share(&self, all: &Factors<'_>, count: NodeRef<'_>) -> Result<bool> {
+        let near = |number: f64| (all.number / number - 1.0).abs() < NEAR;
+        if count.is("ReduceMean") {
+            return Ok(near(1.0) && all.sizes.is_empty());
+        }
+        let (Some(counted), Some(sum)) = (count.input(0), count.output(0)) else {
+            return Ok(false);
+        };
+        let elements = self.facts.shape(counted.id).elements();
+        let groups = self.facts.shape(sum.id).elements();
+        match all.sizes[..] {
+            [] => {
+                let each = self.reduced(count, counted);
+                let each = each.or_else(|| Some(elements.size()? as f64 / groups.size()? as f64));
+                Ok(each.is_some_and(near))
+            }
+            [size] if near(1.0) => Ok(groups == Dim::Size(1)
+                && self.sized(size).is_some_and(|of| {
+                    let size = self.facts.shape(of.id).elements();
+                    size == elements && size != Dim::Unknown
+                })),
+            _ => Ok(false),
+        }
+    }
+
+    /// How many elements are in each sum, by the axes.
+    fn reduced(&self, count: NodeRef<'_>, counted: ValueRef<'_>) -> Option<f64> {
+        let axes = self
+            .facts
+            .integers(count.id, 1, "axes")
+            .filter(|axes| !axes.is_empty())?;
+        let shape = self.facts.shape(counted.id);
+        let sizes = axes.iter().map(|&axis| shape.at(axis)?.size());
+        let sizes: Option<Vec<i64>> = sizes.collect();
+        Some(sizes?.iter().product::<i64>() as f64)
+    }
+
+    /// The value whose number of elements this is.
+    fn sized(&self, size: ValueId) -> Option<ValueRef<'m>> {
+        let mut at = self.view.value(size);
+        loop {
+            let (node, _) = at.producer()?;
+            at = node.input(0)?;
+            match node.op() {
+                "Size" => return Some(at),
+                "ReduceProd" => {
+                    let shape = at.node().filter(|node| node.is("Shape"))?;
+                    return shape.input(0);
+                }
+                _ if node.operator().is_some_and(|op| op.copies()) => {}
+                _ => return None,
+            }
+        }
+    }
+}
