@@ -123,6 +123,7 @@ fn outcome(results: Vec<Result<Measured, Fault>>) -> Outcome {
                     within: measured.within,
                     kept: measured.kept,
                     shared: measured.shared.contains(&true),
+                    constant: measured.constant,
                 };
             }
             (Ok(_), _) => {}
@@ -212,7 +213,7 @@ fn regions(
             let why = "its data is integers".to_string();
             return Err(Fault::Unknown(why));
         }
-        let mut expected = Expected::of(claim.site, exit, draw);
+        let mut expected = Expected::of(view, claim.site, exit, draw);
         if (ground.facts.constant(data)).is_some_and(|number| number.value == 0.0) {
             // a multiple of 0 is any other
             (expected.kept, expected.scale) = (None, None);

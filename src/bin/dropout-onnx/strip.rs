@@ -215,7 +215,15 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>) -> String {
     let mut lines = Lines::default();
     let outcome = &report.stripped.outcome;
     lines.line("found", found(report));
-    lines.block("", &sites(report, global.verbose || args.files.dry_run, args.files.dry_run).render(""));
+    lines.block(
+        "",
+        &sites(
+            report,
+            global.verbose || args.files.dry_run,
+            args.files.dry_run,
+        )
+        .render(""),
+    );
     let mut line = |label: &str, text: String| lines.line(label, text);
     let active = modes(report, Mode::Active);
     if active > 0 {

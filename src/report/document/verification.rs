@@ -71,9 +71,10 @@ fn measured(report: &measure::Report) -> Value {
             within,
             kept,
             shared,
+            constant,
         } => json!({
             "place": site.place, "result": "as_assumed", "rate": rate, "within": within,
-            "kept": kept, "shared": shared,
+            "kept": kept, "shared": shared, "constant": constant,
         }),
         measure::Outcome::Unlike { why } => {
             json!({"place": site.place, "result": "unlike", "why": why})

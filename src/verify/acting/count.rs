@@ -21,7 +21,6 @@ pub(super) struct Count {
 pub(super) enum Found {
     Counted,
     Unlike(String),
-    Nothing(String),
 }
 
 impl Count {

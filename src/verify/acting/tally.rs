@@ -67,7 +67,6 @@ impl<'w> Progress<'w> {
         match self.count.add(self.watch, &seen.data, &seen.output) {
             Found::Counted => {}
             Found::Unlike(why) => self.outcome = Some(Outcome::Unlike(why)),
-            Found::Nothing(why) => self.outcome = Some(Outcome::Unseen(why)),
         }
     }
 

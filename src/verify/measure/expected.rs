@@ -1,10 +1,11 @@
 //! What a rewrite assumes about a use of a mask, as numbers to be measured.
 
-use crate::dropout::{Exit, Form, Kind, Site};
+use crate::dropout::{Exit, Form, Kind, Scaling, Site};
 use crate::onnx::{DataType, NodeId};
 use crate::semantics::draws::distribution;
 use crate::semantics::facts::Facts;
 use crate::semantics::operator::Distribution;
+use crate::semantics::view::View;
 
 use super::law::Line;
 
@@ -27,6 +28,20 @@ pub(super) struct Expected {
     /// Numbers for which the mask should keep and drop.
     pub points: Vec<f64>,
     pub switched: bool,
+    /// How elements are scaled, where several elements of the draw decide about each: by the share that is
+    /// kept, or not at all.
+    pub counted: Option<Counted>,
+    /// The number of elements that were drawn for a constant mask.
+    pub drawn: Option<usize>,
+}
+
+/// Masks of which the law of one element says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// Rescaled by their own mean: DropBlock, DropHead.
+    Rescaled,
+    /// Blocks that nothing rescales.
+    Blocks,
 }
 
 /// How the elements of a draw are distributed.
@@ -38,7 +53,7 @@ pub(super) enum Draw {
 }
 
 impl Expected {
-    pub fn of(site: &Site, exit: &Exit, draw: Option<Draw>) -> Expected {
+    pub fn of(view: View<'_>, site: &Site, exit: &Exit, draw: Option<Draw>) -> Expected {
         let frozen = site.form == Form::FrozenMask;
         // the factor that the data has already
         let before = exit.prescale.map_or(1.0, |_| 1.0 / exit.scale);
@@ -58,6 +73,8 @@ impl Expected {
             draw,
             points: points.flatten().flatten().collect(),
             switched: site.switch.is_some(),
+            counted: counted(site, exit),
+            drawn: drawn(view, exit),
         }
     }
 
@@ -140,6 +157,23 @@ impl Draw {
             },
         }
     }
+}
+
+fn counted(site: &Site, exit: &Exit) -> Option<Counted> {
+    let plain = exit.kept == (1.0, 0.0) && exit.scale == 1.0;
+    let blocks = site.form == Form::RandomMask && site.kind == Kind::Dropout && plain;
+    match site.scaling {
+        Scaling::Count => Some(Counted::Rescaled),
+        _ if blocks && site.rate.is_none() && site.given.is_none() => Some(Counted::Blocks),
+        _ => None,
+    }
+}
+
+fn drawn(view: View<'_>, exit: &Exit) -> Option<usize> {
+    let frozen = exit.frozen?;
+    let mask = view.node(frozen.node).input(frozen.input)?;
+    let sizes = &mask.initializer()?.dims;
+    usize::try_from(sizes.iter().product::<i64>()).ok()
 }
 
 /// The number of points between the ends.

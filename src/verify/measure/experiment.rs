@@ -44,6 +44,8 @@ pub(super) struct Measured {
     pub kept: f64,
     /// For each axis of the output, whether draws are shared along it.
     pub shared: Vec<bool>,
+    /// Whether nothing is drawn: the mask is a constant.
+    pub constant: bool,
 }
 
 /// Why nothing was measured.
@@ -70,12 +72,20 @@ enum Stage {
     Code { bit: u32, inverted: bool },
     /// Drawn at random, run by run: where elements are decided by several of a draw.
     Sample(u32),
+    /// As well, where the share that is kept decides about the scale.
+    Counted(u32),
     /// With the switch off.
     Off,
 }
 
+/// The tolerance of numbers that are rounded to 256 steps.
+pub(super) const COARSE: f64 = 0.04;
+
 /// Runs with random draws.
 const SAMPLES: u32 = 512;
+
+/// Runs with random draws, of masks that are rescaled by their count.
+const COUNTS: u32 = 128;
 
 /// The measurement of one region, so far.
 pub(super) struct Experiment {
@@ -102,10 +112,18 @@ pub(super) struct Experiment {
 
 impl Experiment {
     pub fn new(expected: Expected, tolerance: f64, (element, drawn): (DataType, usize)) -> Self {
-        let points = match expected.draw {
+        let mut points = match expected.draw {
+            Some(_) if expected.counted.is_some() => {
+                expected.points.iter().take(1).copied().collect()
+            }
             Some(draw) => draw.points(&expected.points),
             None => vec![0.0],
         };
+        if let (Some(Draw::Normal { mean, deviation }), true) = (expected.draw, tolerance >= COARSE)
+        {
+            // what is rounded to few steps is cut off at an end of them
+            points.retain(|point| (point - mean).abs() <= 1.2 * deviation);
+        }
         Experiment {
             expected,
             tolerance,
@@ -141,7 +159,7 @@ impl Experiment {
                     inverted: *inverted,
                 }
             }
-            Stage::Sample(_) => Fill::Random,
+            Stage::Sample(_) | Stage::Counted(_) => Fill::Random,
             Stage::Off => Fill::Coded {
                 numbers: (self.points[0], self.points[self.points.len() - 1]),
                 bit: 0,
@@ -167,6 +185,7 @@ impl Experiment {
             } => self.take_edge(outcome, at, (low, high), steps),
             Stage::Code { bit, inverted } => self.take_code(outcome, bit, inverted),
             Stage::Sample(number) => self.take_sample(outcome, number),
+            Stage::Counted(number) => self.take_counted(outcome, number),
             Stage::Off => self.take_off(outcome),
         };
         if let Err(why) = taken {
@@ -214,10 +233,16 @@ impl Experiment {
         let dropped = outcome.output.iter().filter(|y| **y == 0.0).count() as f64;
         self.measured.rate = plain(dropped / all);
         self.measured.kept = factor;
+        self.measured.constant = true;
         self.measured.shared = vec![false; outcome.shape.len()];
         let rate = self.expected.rate.unwrap_or(dropped / all);
         // the mask was drawn once
-        if (dropped - all * rate).abs() > 5.0 * (all * rate * (1.0 - rate)).sqrt() + 1.0 {
+        let drawn = self
+            .expected
+            .drawn
+            .map_or(all, |drawn| (drawn as f64).min(all));
+        let room = 5.0 * (drawn * rate * (1.0 - rate)).sqrt() + 1.0;
+        if (dropped / all - rate).abs() * drawn > room {
             return Err(format!(
                 "drops {:.4} of {all} elements, where {rate} was assumed",
                 dropped / all

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{GraphId, NodeId, Producer, Use, ValueId};
+use crate::onnx::{DataType, GraphId, NodeId, Producer, Use, ValueId};
 use crate::semantics::control_flow::{Formal, Loop};
 use crate::semantics::draws::draws;
 use crate::semantics::facts::Facts;
@@ -50,6 +50,10 @@ pub(super) struct Region {
     pub path: Vec<NodeId>,
     /// The draws that are inputs.
     pub draws: HashSet<NodeId>,
+    /// The range of numbers to which a node of the region rounds its data, if one does.
+    pub rounds: Option<(f64, f64)>,
+    /// Whether a node of the region rounds to few steps.
+    pub is_coarse: bool,
 }
 
 /// A model that regions are cut out of.
@@ -200,6 +204,8 @@ impl<'m> Ground<'m> {
                 aliases: Vec::new(),
                 path: path.to_vec(),
                 draws: HashSet::default(),
+                rounds: None,
+                is_coarse: false,
             },
         };
         for &step in path {
@@ -218,6 +224,15 @@ impl<'m> Ground<'m> {
         let mut region = cutter.region;
         region.nodes = cutter.nodes.into_iter().collect();
         region.nodes.sort_by_key(|&node| self.rank(node));
+        let mut nodes = region.nodes.iter().map(|&id| view.node(id));
+        region.is_coarse = nodes.any(|node| node.op() == "QuantizeLinear");
+        let ranges = region.nodes.iter().filter_map(|&id| {
+            let node = view.node(id);
+            let data = node.input(0).filter(|_| node.op() == "QuantizeLinear")?;
+            let range = quantised(self.facts, node);
+            range.filter(|_| of_data.values.contains(&data.id))
+        });
+        region.rounds = ranges.reduce(|one, two| (one.0.max(two.0), one.1.min(two.1)));
         region.inputs.sort_by_key(|(value, _)| value.index());
         region.constants.sort_by_key(|value| value.index());
         Ok(region)
@@ -347,6 +362,22 @@ fn reads(node: NodeRef<'_>, input: usize) -> bool {
 fn is_dropout(node: NodeRef<'_>) -> bool {
     let operator = node.operator();
     operator.is_some_and(|operator| operator.role == Role::Dropout)
+}
+
+/// The smallest and the largest number that a QuantizeLinear leaves.
+fn quantised(facts: Facts<'_>, node: NodeRef<'_>) -> Option<(f64, f64)> {
+    let scale = facts.constant(node.input(1)?.id)?.value;
+    let zero = node.input(2);
+    let element = zero.and_then(|zero| zero.element_type());
+    let zero = zero.map_or(Some(0.0), |zero| Some(facts.constant(zero.id)?.value))?;
+    let (low, high) = match element {
+        Some(DataType::INT8) => (-128.0, 127.0),
+        None | Some(DataType::UINT8) => (0.0, 255.0),
+        Some(DataType::INT16) => (-32768.0, 32767.0),
+        Some(DataType::UINT16) => (0.0, 65535.0),
+        _ => return None,
+    };
+    Some(((low - zero) * scale, (high - zero) * scale))
 }
 
 /// The size of a constant.

@@ -32,6 +32,8 @@ pub enum Outcome {
         kept: f64,
         /// Whether elements share draws.
         shared: bool,
+        /// Whether nothing is drawn: the mask is a constant.
+        constant: bool,
     },
     /// It does not.
     Unlike {
@@ -78,6 +80,7 @@ impl fmt::Display for Outcome {
                 within,
                 kept,
                 shared,
+                constant,
             } => {
                 let each = match shared {
                     true => "shared between elements",
@@ -85,6 +88,7 @@ impl fmt::Display for Outcome {
                 };
                 let [rate, kept] = [rate, kept].map(|number| (number * 1e4).round() / 1e4);
                 match within {
+                    _ if *constant => write!(f, "constant, drops {rate}, keeps ×{kept}"),
                     0.0 => write!(f, "drops {rate} (exact), keeps ×{kept}, {each}"),
                     _ => write!(f, "drops {rate} (±{within:.3}), keeps ×{kept}"),
                 }

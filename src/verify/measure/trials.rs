@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::dropout::Kind;
 use crate::error::Result;
 use crate::hash::HashMap;
 use crate::onnx::{DataType, ValueId};
@@ -14,7 +15,7 @@ use crate::verify::engine::{Fill as Sizes, Host, Meaning, Runnable, Stop, Subjec
 use crate::verify::run::try_modes;
 
 use super::expected::Draw;
-use super::experiment::{Experiment, Fault, Fill, Measured, Trial};
+use super::experiment::{COARSE, Experiment, Fault, Fill, Measured, Trial};
 use super::law::{Outcome, check_shape, elements, tolerance};
 use super::probe::{Ends, Feed, Sized, Writer};
 use super::region::{Ground, Input};
@@ -30,6 +31,8 @@ struct Class<'t> {
     inputs: Vec<Input>,
     tasks: Vec<usize>,
     experiment: Experiment,
+    /// The data that the region does not cut off, and that is large where it rounds.
+    range: Option<(f64, f64)>,
     /// What was fed last.
     last: Option<Trial>,
 }
@@ -122,12 +125,29 @@ fn class<'t>(view: View<'_>, task: &'t Task, sized: Sized<'t>) -> Class<'t> {
         .iter()
         .flat_map(|&node| view.node(node).produced());
     let elements = elements.chain(computed.map(|value| value.element_type()));
-    let tolerance = elements.map(tolerance).fold(0.0, f64::max);
+    let mut tolerance = elements.map(tolerance).fold(0.0, f64::max);
+    // Gaussian dropout multiplies by up to twice as much
+    let most = match task.expected.kind {
+        Kind::GaussianDropout => 3.0,
+        _ => 1.0,
+    };
+    let kept = task
+        .expected
+        .kept
+        .map_or(most, |line| line.factor.abs().max(most));
+    let range = task
+        .region
+        .rounds
+        .map(|(low, high)| (low / kept, high / kept));
+    if task.region.is_coarse {
+        tolerance = tolerance.max(COARSE);
+    }
     Class {
         sized,
         inputs,
         tasks: Vec::new(),
         experiment: Experiment::new(task.expected.clone(), tolerance, drawn),
+        range,
         last: None,
     }
 }
@@ -208,6 +228,9 @@ fn feed(class: &Class<'_>, ends: &Ends, inputs: &mut Values, generator: &mut Sma
         let count = elements(feed);
         let same = |number: f64| vec![number; count];
         let numbers = match *input {
+            Input::Data if class.range.is_some() => {
+                (0..count).map(|_| within(class.range, generator)).collect()
+            }
             Input::Data | Input::Free => (0..count).map(|_| number(feed, generator)).collect(),
             Input::Given(number) => same(number),
             Input::Switch(off) => same(if trial.on { 1.0 - off } else { off }),
@@ -231,6 +254,13 @@ fn feed(class: &Class<'_>, ends: &Ends, inputs: &mut Values, generator: &mut Sma
             .and_then(|element| Value::from_numbers(element, &feed.shape, &numbers));
         inputs.extend(value.map(|value| (feed.name.to_string(), value)));
     }
+}
+
+/// A number in the upper half of the longer side of a range.
+fn within(range: Option<(f64, f64)>, generator: &mut SmallRng) -> f64 {
+    let (low, high) = range.unwrap_or((-1.0, 1.0));
+    let end = if high >= -low { high } else { low };
+    end * generator.random_range(0.5..0.98)
 }
 
 /// ± a number in [½, 1.7], never 0, and never one that alpha dropout leaves as it is; a small integer.

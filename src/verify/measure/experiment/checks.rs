@@ -94,7 +94,7 @@ impl Experiment {
         let slope = (last.0 - first.0) / width;
         let middle = first.0 + slope * (mean - self.points[0]);
         let (centre, other) = if noise { (0.0, 1.0) } else { (1.0, 0.0) };
-        let near = |one: f64, two: f64| (one - two).abs() <= 20.0 * self.tolerance;
+        let near = |one: f64, two: f64| (one - two).abs() <= (2.0 * self.tolerance).max(4e-4);
         for (point, line) in self.points.iter().zip(&self.lines) {
             let found = part(line);
             let straight = first.0 + slope * (point - self.points[0]);

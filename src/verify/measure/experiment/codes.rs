@@ -1,7 +1,8 @@
 //! Trials in which elements of a draw differ: which of them decides each element of the output.
 
+use super::super::expected::Counted;
 use super::super::law::{Line, Map, Outcome};
-use super::{Experiment, SAMPLES, Stage, plain};
+use super::{COUNTS, Experiment, SAMPLES, Stage, plain};
 
 impl Experiment {
     /// Chooses a number that keeps and one that drops.
@@ -136,5 +137,48 @@ impl Experiment {
                 plain(wanted)
             )),
         }
+    }
+
+    /// A mask that keeps the mean of the data, or blocks that are not scaled.
+    pub(super) fn take_counted(&mut self, outcome: &Outcome, number: u32) -> Result<(), String> {
+        let factors = outcome.output.iter().zip(&outcome.left);
+        let factors: Vec<f64> = factors.map(|(y, x)| y / x).collect();
+        let all = factors.len() as f64;
+        let dropped = factors.iter().filter(|factor| **factor == 0.0).count();
+        let blocks = self.expected.counted == Some(Counted::Blocks);
+        let mean = factors.iter().sum::<f64>() / all;
+        let tolerance = 1e-3_f64.max(self.tolerance);
+        let odd = match blocks {
+            true => (factors.iter().copied())
+                .find(|factor| *factor != 0.0 && (factor - 1.0).abs() > tolerance),
+            // where nothing is kept there is no mean
+            false => {
+                Some(mean).filter(|mean| (mean - 1.0).abs() > tolerance && dropped < factors.len())
+            }
+        };
+        if let Some(odd) = odd.filter(|odd| !odd.is_nan()) {
+            return Err(match blocks {
+                true => format!("multiplies what it keeps by {}", plain(odd)),
+                false => format!("has {} of the mean of its data", plain(odd)),
+            });
+        }
+        self.dropped += dropped;
+        self.stage = Some(Stage::Counted(number + 1));
+        if number + 1 < COUNTS {
+            return Ok(());
+        }
+        self.stage = self.expected.switched.then_some(Stage::Off);
+        if self.dropped == 0 {
+            return Err("drops nothing".into());
+        }
+        let count = f64::from(COUNTS);
+        let rate = self.dropped as f64 / (all * count);
+        self.measured.kept = 1.0;
+        self.measured.shared = vec![false; outcome.shape.len()];
+        let wanted = self.expected.rate.unwrap_or(rate);
+        let independent = count * (self.drawn.min(factors.len()) as f64);
+        let within = 5.0 * (wanted * (1.0 - wanted) / independent).sqrt();
+        self.measured.within = within;
+        self.check_dropped(rate, within)
     }
 }

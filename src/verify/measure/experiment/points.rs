@@ -11,6 +11,16 @@ impl Experiment {
             return self.take_frozen(outcome);
         }
         let line = Line::through(outcome, self.tolerance)?;
+        if self.expected.counted.is_some() {
+            self.stage = Some(Stage::Counted(0));
+            return match line.is_near(Line::times(1.0), self.tolerance) {
+                true => Ok(()),
+                false => Err(format!(
+                    "multiplies its data by {} where all of it is kept",
+                    plain(line.factor)
+                )),
+            };
+        }
         self.lines.push(line);
         self.stage = Some(Stage::Points(at + 1));
         match self.lines.len() < self.points.len() {
