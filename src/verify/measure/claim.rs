@@ -98,6 +98,9 @@ impl<'m> Places<'m> {
             prescale.node = self.node(prescale.node, calls)?;
             prescale.from = self.value(prescale.from, calls)?;
         }
+        if let Some(frozen) = &mut copy.frozen {
+            frozen.node = self.node(frozen.node, calls)?;
+        }
         Some(copy)
     }
 
