@@ -2,6 +2,7 @@
 
 use crate::hash::HashSet;
 use crate::onnx::{DataType, GraphId, Model, Name, NodeId, Use, ValueId, Values, encode_float};
+use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::scalar::plain;
 use crate::words::words;
 
@@ -68,6 +69,8 @@ pub struct Site {
     pub layer: Option<String>,
     /// True if it is in a branch that is never taken, or in a function that is never called.
     pub unreachable: bool,
+    /// The operator of another domain that it is.
+    pub(crate) foreign: Option<&'static ForeignDropout>,
     /// Its fault: a ratio outside `[0, 1)`, a training_mode that is no boolean.
     pub problem: Option<Problem>,
 }
@@ -105,6 +108,7 @@ impl Site {
             entangled: None,
             layer: None,
             unreachable: false,
+            foreign: None,
             problem: None,
         }
     }
@@ -114,6 +118,7 @@ impl Site {
     pub fn lost_rate(&self, model: &Model) -> bool {
         let opset = model.opset(self.graph, "");
         self.form == Form::Operator
+            && self.foreign.is_none()
             && self.rate_origin == RateOrigin::Default
             && opset.is_some_and(|opset| version(opset) == OperatorVersion::Inputs)
     }
@@ -126,7 +131,8 @@ impl Site {
             RateOrigin::Constant,
             RateOrigin::Default,
         ];
-        let told = self.form == Form::Operator && told.contains(&self.rate_origin);
+        let is_operator = self.form == Form::Operator && self.foreign.is_none();
+        let told = is_operator && told.contains(&self.rate_origin);
         let rate = self.rate.filter(|rate| (0.0..1.0).contains(rate));
         rate.filter(|_| told).map(|rate| plain(1.0 - rate))
     }

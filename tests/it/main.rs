@@ -8,6 +8,7 @@ mod common;
 mod editor;
 mod edits;
 mod element_types;
+mod foreign_operators;
 mod frozen_masks;
 mod house;
 mod layer_names;

@@ -93,6 +93,14 @@ fn changes(view: View<'_>, site: &Site, options: &Options) -> Result<Changes> {
     if let Some(why) = &site.problem {
         return Ok(Err(Reason::Invalid(why.to_string().into())));
     }
+    if site.foreign.is_some() {
+        let op = &view.node(site.nodes[0]).op_type;
+        let why = format!(
+            "{op} is not part of ONNX; replace it with a Dropout operator, with `strip` and then \
+             `insert --at`"
+        );
+        return Ok(Err(Reason::Operator(why.into())));
+    }
     let acts = matches!(options.acting, Some(Acting::Active | Acting::Runtime(_)));
     let unfit = site.rate.filter(|rate| !(0.0..1.0).contains(rate));
     if let (true, None, Some(rate)) = (acts, options.rate, unfit) {

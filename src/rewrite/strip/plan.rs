@@ -5,7 +5,7 @@ use crate::rewrite::upstream::Upstream;
 use crate::rewrite::{Action, Plan, Reason, Step};
 use crate::semantics::view::View;
 
-use super::{Options, mask, operator, random_mask};
+use super::{Options, foreign, mask, operator, random_mask};
 
 /// Plans the removal of sites.
 pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Plan {
@@ -44,6 +44,9 @@ fn action(view: View<'_>, site: &Site, options: &Options, gradients: Option<&Ups
     });
     let invalid = invalid.map(|why| Reason::Invalid(why.to_string().into()));
     let refusal = invalid.or_else(|| match site.form {
+        Form::Operator if site.foreign.is_some() => {
+            foreign::refusal(view, site, options.convention)
+        }
         Form::Operator => entangled(site)
             .or_else(|| mask::refusal(view, site, gradients))
             .or_else(|| operator::refusal(view, site, options.convention)),

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::dropout::{Exit, Site};
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{GraphId, GraphKind, NodeId, Producer, ValueId};
+use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
 
 use super::states::States;
@@ -186,6 +187,11 @@ impl Walk<'_> {
         }
         if node.is("Dropout") {
             self.open.extend(node.input(0).map(|data| data.id));
+            return;
+        }
+        let foreign = ForeignDropout::of(node);
+        if let Some(foreign) = foreign.filter(|_| !ForeignDropout::has_other_results(node)) {
+            self.open.extend(foreign.terms(node).map(|term| term.id));
             return;
         }
         if let Some((body, states)) = States::of(node) {
