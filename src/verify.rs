@@ -197,5 +197,6 @@ fn subject<'a>(
         label,
         source: reference.map_or(model.source(), |reference| &reference.source),
         folder: model.folder(),
+        external: model.external_bytes(),
     }
 }

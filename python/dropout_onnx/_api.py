@@ -97,7 +97,7 @@ def strip(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
-    timeout: int = 300,
+    timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> StripReport[Any]:
@@ -126,9 +126,10 @@ def strip(
         input: Shapes or data of inputs.
         rtol: Relative tolerance; exact by default.
         atol: Absolute tolerance; exact by default.
-        timeout: Time limit in seconds for loading a model, and for each run of it.
-        memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; by default three
-            quarters of the machine's.
+        timeout: Time limit in seconds for loading a model, and for each run of it; by default 30, and
+            1 for every 4 MiB of the model.
+        memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; by default 2 GiB, and
+            4 times the size of the model, but at most three quarters of the machine's.
         progress: Called with the step, the number of parts done, and the total.
 
     Raises:
@@ -171,7 +172,7 @@ def fold(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
-    timeout: int = 300,
+    timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> FoldReport[Any]:
@@ -225,7 +226,7 @@ def insert(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
-    timeout: int = 300,
+    timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> InsertReport[Any]:
@@ -305,7 +306,7 @@ def set(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
-    timeout: int = 300,
+    timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> SetReport[Any]:
@@ -347,7 +348,7 @@ def verify(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
-    timeout: int = 300,
+    timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> VerifyReport:
@@ -378,7 +379,7 @@ def sample(
     classes: str | Iterable[str] = (),
     dim: Mapping[str, int] | None = None,
     input: Feed = None,
-    timeout: int = 300,
+    timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
 ) -> SampleReport:
@@ -395,9 +396,10 @@ def sample(
             `--classes`.
         dim: Sizes of symbolic dimensions, by name.
         input: Shapes or data of inputs.
-        timeout: Time limit in seconds for loading the model, and for each run of it.
-        memory_limit: Memory limit for running it, in bytes or as `"8GiB"`; by default three quarters of
-            the machine's.
+        timeout: Time limit in seconds for loading the model, and for each run of it; by default 30, and
+            1 for every 4 MiB of the model.
+        memory_limit: Memory limit for running it, in bytes or as `"8GiB"`; by default 2 GiB, and 4 times
+            the size of the model, but at most three quarters of the machine's.
         progress: Called with the step, the number of runs done, and the total.
 
     Raises:
@@ -483,7 +485,7 @@ def _how(
     input: Feed,
     rtol: float | None,
     atol: float | None,
-    timeout: int,
+    timeout: int | None,
     memory_limit: int | str | None,
 ) -> _options.How:
     return {
@@ -498,7 +500,7 @@ def _how(
     }
 
 
-def _limits(timeout: int, memory_limit: int | str | None) -> _options.Limits:
+def _limits(timeout: int | None, memory_limit: int | str | None) -> _options.Limits:
     return {"program": command(), "timeout": timeout, "memory_limit": memory_limit}
 
 

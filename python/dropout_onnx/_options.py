@@ -23,7 +23,7 @@ class _Rewrite(TypedDict, total=False):
     input: Feed
     rtol: float | None
     atol: float | None
-    timeout: int
+    timeout: int | None
     memory_limit: int | str | None
     progress: Progress | None
 
@@ -87,7 +87,7 @@ class Limits(TypedDict):
     """Limits of the process that runs models."""
 
     program: str | None
-    timeout: int
+    timeout: int | None
     memory_limit: int | str | None
 
 

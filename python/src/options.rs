@@ -101,7 +101,7 @@ pub struct How {
 pub struct Limits {
     /// The command of this wheel; without it models run in this process.
     program: Option<PathBuf>,
-    timeout: u64,
+    timeout: Option<u64>,
     memory_limit: Option<Size>,
 }
 
@@ -119,11 +119,11 @@ impl Limits {
             return Ok(Host::InProcess);
         };
         let mut isolation = Isolation::new(program);
-        isolation.timeout = Duration::from_secs(self.timeout);
+        isolation.timeout = self.timeout.map(Duration::from_secs);
         isolation.memory = match self.memory_limit {
-            None => isolation.memory,
-            Some(Size::Bytes(bytes)) => bytes,
-            Some(Size::Text(text)) => Isolation::parse_memory(&text)?,
+            None => None,
+            Some(Size::Bytes(bytes)) => Some(bytes),
+            Some(Size::Text(text)) => Some(Isolation::parse_memory(&text)?),
         };
         Ok(Host::Isolated(isolation))
     }

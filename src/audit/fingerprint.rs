@@ -53,6 +53,7 @@ pub(super) struct Fingerprints<'m> {
     inner: HashSet<NodeId>,
     before: HashMap<(ValueId, u8), u64>,
     after: HashMap<(ValueId, u8), u64>,
+    users: HashMap<(NodeId, u8), u64>,
     scopes: HashMap<GraphId, u64>,
     /// Of sites, by id.
     made: HashMap<usize, u64>,
@@ -69,6 +70,7 @@ impl<'m> Fingerprints<'m> {
             inner: HashSet::default(),
             before: HashMap::default(),
             after: HashMap::default(),
+            users: HashMap::default(),
             scopes: HashMap::default(),
             made: HashMap::default(),
         };
@@ -247,7 +249,11 @@ impl<'m> Fingerprints<'m> {
         found
     }
 
+    /// A node that reads a value, at one of its inputs or at many.
     fn user(&mut self, id: NodeId, steps: u8) -> u64 {
+        if let Some(&known) = self.users.get(&(id, steps)) {
+            return known;
+        }
         let mut hash = Hash::of("user");
         if steps > 0 {
             self.operator(id, &mut hash);
@@ -259,7 +265,9 @@ impl<'m> Fingerprints<'m> {
             }
             self.outputs(id, steps - 1, &mut hash);
         }
-        hash.finish()
+        let found = hash.finish();
+        self.users.insert((id, steps), found);
+        found
     }
 
     fn outputs(&mut self, id: NodeId, steps: u8, hash: &mut Hash) {

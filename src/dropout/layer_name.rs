@@ -5,7 +5,7 @@ mod keras;
 mod torch;
 
 use crate::error::Result;
-use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, ValueId, Values};
+use crate::onnx::{GraphId, GraphKind, Model, Node, NodeId, Producer, ValueId, Values};
 use crate::semantics::calls::Calls;
 use crate::semantics::operator::Operator;
 
@@ -13,17 +13,22 @@ use super::{Form, Kind, Site};
 
 /// Names the layers of all sites.
 pub(super) fn name(model: &Model, values: &Values, sites: &mut [Site]) -> Result<()> {
-    let calls = Calls::new(model);
-    for site in sites {
-        site.layer = match of_names(model, values, site) {
+    if sites.is_empty() {
+        return Ok(());
+    }
+    let mut layers = Layers::new(model, values);
+    let rates = sites.iter().filter_map(|site| {
+        let node = model.node(*site.nodes.last()?);
+        Some((path_name(node)?, site.rate))
+    });
+    layers.modules.tell_apart(rates);
+    for site in &mut *sites {
+        site.layer = match layers.of_names(site) {
             Some(layer) => Some(layer),
             None => of_metadata(model, site)?,
         };
         if site.layer.is_none() {
-            site.layer = around(model, site.graph);
-        }
-        if site.layer.is_none() {
-            site.layer = torch::of_functions(model, values, &calls, model.root(site.graph));
+            site.layer = layers.around(site.graph);
         }
     }
     Ok(())
@@ -34,66 +39,83 @@ pub(crate) struct Layers<'m> {
     model: &'m Model,
     values: &'m Values,
     calls: Calls,
+    /// Keras 3 has numbered the scopes.
+    numbered: bool,
+    modules: torch::Modules<'m>,
 }
 
 impl<'m> Layers<'m> {
     pub fn new(model: &'m Model, values: &'m Values) -> Self {
+        let names = model.nodes().filter_map(|(_, node)| path_name(node));
+        let names: Vec<&str> = names.collect();
         Layers {
             model,
             values,
             calls: Calls::new(model),
+            numbered: keras::are_numbered(&names),
+            modules: torch::Modules::of(model, &names),
         }
     }
 
     /// The layer of a node, if known.
     pub fn of(&self, id: NodeId) -> Result<Option<String>> {
-        let Layers { model, values, .. } = *self;
-        let layer = match path_name(model, id) {
-            Some(path) if path.starts_with('/') => torch::of_path(path),
-            path => keras::path(path, None, false, false).map(|path| path.join("/")),
+        if let Some(layer) = self.of_path(path_name(self.model.node(id))) {
+            return Ok(Some(layer));
+        }
+        if let Some(layer) = torch::of_metadata(&self.model.node_metadata(id)?) {
+            return Ok(layer);
+        }
+        Ok(self.around(id.graph))
+    }
+
+    /// The layer in one name.
+    fn of_path(&self, name: Option<&str>) -> Option<String> {
+        match name {
+            Some(name) if name.starts_with('/') => self.modules.of_path(name),
+            name => keras::path(name, None, false, self.numbered).map(|path| path.join("/")),
+        }
+    }
+
+    fn of_names(&self, site: &Site) -> Option<String> {
+        let (model, numbered) = (self.model, self.numbered);
+        let (first, last) = (*site.nodes.first()?, *site.nodes.last()?);
+        let (exit, source) = (path_name(model.node(first)), path_name(model.node(last)));
+        // a module that draws is the dropout, wherever its mask is used
+        if let Some(path) = source.or(exit).filter(|path| path.starts_with('/')) {
+            return self.modules.of_path(path);
+        }
+        let drawn = matches!(site.form, Form::RandomMask | Form::FrozenMask);
+        let by_dropout = drawn && site.kind == Kind::Dropout;
+        let mut path = keras::path(exit, source, by_dropout, numbered)?;
+        let mut softmax = || {
+            let softmax = softmax(model, self.values, site.input?)?;
+            keras::path(path_name(model.node(softmax)), None, false, numbered)
         };
-        if layer.is_some() {
-            return Ok(layer);
+        if keras::is_inner(&path, &mut softmax) {
+            path.pop();
         }
-        if let Some(layer) = torch::of_metadata(&model.node_metadata(id)?) {
-            return Ok(layer);
+        Some(path.join("/"))
+    }
+
+    /// The layer of the loop or branch that a graph is the body of, or of the calls of its function.
+    fn around(&self, mut graph: GraphId) -> Option<String> {
+        while let GraphKind::Attribute { node, .. } = self.model.graph(graph).kind {
+            let layer = self.of_path(path_name(self.model.node(node)));
+            if layer.is_some() {
+                return layer;
+            }
+            graph = node.graph;
         }
-        let root = model.root(id.graph);
-        let of_functions = || torch::of_functions(model, values, &self.calls, root);
-        Ok(around(model, id.graph).or_else(of_functions))
+        let of_function = torch::of_functions(self.model, self.values, &self.calls, graph);
+        of_function.or_else(|| torch::of_call(self.model, &self.calls, &self.modules, graph))
     }
 }
 
 /// The name of a node that has a path in it, or else of its output.
-fn path_name(model: &Model, id: NodeId) -> Option<&str> {
-    let node = model.node(id);
+fn path_name(node: &Node) -> Option<&str> {
     let names = [Some(&node.name), node.output(0)];
     let mut texts = names.into_iter().flatten().filter_map(|name| name.as_str());
     texts.find(|text| text.contains('/'))
-}
-
-fn of_names(model: &Model, values: &Values, site: &Site) -> Option<String> {
-    let (first, last) = (*site.nodes.first()?, *site.nodes.last()?);
-    let (exit, source) = (path_name(model, first), path_name(model, last));
-    // a module that draws is the dropout, wherever its mask is used
-    if let Some(path) = source.or(exit).filter(|path| path.starts_with('/')) {
-        return torch::of_path(path);
-    }
-    let drawn = matches!(site.form, Form::RandomMask | Form::FrozenMask);
-    let stateless = model
-        .node(last)
-        .op_type
-        .as_bytes()
-        .starts_with(b"Stateless");
-    let mut path = keras::path(exit, source, drawn && site.kind == Kind::Dropout, stateless)?;
-    let mut softmax = || {
-        let softmax = path_name(model, softmax(model, values, site.input?)?)?;
-        keras::path(Some(softmax), None, false, stateless)
-    };
-    if keras::is_inner(&path, &mut softmax) {
-        path.pop();
-    }
-    Some(path.join("/"))
 }
 
 /// The Softmax that a value comes from, through operators that only move it about.
@@ -125,20 +147,4 @@ fn of_metadata(model: &Model, site: &Site) -> Result<Option<String>> {
         }
     }
     Ok(None)
-}
-
-/// The layer of the loop or branch that a graph is the body of.
-fn around(model: &Model, mut graph: GraphId) -> Option<String> {
-    while let GraphKind::Attribute { node, .. } = model.graph(graph).kind {
-        let name = path_name(model, node);
-        let layer = match name {
-            Some(name) if name.starts_with('/') => torch::of_path(name),
-            name => keras::path(name, None, false, false).map(|path| path.join("/")),
-        };
-        if layer.is_some() {
-            return layer;
-        }
-        graph = node.graph;
-    }
-    None
 }

@@ -2,8 +2,10 @@
 //! `downscale_in_infer`.
 //!
 //! A product by a number below 1 may be anything (half of a GELU, the root of an attention's width,
-//! a residual's weight): only one whose output the exporter still calls dropout is taken for it.
+//! a residual's weight), and a tool that removes a dropout may give its name to what comes before. Only
+//! Paddle has classic dropout: a scale is a product in a model of Paddle's whose output it calls dropout.
 
+use crate::onnx::contains;
 use crate::semantics::facts::Facts;
 use crate::semantics::scalar::{plain, shortest};
 use crate::semantics::view::{NodeRef, ValueRef};
@@ -12,13 +14,20 @@ use super::origin::Origins;
 use super::{Form, RateOrigin, Scaling, Site};
 
 pub(super) fn find(facts: Facts<'_>, origins: &Origins<'_>) -> Vec<Site> {
+    let view = facts.view();
+    let main = view.model.graph(view.model.main());
+    let of_paddle = |name: &[u8]| contains(name, b"paddle") || contains(name, b"Paddle");
+    let mut names = [&view.model.producer_name, &main.name].into_iter();
+    if !names.any(|name| of_paddle(name.as_bytes())) {
+        return Vec::new();
+    }
     let named = |node: &NodeRef<'_>| {
         let output = node.get().output(0);
         output.is_some_and(|name| name.as_str().is_some_and(is_dropout))
     };
-    let products = facts.view().nodes().filter(|node| node.is("Mul"));
+    let products = view.nodes().filter(|node| node.is("Mul"));
     products
-        .filter(named)
+        .filter(|node| named(node) && !node.inputs().flatten().any(is_gate_of_gelu))
         .filter_map(|node| site(facts, origins, node))
         .collect()
 }
@@ -33,6 +42,24 @@ fn is_dropout(name: &str) -> bool {
             .map(|n| n.strip_prefix('_').unwrap_or(n));
         number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
     })
+}
+
+/// True of `x · (1 + erf(…))`, or `1 + erf(…)` itself: half of it is a GELU.
+fn is_gate_of_gelu(value: ValueRef<'_>) -> bool {
+    let Some((node, _)) = value.producer() else {
+        return false;
+    };
+    let made_by = |node: NodeRef<'_>, operators: &'static [&'static str]| {
+        let mut inputs = node.inputs().flatten();
+        inputs.any(|input| {
+            input
+                .node()
+                .is_some_and(|node| operators.contains(&node.op()))
+        })
+    };
+    let is_gate = |node: NodeRef<'_>| node.is("Add") && made_by(node, &["Erf", "Tanh"]);
+    let mut factors = node.inputs().flatten().filter_map(ValueRef::node);
+    is_gate(node) || node.is("Mul") && factors.any(is_gate)
 }
 
 fn site(facts: Facts<'_>, origins: &Origins<'_>, node: NodeRef<'_>) -> Option<Site> {

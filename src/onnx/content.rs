@@ -166,6 +166,15 @@ impl Model {
         Ok(files.into_iter().collect())
     }
 
+    /// The size of all files of external data; a file that cannot be found counts as empty.
+    #[cfg(feature = "tract")]
+    pub(crate) fn external_bytes(&self) -> u64 {
+        let folder = self.folder().unwrap_or(Path::new(""));
+        let files = self.external_files().unwrap_or_default();
+        let size = |file: &PathBuf| Some(folder.join(file).metadata().ok()?.len());
+        files.iter().filter_map(size).sum()
+    }
+
     /// True if the other model is the same bytes and names the same files for its weights.
     ///
     /// # Errors

@@ -107,6 +107,7 @@ fn subject(model: &Model) -> Subject<'_> {
         label: "the model",
         source: model.source(),
         folder: model.folder(),
+        external: model.external_bytes(),
     }
 }
 

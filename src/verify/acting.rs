@@ -39,6 +39,7 @@ pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<
         label: "after",
         source: &copy,
         folder: model.folder(),
+        external: model.external_bytes(),
     };
     let mut settings = settings.clone();
     settings.meaning = Meaning::AsWritten {

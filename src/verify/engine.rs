@@ -60,6 +60,8 @@ pub struct Subject<'a> {
     pub source: &'a Source,
     /// Where its external data lies; without it a model that has any cannot run.
     pub folder: Option<&'a Path>,
+    /// Bytes of that data, by which the default limits of a process grow.
+    pub external: u64,
 }
 
 /// What a training dropout site computes.

@@ -25,6 +25,7 @@ fn load(source: &Source, meaning: Meaning) -> Result<Runnable, Stop> {
         label: "model",
         source,
         folder: None,
+        external: 0,
     };
     let parsed = Host::InProcess.read(&subject, meaning, Mode::Optimised)?;
     let shapes = parsed.choose(&BTreeMap::new(), &BTreeMap::new(), Fill::ALL[0])?;
@@ -66,11 +67,13 @@ fn compare_with(before: &Model, after: &Model, settings: &Settings) -> RunReport
         label: "before",
         source: &one,
         folder: None,
+        external: 0,
     };
     let after = Subject {
         label: "after",
         source: &two,
         folder: None,
+        external: 0,
     };
     run::compare(&before, &after, settings).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -113,6 +116,7 @@ fn loading_in_steps_is_loading_at_once() {
         label: "model",
         source: &source,
         folder: None,
+        external: 0,
     };
     let mut shapes = Shapes::default();
     shapes.inputs.insert("x".into(), vec![3]);

@@ -1,6 +1,8 @@
 //! The layer a dropout comes from, told by the names that exporters write, or not told.
 
-use crate::common::build::{entry, f32_scalar, flag, function, graph, model, op, subgraph, x_to_y};
+use crate::common::build::{
+    entry, f32_scalar, f32s, flag, function, graph, model, op, subgraph, x_to_y,
+};
 use crate::common::proto::{Function, Graph, Model, Node};
 use crate::common::sites;
 
@@ -133,6 +135,82 @@ fn keras_3_numbers_every_scope() {
     }
 }
 
+/// As [`keras2`], in a model whose other nodes have these names.
+fn among(others: &[&str], exit: &str, source: &str, layer: &str) {
+    let mut model = mask(exit, source, "RandomUniformLike");
+    let others = others.iter().enumerate();
+    let others = others.map(|(i, name)| op(&format!("o{i} = Relu(x)")).named(name));
+    model.main_mut().node.extend(others);
+    is(model, Some(layer));
+}
+
+#[test]
+fn keras_3_numbers_every_scope_of_layers_that_draw_themselves() {
+    let (exit, source) = (
+        "net_1/my_drop_1/truediv",
+        "net_1/my_drop_1/random_uniform/RandomUniform",
+    );
+    let dense = "net_1/dense_1_2/Tensordot/MatMul";
+    among(&[dense], exit, source, "net/my_drop");
+    // one scope without a number: the numbers are the layers' own
+    among(
+        &[dense, "net_1/out/MatMul"],
+        exit,
+        source,
+        "net_1/my_drop_1",
+    );
+    among(
+        &[dense, "net/dense_1/MatMul"],
+        exit,
+        source,
+        "net_1/my_drop_1",
+    );
+    // nor is it the second scope of a layer without a first
+    among(
+        &[dense, "net_1/out_3/MatMul"],
+        exit,
+        source,
+        "net_1/my_drop_1",
+    );
+    among(
+        &["net_1/out_1/MatMul", "net_1/out_2/MatMul"],
+        exit,
+        source,
+        "net/my_drop",
+    );
+    // Keras 2 numbers layers and models that have no name of their own
+    let keras_2 = "net_1/dropout_2/dropout/random_uniform/RandomUniform";
+    among(&[dense, keras_2], exit, source, "net_1/my_drop_1");
+}
+
+#[test]
+fn a_frozen_mask_of_keras_3() {
+    let bits: Vec<f32> = (0..64u32)
+        .map(|i| [0.0, 2.0][(i * i * 7 / 5 % 2) as usize])
+        .collect();
+    let bits: Vec<f32> = bits
+        .iter()
+        .enumerate()
+        .map(|(i, &b)| if i % 13 == 5 { 2.0 - b } else { b })
+        .collect();
+    let product = op("y = Mul(x, m)").named("m_1/a_1/stateless_dropout/SelectV2__12");
+    let graph = x_to_y([product]).init("m", f32s(&[8, 8], &bits));
+    is(model(13, graph), Some("m/a"));
+}
+
+#[test]
+fn a_draw_that_converters_merged_is_named_after_what_it_is_applied_to() {
+    let source = "net/a/dropout/random_uniform/RandomUniform";
+    keras2("net/b/dropout/SelectV2", source, Some("net/b"));
+    keras2(
+        "ens/member/mcdr/dropout/SelectV2",
+        source,
+        Some("ens/member/mcdr"),
+    );
+    // a product outside the scope of a dropout may be anything's
+    keras2("net/b/mul", source, Some("net"));
+}
+
 #[test]
 fn attention_is_named_after_its_layer() {
     let named = |softmax: &str| {
@@ -166,10 +244,64 @@ fn a_path_of_torch() {
             "/features/features.1/features.1.1/d/Dropout",
             Some("features.1.1.d"),
         ),
+        ("/m/model/encoder/Dropout_3", Some("m.model.encoder")),
+        // the module that Keras 3 wraps a model in
+        ("/_wrapped/Dropout_1", None),
+        ("/_wrapped/encoder/drop/Dropout", Some("encoder.drop")),
+        ("/wrapped/Dropout", Some("wrapped")),
         ("/Dropout", None),
     ] {
         is(operator(dropout(name)), layer);
     }
+}
+
+/// Two dropouts in a row, the second by a ratio of its own, and a weight.
+fn twice(names: [&str; 2], ratio: f32, weight: &str) -> Vec<Option<String>> {
+    let nodes = [
+        op("h = Dropout(x, ratio, training)").named(names[0]),
+        op("y = Dropout(h, second, training)").named(names[1]),
+        op("z = Add(y, w)"),
+    ];
+    let graph = x_to_y(nodes).init("ratio", f32_scalar(0.5));
+    let graph = graph
+        .init("training", flag(true))
+        .init("second", f32_scalar(ratio));
+    let nodes = graph.init("w", f32_scalar(0.0));
+    let mut model = model(13, nodes);
+    let main = model.main_mut();
+    main.initializer[3].name = Some(weight.into());
+    main.node[2].input[1] = weight.into();
+    layers(&model)
+}
+
+#[test]
+fn later_calls_of_a_module_have_its_name() {
+    let is = |names, layers: [&str; 2]| {
+        let layers = layers.map(|layer| Some(layer.to_string()));
+        assert_eq!(twice(names, 0.5, "w"), layers);
+    };
+    is(["/d/Dropout", "/d_1/Dropout"], ["d", "d"]);
+    is(["/a/d/Dropout", "/a/d_1/Dropout"], ["a.d", "a.d"]);
+    is(["/a/d/Dropout", "/a_1/d/Dropout"], ["a.d", "a.d"]);
+    is(
+        ["/e/e.0/d/Dropout", "/e_1/e.0/d/Dropout"],
+        ["e.0.d", "e.0.d"],
+    );
+    // no call before it
+    is(["/d_1/Dropout", "/d_2/Dropout"], ["d_1", "d_2"]);
+    is(["/d/Dropout", "/d_2/Dropout"], ["d", "d_2"]);
+    is(["/a/d/Dropout", "/d_1/Dropout"], ["a.d", "d_1"]);
+    is(["/d/Dropout", "/d_0/Dropout"], ["d", "d_0"]);
+}
+
+#[test]
+fn a_number_that_is_a_module_s_own_stays() {
+    let names = ["/a/d/Dropout", "/a_1/d/Dropout"];
+    let own = ["a.d", "a_1.d"].map(|layer| Some(layer.to_string()));
+    assert_eq!(twice(names, 0.5, "a_1.linear.weight"), own);
+    let names = ["/d/Dropout", "/d_1/Dropout"];
+    let own = ["d", "d_1"].map(|layer| Some(layer.to_string()));
+    assert_eq!(twice(names, 0.25, "w"), own);
 }
 
 #[test]
@@ -265,6 +397,26 @@ fn a_function_that_is_named_after_its_module() {
     is(call(root, &[]), None);
     is(call(root, &["z = Relu(y)"]), Some("m"));
     is(call("Dropout", &["z = Relu(y)"]), None);
+}
+
+#[test]
+fn a_function_whose_call_is_named_after_its_module() {
+    let call = |name: &str, more: &[&str]| {
+        let call = op("y = local::Dropout(x)").named(name);
+        let more = more.iter().map(|text| op(text));
+        model(18, x_to_y([call].into_iter().chain(more)))
+            .imports("local", 1)
+            .function(in_function("Dropout"))
+    };
+    is(call("/enc/drop", &["z = Relu(y)"]), Some("enc.drop"));
+    is(
+        call("/enc/drop/Dropout", &["z = Relu(y)"]),
+        Some("enc.drop"),
+    );
+    is(call("/Dropout", &["z = Relu(y)"]), None);
+    is(call("Dropout_3", &["z = Relu(y)"]), None);
+    // two modules share the function
+    is(call("/enc/drop", &["z = local::Dropout(y)"]), None);
 }
 
 #[test]

@@ -12,12 +12,10 @@ fn of(lines: &[&str], factor: f32) -> Model {
         false => op(line),
     });
     let graph = x_to_y(nodes).init("c", f32s(&[1], &[factor]));
-    model(
-        13,
-        graph
-            .init("w", f32s(&[2, 3], &[0.5; 6]))
-            .init("p", f32_scalar(0.5)),
-    )
+    let graph = graph.init("w", f32s(&[2, 3], &[0.5; 6]));
+    let mut model = model(13, graph.init("p", f32_scalar(0.5)));
+    model.main_mut().name = Some("PaddlePaddle Graph 0".into());
+    model
 }
 
 fn scaled(name: &str) -> Vec<String> {
@@ -62,6 +60,53 @@ fn a_product_that_its_exporter_calls_dropout() {
         ),
         1
     );
+}
+
+#[test]
+fn other_frameworks_have_no_classic_dropout() {
+    let lines = [
+        "h = Relu(x)",
+        "dropout_0.tmp_0 = Mul(h, c)",
+        "y = Relu(dropout_0.tmp_0)",
+    ];
+    let mut model = of(&lines, 0.7);
+    assert_eq!(sites(&model).len(), 1);
+    model.main_mut().name = Some("main_graph".into());
+    model.producer_name = Some("pytorch".into());
+    assert_eq!(sites(&model).len(), 0);
+    model.producer_name = Some("paddle2onnx".into());
+    assert_eq!(sites(&model).len(), 1);
+}
+
+#[test]
+fn half_of_a_gelu_that_has_the_name_of_a_removed_dropout() {
+    for gate in ["Erf", "Tanh"] {
+        let gate = format!("e = {gate}(h)");
+        let orders: [[&str; 2]; 3] = [
+            ["g = Mul(h, a)", "dropout.0 = Mul(g, c)"],
+            ["g = Mul(a, h)", "dropout.0 = Mul(c, g)"],
+            ["dropout.0 = Mul(a, c)", "g = Mul(h, dropout.0)"],
+        ];
+        for order in orders {
+            let lines = [
+                "h = MatMul(x, w)",
+                &gate,
+                "a = Add(e, p)",
+                order[0],
+                order[1],
+            ];
+            let end = "y = Add(dropout.0, g)";
+            assert_eq!(count(&[&lines[..], &[end]].concat(), 0.5), 0, "{lines:?}");
+        }
+    }
+    // the dropout after a GELU
+    let lines = [
+        "h = MatMul(x, w)",
+        "g = Gelu(h)",
+        "dropout.0 = Mul(g, c)",
+        "y = Relu(dropout.0)",
+    ];
+    assert_eq!(count(&lines, 0.5), 1);
 }
 
 #[test]

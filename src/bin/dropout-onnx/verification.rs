@@ -42,10 +42,12 @@ pub struct Verify {
 /// Limits of the process that runs models.
 #[derive(Args)]
 pub struct Limits {
-    /// Time limit in seconds for loading a model, and for each run of it
-    #[arg(long, value_name = "SECONDS", default_value_t = Isolation::TIMEOUT, value_parser = value_parser!(u64).range(1..))]
-    timeout: u64,
-    /// Memory limit for running a model, for instance 8GiB [default: three quarters of the machine's]
+    /// Time limit in seconds for loading a model, and for each run of it [default: 30, and 1 for every
+    /// 4 MiB of the model]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
+    /// Memory limit for running a model, for instance 8GiB [default: 2 GiB, and 4 times the size of the
+    /// model, but at most three quarters of the machine's]
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     memory_limit: Option<u64>,
 }
@@ -55,8 +57,8 @@ impl Limits {
     pub fn host(&self) -> Result<Host> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut isolation = Isolation::new(program);
-        isolation.timeout = Duration::from_secs(self.timeout);
-        isolation.memory = self.memory_limit.unwrap_or(isolation.memory);
+        isolation.timeout = self.timeout.map(Duration::from_secs);
+        isolation.memory = self.memory_limit;
         Ok(Host::Isolated(isolation))
     }
 }

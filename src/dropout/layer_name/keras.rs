@@ -1,6 +1,8 @@
 //! Paths of Keras layers from the names of TensorFlow's operations, as tf2onnx keeps them:
 //! `StatefulPartitionedCall/model/dropout_1/dropout/random_uniform/RandomUniform`.
 
+use crate::hash::HashSet;
+
 /// Scopes that functions, optimizers and savers prepend.
 const FRONT: &[&str] = &[
     "ConstantFolding",
@@ -75,14 +77,50 @@ fn layer(name: &str, by_dropout: bool) -> Option<Vec<&str>> {
     Some(scopes)
 }
 
+/// True of a name in the scope of TensorFlow's own dropout.
+fn is_in_dropout(name: &str) -> bool {
+    let scopes = scopes(name).map(|(scopes, _)| scopes).unwrap_or_default();
+    scopes.len() > 1 && scopes.last().is_some_and(|last| is_one_of(last, DROPOUT))
+}
+
+/// True if these names of a model's operations are numbered as Keras 3 does: it opens each scope twice,
+/// once to build and once to call, so that `course_1/dropout_1_2` is the layer `dropout_1` of the
+/// model `course`. In Keras 2, such numbers are the layers' own, and need not start with 1.
+pub(super) fn are_numbered(names: &[&str]) -> bool {
+    let stateless = |scope: &str| is_one_of(scope, &["stateless_dropout"]);
+    if names.iter().any(|name| name.split('/').any(stateless)) {
+        return true;
+    }
+    let mut layers = HashSet::default();
+    for name in names {
+        let Some((path, _)) = scopes(name) else {
+            continue;
+        };
+        let of_keras_2 = path.len() > 1 && path.contains(&"dropout");
+        // the model and its layers; what a layer opens inside is opened once
+        if of_keras_2 || path.iter().take(2).any(|scope| split(scope).1.is_none()) {
+            return false;
+        }
+        layers.extend(path.get(1).copied());
+    }
+    let from_1 = |scope: &&str| {
+        let (layer, number) = split(scope);
+        split(layer).1.is_some() || number == Some("1") || layers.contains(&*format!("{layer}_1"))
+    };
+    !layers.is_empty() && layers.iter().all(from_1)
+}
+
 /// The path of the layer that an exit and a source have in common. `by_dropout`: TensorFlow's own
-/// dropout drew the mask, in a scope of its own.
+/// dropout drew the mask, in a scope of its own, and what it is applied to names the layer: converters
+/// merge draws of different layers. `numbered`: see [`are_numbered`].
 pub(super) fn path(
     exit: Option<&str>,
     source: Option<&str>,
     by_dropout: bool,
-    stateless: bool,
+    numbered: bool,
 ) -> Option<Vec<String>> {
+    let own = by_dropout && exit.is_some_and(is_in_dropout);
+    let source = source.filter(|_| !own);
     let both = [exit, source].map(|name| name.and_then(|name| layer(name, by_dropout)));
     let path = match both {
         [Some(exit), Some(source)] => {
@@ -93,13 +131,15 @@ pub(super) fn path(
         [Some(path), None] | [None, Some(path)] => path,
         [None, None] => return None,
     };
-    // Keras 3 opens each scope twice, once to build and once to call: `course_1/dropout_1_2` is
-    // the layer `dropout_1` of the model `course`. Whoever opens them once leaves some unnumbered.
-    let twice = stateless && path.iter().all(|component| split(component).1.is_some());
-    let names = path.into_iter().map(|component| match twice {
-        true => split(component).0.to_string(),
-        false => component.to_string(),
-    });
+    let outer = path.iter().take_while(|scope| split(scope).1.is_some());
+    let numbered = if numbered { outer.count() } else { 0 };
+    let names = path
+        .into_iter()
+        .enumerate()
+        .map(|(i, scope)| match i < numbered {
+            true => split(scope).0.to_string(),
+            false => scope.to_string(),
+        });
     let path: Vec<String> = names.collect();
     (!path.is_empty()).then_some(path)
 }

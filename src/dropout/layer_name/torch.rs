@@ -1,25 +1,113 @@
 //! Paths of PyTorch modules: from the names of nodes (`/encoder/layers.0/dropout/Dropout`), their
 //! metadata (dynamo), or the functions that contain them (torch 1.12 and 2.4).
 
+use crate::hash::{HashMap, HashSet};
 use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, Property, ValueId, Values};
 use crate::semantics::calls::Calls;
 
 /// The maximum number of nested functions.
 const DEPTH: usize = 16;
 
-/// The module that a node of the TorchScript exporter stands in. Children of containers repeat the
-/// path: `/features/features.1/features.1.0/Conv`.
-pub(super) fn of_path(name: &str) -> Option<String> {
-    let (scopes, _) = name.strip_prefix('/')?.rsplit_once('/')?;
-    let mut path: Vec<&str> = Vec::new();
-    for scope in scopes.split('/') {
-        let child = path.last().and_then(|last| scope.strip_prefix(last));
-        if child.is_some_and(|child| child.starts_with('.')) {
-            path.pop();
+/// The scope of the module that Keras 3 wraps a model in to export it.
+const WRAPPER: &str = "_wrapped";
+
+/// The modules that nodes of the TorchScript exporter are in, by their names.
+pub(super) struct Modules<'m> {
+    /// The paths of all scopes: `/encoder`, `/encoder/layers.0`.
+    scopes: HashSet<&'m str>,
+    /// The paths of modules with weights: `encoder`, `encoder.layers.0`.
+    weighted: HashSet<&'m str>,
+    /// Scopes of modules that differ from the one before, whose name they have with a number.
+    own: HashSet<&'m str>,
+}
+
+impl<'m> Modules<'m> {
+    pub fn of(model: &'m Model, names: &[&'m str]) -> Self {
+        let main = model.graph(model.main());
+        let weights = main
+            .initializers()
+            .filter_map(|(_, weight)| weight.name.as_str());
+        Modules {
+            scopes: parents(
+                names.iter().copied().filter(|name| name.starts_with('/')),
+                '/',
+            ),
+            weighted: parents(weights, '.'),
+            own: HashSet::default(),
         }
-        path.push(scope);
     }
-    Some(path.join("."))
+
+    /// Tells modules apart that drop at different rates, by the names of their nodes.
+    pub fn tell_apart(&mut self, rates: impl Iterator<Item = (&'m str, Option<f64>)>) {
+        let scope = |name: &'m str| name.rsplit_once('/').map(|(scope, _)| scope);
+        let rates = rates.filter_map(|(name, rate)| Some((scope(name)?, rate?)));
+        let rates: HashMap<&str, f64> = rates.collect();
+        self.own.extend(rates.iter().filter_map(|(scope, rate)| {
+            let (first, _) = scope.rsplit_once('_')?;
+            rates
+                .get(first)
+                .filter(|first| *first != rate)
+                .map(|_| *scope)
+        }));
+    }
+
+    /// The module that a node of the TorchScript exporter stands in. Children of containers repeat the
+    /// path: `/features/features.1/features.1.0/Conv`.
+    pub fn of_path(&self, name: &str) -> Option<String> {
+        let (scopes, _) = name.strip_prefix('/')?.rsplit_once('/')?;
+        self.of_scopes(scopes)
+    }
+
+    fn of_scopes(&self, scopes: &str) -> Option<String> {
+        let mut path: Vec<&str> = Vec::new();
+        let mut around = String::new();
+        for scope in scopes.split('/') {
+            let child = path.last().and_then(|last| scope.strip_prefix(last));
+            if child.is_some_and(|child| child.starts_with('.')) {
+                path.pop();
+            }
+            path.push(scope);
+            if let Some(first) = self.first_call(&around, &path) {
+                path.pop();
+                path.push(first);
+            }
+            around = format!("{around}/{scope}");
+        }
+        if path.first() == Some(&WRAPPER) {
+            path.remove(0);
+        }
+        path.retain(|scope| !scope.is_empty());
+        (!path.is_empty()).then(|| path.join("."))
+    }
+
+    /// The scope of the first call of a module: the exporter numbers later ones. A module whose own name
+    /// has a number has no such row of scopes before it, or has weights or
+    /// a rate of its own.
+    fn first_call<'s>(&self, around: &str, path: &[&'s str]) -> Option<&'s str> {
+        let scope = *path.last()?;
+        let (first, number) = scope.rsplit_once('_')?;
+        let number = number.parse().ok().filter(|&number: &u16| number > 0)?;
+        let is_known = |scope: &str| self.scopes.contains(&*format!("{around}/{scope}"));
+        let later =
+            is_known(first) && (1..number).all(|before| is_known(&format!("{first}_{before}")));
+        let own = self.own.contains(&*format!("{around}/{scope}"))
+            || self.weighted.contains(&*path.join("."));
+        (later && !own).then_some(first)
+    }
+}
+
+/// All that paths are in, at every level.
+fn parents<'n>(paths: impl Iterator<Item = &'n str>, separator: char) -> HashSet<&'n str> {
+    let mut found = HashSet::default();
+    for path in paths {
+        let ends = path.match_indices(separator).map(|(end, _)| end).rev();
+        for end in ends.take_while(|&end| end > 0) {
+            if !found.insert(&path[..end]) {
+                break; // and all around it
+            }
+        }
+    }
+    found
 }
 
 /// The module that metadata of the dynamo exporter tells: none, if it is the model itself; `None`
@@ -70,6 +158,32 @@ pub(super) fn of_functions(
     paths
         .all(|path| path.as_ref() == Some(&first))
         .then_some(first)
+}
+
+/// The module that the only call of a function names: the call itself is the module.
+pub(super) fn of_call(
+    model: &Model,
+    calls: &Calls,
+    modules: &Modules<'_>,
+    mut body: GraphId,
+) -> Option<String> {
+    for _ in 0..DEPTH {
+        let GraphKind::Function(function) = model.graph(body).kind else {
+            return None;
+        };
+        let call = calls.only(function)?;
+        let node = model.node(call);
+        let path = node.name.as_str().filter(|name| name.starts_with('/'));
+        if let Some(path) = path.and_then(|path| path.strip_prefix('/')) {
+            let (scopes, last) = path.rsplit_once('/').unwrap_or(("", path));
+            return match node.op_type == *last {
+                true => modules.of_scopes(scopes),
+                false => modules.of_scopes(path),
+            };
+        }
+        body = model.root(call.graph);
+    }
+    None
 }
 
 /// The path in the name of torch 2.4's function for a module, its dots made underscores:

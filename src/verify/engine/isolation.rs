@@ -13,24 +13,44 @@ pub struct Isolation {
     /// The `dropout-onnx` command, of this version: it is started with the one argument
     /// [`super::ENGINE_ARGUMENT`].
     pub program: PathBuf,
-    /// Time limit for loading a model, and for each run of it.
-    pub timeout: Duration,
+    /// Time limit for loading a model, and for each run of it; by default, by the size of the model.
+    pub timeout: Option<Duration>,
     /// Memory limit in bytes: a limit of the process's data on Linux; elsewhere its resident memory is
-    /// looked at from time to time.
-    pub memory: u64,
+    /// looked at from time to time. By default, by the size of the model.
+    pub memory: Option<u64>,
+}
+
+/// The limits of one model.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) timeout: Duration,
+    pub(super) memory: u64,
 }
 
 impl Isolation {
-    /// Time limit in seconds where none is given.
-    pub const TIMEOUT: u64 = 300;
+    /// The default time limit of the smallest model: it grows by a second for every 4 MiB of a model.
+    const TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// With a time limit of [`Isolation::TIMEOUT`] seconds and a memory limit of three quarters of the
-    /// machine's memory, or of what the process's control group may use.
+    /// The default memory limit of the smallest model: it grows by four times the size of a model, up to
+    /// three quarters of the memory of the machine, or of what the process's control group may use.
+    const MEMORY: u64 = 2 << 30;
+
+    /// With the default limits.
     pub fn new(program: impl Into<PathBuf>) -> Isolation {
         Isolation {
             program: program.into(),
-            timeout: Duration::from_secs(Isolation::TIMEOUT),
-            memory: machine_memory() / 4 * 3,
+            timeout: None,
+            memory: None,
+        }
+    }
+
+    /// The limits of a model of this many bytes, its external data included.
+    pub(super) fn limits(&self, bytes: u64) -> Limits {
+        let seconds = Duration::from_secs(bytes >> 22);
+        let memory = || Isolation::MEMORY.saturating_add(bytes.saturating_mul(4));
+        Limits {
+            timeout: self.timeout.unwrap_or(Isolation::TIMEOUT + seconds),
+            memory: (self.memory).unwrap_or_else(|| memory().min(machine_memory() / 4 * 3)),
         }
     }
 
@@ -55,4 +75,29 @@ fn machine_memory() -> u64 {
     let group = system.cgroup_limits().map(|limits| limits.total_memory);
     let group = group.filter(|&total| total > 0).unwrap_or(u64::MAX);
     system.total_memory().min(group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_limits_grow_with_the_model_up_to_the_machine() {
+        let isolation = Isolation::new("dropout-onnx");
+        let [small, large, huge] = [1 << 10, 400 << 20, u64::MAX].map(|b| isolation.limits(b));
+        let most = machine_memory() / 4 * 3;
+        assert_eq!(small.timeout, Duration::from_secs(30));
+        assert_eq!(large.timeout, Duration::from_secs(130));
+        assert_eq!(small.memory, ((2 << 30) + (4 << 10)).min(most));
+        assert!(small.memory <= large.memory && large.memory <= most);
+        assert_eq!(huge.memory, most);
+    }
+
+    #[test]
+    fn given_limits_do_not_grow() {
+        let mut isolation = Isolation::new("dropout-onnx");
+        (isolation.timeout, isolation.memory) = (Some(Duration::from_secs(1)), Some(5));
+        let limits = isolation.limits(u64::MAX);
+        assert_eq!((limits.timeout, limits.memory), (Duration::from_secs(1), 5));
+    }
 }

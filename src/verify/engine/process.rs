@@ -7,6 +7,7 @@ mod protocol;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{BufReader, BufWriter, Read as _, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use rmp_serde::encode;
 
 use super::backend::{About, Read, Ready, Values};
-use super::isolation::Isolation;
+use super::isolation::{Isolation, Limits};
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt;
@@ -37,7 +38,8 @@ const WORDS: u64 = 1 << 16;
 pub(super) struct Process(Mutex<Talk>);
 
 struct Talk {
-    isolation: Isolation,
+    program: PathBuf,
+    limits: Limits,
     child: Child,
     requests: BufWriter<ChildStdin>,
     replies: Receiver<Reply>,
@@ -53,16 +55,17 @@ impl Process {
         meaning: Meaning,
         mode: Mode,
     ) -> Result<(About, Process), Stop> {
+        let limits = isolation.limits(subject.source.len().saturating_add(subject.external));
         let request = Request::Read {
             version: env!("CARGO_PKG_VERSION").to_string(),
-            memory: isolation.memory,
+            memory: limits.memory,
             label: subject.label.to_string(),
             model: subject.source.parts()?,
-            folder: subject.folder.map(std::path::PathBuf::from),
+            folder: subject.folder.map(PathBuf::from),
             meaning,
             mode,
         };
-        let mut talk = Talk::start(isolation)?;
+        let mut talk = Talk::start(&isolation.program, limits)?;
         match talk.ask(&request)? {
             Reply::Read(about) => Ok((about, Process(Mutex::new(talk)))),
             _ => Err(talk.confused()),
@@ -113,8 +116,7 @@ impl Ready for Process {
 }
 
 impl Talk {
-    fn start(isolation: &Isolation) -> Result<Talk, Stop> {
-        let program = &isolation.program;
+    fn start(program: &Path, limits: Limits) -> Result<Talk, Stop> {
         let cannot = |e| Error::io("cannot start the engine process", e).in_file(program);
         let mut child = Command::new(program)
             .arg(ENGINE_ARGUMENT)
@@ -146,7 +148,8 @@ impl Talk {
             String::from_utf8_lossy(&words).into_owned()
         });
         Ok(Talk {
-            isolation: isolation.clone(),
+            program: program.to_path_buf(),
+            limits,
             child,
             requests: BufWriter::new(stdin),
             replies,
@@ -178,7 +181,7 @@ impl Talk {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             interrupt::check()?;
-            let (timeout, memory) = (self.isolation.timeout, self.isolation.memory);
+            let Limits { timeout, memory } = self.limits;
             if began.elapsed() >= timeout {
                 return Err(Unrunnable::ended(ended::timed_out(timeout)).into());
             }
@@ -196,9 +199,7 @@ impl Talk {
         let words = self.words.take().and_then(|words| words.join().ok());
         let words = words.unwrap_or_default();
         match status {
-            Ok(status) => {
-                Unrunnable::ended(ended::why(status, &words, self.isolation.memory)).into()
-            }
+            Ok(status) => Unrunnable::ended(ended::why(status, &words, self.limits.memory)).into(),
             Err(e) => Error::io("cannot wait for the engine process", e).into(),
         }
     }
@@ -206,7 +207,7 @@ impl Talk {
     fn confused(&self) -> Stop {
         let why = "the engine process answered out of turn";
         let error = Error::new(ErrorKind::Io, why);
-        error.in_file(&self.isolation.program).into()
+        error.in_file(&self.program).into()
     }
 }
 

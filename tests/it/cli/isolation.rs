@@ -102,6 +102,31 @@ fn a_model_that_needs_too_much_memory_is_not_run() {
 }
 
 #[test]
+fn a_small_file_whose_values_double_is_not_run() {
+    let folder = Folder::new();
+    let doubled = |levels: usize| {
+        let nodes = (0..levels).map(|n| {
+            let value = if n == 0 {
+                "x".to_string()
+            } else {
+                format!("v{}", n - 1)
+            };
+            op(&format!("v{n} = Concat({value}, {value})")).with(int("axis", 0))
+        });
+        let nodes = nodes.chain([op(&format!("y = Dropout(v{})", levels - 1))]);
+        let graph = graph(nodes).input_of("x", dropout_onnx::onnx::DataType::FLOAT, &[4, 8]);
+        folder.write("model.onnx", model(17, graph.output("y")).encode_to_vec());
+    };
+    doubled(40);
+    not_run(&folder, "strip model.onnx --memory-limit 500MB", "tract");
+    doubled(4);
+    let said = folder
+        .run("strip model.onnx --memory-limit 500MB --force")
+        .exits(0);
+    assert!(said.text().contains("equal outputs"), "{}", said.text());
+}
+
+#[test]
 fn sampling_is_isolated_too() {
     let folder = Folder::new();
     hangs(&folder, -1000);

@@ -353,11 +353,13 @@ fn external_data_is_followed_inside_the_folder_only() {
             label: "before",
             source: &one,
             folder: Some(&inside),
+            external: 0,
         };
         let after = Subject {
             label: "after",
             source: &two,
             folder: None,
+            external: 0,
         };
         run::compare(&before, &after, &Settings::default()).unwrap()
     };

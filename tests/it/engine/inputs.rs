@@ -16,6 +16,7 @@ pub(super) fn fed(
         label: "before",
         source: &source,
         folder: None,
+        external: 0,
     };
     run::compare(
         &before,

@@ -68,6 +68,7 @@ impl State {
                     label: &label,
                     source: &Source::from_parts(model)?,
                     folder: folder.as_deref(),
+                    external: 0,
                 };
                 let (about, graph) = Graph::read(&subject, meaning, mode)?;
                 self.read = Some(Box::new(graph));
