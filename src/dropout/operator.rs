@@ -2,7 +2,10 @@
 //!
 //! Source: ONNX `docs/Changelog.md`, Dropout-1, -6, -7, -10, -12, -13, -22.
 
+mod calls;
 mod setting;
+
+use std::cell::OnceCell;
 
 use crate::error::Result;
 use crate::onnx::{AttributeValue, Use};
@@ -13,6 +16,7 @@ use super::coin;
 use super::problem::Problem;
 use super::version::{OperatorVersion, version};
 use super::{Form, Kind, MaskUse, Mode, Search, Site};
+use calls::Called;
 use setting::Setting;
 
 pub(super) fn find(search: &Search<'_>) -> Result<Vec<Site>> {
@@ -20,67 +24,71 @@ pub(super) fn find(search: &Search<'_>) -> Result<Vec<Site>> {
     for node in search.facts.view().nodes() {
         // a model-local function of this name takes the operator's place
         if node.is("Dropout") && node.callee().is_none() {
-            sites.push(site(search, node)?);
+            sites.extend(operators(search, node)?);
         } else if let Some(foreign) = ForeignDropout::of(node) {
-            sites.push(foreign_site(search, node, foreign)?);
+            sites.extend(foreign_operators(search, node, foreign)?);
         }
     }
     Ok(sites)
 }
 
-fn site(search: &Search<'_>, node: NodeRef<'_>) -> Result<Site> {
+fn operators(search: &Search<'_>, node: NodeRef<'_>) -> Result<Vec<Site>> {
     let opset = node.view().model.opset(node.graph(), "");
     let law = version(opset.unwrap_or(i64::MAX));
-    let contexts = search.facts.contexts(node.graph()).into_iter();
-    let settings = contexts.map(|cx| Setting::of(search, cx, node, opset.unwrap_or(i64::MAX)));
-    let mut setting = Setting::joined(settings.collect::<Result<Vec<_>>>()?);
-    if opset.is_none() {
-        let why = "there is no opset_import for the version of Dropout";
-        setting
-            .problem
-            .get_or_insert(Problem::Meaning(why.to_string()));
-    }
-    let acts = matches!(setting.mode, Mode::Active | Mode::Runtime);
-    let decides = setting.is_switched && law == OperatorVersion::Inputs;
-    let (model, values) = (node.view().model, node.view().values);
-    Ok(Site {
-        switch: node.input(2).filter(|_| decides).map(|switch| switch.id),
-        entangled: acts.then(|| coin::coin(model, values, node.id)).flatten(),
-        ..described(node, setting)
-    })
+    let setting = |cx| Setting::of(search, cx, node, opset.unwrap_or(i64::MAX));
+    let coin = OnceCell::new();
+    let called = calls::told_apart(search, node, 1, &setting)?.into_iter();
+    let sites = called.map(|mut called| {
+        let setting = &mut called.setting;
+        if opset.is_none() {
+            let why = "there is no opset_import for the version of Dropout";
+            setting
+                .problem
+                .get_or_insert(Problem::Meaning(why.to_string()));
+        }
+        let acts = matches!(setting.mode, Mode::Active | Mode::Runtime);
+        let decides = setting.is_switched && law == OperatorVersion::Inputs;
+        let (model, values) = (node.view().model, node.view().values);
+        let coin = || {
+            coin.get_or_init(|| coin::coin(model, values, node.id))
+                .clone()
+        };
+        Site {
+            switch: node.input(2).filter(|_| decides).map(|switch| switch.id),
+            entangled: acts.then(coin).flatten(),
+            ..described(node, called)
+        }
+    });
+    Ok(sites.collect())
 }
 
-fn foreign_site(
+fn foreign_operators(
     search: &Search<'_>,
     node: NodeRef<'_>,
     foreign: &'static ForeignDropout,
-) -> Result<Site> {
-    let contexts = search.facts.contexts(node.graph()).into_iter();
-    let settings = contexts.map(|cx| Setting::of_foreign(search, cx, node, foreign));
-    let setting = Setting::joined(settings.collect::<Result<Vec<_>>>()?);
-    let (Switch::On(place) | Switch::Off(place)) = foreign.switch else {
-        return Ok(of_kind(foreign, described(node, setting)));
+) -> Result<Vec<Site>> {
+    let setting = |cx| Setting::of_foreign(search, cx, node, foreign);
+    let called = calls::told_apart(search, node, foreign.ratio.input, &setting)?.into_iter();
+    let switch = match foreign.switch {
+        Switch::Always => None,
+        Switch::On(place) | Switch::Off(place) => node.input(place.input),
     };
-    let switch = node.input(place.input).filter(|_| setting.is_switched);
-    let site = Site {
-        switch: switch.map(|switch| switch.id),
-        ..described(node, setting)
-    };
-    Ok(of_kind(foreign, site))
-}
-
-fn of_kind(foreign: &'static ForeignDropout, site: Site) -> Site {
-    Site {
+    let sites = called.map(|called| Site {
         kind: match foreign.is_alpha {
             true => Kind::AlphaDropout,
             false => Kind::Dropout,
         },
         foreign: Some(foreign),
-        ..site
-    }
+        switch: switch
+            .filter(|_| called.setting.is_switched)
+            .map(|switch| switch.id),
+        ..described(node, called)
+    });
+    Ok(sites.collect())
 }
 
-fn described(node: NodeRef<'_>, setting: Setting) -> Site {
+fn described(node: NodeRef<'_>, called: Called) -> Site {
+    let setting = called.setting;
     let input = node.input(0);
     let without = input
         .is_none()
@@ -100,6 +108,8 @@ fn described(node: NodeRef<'_>, setting: Setting) -> Site {
         output: node.output(0).map(|output| output.id),
         output_name: node.get().output(0).cloned(),
         problem: without.or(setting.problem),
+        calls: called.calls,
+        passed: called.passed,
         ..Site::new(Form::Operator, node.graph(), vec![node.id])
     }
 }

@@ -69,6 +69,11 @@ pub struct Site {
     pub layer: Option<String>,
     /// True if it is in a branch that is never taken, or in a function that is never called.
     pub unreachable: bool,
+    /// The calls of functions by which it is what this site says, the innermost first. Empty where all calls
+    /// set it alike: other sites with the same nodes are what other calls make of it.
+    pub calls: Vec<NodeId>,
+    /// The call and its attribute that is the rate, if one is.
+    pub passed: Option<(NodeId, Name)>,
     /// The operator of another domain that it is.
     pub(crate) foreign: Option<&'static ForeignDropout>,
     /// Its fault: a ratio outside `[0, 1)`, a training_mode that is no boolean.
@@ -108,9 +113,25 @@ impl Site {
             entangled: None,
             layer: None,
             unreachable: false,
+            calls: Vec::new(),
+            passed: None,
             foreign: None,
             problem: None,
         }
+    }
+
+    /// Sites, each node once: not what other calls make of the nodes of a site before.
+    pub(crate) fn each_node<'s>(
+        sites: impl IntoIterator<Item = &'s Site>,
+    ) -> impl Iterator<Item = &'s Site> {
+        let mut seen = HashSet::default();
+        let sites = sites.into_iter();
+        sites.filter(move |site| site.calls.is_empty() || seen.insert(&site.nodes))
+    }
+
+    /// True of two sites of the same nodes, which different calls set.
+    pub(crate) fn is_twin_of(&self, other: &Site) -> bool {
+        self.id != other.id && self.nodes == other.nodes && !self.calls.is_empty()
     }
 
     /// True of an operator without a ratio where exporters always write one: it reads as 0.5, and has

@@ -8,7 +8,6 @@ mod common;
 mod editor;
 mod edits;
 mod element_types;
-mod foreign_operators;
 mod frozen_masks;
 mod house;
 mod layer_names;
@@ -29,6 +28,8 @@ mod strip_models;
 mod settings;
 
 #[cfg(feature = "tract")]
+mod called_dropout;
+#[cfg(feature = "tract")]
 mod diff;
 #[cfg(feature = "tract")]
 mod engine;
@@ -36,6 +37,8 @@ mod engine;
 mod fingerprints;
 #[cfg(feature = "tract")]
 mod fold;
+#[cfg(feature = "tract")]
+mod foreign_operators;
 #[cfg(feature = "tract")]
 mod insert;
 #[cfg(feature = "tract")]

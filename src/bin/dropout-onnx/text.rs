@@ -85,7 +85,7 @@ pub fn cells(record: &SiteRecord) -> Vec<(Style, String)> {
         (Form::Scale, _) => "scale left by classic dropout".to_string(),
     };
     // people know their layers; without one, name the node
-    let node = record.nodes.first().cloned();
+    let node = record.calls.first().or(record.nodes.first()).cloned();
     let layer = record.layer.as_ref().map(|layer| format!("layer {layer}"));
     let place = layer.or(node).unwrap_or_default();
     vec![

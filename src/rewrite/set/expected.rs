@@ -2,11 +2,12 @@
 
 use crate::dropout::{Form, Kind, Mode, Site};
 use crate::error::Result;
+use crate::hash::HashSet;
 use crate::onnx::{DataType, Name, Producer};
 use crate::semantics::view::View;
 use crate::verify::acting::{Expected, Shared, Watch};
 
-use super::{Changed, Options};
+use super::{Changed, Options, counterpart};
 
 impl Changed {
     /// The dropout that the result is expected to have.
@@ -20,11 +21,10 @@ impl Changed {
             added_input: outcome.switch.clone().filter(|_| outcome.added_input),
             ..Expected::default()
         };
+        let mut watched = HashSet::default();
         for step in self.plan.applied() {
             let old = &self.sites[step.site];
-            let same =
-                |site: &&Site| site.graph == old.graph && site.output_name == old.output_name;
-            let Some(site) = sites.iter().find(same) else {
+            let Some(site) = counterpart(old, &self.sites, sites) else {
                 continue;
             };
             let switched = match site.mode {
@@ -35,7 +35,16 @@ impl Changed {
                 },
                 _ => continue,
             };
-            expected.watches.extend(watch(site, options, switched));
+            let twins = || sites.iter().filter(|other| site.is_twin_of(other));
+            // one node is watched once
+            if twins().any(|twin| watched.contains(&twin.id)) {
+                continue;
+            }
+            watched.insert(site.id);
+            let set = |site: &Site| (site.rate, site.mode);
+            let differs = twins().any(|twin| set(twin) != set(site));
+            let watch = watch(site, options, (switched, differs));
+            expected.watches.extend(watch);
         }
         Ok(expected)
     }
@@ -67,12 +76,13 @@ fn switch(view: View<'_>, site: &Site) -> Option<(Name, bool)> {
     None
 }
 
-fn watch(site: &Site, options: &Options, switched: bool) -> Option<Watch> {
+fn watch(site: &Site, options: &Options, (switched, differs): (bool, bool)) -> Option<Watch> {
     let rate = options.rate.map(|rate| rate.value()).or(site.rate);
     let moved = site.exits.iter().any(|exit| !exit.path.is_empty());
     let unseen = match (site.form, rate) {
         _ if site.kind == Kind::GaussianNoise => Some("its noise does not depend on the data"),
         (_, None) => Some("its rate is decided at run time"),
+        _ if differs => Some("the calls of its function differ"),
         _ if !switched => Some("its switch is not a separate input"),
         (Form::RandomMask, _) if moved => Some("it moves elements about"),
         _ => None,

@@ -68,7 +68,7 @@ fn cuts<'s>(
 ) -> HashMap<NodeId, Vec<Cut<'s>>> {
     let (model, values) = (view.model, view.values);
     let mut cuts: HashMap<NodeId, Vec<Cut<'_>>> = HashMap::default();
-    for &site in sites {
+    for site in Site::each_node(sites.iter().copied()) {
         if site.form == Form::Operator {
             let scales = convention == Convention::Classic && site.rate != Some(0.0);
             let factor = site.classic_factor(model, values).filter(|_| scales);
