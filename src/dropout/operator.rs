@@ -37,7 +37,7 @@ fn operators(search: &Search<'_>, node: NodeRef<'_>) -> Result<Vec<Site>> {
     let law = version(opset.unwrap_or(i64::MAX));
     let setting = |cx| Setting::of(search, cx, node, opset.unwrap_or(i64::MAX));
     let coin = OnceCell::new();
-    let called = calls::told_apart(search, node, 1, &setting)?.into_iter();
+    let called = calls::distinguished(search, node, 1, &setting)?.into_iter();
     let sites = called.map(|mut called| {
         let setting = &mut called.setting;
         if opset.is_none() {
@@ -68,7 +68,7 @@ fn foreign_operators(
     foreign: &'static ForeignDropout,
 ) -> Result<Vec<Site>> {
     let setting = |cx| Setting::of_foreign(search, cx, node, foreign);
-    let called = calls::told_apart(search, node, foreign.ratio.input, &setting)?.into_iter();
+    let called = calls::distinguished(search, node, foreign.ratio.input, &setting)?.into_iter();
     let switch = match foreign.switch {
         Switch::Always => None,
         Switch::On(place) | Switch::Off(place) => node.input(place.input),

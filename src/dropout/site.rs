@@ -69,8 +69,8 @@ pub struct Site {
     pub layer: Option<String>,
     /// True if it is in a branch that is never taken, or in a function that is never called.
     pub unreachable: bool,
-    /// The calls of functions by which it is what this site says, the innermost first. Empty where all calls
-    /// set it alike: other sites with the same nodes are what other calls make of it.
+    /// The calls of functions that set this rate and mode, the innermost first. Empty where all calls set
+    /// the same; otherwise other sites have the same nodes, and other calls.
     pub calls: Vec<NodeId>,
     /// The call and its attribute that is the rate, if one is.
     pub passed: Option<(NodeId, Name)>,
@@ -120,7 +120,7 @@ impl Site {
         }
     }
 
-    /// Sites, each node once: not what other calls make of the nodes of a site before.
+    /// Sites, each node once: without those that only other calls distinguish from one before.
     pub(crate) fn each_node<'s>(
         sites: impl IntoIterator<Item = &'s Site>,
     ) -> impl Iterator<Item = &'s Site> {

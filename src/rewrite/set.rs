@@ -137,8 +137,8 @@ fn set_examined(before: &Examined<'_>, options: &Options) -> Result<Changed> {
     })
 }
 
-/// The site of the result that a site has become. Where calls of a function are told apart, they are in the
-/// same order; the result may not tell them apart any more.
+/// The site of the result that a site has become. Where calls of a function are distinguished, they are in the
+/// same order; the result may not distinguish them any more.
 fn counterpart<'a>(old: &Site, before: &[Site], after: &'a [Site]) -> Option<&'a Site> {
     let place = before[..old.id]
         .iter()

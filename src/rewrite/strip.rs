@@ -14,6 +14,7 @@
 
 mod apply;
 mod foreign;
+mod left;
 mod mask;
 mod operator;
 mod options;
@@ -32,6 +33,7 @@ use crate::verify::{self, Verification};
 
 use super::fold::{self, Folded};
 use super::{Edited, Plan};
+pub use left::Left;
 pub use options::Options;
 pub use outcome::Outcome;
 

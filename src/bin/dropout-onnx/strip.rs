@@ -11,7 +11,7 @@ use dropout_onnx::dropout::{Convention, Kind, Mode};
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::Folded;
-use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
+use dropout_onnx::rewrite::strip::{Left, Options, Stripped, strip};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -140,7 +140,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             let document = document::strip(&report.end, &stripped, folded.as_ref())?;
             document::text(&document)?
         }
-        Format::Text => text(args, global, &report),
+        Format::Text => text(args, global, &report)?,
     };
     report.end.print(&text, args.format)?;
     Ok(report.end.status())
@@ -153,7 +153,7 @@ struct Report<'a> {
     end: Conclusion<'a>,
 }
 
-fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
+fn text(args: &Args, global: &Global, report: &Report<'_>) -> Result<String> {
     let mut lines = Lines::default();
     let mut line = |label: &str, text: String| lines.line(label, text);
     let outcome = &report.stripped.outcome;
@@ -234,7 +234,50 @@ fn text(args: &Args, global: &Global, report: &Report<'_>) -> String {
         crate::fold::tell(&mut lines, folded, &args.files, global);
     }
     report.end.text(&mut lines);
-    lines.into_text()
+    let left = left(args, &report.stripped.left()?);
+    for (place, text) in left.into_iter().enumerate() {
+        lines.line(if place == 0 { "left" } else { "" }, paint(WARN, text));
+    }
+    Ok(lines.into_text())
+}
+
+/// What the result has left that draws random numbers or that no runtime loads, a line each.
+fn left(args: &Args, left: &Left) -> Vec<String> {
+    let option = |word: &str| {
+        let asked = args
+            .kinds
+            .iter()
+            .any(|kind| kind == word || kind == Options::ALL);
+        match asked {
+            true => String::new(),
+            false => format!("; --kind {word} removes it"),
+        }
+    };
+    let mut draws: Vec<String> = Vec::new();
+    for (kind, number) in &left.acting {
+        let word = kind.word();
+        draws.push(format!("{number} {word}{}", option(word)));
+    }
+    if left.random > 0 {
+        let outside = count(left.random, "operator") + " outside dropout";
+        draws.push(outside);
+    }
+    let mut lines = Vec::new();
+    if !draws.is_empty() {
+        let draws = draws.join(", ");
+        lines.push(format!("the result still draws random numbers ({draws})"));
+    }
+    if left.frozen > 0 {
+        let masks = count(left.frozen, "frozen mask");
+        let hint = option(Options::FROZEN_MASK);
+        lines.push(format!(
+            "{masks} that drops the same elements on every run{hint}"
+        ));
+    }
+    if left.unloadable > 0 {
+        lines.push(count(left.unloadable, "operator") + " that no runtime loads");
+    }
+    lines
 }
 
 fn modes(report: &Report<'_>, mode: Mode) -> usize {

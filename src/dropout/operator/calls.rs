@@ -1,4 +1,4 @@
-//! A dropout in a function, told apart by the calls that set it differently.
+//! A dropout in a function, distinguished by the calls that set it differently.
 
 use crate::dropout::Search;
 use crate::error::Result;
@@ -8,7 +8,7 @@ use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::setting::Setting;
 
-/// How many ways of calling the function of a dropout are told apart.
+/// How many ways of calling the function of a dropout are distinguished.
 const MOST: usize = 64;
 
 /// A dropout as some calls set it.
@@ -33,7 +33,7 @@ struct Open {
 ///
 /// # Errors
 /// A constant cannot be read.
-pub(super) fn told_apart(
+pub(super) fn distinguished(
     search: &Search<'_>,
     node: NodeRef<'_>,
     ratio_input: usize,
@@ -61,7 +61,7 @@ pub(super) fn told_apart(
         let settled = callers.is_empty() || alike && chain.ratio.is_none();
         let many = done.len() + open.len() + callers.len() > MOST;
         if many && !settled {
-            let what = "the calls of a dropout's function are told apart up to 64";
+            let what = "at most 64 calls of the function of a dropout are distinguished";
             search.limits.reached(node.id, what);
         }
         if settled || many {
