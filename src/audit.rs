@@ -168,6 +168,9 @@ pub struct SiteRecord {
     pub layer: Option<String>,
     /// Its nodes; a node without a name is listed by its first output.
     pub nodes: Vec<String>,
+    /// The calls of functions that set it, the innermost first, where other calls set it differently.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<String>,
     /// The value it is applied to.
     pub input: Option<String>,
     /// Its result.
@@ -318,6 +321,7 @@ impl SiteRecord {
             scope: model.scope(site.graph),
             layer: site.layer.clone(),
             nodes: site.nodes.iter().map(|&id| model.label(id)).collect(),
+            calls: site.calls.iter().map(|&id| model.label(id)).collect(),
             input: site.input_name.as_ref().map(Name::to_string),
             output: site.output_name.as_ref().map(Name::to_string),
             fingerprint: None,

@@ -29,6 +29,7 @@ use crate::interrupt;
 use crate::onnx::{Name, contains};
 use crate::semantics::analysis::Analysis;
 use crate::semantics::facts::{Facts, Memo, Runs};
+use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
 
 pub(crate) use examined::Side;
@@ -119,9 +120,10 @@ fn unknown_operators(view: View<'_>, limits: &Limits) {
         let mut domains = functions.iter().map(|function| &function.domain);
         !node.in_default_domain() && domains.any(|domain| *domain == node.domain)
     };
-    for node in view.nodes().filter(|node| !node.is("Dropout")) {
+    let known = |node: &NodeRef<'_>| node.is("Dropout") || ForeignDropout::of(*node).is_some();
+    for node in view.nodes().filter(|node| !known(node)) {
         let what = match node {
-            _ if is_foreign_dropout(node) => "dropout of this operator is not analysed",
+            _ if is_named_dropout(node) => "dropout of this operator is not analysed",
             _ if is_own(node) => "the model calls a function that it does not define",
             _ => continue,
         };
@@ -131,9 +133,8 @@ fn unknown_operators(view: View<'_>, limits: &Limits) {
     }
 }
 
-/// True of an operator that is named after dropout and is not ONNX's: ONNX Runtime's `BiasDropout`,
-/// `BitmaskDropout` and the like, and PyTorch's through ATen. Gradients have no effect at inference.
-fn is_foreign_dropout(node: NodeRef<'_>) -> bool {
+/// True of an unknown operator that is named after dropout. Gradients have no effect at inference.
+fn is_named_dropout(node: NodeRef<'_>) -> bool {
     match node.op_type.as_bytes() {
         b"ATen" => {
             let operator = node.string("operator");

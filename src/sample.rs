@@ -238,10 +238,8 @@ fn sample_unnamed(
     let values = Values::new(model);
     let view = View::new(model, &values);
     let sites = dropout::find_in(view)?;
-    let sampled: Vec<&Site> = sites
-        .iter()
-        .filter(|site| is_sampled(model, site))
-        .collect();
+    let sampled = Site::each_node(&sites).filter(|site| is_sampled(model, site));
+    let sampled: Vec<&Site> = sampled.collect();
     if sampled.is_empty() {
         return Err(caveats::none(model, &sites));
     }

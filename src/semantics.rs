@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub(crate) mod control_flow;
 pub(crate) mod draws;
 pub(crate) mod facts;
+pub(crate) mod foreign;
 #[cfg(feature = "tract")]
 pub(crate) mod inline;
 pub(crate) mod operator;

@@ -97,6 +97,8 @@ class Site(Record):
     """The layer of the framework it comes from, if known."""
     nodes: tuple[str, ...]
     """Its nodes; a node without a name is listed by its first output."""
+    calls: tuple[str, ...] | None
+    """The calls of functions that set it, the innermost first, where other calls set it differently."""
     input: str | None
     """The value it is applied to."""
     output: str | None

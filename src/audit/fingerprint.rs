@@ -115,6 +115,9 @@ impl<'m> Fingerprints<'m> {
             end.finish()
         });
         hash.sorted(ends.collect());
+        for call in &site.calls {
+            self.inputs(*call, BEFORE, &mut hash);
+        }
         hash.finish()
     }
 

@@ -8,6 +8,7 @@ use crate::semantics::analysis::Analysis;
 use crate::semantics::facts::Facts;
 use crate::semantics::view::View;
 
+use super::random_operator::{self, RandomOperator};
 use super::{Site, find};
 
 /// A model, analysed once, and the dropout in it, found at most once.
@@ -62,6 +63,14 @@ impl<'m> Examined<'m> {
         }
         let found = find(&self.analysis).map_err(|e| self.model().source().name_in(e))?;
         Ok(self.sites.get_or_init(|| found.into()))
+    }
+
+    /// The operators in it that draw random numbers and are not part of a dropout, in file order.
+    ///
+    /// # Errors
+    /// The rate of a dropout cannot be read.
+    pub fn random(&self) -> Result<Vec<RandomOperator>> {
+        Ok(random_operator::find(self.analysis.facts(), self.sites()?))
     }
 
     /// The index of its values.

@@ -28,7 +28,7 @@ pub(super) fn name(model: &Model, values: &Values, sites: &mut [Site]) -> Result
             None => of_metadata(model, site)?,
         };
         if site.layer.is_none() {
-            site.layer = layers.around(site.graph);
+            site.layer = layers.around(site.graph, &site.calls);
         }
     }
     Ok(())
@@ -65,7 +65,7 @@ impl<'m> Layers<'m> {
         if let Some(layer) = torch::of_metadata(&self.model.node_metadata(id)?) {
             return Ok(layer);
         }
-        Ok(self.around(id.graph))
+        Ok(self.around(id.graph, &[]))
     }
 
     /// The layer in one name.
@@ -97,8 +97,9 @@ impl<'m> Layers<'m> {
         Some(path.join("/"))
     }
 
-    /// The layer of the loop or branch that a graph is the body of, or of the calls of its function.
-    fn around(&self, mut graph: GraphId) -> Option<String> {
+    /// The layer of the loop or branch that a graph is the body of, or of the calls of its function: these,
+    /// where there are several.
+    fn around(&self, mut graph: GraphId, calls: &[NodeId]) -> Option<String> {
         while let GraphKind::Attribute { node, .. } = self.model.graph(graph).kind {
             let layer = self.of_path(path_name(self.model.node(node)));
             if layer.is_some() {
@@ -106,8 +107,17 @@ impl<'m> Layers<'m> {
             }
             graph = node.graph;
         }
-        let of_function = torch::of_functions(self.model, self.values, &self.calls, graph);
-        of_function.or_else(|| torch::of_call(self.model, &self.calls, &self.modules, graph))
+        let of_function = || torch::of_functions(self.model, self.values, &self.calls, graph);
+        let of_call = || torch::of_call(self.model, &self.calls, &self.modules, (graph, calls));
+        let is_path = |&call: &NodeId| {
+            let name = self.model.node(call).name.as_str();
+            name.is_some_and(|name| name.starts_with('/'))
+        };
+        match calls.first() {
+            None => of_function().or_else(of_call),
+            Some(call) if is_path(call) => of_call(),
+            Some(_) => of_function(),
+        }
     }
 }
 

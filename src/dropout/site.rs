@@ -2,6 +2,7 @@
 
 use crate::hash::HashSet;
 use crate::onnx::{DataType, GraphId, Model, Name, NodeId, Use, ValueId, Values, encode_float};
+use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::scalar::plain;
 use crate::words::words;
 
@@ -68,6 +69,13 @@ pub struct Site {
     pub layer: Option<String>,
     /// True if it is in a branch that is never taken, or in a function that is never called.
     pub unreachable: bool,
+    /// The calls of functions that set this rate and mode, the innermost first. Empty where all calls set
+    /// the same; otherwise other sites have the same nodes, and other calls.
+    pub calls: Vec<NodeId>,
+    /// The call and its attribute that is the rate, if one is.
+    pub passed: Option<(NodeId, Name)>,
+    /// The operator of another domain that it is.
+    pub(crate) foreign: Option<&'static ForeignDropout>,
     /// Its fault: a ratio outside `[0, 1)`, a training_mode that is no boolean.
     pub problem: Option<Problem>,
 }
@@ -105,8 +113,25 @@ impl Site {
             entangled: None,
             layer: None,
             unreachable: false,
+            calls: Vec::new(),
+            passed: None,
+            foreign: None,
             problem: None,
         }
+    }
+
+    /// Sites, each node once: without those that only other calls distinguish from one before.
+    pub(crate) fn each_node<'s>(
+        sites: impl IntoIterator<Item = &'s Site>,
+    ) -> impl Iterator<Item = &'s Site> {
+        let mut seen = HashSet::default();
+        let sites = sites.into_iter();
+        sites.filter(move |site| site.calls.is_empty() || seen.insert(&site.nodes))
+    }
+
+    /// True of two sites of the same nodes, which different calls set.
+    pub(crate) fn is_twin_of(&self, other: &Site) -> bool {
+        self.id != other.id && self.nodes == other.nodes && !self.calls.is_empty()
     }
 
     /// True of an operator without a ratio where exporters always write one: it reads as 0.5, and has
@@ -114,6 +139,7 @@ impl Site {
     pub fn lost_rate(&self, model: &Model) -> bool {
         let opset = model.opset(self.graph, "");
         self.form == Form::Operator
+            && self.foreign.is_none()
             && self.rate_origin == RateOrigin::Default
             && opset.is_some_and(|opset| version(opset) == OperatorVersion::Inputs)
     }
@@ -126,7 +152,8 @@ impl Site {
             RateOrigin::Constant,
             RateOrigin::Default,
         ];
-        let told = self.form == Form::Operator && told.contains(&self.rate_origin);
+        let is_operator = self.form == Form::Operator && self.foreign.is_none();
+        let told = is_operator && told.contains(&self.rate_origin);
         let rate = self.rate.filter(|rate| (0.0..1.0).contains(rate));
         rate.filter(|_| told).map(|rate| plain(1.0 - rate))
     }

@@ -15,7 +15,7 @@ use crate::onnx::{Model, Name};
 pub struct Filter {
     /// Its number, from 0, as an audit counts.
     pub id: Option<usize>,
-    /// A pattern of the name of its node, its data or its result.
+    /// A pattern of the name of its node, its data, its result or the call that sets it.
     pub name: Option<String>,
     /// A pattern of its layer's path, or of the path of a layer around it.
     pub layer: Option<String>,
@@ -101,7 +101,8 @@ impl Filter {
             }
         };
         let ends = [&site.input_name, &site.output_name].into_iter().flatten();
-        let nodes = site.nodes.iter().map(|&id| model.label(id));
+        let nodes = site.nodes.iter().chain(&site.calls);
+        let nodes = nodes.map(|&id| model.label(id));
         let names: Vec<String> = ends.map(Name::to_string).chain(nodes).collect();
         let layer = site.layer.as_deref().unwrap_or_default();
         let around = layer.match_indices(['/', '.']).map(|(end, _)| end);

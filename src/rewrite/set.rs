@@ -136,13 +136,23 @@ fn set_examined(before: &Examined<'_>, options: &Options) -> Result<Changed> {
     })
 }
 
+/// The site of the result that a site has become. Where calls of a function are distinguished, they are in the
+/// same order; the result may not distinguish them any more.
+fn counterpart<'a>(old: &Site, before: &[Site], after: &'a [Site]) -> Option<&'a Site> {
+    let place = before[..old.id]
+        .iter()
+        .filter(|other| old.is_twin_of(other))
+        .count();
+    let same = |site: &&Site| site.graph == old.graph && site.output_name == old.output_name;
+    let mut found = after.iter().filter(same);
+    found.clone().nth(place).or_else(|| found.next())
+}
+
 /// Reads what was changed again: it must be the dropout that was asked for.
 fn check(after: &[Site], before: &[Site], options: &Options, plan: &Plan) -> Result<()> {
     for step in plan.applied() {
         let old = &before[step.site];
-        let new = after
-            .iter()
-            .find(|site| site.graph == old.graph && site.output_name == old.output_name);
+        let new = counterpart(old, before, after);
         let rate = |site: &Site| match options.rate {
             None => site.rate == old.rate,
             Some(rate) => site.rate.is_some_and(|now| {

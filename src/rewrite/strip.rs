@@ -5,12 +5,16 @@
 //! the input takes that name; where that cannot be, an `Identity` stays. A mask that something uses
 //! becomes all true.
 //!
+//! An operator of another domain leaves its inference form: a sum, a Softmax, or nothing.
+//!
 //! Dropout written as a mask is cut off where the mask meets data: what used the product uses the
 //! data, without the factor `1/(1-p)` if it had one; if the mask was never scaled, one `Mul` with
 //! the inference scale stays. Then what only the mask needed goes: the draw, shape arithmetic, states
 //! of loops that carried it, functions that nothing calls any more.
 
 mod apply;
+mod foreign;
+mod left;
 mod mask;
 mod operator;
 mod options;
@@ -29,6 +33,7 @@ use crate::verify::{self, Verification};
 
 use super::fold::{self, Folded};
 use super::{Action, Edited, Plan, Reason};
+pub use left::Left;
 pub use options::Options;
 pub use outcome::Outcome;
 

@@ -2,7 +2,7 @@
 
 use crate::onnx::{NodeId, ValueId, contains};
 
-use super::operator::{Distribution, Role};
+use super::operator::{Distribution, Operator, Role};
 use super::view::{NodeRef, View};
 
 /// Parts of the names of random operators. Exporters leave operators of their own framework in the
@@ -44,6 +44,19 @@ pub(crate) fn distribution(node: NodeRef<'_>) -> Option<Distribution> {
         (_, "StatelessRandomNormalV2") => Some(Distribution::Normal),
         _ => None,
     }
+}
+
+/// The reason why no runtime loads a node that draws.
+pub(crate) fn unloadable(node: NodeRef<'_>) -> Option<&'static str> {
+    if !draws(node) {
+        return None;
+    }
+    if node.in_default_domain() && !Operator::is_standard(node.get()) {
+        return Some("is not an ONNX operator, so no runtime loads the model");
+    }
+    let takes_none = matches!(node.op(), "RandomUniform" | "RandomNormal");
+    let has_input = node.get().inputs.iter().any(|input| !input.is_empty());
+    (takes_none && has_input).then_some("takes no input in ONNX, so no runtime loads the model")
 }
 
 /// The outputs of the main graph that a value may influence.

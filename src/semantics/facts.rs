@@ -341,6 +341,20 @@ impl<'m> Facts<'m> {
         self.memo.entered.get_or_init(|| self.enter_all())
     }
 
+    /// The contexts of the function that a chain of calls enters, the innermost call first.
+    pub fn contexts_by(self, chain: &[NodeId]) -> Vec<ContextId> {
+        let outermost = chain.last().map(|call| call.graph);
+        let mut contexts = outermost.map_or_else(Vec::new, |graph| self.contexts(graph));
+        for &call in chain.iter().rev() {
+            let entered = self.entered().iter();
+            let by = entered.filter(|(caller, by, _)| *by == call && contexts.contains(caller));
+            let mut inner: Vec<ContextId> = by.map(|&(_, _, entered)| entered).collect();
+            inner.dedup();
+            contexts = inner;
+        }
+        contexts
+    }
+
     /// Enters the contexts of all calls, callers first.
     fn enter_all(self) -> Vec<Entered> {
         let mut all = Vec::new();

@@ -67,11 +67,8 @@ fn edited(side: Side<'_>, convention: Convention) -> Result<Option<Reference>, S
         Convention::Inverted => Vec::new(),
         Convention::Classic => classic::operators(side)?,
     };
-    let masks: Vec<&Site> = side
-        .sites
-        .iter()
-        .filter(|site| has_reference(site))
-        .collect();
+    let masks = Site::each_node(side.sites).filter(|site| has_reference(site));
+    let masks: Vec<&Site> = masks.collect();
     if operators.is_empty() && masks.is_empty() {
         return Ok(None);
     }

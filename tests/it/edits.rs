@@ -1,7 +1,7 @@
 //! An edit changes the fields it names and the length prefixes around them, and nothing else: each
 //! is done a second time by hand, with a parser that shares nothing with the crate's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::common::promises::bytes_of;
 use crate::common::tape::{cases, tapes};
@@ -121,7 +121,10 @@ proptest! {
             }
         }
         // nodes that went may be such as strip had put in: the mask of one dropout, used by another
-        prop_assert!((outcome.removed..=outcome.removed + outcome.nodes.len()).contains(&gone));
+        // several sites are one node, where calls of its function differ
+        let applied = stripped.plan.applied().map(|step| stripped.sites[step.site].nodes[0]);
+        let removed = applied.collect::<HashSet<_>>().len();
+        prop_assert!((removed..=removed + outcome.nodes.len()).contains(&gone));
         for node in after.nodes.values() {
             let masks = ["Shape", "ConstantOfShape", "Greater", "Not", "Cast", "Identity"];
             prop_assert!(masks.iter().any(|op| node.op_type == op.as_bytes()));

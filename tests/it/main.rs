@@ -30,6 +30,8 @@ mod strip_models;
 mod settings;
 
 #[cfg(feature = "tract")]
+mod called_dropout;
+#[cfg(feature = "tract")]
 mod diff;
 #[cfg(feature = "tract")]
 mod engine;
@@ -37,6 +39,8 @@ mod engine;
 mod fingerprints;
 #[cfg(feature = "tract")]
 mod fold;
+#[cfg(feature = "tract")]
+mod foreign_operators;
 #[cfg(feature = "tract")]
 mod insert;
 #[cfg(feature = "tract")]

@@ -50,12 +50,24 @@ fn with_flag(flag: Tensor) -> Site {
 }
 
 /// What a function's `Dropout(i, r, t)` is, called by these nodes.
+#[track_caller]
 fn in_function(calls: &[Node], graph: Graph) -> Site {
+    let mut sites = by_calls(calls, graph);
+    assert_eq!(sites.len(), 1);
+    sites.remove(0)
+}
+
+/// As [`in_function`], where the calls differ.
+fn by_calls(calls: &[Node], graph: Graph) -> Vec<Site> {
     let body = ["d = Dropout(i, r, t)", "o = Relu(d)"].map(op);
     let mut graph = graph;
     graph.node = calls.to_vec();
     let model = model(13, graph).imports("local", 1);
-    site(&model.function(function("F", "i, r, t", "o", 13, body)))
+    sites(&model.function(function("F", "i, r, t", "o", 13, body)))
+}
+
+fn rates_and_modes(sites: &[Site]) -> Vec<(Option<f64>, Mode)> {
+    sites.iter().map(|site| (site.rate, site.mode)).collect()
 }
 
 #[test]
@@ -621,20 +633,24 @@ fn inputs_of_a_function_are_what_its_callers_give() {
 }
 
 #[test]
-fn callers_that_differ_leave_the_rate_open_and_the_worst_mode() {
+fn callers_that_differ_are_sites_of_their_own() {
     let calls = ["a = local::F(x, r, off)", "y = local::F(a, s, on)"].map(op);
-    let site = in_function(&calls, switches());
-    assert_eq!((site.rate, site.mode), (None, Mode::Active));
+    let sites = by_calls(&calls, switches());
+    let expected = [(Some(0.3), Mode::Inert), (Some(0.4), Mode::Active)];
+    assert_eq!(rates_and_modes(&sites), expected);
+    assert_eq!(sites[0].nodes, sites[1].nodes);
+    assert_ne!(sites[0].calls, sites[1].calls);
 }
 
 /// Who gives no ratio means 0.5.
 #[test]
 fn callers_of_which_one_gives_no_ratio_differ() {
     let calls = ["a = local::F(x, r, on)", "y = local::F(a, , on)"].map(op);
-    assert_eq!(in_function(&calls, switches()).rate, None);
+    let expected = [(Some(0.3), Mode::Active), (Some(0.5), Mode::Active)];
+    assert_eq!(rates_and_modes(&by_calls(&calls, switches())), expected);
     let calls = ["a = local::F(x, r)", "y = local::F(a, r, on)"].map(op);
-    let site = in_function(&calls, switches());
-    assert_eq!((site.rate, site.mode), (Some(0.3), Mode::Active));
+    let expected = [(Some(0.3), Mode::Inert), (Some(0.3), Mode::Active)];
+    assert_eq!(rates_and_modes(&by_calls(&calls, switches())), expected);
 }
 
 #[test]
@@ -682,7 +698,7 @@ fn attributes_of_a_function_are_followed_through_calls_of_calls() {
 
 /// Who gives no is_test means 0: training.
 #[test]
-fn callers_of_which_one_gives_no_is_test_are_active() {
+fn a_caller_that_gives_no_is_test_is_active() {
     let body = [
         op("d = Dropout(i)").with(reference("is_test", "test", 2)),
         op("o = Relu(d)"),
@@ -692,13 +708,15 @@ fn callers_of_which_one_gives_no_is_test_are_active() {
     let mode = |second: Node| {
         let nodes = [op("a = local::F(x)").with(int("test", 1)), second];
         let model = model(6, x_to_y(nodes)).imports("local", 1);
-        site(&model.function(f.clone())).mode
+        let sites = sites(&model.function(f.clone()));
+        sites.iter().map(|site| site.mode).collect::<Vec<_>>()
     };
     assert_eq!(
         mode(op("y = local::F(a)").with(int("test", 1))),
-        Mode::Inert
+        [Mode::Inert]
     );
-    assert_eq!(mode(op("y = local::F(a)")), Mode::Active);
+    let differ = [Mode::Inert, Mode::Active];
+    assert_eq!(mode(op("y = local::F(a)")), differ);
 }
 
 #[test]
@@ -779,7 +797,8 @@ fn a_dropout_in_a_function_runs_where_it_is_called() {
     assert_eq!(of(&["y = local::F(x, t)"]), (Mode::Runtime, false));
     assert_eq!(of(&["y = Relu(x)"]), (Mode::Inert, true));
     let both = ["z = local::F(x, no)", "y = local::F(z, yes)"];
-    assert_eq!(of(&both), (Mode::Active, false));
+    let both = rates_and_modes(&sites(&branched_in_function(&both)));
+    assert_eq!(both, [(Some(0.5), Mode::Inert), (Some(0.5), Mode::Active)]);
 }
 
 #[test]

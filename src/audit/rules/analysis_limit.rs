@@ -9,8 +9,8 @@ rule! {
     ///
     /// A node whose surroundings were not searched to the end. The search is bounded, so that a model of
     /// a few kilobytes cannot keep an audit busy for minutes. The finding names the limit. It also finds
-    /// dropout operators that are not ONNX's, such as ONNX Runtime's `BiasDropout`, and calls of functions
-    /// that the model does not define.
+    /// unknown operators that are named after dropout, and calls of functions that the model does not
+    /// define.
     ///
     /// ## Why it matters
     ///
@@ -20,7 +20,7 @@ rule! {
     /// ## Example
     ///
     /// ```text
-    /// y, mask = com.microsoft.BitmaskDropout(x, 0.1, training_mode)
+    /// y = com.acme.FusedDropoutAdd(x, residual)
     /// ```
     ///
     /// ## What to do

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::NodeRef;
 
 use super::{Context, Found, rule};
@@ -58,5 +59,5 @@ fn check(context: &Context<'_>) -> Vec<Found> {
 
 fn is_unknown(node: NodeRef<'_>) -> bool {
     let standard = node.in_default_domain() || STANDARD.iter().any(|domain| node.domain == *domain);
-    !standard && node.callee().is_none()
+    !standard && node.callee().is_none() && ForeignDropout::of(node).is_none()
 }

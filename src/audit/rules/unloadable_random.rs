@@ -1,8 +1,6 @@
 //! `unloadable-random`.
 
-use crate::semantics::draws::draws;
-use crate::semantics::operator::Operator;
-use crate::semantics::view::NodeRef;
+use crate::semantics::draws::unloadable;
 
 use super::{Context, Found, rule};
 
@@ -35,19 +33,8 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let view = context.view;
-    let draws = view.nodes().filter(|&node| draws(node));
-    draws
-        .filter_map(|node| Some(context.at_node(node.id, why(node)?)))
+    let nodes = context.view.nodes();
+    nodes
+        .filter_map(|node| Some(context.at_node(node.id, unloadable(node)?)))
         .collect()
-}
-
-/// The reason why no runtime loads a node that draws.
-fn why(node: NodeRef<'_>) -> Option<&'static str> {
-    if node.in_default_domain() && !Operator::is_standard(node.get()) {
-        return Some("is not an ONNX operator, so no runtime loads the model");
-    }
-    let takes_none = matches!(node.op(), "RandomUniform" | "RandomNormal");
-    let has_input = node.get().inputs.iter().any(|input| !input.is_empty());
-    (takes_none && has_input).then_some("takes no input in ONNX, so no runtime loads the model")
 }

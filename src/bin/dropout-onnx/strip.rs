@@ -6,12 +6,12 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use dropout_onnx::audit::{Level, ModelAudit, SiteRecord};
+use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::{Convention, Kind, Mode};
 use dropout_onnx::job::Written;
-use dropout_onnx::report::{document, groups, one_line};
+use dropout_onnx::report::{document, one_line};
 use dropout_onnx::rewrite::fold::Folded;
-use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
+use dropout_onnx::rewrite::strip::{Left, Options, Stripped, strip};
 use dropout_onnx::rewrite::{Action, Filter};
 
 use crate::Status;
@@ -165,11 +165,12 @@ fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> R
         end,
     };
     warn(summary.stripped, io::name(&files.input));
+    let left = stripped.left()?;
     report(&Reported {
         end: &summary.end,
         words: &|| words(&summary),
         document: &|| document::strip(&summary.end, summary.stripped, summary.folded),
-        text: &|| text(args, global, &summary),
+        text: &|| text(args, global, &summary, &left),
     })
 }
 
@@ -206,7 +207,7 @@ struct Summary<'a> {
     end: Conclusion<'a>,
 }
 
-fn text(args: &Args, global: &Global, report: &Summary<'_>) -> String {
+fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> String {
     let nothing = matches!(report.end.written, Written::Untouched | Written::DryRun);
     if report.records.is_empty() && nothing {
         let input = one_line(&io::name(&args.files.input).to_string_lossy());
@@ -291,23 +292,51 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>) -> String {
     if let Some(folded) = report.folded {
         crate::fold::tell(&mut lines, folded, &args.files, global);
     }
-    left(report, &mut lines);
     report.end.text(&mut lines);
+    let left = left(args, rest);
+    for (place, text) in left.into_iter().enumerate() {
+        lines.line(if place == 0 { "left" } else { "" }, paint(WARN, text));
+    }
     lines.into_text()
 }
 
-/// What an audit of the result would warn of.
-fn left(report: &Summary<'_>, lines: &mut Lines) {
-    let after = report.end.edited.model();
-    let Ok(audit) = ModelAudit::new("", after) else {
-        return;
-    };
-    for group in groups(&audit) {
-        if group.level > Level::Note {
-            let rule = paint(WARN, group.rule);
-            lines.line("left", format!("{rule}: {}", group.message()));
+/// What the result has left that draws random numbers or that no runtime loads, a line each.
+fn left(args: &Args, left: &Left) -> Vec<String> {
+    let option = |word: &str| {
+        let asked = args
+            .kinds
+            .iter()
+            .any(|kind| kind == word || kind == Options::ALL);
+        match asked {
+            true => String::new(),
+            false => format!("; --kind {word} removes it"),
         }
+    };
+    let mut draws: Vec<String> = Vec::new();
+    for (kind, number) in &left.acting {
+        let word = kind.word();
+        draws.push(format!("{number} {word}{}", option(word)));
     }
+    if left.random > 0 {
+        let outside = count(left.random, "operator") + " outside dropout";
+        draws.push(outside);
+    }
+    let mut lines = Vec::new();
+    if !draws.is_empty() {
+        let draws = draws.join(", ");
+        lines.push(format!("the result still draws random numbers ({draws})"));
+    }
+    if left.frozen > 0 {
+        let masks = count(left.frozen, "frozen mask");
+        let hint = option(Options::FROZEN_MASK);
+        lines.push(format!(
+            "{masks} that drops the same elements on every run{hint}"
+        ));
+    }
+    if left.unloadable > 0 {
+        lines.push(count(left.unloadable, "operator") + " that no runtime loads");
+    }
+    lines
 }
 
 fn modes(report: &Summary<'_>, mode: Mode) -> usize {

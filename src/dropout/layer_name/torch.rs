@@ -160,18 +160,20 @@ pub(super) fn of_functions(
         .then_some(first)
 }
 
-/// The module that the only call of a function names: the call itself is the module.
+/// The module that a call of a function names: the call itself is the module. It is the first of a chain
+/// of calls, or the only one.
 pub(super) fn of_call(
     model: &Model,
     calls: &Calls,
     modules: &Modules<'_>,
-    mut body: GraphId,
+    (mut body, chain): (GraphId, &[NodeId]),
 ) -> Option<String> {
+    let mut chain = chain.iter();
     for _ in 0..DEPTH {
         let GraphKind::Function(function) = model.graph(body).kind else {
             return None;
         };
-        let call = calls.only(function)?;
+        let call = chain.next().copied().or_else(|| calls.only(function))?;
         let node = model.node(call);
         let path = node.name.as_str().filter(|name| name.starts_with('/'));
         if let Some(path) = path.and_then(|path| path.strip_prefix('/')) {

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::onnx::DataType;
 use crate::semantics::calls::ContextId;
 use crate::semantics::facts::{Known, Origin, Runs};
+use crate::semantics::foreign::{ForeignDropout, Place, Switch};
 use crate::semantics::scalar::shortest;
 use crate::semantics::view::NodeRef;
 
@@ -28,8 +29,18 @@ pub(super) struct Setting {
 /// A rate, its origin, and its fault.
 type Rate = (Option<f64>, RateOrigin, Option<String>);
 
+/// What decides about a dropout in a context.
+struct Given {
+    ratio: Parameter,
+    /// The input that it is, if it is one.
+    ratio_input: Option<usize>,
+    mode: Mode,
+    is_switched: bool,
+    problem: Option<Problem>,
+}
+
 impl Setting {
-    /// What a node is set to in a context.
+    /// What a `Dropout` is set to in a context.
     ///
     /// # Errors
     /// A constant cannot be read.
@@ -43,46 +54,100 @@ impl Setting {
         let law = version(opset);
         let input = |place| Parameter::input(facts, cx, node, place);
         let attribute = |name| Parameter::attribute(facts, cx, node, name);
-        let (ratio, origin) = match (input(1)?, attribute("ratio")) {
-            (input, attribute) if input.is_absent() => (attribute, RateOrigin::Attribute),
+        let (ratio, ratio_input) = match (input(1)?, attribute("ratio")) {
+            (input, attribute) if input.is_absent() => (attribute, None),
             (_, attribute) if law != OperatorVersion::Inputs && !attribute.is_absent() => {
-                (attribute, RateOrigin::Attribute)
+                (attribute, None)
             }
-            (input, _) => (input, RateOrigin::Constant),
+            (input, _) => (input, Some(1)),
         };
-        let depends = |place| {
-            let input = node.input(place);
-            input.is_some_and(|value| search.origins.is_open(value.id))
-        };
-        let (rate, rate_origin, invalid) = rate(&ratio, origin);
         let switch = input(2)?;
         let (mode, unclear) = match law {
             OperatorVersion::IsTest => is_test(&attribute("is_test")),
             _ if switch.is_absent() => (stated(&attribute("training_mode")), None),
-            _ => training_mode(&switch, depends(2)),
+            _ => training_mode(&switch, is_open(search, node, 2)),
         };
-        let is_switched = switch.is_open();
-        let is_open = ratio.is_open() && depends(1);
-        let mode = match facts.runs_in(cx, node.graph()) {
-            _ if rate == Some(0.0) && !is_open => Mode::Inert,
+        let misfit = || misfit(search, cx, node, opset).map(Problem::Version);
+        let given = Given {
+            ratio,
+            ratio_input,
+            mode,
+            is_switched: switch.is_open(),
+            problem: unclear.map(Problem::Meaning).or_else(misfit),
+        };
+        Ok(Setting::settled(search, cx, node, given))
+    }
+
+    /// What an operator of another domain is set to in a context.
+    ///
+    /// # Errors
+    /// A constant cannot be read.
+    pub fn of_foreign(
+        search: &Search<'_>,
+        cx: ContextId,
+        node: NodeRef<'_>,
+        foreign: &ForeignDropout,
+    ) -> Result<Setting> {
+        let read = |place: Place| -> Result<_> {
+            let input = Parameter::input(search.facts, cx, node, place.input)?;
+            let attribute = || Parameter::attribute(search.facts, cx, node, place.attribute);
+            Ok(match input.is_absent() {
+                true => (attribute(), None),
+                false => (input, Some(place.input)),
+            })
+        };
+        let (ratio, ratio_input) = read(foreign.ratio)?;
+        let (switch, absent) = match foreign.switch {
+            Switch::Always => (None, Mode::Active),
+            Switch::On(place) => (Some(read(place)?), Mode::Inert),
+            Switch::Off(place) => (Some(read(place)?), Mode::Active),
+        };
+        let (mode, unclear) = match &switch {
+            Some((switch, Some(input))) => training_mode(switch, is_open(search, node, *input)),
+            Some((switch, None)) if !switch.is_absent() => (stated(switch), None),
+            _ => (absent, None),
+        };
+        let given = Given {
+            ratio,
+            ratio_input,
+            mode,
+            is_switched: switch.is_some_and(|(switch, _)| switch.is_open()),
+            problem: unclear.map(Problem::Meaning),
+        };
+        Ok(Setting::settled(search, cx, node, given))
+    }
+
+    fn settled(search: &Search<'_>, cx: ContextId, node: NodeRef<'_>, given: Given) -> Setting {
+        let Given { ratio, .. } = &given;
+        let constant = match given.ratio_input {
+            Some(_) => RateOrigin::Constant,
+            None => RateOrigin::Attribute,
+        };
+        let (rate, rate_origin, invalid) = rate(ratio, constant);
+        let depends = given
+            .ratio_input
+            .is_some_and(|input| is_open(search, node, input));
+        let is_replaced = ratio.is_open() && depends;
+        let mode = match search.facts.runs_in(cx, node.graph()) {
+            _ if rate == Some(0.0) && !is_replaced => Mode::Inert,
             Runs::Never => Mode::Inert,
-            Runs::Sometimes => mode.min(Mode::Runtime),
-            Runs::Always if is_open => mode.min(Mode::Runtime),
-            Runs::Always => mode,
+            Runs::Sometimes => given.mode.min(Mode::Runtime),
+            Runs::Always if is_replaced => given.mode.min(Mode::Runtime),
+            Runs::Always => given.mode,
         };
         // an inert Dropout ignores its ratio, whatever number that is
         let ignored = mode == Mode::Inert && rate.is_some();
-        let problem = unclear
-            .map(Problem::Meaning)
-            .or(invalid.filter(|_| !ignored).map(Problem::Rate))
-            .or(misfit(search, cx, node, opset).map(Problem::Version));
-        Ok(Setting {
+        let invalid = invalid.filter(|_| !ignored).map(Problem::Rate);
+        Setting {
             rate,
             rate_origin,
             mode,
-            is_switched,
-            problem,
-        })
+            is_switched: given.is_switched,
+            problem: match given.problem {
+                Some(unclear @ Problem::Meaning(_)) => Some(unclear),
+                other => invalid.or(other),
+            },
+        }
     }
 
     /// What is true of several settings: the worst mode, and the rate if all have the same.
@@ -110,6 +175,12 @@ impl Setting {
             problem: settings.into_iter().find_map(|one| one.problem),
         }
     }
+}
+
+/// True if a run may decide what an input is.
+fn is_open(search: &Search<'_>, node: NodeRef<'_>, input: usize) -> bool {
+    let input = node.input(input);
+    input.is_some_and(|value| search.origins.is_open(value.id))
 }
 
 fn rate(ratio: &Parameter, constant: RateOrigin) -> Rate {

@@ -1,4 +1,5 @@
-//! Dropout that a flag chooses in place of the data it was made of: `Where(flag, dropped, x)`.
+//! Dropout that a flag chooses in place of the data it was made of: `Where(flag, dropped, x)`, or
+//! `l · dropped + (1 − l) · x` with the number l of the flag.
 
 use crate::dropout::Exit;
 use crate::error::Result;
@@ -21,7 +22,11 @@ impl Finder<'_> {
     pub(super) fn gate(&self, exits: &mut [Exit]) -> Result<Option<(ValueId, f64)>> {
         let mut gates: Vec<Gate> = Vec::new();
         for exit in &*exits {
-            match self.gate_of(exit)? {
+            let gate = match self.gate_of(exit)? {
+                None => self.mixture(exit)?,
+                found => found,
+            };
+            match gate {
                 Some(gate)
                     if gates
                         .first()
@@ -72,6 +77,60 @@ impl Finder<'_> {
                     node: node.id,
                     output: output.id,
                     switch: (open.input, off),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A sum of the dropped data and the data, of which a flag takes one and leaves the other.
+    fn mixture(&self, exit: &Exit) -> Result<Option<Gate>> {
+        let only = |value: ValueId, op: &str| {
+            let mut uses = self.uses(value);
+            let (Some(Use::Input { node, input }), None) = (uses.next(), uses.next()) else {
+                return None;
+            };
+            let node = self.view.node(node);
+            let other = node.input(1 - (input as usize).min(1))?;
+            node.is(op).then_some((node, other))
+        };
+        let moved = !exit.path.is_empty() || exit.needs_scale();
+        let Some((dropped, on)) = only(exit.output, "Mul").filter(|_| !moved) else {
+            return Ok(None);
+        };
+        let sum = dropped
+            .output(0)
+            .and_then(|product| only(product.id, "Add"));
+        let Some((sum, kept)) = sum else {
+            return Ok(None);
+        };
+        let plain = exit.prescale.map_or(exit.data, |prescale| prescale.from);
+        let Some(kept) = kept.node().filter(|node| node.is("Mul")) else {
+            return Ok(None);
+        };
+        let mut factors = kept.inputs().flatten().filter(|input| input.id != plain);
+        let (Some(off), None, Some(output)) = (factors.next(), factors.next(), sum.output(0))
+        else {
+            return Ok(None);
+        };
+        let open = self.open(on.id, &self.conditions)?;
+        let Some(open) = open.filter(|open| self.is_flag(open.input)) else {
+            return Ok(None);
+        };
+        let takes = |flag: f64, dropped: f64| -> Result<bool> {
+            let conditions = Conditions::given(open.input, flag);
+            let of = (
+                self.number(on.id, &conditions)?,
+                self.number(off.id, &conditions)?,
+            );
+            Ok(of == (Some(dropped), Some(1.0 - dropped)))
+        };
+        for flag in [0.0, 1.0] {
+            if takes(flag, 0.0)? && takes(1.0 - flag, 1.0)? {
+                return Ok(Some(Gate {
+                    node: sum.id,
+                    output: output.id,
+                    switch: (open.input, flag),
                 }));
             }
         }

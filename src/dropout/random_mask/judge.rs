@@ -15,6 +15,8 @@ pub(super) struct Judged {
     pub attempt: Attempt,
     /// In the other contexts of the function around it.
     pub contexts: Vec<Attempt>,
+    /// The calls of each context, the first one included; none if there is only one.
+    pub calls: Vec<Vec<NodeId>>,
     /// The input that switches it on, and what switches it off.
     pub switch: Option<(ValueId, f64)>,
     /// False if with the switch off it is something else than at inference.
@@ -28,6 +30,7 @@ impl Judged {
         Judged {
             attempt,
             contexts: Vec::new(),
+            calls: Vec::new(),
             switch: None,
             passes: true,
             given: None,
@@ -84,6 +87,9 @@ impl Finder<'_> {
             return Ok(None);
         }
         let mut attempts = Vec::new();
+        let calls = contexts.iter();
+        let calls = calls.map(|context| context.iter().map(|&(_, call)| call).collect());
+        let calls = calls.collect();
         for context in contexts {
             let conditions = self.conditions.with_calls(&context);
             let Some(attempt) = self.attempt(source, &conditions)? else {
@@ -94,6 +100,7 @@ impl Finder<'_> {
         let mut attempts = attempts.into_iter();
         Ok(attempts.next().map(|first| Judged {
             contexts: attempts.collect(),
+            calls,
             ..Judged::plain(first)
         }))
     }

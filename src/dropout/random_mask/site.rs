@@ -110,12 +110,11 @@ impl Finder<'_> {
         let moved: HashMap<ValueId, Exit> = before.into_iter().zip(exits).collect();
         let zeros: Vec<ValueId> = attempt.zeros.iter().map(|exit| exit.output).collect();
         let sites = groups(&judged).into_iter().enumerate();
-        Ok(sites
-            .filter_map(|(place, group)| {
-                let zeros = if place == 0 { &zeros[..] } else { &[] };
-                self.site(source, &judged, (&group, zeros), &moved, &common)
-            })
-            .collect())
+        let sites = sites.filter_map(|(place, group)| {
+            let zeros = if place == 0 { &zeros[..] } else { &[] };
+            self.site(source, &judged, (&group, zeros), &moved, &common)
+        });
+        Ok(sites.flat_map(|site| by_calls(&judged, site)).collect())
     }
 
     /// The dropout of one rate; `moved` has the exits by the values they were found at.
@@ -292,6 +291,25 @@ fn exits(judged: &Judged) -> (Vec<Exit>, Option<String>) {
         }
     }
     (exits, entangled)
+}
+
+/// A site for each context, if they have rates of their own.
+fn by_calls(judged: &Judged, site: Site) -> Vec<Site> {
+    if judged.calls.is_empty() || site.rate.is_some() {
+        return vec![site];
+    }
+    let attempts = std::iter::once(&judged.attempt).chain(&judged.contexts);
+    let contexts: Vec<_> = attempts.zip(&judged.calls).collect();
+    // they were found from the last call on
+    let sites = contexts.into_iter().rev().filter_map(|(attempt, calls)| {
+        let rate = attempt.leading()?.class.rate;
+        Some(Site {
+            rate: Some(decimal(rate, attempt.precision)),
+            calls: calls.clone(),
+            ..site.clone()
+        })
+    });
+    sites.collect()
 }
 
 /// The exits of a draw by kind and rate; all together where contexts have rates of their own.

@@ -19,6 +19,7 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
     let sites = stripped.sites.iter();
     let sites: Vec<_> = sites.map(|site| SiteRecord::new(model, site)).collect();
     let outcome = &stripped.outcome;
+    let left = stripped.left()?;
     let actions = stripped.plan.steps.iter().map(|step| match &step.action {
         Action::Apply => json!({"action": "remove"}),
         Action::NoEffect(why) => json!({"action": "keep", "why": why}),
@@ -42,6 +43,12 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
             .map(|(value, why)| json!({"value": value, "why": why}))
             .collect::<Vec<_>>(),
         "idle_inputs": names(&outcome.idle_inputs),
+        "left": {
+            "dropouts": left.acting.values().sum::<usize>(),
+            "frozen_masks": left.frozen,
+            "random_operators": left.random,
+            "unloadable_operators": left.unloadable,
+        },
         "fold": folded.map(fold::parts),
     });
     rewrite("strip", end, parts)

@@ -2,6 +2,7 @@
 
 use crate::dropout::{Form, Site};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hash::HashSet;
 use crate::onnx::{Attribute, AttributeValue, Editor, Model, Values};
 use crate::rewrite::idle::{graph_inputs, idle_names};
 
@@ -28,6 +29,7 @@ pub(super) fn apply(
     let mut editor = Editor::new(model, values);
     let mut outcome = Outcome::default();
     change::apply(&mut editor, &planned.changes);
+    let mut seen = HashSet::default();
     for (index, step) in planned.plan.applied().enumerate() {
         let site = &sites[step.site];
         if let Some(seed) = options.seed {
@@ -37,7 +39,9 @@ pub(super) fn apply(
             };
             set_seed(&mut editor, site, seed);
         }
-        if site.form == Form::Operator {
+        // one node, whichever calls set it
+        let is_new = seen.insert(&site.nodes) || site.passed.is_some();
+        if site.form == Form::Operator && is_new {
             operator::apply(&mut editor, site, options, &done, &mut outcome)?;
         }
         outcome.changed += 1;

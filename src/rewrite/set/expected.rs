@@ -2,11 +2,12 @@
 
 use crate::dropout::{Form, Mode, Site};
 use crate::error::Result;
+use crate::hash::HashSet;
 use crate::onnx::{DataType, Name, Producer};
 use crate::semantics::view::View;
 use crate::verify::acting::{Expected, Watch};
 
-use super::{Changed, Options};
+use super::{Changed, Options, counterpart};
 
 impl Changed {
     /// The dropout that the result is expected to have.
@@ -20,11 +21,10 @@ impl Changed {
             added_input: outcome.switch.clone().filter(|_| outcome.added_input),
             ..Expected::default()
         };
+        let mut watched = HashSet::default();
         for step in self.plan.applied() {
             let old = &self.sites[step.site];
-            let same =
-                |site: &&Site| site.graph == old.graph && site.output_name == old.output_name;
-            let Some(site) = sites.iter().find(same) else {
+            let Some(site) = counterpart(old, &self.sites, sites) else {
                 continue;
             };
             let rate = options.rate.map(|rate| rate.value()).or(site.rate);
@@ -42,7 +42,16 @@ impl Changed {
                 },
                 _ => continue,
             };
-            expected.watches.extend(watch(site, rate, switched));
+            let twins = || sites.iter().filter(|other| site.is_twin_of(other));
+            // one node is watched once
+            if twins().any(|twin| watched.contains(&twin.id)) {
+                continue;
+            }
+            watched.insert(site.id);
+            let set = |site: &Site| (site.rate, site.mode);
+            let differs = twins().any(|twin| set(twin) != set(site));
+            let watch = watch(site, rate, (switched, differs));
+            expected.watches.extend(watch);
         }
         Ok(expected)
     }
@@ -71,9 +80,10 @@ fn switch(view: View<'_>, site: &Site) -> Option<(Name, bool)> {
     None
 }
 
-fn watch(site: &Site, rate: Option<f64>, switched: bool) -> Option<Watch> {
+fn watch(site: &Site, rate: Option<f64>, (switched, differs): (bool, bool)) -> Option<Watch> {
     let unseen = match rate {
         None => Some("its rate is decided at run time"),
+        _ if differs => Some("the calls of its function differ"),
         _ if !switched => Some("its switch is not a separate input"),
         _ => None,
     };

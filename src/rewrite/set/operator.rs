@@ -3,7 +3,10 @@
 use crate::dropout::{Mode, OperatorVersion, RateOrigin, Site, version};
 use crate::error::Result;
 use crate::hash::HashSet;
-use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Elements, Model, NodeId, ValueId};
+use crate::onnx::{
+    Attribute, AttributeValue, DataType, Editor, Elements, Model, Name, NodeId, ValueId,
+    encode_float,
+};
 use crate::rewrite::prune::{self, Pruned};
 use crate::rewrite::{Acting, Reason, switch};
 use crate::semantics::view::View;
@@ -38,7 +41,7 @@ pub(super) fn changes(view: View<'_>, site: &Site, options: &Options) -> Result<
     }
     let node = view.node(site.nodes[0]);
     let mut changes = Vec::new();
-    if let Some(rate) = options.rate {
+    if let Some(rate) = options.rate.filter(|_| site.passed.is_none()) {
         match constant::find(node, RATIO)? {
             Some(constant) => changes.push(Change {
                 at: (node.id, RATIO),
@@ -86,8 +89,12 @@ pub(super) fn apply(
 ) -> Result<()> {
     let id = site.nodes[0];
     let law = law(editor.model(), site);
+    if let (Some((call, name)), Some(rate)) = (&site.passed, options.rate) {
+        pass(editor, (*call, name), rate.value());
+    }
+    let rate = options.rate.filter(|_| site.passed.is_none());
     if law != OperatorVersion::Inputs {
-        if let Some(rate) = options.rate {
+        if let Some(rate) = rate {
             let ratio = AttributeValue::Float(rate.value() as f32);
             editor.set_attribute(id, Attribute::new("ratio", ratio));
         }
@@ -97,7 +104,7 @@ pub(super) fn apply(
         }
         return Ok(());
     }
-    if let Some(rate) = options.rate
+    if let Some(rate) = rate
         && !done.contains(&(id, RATIO))
     {
         let hint = format!("{}/ratio", label(editor, id));
@@ -122,6 +129,22 @@ pub(super) fn apply(
         _ => {}
     }
     Ok(())
+}
+
+/// Lets a call pass a rate in an attribute: as the tensor that is there, or else as a float.
+fn pass(editor: &mut Editor<'_>, (call, name): (NodeId, &Name), rate: f64) {
+    let given = editor.model().node(call).attributes.iter();
+    let given = given.rev().find(|given| given.name == *name);
+    let value = match given.map(|given| &given.value) {
+        Some(AttributeValue::Tensor(tensor)) => {
+            let bytes = encode_float(tensor.data_type, rate);
+            let dims = tensor.dims.clone();
+            bytes.map(|bytes| Attribute::tensor((tensor.data_type, &dims, &bytes)).value)
+        }
+        _ => None,
+    };
+    let value = value.unwrap_or(AttributeValue::Float(rate as f32));
+    editor.set_attribute(call, Attribute::new(&name.to_string(), value));
 }
 
 fn label(editor: &Editor<'_>, id: NodeId) -> String {

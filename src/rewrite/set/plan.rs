@@ -40,7 +40,9 @@ pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<
             (false, _) => Action::NoEffect(Reason::NotSelected("not selected".into())),
             (true, true) => Action::NoEffect(Reason::NoChange("no change needed".into())),
             (true, false) => match changes(view, site, options)? {
-                Ok(changes) => {
+                Ok(mut changes) => {
+                    // another call may set the same node
+                    changes.retain(|new| planned.changes.iter().all(|old| old.at != new.at));
                     owners.extend(changes.iter().map(|_| site.id));
                     planned.changes.extend(changes);
                     Action::Apply
@@ -65,12 +67,33 @@ pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<
             }
         }
     }
+    for site in sites.iter().filter(|site| !site.calls.is_empty()) {
+        let own = options.acting.is_none() && options.seed.is_none() && site.passed.is_some();
+        let alike = own || with_twins(site, sites, &planned.plan);
+        let action = &mut planned.plan.steps[site.id].action;
+        if *action == Action::Apply && !alike {
+            let why = "other calls of its function would change too; select all of them";
+            *action = Action::Refused(Reason::Scope(why.into()));
+        }
+    }
     for (change, owner) in planned.changes.iter().zip(owners) {
         if let Some(why) = change::refusal(view, change, &planned.changes) {
             planned.plan.steps[owner].action = Action::Refused(why);
         }
     }
     Ok(planned)
+}
+
+/// True if all sites of a node are changed, or are as requested.
+fn with_twins(site: &Site, sites: &[Site], plan: &Plan) -> bool {
+    let mut twins = sites.iter().filter(|other| site.is_twin_of(other));
+    twins.all(|twin| {
+        let action = &plan.steps[twin.id].action;
+        matches!(
+            action,
+            Action::Apply | Action::NoEffect(Reason::NoChange(_))
+        )
+    })
 }
 
 /// True if there is nothing to change.
@@ -97,6 +120,14 @@ fn is_so(site: &Site, options: &Options) -> bool {
 fn changes(view: View<'_>, site: &Site, options: &Options) -> Result<Changes> {
     if let Some(why) = &site.problem {
         return Ok(Err(Reason::Invalid(why.to_string().into())));
+    }
+    if site.foreign.is_some() {
+        let op = &view.node(site.nodes[0]).op_type;
+        let why = format!(
+            "{op} is not part of ONNX; replace it with a Dropout operator, with `strip` and then \
+             `insert --at`"
+        );
+        return Ok(Err(Reason::Operator(why.into())));
     }
     let acts = matches!(options.acting, Some(Acting::Active | Acting::Runtime(_)));
     let unfit = site.rate.filter(|rate| !(0.0..1.0).contains(rate));

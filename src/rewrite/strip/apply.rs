@@ -10,7 +10,7 @@ use crate::rewrite::{Action, Plan};
 use crate::semantics::view::View;
 
 use super::removal::{Factor, Strip};
-use super::{Outcome, operator, random_mask, states};
+use super::{Outcome, foreign, operator, random_mask, states};
 
 /// A place where dropout is removed.
 enum Cut<'s> {
@@ -53,6 +53,9 @@ pub(super) fn apply(
     // From the data on: the other way round, what used the last of a chain would be moved at each.
     for cut in order.iter().filter_map(|node| cuts.remove(node)).flatten() {
         match cut {
+            Cut::Operator(site, None) if site.foreign.is_some() => {
+                foreign::remove(&mut strip, site)?
+            }
             Cut::Operator(site, factor) => operator::remove(&mut strip, site, factor)?,
             Cut::Exit(exit, factor) => random_mask::cut(&mut strip, exit, factor)?,
         }
@@ -71,7 +74,7 @@ fn cuts<'s>(
 ) -> HashMap<NodeId, Vec<Cut<'s>>> {
     let (model, values) = (view.model, view.values);
     let mut cuts: HashMap<NodeId, Vec<Cut<'_>>> = HashMap::default();
-    for &site in sites {
+    for site in Site::each_node(sites.iter().copied()) {
         if site.form == Form::Operator {
             let scales = convention == Convention::Classic && site.rate != Some(0.0);
             let factor = site.classic_factor(model, values).filter(|_| scales);

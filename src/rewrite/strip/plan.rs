@@ -1,13 +1,13 @@
 //! Which sites are removed, and why others are not.
 
-use crate::dropout::{Form, Mode, Problem, Site};
+use crate::dropout::{Convention, Form, Mode, Problem, Site};
 use crate::error::Result;
 use crate::rewrite::filter;
 use crate::rewrite::upstream::Upstream;
 use crate::rewrite::{Action, Plan, Reason, Step};
 use crate::semantics::view::View;
 
-use super::{Options, mask, operator, random_mask};
+use super::{Options, foreign, mask, operator, random_mask};
 
 /// Plans the removal of sites.
 ///
@@ -24,10 +24,47 @@ pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<
             false => Action::NoEffect(Reason::NotSelected("not selected by --where".into())),
         },
     });
+    let mut steps: Vec<Step> = steps.collect();
+    for site in sites.iter().filter(|site| !site.calls.is_empty()) {
+        let twins = sites.iter().filter(|other| site.is_twin_of(other));
+        let twins: Vec<&Site> = twins.collect();
+        if let Some(action) = with_twins(site, &twins, &steps, options.convention) {
+            steps[site.id].action = action;
+        }
+    }
     Ok(Plan {
-        steps: steps.collect(),
+        steps,
         convention: options.convention,
     })
+}
+
+/// What happens to a site that is the same node as others: removing one removes all.
+fn with_twins(
+    site: &Site,
+    twins: &[&Site],
+    steps: &[Step],
+    convention: Convention,
+) -> Option<Action> {
+    let applied = |site: &Site| steps[site.id].action == Action::Apply;
+    let scales = |site: &Site| site.classic_scale();
+    match &steps[site.id].action {
+        Action::NoEffect(_) if site.mode == Mode::Inert => twins
+            .iter()
+            .any(|twin| applied(twin))
+            .then_some(Action::Apply),
+        Action::Apply => {
+            let kept = |twin: &&&Site| !applied(twin) && twin.mode != Mode::Inert;
+            let different = convention == Convention::Classic
+                && twins.iter().any(|twin| scales(twin) != scales(site));
+            let why = match twins.iter().find(kept) {
+                Some(_) => "other calls of its function keep this dropout",
+                None if different => "the calls of its function scale by different rates",
+                None => return None,
+            };
+            Some(Action::Refused(Reason::Scope(why.into())))
+        }
+        _ => None,
+    }
 }
 
 fn action(view: View<'_>, site: &Site, options: &Options, gradients: Option<&Upstream>) -> Action {
@@ -53,6 +90,9 @@ fn action(view: View<'_>, site: &Site, options: &Options, gradients: Option<&Ups
     });
     let invalid = invalid.map(|why| Reason::Invalid(why.to_string().into()));
     let refusal = invalid.or_else(|| match site.form {
+        Form::Operator if site.foreign.is_some() => {
+            foreign::refusal(view, site, options.convention)
+        }
         Form::Operator => entangled(site)
             .or_else(|| mask::refusal(view, site, gradients))
             .or_else(|| operator::refusal(view, site, options.convention)),

@@ -14,14 +14,19 @@ pub(super) fn operators(side: Side<'_>) -> Result<Vec<(NodeId, ScalarBytes)>, Un
     let (model, values) = (side.view.model, side.view.values);
     let sites = side.sites.iter();
     let sites = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
-    let operators = sites.map(|site| {
-        let factor = site.classic_factor(model, values).ok_or_else(|| {
-            let place = model.place(site.nodes[0]);
-            Unrunnable::new(format!("{place}: its scale is unknown"))
-        })?;
-        Ok((site.nodes[0], factor))
-    });
-    operators.collect()
+    let mut operators: Vec<(NodeId, ScalarBytes)> = Vec::new();
+    for site in sites {
+        let id = site.nodes[0];
+        let unknown = || Unrunnable::new(format!("{}: its scale is unknown", model.place(id)));
+        let factor = site.classic_factor(model, values).ok_or_else(unknown)?;
+        match operators.last() {
+            // the calls of a function may set it differently
+            Some((known, same)) if *known == id && *same == factor => {}
+            Some((known, _)) if *known == id => return Err(unknown()),
+            _ => operators.push((id, factor)),
+        }
+    }
+    Ok(operators)
 }
 
 /// Multiplies the output of an operator by its factor.

@@ -50,6 +50,11 @@ impl<'m> Builder<'_, 'm> {
         words.extend(inputs.iter().map(|input| input.0));
         let attributes = node.get().attributes.iter();
         let attributes = attributes.filter(|a| !self.exceptions.has(node.id, a));
+        let read = |name| match node.callee() {
+            Some(function) => self.reachable.has_attribute(function, name),
+            None => true,
+        };
+        let attributes = attributes.filter(|a| read(&a.name));
         let attributes = attributes.collect();
         impure |= self.attributes(&mut words, attributes)?;
         let number = self.shared.expressions.number(Tag::Apply, &words);

@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::onnx::{AttributeValue, DataType};
+use crate::semantics::foreign::{ForeignDropout, Inference, softmax_axis};
 use crate::semantics::view::NodeRef;
 
 use super::expression::{Expression, Tag};
@@ -11,6 +12,9 @@ use super::numbering::Builder;
 impl<'m> Builder<'_, 'm> {
     /// Numbers the outputs of a node that computes something simpler. False of other nodes.
     pub(super) fn simplified(&mut self, node: NodeRef<'m>) -> Result<bool> {
+        if let Some(foreign) = ForeignDropout::of(node) {
+            return Ok(self.foreign_dropout(node, foreign));
+        }
         let data = self.input(node, 0);
         let number = match node.op() {
             "Identity" if node.inputs.len() == 1 => Some(data),
@@ -50,6 +54,33 @@ impl<'m> Builder<'_, 'm> {
         let ones = self.ones(data, element.unwrap_or(DataType(0)));
         self.set_output(node, 0, number);
         self.set_output(node, 1, ones);
+        true
+    }
+
+    /// A dropout operator of another domain is the sum or the Softmax that it computes at inference. False
+    /// if more than that is used, or it is classic.
+    fn foreign_dropout(&mut self, node: NodeRef<'m>, foreign: &ForeignDropout) -> bool {
+        let classic = self.classic.contains_key(&node.id);
+        if classic || ForeignDropout::has_other_results(node) || node.input(0).is_none() {
+            return false;
+        }
+        let terms: Vec<_> = foreign
+            .terms(node)
+            .map(|term| self.numbering.value(term.id))
+            .collect();
+        let graph = node.graph();
+        let sum = terms
+            .into_iter()
+            .reduce(|sum, term| self.apply(graph, "Add", &[sum, term], None));
+        let Some(sum) = sum else { return false };
+        let result = match foreign.inference {
+            Inference::Softmax => {
+                let axis = ("axis", softmax_axis(node));
+                self.apply(graph, "Softmax", &[sum], Some(axis))
+            }
+            Inference::Identity | Inference::Sum => sum,
+        };
+        self.set_output(node, 0, result);
         true
     }
 

@@ -59,16 +59,33 @@ impl<'m> Builder<'_, 'm> {
         data: Expression,
         factor: Expression,
     ) -> Expression {
-        let expressions = &mut self.shared.expressions;
-        let none = expressions.string(b"");
-        let mut words = vec![expressions.string(b"Mul"), none, none, 1, 0];
-        let version = self.view.model.opset(graph, "").unwrap_or(0);
-        push_long(&mut words, version as u64);
-        words.extend([2, data.0, factor.0, 0]);
-        let number = expressions.number(Tag::Apply, &words);
-        let number = expressions.number(Tag::Output, &[number.0, 0]);
+        let number = self.apply(graph, "Mul", &[data, factor], None);
         self.shared.set_scaled(number, data);
         number
+    }
+
+    /// As if there were this operator in this graph, perhaps with an attribute.
+    pub(super) fn apply(
+        &mut self,
+        graph: GraphId,
+        operator: &str,
+        inputs: &[Expression],
+        attribute: Option<(&str, i64)>,
+    ) -> Expression {
+        let expressions = &mut self.shared.expressions;
+        let none = expressions.string(b"");
+        let mut words = vec![expressions.string(operator.as_bytes()), none, none, 1, 0];
+        let version = self.view.model.opset(graph, "").unwrap_or(0);
+        push_long(&mut words, version as u64);
+        words.push(inputs.len() as u32);
+        words.extend(inputs.iter().map(|input| input.0));
+        words.push(u32::from(attribute.is_some()));
+        if let Some((name, number)) = attribute {
+            words.extend([expressions.string(name.as_bytes()), 2]);
+            push_long(&mut words, number as u64);
+        }
+        let number = expressions.number(Tag::Apply, &words);
+        expressions.number(Tag::Output, &[number.0, 0])
     }
 
     pub(super) fn scalar(&mut self, element: DataType, bytes: Vec<u8>) -> Expression {

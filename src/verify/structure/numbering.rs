@@ -244,8 +244,16 @@ impl<'s, 'm> Builder<'s, 'm> {
 fn classic(view: View<'_>, sites: &[Site]) -> HashMap<NodeId, Option<ScalarBytes>> {
     let scales = |site: &&Site| site.form == Form::Operator && site.rate != Some(0.0);
     let operators = sites.iter().filter(scales);
-    let factor = |site: &Site| site.classic_factor(view.model, view.values);
-    operators
-        .map(|site| (site.nodes[0], factor(site)))
-        .collect()
+    let mut factors: HashMap<NodeId, Option<ScalarBytes>> = HashMap::default();
+    for site in operators {
+        let factor = site.classic_factor(view.model, view.values);
+        let known = factors
+            .entry(site.nodes[0])
+            .or_insert_with(|| factor.clone());
+        // the calls of a function may set it differently
+        if *known != factor {
+            *known = None;
+        }
+    }
+    factors
 }

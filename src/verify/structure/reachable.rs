@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use crate::dropout::{Exit, Site};
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{GraphId, GraphKind, NodeId, Producer, ValueId};
+use crate::onnx::{AttributeValue, GraphId, GraphKind, Name, NodeId, Producer, ValueId};
+use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
 
 use super::states::States;
@@ -26,6 +27,8 @@ pub(super) struct Reachable<'m> {
     /// Reachable calls of each function, and the inputs of it that it depends on.
     calls: HashMap<usize, Vec<NodeId>>,
     formals: HashMap<usize, BTreeSet<usize>>,
+    /// The attributes of each function that it depends on.
+    attributes: HashMap<usize, HashSet<&'m Name>>,
 }
 
 impl<'m> Reachable<'m> {
@@ -40,6 +43,7 @@ impl<'m> Reachable<'m> {
                 called: BTreeSet::new(),
                 calls: HashMap::default(),
                 formals: HashMap::default(),
+                attributes: HashMap::default(),
             },
             view,
             open: Vec::new(),
@@ -64,6 +68,7 @@ impl<'m> Reachable<'m> {
         }
         let mut reachable = walk.reachable;
         reachable.called = reachable.called();
+        reachable.mark_attributes();
         reachable
     }
 
@@ -82,6 +87,49 @@ impl<'m> Reachable<'m> {
     pub fn has_formal(&self, function: usize, input: usize) -> bool {
         let formals = self.formals.get(&function);
         formals.is_some_and(|formals| formals.contains(&input))
+    }
+
+    /// True if an output of a function depends on its attribute of this name.
+    pub fn has_attribute(&self, function: usize, name: &Name) -> bool {
+        let attributes = self.attributes.get(&function);
+        attributes.is_some_and(|attributes| attributes.contains(name))
+    }
+
+    /// Marks the attributes that reachable nodes refer to, in functions before their callers. Functions that
+    /// call themselves are reported elsewhere.
+    fn mark_attributes(&mut self) {
+        let model = self.view.model;
+        let mut of_root: HashMap<GraphId, Vec<NodeRef<'m>>> = HashMap::default();
+        let refers = |node: &NodeRef<'m>| {
+            let mut attributes = node.get().attributes.iter();
+            attributes.any(|given| matches!(given.value, AttributeValue::Reference(..)))
+        };
+        for node in self.view.nodes().filter(refers) {
+            of_root
+                .entry(model.root(node.graph()))
+                .or_default()
+                .push(node);
+        }
+        if of_root.is_empty() {
+            return;
+        }
+        for function in model.call_order().unwrap_or_default() {
+            let body = model.functions()[function].body;
+            let mut references = HashSet::default();
+            for node in of_root.remove(&body).unwrap_or_default() {
+                if !self.has_node(node) || passes(node) {
+                    continue;
+                }
+                for given in &node.get().attributes {
+                    let callee = node.callee();
+                    let read = callee.is_none_or(|callee| self.has_attribute(callee, &given.name));
+                    if let (AttributeValue::Reference(name, _), true) = (&given.value, read) {
+                        references.insert(name);
+                    }
+                }
+            }
+            self.attributes.insert(function, references);
+        }
     }
 
     /// The states of the Loop or Scan with this body.
@@ -125,6 +173,12 @@ fn exits<'m>(view: View<'m>, sites: &'m [Site]) -> HashMap<ValueId, &'m Exit> {
     let sites = sites.filter(|site| site.exits.iter().all(scaled));
     let exits = sites.flat_map(|site| &site.exits);
     exits.map(|exit| (exit.output, exit)).collect()
+}
+
+/// True of dropout, whose result at inference depends on its data alone.
+fn passes(node: NodeRef<'_>) -> bool {
+    let foreign = || ForeignDropout::of(node).is_some() && !ForeignDropout::has_other_results(node);
+    node.is("Dropout") || foreign()
 }
 
 struct Walk<'m> {
@@ -184,8 +238,12 @@ impl Walk<'_> {
             }
             return;
         }
-        if node.is("Dropout") {
-            self.open.extend(node.input(0).map(|data| data.id));
+        if passes(node) {
+            let terms = ForeignDropout::of(node).map(|foreign| foreign.terms(node));
+            match terms {
+                Some(terms) => self.open.extend(terms.map(|term| term.id)),
+                None => self.open.extend(node.input(0).map(|data| data.id)),
+            }
             return;
         }
         if let Some((body, states)) = States::of(node) {

@@ -51,6 +51,29 @@ fn a_flag_that_chooses_between_dropped_and_data() {
     insta::assert_snapshot!("flag_of_the_data", stripped.texts());
 }
 
+/// Keras' learning phase as a number: `phase · dropped + (1 - phase) · x`.
+#[test]
+fn a_flag_that_mixes_dropped_and_data() {
+    let mix = "l = Cast(train)\nn = Sub(one, l)\nta = Mul(l, d)\ntb = Mul(n, x)\ny = Add(ta, tb)";
+    for dropped in [
+        "xs = Mul(x, s)\nd = Mul(xs, k)",
+        "ks = Mul(k, s)\nd = Mul(x, ks)",
+    ] {
+        let stripped = strips(&switched(&format!("{dropped}\n{mix}"))).draws_nothing();
+        by_train(&stripped.leaves(GONE), 0.0);
+    }
+    let turned = mix
+        .replace("Mul(l, d)", "Mul(d, n)")
+        .replace("Mul(n, x)", "Mul(x, l)");
+    let text = format!("xs = Mul(x, s)\nd = Mul(xs, k)\n{turned}");
+    by_train(&strips(&switched(&text)).draws_nothing().leaves(GONE), 1.0);
+    // twice the data where the flag is off
+    let twice = mix.replace("n = Sub(one, l)", "t = Add(one, one)\nn = Sub(t, l)");
+    let text = format!("xs = Mul(x, s)\nd = Mul(xs, k)\n{twice}");
+    let found = crate::common::sites(&switched(&text));
+    assert_eq!(found[0].mode, Mode::Active);
+}
+
 #[test]
 fn a_flag_for_inference() {
     let text = "xs = Mul(x, s)\nd = Mul(xs, k)\ny = Where(train, x, d)";

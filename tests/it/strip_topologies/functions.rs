@@ -117,8 +117,9 @@ fn ratio_and_flag_as_inputs_that_callers_give_differently() {
         graph.init("s", f32_scalar(0.4)).init("f", flag(false))
     });
     let stripped = strips(&model).keeps_initializers(&["r", "t", "s", "f"]);
-    assert_eq!(stripped.sites[0].mode, Mode::Active);
-    assert_eq!(stripped.sites[0].rate, None);
+    let sites = stripped.sites.iter().map(|site| (site.rate, site.mode));
+    let expected = [(Some(0.3), Mode::Active), (Some(0.4), Mode::Inert)];
+    assert_eq!(sites.collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -157,8 +158,9 @@ fn ratio_as_an_attribute_that_callers_give_differently_or_leave_to_its_default()
         op("y = local::F(a)"),
     ];
     let stripped = strips(&calling(nodes, f));
-    assert_eq!(stripped.sites[0].rate, None);
-    assert_eq!(stripped.sites[0].mode, Mode::Inert);
+    let sites = stripped.sites.iter().map(|site| (site.rate, site.mode));
+    let expected = [(Some(0.2), Mode::Inert), (Some(0.1), Mode::Inert)];
+    assert_eq!(sites.collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! What strip leaves that draws random numbers, or that no runtime loads.
+
+use std::collections::BTreeMap;
+
+use crate::dropout::{Form, Kind, Mode};
+use crate::error::Result;
+use crate::semantics::draws::unloadable;
+
+use super::Stripped;
+
+/// What a result has left that draws random numbers, or that no runtime loads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Left {
+    /// Dropout that may act: its kinds, with the number of sites.
+    pub acting: BTreeMap<Kind, usize>,
+    /// Masks that are constants, and drop the same elements on every run.
+    pub frozen: usize,
+    /// Random operators that are not part of a dropout.
+    pub random: usize,
+    /// Operators that draw and that no runtime loads.
+    pub unloadable: usize,
+}
+
+impl Stripped {
+    /// What the result has left that draws random numbers, or that no runtime loads.
+    ///
+    /// # Errors
+    /// The rate of a dropout cannot be read.
+    pub fn left(&self) -> Result<Left> {
+        let after = self.edited.examined();
+        let mut left = Left {
+            random: after.random()?.len(),
+            unloadable: after.view().nodes().filter_map(unloadable).count(),
+            ..Left::default()
+        };
+        for site in after.sites()?.iter() {
+            match (site.form, site.mode) {
+                (Form::FrozenMask, Mode::Frozen) => left.frozen += 1,
+                (_, Mode::Active | Mode::Runtime) => {
+                    *left.acting.entry(site.kind).or_default() += 1
+                }
+                _ => {}
+            }
+        }
+        Ok(left)
+    }
+}
+
+impl Left {
+    /// True if nothing draws random numbers and every runtime may load the model.
+    pub fn is_nothing(&self) -> bool {
+        *self == Left::default()
+    }
+}
