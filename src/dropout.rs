@@ -19,6 +19,7 @@ mod parameter;
 mod random_mask;
 mod random_operator;
 mod scale;
+mod scores;
 mod site;
 mod version;
 mod zeroed_weight;

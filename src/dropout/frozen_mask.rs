@@ -23,6 +23,7 @@ use crate::semantics::facts::Facts;
 use super::limit::Limits;
 use super::order;
 use super::origin::Origins;
+use super::scores::is_scores;
 use super::{Exit, Form, FrozenInput, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;
 
@@ -182,7 +183,7 @@ impl Finder<'_> {
                 continue;
             };
             let drawn = named || order::is_drawn(&mask.dims, &mask.kept, false);
-            if !drawn || place::is_scores(self.facts.view(), exit.output) {
+            if !drawn || is_scores(self.facts.view(), exit.output) {
                 return None;
             }
             return Some(Meeting {
@@ -252,7 +253,7 @@ impl Finder<'_> {
         if !plausible
             || uses.len() != 1
             || view.value(data).node().is_none()
-            || place::is_scores(view, output)
+            || is_scores(view, output)
             || place::is_blended(self, output, mask.kept.len())
             || !order::is_drawn(&mask.dims, &mask.kept, true)
         {

@@ -151,6 +151,7 @@ impl Finder<'_> {
             },
             scaling: class.scaling,
             inference_scale: match (class.kind, class.scaling) {
+                _ if class.is_identity => 1.0,
                 (Kind::Dropout, Scaling::Classic | Scaling::Other) => {
                     round(class.scale * (1.0 - class.rate))
                 }
@@ -351,6 +352,7 @@ pub(super) fn exit(found: &Found, attempt: &Attempt) -> Exit {
         None => class.scale,
     };
     let scale = match (class.kind, class.scaling, &found.prescale) {
+        _ if class.is_identity => 1.0,
         (Kind::Dropout, Scaling::Inverted, None) => 1.0,
         (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate, attempt.precision)),
         _ => 1.0,
