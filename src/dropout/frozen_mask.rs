@@ -8,8 +8,10 @@
 //! is none. No mask has an order: one with stripes, borders or a mirror image was never drawn. Rows
 //! may be alike where there is a scale.
 
+mod alpha;
 mod constant;
 mod named;
+mod noise;
 mod place;
 
 use std::cell::RefCell;
@@ -24,7 +26,7 @@ use super::limit::Limits;
 use super::order;
 use super::origin::Origins;
 use super::scores::is_scores;
-use super::{Exit, Form, FrozenInput, MaskUse, Mode, RateOrigin, Scaling, Site};
+use super::{Exit, Form, FrozenInput, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;
 
 /// Fewer elements show nothing.
@@ -51,10 +53,12 @@ pub(super) fn find(facts: Facts<'_>, origins: &Origins<'_>, limits: &Limits) -> 
     // one site a mask, with all its uses
     let mut found: BTreeMap<ValueId, Vec<Meeting>> = BTreeMap::new();
     for node in facts.view().nodes() {
-        if !node.is("Mul") && !node.is("Where") {
-            continue;
-        }
-        let meeting = finder.meeting(node.id);
+        let meeting = match node.op() {
+            "Mul" => finder.meeting(node.id).or_else(|| finder.noise(node)),
+            "Where" => finder.meeting(node.id),
+            "Add" => finder.noise(node),
+            _ => continue,
+        };
         if let Some((mask, meeting)) = meeting.filter(|(_, met)| origins.is_data(met.data)) {
             found.entry(mask).or_default().push(meeting);
         }
@@ -78,6 +82,7 @@ struct Meeting {
     /// The node that the mask is an input of.
     node: NodeId,
     data: ValueId,
+    kind: Kind,
     rate: f64,
     scaling: Scaling,
 }
@@ -88,6 +93,7 @@ fn site(values: &Values, meetings: &[Meeting]) -> Option<Site> {
     let mut nodes = vec![first.exit.node];
     nodes.extend(Some(first.node).filter(|&node| node != first.exit.node));
     Some(Site {
+        kind: first.kind,
         mode: Mode::Frozen,
         rate: Some(first.rate),
         rate_origin: RateOrigin::Mask,
@@ -190,9 +196,13 @@ impl Finder<'_> {
                 exit,
                 node: id,
                 data,
+                kind: Kind::Dropout,
                 rate,
                 scaling: Scaling::Inverted,
             });
+        }
+        if let Some(alpha) = self.alpha(id, data, mask, output) {
+            return Some(alpha);
         }
         match named {
             true => self.unscaled(id, data, value, mask, output),
@@ -224,11 +234,11 @@ impl Finder<'_> {
             scale,
             prescale: None,
             kept: (mask.scale, 0.0),
-            frozen: Some(FrozenInput {
+            frozen: vec![FrozenInput {
                 node: id,
                 input,
                 kept,
-            }),
+            }],
         }
     }
 
@@ -263,6 +273,7 @@ impl Finder<'_> {
             exit: self.exit(id, mask, (id, output), data, 1.0 - rate),
             node: id,
             data,
+            kind: Kind::Dropout,
             rate,
             scaling: Scaling::Classic,
         })

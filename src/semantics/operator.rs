@@ -208,7 +208,7 @@ fn elementwise_inputs(equation: &str) -> Option<usize> {
     let distinct = output
         .bytes()
         .enumerate()
-        .all(|(i, c)| !output[..i].as_bytes().contains(&c));
+        .all(|(i, c)| !output.as_bytes()[..i].contains(&c));
     let inputs: Vec<&str> = inputs.split(',').collect();
     let broadcast = inputs.iter().all(|input| output.ends_with(input));
     let whole = inputs.contains(&output);

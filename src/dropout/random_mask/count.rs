@@ -208,7 +208,7 @@ fn exit(product: &Product) -> Exit {
         scale: 1.0,
         prescale: None,
         kept: (1.0, 0.0),
-        frozen: None,
+        frozen: Vec::new(),
     }
 }
 

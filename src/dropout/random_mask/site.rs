@@ -1,5 +1,6 @@
 //! The sites of a draw.
 
+use crate::dropout::layer_name::dropout_scope;
 use crate::dropout::noise_shape::Fit;
 use crate::dropout::{
     Exit, Form, KeptDraw, Kind, MaskUse, Mode, Prescale, RateOrigin, Scaling, Site,
@@ -102,7 +103,7 @@ impl Finder<'_> {
         };
         let moved: HashMap<ValueId, Exit> = before.into_iter().zip(exits).collect();
         let zeros: Vec<ValueId> = attempt.zeros.iter().map(|exit| exit.output).collect();
-        let sites = groups(&judged).into_iter().enumerate();
+        let sites = self.groups(&judged).into_iter().enumerate();
         Ok(sites
             .filter_map(|(place, group)| {
                 let zeros = if place == 0 { &zeros[..] } else { &[] };
@@ -175,6 +176,30 @@ impl Finder<'_> {
                 vec![leading.node, source],
             )
         })
+    }
+
+    /// The exits of a draw by kind, rate and layer: converters merge the draws of different layers. All
+    /// together where contexts have rates of their own.
+    fn groups<'j>(&self, judged: &'j Judged) -> Vec<Vec<&'j Found>> {
+        let mut groups: Vec<Vec<&Found>> = Vec::new();
+        if !judged.contexts.is_empty() {
+            let all = std::iter::once(&judged.attempt).chain(&judged.contexts);
+            return vec![all.flat_map(|attempt| &attempt.exits).collect()];
+        }
+        let scope = |found: &Found| dropout_scope(self.view.node(found.node).get());
+        for found in &judged.attempt.exits {
+            let same = |group: &&mut Vec<&Found>| {
+                let (one, two) = (group[0].class, found.class);
+                one.kind == two.kind
+                    && (one.rate - two.rate).abs() < 1e-6
+                    && scope(group[0]) == scope(found)
+            };
+            match groups.iter_mut().find(same) {
+                Some(group) => group.push(found),
+                None => groups.push(vec![found]),
+            }
+        }
+        groups
     }
 
     /// Why the exits cannot be cut off.
@@ -303,26 +328,6 @@ fn exits(judged: &Judged) -> (Vec<Exit>, Option<String>) {
     (exits, entangled)
 }
 
-/// The exits of a draw by kind and rate; all together where contexts have rates of their own.
-fn groups(judged: &Judged) -> Vec<Vec<&Found>> {
-    let mut groups: Vec<Vec<&Found>> = Vec::new();
-    if !judged.contexts.is_empty() {
-        let all = std::iter::once(&judged.attempt).chain(&judged.contexts);
-        return vec![all.flat_map(|attempt| &attempt.exits).collect()];
-    }
-    for found in &judged.attempt.exits {
-        let same = |group: &&mut Vec<&Found>| {
-            let (one, two) = (group[0].class, found.class);
-            one.kind == two.kind && (one.rate - two.rate).abs() < 1e-6
-        };
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(found),
-            None => groups.push(vec![found]),
-        }
-    }
-    groups
-}
-
 /// What two intervals have in common.
 fn common(one: Interval, two: Interval) -> Interval {
     (one.0.max(two.0), one.1.min(two.1))
@@ -366,7 +371,7 @@ pub(super) fn exit(found: &Found, attempt: &Attempt) -> Exit {
         scale,
         prescale: found.prescale.map(|before| before.prescale),
         kept: (at(&found.a), at(&found.b)),
-        frozen: None,
+        frozen: Vec::new(),
     }
 }
 
