@@ -4,8 +4,8 @@
 //! A constant of zeros and one other number that data is multiplied by, or chosen by, is a mask of
 //! dropout where kept elements are scaled by `1/(1-p)`, p is a rate somebody would write and as many
 //! elements are zero as p makes plausible. Without such a scale much else looks like it (padding,
-//! causal and channel masks, one-hot rows, pruning), so that names have to tell as well; in doubt it
-//! is none. No mask has an order: one with stripes, borders or a mirror image was never drawn. Rows
+//! causal and channel masks, one-hot rows, pruning), so that names are required as well; in doubt it
+//! is not taken for a mask. No mask has an order: one with stripes, borders or a mirror image was never drawn. Rows
 //! may be alike where there is a scale.
 
 mod alpha;
@@ -35,7 +35,7 @@ const FEWEST: usize = 32;
 /// Fewer elements show nothing, where the scale is one that nothing else has.
 const FEWEST_SCALED: usize = 16;
 
-/// Fewer elements show nothing, even where names tell.
+/// Fewer elements show nothing, even with the names of a dropout.
 const FEWEST_NAMED: usize = 2;
 
 /// Fewer elements show nothing, where no scale shows it.

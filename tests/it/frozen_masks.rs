@@ -221,7 +221,7 @@ fn a_mask_without_a_scale_is_classic_by_its_names() {
 }
 
 #[test]
-fn a_mask_without_scale_and_names_is_none() {
+fn a_mask_without_scale_and_names_is_not_dropout() {
     for lines in [&["y = Mul(h, m)"][..], &["y = Where(b, h, o)"]] {
         for (seed, p) in [0.2, 0.5].into_iter().enumerate() {
             let found = sites(&spelt(lines, &[8, 64], p, 40 + seed as u64));

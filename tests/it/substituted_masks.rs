@@ -69,7 +69,7 @@ fn attention_scores() {
         let text = format!("{DROPS}{scores}\ny = Softmax(d)");
         is_identity(&text, &["s = Relu(x)", "y = Softmax(s)"]);
     }
-    // behind a mask of padding
+    // after a mask of padding
     let text = format!("{DROPS}d = Where(b, least, s)\ne = Add(d, x)\ny = Softmax(e)");
     is_identity(&text, &["s = Relu(x)", "e = Add(s, x)", "y = Softmax(e)"]);
 }
