@@ -175,10 +175,7 @@ impl Finder<'_> {
         };
         let name = |value: ValueId| self.view.value(value).get().name.clone();
         Ok(Some(Site {
-            mode: match self.is_gated(source) {
-                true => Mode::Runtime,
-                false => Mode::Active,
-            },
+            mode: Mode::Active,
             rate: rate.map(|rate| super::decimal(rate, super::attempt::PRECISION)),
             rate_origin: RateOrigin::Mask,
             scaling: first.scaling,

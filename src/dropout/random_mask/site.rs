@@ -1,6 +1,5 @@
 //! The sites of a draw.
 
-use crate::dropout::layer_name::dropout_scope;
 use crate::dropout::noise_shape::Fit;
 use crate::dropout::{
     Exit, Form, KeptDraw, Kind, MaskUse, Mode, Prescale, RateOrigin, Scaling, Site,
@@ -186,7 +185,9 @@ impl Finder<'_> {
             let all = std::iter::once(&judged.attempt).chain(&judged.contexts);
             return vec![all.flat_map(|attempt| &attempt.exits).collect()];
         }
-        let scope = |found: &Found| dropout_scope(self.view.node(found.node).get());
+        let scope = |found: &Found| {
+            crate::dropout::layer_name::dropout_scope(self.view.node(found.node).get())
+        };
         for found in &judged.attempt.exits {
             let same = |group: &&mut Vec<&Found>| {
                 let (one, two) = (group[0].class, found.class);
@@ -264,7 +265,7 @@ impl Finder<'_> {
     }
 
     /// True if the source is in a branch that only a run decides on.
-    pub(super) fn is_gated(&self, source: NodeId) -> bool {
+    fn is_gated(&self, source: NodeId) -> bool {
         let mut graph = source.graph;
         while let GraphKind::Attribute { node, .. } = self.view.model.graph(graph).kind {
             if self.view.node(node).op() == "If" {
