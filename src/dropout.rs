@@ -20,6 +20,7 @@ mod problem;
 mod random_mask;
 mod random_operator;
 mod scale;
+mod scores;
 mod site;
 mod version;
 mod zeroed_weight;

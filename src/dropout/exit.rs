@@ -23,8 +23,8 @@ pub struct Exit {
     pub prescale: Option<Prescale>,
     /// `a` and `b` where a draw keeps its element: there output is `a · data + b`.
     pub kept: (f64, f64),
-    /// The input of a constant mask.
-    pub frozen: Option<FrozenInput>,
+    /// The inputs that are a constant mask.
+    pub frozen: Vec<FrozenInput>,
 }
 
 /// An input of a node that is a constant mask.

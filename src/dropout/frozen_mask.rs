@@ -4,12 +4,14 @@
 //! A constant of zeros and one other number that data is multiplied by, or chosen by, is a mask of
 //! dropout where kept elements are scaled by `1/(1-p)`, p is a rate somebody would write and as many
 //! elements are zero as p makes plausible. Without such a scale much else looks like it (padding,
-//! causal and channel masks, one-hot rows, pruning), so that names have to tell as well; in doubt it
-//! is none. No mask has an order: one with stripes, borders or a mirror image was never drawn. Rows
+//! causal and channel masks, one-hot rows, pruning), so that names are required as well; in doubt it
+//! is not taken for a mask. No mask has an order: one with stripes, borders or a mirror image was never drawn. Rows
 //! may be alike where there is a scale.
 
+mod alpha;
 mod constant;
 mod named;
+mod noise;
 mod place;
 
 use std::cell::RefCell;
@@ -23,7 +25,8 @@ use crate::semantics::facts::Facts;
 use super::limit::Limits;
 use super::order;
 use super::origin::Origins;
-use super::{Exit, Form, FrozenInput, MaskUse, Mode, RateOrigin, Scaling, Site};
+use super::scores::is_scores;
+use super::{Exit, Form, FrozenInput, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;
 
 /// Fewer elements show nothing.
@@ -32,7 +35,7 @@ const FEWEST: usize = 32;
 /// Fewer elements show nothing, where the scale is one that nothing else has.
 const FEWEST_SCALED: usize = 16;
 
-/// Fewer elements show nothing, even where names tell.
+/// Fewer elements show nothing, even with the names of a dropout.
 const FEWEST_NAMED: usize = 2;
 
 /// Fewer elements show nothing, where no scale shows it.
@@ -50,10 +53,12 @@ pub(super) fn find(facts: Facts<'_>, origins: &Origins<'_>, limits: &Limits) -> 
     // one site a mask, with all its uses
     let mut found: BTreeMap<ValueId, Vec<Meeting>> = BTreeMap::new();
     for node in facts.view().nodes() {
-        if !node.is("Mul") && !node.is("Where") {
-            continue;
-        }
-        let meeting = finder.meeting(node.id);
+        let meeting = match node.op() {
+            "Mul" => finder.meeting(node.id).or_else(|| finder.noise(node)),
+            "Where" => finder.meeting(node.id),
+            "Add" => finder.noise(node),
+            _ => continue,
+        };
         if let Some((mask, meeting)) = meeting.filter(|(_, met)| origins.is_data(met.data)) {
             found.entry(mask).or_default().push(meeting);
         }
@@ -77,6 +82,7 @@ struct Meeting {
     /// The node that the mask is an input of.
     node: NodeId,
     data: ValueId,
+    kind: Kind,
     rate: f64,
     scaling: Scaling,
 }
@@ -87,6 +93,7 @@ fn site(values: &Values, meetings: &[Meeting]) -> Option<Site> {
     let mut nodes = vec![first.exit.node];
     nodes.extend(Some(first.node).filter(|&node| node != first.exit.node));
     Some(Site {
+        kind: first.kind,
         mode: Mode::Frozen,
         rate: Some(first.rate),
         rate_origin: RateOrigin::Mask,
@@ -182,16 +189,20 @@ impl Finder<'_> {
                 continue;
             };
             let drawn = named || order::is_drawn(&mask.dims, &mask.kept, false);
-            if !drawn || place::is_scores(self.facts.view(), exit.output) {
+            if !drawn || is_scores(self.facts.view(), exit.output) {
                 return None;
             }
             return Some(Meeting {
                 exit,
                 node: id,
                 data,
+                kind: Kind::Dropout,
                 rate,
                 scaling: Scaling::Inverted,
             });
+        }
+        if let Some(alpha) = self.alpha(id, data, mask, output) {
+            return Some(alpha);
         }
         match named {
             true => self.unscaled(id, data, value, mask, output),
@@ -223,11 +234,11 @@ impl Finder<'_> {
             scale,
             prescale: None,
             kept: (mask.scale, 0.0),
-            frozen: Some(FrozenInput {
+            frozen: vec![FrozenInput {
                 node: id,
                 input,
                 kept,
-            }),
+            }],
         }
     }
 
@@ -252,7 +263,7 @@ impl Finder<'_> {
         if !plausible
             || uses.len() != 1
             || view.value(data).node().is_none()
-            || place::is_scores(view, output)
+            || is_scores(view, output)
             || place::is_blended(self, output, mask.kept.len())
             || !order::is_drawn(&mask.dims, &mask.kept, true)
         {
@@ -262,6 +273,7 @@ impl Finder<'_> {
             exit: self.exit(id, mask, (id, output), data, 1.0 - rate),
             node: id,
             data,
+            kind: Kind::Dropout,
             rate,
             scaling: Scaling::Classic,
         })

@@ -121,6 +121,11 @@ impl<'m> Layers<'m> {
     }
 }
 
+/// The scope in which TensorFlow's own dropout has a node, by its name: one for each layer.
+pub(super) fn dropout_scope(node: &Node) -> Option<&str> {
+    path_name(node).and_then(keras::dropout_scope)
+}
+
 /// The name of a node that has a path in it, or else of its output.
 fn path_name(node: &Node) -> Option<&str> {
     let names = [Some(&node.name), node.output(0)];

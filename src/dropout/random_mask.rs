@@ -28,6 +28,7 @@ mod related;
 mod scalar;
 mod settle;
 mod site;
+mod substitute;
 mod switches;
 mod walk;
 

@@ -278,7 +278,7 @@ words! {
         /// By one over the share that the mask keeps in this run (DropBlock, DropHead): inference is the
         /// identity.
         Count = "count",
-        /// By something else.
+        /// By something else, or not at all where inference leaves the data as it is.
         Other = "other",
     }
 }

@@ -2,8 +2,8 @@
 //! constants. A part of their elements are exact zeros, for ever.
 //!
 //! A pruned weight has zeros as well. Pruning by size leaves no element next to zero, pruning by
-//! structure leaves an order; what a draw has zeroed has neither. Weights that were pruned at random, or
-//! trained to be sparse, cannot be told from it.
+//! structure leaves an order; a draw leaves neither. Weights that were pruned at random, or trained to be
+//! sparse, look the same.
 
 use crate::onnx::{NodeId, Tensor, numbers};
 use crate::semantics::operator::{Operator, Role, Shape};
@@ -118,7 +118,7 @@ fn zeros(dims: &[i64], elements: &[f64]) -> Option<f64> {
 }
 
 /// True if no element is next to zero, as after pruning by size. The smallest of some elements around
-/// zero is a small part of the largest of them; if as many around zero are gone, it is half of it.
+/// zero is a small part of the largest of them; if as many around zero are missing, it is half of it.
 fn has_gap(elements: &[f64], zeros: usize) -> bool {
     let mut sizes: Vec<f64> = elements.iter().map(|element| element.abs()).collect();
     sizes.retain(|&size| size > 0.0);

@@ -44,7 +44,11 @@ pub const RANDOM_OPERATORS: &[&str] = &[
 ];
 
 /// Operators that tf2onnx writes in the default domain for Keras 3, where they do not exist.
-const STATELESS_RANDOM: &[&str] = &["StatelessRandomNormalV2", "StatelessRandomUniformV2"];
+const STATELESS_RANDOM: &[&str] = &[
+    "StatelessRandomBinomial",
+    "StatelessRandomNormalV2",
+    "StatelessRandomUniformV2",
+];
 
 /// The domain of operators of training.
 const TRAINING: &str = "ai.onnx.preview.training";

@@ -42,6 +42,7 @@ pub(crate) fn distribution(node: NodeRef<'_>) -> Option<Distribution> {
         // as tf2onnx writes draws of Keras 3, in the default domain
         (_, "StatelessRandomUniformV2") => Some(Distribution::Uniform),
         (_, "StatelessRandomNormalV2") => Some(Distribution::Normal),
+        (_, "StatelessRandomBinomial") => Some(Distribution::Bernoulli),
         _ => None,
     }
 }

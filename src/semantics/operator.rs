@@ -16,7 +16,7 @@ mod sources;
 use std::sync::OnceLock;
 
 use crate::hash::HashMap;
-use crate::onnx::{Model, Node, NodeId};
+use crate::onnx::{AttributeValue, Model, Node, NodeId};
 
 use columns::Reads;
 pub(crate) use columns::{
@@ -139,6 +139,27 @@ impl Operator {
         kind.copied().unwrap_or(Type::Unknown)
     }
 
+    /// The operator that a node applies, by its simplest name: an Einsum that multiplies element by element
+    /// is a Mul, and one of a single input that leaves it as it is an Identity.
+    pub fn simplest(model: &Model, id: NodeId) -> Option<&'static Operator> {
+        let node = model.node(id);
+        let operator = Operator::of(model, id)?;
+        if operator.shape != Shape::Einsum {
+            return Some(operator);
+        }
+        let Some(AttributeValue::String(equation)) = node.attribute("equation").map(|a| &a.value)
+        else {
+            return Some(operator);
+        };
+        let name = match elementwise_inputs(&String::from_utf8_lossy(equation)) {
+            Some(1) => "Identity",
+            Some(2) => "Mul",
+            _ => return Some(operator),
+        };
+        let opset = model.opset(id.graph, "").unwrap_or(LISTED);
+        within(rows().get(name.as_bytes())?, opset)
+    }
+
     /// True if it passes its data through, possibly with different axes or element type.
     pub fn passes(&self) -> bool {
         let same = matches!(self.elements, Elements::Copy | Elements::Move);
@@ -177,6 +198,21 @@ impl Operator {
             Reads::Shape => false,
         }
     }
+}
+
+/// How many inputs an Einsum has that multiplies them element by element, broadcast as by Mul.
+fn elementwise_inputs(equation: &str) -> Option<usize> {
+    let equation: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
+    let (inputs, output) = equation.split_once("->")?;
+    let letters = output.bytes().all(|c| c.is_ascii_alphabetic());
+    let distinct = output
+        .bytes()
+        .enumerate()
+        .all(|(i, c)| !output.as_bytes()[..i].contains(&c));
+    let inputs: Vec<&str> = inputs.split(',').collect();
+    let broadcast = inputs.iter().all(|input| output.ends_with(input));
+    let whole = inputs.contains(&output);
+    (letters && distinct && broadcast && whole).then_some(inputs.len())
 }
 
 fn own_rows(node: &Node) -> Option<&'static [Operator]> {

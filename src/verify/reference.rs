@@ -141,7 +141,7 @@ fn mask_notes(model: &Model, sites: &[&Site]) -> Vec<String> {
     notes
 }
 
-/// The tolerance for data that was quantized before or behind a mask, at another scale than the result
+/// The tolerance for data that was quantized before or after a mask, at another scale than the result
 /// quantizes it: two steps of the coarsest QuantizeLinear. `None` if no mask has that.
 fn step(view: View<'_>, masks: &[&Site]) -> Option<Tolerance> {
     let quantizes = |id: &NodeId| view.node(*id).is("QuantizeLinear");

@@ -17,7 +17,7 @@ const PLAIN: &str = "u = RandomUniformLike(h)\nb = Less(u, keep)\nm = Cast(b)";
 const BLOCKS: &str = "u = RandomUniformLike(h)\nb = Less(u, gamma)\ns = Cast(b)\n\
                       pool = MaxPool(s)\nm = Sub(one, pool)";
 
-/// Nodes from `h`, behind a Relu, to `out`, before a Tanh, with a first axis of unknown size if `n` is.
+/// Nodes from `h`, after a Relu, to `out`, before a Tanh, with a first axis of unknown size if `n` is.
 fn made(opset: i64, n: i64, text: &str) -> Model {
     let mut all = vec![op("h = Relu(x)")];
     all.extend(nodes(text).into_iter().map(|node| {
@@ -105,7 +105,7 @@ fn a_mask_times_its_elements_over_its_sum() {
 }
 
 #[test]
-fn where_the_product_goes_on_behind_a_transpose() {
+fn a_product_with_a_transpose_in_between() {
     let text =
         "sum = ReduceSum(m)\nd = Mul(h, m)\nt = Transpose(d)\nup = Mul(t, n)\nout = Div(up, sum)";
     let leaves = ["h = Relu(x)", "t/kept = Transpose(h)", "y = Tanh(t/kept)"];

@@ -1,9 +1,10 @@
 //! Masks that were drawn once and are constants since, and all that looks like one.
 
-use dropout_onnx::dropout::{self, Form, Mode, RateOrigin, Scaling};
+use dropout_onnx::dropout::{self, Form, Kind, Mode, RateOrigin, Scaling};
 use dropout_onnx::onnx::{DataType, Values};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::{Options, fold};
+use dropout_onnx::rewrite::strip;
 
 use crate::common::build::{f32_scalar, f32s, function, graph, int, model, op, raw, tensor};
 use crate::common::proto::{Graph, Model, Node};
@@ -220,7 +221,7 @@ fn a_mask_without_a_scale_is_classic_by_its_names() {
 }
 
 #[test]
-fn a_mask_without_scale_and_names_is_none() {
+fn a_mask_without_scale_and_names_is_not_dropout() {
     for lines in [&["y = Mul(h, m)"][..], &["y = Where(b, h, o)"]] {
         for (seed, p) in [0.2, 0.5].into_iter().enumerate() {
             let found = sites(&spelt(lines, &[8, 64], p, 40 + seed as u64));
@@ -621,4 +622,99 @@ fn a_large_mask_is_looked_at_before_it_is_read() {
         _ => at[1] < 32,
     });
     none("half of it drawn", &[4, 64, 64], &kept);
+}
+
+/// −λα of SELU.
+const ALPHA: f64 = -1.758_099_340_847_376_6;
+
+/// Alpha dropout by a constant mask, with this number in the place of what is dropped.
+fn alpha(p: f64, lost: f64) -> Model {
+    let dims = [4, 32];
+    let kept = drawn(&dims, p, 51);
+    let lost: Vec<f32> = kept
+        .iter()
+        .map(|&k| if k { 0.0 } else { lost as f32 })
+        .collect();
+    let a = ((1.0 - p) * (1.0 + p * ALPHA * ALPHA)).powf(-0.5);
+    let lines = [
+        "d = Mul(h, m)",
+        "f = Add(d, l)",
+        "t = Mul(f, a)",
+        "y = Add(t, b)",
+    ];
+    let graph = after_relu(&lines, &dims)
+        .init("m", floats(&dims, &kept, 1.0))
+        .init("l", f32s(&dims, &lost))
+        .init("a", f32_scalar(a as f32))
+        .init("b", f32_scalar((-a * ALPHA * p) as f32));
+    model(13, graph)
+}
+
+/// What strip leaves of a model, frozen masks and noise removed.
+#[track_caller]
+fn stripped(model: &Model, leaves: &[&str]) {
+    let options = strip::Options {
+        kinds: Kind::ALL.to_vec(),
+        frozen_masks: true,
+        ..strip::Options::default()
+    };
+    crate::common::stripped::strips_as(model, &options).leaves(leaves);
+}
+
+#[test]
+fn alpha_dropout() {
+    for p in [0.1, 0.2, 0.5] {
+        let model = alpha(p, ALPHA);
+        let found = sites(&model);
+        assert_eq!(found.len(), 1, "{p}");
+        assert_eq!(
+            (found[0].kind, found[0].rate),
+            (Kind::AlphaDropout, Some(p))
+        );
+        assert_eq!(found[0].mode, Mode::Frozen);
+        stripped(&model, &["y = Relu(x)"]);
+    }
+    assert!(sites(&alpha(0.2, -1.0)).is_empty(), "another number");
+}
+
+/// h times constants, or plus them.
+fn noisy(op: &str, name: &str, mean: f64, deviation: f64) -> Model {
+    let mut next = numbers(61);
+    let mut normal = || (0..12).map(|_| next()).sum::<f64>() - 6.0;
+    let elements: Vec<f32> = (0..64)
+        .map(|_| (mean + deviation * normal()) as f32)
+        .collect();
+    let lines = [format!("d = {op}(h, {name})"), "y = Tanh(d)".to_string()];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let graph = after_relu(&lines, &[4, 16]).init(name, f32s(&[4, 16], &elements));
+    let mut model = model(13, graph);
+    model.producer_name = Some("tf2onnx".into());
+    model
+}
+
+#[test]
+fn gaussian_dropout_and_noise() {
+    let name = "m_1/gd_1/stateless_random_normal:0";
+    let found = |model: &Model| {
+        let sites = sites(model);
+        let site = sites.first()?;
+        assert_eq!(
+            (sites.len(), site.mode, site.form),
+            (1, Mode::Frozen, Form::FrozenMask)
+        );
+        Some((site.kind, site.rate.expect("a rate")))
+    };
+    let (kind, rate) = found(&noisy("Mul", name, 1.0, 0.5)).expect("a site");
+    assert_eq!(kind, Kind::GaussianDropout);
+    assert!((0.12..0.28).contains(&rate), "{rate}");
+    let (kind, rate) = found(&noisy("Add", name, 0.0, 0.1)).expect("a site");
+    assert_eq!(kind, Kind::GaussianNoise);
+    assert!((0.07..0.13).contains(&rate), "{rate}");
+    for op in ["Mul", "Add"] {
+        let mean = if op == "Mul" { 1.0 } else { 0.0 };
+        stripped(&noisy(op, name, mean, 0.2), &["h = Relu(x)", "y = Tanh(h)"]);
+        // another mean, another name
+        assert_eq!(found(&noisy(op, name, 0.5, 0.1)), None);
+        assert_eq!(found(&noisy(op, "m_1/scale", mean, 0.2)), None);
+    }
 }

@@ -212,6 +212,36 @@ fn a_draw_that_converters_merged_is_named_after_what_it_is_applied_to() {
 }
 
 #[test]
+fn one_draw_of_several_layers_is_a_dropout_of_each() {
+    let with = |exits: [&str; 2]| {
+        let mut made = mask(
+            exits[0],
+            "net/a/dropout/random_uniform/RandomUniform",
+            "RandomUniformLike",
+        );
+        let more = [
+            op("g = Tanh(x)"),
+            op("t = Mul(g, c)"),
+            op("z = Mul(k, t)").named(exits[1]),
+        ];
+        made.main_mut().node.extend(more);
+        made.main_mut()
+            .output
+            .push(crate::common::build::untyped("z"));
+        layers(&made)
+    };
+    let of = |layer: &str| Some(layer.to_string());
+    let two = with(["net/a/dropout/Mul_1", "net/b/dropout/Mul_1"]);
+    assert_eq!(two, [of("net/a"), of("net/b")]);
+    // the mask of one layer, used twice
+    assert_eq!(with(["net/a/mul", "net/a/mul_1"]).len(), 1);
+    assert_eq!(
+        with(["net/a/dropout/Mul_1", "net/a/dropout/Mul_2"]).len(),
+        1
+    );
+}
+
+#[test]
 fn attention_is_named_after_its_layer() {
     let named = |softmax: &str| {
         let mut model = mask(

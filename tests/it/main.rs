@@ -13,6 +13,7 @@ mod frozen_masks;
 mod house;
 mod layer_names;
 mod lossless;
+mod no_false_alarms;
 mod no_panic;
 mod noise_shapes;
 mod operator_sites;
@@ -56,6 +57,7 @@ mod strip_masks;
 #[cfg(feature = "tract")]
 mod strip_topologies;
 #[cfg(feature = "tract")]
+mod substituted_masks;
 mod verify_mutants;
 
 #[cfg(all(feature = "cli", unix))]

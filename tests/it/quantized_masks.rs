@@ -1,5 +1,5 @@
 //! Dropout in quantized models: pairs of QuantizeLinear and DequantizeLinear at the draw, at the mask, at
-//! the data and behind the scale.
+//! the data and after the scale.
 
 use dropout_onnx::dropout::{Kind, Mode, Scaling};
 use dropout_onnx::onnx::DataType;
@@ -10,7 +10,7 @@ use crate::common::proto::Model;
 use crate::common::sites;
 use crate::common::stripped::strips;
 
-/// Nodes from `h`, behind a Relu, to `out`, before a Tanh; a line `to = QDQ(of, scale)` is a pair.
+/// Nodes from `h`, after a Relu, to `out`, before a Tanh; a line `to = QDQ(of, scale)` is a pair.
 fn made(text: &str, zero: &str) -> Model {
     let mut all = nodes("h = Relu(x)");
     for line in text.lines() {

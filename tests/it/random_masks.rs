@@ -4,7 +4,7 @@ use dropout_onnx::dropout::{Form, Kind, Mode, RateOrigin, Scaling};
 use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
-    SHAPE, f32s, flag, float, function, graph, i64s, int, ints, model, op, raw, reference,
+    SHAPE, f32s, flag, float, function, graph, i64s, int, ints, model, op, raw, reference, string,
     subgraph, x_to_y,
 };
 use crate::common::masks::{MASKS, RATES, USES, at, nodes, numbers, spelt};
@@ -994,4 +994,57 @@ fn a_mask_that_never_or_always_drops() {
         let text = "r = RandomUniformLike(x)\nb = GreaterOrEqual(r, p)\nk = Cast(b)\ny = Mul(x, k)";
         none(&at(13, rate, text));
     }
+}
+
+#[test]
+fn a_product_written_as_einsum() {
+    let with = |equation: &str| {
+        let text = "r = RandomUniformLike(x)\nb = Less(r, keep)\nk = Cast(b)\nm = Div(k, keep)";
+        let mut all = nodes(text);
+        let product = op("y = Einsum(x, m)");
+        all.push(product.with(string("equation", equation)));
+        let rest = spelt("", &numbers(0.3));
+        model(13, Graph { node: all, ..rest })
+    };
+    for equation in ["ij,ij->ij", " ab, ab -> ab "] {
+        assert_eq!(wrong(&with(equation), inverted(0.3)), None, "{equation}");
+    }
+    for equation in ["ij,ij->ji", "ij,ij->i", "ij,ji->ij", "ii,ii->ii", "ij,ij"] {
+        assert!(sites(&with(equation)).is_empty(), "{equation}");
+    }
+}
+
+#[test]
+fn a_binomial_draw_of_one_trial() {
+    let with = |trials: f32| {
+        let text = "shape = Shape(x)\nr = StatelessRandomBinomial(shape, seed, trials, keep)\n\
+                    d = Mul(x, r)\ny = Div(d, keep)";
+        let graph = spelt(text, &numbers(0.3));
+        let graph = graph.init("trials", f32s(&[], &[trials]));
+        model(13, graph.init("seed", i64s(&[1, 2])))
+    };
+    assert_eq!(wrong(&with(1.0), inverted(0.3)), None);
+    assert!(sites(&with(2.0)).is_empty());
+}
+
+#[test]
+fn a_draw_of_two_classes() {
+    let with = |logits: &[f32], dims: &[i64]| {
+        let text = "k = Cast(r)\nd = Mul(x, k)\ny = Div(d, keep)";
+        let mut all = nodes(text);
+        let draw = op("r = Multinomial(logits)").with(int("sample_size", 3));
+        all.insert(0, draw);
+        let graph = Graph {
+            node: all,
+            ..spelt("", &numbers(0.3))
+        };
+        model(13, graph.init("logits", f32s(dims, logits)))
+    };
+    let (zero, one) = (0.3f32.ln(), 0.7f32.ln());
+    assert_eq!(wrong(&with(&[zero, one], &[1, 2]), inverted(0.3)), None);
+    let rows = [zero, one, zero, one];
+    assert_eq!(wrong(&with(&rows, &[2, 2]), inverted(0.3)), None);
+    // a class of its own for each row, and three classes
+    assert!(sites(&with(&[zero, one, one, zero], &[2, 2])).is_empty());
+    assert!(sites(&with(&[zero, zero, one], &[1, 3])).is_empty());
 }

@@ -15,7 +15,7 @@ rule! {
     /// ## Why it matters
     ///
     /// The exporter evaluates dropout on a weight (DropConnect, weight drop) while it folds constants. A
-    /// part of such a weight are zeros for good, and no dropout is left in the file.
+    /// part of such a weight are zeros forever, and no dropout is left in the file.
     ///
     /// ## Example
     ///

@@ -9,13 +9,13 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A weight of a layer of which a part are exact zeros, spread at random, while other elements are as
-    /// close to zero as one likes. Weights are only read with `--read-weights`, and of each the first MiB.
+    /// A weight of a layer of which a part are exact zeros, spread at random, while other elements come
+    /// arbitrarily close to zero. Weights are only read with `--read-weights`, and of each the first MiB.
     ///
     /// ## Why it matters
     ///
     /// Exporters evaluate dropout on a weight (DropConnect, weight drop) while they fold constants. No
-    /// dropout is left in the file, but a part of the weight is lost for good.
+    /// dropout is left in the file, but a part of the weight is lost forever.
     ///
     /// Pruning by magnitude leaves no elements close to zero, and structured pruning leaves a pattern:
     /// neither is reported. Weights that were pruned at random look the same.

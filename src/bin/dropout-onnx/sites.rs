@@ -210,7 +210,11 @@ fn place(record: &SiteRecord) -> String {
     if let Some(layer) = &record.layer {
         return layer.clone();
     }
-    let node = record.calls.first().or(record.nodes.first()).map_or("", String::as_str);
+    let node = record
+        .calls
+        .first()
+        .or(record.nodes.first())
+        .map_or("", String::as_str);
     match record.scope.as_str() {
         "graph" => format!("node {node}"),
         scope => format!("node {node} in {scope}"),

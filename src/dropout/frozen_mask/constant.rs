@@ -193,7 +193,7 @@ impl Finder<'_> {
         self.facts.constant(value).map(|number| number.value)
     }
 
-    fn tensor(&self, value: ValueId) -> Option<&Tensor> {
+    pub(super) fn tensor(&self, value: ValueId) -> Option<&Tensor> {
         let known = &self.facts.view().values[value];
         match known.producer {
             Producer::Initializer(index) => Some(
@@ -252,7 +252,7 @@ impl Finder<'_> {
         numbers(tensor.data_type, &bytes)
     }
 
-    fn numbers(&self, tensor: &Tensor) -> Option<Vec<f64>> {
+    pub(super) fn numbers(&self, tensor: &Tensor) -> Option<Vec<f64>> {
         if tensor.expected_bytes()? > LARGEST {
             return None;
         }

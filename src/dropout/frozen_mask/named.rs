@@ -1,4 +1,4 @@
-//! The names that a dropout leaves behind. They are evidence, and never the only one.
+//! The names that a dropout leaves in a model. They are evidence, and never the only evidence.
 
 use crate::onnx::{NodeId, ValueId};
 

@@ -1,23 +1,15 @@
-//! The surroundings of a mask: what scales its data, and whether that is attention scores or a blend.
+//! The surroundings of a mask: what scales its data, and whether that is a blend.
 
 use crate::dropout::Prescale;
 use crate::hash::HashSet;
 use crate::onnx::{NodeId, Use, ValueId};
-use crate::semantics::operator::{Elements, Linear, Operator, Role};
-use crate::semantics::view::View;
+use crate::semantics::operator::{Operator, Role};
 
 use super::Finder;
 
 /// True of an operator that moves the elements of its data and changes none.
 fn moves(operator: &Operator) -> bool {
     operator.passes() && operator.role != Role::Cast
-}
-
-/// True of an operator that may be between a mask and the Softmax of an attention.
-fn may_precede_softmax(operator: &Operator) -> bool {
-    use Linear::{Bilinear, Joint, Quotient};
-    let linear = matches!(operator.linear, Joint | Bilinear | Quotient);
-    operator.passes() || linear && operator.elements == Elements::Map
 }
 
 /// The factor of data and the node that multiplies by it: the producer of the data, or the one before
@@ -62,25 +54,6 @@ pub(super) fn factor_after(finder: &Finder<'_>, output: ValueId) -> Option<(Node
     let factor = finder.factor(node, other)?;
     let after = view.node(node).output(0)?;
     (factor > 0.0).then_some((node, after.id, factor))
-}
-
-/// True of what becomes the scores of an attention: a Softmax follows.
-pub(super) fn is_scores(view: View<'_>, output: ValueId) -> bool {
-    let mut open = vec![view.value(output)];
-    let mut seen = HashSet::default();
-    while let Some(value) = open.pop() {
-        if !seen.insert(value.id) {
-            continue;
-        }
-        for (node, _) in value.readers() {
-            match node.operator() {
-                Some(operator) if operator.role == Role::Softmax => return true,
-                Some(operator) if may_precede_softmax(operator) => open.extend(node.output(0)),
-                _ => {}
-            }
-        }
-    }
-    false
 }
 
 /// True if a sum puts something masked the other way round in the place of what is dropped.

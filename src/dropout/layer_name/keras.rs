@@ -77,10 +77,13 @@ fn layer(name: &str, by_dropout: bool) -> Option<Vec<&str>> {
     Some(scopes)
 }
 
-/// True of a name in the scope of TensorFlow's own dropout.
-fn is_in_dropout(name: &str) -> bool {
-    let scopes = scopes(name).map(|(scopes, _)| scopes).unwrap_or_default();
-    scopes.len() > 1 && scopes.last().is_some_and(|last| is_one_of(last, DROPOUT))
+/// The scope of TensorFlow's own dropout that a name is in.
+pub(super) fn dropout_scope(name: &str) -> Option<&str> {
+    let (scopes, _) = scopes(name)?;
+    let opened = scopes.len() > 1 && is_one_of(scopes.last()?, DROPOUT);
+    name.rsplit_once('/')
+        .map(|(scope, _)| scope)
+        .filter(|_| opened)
 }
 
 /// True if these names of a model's operations are numbered as Keras 3 does: it opens each scope twice,
@@ -119,7 +122,7 @@ pub(super) fn path(
     by_dropout: bool,
     numbered: bool,
 ) -> Option<Vec<String>> {
-    let own = by_dropout && exit.is_some_and(is_in_dropout);
+    let own = by_dropout && exit.and_then(dropout_scope).is_some();
     let source = source.filter(|_| !own);
     let both = [exit, source].map(|name| name.and_then(|name| layer(name, by_dropout)));
     let path = match both {

@@ -125,7 +125,7 @@ impl Finder<'_> {
                         scale: 1.0,
                         prescale: None,
                         kept: (1.0, 0.0),
-                        frozen: None,
+                        frozen: Vec::new(),
                     });
                     break;
                 }

@@ -22,6 +22,8 @@ pub(super) struct Class {
     pub rate: f64,
     /// What a kept element is multiplied by.
     pub scale: f64,
+    /// Inference leaves the data as it is, although the mask does not scale it.
+    pub is_identity: bool,
 }
 
 /// What the data of a mask is like.
@@ -95,6 +97,7 @@ fn mask(cells: &[(f64, f64, f64)], setting: Setting) -> Option<Class> {
             scaling,
             rate,
             scale,
+            is_identity: false,
         })
     };
     if shift == 0.0 && floor == 0.0 {
@@ -144,5 +147,6 @@ fn normal(a: Piece, b: Piece, room: f64) -> Option<Class> {
         scaling: Scaling::Inverted,
         rate,
         scale: 1.0,
+        is_identity: false,
     })
 }

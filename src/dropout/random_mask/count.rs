@@ -2,9 +2,10 @@
 //!
 //! DropBlock (Ghiasi et al. 2018) makes the mask of a sparse draw by MaxPool, DropHead (Zhou et al. 2020)
 //! draws it. What remains has the mean of the data in every run, and inference leaves the data as it is.
-//! Its law is none of one element, so that this is found by structure: all that a draw and constants
-//! make, products of data by it, and what the factors come to. Blocks that MaxPool made are DropBlock
-//! even if nothing rescales them: no other layer has them, and at inference it does nothing.
+//! It depends on more than one element of the draw, so that such a mask is found by structure: the values
+//! that a draw and constants make, the products of data by them, and the product of these factors. Blocks
+//! that MaxPool made are DropBlock even without a scale: no other layer has them, and DropBlock does
+//! nothing at inference.
 
 mod cone;
 mod product;
@@ -81,8 +82,8 @@ impl Finder<'_> {
         })
     }
 
-    /// Follows data from the node where it meets what the draw makes, to where the factors come to a mask
-    /// rescaled by its count.
+    /// Follows data from the first product by a value of the draw to the node where all factors together
+    /// are a mask rescaled by its count.
     fn product(&self, node: NodeRef<'_>, cone: &Cone) -> Result<Option<Product>> {
         let is_data = |value: &ValueRef<'_>| !cone.has(value.id) && !self.is_fixed(value.id);
         let Some(data) = node.inputs().flatten().find(is_data) else {
@@ -205,7 +206,7 @@ fn exit(product: &Product) -> Exit {
         scale: 1.0,
         prescale: None,
         kept: (1.0, 0.0),
-        frozen: None,
+        frozen: Vec::new(),
     }
 }
 

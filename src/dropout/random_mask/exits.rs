@@ -311,6 +311,21 @@ impl Search<'_, '_> {
         if self.trace.tainted.contains(&data.value) {
             return Ok(None);
         }
+        let ends = (data.value, value);
+        let substituted = self
+            .finder
+            .substituted(ends, (&term.law, &rest), &self.trace.maps);
+        if let Some((class, keeps)) = substituted {
+            return Ok(Some(Found {
+                node,
+                output: value,
+                data: data.clone(),
+                class,
+                a: keeps,
+                b: Law::constant(0.0),
+                prescale: None,
+            }));
+        }
         let before = self
             .finder
             .prescale(data.value, &|_| true, self.conditions)?;

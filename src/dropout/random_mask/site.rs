@@ -109,7 +109,7 @@ impl Finder<'_> {
         };
         let moved: HashMap<ValueId, Exit> = before.into_iter().zip(exits).collect();
         let zeros: Vec<ValueId> = attempt.zeros.iter().map(|exit| exit.output).collect();
-        let sites = groups(&judged).into_iter().enumerate();
+        let sites = self.groups(&judged).into_iter().enumerate();
         let sites = sites.filter_map(|(place, group)| {
             let zeros = if place == 0 { &zeros[..] } else { &[] };
             self.site(source, &judged, (&group, zeros), &moved, &common)
@@ -157,6 +157,7 @@ impl Finder<'_> {
             },
             scaling: class.scaling,
             inference_scale: match (class.kind, class.scaling) {
+                _ if class.is_identity => 1.0,
                 (Kind::Dropout, Scaling::Classic | Scaling::Other) => {
                     round(class.scale * (1.0 - class.rate))
                 }
@@ -180,6 +181,32 @@ impl Finder<'_> {
                 vec![leading.node, source],
             )
         })
+    }
+
+    /// The exits of a draw by kind, rate and layer: converters merge the draws of different layers. All
+    /// together where contexts have rates of their own.
+    fn groups<'j>(&self, judged: &'j Judged) -> Vec<Vec<&'j Found>> {
+        let mut groups: Vec<Vec<&Found>> = Vec::new();
+        if !judged.contexts.is_empty() {
+            let all = std::iter::once(&judged.attempt).chain(&judged.contexts);
+            return vec![all.flat_map(|attempt| &attempt.exits).collect()];
+        }
+        let scope = |found: &Found| {
+            crate::dropout::layer_name::dropout_scope(self.view.node(found.node).get())
+        };
+        for found in &judged.attempt.exits {
+            let same = |group: &&mut Vec<&Found>| {
+                let (one, two) = (group[0].class, found.class);
+                one.kind == two.kind
+                    && (one.rate - two.rate).abs() < 1e-6
+                    && scope(group[0]) == scope(found)
+            };
+            match groups.iter_mut().find(same) {
+                Some(group) => group.push(found),
+                None => groups.push(vec![found]),
+            }
+        }
+        groups
     }
 
     /// Why the exits cannot be cut off.
@@ -312,26 +339,6 @@ fn by_calls(judged: &Judged, site: Site) -> Vec<Site> {
     sites.collect()
 }
 
-/// The exits of a draw by kind and rate; all together where contexts have rates of their own.
-fn groups(judged: &Judged) -> Vec<Vec<&Found>> {
-    let mut groups: Vec<Vec<&Found>> = Vec::new();
-    if !judged.contexts.is_empty() {
-        let all = std::iter::once(&judged.attempt).chain(&judged.contexts);
-        return vec![all.flat_map(|attempt| &attempt.exits).collect()];
-    }
-    for found in &judged.attempt.exits {
-        let same = |group: &&mut Vec<&Found>| {
-            let (one, two) = (group[0].class, found.class);
-            one.kind == two.kind && (one.rate - two.rate).abs() < 1e-6
-        };
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(found),
-            None => groups.push(vec![found]),
-        }
-    }
-    groups
-}
-
 /// What two intervals have in common.
 fn common(one: Interval, two: Interval) -> Interval {
     (one.0.max(two.0), one.1.min(two.1))
@@ -361,6 +368,7 @@ pub(super) fn exit(found: &Found, attempt: &Attempt) -> Exit {
         None => class.scale,
     };
     let scale = match (class.kind, class.scaling, &found.prescale) {
+        _ if class.is_identity => 1.0,
         (Kind::Dropout, Scaling::Inverted, None) => 1.0,
         (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate, attempt.precision)),
         _ => 1.0,
@@ -374,7 +382,7 @@ pub(super) fn exit(found: &Found, attempt: &Attempt) -> Exit {
         scale,
         prescale: found.prescale.map(|before| before.prescale),
         kept: (at(&found.a), at(&found.b)),
-        frozen: None,
+        frozen: Vec::new(),
     }
 }
 

@@ -94,7 +94,7 @@ impl Finder<'_> {
         if let Some(function) = node.callee() {
             return self.call(node, function, walk);
         }
-        let Some(operator) = node.operator() else {
+        let Some(operator) = Operator::simplest(self.view.model, node.id) else {
             return self.opaque(node, walk);
         };
         if is_quantization(node) {

@@ -41,8 +41,8 @@ pub(super) fn changes(view: View<'_>, site: &Site, rate: Rate) -> Result<Changes
         let why = "Gaussian noise has no rate; exclude it with `--where kind=dropout`";
         return Ok(Err(Reason::Inexpressible(why.into())));
     }
-    if site.scaling == Scaling::Count || site.rate.is_none() && site.scaling == Scaling::Other {
-        return refuse("its mask has no rate of its own");
+    if site.scaling != Scaling::Inverted && site.inference_scale == 1.0 {
+        return refuse("its mask has no scale of its own");
     }
     if site.kind == Kind::Dropout && site.scaling != Scaling::Inverted {
         return refuse("its scale is in a different graph from its draw");

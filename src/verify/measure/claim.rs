@@ -63,6 +63,10 @@ impl<'m> Places<'m> {
         };
         let copies = first.and_then(|first| self.copies.get(&first));
         let copies = copies.ok_or("nothing calls its function")?.iter();
+        let copies = copies.filter(|(calls, _)| {
+            let innermost = calls.iter().rev().take(site.calls.len());
+            innermost.eq(&site.calls)
+        });
         let claims = copies.map(|(calls, _)| self.claim(site, calls));
         let claims: Option<Vec<Claim<'s>>> = claims.collect();
         claims.ok_or_else(|| "its mask is made in several functions".to_string())
@@ -98,7 +102,7 @@ impl<'m> Places<'m> {
             prescale.node = self.node(prescale.node, calls)?;
             prescale.from = self.value(prescale.from, calls)?;
         }
-        if let Some(frozen) = &mut copy.frozen {
+        for frozen in &mut copy.frozen {
             frozen.node = self.node(frozen.node, calls)?;
         }
         Some(copy)

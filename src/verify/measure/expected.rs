@@ -104,7 +104,13 @@ impl Draw {
                 deviation: number("scale", 1.0),
             }),
             Some(Distribution::Bernoulli) => {
-                let one = node.input(0).and_then(|input| facts.constant(input.id));
+                // a binomial draw has shape, seed, trials and probability
+                let place = if node.is("StatelessRandomBinomial") {
+                    3
+                } else {
+                    0
+                };
+                let one = node.input(place).and_then(|input| facts.constant(input.id));
                 let one = one.ok_or("the probability of its draw is not constant")?;
                 Ok(Draw::Bernoulli { one: one.value })
             }
@@ -170,7 +176,7 @@ fn counted(site: &Site, exit: &Exit) -> Option<Counted> {
 }
 
 fn drawn(view: View<'_>, exit: &Exit) -> Option<usize> {
-    let frozen = exit.frozen?;
+    let frozen = exit.frozen.first()?;
     let mask = view.node(frozen.node).input(frozen.input)?;
     let sizes = &mask.initializer()?.dims;
     usize::try_from(sizes.iter().product::<i64>()).ok()

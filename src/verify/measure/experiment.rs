@@ -2,6 +2,7 @@
 
 mod checks;
 mod codes;
+mod constant;
 mod points;
 
 use crate::dropout::Kind;
@@ -214,41 +215,6 @@ impl Experiment {
             (None, Some(_)) => Err(Fault::Unknown("its measurement did not end".into())),
             (None, None) => Ok(self.measured.clone()),
         }
-    }
-
-    /// A constant mask: zeros, and one multiple.
-    fn take_frozen(&mut self, outcome: &Outcome) -> Result<(), String> {
-        let pairs = || outcome.left.iter().zip(&outcome.output);
-        let kept = pairs().filter(|(_, y)| **y != 0.0);
-        let kept = kept.map(|(x, y)| y / x).next();
-        let factor = kept.ok_or("drops all its data")?;
-        let line = Line::times(factor);
-        let odd = pairs().find(|&(&x, &y)| y != 0.0 && !line.makes(y, x, self.tolerance));
-        if let Some((x, y)) = odd {
-            return Err(format!(
-                "makes {y} of {x}, and multiplies others by {factor}"
-            ));
-        }
-        let all = outcome.output.len() as f64;
-        let dropped = outcome.output.iter().filter(|y| **y == 0.0).count() as f64;
-        self.measured.rate = plain(dropped / all);
-        self.measured.kept = factor;
-        self.measured.constant = true;
-        self.measured.shared = vec![false; outcome.shape.len()];
-        let rate = self.expected.rate.unwrap_or(dropped / all);
-        // the mask was drawn once
-        let drawn = self
-            .expected
-            .drawn
-            .map_or(all, |drawn| (drawn as f64).min(all));
-        let room = 5.0 * (drawn * rate * (1.0 - rate)).sqrt() + 1.0;
-        if (dropped / all - rate).abs() * drawn > room {
-            return Err(format!(
-                "drops {:.4} of {all} elements, where {rate} was assumed",
-                dropped / all
-            ));
-        }
-        self.check_scale(factor * (1.0 - rate), self.near())
     }
 
     fn is_normal(&self) -> bool {

@@ -18,7 +18,7 @@ pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) -> Vec<DataType> {
     if let Some(draw) = site.kept_draw {
         replace_draw(editor, draw);
     }
-    let frozen = site.exits.iter().filter_map(|exit| exit.frozen.as_ref());
+    let frozen = site.exits.iter().flat_map(|exit| &exit.frozen);
     frozen.for_each(|frozen| replace_frozen(editor, frozen));
     let mut rounded = Vec::new();
     for exit in &site.exits {

@@ -176,7 +176,7 @@ fn every_result_of_a_mask_is_looked_at() {
                 scale: 1.0,
                 prescale: None,
                 kept: (1.0, 0.0),
-                frozen: None,
+                frozen: Vec::new(),
             }
         })
         .collect();

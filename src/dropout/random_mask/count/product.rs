@@ -1,4 +1,4 @@
-//! What factors of data come to: a mask of zeros and ones, over its share of ones.
+//! The product of factors of data: a mask of zeros and ones, over its share of ones.
 
 use crate::dropout::Scaling;
 use crate::error::Result;
@@ -71,7 +71,7 @@ impl<'m> Finder<'m> {
         Ok((own && self.is_share(&all, *count)?).then_some((mask, Scaling::Count)))
     }
 
-    /// Takes a factor apart. False if it is none that this knows.
+    /// Takes a factor apart. False of an unknown factor.
     fn expand(
         &self,
         value: ValueId,

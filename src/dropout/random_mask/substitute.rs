@@ -1,0 +1,89 @@
+//! Dropout that puts a number in the place of what it drops: −∞ in attention scores, so that the Softmax
+//! shares out what it keeps (DropKey, Li et al. 2022), or the id of an unknown word (word dropout, Iyyer
+//! et al. 2015). It scales nothing, and inference leaves the data as it is.
+
+use crate::dropout::scores::is_scores;
+use crate::dropout::{Kind, Scaling};
+use crate::onnx::ValueId;
+use crate::semantics::operator::Shape;
+
+use super::Finder;
+use super::classify::Class;
+use super::law::{Law, Piece};
+use super::maps::Maps;
+use super::scalar::is_integer;
+
+/// Scores below are as good as −∞: exporters write −10,000 for half precision, and less for others.
+const NOTHING: f64 = -1e4;
+
+impl Finder<'_> {
+    /// The dropout that `a·data + b` is, if it is that; with the law of what is kept.
+    pub(super) fn substituted(
+        &self,
+        (data, output): (ValueId, ValueId),
+        (a, b): (&Law, &Law),
+        maps: &Maps,
+    ) -> Option<(Class, Law)> {
+        if !maps.are_independent(&[a, b]) {
+            return None;
+        }
+        let cells = Law::cells_of(a, b).ok()?.into_iter();
+        let cells: Option<Vec<(f64, f64, f64)>> = cells
+            .map(|(mass, a, b)| Some((mass, a.at(&[])?, b.at(&[])?)))
+            .collect();
+        let is_kept = |a: f64, b: f64| a == 1.0 && b == 0.0;
+        let (kept, lost): (Vec<_>, Vec<_>) =
+            cells?.into_iter().partition(|&(_, a, b)| is_kept(a, b));
+        let rate: f64 = lost.iter().map(|(mass, ..)| mass).sum();
+        let &(_, _, number) = lost.first()?;
+        let of = self.view.value(data).element_type()?;
+        let substitutes = match is_integer(of) {
+            true => {
+                lost.iter().all(|&(_, a, b)| a == 0.0 && b == number) && self.are_indices(output)
+            }
+            false => {
+                let nothing = |&(_, a, b): &(f64, f64, f64)| (a == 0.0 || a == 1.0) && b <= NOTHING;
+                lost.iter().all(nothing) && is_scores(self.view, output)
+            }
+        };
+        if !substitutes || kept.is_empty() || rate <= 0.0 {
+            return None;
+        }
+        let keeps = Law::combined(
+            &[a, b],
+            |_, _| Vec::new(),
+            |pieces, _| match (pieces[0].at(&[]), pieces[1].at(&[])) {
+                (Some(a), Some(b)) => Piece::Constant(f64::from(u8::from(is_kept(a, b)))),
+                _ => Piece::Unknown,
+            },
+        );
+        let class = Class {
+            kind: Kind::Dropout,
+            scaling: Scaling::Other,
+            rate,
+            scale: 1.0,
+            is_identity: true,
+        };
+        Some((class, keeps.ok()?))
+    }
+
+    /// True of what selects rows of a table, and does nothing else.
+    fn are_indices(&self, value: ValueId) -> bool {
+        let mut open = vec![self.view.value(value)];
+        let mut steps = 0;
+        while let Some(value) = open.pop() {
+            for (node, input) in value.readers() {
+                steps += 1;
+                let operator = node.operator();
+                if operator.is_some_and(|op| op.shape == Shape::Gather) && input == 1 {
+                    continue;
+                }
+                if steps > 64 || !operator.is_some_and(|op| op.copies()) {
+                    return false;
+                }
+                open.extend(node.output(0));
+            }
+        }
+        steps > 0
+    }
+}
