@@ -2,9 +2,9 @@
 //! same elements in every run.
 //!
 //! A constant of zeros and one other number that data is multiplied by, or chosen by, is a mask of
-//! dropout where kept elements are scaled by `1/(1-p)`, p is a rate somebody would write and as many
+//! dropout where kept elements are scaled by `1/(1-p)`, p is a plausible rate and as many
 //! elements are zero as p makes plausible. Without such a scale much else looks like it (padding,
-//! causal and channel masks, one-hot rows), so that more is asked of it; in doubt it is none. No
+//! causal and channel masks, one-hot rows), so that more evidence is required; in doubt there is no site. No
 //! mask has an order: one with rows alike, stripes, borders or a mirror image was never drawn.
 
 mod constant;

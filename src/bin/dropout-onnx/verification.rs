@@ -210,7 +210,7 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
     out
 }
 
-/// What dropout that acts did: one line, and one for each site that says something else.
+/// The observed effect of active dropout: one line, and one for each site that differs.
 fn acting(report: &acting::Report, verbose: bool) -> Vec<String> {
     let is = |site: &&acting::SiteReport| site.outcome == acting::Outcome::AsSaid;
     let good = report.sites.iter().filter(is);

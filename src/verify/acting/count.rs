@@ -150,7 +150,7 @@ impl Count {
         ))
     }
 
-    /// Gaussian dropout multiplies by N(1, p/(1-p)): the mean and the variance of so many draws.
+    /// Gaussian dropout multiplies by N(1, p/(1-p)): the mean and the variance of this number of draws.
     fn spread(&self, rate: f64) -> Outcome {
         let draws = self.draws as f64;
         let variance = rate / (1.0 - rate);
