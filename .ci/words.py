@@ -26,7 +26,7 @@ PATTERNS = [(re.compile(rf"\b(?:{phrase})", re.IGNORECASE), use) for phrase, use
 RUST = re.compile(
     r"""(?P<doc>//[/!][^\n]*)|//[^\n]*|/\*.*?\*/"""
     r"""|r(?P<hash>\#*)"(?P<raw>.*?)"(?P=hash)|"(?P<string>(?:\\.|[^"\\])*)"|'(?:\\.|[^'\\\n])'"""
-    r"""|\bfn\s+(?P<name>\w+)""",
+    r"""|\#\[test\](?:\s*\#\[[^\]]*\])*\s*fn\s+(?P<name>\w+)""",
     re.DOTALL,
 )
 FENCE = re.compile(r"^ *(```|~~~).*?^ *\1 *$", re.MULTILINE | re.DOTALL)
@@ -130,7 +130,8 @@ def self_test():
             "src/a.rs": f'/// {sentence}\nfn told() {{ "told us"; }}',
             "src/b.rs": f'let c = \'"\'; let s = "{sentence}"; // behind',
             "python/a.py": f"def f():\n    '''{sentence}'''\n",
-            "tests/a.rs": f"fn {re.sub('[^a-z]+', '_', sentence.lower())}() {{ \"behind\" }}",
+            "tests/a.rs": "fn behind() {}\n#[test]\n"
+            + f"fn {re.sub('[^a-z]+', '_', sentence.lower())}() {{ \"behind\" }}",
         }
         for path, text in twins.items():
             more = 1 if path == "src/a.rs" else 0

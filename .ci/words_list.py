@@ -59,6 +59,6 @@ PHRASES = [
 
 # Where a phrase is plain English after all.
 FINE = re.compile(
-    r"(?:ONNX|spec|specification|reference|documentation) says\b|that is to say",
+    r"(?:ONNX|spec|specification|reference|documentation) says\b|that is to say|\*\.onnx'",
     re.IGNORECASE,
 )

@@ -1,7 +1,7 @@
 //! `cargo bench --bench audit`: the speed of `audit` on many models, on a large one, and on large
 //! graphs.
 //!
-//! README.md in this folder says what each row means. A limit that is exceeded is said, and
+//! README.md in this folder explains each row. A limit that is exceeded is reported, and
 //! never fails the run: times depend on the machine and on who else uses it.
 
 #[cfg(target_os = "linux")]

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What other tools make of models with dropout, beside dropout-onnx.
+"""Results of other tools on models with dropout, compared with dropout-onnx.
 
     python3 -m venv .venv-peers && .venv-peers/bin/pip install -r benches/peers_requirements.txt
     .venv-peers/bin/python benches/peers.py target/release/dropout-onnx ../shared/models fixtures
 
 Every tool gets every model in a process of its own, by its documented way to make a model smaller
 for inference. What a tool left is counted by .ci/judges, which know none of them. A TRUTH.tsv in a
-folder says how much of a model's randomness is dropout. Nothing here fails: it prints tables.
+folder has the share of a model's randomness that is dropout. Nothing here fails: it prints tables.
 
     errors     the tool raised, crashed, or wrote nothing within five minutes
     operators  models that had Dropout operators: how many have none left, in any scope
@@ -100,7 +100,7 @@ def run(tool, binary, before, after):
     if done.returncode == 0 and after.exists():
         return None
     said = done.stderr.decode(errors="replace").strip().splitlines()
-    return f"status {done.returncode}: {said[-1][:160] if said else 'nothing said'}"
+    return f"status {done.returncode}: {said[-1][:160] if said else 'no output'}"
 
 
 def interface(model):

@@ -1,6 +1,6 @@
 //! `cargo bench --bench strip`: the speed and memory of `strip` and `audit` compared with `cp`.
 //!
-//! README.md in this folder says what each row means. A limit that is exceeded is said, and
+//! README.md in this folder explains each row. A limit that is exceeded is reported, and
 //! never fails the run: times depend on the machine and on who else uses it.
 
 #[cfg(target_os = "linux")]

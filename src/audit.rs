@@ -209,7 +209,7 @@ pub struct Finding {
     /// The message without its place.
     #[serde(skip)]
     pub what: String,
-    /// The node it is about, if it is about one; a node without a name goes by its first output.
+    /// The node it is about, if it is about one; a node without a name is listed by its first output.
     #[serde(skip)]
     pub node: Option<String>,
 }

@@ -14,7 +14,7 @@ pub fn one_line(text: &str) -> String {
     out
 }
 
-/// Text that Markdown shows as it is, in a cell of a table. CommonMark lets a backslash stand before
+/// Text that Markdown shows as it is, in a cell of a table. CommonMark allows a backslash before
 /// any ASCII punctuation; tags and entities are written as entities, which no cell's end breaks.
 pub(crate) fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

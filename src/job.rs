@@ -1,4 +1,4 @@
-//! A rewrite from file to file, as every command and binding does it: read the model, see to it that
+//! A rewrite from file to file, as every command and binding does it: read the model, check that
 //! the result can be written, verify, and write only what is what it should be.
 //!
 //! The rewrite itself and the report are the caller's.
@@ -58,7 +58,7 @@ pub enum Written {
 }
 
 impl Job {
-    /// Reads the model, and sees to it that the result can be written: to `model.SUFFIX.onnx` if
+    /// Reads the model, and checks that the result can be written: to `model.SUFFIX.onnx` if
     /// nothing else is asked for. `verify`: how; `None`, not at all.
     ///
     /// # Errors
@@ -156,7 +156,7 @@ impl Job {
         Ok(end)
     }
 
-    /// True if the result goes to a stream or to a file that was named.
+    /// True if the result is written to a stream or to a file that was named.
     fn asks_for_a_copy(&self) -> bool {
         let stream = matches!(self.target, Target::Stream);
         stream || (self.files.output.is_some() && !self.files.in_place)

@@ -1,6 +1,6 @@
 //! ONNX on the wire: a typed view of a model whose parts stay in file order and keep their bytes.
 //!
-//! Source: `onnx.proto` of ONNX 1.20 (IR version 13) and `docs/IR.md` beside it. Reading keeps of each
+//! Source: `onnx.proto` of ONNX 1.20 (IR version 13) and its `docs/IR.md`. Reading keeps of each
 //! part what a graph is made of (names, operators, attributes, types, where the weights are) and
 //! its position; [`Model::to_rope`] writes every part without an edit as its original bytes.
 

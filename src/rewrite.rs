@@ -1,6 +1,6 @@
 //! Rewrites: planned on a model that is only read, then applied at once.
 //!
-//! A [`Plan`] says for every site what will be done to it, or why nothing will. Whoever applies it
+//! A [`Plan`] has for every site the action, or the reason why it is left alone. The code that applies it
 //! has the edited model verified before writing it: see [`crate::verify`].
 
 mod bypass;

@@ -3,7 +3,7 @@
 //!
 //! Monte-Carlo dropout: Y. Gal and Z. Ghahramani, *Dropout as a Bayesian Approximation: Representing
 //! Model Uncertainty in Deep Learning* (2016). Every `Dropout` drops, also one that is inert in the
-//! file or that its version never lets drop; random masks draw from our seeded generator. All of that
+//! file or that its version never lets drop; random masks draw from our seeded generator. All this
 //! happens to a copy in memory. One engine model is in memory at a time, for all runs at one rate.
 //!
 //! ```
@@ -189,7 +189,7 @@ pub fn is_sampled(model: &Model, site: &Site) -> bool {
     runs && !site.unreachable && matches!(site.form, Form::Operator | Form::RandomMask)
 }
 
-/// Runs a model with its dropout on. `watch` is told, before each run, how many runs are done, and of
+/// Runs a model with its dropout on. `watch` is called before each run with the number of runs done, and of
 /// how many.
 ///
 /// # Errors

@@ -93,7 +93,7 @@ impl Options {
 }
 
 impl Options {
-    /// True if both models are to be run on data from files, which may hold what comes out as well.
+    /// True if both models are run on data from files, which may hold what comes out as well.
     fn has_data(&self) -> bool {
         #[cfg(feature = "tract")]
         return self.run.as_ref().is_some_and(|run| !run.inputs.is_empty());
@@ -118,7 +118,7 @@ pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verifi
     verify_sides(old.side()?, new.side()?, &allowed, options)
 }
 
-/// As [`verify`], but for the changes that a rewrite reports.
+/// As [`verify`], except for the changes that a rewrite reports.
 pub(crate) fn verify_sides(
     before: Side<'_>,
     after: Side<'_>,

@@ -1,4 +1,4 @@
-//! Enums of words: what the command line takes and reports say.
+//! Enums of words: values of options and words in reports.
 
 /// An enum whose values have a word each, which can be printed and parsed.
 macro_rules! words {

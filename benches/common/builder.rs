@@ -61,7 +61,7 @@ impl Builder {
         self.node_with("Constant", &[], &[tensor_attribute("value", &tensor)])
     }
 
-    /// A Dropout at rest: alone, or after two constants that nobody else uses.
+    /// An inert Dropout: alone, or after two constants that no other node uses.
     pub fn dropout(&mut self, x: &str, own_constants: bool) -> String {
         if !own_constants {
             return self.node("Dropout", &[x, "ratio", "training_mode"]);

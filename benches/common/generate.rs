@@ -2,7 +2,7 @@
 //!
 //! Streaming: the same code runs twice, once counting bytes (a protobuf message is preceded by
 //! its length) and once writing them, with a few nodes or one `If` in memory. Nothing here comes
-//! from the library, so a mistake in its reader or writer cannot hide behind the same one here.
+//! from the library, so a mistake in its reader or writer is not repeated here.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
@@ -20,10 +20,10 @@ pub enum Model {
     /// `layers` dense layers of `width` × `width` f32, each with relu and a Dropout.
     Weights { layers: usize, width: usize },
     /// A chain of `nodes` nodes with residual branches, a fifth of them Dropouts, and next to no
-    /// weights. With `branches`, 45 % of the nodes stand in branches of `If`, up to two deep,
+    /// weights. With `branches`, 45 % of the nodes are in branches of `If`, up to two deep,
     /// and use Dropout outputs and other values from outside.
     Nodes { nodes: usize, branches: bool },
-    /// As `Nodes` without branches, and without `value_info`: 36 bytes a node.
+    /// As `Nodes` without branches, and without `value_info`: 36 bytes per node.
     Chain { nodes: usize },
     /// A chain of `nodes` nodes, a twelfth of them Dropouts, and as many random masks, half of them
     /// as tf2onnx writes them and half as torch does.

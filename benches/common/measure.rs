@@ -73,12 +73,12 @@ pub fn alternate(cases: &[Case], rounds: usize) -> io::Result<Vec<Runs>> {
 
 impl Case {
     /// Runs it twice and counts the second, so that every counted run finds the same: the file
-    /// in the page cache (or not), no output, and memory that the machine has at hand.
-    /// `Err` in `Ok` says why the command did not do its job.
+    /// in the page cache (or not), no output, and memory that the machine has free.
+    /// `Err` in `Ok` is the reason why the command failed.
     ///
     /// A virtual machine may give memory back to its host two seconds after it was freed, and
     /// pay for it when it is next used: a copy of 1.6 GB then takes 2.2 s and not 0.5 s. So let
-    /// all be given back, use as much as the counted run will, and free it just before that.
+    /// all be freed, use as much as the counted run will, and free it just before that.
     pub fn run(&self) -> io::Result<Result<Run, String>> {
         self.remove_output()?;
         rustix::fs::sync();

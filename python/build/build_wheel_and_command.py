@@ -1,4 +1,4 @@
-"""The build backend: maturin, and before it the command, which goes into the wheel's scripts.
+"""The build backend: maturin, and before it the command, which becomes one of the wheel's scripts.
 
 The command is the native program itself: a script of Python's would start with Python, which takes
 longer than most of what the command does. maturin builds a module or a program, not both; so the

@@ -6,10 +6,10 @@
 //! - its surroundings: the operators that its data comes from, [`BEFORE`] steps back, and those that
 //!   use what comes out, [`AFTER`] steps on, with the shapes of their weights.
 //!
-//! No name goes in, neither does anything that exporters, optimisers and converters of opset,
+//! No name is part of it, and nothing that exporters, optimisers and converters of opset,
 //! precision or batch size change without changing the network: `Identity` and `Cast` are passed
 //! over, and so are the model's other dropouts; attributes, scalars, vectors and shape arithmetic do
-//! not count, nor whether a dropout acts. Sites that are alike in all of this have the same one.
+//! not count, nor whether a dropout acts. Sites that agree in all these respects have the same one.
 
 use smallvec::SmallVec;
 
@@ -27,7 +27,7 @@ const AFTER: u8 = 2;
 /// The number of consecutive nodes that are skipped, so that chains of them have linear cost.
 const PASSED: usize = 4;
 
-/// Operators whose further inputs say where elements go or how many there are. Exporters compute
+/// Operators whose further inputs are positions or numbers of elements. Exporters compute
 /// these in many ways, and opsets have had them as attributes.
 const SHAPED: &[&str] = &[
     "Expand",
@@ -340,7 +340,7 @@ impl<'m> Fingerprints<'m> {
 /// Where data enters a site, the data, and what comes out.
 type End = (NodeId, Option<ValueId>, Option<ValueId>);
 
-/// The places where data goes through a site.
+/// The places where data passes a site.
 fn ends(site: &Site) -> SmallVec<[End; 1]> {
     let ends = site.exits.iter().map(|exit| match exit.prescale {
         Some(prescale) => (prescale.node, Some(prescale.from), Some(exit.output)),

@@ -78,7 +78,7 @@ impl Selection {
         }
     }
 
-    /// This selection where it says something about a rule, by whatever name; else `below`: a command
+    /// This selection where it has a level for a rule, by whatever name; else `below`: a command
     /// line over a file. What this one selects replaces what `below` does; what it selects, allows or
     /// denies by a rule's own name counts even if `below` leaves the rule out.
     #[must_use]

@@ -2,7 +2,7 @@
 //! `Where(Dropout(ones) > 0, x / (1-p), 0)`.
 //!
 //! Such an operator has no inference meaning of its own: with its mask all true, or with its ones
-//! passed through, the factor `1/(1-p)` beside it would stay.
+//! passed through, the factor `1/(1-p)` next to it would stay.
 
 use crate::hash::HashSet;
 use crate::onnx::{AttributeValue, DataType, Model, NodeId, Producer, Use, ValueId, Values};
@@ -104,7 +104,7 @@ fn is_float(model: &Model, id: NodeId) -> bool {
     }
 }
 
-/// True of what is made of constants and of shapes only.
+/// True of values that depend on constants and shapes only.
 fn is_constant(model: &Model, values: &Values, value: ValueId) -> bool {
     let mut seen = HashSet::default();
     let mut open = vec![value];

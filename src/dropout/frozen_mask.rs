@@ -2,11 +2,11 @@
 //! same elements in every run.
 //!
 //! A constant of zeros and one other number that data is multiplied by, or chosen by, is a mask of
-//! dropout where kept elements are scaled by `1/(1-p)`, p is a rate somebody would write and as many
+//! dropout where kept elements are scaled by `1/(1-p)`, p is a plausible rate and as many
 //! elements are zero as p makes plausible. Without such a scale much else looks like it (padding,
-//! causal and channel masks, one-hot rows, pruning), so that names are required as well; in doubt it
-//! is not taken for a mask. No mask has an order: one with stripes, borders or a mirror image was never drawn. Rows
-//! may be alike where there is a scale.
+//! causal and channel masks, one-hot rows, pruning), so that names are required as well; in doubt there is no
+//! site. No mask has an order: one with stripes, borders or a mirror image was never drawn. Rows may be alike
+//! where there is a scale.
 
 mod alpha;
 mod constant;

@@ -34,7 +34,7 @@ fn shared(drawn: &[Dim], data: &Shape) -> bool {
     }
 }
 
-/// How large what meets data is, compared with it.
+/// The size of a mask compared with that of its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::dropout) enum Fit {
     /// It is broadcast to the data.
@@ -66,7 +66,7 @@ pub(super) fn fit(facts: Facts<'_>, value: ValueId, data: ValueId) -> Fit {
     }
 }
 
-/// True of dimensions of a value, or 1, each in its place; of a number whatever it meets.
+/// True of dimensions of a value, or 1, each in its place; of a scalar for all data.
 fn is_part(mask: &[Dim], data: (ContextId, ValueId)) -> bool {
     let count = mask.len() as i32;
     let number = mask.iter().all(|dim| *dim == Dim::Size(1));

@@ -104,7 +104,7 @@ struct Finder<'m> {
     fixed: HashSet<ValueId>,
     /// Nodes that lead somewhere.
     reachable: HashSet<NodeId>,
-    /// Nothing but what the file says.
+    /// Only facts of the file.
     conditions: Conditions,
     /// What earlier sources were found to be dropout of, and at which scale: a mask of one source may
     /// be the data of another.

@@ -17,8 +17,8 @@ use super::shared::{self, Shared};
 pub struct Files {
     /// The model; `-` is a stream or memory.
     pub input: PathBuf,
-    /// Where the result goes; `-` is standard output. Beside the input, with the rewrite in its name,
-    /// if not given; into memory if the input is there.
+    /// The file of the result; `-` is standard output. By default next to the input, named after the rewrite;
+    /// in memory if the input is.
     pub output: Option<PathBuf>,
     /// Replace the input by the result.
     pub in_place: bool,
@@ -26,8 +26,7 @@ pub struct Files {
     pub force: bool,
     /// Write nothing.
     pub dry_run: bool,
-    /// When the output is in another folder: take the files of weights that stand beside the input
-    /// along.
+    /// When the output is in another folder: also copy or link the files of weights next to the input.
     pub external_data: Option<External>,
 }
 
@@ -50,11 +49,11 @@ pub enum Target {
 }
 
 impl Files {
-    /// Finds out where the result goes, and refuses places it must not go to. `suffix` is what the
+    /// Finds the destination of the result, and refuses those that are not allowed. `suffix` is what the
     /// rewrite puts into a name: `stripped`.
     ///
     /// # Errors
-    /// It must not go there.
+    /// The destination is not allowed.
     pub fn target(&self, suffix: &str) -> Result<Target> {
         let stream = is_stream(&self.input);
         if self.in_place {
@@ -92,7 +91,7 @@ impl Files {
         Ok(Target::File(destination))
     }
 
-    /// The files of weights to take along, each with where it goes; refuses to leave them behind.
+    /// The files of weights to copy or link, each with its destination; an error if they would be missing.
     pub(super) fn external(
         &self,
         model: &Model,
@@ -104,7 +103,7 @@ impl Files {
             // bytes in memory stay with who gave them, and so do their weights
             (Target::Stream, Some(file)) if self.output.is_some() => {
                 let why = format!(
-                    "its weights are in {}, which standard output cannot include; name a file \
+                    "its weights are in {}, which standard output cannot include; give a file \
                      as OUT",
                     file.display()
                 );
@@ -128,8 +127,8 @@ impl Files {
         }
         if self.external_data.is_none() {
             let why = format!(
-                "its weights are in {} beside it, and OUT is in another folder; \
-                 --external-data copy or link takes them along",
+                "its weights are in {} next to it, and OUT is in a different folder; \
+                 add --external-data copy or link",
                 files[0].display()
             );
             return Err(refused(input, why));
@@ -172,7 +171,7 @@ impl Files {
         Ok(())
     }
 
-    /// Writes the result, and what goes with it.
+    /// Writes the result and its files of weights.
     pub(super) fn write(
         &self,
         rope: &Rope,
@@ -215,7 +214,7 @@ impl Files {
 pub fn may_write(destination: &Destination, force: bool) -> Result<()> {
     let path = destination.named();
     if destination.real().is_dir() {
-        return Err(refused(path, "is a folder; name a file in it"));
+        return Err(refused(path, "is a folder; give a file in it"));
     }
     if destination.real().is_file() && !force {
         return Err(refused(path, "already exists; overwrite it with --force"));

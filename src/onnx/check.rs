@@ -16,7 +16,7 @@ pub struct Flaw {
     pub node: Option<NodeId>,
     /// The scope or node, in words.
     pub place: String,
-    /// What is wrong there: a sentence without a full stop.
+    /// The flaw: a sentence without a full stop.
     pub why: String,
 }
 

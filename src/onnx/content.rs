@@ -70,7 +70,7 @@ impl Model {
         Ok(())
     }
 
-    /// The elements of a tensor as little-endian bytes by position: where they stand, if they stand
+    /// The elements of a tensor as little-endian bytes by position: where they are stored, if they are stored
     /// so, else (numbers stored as varints, or one field each) in memory.
     ///
     /// # Errors
@@ -393,7 +393,7 @@ pub(crate) fn numbers(data_type: DataType, bytes: &[u8]) -> Option<Vec<f64>> {
     }
 }
 
-/// An 8-bit float with this many mantissa bits and this exponent bias. Source: ONNX'
+/// An 8-bit float with this many mantissa bits and this exponent bias. Source: ONNX's
 /// `docs/docsgen/source/technical/float8.md`; `fnuz`: no infinities, one zero, NaN is 0x80.
 fn float8(byte: u8, mantissa_bits: u32, bias: i32, fnuz: bool) -> f64 {
     let sign = if byte & 0x80 == 0 { 1.0 } else { -1.0 };

@@ -171,7 +171,7 @@ impl<'m> Editor<'m> {
 
     /// True if [`Editor::rename`] can be done: the value is the output of a node, no use of it is
     /// bound to its very name (outputs, bindings, annotations, attributes), and wherever it is used
-    /// the new name is free, or that of a value of its graph that is gone.
+    /// the new name is free, or that of a removed value of its graph.
     pub fn can_rename(&self, value: ValueId, name: &Name) -> bool {
         let old = &self.values[value];
         let free = match self.values.lookup(self.model, old.graph, name) {
@@ -193,7 +193,7 @@ impl<'m> Editor<'m> {
     }
 
     /// Gives the output of a node another name, everywhere it is used. If that was the name of a
-    /// value that is gone, what used that value uses this one. The type entry of the old name goes;
+    /// removed value, its readers read this one. The type entry of the old name is removed;
     /// its quantisation annotation moves to the new name, unless that one has its own.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
-//! External data: elements that stand in another file.
+//! External data: elements in another file.
 //!
-//! Source: `onnx.proto`, `TensorProto.external_data`, and ONNX' `docs/ExternalData.md`.
+//! Source: `onnx.proto`, `TensorProto.external_data`, and ONNX's `docs/ExternalData.md`.
 
 use std::fs::File;
 use std::io::Read;

@@ -35,7 +35,7 @@ pub enum GraphKind {
 /// A `GraphProto`, or the body of a `FunctionProto`.
 #[derive(Clone, Debug)]
 pub struct Graph {
-    /// Where it stands.
+    /// Whether it is the main graph, a subgraph or the body of a function.
     pub kind: GraphKind,
     /// The graph whose names it also sees.
     pub parent: Option<GraphId>,

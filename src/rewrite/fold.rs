@@ -1,11 +1,11 @@
 //! Fold: products by constants, such as the scale that classic dropout leaves, moved into weights.
 //!
 //! A factor is a `Mul` or `Div` by a constant that is one number, or one for each index of one axis.
-//! It goes forward into the weights of what uses it, or backward into those of what computes its
-//! data, through operators that commute with it: a table of targets says which weights and which
-//! axis, a table of carries what it passes. A factor that meets another constant factor and gets no
-//! further is merged with it. Where a way does not end in weights, the factor stays, and the plan says
-//! why. A factor that is not a power of two also stays upstream of operators that round or compare.
+//! It moves downstream into the weights of its readers, or upstream into those of the producers of its
+//! data, through operators that commute with it: a table of targets lists weights and their axes, a
+//! table of carries the operators in between. A factor that is stopped by another constant factor is
+//! merged with it. Where a route does not end in weights, the factor stays, and the plan has the
+//! reason. A factor that is not a power of two also stays upstream of operators that round or compare.
 //! Weights are multiplied in 64 bits and rounded once, whatever the number of factors.
 //!
 //! Nothing is read but factors and the weights that take them, and these only as they are written;
@@ -51,7 +51,7 @@ use shapes::Shapes;
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Only those that dropout leaves: factors that are recognised as its scale, and those that
-    /// `strip` put in.
+    /// `strip` inserted.
     pub only_dropout: bool,
     /// Only those that make these values, or whose nodes have these names. Each must be a factor that
     /// can be folded.
@@ -79,9 +79,9 @@ pub struct Folded {
 }
 
 impl Folded {
-    /// Compares the original with the result. Structure shows that both are the same but for the
-    /// factors that are gone and for the weights and attributes that took them. That these do what the
-    /// factors did has to be shown by a run.
+    /// Compares the original with the result. Structure shows that both are the same except for the
+    /// removed factors and the weights and attributes that took them. That these have the effect of the
+    /// factors is shown by a run.
     ///
     /// # Errors
     /// As [`verify::verify`].
@@ -111,10 +111,10 @@ impl Plan {
     }
 }
 
-/// Finds factors, plans where they go, and folds them in a copy.
+/// Finds factors, plans their folds, and folds them in a copy.
 ///
 /// # Errors
-/// The model is not sound ([`Model::check`]), a factor asked for by name is none or stays where it is,
+/// The model is not sound ([`Model::check`]), a name does not belong to a factor that can be folded,
 /// or the weights would make the file larger than protobuf allows.
 ///
 /// # Examples
@@ -219,7 +219,7 @@ fn plan(before: &Examined<'_>, options: &Options) -> Result<Plan> {
     })
 }
 
-/// Folds what the plan says to fold.
+/// Folds the factors that the plan applies.
 ///
 /// # Errors
 /// Weights cannot be read, or the edit would leave a value undefined; the model is then not to be

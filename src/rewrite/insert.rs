@@ -1,9 +1,9 @@
 //! Insert: dropout put into a model, for fine-tuning or for Monte-Carlo runs.
 //!
-//! A dropout stands behind a value: what used the value, in whatever graph, uses the dropout. An
+//! A dropout is inserted after a value: its readers, in every graph, read the dropout instead. An
 //! output of the model keeps its name. What is written is the `Dropout` of the model's opset, or a
-//! random mask of other operators where it is to be shared along axes (spatial dropout). Stripping the
-//! result gives back the original, byte for byte; an input that was added for a switch stays.
+//! random mask of other operators if it is shared along axes (spatial dropout). Stripping the
+//! result restores the original, byte for byte; an input that was added for a switch stays.
 
 mod apply;
 mod candidates;
@@ -58,7 +58,7 @@ pub struct Choice {
     pub after: Option<String>,
     /// Values, or first outputs of nodes, whose name matches this pattern.
     pub name: Option<String>,
-    /// What the layers whose path matches this pattern hand on; with other criteria, whatever is
+    /// The outputs of layers whose path matches this pattern; with other criteria, all values
     /// made in them.
     pub layer: Option<String>,
     /// A position that has a name.
@@ -138,7 +138,7 @@ impl fmt::Display for Choice {
 ///
 /// # Errors
 /// The model is not sound, a choice matches nothing or has no rate, two want different things at one
-/// value, or what is asked for cannot be written there: then nothing is.
+/// value, or the dropout cannot be written there: then nothing is.
 ///
 /// # Examples
 /// ```

@@ -1,6 +1,6 @@
 //! Set: the rate, the mode or the seed of dropout that is there.
 //!
-//! `Dropout` operators of every version are changed where their ratio and flag stand: in attributes, or
+//! `Dropout` operators of every version are changed where their ratio and flag are stored: in attributes, or
 //! in constants, of which a copy is made if something else uses them. Of a dropout that is written as a
 //! random mask the rate is changed, if all numbers that depend on it are found (threshold and scale; the
 //! deviation of Gaussian dropout; the threshold and the affine map of alpha dropout), and the seed.
@@ -96,7 +96,7 @@ pub struct Changed {
 /// Changes dropout in a copy.
 ///
 /// # Errors
-/// The model is not sound, has no dropout, a filter holds for none, or what is asked for cannot be
+/// The model is not sound, has no dropout, a filter matches none, or the change cannot be
 /// written at one of those that were chosen: then nothing is.
 ///
 /// # Examples

@@ -1,16 +1,16 @@
 //! Strip: dropout removed for inference.
 //!
-//! A `Dropout` passes its data through at inference, whatever its flags say: what used its output
-//! uses its input. Where the output's name must live on (it is a graph's output), the producer of
+//! A `Dropout` passes its data through at inference, whatever its flags: the readers of its output
+//! read its input instead. Where the output's name must live on (it is a graph's output), the producer of
 //! the input takes that name; where that cannot be, an `Identity` stays. A mask that something uses
 //! becomes all true.
 //!
 //! An operator of another domain leaves its inference form: a sum, a Softmax, or nothing.
 //!
-//! Dropout written as a mask is cut off where the mask meets data: what used the product uses the
+//! A mask is removed where it is applied to data: the readers of the product read the
 //! data, without the factor `1/(1-p)` if it had one; if the mask was never scaled, one `Mul` with
-//! the inference scale stays. Then what only the mask needed goes: the draw, shape arithmetic, states
-//! of loops that carried it, functions that nothing calls any more.
+//! the inference scale stays. Nodes that only produced the mask are removed: the draw, shape
+//! arithmetic, states of loops that carried it, functions that are no longer called.
 
 mod apply;
 mod foreign;
@@ -97,8 +97,8 @@ impl Stripped {
 ///
 /// # Errors
 /// The model is not sound ([`crate::onnx::Model::check`]), a filter matches no site, or a site cannot be
-/// removed and [`Options::strict`] is set, or it is the only one. Nothing is removed either if what is left
-/// would be dropout in another way than before.
+/// removed and [`Options::strict`] is set, or it is the only one. Nothing is removed either if the
+/// remaining dropout would be dropout of another form than before.
 pub fn strip(model: &impl Examine, options: &Options) -> Result<Stripped> {
     model.examined(|before| {
         let stripped = strip_examined(before, options);
@@ -146,8 +146,9 @@ fn refuse(plan: &Plan, strict: bool) -> Result<()> {
     }
 }
 
-/// Checks that no mask of what is left is dropout that was none before: what a draw meets may show
-/// only once other dropout is gone. Nobody could say then what both models compute at inference.
+/// Checks that the result has no random mask that is newly recognised as dropout: what a draw is
+/// applied to may show only once other dropout is removed. The inference form of both models would
+/// then be undefined.
 fn settled(sites: &[Site], plan: &Plan, after: &Examined<'_>) -> Result<()> {
     let found = after.sites()?.iter().filter(|site| !site.exits.is_empty());
     let applied: Vec<usize> = plan.applied().map(|step| step.site).collect();

@@ -5,9 +5,9 @@
 //!
 //! Which outputs are classes is seen by what they are in every run, not by the operators that made
 //! them: probabilities along the last axis, or along axis 1, where channels are; or logarithms of
-//! these. A sigmoid's one number a row is an exception, since any number between 0 and 1 would pass
-//! for it: there the operator is looked at. Logits are any numbers, and are classes where somebody
-//! says so ([`ClassSpec`]).
+//! these. A sigmoid's one number per row is an exception, since any number between 0 and 1 would pass
+//! for it: there the operator decides. Logits are any numbers, and are classes if the caller
+//! declares them ([`ClassSpec`]).
 
 mod candidates;
 mod counter;
@@ -58,7 +58,7 @@ impl Numbers {
     }
 }
 
-/// What runs say of the classes of an output. A row is what one distribution is over: all elements
+/// Statistics of the classes of an output. A row is the support of one distribution: all elements
 /// along the axis of the classes, or, of binary ones, a single element.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classes {

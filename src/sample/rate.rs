@@ -3,7 +3,7 @@
 //! A rate is not written into a mask, which has no one place for it: its draw is replaced by one that
 //! is, with the chance asked for, a number the mask drops, and else one that it keeps. What comes out
 //! is brought to the scale of the new rate by a `Mul` (and an `Add`, of alpha dropout). That the copy
-//! then has this rate is what the recognisers say of it, not what was meant.
+//! then has this rate is read by the recognisers, not taken from the request.
 
 use crate::dropout::{self, Exit, Form, KeptDraw, Kind, Site};
 use crate::error::{Error, ErrorKind, Result};

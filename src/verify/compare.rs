@@ -1,7 +1,7 @@
 //! Two tensors compared: to the bit, or within a tolerance.
 //!
 //! Exact means the same bits, so −0 differs from 0; but every NaN equals every NaN, as which of its
-//! bits are set depends on the order in which a processor meets two NaNs.
+//! bits are set depends on the order of two NaNs in the processor.
 
 mod difference;
 mod tolerance;

@@ -2,7 +2,7 @@
 //!
 //! [`Host::read`] decodes, inlines functions, checks that tract supports it and parses; [`Parsed::choose`] fixes
 //! the sizes of the inputs; [`Parsed::runnable`] analyses and optimises; [`Runnable::run`] runs.
-//! [`Host::load`] is the three in one. All of that happens in this process or in one of its own, as the
+//! [`Host::load`] is the three in one. All three happen in this process or in one of its own, as the
 //! [`Host`] has it. No step panics, whatever the model.
 
 mod backend;
@@ -67,9 +67,9 @@ pub struct Subject<'a> {
 /// What a training dropout site computes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Meaning {
-    /// The identity, whatever its flags say.
+    /// The identity, whatever its flags.
     Inference,
-    /// What the operator says: active sites drop, with masks drawn from this seed.
+    /// As the operator declares: active sites drop, with masks drawn from this seed.
     AsWritten {
         /// Every seed gives other masks; the same seed the same.
         seed: u64,
@@ -78,7 +78,7 @@ pub enum Meaning {
     Training {
         /// As in `AsWritten`.
         seed: u64,
-        /// The rate of every site, in place of what the model says.
+        /// The rate of every site, instead of that in the model.
         rate: Option<f64>,
     },
 }
@@ -115,9 +115,9 @@ impl fmt::Display for Mode {
 pub struct Unrunnable {
     /// A sentence without a full stop.
     pub reason: String,
-    /// The operator that stands in the way, if it is one.
+    /// The operator that prevents it, if there is one.
     pub operator: Option<String>,
-    /// True if the process that ran it has ended: it crashed, or met a limit.
+    /// True if the process that ran it has ended: it crashed, or reached a limit.
     pub ended: bool,
 }
 
@@ -203,7 +203,7 @@ impl fmt::Display for Stop {
     }
 }
 
-/// The outermost words of tract's error, which name the node, and the innermost, which say why.
+/// The outermost words of tract's error, which name the node, and the innermost, which give the reason.
 fn explain(error: &TractError) -> String {
     let mut words: Vec<String> = error
         .chain()

@@ -111,7 +111,7 @@ pub struct RunReport {
     /// How tract went about it.
     pub mode: Mode,
     /// Where the first model's outputs differ from those recorded in a test data set, beyond the
-    /// tolerance of the element type. It says nothing about the second model.
+    /// tolerance of the element type. It does not describe the second model.
     pub recorded: Vec<Difference>,
     /// What was done to the models before they were run, besides dropout's inference meaning.
     pub reference: Vec<String>,
@@ -159,9 +159,9 @@ impl RunReport {
     }
 }
 
-/// Runs both models, one after the other, and compares their outputs. The first model says what
+/// Runs both models, one after the other, and compares their outputs. The first model declares what
 /// the inputs are. Where it does not run, safer inputs, smaller sizes and simpler modes are tried;
-/// what was settled on holds for both models and is in the report.
+/// the final choice applies to both models and is in the report.
 ///
 /// # Errors
 /// The request does not fit the model (an unknown dimension or input, a shape that contradicts it,

@@ -72,7 +72,7 @@ pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
     compare_but(before, after, &Allowed::default())
 }
 
-/// As [`compare`], but for the changes that a rewrite reports.
+/// As [`compare`], except for the changes that a rewrite reports.
 ///
 /// # Errors
 /// As [`compare`].

@@ -160,7 +160,7 @@ fn documents() -> Vec<PathBuf> {
 }
 
 #[test]
-fn examples_print_what_is_shown() {
+fn examples_print_the_output_shown() {
     let mut wrong = Vec::new();
     for path in documents() {
         let text = std::fs::read_to_string(&path).unwrap();

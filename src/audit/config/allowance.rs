@@ -29,7 +29,7 @@ pub struct Allowance {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Usage {
     /// It is not for this model, the model could not be audited, or rules that it is about were left
-    /// out: nothing can be said.
+    /// out: unknown.
     Unknown,
     /// It matches nothing.
     Unused,
@@ -195,7 +195,7 @@ impl Allowance {
         let (name, level, message) = if let (Some(day), 1..) = (expired, told) {
             let findings = match told {
                 1 => "a finding is".to_string(),
-                told => format!("{told} findings are"),
+                many => format!("{many} findings are"),
             };
             let message =
                 format!("the allowance of {what} expired after {day}: {findings} reported again");

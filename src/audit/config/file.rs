@@ -264,7 +264,7 @@ fn position(text: &str, byte: usize) -> (usize, usize) {
     (line, column.chars().count() + 1)
 }
 
-/// What serde says in Rust's words, in TOML's. Of "unknown field `alow`, expected one of `allow`, …"
+/// A message of serde, in the words of TOML instead of Rust's. Of "unknown field `alow`, expected one of `allow`, …"
 /// the nearest name, or all if none is near.
 fn reworded(message: &str) -> String {
     let mut names = message.split('`').skip(1).step_by(2);

@@ -189,10 +189,10 @@ impl Run<'_> {
         document.remarks.extend(self.baselines.remarks(resolved));
         self.print(&document, streams)?;
         let status = self.status(&document);
-        if let Some(said) = self.baselines.write(&document.models)?
+        if let Some(written) = self.baselines.write(&document.models)?
             && !self.global.quiet
         {
-            io::print_aside(&format!("{said}\n"));
+            io::print_aside(&format!("{written}\n"));
         }
         Ok(status)
     }

@@ -45,7 +45,7 @@ struct New {
 }
 
 impl BaselineArgs {
-    /// Reads what is known, and sees to it that the new one can be written: not over `models` or
+    /// Reads the known findings, and checks that the new baseline can be written: not over `models` or
     /// `settings`.
     pub fn open<'p>(
         &self,

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 /// As much as the main thread has: models nest.
 const STACK: usize = 8 << 20;
 
-/// Works on the items in `jobs` threads, one a core if not given, and hands the results on in the
+/// Works on the items in `jobs` threads, by default one per core, and returns the results in the
 /// order of the items, each as soon as those before it are there.
 ///
 /// # Errors

@@ -257,7 +257,7 @@ fn measured(report: &measure::Report, verbose: bool) -> Vec<String> {
     lines
 }
 
-/// What dropout that acts did: one line, and one for each site that says something else.
+/// The observed effect of active dropout: one line, and one for each site that differs.
 fn acting(report: &acting::Report, verbose: bool) -> Vec<String> {
     let is = |site: &&acting::SiteReport| site.outcome == acting::Outcome::AsSaid;
     let good = report.sites.iter().filter(is);

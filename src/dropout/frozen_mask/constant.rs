@@ -108,7 +108,7 @@ impl Step {
 }
 
 impl Finder<'_> {
-    /// The mask that a constant is, or what is made of one; `None` for everything else.
+    /// The mask that a constant holds, or that is computed from one; `None` for everything else.
     pub(super) fn mask(&self, value: ValueId) -> Option<Rc<Mask>> {
         let mut steps = Vec::new();
         let mut at = value;

@@ -49,7 +49,7 @@ fn is_one_of(component: &str, of: &[&str]) -> bool {
     of.contains(&component) || of.contains(&split(component).0)
 }
 
-/// The scopes that an operation stands in, down to where a layer's control flow begins; whether it
+/// The scopes that an operation is in, down to where a layer's control flow begins; whether it
 /// does begin.
 fn scopes(name: &str) -> Option<(Vec<&str>, bool)> {
     let mut scopes: Vec<&str> = name.split('/').collect();
@@ -147,7 +147,7 @@ pub(super) fn path(
     (!path.is_empty()).then_some(path)
 }
 
-/// True of the dropout that a layer made for itself (MultiHeadAttention's on its softmax): it goes
+/// True of the dropout that a layer made for itself (MultiHeadAttention's on its softmax): it is listed
 /// by the layer that its author wrote. `softmax`: the path of the Softmax that the data comes from.
 pub(super) fn is_inner(path: &[String], softmax: &mut dyn FnMut() -> Option<Vec<String>>) -> bool {
     let [_, .., owner, last] = path else {

@@ -37,7 +37,7 @@ impl<'m> Modules<'m> {
         }
     }
 
-    /// Tells modules apart that drop at different rates, by the names of their nodes.
+    /// Distinguishes modules that drop at different rates, by the names of their nodes.
     pub fn tell_apart(&mut self, rates: impl Iterator<Item = (&'m str, Option<f64>)>) {
         let scope = |name: &'m str| name.rsplit_once('/').map(|(scope, _)| scope);
         let rates = rates.filter_map(|(name, rate)| Some((scope(name)?, rate?)));
@@ -51,7 +51,7 @@ impl<'m> Modules<'m> {
         }));
     }
 
-    /// The module that a node of the TorchScript exporter stands in. Children of containers repeat the
+    /// The module that a node of the TorchScript exporter belongs to. Children of containers repeat the
     /// path: `/features/features.1/features.1.0/Conv`.
     pub fn of_path(&self, name: &str) -> Option<String> {
         let (scopes, _) = name.strip_prefix('/')?.rsplit_once('/')?;
@@ -110,7 +110,7 @@ fn parents<'n>(paths: impl Iterator<Item = &'n str>, separator: char) -> HashSet
     found
 }
 
-/// The module that metadata of the dynamo exporter tells: none, if it is the model itself; `None`
+/// The module in the metadata of the dynamo exporter: none, if it is the model itself; `None`
 /// where there is no such metadata.
 pub(super) fn of_metadata(properties: &[Property]) -> Option<Option<String>> {
     let get = |key: &str| {

@@ -1,7 +1,7 @@
 //! Masks that leave a branch of an If, where the other branch has a number in their place.
 //!
-//! That number is what the mask is at inference: it has to come to what inference makes of the data,
-//! or else the whole is something that nobody can take out.
+//! That number is the mask at inference: it must leave the data as inference does,
+//! or else the dropout cannot be removed.
 
 use crate::onnx::ValueId;
 
@@ -38,7 +38,7 @@ impl Finder<'_> {
     }
 }
 
-/// True if every exit comes to what inference makes of the data where the mask is the number.
+/// True if every exit equals the inference result where the mask is the number.
 fn is_inference(attempt: &Attempt, branched: &Branched) -> bool {
     let near = |x: f64, y: f64| (x - y).abs() <= NEAR * y.abs().max(1.0);
     let Some(mask) = attempt

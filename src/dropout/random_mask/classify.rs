@@ -123,7 +123,7 @@ fn mask(cells: &[(f64, f64, f64)], setting: Setting) -> Option<Class> {
         .flatten()
 }
 
-/// What a normal draw comes to that is nowhere compared with anything.
+/// The kind of a normal draw that is compared with nothing.
 fn normal(a: Piece, b: Piece, room: f64) -> Option<Class> {
     let line = |piece: Piece| match piece {
         Piece::Constant(c) => Some((c, 0.0)),

@@ -261,7 +261,7 @@ impl Finder<'_> {
         Ok(number)
     }
 
-    /// The element type of what a node makes, as far as the file or its operator tells.
+    /// The element type of a node's output, if the file or its operator determines it.
     pub(super) fn element_of(&self, node: NodeRef<'_>, inputs: &[Form]) -> Option<DataType> {
         let told = || node.output(0).and_then(|output| output.element_type());
         if !node.operator().is_some_and(|operator| operator.casts()) {

@@ -1,6 +1,6 @@
 //! The exits of a draw: values that are dropout of data.
 //!
-//! From where data meets the draw on, up to the last value that meets the draw or the same data again.
+//! From the first value that combines data and the draw, up to the last that combines either again.
 //! Cutting a draw off at all its exits leaves nothing that depends on it.
 
 use std::collections::BTreeSet;
@@ -36,9 +36,9 @@ pub(super) struct Found {
 struct Uses {
     /// Values of nodes that read it and nothing else that depends on the draw.
     alone: Vec<ValueId>,
-    /// Values of nodes where it meets the draw or its own data.
+    /// Values of nodes that combine it with the draw or with its own data.
     together: BTreeSet<ValueId>,
-    /// A node makes something unknown of it and the draw.
+    /// A node combines it and the draw in an unknown way.
     lost: bool,
     /// How many other uses there are.
     apart: usize,
@@ -64,7 +64,7 @@ pub(super) struct Precision {
     pub complement: bool,
 }
 
-/// Finds the exits of a trace; `None` if the draw meets data in any other way than as dropout.
+/// Finds the exits of a trace; `None` if the draw is applied to data in any other way than as dropout.
 pub(super) fn find(
     finder: &Finder<'_>,
     trace: &Trace,
@@ -151,7 +151,7 @@ impl Search<'_, '_> {
         reads
     }
 
-    /// Tells which factors before the mask something else uses as well: any node but those between
+    /// Finds the factors before the mask that have other readers too: any node except those between
     /// the draw and the exits that the factor is for.
     fn share(&mut self) -> Result<()> {
         let mut of_factor: HashMap<NodeId, Vec<NodeId>> = HashMap::default();
@@ -192,7 +192,7 @@ impl Search<'_, '_> {
         inside
     }
 
-    /// True if what is dropped is used behind an exit only: nothing else is made of it.
+    /// True if all readers of dropped data are downstream of an exit.
     fn is_covered(&self) -> bool {
         let view = self.finder.view;
         let mut seen: HashSet<ValueId> = self.found.iter().map(|found| found.output).collect();
@@ -232,7 +232,7 @@ impl Search<'_, '_> {
         true
     }
 
-    /// Finds the exits behind values that depend on data. False if something is no dropout.
+    /// Finds the exits downstream of values that depend on data. False if one of them is no dropout.
     fn close(&mut self, mut open: Vec<ValueId>) -> Result<bool> {
         let mut seen = HashSet::default();
         while let Some(value) = open.pop() {
@@ -265,9 +265,9 @@ impl Search<'_, '_> {
         Ok(true)
     }
 
-    /// The exit behind a value, in a row of values that one node each reads: the first that is dropout
+    /// The exit after a value, in a row of values that one node each reads: the first that is dropout
     /// that inference can omit, or else the first that is dropout. `None` where the last
-    /// meets the draw again: then what is made there.
+    /// is combined with the draw again: then the result of that.
     fn chained(
         &mut self,
         value: ValueId,

@@ -10,7 +10,7 @@ use super::Finder;
 use super::walk::Trace;
 
 impl Finder<'_> {
-    /// How large all is that meets data on the way to the exits, compared with the data.
+    /// The size of all operands applied to data on the way to the exits, compared with the data.
     pub(super) fn fit(&self, exits: &[Exit], trace: &Trace) -> Fit {
         let made: HashMap<ValueId, NodeId> = trace.made.iter().map(|&(id, v)| (v, id)).collect();
         let mut nodes: Vec<(NodeId, ValueId)> = Vec::new();

@@ -1,4 +1,4 @@
-//! Values that no run changes: what constants and shapes come to.
+//! Values that are the same in every run: those computed from constants and shapes.
 
 use crate::error::Result;
 use crate::hash::HashSet;

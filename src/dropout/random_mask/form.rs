@@ -1,4 +1,4 @@
-//! Values as linear forms: `Σ lawᵢ(draw)·atomᵢ + law(draw)`, and what operators make of them.
+//! Values as linear forms: `Σ lawᵢ(draw)·atomᵢ + law(draw)`, and the forms of operators' outputs.
 
 use crate::onnx::{DataType, NodeId, ValueId};
 use crate::semantics::operator::Operator;
@@ -140,7 +140,7 @@ pub(super) struct Application<'a> {
 type Made = Result<Option<Form>, TooManyCells>;
 
 impl Application<'_> {
-    /// The form of the output, before elements are moved about; `None` if it is none.
+    /// The form of the output, before elements are moved about; `None` without one.
     pub fn form(&self) -> Made {
         let inputs: Option<Vec<&Form>> = self.inputs.iter().copied().collect();
         let Some(inputs) = inputs.filter(|inputs| !inputs.is_empty()) else {
@@ -186,7 +186,7 @@ impl Application<'_> {
         }
     }
 
-    /// What a scalar operator makes of laws; unknown if they are of elements that meet others.
+    /// The law of a scalar operator's output; unknown if it combines elements of different positions.
     fn scalar(&self, op: &str, laws: &[&Law]) -> Result<Option<Law>, TooManyCells> {
         let of = self.inputs.iter().flatten().find_map(|input| input.element);
         let of = match op {

@@ -17,7 +17,7 @@ struct Gate {
 }
 
 impl Finder<'_> {
-    /// Moves exits behind the choices that one input makes at all of them. Returns that input, and
+    /// Moves exits to after the choices that one input decides at each of them. Returns that input, and
     /// what it is where it chooses the data.
     pub(super) fn gate(&self, exits: &mut [Exit]) -> Result<Option<(ValueId, f64)>> {
         let mut gates: Vec<Gate> = Vec::new();

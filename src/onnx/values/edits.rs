@@ -152,7 +152,7 @@ impl Values {
         }
     }
 
-    /// A value takes another name in its graph, and the uses of the value that had it and is gone.
+    /// A value takes another name in its graph, and the readers of the removed value that had it.
     pub(in crate::onnx) fn rename(&mut self, value: ValueId, name: &Name) {
         if let Some(gone) = self.find(self[value].graph, name) {
             for at in self.drop_uses(gone) {

@@ -16,13 +16,13 @@ pub(super) enum Axes {
     Same,
     /// It stays, if it is the batch or the channels: the others are pooled.
     Pooled,
-    /// It stays, if it is not reduced; it moves up where those behind it go.
+    /// It stays, if it is not reduced; it moves up where later ones are removed.
     Reduced,
     /// It is found again by the sizes around it.
     Reshaped,
-    /// It moves as the operator says.
+    /// It moves as the operator's axes define.
     Permuted,
-    /// Zeros are put in along it.
+    /// Zeros are inserted along it.
     Padded,
     /// Some of its indices are taken.
     Picked,
@@ -42,13 +42,13 @@ pub(super) enum Way {
 }
 
 /// An axis of the output, counted from the last one, and the index of the input that each of its
-/// indices has; `None` for all in order, and for an index that is put in.
+/// indices has; `None` for all in order, and for an inserted index.
 type Moved = (usize, Option<Vec<Option<usize>>>);
 
 /// Longer axes are not followed.
 const LONGEST: usize = 1 << 16;
 
-/// The factor on the other side of a node; `None` if it cannot be told, or would not be one number an
+/// The factor on the other side of a node; `None` if it is unknown, or would not be one number per
 /// index of one axis.
 pub(super) fn moved(
     context: &Context<'_>,
@@ -109,7 +109,7 @@ pub(super) fn moved(
     }
 }
 
-/// Where an axis of the first input goes.
+/// The place of an axis of the first input in the output.
 fn follow(
     context: &Context<'_>,
     (node, output): (NodeRef<'_>, usize),

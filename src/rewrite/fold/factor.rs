@@ -46,7 +46,7 @@ impl Factor {
         self.elements.iter().all(|&element| element > 0.0)
     }
 
-    /// True if multiplying by it rounds nothing, but for overflow and what is close to zero.
+    /// True if multiplying by it rounds nothing, except on overflow and close to zero.
     pub fn is_power_of_two(&self) -> bool {
         self.elements
             .iter()

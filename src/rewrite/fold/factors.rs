@@ -16,7 +16,7 @@ pub(super) struct Candidate {
     pub node: NodeId,
     /// Which input is the data; the other is the constant.
     pub data: usize,
-    /// What it multiplies by, or why that cannot be told.
+    /// Its value, or why that is unknown.
     pub factor: Result<Factor, Reason>,
     /// The axis that its constant runs along, counted from the last one, even if all of it is one number.
     pub along: Option<usize>,

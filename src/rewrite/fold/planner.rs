@@ -1,4 +1,4 @@
-//! Deciding where each factor goes.
+//! Deciding into which weights each factor is folded.
 
 use std::cell::Cell;
 
@@ -19,7 +19,7 @@ use super::range;
 use super::rounding::Rounding;
 use super::step::Step;
 
-/// Values with a quantisation annotation, which says how large they are.
+/// Values with a quantisation annotation, which fixes their range.
 fn annotated(view: View<'_>) -> HashSet<ValueId> {
     let graphs = view.model.graphs();
     let all = graphs.flat_map(|(id, graph)| {
@@ -65,7 +65,7 @@ pub(super) struct Planner<'m> {
     masks: HashSet<NodeId>,
     origins: Origins<'m>,
     rounding: Rounding,
-    /// Factors that were merged with another, which still stands.
+    /// Factors that were merged with another, which remains.
     merged: HashMap<NodeId, Vec<NodeId>>,
     pub steps: HashMap<NodeId, Step>,
     /// By the node that is changed.
@@ -106,7 +106,7 @@ impl<'m> Planner<'m> {
         self.folded.len()
     }
 
-    /// Decides where a factor goes, unless it went with another.
+    /// Decides where a factor is folded, unless it was merged with another.
     pub fn decide(&mut self, node: NodeId) -> Result<()> {
         self.open.remove(&node);
         if self.folded.contains(&node) {
@@ -136,15 +136,15 @@ impl<'m> Planner<'m> {
         data.is_some_and(|data| self.origins.is_drawn(data))
     }
 
-    /// True of a way on which dropout stands that is written as a mask: what it scales by is told from
-    /// what is around it.
+    /// True of a route that passes dropout written as a mask, because its scale is read from the
+    /// nodes around it.
     fn meets_mask(&self, route: &Route) -> bool {
         let changed = route.changes.iter().map(Change::node);
         let mut nodes = changed.chain(route.through.iter().copied());
         nodes.any(|node| self.masks.contains(&node))
     }
 
-    /// The way a factor goes: the one that copies fewer weights; forward, if that is equal.
+    /// The direction in which a factor is folded: the one that copies fewer weights; forward, if that is equal.
     fn route(&self, candidate: &Candidate, factor: &Factor) -> Result<Result<Route, Reason>> {
         let node = self.context.view.node(candidate.node);
         let propagation = || Propagation {

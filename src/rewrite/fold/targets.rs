@@ -1,6 +1,6 @@
 //! Targets: operators whose weights can take a factor, and which axis of the weights it runs along.
 //!
-//! | operator | a factor of its data goes into | a factor of its output goes into |
+//! | operator | a factor of its data moves into | a factor of its output moves into |
 //! |---|---|---|
 //! | MatMul | weights, along the axis that is summed over | weights, along the other axis |
 //! | Gemm | B along K, or alpha; C: beta | B along N, or alpha; and C, or beta |

@@ -20,7 +20,7 @@ struct Scaled {
     spreads: Vec<Spread>,
 }
 
-/// Weights are read by so many bytes at a time: a multiple of every width.
+/// The number of bytes of weights read at a time: a multiple of every width.
 const PIECE: u64 = 1 << 18;
 
 /// Types that weights can be scaled in.
@@ -34,7 +34,7 @@ pub(super) fn is_scalable(data_type: DataType) -> bool {
 /// The elements of a tensor times all these factors.
 ///
 /// # Errors
-/// They cannot be read, or there are not as many as the shape says.
+/// They cannot be read, or there are fewer or more than the shape declares.
 pub(super) fn scaled(model: &Model, tensor: &Tensor, spreads: Vec<Spread>) -> Result<Source> {
     let (source, range) = model.elements_source(tensor)?;
     let len = tensor.expected_bytes().unwrap_or(u64::MAX);

@@ -42,7 +42,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
         Ok(self.of_nodes.get_or_insert(known))
     }
 
-    /// The values that choices stand for, each with the choice that counts there, by position: one
+    /// The values that choices select, each with the choice that applies there, by position: one
     /// that names it exactly, else the first.
     ///
     /// # Errors
@@ -182,7 +182,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
         ))
     }
 
-    /// Alone: what layers hand on. With other criteria: whatever is made in them.
+    /// Alone: the outputs of layers. With other criteria: all values in them.
     fn in_layers(&mut self, pattern: &str, alone: bool) -> Result<BTreeSet<ValueId>> {
         let glob = glob(pattern)?;
         let layers = self.layers()?.clone();

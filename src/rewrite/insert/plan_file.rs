@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::rewrite::names::usage;
 use crate::rewrite::{Acting, Rate};
 
-/// A file that says what to insert: `[[insert]]` tables with at, after, name, layer, preset, scope,
+/// A file that lists what to insert: `[[insert]]` tables with at, after, name, layer, preset, scope,
 /// rate and shared_axes, all of which must hold; `rate`, `mode` and `seed` above them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -31,7 +31,7 @@ pub(super) struct Ends {
     pub output: Name,
 }
 
-/// Puts a dropout behind a value: what used the value uses the dropout. If the value is an output of
+/// Inserts a dropout after a value: its readers read the dropout instead. If the value is an output of
 /// its graph, the dropout takes its name.
 pub(super) fn write(editor: &mut Editor<'_>, what: &Written<'_>) -> Result<Ends> {
     let known = editor.values()[what.value].clone();

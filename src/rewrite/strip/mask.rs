@@ -34,7 +34,7 @@ pub(super) fn refusal(view: View<'_>, site: &Site, gradients: Option<&Upstream>)
     if let Some(gradient) = gradient.map(|gradient| view.node(gradient)) {
         let (op, label) = (&gradient.op_type, gradient.label());
         let why = format!(
-            "{op} `{label}` uses its mask, and its gradient would be wrong once the dropout is gone; \
+            "{op} `{label}` uses its mask, and its gradient would be wrong once the dropout is removed; \
              strip the model before gradients are added"
         );
         return Some(Reason::Shared(why.into()));

@@ -22,7 +22,7 @@ pub struct ClassSpec {
     /// What its numbers are.
     pub taken: Taken,
     /// The axis of the classes, from the end if negative; if not given, the last, or axis 1 where
-    /// the numbers say so.
+    /// the numbers look like it.
     pub axis: Option<i64>,
 }
 

@@ -130,9 +130,9 @@ fn set_int(node: &mut pb::NodeProto, name: &str, value: i64) {
 /// Names of symbolic dimensions as written in the model, by the name tract gets for them.
 pub(super) type DimNames = BTreeMap<String, String>;
 
-/// Makes shapes harmless: only the graph's inputs keep symbolic dimensions, since a symbol that
-/// meets the size chosen for it elsewhere is a contradiction to tract; and a declared type that
-/// tract lacks goes where it is only a comment. Symbols that tract cannot read get a plain name.
+/// Makes shapes harmless: only the graph's inputs keep symbolic dimensions, since tract takes a symbol
+/// and the size chosen for it as a contradiction; and a declared type that
+/// tract lacks is removed where it is only a comment. Symbols that tract cannot read get a plain name.
 pub(super) fn shapes(graph: &mut pb::GraphProto) -> DimNames {
     let mut names = DimNames::new();
     for input in &mut graph.input {
@@ -256,7 +256,7 @@ pub(super) fn casts(graph: &mut pb::GraphProto) {
 }
 
 /// tract computes every BatchNormalization by its running statistics. One that trains has further
-/// outputs, updates of those statistics: they go where nothing reads them, and a caveat says so.
+/// outputs, updates of those statistics: they are removed if nothing reads them, with a caveat.
 pub(super) fn batch_norms(graph: &mut pb::GraphProto) -> Option<String> {
     let mut read: HashSet<String> = HashSet::new();
     read.extend(graph.output.iter().map(|output| output.name.clone()));

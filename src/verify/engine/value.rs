@@ -76,7 +76,7 @@ pub(in crate::verify) fn elements<T: tract_onnx::prelude::Datum>(tensor: &Tensor
     view.and_then(|view| view.as_slice().ok()).unwrap_or(&[])
 }
 
-/// A tensor between processes: ONNX' name of its element type, its shape, its elements.
+/// A tensor between processes: ONNX's name of its element type, its shape, its elements.
 #[derive(Serialize, Deserialize)]
 struct Packed {
     element: String,
@@ -138,7 +138,7 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// The element type of ONNX' name in lower case.
+/// The element type of ONNX's name in lower case.
 pub(in crate::verify) fn element_type(name: &str) -> Option<DatumType> {
     const ALL: [DatumType; 13] = [
         DatumType::Bool,
@@ -159,7 +159,7 @@ pub(in crate::verify) fn element_type(name: &str) -> Option<DatumType> {
         .find(|&element| element_name(element) == name)
 }
 
-/// ONNX' name of an element type in lower case.
+/// ONNX's name of an element type in lower case.
 pub(in crate::verify) fn element_name(element: DatumType) -> &'static str {
     match element {
         DatumType::Bool => "bool",

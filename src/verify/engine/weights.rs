@@ -1,7 +1,7 @@
 //! Large tensors, handed to tract one at a time.
 //!
 //! tract copies every initializer out of the decoded model, so all weights would be in memory twice
-//! by the end. Here their bytes are taken out of the model before it is parsed, and tract asks for
+//! by the end. Here their bytes are separated from the model before it is parsed, and tract asks for
 //! them as it does for external data: each is freed once it was copied.
 
 use std::path::Path;
@@ -20,7 +20,7 @@ const LARGE: usize = 1 << 16;
 /// The location of a tensor that is here: the model's folder itself, which no file can be.
 const HERE: &str = ".";
 
-/// Bytes taken out of a model, by number. A main graph's initializers are loaded once each.
+/// Bytes separated from a model, by number. A main graph's initializers are loaded once each.
 #[derive(Debug)]
 pub(super) struct Weights(Mutex<Vec<Vec<u8>>>);
 
@@ -47,7 +47,7 @@ impl Weights {
     }
 }
 
-/// Says how long external data is where the model does not: tract would take the rest of the file.
+/// Sets the length of external data where the model has none: tract would take the rest of the file.
 fn give_length(tensor: &mut pb::TensorProto) {
     let external = tensor.data_location == Some(DataLocation::External as i32);
     let given = tensor

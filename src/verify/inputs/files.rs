@@ -121,7 +121,7 @@ fn claimed(source: &Source) -> Option<u64> {
     })
 }
 
-/// An element type that numpy and ONNX share, but for float16, which `ndarray-npy` cannot read.
+/// An element type that numpy and ONNX share, except float16, which `ndarray-npy` cannot read.
 trait Kind {
     fn in_file(&self, source: &Source) -> Result<Tensor, ReadNpyError>;
 }

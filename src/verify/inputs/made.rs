@@ -32,7 +32,7 @@ impl Range {
         port.datum().is_some_and(|datum| datum.is_integer())
     }
 
-    /// What is said of a choice that is not the first.
+    /// The note on a choice that is not the first.
     pub(in crate::verify) fn note(self) -> Option<&'static str> {
         match self {
             Range::Small => None,

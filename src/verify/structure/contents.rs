@@ -17,7 +17,7 @@ type Known<'m> = (u32, &'m Model, &'m Tensor);
 /// Elements by number: equal numbers are equal elements.
 ///
 /// Where the second model was put together from the bytes of the first, large elements are known by
-/// where they stand, and read only if the first has none of that place. Otherwise they are hashed.
+/// where they are stored, and read only if the first has none of that place. Otherwise they are hashed.
 #[derive(Debug)]
 pub(super) struct Contents<'m> {
     shared_source: bool,

@@ -49,7 +49,7 @@ pub(super) enum Tag {
     Weights,
 }
 
-/// All expressions met so far, and all strings in them.
+/// All expressions seen so far, and all strings in them.
 #[derive(Debug)]
 pub(super) struct Expressions {
     /// The words of all expressions, one after the other: a tag and what follows it.

@@ -37,7 +37,7 @@ impl Sides<'_, '_> {
     }
 
     /// Follows two different expressions towards their inputs, as long as only inputs differ, and
-    /// says what is there where they diverge.
+    /// describes the place where they diverge.
     pub fn explain(&self, (mut old, mut new): Pair) -> String {
         let mut own = None;
         for _ in 0..STEPS {

@@ -184,7 +184,7 @@ impl<'s, 'm> Builder<'s, 'm> {
         Ok(())
     }
 
-    /// Numbers the output of a factor that may be gone, and of scaled weights. False of other nodes.
+    /// Numbers the output of a factor that may be missing, and of scaled weights. False of other nodes.
     fn excepted(&mut self, node: NodeRef<'m>) -> bool {
         if let Some(data) = self.exceptions.factor(node.id) {
             let data = self.input(node, data);

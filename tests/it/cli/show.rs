@@ -8,7 +8,7 @@ use crate::common::cli::fixture;
 /// The end to write to of a pipe whose reader has left, before anybody is started: what a pipe holds
 /// is written without error as long as there is a reader. Another thread's fork may have one until
 /// its exec, so that only a failed write shows that there is none.
-fn pipe_nobody_reads() -> PipeWriter {
+fn closed_pipe() -> PipeWriter {
     let (reader, mut writer) = std::io::pipe().unwrap();
     drop(reader);
     let error = loop {
@@ -39,7 +39,7 @@ fn a_closed_pipe_ends_quietly() {
         let said = Command::new(binary)
             .args(&arguments)
             .stdin(Stdio::null())
-            .stdout(pipe_nobody_reads())
+            .stdout(closed_pipe())
             .output()
             .unwrap();
         let stderr = String::from_utf8_lossy(&said.stderr);

@@ -21,7 +21,7 @@ fn two_masks_multiplied_first_are_two_dropouts() {
 }
 
 #[test]
-fn dropped_data_that_meets_the_mask_again_behind_what_passes_it_on() {
+fn the_mask_is_applied_again_to_dropped_data_after_an_operator_that_keeps_it() {
     for between in ["Dropout", "Identity"] {
         let text = format!("{DRAWN}m = Mul(k, s)\nd = Mul(x, m)\ne = {between}(d)\ny = Mul(e, k)");
         strips(&inside(15, 0.3, &text))

@@ -61,7 +61,7 @@ fn the_complement_of_a_bernoulli_draw() {
 
 /// Two elements of one draw that meet are two coins.
 #[test]
-fn a_draw_that_meets_itself_in_other_places() {
+fn a_draw_combined_with_itself_in_other_places() {
     let square = |text: &str| {
         let mut made = inside(15, 0.5, text);
         let main = made.main_mut();

@@ -357,7 +357,7 @@ fn shapes_and_types_of_dropped_data_are_those_of_the_data() {
 
 /// The type of the second mask's data is told by the first mask alone, which goes before.
 #[test]
-fn a_factor_whose_type_only_a_dropout_told() {
+fn a_factor_whose_type_only_a_dropout_declared() {
     let text = format!(
         "u = odd::Anything(x)\n{}us = Mul(u, s)\nd = Mul(us, k)\nr2 = RandomUniformLike(d)\n\
          b2 = GreaterOrEqual(r2, p)\nk2 = CastLike(b2, d)\ne = Mul(d, k2)\ny = odd::Anything(e)",
@@ -424,7 +424,7 @@ fn a_dropout_between_mask_and_factor_passes() {
 
 /// The data meets its mask again behind where it was taken out: which of them is it?
 #[test]
-fn a_mask_that_meets_its_data_again_is_refused() {
+fn a_mask_applied_again_to_its_data_is_refused() {
     let text = format!("{DRAWN}xs = Mul(x, s)\nd = Mul(xs, k)\nz = Tanh(d)\ny = Mul(d, k)");
     let made = model(15, between(spelt(&text, &numbers(0.3))).output("z"));
     let why = refusal(&made);
@@ -436,7 +436,7 @@ fn a_mask_that_meets_its_data_again_is_refused() {
 
 /// Noise that is multiplied by itself, through a Dropout: not what inference leaves away.
 #[test]
-fn what_is_noisy_and_meets_its_noise_again_stays() {
+fn noise_that_is_applied_twice_stays() {
     let text = "n = RandomNormalLike(x)\na = Add(x, n)\nd = Dropout(a)\ny = Mul(d, n)";
     let stripped = strips(&inside(15, 0.3, text));
     assert_eq!(stripped.outcome.removed, 1);

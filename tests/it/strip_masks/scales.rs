@@ -29,7 +29,7 @@ fn a_factor_before_that_others_use_stays_for_them() {
 
 /// The other one reads what is let out as well, and is not on the way there.
 #[test]
-fn a_factor_before_that_meets_what_is_let_out_stays_for_that() {
+fn a_factor_before_that_is_applied_to_the_output_too_stays_there() {
     let text = "xs = Mul(x, s)\nd = Mul(xs, k)\nz = Mul(xs, d)\ny = Sigmoid(d)";
     strips(&with_z(text)).draws_nothing().leaves(&[
         "hidden = Relu(x)",
@@ -51,7 +51,7 @@ fn a_factor_before_that_is_an_output_stays() {
 }
 
 #[test]
-fn what_stands_between_factor_and_mask_is_repeated_where_others_use_the_factor() {
+fn nodes_between_factor_and_mask_are_repeated_where_others_use_the_factor() {
     let text = "xs = Mul(x, s)\nt = Transpose(xs)\ntk = Transpose(k)\nd = Mul(t, tk)\n\
                 y = Transpose(d)\nz = Sigmoid(xs)";
     let stripped = strips(&with_z(text)).draws_nothing().leaves(&[
@@ -66,7 +66,7 @@ fn what_stands_between_factor_and_mask_is_repeated_where_others_use_the_factor()
 }
 
 #[test]
-fn what_stands_between_factor_and_mask_is_repeated_where_others_use_it() {
+fn nodes_between_factor_and_mask_are_repeated_where_others_use_them() {
     let text = "xs = Mul(x, s)\nt = Transpose(xs)\ntk = Transpose(k)\nd = Mul(t, tk)\n\
                 y = Transpose(d)\nu = Transpose(t)\nz = Sigmoid(u)";
     strips(&with_z(text)).draws_nothing().leaves(&[
@@ -214,7 +214,7 @@ fn inverted_of_an_unknown_type_is_cut_off() {
 }
 
 #[test]
-fn another_scale_leaves_what_it_comes_to() {
+fn another_scale_leaves_the_product_of_both() {
     let mut constants = numbers(0.3);
     constants.push(("three", 3.0));
     let text = format!("{DRAWN}ks = Mul(k, three)\ny = Mul(x, ks)");

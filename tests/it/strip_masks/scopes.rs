@@ -200,7 +200,7 @@ fn a_state_whose_last_value_is_used_is_refused_or_stays() {
 
 /// The dropped data is moved about and meets the mask again: no factor makes up for that.
 #[test]
-fn a_state_that_meets_its_data_twice_is_left_alone() {
+fn a_state_applied_to_its_data_twice_is_left_alone() {
     let body = "d = Mul(h, m)\nt = Transpose(d)\nu = Transpose(t)\ne = Mul(u, m)\nh_out = Tanh(e)";
     let call = "y, m_left = Loop(trip, on, x, mask)";
     let made = looped(MASK, call, &["h", "m"], body, &["h_out", "m"]);

@@ -37,7 +37,7 @@ fn instead(after: &mut Model, text: &str) {
 }
 
 #[test]
-fn every_way_is_the_same_as_data_that_goes_on() {
+fn every_way_is_the_same_as_data_that_passes() {
     for used in WAYS {
         let plain = model(15, spelt("h = Relu(x)\ny = Tanh(h)", &numbers(0.3)));
         same(&masked(used).read(), &plain.read());
@@ -95,7 +95,7 @@ fn a_shape_of_other_data() {
 }
 
 #[test]
-fn a_factor_that_is_not_there() {
+fn a_factor_that_is_missing() {
     for used in WAYS {
         let why = broken(&masked(used), Run::Different, |after| {
             instead(after, "new = Mul(h, more)");
@@ -118,7 +118,7 @@ fn the_factor_before_is_left() {
 }
 
 #[test]
-fn the_factor_behind_is_left() {
+fn the_factor_after_it_is_left() {
     let mut after = masked(RESCALED);
     after
         .main_mut()
@@ -189,7 +189,7 @@ fn the_scale_of_another_rate_is_not_lost() {
 }
 
 #[test]
-fn cut_off_before_the_mask_meets_its_data() {
+fn cut_off_before_the_mask_is_applied_to_its_data() {
     let used = "g = Sigmoid(h)\nks = Mul(k, s)\nd = Mul(g, ks)";
     broken(&masked(used), Run::Different, |after| {
         node(after, "y").input[0] = "h".into();
@@ -197,7 +197,7 @@ fn cut_off_before_the_mask_meets_its_data() {
 }
 
 #[test]
-fn cut_off_behind_what_comes_after() {
+fn cut_off_after_the_next_node() {
     let used = "ks = Mul(k, s)\ne = Mul(h, ks)\nd = Sigmoid(e)";
     broken(&masked(used), Run::Different, |after| {
         node(after, "y").input[0] = "h".into();

@@ -1,16 +1,16 @@
-//! The graphs that stand on their own, callers before the functions they call.
+//! The main graph and the functions, callers before the functions they call.
 
 use crate::hash::HashMap;
 use crate::onnx::{GraphId, GraphKind, NodeId};
 use crate::semantics::calls::Calls;
 use crate::semantics::view::{NodeRef, View};
 
-/// A graph that stands on its own.
+/// The main graph, or the body of a function.
 pub(super) struct Standing<'m> {
     pub graph: GraphId,
     /// Its nodes and those of the graphs inside it, in the order given.
     pub nodes: Vec<NodeRef<'m>>,
-    /// False of functions that are not called, and of those that only these call.
+    /// False of functions that are never called, directly or through others.
     pub runs: bool,
 }
 
