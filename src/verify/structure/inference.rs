@@ -1,5 +1,6 @@
 //! The inference meaning of operators: which ones compute something simpler than an application.
-//! It is stated here, and shares nothing with the rewrites.
+//! It is stated here, and shares nothing with the rewrites. The gradient of a `Dropout`'s data is that of
+//! its result.
 
 use crate::error::Result;
 use crate::onnx::{AttributeValue, DataType};
@@ -13,6 +14,7 @@ impl<'m> Builder<'_, 'm> {
     pub(super) fn simplified(&mut self, node: NodeRef<'m>) -> Result<bool> {
         let data = self.input(node, 0);
         let number = match node.op() {
+            _ if self.passes_gradient(node) => Some(data),
             "Identity" if node.inputs.len() == 1 => Some(data),
             "Dropout" if data != Expression::ABSENT => return Ok(self.dropout(node, data)),
             "Constant" => self.constant(node)?,
@@ -51,6 +53,18 @@ impl<'m> Builder<'_, 'm> {
         self.set_output(node, 0, number);
         self.set_output(node, 1, ones);
         true
+    }
+
+    /// True of the gradient of a `Dropout` that is the identity: it reads the mask of that one.
+    fn passes_gradient(&self, node: NodeRef<'m>) -> bool {
+        let gradient = node.op_type == "DropoutGrad" || node.op_type == "BitmaskDropoutGrad";
+        let mask = || node.input(1).and_then(|mask| mask.producer());
+        gradient
+            && node.domain == "com.microsoft"
+            && node.outputs.len() == 1
+            && mask().is_some_and(|(dropout, output)| {
+                output == 1 && dropout.is("Dropout") && !self.classic.contains_key(&dropout.id)
+            })
     }
 
     fn constant(&mut self, node: NodeRef<'m>) -> Result<Option<Expression>> {
