@@ -144,7 +144,7 @@ fn mask_notes(model: &Model, sites: &[&Site]) -> Vec<String> {
 fn tolerance(rounded: &[DataType]) -> Tolerance {
     let coarse = [DataType::FLOAT16, DataType::BFLOAT16];
     match rounded.iter().any(|element| coarse.contains(element)) {
-        true => Tolerance::of("float16"),
+        true => Tolerance::OfType("float16"),
         false if rounded.is_empty() => Tolerance::Exact,
         false => Tolerance::ByType,
     }
