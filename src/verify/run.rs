@@ -2,6 +2,7 @@
 
 mod modes;
 mod noise;
+mod provoke;
 mod reaction;
 mod setup;
 mod side;
