@@ -5,6 +5,7 @@
 use crate::dropout::Exit;
 use crate::error::Result;
 use crate::onnx::{DataType, GraphId};
+use crate::semantics::operator::schema;
 use crate::semantics::view::NodeRef;
 
 use super::expression::{Expression, Tag, push_long};
@@ -43,6 +44,9 @@ impl<'m> Builder<'_, 'm> {
 
     /// What a node makes of a different first input.
     fn moved(&mut self, node: NodeRef<'m>, data: Expression) -> Result<Expression> {
+        if let Some(number) = self.rearranged(node, data) {
+            return Ok(number);
+        }
         let inputs = 0..node.inputs.len();
         let mut inputs: Vec<Expression> = inputs.map(|input| self.input(node, input)).collect();
         if let Some(first) = inputs.first_mut() {
@@ -62,9 +66,11 @@ impl<'m> Builder<'_, 'm> {
         let expressions = &mut self.shared.expressions;
         let none = expressions.string(b"");
         let mut words = vec![expressions.string(b"Mul"), none, none, 1, 0];
-        let version = self.view.model.opset(graph, "").unwrap_or(0);
+        let opset = self.view.model.opset(graph, "").unwrap_or(0);
+        let version = schema::since("Mul", opset).unwrap_or(opset);
         push_long(&mut words, version as u64);
-        words.extend([2, data.0, factor.0, 0]);
+        let (one, two) = (data.min(factor), data.max(factor)); // commutative
+        words.extend([2, one.0, two.0, 0]);
         let number = expressions.number(Tag::Apply, &words);
         let number = expressions.number(Tag::Output, &[number.0, 0]);
         self.shared.set_scaled(number, data);
