@@ -30,9 +30,12 @@ mod reference;
 #[cfg(feature = "tract")]
 mod steady;
 
+use std::collections::BTreeSet;
+
 use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::Model;
+use crate::semantics::inline::inline;
 use crate::words::words;
 #[cfg(feature = "tract")]
 pub use change::verify_change;
@@ -133,7 +136,12 @@ pub(crate) fn verify_sides(
     let structure = match options.structure {
         true => {
             let compared = structure::compare_sides(before, after, allowed, convention)?;
-            Some(compared)
+            Some(
+                match inlined(before, after, allowed, convention, &compared)? {
+                    Some(same) => same,
+                    None => compared,
+                },
+            )
         }
         false => None,
     };
@@ -162,6 +170,36 @@ pub(crate) fn verify_sides(
         #[cfg(feature = "tract")]
         allow_unmeasured: false,
     })
+}
+
+/// Compares models that differ with their functions inlined; `None` if that shows nothing else.
+fn inlined(
+    before: Side<'_>,
+    after: Side<'_>,
+    allowed: &Allowed,
+    convention: Convention,
+    compared: &structure::Verdict,
+) -> Result<Option<structure::Verdict>> {
+    let names = |side: Side<'_>| -> BTreeSet<_> {
+        let functions = side.view.model.functions().iter();
+        let name = functions.map(|f| (f.domain.to_string(), f.name.to_string()));
+        name.collect()
+    };
+    let same = matches!(compared, structure::Verdict::Same { .. });
+    if same || !allowed.is_empty() || names(before) == names(after) {
+        return Ok(None);
+    }
+    let (Ok(before), Ok(after)) = (inline(before.view), inline(after.view)) else {
+        return Ok(None); // too large, for example
+    };
+    let (before, after) = (
+        Examined::owning(before.model),
+        Examined::owning(after.model),
+    );
+    let (before, after) = (before.side()?, after.side()?);
+    let compared = structure::compare_sides(before, after, allowed, convention)?;
+    let same = matches!(compared, structure::Verdict::Same { .. });
+    Ok(same.then_some(compared))
 }
 
 /// The verification of a model and itself: that it is sound. No engine runs.

@@ -11,6 +11,7 @@ mod elementwise;
 mod layers;
 mod movement;
 mod reductions;
+pub(crate) mod schema;
 mod sources;
 
 use std::sync::OnceLock;
@@ -177,6 +178,13 @@ impl Operator {
     pub fn selects(&self) -> bool {
         let padded = matches!(self.shape, Shape::Pad | Shape::SameRank);
         self.data == Data::First && self.elements == Elements::Pick && !padded
+    }
+
+    /// True if its two inputs can be exchanged, without attributes.
+    pub fn is_commutative(&self) -> bool {
+        let bits = ["BitwiseAnd", "BitwiseOr", "BitwiseXor"];
+        let words = ["Add", "Mul", "And", "Or", "Xor", "Equal"];
+        words.contains(&self.name) || bits.contains(&self.name)
     }
 
     /// True if it changes the element type and nothing else.

@@ -12,6 +12,7 @@ use tract_onnx::prelude::{Datum, DatumType, f16};
 
 use super::engine::{Value, elements};
 pub use difference::Difference;
+use tolerance::Bound;
 pub use tolerance::Tolerance;
 
 /// Compares one output; `None` if it is equal.
@@ -20,6 +21,16 @@ pub fn compare(
     before: &Value,
     after: &Value,
     tolerance: Tolerance,
+) -> Option<Difference> {
+    compare_beyond(output, before, after, (tolerance, &[]))
+}
+
+/// The same, where each element may also differ by as much as its noise.
+pub(super) fn compare_beyond(
+    output: &str,
+    before: &Value,
+    after: &Value,
+    (tolerance, noise): (Tolerance, &[f64]),
 ) -> Option<Difference> {
     let output = output.to_string();
     let [one, two] = [before.element_type(), after.element_type()];
@@ -38,10 +49,8 @@ pub fn compare(
             after,
         });
     }
-    let tolerance = match tolerance {
-        Tolerance::ByType => Tolerance::of(one),
-        given => given,
-    };
+    let bound = tolerance.bound(one, || largest(before));
+    let tolerance = (bound, noise);
     let found = match before.0.datum_type() {
         DatumType::Bool => differing::<bool>(before, after, tolerance),
         DatumType::F16 => differing::<f16>(before, after, tolerance),
@@ -81,11 +90,22 @@ struct Found {
     max_abs: f64,
 }
 
-fn differing<T: Element>(before: &Value, after: &Value, tolerance: Tolerance) -> Option<Found> {
+/// The largest of the finite elements.
+fn largest(value: &Value) -> f64 {
+    let elements = value.to_f64().into_iter().map(f64::abs);
+    elements.filter(|x| x.is_finite()).fold(0.0, f64::max)
+}
+
+fn differing<T: Element>(
+    before: &Value,
+    after: &Value,
+    (bound, noise): (Option<Bound>, &[f64]),
+) -> Option<Found> {
     let mut found: Option<Found> = None;
     let pairs = elements::<T>(&before.0).iter().zip(elements::<T>(&after.0));
     for (place, (&one, &two)) in pairs.enumerate() {
-        if one.same(two) || one.close(two, tolerance) {
+        let noise = noise.get(place).copied().unwrap_or_default();
+        if one.same(two) || bound.is_some_and(|bound| one.close(two, bound, noise)) {
             continue;
         }
         let found = found.get_or_insert_with(|| Found {
@@ -121,14 +141,11 @@ trait Element: Datum + Copy + fmt::Display {
     /// Bit for bit, all NaN being one.
     fn same(self, other: Self) -> bool;
 
-    fn close(self, other: Self, tolerance: Tolerance) -> bool {
-        let Tolerance::Close { rtol, atol } = tolerance else {
-            return false;
-        };
+    fn close(self, other: Self, Bound { rtol, atol }: Bound, noise: f64) -> bool {
         let [before, after] = [self.wide(), other.wide()];
         // Infinite bounds would swallow everything.
         before == after
-            || (before.is_finite() && (before - after).abs() <= atol + rtol * before.abs())
+            || (before.is_finite() && (before - after).abs() <= atol + rtol * before.abs() + noise)
     }
 }
 

@@ -142,7 +142,7 @@ fn run_folded(
         .into_iter()
         .filter(|half| fold.rounded.contains(half));
     if let Some(name) = halves.find_map(|half| half.name()) {
-        settings.tolerance = compare::Tolerance::of(name);
+        settings.tolerance = compare::Tolerance::OfType(name);
         let mut report = run_sides(before, fold.after, Convention::Inverted, &settings)?;
         let tolerance = settings.tolerance;
         notes.push(format!("{name} is computed in on the way: {tolerance}"));
@@ -158,7 +158,10 @@ fn run_folded(
         _ => None,
     });
     for element in elements.collect::<BTreeSet<_>>() {
-        notes.push(format!("{element}: {}", compare::Tolerance::of(element)));
+        notes.push(format!(
+            "{element}: {}",
+            compare::Tolerance::OfType(element)
+        ));
     }
     report.notes.extend(notes);
     Ok(report)

@@ -1,6 +1,8 @@
 //! Two models run on the same inputs, and their outputs compared.
 
 mod modes;
+mod noise;
+mod provoke;
 mod reaction;
 mod setup;
 mod side;
@@ -16,6 +18,7 @@ use super::engine::{Host, Meaning, Mode, Runnable, Stop, Subject, TRACT, Unrunna
 use super::inputs::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
 pub(super) use modes::try_modes;
+use noise::Noise;
 pub(crate) use setup::{Setup, setup};
 use side::{Ran, first_side, inputs, interface};
 
@@ -256,12 +259,14 @@ fn attempt(
         }
     }
     let runnable = parsed.runnable(&first.shapes).map_err(second)?;
-    compare_runs(first, &runnable, settings, report).map_err(second)
+    let noise = Noise::new(before, settings, first.shapes.clone());
+    compare_runs(first, noise, &runnable, settings, report).map_err(second)
 }
 
 /// Runs the second model on the inputs of the first, and compares the outputs.
 fn compare_runs(
     mut first: Ran,
+    mut noise: Noise<'_>,
     runnable: &Runnable,
     settings: &Settings,
     report: &mut RunReport,
@@ -269,10 +274,10 @@ fn compare_runs(
     (report.runs, report.elements) = (0, 0);
     let mut outputs = first.outputs.read()?;
     for (run, &feed) in first.feeds.iter().enumerate() {
-        let expected = outputs.next().transpose()?.unwrap_or_default();
+        let computed = outputs.next().transpose()?.unwrap_or_default();
         let inputs = inputs(&first, settings.seed, feed)?;
         let found = runnable.run(&inputs, feed.run as u64)?;
-        for (index, (name, expected)) in first.names.iter().zip(&expected).enumerate() {
+        for (index, (name, expected)) in first.names.iter().zip(&computed).enumerate() {
             if !first.is_compared(run, index) {
                 continue;
             }
@@ -284,8 +289,23 @@ fn compare_runs(
                 let reason = format!("output {name} is missing after");
                 return Ok(Outcome::Different(Difference::Interface { reason }));
             };
-            if let Some(difference) = compare::compare(name, expected, found, settings.tolerance) {
-                return Ok(Outcome::Different(difference));
+            let tolerance = settings.tolerance;
+            if let Some(difference) = compare::compare(name, expected, found, tolerance) {
+                let noise = match tolerance.is_of_rounding() {
+                    true => noise.around(&inputs, feed.run, &computed),
+                    false => None,
+                };
+                let noise = noise.and_then(|noise| noise.get(index));
+                let beyond = (tolerance, noise.map_or(&[][..], Vec::as_slice));
+                if let Some(beyond) = compare::compare_beyond(name, expected, found, beyond) {
+                    return Ok(Outcome::Different(beyond));
+                }
+                let about = format!("output {name}: elements differ");
+                let note =
+                    format!("{about} by no more than the rounding of the original ({difference})");
+                if !report.notes.iter().any(|note| note.starts_with(&about)) {
+                    report.notes.push(note);
+                }
             }
             report.elements += expected.len();
         }

@@ -123,13 +123,15 @@ impl Sides<'_, '_> {
                     first.get_or_insert_with(|| (name, self.explain(pair)));
                     pairs.push(pair);
                 }
-                None if self.before.uncalled.contains(name) => {}
+                None if self.before.functions.contains(name) => {}
                 None => {
                     first.get_or_insert_with(|| (name, "is missing after".to_string()));
                 }
             }
         }
-        let added = after.keys().find(|name| !before.contains_key(*name));
+        let added =
+            |name: &&String| !before.contains_key(*name) && !self.after.functions.contains(*name);
+        let added = after.keys().find(added);
         if let Some(name) = added {
             first.get_or_insert_with(|| (name, "is missing before".to_string()));
         }

@@ -2,6 +2,7 @@
 
 mod broken;
 mod check;
+mod equalities;
 mod fixture;
 mod inner;
 mod masks;

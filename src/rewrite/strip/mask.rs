@@ -1,9 +1,10 @@
 //! Masks at inference: all true, in the shape of the data and the type of the version.
 //!
-//! A mask that an operator of training uses to compute gradients cannot be: `DropoutGrad` scales by
-//! `1/(1-p)` itself, and would differentiate dropout that is no longer there.
+//! A `DropoutGrad` that reads the mask of a dropout is removed with it, as the gradient of the identity is
+//! the identity. A mask from which gradients are computed in another way cannot be all true: `DropoutGrad`
+//! scales by `1/(1-p)` itself, and would differentiate dropout that is no longer there.
 
-use crate::dropout::{MaskUse, OperatorVersion, Site, version};
+use crate::dropout::{Convention, MaskUse, OperatorVersion, Site, version};
 use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, encode_float};
 use crate::rewrite::Reason;
 use crate::rewrite::upstream::Upstream;
@@ -12,11 +13,38 @@ use crate::semantics::view::{NodeRef, View};
 /// Operators of ONNX Runtime that compute the gradient of a dropout; their second input is its mask.
 const GRADIENTS: &[&str] = &["BitmaskDropoutGrad", "DropoutGrad"];
 
-/// What masks of gradients are computed from; `None` in a model without such gradients.
-pub(super) fn gradients(view: View<'_>) -> Option<Upstream> {
-    let gradients = view.nodes().filter(|node| {
-        node.domain == "com.microsoft" && GRADIENTS.iter().any(|op| node.op_type == *op)
-    });
+fn is_gradient(node: NodeRef<'_>) -> bool {
+    node.domain == "com.microsoft" && GRADIENTS.iter().any(|op| node.op_type == *op)
+}
+
+/// The gradients that are removed with a dropout: they read its mask itself, and their ratio and mode are
+/// constants.
+pub(super) fn own_gradients(node: NodeRef<'_>) -> impl Iterator<Item = NodeRef<'_>> {
+    let readers = node.output(1).into_iter().flat_map(|mask| mask.readers());
+    let masks = readers
+        .filter(|&(_, input)| input == 1)
+        .map(|(node, _)| node);
+    masks.filter(|&gradient| is_own(gradient))
+}
+
+fn is_own(gradient: NodeRef<'_>) -> bool {
+    let mask = gradient.input(1).and_then(|mask| mask.producer());
+    let constant = |input| match gradient.input(input) {
+        None => true,
+        Some(value) => value.is_weight() || value.node().is_some_and(|node| node.is("Constant")),
+    };
+    let dropout = mask.is_some_and(|(node, output)| node.is("Dropout") && output == 1);
+    let here = mask.is_some_and(|(node, _)| node.graph() == gradient.graph());
+    is_gradient(gradient) && dropout && here && constant(2) && constant(3)
+}
+
+/// What masks of gradients are computed from, but for those that are removed with their dropout; `None` in
+/// a model without such gradients. Classic dropout scales the gradient, so that none is removed.
+pub(super) fn gradients(view: View<'_>, convention: Convention) -> Option<Upstream> {
+    let stays = |node| convention == Convention::Classic || !is_own(node);
+    let gradients = view
+        .nodes()
+        .filter(|&node| is_gradient(node) && stays(node));
     let masks = gradients.filter_map(|node| Some((node.id, node.input(1)?.id)));
     let masks: Vec<_> = masks.collect();
     // what becomes of the data of a Dropout does not change its mask

@@ -2,7 +2,7 @@
 
 use crate::dropout::{Convention, MaskUse, OperatorVersion, Site, version};
 use crate::error::{Error, Result};
-use crate::onnx::ValueId;
+use crate::onnx::{NodeId, ValueId};
 use crate::rewrite::Reason;
 use crate::semantics::view::View;
 
@@ -35,9 +35,33 @@ pub(super) fn refusal(view: View<'_>, site: &Site, convention: Convention) -> Op
     })
 }
 
+/// Lets what reads the gradient of a dropout's data read that of its result.
+fn pass_gradient(strip: &mut Strip<'_>, id: NodeId) -> Result<()> {
+    let node = strip.editor.view().node(id);
+    let label = node.name.clone();
+    let others = node.given().filter(|&(input, _)| input > 1);
+    let others: Vec<ValueId> = others.map(|(_, value)| value.id).collect();
+    let (gradient, output) = (node.input(0), node.output(0));
+    let (gradient, output) = (gradient.map(|value| value.id), output.map(|value| value.id));
+    strip.editor.remove_node(id);
+    if let (Some(gradient), Some(output)) = (gradient, output) {
+        let gradient = strip.now(gradient);
+        strip.replace(id, &label, output, gradient)?;
+    }
+    strip.idle.extend(others);
+    Ok(())
+}
+
 /// Removes it; what stays is a `Mul` by `factor`, if there is one.
 pub(super) fn remove(strip: &mut Strip<'_>, site: &Site, factor: Option<Factor>) -> Result<()> {
     let id = site.nodes[0];
+    if factor.is_none() {
+        let gradients = mask::own_gradients(strip.editor.view().node(id));
+        let gradients: Vec<NodeId> = gradients.map(|node| node.id).collect();
+        for gradient in gradients {
+            pass_gradient(strip, gradient)?;
+        }
+    }
     let view = strip.editor.view();
     let node = view.node(id);
     let Some(data) = node.input(0).map(|data| data.id) else {

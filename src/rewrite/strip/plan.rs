@@ -14,7 +14,7 @@ use super::{Options, foreign, mask, operator, random_mask};
 /// # Errors
 /// A filter matches no site.
 pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<Plan> {
-    let gradients = mask::gradients(view);
+    let gradients = mask::gradients(view, options.convention);
     let chosen = filter::chosen(view.model, sites, &options.filters)?;
     let steps = sites.iter().zip(chosen).map(|(site, chosen)| Step {
         site: site.id,

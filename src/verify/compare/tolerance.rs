@@ -16,8 +16,19 @@ pub enum Tolerance {
         /// Absolute part, in the units of the output.
         atol: f64,
     },
-    /// [`Tolerance::of`] the element type of each output.
+    /// For the rounding of a computation in a different order, in the element type of each output: about
+    /// a thousand units in the last place of each element, and for elements that cancel from others, ten of
+    /// the largest element. Integers and booleans are exact.
     ByType,
+    /// The same for this element type, which is computed in on the way.
+    OfType(&'static str),
+}
+
+/// How far one output may differ: by these parts of each element, and by as much in any element.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound {
+    pub(super) rtol: f64,
+    pub(super) atol: f64,
 }
 
 impl Tolerance {
@@ -47,30 +58,36 @@ impl Tolerance {
     pub fn or(self, other: Tolerance) -> Tolerance {
         match (self, other) {
             (Tolerance::Exact, other) => other,
-            (Tolerance::ByType, Tolerance::Close { .. }) => other,
+            (Tolerance::ByType, Tolerance::Close { .. } | Tolerance::OfType(_)) => other,
             _ => self,
         }
     }
 
-    /// Tolerates the rounding of a computation in a different order, by element type: about a
-    /// hundred units in the last place at the size of the values, and as much absolutely for values
-    /// that cancel from others around 1. Integers and booleans are exact.
-    pub fn of(element_type: &str) -> Tolerance {
-        match element_type {
-            "float16" | "bfloat16" => Tolerance::Close {
-                rtol: 2e-2,
-                atol: 1e-2,
-            },
-            "float" => Tolerance::Close {
-                rtol: 1e-4,
-                atol: 1e-5,
-            },
-            "double" => Tolerance::Close {
-                rtol: 1e-10,
-                atol: 1e-12,
-            },
-            _ => Tolerance::Exact,
-        }
+    /// True if it is for rounding: elements may differ by as much as the engine's own noise, too.
+    pub(in crate::verify) fn is_of_rounding(self) -> bool {
+        matches!(self, Tolerance::ByType | Tolerance::OfType(_))
+    }
+
+    /// For an output of an element type, and its largest element; `None` is exact.
+    pub(super) fn bound(self, element: &str, largest: impl Fn() -> f64) -> Option<Bound> {
+        let ((rtol, atol), scale) = match self {
+            Tolerance::Exact => return None,
+            Tolerance::Close { rtol, atol } => ((rtol, atol), 1.0),
+            Tolerance::ByType => (parts(element)?, largest()),
+            Tolerance::OfType(other) => (parts(element).and(parts(other))?, largest()),
+        };
+        let atol = atol * scale;
+        Some(Bound { rtol, atol })
+    }
+}
+
+/// The parts of each element and of the largest element that rounding in an element type may change.
+fn parts(element: &str) -> Option<(f64, f64)> {
+    match element {
+        "float16" | "bfloat16" => Some((2e-2, 5e-3)),
+        "float" => Some((1e-4, 1e-6)),
+        "double" => Some((1e-10, 1e-14)),
+        _ => None,
     }
 }
 
@@ -80,6 +97,15 @@ impl fmt::Display for Tolerance {
             Tolerance::Exact => f.write_str("bit for bit"),
             Tolerance::Close { rtol, atol } => write!(f, "within rtol {rtol:e}, atol {atol:e}"),
             Tolerance::ByType => f.write_str("within the tolerance of the element type"),
+            Tolerance::OfType(element) => match parts(element) {
+                Some((each, largest)) => {
+                    write!(
+                        f,
+                        "within {each:e} of each element and {largest:e} of the largest"
+                    )
+                }
+                None => f.write_str("bit for bit"),
+            },
         }
     }
 }

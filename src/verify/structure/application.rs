@@ -1,6 +1,7 @@
 //! Applications of operators and functions to their inputs.
 
 use crate::error::Result;
+use crate::semantics::operator::{Operator, schema};
 use crate::semantics::view::NodeRef;
 
 use super::expression::{Expression, Tag, push_long};
@@ -15,16 +16,20 @@ impl<'m> Builder<'_, 'm> {
         mut inputs: Vec<Expression>,
         outputs: &[usize],
     ) -> Result<(Expression, bool)> {
+        let version = self.version(node);
         let expressions = &mut self.shared.expressions;
         let domain = match node.in_default_domain() {
             true => &[],
             false => node.domain.as_bytes(),
         };
-        let mut words = vec![
-            expressions.string(node.op_type.as_bytes()),
-            expressions.string(domain),
-            expressions.string(node.overload.as_bytes()),
-        ];
+        // a function is what its body computes, whatever its name
+        let name = [node.op_type.as_bytes(), domain, node.overload.as_bytes()];
+        let name = if node.callee().is_some() {
+            [&b""[..]; 3]
+        } else {
+            name
+        };
+        let mut words: Vec<u32> = name.map(|name| expressions.string(name)).to_vec();
         // the parts of a Split depend on its number of outputs; of other domains anything may
         let counted = node.is("Split") || !node.in_default_domain();
         let named = |&output: &usize| counted || !node.outputs[output].is_empty();
@@ -36,8 +41,6 @@ impl<'m> Builder<'_, 'm> {
                 impure |= draws;
             }
             None => {
-                let domain = node.domain.as_str().unwrap_or_default();
-                let version = self.view.model.opset(node.graph(), domain).unwrap_or(0);
                 words.push(0);
                 push_long(&mut words, version as u64);
                 impure |= !node.in_default_domain() || node.draws();
@@ -45,6 +48,10 @@ impl<'m> Builder<'_, 'm> {
         }
         while inputs.last() == Some(&Expression::ABSENT) {
             inputs.pop();
+        }
+        let exchanges = node.operator().is_some_and(Operator::is_commutative);
+        if exchanges && inputs.len() == 2 && node.attributes.is_empty() {
+            inputs.sort_unstable();
         }
         words.push(inputs.len() as u32);
         words.extend(inputs.iter().map(|input| input.0));
@@ -55,10 +62,19 @@ impl<'m> Builder<'_, 'm> {
             None => true,
         };
         let attributes = attributes.filter(|a| read(&a.name));
+        let opset = self.view.model.opset(node.graph(), "").unwrap_or(0);
+        let attributes = attributes.filter(|a| !schema::is_default(node.op(), opset, a));
         let attributes = attributes.collect();
         impure |= self.attributes(&mut words, attributes)?;
         let number = self.shared.expressions.number(Tag::Apply, &words);
         self.numbering.nodes.entry(number).or_insert(node.id);
         Ok((number, impure))
+    }
+
+    /// The version of a node's operator: the opset in which it began, or that of the model if it is unknown.
+    fn version(&self, node: NodeRef<'m>) -> i64 {
+        let domain = node.domain.as_str().unwrap_or_default();
+        let opset = self.view.model.opset(node.graph(), domain).unwrap_or(0);
+        schema::since(node.op(), opset).unwrap_or(opset)
     }
 }

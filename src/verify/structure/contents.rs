@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::onnx::{ContentHash, Model, Place, Tensor};
 
 /// Elements up to this size are compared as bytes.
-const SMALL: u64 = 1024;
+pub(super) const SMALL: u64 = 1024;
 
 /// Element type and size in bytes.
 type Kind = (i32, u64);

@@ -1,13 +1,25 @@
 //! The inference meaning of operators: which ones compute something simpler than an application.
-//! It is stated here, and shares nothing with the rewrites.
+//! It is stated here, and shares nothing with the rewrites. The gradient of a `Dropout`'s data is that of
+//! its result.
 
 use crate::error::Result;
-use crate::onnx::{AttributeValue, DataType};
+use crate::onnx::{AttributeValue, DataType, encode_number};
 use crate::semantics::foreign::{ForeignDropout, Inference, softmax_axis};
 use crate::semantics::view::NodeRef;
 
-use super::expression::{Expression, Tag};
+use super::contents::SMALL;
+use super::expression::{Expression, Tag, push_long};
 use super::numbering::Builder;
+use super::step;
+
+/// The types in which a factor of one is known.
+const ONES: [DataType; 5] = [
+    DataType::FLOAT,
+    DataType::FLOAT16,
+    DataType::DOUBLE,
+    DataType::INT32,
+    DataType::INT64,
+];
 
 impl<'m> Builder<'_, 'm> {
     /// Numbers the outputs of a node that computes something simpler. False of other nodes.
@@ -17,9 +29,12 @@ impl<'m> Builder<'_, 'm> {
         }
         let data = self.input(node, 0);
         let number = match node.op() {
+            _ if self.passes_gradient(node) => Some(data),
             "Identity" if node.inputs.len() == 1 => Some(data),
             "Dropout" if data != Expression::ABSENT => return Ok(self.dropout(node, data)),
             "Constant" => self.constant(node)?,
+            "Mul" | "Div" => self.times_one(node, data),
+            "Transpose" | "Reshape" => self.rearranged(node, data),
             "ConstantOfShape" => self.filled_with_ones(node)?,
             "Cast" => self.compared_to_ones(node),
             _ => None,
@@ -84,6 +99,18 @@ impl<'m> Builder<'_, 'm> {
         true
     }
 
+    /// True of the gradient of a `Dropout` that is the identity: it reads the mask of that one.
+    fn passes_gradient(&self, node: NodeRef<'m>) -> bool {
+        let gradient = node.op_type == "DropoutGrad" || node.op_type == "BitmaskDropoutGrad";
+        let mask = || node.input(1).and_then(|mask| mask.producer());
+        gradient
+            && node.domain == "com.microsoft"
+            && node.outputs.len() == 1
+            && mask().is_some_and(|(dropout, output)| {
+                output == 1 && dropout.is("Dropout") && !self.classic.contains_key(&dropout.id)
+            })
+    }
+
     fn constant(&mut self, node: NodeRef<'m>) -> Result<Option<Expression>> {
         let [attribute] = &node.get().attributes[..] else {
             return Ok(None);
@@ -95,8 +122,83 @@ impl<'m> Builder<'_, 'm> {
             AttributeValue::Sparse(sparse) if attribute.name == "sparse_value" => {
                 self.sparse(sparse).map(Some)
             }
+            AttributeValue::Float(f) if attribute.name == "value_float" => {
+                Ok(Some(self.scalar(DataType::FLOAT, f.to_le_bytes().to_vec())))
+            }
+            AttributeValue::Int(i) if attribute.name == "value_int" => {
+                Ok(Some(self.scalar(DataType::INT64, i.to_le_bytes().to_vec())))
+            }
+            AttributeValue::Floats(floats) if attribute.name == "value_floats" => {
+                let bytes = floats.iter().flat_map(|f| f.to_le_bytes());
+                Ok(self.row(DataType::FLOAT, floats.len(), bytes.collect()))
+            }
+            AttributeValue::Ints(ints) if attribute.name == "value_ints" => {
+                let bytes = ints.iter().flat_map(|i| i.to_le_bytes());
+                Ok(self.row(DataType::INT64, ints.len(), bytes.collect()))
+            }
             _ => Ok(None),
         }
+    }
+
+    /// A tensor of one axis, if it is small enough to be known by its bytes.
+    fn row(&mut self, element: DataType, size: usize, bytes: Vec<u8>) -> Option<Expression> {
+        if bytes.len() as u64 > SMALL {
+            return None;
+        }
+        let mut words = vec![element.0 as u32, 1];
+        push_long(&mut words, size as u64);
+        words.push(self.shared.contents.of_bytes(bytes));
+        Some(self.shared.expressions.number(Tag::Constant, &words))
+    }
+
+    /// A product or quotient by a one without axes, which changes neither shape nor type: its data.
+    fn times_one(&mut self, node: NodeRef<'m>, data: Expression) -> Option<Expression> {
+        if node.inputs.len() != 2 || !node.attributes.is_empty() {
+            return None;
+        }
+        let other = self.input(node, 1);
+        let ones = ONES.map(|element| {
+            let bytes = encode_number(element, 1.0).unwrap_or_default();
+            self.scalar(element, bytes)
+        });
+        match (ones.contains(&data), ones.contains(&other)) {
+            (_, true) => Some(data),
+            (true, false) if node.is("Mul") => Some(other),
+            _ => None,
+        }
+    }
+
+    /// What a node makes of data if that is something simpler: a `Transpose` that undoes another, or
+    /// `Reshape(x, Shape(x))`.
+    pub(super) fn rearranged(&self, node: NodeRef<'m>, data: Expression) -> Option<Expression> {
+        match node.op() {
+            "Transpose" => self.transposed_back(node, data),
+            "Reshape" => {
+                let shape = node.input(1)?.node().filter(|node| node.is("Shape"))?;
+                let of = self.shared.shape_of(self.input(shape, 0));
+                let own = shape.attributes.is_empty() && of == self.shared.shape_of(data);
+                own.then_some(data)
+            }
+            _ => None,
+        }
+    }
+
+    fn transposed_back(&self, node: NodeRef<'m>, data: Expression) -> Option<Expression> {
+        let expressions = &self.shared.expressions;
+        let first = Expression(*expressions.words(data, Tag::Output)?.first()?);
+        let of = step::parts(expressions, first)?.inputs.first().copied()?;
+        let first = self.view.node(*self.numbering.nodes.get(&first)?);
+        let undoes = first.is("Transpose")
+            && match (first.ints("perm"), node.ints("perm")) {
+                (None, None) => true, // both reverse all axes
+                (Some(first), Some(second)) => {
+                    let axis = |of: &i64| first.get(usize::try_from(*of).ok()?).copied();
+                    let moved = second.iter().map(axis);
+                    first.len() == second.len() && moved.eq((0..).map(Some).take(first.len()))
+                }
+                _ => false,
+            };
+        undoes.then_some(Expression(of))
     }
 
     /// `ConstantOfShape(Shape(x))` of one: ones in the shape of x.

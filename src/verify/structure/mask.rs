@@ -5,6 +5,7 @@
 use crate::dropout::Exit;
 use crate::error::Result;
 use crate::onnx::{DataType, GraphId};
+use crate::semantics::operator::schema;
 use crate::semantics::view::NodeRef;
 
 use super::expression::{Expression, Tag, push_long};
@@ -43,6 +44,9 @@ impl<'m> Builder<'_, 'm> {
 
     /// What a node makes of a different first input.
     fn moved(&mut self, node: NodeRef<'m>, data: Expression) -> Result<Expression> {
+        if let Some(number) = self.rearranged(node, data) {
+            return Ok(number);
+        }
         let inputs = 0..node.inputs.len();
         let mut inputs: Vec<Expression> = inputs.map(|input| self.input(node, input)).collect();
         if let Some(first) = inputs.first_mut() {
@@ -75,8 +79,13 @@ impl<'m> Builder<'_, 'm> {
         let expressions = &mut self.shared.expressions;
         let none = expressions.string(b"");
         let mut words = vec![expressions.string(operator.as_bytes()), none, none, 1, 0];
-        let version = self.view.model.opset(graph, "").unwrap_or(0);
+        let opset = self.view.model.opset(graph, "").unwrap_or(0);
+        let version = schema::since(operator, opset).unwrap_or(opset);
         push_long(&mut words, version as u64);
+        let mut inputs = inputs.to_vec();
+        if matches!(operator, "Add" | "Mul") {
+            inputs.sort_unstable(); // commutative
+        }
         words.push(inputs.len() as u32);
         words.extend(inputs.iter().map(|input| input.0));
         words.push(u32::from(attribute.is_some()));

@@ -24,8 +24,8 @@ pub(super) struct Numbering<'m> {
     pub nodes: HashMap<Expression, NodeId>,
     /// What graphs in attributes compute.
     pub bodies: HashMap<GraphId, Expression>,
-    /// Functions that no node calls: one of them may be missing in the other model.
-    pub uncalled: BTreeSet<String>,
+    /// Functions: one may be missing in the other model, as what calls of it compute is compared.
+    pub functions: BTreeSet<String>,
     /// What has to be equal: outputs of the main graph, of training graphs, of functions.
     pub results: BTreeMap<String, Expression>,
 }
@@ -72,7 +72,7 @@ impl<'s, 'm> Builder<'s, 'm> {
                 numbers: vec![Expression::ABSENT; view.values.len()],
                 nodes: HashMap::default(),
                 bodies: HashMap::default(),
-                uncalled: BTreeSet::new(),
+                functions: BTreeSet::new(),
                 results: BTreeMap::new(),
             },
             reachable: Reachable::new(view, side.sites),

@@ -42,9 +42,7 @@ impl Builder<'_, '_> {
             self.attributes(&mut words, defaults.collect())?;
             let function = self.shared.expressions.number(Tag::Function, &words);
             self.functions[index] = Some((function, self.impure[id.0 as usize]));
-            if !self.reachable.called.contains(&index) {
-                self.numbering.uncalled.insert(scope.clone());
-            }
+            self.numbering.functions.insert(scope.clone());
             self.numbering.results.insert(scope, function);
             return Ok(());
         }

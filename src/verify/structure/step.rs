@@ -5,6 +5,7 @@ use super::expression::{Expression, Expressions, Tag};
 use super::numbering::Numbering;
 use super::sides::Sides;
 use crate::hash::HashSet;
+use crate::semantics::operator::Operator;
 
 /// What differs in two expressions.
 #[derive(Debug, Default)]
@@ -83,7 +84,9 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
         _ => return None,
     }
     let selects = operator(sides.before, old) == Some("Where");
-    for (index, pair) in was.inputs.iter().zip(is.inputs).enumerate() {
+    let exchanged = exchanged(sides, old, was.inputs, is.inputs);
+    let others = exchanged.as_ref().map_or(is.inputs, |inputs| &inputs[..]);
+    for (index, pair) in was.inputs.iter().zip(others).enumerate() {
         if pair.0 != pair.1 {
             step.inputs.push((Expression(*pair.0), Expression(*pair.1)));
             if selects && index > 0 {
@@ -112,6 +115,17 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
             .extend(bodies.into_iter().filter(|(was, is)| was != is));
     }
     Some(step)
+}
+
+/// The inputs of a commutative operator in the other order, if one of them is then the same.
+fn exchanged(sides: &Sides<'_, '_>, old: Expression, was: &[u32], is: &[u32]) -> Option<[u32; 2]> {
+    let node = sides.before.view.node(*sides.before.nodes.get(&old)?);
+    let (&[a, b], &[c, d]) = (was, is) else {
+        return None;
+    };
+    let crosswise = (a == d || b == c) && a != c && b != d;
+    let commutative = node.operator().is_some_and(Operator::is_commutative);
+    (crosswise && commutative && node.attributes.is_empty()).then_some([d, c])
 }
 
 /// The worst kind of difference among expressions that only one side of these pairs is made of: no
@@ -204,19 +218,19 @@ fn bodies<'a>(
 }
 
 /// The parts of an application's key.
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     /// Operator, domain, overload, number of outputs.
     operator: &'a [u32],
     /// The function that it calls.
     function: Option<u32>,
     version: &'a [u32],
-    inputs: &'a [u32],
+    pub(super) inputs: &'a [u32],
     attributes: &'a [u32],
 }
 
 /// Takes the key of an application apart: operator, domain, overload, outputs, then a function's
 /// body (1, number) or a version (0, two words), the inputs and the attributes.
-fn parts(expressions: &Expressions, application: Expression) -> Option<Parts<'_>> {
+pub(super) fn parts(expressions: &Expressions, application: Expression) -> Option<Parts<'_>> {
     let words = expressions.words(application, Tag::Apply)?;
     let (operator, rest) = words.split_at_checked(4)?;
     let (&calls, rest) = rest.split_first()?;

@@ -329,3 +329,55 @@ fn names_of_nodes_may_be_the_same() {
         .output("y", FLOAT, &[Fix(2)]);
     difference(&compare(&other, &apart));
 }
+
+#[test]
+fn a_tolerance_is_relative_to_the_largest_element_and_no_channel_may_be_wrong() {
+    let scales = |factors: [f32; 4]| {
+        model(17)
+            .input("x", FLOAT, &[Fix(2), Fix(4)])
+            .init(floats("k", &[4], &factors))
+            .node(node("Mul", &["x", "k"], &["y"]))
+            .output("y", FLOAT, &[Fix(2), Fix(4)])
+    };
+    let by_type = Settings {
+        tolerance: Tolerance::ByType,
+        ..Settings::default()
+    };
+    let equal = |one, two| {
+        let report = compare_with(&scales(one), &scales(two), &by_type);
+        report.outcome == Outcome::Equal
+    };
+    assert!(equal([1e3, 1.0, 1.0, 0.1], [1e3, 1.000_05, 1.0, 0.1]));
+    assert!(!equal([1e3, 1.0, 1.0, 0.1], [1e3, 1.1, 1.0, 0.1]));
+    assert!(!equal([1e3, 1.0, 1.0, 0.1], [1e3, 1.0, 1.0, 0.2]));
+    // small outputs are no closer to each other than large ones
+    assert!(!equal([1e-6; 4], [1e-6, 1e-6, 1.1e-6, 1e-6]));
+}
+
+#[test]
+fn what_the_original_rounds_away_is_no_difference() {
+    // two products, or one: Sin shows how each is rounded
+    let wave = |factors: &[f32]| {
+        let mut model = model(17).input("x", FLOAT, &[Fix(64)]);
+        let mut last = "x".to_string();
+        for (index, &factor) in factors.iter().chain(&[1e4]).enumerate() {
+            let (k, h) = (format!("k{index}"), format!("h{index}"));
+            let product = node("Mul", &[&last, &k], &[&h]);
+            model = model.init(floats(&k, &[], &[factor])).node(product);
+            last = format!("a{index}");
+            model = model.node(node("Abs", &[&h], &[&last]));
+        }
+        let sine = node("Sin", &[&last], &["y"]);
+        model.node(sine).output("y", FLOAT, &[Fix(64)])
+    };
+    let by_type = Settings {
+        tolerance: Tolerance::ByType,
+        ..Settings::default()
+    };
+    let report = compare_with(&wave(&[3.0, 0.7]), &wave(&[2.1]), &by_type);
+    assert_eq!(report.outcome, Outcome::Equal);
+    let note = "no more than the rounding of the original";
+    assert!(report.notes[0].contains(note), "{:?}", report.notes);
+    let report = compare_with(&wave(&[3.0, 0.7]), &wave(&[2.11]), &by_type);
+    assert!(difference(&report).starts_with("output y"));
+}

@@ -96,7 +96,11 @@ proptest! {
             run.tolerance = dropout_onnx::verify::compare::Tolerance::Close { rtol: 1e-3, atol: 1e-1 };
         }
         let found = folded.verify(&before, &options).unwrap();
-        prop_assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal);
+        let still = found.run.as_ref().is_some_and(|run| !run.still.is_empty());
+        match found.verdict(Demand::Rewrite) {
+            Verdict::NotShown { .. } if still => {} // a chain whose end never changes shows nothing
+            verdict => prop_assert_eq!(verdict, Verdict::Equal),
+        }
         let again = fold(folded.edited.model(), &Options::default()).unwrap();
         prop_assert!(again.outcome.is_unchanged(), "a second run folds more");
     }

@@ -250,7 +250,7 @@ fn powers_of_two_are_bit_identical() {
         report.tolerance.to_string(),
         "within the tolerance of the element type"
     );
-    let note = "float: within rtol 1e-4, atol 1e-5";
+    let note = "float: within 1e-4 of each element and 1e-6 of the largest";
     assert!(report.notes.iter().any(|n| n == note), "{:?}", report.notes);
 }
 

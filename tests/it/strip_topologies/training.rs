@@ -1,6 +1,7 @@
 //! Graphs that also compute gradients: names in attributes, and masks that gradients use.
 
 use dropout_onnx::onnx::DataType;
+use dropout_onnx::verify::structure;
 
 use crate::common::build::{SHAPE, f32_scalar, flag, model, op, string, strings, x_to_y};
 use crate::common::proto::{Model, Node};
@@ -72,16 +73,58 @@ fn masked(users: &[&str]) -> Model {
 }
 
 #[test]
-fn a_mask_that_a_gradient_uses_is_refused() {
+fn a_gradient_that_reads_the_mask_is_removed_with_its_dropout() {
+    for gradient in ["DropoutGrad", "BitmaskDropoutGrad"] {
+        let users = [
+            &format!("dh = com.microsoft::{gradient}(dy, m, r, t)")[..],
+            "dx = Mul(dh, h)",
+        ];
+        let stripped = strips_unrun(&masked(&users), &format!("com.microsoft::{gradient}"));
+        assert_eq!(stripped.after.lines(), ["y = Relu(x)", "dx = Mul(dy, y)"]);
+        assert!(stripped.outcome.masks.is_empty());
+    }
+}
+
+#[test]
+fn structure_knows_that_a_gradient_is_wrong_if_only_its_mask_is_all_true() {
+    let shown = |nodes: &[&str]| {
+        let mut all = vec![op("y = Relu(x)")];
+        all.extend(nodes.iter().map(|node| op(node)));
+        let graph = x_to_y(all)
+            .input("dy")
+            .output_of("dx", DataType::FLOAT, SHAPE);
+        let graph = graph.init("r", f32_scalar(0.25)).init("t", flag(true));
+        let after = model(13, graph).imports("com.microsoft", 1).read();
+        let before = masked(&["dx = com.microsoft::DropoutGrad(dy, m, r, t)"]).read();
+        structure::compare(&before, &after).unwrap()
+    };
+    let same = shown(&["dx = Identity(dy)"]);
+    assert!(matches!(same, structure::Verdict::Same { .. }), "{same:?}");
+    let ones = [
+        "s = Equal(y, y)",
+        "dx = com.microsoft::DropoutGrad(dy, s, r, t)",
+    ];
+    let wrong = shown(&ones);
+    assert!(
+        matches!(wrong, structure::Verdict::Different(_)),
+        "{wrong:?}"
+    );
+}
+
+#[test]
+fn a_mask_from_which_a_gradient_is_computed_otherwise_is_refused() {
     for users in [
-        &["dx = com.microsoft::DropoutGrad(dy, m, r, t)"][..],
-        &["dx = com.microsoft::BitmaskDropoutGrad(dy, m, r, t)"],
         // by another name
         &[
             "i = Identity(m)",
             "n = Not(i)",
             "k = Not(n)",
             "dx = com.microsoft::DropoutGrad(dy, k, r, t)",
+        ][..],
+        // a rate that is computed
+        &[
+            "q = Add(r, r)",
+            "dx = com.microsoft::DropoutGrad(dy, m, q, t)",
         ],
     ] {
         let why = refusal(&masked(users));

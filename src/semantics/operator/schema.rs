@@ -1,0 +1,124 @@
+//! Versions of operators and defaults of attributes, by the schemas of ONNX: `tests/schema/defaults.py`
+//! writes them.
+
+use std::sync::OnceLock;
+
+use crate::hash::HashMap;
+use crate::onnx::{Attribute, AttributeValue};
+
+const SCHEMAS: &str = include_str!("schemas.tsv");
+
+/// The versions of one operator.
+struct Versions {
+    /// The opset in which each began, in order.
+    since: Vec<i64>,
+    /// Defaults of attributes: name, the first opset with this default, the default.
+    defaults: Vec<(&'static str, i64, &'static str)>,
+}
+
+/// The newest opset of the schemas, and the operators.
+fn schemas() -> &'static (i64, HashMap<&'static str, Versions>) {
+    static SCHEMAS_READ: OnceLock<(i64, HashMap<&'static str, Versions>)> = OnceLock::new();
+    SCHEMAS_READ.get_or_init(|| {
+        let mut operators = HashMap::default();
+        for line in SCHEMAS.lines() {
+            let mut cells = line.split('\t');
+            let name = cells.next().unwrap_or_default();
+            let since = cells.next().unwrap_or_default().split(' ');
+            let defaults = cells.next().unwrap_or_default().split(' ');
+            let versions = Versions {
+                since: since.filter_map(|opset| opset.parse().ok()).collect(),
+                defaults: defaults.filter_map(default).collect(),
+            };
+            operators.insert(name, versions);
+        }
+        let newest = operators
+            .remove("")
+            .and_then(|newest| newest.since.first().copied());
+        (newest.unwrap_or_default(), operators)
+    })
+}
+
+fn default(text: &'static str) -> Option<(&'static str, i64, &'static str)> {
+    let (name, rest) = text.split_once('@')?;
+    let (since, value) = rest.split_once('=')?;
+    Some((name, since.parse().ok()?, value))
+}
+
+/// The version of an operator of the default domain in an opset, by the opset in which it began; `None` if
+/// the schemas do not have it.
+pub(crate) fn since(operator: &str, opset: i64) -> Option<i64> {
+    let (newest, operators) = schemas();
+    let since = &operators.get(operator)?.since;
+    let last = since.iter().rev().find(|&&since| since <= opset).copied();
+    last.filter(|_| opset <= *newest)
+}
+
+/// True of an attribute that says what its absence means.
+pub(crate) fn is_default(operator: &str, opset: i64, attribute: &Attribute) -> bool {
+    let written = match &attribute.value {
+        AttributeValue::Int(i) => format!("i{i}"),
+        AttributeValue::Float(f) => format!("f{:08x}", f.to_bits()),
+        AttributeValue::String(s) => format!("s{}", String::from_utf8_lossy(s)),
+        AttributeValue::Ints(ints) => {
+            let ints: Vec<String> = ints.iter().map(i64::to_string).collect();
+            format!("I{}", ints.join(","))
+        }
+        _ => return false,
+    };
+    let versions = schemas()
+        .1
+        .get(operator)
+        .filter(|_| since(operator, opset).is_some());
+    let defaults = versions.into_iter().flat_map(|versions| &versions.defaults);
+    let current = defaults
+        .filter(|(name, since, _)| attribute.name == *name && *since <= opset)
+        .max_by_key(|(_, since, _)| *since);
+    current.is_some_and(|(_, _, value)| *value == written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(operator: &str, opset: i64, name: &str, value: AttributeValue) -> bool {
+        is_default(operator, opset, &Attribute::new(name, value))
+    }
+
+    #[test]
+    fn versions_begin_where_their_schema_does() {
+        assert_eq!(
+            [13, 17, 26].map(|opset| since("MatMul", opset)),
+            [Some(13); 3]
+        );
+        assert_eq!(
+            [12, 13].map(|opset| since("Softmax", opset)),
+            [Some(11), Some(13)]
+        );
+        assert_eq!(since("Relu", 27), None, "newer than the schemas");
+        assert_eq!(since("Rellu", 13), None);
+        assert_eq!(since("Dropout", 0), None);
+    }
+
+    #[test]
+    fn a_default_is_that_of_the_version() {
+        assert!(says("Softmax", 13, "axis", AttributeValue::Int(-1)));
+        assert!(!says("Softmax", 12, "axis", AttributeValue::Int(-1)));
+        assert!(says("Softmax", 12, "axis", AttributeValue::Int(1)));
+        assert!(says("LeakyRelu", 16, "alpha", AttributeValue::Float(0.01)));
+        assert!(!says("LeakyRelu", 16, "alpha", AttributeValue::Float(0.02)));
+        assert!(says(
+            "Conv",
+            11,
+            "auto_pad",
+            AttributeValue::String("NOTSET".into())
+        ));
+        assert!(!says("Conv", 11, "group", AttributeValue::Float(1.0)));
+        assert!(!says(
+            "Conv",
+            11,
+            "strides",
+            AttributeValue::Ints(vec![1, 1])
+        ));
+    }
+}

@@ -1,0 +1,191 @@
+//! Models that are written differently and compute the same, each with a near twin that does not.
+
+use dropout_onnx::verify::structure::{Verdict, compare};
+use dropout_onnx::verify::{self, Options};
+
+use crate::common::build::{
+    f32_scalar, f32s, float, floats, function, graph, i64s, int, ints, model, op, x_to_y,
+};
+use crate::common::proto::{Graph, Model, Node};
+
+fn same(one: &Model, two: &Model) -> bool {
+    let verdict = compare(&one.read(), &two.read()).unwrap();
+    matches!(verdict, Verdict::Same { .. })
+}
+
+/// The first two are the same, the third is not.
+#[track_caller]
+fn judged(models: [Model; 3]) {
+    let [one, two, twin] = models;
+    assert!(same(&one, &two) && same(&two, &one), "not the same");
+    assert!(
+        !same(&one, &twin) && !same(&twin, &one),
+        "the twin is the same"
+    );
+    assert!(!same(&two, &twin), "the twin is the same as the second");
+}
+
+/// At opset 17, from `x` to `y`.
+fn nodes(nodes: impl IntoIterator<Item = Node>) -> Model {
+    model(17, x_to_y(nodes))
+}
+
+fn texts(texts: &[&str]) -> Graph {
+    x_to_y(texts.iter().map(|text| op(text)))
+}
+
+#[test]
+fn defaults_of_attributes() {
+    let with = |opset, axis: Option<i64>| {
+        let axis = axis.map(|axis| int("axis", axis));
+        let softmax = axis.into_iter().fold(op("y = Softmax(x)"), Node::with);
+        model(opset, x_to_y([softmax]))
+    };
+    judged([with(13, Some(-1)), with(13, None), with(13, Some(0))]);
+    judged([with(11, Some(1)), with(11, None), with(11, Some(-1))]);
+    let leaky = |alpha| nodes([op("y = LeakyRelu(x)").with(float("alpha", alpha))]);
+    judged([leaky(0.01), nodes([op("y = LeakyRelu(x)")]), leaky(0.02)]);
+}
+
+#[test]
+fn forms_of_constants() {
+    let product = |k: Option<Node>| {
+        let mut all: Vec<Node> = k.into_iter().collect();
+        all.push(op("y = Mul(x, k)"));
+        x_to_y(all)
+    };
+    let constant = |attribute| op("k = Constant()").with(attribute);
+    let number = |k| model(17, product(Some(constant(float("value_float", k)))));
+    let initializer = model(17, product(None).init("k", f32_scalar(2.5)));
+    judged([number(2.5), initializer, number(-2.5)]);
+    let row = |k: &[f32]| model(17, product(Some(constant(floats("value_floats", k)))));
+    let initializer = model(17, product(None).init("k", f32s(&[3], &[1.0, 2.0, 3.0])));
+    judged([row(&[1.0, 2.0, 3.0]), initializer, row(&[1.0, 3.0, 2.0])]);
+    // a scalar is no row of one element
+    let one = model(17, product(None).init("k", f32s(&[1], &[2.5])));
+    assert!(!same(&number(2.5), &one) && same(&row(&[2.5]), &one));
+    let shape = |k: &[i64]| {
+        let k = constant(ints("value_ints", k));
+        nodes([k, op("y = Reshape(x, k)")])
+    };
+    let initializer = texts(&["y = Reshape(x, k)"]).init("k", i64s(&[3, 2]));
+    judged([shape(&[3, 2]), model(17, initializer), shape(&[2, 3])]);
+}
+
+#[test]
+fn inputs_that_can_be_exchanged() {
+    let two = |last: &str| model(17, texts(&["a = Relu(x)", "b = Tanh(x)", last]));
+    for operator in ["Add", "Mul"] {
+        let [one, other] = ["a, b", "b, a"].map(|ab| two(&format!("y = {operator}({ab})")));
+        judged([one, other, two("y = Add(a, a)")]);
+    }
+    for operator in ["Sub", "Div", "MatMul", "Concat"] {
+        let [one, other] = ["a, b", "b, a"].map(|ab| two(&format!("y = {operator}({ab})")));
+        assert!(!same(&one, &other), "{operator}");
+    }
+    // before opset 7 the second input is broadcast to the first, if an attribute says so
+    let old = |ab: &str| {
+        let sum = op(&format!("y = Add({ab})")).with(int("broadcast", 1));
+        model(6, x_to_y([op("a = Relu(x)"), op("b = Tanh(x)"), sum]))
+    };
+    assert!(!same(&old("a, b"), &old("b, a")));
+}
+
+#[test]
+fn opsets_between_which_an_operator_did_not_change() {
+    let at = |opset| model(opset, texts(&["h = MatMul(x, x)", "y = Relu(h)"]));
+    judged([at(14), at(17), at(12)]);
+    let softmax = |opset| model(opset, x_to_y([op("y = Softmax(x)").with(int("axis", 1))]));
+    judged([softmax(11), softmax(12), softmax(13)]);
+}
+
+#[test]
+fn factors_of_one() {
+    let by = |operator: &str, k: f32| {
+        let scaled = op(&format!("h = {operator}"));
+        model(
+            17,
+            x_to_y([scaled, op("y = Relu(h)")]).init("k", f32_scalar(k)),
+        )
+    };
+    let plain = || model(17, texts(&["y = Relu(x)"]));
+    judged([by("Mul(x, k)", 1.0), plain(), by("Mul(x, k)", 1.000_000_1)]);
+    judged([by("Mul(k, x)", 1.0), plain(), by("Add(k, x)", 1.0)]);
+    judged([by("Div(x, k)", 1.0), plain(), by("Div(k, x)", 1.0)]);
+    // ones with axes may broadcast
+    let row = texts(&["h = Mul(x, k)", "y = Relu(h)"]).init("k", f32s(&[1, 1, 1], &[1.0]));
+    assert!(!same(&model(17, row), &plain()));
+}
+
+#[test]
+fn transposes_that_undo_each_other() {
+    let twice = |one: &[i64], two: &[i64]| {
+        let first = op("a = Transpose(x)").with(ints("perm", one));
+        let second = op("b = Transpose(a)").with(ints("perm", two));
+        nodes([first, second, op("y = Relu(b)")])
+    };
+    let plain = || model(17, texts(&["y = Relu(x)"]));
+    let turn = [1, 2, 0];
+    judged([twice(&turn, &[2, 0, 1]), plain(), twice(&turn, &turn)]);
+    let reversed = texts(&["a = Transpose(x)", "b = Transpose(a)", "y = Relu(b)"]);
+    let once = texts(&["a = Transpose(x)", "y = Relu(a)"]);
+    judged([model(17, reversed), plain(), model(17, once)]);
+}
+
+#[test]
+fn a_reshape_to_the_shape_it_has() {
+    let to = |of: &str| {
+        let shape = format!("s = Shape({of})");
+        let all = [
+            "h = Relu(x)",
+            "t = Transpose(h)",
+            &shape,
+            "y = Reshape(h, s)",
+        ];
+        model(17, texts(&all))
+    };
+    let plain = model(17, texts(&["y = Relu(x)"]));
+    judged([to("h"), plain, to("t")]);
+}
+
+#[test]
+fn a_split_into_fewer_parts_is_another() {
+    let parts = |outputs: &str| {
+        let split = op(&format!("{outputs} = Split(x)")).with(int("axis", 1));
+        model(13, x_to_y([split, op("y = Relu(a)")]))
+    };
+    judged([parts("a, b"), parts("a, c"), parts("a, b, ")]);
+}
+
+/// `y = local::NAME(x)`, which computes an operator.
+fn called(name: &str, operator: &str) -> Model {
+    let graph = x_to_y([op(&format!("y = local::{name}(x)"))]);
+    let body = function(name, "a", "b", 17, [op(&format!("b = {operator}(a)"))]);
+    model(17, graph).imports("local", 1).function(body)
+}
+
+#[test]
+fn functions_by_another_name() {
+    judged([
+        called("f", "Relu"),
+        called("g", "Relu"),
+        called("g", "Tanh"),
+    ]);
+    judged([
+        called("f", "Relu"),
+        called("g", "Relu"),
+        called("f", "Tanh"),
+    ]);
+}
+
+#[test]
+fn functions_that_were_inlined() {
+    let shown = |one: &Model, two: &Model| {
+        let only = Options::asked(true, None);
+        let found = verify::verify(&one.read(), &two.read(), &only).unwrap();
+        matches!(found.structure, Some(Verdict::Same { .. }))
+    };
+    let plain = model(17, graph([op("y = Relu(x)")]).input("x").output("y"));
+    assert!(shown(&called("f", "Relu"), &plain) && shown(&plain, &called("f", "Relu")));
+    assert!(!shown(&called("f", "Tanh"), &plain));
+}
