@@ -36,6 +36,7 @@ pub use data_type::DataType;
 pub(crate) use edit::{At, Elements, encode_tensor};
 pub use edit::{Editor, StatePlaces};
 pub use external::ExternalData;
+pub use foreign::describe_folder;
 pub use graph::{Graph, GraphKind, QuantizationAnnotation, ValueInfo};
 pub use ids::{GraphId, NodeId};
 pub(crate) use metadata::NamedField;

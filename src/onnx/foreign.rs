@@ -27,6 +27,10 @@ enum Start {
 const EXPORT_KERAS: &str = "export it first, for example `python -m tf2onnx.convert --keras \
      model.h5 --output model.onnx`, or `model.export(\"model.onnx\", format=\"onnx\")` in Keras 3";
 const EXPORT_TORCH: &str = "export the module first, with `torch.onnx.export`";
+const PICKLE: Foreign = Foreign {
+    what: "a Python pickle",
+    advice: "export the model it contains",
+};
 const UNPACK: &str = "unpack it first";
 
 /// The first that matches counts.
@@ -87,13 +91,10 @@ const SIGNATURES: &[(Start, Foreign)] = &[
             advice: EXPORT_TORCH,
         },
     ),
-    (
-        Start::At(0, b"\x80\x04\x95"),
-        Foreign {
-            what: "a Python pickle",
-            advice: "export the model it contains",
-        },
-    ),
+    (Start::At(0, b"\x80\x02"), PICKLE),
+    (Start::At(0, b"\x80\x03"), PICKLE),
+    (Start::At(0, b"\x80\x04\x95"), PICKLE),
+    (Start::At(0, b"\x80\x05\x95"), PICKLE),
     (
         Start::At(4, b"TFL3"),
         Foreign {
@@ -145,6 +146,13 @@ const SIGNATURES: &[(Start, Foreign)] = &[
         },
     ),
     (
+        Start::Text("{"),
+        Foreign {
+            what: "a JSON file",
+            advice: "the model is a different file, usually named .onnx",
+        },
+    ),
+    (
         Start::Text("<?xml"),
         Foreign {
             what: "an XML file, the format of OpenVINO models",
@@ -170,6 +178,39 @@ const NAMES: &[(&str, Foreign)] = &[
         },
     ),
 ];
+
+/// Kinds of folders, recognised by a file or folder in them.
+const FOLDERS: &[(&str, Foreign)] = &[
+    (
+        "saved_model.pb",
+        Foreign {
+            what: "the folder of a TensorFlow SavedModel",
+            advice: "export it first: `python -m tf2onnx.convert --saved-model FOLDER --output model.onnx`",
+        },
+    ),
+    (
+        "keras_metadata.pb",
+        Foreign {
+            what: "the folder of a Keras model",
+            advice: EXPORT_KERAS,
+        },
+    ),
+    (
+        "Data/com.apple.CoreML",
+        Foreign {
+            what: "a Core ML package (.mlpackage)",
+            advice: "use the ONNX model that it was converted from",
+        },
+    ),
+];
+
+/// What a folder is that is taken for a model, and what to do; `None` for other folders and for files.
+pub fn describe_folder(path: &Path) -> Option<String> {
+    let found = FOLDERS
+        .iter()
+        .find(|(inside, _)| path.join(inside).exists());
+    found.map(|(_, foreign)| foreign.why())
+}
 
 /// How many bytes of a file [`by_head`] needs.
 pub(super) const HEAD: u64 = 512;

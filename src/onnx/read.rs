@@ -32,7 +32,13 @@ impl Model {
     /// # Errors
     /// The file cannot be read, is no protobuf, or holds no graph.
     pub fn open(path: impl AsRef<Path>) -> Result<Model> {
-        Model::read(Source::open(path)?)
+        let path = path.as_ref();
+        Source::open(path)
+            .map_err(|error| match foreign::describe_folder(path) {
+                Some(why) => Error::new(error.kind(), why).in_file(path),
+                None => error,
+            })
+            .and_then(Model::read)
     }
 
     /// Reads a model. External data is expected in the folder of the source's file, if it has one.

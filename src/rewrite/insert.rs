@@ -119,6 +119,14 @@ pub struct Inserted {
     pub edited: Edited,
 }
 
+impl Options {
+    /// The rate of a choice: its own, else that of all, else the usual one of its preset.
+    fn rate_of(&self, choice: &Choice) -> Option<Rate> {
+        let usual = choice.preset.and_then(Preset::rate);
+        choice.rate.or(self.rate).or(usual)
+    }
+}
+
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = [

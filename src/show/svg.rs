@@ -13,57 +13,117 @@ use crate::error::Result;
 use crate::escape::one_line;
 use crate::onnx::{GraphKind, Model, Values};
 use draw::{Drawing, escape};
-use panel::panel;
+use panel::{Panel, panel};
 
 /// Between panels and around them.
 const MARGIN: f64 = 24.0;
 /// Of a line above a panel.
 const TITLE: f64 = 20.0;
 
-/// Draws the graph around every dropout of a model, one below the other.
+/// Rows of panels are no wider, unless one panel is.
+const PAGE: f64 = 1200.0;
+
+/// Draws the graph around every dropout of a model, in rows. Panels that differ only in the numbers of names
+/// are drawn once, with their number.
 ///
 /// # Errors
 /// The model is not valid ([`Model::check`]), or the rate of a dropout cannot be read.
 pub fn text(model: &Model, options: &Options) -> Result<String> {
     model.check(&Values::new(model))?;
     let mut marked = Marked::new(model, options)?;
-    let mut panels = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for index in 0..marked.sites.len() {
-        let title = title(&mut marked, index);
         let panel = panel(&mut marked, index);
-        panels.push((title, Drawing::new(&panel)));
-    }
-    if panels.is_empty() {
-        let title = vec!["no dropout in this file".to_string()];
-        panels.push((title, Drawing::default()));
-    }
-    let widths = panels.iter().map(|(title, drawing)| {
-        let lines = title.iter().enumerate().map(|(index, line)| {
-            let letter = if index == 0 { 8.5 } else { 6.1 };
-            line.chars().count() as f64 * letter
-        });
-        lines.fold(drawing.width, f64::max)
-    });
-    let width = widths.fold(0.0, f64::max) + 2.0 * MARGIN;
-    let mut body = String::new();
-    let mut y = MARGIN;
-    for (title, drawing) in &panels {
-        for (index, line) in title.iter().enumerate() {
-            let class = if index == 0 { "title" } else { "dim" };
-            let (base, text) = (y + 14.0, escape(line));
-            let _ = writeln!(
-                body,
-                r#"<text class="{class}" x="{MARGIN}" y="{base}">{text}</text>"#
-            );
-            y += TITLE;
+        let key = (heading(&marked.sites[index]), panel.pattern());
+        match groups.iter_mut().find(|group| group.key == key) {
+            Some(group) => group.more += 1,
+            None => groups.push(Group {
+                key,
+                first: index,
+                panel,
+                more: 0,
+            }),
         }
-        y += TITLE / 2.0;
-        let (body_of, height) = (&drawing.body, drawing.height);
-        let _ = writeln!(body, r#"<g transform="translate({MARGIN} {y})">"#);
-        let _ = writeln!(body, "{body_of}</g>");
-        y += height + MARGIN;
     }
-    Ok(document(width, y, &body))
+    let mut blocks = vec![legend(&marked.sites)];
+    for group in &groups {
+        let title = title(&mut marked, group);
+        blocks.push(block(&title, &Drawing::new(&group.panel)));
+    }
+    if groups.is_empty() {
+        let title = vec!["no dropout in this file".to_string()];
+        blocks.push(block(&title, &Drawing::default()));
+    }
+    let widest = blocks.iter().map(|block| block.width).fold(PAGE, f64::max);
+    let mut body = String::new();
+    let (mut x, mut y, mut row, mut width) = (MARGIN, MARGIN, 0.0_f64, 0.0_f64);
+    for (index, block) in blocks.iter().enumerate() {
+        // the legend has a row of its own
+        if index == 1 || x + block.width > widest + MARGIN {
+            (x, y, row) = (MARGIN, y + row, 0.0);
+        }
+        let _ = writeln!(body, r#"<g transform="translate({x} {y})">"#);
+        let _ = writeln!(body, "{}</g>", block.body);
+        x += block.width + 2.0 * MARGIN;
+        width = width.max(x - MARGIN);
+        row = row.max(block.height + MARGIN);
+    }
+    Ok(document(width, y + row, &body))
+}
+
+/// Dropouts with the same picture.
+struct Group {
+    key: (String, Vec<String>),
+    /// The first of them, which is drawn.
+    first: usize,
+    panel: Panel,
+    /// The number of the others.
+    more: usize,
+}
+
+/// A drawing below its title.
+fn block(title: &[String], drawing: &Drawing) -> Drawing {
+    let (mut body, mut y, mut width) = (String::new(), 0.0, drawing.width);
+    for (index, line) in title.iter().enumerate() {
+        let (class, letter) = match index {
+            0 => ("title", 8.5),
+            _ => ("dim", 6.1),
+        };
+        let (base, text) = (y + 14.0, escape(line));
+        let _ = writeln!(
+            body,
+            r#"<text class="{class}" x="0" y="{base}">{text}</text>"#
+        );
+        width = width.max(line.chars().count() as f64 * letter);
+        y += TITLE;
+    }
+    y += TITLE / 2.0;
+    let _ = writeln!(body, r#"<g transform="translate(0 {y})">"#);
+    let _ = writeln!(body, "{}</g>", drawing.body);
+    Drawing {
+        body,
+        width,
+        height: y + drawing.height,
+    }
+}
+
+/// The colours of the modes that occur.
+fn legend(sites: &[Site]) -> Drawing {
+    let (mut body, mut x) = (String::new(), 0.0);
+    let modes = Mode::ALL.iter().rev();
+    for mode in modes.filter(|mode| sites.iter().any(|site| site.mode == **mode)) {
+        let (word, text) = (mode.word(), x + 20.0);
+        let _ = writeln!(
+            body,
+            r#"<rect class="{word}" x="{x}" y="2" width="14" height="14" rx="3"/><text x="{text}" y="13">{word}</text>"#
+        );
+        x = text + word.chars().count() as f64 * 7.3 + 24.0;
+    }
+    Drawing {
+        body,
+        width: x,
+        height: if x > 0.0 { TITLE } else { 0.0 },
+    }
 }
 
 /// Where colours are set by classes, a browser that shows dark pages shows a dark picture.
@@ -106,34 +166,40 @@ text.dim {{ fill: #9da7b3; }}
     )
 }
 
-/// `dropout 0: active, p=0.5, random_mask`, then where that is.
-fn title(marked: &mut Marked<'_>, index: usize) -> Vec<String> {
-    let Site {
-        id,
-        mode,
-        kind,
-        form,
-        rate,
-        layer,
-        graph,
-        ..
-    } = &marked.sites[index];
-    // the strength of noise is its standard deviation
-    let strength = if *kind == Kind::GaussianNoise {
-        "σ"
-    } else {
-        "p"
+/// `dropout 0 and 11 more: active, p=0.5, random_mask`, then where the first is.
+fn title(marked: &mut Marked<'_>, group: &Group) -> Vec<String> {
+    let site = &marked.sites[group.first];
+    let more = match group.more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     };
-    let rate = rate.map_or("?".to_string(), |rate| rate.to_string());
-    let rate = format!("{strength}={rate}");
-    let mut lines = vec![format!("{kind} {id}: {mode}, {rate}, {form}")];
+    let mut lines = vec![format!("{} {}{more}: {}", site.kind, site.id, group.key.0)];
     if marked.is_anonymous() {
         // layers and scopes are names, too
         return lines;
     }
-    lines.extend((layer.as_ref()).map(|layer| format!("layer {}", one_line(layer))));
-    if marked.model.graph(*graph).kind != GraphKind::Main {
-        lines.push(format!("in {}", one_line(&marked.model.scope(*graph))));
+    let layer = site.layer.as_ref();
+    lines.extend(layer.map(|layer| format!("layer {}{more}", one_line(layer))));
+    if marked.model.graph(site.graph).kind != GraphKind::Main {
+        lines.push(format!("in {}", one_line(&marked.model.scope(site.graph))));
     }
     lines
+}
+
+/// `active, p=0.5, random_mask`.
+fn heading(site: &Site) -> String {
+    let Site {
+        mode,
+        kind,
+        form,
+        rate,
+        ..
+    } = site;
+    // the strength of noise is its standard deviation
+    let strength = match kind {
+        Kind::GaussianNoise => "σ",
+        _ => "p",
+    };
+    let rate = rate.map_or("?".to_string(), |rate| rate.to_string());
+    format!("{mode}, {strength}={rate}, {form}")
 }

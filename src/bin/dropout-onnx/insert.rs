@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::builder::TypedValueParser;
+use dropout_onnx::job::Written;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::insert::{By, Choice, Inserted, Options, PlanFile, Preset, insert};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
@@ -34,7 +35,7 @@ use crate::verification::{Verify, count};
 pub struct Args {
     #[command(flatten)]
     files: Files,
-    /// Probability to drop, for selectors without =RATE: 0 <= R < 1. At 0 nothing is dropped until
+    /// Probability to drop, for selectors without =RATE: 0 <= R < 1; presets have a usual one. At 0 nothing is dropped until
     /// `set` changes the rate
     #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
     rate: Option<Rate>,
@@ -96,7 +97,7 @@ struct Selectors {
     /// Outputs of layers whose path matches: `encoder.layers.*.linear1`, `model/dense_1`
     #[arg(long, value_name = "PATH", value_parser = choice(By::Layer))]
     layer: Vec<Choice>,
-    /// The usual positions: head, conv, attention, residual or embedding
+    /// The usual positions, with the usual rate: head (0.5), conv, attention, residual or embedding (0.1)
     #[arg(long, value_name = "WHICH", value_parser = presets(), hide_possible_values = true)]
     preset: Vec<Choice>,
     /// The value with this name
@@ -229,7 +230,13 @@ fn rewrite(
 fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusion<'_>) -> String {
     let mut lines = Lines::default();
     let number = count(inserted.outcome.inserted, "dropout layer");
-    lines.line("inserted", format!("{number}, {}", options.acting));
+    match end.written {
+        Written::DryRun => lines.line(
+            "dry run",
+            format!("would insert {number}, {}", options.acting),
+        ),
+        _ => lines.line("inserted", format!("{number}, {}", options.acting)),
+    }
     let shown = if global.verbose { usize::MAX } else { 12 };
     let mut table = Table::default();
     for step in inserted.plan.steps.iter().take(shown) {

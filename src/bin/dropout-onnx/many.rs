@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use dropout_onnx::onnx::describe_folder;
 use dropout_onnx::report::{document, one_line};
 use serde_json::{Value, json};
 
@@ -68,7 +69,11 @@ impl Many {
         if self.output_dir.is_none() {
             if !files.in_place {
                 if let Some(folder) = folder {
+                    let foreign = describe_folder(folder);
                     let folder = folder.display();
+                    if let Some(why) = foreign {
+                        bail!("{folder}: {why}");
+                    }
                     bail!(
                         "{folder}: is a folder; add --output-dir DIR for the results, or --in-place"
                     );

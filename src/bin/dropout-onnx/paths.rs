@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use dropout_onnx::onnx::describe_folder;
 use dropout_onnx::{Error, ErrorKind};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::{DirEntry, WalkBuilder};
@@ -171,6 +172,7 @@ impl Search {
             if respect {
                 why.push_str("; hidden files and those in .gitignore are skipped (--no-ignore)");
             }
+            let why = describe_folder(folder).unwrap_or(why);
             let error = Error::new(ErrorKind::Usage, why).in_file(folder);
             found.push(Found::Nothing(folder.to_path_buf(), error));
         }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use dropout_onnx::audit::SiteRecord;
+use dropout_onnx::job::Written;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::set::{Changed, Filter, Options, Seed, set};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
@@ -138,7 +139,11 @@ fn text(
         Seed::None => "no seed".to_string(),
     }));
     let number = count(changed.outcome.changed, "dropout layer");
-    lines.line("set", format!("{number} to {}", what.join(", ")));
+    let what = what.join(", ");
+    match end.written {
+        Written::DryRun => lines.line("dry run", format!("would set {number} to {what}")),
+        _ => lines.line("set", format!("{number} to {what}")),
+    }
     let steps = changed.plan.steps.iter().zip(records);
     let sites = steps.map(|(step, record)| match &step.action {
         Action::Apply => (record, String::new()),

@@ -56,7 +56,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
                     continue;
                 };
                 let before = &options.choices[*other];
-                let rate = |choice: &Choice| choice.rate.or(options.rate);
+                let rate = |choice: &Choice| options.rate_of(choice);
                 let same = rate(before) == rate(choice) && before.shared_axes == choice.shared_axes;
                 match (before.at.is_some(), choice.at.is_some()) {
                     (false, true) => *other = index,

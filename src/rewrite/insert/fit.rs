@@ -33,7 +33,7 @@ pub(super) struct Wanted<'o> {
 impl<'o> Wanted<'o> {
     pub fn new(choice: &'o Choice, options: &'o Options) -> Self {
         Wanted {
-            rate: choice.rate.or(options.rate),
+            rate: options.rate_of(choice),
             shared_axes: choice.shared_axes.as_deref(),
             acting: &options.acting,
             seeded: options.seed.is_some(),

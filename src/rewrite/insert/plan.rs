@@ -52,7 +52,7 @@ pub fn plan(before: &Examined<'_>, options: &Options) -> Result<(Vec<Place>, Pla
 /// The selected values, each with its settings.
 fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place>> {
     for choice in &options.choices {
-        if choice.rate.or(options.rate).is_none() {
+        if options.rate_of(choice).is_none() {
             return Err(usage(format!(
                 "{choice}: no rate; give --rate, or append =RATE"
             )));
@@ -66,7 +66,7 @@ fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place
             graph: value.graph,
             data: value.name.clone(),
             output: value.name.clone(),
-            rate: choice.rate.or(options.rate)?,
+            rate: options.rate_of(choice)?,
             seed: None,
             shared_axes: choice.shared_axes.clone(),
             choice: index,

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::ValueId;
+use crate::rewrite::Rate;
 
 use super::flow::{Flow, Kind};
 use super::position;
@@ -53,6 +54,11 @@ impl Preset {
             Preset::Head => 0.5,
             _ => 0.1,
         }
+    }
+
+    /// The same, as a rate.
+    pub(super) fn rate(self) -> Option<Rate> {
+        Rate::new(self.usual_rate()).ok()
     }
 
     /// The values at this position.

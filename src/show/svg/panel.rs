@@ -47,6 +47,30 @@ pub(super) struct Edge {
     pub label: String,
 }
 
+impl Panel {
+    /// The panel without the numbers of names: equal for the same layer in a series.
+    pub fn pattern(&self) -> Vec<String> {
+        let without = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+        let items = self.items.iter().map(|item| {
+            let lines = item.lines.iter().enumerate().map(|(index, line)| {
+                // the operator, the name, and constants, which may have names too
+                match (index, line.split_once(": ")) {
+                    (1, _) => without(line),
+                    (_, Some((name, value))) => format!("{}: {value}", without(name)),
+                    _ if item.shape == Shape::Port => without(line),
+                    _ => line.clone(),
+                }
+            });
+            format!("{:?} {}", item.shape, lines.collect::<Vec<_>>().join("\n"))
+        });
+        let edges = self.edges.iter().map(|edge| {
+            let Edge { from, to, label } = edge;
+            format!("{from} {to} {}", without(label))
+        });
+        items.chain(edges).collect()
+    }
+}
+
 /// What the panel's items are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {

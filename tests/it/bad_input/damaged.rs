@@ -54,11 +54,11 @@ fn a_directory() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("bad.onnx")).unwrap();
     folder.copy(STEM, "good.onnx");
-    for arguments in [
+    folder.refuses(
         "strip bad.onnx",
-        "show bad.onnx",
-        "verify bad.onnx good.onnx",
-    ] {
+        &["error: bad.onnx: is a folder; add --output-dir"],
+    );
+    for arguments in ["show bad.onnx", "verify bad.onnx good.onnx"] {
         folder.refuses(arguments, &["error: bad.onnx: is a directory, not a file"]);
     }
     let empty = "error: bad.onnx: no file in this folder matches *.onnx";
@@ -84,7 +84,6 @@ fn an_empty_file() {
 fn text() {
     for text in [
         "hello\n",
-        "{\"model\": 1}",
         "<htm>\n<body>404 Not Found</body>\n</htm>\n",
         "version https://git-xfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
         "#!/usr/bin/env python3\nimport onnx\n",
@@ -129,6 +128,9 @@ fn other_kinds_of_files() {
         (b"\n<!DOCTYPE html>\n<html>", "an HTML page"),
         (b"<HTML><body>404", "an HTML page"),
         (b"<?xml version=\"1.0\"?><net/>", "OpenVINO"),
+        (b"\x80\x03}q\x00.", "a Python pickle"),
+        (b"\x80\x05\x95\x0b", "a Python pickle"),
+        (b" {\"model\": 1}", "a JSON file"),
     ] {
         refused(head, what);
     }
@@ -154,6 +156,27 @@ fn files_that_are_known_by_their_names() {
         folder.write(name, message);
         folder.refuses(&format!("strip {name} out.onnx"), &[name, what]);
     }
+}
+
+#[test]
+fn folders_that_are_taken_for_models() {
+    let folder = Folder::new();
+    for (inside, what) in [
+        ("saved_model.pb", "the folder of a TensorFlow SavedModel"),
+        ("Data/com.apple.CoreML/model.mlmodel", "a Core ML package"),
+    ] {
+        let path = folder.path("model").join(inside);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, b"").unwrap();
+        for command in ["audit model", "strip model", "show model"] {
+            folder.refuses(command, &["model: ", what, "not an ONNX model; "]);
+        }
+        std::fs::remove_dir_all(folder.path("model")).unwrap();
+    }
+    // the twin: any other folder
+    std::fs::create_dir(folder.path("model")).unwrap();
+    folder.refuses("audit model", &["no file in this folder matches"]);
+    folder.refuses("show model", &["is a directory"]);
 }
 
 #[test]

@@ -307,7 +307,7 @@ fn a_model_is_not_written_without_its_weights() {
     let names = [
         "weights.bin",
         "standard output cannot include",
-        "name a file as OUT",
+        "give a file as OUT",
     ];
     for arguments in [
         "strip model.onnx -",

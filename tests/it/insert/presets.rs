@@ -391,3 +391,36 @@ fn dropout_inside_a_function_is_seen_from_its_calls() {
         "{found:?}"
     );
 }
+
+/// `insert --sites` lists the usual rate, and `--preset` uses it unless another one is given.
+#[test]
+fn presets_have_a_usual_rate() {
+    use dropout_onnx::rewrite::insert::{Choice, Preset};
+
+    let head = network([
+        op("h = MatMul(x, w)"),
+        op("r = Relu(h)"),
+        op("y = MatMul(r, u)"),
+    ]);
+    let model = model(17, head);
+    let choice = |rate: Option<f64>| Choice {
+        preset: Some(Preset::Head),
+        rate: rate.map(|rate| dropout_onnx::rewrite::Rate::new(rate).unwrap()),
+        ..Choice::default()
+    };
+    let rates = |own: Option<f64>, all: Option<f64>| {
+        let options = Options {
+            choices: vec![choice(own)],
+            rate: all.map(|rate| dropout_onnx::rewrite::Rate::new(rate).unwrap()),
+            ..Options::default()
+        };
+        let (inserted, _) = inserts(&model, &options);
+        let rates = inserted.places.iter().map(|place| place.rate.value());
+        rates.collect::<Vec<_>>()
+    };
+    assert_eq!(rates(None, None), [0.5]);
+    assert_eq!(rates(None, Some(0.2)), [0.2]);
+    assert_eq!(rates(Some(0.3), Some(0.2)), [0.3]);
+    let found = candidates(&model.read(), &Options::default()).unwrap();
+    assert_eq!(found[0].rate, 0.5);
+}

@@ -7,7 +7,7 @@ use dropout_onnx::show::{Options, dot, svg};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use crate::common::build::{f32s, model, op, x_to_y};
+use crate::common::build::{f32_scalar, f32s, flag, model, op, x_to_y};
 use crate::common::everything::everything;
 
 fn fixture(stem: &str) -> PathBuf {
@@ -223,4 +223,54 @@ fn a_model_without_dropout_has_an_empty_picture() {
     let none = model(13, x_to_y([op("y = Relu(x)")])).read();
     let picture = svg::text(&none, &Options::default()).unwrap();
     assert!(xml(&picture).contains("no dropout in this file"));
+}
+
+/// A row of layers with dropout after each; the last has another rate.
+fn layers(number: usize) -> Model {
+    let names = |layer: usize| format!("block.{layer}");
+    let mut graph = crate::common::build::graph([]).input("x");
+    let mut last = "x".to_string();
+    for layer in 0..number {
+        let name = names(layer);
+        let relu = op(&format!("{name}.r = Relu({last})")).named(&format!("/{name}/Relu"));
+        let drop = op(&format!("{name}.d = Dropout({name}.r, ratio.{layer}, on)"));
+        graph
+            .node
+            .extend([relu, drop.named(&format!("/{name}/Dropout"))]);
+        let rate = if layer + 1 == number { 0.5 } else { 0.1 };
+        graph = graph.init(&format!("ratio.{layer}"), f32_scalar(rate));
+        last = format!("{name}.d");
+    }
+    model(13, graph.init("on", flag(true)).output(&last)).read()
+}
+
+#[test]
+fn panels_that_differ_in_numbers_only_are_drawn_once() {
+    let picture = svg::text(&layers(12), &Options::default()).unwrap();
+    xml(&picture);
+    let titles = |picture: &str| {
+        let texts = picture.split("class=\"title\"").skip(1);
+        let texts = texts.map(|rest| rest.split(['>', '<']).nth(1).unwrap().to_string());
+        texts.collect::<Vec<_>>()
+    };
+    let found = titles(&picture);
+    assert!(found.len() < 7, "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|title| title.contains(" more: active, p=0.1, ")),
+        "{found:?}"
+    );
+    // the twin: one of another rate has a picture of its own
+    let others = found.iter().filter(|title| title.contains("p=0.5"));
+    assert_eq!(
+        others.collect::<Vec<_>>(),
+        ["dropout 11: active, p=0.5, operator"]
+    );
+    let width = picture.split("width=\"").nth(1).unwrap();
+    let width: f64 = width.split('"').next().unwrap().parse().unwrap();
+    assert!(width < 1400.0, "{width}");
+    // colours are explained, those that occur
+    assert_eq!(picture.matches(">active</text>").count(), 1);
+    assert_eq!(picture.matches(">inert</text>").count(), 0);
 }

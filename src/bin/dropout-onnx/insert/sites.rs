@@ -1,5 +1,6 @@
 //! `--sites`: where dropout would go.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anstyle::Style;
@@ -10,7 +11,7 @@ use dropout_onnx::rewrite::insert::{Candidate, Options, candidates, plan_text};
 use super::SitesFormat;
 use crate::Status;
 use crate::io;
-use crate::style::{DIM, Table, WARN};
+use crate::style::{DIM, Table, WARN, paint};
 
 pub fn run(input: &Path, options: &Options, format: SitesFormat) -> Result<Status> {
     let model = io::read(input)?;
@@ -32,6 +33,9 @@ pub fn run(input: &Path, options: &Options, format: SitesFormat) -> Result<Statu
 
 fn table(found: &[Candidate]) -> String {
     let mut table = Table::default();
+    table.head([
+        "PRESET", "RATE", "OPERATOR", "AFTER", "TYPE", "SCOPE", "LAYER", "",
+    ]);
     let plain = Style::new();
     for site in found {
         let shape = site
@@ -51,5 +55,15 @@ fn table(found: &[Candidate]) -> String {
             (WARN, own(&site.left)),
         ]);
     }
-    table.render("")
+    let presets: BTreeSet<&str> = found.iter().filter_map(|site| site.preset).collect();
+    let presets: Vec<&str> = presets.into_iter().collect();
+    let hint = match presets.is_empty() {
+        true => String::new(),
+        false => {
+            let presets = presets.join(",");
+            let hint = format!("--preset {presets} inserts them; append =RATE for another rate");
+            format!("{}\n", paint(DIM, hint))
+        }
+    };
+    table.compact().render("") + &hint
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dropout_onnx::dropout::{Mode, Site};
+use dropout_onnx::dropout::{Kind, Mode, Site};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::sample::{ClassSpec, Numbers, Output, Report, average, is_sampled};
 
@@ -88,9 +88,16 @@ impl<'a> Told<'a> {
         if let [at] = &self.report.samplings[..]
             && at.rate.is_none()
         {
-            let rate = |site: &&Site| match site.rate {
-                Some(rate) => format!("p={rate}"),
-                None => "p from a model input".to_string(),
+            let rate = |site: &&Site| {
+                let symbol = if site.kind == Kind::GaussianNoise {
+                    "σ"
+                } else {
+                    "p"
+                };
+                match site.rate {
+                    Some(rate) => format!("{symbol}={rate}"),
+                    None => format!("{symbol} from a model input"),
+                }
             };
             let mut rates: BTreeMap<String, usize> = BTreeMap::new();
             for site in &sites {
