@@ -107,6 +107,7 @@ pub fn strip(model: &impl Examine, options: &Options) -> Result<Stripped> {
 }
 
 fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> {
+    before.model().check(before.values())?;
     let sites = before.sites()?;
     let mut plan = plan::plan(before.view(), sites, options)?;
     let (copy, outcome) = loop {

@@ -87,8 +87,8 @@ Examples:
   dropout-onnx strip - < model.onnx > clean.onnx
 
 Exit status: 0 stripped and verified, or nothing to strip (a warning names dropout that cannot be
-removed, unless --strict makes it an error, or it is all there is); 1 the result differs and is not written,
-or --check found dropout to strip; 2 error, nothing is written.";
+removed, unless --strict makes it an error, or it is all there is); 1 the result differs and is
+not written, or --check found dropout to strip; 2 error, nothing is written.";
 
 /// The number of dropouts that a report lists, unless asked for all.
 const SHOWN: usize = 12;

@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use crate::common::build::{f32_scalar, model, op, x_to_y};
+use crate::common::build::{f32_scalar, flag, model, op, x_to_y};
 use crate::common::cli::{Folder, Said};
 
 const RESET: &str = "\u{1b}[0m";
@@ -38,10 +38,11 @@ fn a_dropout_that_cannot_be_removed_is_named_and_the_others_go() {
     let folder = Folder::new();
     let nodes = [
         op("a = Dropout(x)"),
-        op("b = Dropout(a, r)").named("bad"),
+        op("b = Dropout(a, r, on)").named("bad"),
         op("y = Relu(b)"),
     ];
     let graph = x_to_y(nodes).init("r", f32_scalar(1.0));
+    let graph = graph.init("on", flag(true));
     folder.write("model.onnx", model(13, graph).encode_to_vec());
     let said = folder.run("strip model.onnx out.onnx").exits(0);
     let warning = "warning: model.onnx: graph: Dropout `bad`: kept: ratio 1 is outside [0, 1)";

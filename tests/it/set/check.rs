@@ -5,7 +5,8 @@ use dropout_onnx::onnx::{Model, Values};
 use dropout_onnx::rewrite::Rate;
 use dropout_onnx::rewrite::set::{Changed, Options, Seed, set};
 use dropout_onnx::verify::acting::Report;
-use dropout_onnx::verify::{self, Demand, Verdict, verify_change};
+use dropout_onnx::verify::measure::Outcome;
+use dropout_onnx::verify::{self, Demand, Verdict, Verification, verify_change};
 
 pub fn to_rate(rate: f64) -> Options {
     Options {
@@ -42,6 +43,22 @@ pub fn fixture(stem: &str) -> Model {
 
 /// Sets, and verifies the result.
 pub fn sets(model: &Model, options: &Options) -> (Changed, Option<Report>) {
+    let (changed, found) = verified(model, options);
+    (changed, found.acting)
+}
+
+/// Sets a model with one mask, and checks that it is measured as asked for.
+#[track_caller]
+pub fn sets_mask(model: &Model, options: &Options) -> Changed {
+    let (changed, found) = verified(model, options);
+    let measured = found.measured.expect("a mask");
+    let outcome = &measured.sites[0].outcome;
+    assert!(matches!(outcome, Outcome::AsAssumed { .. }), "{outcome}");
+    changed
+}
+
+#[track_caller]
+fn verified(model: &Model, options: &Options) -> (Changed, Verification) {
     let changed = set(model, options).expect("set");
     let after = changed.edited.model();
     after.check(&Values::new(after)).expect("a sound result");
@@ -49,7 +66,7 @@ pub fn sets(model: &Model, options: &Options) -> (Changed, Option<Report>) {
     let how = verify::Options::default();
     let found = verify_change(model, after, &expected, &how).expect("verify");
     assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal, "{found:?}");
-    (changed, found.acting)
+    (changed, found)
 }
 
 pub fn sites(changed: &Changed) -> Vec<Site> {
