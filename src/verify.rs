@@ -30,11 +30,13 @@ mod reference;
 #[cfg(feature = "tract")]
 mod steady;
 
+#[cfg(feature = "tract")]
 use std::collections::BTreeSet;
 
 use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::Model;
+#[cfg(feature = "tract")]
 use crate::semantics::inline::inline;
 use crate::words::words;
 #[cfg(feature = "tract")]
@@ -136,12 +138,12 @@ pub(crate) fn verify_sides(
     let structure = match options.structure {
         true => {
             let compared = structure::compare_sides(before, after, allowed, convention)?;
-            Some(
-                match inlined(before, after, allowed, convention, &compared)? {
-                    Some(same) => same,
-                    None => compared,
-                },
-            )
+            #[cfg(feature = "tract")]
+            let compared = match inlined(before, after, allowed, convention, &compared)? {
+                Some(same) => same,
+                None => compared,
+            };
+            Some(compared)
         }
         false => None,
     };
@@ -173,6 +175,7 @@ pub(crate) fn verify_sides(
 }
 
 /// Compares models that differ with their functions inlined; `None` if that shows nothing else.
+#[cfg(feature = "tract")]
 fn inlined(
     before: Side<'_>,
     after: Side<'_>,

@@ -54,7 +54,7 @@ pub(crate) fn since(operator: &str, opset: i64) -> Option<i64> {
     last.filter(|_| opset <= *newest)
 }
 
-/// True of an attribute that says what its absence means.
+/// True of an attribute at its default, which might as well be absent.
 pub(crate) fn is_default(operator: &str, opset: i64, attribute: &Attribute) -> bool {
     let written = match &attribute.value {
         AttributeValue::Int(i) => format!("i{i}"),
@@ -81,7 +81,7 @@ pub(crate) fn is_default(operator: &str, opset: i64, attribute: &Attribute) -> b
 mod tests {
     use super::*;
 
-    fn says(operator: &str, opset: i64, name: &str, value: AttributeValue) -> bool {
+    fn is_default_of(operator: &str, opset: i64, name: &str, value: AttributeValue) -> bool {
         is_default(operator, opset, &Attribute::new(name, value))
     }
 
@@ -102,19 +102,44 @@ mod tests {
 
     #[test]
     fn a_default_is_that_of_the_version() {
-        assert!(says("Softmax", 13, "axis", AttributeValue::Int(-1)));
-        assert!(!says("Softmax", 12, "axis", AttributeValue::Int(-1)));
-        assert!(says("Softmax", 12, "axis", AttributeValue::Int(1)));
-        assert!(says("LeakyRelu", 16, "alpha", AttributeValue::Float(0.01)));
-        assert!(!says("LeakyRelu", 16, "alpha", AttributeValue::Float(0.02)));
-        assert!(says(
+        assert!(is_default_of(
+            "Softmax",
+            13,
+            "axis",
+            AttributeValue::Int(-1)
+        ));
+        assert!(!is_default_of(
+            "Softmax",
+            12,
+            "axis",
+            AttributeValue::Int(-1)
+        ));
+        assert!(is_default_of("Softmax", 12, "axis", AttributeValue::Int(1)));
+        assert!(is_default_of(
+            "LeakyRelu",
+            16,
+            "alpha",
+            AttributeValue::Float(0.01)
+        ));
+        assert!(!is_default_of(
+            "LeakyRelu",
+            16,
+            "alpha",
+            AttributeValue::Float(0.02)
+        ));
+        assert!(is_default_of(
             "Conv",
             11,
             "auto_pad",
             AttributeValue::String("NOTSET".into())
         ));
-        assert!(!says("Conv", 11, "group", AttributeValue::Float(1.0)));
-        assert!(!says(
+        assert!(!is_default_of(
+            "Conv",
+            11,
+            "group",
+            AttributeValue::Float(1.0)
+        ));
+        assert!(!is_default_of(
             "Conv",
             11,
             "strides",

@@ -25,7 +25,7 @@ pub(super) struct Noise<'a> {
     shapes: Shapes,
     /// The model without optimisation, once it was asked for; `None` in it if it cannot be run.
     loaded: Option<Option<Runnable>>,
-    /// What is allowed in the run that was looked at last, by output.
+    /// The distances allowed in the run that was looked at last, by output.
     last: Option<(usize, Vec<Vec<f64>>)>,
 }
 
@@ -86,8 +86,8 @@ impl<'a> Noise<'a> {
     }
 }
 
-/// What is allowed for the noise that was seen. An element may be quiet by chance, so the noise of the
-/// others counts, but for the hundredth that is the loudest: near a pole, say.
+/// The distances allowed for the noise that was seen. An element may be quiet by chance, so the noise of
+/// the others counts, except for the loudest hundredth, which may lie near a pole.
 fn allowed(noise: Vec<f64>) -> Vec<f64> {
     let mut sorted = noise.clone();
     sorted.sort_unstable_by(f64::total_cmp);

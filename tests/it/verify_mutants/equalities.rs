@@ -149,7 +149,7 @@ fn a_reshape_to_the_shape_it_has() {
 }
 
 #[test]
-fn a_split_into_fewer_parts_is_another() {
+fn a_split_into_fewer_parts_differs() {
     let parts = |outputs: &str| {
         let split = op(&format!("{outputs} = Split(x)")).with(int("axis", 1));
         model(13, x_to_y([split, op("y = Relu(a)")]))
