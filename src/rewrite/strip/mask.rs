@@ -38,7 +38,7 @@ fn is_own(gradient: NodeRef<'_>) -> bool {
     is_gradient(gradient) && dropout && here && constant(2) && constant(3)
 }
 
-/// What masks of gradients are computed from, but for those that are removed with their dropout; `None` in
+/// What masks of gradients are computed from, except for those that are removed with their dropout; `None` in
 /// a model without such gradients. Classic dropout scales the gradient, so that none is removed.
 pub(super) fn gradients(view: View<'_>, convention: Convention) -> Option<Upstream> {
     let stays = |node| convention == Convention::Classic || !is_own(node);

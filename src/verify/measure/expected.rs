@@ -35,7 +35,7 @@ pub(super) struct Expected {
     pub drawn: Option<usize>,
 }
 
-/// Masks of which the law of one element says nothing.
+/// Masks that the law of one element does not describe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
     /// Rescaled by their own mean: DropBlock, DropHead.
