@@ -186,8 +186,8 @@ def models_that_act_fail():
     assert ran.status == 1, ran.log
     outputs(ran, 1, "active", 3, 1, 0)
     lines = [line for line in ran.log.splitlines() if line.startswith("::error ")]
-    place = "file=some models/a b.onnx,title=active-dropout::graph: Dropout `/2/Dropout`"
-    assert len(lines) == 3 and lines[0].startswith(f"::error {place}"), ran.log
+    place = "file=some models/a b.onnx,title=active-dropout::Dropout `/2/Dropout` and 1 more"
+    assert len(lines) == 2 and lines[0].startswith(f"::error {place}"), ran.log
     assert "### Dropout: 3 models: 2 active, 1 clean; 3 errors, 1 warning" in ran.summary
     assert "| some models/a b.onnx | active | 2 | 2 | 0 | 0 |" in ran.summary
     results = json.loads(ran.outputs["sarif"])["runs"][0]["results"]
@@ -202,7 +202,7 @@ def models_that_do_not_act_pass():
     assert ran.status == 0, ran.log
     # inert dropout that inference does not need is worth a note each
     outputs(ran, 0, "inert", 0, 2, int(ran.outputs["notes"]))
-    assert ran.log.count("::warning ") == 2 and "::error" not in ran.log
+    assert ran.log.count("::warning ") == 1 and "::error" not in ran.log
     assert ran.outputs["sarif-file"] == ""
     assert act(files={"lost.onnx": LOST}, deny="lost-rate").status == 1
     assert act(files={"lost.onnx": LOST}, deny="all", allow="warnings,notes").status == 0

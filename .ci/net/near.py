@@ -159,12 +159,6 @@ def layer_drop(b, x, shape):
     return b.op("If", runs, **branches)
 
 
-def masked_scores(b, x, shape):
-    """DropKey: a large negative number is added before a softmax."""
-    m = number(b, kept(b, uniform(b, x, shape, list(shape)), 0.3, list(shape), drop=True))
-    return b.op("Softmax", b.op("Add", x, b.op("Mul", m, b.const(-1e4))), axis=-1)
-
-
 def of_constant(b, x, shape):
     """A mask times a constant is still a mask: added to data."""
     c = b.const(np.linspace(0.5, 1.5, shape[-1]))
@@ -191,6 +185,4 @@ def near_misses(b):
         found += FROM_9
     if b.has(9) and not b.has(13):
         found += (swap_rows,)
-    if b.has(13):
-        found += (masked_scores,)
     return found

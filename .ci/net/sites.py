@@ -330,6 +330,16 @@ def gated_by_complement(b, x, shape):
         return b.op("Mul", product(b, x, m), gate)
 
 
+def dropped_keys(b, x, shape):
+    """DropKey: a large negative number is added before a softmax."""
+    with b.site("keys") as training:
+        if training:
+            draw = uniform(b, x, shape, list(shape))
+            m = number(b, kept(b, draw, 0.3, list(shape), drop=True))
+            x = b.op("Add", x, b.op("Mul", m, b.const(-1e4)))
+        return b.op("Softmax", x, axis=-1)
+
+
 PLAIN = (masked,) * 7 + (alpha, gaussian, shared, thresholds, keep_probability, switched)
 FROM_12 = (mask_of_operator, dropout_of_ones)
 ODD = (typed, gated_by_complement, halves)
@@ -342,4 +352,6 @@ def sites(b):
     found = (operator,) * 6 + PLAIN
     if b.has(9):
         found += ODD
-    return found + FROM_12 * b.has(12)
+    found += FROM_12 * b.has(12)
+    # it is no multiple of its data
+    return found + (dropped_keys,) * (b.has(13) and not b.linear)

@@ -146,13 +146,21 @@ fn of_claims(
         let of_draw = outputs.entry(claim.draw).or_default();
         of_draw.extend(claim.exits.iter().map(|exit| exit.output));
     }
+    let exits = claims
+        .iter()
+        .flatten()
+        .flatten()
+        .flat_map(|claim| &claim.exits);
+    let plain =
+        exits.filter(|exit| exit.scale == 1.0 && exit.prescale.is_none() && exit.path.is_empty());
+    let removed = plain.map(|exit| (exit.output, exit.data)).collect();
     for (site, claims) in claims.into_iter().enumerate() {
         let mut found = Vec::new();
         match claims {
             Err(why) => found.push(Err(Fault::Unknown(why))),
             Ok(claims) => {
                 for claim in &claims {
-                    match regions(ground, claim, &outputs[&claim.draw], site) {
+                    match regions(ground, claim, &outputs[&claim.draw], &removed, site) {
                         Ok(regions) => tasks.extend(regions),
                         Err(fault) => found.push(Err(fault)),
                     }
@@ -172,6 +180,7 @@ fn regions(
     ground: &Ground<'_>,
     claim: &Claim<'_>,
     outputs: &HashSet<ValueId>,
+    removed: &HashMap<ValueId, ValueId>,
     site: usize,
 ) -> Result<Vec<Task>, Fault> {
     let view = ground.view();
@@ -202,16 +211,12 @@ fn regions(
         cuts.extend(drawn.map(|value| (value.id, Input::Draw)));
         cuts.insert(data, Input::Data);
         let path = [&chain[..], &exit.path].concat();
-        let region = ground.region(exit.output, &cuts, &dependents, &path);
+        let region = ground.region(exit.output, &cuts, &dependents, &path, removed);
         let region = region.map_err(Fault::Unknown)?;
         if drawn.is_some() && region.draws.is_empty() {
             let name = &view.value(exit.output).get().name;
             let why = format!("does not decide about `{name}`");
             return Err(Fault::Unlike(why));
-        }
-        if is_integer(view, data) {
-            let why = "its data is integers".to_string();
-            return Err(Fault::Unknown(why));
         }
         let mut expected = Expected::of(view, claim.site, exit, draw);
         if (ground.facts.constant(data)).is_some_and(|number| number.value == 0.0) {
@@ -235,11 +240,6 @@ fn numbers(claim: &Claim<'_>) -> HashMap<ValueId, Input> {
         .map(|(value, number)| (value, Input::Given(number)));
     let switch = claim.switch.map(|(value, off)| (value, Input::Switch(off)));
     given.into_iter().chain(switch).collect()
-}
-
-fn is_integer(view: View<'_>, data: ValueId) -> bool {
-    let element = view.value(data).element_type();
-    element.is_some_and(|element| !element.is_float())
 }
 
 /// The element type of a value that a region reads.

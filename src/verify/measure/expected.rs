@@ -22,12 +22,14 @@ pub(super) struct Expected {
     pub kept: Option<Line>,
     /// What the rewrite leaves is multiplied by this; `None` where the data is 0.
     pub scale: Option<f64>,
-    /// Whether elements share draws.
-    pub shared: bool,
+    /// Whether elements share draws; `None` if the shape of the data is not known.
+    pub shared: Option<bool>,
     pub draw: Option<Draw>,
     /// Numbers for which the mask should keep and drop.
     pub points: Vec<f64>,
     pub switched: bool,
+    /// Whether the data is integers, which dropout replaces by another: words by the unknown word.
+    pub integers: bool,
     /// How elements are scaled, where several elements of the draw decide about each: by the share that is
     /// kept, or not at all.
     pub counted: Option<Counted>,
@@ -69,10 +71,11 @@ impl Expected {
                 shift: exit.kept.1,
             }),
             scale: Some(exit.scale * before),
-            shared: site.noise_shape.is_some(),
+            shared: Some(site.noise_shape.is_some()),
             draw,
             points: points.flatten().flatten().collect(),
             switched: site.switch.is_some(),
+            integers: is_integer(view, exit),
             counted: counted(site, exit),
             drawn: drawn(view, exit),
         }
@@ -173,6 +176,11 @@ fn counted(site: &Site, exit: &Exit) -> Option<Counted> {
         _ if blocks && site.rate.is_none() && site.given.is_none() => Some(Counted::Blocks),
         _ => None,
     }
+}
+
+fn is_integer(view: View<'_>, exit: &Exit) -> bool {
+    let element = view.value(exit.data).element_type();
+    element.is_some_and(|element| !element.is_float())
 }
 
 fn drawn(view: View<'_>, exit: &Exit) -> Option<usize> {

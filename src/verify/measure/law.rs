@@ -20,6 +20,9 @@ pub(super) struct Line {
     pub shift: f64,
 }
 
+/// What Softmax makes 0 of, next to other scores: how keys are dropped (Li et al. 2022, DropKey).
+const FAR_BELOW: f64 = -1e3;
+
 /// How close numbers have to be, relative to their size.
 pub(super) fn tolerance(element: Option<DataType>) -> f64 {
     match element {
@@ -42,6 +45,9 @@ impl Line {
     /// True if this makes an output of an element.
     pub fn makes(self, output: f64, left: f64, tolerance: f64) -> bool {
         let size = (self.factor * left).abs() + self.shift.abs();
+        if self.shift == f64::NEG_INFINITY {
+            return output < FAR_BELOW;
+        }
         (self.at(left) - output).abs() <= tolerance * size + tiny(tolerance)
     }
 
@@ -49,7 +55,7 @@ impl Line {
     pub fn is_near(self, other: Line, tolerance: f64) -> bool {
         let near = |one: f64, two: f64| {
             let size = one.abs().max(two.abs()).max(self.factor.abs());
-            (one - two).abs() <= tolerance * size + tiny(tolerance)
+            one == two || (one - two).abs() <= tolerance * size + tiny(tolerance)
         };
         near(self.factor, other.factor) && near(self.shift, other.shift)
     }
@@ -63,6 +69,10 @@ impl Line {
             return Err("has no elements".into());
         };
         let line = match x1 == x2 {
+            _ if y1.max(y2) < FAR_BELOW => Line {
+                factor: 0.0,
+                shift: f64::NEG_INFINITY,
+            },
             // one number: dropout multiplies it
             true => Line::times(y1 / x1),
             false => {

@@ -169,7 +169,8 @@ impl<'m> Ground<'m> {
         outputs.next()
     }
 
-    /// Cuts out the region that computes a value. `dependents` are those of the draw.
+    /// Cuts out the region that computes a value. `dependents` are those of the draw; outputs of other masks
+    /// are the data that is left of them.
     ///
     /// # Errors
     /// The region cannot be computed alone, for this reason.
@@ -179,6 +180,7 @@ impl<'m> Ground<'m> {
         cuts: &HashMap<ValueId, Input>,
         dependents: &Dependents,
         path: &[NodeId],
+        removed: &HashMap<ValueId, ValueId>,
     ) -> Result<Region, String> {
         let view = self.view();
         // what is computed of a switch is as much part of it as what is computed of the data
@@ -193,6 +195,8 @@ impl<'m> Ground<'m> {
         let mut cutter = Cutter {
             view,
             cuts,
+            removed,
+            dependents,
             seen: HashSet::default(),
             open: vec![output],
             nodes: BTreeSet::new(),
@@ -242,6 +246,8 @@ impl<'m> Ground<'m> {
 struct Cutter<'m, 'c> {
     view: View<'m>,
     cuts: &'c HashMap<ValueId, Input>,
+    removed: &'c HashMap<ValueId, ValueId>,
+    dependents: &'c Dependents,
     seen: HashSet<ValueId>,
     open: Vec<ValueId>,
     nodes: BTreeSet<NodeId>,
@@ -256,6 +262,16 @@ impl Cutter<'_, '_> {
                 self.region.draws.insert(node.id);
             }
             self.region.inputs.push((value, input));
+            return Ok(());
+        }
+        // a mask of masks: what the other leaves is made of this draw
+        let other = self
+            .removed
+            .get(&value)
+            .filter(|_| value != self.region.output);
+        if let Some(&data) = other.filter(|data| self.dependents.values.contains(data)) {
+            self.region.aliases.push((value, data));
+            self.open.push(data);
             return Ok(());
         }
         let at = self.view.value(value);

@@ -17,6 +17,8 @@ pub(super) enum Choice {
     Shrunk,
     /// Different symbols have different sizes.
     Distinct,
+    /// The draw and the data have the same sizes, wherever one of them is not known.
+    Alike,
     /// All symbols have this size.
     Same(usize),
 }
@@ -26,9 +28,9 @@ impl Choice {
     pub const ALL: [Choice; 5] = [
         Choice::Shrunk,
         Choice::Distinct,
+        Choice::Alike,
         Choice::Same(2),
         Choice::Same(4),
-        Choice::Same(1),
     ];
 }
 
@@ -36,20 +38,33 @@ impl Choice {
 pub(super) fn shapes(
     facts: Facts<'_>,
     values: &[ValueId],
+    (draw, data): (Option<ValueId>, ValueId),
     choice: Choice,
 ) -> Result<Option<Vec<Vec<usize>>>, String> {
+    let alike = choice == Choice::Alike;
+    let known = |value: ValueId| facts.shape(value).to_vec();
+    let drawn = draw.and_then(|draw| known(draw).or_else(|| known(data)));
     let mut declared = Vec::new();
     for &value in values {
-        match facts.shape(value) {
-            Shape::Dims(dims) => declared.push(dims.to_vec()),
-            // of unknown rank: of all values with that shape
-            Shape::Like(at) => {
+        match (facts.shape(value), &drawn) {
+            (Shape::Dims(dims), Some(drawn)) if alike => declared.push(as_drawn(&dims, drawn)),
+            (Shape::Dims(dims), _) => declared.push(dims.to_vec()),
+            // of unknown rank, unlike the draw or the data
+            (Shape::Like(_), Some(drawn)) if alike => declared.push(drawn.clone()),
+            (Shape::Like(_), Some(_)) => return Ok(None),
+            // the draw has the shape of a value of unknown rank
+            (Shape::Like(at), None) => {
                 let axes = [-2, -1].map(|axis| Symbol::Axis(at, axis).dim());
                 declared.push(axes.to_vec());
             }
         }
     }
     let mut sizes = Sizes::new(&declared, choice);
+    if let (Some(drawn), true) = (&drawn, alike) {
+        for dims in &declared {
+            sizes.bind(drawn, dims);
+        }
+    }
     let mut shapes = Vec::new();
     for (dims, &value) in declared.iter().zip(values) {
         let shape = dims.iter().map(|&dim| sizes.of(dim)).collect();
@@ -75,6 +90,18 @@ pub(super) fn shapes(
         true => Ok(Some(shapes)),
         false => Err(format!("its data has more than {ELEMENTS} elements")),
     }
+}
+
+/// A shape with the size of the draw on the axes that have none.
+fn as_drawn(dims: &[Dim], drawn: &[Dim]) -> Vec<Dim> {
+    let missing = dims.len().saturating_sub(drawn.len());
+    let drawn = (0..missing).map(|_| None).chain(drawn.iter().map(Some));
+    let dims = dims.iter().zip(drawn);
+    dims.map(|(dim, drawn)| match (dim.size(), drawn) {
+        (None, Some(drawn)) => *drawn,
+        _ => *dim,
+    })
+    .collect()
 }
 
 fn count(shape: &[usize]) -> usize {
@@ -105,6 +132,18 @@ impl Sizes {
             taken: known
                 .filter_map(|size| usize::try_from(size).ok())
                 .collect(),
+        }
+    }
+
+    /// Gives the symbols of one shape the sizes of another, from the last axis on.
+    fn bind(&mut self, one: &[Dim], other: &[Dim]) {
+        for (one, other) in one.iter().rev().zip(other.iter().rev()) {
+            if let (Some(symbol), Some(size)) = (one.symbol(), other.size())
+                && *one == symbol.dim()
+                && let Ok(size) = usize::try_from(size)
+            {
+                self.symbols.entry(symbol).or_insert(size);
+            }
         }
     }
 

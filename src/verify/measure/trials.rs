@@ -64,7 +64,8 @@ pub(super) fn run(ground: &Ground<'_>, tasks: &[Task], host: &Host) -> Result<Fo
             let mut key = writer.identity(&sized)?;
             key.extend(format!("{:?}", tasks[at].expected).into_bytes());
             let place = *places.entry(key).or_insert_with(|| {
-                classes.push(class(ground.view(), &tasks[at], sized));
+                let is_known = matches!(choice, Choice::Shrunk | Choice::Distinct);
+                classes.push(class(ground.view(), &tasks[at], sized, is_known));
                 classes.len() - 1
             });
             classes[place].tasks.push(at);
@@ -96,7 +97,12 @@ fn sized<'t>(
 ) -> Result<Option<Sized<'t>>, String> {
     let region = &task.region;
     let values: Vec<ValueId> = region.inputs.iter().map(|(value, _)| *value).collect();
-    let Some(shapes) = sizes::shapes(ground.facts, &values, choice)? else {
+    let mut draws = region
+        .inputs
+        .iter()
+        .filter(|(_, input)| *input == Input::Draw);
+    let draw = draws.next().map(|(value, _)| *value);
+    let Some(shapes) = sizes::shapes(ground.facts, &values, (draw, task.data), choice)? else {
         return Ok(None);
     };
     let inputs = region.inputs.iter().zip(shapes);
@@ -111,7 +117,8 @@ fn sized<'t>(
     }))
 }
 
-fn class<'t>(view: View<'_>, task: &'t Task, sized: Sized<'t>) -> Class<'t> {
+/// `is_known`: the shapes are those of the model, so that shared draws show.
+fn class<'t>(view: View<'_>, task: &'t Task, sized: Sized<'t>, is_known: bool) -> Class<'t> {
     let inputs: Vec<Input> = task.region.inputs.iter().map(|(_, input)| *input).collect();
     let draw = inputs.iter().position(|input| *input == Input::Draw);
     let drawn = draw.map_or((DataType::FLOAT, 0), |at| {
@@ -142,11 +149,13 @@ fn class<'t>(view: View<'_>, task: &'t Task, sized: Sized<'t>) -> Class<'t> {
     if task.region.is_coarse {
         tolerance = tolerance.max(COARSE);
     }
+    let mut expected = task.expected.clone();
+    expected.shared = expected.shared.filter(|_| is_known);
     Class {
         sized,
         inputs,
         tasks: Vec::new(),
-        experiment: Experiment::new(task.expected.clone(), tolerance, drawn),
+        experiment: Experiment::new(expected, tolerance, drawn),
         range,
         last: None,
     }
@@ -231,7 +240,9 @@ fn feed(class: &Class<'_>, ends: &Ends, inputs: &mut Values, generator: &mut Sma
             Input::Data if class.range.is_some() => {
                 (0..count).map(|_| within(class.range, generator)).collect()
             }
-            Input::Data | Input::Free => (0..count).map(|_| number(feed, generator)).collect(),
+            Input::Data | Input::Free => (0..count)
+                .map(|_| number(feed, *input, generator))
+                .collect(),
             Input::Given(number) => same(number),
             Input::Switch(off) => same(if trial.on { 1.0 - off } else { off }),
             Input::Draw => match trial.draw {
@@ -264,9 +275,10 @@ fn within(range: Option<(f64, f64)>, generator: &mut SmallRng) -> f64 {
 }
 
 /// ± a number in [½, 1.7], never 0, and never one that alpha dropout leaves as it is; a small integer.
-fn number(feed: &Feed, generator: &mut SmallRng) -> f64 {
+fn number(feed: &Feed, input: Input, generator: &mut SmallRng) -> f64 {
     if !feed.element.is_float() {
-        return f64::from(generator.random_range(0..2u8));
+        let most = if input == Input::Data { 90 } else { 2 };
+        return f64::from(generator.random_range(0..most));
     }
     let size = generator.random_range(0.5..1.7);
     if generator.random() { size } else { -size }

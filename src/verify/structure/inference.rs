@@ -153,7 +153,9 @@ impl<'m> Builder<'_, 'm> {
 
     /// A product or quotient by a one without axes, which changes neither shape nor type: its data.
     fn times_one(&mut self, node: NodeRef<'m>, data: Expression) -> Option<Expression> {
-        if node.inputs.len() != 2 || !node.attributes.is_empty() {
+        // a one that a fold may scale is no one after it
+        let mut scaled = (0..2).filter_map(|input| self.exceptions.weights(node.id, input));
+        if node.inputs.len() != 2 || !node.attributes.is_empty() || scaled.next().is_some() {
             return None;
         }
         let other = self.input(node, 1);

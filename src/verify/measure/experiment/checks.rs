@@ -27,8 +27,35 @@ impl Experiment {
         self.check_dropped(rate, near)?;
         match self.expected.kind {
             Kind::AlphaDropout => self.check_alpha(rate),
-            _ => self.check_scale(self.measured.kept * (1.0 - rate), near),
+            _ if self.expected.integers || self.drops_keys() => {
+                self.check_scale(self.measured.kept, near)
+            }
+            _ => {
+                self.check_zeros()?;
+                self.check_scale(self.measured.kept * (1.0 - rate), near)
+            }
         }
+    }
+
+    /// Checks that what is dropped is 0.
+    fn check_zeros(&self) -> Result<(), String> {
+        let mut dropped = self.lines.iter().filter(|line| self.drops(line));
+        match dropped.find(|line| !line.is_near(Line::times(0.0), self.tolerance)) {
+            None => Ok(()),
+            Some(line) => Err(format!(
+                "sets what it drops to {}, where 0 was assumed",
+                plain(line.shift)
+            )),
+        }
+    }
+
+    /// True of a mask before a Softmax, which makes 0 of what is far below all else: inference leaves the
+    /// data as it is (Li et al. 2022, DropKey).
+    fn drops_keys(&self) -> bool {
+        let mut dropped = self.lines.iter().filter(|line| self.drops(line));
+        dropped
+            .next()
+            .is_some_and(|line| line.shift == f64::NEG_INFINITY)
     }
 
     pub(super) fn check_dropped(&mut self, rate: f64, near: f64) -> Result<(), String> {

@@ -86,11 +86,11 @@ impl Experiment {
         let is_shared = shared.contains(&true);
         self.measured.shared = shared;
         // data of one element along an axis shows nothing about it
-        if is_shared && !self.expected.shared {
+        if is_shared && self.expected.shared == Some(false) {
             return Err("shares draws between elements, where none was assumed to".into());
         }
         let long = outcome.shape.iter().any(|&size| size > 1);
-        if !is_shared && self.expected.shared && long && self.drawn > 1 {
+        if !is_shared && self.expected.shared == Some(true) && long && self.drawn > 1 {
             return Err("draws for each element, where some were assumed to share".into());
         }
         Ok(())
