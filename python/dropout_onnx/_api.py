@@ -110,7 +110,7 @@ def strip(
     """Removes dropout for inference, and verifies that nothing else changed.
 
     The result is `model` of the report, of the same kind as the argument. For a path, it is a file
-    next to it, `model.stripped.onnx`.
+    next to it, `model.stripped.onnx`, or the path itself if there was nothing to strip.
 
     Args:
         model: The model.
@@ -545,8 +545,8 @@ def _choices(
 
 def _rewritten(kind: type[W], model: Any, out: Path | None, done: _options.Rewritten) -> W:
     written = done["written"]
-    result = None
-    if written in ("yes", "untouched"):
+    result = model if written == "untouched" else None
+    if written == "yes":
         result = back(model, out, done["path"], done["data"])
     report = kind._parse(done["document"], model=result)
     if written == "different":

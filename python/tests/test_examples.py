@@ -11,6 +11,8 @@ import dask
 import pytest
 from conftest import ALL, FIXTURES, ROOT
 
+import dropout_onnx as do
+
 EXAMPLES = ROOT / "python" / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
@@ -21,6 +23,8 @@ def test_many_models_with_dask_one_row_each(models, command):
     (models / "broken.onnx").write_bytes(b"broken")
     said = command("audit", "--format", "jsonl", ".", status=2).stdout.decode()
     wanted = {row["path"]: row for row in map(json.loads, said.splitlines())}
+    # the version is that of the module, in Python
+    assert {row.pop("tool") for row in wanted.values()} == {f"dropout-onnx {do.__version__}"}
     assert len(wanted) == len(ALL) + 1 and wanted["broken.onnx"]["error"]
     for scheduler in ["sync", "threads"]:
         with dask.config.set(scheduler=scheduler):

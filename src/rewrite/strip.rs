@@ -24,10 +24,13 @@ mod random_mask;
 mod removal;
 mod states;
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use crate::dropout::{Examine, Examined, Site};
 use crate::error::{Error, Result};
+use crate::hash::HashSet;
+use crate::onnx::Name;
 use crate::verify::fold::verify_steps;
 use crate::verify::{self, Verification};
 
@@ -147,18 +150,26 @@ fn refuse(plan: &Plan, strict: bool) -> Result<()> {
     }
 }
 
-/// Checks that the result has no random mask that is newly recognised as dropout: what a draw is
-/// applied to may show only once other dropout is removed. The inference form of both models would
+/// Checks that the masks in the result are those that were to stay: what a draw is applied to may show only
+/// once other dropout is removed, or no longer. The inference form of both models would
 /// then be undefined.
 fn settled(sites: &[Site], plan: &Plan, after: &Examined<'_>) -> Result<()> {
     let found = after.sites()?.iter().filter(|site| !site.exits.is_empty());
     let applied: Vec<usize> = plan.applied().map(|step| step.site).collect();
     let masks = sites.iter().filter(|site| !site.exits.is_empty());
     let mut kept: Vec<&Site> = masks.filter(|site| !applied.contains(&site.id)).collect();
+    let names = LazyCell::new(|| -> HashSet<&Name> {
+        let values = after.view().all_values();
+        values.map(|value| &value.get().name).collect()
+    });
     for site in found {
         let same = |old: &&Site| {
             let facts = |site: &Site| (site.form, site.kind, site.scaling, site.exits.len());
+            // what has another name now was renamed, unless it is still there
+            let moved =
+                |name: &Name| site.output_name.as_ref() != Some(name) && names.contains(name);
             facts(old) == facts(site)
+                && !old.output_name.as_ref().is_some_and(moved)
                 && old.rate == site.rate
                 && old.entangled.is_some() == site.entangled.is_some()
         };
@@ -168,5 +179,14 @@ fn settled(sites: &[Site], plan: &Plan, after: &Examined<'_>) -> Result<()> {
         };
         kept.swap_remove(place);
     }
-    Ok(())
+    let lost = kept
+        .iter()
+        .find(|site| site.entangled.is_none() && !site.unreachable);
+    match lost {
+        None => Ok(()),
+        Some(site) => {
+            let why = "would no longer be recognised after other dropout is removed";
+            Err(Error::model(why).at(&plan.steps[site.id].label))
+        }
+    }
 }

@@ -115,6 +115,11 @@ impl Operator {
         within(rows, opset).filter(|_| own())
     }
 
+    /// The operator of a name at an opset; `None` if it is unknown.
+    pub fn named(name: &str, opset: i64) -> Option<&'static Operator> {
+        within(rows().get(name.as_bytes())?, opset)
+    }
+
     /// True of an operator that ONNX has, at some opset.
     pub fn is_standard(node: &Node) -> bool {
         own_rows(node).is_some()

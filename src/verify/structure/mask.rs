@@ -5,7 +5,7 @@
 use crate::dropout::Exit;
 use crate::error::Result;
 use crate::onnx::{DataType, GraphId};
-use crate::semantics::operator::schema;
+use crate::semantics::operator::{Operator, schema};
 use crate::semantics::view::NodeRef;
 
 use super::expression::{Expression, Tag, push_long};
@@ -83,8 +83,9 @@ impl<'m> Builder<'_, 'm> {
         let version = schema::since(operator, opset).unwrap_or(opset);
         push_long(&mut words, version as u64);
         let mut inputs = inputs.to_vec();
-        if matches!(operator, "Add" | "Mul") {
-            inputs.sort_unstable(); // commutative
+        // as an application by a node: of an unknown operator the order counts
+        if Operator::named(operator, opset).is_some_and(Operator::is_commutative) {
+            inputs.sort_unstable();
         }
         words.push(inputs.len() as u32);
         words.extend(inputs.iter().map(|input| input.0));
