@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::Result;
+use crate::hash::HashMap;
 use crate::source::{Rope, Source};
 use crate::wire::{Field, Fields, Window, bytes_field, bytes_head};
 
@@ -34,6 +35,8 @@ pub(crate) struct CopiedAttribute<'m> {
 pub(crate) struct Copier<'m> {
     model: &'m Model,
     window: Window<'m>,
+    /// The fields of initializers, of the graphs of which one was asked for.
+    initializers: HashMap<GraphId, HashMap<u32, Field>>,
 }
 
 impl<'m> Copier<'m> {
@@ -41,6 +44,7 @@ impl<'m> Copier<'m> {
         Copier {
             model,
             window: Window::new(model.source()),
+            initializers: HashMap::default(),
         }
     }
 
@@ -109,10 +113,17 @@ impl<'m> Copier<'m> {
         index: u32,
         name: &Name,
     ) -> Result<()> {
-        let mut slots = self.model.graph(graph).slots.iter();
-        if let Some(slot) = slots.find(|slot| slot.part == Part::Initializer(index)) {
-            let payload = self.renamed(&slot.field, &[8], name)?;
-            framed(out, slot.field.number, payload);
+        let slots = self.model.graph(graph).slots.iter();
+        let fields = self.initializers.entry(graph).or_insert_with(|| {
+            let fields = slots.filter_map(|slot| match slot.part {
+                Part::Initializer(index) => Some((index, slot.field)),
+                _ => None,
+            });
+            fields.collect()
+        });
+        if let Some(field) = fields.get(&index).copied() {
+            let payload = self.renamed(&field, &[8], name)?;
+            framed(out, field.number, payload);
         }
         Ok(())
     }
