@@ -59,10 +59,11 @@ pub(crate) fn measured(side: Side<'_>, sites: &[&Site], host: &Host) -> Result<O
         .copied()
         .filter(|s| !s.exits.is_empty())
         .collect();
-    match masks.is_empty() {
-        true => Ok(None),
-        false => masks_of(side, &masks, host).map(Some),
+    if masks.is_empty() {
+        return Ok(None);
     }
+    let report = masks_of(side, &masks, host)?;
+    Ok(Some(report).filter(|report| !report.sites.is_empty()))
 }
 
 fn masks_of(side: Side<'_>, masks: &[&Site], host: &Host) -> Result<Report> {
@@ -98,35 +99,33 @@ fn report(
     results: Vec<Vec<Result<Measured, Fault>>>,
     place: impl Fn(&Site) -> String,
 ) -> Report {
-    let sites = masks.iter().zip(results).map(|(site, results)| SiteReport {
-        place: place(site),
-        outcome: outcome(results),
+    let sites = masks.iter().zip(results).filter_map(|(site, results)| {
+        Some(SiteReport {
+            place: place(site),
+            outcome: outcome(results)?,
+        })
     });
     Report {
         sites: sites.collect(),
     }
 }
 
-/// What all regions of a site show together.
-fn outcome(results: Vec<Result<Measured, Fault>>) -> Outcome {
-    let mut found = Outcome::Unmeasured {
-        why: "it has no place where it is applied".into(),
-    };
+/// What all regions of a site show together; `None` of a site in a function that nothing calls.
+fn outcome(results: Vec<Result<Measured, Fault>>) -> Option<Outcome> {
+    let mut found = None;
     for result in results {
-        match (result, &found) {
-            (Err(Fault::Unlike(why)), _) => return Outcome::Unlike { why },
-            (Err(Fault::Unknown(why)), _) => found = Outcome::Unmeasured { why },
-            (Ok(_), Outcome::AsAssumed { .. }) => {}
-            (Ok(measured), Outcome::Unmeasured { why }) if why.starts_with("it has no place") => {
-                found = Outcome::AsAssumed {
+        match result {
+            Err(Fault::Unlike(why)) => return Some(Outcome::Unlike { why }),
+            Err(Fault::Unknown(why)) => found = Some(Outcome::Unmeasured { why }),
+            Ok(measured) => {
+                found.get_or_insert(Outcome::AsAssumed {
                     rate: measured.rate,
                     within: measured.within,
                     kept: measured.kept,
                     shared: measured.shared.contains(&true),
                     constant: measured.constant,
-                };
+                });
             }
-            (Ok(_), _) => {}
         }
     }
     found

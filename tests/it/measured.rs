@@ -6,8 +6,8 @@ use dropout_onnx::onnx::DataType;
 use dropout_onnx::verify::engine::Host;
 use dropout_onnx::verify::measure::{self, Outcome};
 
-use crate::common::build::model;
-use crate::common::masks::{MASKS, RATES, USES, at, numbers, spelt};
+use crate::common::build::{function, model};
+use crate::common::masks::{MASKS, RATES, USES, at, nodes, numbers, spelt};
 use crate::common::{proto, sites};
 
 const DRAWN: &str = "r = RandomUniformLike(x)\n";
@@ -220,4 +220,29 @@ fn keys_are_dropped_before_a_softmax() {
     is_as_assumed(&outcomes(&right, &found)[0]);
     // the twin: a bias that Softmax does not make 0
     is_unlike(&outcomes(&scores("near"), &found)[0], "");
+}
+
+#[test]
+fn masks_in_functions_are_measured_call_by_call() {
+    let body = "r = RandomUniformLike(i)\nb = Less(r, keep)\nk = CastLike(b, i)\nd = Mul(i, k)\no = Div(d, keep)";
+    let with = |text: &str| {
+        let graph = spelt(text, &[("keep", 0.7), ("half", 0.5)]);
+        let drop = function("Drop", "i, keep", "o", 15, nodes(body));
+        model(15, graph).imports("local", 1).function(drop)
+    };
+    let twice = with("h = local::Drop(x, keep)\nt = Tanh(h)\ny = local::Drop(t, half)");
+    let mut found = sites(&twice);
+    let rates: Vec<_> = found.iter().map(|site| site.rate).collect();
+    assert_eq!(rates, [Some(0.3), Some(0.5)]);
+    outcomes(&twice, &found).iter().for_each(is_as_assumed);
+    // the twin: the rate of the other call
+    found[0].rate = Some(0.5);
+    is_unlike(
+        &outcomes(&twice, &found)[0],
+        "drops 0.3, where 0.5 was assumed",
+    );
+    // nothing calls it: there is nothing to measure
+    let never = with("y = Relu(x)");
+    let report = measure::measure(&never.read(), &sites(&never), &Host::InProcess);
+    assert_eq!(report.unwrap(), None);
 }

@@ -330,8 +330,23 @@ fn by_calls(judged: &Judged, site: Site) -> Vec<Site> {
     // they were found from the last call on
     let sites = contexts.into_iter().rev().filter_map(|(attempt, calls)| {
         let rate = attempt.leading()?.class.rate;
+        // what a call keeps has the scale of that call
+        let exits = site.exits.iter().map(|known| {
+            let found = attempt
+                .exits
+                .iter()
+                .find(|found| found.output == known.output);
+            let own = found.map(|found| exit(found, attempt));
+            let (kept, scale) = own.map_or((known.kept, known.scale), |own| (own.kept, own.scale));
+            Exit {
+                kept,
+                scale,
+                ..known.clone()
+            }
+        });
         Some(Site {
             rate: Some(decimal(rate, attempt.precision)),
+            exits: exits.collect(),
             calls: calls.clone(),
             ..site.clone()
         })

@@ -52,7 +52,7 @@ impl<'m> Places<'m> {
         Places { view, flat, copies }
     }
 
-    /// The claims of a site, one for each call of its function.
+    /// The claims of a site, one for each call of its function; none if nothing calls it.
     ///
     /// # Errors
     /// Its parts are in functions that are called independently.
@@ -62,7 +62,7 @@ impl<'m> Places<'m> {
             _ => site.exits.first().map(|exit| exit.node),
         };
         let copies = first.and_then(|first| self.copies.get(&first));
-        let copies = copies.ok_or("nothing calls its function")?.iter();
+        let copies = copies.into_iter().flatten();
         let copies = copies.filter(|(calls, _)| {
             let innermost = calls.iter().rev().take(site.calls.len());
             innermost.eq(&site.calls)

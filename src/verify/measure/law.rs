@@ -155,7 +155,7 @@ impl Map {
     }
 }
 
-/// The elements of a feed: numbers that a seed decides.
+/// The number of elements of a feed.
 pub(super) fn elements(feed: &Feed) -> usize {
     feed.shape.iter().product()
 }
