@@ -5,6 +5,7 @@
 //! not scale in training and multiplies by `1-p` at inference. `p` is Keras' *rate* and ONNX's
 //! *ratio*: the probability to drop, in `[0, 1)`.
 
+pub(crate) mod alpha;
 mod coin;
 mod examined;
 mod exit;

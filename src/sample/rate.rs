@@ -5,6 +5,7 @@
 //! is brought to the scale of the new rate by a `Mul` (and an `Add`, of alpha dropout). That the copy
 //! then has this rate is read by the recognisers, not taken from the request.
 
+use crate::dropout::alpha::scale_and_shift;
 use crate::dropout::{self, Exit, Form, KeptDraw, Kind, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{
@@ -13,9 +14,6 @@ use crate::onnx::{
 };
 use crate::semantics::view::View;
 use crate::verify::draw::{drawn_element, drawn_shape};
-
-/// −λα of SELU, the value of dropped elements in alpha dropout (Klambauer et al. 2017).
-const ALPHA: f64 = -1.758_099_340_847_376_6;
 
 /// Tolerance of the rate of a mask, limited by float16.
 const SEEN: f64 = 2e-3;
@@ -64,8 +62,7 @@ pub(super) fn set(editor: &mut Editor<'_>, site: &Site, rate: f64) -> Result<(),
 fn change(kind: Kind, exit: &Exit, rate: f64) -> (f64, f64) {
     let (a, b) = exit.kept;
     if kind == Kind::AlphaDropout {
-        let new_a = ((1.0 - rate) * (1.0 + rate * ALPHA * ALPHA)).powf(-0.5);
-        let new_b = -new_a * ALPHA * rate;
+        let (new_a, new_b) = scale_and_shift(rate);
         return (new_a / a, new_b - b * new_a / a);
     }
     let inverted = exit.prescale.is_some() || !exit.needs_scale();

@@ -1,15 +1,13 @@
 //! Alpha dropout whose mask is a constant: `a·(x·m + α′·(1−m)) + b`, and so is `α′·(1−m)` (Klambauer et al.
 //! 2017).
 
+use crate::dropout::alpha::{ALPHA, scale_and_shift};
 use crate::dropout::{Exit, FrozenInput, Kind, Scaling};
 use crate::onnx::{NodeId, ValueId};
 use crate::semantics::view::NodeRef;
 
 use super::constant::Mask;
 use super::{Finder, Meeting, place};
-
-/// −λα of SELU.
-const ALPHA: f64 = -1.758_099_340_847_376_6;
 
 /// How far numbers may be from what they ought to be: those of half precision too.
 const NEAR: f64 = 2e-3;
@@ -41,8 +39,8 @@ impl<'m> Finder<'m> {
         let rate = (1..=90)
             .map(|percent| f64::from(percent) / 100.0)
             .find(|&p| {
-                let scale = ((1.0 - p) * (1.0 + p * ALPHA * ALPHA)).powf(-0.5);
-                near(a, scale) && near(b, -scale * ALPHA * p) && mask.fits(p)
+                let (scale, shift) = scale_and_shift(p);
+                near(a, scale) && near(b, shift) && mask.fits(p)
             })?;
         let place = (shifted.id, shifted.output(0)?.id);
         let exit = self.exit(id, mask, place, data, 1.0);

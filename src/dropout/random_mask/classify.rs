@@ -5,10 +5,8 @@
 
 use super::law::{Law, Piece};
 use super::maps::Maps;
+use crate::dropout::alpha::{ALPHA, scale_and_shift};
 use crate::dropout::{Kind, Scaling};
-
-/// −λα of SELU.
-const ALPHA: f64 = -1.758_099_340_847_376_6;
 
 /// How far computed numbers may be from what they ought to be: exporters write float32.
 const NEAR: f64 = 1e-4;
@@ -113,8 +111,7 @@ fn mask(cells: &[(f64, f64, f64)], setting: Setting) -> Option<Class> {
         };
         return class(Kind::Dropout, scaling, scale);
     }
-    let a = ((1.0 - rate) * (1.0 + rate * ALPHA * ALPHA)).powf(-0.5);
-    let b = -a * ALPHA * rate;
+    let (a, b) = scale_and_shift(rate);
     let room = setting.precision.max(NEAR);
     let alpha =
         within(room, scale, a) && within(room, shift, b) && within(room, floor, a * ALPHA + b);

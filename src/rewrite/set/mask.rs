@@ -1,5 +1,6 @@
 //! The rate of a random mask: its threshold and its scale, or what else depends on it, changed together.
 
+use crate::dropout::alpha::{ALPHA, scale_and_shift};
 use crate::dropout::{Form, Kind, Scaling, Site};
 use crate::error::Result;
 use crate::rewrite::{Rate, Reason};
@@ -8,9 +9,6 @@ use crate::semantics::view::{NodeRef, View};
 use super::Changes;
 use super::change::Change;
 use super::constant::{self, ConstantInput};
-
-/// −λα of SELU, the value of dropped elements in alpha dropout (Klambauer et al. 2017).
-const ALPHA: f64 = -1.758_099_340_847_376_6;
 
 /// What a number in a mask is, as a function of the rate.
 type Role = fn(f64) -> f64;
@@ -21,8 +19,8 @@ const SCALE: Role = |p| 1.0 / (1.0 - p);
 /// The standard deviation of Gaussian dropout (Srivastava et al. 2014, section 10).
 const DEVIATION: Role = |p| (p / (1.0 - p)).sqrt();
 /// Alpha dropout is `a·(x·m + α·(1-m)) + b`.
-const A: Role = |p| ((1.0 - p) * (1.0 + p * ALPHA * ALPHA)).powf(-0.5);
-const B: Role = |p| -A(p) * ALPHA * p;
+const A: Role = |p| scale_and_shift(p).0;
+const B: Role = |p| scale_and_shift(p).1;
 const A_ALPHA: Role = |p| A(p) * ALPHA;
 const MINUS_A_ALPHA: Role = |p| -A(p) * ALPHA;
 const OF_DROPPED: Role = |p| A(p) * ALPHA + B(p);

@@ -9,7 +9,8 @@ use crate::semantics::view::View;
 
 use super::law::Line;
 
-/// −λα of SELU, what alpha dropout sets elements to before its own scale (Klambauer et al. 2017).
+/// −λα of SELU, what alpha dropout sets elements to before its own scale (Klambauer et al. 2017). Stated
+/// here again: evidence shares no formula with what finds masks.
 const ALPHA: f64 = -1.758_099_340_847_376_6;
 
 /// What is assumed of a region.
