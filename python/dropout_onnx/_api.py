@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         FoldReport,
         InsertReport,
         InsertSitesReport,
+        ReplayReport,
         Rewrite,
         SampleReport,
         SetReport,
@@ -103,6 +104,7 @@ def strip(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -137,6 +139,7 @@ def strip(
         input: Shapes or data of inputs.
         rtol: Relative tolerance; exact by default.
         atol: Absolute tolerance; exact by default.
+        evidence: File for the evidence of the verification, which `replay` repeats.
         timeout: Time limit in seconds for loading a model, and for each run of it; by default 30, and
             4 for every MiB of the model, up to 300.
         memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; by default 2 GiB, and
@@ -149,7 +152,7 @@ def strip(
         DropoutOnnxError: Any other error. Nothing is written.
     """
     done = _native.strip(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
         words(only),
         words(kind),
@@ -186,6 +189,7 @@ def fold(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -200,7 +204,7 @@ def fold(
     `model.folded.onnx`.
     """
     done = _native.fold(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
         only,
         words(at),
@@ -240,6 +244,7 @@ def insert(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -265,7 +270,7 @@ def insert(
     `model.dropout.onnx`.
     """
     done = _native.insert(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
         _choices(rate, mode, seed, shared_axes, after, name, layer, preset, at, plan),
         progress,
@@ -320,6 +325,7 @@ def set(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -338,7 +344,7 @@ def set(
     `model.set.onnx`.
     """
     done = _native.set(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
         rate,
         mode,
@@ -363,6 +369,7 @@ def verify(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -380,10 +387,46 @@ def verify(
         DropoutOnnxError: A model cannot be read, or the options do not fit it.
     """
     how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit)
-    document = _native.verify(given(before), given(after), outputs, how, progress)
+    document = _native.verify(given(before), given(after), outputs, how, evidence, progress)
     from ._reports import VerifyReport
 
     return VerifyReport._parse(document)
+
+
+def replay(
+    evidence: Path,
+    before: Model | None = None,
+    after: Model | None = None,
+    *,
+    input: Feed = None,
+    timeout: int | None = None,
+    memory_limit: int | str | None = None,
+    progress: Progress | None = None,
+) -> ReplayReport:
+    """Shows again what a document is evidence of (`verify --replay`).
+
+    The verdict is `equal` if it is still shown, and `different` if a model is not that of the evidence or
+    something else is found.
+
+    Args:
+        evidence: The document, written by `evidence=` of the other functions.
+        before: The original; the file that the document names by default.
+        after: The result; the file that the document names by default.
+        input: Shapes or data of inputs, in place of those of the document. Arrays have to be passed
+            again.
+        timeout: Time limit in seconds, as in `strip`.
+        memory_limit: Memory limit, as in `strip`.
+        progress: Called with the step, the number of parts done, and the total.
+
+    Raises:
+        DropoutOnnxError: A file cannot be read, or the document is no evidence.
+    """
+    models = [None if model is None else given(model) for model in (before, after)]
+    limits = _limits(timeout, memory_limit)
+    document = _native.replay(evidence, models[0], models[1], feed(input), limits, progress)
+    from ._reports import ReplayReport
+
+    return ReplayReport._parse(document)
 
 
 def sample(
@@ -479,6 +522,7 @@ def _files(
     force: bool,
     dry_run: bool,
     external_data: str | None,
+    evidence: Path | None,
 ) -> _options.Files:
     return {
         "model": given(model),
@@ -487,6 +531,7 @@ def _files(
         "force": force,
         "dry_run": dry_run,
         "external_data": external_data,
+        "evidence": evidence,
     }
 
 

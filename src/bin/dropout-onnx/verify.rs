@@ -1,11 +1,14 @@
 //! `dropout-onnx verify`: do two models compute the same?
 
+mod replay;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use dropout_onnx::report::{document, one_line};
 use dropout_onnx::verify::compare::Difference;
+use dropout_onnx::verify::evidence::Evidence;
 use dropout_onnx::verify::run::Outcome;
 use dropout_onnx::verify::{Demand, Pairing, Verdict, Verification, verify};
 
@@ -26,11 +29,24 @@ use crate::verification::{self, Verify};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Original model
-    #[arg(value_name = "BEFORE")]
-    before: PathBuf,
+    #[arg(
+        value_name = "BEFORE",
+        required_unless_present = "replay",
+        requires = "after"
+    )]
+    before: Option<PathBuf>,
     /// Changed model
     #[arg(value_name = "AFTER")]
-    after: PathBuf,
+    after: Option<PathBuf>,
+    /// Show again what FILE is evidence of: on the files that it names, or on BEFORE and AFTER
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "evidence", "verify", "outputs", "runs", "seed", "dims", "rtol", "atol",
+        ]
+    )]
+    replay: Option<PathBuf>,
     /// Compare outputs of the same name, or at the same position
     #[arg(long, value_name = "HOW", default_value = "by-name", value_parser = pairing())]
     outputs: Pairing,
@@ -47,29 +63,36 @@ Examples:
   dropout-onnx verify a.onnx b.onnx --input test_data_set_0 --rtol 1e-5
   dropout-onnx verify a.onnx b.onnx --verify structure
   dropout-onnx verify a.onnx b.onnx --outputs by-position
+  dropout-onnx verify a.onnx b.onnx --evidence evidence.json
+  dropout-onnx verify --replay evidence.json
 
 Exit status: 0 equal; 1 different: outputs, or with --verify structure the structures; 2 not shown:
 the models cannot be run, or the outputs agree but a constant, a branch or the interface differs
-(--verify run judges by the outputs alone).";
+(--verify run judges by the outputs alone). Of --replay: 0 still shown; 1 another model, or
+something else is found; 2 not shown.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
+    if let Some(evidence) = &args.replay {
+        return replay::run(evidence, args, global);
+    }
     let Some(mut options) = args.verify.options()? else {
         bail!("--verify none: nothing to do");
     };
+    let (Some(old), Some(new)) = (&args.before, &args.after) else {
+        bail!("two models are needed: BEFORE and AFTER");
+    };
     options.outputs = args.outputs;
-    let (before, after) = io::read_both(&args.before, &args.after)?;
+    let evidence = args.verify.evidence.as_deref();
+    let evidence = evidence.map(|path| io::ReportFile::new(path, [&**old, &**new]));
+    let evidence = evidence.transpose()?;
+    let (before, after) = io::read_both(old, new)?;
     before.check_external()?;
     after.check_external()?;
     let progress = global.progress("verifying");
     let found = verify(&before, &after, &options)?;
     progress.finish_and_clear();
     let verdict = found.verdict(Demand::Outputs);
-    let (style, status) = match &verdict {
-        Verdict::Equal => (GOOD, Status::Done),
-        Verdict::Different { .. } => (BAD, Status::Found),
-        Verdict::NotShown { .. } => (WARN, Status::Failed),
-    };
-    let names = [&args.before, &args.after].map(|path| path.to_string_lossy());
+    let names = [old, new].map(|path| path.to_string_lossy());
     match args.format {
         Format::Json => {
             let [before, after] = names;
@@ -93,11 +116,28 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
                 let hint = "compared exactly; allow for rounding with --rtol and --atol";
                 let _ = writeln!(text, "{:15}{}", "", paint(DIM, hint));
             }
-            let label = paint(LABEL, format!("{:<8}", "verdict"));
-            let _ = writeln!(text, "{label}  {}", paint(style, verdict.word()));
             io::print(&text)?;
         }
         Format::Text => {}
+    }
+    if let (Some(file), Verdict::Equal) = (evidence, &verdict) {
+        let folder = file.folder().to_path_buf();
+        let evidence = Evidence::of(&found, (old, &before), (new, &after), &folder)?;
+        file.write(&evidence.text()?)?;
+    }
+    concluded(&verdict, args.format, global)
+}
+
+/// Prints the verdict, and the exit status that follows.
+fn concluded(verdict: &Verdict, format: Format, global: &Global) -> Result<Status> {
+    let (style, status) = match &verdict {
+        Verdict::Equal => (GOOD, Status::Done),
+        Verdict::Different { .. } => (BAD, Status::Found),
+        Verdict::NotShown { .. } => (WARN, Status::Failed),
+    };
+    if format == Format::Text && !global.quiet {
+        let label = paint(LABEL, format!("{:<8}", "verdict"));
+        io::print(&format!("{label}  {}\n", paint(style, verdict.word())))?;
     }
     if let Verdict::NotShown { reason } = verdict {
         bail!("not shown to be equal or different: {reason}");
