@@ -18,6 +18,8 @@ pub mod inputs;
 #[cfg(feature = "tract")]
 pub mod measure;
 #[cfg(feature = "tract")]
+pub mod reach;
+#[cfg(feature = "tract")]
 pub mod run;
 
 #[cfg(feature = "tract")]
@@ -137,10 +139,30 @@ pub(crate) fn verify_models(
     let found = verify_sides(before, after, &allowed, options)?;
     #[cfg(feature = "tract")]
     let found = Verification {
+        reached: reached(before, after, &found, options)?,
         question: question::Question::other(options),
         ..found
     };
     Ok(found)
+}
+
+/// Whether the runs reach the differences of the structures; `None` if that does not matter.
+#[cfg(feature = "tract")]
+fn reached(
+    before: Side<'_>,
+    after: Side<'_>,
+    found: &Verification,
+    options: &Options,
+) -> Result<Option<reach::Report>> {
+    let (Some(structure::Verdict::Different(differs)), Some(ran), Some(settings)) =
+        (&found.structure, &found.run, &options.run)
+    else {
+        return Ok(None);
+    };
+    if differs.hidden.is_empty() || ran.outcome != run::Outcome::Equal {
+        return Ok(None);
+    }
+    reach::check(before, after, &differs.hidden, settings).map(Some)
 }
 
 /// As [`verify`], except for the changes that a rewrite reports.
@@ -189,6 +211,8 @@ pub(crate) fn verify_sides(
         acting: None,
         #[cfg(feature = "tract")]
         measured: None,
+        #[cfg(feature = "tract")]
+        reached: None,
         #[cfg(feature = "tract")]
         question: None,
         #[cfg(feature = "tract")]
@@ -242,6 +266,8 @@ fn itself(side: Side<'_>, options: &Options) -> Result<Verification> {
         acting: None,
         #[cfg(feature = "tract")]
         measured: None,
+        #[cfg(feature = "tract")]
+        reached: None,
         #[cfg(feature = "tract")]
         question: None,
         #[cfg(feature = "tract")]

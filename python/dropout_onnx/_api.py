@@ -379,9 +379,8 @@ def verify(
     Dropout is treated as in inference in both models. The arguments are those of `strip`, and `outputs`:
     compare outputs of the same name, or at the same position.
 
-    Equal outputs do not show equal models if a constant, a branch or the order of outputs differs,
-    because random inputs may not reach the difference: the verdict is then `not_shown`, unless
-    `verify="run"` only compares outputs.
+    Equal outputs do not show equal models if the runs do not reach a constant, a row, a side or a branch
+    that differs: the verdict is then `not_shown`, unless `verify="run"` only compares outputs.
 
     Raises:
         DropoutOnnxError: A model cannot be read, or the options do not fit it.

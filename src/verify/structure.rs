@@ -30,6 +30,7 @@ mod constants;
 mod contents;
 mod difference;
 mod expression;
+mod hidden;
 mod inference;
 mod mask;
 mod mismatch;
@@ -47,7 +48,9 @@ use crate::onnx::{Model, ValueInfo};
 
 use allowed::Exceptions;
 pub use allowed::{Allowed, ScaledAttribute, ScaledWeights};
-pub use difference::{Kind, Mismatch};
+#[cfg(feature = "tract")]
+pub(crate) use difference::What;
+pub use difference::{Hidden, Kind, Mismatch};
 use numbering::Builder;
 use shared::Shared;
 use sides::Sides;
@@ -142,11 +145,15 @@ impl Sides<'_, '_> {
                     .filter(|name| after.contains_key(*name))
                     .count(),
             },
-            Some((place, why)) => Verdict::Different(Mismatch {
-                place: place.clone(),
-                why,
-                kind: self.kind(pairs),
-            }),
+            Some((place, why)) => {
+                let (kind, hidden) = self.kind(pairs);
+                Verdict::Different(Mismatch {
+                    place: place.clone(),
+                    why,
+                    kind,
+                    hidden,
+                })
+            }
         }
     }
 }
@@ -155,7 +162,13 @@ impl Sides<'_, '_> {
 fn interface(before: &Model, after: &Model, allowed: &Allowed) -> Option<Mismatch> {
     let differs = |place: String, why: String| {
         let kind = Kind::Interface;
-        Some(Mismatch { place, why, kind })
+        let hidden = Vec::new();
+        Some(Mismatch {
+            place,
+            why,
+            kind,
+            hidden,
+        })
     };
     let (old, new) = (before.graph(before.main()), after.graph(after.main()));
     let inputs = new.inputs.iter();

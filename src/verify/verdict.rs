@@ -6,7 +6,7 @@ use crate::dropout::{Mode, Site};
 use super::question::Question;
 use super::structure;
 #[cfg(feature = "tract")]
-use super::{acting, measure, run};
+use super::{acting, measure, reach, run};
 
 /// What was found, each way.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ pub struct Verification {
     /// removed none.
     #[cfg(feature = "tract")]
     pub measured: Option<measure::Report>,
+    /// Whether the runs reach what differs in structure; `None` if nothing does that runs might miss, or
+    /// if no run shows it.
+    #[cfg(feature = "tract")]
+    pub reached: Option<reach::Report>,
     /// The question; `None` if a document cannot have it.
     #[cfg(feature = "tract")]
     pub(super) question: Option<Question>,
@@ -146,7 +150,7 @@ impl Verification {
         match (self.by_structure(), self.by_run()) {
             (_, Some(Run::Different(why))) => Verdict::Different { why },
             (Some(Err(found)), Some(Run::Equal)) if demand == Demand::Outputs => {
-                match found.kind.hidden_from_runs() {
+                match self.hidden(found) {
                     None => Verdict::Equal,
                     Some(why) => not_shown(format!(
                         "{found}; the runs agree, but {why} (--verify run judges by the runs alone)"
@@ -164,6 +168,17 @@ impl Verification {
             (None, Some(Run::Nothing(why))) => not_shown(why),
             (None, None) => not_shown("verification is disabled".to_string()),
         }
+    }
+
+    /// Why equal outputs do not show equal models; `None` if they do.
+    fn hidden(&self, found: &structure::Mismatch) -> Option<String> {
+        let why = found.kind.hidden_from_runs()?;
+        #[cfg(feature = "tract")]
+        if let Some(reached) = &self.reached {
+            let unreached = reached.unreached()?;
+            return Some(format!("do not reach all differences: {unreached}"));
+        }
+        Some(why.to_string())
     }
 
     fn by_structure(&self) -> Option<Result<(), &structure::Mismatch>> {

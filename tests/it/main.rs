@@ -51,6 +51,8 @@ mod interrupt;
 #[cfg(feature = "tract")]
 mod measured;
 #[cfg(feature = "tract")]
+mod reached;
+#[cfg(feature = "tract")]
 mod sample;
 #[cfg(feature = "tract")]
 mod set;

@@ -11,7 +11,7 @@ use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::engine::{Host, Isolation};
 use dropout_onnx::verify::inputs::InputSpec;
 use dropout_onnx::verify::run::{Outcome, RunReport, Settings};
-use dropout_onnx::verify::{Options, Verification, acting, measure, structure};
+use dropout_onnx::verify::{Options, Verification, acting, measure, reach, structure};
 
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 
@@ -199,6 +199,9 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
             ));
         }
     }
+    if let Some(reached) = &verification.reached {
+        lines.extend(self::reached(reached, verbose));
+    }
     if let Some(acting) = &verification.acting {
         lines.extend(self::acting(acting, verbose));
     }
@@ -257,6 +260,32 @@ fn measured(report: &measure::Report, verbose: bool) -> Vec<String> {
             site.place,
             paint(style, &site.outcome)
         ));
+    }
+    lines
+}
+
+/// The places that differ in structure: one line, and one for each that no run reaches.
+fn reached(report: &reach::Report, verbose: bool) -> Vec<String> {
+    let missed = report
+        .places
+        .iter()
+        .filter(|place| place.unreached.is_some());
+    let good = report.places.len() - missed.count();
+    let style = if good == report.places.len() {
+        GOOD
+    } else {
+        WARN
+    };
+    let share = format!("{good} of {}", count(report.places.len(), "difference"));
+    let mut lines = vec![format!("reached: {} by the runs", paint(style, share))];
+    for place in &report.places {
+        match &place.unreached {
+            Some(why) => lines.push(format!("     {}: {}", place.place, paint(WARN, why))),
+            None if verbose => {
+                lines.push(format!("     {}: {}", place.place, paint(GOOD, "reached")))
+            }
+            None => {}
+        }
     }
     lines
 }

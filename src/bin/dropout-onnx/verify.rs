@@ -23,8 +23,8 @@ use crate::verification::{self, Verify};
 /// Compare two models by structure, and by running both with tract on the same inputs
 ///
 /// Dropout is treated as in inference in both models; `assumed` reports dropout that is still active.
-/// Equal outputs do not show equal models if a constant, a branch or the order of outputs differs,
-/// because random inputs may not reach the difference.
+/// Where a constant or a branch differs, equal outputs show equal models only if the runs reach every
+/// difference: rows of Gather, sides of Where, branches of If, and constants that outputs depend on.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -67,7 +67,7 @@ Examples:
   dropout-onnx verify --replay evidence.json
 
 Exit status: 0 equal; 1 different: outputs, or with --verify structure the structures; 2 not shown:
-the models cannot be run, or the outputs agree but a constant, a branch or the interface differs
+the models cannot be run, or the outputs agree but the runs do not reach what differs
 (--verify run judges by the outputs alone). Of --replay: 0 still shown; 1 another model, or
 something else is found; 2 not shown.";
 

@@ -57,6 +57,13 @@ pub(super) fn value(verification: &Verification) -> Value {
     if let Some(report) = &verification.measured {
         document["measured"] = measured(report);
     }
+    if let Some(reached) = &verification.reached {
+        let places = reached
+            .places
+            .iter()
+            .map(|place| json!({"place": place.place, "unreached": place.unreached}));
+        document["reached"] = json!(places.collect::<Vec<_>>());
+    }
     if let Some(acting) = acting {
         document["acting"] = acting;
     }

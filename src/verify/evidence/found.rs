@@ -22,6 +22,9 @@ pub(super) struct Found {
     measured: Option<Vec<Measured>>,
     /// What the runs showed; null if there were none.
     run: Option<Run>,
+    /// The places that differ in structure and that the runs reach; null if structures are the same, or
+    /// differ only where all runs compute what differs.
+    reached: Option<Vec<String>>,
     /// How operators drop that were made active; null if there were none.
     acting: Option<Vec<Acted>>,
 }
@@ -110,6 +113,10 @@ impl Found {
             }),
             measured: found.measured.as_ref().map(measured),
             run: found.run.as_ref().map(Run::of),
+            reached: found.reached.as_ref().map(|reached| {
+                let places = reached.places.iter();
+                places.map(|place| place.place.clone()).collect()
+            }),
             acting: found.acting.as_ref().map(acted),
         }
     }
@@ -141,6 +148,9 @@ impl Found {
             }
             (None, None) => {}
             _ => return Some("the models run in one of both".to_string()),
+        }
+        if self.reached != again.reached {
+            return Some("the runs reach other differences".to_string());
         }
         let same_machine = self.is_comparable(again);
         let [some, others] = [self, again].map(|found| found.acting.as_deref());

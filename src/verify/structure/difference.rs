@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::onnx::{GraphId, NodeId, ValueId};
 use crate::words::words;
 
 /// The first difference between two structures, and the kind of all of them.
@@ -13,6 +14,9 @@ pub struct Mismatch {
     pub why: String,
     /// The kind of difference; of several, the one that runs show the least of.
     pub kind: Kind,
+    /// The places that runs have to reach to show that the outputs are equal in spite of it; none if no
+    /// run shows it.
+    pub hidden: Vec<Hidden>,
 }
 
 words! {
@@ -31,6 +35,35 @@ words! {
         /// There are too many differences to follow them all.
         Unknown = "unknown",
     }
+}
+
+/// A difference that a run has to reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// True if it is in the second model.
+    pub(crate) after: bool,
+    pub(crate) what: What,
+}
+
+/// What has to be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Rows of the data of a Gather: those in which the data differs from that of the other model, or all.
+    Rows {
+        node: NodeId,
+        other: Option<ValueId>,
+    },
+    /// A side that a Where selects from: its input 1 or 2.
+    Side { node: NodeId, input: usize },
+    /// A branch of an If.
+    Branch { node: NodeId, graph: GraphId },
+    /// A constant, and that of the other model in its place, if there is one.
+    Constant {
+        value: ValueId,
+        other: Option<ValueId>,
+    },
+    /// Something that no run shows to be reached.
+    Never { node: NodeId, why: &'static str },
 }
 
 impl Kind {

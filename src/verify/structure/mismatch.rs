@@ -1,6 +1,6 @@
 //! Looking for the difference between two numbered models.
 
-use super::difference::Kind;
+use super::difference::{Hidden, Kind};
 use super::expression::{Expression, Tag};
 use super::numbering::Numbering;
 use super::shared::Shared;
@@ -16,24 +16,37 @@ const STEPS: usize = 100_000;
 type Pair = (Expression, Expression);
 
 impl Sides<'_, '_> {
-    /// The kind of all differences between these pairs of expressions.
-    pub fn kind(&self, pairs: Vec<Pair>) -> Kind {
-        let mut kind = Kind::Operators;
+    /// The kind of all differences between these pairs of expressions, and the places that runs have to
+    /// reach.
+    pub fn kind(&self, pairs: Vec<Pair>) -> (Kind, Vec<Hidden>) {
+        let mut kinds = HashSet::from_iter([Kind::Operators]);
+        let mut constants = Vec::new();
         let mut seen: HashSet<Pair> = pairs.iter().copied().collect();
         let (mut open, mut leaves) = (pairs, Vec::new());
         while let Some(pair) = open.pop() {
             if seen.len() > STEPS {
-                return Kind::Unknown;
+                return (Kind::Unknown, Vec::new());
             }
             let Step { inputs, own } = step(self, pair);
             match own {
                 Some(Kind::Operators) if inputs.is_empty() => leaves.push(pair),
-                Some(own) => kind = kind.max(own),
+                Some(own) => {
+                    kinds.insert(own);
+                    if own == Kind::Constant {
+                        constants.push(pair);
+                    }
+                }
                 None => {}
             }
             open.extend(inputs.into_iter().filter(|&pair| seen.insert(pair)));
         }
-        kind.max(exclusive(self, &leaves))
+        kinds.insert(exclusive(self, &leaves));
+        let worst = kinds.iter().copied().max().unwrap_or(Kind::Operators);
+        let hidden = match worst.hidden_from_runs() {
+            Some(_) => self.hidden(&kinds, &constants),
+            None => Vec::new(),
+        };
+        (worst, hidden)
     }
 
     /// Follows two different expressions towards their inputs, as long as only inputs differ, and

@@ -20,6 +20,8 @@ use super::states::States;
 pub(super) struct Numbering<'m> {
     pub view: View<'m>,
     numbers: Vec<Expression>,
+    /// Values that an output depends on.
+    live: Vec<bool>,
     /// The node at which an application occurs first.
     pub nodes: HashMap<Expression, NodeId>,
     /// What graphs in attributes compute.
@@ -31,6 +33,11 @@ pub(super) struct Numbering<'m> {
 }
 
 impl Numbering<'_> {
+    /// True if an output depends on a value.
+    pub fn is_live(&self, value: ValueId) -> bool {
+        self.live[value.index()]
+    }
+
     /// The number of a value.
     pub fn value(&self, value: ValueId) -> Expression {
         self.numbers[value.index()]
@@ -70,6 +77,7 @@ impl<'s, 'm> Builder<'s, 'm> {
             numbering: Numbering {
                 view,
                 numbers: vec![Expression::ABSENT; view.values.len()],
+                live: Vec::new(),
                 nodes: HashMap::default(),
                 bodies: HashMap::default(),
                 functions: BTreeSet::new(),
@@ -86,6 +94,7 @@ impl<'s, 'm> Builder<'s, 'm> {
             impure: vec![false; view.model.graph_slots()],
         };
         builder.number(order)?;
+        builder.numbering.live = builder.reachable.into_values();
         Ok(builder.numbering)
     }
 

@@ -77,6 +77,11 @@ impl<'m> Reachable<'m> {
         self.values[value.index()]
     }
 
+    /// Whether an output depends on each value.
+    pub fn into_values(self) -> Vec<bool> {
+        self.values
+    }
+
     /// True if a node has a reachable output that is not dropout of data.
     pub fn has_node(&self, node: NodeRef<'_>) -> bool {
         let mut outputs = node.outputs().flatten();

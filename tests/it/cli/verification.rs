@@ -160,16 +160,12 @@ fn a_changed_weight_exits_1() {
         .exits(0);
     let said = folder
         .run("verify model.onnx changed.onnx --atol 1e9")
-        .exits(2);
+        .exits(0);
     assert!(
-        said.text().ends_with("verdict   not shown\n"),
+        said.text()
+            .contains("reached: 2 of 2 differences by the runs\n"),
         "{}",
         said.text()
-    );
-    assert!(
-        said.stderr.contains("(values differ); the runs agree"),
-        "{}",
-        said.stderr
     );
     folder
         .run("verify model.onnx changed.onnx --rtol 1e-9")

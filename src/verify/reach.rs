@@ -1,0 +1,134 @@
+//! Whether runs reach what differs between two models: the rows of a Gather, the sides of a Where, the
+//! branches of an If, and constants.
+//!
+//! Nodes in a copy of each model observe indices and conditions. A constant is reached if the outputs change,
+//! if only by a bit, once the constant of the other model takes its place: a run in which they do not shows
+//! nothing about it. Elements that differ are exchanged in several groups, so that none hides in the others.
+
+mod constant;
+mod observe;
+
+use super::engine::{Stop, Subject};
+use super::run::Settings;
+use super::structure::{Hidden, What};
+use crate::dropout::Side;
+use crate::error::Result;
+use crate::semantics::view::View;
+
+/// The places that differ, and whether runs reach them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// One entry for each place.
+    pub places: Vec<Place>,
+}
+
+/// A place at which two models differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The place, for people.
+    pub place: String,
+    /// Why runs do not reach it; `None` if they do.
+    pub unreached: Option<String>,
+}
+
+impl Report {
+    /// The first place that no run reaches.
+    pub fn unreached(&self) -> Option<String> {
+        self.places.iter().find_map(|place| {
+            let why = place.unreached.as_ref()?;
+            Some(format!("{}: {why}", place.place))
+        })
+    }
+}
+
+/// How many exchanges are tried.
+const EXCHANGES: usize = 128;
+
+/// One of both models, while its places are tried.
+struct Trial<'a> {
+    side: Side<'a>,
+    other: Side<'a>,
+    label: &'static str,
+    settings: &'a Settings,
+    /// Exchanges that may still be tried.
+    left: usize,
+}
+
+/// Looks which of these places are reached.
+///
+/// # Errors
+/// The settings do not fit the model, or a file cannot be read.
+pub(super) fn check(
+    before: Side<'_>,
+    after: Side<'_>,
+    hidden: &[Hidden],
+    settings: &Settings,
+) -> Result<Report> {
+    let mut report = Report::default();
+    let mut left = EXCHANGES;
+    for (second, label, [side, other]) in [
+        (false, "before", [before, after]),
+        (true, "after", [after, before]),
+    ] {
+        let places = hidden.iter().filter(|place| place.after == second);
+        let places: Vec<&What> = places.map(|place| &place.what).collect();
+        let mut trial = Trial {
+            side,
+            other,
+            label,
+            settings,
+            left,
+        };
+        let observed = observe::observed(&trial, &places)?;
+        for (index, what) in places.into_iter().enumerate() {
+            let unreached = match what {
+                What::Never { why, .. } => Some((*why).to_string()),
+                What::Constant { value, other } => trial.exchanged(*value, *other)?,
+                _ => trial.missed(what, &observed, index)?,
+            };
+            report.places.push(Place {
+                place: place(side.view, what, label),
+                unreached,
+            });
+        }
+        left = trial.left;
+    }
+    Ok(report)
+}
+
+/// A place in words.
+fn place(view: View<'_>, what: &What, label: &str) -> String {
+    let node = |node| view.node(node).place();
+    let named = match what {
+        What::Rows { node: id, .. } => format!("rows that {} reads", node(*id)),
+        What::Side { node: id, input: 1 } => format!("{}: where it is true", node(*id)),
+        What::Side { node: id, .. } => format!("{}: where it is false", node(*id)),
+        What::Branch { node: id, graph } => {
+            let branch = view.model.scope(*graph);
+            format!("{}: {branch}", node(*id))
+        }
+        What::Constant { value, .. } => format!("constant `{}`", view.value(*value).get().name),
+        What::Never { node: id, .. } => node(*id),
+    };
+    format!("{named} ({label})")
+}
+
+impl<'a> Trial<'a> {
+    fn subject<'s>(&'s self, source: &'s crate::source::Source) -> Subject<'s> {
+        let model = self.side.view.model;
+        Subject {
+            label: self.label,
+            source,
+            folder: model.folder(),
+            external: model.external_bytes(),
+        }
+    }
+}
+
+/// Why a model did not run.
+fn stopped(stop: Stop) -> Result<String> {
+    match stop {
+        Stop::Error(error) => Err(error),
+        Stop::Unrunnable(why) => Ok(format!("it cannot be observed: {}", why.reason)),
+    }
+}
