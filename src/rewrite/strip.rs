@@ -24,6 +24,9 @@ mod random_mask;
 mod removal;
 mod states;
 
+#[cfg(all(test, feature = "tract"))]
+mod mutants;
+
 use std::cell::LazyCell;
 use std::sync::Arc;
 

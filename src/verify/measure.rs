@@ -10,6 +10,7 @@ mod claim;
 mod expected;
 mod experiment;
 mod law;
+mod operators;
 mod probe;
 mod region;
 mod report;
@@ -28,6 +29,7 @@ use super::engine::Host;
 use claim::{Claim, Places};
 use expected::{Draw, Expected};
 use experiment::{Fault, Measured};
+pub(in crate::verify) use operators::operators;
 use region::{Ground, Input, Region};
 pub use report::{Outcome, Report, SiteReport};
 

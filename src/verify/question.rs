@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Options;
 use super::acting::Expected;
 use super::structure::Allowed;
-use crate::dropout::{Side, Site};
+use crate::dropout::{Convention, Form, Side, Site};
 use crate::onnx::{DataType, GraphId, Model, NodeId};
 use crate::semantics::view::View;
 use changed::Changed;
@@ -61,7 +61,12 @@ impl Question {
 
     /// Of a model, and the same without these masks.
     pub fn stripped(view: View<'_>, removed: &[&Site], options: &Options) -> Option<Question> {
-        let masks = removed.iter().filter(|site| !site.exits.is_empty());
+        // under the classic convention an operator leaves a factor of its rate
+        let scaled =
+            |site: &Site| options.convention == Convention::Classic && site.form == Form::Operator;
+        let masks = removed
+            .iter()
+            .filter(|site| !site.exits.is_empty() || scaled(site));
         let claims = masks.map(|site| Claim::of(view, site)).collect();
         Question::new(Relation::Stripped { claims }, options)
     }

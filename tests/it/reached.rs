@@ -68,6 +68,29 @@ fn rows_have_to_be_read() {
     is_not_shown(table(&[0, 1], &rows, 3.0), table(&[0, 1], &other, 3.0), why);
 }
 
+#[test]
+fn what_other_operators_pick_is_not_observed() {
+    let picked = |indices: &[i64], factor: f32, rows: &[f32]| {
+        let nodes = [
+            op("i = Cast(x)").with(int("to", 7)),
+            op("z = Mul(i, zero)"),
+            op("at = Add(z, which)"),
+            op("g = GatherElements(rows, at)"),
+            op("h = Mul(g, c)"),
+            op("y = Mul(h, x)"),
+        ];
+        x_to_y(nodes)
+            .init("zero", i64s(&[0]))
+            .init("which", i64s(indices))
+            .init("rows", f32s(&[2, 3], rows))
+            .init("c", f32_scalar(factor))
+    };
+    let rows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let twice = rows.map(|row| 2.0 * row);
+    let why = "which elements it reads is not observed";
+    is_not_shown(picked(&[0], 3.0, &rows), picked(&[0], 1.5, &twice), why);
+}
+
 fn chosen(threshold: f32, nodes: [Node; 2]) -> Graph {
     let [one, other] = nodes;
     x_to_y([

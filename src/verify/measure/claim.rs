@@ -61,15 +61,26 @@ impl<'m> Places<'m> {
             Form::RandomMask => site.source(),
             _ => site.exits.first().map(|exit| exit.node),
         };
-        let copies = first.and_then(|first| self.copies.get(&first));
-        let copies = copies.into_iter().flatten();
-        let copies = copies.filter(|(calls, _)| {
-            let innermost = calls.iter().rev().take(site.calls.len());
-            innermost.eq(&site.calls)
-        });
+        let copies = first
+            .into_iter()
+            .flat_map(|first| self.copies_of(site, first));
         let claims = copies.map(|(calls, _)| self.claim(site, calls));
         let claims: Option<Vec<Claim<'s>>> = claims.collect();
         claims.ok_or_else(|| "its mask is made in several functions".to_string())
+    }
+
+    /// The copies of a node in the calls that a site is of.
+    fn copies_of(&self, site: &Site, node: NodeId) -> impl Iterator<Item = (&'m [NodeId], NodeId)> {
+        let copies = self.copies.get(&node).into_iter().flatten().copied();
+        copies.filter(|(calls, _)| {
+            let innermost = calls.iter().rev().take(site.calls.len());
+            innermost.eq(&site.calls)
+        })
+    }
+
+    /// The same, without the calls.
+    pub fn nodes(&self, site: &Site, node: NodeId) -> impl Iterator<Item = NodeId> {
+        self.copies_of(site, node).map(|(_, node)| node)
     }
 
     fn claim<'s>(&self, site: &'s Site, calls: &[NodeId]) -> Option<Claim<'s>> {

@@ -71,6 +71,16 @@ pub(super) struct Dependents {
     outputs: Vec<ValueId>,
 }
 
+impl Dependents {
+    /// Of no value.
+    pub fn none() -> Dependents {
+        Dependents {
+            values: HashSet::default(),
+            outputs: Vec::new(),
+        }
+    }
+}
+
 impl<'m> Ground<'m> {
     /// # Errors
     /// The model is not sound.

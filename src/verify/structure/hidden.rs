@@ -6,6 +6,7 @@ use super::numbering::Numbering;
 use super::sides::Sides;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Producer, ValueId};
+use crate::semantics::operator::Elements;
 use crate::semantics::view::NodeRef;
 
 /// How many places are listed.
@@ -145,6 +146,16 @@ impl<'s, 'm> OneSide<'s, 'm> {
                     node: node.id,
                     other,
                 });
+            }
+            let picks = node
+                .operator()
+                .is_some_and(|o| o.elements == Elements::Pick);
+            if picks && input == 0 && constant && !node.is("Gather") {
+                let mut others = node.given().skip(1);
+                if others.any(|(_, index)| !self.is_constant(index.id)) {
+                    let why = "which elements it reads is not observed";
+                    found.push(What::Never { node: node.id, why });
+                }
             }
             match value.producer {
                 _ if !constant => {}

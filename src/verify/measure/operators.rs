@@ -1,0 +1,260 @@
+//! The rates of `Dropout` operators that leave a factor of their rate, under the classic convention: each
+//! operator is run in training, with what the model gives it as its ratio.
+
+use std::collections::BTreeMap;
+
+use crate::dropout::{Form, Side, Site};
+use crate::error::Result;
+use crate::hash::{HashMap, HashSet};
+use crate::onnx::{DataType, NodeId};
+use crate::semantics::analysis::Analysis;
+use crate::semantics::inline::{Failure, inline};
+use crate::semantics::view::View;
+use crate::verify::engine::{Fill, Host, Meaning, Stop, Subject, Value, Values};
+use crate::verify::run::try_modes;
+
+use super::claim::Places;
+use super::expected::resolution;
+use super::probe::{Ends, Sized, Writer};
+use super::region::{Dependents, Ground, Input, Region};
+use super::{Outcome, SiteReport, element};
+
+/// The data of each operator: ones in this shape.
+const SHAPE: [usize; 2] = [64, 64];
+
+/// An operator in one call of its function.
+struct Trial {
+    site: usize,
+    claimed: f64,
+    /// Whether elements are assumed to share draws.
+    shared: bool,
+    node: NodeId,
+}
+
+/// Runs the operators among some sites, and compares their rates with those in the sites.
+///
+/// # Errors
+/// The model cannot be read.
+pub(in crate::verify) fn operators(
+    side: Side<'_>,
+    sites: &[&Site],
+    host: &Host,
+) -> Result<Vec<SiteReport>> {
+    let scaled = sites.iter().filter_map(|site| {
+        let operator = site.form == Form::Operator;
+        Some((*site, site.rate.filter(|rate| operator && *rate > 0.0)?))
+    });
+    let scaled: Vec<(&Site, f64)> = scaled.collect();
+    if scaled.is_empty() {
+        return Ok(Vec::new());
+    }
+    let place = |site: &Site| side.view.model.place(site.nodes[0]);
+    let mut reports: Vec<SiteReport> = scaled
+        .iter()
+        .map(|(site, _)| SiteReport {
+            place: place(site),
+            outcome: Outcome::Unmeasured {
+                why: "no call of its function was found".into(),
+            },
+        })
+        .collect();
+    let trial = |(site, node): (usize, NodeId)| Trial {
+        site,
+        claimed: scaled[site].1,
+        shared: scaled[site].0.noise_shape.is_some(),
+        node,
+    };
+    if side.view.model.functions().is_empty() {
+        let nodes = scaled.iter().map(|(site, _)| site.nodes[0]).enumerate();
+        let trials: Vec<Trial> = nodes.map(trial).collect();
+        run(&Ground::new(side.facts)?, &trials, host, &mut reports)?;
+        return Ok(reports);
+    }
+    let inlined = match inline(side.view) {
+        Ok(inlined) => inlined,
+        Err(Failure::Error(error)) => return Err(error),
+        Err(Failure::Refused(why)) => {
+            let outcome = Outcome::Unmeasured { why };
+            reports
+                .iter_mut()
+                .for_each(|report| report.outcome = outcome.clone());
+            return Ok(reports);
+        }
+    };
+    let flat = Analysis::of(&inlined.model);
+    let copies = Places::new(side.view, &inlined, flat.view());
+    let nodes = scaled.iter().enumerate();
+    let nodes = nodes.flat_map(|(at, (site, _))| {
+        let nodes = copies.nodes(site, site.nodes[0]);
+        nodes.map(move |node| (at, node)).collect::<Vec<_>>()
+    });
+    let trials: Vec<Trial> = nodes.map(trial).collect();
+    run(&Ground::new(flat.facts())?, &trials, host, &mut reports)?;
+    Ok(reports)
+}
+
+/// The region of an operator: the operator, and what its ratio is computed from.
+fn region(ground: &Ground<'_>, node: NodeId) -> Result<Region, String> {
+    let view = ground.view();
+    let node = view.node(node);
+    let (Some(data), Some(output)) = (node.input(0), node.output(0)) else {
+        return Err("it has no output".into());
+    };
+    let mut cuts = HashMap::default();
+    cuts.insert(data.id, Input::Data);
+    if let Some(switch) = node.input(2) {
+        cuts.insert(switch.id, Input::Switch(0.0));
+    }
+    let none = Dependents::none();
+    let region = ground.region(output.id, &cuts, &none, &[], &HashMap::default())?;
+    match region.inputs.iter().any(|(_, input)| *input == Input::Free) {
+        true => Err("its ratio is not constant".into()),
+        false => Ok(region),
+    }
+}
+
+fn run(
+    ground: &Ground<'_>,
+    trials: &[Trial],
+    host: &Host,
+    reports: &mut [SiteReport],
+) -> Result<()> {
+    let view = ground.view();
+    let mut regions = Vec::new();
+    for trial in trials {
+        match region(ground, trial.node) {
+            Ok(region) => regions.push((trial, region)),
+            Err(why) => reports[trial.site].outcome = Outcome::Unmeasured { why },
+        }
+    }
+    let sized: Vec<Sized<'_>> = regions
+        .iter()
+        .map(|(_, region)| sized(view, region))
+        .collect();
+    if sized.is_empty() {
+        return Ok(());
+    }
+    let (source, ends) = Writer::new(view).model(&sized.iter().collect::<Vec<_>>())?;
+    let outputs = match outputs(view, &source, (&sized, &ends), host) {
+        Ok(outputs) => outputs,
+        Err(Stop::Error(error)) => return Err(error),
+        Err(Stop::Unrunnable(why)) => {
+            for (trial, _) in &regions {
+                let why = why.reason.clone();
+                reports[trial.site].outcome = Outcome::Unmeasured { why };
+            }
+            return Ok(());
+        }
+    };
+    let mut refuted: HashSet<usize> = HashSet::default();
+    for (((trial, _), sized), ends) in regions.iter().zip(&sized).zip(&ends) {
+        let element = sized
+            .inputs
+            .first()
+            .map_or(DataType::FLOAT, |input| input.0);
+        let output = outputs.get(&ends.output.to_string());
+        let outcome = match trial.shared {
+            true => Outcome::Unlike {
+                why: "draws for each element, where shared draws were assumed".into(),
+            },
+            false => judged(trial.claimed, element, output),
+        };
+        if refuted.contains(&trial.site) {
+            continue;
+        }
+        if matches!(outcome, Outcome::Unlike { .. }) {
+            refuted.insert(trial.site);
+        }
+        reports[trial.site].outcome = outcome;
+    }
+    Ok(())
+}
+
+fn sized<'r>(view: View<'_>, region: &'r Region) -> Sized<'r> {
+    let inputs = region.inputs.iter().map(|&(value, input)| {
+        let shape = match input {
+            Input::Data => SHAPE.to_vec(),
+            _ => Vec::new(),
+        };
+        (element(view, value, input), shape)
+    });
+    let data = region
+        .inputs
+        .iter()
+        .find(|(_, input)| *input == Input::Data);
+    Sized {
+        region,
+        inputs: inputs.collect(),
+        data: data.map_or(region.output, |(value, _)| *value),
+    }
+}
+
+/// The outputs of one run of all operators, by name.
+fn outputs(
+    view: View<'_>,
+    source: &crate::source::Source,
+    (sized, ends): (&[Sized<'_>], &[Ends]),
+    host: &Host,
+) -> Result<BTreeMap<String, Value>, Stop> {
+    let subject = Subject {
+        label: "the operator",
+        source,
+        folder: view.model.folder(),
+        external: 0,
+    };
+    let meaning = Meaning::Training {
+        seed: 0,
+        rate: None,
+    };
+    let runnable = try_modes(|mode| {
+        let parsed = host.read(&subject, meaning, mode)?;
+        let none = BTreeMap::new();
+        let shapes = parsed.choose(&none, &BTreeMap::new(), Fill::ALL[0])?;
+        parsed.runnable(&shapes)
+    })?;
+    let mut inputs = Values::new();
+    for (sized, ends) in sized.iter().zip(ends) {
+        for (feed, (element, shape)) in ends.feeds.iter().zip(&sized.inputs) {
+            let ones = vec![1.0; shape.iter().product()];
+            let value = element.name();
+            let value = value.and_then(|name| Value::from_numbers(name, shape, &ones));
+            inputs.extend(value.map(|value| (feed.name.to_string(), value)));
+        }
+    }
+    let found = runnable.run(&inputs, 0)?;
+    let names = runnable.outputs().iter().cloned();
+    Ok(names.zip(found).collect())
+}
+
+/// What ones show of the rate: kept elements are multiplied by 1/(1-p), and about as many are dropped.
+fn judged(claimed: f64, element: DataType, output: Option<&Value>) -> Outcome {
+    let numbers = output.map(Value::to_f64).unwrap_or_default();
+    let kept = numbers.iter().copied().find(|&number| number != 0.0);
+    let Some(kept) = kept else {
+        let why = "it keeps nothing".to_string();
+        return Outcome::Unmeasured { why };
+    };
+    let rate = 1.0 - 1.0 / kept;
+    let dropped = numbers.iter().filter(|&&number| number == 0.0).count();
+    let share = dropped as f64 / numbers.len() as f64;
+    let deviation = (claimed * (1.0 - claimed) / numbers.len() as f64).sqrt();
+    let near = (rate - claimed).abs() <= 4.0 * resolution(element);
+    let why = if numbers
+        .iter()
+        .any(|&number| number != 0.0 && number != kept)
+    {
+        "keeps elements in different ways".to_string()
+    } else if !near || (share - claimed).abs() > 6.0 * deviation {
+        let rate = (rate * 1e6).round() / 1e6;
+        format!("drops {rate}, where {claimed} was assumed")
+    } else {
+        return Outcome::AsAssumed {
+            rate,
+            within: 0.0,
+            kept,
+            shared: false,
+            constant: false,
+        };
+    };
+    Outcome::Unlike { why }
+}
