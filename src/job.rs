@@ -22,6 +22,7 @@ pub use same_file::same_file;
 
 /// A rewrite that is about to begin: the model, and where the result will go.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Job {
     /// The original.
     before: Examined<'static>,
@@ -33,6 +34,7 @@ pub struct Job {
 
 /// How it ended.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Ended<'a> {
     /// What began.
     pub job: &'a Job,

@@ -9,6 +9,7 @@ pub const SCHEMA: &str = "dropout-onnx/show/1";
 
 /// A model.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Document {
     /// The version of the document.
     pub schema: &'static str,
@@ -44,6 +45,7 @@ impl Document {
 
 /// The program that wrote a model.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ProducerRecord {
     /// The program.
     pub name: String,
@@ -53,6 +55,7 @@ pub struct ProducerRecord {
 
 /// An operator set.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct OpsetRecord {
     /// Its domain; empty for the default domain.
     pub domain: String,
@@ -62,6 +65,7 @@ pub struct OpsetRecord {
 
 /// A key and its value.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct PropertyRecord {
     /// The key.
     pub key: String,
@@ -71,6 +75,7 @@ pub struct PropertyRecord {
 
 /// A graph.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct GraphRecord {
     /// Its name; `None` if names are omitted.
     pub name: Option<String>,
@@ -92,6 +97,7 @@ pub struct GraphRecord {
 
 /// A value and its type.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ValueRecord {
     /// Its name.
     pub name: String,
@@ -101,6 +107,7 @@ pub struct ValueRecord {
 
 /// A tensor.
 #[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct TensorRecord {
     /// Its name; `None` in attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +132,7 @@ pub struct TensorRecord {
 
 /// A sparse tensor.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct SparseRecord {
     /// Its name; `None` in attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +147,7 @@ pub struct SparseRecord {
 
 /// A node.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct NodeRecord {
     /// Its name; `None` if it has none, or names are omitted.
     pub name: Option<String>,
@@ -159,6 +168,7 @@ pub struct NodeRecord {
 
 /// An attribute.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct AttributeRecord {
     /// Its name.
     pub name: String,
@@ -170,6 +180,7 @@ pub struct AttributeRecord {
 /// The value of an attribute.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AttributeValueRecord {
     /// A float.
     Float(Number),
@@ -201,6 +212,7 @@ pub enum AttributeValueRecord {
 
 /// A function.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct FunctionRecord {
     /// Its name: `function:domain::name`, then `:overload` if it has one.
     pub scope: String,
@@ -220,6 +232,7 @@ pub struct FunctionRecord {
 
 /// A training graph.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct TrainingRecord {
     /// The initialization graph.
     pub initialization: Option<GraphRecord>,
@@ -253,6 +266,7 @@ impl Serialize for Number {
 /// A string of an attribute; of a long one its size and hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum Text {
     /// All of it.
     Whole(String),

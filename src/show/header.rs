@@ -6,6 +6,7 @@ use super::{Options, VERSION};
 
 /// `dropout-onnx show 1`, then `anonymous` and `no-hash` where asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Header {
     /// The version of the form.
     pub version: u32,

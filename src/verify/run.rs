@@ -94,6 +94,7 @@ impl fmt::Display for Outcome {
 
 /// The result of a comparison, and all that is needed to repeat it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RunReport {
     /// What came of it.
     pub outcome: Outcome,

@@ -256,10 +256,8 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> Stri
         line(
             "scaled",
             match report.stripped.plan.convention {
-                Convention::Inverted => {
-                    format!("`{value}` by {scale}: its mask did not scale")
-                }
                 Convention::Classic => format!("`{value}` by {scale}: inference scales by 1-p"),
+                _ => format!("`{value}` by {scale}: its mask did not scale"),
             },
         );
     }

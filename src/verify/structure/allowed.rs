@@ -6,6 +6,7 @@ use crate::semantics::view::View;
 
 /// What may differ between a model and the result of a rewrite, besides dropout.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Allowed {
     /// Factors of the model before that may be missing, each with the input that is its data.
     pub factors: Vec<(NodeId, usize)>,
@@ -21,6 +22,7 @@ pub struct Allowed {
 
 /// Weights that were multiplied by a factor.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ScaledWeights {
     /// The node of the model before that reads them.
     pub node: NodeId,
@@ -34,6 +36,7 @@ pub struct ScaledWeights {
 
 /// An attribute that was multiplied by a factor.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ScaledAttribute {
     /// The node of the model before.
     pub node: NodeId,
