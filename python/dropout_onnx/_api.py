@@ -443,6 +443,7 @@ def show(
     format: Literal["text", "json", "dot", "svg"] = "text",
     anonymous: bool = False,
     no_hash: bool = False,
+    strict: bool = False,
 ) -> ShowReport:
     """Returns a model as stable text, for snapshots and for reading, or as a picture.
 
@@ -451,8 +452,10 @@ def show(
         format: text, json, dot (Graphviz) or svg (the graph around each dropout).
         anonymous: Omit the names of values, nodes and graphs.
         no_hash: Omit the hashes of weights, and do not read them.
+        strict: With `anonymous` and `no_hash`, keep details that do not affect the result: the
+            producer's version, declared types of intermediate values, attributes at their defaults.
     """
-    text, document = _native.show(given(model), format, anonymous, no_hash)
+    text, document = _native.show(given(model), format, anonymous, no_hash, strict)
     from ._reports import ShowReport
 
     return ShowReport._parse(document, format=format, text=text)
