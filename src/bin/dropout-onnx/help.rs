@@ -31,7 +31,7 @@ const SCREENS: &[Screen] = &[
     },
     Screen {
         command: "insert",
-        options: &["sites", "preset", "after", "layer", "rate", "mode"],
+        options: &["sites", "preset", "after", "rate", "mode"],
         example: "insert model.onnx --preset head --rate 0.3",
     },
     Screen {
