@@ -285,7 +285,7 @@ def insert(
     Examples:
         >>> report = do.insert("clean.onnx", preset="head", rate=0.3, mode="active")
         >>> report.model, report.inserted
-        ('clean.dropout.onnx', 1)
+        ('clean.dropout.onnx', 2)
     """
     done = _native.insert(
         _files(model, out, in_place, force, dry_run, external_data),
@@ -315,7 +315,7 @@ def insert_sites(
 
     Examples:
         >>> [(site.preset, site.rate) for site in do.insert_sites("clean.onnx", preset="head").sites]
-        [('head', 0.5)]
+        [('head', 0.5), ('head', 0.5)]
     """
     choices = _choices(rate, "inert", None, None, after, name, layer, preset, at, plan)
     document = _native.insert_sites(given(model), choices)
