@@ -64,8 +64,8 @@ def audit(
         >>> report = do.audit("model.onnx")
         >>> report.verdict, [site.rate for site in report.sites]
         ('active', [0.5, 0.5])
-        >>> do.audit("clean.onnx", "missing.onnx", errors="report").models[1].verdict is None
-        True
+        >>> [model.verdict for model in do.audit("clean.onnx", "no.onnx", errors="report").models]
+        ['clean', None]
     """
     if not models:
         raise UsageError("no model to audit: an audit of nothing has no verdict")
@@ -158,8 +158,8 @@ def strip(
 
     Examples:
         >>> report = do.strip("model.onnx")
-        >>> report.model, report.removed.dropouts, report.verification.run.result
-        ('model.stripped.onnx', 2, 'equal')
+        >>> print(report.model, report.removed.dropouts, report.verification.run.result)
+        model.stripped.onnx 2 equal
     """
     done = _native.strip(
         _files(model, out, in_place, force, dry_run, external_data),
@@ -284,8 +284,8 @@ def insert(
 
     Examples:
         >>> report = do.insert("clean.onnx", preset="head", rate=0.3, mode="active")
-        >>> report.model, report.inserted
-        ('clean.dropout.onnx', 2)
+        >>> print(report.model, report.inserted)
+        clean.dropout.onnx 2
     """
     done = _native.insert(
         _files(model, out, in_place, force, dry_run, external_data),
