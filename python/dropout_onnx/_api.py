@@ -58,6 +58,14 @@ def audit(
     Raises:
         UsageError: There are no models.
         DropoutOnnxError: A model cannot be read, or a rule is unknown.
+
+    Examples:
+        >>> import dropout_onnx as do
+        >>> report = do.audit("model.onnx")
+        >>> report.verdict, [site.rate for site in report.sites]
+        ('active', [0.5, 0.5])
+        >>> [model.verdict for model in do.audit("clean.onnx", "no.onnx", errors="report").models]
+        ['clean', None]
     """
     if not models:
         raise UsageError("no model to audit: an audit of nothing has no verdict")
@@ -147,6 +155,11 @@ def strip(
         DifferentError: The result differs from the original.
         VerificationError: The result could not be verified.
         DropoutOnnxError: Any other error. Nothing is written.
+
+    Examples:
+        >>> report = do.strip("model.onnx")
+        >>> print(report.model, report.removed.dropouts, report.verification.run.result)
+        model.stripped.onnx 2 equal
     """
     done = _native.strip(
         _files(model, out, in_place, force, dry_run, external_data),
@@ -198,6 +211,11 @@ def fold(
 
     The other arguments, the result and the errors are those of `strip`; a file is called
     `model.folded.onnx`.
+
+    Examples:
+        >>> classic = do.strip(open("model.onnx", "rb").read(), convention="classic").model
+        >>> do.fold(classic).folded
+        2
     """
     done = _native.fold(
         _files(model, out, in_place, force, dry_run, external_data),
@@ -263,6 +281,11 @@ def insert(
 
     The other arguments, the result and the errors are those of `strip`; a file is called
     `model.dropout.onnx`.
+
+    Examples:
+        >>> report = do.insert("clean.onnx", preset="head", rate=0.3, mode="active")
+        >>> print(report.model, report.inserted)
+        clean.dropout.onnx 2
     """
     done = _native.insert(
         _files(model, out, in_place, force, dry_run, external_data),
@@ -289,6 +312,10 @@ def insert_sites(
     """Lists the positions that `insert` would select, with shapes and usual rates (`insert --sites`).
 
     The arguments are those of `insert`; without any, the positions of all presets are listed.
+
+    Examples:
+        >>> [(site.preset, site.rate) for site in do.insert_sites("clean.onnx", preset="head").sites]
+        [('head', 0.5), ('head', 0.5)]
     """
     choices = _choices(rate, "inert", None, None, after, name, layer, preset, at, plan)
     document = _native.insert_sites(given(model), choices)
@@ -336,6 +363,10 @@ def set(
 
     The other arguments, the result and the errors are those of `strip`; a file is called
     `model.set.onnx`.
+
+    Examples:
+        >>> do.set("model.onnx", rate=0.1, where="layer=2").changed
+        1
     """
     done = _native.set(
         _files(model, out, in_place, force, dry_run, external_data),
@@ -378,6 +409,10 @@ def verify(
 
     Raises:
         DropoutOnnxError: A model cannot be read, or the options do not fit it.
+
+    Examples:
+        >>> do.verify("model.onnx", "clean.onnx").verdict
+        'equal'
     """
     how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit)
     document = _native.verify(given(before), given(after), outputs, how, progress)
@@ -420,6 +455,11 @@ def sample(
 
     Raises:
         DropoutOnnxError: The model has no dropout, or cannot be run.
+
+    Examples:
+        >>> report = do.sample("model.onnx", runs=20, seed=7, dim={"batch": 4})
+        >>> report.outputs[0].std.shape
+        (4, 10)
     """
     text, figures, svg = _native.sample(
         given(model),
@@ -443,6 +483,7 @@ def show(
     format: Literal["text", "json", "dot", "svg"] = "text",
     anonymous: bool = False,
     no_hash: bool = False,
+    strict: bool = False,
 ) -> ShowReport:
     """Returns a model as stable text, for snapshots and for reading, or as a picture.
 
@@ -451,8 +492,14 @@ def show(
         format: text, json, dot (Graphviz) or svg (the graph around each dropout).
         anonymous: Omit the names of values, nodes and graphs.
         no_hash: Omit the hashes of weights, and do not read them.
+        strict: With `anonymous` and `no_hash`, keep details that do not affect the result: the
+            producer's version, declared types of intermediate values, attributes at their defaults.
+
+    Examples:
+        >>> do.show("model.onnx").text.splitlines()[0]
+        'dropout-onnx show 1'
     """
-    text, document = _native.show(given(model), format, anonymous, no_hash)
+    text, document = _native.show(given(model), format, anonymous, no_hash, strict)
     from ._reports import ShowReport
 
     return ShowReport._parse(document, format=format, text=text)
@@ -465,6 +512,10 @@ def diff(before: Model, after: Model, *, progress: Progress | None = None) -> Di
         before: Original model.
         after: Changed model.
         progress: Called with the step, the number of parts done, and the total.
+
+    Examples:
+        >>> do.diff("model.onnx", "clean.onnx").verdict
+        'same_structure'
     """
     document, text, markdown = _native.diff(given(before), given(after), progress)
     from ._reports import DiffReport

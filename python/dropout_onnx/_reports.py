@@ -179,7 +179,7 @@ class ModelAudit(Record):
     def _repr_html_(self) -> str:
         findings = [[f.level, f.rule, f.message] for f in self.findings]
         return (
-            _html.title(self._head())
+            _html.title(self._head(), self.verdict or "error")
             + _html.table(_SITE, [_site(site) for site in self.sites])
             + _html.table(["level", "rule", "found"], findings)
         )
@@ -529,6 +529,11 @@ class VerifyReport(Report):
     def __repr__(self) -> str:
         return f"{self.verdict}: {self.verification!r}"
 
+    def _repr_html_(self) -> str:
+        return _html.title(f"{self.before}, {self.after}", self.verdict) + _html.pre(
+            repr(self.verification)
+        )
+
 
 @dataclass(frozen=True)
 class DiffReport(Report):
@@ -556,7 +561,7 @@ class DiffReport(Report):
             for c in self.changes
         ]
         head = ["change", "part", "name", "what", "before", "after"]
-        return _html.title(self.verdict) + _html.table(head, rows)
+        return _html.title("", self.verdict) + _html.table(head, rows)
 
 
 @dataclass(frozen=True)

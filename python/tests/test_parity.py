@@ -133,6 +133,8 @@ def test_show(models, command, document):
     assert do.show(name).to_dict() == document("show", name)
     said = command("show", name, "--anonymous", "--no-hash").stdout.decode()
     assert str(do.show(name, anonymous=True, no_hash=True)) == said
+    strict = command("show", name, "--anonymous", "--no-hash", "--strict").stdout.decode()
+    assert str(do.show(name, anonymous=True, no_hash=True, strict=True)) == strict != said
 
 
 def test_diff(models, command, document):
@@ -166,8 +168,8 @@ def test_options_and_defaults_are_the_command_s(command):
         "insert": {"output", "output-dir", "jobs", "format", "sites"},
         "set": {"output", "output-dir", "jobs", "format"},
         "sample": {"format", "output", "plot", "force"},
-        "verify": {"format"},
-        "show": {"check", "update"},
+        "verify": {"format", "jobs"},
+        "show": {"check", "update", "write-snapshots", "jobs"},
         "diff": {"format"},
     }
     everywhere = {"color", "quiet", "verbose", "help", "version"}

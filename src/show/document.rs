@@ -17,6 +17,9 @@ pub struct Document {
     pub anonymous: bool,
     /// True if large weights have hashes.
     pub hashes: bool,
+    /// True if what does not affect the result is omitted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lenient: bool,
     /// Its IR version.
     pub ir_version: i64,
     /// The program that wrote it.
@@ -39,6 +42,7 @@ impl Document {
         Options {
             anonymous: self.anonymous,
             no_hash: !self.hashes,
+            strict: self.anonymous && !self.hashes && !self.lenient,
         }
     }
 }
@@ -49,8 +53,9 @@ impl Document {
 pub struct ProducerRecord {
     /// The program.
     pub name: String,
-    /// Its version.
-    pub version: String,
+    /// Its version; `None` if it is omitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// An operator set.

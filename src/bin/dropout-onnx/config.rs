@@ -13,7 +13,7 @@ use crate::io;
 use crate::paths::{Found, identity};
 
 /// Where the configuration comes from.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArgs {
     /// Use this configuration for all models [default: for each, the nearest dropout-onnx.toml in its

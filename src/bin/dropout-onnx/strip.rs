@@ -22,7 +22,7 @@ use crate::set::filter;
 use crate::style::{Table, WARN, paint};
 use crate::verification::{Verify, count};
 
-/// Remove dropout for inference, and verify that nothing else changed
+/// Remove dropout for inference; verify that nothing else changed
 ///
 /// Removes Dropout operators in every scope, whether or not they are still active, and dropout written
 /// as random masks. The result is the inference model. Before it is written, its structure is compared
@@ -65,6 +65,8 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     /// Exit with 1 if strip would change any of the models, and write nothing
+    ///
+    /// Dropout that an `[[allow]]` in dropout-onnx.toml accepts does not count.
     #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir"])]
     check: bool,
     #[command(flatten)]
@@ -83,7 +85,7 @@ Examples:
   dropout-onnx strip --convention classic --fold model.onnx
   dropout-onnx strip --where layer=encoder.* model.onnx
   dropout-onnx strip --dry-run model.onnx           prints what would be removed
-  dropout-onnx strip --check a.onnx b.onnx          exits with 1 if there is dropout to strip
+  dropout-onnx strip --check models/                exits with 1 if there is dropout to strip
   dropout-onnx strip - < model.onnx > clean.onnx
 
 Exit status: 0 stripped and verified, or nothing to strip (a warning names dropout that cannot be

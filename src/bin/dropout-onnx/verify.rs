@@ -1,34 +1,40 @@
 //! `dropout-onnx verify`: do two models compute the same?
 
-use std::fmt::Write;
-use std::path::PathBuf;
+mod folders;
 
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anstyle::Style;
 use anyhow::{Result, bail};
 use dropout_onnx::report::{document, one_line};
 use dropout_onnx::verify::compare::Difference;
 use dropout_onnx::verify::run::Outcome;
-use dropout_onnx::verify::{Demand, Pairing, Verdict, Verification, verify};
+use dropout_onnx::verify::{Demand, Options, Pairing, Verdict, Verification, verify};
 
 use clap::builder::TypedValueParser;
+use serde_json::Value;
 
 use crate::Status;
 use crate::completions::Offering;
 use crate::io::{self, Format, Global};
+use crate::many::Jobs;
+use crate::paths;
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 use crate::verification::{self, Verify};
 
-/// Compare two models by structure, and by running both with tract on the same inputs
+/// Compare two models, by structure and by running both
 ///
-/// Dropout is treated as in inference in both models; `assumed` reports dropout that is still active.
-/// Equal outputs do not show equal models if a constant, a branch or the order of outputs differs,
+/// Both models are run with tract on the same inputs. Dropout is treated as in inference in both;
+/// `assumed` reports dropout that is still active. Equal outputs do not show equal models if a constant, a branch or the order of outputs differs,
 /// because random inputs may not reach the difference.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Original model
+    /// Original model, or a folder of models
     #[arg(value_name = "BEFORE")]
     before: PathBuf,
-    /// Changed model
+    /// Changed model, or a folder with models of the same names
     #[arg(value_name = "AFTER")]
     after: PathBuf,
     /// Compare outputs of the same name, or at the same position
@@ -37,6 +43,8 @@ pub struct Args {
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    #[command(flatten)]
+    jobs: Jobs,
     #[command(flatten)]
     verify: Verify,
 }
@@ -47,6 +55,7 @@ Examples:
   dropout-onnx verify a.onnx b.onnx --input test_data_set_0 --rtol 1e-5
   dropout-onnx verify a.onnx b.onnx --verify structure
   dropout-onnx verify a.onnx b.onnx --outputs by-position
+  dropout-onnx verify models/ stripped/             each model with the one of the same name
 
 Exit status: 0 equal; 1 different: outputs, or with --verify structure the structures; 2 not shown:
 the models cannot be run, or the outputs agree but a constant, a branch or the interface differs
@@ -57,52 +66,99 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         bail!("--verify none: nothing to do");
     };
     options.outputs = args.outputs;
-    let (before, after) = io::read_both(&args.before, &args.after)?;
-    before.check_external()?;
-    after.check_external()?;
-    let progress = global.progress("verifying");
-    let found = verify(&before, &after, &options)?;
-    progress.finish_and_clear();
-    let verdict = found.verdict(Demand::Outputs);
-    let (style, status) = match &verdict {
-        Verdict::Equal => (GOOD, Status::Done),
-        Verdict::Different { .. } => (BAD, Status::Found),
-        Verdict::NotShown { .. } => (WARN, Status::Failed),
-    };
-    let names = [&args.before, &args.after].map(|path| path.to_string_lossy());
-    match args.format {
-        Format::Json => {
-            let [before, after] = names;
-            let document = document::verify(&before, &after, &found);
-            io::print(&document::text(&document)?)?;
+    match [&args.before, &args.after].map(|path| path.is_dir()) {
+        [true, true] => folders::run(args, &options, global),
+        [false, false] => {
+            let compared = Compared::new(&args.before, &args.after, &options, global)?;
+            compared.report(args, global)
         }
-        Format::Text if !global.quiet => {
-            let mut text = String::new();
-            if let Some(assumed) = found
-                .assumed
-                .note(&one_line(&names[0]), &one_line(&names[1]))
-            {
-                for (index, line) in wrap(&assumed.to_string(), 10).iter().enumerate() {
-                    let label = if index == 0 { "assumed" } else { "" };
-                    let label = paint(LABEL, format!("{label:<8}"));
-                    let _ = writeln!(text, "{label}  {line}");
-                }
-            }
-            text.push_str(&verification::text(&found, global.verbose));
-            if args.verify.is_exact() && numbers_differ(&found) {
-                let hint = "compared exactly; allow for rounding with --rtol and --atol";
-                let _ = writeln!(text, "{:15}{}", "", paint(DIM, hint));
-            }
-            let label = paint(LABEL, format!("{:<8}", "verdict"));
-            let _ = writeln!(text, "{label}  {}", paint(style, verdict.word()));
-            io::print(&text)?;
+        [_, after] => {
+            let folder = if after { &args.after } else { &args.before };
+            Err(paths::not_one(
+                folder,
+                "BEFORE and AFTER are two models or two folders",
+            ))
         }
-        Format::Text => {}
     }
-    if let Verdict::NotShown { reason } = verdict {
-        bail!("not shown to be equal or different: {reason}");
+}
+
+/// Two models and what was found.
+struct Compared {
+    names: [String; 2],
+    found: Verification,
+    verdict: Verdict,
+}
+
+impl Compared {
+    fn new(before: &Path, after: &Path, options: &Options, global: &Global) -> Result<Compared> {
+        let names = [before, after].map(|path| path.to_string_lossy().into_owned());
+        let (before, after) = io::read_both(before, after)?;
+        before.check_external()?;
+        after.check_external()?;
+        let progress = global.progress("verifying");
+        let found = verify(&before, &after, options)?;
+        progress.finish_and_clear();
+        Ok(Compared {
+            verdict: found.verdict(Demand::Outputs),
+            names,
+            found,
+        })
     }
-    Ok(status)
+
+    fn status(&self) -> Status {
+        match &self.verdict {
+            Verdict::Equal => Status::Done,
+            Verdict::Different { .. } => Status::Found,
+            Verdict::NotShown { .. } => Status::Failed,
+        }
+    }
+
+    fn style(&self) -> Style {
+        match &self.verdict {
+            Verdict::Equal => GOOD,
+            Verdict::Different { .. } => BAD,
+            Verdict::NotShown { .. } => WARN,
+        }
+    }
+
+    fn document(&self) -> Value {
+        let [before, after] = &self.names;
+        document::verify(before, after, &self.found)
+    }
+
+    /// Reports the only two models.
+    fn report(&self, args: &Args, global: &Global) -> Result<Status> {
+        match args.format {
+            Format::Json => io::print(&document::text(&self.document())?)?,
+            Format::Text if !global.quiet => io::print(&self.text(args, global))?,
+            Format::Text => {}
+        }
+        if let Verdict::NotShown { reason } = &self.verdict {
+            bail!("not shown to be equal or different: {reason}");
+        }
+        Ok(self.status())
+    }
+
+    fn text(&self, args: &Args, global: &Global) -> String {
+        let mut text = String::new();
+        let [before, after] = &self.names;
+        if let Some(assumed) = (self.found.assumed).note(&one_line(before), &one_line(after)) {
+            for (index, line) in wrap(&assumed.to_string(), 10).iter().enumerate() {
+                let label = if index == 0 { "assumed" } else { "" };
+                let label = paint(LABEL, format!("{label:<8}"));
+                let _ = writeln!(text, "{label}  {line}");
+            }
+        }
+        text.push_str(&verification::text(&self.found, global.verbose));
+        if args.verify.is_exact() && numbers_differ(&self.found) {
+            let hint = "compared exactly; allow for rounding with --rtol and --atol";
+            let _ = writeln!(text, "{:15}{}", "", paint(DIM, hint));
+        }
+        let label = paint(LABEL, format!("{:<8}", "verdict"));
+        let verdict = paint(self.style(), self.verdict.word());
+        let _ = writeln!(text, "{label}  {verdict}");
+        text
+    }
 }
 
 /// Is the difference one of numbers, such as a fold makes by rounding?
