@@ -55,8 +55,7 @@ pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection
         .check(|rule| rules.level(rule), &mut prints)
 }
 
-/// The program, with its version.
-pub const TOOL: &str = concat!("dropout-onnx ", env!("CARGO_PKG_VERSION"));
+pub use crate::words::TOOL;
 
 /// The version of the document.
 pub const SCHEMA: &str = "dropout-onnx/audit/1";

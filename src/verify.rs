@@ -28,6 +28,8 @@ pub mod compare;
 #[doc(hidden)]
 pub mod engine;
 #[cfg(feature = "tract")]
+pub mod evidence;
+#[cfg(feature = "tract")]
 pub mod inputs;
 #[cfg(feature = "tract")]
 pub mod measure;
@@ -41,6 +43,8 @@ mod verdict;
 
 #[cfg(feature = "tract")]
 pub(crate) mod draw;
+#[cfg(feature = "tract")]
+mod question;
 #[cfg(feature = "tract")]
 mod reference;
 #[cfg(feature = "tract")]
@@ -129,14 +133,30 @@ impl Options {
 /// A model is not sound, a file cannot be read, or the settings do not fit the model.
 pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verification> {
     let (old, new) = (Examined::new(before), Examined::new(after));
-    if !options.has_data() && before.is_identical_to(after)? {
-        return itself(old.side()?, options);
+    let old = old.side()?;
+    match !options.has_data() && before.is_identical_to(after)? {
+        true => verify_models(old, old, options),
+        false => verify_models(old, new.side()?, options),
     }
+}
+
+/// As [`verify`].
+pub(crate) fn verify_models(
+    before: Side<'_>,
+    after: Side<'_>,
+    options: &Options,
+) -> Result<Verification> {
     let allowed = Allowed {
         output_names: options.outputs == Pairing::ByPosition,
         ..Allowed::default()
     };
-    verify_sides(old.side()?, new.side()?, &allowed, options)
+    let found = verify_sides(before, after, &allowed, options)?;
+    #[cfg(feature = "tract")]
+    let found = Verification {
+        question: question::Question::other(options),
+        ..found
+    };
+    Ok(found)
 }
 
 /// As [`verify`], except for the changes that a rewrite reports.
@@ -185,6 +205,8 @@ pub(crate) fn verify_sides(
         acting: None,
         #[cfg(feature = "tract")]
         measured: None,
+        #[cfg(feature = "tract")]
+        question: None,
         #[cfg(feature = "tract")]
         allow_unmeasured: false,
     })
@@ -236,6 +258,8 @@ fn itself(side: Side<'_>, options: &Options) -> Result<Verification> {
         acting: None,
         #[cfg(feature = "tract")]
         measured: None,
+        #[cfg(feature = "tract")]
+        question: None,
         #[cfg(feature = "tract")]
         allow_unmeasured: false,
     })

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         FoldReport,
         InsertReport,
         InsertSitesReport,
+        ReplayReport,
         Rewrite,
         SampleReport,
         SetReport,
@@ -111,6 +112,7 @@ def strip(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -145,6 +147,7 @@ def strip(
         input: Shapes or data of inputs.
         rtol: Relative tolerance; exact by default.
         atol: Absolute tolerance; exact by default.
+        evidence: File for the evidence of the verification, which `replay` repeats.
         timeout: Time limit in seconds for loading a model, and for each run of it; by default 30, and
             4 for every MiB of the model, up to 300.
         memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; by default 2 GiB, and
@@ -162,7 +165,7 @@ def strip(
         model.stripped.onnx 2 equal
     """
     done = _native.strip(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
         words(only),
         words(kind),
@@ -199,6 +202,7 @@ def fold(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -218,7 +222,7 @@ def fold(
         2
     """
     done = _native.fold(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
         only,
         words(at),
@@ -258,6 +262,7 @@ def insert(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -288,7 +293,7 @@ def insert(
         clean.dropout.onnx 2
     """
     done = _native.insert(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
         _choices(rate, mode, seed, shared_axes, after, name, layer, preset, at, plan),
         progress,
@@ -347,6 +352,7 @@ def set(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -369,7 +375,7 @@ def set(
         1
     """
     done = _native.set(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
         rate,
         mode,
@@ -394,6 +400,7 @@ def verify(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -415,10 +422,46 @@ def verify(
         'equal'
     """
     how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit)
-    document = _native.verify(given(before), given(after), outputs, how, progress)
+    document = _native.verify(given(before), given(after), outputs, how, evidence, progress)
     from ._reports import VerifyReport
 
     return VerifyReport._parse(document)
+
+
+def replay(
+    evidence: Path,
+    before: Model | None = None,
+    after: Model | None = None,
+    *,
+    input: Feed = None,
+    timeout: int | None = None,
+    memory_limit: int | str | None = None,
+    progress: Progress | None = None,
+) -> ReplayReport:
+    """Shows again what a document is evidence of (`verify --replay`).
+
+    The verdict is `equal` if it is still shown, and `different` if a model is not that of the evidence or
+    something else is found.
+
+    Args:
+        evidence: The document, written by `evidence=` of the other functions.
+        before: The original; the file that the document names by default.
+        after: The result; the file that the document names by default.
+        input: Shapes or data of inputs, in place of those of the document. Arrays have to be passed
+            again.
+        timeout: Time limit in seconds, as in `strip`.
+        memory_limit: Memory limit, as in `strip`.
+        progress: Called with the step, the number of parts done, and the total.
+
+    Raises:
+        DropoutOnnxError: A file cannot be read, or the document is no evidence.
+    """
+    models = [None if model is None else given(model) for model in (before, after)]
+    limits = _limits(timeout, memory_limit)
+    document = _native.replay(evidence, models[0], models[1], feed(input), limits, progress)
+    from ._reports import ReplayReport
+
+    return ReplayReport._parse(document)
 
 
 def sample(
@@ -530,6 +573,7 @@ def _files(
     force: bool,
     dry_run: bool,
     external_data: str | None,
+    evidence: Path | None,
 ) -> _options.Files:
     return {
         "model": given(model),
@@ -538,6 +582,7 @@ def _files(
         "force": force,
         "dry_run": dry_run,
         "external_data": external_data,
+        "evidence": evidence,
     }
 
 

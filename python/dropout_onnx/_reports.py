@@ -536,6 +536,31 @@ class VerifyReport(Report):
 
 
 @dataclass(frozen=True)
+class ReplayReport(Report):
+    """What came of evidence that was shown again."""
+
+    schema: str
+    evidence: str
+    before: str
+    after: str
+    verdict: str
+    """equal, different, not_shown."""
+    why: str | None
+    """Why the verdict is not equal."""
+    notes: tuple[str, ...]
+    verification: Verification | None = field(metadata=_one(Verification))
+    """What was found now; None if these are other models."""
+
+    @property
+    def equal(self) -> bool:
+        """True if it is still shown."""
+        return self.verdict == "equal"
+
+    def __repr__(self) -> str:
+        return self.verdict if self.why is None else f"{self.verdict}: {self.why}"
+
+
+@dataclass(frozen=True)
 class DiffReport(Report):
     """The report of diff."""
 

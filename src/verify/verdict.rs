@@ -2,6 +2,8 @@
 
 use crate::dropout::{Mode, Site};
 
+#[cfg(feature = "tract")]
+use super::question::Question;
 use super::structure;
 #[cfg(feature = "tract")]
 use super::{acting, measure, run};
@@ -29,6 +31,9 @@ pub struct Verification {
     /// removed none.
     #[cfg(feature = "tract")]
     pub measured: Option<measure::Report>,
+    /// The question; `None` if a document cannot have it.
+    #[cfg(feature = "tract")]
+    pub(super) question: Option<Question>,
     /// Accept that a mask cannot be measured.
     #[cfg(feature = "tract")]
     pub(super) allow_unmeasured: bool,

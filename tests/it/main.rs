@@ -38,6 +38,8 @@ mod diff;
 #[cfg(feature = "tract")]
 mod engine;
 #[cfg(feature = "tract")]
+mod evidence;
+#[cfg(feature = "tract")]
 mod fingerprints;
 #[cfg(feature = "tract")]
 mod fold;

@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(long)]
     allow_unmeasured: bool,
     /// Fold the scales that remain into the weights around them, like `fold --only dropout`
-    #[arg(long)]
+    #[arg(long, conflicts_with = "evidence")]
     fold: bool,
     /// Only dropout matching all KEY=VALUE pairs; repeat the option for alternatives. Keys: id, name, layer,
     /// scope, form, kind, mode, rate
@@ -67,7 +67,7 @@ pub struct Args {
     /// Exit with 1 if strip would change any of the models, and write nothing
     ///
     /// Dropout that an `[[allow]]` in dropout-onnx.toml accepts does not count.
-    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir"])]
+    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir", "evidence"])]
     check: bool,
     #[command(flatten)]
     many: Many,
@@ -132,7 +132,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     }
     many::run(
         &args.many,
-        &args.files,
+        (&args.files, &args.verify),
         global,
         args.format,
         |files, global, report| rewrite(args, files, global, report),

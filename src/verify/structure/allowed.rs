@@ -41,7 +41,7 @@ pub struct ScaledAttribute {
     /// The node of the model before.
     pub node: NodeId,
     /// The attribute.
-    pub attribute: &'static str,
+    pub attribute: Name,
     /// The first output of the node in the model after.
     pub output: Name,
 }
@@ -62,7 +62,7 @@ pub(super) struct Exceptions {
     inputs: HashMap<(NodeId, usize), u32>,
     /// Of the model after: the same weights. They are not read.
     values: HashMap<ValueId, u32>,
-    attributes: HashMap<NodeId, Vec<&'static str>>,
+    attributes: HashMap<NodeId, Vec<Name>>,
     /// Of the model after: names in place of those of the main graph's outputs.
     outputs: Vec<Name>,
 }
@@ -81,7 +81,7 @@ impl Exceptions {
         }
         for scaled in &allowed.attributes {
             let names = exceptions.attributes.entry(scaled.node).or_default();
-            names.push(scaled.attribute);
+            names.push(scaled.attribute.clone());
         }
         exceptions
     }
@@ -101,7 +101,7 @@ impl Exceptions {
             let output = view.lookup(scaled.node.graph, &scaled.output);
             if let Some(node) = output.and_then(|output| output.node()) {
                 let names = exceptions.attributes.entry(node.id).or_default();
-                names.push(scaled.attribute);
+                names.push(scaled.attribute.clone());
             }
         }
         exceptions
@@ -130,7 +130,7 @@ impl Exceptions {
     /// True of an attribute that was scaled.
     pub fn has(&self, id: NodeId, attribute: &Attribute) -> bool {
         let names = self.attributes.get(&id);
-        names.is_some_and(|names| names.iter().any(|name| attribute.name == *name))
+        names.is_some_and(|names| names.contains(&attribute.name))
     }
 }
 
