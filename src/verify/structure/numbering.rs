@@ -75,10 +75,10 @@ impl<'s, 'm> Builder<'s, 'm> {
                 functions: BTreeSet::new(),
                 results: BTreeMap::new(),
             },
-            reachable: Reachable::new(view, side.sites),
+            reachable: Reachable::new(view, side.sites, &exceptions),
             exceptions,
             classic: match convention {
-                Convention::Inverted => HashMap::default(),
+                Convention::Inverted | Convention::Identity => HashMap::default(),
                 Convention::Classic => classic(view, side.sites),
             },
             functions: vec![None; view.model.functions().len()],

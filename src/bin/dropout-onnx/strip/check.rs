@@ -64,13 +64,19 @@ fn check(path: &Path, args: &Args, global: &Global) -> Result<(bool, Value)> {
         "path": path.to_string_lossy(),
         "would_change": changes,
         "dropouts": stripped.outcome.removed,
+        "batchnorm": stripped.outcome.batch_norms,
         "error": null,
     });
     Ok((changes, record))
 }
 
 fn words(stripped: &Stripped) -> String {
+    let norms = stripped.outcome.batch_norms;
     match (stripped.outcome.removed, stripped.sites.len()) {
+        (0, _) if norms > 0 => {
+            let norms = format!("{norms} BatchNormalization to switch to inference");
+            paint(WARN, norms)
+        }
         (0, 0) => paint(GOOD, "no dropout in this file"),
         (0, some) => format!(
             "{} to strip; {} would be kept",
