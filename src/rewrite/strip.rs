@@ -14,6 +14,7 @@
 
 mod apply;
 mod batch_norm;
+mod calls;
 mod foreign;
 mod left;
 mod mask;

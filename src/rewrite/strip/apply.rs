@@ -10,7 +10,7 @@ use crate::rewrite::{Action, Plan};
 use crate::semantics::view::View;
 
 use super::removal::{Factor, Strip};
-use super::{BatchNorm, Outcome, batch_norm, foreign, operator, random_mask, states};
+use super::{BatchNorm, Outcome, batch_norm, calls, foreign, operator, random_mask, states};
 
 /// A place where dropout is removed.
 enum Cut<'s> {
@@ -58,6 +58,8 @@ pub(super) fn apply(model: &mut Model, values: Values, job: Job<'_>) -> Result<A
         moved: HashMap::default(),
         idle: Vec::new(),
     };
+    let changed = calls::changed(strip.editor.view(), &applied);
+    let formals = calls::used_formals(strip.editor.view(), &changed);
     strip.outcome.batch_norms = batch_norm::apply(&mut strip.editor, job.batch_norms);
     // From the data on: the other way round, what used the last of a chain would be moved at each.
     for cut in order.iter().filter_map(|node| cuts.remove(node)).flatten() {
@@ -70,6 +72,11 @@ pub(super) fn apply(model: &mut Model, values: Values, job: Job<'_>) -> Result<A
         }
     }
     strip.clean(&applied)?;
+    strip.remove_calls(changed.clone())?;
+    if job.prune_inputs {
+        strip.clear_arguments(&changed, &formals);
+    }
+    strip.prune();
     let used = strip.used(sites, plan);
     strip.outcome.assumed = assumed(strip.editor.values(), job);
     let outcome = strip.finish(inputs, applied.len(), job.prune_inputs)?;
@@ -113,15 +120,21 @@ fn assumed(values: &Values, job: Job<'_>) -> Vec<(Name, f64)> {
 impl Strip<'_> {
     /// Removes what only dropout needed.
     fn clean(&mut self, applied: &[&Site]) -> Result<()> {
+        self.prune();
+        let (editor, pruned) = (&mut self.editor, &mut self.pruned);
+        let sources: Vec<NodeId> = applied.iter().filter_map(|site| site.source()).collect();
+        prune::downstream(editor, &sources, pruned);
+        self.outcome.states = states::remove(editor, &sources, pruned)?;
+        Ok(())
+    }
+
+    /// Removes values and functions that nothing uses any more.
+    fn prune(&mut self) {
         let (editor, pruned) = (&mut self.editor, &mut self.pruned);
         for value in std::mem::take(&mut self.idle) {
             prune::prune(editor, value, pruned);
         }
-        let sources: Vec<NodeId> = applied.iter().filter_map(|site| site.source()).collect();
-        prune::downstream(editor, &sources, pruned);
-        self.outcome.states = states::remove(editor, &sources, pruned)?;
         prune::functions(editor, &self.called, pruned);
-        Ok(())
     }
 
     /// The removed sites whose draw is still there, although no other site draws from it.
@@ -151,6 +164,17 @@ impl Strip<'_> {
             self.editor.remove_inputs(&pruned);
             self.outcome.pruned_inputs = std::mem::take(&mut idle);
         }
+        // one that stayed in a function may have been removed with it
+        let nodes = self
+            .editor
+            .view()
+            .nodes()
+            .filter(|node| node.is("Identity"));
+        let outputs = nodes.filter_map(|node| Some(node.output(0)?.name.to_string()));
+        let stay: HashSet<String> = outputs.collect();
+        self.outcome
+            .identities
+            .retain(|(name, _)| stay.contains(name));
         let outcome = Outcome {
             removed,
             functions: self.pruned.functions,

@@ -155,7 +155,7 @@ fn statistics_in_use_are_refused() {
 }
 
 #[test]
-fn a_refused_one_stays_beside_those_that_are_switched() {
+fn a_refused_one_stays_and_others_are_switched() {
     let first = op("g, o1, o2 = BatchNormalization(h, s, b, m, v)").with(int("training_mode", 1));
     let second = op("y, o3, o4 = BatchNormalization(g, s, b, m, v)").with(int("training_mode", 1));
     let graph = images([relu(), first, second]).output_of("o3", DataType::FLOAT, &[2]);

@@ -5,7 +5,7 @@ use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
 use dropout_onnx::verify::{self, Demand, Verdict, run, structure};
 use prost::Message;
 
-use crate::common::build::{f32_scalar, flag, graph, model, op, x_to_y};
+use crate::common::build::{f32_scalar, flag, function, graph, model, op, x_to_y};
 use crate::common::proto::{Graph, Model};
 
 fn pruned(model: &Model) -> (Model, Stripped) {
@@ -104,4 +104,17 @@ fn a_model_without_dropout_keeps_its_inputs() {
     };
     let stripped = strip(&before.read(), &options).unwrap();
     assert!(stripped.outcome.is_unchanged() && stripped.outcome.pruned_inputs.is_empty());
+}
+
+#[test]
+fn a_switch_that_only_functions_used_leaves_with_the_arguments() {
+    let body = ["a = Dropout(i, , t)", "o = Relu(a)"].map(op);
+    let nodes = ["h = local::F(x, on)", "y = local::F(h, on)"].map(op);
+    let graph = x_to_y(nodes).input_of("on", DataType::BOOL, &[]);
+    let called = model(13, graph).imports("local", 1);
+    let called = called.function(function("F", "i, t", "o", 13, body));
+    let (after, stripped) = pruned(&called);
+    assert_eq!(inputs(&after), ["x"]);
+    assert_eq!(after.lines()[0], "h = local::F(x, )");
+    assert_eq!(stripped.outcome.pruned_inputs, ["on"]);
 }
