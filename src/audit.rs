@@ -35,13 +35,14 @@ use crate::dropout::{self, Findings, Form, Kind, MaskUse, Mode, RateOrigin, Scal
 use crate::error::{Error, Result};
 use crate::onnx::{Flaw, Model, Name, Values};
 use crate::semantics::analysis::Analysis;
+use crate::semantics::batch_norm::by_batch;
 use crate::semantics::view::View;
 pub use baseline::{Baseline, BaselineState};
 #[cfg(feature = "config")]
 pub use config::Config;
 use fingerprint::Fingerprints;
 pub use remark::Remark;
-use rules::{Context, by_batch};
+use rules::Context;
 pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
 
@@ -279,8 +280,8 @@ impl Verdict {
             Mode::Runtime => Verdict::Runtime,
             Mode::Active => Verdict::Active,
         });
-        let mut nodes = analysis.view().nodes();
-        let training = nodes.any(by_batch).then_some(Verdict::Training);
+        let training = by_batch(analysis.view()).next();
+        let training = training.map(|_| Verdict::Training);
         let random = (!found.random.is_empty()).then_some(Verdict::Random);
         let incomplete = !flaws.is_empty() || !found.limits.is_empty();
         let incomplete = incomplete.then_some(Verdict::Unknown);

@@ -7,6 +7,7 @@
 
 pub(crate) mod alpha;
 mod coin;
+mod convention;
 mod examined;
 mod exit;
 mod frozen_mask;
@@ -34,6 +35,7 @@ use crate::semantics::facts::{Facts, Memo, Runs};
 use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
 
+pub(crate) use convention::under;
 pub(crate) use examined::Side;
 pub use examined::{Examine, Examined};
 #[doc(hidden)]

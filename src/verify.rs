@@ -57,6 +57,8 @@ use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::Model;
 #[cfg(feature = "tract")]
+use crate::onnx::Name;
+#[cfg(feature = "tract")]
 use crate::semantics::inline::inline;
 use crate::words::words;
 #[cfg(feature = "tract")]
@@ -188,6 +190,7 @@ pub(crate) fn verify_sides(
         Some(settings) => {
             let settings = run::Settings {
                 outputs: options.outputs,
+                removed_inputs: allowed.removed_inputs.iter().map(Name::to_string).collect(),
                 ..settings.clone()
             };
             Some(run_sides(before, after, convention, &settings)?)

@@ -100,7 +100,9 @@ def strip(
     external_data: Literal["copy", "link"] | None = None,
     only: str | Iterable[str] = (),
     kind: str | Iterable[str] = _KINDS,
-    convention: Literal["inverted", "classic"] = "inverted",
+    convention: Literal["inverted", "classic", "identity"] = "inverted",
+    batchnorm: bool = False,
+    prune_inputs: bool = False,
     fold: bool = False,
     allow_unmeasured: bool = False,
     where: str | Iterable[str] = (),
@@ -132,8 +134,12 @@ def strip(
         only: Remove only dropout of these modes: inert, frozen, runtime, active.
         kind: Kinds to remove: dropout, alpha_dropout, gaussian_dropout, gaussian_noise,
             frozen_mask, or all.
-        convention: What Dropout operators compute at inference: the identity (inverted), or a
-            product by 1-p (classic).
+        convention: What dropout means at inference where the file does not declare it. Dropout
+            operators are the identity (inverted, identity) or a product by 1-p (classic). A mask that
+            does not scale what it keeps is a product by 1-p (inverted, classic) or the identity
+            (identity: DropEdge, SpecAugment, token dropout).
+        batchnorm: Let BatchNormalization that uses batch statistics use the running statistics.
+        prune_inputs: Remove inputs that only dropout used.
         fold: Fold the scales that remain into the weights around them.
         allow_unmeasured: Accept masks that cannot be measured: structure and runs decide.
         where: Only dropout matching all pairs, such as `layer=encoder.*,mode=active`; several are
@@ -170,6 +176,8 @@ def strip(
         words(only),
         words(kind),
         convention,
+        batchnorm,
+        prune_inputs,
         fold,
         allow_unmeasured,
         words(where),

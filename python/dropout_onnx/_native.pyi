@@ -37,6 +37,8 @@ def strip(
     only: list[str],
     kind: list[str],
     convention: str,
+    batchnorm: bool,
+    prune_inputs: bool,
     fold: bool,
     allow_unmeasured: bool,
     where: list[str],

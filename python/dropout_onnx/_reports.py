@@ -349,6 +349,8 @@ class Removed(Record):
     initializers: tuple[str, ...]
     functions: tuple[str, ...]
     loop_states: int
+    inputs: tuple[str, ...]
+    """Inputs of the model."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -388,6 +390,28 @@ class Difference(Record):
     changes: tuple[Change, ...] = field(metadata=_each(Change))
 
 
+@dataclass(frozen=True)
+class BatchNorm(Record):
+    """A BatchNormalization that used batch statistics."""
+
+    node: str
+    action: str
+    """infer, refuse."""
+    why: str | None
+    untrained: bool
+    """True if its running mean is 0 and its variance 1: never trained, or lost by the exporter."""
+
+
+@dataclass(frozen=True)
+class Assumed(Record):
+    """A mask that does not scale what it keeps."""
+
+    value: str
+    """What comes out of it."""
+    scale: float
+    """1-p, by which classic dropout multiplies at inference."""
+
+
 @dataclass(frozen=True, repr=False)
 class StripReport(Rewrite[M]):
     """The report of strip."""
@@ -401,6 +425,12 @@ class StripReport(Rewrite[M]):
     """Masks in use, which are replaced by all true."""
     idle_inputs: tuple[str, ...]
     """Inputs that are no longer used."""
+    convention: str
+    """What dropout was taken to mean at inference."""
+    assumed: tuple[Assumed, ...] = field(metadata=_each(Assumed))
+    """Masks for which the convention matters."""
+    batchnorm: tuple[BatchNorm, ...] = field(metadata=_each(BatchNorm))
+    """What was done to each BatchNormalization that used batch statistics, if `batchnorm` was given."""
     diff: Difference | None = field(metadata=_one(Difference))
     """The changes, by name."""
 

@@ -67,6 +67,11 @@ def test_strip_options(models, document):
     Path("out.onnx").unlink()
     both(models, document, do.strip, name, ["--only", "inert,frozen"], {"only": ["inert", "frozen"]})
     Path("out.onnx").unlink()
+    options, keywords = ["--batchnorm", "--prune-inputs"], dict(batchnorm=True, prune_inputs=True)
+    both(models, document, do.strip, name, options, keywords)
+    Path("out.onnx").unlink()
+    both(models, document, do.strip, name, ["--convention", "identity"], {"convention": "identity"})
+    Path("out.onnx").unlink()
     name = "keras_kinds_op13.onnx"
     assert both(models, document, do.strip, name, ["--kind", "all"], {"kind": "all"}).removed.dropouts == 4
 

@@ -23,8 +23,6 @@ mod unsound_model;
 mod unusual_rate;
 mod zeroed_weight;
 
-pub(super) use batchnorm_training::by_batch;
-
 use std::fmt::Write;
 
 use super::fingerprint::Fingerprints;

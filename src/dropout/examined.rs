@@ -33,6 +33,16 @@ pub(crate) struct Side<'m> {
     pub sites: &'m [Site],
 }
 
+impl<'m> Side<'m> {
+    /// The same model with other sites.
+    pub fn with<'s>(self, sites: &'s [Site]) -> Side<'s>
+    where
+        'm: 's,
+    {
+        Side { sites, ..self }
+    }
+}
+
 impl<'m> Examined<'m> {
     /// Analyses a model. Linear in its size; weights are not read.
     pub fn new(model: &'m Model) -> Self {

@@ -48,6 +48,11 @@ impl Exit {
         self.prescale.is_none() && (self.scale - 1.0).abs() > ONE
     }
 
+    /// True if that number is an assumption: what the mask keeps is not scaled.
+    pub fn is_unscaled(&self) -> bool {
+        self.needs_scale() && self.kept == (1.0, 0.0)
+    }
+
     /// The scale as a scalar of the data's type, little-endian; `None` if that is not known.
     pub fn factor(&self, model: &Model, values: &Values) -> Option<(DataType, Vec<u8>)> {
         let ends = [self.data, self.output];

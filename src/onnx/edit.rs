@@ -239,6 +239,15 @@ impl<'m> Editor<'m> {
         self.values.define_output(node, output, name);
     }
 
+    /// Removes the outputs of a node from a place on. Nothing may use them; those that have names are
+    /// `values`.
+    pub fn keep_outputs(&mut self, node: NodeId, count: usize, values: &[ValueId]) {
+        let further: Vec<usize> = (count..self.model.node(node).outputs.len()).collect();
+        self.values.remove_ports(node, &[], &further);
+        self.node_mut(node).outputs.truncate(count);
+        self.gone.extend(values);
+    }
+
     /// Changes one input of a node; missing inputs before it become omitted inputs.
     pub fn set_input(&mut self, node: NodeId, input: usize, value: ValueId) {
         let name = self.values[value].name.clone();

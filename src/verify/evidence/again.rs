@@ -1,10 +1,10 @@
 //! The question of a document, put again.
 
-use crate::dropout::{Side, Site};
+use crate::dropout::Side;
 use crate::error::Result;
 use crate::verify::change::verify_examined;
 use crate::verify::engine::Host;
-use crate::verify::fold::{Fold, verify_fold, verify_steps};
+use crate::verify::fold::{Fold, Removed, verify_fold, verify_steps};
 use crate::verify::inputs::InputSpec;
 use crate::verify::question::{Question, Relation, removed};
 use crate::verify::{Verification, verify_models};
@@ -26,8 +26,11 @@ pub(super) fn again(
                 Ok(sites) => sites,
                 Err(why) => return Ok(Err(why)),
             };
-            let sites: Vec<&Site> = sites.iter().collect();
-            verify_steps(before, after, &sites, None, &options)?
+            let removed = Removed {
+                sites: sites.iter().collect(),
+                ..Removed::default()
+            };
+            verify_steps(before, after, &removed, None, &options)?
         }
         Relation::Folded(folded) => {
             let allowed = folded.allowed(before.view.model, after.view.model);
