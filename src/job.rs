@@ -24,6 +24,7 @@ pub use same_file::same_file;
 
 /// A rewrite that is about to begin: the model, and where the result will go.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Job {
     /// The original.
     before: Examined<'static>,
@@ -37,6 +38,7 @@ pub struct Job {
 
 /// How it ended.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Ended<'a> {
     /// What began.
     pub job: &'a Job,

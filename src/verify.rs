@@ -1,15 +1,31 @@
 //! Verification: evidence that a rewritten model computes the same as the original.
 //!
 //! There are three kinds that share nothing: [`structure`] compares expressions, [`run`] compares outputs
-//! of tract, and [`measure`] runs the original's own nodes of each mask that is removed. What could not be verified is reported, and never counts as equal.
+//! of tract, and [`measure`] runs the original's own nodes of each mask that is removed. What could not be
+//! verified is reported, and never counts as equal.
+//!
+//! ```
+//! use dropout_onnx::onnx::Model;
+//! use dropout_onnx::verify::{Demand, Options, Verdict, verify};
+//!
+//! # fn main() -> dropout_onnx::Result<()> {
+//! let trained = Model::open("fixtures/keras_course_train_op8.onnx")?;
+//! let inference = Model::open("fixtures/keras_course_infer_op15.onnx")?;
+//! let found = verify(&trained, &inference, &Options::default())?;
+//! assert!(matches!(found.verdict(Demand::Outputs), Verdict::Different { .. }));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod structure;
 
 #[cfg(feature = "tract")]
+#[doc(hidden)]
 pub mod acting;
 #[cfg(feature = "tract")]
 pub mod compare;
 #[cfg(feature = "tract")]
+#[doc(hidden)]
 pub mod engine;
 #[cfg(feature = "tract")]
 pub mod evidence;
@@ -42,6 +58,8 @@ use std::collections::BTreeSet;
 use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::Model;
+#[cfg(feature = "tract")]
+use crate::onnx::Name;
 #[cfg(feature = "tract")]
 use crate::semantics::inline::inline;
 use crate::words::words;
@@ -194,6 +212,7 @@ pub(crate) fn verify_sides(
         Some(settings) => {
             let settings = run::Settings {
                 outputs: options.outputs,
+                removed_inputs: allowed.removed_inputs.iter().map(Name::to_string).collect(),
                 ..settings.clone()
             };
             Some(run_sides(before, after, convention, &settings)?)

@@ -3,10 +3,11 @@
 A model is a path, bytes, or an `onnx.ModelProto`. The functions are the commands of `dropout-onnx`;
 their options are its options, and their reports have its JSON documents (`to_dict()`).
 
-    import dropout_onnx as do
-
-    do.audit("model.onnx").verdict          # 'active'
-    do.strip("model.onnx", out="clean.onnx")
+>>> import dropout_onnx as do
+>>> do.audit("model.onnx").verdict
+'active'
+>>> do.strip("model.onnx", out="clean.onnx").removed.dropouts
+2
 """
 
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from ._api import (
     insert_sites,
     replay,
     sample,
-    set,
+    set as set,
     show,
     strip,
     verify,
@@ -62,6 +63,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+# `set` is not in the list: `from dropout_onnx import *` would hide Python's own.
 __all__ = [
     "AuditReport",
     "DiffReport",
@@ -92,7 +94,6 @@ __all__ = [
     "insert_sites",
     "replay",
     "sample",
-    "set",
     "show",
     "strip",
     "verify",

@@ -37,6 +37,8 @@ def strip(
     only: list[str],
     kind: list[str],
     convention: str,
+    batchnorm: bool,
+    prune_inputs: bool,
     fold: bool,
     allow_unmeasured: bool,
     where: list[str],
@@ -86,7 +88,9 @@ def sample(
     limits: Limits,
     progress: Optional[Progress],
 ) -> tuple[str, list[list[dict[str, bytes]]], Optional[str]]: ...
-def show(model: Native, format: str, anonymous: bool, no_hash: bool) -> tuple[str, str]: ...
+def show(
+    model: Native, format: str, anonymous: bool, no_hash: bool, strict: bool
+) -> tuple[str, str]: ...
 def diff(
     before: Native, after: Native, progress: Optional[Progress]
 ) -> tuple[str, str, str]: ...

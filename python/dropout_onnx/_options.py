@@ -34,7 +34,9 @@ class Strip(_Rewrite, total=False):
 
     only: Words
     kind: Words
-    convention: Literal["inverted", "classic"]
+    convention: Literal["inverted", "classic", "identity"]
+    batchnorm: bool
+    prune_inputs: bool
     fold: bool
     allow_unmeasured: bool
     where: Words

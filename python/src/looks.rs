@@ -201,16 +201,21 @@ fn figures(py: Python<'_>, output: &sample::Output) -> Figures {
 
 /// A model in a format, and as the document.
 #[pyfunction(name = "show")]
-#[pyo3(signature = (model, format, anonymous, no_hash))]
+#[pyo3(signature = (model, format, anonymous, no_hash, strict))]
 pub fn py_show(
     py: Python<'_>,
     model: Given,
     format: String,
     anonymous: bool,
     no_hash: bool,
+    strict: bool,
 ) -> PyResult<(String, String)> {
     long(py, None, move |_| {
-        let options = show::Options { anonymous, no_hash };
+        let options = show::Options {
+            anonymous,
+            no_hash,
+            strict,
+        };
         let name = model.name();
         let model = model.read()?;
         shown(&model, &format, &options).map_err(|e| named(e, &name))

@@ -67,6 +67,11 @@ def test_strip_options(models, document):
     Path("out.onnx").unlink()
     both(models, document, do.strip, name, ["--only", "inert,frozen"], {"only": ["inert", "frozen"]})
     Path("out.onnx").unlink()
+    options, keywords = ["--batchnorm", "--prune-inputs"], dict(batchnorm=True, prune_inputs=True)
+    both(models, document, do.strip, name, options, keywords)
+    Path("out.onnx").unlink()
+    both(models, document, do.strip, name, ["--convention", "identity"], {"convention": "identity"})
+    Path("out.onnx").unlink()
     name = "keras_kinds_op13.onnx"
     assert both(models, document, do.strip, name, ["--kind", "all"], {"kind": "all"}).removed.dropouts == 4
 
@@ -169,6 +174,8 @@ def test_show(models, command, document):
     assert do.show(name).to_dict() == document("show", name)
     said = command("show", name, "--anonymous", "--no-hash").stdout.decode()
     assert str(do.show(name, anonymous=True, no_hash=True)) == said
+    strict = command("show", name, "--anonymous", "--no-hash", "--strict").stdout.decode()
+    assert str(do.show(name, anonymous=True, no_hash=True, strict=True)) == strict != said
 
 
 def test_diff(models, command, document):
@@ -202,8 +209,8 @@ def test_options_and_defaults_are_the_command_s(command):
         "insert": {"output", "output-dir", "jobs", "format", "sites"},
         "set": {"output", "output-dir", "jobs", "format"},
         "sample": {"format", "output", "plot", "force"},
-        "verify": {"format", "replay"},
-        "show": {"check", "update"},
+        "verify": {"format", "jobs", "replay"},
+        "show": {"check", "update", "write-snapshots", "jobs"},
         "diff": {"format"},
     }
     everywhere = {"color", "quiet", "verbose", "help", "version"}

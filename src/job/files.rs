@@ -34,6 +34,7 @@ pub struct Files {
 
 /// How files of weights are taken along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum External {
     /// Copied.
     Copy,

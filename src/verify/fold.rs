@@ -67,22 +67,35 @@ pub(crate) fn verify_fold(
     })
 }
 
+/// What a strip removed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Removed<'a> {
+    /// The dropout.
+    #[cfg_attr(
+        not(feature = "tract"),
+        expect(dead_code, reason = "nothing is measured")
+    )]
+    pub sites: Vec<&'a Site>,
+    /// What it reports to have changed besides.
+    pub allowed: Allowed,
+}
+
 /// Compares a model with its result after strip, and that with a fold of it: if both are shown, the
 /// report is of the fold. What masks were removed is measured on the original.
 pub(crate) fn verify_steps(
     before: Side<'_>,
     stripped: Side<'_>,
-    removed: &[&Site],
+    removed: &Removed<'_>,
     fold: Option<Fold<'_>>,
     options: &Options,
 ) -> Result<Verification> {
     #[cfg_attr(not(feature = "tract"), expect(unused_mut, reason = "nothing runs"))]
-    let mut first = verify_sides(before, stripped, &Allowed::default(), options)?;
+    let mut first = verify_sides(before, stripped, &removed.allowed, options)?;
     #[cfg(feature = "tract")]
     if let Some(settings) = &options.run {
-        first.measured = measure::measured(before, removed, &settings.host)?;
+        first.measured = measure::measured(before, &removed.sites, &settings.host)?;
         if options.convention == Convention::Classic {
-            let operators = measure::operators(before, removed, &settings.host)?;
+            let operators = measure::operators(before, &removed.sites, &settings.host)?;
             if !operators.is_empty() {
                 let report = first.measured.get_or_insert_default();
                 report.sites.extend(operators);
@@ -92,10 +105,8 @@ pub(crate) fn verify_steps(
     }
     #[cfg(feature = "tract")]
     {
-        first.question = Question::stripped(before.view, removed, options);
+        first.question = Question::stripped(before.view, &removed.sites, &removed.allowed, options);
     }
-    #[cfg(not(feature = "tract"))]
-    let _ = removed;
     let (Some(fold), Verdict::Equal) = (fold, first.verdict(Demand::Rewrite)) else {
         return Ok(first);
     };

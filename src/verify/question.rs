@@ -39,8 +39,12 @@ pub(super) enum Relation {
     Other,
     /// Its inference form.
     Stripped {
-        /// The masks that were removed.
+        /// The masks that were removed, and under the classic convention the operators.
         claims: Vec<Claim>,
+        /// Batch normalizations of the first model that are in inference form in the second.
+        inference_norms: Vec<Place>,
+        /// Inputs that were removed.
+        removed_inputs: Vec<String>,
     },
     /// The same with factors folded into weights.
     Folded(Folded),
@@ -60,15 +64,25 @@ impl Question {
     }
 
     /// Of a model, and the same without these masks.
-    pub fn stripped(view: View<'_>, removed: &[&Site], options: &Options) -> Option<Question> {
+    pub fn stripped(
+        view: View<'_>,
+        removed: &[&Site],
+        allowed: &Allowed,
+        options: &Options,
+    ) -> Option<Question> {
         // under the classic convention an operator leaves a factor of its rate
         let scaled =
             |site: &Site| options.convention == Convention::Classic && site.form == Form::Operator;
-        let masks = removed
-            .iter()
-            .filter(|site| !site.exits.is_empty() || scaled(site));
-        let claims = masks.map(|site| Claim::of(view, site)).collect();
-        Question::new(Relation::Stripped { claims }, options)
+        let masks = removed.iter();
+        let masks = masks.filter(|site| !site.exits.is_empty() || scaled(site));
+        let norms = allowed.inference_norms.iter();
+        let inputs = allowed.removed_inputs.iter();
+        let result = Relation::Stripped {
+            claims: masks.map(|site| Claim::of(view, site)).collect(),
+            inference_norms: norms.copied().map(Place::from).collect(),
+            removed_inputs: inputs.map(ToString::to_string).collect(),
+        };
+        Question::new(result, options)
     }
 
     /// Of a model, and a fold of it.
@@ -118,7 +132,7 @@ pub(super) fn removed(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Place {
+pub(super) struct Place {
     /// The graph.
     graph: u32,
     /// The index of the node in it.
@@ -136,7 +150,7 @@ impl From<NodeId> for Place {
 
 impl Place {
     /// The node, if a model has it.
-    fn of(self, model: &Model) -> Option<NodeId> {
+    pub(super) fn of(self, model: &Model) -> Option<NodeId> {
         let graph = graph(model, self.graph)?;
         let index = self.node;
         ((index as usize) < model.graph(graph).node_slots()).then_some(NodeId { graph, index })

@@ -45,6 +45,8 @@ pub struct Settings {
     pub outputs: Pairing,
     /// Outputs that no input changes: they need not react to inputs.
     pub steady: BTreeSet<String>,
+    /// Inputs of the first model that the second does not have.
+    pub removed_inputs: BTreeSet<String>,
 }
 
 impl Default for Settings {
@@ -60,6 +62,7 @@ impl Default for Settings {
             host: Host::InProcess,
             outputs: Pairing::ByName,
             steady: BTreeSet::new(),
+            removed_inputs: BTreeSet::new(),
         }
     }
 }
@@ -96,6 +99,7 @@ impl fmt::Display for Outcome {
 
 /// The result of a comparison, and all that is needed to repeat it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RunReport {
     /// What came of it.
     pub outcome: Outcome,
@@ -254,7 +258,7 @@ fn attempt(
     let second = |stop| (after.label.to_string(), stop);
     let parsed = settings.host.read(after, settings.meaning, mode);
     let parsed = parsed.map_err(second)?;
-    if let Some(reason) = interface(&first, &parsed, settings.outputs) {
+    if let Some(reason) = interface(&first, &parsed, settings) {
         return Ok(Outcome::Different(Difference::Interface { reason }));
     }
     let draws = parsed.draws().as_deref().map(drawn);

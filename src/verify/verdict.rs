@@ -10,6 +10,7 @@ use super::{acting, measure, reach, run};
 
 /// What was found, each way.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Verification {
     /// True if both are the same bytes and use the same files of weights: there is nothing else to show.
     pub identical: bool,
@@ -72,6 +73,7 @@ impl Verdict {
 
 /// Dropout that is active in two models, although a comparison treats it as in inference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Assumed {
     /// Active dropout in the first.
     pub before: usize,
@@ -107,6 +109,7 @@ impl Assumed {
 
 /// What counts as equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Demand {
     /// A rewrite of this crate: every enabled check must agree, and one must have a result.
     Rewrite,

@@ -12,7 +12,7 @@ use dropout_onnx::verify::evidence::{Evidence, Replay};
 use dropout_onnx::verify::{self, Demand, Options, Verdict, Verification, run, verify_change};
 use serde_json::{Value, json};
 
-use crate::common::build::{f32_scalar, f32s, flag, model, op, x_to_y};
+use crate::common::build::{f32_scalar, f32s, flag, int, model, op, x_to_y};
 use crate::common::masks::{MASKS, USES, at, numbers, spelt};
 use crate::common::proto;
 
@@ -84,6 +84,41 @@ fn classic() -> Shown {
     let found = stripped.verify(&before, None, &how()).unwrap();
     assert_eq!(found.measured.as_ref().unwrap().count(), 1);
     Shown::new(&before, &stripped.edited, &found)
+}
+
+/// A strip that also changes a batch normalization, and removes the input that switched the dropout.
+fn normed() -> Shown {
+    let norm = op("n, rm, rv = BatchNormalization(d, scale, bias, mean, var)");
+    let nodes = [
+        op("d = Dropout(x, ratio, on)"),
+        norm.with(int("training_mode", 1)),
+        op("y = Relu(n)"),
+    ];
+    let graph = x_to_y(nodes)
+        .init("ratio", f32_scalar(0.5))
+        .input_of("on", DataType::BOOL, &[])
+        .init("scale", f32s(&[3], &[1.0, 2.0, 3.0]))
+        .init("bias", f32s(&[3], &[0.5; 3]))
+        .init("mean", f32s(&[3], &[0.25; 3]))
+        .init("var", f32s(&[3], &[1.0; 3]));
+    let before = examined(&model(17, graph));
+    let options = strip::Options {
+        batchnorm: true,
+        prune_inputs: true,
+        ..strip::Options::default()
+    };
+    let stripped = strip::strip(&before, &options).unwrap();
+    let found = stripped.verify(&before, None, &how()).unwrap();
+    let shown = Shown::new(&before, &stripped.edited, &found);
+    for changed in ["inference_norms", "removed_inputs"] {
+        let place = format!("/question/result/{changed}");
+        let mut document = shown.document.clone();
+        let changed = document.pointer_mut(&place).unwrap();
+        assert_eq!(changed.as_array().unwrap().len(), 1, "{place}");
+        *changed = json!([]);
+        assert_ne!(shown.verdict(&document), Some(Verdict::Equal), "{place}");
+    }
+    shown
 }
 
 fn folded() -> Shown {
@@ -166,6 +201,7 @@ fn everything() -> Vec<(&'static str, Shown)> {
         ("switched mask", stripped(&switched())),
         ("operator", stripped(&operators())),
         ("classic", classic()),
+        ("batch normalization", normed()),
         ("fold", folded()),
         ("set mask", changed(&masked(), &rate(0.5))),
         ("set operator", changed(&operators(), &active)),

@@ -20,6 +20,7 @@ mod operator_sites;
 mod quantized_masks;
 mod random_masks;
 mod regressions;
+mod release;
 mod rules;
 mod scales;
 mod score;

@@ -233,7 +233,9 @@ pub struct Files {
     /// Model to read; `-` is standard input
     #[arg(value_name = "IN")]
     pub input: PathBuf,
-    /// File to write; `-` is standard output [default: next to IN, named after the rewrite]
+    /// File to write; `-` is standard output [default: next to IN]
+    ///
+    /// The default is named after the rewrite, for example model.stripped.onnx.
     #[arg(value_name = "OUT", conflicts_with = "out")]
     pub output: Option<PathBuf>,
     /// File to write, instead of OUT

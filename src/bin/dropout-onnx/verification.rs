@@ -22,8 +22,9 @@ pub struct Verify {
     /// Compare the structure of both models, run both with tract, or do both (all) or neither (none)
     #[arg(long, value_name = "HOW", default_value = "all")]
     pub verify: How,
-    /// Number of runs with random inputs; more are added if there is only one, or if an output is the
-    /// same in all of them
+    /// Number of runs with random inputs
+    ///
+    /// More are added if there is only one, or if an output is the same in all of them.
     #[arg(long, value_name = "N", default_value_t = 3)]
     runs: usize,
     /// Seed of the random inputs
@@ -74,8 +75,10 @@ pub struct Feed {
     /// Size of a symbolic dimension, for example `batch=4`
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
     dims: Vec<(String, usize)>,
-    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`, `all=data.npz`, a folder of ONNX test
-    /// data (`test_data_set_0`), or one `input_0.pb` of such a folder
+    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`
+    ///
+    /// Also `all=data.npz`, a folder of ONNX test data (`test_data_set_0`), or one `input_0.pb` of such a
+    /// folder.
     #[arg(long = "input", value_name = "SPEC", value_parser = input)]
     pub inputs: Vec<InputSpec>,
 }

@@ -8,7 +8,7 @@ use crate::dropout::{Convention, Examined, Form, MaskUse, Mode, Side, Site};
 use crate::onnx::{DataType, NodeId};
 use crate::rewrite::Edited;
 use crate::rewrite::strip::Options;
-use crate::verify::fold::verify_steps;
+use crate::verify::fold::{Removed, verify_steps};
 use crate::verify::{self, Demand, Verdict, run};
 use dropout_onnx::common::build::{SHAPE, f32_scalar, flag, float, int, model, op, x_to_y};
 use dropout_onnx::common::proto::{Graph, Model};
@@ -118,7 +118,14 @@ fn stripped(before: &Examined<'_>, sites: &[Site], convention: Convention) -> Op
         .collect();
     let plan = plan::plan(before.view(), &sites, &options).ok()?;
     let mut copy = before.model().clone();
-    apply::apply(&mut copy, before.values().clone(), &sites, &plan).ok()?;
+    let job = apply::Job {
+        sites: &sites,
+        found: &sites,
+        plan: &plan,
+        batch_norms: &[],
+        prune_inputs: false,
+    };
+    apply::apply(&mut copy, before.values().clone(), job).ok()?;
     let edited = Edited::new(&copy).ok()?;
     edited.examined().side().ok()?;
     Some(edited)
@@ -127,7 +134,10 @@ fn stripped(before: &Examined<'_>, sites: &[Site], convention: Convention) -> Op
 /// Which check refutes a result. All of them are given the same claims about the original.
 fn refuted(before: Side<'_>, after: &Edited, convention: Convention) -> Seen {
     let after = after.examined().side().unwrap();
-    let removed: Vec<&Site> = before.sites.iter().collect();
+    let removed = Removed {
+        sites: before.sites.iter().collect(),
+        ..Removed::default()
+    };
     let found = |structure: bool| {
         let options = verify::Options {
             convention,

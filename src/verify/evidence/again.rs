@@ -1,12 +1,13 @@
 //! The question of a document, put again.
 
-use crate::dropout::{Side, Site};
+use crate::dropout::Side;
 use crate::error::Result;
 use crate::verify::change::verify_examined;
 use crate::verify::engine::Host;
-use crate::verify::fold::{Fold, verify_fold, verify_steps};
+use crate::verify::fold::{Fold, Removed, verify_fold, verify_steps};
 use crate::verify::inputs::InputSpec;
 use crate::verify::question::{Question, Relation, removed};
+use crate::verify::structure::Allowed;
 use crate::verify::{Verification, verify_models};
 
 /// Puts a question to two models.
@@ -21,13 +22,30 @@ pub(super) fn again(
     let options = question.how.options(host, inputs)?;
     let found = match &question.result {
         Relation::Other => verify_models(before, after, &options)?,
-        Relation::Stripped { claims } => {
+        Relation::Stripped {
+            claims,
+            inference_norms,
+            removed_inputs,
+        } => {
             let sites = match removed(before, after, claims) {
                 Ok(sites) => sites,
                 Err(why) => return Ok(Err(why)),
             };
-            let sites: Vec<&Site> = sites.iter().collect();
-            verify_steps(before, after, &sites, None, &options)?
+            let norms = inference_norms.iter();
+            let norms = norms.map(|place| place.of(before.view.model));
+            let Some(inference_norms) = norms.collect() else {
+                return Ok(Err("it changes what the model does not have".to_string()));
+            };
+            let inputs = removed_inputs.iter();
+            let removed = Removed {
+                sites: sites.iter().collect(),
+                allowed: Allowed {
+                    inference_norms,
+                    removed_inputs: inputs.map(|name| name.as_str().into()).collect(),
+                    ..Allowed::default()
+                },
+            };
+            verify_steps(before, after, &removed, None, &options)?
         }
         Relation::Folded(folded) => {
             let allowed = folded.allowed(before.view.model, after.view.model);

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind};
 /// # Ok::<(), dropout_onnx::error::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InputSpec {
     /// `x:1,3,224,224`: random numbers in this shape; `x:` is a scalar. What follows the last colon
     /// counts, as TensorFlow's names have colons.

@@ -234,7 +234,7 @@ fn unreadable_models_are_reported_and_the_rest_audited() {
         errors,
         [
             "error: missing.onnx: cannot open: No such file or directory",
-            "error: models/broken.onnx: not an ONNX model, but text: 6 is not a valid wire type (at byte 0)",
+            "error: models/broken.onnx: a text file, not an ONNX model; it may be the message of a download that failed",
             "error: models/gone.onnx: cannot open: No such file or directory",
             "error: models/loop.onnx: cannot open: No such file or directory",
         ]
