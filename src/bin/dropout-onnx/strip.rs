@@ -365,7 +365,7 @@ fn assumed(stripped: &Stripped) -> Option<String> {
             "inference uses the data of {masks} as it is. If this is classic dropout, which scales it by 1-p, use \
              --convention inverted"
         ),
-        Convention::Inverted | Convention::Classic => format!(
+        _ => format!(
             "classic dropout for {masks}: inference scales by 1-p. If it uses the data as it is (DropEdge, \
              SpecAugment, token dropout), use --convention identity"
         ),
