@@ -154,13 +154,16 @@ struct Remainder {
     fields: Vec<u8>,
 }
 
+/// The names of a function's nodes, and what else there is of it.
+type Body = (Vec<Vec<u8>>, Vec<u8>);
+
 /// A model without what strip may change.
 #[derive(Default)]
 struct Remains {
     /// Nodes by name.
     nodes: HashMap<Vec<u8>, Remainder>,
-    /// Functions by domain, name and overload: the names of their nodes, and what else there is.
-    functions: HashMap<Vec<u8>, (Vec<Vec<u8>>, Vec<u8>)>,
+    /// Functions by domain, name and overload.
+    functions: HashMap<Vec<u8>, Body>,
     /// Everything but nodes, functions, initializers, value_info and annotations.
     rest: Vec<u8>,
 }
