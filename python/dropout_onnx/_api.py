@@ -241,6 +241,7 @@ def insert(
     preset: str | Iterable[str] = (),
     at: str | Iterable[str] = (),
     plan: Path | None = None,
+    like: Model | None = None,
     verify: Literal["all", "structure", "run", "none"] = "all",
     runs: int = 3,
     verify_seed: int = 0,
@@ -267,6 +268,8 @@ def insert(
         preset: The usual positions: head, conv, attention, residual, embedding.
         at: The values with these names.
         plan: Read selectors from a TOML file.
+        like: Where this model of the same architecture has dropout, with its rates, whatever the
+            weights. What has no place is in `unplaced` of the report.
         verify_seed: Seed of the random inputs of the verification.
 
     The other arguments, the result and the errors are those of `strip`; a file is called
@@ -275,7 +278,7 @@ def insert(
     done = _native.insert(
         _files(model, out, in_place, force, dry_run, external_data),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
-        _choices(rate, mode, seed, shared_axes, after, name, layer, preset, at, plan),
+        _choices(rate, mode, seed, shared_axes, after, name, layer, preset, at, plan, like),
         progress,
     )
     from ._reports import InsertReport
@@ -298,7 +301,7 @@ def insert_sites(
 
     The arguments are those of `insert`; without any, the positions of all presets are listed.
     """
-    choices = _choices(rate, "inert", None, None, after, name, layer, preset, at, plan)
+    choices = _choices(rate, "inert", None, None, after, name, layer, preset, at, plan, None)
     document = _native.insert_sites(given(model), choices)
     from ._reports import InsertSitesReport
 
@@ -536,6 +539,7 @@ def _choices(
     preset: str | Iterable[str],
     at: str | Iterable[str],
     plan: Path | None,
+    like: Model | None,
 ) -> _options.Choices:
     return {
         "rate": rate,
@@ -548,6 +552,7 @@ def _choices(
         "preset": words(preset),
         "at": words(at),
         "plan": plan,
+        "like": None if like is None else given(like),
     }
 
 

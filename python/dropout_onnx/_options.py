@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterable, Literal, Mapping, Sequence, TypedDict, Union
 
 if TYPE_CHECKING:
-    from ._models import Fed, Feed, Native, Path, Progress
+    from ._models import Fed, Feed, Model, Native, Path, Progress
 
 Verify = Literal["all", "structure", "run", "none"]
 Words = Union[str, "Iterable[str]"]
@@ -64,6 +64,7 @@ class Insert(_Rewrite, total=False):
     preset: Words
     at: Words
     plan: Path | None
+    like: Model | None
     verify_seed: int
 
 
@@ -122,6 +123,7 @@ class Choices(TypedDict):
     preset: list[str]
     at: list[str]
     plan: Path | None
+    like: Native | None
 
 
 class Rewritten(TypedDict):
