@@ -8,7 +8,7 @@ use crate::rewrite::{Acting, Action, Plan, switch};
 
 use super::{Options, Outcome, Place, write};
 
-/// The value after which to insert: what the chosen readers read by now. That is another dropout where two
+/// The value after which to insert: what the chosen readers read by now. That is a dropout that was inserted before where two
 /// follow each other.
 fn read_by(editor: &Editor<'_>, place: &Place) -> ValueId {
     let view = editor.view();
