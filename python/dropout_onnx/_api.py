@@ -235,6 +235,7 @@ def insert(
     mode: str = "inert",
     seed: int | None = None,
     shared_axes: Iterable[int] | None = None,
+    mask_output: bool = False,
     after: str | Iterable[str] = (),
     name: str | Iterable[str] = (),
     layer: str | Iterable[str] = (),
@@ -262,6 +263,8 @@ def insert(
         mode: Mode of the dropout: inert, active, or runtime[:NAME], which adds an optional input.
         seed: Seed of the first dropout; the others get consecutive seeds.
         shared_axes: Share masks along these axes, for example [2, 3] for whole channels of images.
+        mask_output: Give each Dropout its mask as a second output, which nothing uses: ONNX Runtime's
+            training needs it.
         after: Outputs of nodes with these operators.
         name: Values with a matching name, and outputs of nodes with one.
         layer: Outputs of layers whose path matches.
@@ -278,7 +281,9 @@ def insert(
     done = _native.insert(
         _files(model, out, in_place, force, dry_run, external_data),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
-        _choices(rate, mode, seed, shared_axes, after, name, layer, preset, at, plan, like),
+        _choices(
+            rate, mode, seed, shared_axes, mask_output, after, name, layer, preset, at, plan, like
+        ),
         progress,
     )
     from ._reports import InsertReport
@@ -301,7 +306,9 @@ def insert_sites(
 
     The arguments are those of `insert`; without any, the positions of all presets are listed.
     """
-    choices = _choices(rate, "inert", None, None, after, name, layer, preset, at, plan, None)
+    choices = _choices(
+        rate, "inert", None, None, False, after, name, layer, preset, at, plan, None
+    )
     document = _native.insert_sites(given(model), choices)
     from ._reports import InsertSitesReport
 
@@ -533,6 +540,7 @@ def _choices(
     mode: str,
     seed: int | None,
     shared_axes: Iterable[int] | None,
+    mask_output: bool,
     after: str | Iterable[str],
     name: str | Iterable[str],
     layer: str | Iterable[str],
@@ -546,6 +554,7 @@ def _choices(
         "mode": mode,
         "seed": seed,
         "shared_axes": None if shared_axes is None else list(shared_axes),
+        "mask_output": mask_output,
         "after": words(after),
         "name": words(name),
         "layer": words(layer),

@@ -58,6 +58,7 @@ class Insert(_Rewrite, total=False):
     mode: str
     seed: int | None
     shared_axes: Iterable[int] | None
+    mask_output: bool
     after: Words
     name: Words
     layer: Words
@@ -117,6 +118,7 @@ class Choices(TypedDict):
     mode: str
     seed: int | None
     shared_axes: list[int] | None
+    mask_output: bool
     after: list[str]
     name: list[str]
     layer: list[str]

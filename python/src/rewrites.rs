@@ -202,6 +202,7 @@ pub struct Choices {
     mode: String,
     seed: Option<i64>,
     shared_axes: Option<Vec<i64>>,
+    mask_output: bool,
     after: Vec<String>,
     name: Vec<String>,
     layer: Vec<String>,
@@ -250,6 +251,7 @@ impl Choices {
             rate: self.rate.map(Rate::new).transpose()?,
             acting,
             seed: self.seed,
+            mask_output: self.mask_output,
         };
         if let Some(plan) = &self.plan {
             PlanFile::read(plan)?.merge(&mut options, given)?;

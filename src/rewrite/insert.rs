@@ -47,6 +47,8 @@ pub struct Options {
     pub acting: Acting,
     /// The seed of the first; the others have those that follow.
     pub seed: Option<i64>,
+    /// Each `Dropout` has its mask as a second output, which nothing uses: ONNX Runtime's training needs it.
+    pub mask_output: bool,
 }
 
 /// Values chosen by all that is given here.

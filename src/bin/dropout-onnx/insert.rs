@@ -63,6 +63,9 @@ pub struct Args {
         allow_negative_numbers = true
     )]
     shared_axes: Option<Vec<i64>>,
+    /// Give each Dropout its mask as a second output, which nothing uses: ONNX Runtime's training needs it
+    #[arg(long)]
+    mask_output: bool,
     /// List the selected positions, with shapes and usual rates, and write nothing
     #[arg(long)]
     sites: bool,
@@ -124,6 +127,7 @@ Examples:
   dropout-onnx insert model.onnx --after Relu=0.2 --layer 'encoder.*.linear2=0.1'
   dropout-onnx insert model.onnx --rate 0.1 --preset attention --mode runtime:training
   dropout-onnx insert model.onnx --rate 0.2 --preset conv --shared-axes 2,3 --mode active
+  dropout-onnx insert model.onnx --preset head --mode active --mask-output
   dropout-onnx insert pruned.onnx --like trained.onnx
   dropout-onnx insert model.onnx --sites --format toml > dropout.toml
   dropout-onnx insert model.onnx --plan dropout.toml
@@ -169,6 +173,7 @@ fn options(args: &Args) -> Result<Options> {
         rate: args.rate,
         acting: args.mode.clone(),
         seed: args.seed,
+        mask_output: args.mask_output,
     };
     if let Some(path) = &selectors.plan {
         let file = PlanFile::read(path)?;

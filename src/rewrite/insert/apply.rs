@@ -75,6 +75,7 @@ pub(super) fn apply(
                 rate: place.rate,
                 acting: &options.acting,
                 seed: place.seed,
+                mask_output: options.mask_output,
                 shared: place.shared.as_ref(),
             },
         )?;

@@ -23,6 +23,8 @@ pub(super) struct Written<'p> {
     pub rate: Rate,
     pub acting: &'p Acting,
     pub seed: Option<i64>,
+    /// Whether it has its mask as an output.
+    pub mask_output: bool,
     /// What is shared of its mask.
     pub shared: Option<&'p Shared>,
 }
@@ -111,10 +113,14 @@ fn operator(editor: &mut Editor<'_>, at: At, what: &Written<'_>, ends: &Ends) {
             attributes.push(ratio());
         }
     }
+    let mut outputs = smallvec![ends.output.clone()];
+    if what.mask_output {
+        outputs.push(editor.fresh_name(&format!("{}/mask", what.label)));
+    }
     let dropout = Node {
         name: what.label.clone(),
         inputs: inputs.into(),
-        outputs: smallvec![ends.output.clone()],
+        outputs,
         attributes,
         ..Node::new("Dropout")
     };
