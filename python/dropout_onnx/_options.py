@@ -23,6 +23,7 @@ class _Rewrite(TypedDict, total=False):
     input: Feed
     rtol: float | None
     atol: float | None
+    evidence: Path | None
     timeout: int | None
     memory_limit: int | str | None
     progress: Progress | None
@@ -88,6 +89,7 @@ class Files(TypedDict):
     force: bool
     dry_run: bool
     external_data: str | None
+    evidence: Path | None
 
 
 class Limits(TypedDict):

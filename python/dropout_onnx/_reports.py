@@ -179,7 +179,7 @@ class ModelAudit(Record):
     def _repr_html_(self) -> str:
         findings = [[f.level, f.rule, f.message] for f in self.findings]
         return (
-            _html.title(self._head())
+            _html.title(self._head(), self.verdict or "error")
             + _html.table(_SITE, [_site(site) for site in self.sites])
             + _html.table(["level", "rule", "found"], findings)
         )
@@ -570,6 +570,36 @@ class VerifyReport(Report):
     def __repr__(self) -> str:
         return f"{self.verdict}: {self.verification!r}"
 
+    def _repr_html_(self) -> str:
+        return _html.title(f"{self.before}, {self.after}", self.verdict) + _html.pre(
+            repr(self.verification)
+        )
+
+
+@dataclass(frozen=True)
+class ReplayReport(Report):
+    """What came of evidence that was shown again."""
+
+    schema: str
+    evidence: str
+    before: str
+    after: str
+    verdict: str
+    """equal, different, not_shown."""
+    why: str | None
+    """Why the verdict is not equal."""
+    notes: tuple[str, ...]
+    verification: Verification | None = field(metadata=_one(Verification))
+    """What was found now; None if these are other models."""
+
+    @property
+    def equal(self) -> bool:
+        """True if it is still shown."""
+        return self.verdict == "equal"
+
+    def __repr__(self) -> str:
+        return self.verdict if self.why is None else f"{self.verdict}: {self.why}"
+
 
 @dataclass(frozen=True)
 class DiffReport(Report):
@@ -597,7 +627,7 @@ class DiffReport(Report):
             for c in self.changes
         ]
         head = ["change", "part", "name", "what", "before", "after"]
-        return _html.title(self.verdict) + _html.table(head, rows)
+        return _html.title("", self.verdict) + _html.table(head, rows)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ use crate::semantics::view::{ValueRef, View};
 
 /// A rule. A new one is one file and one line in [`RULES`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Rule {
     /// The name, after the problem rather than the remedy.
     pub name: &'static str,

@@ -13,6 +13,7 @@ use super::{Site, find};
 
 /// A model, analysed once, and the dropout in it, found at most once.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Examined<'m> {
     analysis: Analysis<'m>,
     sites: OnceLock<Arc<[Site]>>,

@@ -29,6 +29,7 @@ pub struct Exit {
 
 /// An input of a node that is a constant mask.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct FrozenInput {
     /// The node.
     pub node: NodeId,
@@ -84,6 +85,7 @@ impl Exit {
 /// A node that multiplies by a constant (or divides) before the mask does. Only nodes that move
 /// elements or cast them are between its output and the data of the exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Prescale {
     /// The Mul or Div.
     pub node: NodeId,
@@ -95,6 +97,7 @@ pub struct Prescale {
 
 /// A draw for which nothing is dropped.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct KeptDraw {
     /// The node that draws.
     pub source: NodeId,

@@ -12,6 +12,7 @@ use super::version::{OperatorVersion, version};
 
 /// One dropout in a model: facts, no verdicts.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Site {
     /// Its index among the model's sites.
     pub id: usize,

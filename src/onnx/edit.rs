@@ -29,6 +29,7 @@ const OUTPUT: u32 = 12;
 
 /// A model being edited, and its values as they are now.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Editor<'m> {
     model: &'m mut Model,
     values: Values,

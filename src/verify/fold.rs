@@ -14,6 +14,8 @@ use crate::onnx::DataType;
 #[cfg(feature = "tract")]
 use crate::onnx::ValueType;
 
+#[cfg(feature = "tract")]
+use super::question::Question;
 use super::structure::Allowed;
 use super::{Demand, Options, Verdict, Verification, verify_sides};
 #[cfg(feature = "tract")]
@@ -59,6 +61,8 @@ pub(crate) fn verify_fold(
         #[cfg(feature = "tract")]
         run,
         allowed: Some(words(fold.allowed)),
+        #[cfg(feature = "tract")]
+        question: Question::folded(fold.allowed, (fold.exact, fold.rounded), options),
         ..found
     })
 }
@@ -92,6 +96,10 @@ pub(crate) fn verify_steps(
         first.measured = measure::measured(before, &removed.sites, &settings.host)?;
         first.allow_unmeasured = options.allow_unmeasured;
     }
+    #[cfg(feature = "tract")]
+    {
+        first.question = Question::stripped(before.view, &removed.sites, options);
+    }
     let (Some(fold), Verdict::Equal) = (fold, first.verdict(Demand::Rewrite)) else {
         return Ok(first);
     };
@@ -101,6 +109,7 @@ pub(crate) fn verify_steps(
     {
         found.measured = first.measured.take();
         found.allow_unmeasured = first.allow_unmeasured;
+        found.question = None; // these are two questions
     }
     #[cfg(feature = "tract")]
     if let Some(run) = &mut found.run {

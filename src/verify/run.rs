@@ -4,6 +4,7 @@ mod modes;
 mod noise;
 mod provoke;
 mod reaction;
+mod record;
 mod setup;
 mod side;
 mod spool;
@@ -19,6 +20,7 @@ use super::inputs::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
 pub(super) use modes::try_modes;
 use noise::Noise;
+pub use record::{Hashed, Record};
 pub(crate) use setup::{Setup, setup};
 use side::{Ran, first_side, inputs, interface};
 
@@ -97,6 +99,7 @@ impl fmt::Display for Outcome {
 
 /// The result of a comparison, and all that is needed to repeat it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RunReport {
     /// What came of it.
     pub outcome: Outcome,
@@ -125,6 +128,8 @@ pub struct RunReport {
     pub tolerance: Tolerance,
     /// What a reader should know.
     pub notes: Vec<String>,
+    /// The inputs and outputs of each run.
+    pub records: Vec<Record>,
     /// The engine and its version.
     pub engine: &'static str,
 }
@@ -145,6 +150,7 @@ impl RunReport {
             reference: Vec::new(),
             tolerance: settings.tolerance,
             notes: Vec::new(),
+            records: Vec::new(),
             engine: TRACT,
         }
     }
@@ -275,11 +281,16 @@ fn compare_runs(
     report: &mut RunReport,
 ) -> Result<Outcome, Stop> {
     (report.runs, report.elements) = (0, 0);
+    report.records.clear();
     let mut outputs = first.outputs.read()?;
     for (run, &feed) in first.feeds.iter().enumerate() {
         let computed = outputs.next().transpose()?.unwrap_or_default();
         let inputs = inputs(&first, settings.seed, feed)?;
         let found = runnable.run(&inputs, feed.run as u64)?;
+        let after = (runnable.outputs(), &found[..]);
+        report
+            .records
+            .push(Record::of(&inputs, (&first.names, &computed), after));
         for (index, (name, expected)) in first.names.iter().zip(&computed).enumerate() {
             if !first.is_compared(run, index) {
                 continue;

@@ -22,7 +22,7 @@ use crate::set::filter;
 use crate::style::{Table, WARN, paint};
 use crate::verification::{Verify, count};
 
-/// Remove dropout for inference, and verify that nothing else changed
+/// Remove dropout for inference; verify that nothing else changed
 ///
 /// Removes Dropout operators in every scope, whether or not they are still active, and dropout written
 /// as random masks. The result is the inference model. Before it is written, its structure is compared
@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long)]
     allow_unmeasured: bool,
     /// Fold the scales that remain into the weights around them, like `fold --only dropout`
-    #[arg(long)]
+    #[arg(long, conflicts_with = "evidence")]
     fold: bool,
     /// Only dropout matching all KEY=VALUE pairs; repeat the option for alternatives. Keys: id, name, layer,
     /// scope, form, kind, mode, rate
@@ -71,7 +71,9 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     /// Exit with 1 if strip would change any of the models, and write nothing
-    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir"])]
+    ///
+    /// Dropout that an `[[allow]]` in dropout-onnx.toml accepts does not count.
+    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir", "evidence"])]
     check: bool,
     #[command(flatten)]
     many: Many,
@@ -91,7 +93,7 @@ Examples:
   dropout-onnx strip --batchnorm --prune-inputs model.onnx
   dropout-onnx strip --where layer=encoder.* model.onnx
   dropout-onnx strip --dry-run model.onnx           prints what would be removed
-  dropout-onnx strip --check a.onnx b.onnx          exits with 1 if there is dropout to strip
+  dropout-onnx strip --check models/                exits with 1 if there is dropout to strip
   dropout-onnx strip - < model.onnx > clean.onnx
 
 Exit status: 0 stripped and verified, or nothing to strip (a warning names dropout that cannot be
@@ -146,7 +148,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     }
     many::run(
         &args.many,
-        &args.files,
+        (&args.files, &args.verify),
         global,
         args.format,
         |files, global, report| rewrite(args, files, global, report),
@@ -307,10 +309,8 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> Stri
         line(
             "scaled",
             match report.stripped.plan.convention {
-                Convention::Inverted | Convention::Identity => {
-                    format!("`{value}` by {scale}: its mask did not scale")
-                }
                 Convention::Classic => format!("`{value}` by {scale}: inference scales by 1-p"),
+                _ => format!("`{value}` by {scale}: its mask did not scale"),
             },
         );
     }
@@ -365,7 +365,7 @@ fn assumed(stripped: &Stripped) -> Option<String> {
             "inference uses the data of {masks} as it is. If this is classic dropout, which scales it by 1-p, use \
              --convention inverted"
         ),
-        Convention::Inverted | Convention::Classic => format!(
+        _ => format!(
             "classic dropout for {masks}: inference scales by 1-p. If it uses the data as it is (DropEdge, \
              SpecAugment, token dropout), use --convention identity"
         ),

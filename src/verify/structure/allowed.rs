@@ -7,6 +7,7 @@ use crate::semantics::view::View;
 
 /// What may differ between a model and the result of a rewrite, besides dropout.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Allowed {
     /// Factors of the model before that may be missing, each with the input that is its data.
     pub factors: Vec<(NodeId, usize)>,
@@ -26,6 +27,7 @@ pub struct Allowed {
 
 /// Weights that were multiplied by a factor.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ScaledWeights {
     /// The node of the model before that reads them.
     pub node: NodeId,
@@ -39,11 +41,12 @@ pub struct ScaledWeights {
 
 /// An attribute that was multiplied by a factor.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ScaledAttribute {
     /// The node of the model before.
     pub node: NodeId,
     /// The attribute.
-    pub attribute: &'static str,
+    pub attribute: Name,
     /// The first output of the node in the model after.
     pub output: Name,
 }
@@ -64,7 +67,7 @@ pub(super) struct Exceptions {
     inputs: HashMap<(NodeId, usize), u32>,
     /// Of the model after: the same weights. They are not read.
     values: HashMap<ValueId, u32>,
-    attributes: HashMap<NodeId, Vec<&'static str>>,
+    attributes: HashMap<NodeId, Vec<Name>>,
     /// Batch normalizations that are in inference form, or may be: none if none may.
     norms: HashSet<NodeId>,
     /// Of the model after: names in place of those of the main graph's outputs.
@@ -89,7 +92,7 @@ impl Exceptions {
         }
         for scaled in &allowed.attributes {
             let names = exceptions.attributes.entry(scaled.node).or_default();
-            names.push(scaled.attribute);
+            names.push(scaled.attribute.clone());
         }
         exceptions
     }
@@ -112,7 +115,7 @@ impl Exceptions {
             let output = view.lookup(scaled.node.graph, &scaled.output);
             if let Some(node) = output.and_then(|output| output.node()) {
                 let names = exceptions.attributes.entry(node.id).or_default();
-                names.push(scaled.attribute);
+                names.push(scaled.attribute.clone());
             }
         }
         exceptions
@@ -149,7 +152,7 @@ impl Exceptions {
             return OF_TRAINING.iter().any(|name| attribute.name == *name);
         }
         let names = self.attributes.get(&id);
-        names.is_some_and(|names| names.iter().any(|name| attribute.name == *name))
+        names.is_some_and(|names| names.contains(&attribute.name))
     }
 }
 
