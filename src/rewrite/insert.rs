@@ -127,7 +127,7 @@ pub struct Inserted {
     pub outcome: Outcome,
     /// The result.
     pub edited: Edited,
-    /// Dropout of the model given to [`like`] that has no place in this one.
+    /// Dropout of the model given to [`like()`] that has no place in this one.
     pub unplaced: Vec<Unplaced>,
 }
 
