@@ -257,12 +257,14 @@ def insert(
     mode: str = "inert",
     seed: int | None = None,
     shared_axes: Iterable[int] | None = None,
+    mask_output: bool = False,
     after: str | Iterable[str] = (),
     name: str | Iterable[str] = (),
     layer: str | Iterable[str] = (),
     preset: str | Iterable[str] = (),
     at: str | Iterable[str] = (),
     plan: Path | None = None,
+    like: Model | None = None,
     verify: Literal["all", "structure", "run", "none"] = "all",
     runs: int = 3,
     verify_seed: int = 0,
@@ -284,12 +286,16 @@ def insert(
         mode: Mode of the dropout: inert, active, or runtime[:NAME], which adds an optional input.
         seed: Seed of the first dropout; the others get consecutive seeds.
         shared_axes: Share masks along these axes, for example [2, 3] for whole channels of images.
+        mask_output: Give each Dropout its mask as a second output, which nothing uses: ONNX Runtime's
+            training needs it.
         after: Outputs of nodes with these operators.
         name: Values with a matching name, and outputs of nodes with one.
         layer: Outputs of layers whose path matches.
         preset: The usual positions: head, conv, attention, residual, embedding.
         at: The values with these names.
         plan: Read selectors from a TOML file.
+        like: Where this model of the same architecture has dropout, with its rates, whatever the
+            weights. What has no place is in `unplaced` of the report.
         verify_seed: Seed of the random inputs of the verification.
 
     The other arguments, the result and the errors are those of `strip`; a file is called
@@ -303,7 +309,9 @@ def insert(
     done = _native.insert(
         _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
-        _choices(rate, mode, seed, shared_axes, after, name, layer, preset, at, plan),
+        _choices(
+            rate, mode, seed, shared_axes, mask_output, after, name, layer, preset, at, plan, like
+        ),
         progress,
     )
     from ._reports import InsertReport
@@ -330,7 +338,9 @@ def insert_sites(
         >>> [(site.preset, site.rate) for site in do.insert_sites("clean.onnx", preset="head").sites]
         [('head', 0.5), ('head', 0.5)]
     """
-    choices = _choices(rate, "inert", None, None, after, name, layer, preset, at, plan)
+    choices = _choices(
+        rate, "inert", None, None, False, after, name, layer, preset, at, plan, None
+    )
     document = _native.insert_sites(given(model), choices)
     from ._reports import InsertSitesReport
 
@@ -625,24 +635,28 @@ def _choices(
     mode: str,
     seed: int | None,
     shared_axes: Iterable[int] | None,
+    mask_output: bool,
     after: str | Iterable[str],
     name: str | Iterable[str],
     layer: str | Iterable[str],
     preset: str | Iterable[str],
     at: str | Iterable[str],
     plan: Path | None,
+    like: Model | None,
 ) -> _options.Choices:
     return {
         "rate": rate,
         "mode": mode,
         "seed": seed,
         "shared_axes": None if shared_axes is None else list(shared_axes),
+        "mask_output": mask_output,
         "after": words(after),
         "name": words(name),
         "layer": words(layer),
         "preset": words(preset),
         "at": words(at),
         "plan": plan,
+        "like": None if like is None else given(like),
     }
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterable, Literal, Mapping, Sequence, TypedDict, Union
 
 if TYPE_CHECKING:
-    from ._models import Fed, Feed, Native, Path, Progress
+    from ._models import Fed, Feed, Model, Native, Path, Progress
 
 Verify = Literal["all", "structure", "run", "none"]
 Words = Union[str, "Iterable[str]"]
@@ -59,12 +59,14 @@ class Insert(_Rewrite, total=False):
     mode: str
     seed: int | None
     shared_axes: Iterable[int] | None
+    mask_output: bool
     after: Words
     name: Words
     layer: Words
     preset: Words
     at: Words
     plan: Path | None
+    like: Model | None
     verify_seed: int
 
 
@@ -118,12 +120,14 @@ class Choices(TypedDict):
     mode: str
     seed: int | None
     shared_axes: list[int] | None
+    mask_output: bool
     after: list[str]
     name: list[str]
     layer: list[str]
     preset: list[str]
     at: list[str]
     plan: Path | None
+    like: Native | None
 
 
 class Rewritten(TypedDict):

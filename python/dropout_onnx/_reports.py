@@ -453,12 +453,23 @@ class Place(Step):
     shared_axes: tuple[int, ...] | None
 
 
+@dataclass(frozen=True)
+class Unplaced(Record):
+    """A dropout of the model `like` that has no place in this one."""
+
+    dropout: str
+    """Its layer, or its node."""
+    why: str
+
+
 @dataclass(frozen=True, repr=False)
 class InsertReport(Rewrite[M]):
     """The report of insert."""
 
     mode: str
     plan: tuple[Place, ...] = field(metadata=_each(Place))
+    unplaced: tuple[Unplaced, ...] = field(metadata=_each(Unplaced))
+    """Dropout of the model `like` that has no place in this one."""
     inserted: int
     switch: str | None
     """The input of the model that switches dropout, if one does."""

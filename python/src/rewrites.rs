@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use dropout_onnx::dropout::Convention;
+use dropout_onnx::dropout::{Convention, Examined};
 use dropout_onnx::job::{Ended, Files, Job, Target, Written};
 use dropout_onnx::report::document;
-use dropout_onnx::rewrite::insert::{By, Choice, PlanFile, candidates};
+use dropout_onnx::rewrite::insert::{By, Choice, PlanFile, Unplaced, candidates, like};
 use dropout_onnx::rewrite::{Acting, Edited, Rate, fold, insert, set, strip};
 use dropout_onnx::verify::{Options, Verification, verify_change};
 use dropout_onnx::{Error, Result};
@@ -202,15 +202,30 @@ pub struct Choices {
     mode: String,
     seed: Option<i64>,
     shared_axes: Option<Vec<i64>>,
+    mask_output: bool,
     after: Vec<String>,
     name: Vec<String>,
     layer: Vec<String>,
     preset: Vec<String>,
     at: Vec<String>,
     plan: Option<PathBuf>,
+    like: Option<Given>,
 }
 
 impl Choices {
+    /// The options, and dropout of the model to insert dropout like that has no place in `before`.
+    fn like(mut self, before: &Examined<'_>) -> Result<(insert::Options, Vec<Unplaced>)> {
+        let other = self.like.take();
+        let mut options = self.options()?;
+        let Some(other) = other else {
+            return Ok((options, Vec::new()));
+        };
+        let other = Examined::owning(other.read()?);
+        let found = like(before, &other, options.rate)?;
+        options.choices.extend(found.choices);
+        Ok((options, found.unplaced))
+    }
+
     fn options(self) -> Result<insert::Options> {
         let by = [
             (By::After, &self.after),
@@ -236,6 +251,7 @@ impl Choices {
             rate: self.rate.map(Rate::new).transpose()?,
             acting,
             seed: self.seed,
+            mask_output: self.mask_output,
         };
         if let Some(plan) = &self.plan {
             PlanFile::read(plan)?.merge(&mut options, given)?;
@@ -254,9 +270,10 @@ pub fn py_insert(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<impl for<'py> IntoPyObject<'py>> {
     call(py, progress, move |progress| {
-        let options = choices.options()?;
         let work = Work::open(files.files()?, verify.options()?, "dropout", progress)?;
-        let inserted = insert::insert(work.job.before(), &options).map_err(work.named())?;
+        let (options, unplaced) = choices.like(work.job.before()).map_err(work.named())?;
+        let mut inserted = insert::insert(work.job.before(), &options).map_err(work.named())?;
+        inserted.unplaced = unplaced;
         let expected = inserted.expected(&options);
         work.conclude(
             &inserted.edited,

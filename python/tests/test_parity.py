@@ -83,6 +83,12 @@ def test_insert(models, document):
     report = both(models, document, do.insert, name, options, keywords)
     assert (report.inserted, report.switch, report.added_input) == (2, "training", True)
     Path("out.onnx").unlink()
+    options, keywords = ["--preset", "head", "--mask-output"], dict(preset="head", mask_output=True)
+    both(models, document, do.insert, name, options, keywords)
+    Path("out.onnx").unlink()
+    trained = "torch_course_training_op9.onnx"
+    both(models, document, do.insert, name, ["--like", trained], {"like": trained})
+    Path("out.onnx").unlink()
     Path("plan.toml").write_text('rate = 0.3\n[[insert]]\npreset = "head"\n')
     both(models, document, do.insert, name, ["--plan", "plan.toml"], {"plan": "plan.toml"})
     sites = do.insert_sites(name, preset="head")

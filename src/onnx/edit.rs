@@ -113,14 +113,21 @@ impl<'m> Editor<'m> {
         id
     }
 
-    /// The node after another one in the file; inserting before it inserts after the other.
+    /// The node of the file after another one; inserting before it inserts after the other.
     pub fn node_behind(&self, id: NodeId) -> Option<NodeId> {
         let graph = self.model.graph(id.graph);
-        let next = id.index + 1;
-        let read = graph.nodes.len() - graph.edits.inserted.len();
-        ((next as usize) < read).then_some(NodeId {
+        let inserted = &graph.edits.inserted;
+        let read = (graph.nodes.len() - inserted.len()) as u32;
+        let next = match id.index < read {
+            true => Some(id.index + 1).filter(|&next| next < read),
+            false => {
+                let place = inserted.iter().find(|(_, index)| *index == id.index);
+                place.and_then(|&(before, _)| before)
+            }
+        };
+        next.map(|index| NodeId {
             graph: id.graph,
-            index: next,
+            index,
         })
     }
 

@@ -12,6 +12,7 @@ mod choose;
 mod expected;
 mod fit;
 mod flow;
+mod like;
 mod plan;
 #[cfg(feature = "plan-files")]
 mod plan_file;
@@ -24,10 +25,11 @@ use std::fmt;
 
 use crate::dropout::{Examine, Examined, Site};
 use crate::error::{Error, ErrorKind, Result};
-use crate::onnx::{GraphId, Name, ValueId};
+use crate::onnx::{GraphId, Name, Use, ValueId};
 
 use super::{Acting, Edited, Plan, Rate};
 pub use candidates::{Candidate, candidates};
+pub use like::{Like, Unplaced, like};
 pub use plan::plan;
 #[cfg(feature = "plan-files")]
 pub use plan_file::{PlanFile, plan_text};
@@ -45,6 +47,8 @@ pub struct Options {
     pub acting: Acting,
     /// The seed of the first; the others have those that follow.
     pub seed: Option<i64>,
+    /// Each `Dropout` has its mask as a second output, which nothing uses: ONNX Runtime's training needs it.
+    pub mask_output: bool,
 }
 
 /// Values chosen by all that is given here.
@@ -67,6 +71,10 @@ pub struct Choice {
     pub rate: Option<Rate>,
     /// The axes along which their masks are shared: `[2, 3]` for whole channels of images.
     pub shared_axes: Option<Vec<i64>>,
+    /// The uses that read the dropout; all, if not given.
+    pub readers: Option<Vec<Use>>,
+    /// Where it cannot be inserted, the rest is.
+    pub optional: bool,
 }
 
 /// A value that was chosen.
@@ -87,6 +95,8 @@ pub struct Place {
     pub seed: Option<i64>,
     /// The axes along which its mask is shared.
     pub shared_axes: Option<Vec<i64>>,
+    /// The uses that read it; all, if not given.
+    readers: Option<Vec<Use>>,
     /// The choice that counted.
     choice: usize,
     /// Its mask, where that is shared along axes.
@@ -117,6 +127,8 @@ pub struct Inserted {
     pub outcome: Outcome,
     /// The result.
     pub edited: Edited,
+    /// Dropout of the model given to [`like()`] that has no place in this one.
+    pub unplaced: Vec<Unplaced>,
 }
 
 impl Options {
@@ -187,6 +199,7 @@ fn insert_examined(before: &Examined<'_>, options: &Options) -> Result<Inserted>
         plan,
         outcome,
         edited,
+        unplaced: Vec::new(),
     })
 }
 

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use crate::dropout::{Examine, Examined, Site, under};
 use crate::error::{Error, Result};
 use crate::hash::HashSet;
-use crate::onnx::Name;
+use crate::onnx::{Model, Name};
 use crate::verify::fold::{Removed, verify_steps};
 use crate::verify::structure::Allowed;
 use crate::verify::{self, Verification};
@@ -125,7 +125,49 @@ pub fn strip(model: &impl Examine, options: &Options) -> Result<Stripped> {
     })
 }
 
+/// A copy without its dropout, as far as that can be removed: nodes and graphs keep their ids. And the sites
+/// that were removed.
+///
+/// # Errors
+/// As [`strip`].
+pub(super) fn bare(before: &Examined<'_>) -> Result<(Model, Vec<usize>)> {
+    let done = strip_copy(before, &Options::default());
+    let done = done.map_err(|e| before.model().source().name_in(e))?;
+    let removed = done.plan.applied().map(|step| step.site).collect();
+    Ok((done.copy, removed))
+}
+
+/// A copy that was stripped.
+struct Copied {
+    copy: Model,
+    plan: Plan,
+    batch_norms: Vec<BatchNorm>,
+    outcome: Outcome,
+}
+
 fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> {
+    let Copied {
+        copy,
+        plan,
+        batch_norms,
+        outcome,
+    } = strip_copy(before, options)?;
+    let found = before.sites()?;
+    let edited = Edited::new(&copy)?;
+    if !outcome.is_unchanged() {
+        settled(found, &plan, edited.examined())?;
+    }
+    Ok(Stripped {
+        sites: found.clone(),
+        plan,
+        batch_norms,
+        outcome,
+        edited,
+        allow_unmeasured: options.allow_unmeasured,
+    })
+}
+
+fn strip_copy(before: &Examined<'_>, options: &Options) -> Result<Copied> {
     before.model().check(before.values())?;
     let found = before.sites()?;
     let sites = &*under(found, options.convention);
@@ -152,17 +194,11 @@ fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> 
             }
         }
     };
-    let edited = Edited::new(&copy)?;
-    if !outcome.is_unchanged() {
-        settled(found, &plan, edited.examined())?;
-    }
-    Ok(Stripped {
-        sites: found.clone(),
+    Ok(Copied {
+        copy,
         plan,
         batch_norms,
         outcome,
-        edited,
-        allow_unmeasured: options.allow_unmeasured,
     })
 }
 

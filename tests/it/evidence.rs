@@ -150,6 +150,7 @@ fn inserted() -> Shown {
         rate: None,
         acting: "runtime:training".parse().unwrap(),
         seed: Some(3),
+        ..insert::Options::default()
     };
     let inserted = insert::insert(&before, &options).unwrap();
     let expected = inserted.expected(&options);

@@ -3,6 +3,7 @@
 mod acting;
 mod check;
 mod inverse;
+mod like;
 mod presets;
 mod refusals;
 mod selectors;

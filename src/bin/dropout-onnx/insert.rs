@@ -2,13 +2,16 @@
 
 mod sites;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::builder::TypedValueParser;
+use dropout_onnx::dropout::Examined;
 use dropout_onnx::job::Written;
 use dropout_onnx::report::document;
-use dropout_onnx::rewrite::insert::{By, Choice, Inserted, Options, PlanFile, Preset, insert};
+use dropout_onnx::rewrite::insert::{
+    By, Choice, Inserted, Options, PlanFile, Preset, Unplaced, insert, like,
+};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
 use dropout_onnx::verify::verify_change;
 
@@ -62,6 +65,9 @@ pub struct Args {
         allow_negative_numbers = true
     )]
     shared_axes: Option<Vec<i64>>,
+    /// Give each Dropout its mask as a second output, which nothing uses: ONNX Runtime's training needs it
+    #[arg(long)]
+    mask_output: bool,
     /// List the selected positions, with shapes and usual rates, and write nothing
     #[arg(long)]
     sites: bool,
@@ -105,6 +111,10 @@ struct Selectors {
     /// The value with this name
     #[arg(long, value_name = "VALUE", value_parser = choice(By::At))]
     at: Vec<Choice>,
+    /// Where the model FILE of the same architecture has dropout, with its rates, whatever the weights. What
+    /// has no place here is named in a warning
+    #[arg(long, value_name = "FILE", conflicts_with = "sites")]
+    like: Option<PathBuf>,
     /// Read selectors from a TOML file: `[[insert]]` tables with at, after, name, layer, preset, scope,
     /// rate and shared_axes, where all keys of a table must match. `rate`, `mode` and `seed` at the top
     /// are defaults for the options
@@ -119,6 +129,8 @@ Examples:
   dropout-onnx insert model.onnx --after Relu=0.2 --layer 'encoder.*.linear2=0.1'
   dropout-onnx insert model.onnx --rate 0.1 --preset attention --mode runtime:training
   dropout-onnx insert model.onnx --rate 0.2 --preset conv --shared-axes 2,3 --mode active
+  dropout-onnx insert model.onnx --preset head --mode active --mask-output
+  dropout-onnx insert pruned.onnx --like trained.onnx
   dropout-onnx insert model.onnx --sites --format toml > dropout.toml
   dropout-onnx insert model.onnx --plan dropout.toml
 
@@ -163,6 +175,7 @@ fn options(args: &Args) -> Result<Options> {
         rate: args.rate,
         acting: args.mode.clone(),
         seed: args.seed,
+        mask_output: args.mask_output,
     };
     if let Some(path) = &selectors.plan {
         let file = PlanFile::read(path)?;
@@ -181,9 +194,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         SitesFormat::Json => Format::Json,
         SitesFormat::Toml => bail!("--format toml requires --sites"),
     };
-    if options.choices.is_empty() {
+    if options.choices.is_empty() && args.selectors.like.is_none() {
         bail!(
-            "no position selected: give --after, --name, --layer, --preset, --at or --plan; \
+            "no position selected: give --after, --name, --layer, --preset, --at, --like or --plan; \
              --sites lists the usual positions"
         );
     }
@@ -205,8 +218,18 @@ fn rewrite(
     report: Report<'_>,
 ) -> Result<Done> {
     let rewriting = Rewriting::open(files, &args.verify, global, "dropout")?;
-    let inserted = insert(rewriting.before(), options);
-    let inserted = inserted.map_err(|e| e.in_file(io::name(&files.input)))?;
+    let here = |e: dropout_onnx::Error| e.in_file(io::name(&files.input));
+    let (mut options, mut unplaced) = (options.clone(), Vec::new());
+    if let Some(path) = &args.selectors.like {
+        let trained = Examined::owning(io::read(path)?);
+        let found = like(rewriting.before(), &trained, options.rate).map_err(here)?;
+        options.choices.extend(found.choices);
+        unplaced = found.unplaced;
+    }
+    let options = &options;
+    let mut inserted = insert(rewriting.before(), options).map_err(here)?;
+    inserted.unplaced = unplaced;
+    warn(&inserted, io::name(&files.input));
     let expected = inserted.expected(options);
     let end = rewriting.conclude(&inserted.edited, false, |how| {
         verify_change(
@@ -227,6 +250,13 @@ fn rewrite(
         document: &|| document::insert(&end, options, &inserted),
         text: &|| text(global, options, &inserted, &end),
     })
+}
+
+/// Names the dropout of the other model that was not inserted.
+fn warn(inserted: &Inserted, path: &Path) {
+    for Unplaced { dropout, why, .. } in &inserted.unplaced {
+        io::warn(&format!("{}: {dropout}: not placed: {why}", path.display()));
+    }
 }
 
 fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusion<'_>) -> String {

@@ -30,6 +30,7 @@ pub fn insert(end: &Ended<'_>, options: &Options, inserted: &Inserted) -> Result
     let parts = json!({
         "mode": options.acting.to_string(),
         "plan": steps.collect::<Vec<_>>(),
+        "unplaced": inserted.unplaced,
         "inserted": inserted.outcome.inserted,
         "switch": inserted.outcome.switch.as_ref().map(ToString::to_string),
         "added_input": inserted.outcome.added_input,

@@ -2,11 +2,28 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
-use crate::onnx::{Editor, Model, Name, Values};
+use crate::onnx::{Editor, Model, Name, Use, ValueId, Values};
 use crate::rewrite::names::usage;
 use crate::rewrite::{Acting, Action, Plan, switch};
 
 use super::{Options, Outcome, Place, write};
+
+/// The value after which to insert: what the chosen readers read by now. That is a dropout that was inserted before where two
+/// follow each other.
+fn read_by(editor: &Editor<'_>, place: &Place) -> ValueId {
+    let view = editor.view();
+    let readers = place.readers.iter().flatten();
+    let mut read = readers.filter_map(|&at| match at {
+        Use::Input { node, input } => Some(view.node(node).input(input as usize)?.id),
+        Use::Output { graph, output } => Some(view.graph_output(graph, output as usize)?.id),
+        Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => None,
+    });
+    let first = read.next().unwrap_or(place.value);
+    match read.all(|other| other == first) {
+        true => first,
+        false => place.value,
+    }
+}
 
 /// Inserts dropout as planned. The places then have the names of the data and of the result.
 ///
@@ -48,14 +65,17 @@ pub(super) fn apply(
         while names.contains(&label) {
             label = editor.fresh_name(&hint);
         }
+        let value = read_by(&editor, place);
         let ends = write::write(
             &mut editor,
             &write::Written {
-                value: place.value,
+                value,
+                readers: place.readers.as_deref(),
                 label: &label,
                 rate: place.rate,
                 acting: &options.acting,
                 seed: place.seed,
+                mask_output: options.mask_output,
                 shared: place.shared.as_ref(),
             },
         )?;

@@ -96,7 +96,7 @@ fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
     }
     let mut chooser = Chooser::new(&flow);
     let chosen = chooser.all(options)?.into_iter();
-    let chosen = chosen.map(|(value, index)| (value, Some(&options.choices[index])));
+    let chosen = chosen.map(|((value, _), index)| (value, Some(&options.choices[index])));
     let mut chosen: BTreeMap<ValueId, Option<&Choice>> = chosen.collect();
     if options.choices.is_empty() {
         chosen.extend(presets.keys().map(|&value| (value, None)));

@@ -14,6 +14,9 @@ use crate::semantics::view::View;
 use super::flow::Flow;
 use super::{Choice, Options};
 
+/// The choice that selects some readers of a value; none, if it is all of them.
+type Part = Option<usize>;
+
 /// Finds the values that each choice selects.
 pub(super) struct Chooser<'f, 'm> {
     flow: &'f Flow<'m>,
@@ -47,21 +50,27 @@ impl<'f, 'm> Chooser<'f, 'm> {
     ///
     /// # Errors
     /// As [`Chooser::values`]; and if two that count alike want different things at one value.
-    pub fn all(&mut self, options: &Options) -> Result<BTreeMap<ValueId, usize>> {
-        let mut chosen: BTreeMap<ValueId, usize> = BTreeMap::new();
+    pub fn all(&mut self, options: &Options) -> Result<BTreeMap<(ValueId, Part), usize>> {
+        let mut chosen: BTreeMap<(ValueId, Part), usize> = BTreeMap::new();
         for (index, choice) in options.choices.iter().enumerate() {
+            let part = choice.readers.as_ref().map(|_| index);
             for value in self.values(choice)? {
-                let Some(other) = chosen.get_mut(&value) else {
-                    chosen.insert(value, index);
+                let parts = chosen.range((value, None)..=(value, Some(usize::MAX)));
+                let mut clashes = parts.filter(|((_, other), _)| part.is_none() || other.is_none());
+                let Some((&key, &other)) = clashes.next() else {
+                    chosen.insert((value, part), index);
                     continue;
                 };
-                let before = &options.choices[*other];
+                let before = &options.choices[other];
                 let rate = |choice: &Choice| options.rate_of(choice);
                 let same = rate(before) == rate(choice) && before.shared_axes == choice.shared_axes;
                 match (before.at.is_some(), choice.at.is_some()) {
-                    (false, true) => *other = index,
+                    (false, true) => {
+                        chosen.remove(&key);
+                        chosen.insert((value, part), index);
+                    }
                     (true, false) => {}
-                    _ if same => {}
+                    _ if same && key.1 == part => {}
                     _ => {
                         let name = &self.flow.view.values[value].name;
                         return Err(usage(format!(

@@ -26,6 +26,8 @@ pub(super) struct Wanted<'o> {
     pub acting: &'o Acting,
     /// True if a seed is written.
     pub seeded: bool,
+    /// True if the mask is an output.
+    pub mask_output: bool,
     /// Whether the value was asked for by name.
     pub exact: bool,
 }
@@ -37,6 +39,7 @@ impl<'o> Wanted<'o> {
             shared_axes: choice.shared_axes.as_deref(),
             acting: &options.acting,
             seeded: options.seed.is_some(),
+            mask_output: options.mask_output,
             exact: choice.at.is_some(),
         }
     }
@@ -211,6 +214,11 @@ impl Fit<'_> {
         axes: &[i64],
     ) -> Option<Reason> {
         let inexpressible = |why: &'static str| Some(Reason::Inexpressible(why.into()));
+        if wanted.mask_output {
+            return inexpressible(
+                "--mask-output needs a Dropout operator, and --shared-axes writes masks",
+            );
+        }
         if opset < 9 {
             let why = format!("--shared-axes needs opset 9 or later, but this is {opset}");
             return Some(Reason::Inexpressible(why.into()));

@@ -32,6 +32,9 @@ pub fn plan(before: &Examined<'_>, options: &Options) -> Result<(Vec<Place>, Pla
         let value = view.value(place.value);
         let action = match fit.unfit(value, &wanted) {
             None => Action::Apply,
+            Some(Unfit::Left(why) | Unfit::Refused(why)) if choice.optional => {
+                Action::NoEffect(why)
+            }
             Some(Unfit::Left(why)) if wanted.exact => Action::Refused(why),
             Some(Unfit::Left(why)) => Action::NoEffect(why),
             Some(Unfit::Refused(why)) => Action::Refused(why),
@@ -59,7 +62,7 @@ fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place
         }
     }
     let chosen = Chooser::new(flow).all(options)?.into_iter();
-    let places = chosen.filter_map(|(value, index)| {
+    let places = chosen.filter_map(|((value, _), index)| {
         let (value, choice) = (flow.view.value(value), &options.choices[index]);
         Some(Place {
             value: value.id,
@@ -69,6 +72,7 @@ fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place
             rate: options.rate_of(choice)?,
             seed: None,
             shared_axes: choice.shared_axes.clone(),
+            readers: choice.readers.clone(),
             choice: index,
             shared: choice.shared_axes.clone().map(|axes| write::Shared {
                 axes,

@@ -149,6 +149,7 @@ impl PlanFile {
                 preset: preset.map_err(named)?,
                 rate: rate(entry.rate).map_err(named)?,
                 shared_axes: entry.shared_axes,
+                ..Choice::default()
             };
             if choice.to_string().is_empty() {
                 let why = "selects nothing: give at, after, name, layer, preset or scope";

@@ -16,11 +16,15 @@ pub(super) use mask::Shared;
 pub(super) struct Written<'p> {
     /// The value after which to insert.
     pub value: ValueId,
+    /// The uses that read it; all, if not given.
+    pub readers: Option<&'p [Use]>,
     /// What to call it.
     pub label: &'p Name,
     pub rate: Rate,
     pub acting: &'p Acting,
     pub seed: Option<i64>,
+    /// Whether it has its mask as an output.
+    pub mask_output: bool,
     /// What is shared of its mask.
     pub shared: Option<&'p Shared>,
 }
@@ -36,6 +40,8 @@ pub(super) struct Ends {
 pub(super) fn write(editor: &mut Editor<'_>, what: &Written<'_>) -> Result<Ends> {
     let known = editor.values()[what.value].clone();
     let uses: Vec<Use> = editor.values().uses(what.value).collect();
+    let chosen = |at: &Use| what.readers.is_none_or(|readers| readers.contains(at));
+    let (uses, others): (Vec<Use>, Vec<Use>) = uses.into_iter().partition(chosen);
     let is_output = uses.iter().any(|at| matches!(at, Use::Output { .. }));
     let (at, ends) = match known.producer {
         Producer::Node { node, output } => {
@@ -68,15 +74,16 @@ pub(super) fn write(editor: &mut Editor<'_>, what: &Written<'_>) -> Result<Ends>
         false => &ends.output,
     };
     editor.describe_like(fresh, what.value);
-    if !is_output {
-        let made = editor
-            .values()
-            .lookup(editor.model(), known.graph, &ends.output);
-        let made = made.ok_or_else(|| Error::model("an inserted node is missing"))?;
-        for at in uses {
-            if let Use::Input { node, input } = at {
-                editor.set_input(node, input as usize, made);
-            }
+    // an output keeps its name, and with it what reads it: the others read the data under its new name
+    let (moved, name) = match is_output {
+        true => (others, &ends.data),
+        false => (uses, &ends.output),
+    };
+    let made = editor.values().lookup(editor.model(), known.graph, name);
+    let made = made.ok_or_else(|| Error::model("an inserted node is missing"))?;
+    for at in moved {
+        if let Use::Input { node, input } = at {
+            editor.set_input(node, input as usize, made);
         }
     }
     Ok(ends)
@@ -106,10 +113,14 @@ fn operator(editor: &mut Editor<'_>, at: At, what: &Written<'_>, ends: &Ends) {
             attributes.push(ratio());
         }
     }
+    let mut outputs = smallvec![ends.output.clone()];
+    if what.mask_output {
+        outputs.push(editor.fresh_name(&format!("{}/mask", what.label)));
+    }
     let dropout = Node {
         name: what.label.clone(),
         inputs: inputs.into(),
-        outputs: smallvec![ends.output.clone()],
+        outputs,
         attributes,
         ..Node::new("Dropout")
     };

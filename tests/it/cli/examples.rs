@@ -101,6 +101,8 @@ fn folder(subcommand: &str, line: &str) -> Folder {
         _ => copy("torch_course_preserve_op17", "model.onnx"),
     }
     copy("torch_course_eval_op17", "model.stripped.onnx");
+    copy("torch_course_eval_op17", "pruned.onnx");
+    copy("torch_course_training_op9", "trained.onnx");
     copy("torch_course_preserve_op17", "a.onnx");
     copy("torch_course_eval_op17", "b.onnx");
     copy("keras_course_train_op8", "epoch1.onnx");

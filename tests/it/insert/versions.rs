@@ -2,6 +2,7 @@
 
 use dropout_onnx::dropout::{self, Mode};
 use dropout_onnx::onnx::DataType;
+use dropout_onnx::rewrite::insert::{Choice, Options};
 
 use super::check::*;
 use crate::common::build::*;
@@ -119,4 +120,43 @@ fn halves_and_doubles_are_data_and_the_ratio_is_a_float() {
             assert!(why.contains("bfloat16"), "{why}");
         }
     }
+}
+
+#[test]
+fn the_mask_is_an_output_if_asked() {
+    for opset in [6, 7, 10, 12, 13, 22] {
+        let model = relu(opset);
+        for mask_output in [true, false] {
+            let options = Options {
+                mask_output,
+                ..options([at("h")])
+            };
+            let (_, after) = inserts_verified(&model, &options);
+            let mut nodes = after.main().node.iter();
+            let dropout = nodes.find(|node| node.is("Dropout")).unwrap();
+            let outputs: &[&str] = match mask_output {
+                true => &["h/dropout", "h/dropout/mask"],
+                false => &["h/dropout"],
+            };
+            assert_eq!(dropout.output, outputs, "opset {opset}");
+        }
+    }
+}
+
+#[test]
+fn a_mask_that_is_shared_is_no_output_of_an_operator() {
+    let model = relu(13);
+    let shared = Choice {
+        shared_axes: Some(vec![0]),
+        ..at("h")
+    };
+    let options = Options {
+        mask_output: true,
+        ..acts("active", options([shared]))
+    };
+    let why = refusal(&model, &options);
+    assert!(
+        why.contains("--mask-output needs a Dropout operator"),
+        "{why}"
+    );
 }
