@@ -7,6 +7,7 @@ mod examples;
 mod fold;
 mod formats;
 mod help;
+mod html;
 mod insert;
 mod isolation;
 mod many;
