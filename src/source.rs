@@ -197,6 +197,7 @@ impl Source {
     }
 
     /// The same, and that its path still leads to that file: what is there now is about to be replaced.
+    #[cfg(feature = "tract")]
     pub(crate) fn check_in_place(&self) -> Result<()> {
         match (&self.0.body, &self.0.path) {
             (Body::File(opened), Some(path)) => self.check(opened, path.metadata()),

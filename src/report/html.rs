@@ -123,7 +123,7 @@ fn row(out: &mut String, model: &ModelAudit) {
     );
 }
 
-/// The path; behind it, what was found.
+/// The path; below it, the dropout and the findings.
 fn details(out: &mut String, model: &ModelAudit) {
     let path = escape(&model.path);
     if model.error.is_none() && model.sites.is_empty() && model.findings.is_empty() {

@@ -140,7 +140,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// A file that is gone when the process ends, however it ends, until it gets a name.
+/// A file that the system removes when the process ends, however it ends, until it gets a name.
 enum Temporary {
     /// Without a name: where the file system can.
     #[cfg(target_os = "linux")]

@@ -45,7 +45,7 @@ fn every_model_is_a_row_with_its_dropout_and_findings() {
 }
 
 #[test]
-fn what_is_allowed_is_no_finding_of_a_row() {
+fn allowed_findings_are_not_rules_of_a_row() {
     let folder = Folder::with("torch_course_preserve_op17", "active.onnx");
     let allow = "[[allow]]\nlayer = \"*\"\nreason = \"a <b> & c\"\n";
     folder.write("dropout-onnx.toml", allow);
