@@ -158,5 +158,5 @@ def test_without_fsspec_it_is_named(monkeypatch):
         do.audit("s3://bucket/model.onnx")
 
 
-def test_a_model_of_the_test_is_a_model():
+def test_large_models_are_valid():
     onnx.checker.check_model(onnx.load_from_string(large(1, 1)))

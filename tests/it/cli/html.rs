@@ -1,4 +1,4 @@
-//! `audit --format html`. `.ci/html.py` opens the page in a browser.
+//! `audit --format html`. `.ci/browser.py` opens the page in a browser.
 
 use crate::common::build::*;
 use crate::common::cli::Folder;

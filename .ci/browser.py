@@ -2,7 +2,7 @@
 """Opens the HTML report of an audit of 1,000 models in Chromium, sorts it, filters it, and measures contrast,
 in light and in dark.
 
-    .ci/html.py target/debug/dropout-onnx [--screenshots FOLDER]
+    .ci/browser.py target/debug/dropout-onnx [--screenshots FOLDER]
 
 Needs `chromium` (Debian's package). The page runs our test at its end and writes what it saw into itself."""
 
