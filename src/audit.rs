@@ -10,7 +10,7 @@ mod fingerprint;
 mod remark;
 mod rules;
 #[cfg(test)]
-mod schema;
+pub(crate) mod schema;
 mod selection;
 
 use std::fmt;

@@ -39,8 +39,10 @@ pub struct Options {
 
 /// The differences between two models.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Diff {
     /// The version of the document.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     pub schema: &'static str,
     /// The summary of all differences.
     pub verdict: Verdict,
@@ -52,6 +54,7 @@ pub struct Diff {
 
 /// The relation of two models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Identical bytes.
@@ -73,6 +76,7 @@ impl Diff {
 
 /// A difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// The scope: `model`, `graph`, `graph/node.attribute`, `function:domain::name`.
     pub scope: String,
@@ -101,6 +105,7 @@ pub struct Change {
 
 /// By how much the elements of two tensors differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Delta {
     /// The number of elements.
     pub elements: u64,

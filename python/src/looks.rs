@@ -123,7 +123,7 @@ pub fn py_sample(
         let report = report.map_err(|e| named(e, &name))?;
         let all = runs.saturating_mul(options.rates.len().max(1));
         progress.tell("done", all, all);
-        let document = document::text(&document::sample(&name, &model, &report, None))?;
+        let document = document::text(&document::sample(&name, &model, &report, None)?)?;
         Ok((document, report))
     })?;
     let samplings = report.samplings.iter();

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::verification;
+use crate::audit::TOOL;
 use crate::verify::{Demand, Verdict, Verification};
 
 /// The document of a comparison of two models, called `before` and `after`.
@@ -15,6 +16,7 @@ pub fn verify(before: &str, after: &str, found: &Verification) -> Value {
     };
     json!({
         "schema": "dropout-onnx/verify/1",
+        "tool": TOOL,
         "before": before,
         "after": after,
         "assumed": found.assumed.note(before, after),
