@@ -16,6 +16,7 @@ mod recorded;
 mod rewriting;
 mod rules;
 mod sample;
+mod schemas;
 mod shells;
 mod show;
 mod strip;
