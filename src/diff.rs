@@ -39,6 +39,7 @@ pub struct Options {
 
 /// The differences between two models.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Diff {
     /// The version of the document.
@@ -76,6 +77,7 @@ impl Diff {
 
 /// A difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// The scope: `model`, `graph`, `graph/node.attribute`, `function:domain::name`.
@@ -105,6 +107,7 @@ pub struct Change {
 
 /// By how much the elements of two tensors differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Delta {
     /// The number of elements.

@@ -6,6 +6,7 @@
 mod alike;
 pub mod concise;
 #[cfg(feature = "tract")]
+#[doc(hidden)]
 pub mod document;
 pub mod github;
 mod group;

@@ -23,10 +23,12 @@ use crate::error::Result;
 use crate::onnx::{Attribute, GraphId, Model, Node, Tensor};
 use build::Builder;
 
+pub use document::Document;
+#[doc(hidden)]
 pub use document::{
-    AttributeRecord, AttributeValueRecord, Document, FunctionRecord, GraphRecord, NodeRecord,
-    Number, OpsetRecord, ProducerRecord, PropertyRecord, SparseRecord, TensorRecord, Text,
-    TrainingRecord, ValueRecord,
+    AttributeRecord, AttributeValueRecord, FunctionRecord, GraphRecord, NodeRecord, Number,
+    OpsetRecord, ProducerRecord, PropertyRecord, SparseRecord, TensorRecord, Text, TrainingRecord,
+    ValueRecord,
 };
 pub use header::Header;
 

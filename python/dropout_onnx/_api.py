@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         FoldReport,
         InsertReport,
         InsertSitesReport,
+        ReplayReport,
         Rewrite,
         SampleReport,
         SetReport,
@@ -99,7 +100,9 @@ def strip(
     external_data: Literal["copy", "link"] | None = None,
     only: str | Iterable[str] = (),
     kind: str | Iterable[str] = _KINDS,
-    convention: Literal["inverted", "classic"] = "inverted",
+    convention: Literal["inverted", "classic", "identity"] = "inverted",
+    batchnorm: bool = False,
+    prune_inputs: bool = False,
     fold: bool = False,
     allow_unmeasured: bool = False,
     where: str | Iterable[str] = (),
@@ -111,6 +114,7 @@ def strip(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -130,8 +134,12 @@ def strip(
         only: Remove only dropout of these modes: inert, frozen, runtime, active.
         kind: Kinds to remove: dropout, alpha_dropout, gaussian_dropout, gaussian_noise,
             frozen_mask, or all.
-        convention: What Dropout operators compute at inference: the identity (inverted), or a
-            product by 1-p (classic).
+        convention: What dropout means at inference where the file does not declare it. Dropout
+            operators are the identity (inverted, identity) or a product by 1-p (classic). A mask that
+            does not scale what it keeps is a product by 1-p (inverted, classic) or the identity
+            (identity: DropEdge, SpecAugment, token dropout).
+        batchnorm: Let BatchNormalization that uses batch statistics use the running statistics.
+        prune_inputs: Remove inputs that only dropout used.
         fold: Fold the scales that remain into the weights around them.
         allow_unmeasured: Accept masks that cannot be measured: structure and runs decide.
         where: Only dropout matching all pairs, such as `layer=encoder.*,mode=active`; several are
@@ -145,6 +153,7 @@ def strip(
         input: Shapes or data of inputs.
         rtol: Relative tolerance; exact by default.
         atol: Absolute tolerance; exact by default.
+        evidence: File for the evidence of the verification, which `replay` repeats.
         timeout: Time limit in seconds for loading a model, and for each run of it; by default 30, and
             4 for every MiB of the model, up to 300.
         memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; by default 2 GiB, and
@@ -162,11 +171,13 @@ def strip(
         model.stripped.onnx 2 equal
     """
     done = _native.strip(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
         words(only),
         words(kind),
         convention,
+        batchnorm,
+        prune_inputs,
         fold,
         allow_unmeasured,
         words(where),
@@ -199,6 +210,7 @@ def fold(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -218,7 +230,7 @@ def fold(
         2
     """
     done = _native.fold(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
         only,
         words(at),
@@ -258,6 +270,7 @@ def insert(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -288,7 +301,7 @@ def insert(
         clean.dropout.onnx 2
     """
     done = _native.insert(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
         _choices(rate, mode, seed, shared_axes, after, name, layer, preset, at, plan),
         progress,
@@ -347,6 +360,7 @@ def set(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -369,7 +383,7 @@ def set(
         1
     """
     done = _native.set(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
         rate,
         mode,
@@ -394,6 +408,7 @@ def verify(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -415,10 +430,46 @@ def verify(
         'equal'
     """
     how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit)
-    document = _native.verify(given(before), given(after), outputs, how, progress)
+    document = _native.verify(given(before), given(after), outputs, how, evidence, progress)
     from ._reports import VerifyReport
 
     return VerifyReport._parse(document)
+
+
+def replay(
+    evidence: Path,
+    before: Model | None = None,
+    after: Model | None = None,
+    *,
+    input: Feed = None,
+    timeout: int | None = None,
+    memory_limit: int | str | None = None,
+    progress: Progress | None = None,
+) -> ReplayReport:
+    """Shows again what a document is evidence of (`verify --replay`).
+
+    The verdict is `equal` if it is still shown, and `different` if a model is not that of the evidence or
+    something else is found.
+
+    Args:
+        evidence: The document, written by `evidence=` of the other functions.
+        before: The original; the file that the document names by default.
+        after: The result; the file that the document names by default.
+        input: Shapes or data of inputs, in place of those of the document. Arrays have to be passed
+            again.
+        timeout: Time limit in seconds, as in `strip`.
+        memory_limit: Memory limit, as in `strip`.
+        progress: Called with the step, the number of parts done, and the total.
+
+    Raises:
+        DropoutOnnxError: A file cannot be read, or the document is no evidence.
+    """
+    models = [None if model is None else given(model) for model in (before, after)]
+    limits = _limits(timeout, memory_limit)
+    document = _native.replay(evidence, models[0], models[1], feed(input), limits, progress)
+    from ._reports import ReplayReport
+
+    return ReplayReport._parse(document)
 
 
 def sample(
@@ -530,6 +581,7 @@ def _files(
     force: bool,
     dry_run: bool,
     external_data: str | None,
+    evidence: Path | None,
 ) -> _options.Files:
     return {
         "model": given(model),
@@ -538,6 +590,7 @@ def _files(
         "force": force,
         "dry_run": dry_run,
         "external_data": external_data,
+        "evidence": evidence,
     }
 
 

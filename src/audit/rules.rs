@@ -23,8 +23,6 @@ mod unsound_model;
 mod unusual_rate;
 mod zeroed_weight;
 
-pub(super) use batchnorm_training::by_batch;
-
 use std::fmt::Write;
 
 use super::fingerprint::Fingerprints;
@@ -36,6 +34,7 @@ use crate::semantics::view::{ValueRef, View};
 
 /// A rule. A new one is one file and one line in [`RULES`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Rule {
     /// The name, after the problem rather than the remedy.
     pub name: &'static str,

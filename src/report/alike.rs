@@ -4,6 +4,7 @@ use crate::audit::SiteRecord;
 use crate::dropout::{Form, Kind, Mode, Scaling};
 
 /// Dropouts that differ only in the numbers of their places.
+#[non_exhaustive]
 pub struct Alike<'a> {
     /// The remark that all of them have.
     pub remark: String,

@@ -9,6 +9,7 @@ pub const SCHEMA: &str = "dropout-onnx/show/1";
 
 /// A model.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Document {
     /// The version of the document.
@@ -50,6 +51,7 @@ impl Document {
 
 /// The program that wrote a model.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProducerRecord {
     /// The program.
@@ -61,6 +63,7 @@ pub struct ProducerRecord {
 
 /// An operator set.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OpsetRecord {
     /// Its domain; empty for the default domain.
@@ -71,6 +74,7 @@ pub struct OpsetRecord {
 
 /// A key and its value.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PropertyRecord {
     /// The key.
@@ -81,6 +85,7 @@ pub struct PropertyRecord {
 
 /// A graph.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GraphRecord {
     /// Its name; `None` if names are omitted.
@@ -103,6 +108,7 @@ pub struct GraphRecord {
 
 /// A value and its type.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ValueRecord {
     /// Its name.
@@ -113,6 +119,7 @@ pub struct ValueRecord {
 
 /// A tensor.
 #[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TensorRecord {
     /// Its name; `None` in attributes.
@@ -138,6 +145,7 @@ pub struct TensorRecord {
 
 /// A sparse tensor.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SparseRecord {
     /// Its name; `None` in attributes.
@@ -153,6 +161,7 @@ pub struct SparseRecord {
 
 /// A node.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NodeRecord {
     /// Its name; `None` if it has none, or names are omitted.
@@ -174,6 +183,7 @@ pub struct NodeRecord {
 
 /// An attribute.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AttributeRecord {
     /// Its name.
@@ -187,6 +197,7 @@ pub struct AttributeRecord {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AttributeValueRecord {
     /// A float.
     Float(Number),
@@ -218,6 +229,7 @@ pub enum AttributeValueRecord {
 
 /// A function.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FunctionRecord {
     /// Its name: `function:domain::name`, then `:overload` if it has one.
@@ -238,6 +250,7 @@ pub struct FunctionRecord {
 
 /// A training graph.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TrainingRecord {
     /// The initialization graph.
@@ -275,6 +288,7 @@ impl Serialize for Number {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum Text {
     /// All of it.
     Whole(String),

@@ -7,6 +7,7 @@ use super::{Options, VERSION};
 /// `dropout-onnx show 1`, then `anonymous` and `no-hash` where asked for, and `lenient` if both are and
 /// `strict` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Header {
     /// The version of the form.
     pub version: u32,

@@ -40,6 +40,8 @@ mod durable;
 #[cfg(feature = "tract")]
 mod engine;
 #[cfg(feature = "tract")]
+mod evidence;
+#[cfg(feature = "tract")]
 mod fingerprints;
 #[cfg(feature = "tract")]
 mod fold;

@@ -1,6 +1,6 @@
 //! `batchnorm-training`.
 
-use crate::semantics::view::NodeRef;
+use crate::semantics::batch_norm::by_batch;
 
 use super::{Context, Found, rule};
 
@@ -28,32 +28,14 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Export again in inference mode (`model.eval()`). `dropout-onnx strip` does not change batch
-    /// normalization.
+    /// `dropout-onnx strip --batchnorm` writes its inference form, which normalizes by the running statistics
+    /// in the file. Or export again in inference mode (`model.eval()`).
     "batchnorm-training", Warning, check
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let view = context.view;
-    let norms = view.nodes().filter(|&node| by_batch(node));
     let what = "is in training mode: it normalizes by the current batch";
-    norms.map(|node| context.at_node(node.id, what)).collect()
-}
-
-/// True of a `BatchNormalization` that normalizes by the statistics of the current batch.
-///
-/// Source: ONNX `docs/Changelog.md`, BatchNormalization-1, -6, -7, -9, -14, -15.
-pub(in crate::audit) fn by_batch(node: NodeRef<'_>) -> bool {
-    if node.op() != "BatchNormalization" || node.callee().is_some() {
-        return false;
-    }
-    let Some(opset) = node.view().model.opset(node.graph(), "") else {
-        return false;
-    };
-    let several = node.outputs().skip(1).any(|output| output.is_some());
-    match opset {
-        ..=6 => several && node.int("is_test", 0) == 0,
-        7..=13 => several,
-        _ => node.int("training_mode", 0) != 0,
-    }
+    by_batch(context.view)
+        .map(|node| context.at_node(node.id, what))
+        .collect()
 }

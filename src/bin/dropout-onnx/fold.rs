@@ -67,7 +67,7 @@ written unless the status is 0.";
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     many::run(
         &args.many,
-        &args.files,
+        (&args.files, &args.verify),
         global,
         args.format,
         |files, global, report| rewrite(args, files, global, report),

@@ -187,11 +187,16 @@ impl ReportFile {
         let mut about = about.into_iter();
         if about.any(|model| same_file(model, destination.real())) {
             bail!(
-                "{}: is one of the audited models; name another file",
+                "{}: is one of the models; name another file",
                 path.display()
             );
         }
         Ok(ReportFile(destination))
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.0.real().parent().unwrap_or(Path::new(""))
     }
 
     /// Replaces the file by the report, without styles.
@@ -291,6 +296,7 @@ impl Files {
                 External::Copy => job::External::Copy,
                 External::Link => job::External::Link,
             }),
+            evidence: None,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::parallel;
 use crate::paths::{self, Found};
 use crate::rewriting::Conclusion;
 use crate::style::{BAD, GOOD, LABEL, WARN, paint};
-use crate::verification::count;
+use crate::verification::{Verify, count};
 
 /// The other models of a rewrite, and where the results are written.
 #[derive(clap::Args)]
@@ -140,7 +140,7 @@ impl Many {
 /// does not stop the others.
 pub fn run(
     many: &Many,
-    files: &Files,
+    (files, verify): (&Files, &Verify),
     global: &Global,
     format: Format,
     rewrite: impl Fn(&Files, &Global, Report<'_>) -> Result<Done> + Sync,
@@ -149,6 +149,12 @@ pub fn run(
         let done = rewrite(files, global, &|reported| whole(reported, format))?;
         return Ok(done.status);
     };
+    if let Some(evidence) = &verify.evidence {
+        bail!(
+            "--evidence {}: is for one model at a time",
+            evidence.display()
+        );
+    }
     let silent = global.silent();
     let words = Words {
         doing: "rewriting",

@@ -84,7 +84,7 @@ fn details(record: &SiteRecord) -> Vec<(Style, String)> {
 fn style(mode: Mode) -> Style {
     match mode {
         Mode::Active => BAD,
-        Mode::Runtime | Mode::Frozen => WARN,
         Mode::Inert => GOOD,
+        _ => WARN,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -30,15 +31,18 @@ pub struct Verify {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
-    feed: Feed,
+    pub feed: Feed,
     /// Relative tolerance [default: exact]
     #[arg(long, value_name = "R", value_parser = tolerance)]
     rtol: Option<f64>,
     /// Absolute tolerance [default: exact]
     #[arg(long, value_name = "A", value_parser = tolerance)]
     atol: Option<f64>,
+    /// Write the evidence to FILE, with all that is needed to repeat it: verify --replay FILE
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Option<PathBuf>,
     #[command(flatten)]
-    limits: Limits,
+    pub limits: Limits,
 }
 
 /// Limits of the process that runs models.

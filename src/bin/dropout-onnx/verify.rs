@@ -1,14 +1,17 @@
 //! `dropout-onnx verify`: do two models compute the same?
 
 mod folders;
+mod replay;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use anyhow::{Result, bail};
+use dropout_onnx::onnx::Model;
 use dropout_onnx::report::{document, one_line};
 use dropout_onnx::verify::compare::Difference;
+use dropout_onnx::verify::evidence::Evidence;
 use dropout_onnx::verify::run::Outcome;
 use dropout_onnx::verify::{Demand, Options, Pairing, Verdict, Verification, verify};
 
@@ -32,11 +35,24 @@ use crate::verification::{self, Verify};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Original model, or a folder of models
-    #[arg(value_name = "BEFORE")]
-    before: PathBuf,
+    #[arg(
+        value_name = "BEFORE",
+        required_unless_present = "replay",
+        requires = "after"
+    )]
+    before: Option<PathBuf>,
     /// Changed model, or a folder with models of the same names
     #[arg(value_name = "AFTER")]
-    after: PathBuf,
+    after: Option<PathBuf>,
+    /// Show again what FILE is evidence of: on the files that it names, or on BEFORE and AFTER
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "evidence", "verify", "outputs", "runs", "seed", "dims", "rtol", "atol",
+        ]
+    )]
+    replay: Option<PathBuf>,
     /// Compare outputs of the same name, or at the same position
     #[arg(long, value_name = "HOW", default_value = "by-name", value_parser = pairing())]
     outputs: Pairing,
@@ -56,87 +72,82 @@ Examples:
   dropout-onnx verify a.onnx b.onnx --verify structure
   dropout-onnx verify a.onnx b.onnx --outputs by-position
   dropout-onnx verify models/ stripped/             each model with the one of the same name
+  dropout-onnx verify a.onnx b.onnx --evidence evidence.json
+  dropout-onnx verify --replay evidence.json
 
 Exit status: 0 equal; 1 different: outputs, or with --verify structure the structures; 2 not shown:
 the models cannot be run, or the outputs agree but a constant, a branch or the interface differs
-(--verify run judges by the outputs alone).";
+(--verify run judges by the outputs alone). Of --replay: 0 still shown; 1 another model, or
+something else is found; 2 not shown.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
+    if let Some(evidence) = &args.replay {
+        return replay::run(evidence, args, global);
+    }
     let Some(mut options) = args.verify.options()? else {
         bail!("--verify none: nothing to do");
     };
+    let (Some(old), Some(new)) = (&args.before, &args.after) else {
+        bail!("two models are needed: BEFORE and AFTER");
+    };
     options.outputs = args.outputs;
-    match [&args.before, &args.after].map(|path| path.is_dir()) {
-        [true, true] => folders::run(args, &options, global),
-        [false, false] => {
-            let compared = Compared::new(&args.before, &args.after, &options, global)?;
-            compared.report(args, global)
-        }
-        [_, after] => {
-            let folder = if after { &args.after } else { &args.before };
-            Err(paths::not_one(
-                folder,
-                "BEFORE and AFTER are two models or two folders",
-            ))
-        }
+    match [old, new].map(|path| path.is_dir()) {
+        [true, true] => folders::run([old, new], args, &options, global),
+        [false, false] => one([old, new], args, &options, global),
+        [_, after] => Err(paths::not_one(
+            if after { new } else { old },
+            "BEFORE and AFTER are two models or two folders",
+        )),
     }
+}
+
+/// Compares and reports the only two models, with evidence if it is asked for.
+fn one(paths: [&Path; 2], args: &Args, options: &Options, global: &Global) -> Result<Status> {
+    let evidence = args.verify.evidence.as_deref();
+    let evidence = evidence.map(|path| io::ReportFile::new(path, paths));
+    let evidence = evidence.transpose()?;
+    let compared = Compared::new(paths, options, global)?;
+    match args.format {
+        Format::Json => io::print(&document::text(&compared.document())?)?,
+        Format::Text if !global.quiet => io::print(&compared.text(args, global))?,
+        Format::Text => {}
+    }
+    if let (Some(file), Verdict::Equal) = (evidence, &compared.verdict) {
+        let folder = file.folder().to_path_buf();
+        let [before, after] = &compared.models;
+        let (old, new) = ((paths[0], before), (paths[1], after));
+        file.write(&Evidence::of(&compared.found, old, new, &folder)?.text()?)?;
+    }
+    concluded(&compared.verdict, args.format, global)
 }
 
 /// Two models and what was found.
 struct Compared {
     names: [String; 2],
+    models: [Model; 2],
     found: Verification,
     verdict: Verdict,
 }
 
 impl Compared {
-    fn new(before: &Path, after: &Path, options: &Options, global: &Global) -> Result<Compared> {
-        let names = [before, after].map(|path| path.to_string_lossy().into_owned());
-        let (before, after) = io::read_both(before, after)?;
+    fn new(paths: [&Path; 2], options: &Options, global: &Global) -> Result<Compared> {
+        let (before, after) = io::read_both(paths[0], paths[1])?;
         before.check_external()?;
         after.check_external()?;
         let progress = global.progress("verifying");
         let found = verify(&before, &after, options)?;
         progress.finish_and_clear();
         Ok(Compared {
+            names: paths.map(|path| path.to_string_lossy().into_owned()),
+            models: [before, after],
             verdict: found.verdict(Demand::Outputs),
-            names,
             found,
         })
-    }
-
-    fn status(&self) -> Status {
-        match &self.verdict {
-            Verdict::Equal => Status::Done,
-            Verdict::Different { .. } => Status::Found,
-            Verdict::NotShown { .. } => Status::Failed,
-        }
-    }
-
-    fn style(&self) -> Style {
-        match &self.verdict {
-            Verdict::Equal => GOOD,
-            Verdict::Different { .. } => BAD,
-            Verdict::NotShown { .. } => WARN,
-        }
     }
 
     fn document(&self) -> Value {
         let [before, after] = &self.names;
         document::verify(before, after, &self.found)
-    }
-
-    /// Reports the only two models.
-    fn report(&self, args: &Args, global: &Global) -> Result<Status> {
-        match args.format {
-            Format::Json => io::print(&document::text(&self.document())?)?,
-            Format::Text if !global.quiet => io::print(&self.text(args, global))?,
-            Format::Text => {}
-        }
-        if let Verdict::NotShown { reason } = &self.verdict {
-            bail!("not shown to be equal or different: {reason}");
-        }
-        Ok(self.status())
     }
 
     fn text(&self, args: &Args, global: &Global) -> String {
@@ -154,11 +165,30 @@ impl Compared {
             let hint = "compared exactly; allow for rounding with --rtol and --atol";
             let _ = writeln!(text, "{:15}{}", "", paint(DIM, hint));
         }
-        let label = paint(LABEL, format!("{:<8}", "verdict"));
-        let verdict = paint(self.style(), self.verdict.word());
-        let _ = writeln!(text, "{label}  {verdict}");
         text
     }
+}
+
+/// The colour of a verdict, and the exit status that follows from it.
+fn told(verdict: &Verdict) -> (Style, Status) {
+    match verdict {
+        Verdict::Equal => (GOOD, Status::Done),
+        Verdict::Different { .. } => (BAD, Status::Found),
+        Verdict::NotShown { .. } => (WARN, Status::Failed),
+    }
+}
+
+/// Prints the verdict, and the exit status that follows.
+fn concluded(verdict: &Verdict, format: Format, global: &Global) -> Result<Status> {
+    let (style, status) = told(verdict);
+    if format == Format::Text && !global.quiet {
+        let label = paint(LABEL, format!("{:<8}", "verdict"));
+        io::print(&format!("{label}  {}\n", paint(style, verdict.word())))?;
+    }
+    if let Verdict::NotShown { reason } = verdict {
+        bail!("not shown to be equal or different: {reason}");
+    }
+    Ok(status)
 }
 
 /// Is the difference one of numbers, such as a fold makes by rounding?

@@ -139,6 +139,10 @@ fn folder(subcommand: &str, line: &str) -> Folder {
         let baseline = "audit models --write-baseline baseline.json";
         folder.run(baseline).exits(0);
     }
+    if has("--replay evidence.json") {
+        let evidence = "verify a.onnx b.onnx --evidence evidence.json";
+        folder.run(evidence).exits(0);
+    }
     if has("--check model.snap") && !has("--update") {
         let snapshot = "show model.onnx --check model.snap --update";
         folder.run(snapshot).exits(0);

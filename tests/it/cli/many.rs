@@ -344,7 +344,7 @@ fn a_report_never_overwrites_a_model() {
     for output in ["models/a.onnx", "models/../models/z.onnx", "link"] {
         folder.refuses(
             &format!("audit models -o {output}"),
-            &["is one of the audited models"],
+            &["is one of the models"],
         );
     }
 }

@@ -74,13 +74,15 @@ struct Checked {
     removed: usize,
     /// Those of them that the configuration allows.
     allowed: usize,
+    /// Batch normalizations that strip would switch to inference.
+    batch_norms: usize,
     text: String,
 }
 
 impl Checked {
     /// True if strip would change the model, and not only where that is allowed.
     fn counts(&self) -> bool {
-        self.changes && (self.removed == 0 || self.removed > self.allowed)
+        self.changes && (self.batch_norms > 0 || self.removed == 0 || self.removed > self.allowed)
     }
 
     fn record(&self, path: &Path) -> Value {
@@ -88,6 +90,7 @@ impl Checked {
             "path": path.to_string_lossy(),
             "would_change": self.changes,
             "dropouts": self.removed,
+            "batchnorm": self.batch_norms,
             "allowed": self.allowed,
             "error": null,
         })
@@ -114,6 +117,7 @@ fn check(
     let mut checked = Checked {
         changes: !stripped.outcome.is_unchanged(),
         removed: stripped.outcome.removed,
+        batch_norms: stripped.outcome.batch_norms,
         allowed,
         text: format!(
             "{}: {}\n",
@@ -150,7 +154,12 @@ fn allowed(
 
 fn words(stripped: &Stripped, allowed: usize) -> String {
     let removed = stripped.outcome.removed;
+    let norms = stripped.outcome.batch_norms;
     match (removed, stripped.sites.len()) {
+        (0, _) if norms > 0 => {
+            let norms = format!("{norms} BatchNormalization to switch to inference");
+            paint(WARN, norms)
+        }
         (0, 0) => paint(GOOD, "no dropout in this file"),
         (0, some) => format!(
             "{} to strip; {} would be kept",
