@@ -46,7 +46,7 @@ struct Step {
     why: Option<String>,
 }
 
-/// A name, and what is said about it.
+/// A value that an Identity is left for.
 #[derive(JsonSchema)]
 struct Identity {
     value: String,
