@@ -23,7 +23,7 @@ mod fingerprint;
 mod remark;
 mod rules;
 #[cfg(test)]
-mod schema;
+pub(crate) mod schema;
 mod selection;
 
 use std::fmt;
@@ -425,7 +425,11 @@ impl ModelAudit {
     pub fn open_with(path: &Path, rules: &Selection) -> ModelAudit {
         let name = path.to_string_lossy();
         Model::open(path)
-            .and_then(|model| ModelAudit::with(&name, &model, rules))
+            .and_then(|model| {
+                let audit = ModelAudit::with(&name, &model, rules)?;
+                model.source().check_unchanged()?;
+                Ok(audit)
+            })
             .unwrap_or_else(|e| ModelAudit::failed(&name, &e.in_file(path)))
     }
 

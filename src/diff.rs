@@ -40,8 +40,10 @@ pub struct Options {
 /// The differences between two models.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Diff {
     /// The version of the document.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     pub schema: &'static str,
     /// The summary of all differences.
     pub verdict: Verdict,
@@ -53,6 +55,7 @@ pub struct Diff {
 
 /// The relation of two models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Identical bytes.
@@ -75,6 +78,7 @@ impl Diff {
 /// A difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// The scope: `model`, `graph`, `graph/node.attribute`, `function:domain::name`.
     pub scope: String,
@@ -104,6 +108,7 @@ pub struct Change {
 /// By how much the elements of two tensors differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Delta {
     /// The number of elements.
     pub elements: u64,

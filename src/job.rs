@@ -160,6 +160,9 @@ impl Job {
             true => Written::Untouched,
             false => {
                 let files = &self.files;
+                if files.in_place {
+                    self.model().source().check_in_place()?;
+                }
                 files.write(&edited.rope, &self.target, &self.external, stream)?;
                 Written::Yes
             }

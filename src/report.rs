@@ -3,12 +3,14 @@
 //!
 //! `document` has what the other commands report. What people read in a terminal is the command's own.
 
+mod alike;
 pub mod concise;
 #[cfg(feature = "tract")]
 #[doc(hidden)]
 pub mod document;
 pub mod github;
 mod group;
+pub mod html;
 pub mod json;
 pub mod jsonl;
 #[cfg(feature = "junit")]
@@ -19,5 +21,6 @@ pub mod sarif;
 mod summary;
 
 pub use crate::escape::one_line;
+pub use alike::{Alike, alike, kind, rate, rates};
 pub use group::{Group, groups, help};
 pub use summary::{summary, worst_first};

@@ -17,6 +17,7 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -39,9 +40,24 @@ struct Inner {
     path: Option<PathBuf>,
 }
 
+/// A file, and what it was like when it was opened.
+#[derive(Debug)]
+struct Opened {
+    file: File,
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Opened {
+    /// True of the same length and time: what was read is what is there.
+    fn is_like(&self, meta: &Metadata) -> bool {
+        (self.len, self.modified) == (meta.len(), meta.modified().ok())
+    }
+}
+
 #[derive(Debug)]
 enum Body {
-    File(File),
+    File(Opened),
     Memory(Bytes),
     Rope(Rope),
     Computed(Box<dyn ReadAt>),
@@ -96,7 +112,11 @@ impl Source {
         let file = File::open(path).map_err(cannot)?;
         let meta = regular(file.metadata().map_err(cannot)?)?;
         Ok(Source(Arc::new(Inner {
-            body: Body::File(file),
+            body: Body::File(Opened {
+                file,
+                len: meta.len(),
+                modified: meta.modified().ok(),
+            }),
             len: meta.len(),
             path: Some(path.to_path_buf()),
         })))
@@ -157,6 +177,47 @@ impl Source {
         self.0.path.as_deref()
     }
 
+    /// Checks that the files it was read from are as they were when they were opened, by size and time.
+    ///
+    /// # Errors
+    /// A file was written to: some bytes may be older than others.
+    pub fn check_unchanged(&self) -> Result<()> {
+        match &self.0.body {
+            Body::Memory(_) | Body::Computed(_) => Ok(()),
+            Body::Rope(rope) => {
+                let mut checked: Option<&Source> = None;
+                for source in rope.sources() {
+                    if !checked.is_some_and(|checked| checked.is(source)) {
+                        source.check_unchanged()?;
+                        checked = Some(source);
+                    }
+                }
+                Ok(())
+            }
+            Body::File(opened) => self.check(opened, opened.file.metadata()),
+        }
+    }
+
+    /// The same, and that its path still leads to that file: what is there now is about to be replaced.
+    #[cfg(feature = "tract")]
+    pub(crate) fn check_in_place(&self) -> Result<()> {
+        match (&self.0.body, &self.0.path) {
+            (Body::File(opened), Some(path)) => self.check(opened, path.metadata()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&self, opened: &Opened, now: io::Result<Metadata>) -> Result<()> {
+        match now {
+            Ok(meta) if opened.is_like(&meta) => Ok(()),
+            Ok(_) => {
+                let why = "changed while it was read; run the command again";
+                Err(self.name_in(Error::new(ErrorKind::Io, why)))
+            }
+            Err(e) => Err(self.name_in(Error::io("cannot read", e))),
+        }
+    }
+
     /// Fills `buffer` with the bytes from `offset` on.
     ///
     /// # Errors
@@ -171,9 +232,12 @@ impl Source {
                 buffer.copy_from_slice(part);
                 Ok(())
             }
-            Body::File(file) => {
+            Body::File(Opened { file, .. }) => {
                 pread::read_exact_at(file, buffer, offset).map_err(|e| match e.kind() {
-                    io::ErrorKind::UnexpectedEof => self.ends_early(offset),
+                    io::ErrorKind::UnexpectedEof => {
+                        let changed = self.check_unchanged().err();
+                        changed.unwrap_or_else(|| self.ends_early(offset))
+                    }
                     _ => self.name_in(Error::io("cannot read", e)),
                 })
             }

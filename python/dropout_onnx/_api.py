@@ -472,6 +472,11 @@ def replay(
 
     Raises:
         DropoutOnnxError: A file cannot be read, or the document is no evidence.
+
+    Examples:
+        >>> report = do.strip("model.onnx", evidence="evidence.json")
+        >>> do.replay("evidence.json").verdict
+        'equal'
     """
     models = [None if model is None else given(model) for model in (before, after)]
     limits = _limits(timeout, memory_limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, Sequence, TypeVar, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Iterable, Mapping, Sequence, TypeVar, Union
 
 from ._errors import UsageError
 
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import ArrayLike
 
+    from ._remote import Ranges
+
     Shape = tuple[int, ...]
 
 Path = Union[str, "os.PathLike[str]"]
 """A file."""
 
-Model = Union[str, "os.PathLike[str]", bytes, "onnx.ModelProto"]
-"""A model: a path, bytes, or an `onnx.ModelProto`."""
+Model = Union[str, "os.PathLike[str]", bytes, "onnx.ModelProto", "BinaryIO"]
+"""A model: a path, a URL (`s3://bucket/model.onnx`), bytes, an open file, or an `onnx.ModelProto`."""
 
 M = TypeVar("M", str, "pathlib.Path", "os.PathLike[str]", bytes, "onnx.ModelProto")
 """The kind of a model, which is also that of the result."""
@@ -37,15 +39,19 @@ Progress = Callable[[str, int, int], object]
 """Called with the step, the number of parts done, and the total. An exception ends the call, and
 nothing is written."""
 
-Native = Union[str, bytes]
-"""A model for the native module: its path or its bytes."""
+Native = Union[str, bytes, "Ranges"]
+"""A model for the native module: its path, its bytes, or ranges of it."""
 
 Fed = Union[str, "tuple[str, bytes]", "tuple[str, list[int]]"]
 """The data of an input for the native module."""
 
 
 def given(model: Any) -> Native:
-    """The path or the bytes of a model."""
+    """The path, the bytes or the ranges of a model."""
+    if isinstance(model, str) and "://" in model:
+        from . import _remote
+
+        return _remote.of_url(model)
     if isinstance(model, (bytes, bytearray, memoryview)):
         return bytes(model)
     if isinstance(model, (str, os.PathLike)):
@@ -56,8 +62,12 @@ def given(model: Any) -> Native:
         except ValueError as error:  # more than protobuf's 2 GiB
             raise UsageError(f"the ModelProto cannot be serialised: {error}") from error
         return data
+    if hasattr(model, "read") and hasattr(model, "seek"):
+        from . import _remote
+
+        return _remote.of_file(model)
     kind = type(model).__name__
-    raise TypeError(f"a model is a path, bytes or an onnx.ModelProto, not {kind}")
+    raise TypeError(f"a model is a path, bytes, an open file or an onnx.ModelProto, not {kind}")
 
 
 def is_proto(model: object) -> bool:

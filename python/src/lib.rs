@@ -5,6 +5,7 @@ mod call;
 mod error;
 mod looks;
 mod options;
+mod remote;
 mod rewrites;
 
 use pyo3::prelude::*;

@@ -45,16 +45,14 @@ pub fn audit(
         let (mut audits, all) = (Vec::new(), models.len());
         for (done, given) in models.into_iter().enumerate() {
             progress.tell("auditing", done, all);
-            let (name, path) = (given.name(), given.path());
-            let audited = given
-                .read()
-                .and_then(|model| ModelAudit::with(&name, &model, &rules));
+            let name = given.name();
+            let audited = given.during(|model| ModelAudit::with(&name, model, &rules));
             audits.push(match audited.map_err(|e| named(e, &name)) {
                 Ok(audit) => audit,
                 Err(error) if raises || error.kind() == ErrorKind::Interrupted => {
                     return Err(error);
                 }
-                Err(error) => ModelAudit::failed(&path.to_string_lossy(), &error),
+                Err(error) => ModelAudit::failed(&name, &error),
             });
         }
         progress.tell("done", all, all);
@@ -169,7 +167,7 @@ pub fn py_sample(
         let report = report.map_err(|e| named(e, &name))?;
         let all = runs.saturating_mul(options.rates.len().max(1));
         progress.tell("done", all, all);
-        let document = document::text(&document::sample(&name, &model, &report, None))?;
+        let document = document::text(&document::sample(&name, &model, &report, None)?)?;
         Ok((document, report))
     })?;
     let samplings = report.samplings.iter();
@@ -217,8 +215,8 @@ pub fn py_show(
             strict,
         };
         let name = model.name();
-        let model = model.read()?;
-        shown(&model, &format, &options).map_err(|e| named(e, &name))
+        let shown = model.during(|model| shown(model, &format, &options));
+        shown.map_err(|e| named(e, &name))
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::remote::Ranges;
 use bytes::Bytes;
 use dropout_onnx::job::{External, Files};
 use dropout_onnx::onnx::Model;
@@ -16,18 +17,19 @@ use dropout_onnx::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
-/// A model: its bytes, or its path.
+/// A model: its bytes, its path, or ranges of it.
 #[derive(FromPyObject)]
 pub enum Given {
     Bytes(PyBackedBytes),
     Path(PathBuf),
+    Ranges(Ranges),
 }
 
 impl Given {
     /// What the command line calls it: `-` is a stream there, and memory here.
     pub fn path(&self) -> PathBuf {
         match self {
-            Given::Bytes(_) => "-".into(),
+            Given::Bytes(_) | Given::Ranges(_) => "-".into(),
             Given::Path(path) if path.as_os_str() == "-" => "./-".into(),
             Given::Path(path) => path.clone(),
         }
@@ -35,7 +37,10 @@ impl Given {
 
     /// The same, in documents.
     pub fn name(&self) -> String {
-        self.path().to_string_lossy().into_owned()
+        match self {
+            Given::Ranges(ranges) => ranges.name.clone(),
+            _ => self.path().to_string_lossy().into_owned(),
+        }
     }
 
     /// Reads it; bytes are not copied.
@@ -43,7 +48,28 @@ impl Given {
         match self {
             Given::Path(path) => Model::open(path),
             Given::Bytes(bytes) => Model::read(Source::from_bytes(Bytes::from_owner(bytes))),
+            Given::Ranges(ranges) => {
+                let why =
+                    "only audit, show and insert_sites read by ranges; read or download it first";
+                let error = Error::new(ErrorKind::Unsupported, why);
+                Err(match ranges.name.as_str() {
+                    "-" => error,
+                    name => error.in_file(name),
+                })
+            }
         }
+    }
+
+    /// Reads it for `work`, and refuses an object of a store that has changed meanwhile.
+    pub fn during<T>(self, work: impl FnOnce(&Model) -> Result<T>) -> Result<T> {
+        let Given::Ranges(ranges) = self else {
+            return work(&self.read()?);
+        };
+        let (source, checked) = ranges.source();
+        let done = Model::read(source).and_then(|model| work(&model));
+        // what an object is that changed is not worth an error of its own
+        checked.check()?;
+        done
     }
 }
 

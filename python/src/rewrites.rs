@@ -279,7 +279,12 @@ pub fn py_insert(
             &inserted.edited,
             false,
             |how| {
-                verify_change(work.job.before(), inserted.edited.examined(), &expected, how)
+                verify_change(
+                    work.job.before(),
+                    inserted.edited.examined(),
+                    &expected,
+                    how,
+                )
             },
             |end| document::insert(end, &options, &inserted),
         )
@@ -291,7 +296,7 @@ pub fn py_insert(
 pub fn py_insert_sites(py: Python<'_>, model: Given, choices: Choices) -> PyResult<String> {
     long(py, None, move |_| {
         let (name, options) = (model.name(), choices.options()?);
-        let found = candidates(&model.read()?, &options)?;
+        let found = model.during(|model| candidates(model, &options))?;
         document::text(&document::insert_sites(&name, &found))
     })
 }
@@ -323,9 +328,7 @@ pub fn py_set(
         work.conclude(
             &changed.edited,
             changed.outcome.changed == 0,
-            |how| {
-                verify_change(work.job.before(), changed.edited.examined(), &expected, how)
-            },
+            |how| verify_change(work.job.before(), changed.edited.examined(), &expected, how),
             |end| document::set(end, &options, &changed),
         )
     })

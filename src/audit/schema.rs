@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Document, ModelAudit, baseline};
 
-fn made<T: JsonSchema>(title: &str, settings: SchemaSettings) -> Value {
+pub(crate) fn made<T: JsonSchema>(title: &str, settings: SchemaSettings) -> Value {
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     schema.insert("title".to_string(), title.into());
     schema.to_value()
@@ -40,16 +40,16 @@ fn config() -> Value {
     made::<super::config::Schema>("dropout-onnx.toml", settings)
 }
 
-fn folder() -> &'static Path {
+pub(crate) fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn file(name: &str) -> PathBuf {
+pub(crate) fn file(name: &str) -> PathBuf {
     folder().join(format!("docs/{name}.schema.json"))
 }
 
 /// `UPDATE_DOCS=1 cargo test --lib schema` updates it.
-fn committed(name: &str) -> Value {
+pub(crate) fn committed(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(file(name)).unwrap()).unwrap()
 }
 

@@ -73,6 +73,13 @@ impl Files {
                 let why = "is not a file, and --in-place replaces a file";
                 return Err(refused(&self.input, why));
             }
+            let writable = self.force || self.dry_run || !destination.is_read_only();
+            if !writable {
+                return Err(refused(
+                    &self.input,
+                    "is read-only; replace it with --force",
+                ));
+            }
             return Ok(Target::File(destination));
         }
         let path = match &self.output {

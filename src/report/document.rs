@@ -7,6 +7,8 @@ mod insert;
 #[cfg(feature = "tract")]
 mod replay;
 mod sample;
+#[cfg(test)]
+mod schema;
 mod set;
 mod strip;
 mod verification;
@@ -14,6 +16,7 @@ mod verify;
 
 use serde_json::{Value, json};
 
+use crate::audit::TOOL;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Ended;
 use crate::onnx::Name;
@@ -50,6 +53,7 @@ fn serializer(error: &serde_json::Error) -> Error {
 fn rewrite(command: &str, end: &Ended<'_>, parts: Value) -> Result<Value> {
     let mut document = json!({
         "schema": format!("dropout-onnx/{command}/1"),
+        "tool": TOOL,
         "input": end.job.files().input.to_string_lossy(),
         "output": end.output(),
         "bytes": {"before": end.job.model().source().len(), "after": end.edited.rope.len()},

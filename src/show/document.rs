@@ -10,8 +10,10 @@ pub const SCHEMA: &str = "dropout-onnx/show/1";
 /// A model.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Document {
     /// The version of the document.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     pub schema: &'static str,
     /// True if names are omitted.
     pub anonymous: bool,
@@ -50,6 +52,7 @@ impl Document {
 /// The program that wrote a model.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProducerRecord {
     /// The program.
     pub name: String,
@@ -61,6 +64,7 @@ pub struct ProducerRecord {
 /// An operator set.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OpsetRecord {
     /// Its domain; empty for the default domain.
     pub domain: String,
@@ -71,6 +75,7 @@ pub struct OpsetRecord {
 /// A key and its value.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PropertyRecord {
     /// The key.
     pub key: String,
@@ -81,6 +86,7 @@ pub struct PropertyRecord {
 /// A graph.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GraphRecord {
     /// Its name; `None` if names are omitted.
     pub name: Option<String>,
@@ -103,6 +109,7 @@ pub struct GraphRecord {
 /// A value and its type.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ValueRecord {
     /// Its name.
     pub name: String,
@@ -113,6 +120,7 @@ pub struct ValueRecord {
 /// A tensor.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TensorRecord {
     /// Its name; `None` in attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,6 +146,7 @@ pub struct TensorRecord {
 /// A sparse tensor.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SparseRecord {
     /// Its name; `None` in attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,6 +162,7 @@ pub struct SparseRecord {
 /// A node.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NodeRecord {
     /// Its name; `None` if it has none, or names are omitted.
     pub name: Option<String>,
@@ -174,6 +184,7 @@ pub struct NodeRecord {
 /// An attribute.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AttributeRecord {
     /// Its name.
     pub name: String,
@@ -184,6 +195,7 @@ pub struct AttributeRecord {
 
 /// The value of an attribute.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AttributeValueRecord {
@@ -218,6 +230,7 @@ pub enum AttributeValueRecord {
 /// A function.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FunctionRecord {
     /// Its name: `function:domain::name`, then `:overload` if it has one.
     pub scope: String,
@@ -238,6 +251,7 @@ pub struct FunctionRecord {
 /// A training graph.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TrainingRecord {
     /// The initialization graph.
     pub initialization: Option<GraphRecord>,
@@ -250,6 +264,8 @@ pub struct TrainingRecord {
 /// A number or a boolean, as text: the shortest that is it in its type. In JSON a number where JSON
 /// has it, else (`inf`, `NaN`) a string.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("type" = ["number", "boolean", "string"])))]
 pub struct Number(pub String);
 
 impl Serialize for Number {
@@ -270,6 +286,7 @@ impl Serialize for Number {
 
 /// A string of an attribute; of a long one its size and hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Text {

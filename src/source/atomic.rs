@@ -4,7 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Rope;
+use tempfile::NamedTempFile;
+
+use super::{Rope, Source};
 use crate::error::{Error, Result};
 use crate::interrupt;
 
@@ -50,6 +52,13 @@ impl Destination {
         &self.real
     }
 
+    /// True of a file that its owner may not write: it is not replaced by the way.
+    pub fn is_read_only(&self) -> bool {
+        self.real
+            .metadata()
+            .is_ok_and(|meta| meta.is_file() && meta.permissions().readonly())
+    }
+
     /// True if there is something at this place.
     pub fn exists(&self) -> bool {
         self.real.exists()
@@ -74,14 +83,14 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Writes a rope to a temporary file in the destination folder, and renames it once it is complete and
-/// synced to the disk.
+/// synced to the disk; then the folder is synced.
 ///
 /// An existing file keeps its mode (and, where the system allows, its owner). What is not a
 /// regular file (`/dev/null`, a named pipe) is written to, never replaced.
 ///
 /// # Errors
-/// The folder is not writable, the disk is full, a source cannot be read. The destination is then
-/// as it was.
+/// The folder is not writable, the disk is full, a source cannot be read or changed since it was opened. The
+/// destination is then as it was.
 pub fn write_atomic(destination: &Destination, rope: &Rope) -> Result<()> {
     let cannot = |e| Error::io("cannot write", e).in_file(&destination.named);
     let existing = match fs::metadata(&destination.real) {
@@ -102,29 +111,111 @@ pub fn write_atomic(destination: &Destination, rope: &Rope) -> Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".dropout-onnx-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        // From the start, so that nobody opens here what they may not read there.
-        let mode = existing.as_ref().map(fs::Metadata::permissions);
-        let mode = mode.or_else(|| destination.like.clone());
-        let any = || std::os::unix::fs::PermissionsExt::from_mode(0o666);
-        builder.permissions(mode.unwrap_or_else(any));
-    }
-    let temporary = builder.tempfile_in(folder).map_err(cannot)?;
+    // From the start, so that nobody opens here what they may not read there.
+    let mode = existing.as_ref().map(fs::Metadata::permissions);
+    let mode = mode.or_else(|| destination.like.clone());
+    let temporary = Temporary::new(folder, mode).map_err(cannot)?;
     if let Some(meta) = &existing {
-        keep_owner_and_mode(temporary.as_file(), meta).map_err(cannot)?;
+        keep_owner_and_mode(temporary.file(), meta).map_err(cannot)?;
     }
-    rope.write_to_file(temporary.as_file())
+    rope.write_to_file(temporary.file())
         .map_err(|e| e.in_file(&destination.named))?;
     // what is renamed has to be on the disk, or a crash could leave an empty file
-    temporary.as_file().sync_all().map_err(cannot)?;
+    temporary.file().sync_all().map_err(cannot)?;
+    Source::from_rope(rope.clone()).check_unchanged()?;
     interrupt::check()?;
     temporary
-        .persist(&destination.real)
-        .map_err(|e| cannot(e.error))?;
-    Ok(())
+        .persist(folder, &destination.real)
+        .map_err(cannot)?;
+    sync_folder(folder).map_err(cannot)
+}
+
+/// So that the new name is on the disk, too. A folder that cannot be opened or synced is not.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    match File::open(folder).map(|folder| folder.sync_all()) {
+        Ok(Err(e)) if e.kind() != io::ErrorKind::InvalidInput => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// A file that the system removes when the process ends, however it ends, until it gets a name.
+enum Temporary {
+    /// Without a name: where the file system can.
+    #[cfg(target_os = "linux")]
+    Unnamed(File),
+    /// With a name, which is removed on drop: a signal that ends the process leaves it.
+    Named(NamedTempFile),
+}
+
+impl Temporary {
+    fn new(folder: &Path, mode: Option<fs::Permissions>) -> io::Result<Temporary> {
+        #[cfg(target_os = "linux")]
+        if let Some(file) = unnamed(folder, mode.as_ref()) {
+            return Ok(Temporary::Unnamed(file));
+        }
+        let mut builder = builder();
+        #[cfg(unix)]
+        {
+            let any = || std::os::unix::fs::PermissionsExt::from_mode(0o666);
+            builder.permissions(mode.unwrap_or_else(any));
+        }
+        #[cfg(not(unix))]
+        let _ = mode;
+        builder.tempfile_in(folder).map(Temporary::Named)
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            #[cfg(target_os = "linux")]
+            Temporary::Unnamed(file) => file,
+            Temporary::Named(file) => file.as_file(),
+        }
+    }
+
+    fn persist(self, folder: &Path, to: &Path) -> io::Result<()> {
+        let path = match self {
+            #[cfg(target_os = "linux")]
+            Temporary::Unnamed(file) => {
+                // a link cannot replace a file: it gets a name first, for a moment
+                let link = |path: &Path| link(&file, path);
+                builder().make_in(folder, link)?.into_temp_path()
+            }
+            Temporary::Named(file) => file.into_temp_path(),
+        };
+        path.persist(to).map_err(|e| e.error)
+    }
+}
+
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".dropout-onnx-").suffix(".tmp");
+    builder
+}
+
+/// A file without a name in a folder; `None` if the file system has none.
+#[cfg(target_os = "linux")]
+fn unnamed(folder: &Path, mode: Option<&fs::Permissions>) -> Option<File> {
+    use rustix::fs::{Mode, OFlags};
+    use std::os::unix::fs::PermissionsExt;
+    if !Path::new("/proc/self/fd").is_dir() {
+        return None; // it could not get its name
+    }
+    let mode = mode.map_or(0o666, |mode| mode.mode() & 0o7777);
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = rustix::fs::open(folder, flags, Mode::from_raw_mode(mode));
+    file.ok().map(File::from)
+}
+
+/// Gives a file a name.
+#[cfg(target_os = "linux")]
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD};
+    use std::os::fd::AsRawFd;
+    let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(CWD, itself, CWD, path, AtFlags::SYMLINK_FOLLOW).map_err(Into::into)
 }
 
 #[cfg(unix)]

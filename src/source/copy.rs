@@ -54,7 +54,7 @@ impl<'f> Copier<'f> {
             Body::File(_) if range.end - range.start < LARGE => self.near(source, range),
             Body::File(from) => {
                 self.flush()?;
-                let copied = copy(from, range.clone(), self.file)?;
+                let copied = copy(&from.file, range.clone(), self.file)?;
                 self.read(source, range.start + copied..range.end)
             }
         }

@@ -120,6 +120,14 @@ impl Rope {
         Ok(())
     }
 
+    /// The sources of its pieces.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.0.pieces.iter().filter_map(|piece| match piece {
+            Piece::Range(source, _) => Some(source),
+            Piece::Memory(_) => None,
+        })
+    }
+
     /// The pieces that a range of the rope touches, each with the part of it that is touched.
     fn touched(&self, range: &Range<u64>) -> impl Iterator<Item = (&Piece, Range<u64>)> + use<'_> {
         let (from, to) = (range.start, range.end);

@@ -36,6 +36,8 @@ mod called_dropout;
 #[cfg(feature = "tract")]
 mod diff;
 #[cfg(feature = "tract")]
+mod durable;
+#[cfg(feature = "tract")]
 mod engine;
 #[cfg(feature = "tract")]
 mod evidence;

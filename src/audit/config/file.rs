@@ -109,6 +109,8 @@ pub enum Format {
     Junit,
     /// Tables in Markdown.
     Markdown,
+    /// A page to sort and filter.
+    Html,
 }
 
 /// What is written as a table: serde would also take an array of its values.

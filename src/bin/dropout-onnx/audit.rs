@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use dropout_onnx::audit::baseline::Resolved;
 use dropout_onnx::audit::config::{self, Usage};
 use dropout_onnx::audit::{Document, Level, ModelAudit};
-use dropout_onnx::report::{concise, github, json, jsonl, junit, markdown, sarif};
+use dropout_onnx::report::{concise, github, html, json, jsonl, junit, markdown, sarif};
 
 use crate::Status;
 use crate::baseline::{BaselineArgs, Baselines};
@@ -67,6 +67,8 @@ enum Format {
     Junit,
     /// Tables, for a job summary
     Markdown,
+    /// A page to sort and filter, in one file
+    Html,
 }
 
 impl From<config::Format> for Format {
@@ -80,6 +82,7 @@ impl From<config::Format> for Format {
             config::Format::Github => Format::Github,
             config::Format::Junit => Format::Junit,
             config::Format::Markdown => Format::Markdown,
+            config::Format::Html => Format::Html,
         }
     }
 }
@@ -88,6 +91,7 @@ const EXAMPLES: &str = "\
 Examples:
   dropout-onnx audit model.onnx
   dropout-onnx audit --format sarif --output audit.sarif models/
+  dropout-onnx audit --format html --output audit.html models/
   git ls-files '*.onnx' | dropout-onnx audit -
   dropout-onnx audit --deny runtime-dropout --allow notes model.onnx
   dropout-onnx audit --explain active-dropout
@@ -273,5 +277,6 @@ fn report(format: Format, document: &Document, global: &Global) -> Result<String
         }
         Format::Junit => junit::text(document)?,
         Format::Markdown => markdown::text(document),
+        Format::Html => html::text(document),
     })
 }

@@ -181,6 +181,9 @@ impl ReportFile {
     /// Refuses to overwrite a model of the report.
     pub fn new<'p>(path: &Path, about: impl IntoIterator<Item = &'p Path>) -> Result<ReportFile> {
         let destination = Destination::new(path)?;
+        if destination.is_read_only() {
+            bail!("{}: is read-only; make it writable first", path.display());
+        }
         let mut about = about.into_iter();
         if about.any(|model| same_file(model, destination.real())) {
             bail!(

@@ -134,7 +134,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             Format::Text => plain(&told.text(true)).into_bytes(),
             Format::Json => {
                 let name = args.input.to_string_lossy();
-                let document = document::sample(&name, &model, &report, plot_file);
+                let document = document::sample(&name, &model, &report, plot_file)?;
                 document::text(&document)?.into_bytes()
             }
             Format::Npz => report.npz()?,

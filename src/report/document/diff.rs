@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::serializer;
+use crate::audit::TOOL;
 use crate::diff::Diff;
 use crate::error::Result;
 
@@ -11,7 +12,9 @@ use crate::error::Result;
 /// # Errors
 /// None that a difference gives rise to; the serializer's own.
 pub fn diff(found: &Diff, before: &str, after: &str) -> Result<Value> {
-    let mut document = json!({"schema": found.schema, "before": before, "after": after});
+    let mut document = json!({
+        "schema": found.schema, "tool": TOOL, "before": before, "after": after,
+    });
     let rest = serde_json::to_value(found).map_err(|e| serializer(&e))?;
     if let (Value::Object(all), Value::Object(rest)) = (&mut document, rest) {
         all.extend(rest);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::rewrite;
+use crate::audit::TOOL;
 use crate::error::Result;
 use crate::job::Ended;
 use crate::rewrite::Action;
@@ -40,5 +41,7 @@ pub fn insert(end: &Ended<'_>, options: &Options, inserted: &Inserted) -> Result
 
 /// The document of the places where dropout would go in a model, called `input`.
 pub fn insert_sites(input: &str, sites: &[Candidate]) -> Value {
-    json!({"schema": "dropout-onnx/insert-sites/1", "input": input, "sites": sites})
+    json!({
+        "schema": "dropout-onnx/insert-sites/1", "tool": TOOL, "input": input, "sites": sites,
+    })
 }

@@ -1,46 +1,166 @@
 //! What sampling came to.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::audit::SiteRecord;
+use super::serializer;
+use crate::audit::{SiteRecord, TOOL};
+use crate::error::Result;
 use crate::onnx::Model;
-use crate::sample::{Output, Report};
+use crate::sample::{self, Report};
 
-/// The document of a sampling of a model, called `input`; `plot`: the file of the plot, if there is one.
-pub fn sample(input: &str, model: &Model, report: &Report, plot: Option<&Path>) -> Value {
-    let sites = report.sites.iter();
-    let sites: Vec<_> = sites.map(|site| SiteRecord::new(model, site)).collect();
-    let samplings = report.samplings.iter().map(|at| {
-        let outputs: Vec<_> = at.outputs.iter().map(value).collect();
-        json!({"rate": at.rate, "outputs": outputs})
-    });
-    json!({
-        "schema": "dropout-onnx/sample/1",
-        "input": input,
-        "sites": sites,
-        "runs": report.runs, "seed": report.seed, "engine": report.engine,
-        "shapes": report.shapes, "random_inputs": report.made, "chosen_dims": report.chosen,
-        "notes": report.notes, "plot": plot.map(Path::to_string_lossy),
-        "samplings": samplings.collect::<Vec<_>>(),
-    })
+/// The document of a sampling.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Document<'r> {
+    /// The version of the document.
+    #[cfg_attr(test, schemars(extend("const" = "dropout-onnx/sample/1")))]
+    schema: &'static str,
+    /// The program that wrote it, with its version.
+    tool: &'static str,
+    /// The model.
+    input: &'r str,
+    /// Its dropouts.
+    sites: Vec<SiteRecord>,
+    /// Runs at every rate.
+    runs: usize,
+    /// The seed.
+    seed: u64,
+    /// The engine and its version.
+    engine: &'static str,
+    /// The shape of every input.
+    shapes: &'r BTreeMap<String, Vec<usize>>,
+    /// Inputs with random data.
+    random_inputs: &'r [String],
+    /// Assumed sizes of symbolic dimensions.
+    chosen_dims: &'r BTreeMap<String, usize>,
+    /// Remarks.
+    notes: &'r [String],
+    /// The file of the plot, if there is one.
+    plot: Option<String>,
+    /// One for each rate; a single one without rates.
+    samplings: Vec<Sampling<'r>>,
 }
 
-fn value(output: &Output) -> Value {
-    let classes = output.classes.as_ref().map(|classes| {
-        json!({
-            "numbers": classes.numbers.name(), "axis": classes.axis, "count": classes.count,
-            "shape": classes.shape, "mean": classes.mean,
-            "entropy": classes.entropy, "top": classes.top, "agreement": classes.agreement,
-            "deterministic_top": output.deterministic_top(),
-        })
+/// The outputs at one rate.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Sampling<'r> {
+    /// The rate of every dropout; null: each has its own.
+    rate: Option<f64>,
+    /// In the order of the graph.
+    outputs: Vec<Output<'r>>,
+}
+
+/// One output over all runs; elements in row-major order, NaN as null.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Output<'r> {
+    /// Its name.
+    name: &'r str,
+    /// Its element type.
+    element_type: &'static str,
+    /// Its shape.
+    shape: &'r [usize],
+    /// The mean of the standard deviations of its elements.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
+    spread: f64,
+    /// The output at inference; null if that could not be run.
+    #[cfg_attr(test, schemars(with = "Option<Vec<Option<f64>>>"))]
+    deterministic: &'r Option<Vec<f64>>,
+    /// The mean of every element.
+    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
+    mean: &'r [f64],
+    /// The sample standard deviation of every element.
+    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
+    std: &'r [f64],
+    /// Elements that were NaN or infinite in a run.
+    not_finite: usize,
+    /// Statistics as a classifier's, if it is one.
+    classes: Option<Classes<'r>>,
+}
+
+/// Statistics of an output as a classifier's.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Classes<'r> {
+    /// The kind of numbers.
+    numbers: &'static str,
+    /// The axis of the classes; null for a binary classifier.
+    axis: Option<usize>,
+    /// The number of classes.
+    count: usize,
+    /// The shape of the rows.
+    shape: &'r [usize],
+    /// The mean distribution.
+    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
+    mean: &'r [f64],
+    /// The entropy of the mean distribution, in nats, row by row.
+    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
+    entropy: &'r [f64],
+    /// The most frequent top class.
+    top: &'r [usize],
+    /// The share of runs with that top class.
+    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
+    agreement: &'r [f64],
+    /// The top class at inference.
+    deterministic_top: Option<Vec<usize>>,
+}
+
+/// The document of a sampling of a model, called `input`; `plot`: the file of the plot, if there is one.
+///
+/// # Errors
+/// None that a sampling gives rise to; the serializer's own.
+pub fn sample(input: &str, model: &Model, report: &Report, plot: Option<&Path>) -> Result<Value> {
+    let sites = report.sites.iter();
+    let samplings = report.samplings.iter().map(|at| Sampling {
+        rate: at.rate,
+        outputs: at.outputs.iter().map(Output::of).collect(),
     });
-    json!({
-        "name": output.name, "element_type": output.element_type, "shape": output.shape,
-        "spread": output.spread(),
-        "deterministic": output.deterministic, "mean": output.mean, "std": output.std,
-        "not_finite": output.not_finite,
-        "classes": classes,
-    })
+    let document = Document {
+        schema: "dropout-onnx/sample/1",
+        tool: TOOL,
+        input,
+        sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
+        runs: report.runs,
+        seed: report.seed,
+        engine: report.engine,
+        shapes: &report.shapes,
+        random_inputs: &report.made,
+        chosen_dims: &report.chosen,
+        notes: &report.notes,
+        plot: plot.map(|plot| plot.to_string_lossy().into_owned()),
+        samplings: samplings.collect(),
+    };
+    serde_json::to_value(document).map_err(|e| serializer(&e))
+}
+
+impl<'r> Output<'r> {
+    fn of(output: &'r sample::Output) -> Output<'r> {
+        let classes = output.classes.as_ref().map(|classes| Classes {
+            numbers: classes.numbers.name(),
+            axis: classes.axis,
+            count: classes.count,
+            shape: &classes.shape,
+            mean: &classes.mean,
+            entropy: &classes.entropy,
+            top: &classes.top,
+            agreement: &classes.agreement,
+            deterministic_top: output.deterministic_top(),
+        });
+        Output {
+            name: &output.name,
+            element_type: output.element_type,
+            shape: &output.shape,
+            spread: output.spread(),
+            deterministic: &output.deterministic,
+            mean: &output.mean,
+            std: &output.std,
+            not_finite: output.not_finite,
+            classes,
+        }
+    }
 }

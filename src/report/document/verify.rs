@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::verification;
+use crate::audit::TOOL;
 use crate::verify::{Demand, Verdict, Verification};
 
 /// The document of a comparison of two models, called `before` and `after`.
@@ -10,6 +11,7 @@ pub fn verify(before: &str, after: &str, found: &Verification) -> Value {
     let verdict = found.verdict(Demand::Outputs);
     json!({
         "schema": "dropout-onnx/verify/1",
+        "tool": TOOL,
         "before": before,
         "after": after,
         "assumed": found.assumed.note(before, after),

@@ -19,6 +19,7 @@ const USUAL: f64 = 0.1;
 
 /// A place for dropout.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Candidate {
     /// The value after which dropout would be inserted.

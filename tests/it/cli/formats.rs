@@ -10,7 +10,7 @@ use crate::common::build::{f32_scalar, flag, model, op, x_to_y};
 use crate::common::cli::Folder;
 
 const FORMATS: &[&str] = &[
-    "text", "concise", "json", "jsonl", "sarif", "github", "junit", "markdown",
+    "text", "concise", "json", "jsonl", "sarif", "github", "junit", "markdown", "html",
 ];
 
 const BROKEN: &str =

@@ -30,7 +30,7 @@ fn every_document_has_the_diff() {
             let keys: Vec<&String> = document.as_object().unwrap().keys().collect();
             let schema = format!("dropout-onnx/{subcommand}/1");
             assert_eq!(document["schema"], schema);
-            assert_eq!(keys[..4], ["schema", "input", "output", "bytes"]);
+            assert_eq!(keys[..5], ["schema", "tool", "input", "output", "bytes"]);
             assert_eq!(keys[keys.len() - 2..], ["verification", "diff"], "{name}");
             assert_eq!(document["diff"]["schema"], "dropout-onnx/diff/1");
             assert_eq!(document["diff"]["changes"], changes(&folder, "out.onnx"));

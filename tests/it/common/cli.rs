@@ -199,6 +199,8 @@ pub fn unwrapped(text: &str) -> String {
 }
 
 pub fn golden(name: &str, text: &str) {
+    let version = concat!("dropout-onnx ", env!("CARGO_PKG_VERSION"), "\"");
+    let text = text.replace(version, "dropout-onnx VERSION\"");
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);

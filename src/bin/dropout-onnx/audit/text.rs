@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use bytesize::ByteSize;
 use dropout_onnx::audit::{Document, Level, ModelAudit, RULES, TOOL, Verdict};
-use dropout_onnx::report::{help, one_line, summary, worst_first};
+use dropout_onnx::report::{help, one_line, rates, summary, worst_first};
 
 use super::findings::{self, Paragraph};
 use crate::sites;
@@ -91,7 +91,7 @@ fn in_short(model: &ModelAudit, clean: bool) -> String {
     {
         return String::new();
     }
-    let rates: String = (sites::rates(&model.sites).iter())
+    let rates: String = (rates(&model.sites).iter())
         .map(|rate| format!(", {rate}"))
         .collect();
     format!("{}{rates}\n{findings}", head(model))

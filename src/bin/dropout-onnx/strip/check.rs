@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use dropout_onnx::audit::{ModelAudit, Selection};
+use dropout_onnx::audit::{ModelAudit, Selection, TOOL};
 use dropout_onnx::diff;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::report::{document, one_line};
@@ -59,7 +59,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         },
     )?;
     if args.format == Format::Json {
-        let document = json!({"schema": "dropout-onnx/strip-check/1", "models": records});
+        let document = json!({
+            "schema": "dropout-onnx/strip-check/1", "tool": TOOL, "models": records,
+        });
         io::print(&document::text(&document)?)?;
     }
     Ok(status)
