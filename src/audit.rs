@@ -22,6 +22,7 @@ use crate::dropout::{self, Findings, Form, Kind, MaskUse, Mode, RateOrigin, Scal
 use crate::error::{Error, Result};
 use crate::onnx::{Flaw, Model, Name, Values};
 use crate::semantics::analysis::Analysis;
+use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::View;
 pub use baseline::{Baseline, BaselineState};
 #[cfg(feature = "config")]
@@ -38,8 +39,14 @@ pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection
     let flaws = model.flaws(values);
     let view = View::new(model, values);
     let mut prints = Fingerprints::new(view, &found.sites);
-    Context::new(view, found, &flaws, rules.reads_weights())
-        .check(|rule| rules.level(rule), &mut prints)
+    let memo = Memo::default();
+    Context::new(
+        Facts::new(view, &memo),
+        found,
+        &flaws,
+        rules.reads_weights(),
+    )
+    .check(|rule| rules.level(rule), &mut prints)
 }
 
 /// The program, with its version.
@@ -262,7 +269,8 @@ impl Verdict {
             Mode::Active => Verdict::Active,
         });
         let mut nodes = analysis.view().nodes();
-        let training = nodes.any(by_batch).then_some(Verdict::Training);
+        let by_batch = nodes.any(|node| by_batch(analysis.facts(), node));
+        let training = by_batch.then_some(Verdict::Training);
         let random = (!found.random.is_empty()).then_some(Verdict::Random);
         let incomplete = !flaws.is_empty() || !found.limits.is_empty();
         let incomplete = incomplete.then_some(Verdict::Unknown);
@@ -390,7 +398,7 @@ impl ModelAudit {
             rules: selection.changed(),
             verdict: Some(verdict),
             sites: records.collect(),
-            findings: Context::new(analysis.view(), &found, &flaws, selection.reads_weights())
+            findings: Context::new(analysis.facts(), &found, &flaws, selection.reads_weights())
                 .check(|rule| selection.level(rule), &mut prints),
             ..ModelAudit::empty(path)
         })

@@ -3,6 +3,7 @@
 use crate::onnx::ValueId;
 use crate::semantics::calls::ContextId;
 use crate::semantics::control_flow::branch_outputs;
+use crate::semantics::draws::drawn;
 use crate::semantics::facts::{Dim, Facts, Shape, Symbol};
 
 use super::{Form, Site};
@@ -10,10 +11,8 @@ use super::{Form, Site};
 /// Finds the shapes of random masks.
 pub(super) fn tell(facts: Facts<'_>, sites: &mut [Site]) {
     for site in sites.iter_mut().filter(|s| s.form == Form::RandomMask) {
-        let mut nodes = site.nodes.iter().map(|&id| facts.view().node(id));
-        let source = nodes
-            .find(|node| node.draws())
-            .and_then(|node| node.output(0));
+        let source = site.source().map(|source| facts.view().node(source));
+        let source = source.and_then(drawn);
         site.noise_shape = source.zip(site.input).and_then(|(source, data)| {
             let drawn = facts.shape(source.id);
             shared(drawn.dims()?, &facts.shape(data)).then(|| facts.shape_text(&drawn))?

@@ -10,6 +10,7 @@
 //! constant only if each step leaves it as it is.
 
 mod dim;
+mod given;
 mod integers;
 mod number;
 mod rules;
@@ -200,6 +201,20 @@ impl<'m> Facts<'m> {
         lists
             .all(|list| list.as_ref() == Some(&first))
             .then_some(first)
+    }
+
+    /// The integer that an attribute is in each context; `None` in one without it. None at all if a caller is
+    /// unknown.
+    pub fn attribute_ints(self, node: NodeRef<'m>, name: &str) -> Option<Vec<Option<i64>>> {
+        let contexts = self.contexts(node.graph()).into_iter();
+        let ints = contexts.map(|cx| {
+            let given = Asking::new(self, cx).given(node);
+            given.is_known().then(|| match given.value(name) {
+                Some(AttributeValue::Int(int)) => Some(*int),
+                _ => None,
+            })
+        });
+        ints.collect()
     }
 
     /// The elements of a small tensor of integers, with symbols.
@@ -470,7 +485,7 @@ impl<'m> Asking<'m> {
 
     /// The integers of an attribute or else of an input.
     fn list(&mut self, node: NodeRef<'m>, input: usize, attribute: &str) -> Option<Shape> {
-        if let Some(ints) = node.ints(attribute) {
+        if let Some(ints) = self.given(node).ints(attribute) {
             return Some(Shape::sizes(ints));
         }
         let at = self.here(node.input(input)?);

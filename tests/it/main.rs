@@ -3,6 +3,7 @@
 //! `cargo test --test it strip_masks::` runs a module, `cargo test --test it strip_masks::scales::`
 //! a file of it.
 
+mod clean;
 mod common;
 
 mod counted_masks;

@@ -1,5 +1,6 @@
 //! `batchnorm-training`.
 
+use crate::semantics::facts::{Facts, Runs};
 use crate::semantics::view::NodeRef;
 
 use super::{Context, Found, rule};
@@ -35,25 +36,33 @@ rule! {
 
 fn check(context: &Context<'_>) -> Vec<Found> {
     let view = context.view;
-    let norms = view.nodes().filter(|&node| by_batch(node));
+    let norms = view.nodes().filter(|&node| by_batch(context.facts, node));
     let what = "is in training mode: it normalizes by the current batch";
     norms.map(|node| context.at_node(node.id, what)).collect()
 }
 
-/// True of a `BatchNormalization` that normalizes by the statistics of the current batch.
+/// True of a `BatchNormalization` that runs and normalizes by the statistics of the current batch.
 ///
 /// Source: ONNX `docs/Changelog.md`, BatchNormalization-1, -6, -7, -9, -14, -15.
-pub(in crate::audit) fn by_batch(node: NodeRef<'_>) -> bool {
-    if node.op() != "BatchNormalization" || node.callee().is_some() {
+pub(in crate::audit) fn by_batch(facts: Facts<'_>, node: NodeRef<'_>) -> bool {
+    // of ONNX Runtime, in models that it trains
+    let internal = node.domain == "com.microsoft" && node.op_type == "BatchNormInternal";
+    if !internal && node.op() != "BatchNormalization" || node.callee().is_some() {
         return false;
     }
     let Some(opset) = node.view().model.opset(node.graph(), "") else {
         return false;
     };
     let several = node.outputs().skip(1).any(|output| output.is_some());
-    match opset {
-        ..=6 => several && node.int("is_test", 0) == 0,
+    let is = |name, number: fn(i64) -> bool| {
+        let ints = facts.attribute_ints(node, name);
+        ints.is_none_or(|all| all.into_iter().any(|int| number(int.unwrap_or(0))))
+    };
+    let by_batch = match opset {
+        _ if internal => is("training_mode", |int| int != 0),
+        ..=6 => several && is("is_test", |int| int == 0),
         7..=13 => several,
-        _ => node.int("training_mode", 0) != 0,
-    }
+        _ => is("training_mode", |int| int != 0),
+    };
+    by_batch && facts.runs(node.graph()) != Runs::Never
 }

@@ -222,7 +222,7 @@ impl Finder<'_> {
     }
 
     /// The number that all calls of the function around a node give for an attribute.
-    fn referenced(
+    pub(super) fn referenced(
         &self,
         node: NodeRef<'_>,
         name: &Name,

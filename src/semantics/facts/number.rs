@@ -153,8 +153,9 @@ impl<'m> Asking<'m> {
             return self.attribute_number(value, node);
         }
         if node.is("ConstantOfShape") {
-            return match node.attribute("value").map(|a| &a.value) {
+            return match self.given(node).value("value") {
                 Some(AttributeValue::Tensor(tensor)) => self.tensor(value, tensor),
+                _ if !self.given(node).is_known() => Known::Computed,
                 _ => Known::constant(0.0, DataType::FLOAT),
             };
         }
