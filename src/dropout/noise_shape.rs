@@ -22,6 +22,14 @@ pub(super) fn tell(facts: Facts<'_>, sites: &mut [Site]) {
 
 /// True of a draw that is shared along an axis of the data.
 fn shared(drawn: &[Dim], data: &Shape) -> bool {
+    let elements = |dims: &[Dim]| Shape::of(dims.iter().copied()).elements();
+    let as_many = data.dims().is_some_and(|data| {
+        let count = elements(data);
+        count != Dim::Unknown && count == elements(drawn)
+    });
+    if as_many {
+        return false; // in another shape
+    }
     let one = Dim::Size(1);
     let ones = |dims: &[Dim]| dims.iter().filter(|&dim| *dim == one).count();
     match data {

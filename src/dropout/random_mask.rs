@@ -28,6 +28,7 @@ mod related;
 mod scalar;
 mod settle;
 mod site;
+mod skipped;
 mod substitute;
 mod switches;
 mod walk;
@@ -66,6 +67,9 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
             let mut found = finder.sites(source)?;
             if found.is_empty() {
                 found = finder.counted(source)?;
+            }
+            if found.is_empty() {
+                found = finder.skipped(source)?;
             }
             if found.is_empty() {
                 others.push(source);

@@ -9,7 +9,7 @@ use crate::common::build::{
     x_to_y,
 };
 use crate::common::masks::{nodes, spelt};
-use crate::common::proto::{Function, Graph, Model, Node};
+use crate::common::proto::{Function, Graph, Model, Node, SparseTensor, Tensor};
 use crate::common::stripped::{refusal, strips};
 
 fn audit(model: &Model) -> ModelAudit {
@@ -364,6 +364,36 @@ fn a_mask_that_is_a_result_of_a_branch_may_be_unused() {
     let used = with("t = Tanh(a)\nm = Cast(k)\ny = Mul(t, m)");
     let why = refusal(&used);
     assert!(why.contains("mask"), "{why}");
+}
+
+/// A threshold that is stored as a sparse tensor, and one drawn in another shape than the data has.
+#[test]
+fn masks_are_found_however_their_numbers_and_shapes_are_written() {
+    let text = "u = RandomUniformLike(x)\nb = Less(u, t)\nm = Cast(b)\nz = Mul(x, m)\nd = Div(z, t)\n\
+                y = Tanh(d)";
+    let mut sparse = made(text);
+    let values = raw(DataType::FLOAT, &[1], &0.75f32.to_le_bytes());
+    sparse.main_mut().sparse_initializer.push(SparseTensor {
+        values: Some(Tensor {
+            name: Some("t".into()),
+            ..values
+        }),
+        indices: Some(raw(DataType::INT64, &[1], &0i64.to_le_bytes())),
+        dims: vec![1],
+    });
+    assert_eq!(audit(&sparse).sites[0].rate, Some(0.25));
+    let flat = "f = Flatten(x)\nu = RandomUniformLike(f)\nb = Less(u, keep)\nm = Cast(b)\n\
+                s = Shape(x)\nr = Reshape(m, s)\nz = Mul(x, r)\nd = Div(z, keep)\ny = Tanh(d)";
+    let mut flat = made(flat);
+    flat.main_mut().node[0].attribute = vec![int("axis", 0)];
+    let stripped = strips(&flat).draws_nothing();
+    assert_eq!(stripped.sites[0].noise_shape, None);
+    // the twin: shared along an axis
+    let row = "u = RandomUniform()\nb = Less(u, keep)\nm = Cast(b)\nz = Mul(x, m)\nd = Div(z, keep)\n\
+               y = Tanh(d)";
+    let mut row = made(row);
+    row.main_mut().node[0].attribute = vec![ints("shape", &[3])];
+    assert!(strips(&row).sites[0].noise_shape.is_some());
 }
 
 /// Converters merge equal draws: each layer drops by its own rate, be it in a row.

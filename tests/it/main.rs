@@ -25,6 +25,7 @@ mod rules;
 mod scales;
 mod score;
 mod search_limits;
+mod skipped_layers;
 mod snapshot_example;
 mod strip_models;
 

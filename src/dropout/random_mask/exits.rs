@@ -348,7 +348,7 @@ impl Search<'_, '_> {
         };
         // a constant that is dropped is part of a mask, unless it is a weight
         if class.scaling != Scaling::Inverted
-            && self.finder.is_fixed(data.value)
+            && (self.finder.is_fixed(data.value) || self.finder.is_noise(data.value))
             && !self.finder.is_weight(value, self.conditions)?
         {
             return Ok(None);
