@@ -314,6 +314,7 @@ impl Finding {
 impl SiteRecord {
     /// The record of a site.
     pub fn new(model: &Model, site: &Site) -> SiteRecord {
+        let text = |name: &Name| name.to_text().into_owned();
         SiteRecord {
             id: site.id,
             form: site.form,
@@ -330,8 +331,8 @@ impl SiteRecord {
             layer: site.layer.clone(),
             nodes: site.nodes.iter().map(|&id| model.label(id)).collect(),
             calls: site.calls.iter().map(|&id| model.label(id)).collect(),
-            input: site.input_name.as_ref().map(Name::to_string),
-            output: site.output_name.as_ref().map(Name::to_string),
+            input: site.input_name.as_ref().map(text),
+            output: site.output_name.as_ref().map(text),
             fingerprint: None,
         }
     }

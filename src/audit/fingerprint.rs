@@ -55,8 +55,19 @@ pub(super) struct Fingerprints<'m> {
     after: HashMap<(ValueId, u8), u64>,
     users: HashMap<(NodeId, u8), u64>,
     scopes: HashMap<GraphId, u64>,
+    far: Far,
     /// Of sites, by id.
     made: HashMap<usize, u64>,
+}
+
+/// Hashes without parts.
+struct Far {
+    /// Of a value whose producer is too far away to count.
+    before: u64,
+    /// Of a node that is too far away to count.
+    user: u64,
+    /// Of an output of a graph.
+    output: u64,
 }
 
 impl<'m> Fingerprints<'m> {
@@ -72,6 +83,11 @@ impl<'m> Fingerprints<'m> {
             after: HashMap::default(),
             users: HashMap::default(),
             scopes: HashMap::default(),
+            far: Far {
+                before: Hash::of("before").finish(),
+                user: Hash::of("user").finish(),
+                output: Hash::of("output").finish(),
+            },
             made: HashMap::default(),
         };
         for site in sites {
@@ -183,18 +199,20 @@ impl<'m> Fingerprints<'m> {
     /// The producers of a value, `steps` upstream.
     fn before(&mut self, value: ValueId, steps: u8) -> u64 {
         let value = self.source(value);
+        let made = self.view.value(value).producer();
+        if steps == 0 && made.is_some() && self.weight(value).is_none() {
+            return self.far.before;
+        }
         if let Some(&known) = self.before.get(&(value, steps)) {
             return known;
         }
         let mut hash = Hash::of("before");
         if let Some(weight) = self.weight(value) {
             weight.tell(&mut hash);
-        } else if let Some((node, output)) = self.view.value(value).producer() {
-            if steps > 0 {
-                self.operator(node.id, &mut hash);
-                hash.number(output as u64);
-                self.inputs(node.id, steps - 1, &mut hash);
-            }
+        } else if let Some((node, output)) = made {
+            self.operator(node.id, &mut hash);
+            hash.number(output as u64);
+            self.inputs(node.id, steps - 1, &mut hash);
         } else {
             hash.text("input");
         }
@@ -230,7 +248,7 @@ impl<'m> Fingerprints<'m> {
                 let id = match at {
                     Use::Input { node, .. } => node,
                     Use::Output { .. } => {
-                        users.push(Hash::of("output").finish());
+                        users.push(self.far.output);
                         continue;
                     }
                     Use::Annotation(_) | Use::Binding(_) | Use::Attribute(_) => continue,
@@ -254,20 +272,21 @@ impl<'m> Fingerprints<'m> {
 
     /// A node that reads a value, at one of its inputs or at many.
     fn user(&mut self, id: NodeId, steps: u8) -> u64 {
+        if steps == 0 {
+            return self.far.user;
+        }
         if let Some(&known) = self.users.get(&(id, steps)) {
             return known;
         }
         let mut hash = Hash::of("user");
-        if steps > 0 {
-            self.operator(id, &mut hash);
-            for input in self.view.node(id).inputs().flatten() {
-                let weight = self.weight(input.id);
-                if let Some(weight) = weight.filter(Weight::counts) {
-                    weight.tell(&mut hash);
-                }
+        self.operator(id, &mut hash);
+        for input in self.view.node(id).inputs().flatten() {
+            let weight = self.weight(input.id);
+            if let Some(weight) = weight.filter(Weight::counts) {
+                weight.tell(&mut hash);
             }
-            self.outputs(id, steps - 1, &mut hash);
         }
+        self.outputs(id, steps - 1, &mut hash);
         let found = hash.finish();
         self.users.insert((id, steps), found);
         found
@@ -387,8 +406,9 @@ impl Hash {
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend((bytes.len() as u64).to_le_bytes());
-        self.0.extend(bytes);
+        self.0
+            .extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(bytes);
     }
 
     fn text(&mut self, text: &str) {

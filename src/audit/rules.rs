@@ -227,7 +227,7 @@ impl<'m> Context<'m> {
             },
             allowed: None,
             baseline: None,
-            message: format!("{}: {}", found.place, found.what),
+            message: [&found.place, ": ", &*found.what].concat(),
             place: found.place,
             what: found.what,
             scope: self.model.scope(found.graph),

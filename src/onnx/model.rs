@@ -235,16 +235,16 @@ impl Model {
         let node = self.node(id);
         let output = node.outputs.iter().find(|name| !name.is_empty());
         match (node.name.is_empty(), output) {
-            (false, _) => node.name.to_string(),
-            (true, Some(output)) => output.to_string(),
+            (false, _) => node.name.to_text().into_owned(),
+            (true, Some(output)) => output.to_text().into_owned(),
             (true, None) => format!("{}#{}", node.op_type, id.index),
         }
     }
 
     /// A node's place in words: its scope, operator and label.
     pub fn place(&self, id: NodeId) -> String {
-        let op = &self.node(id).op_type;
-        format!("{}: {op} `{}`", self.scope(id.graph), self.label(id))
+        let op = &self.node(id).op_type.to_text();
+        [&*self.scope(id.graph), ": ", op, " `", &self.label(id), "`"].concat()
     }
 
     /// The function a node calls, if it calls a model-local one.

@@ -1,12 +1,12 @@
 //! Names: bytes that ought to be UTF-8.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 use triomphe::ThinArc;
-
-use crate::hash::HashSet;
 
 /// The name of a value, node, operator or domain, byte for byte as in the file. ONNX asks for
 /// UTF-8; a file that has something else is still read, compared and written back unharmed.
@@ -29,6 +29,11 @@ impl Name {
         std::str::from_utf8(self.as_bytes()).ok()
     }
 
+    /// The name as text for reports, with replacement characters for what is not UTF-8.
+    pub(crate) fn to_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.as_bytes())
+    }
+
     /// True of the empty name: an optional input or output that is absent.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
@@ -42,17 +47,20 @@ pub(crate) fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 /// Makes equal names share their bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Interner(HashSet<Name>);
+pub(crate) struct Interner {
+    /// Each with its hash, so that growing reads none.
+    names: HashTable<(u64, Name)>,
+    hasher: RandomState,
+}
 
 impl Interner {
     /// The name with these bytes.
     pub fn name(&mut self, bytes: &[u8]) -> Name {
-        if let Some(name) = self.0.get(bytes) {
-            return name.clone();
-        }
-        let name = Name::from(bytes);
-        self.0.insert(name.clone());
-        name
+        let hash = self.hasher.hash_one(bytes);
+        let is = |(other, name): &(u64, Name)| *other == hash && name.as_bytes() == bytes;
+        let entry = self.names.entry(hash, is, |(hash, _)| *hash);
+        let entry = entry.or_insert_with(|| (hash, Name::from(bytes)));
+        entry.get().1.clone()
     }
 }
 
@@ -125,7 +133,7 @@ impl PartialEq<&str> for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&String::from_utf8_lossy(self.as_bytes()))
+        f.pad(&self.to_text())
     }
 }
 

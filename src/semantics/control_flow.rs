@@ -44,6 +44,7 @@ pub(crate) fn results<'m>(
 }
 
 fn control(node: NodeRef<'_>) -> Option<Control> {
+    node.bodies().next()?; // few nodes have graphs
     match node.operator()?.role {
         Role::Control(control) => Some(control),
         _ => None,
@@ -107,13 +108,14 @@ pub(crate) enum Outcome<'m> {
 impl<'m> Loop<'m> {
     /// The Loop or Scan that a node is.
     pub fn of(node: NodeRef<'m>) -> Option<Loop<'m>> {
+        let control = control(node)?;
         let scanned = usize::try_from(node.int("num_scan_inputs", 0)).ok()?;
         let old = node
             .view()
             .model
             .opset(node.graph(), "")
             .is_some_and(|opset| opset < 9);
-        let (inputs, formals, nexts, scanned) = match control(node)? {
+        let (inputs, formals, nexts, scanned) = match control {
             Control::Loop => (2, 2, 1, 0),
             // Scan-8 has the lengths of sequences as first input
             Control::Scan => (usize::from(old), 0, 0, scanned),

@@ -1,6 +1,8 @@
 //! Paths of Keras layers from the names of TensorFlow's operations, as tf2onnx keeps them:
 //! `StatefulPartitionedCall/model/dropout_1/dropout/random_uniform/RandomUniform`.
 
+use smallvec::SmallVec;
+
 use crate::hash::HashSet;
 
 /// Scopes that functions, optimizers and savers prepend.
@@ -49,20 +51,26 @@ fn is_one_of(component: &str, of: &[&str]) -> bool {
     of.contains(&component) || of.contains(&split(component).0)
 }
 
+/// Scopes, from the outermost in.
+type Path<'n> = SmallVec<[&'n str; 8]>;
+
 /// The scopes that an operation is in, down to where a layer's control flow begins; whether it
 /// does begin.
-fn scopes(name: &str) -> Option<(Vec<&str>, bool)> {
-    let mut scopes: Vec<&str> = name.split('/').collect();
-    scopes.pop();
+fn scopes(name: &str) -> Option<(Path<'_>, bool)> {
+    if name.starts_with('/') {
+        return None;
+    }
+    let (path, _) = name.rsplit_once('/')?;
+    let mut scopes: Path = path.split('/').collect();
     let front = scopes.iter().take_while(|c| is_one_of(c, FRONT)).count();
     scopes.drain(..front);
     let inside = scopes.iter().position(|c| is_one_of(c, INSIDE));
     scopes.truncate(inside.unwrap_or(scopes.len()));
-    (!name.starts_with('/') && name.contains('/')).then_some((scopes, inside.is_some()))
+    Some((scopes, inside.is_some()))
 }
 
 /// As [`scopes`], without those that the operation has opened and the layer has not.
-fn layer(name: &str, by_dropout: bool) -> Option<Vec<&str>> {
+fn layer(name: &str, by_dropout: bool) -> Option<Path<'_>> {
     let (mut scopes, inside) = scopes(name)?;
     if inside {
         return Some(scopes);
@@ -90,8 +98,10 @@ pub(super) fn dropout_scope(name: &str) -> Option<&str> {
 /// once to build and once to call, so that `course_1/dropout_1_2` is the layer `dropout_1` of the
 /// model `course`. In Keras 2, such numbers are the layers' own, and need not start with 1.
 pub(super) fn are_numbered(names: &[&str]) -> bool {
-    let stateless = |scope: &str| is_one_of(scope, &["stateless_dropout"]);
-    if names.iter().any(|name| name.split('/').any(stateless)) {
+    const STATELESS: &str = "stateless_dropout";
+    let stateless = |scope: &str| is_one_of(scope, &[STATELESS]);
+    let mut drawn = names.iter().filter(|name| name.contains(STATELESS));
+    if drawn.any(|name| name.split('/').any(stateless)) {
         return true;
     }
     let mut layers = HashSet::default();
