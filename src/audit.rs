@@ -2,6 +2,19 @@
 //!
 //! [`RULES`] produce findings; a [`Selection`] enables rules and sets their levels. A
 //! `Config` allows findings with a reason, and a [`Baseline`] records known ones.
+//!
+//! ```
+//! use dropout_onnx::audit::{ModelAudit, Verdict};
+//!
+//! let audit = ModelAudit::open("fixtures/torch_course_dynamo_train_op18.onnx".as_ref());
+//! assert_eq!(audit.verdict, Some(Verdict::Active));
+//! for site in &audit.sites {
+//!     println!("{:?} drops {:?}", site.layer, site.rate);
+//! }
+//! for finding in audit.open_findings() {
+//!     println!("{}: {}", finding.rule, finding.message);
+//! }
+//! ```
 
 pub mod baseline;
 #[cfg(feature = "config")]
@@ -29,7 +42,7 @@ pub use baseline::{Baseline, BaselineState};
 pub use config::Config;
 use fingerprint::Fingerprints;
 pub use remark::Remark;
-use rules::{Context, by_batch};
+use rules::{Context, training};
 pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
 
@@ -49,8 +62,7 @@ pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection
     .check(|rule| rules.level(rule), &mut prints)
 }
 
-/// The program, with its version.
-pub const TOOL: &str = concat!("dropout-onnx ", env!("CARGO_PKG_VERSION"));
+pub use crate::words::TOOL;
 
 /// The version of the document.
 pub const SCHEMA: &str = "dropout-onnx/audit/1";
@@ -58,6 +70,7 @@ pub const SCHEMA: &str = "dropout-onnx/audit/1";
 /// An audit of any number of models.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Document {
     /// The version of the document.
     #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
@@ -74,6 +87,7 @@ pub struct Document {
 /// An audit of one model.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ModelAudit {
     /// The path as it was passed.
     pub path: String,
@@ -111,6 +125,7 @@ pub struct ModelAudit {
 /// The program that wrote a model.
 #[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Producer {
     /// The program.
     pub name: String,
@@ -146,6 +161,7 @@ pub enum Verdict {
 /// A dropout, as in the document.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SiteRecord {
     /// Its index in the model, from 0.
     pub id: usize,
@@ -190,6 +206,7 @@ pub struct SiteRecord {
 /// A finding of a rule.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Finding {
     /// The rule.
     pub rule: &'static str,
@@ -224,6 +241,7 @@ pub struct Finding {
 /// Why a finding is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Allowed {
     /// The reason in the configuration.
     pub reason: String,
@@ -268,9 +286,8 @@ impl Verdict {
             Mode::Runtime => Verdict::Runtime,
             Mode::Active => Verdict::Active,
         });
-        let mut nodes = analysis.view().nodes();
-        let by_batch = nodes.any(|node| by_batch(analysis.facts(), node));
-        let training = by_batch.then_some(Verdict::Training);
+        let training = training(analysis.facts()).next();
+        let training = training.map(|_| Verdict::Training);
         let random = (!found.random.is_empty()).then_some(Verdict::Random);
         let incomplete = !flaws.is_empty() || !found.limits.is_empty();
         let incomplete = incomplete.then_some(Verdict::Unknown);

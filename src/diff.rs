@@ -39,6 +39,7 @@ pub struct Options {
 
 /// The differences between two models.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Diff {
     /// The version of the document.
     pub schema: &'static str,
@@ -73,6 +74,7 @@ impl Diff {
 
 /// A difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Change {
     /// The scope: `model`, `graph`, `graph/node.attribute`, `function:domain::name`.
     pub scope: String,
@@ -101,6 +103,7 @@ pub struct Change {
 
 /// By how much the elements of two tensors differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Delta {
     /// The number of elements.
     pub elements: u64,

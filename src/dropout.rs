@@ -7,6 +7,7 @@
 
 pub(crate) mod alpha;
 mod coin;
+mod convention;
 mod examined;
 mod exit;
 mod frozen_mask;
@@ -35,8 +36,10 @@ use crate::semantics::facts::{Facts, Memo, Runs};
 use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
 
+pub(crate) use convention::under;
 pub(crate) use examined::Side;
 pub use examined::{Examine, Examined};
+#[doc(hidden)]
 pub use exit::{Exit, FrozenInput, KeptDraw, Prescale};
 pub(crate) use layer_name::Layers;
 pub use limit::Limit;
@@ -44,7 +47,10 @@ use limit::Limits;
 pub(crate) use origin::Origins;
 pub use problem::Problem;
 pub use random_operator::RandomOperator;
-pub use site::{Convention, Form, Kind, MaskUse, Mode, RateOrigin, ScalarBytes, Scaling, Site};
+#[doc(hidden)]
+pub use site::ScalarBytes;
+pub use site::{Convention, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+#[doc(hidden)]
 pub use version::{OperatorVersion, version};
 pub(crate) use zeroed_weight::{folded_weights, zeroed_weights};
 

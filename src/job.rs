@@ -8,13 +8,15 @@ mod same_file;
 mod shared;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::diff::{self, Diff};
 use crate::dropout::Examined;
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::rewrite::Edited;
+use crate::source::Destination;
+use crate::verify::evidence::Evidence;
 use crate::verify::{Demand, Options, Verdict, Verification};
 
 pub use files::{External, Files, Target, beside, may_write, name};
@@ -22,17 +24,21 @@ pub use same_file::same_file;
 
 /// A rewrite that is about to begin: the model, and where the result will go.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Job {
     /// The original.
     before: Examined<'static>,
     files: Files,
     target: Target,
     external: Vec<(PathBuf, PathBuf)>,
+    /// The file for the evidence.
+    proof: Option<Destination>,
     verify: Option<Options>,
 }
 
 /// How it ended.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Ended<'a> {
     /// What began.
     pub job: &'a Job,
@@ -70,6 +76,7 @@ impl Job {
         read: impl FnOnce() -> Result<Model>,
     ) -> Result<Job> {
         let target = files.target(suffix)?;
+        let proof = files.proof(&target, verify.is_some())?;
         let model = read()?;
         let external = files.external(&model, &target)?;
         if verify.is_some() {
@@ -80,6 +87,7 @@ impl Job {
             files,
             target,
             external,
+            proof,
             verify,
         })
     }
@@ -128,6 +136,9 @@ impl Job {
         if let Some(options) = &self.verify {
             let found = verify(options)?;
             let verdict = found.verdict(Demand::Rewrite);
+            if self.proof.is_some() {
+                Evidence::question(&found)?;
+            }
             end.verification = Some(found);
             match verdict {
                 Verdict::Equal => {}
@@ -153,7 +164,24 @@ impl Job {
                 Written::Yes
             }
         };
+        self.prove(&end)?;
         Ok(end)
+    }
+
+    /// Writes the evidence.
+    fn prove(&self, end: &Ended<'_>) -> Result<()> {
+        let (Some(proof), Some(found)) = (&self.proof, &end.verification) else {
+            return Ok(());
+        };
+        let input = self.files.input.as_path();
+        let output = match (&self.target, end.written) {
+            (_, Written::Untouched) => input,
+            (Target::File(destination), _) => destination.named(),
+            (Target::Stream, _) => Path::new("-"),
+        };
+        let (before, after) = (self.model(), end.edited.model());
+        let folder = proof.real().parent().unwrap_or(Path::new(""));
+        Evidence::of(found, (input, before), (output, after), folder)?.write(proof)
     }
 
     /// True if the result is written to a stream or to a file that was named.

@@ -21,25 +21,32 @@
 //! # }
 //! ```
 //!
+//! # Tasks
+//!
+//! Each module begins with an example.
+//!
+//! | task | module | command |
+//! |---|---|---|
+//! | list the dropout of a model, with findings | [`audit`], formats in [`report`] | `audit` |
+//! | remove it for inference | [`rewrite::strip`] | `strip` |
+//! | move the scale of classic dropout into weights | [`rewrite::fold`] | `fold` |
+//! | put it in for fine-tuning | [`rewrite::insert`] | `insert` |
+//! | change rates, modes and seeds | [`rewrite::set`] | `set` |
+//! | show that two models compute the same | [`verify`] | `verify` |
+//! | Monte-Carlo dropout | `sample` | `sample` |
+//! | a model as stable text, for snapshot tests | [`show`] | `show` |
+//! | what differs between two models | [`mod@diff`] | `diff` |
+//! | rewrite a file, and write only what was verified | `job` | all of these |
+//!
 //! # Design
 //!
 //! Bytes → [`source::Source`] → [`onnx::Model`] → [`dropout::Site`]s → [`rewrite::Plan`] → edited
 //! model → [`verify`] → bytes.
 //!
-//! - [`source`] reads by position, and writes to a temporary file that it then renames.
-//! - [`wire`] handles protobuf without ONNX: where fields are. Fields without an edit are copied as
-//!   bytes; weights are ranges of the source and never in memory.
-//! - [`onnx`] is a typed view of a model on the wire. [`onnx::Values`] is the one place that knows
-//!   the producer, the uses and the scope of a value; all edits go through [`onnx::Editor`].
-//! - `semantics` has the meaning of operators and values, in one table.
-//! - [`dropout`] recognises dropout. It edits nothing and gives no verdicts.
-//! - [`rewrite`] makes a plan without changing the model, then edits a copy.
-//! - [`verify`] checks that the result computes the same: by [`verify::structure`] and by running
-//!   both with tract.
-//! - `sample` runs a model many times with dropout on, for mean and spread of the outputs.
-//! - [`audit`], [`show`] and [`diff`] create reports for people and programs; [`report`] has the formats
-//!   of audits for other tools, and the JSON documents of the commands.
-//! - `job` rewrites a file, and writes only verified results.
+//! [`source`] reads by position: weights are ranges of the source and never in memory. [`onnx`] is a
+//! typed view of a model on the wire; what has no edit is copied as bytes. [`dropout`] recognises
+//! dropout, edits nothing and gives no verdicts. [`rewrite`] makes a plan without changing the model,
+//! then edits a copy, which [`verify`] compares with the original.
 //!
 //! The library never prints and never exits. Every failure is an [`Error`] with its file and place.
 //!
@@ -70,6 +77,7 @@ mod semantics;
 pub mod show;
 pub mod source;
 pub mod verify;
+#[doc(hidden)]
 pub mod wire;
 mod words;
 

@@ -28,23 +28,37 @@ mod write;
 
 pub use attribute::{Attribute, AttributeValue};
 pub use check::Flaw;
+#[doc(hidden)]
 pub use content::ContentHash;
 pub(crate) use content::{Place, encode_float, encode_number, floats, numbers};
 #[cfg(feature = "tract")]
 pub(crate) use copy::{CopiedAttribute, Copier, Piece};
 pub use data_type::DataType;
 pub(crate) use edit::{At, Elements, encode_tensor};
+#[doc(hidden)]
 pub use edit::{Editor, StatePlaces};
+#[doc(hidden)]
 pub use external::ExternalData;
+#[doc(hidden)]
 pub use foreign::describe_folder;
-pub use graph::{Graph, GraphKind, QuantizationAnnotation, ValueInfo};
+#[doc(hidden)]
+pub use graph::QuantizationAnnotation;
+pub use graph::{Graph, GraphKind, ValueInfo};
 pub use ids::{GraphId, NodeId};
 pub(crate) use metadata::NamedField;
-pub use model::{Function, Model, OpsetImport, Property, Training};
+pub use model::{Function, Model, OpsetImport};
+#[doc(hidden)]
+pub use model::{Property, Training};
 pub(crate) use name::contains;
 pub use name::{Name, Names};
-pub use node::{Node, RANDOM_OPERATORS};
-pub use tensor::{SparseInitializer, Tensor};
+pub use node::Node;
+#[doc(hidden)]
+pub use node::RANDOM_OPERATORS;
+#[doc(hidden)]
+pub use tensor::SparseInitializer;
+pub use tensor::Tensor;
 pub use value_type::{Dimension, ValueType};
 pub(crate) use values::ElementType;
-pub use values::{Producer, Use, Value, ValueId, Values};
+pub use values::ValueId;
+#[doc(hidden)]
+pub use values::{Producer, Use, Value, Values};

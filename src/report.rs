@@ -5,6 +5,7 @@
 
 pub mod concise;
 #[cfg(feature = "tract")]
+#[doc(hidden)]
 pub mod document;
 pub mod github;
 mod group;

@@ -92,6 +92,7 @@ impl fmt::Display for Action {
 
 /// The result of a rewrite, read again from the bytes that would be written.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Edited {
     /// The bytes of the edited model.
     pub rope: Rope,

@@ -81,6 +81,7 @@ impl Default for Options {
 
 /// What came of it, and all that is needed to repeat it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Report {
     /// The dropouts of the model, as they are in the file.
     pub sites: Vec<Site>,
@@ -104,6 +105,7 @@ pub struct Report {
 
 /// The outputs at one rate.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Sampling {
     /// The rate of every dropout; `None`: each has its own.
     pub rate: Option<f64>,
@@ -113,6 +115,7 @@ pub struct Sampling {
 
 /// One output over all runs; elements in row-major order.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Output {
     /// Its name.
     pub name: String,

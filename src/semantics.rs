@@ -1,6 +1,7 @@
 //! The meaning of a model: operators and facts about values. Reads, never edits.
 
 pub(crate) mod analysis;
+pub(crate) mod batch_norm;
 pub(crate) mod calls;
 pub(crate) mod control_flow;
 pub(crate) mod draws;

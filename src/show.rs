@@ -23,10 +23,12 @@ use crate::error::Result;
 use crate::onnx::{Attribute, GraphId, Model, Node, Tensor};
 use build::Builder;
 
+pub use document::Document;
+#[doc(hidden)]
 pub use document::{
-    AttributeRecord, AttributeValueRecord, Document, FunctionRecord, GraphRecord, NodeRecord,
-    Number, OpsetRecord, ProducerRecord, PropertyRecord, SparseRecord, TensorRecord, Text,
-    TrainingRecord, ValueRecord,
+    AttributeRecord, AttributeValueRecord, FunctionRecord, GraphRecord, NodeRecord, Number,
+    OpsetRecord, ProducerRecord, PropertyRecord, SparseRecord, TensorRecord, Text, TrainingRecord,
+    ValueRecord,
 };
 pub use header::Header;
 
@@ -42,6 +44,16 @@ pub struct Options {
     pub anonymous: bool,
     /// Omit the hashes of large weights, and do not read them.
     pub no_hash: bool,
+    /// With both, keep what does not affect the result: the producer's version, declared types of
+    /// intermediate values, attributes at their defaults.
+    pub strict: bool,
+}
+
+impl Options {
+    /// True if only what affects the result is shown: without names and hashes, unless strict.
+    pub fn is_lenient(&self) -> bool {
+        self.anonymous && self.no_hash && !self.strict
+    }
 }
 
 /// The complete text of a model.

@@ -22,6 +22,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt;
+#[doc(hidden)]
 pub use atomic::{Destination, write_atomic};
 #[cfg(feature = "tract")]
 pub(crate) use parts::Part;
@@ -58,6 +59,7 @@ pub trait ReadAt: Debug + Send + Sync {
 /// Which bytes these are, whatever they hold: equal origins are equal bytes, without reading them.
 /// Unequal origins may still hold equal bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Origin {
     source: usize,
     range: Range<u64>,
@@ -311,6 +313,7 @@ fn is_standard_input(_: &Metadata) -> bool {
 
 /// A range of a source as a stream.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct RangeReader {
     source: Source,
     buffer: Vec<u8>,

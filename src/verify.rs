@@ -1,16 +1,34 @@
 //! Verification: evidence that a rewritten model computes the same as the original.
 //!
 //! There are three kinds that share nothing: [`structure`] compares expressions, [`run`] compares outputs
-//! of tract, and [`measure`] runs the original's own nodes of each mask that is removed. What could not be verified is reported, and never counts as equal.
+//! of tract, and [`measure`] runs the original's own nodes of each mask that is removed. What could not be
+//! verified is reported, and never counts as equal.
+//!
+//! ```
+//! use dropout_onnx::onnx::Model;
+//! use dropout_onnx::verify::{Demand, Options, Verdict, verify};
+//!
+//! # fn main() -> dropout_onnx::Result<()> {
+//! let trained = Model::open("fixtures/keras_course_train_op8.onnx")?;
+//! let inference = Model::open("fixtures/keras_course_infer_op15.onnx")?;
+//! let found = verify(&trained, &inference, &Options::default())?;
+//! assert!(matches!(found.verdict(Demand::Outputs), Verdict::Different { .. }));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod structure;
 
 #[cfg(feature = "tract")]
+#[doc(hidden)]
 pub mod acting;
 #[cfg(feature = "tract")]
 pub mod compare;
 #[cfg(feature = "tract")]
+#[doc(hidden)]
 pub mod engine;
+#[cfg(feature = "tract")]
+pub mod evidence;
 #[cfg(feature = "tract")]
 pub mod inputs;
 #[cfg(feature = "tract")]
@@ -26,6 +44,8 @@ mod verdict;
 #[cfg(feature = "tract")]
 pub(crate) mod draw;
 #[cfg(feature = "tract")]
+mod question;
+#[cfg(feature = "tract")]
 mod reference;
 #[cfg(feature = "tract")]
 mod steady;
@@ -36,6 +56,8 @@ use std::collections::BTreeSet;
 use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::Model;
+#[cfg(feature = "tract")]
+use crate::onnx::Name;
 #[cfg(feature = "tract")]
 use crate::semantics::inline::inline;
 use crate::words::words;
@@ -113,14 +135,30 @@ impl Options {
 /// A model is not sound, a file cannot be read, or the settings do not fit the model.
 pub fn verify(before: &Model, after: &Model, options: &Options) -> Result<Verification> {
     let (old, new) = (Examined::new(before), Examined::new(after));
-    if !options.has_data() && before.is_identical_to(after)? {
-        return itself(old.side()?, options);
+    let old = old.side()?;
+    match !options.has_data() && before.is_identical_to(after)? {
+        true => verify_models(old, old, options),
+        false => verify_models(old, new.side()?, options),
     }
+}
+
+/// As [`verify`].
+pub(crate) fn verify_models(
+    before: Side<'_>,
+    after: Side<'_>,
+    options: &Options,
+) -> Result<Verification> {
     let allowed = Allowed {
         output_names: options.outputs == Pairing::ByPosition,
         ..Allowed::default()
     };
-    verify_sides(old.side()?, new.side()?, &allowed, options)
+    let found = verify_sides(before, after, &allowed, options)?;
+    #[cfg(feature = "tract")]
+    let found = Verification {
+        question: question::Question::other(options),
+        ..found
+    };
+    Ok(found)
 }
 
 /// As [`verify`], except for the changes that a rewrite reports.
@@ -152,6 +190,7 @@ pub(crate) fn verify_sides(
         Some(settings) => {
             let settings = run::Settings {
                 outputs: options.outputs,
+                removed_inputs: allowed.removed_inputs.iter().map(Name::to_string).collect(),
                 ..settings.clone()
             };
             Some(run_sides(before, after, convention, &settings)?)
@@ -169,6 +208,8 @@ pub(crate) fn verify_sides(
         acting: None,
         #[cfg(feature = "tract")]
         measured: None,
+        #[cfg(feature = "tract")]
+        question: None,
         #[cfg(feature = "tract")]
         allow_unmeasured: false,
     })
@@ -220,6 +261,8 @@ fn itself(side: Side<'_>, options: &Options) -> Result<Verification> {
         acting: None,
         #[cfg(feature = "tract")]
         measured: None,
+        #[cfg(feature = "tract")]
+        question: None,
         #[cfg(feature = "tract")]
         allow_unmeasured: false,
     })

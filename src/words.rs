@@ -1,12 +1,17 @@
-//! Enums of words: values of options and words in reports.
+//! Words that reports share: enums of words, and what the program is called.
+
+/// The program, with its version.
+pub const TOOL: &str = concat!("dropout-onnx ", env!("CARGO_PKG_VERSION"));
 
 /// An enum whose values have a word each, which can be printed and parsed.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(serde::Serialize, serde::Deserialize)]
         #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
         pub enum $name { $($(#[$variant_doc])* $variant,)* }
 
         impl $name {

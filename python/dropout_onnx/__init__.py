@@ -3,10 +3,11 @@
 A model is a path, bytes, or an `onnx.ModelProto`. The functions are the commands of `dropout-onnx`;
 their options are its options, and their reports have its JSON documents (`to_dict()`).
 
-    import dropout_onnx as do
-
-    do.audit("model.onnx").verdict          # 'active'
-    do.strip("model.onnx", out="clean.onnx")
+>>> import dropout_onnx as do
+>>> do.audit("model.onnx").verdict
+'active'
+>>> do.strip("model.onnx", out="clean.onnx").removed.dropouts
+2
 """
 
 from typing import TYPE_CHECKING
@@ -17,8 +18,9 @@ from ._api import (
     fold,
     insert,
     insert_sites,
+    replay,
     sample,
-    set,
+    set as set,
     show,
     strip,
     verify,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
         InsertReport,
         InsertSitesReport,
         ModelAudit,
+        ReplayReport,
         SampleReport,
         SetReport,
         ShowReport,
@@ -60,6 +63,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+# `set` is not in the list: `from dropout_onnx import *` would hide Python's own.
 __all__ = [
     "AuditReport",
     "DiffReport",
@@ -72,6 +76,7 @@ __all__ = [
     "InternalError",
     "ModelAudit",
     "ModelError",
+    "ReplayReport",
     "SampleReport",
     "SetReport",
     "ShowReport",
@@ -87,8 +92,8 @@ __all__ = [
     "fold",
     "insert",
     "insert_sites",
+    "replay",
     "sample",
-    "set",
     "show",
     "strip",
     "verify",

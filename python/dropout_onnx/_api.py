@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         FoldReport,
         InsertReport,
         InsertSitesReport,
+        ReplayReport,
         Rewrite,
         SampleReport,
         SetReport,
@@ -58,6 +59,14 @@ def audit(
     Raises:
         UsageError: There are no models.
         DropoutOnnxError: A model cannot be read, or a rule is unknown.
+
+    Examples:
+        >>> import dropout_onnx as do
+        >>> report = do.audit("model.onnx")
+        >>> report.verdict, [site.rate for site in report.sites]
+        ('active', [0.5, 0.5])
+        >>> [model.verdict for model in do.audit("clean.onnx", "no.onnx", errors="report").models]
+        ['clean', None]
     """
     if not models:
         raise UsageError("no model to audit: an audit of nothing has no verdict")
@@ -91,7 +100,9 @@ def strip(
     external_data: Literal["copy", "link"] | None = None,
     only: str | Iterable[str] = (),
     kind: str | Iterable[str] = _KINDS,
-    convention: Literal["inverted", "classic"] = "inverted",
+    convention: Literal["inverted", "classic", "identity"] = "inverted",
+    batchnorm: bool = False,
+    prune_inputs: bool = False,
     fold: bool = False,
     allow_unmeasured: bool = False,
     where: str | Iterable[str] = (),
@@ -103,6 +114,7 @@ def strip(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -122,8 +134,12 @@ def strip(
         only: Remove only dropout of these modes: inert, frozen, runtime, active.
         kind: Kinds to remove: dropout, alpha_dropout, gaussian_dropout, gaussian_noise,
             frozen_mask, or all.
-        convention: What Dropout operators compute at inference: the identity (inverted), or a
-            product by 1-p (classic).
+        convention: What dropout means at inference where the file does not declare it. Dropout
+            operators are the identity (inverted, identity) or a product by 1-p (classic). A mask that
+            does not scale what it keeps is a product by 1-p (inverted, classic) or the identity
+            (identity: DropEdge, SpecAugment, token dropout).
+        batchnorm: Let BatchNormalization that uses batch statistics use the running statistics.
+        prune_inputs: Remove inputs that only dropout used.
         fold: Fold the scales that remain into the weights around them.
         allow_unmeasured: Accept masks that cannot be measured: structure and runs decide.
         where: Only dropout matching all pairs, such as `layer=encoder.*,mode=active`; several are
@@ -137,6 +153,7 @@ def strip(
         input: Shapes or data of inputs.
         rtol: Relative tolerance; exact by default.
         atol: Absolute tolerance; exact by default.
+        evidence: File for the evidence of the verification, which `replay` repeats.
         timeout: Time limit in seconds for loading a model, and for each run of it; by default 30, and
             4 for every MiB of the model, up to 300.
         memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; by default 2 GiB, and
@@ -147,13 +164,20 @@ def strip(
         DifferentError: The result differs from the original.
         VerificationError: The result could not be verified.
         DropoutOnnxError: Any other error. Nothing is written.
+
+    Examples:
+        >>> report = do.strip("model.onnx")
+        >>> print(report.model, report.removed.dropouts, report.verification.run.result)
+        model.stripped.onnx 2 equal
     """
     done = _native.strip(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
         words(only),
         words(kind),
         convention,
+        batchnorm,
+        prune_inputs,
         fold,
         allow_unmeasured,
         words(where),
@@ -186,6 +210,7 @@ def fold(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -198,9 +223,14 @@ def fold(
 
     The other arguments, the result and the errors are those of `strip`; a file is called
     `model.folded.onnx`.
+
+    Examples:
+        >>> classic = do.strip(open("model.onnx", "rb").read(), convention="classic").model
+        >>> do.fold(classic).folded
+        2
     """
     done = _native.fold(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
         only,
         words(at),
@@ -240,6 +270,7 @@ def insert(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -263,9 +294,14 @@ def insert(
 
     The other arguments, the result and the errors are those of `strip`; a file is called
     `model.dropout.onnx`.
+
+    Examples:
+        >>> report = do.insert("clean.onnx", preset="head", rate=0.3, mode="active")
+        >>> print(report.model, report.inserted)
+        clean.dropout.onnx 2
     """
     done = _native.insert(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
         _choices(rate, mode, seed, shared_axes, after, name, layer, preset, at, plan),
         progress,
@@ -289,6 +325,10 @@ def insert_sites(
     """Lists the positions that `insert` would select, with shapes and usual rates (`insert --sites`).
 
     The arguments are those of `insert`; without any, the positions of all presets are listed.
+
+    Examples:
+        >>> [(site.preset, site.rate) for site in do.insert_sites("clean.onnx", preset="head").sites]
+        [('head', 0.5), ('head', 0.5)]
     """
     choices = _choices(rate, "inert", None, None, after, name, layer, preset, at, plan)
     document = _native.insert_sites(given(model), choices)
@@ -320,6 +360,7 @@ def set(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -336,9 +377,13 @@ def set(
 
     The other arguments, the result and the errors are those of `strip`; a file is called
     `model.set.onnx`.
+
+    Examples:
+        >>> do.set("model.onnx", rate=0.1, where="layer=2").changed
+        1
     """
     done = _native.set(
-        _files(model, out, in_place, force, dry_run, external_data),
+        _files(model, out, in_place, force, dry_run, external_data, evidence),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
         rate,
         mode,
@@ -363,6 +408,7 @@ def verify(
     input: Feed = None,
     rtol: float | None = None,
     atol: float | None = None,
+    evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
     progress: Progress | None = None,
@@ -378,12 +424,52 @@ def verify(
 
     Raises:
         DropoutOnnxError: A model cannot be read, or the options do not fit it.
+
+    Examples:
+        >>> do.verify("model.onnx", "clean.onnx").verdict
+        'equal'
     """
     how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit)
-    document = _native.verify(given(before), given(after), outputs, how, progress)
+    document = _native.verify(given(before), given(after), outputs, how, evidence, progress)
     from ._reports import VerifyReport
 
     return VerifyReport._parse(document)
+
+
+def replay(
+    evidence: Path,
+    before: Model | None = None,
+    after: Model | None = None,
+    *,
+    input: Feed = None,
+    timeout: int | None = None,
+    memory_limit: int | str | None = None,
+    progress: Progress | None = None,
+) -> ReplayReport:
+    """Shows again what a document is evidence of (`verify --replay`).
+
+    The verdict is `equal` if it is still shown, and `different` if a model is not that of the evidence or
+    something else is found.
+
+    Args:
+        evidence: The document, written by `evidence=` of the other functions.
+        before: The original; the file that the document names by default.
+        after: The result; the file that the document names by default.
+        input: Shapes or data of inputs, in place of those of the document. Arrays have to be passed
+            again.
+        timeout: Time limit in seconds, as in `strip`.
+        memory_limit: Memory limit, as in `strip`.
+        progress: Called with the step, the number of parts done, and the total.
+
+    Raises:
+        DropoutOnnxError: A file cannot be read, or the document is no evidence.
+    """
+    models = [None if model is None else given(model) for model in (before, after)]
+    limits = _limits(timeout, memory_limit)
+    document = _native.replay(evidence, models[0], models[1], feed(input), limits, progress)
+    from ._reports import ReplayReport
+
+    return ReplayReport._parse(document)
 
 
 def sample(
@@ -420,6 +506,11 @@ def sample(
 
     Raises:
         DropoutOnnxError: The model has no dropout, or cannot be run.
+
+    Examples:
+        >>> report = do.sample("model.onnx", runs=20, seed=7, dim={"batch": 4})
+        >>> report.outputs[0].std.shape
+        (4, 10)
     """
     text, figures, svg = _native.sample(
         given(model),
@@ -443,6 +534,7 @@ def show(
     format: Literal["text", "json", "dot", "svg"] = "text",
     anonymous: bool = False,
     no_hash: bool = False,
+    strict: bool = False,
 ) -> ShowReport:
     """Returns a model as stable text, for snapshots and for reading, or as a picture.
 
@@ -451,8 +543,14 @@ def show(
         format: text, json, dot (Graphviz) or svg (the graph around each dropout).
         anonymous: Omit the names of values, nodes and graphs.
         no_hash: Omit the hashes of weights, and do not read them.
+        strict: With `anonymous` and `no_hash`, keep details that do not affect the result: the
+            producer's version, declared types of intermediate values, attributes at their defaults.
+
+    Examples:
+        >>> do.show("model.onnx").text.splitlines()[0]
+        'dropout-onnx show 1'
     """
-    text, document = _native.show(given(model), format, anonymous, no_hash)
+    text, document = _native.show(given(model), format, anonymous, no_hash, strict)
     from ._reports import ShowReport
 
     return ShowReport._parse(document, format=format, text=text)
@@ -465,6 +563,10 @@ def diff(before: Model, after: Model, *, progress: Progress | None = None) -> Di
         before: Original model.
         after: Changed model.
         progress: Called with the step, the number of parts done, and the total.
+
+    Examples:
+        >>> do.diff("model.onnx", "clean.onnx").verdict
+        'same_structure'
     """
     document, text, markdown = _native.diff(given(before), given(after), progress)
     from ._reports import DiffReport
@@ -479,6 +581,7 @@ def _files(
     force: bool,
     dry_run: bool,
     external_data: str | None,
+    evidence: Path | None,
 ) -> _options.Files:
     return {
         "model": given(model),
@@ -487,6 +590,7 @@ def _files(
         "force": force,
         "dry_run": dry_run,
         "external_data": external_data,
+        "evidence": evidence,
     }
 
 

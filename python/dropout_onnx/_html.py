@@ -1,25 +1,47 @@
-"""HTML for notebooks."""
+"""HTML for notebooks, for light and dark themes."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import Sequence
 
+_COLOURS = {
+    **dict.fromkeys(["active", "error", "different"], "#b42318"),
+    **dict.fromkeys(["random", "unknown", "training", "runtime", "frozen"], "#9a5b00"),
+    **dict.fromkeys(["warning", "not_shown"], "#9a5b00"),
+    **dict.fromkeys(["inert", "clean", "equal", "same_model", "identical_bytes"], "#1a7f37"),
+}
+"""The background of a word; its text is white. Other words have none."""
+
+# notebooks align the cells of tables to the right, unless each of them says otherwise
+_LEFT = ' style="text-align:left"'
+
+
+def chip(word: str) -> str:
+    """A verdict, mode or level, coloured by how bad it is."""
+    colour = _COLOURS.get(word)
+    if colour is None:
+        return escape(word)
+    style = f"background:{colour};color:#fff;border-radius:3px;padding:0 5px"
+    return f'<span style="{style}">{escape(word)}</span>'
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; empty without rows."""
+    """A table whose first column may be coloured; empty without rows."""
     if not rows:
         return ""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    top = "".join(f"<th{_LEFT}>{escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(map(_cell, row, range(len(row)))) + "</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def title(text: str) -> str:
-    """A line above a table."""
-    return f"<p><b>{escape(text)}</b></p>"
+def _cell(text: str, column: int) -> str:
+    return f"<td{_LEFT}>{escape(text) if column else chip(text)}</td>"
+
+
+def title(text: str, word: str | None = None) -> str:
+    """A line above a table, with a coloured word after it."""
+    return f"<p><b>{escape(text)}</b>{' ' + chip(word) if word else ''}</p>"
 
 
 def pre(text: str) -> str:

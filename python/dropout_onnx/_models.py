@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, Sequence, Ty
 from ._errors import UsageError
 
 if TYPE_CHECKING:
+    import pathlib
+
     import onnx
     from numpy.typing import ArrayLike
 
@@ -20,7 +22,7 @@ Path = Union[str, "os.PathLike[str]"]
 Model = Union[str, "os.PathLike[str]", bytes, "onnx.ModelProto"]
 """A model: a path, bytes, or an `onnx.ModelProto`."""
 
-M = TypeVar("M", str, "os.PathLike[str]", bytes, "onnx.ModelProto")
+M = TypeVar("M", str, "pathlib.Path", "os.PathLike[str]", bytes, "onnx.ModelProto")
 """The kind of a model, which is also that of the result."""
 
 P = TypeVar("P", bound=Path)

@@ -2,7 +2,7 @@
 
 from typing import Optional, Sequence
 
-from ._models import Fed, Native, Progress
+from ._models import Fed, Native, Path, Progress
 from ._options import Choices, Files, How, Limits, Rewritten
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "fold",
     "insert",
     "insert_sites",
+    "replay",
     "sample",
     "set",
     "show",
@@ -36,6 +37,8 @@ def strip(
     only: list[str],
     kind: list[str],
     convention: str,
+    batchnorm: bool,
+    prune_inputs: bool,
     fold: bool,
     allow_unmeasured: bool,
     where: list[str],
@@ -59,7 +62,20 @@ def set(
     progress: Optional[Progress],
 ) -> Rewritten: ...
 def verify(
-    before: Native, after: Native, outputs: str, how: How, progress: Optional[Progress]
+    before: Native,
+    after: Native,
+    outputs: str,
+    how: How,
+    evidence: Optional[Path],
+    progress: Optional[Progress],
+) -> str: ...
+def replay(
+    evidence: Path,
+    before: Optional[Native],
+    after: Optional[Native],
+    input: Sequence[Fed],
+    limits: Limits,
+    progress: Optional[Progress],
 ) -> str: ...
 def sample(
     model: Native,
@@ -72,7 +88,9 @@ def sample(
     limits: Limits,
     progress: Optional[Progress],
 ) -> tuple[str, list[list[dict[str, bytes]]], Optional[str]]: ...
-def show(model: Native, format: str, anonymous: bool, no_hash: bool) -> tuple[str, str]: ...
+def show(
+    model: Native, format: str, anonymous: bool, no_hash: bool, strict: bool
+) -> tuple[str, str]: ...
 def diff(
     before: Native, after: Native, progress: Optional[Progress]
 ) -> tuple[str, str, str]: ...

@@ -23,6 +23,7 @@ class _Rewrite(TypedDict, total=False):
     input: Feed
     rtol: float | None
     atol: float | None
+    evidence: Path | None
     timeout: int | None
     memory_limit: int | str | None
     progress: Progress | None
@@ -33,7 +34,9 @@ class Strip(_Rewrite, total=False):
 
     only: Words
     kind: Words
-    convention: Literal["inverted", "classic"]
+    convention: Literal["inverted", "classic", "identity"]
+    batchnorm: bool
+    prune_inputs: bool
     fold: bool
     allow_unmeasured: bool
     where: Words
@@ -84,6 +87,7 @@ class Files(TypedDict):
     force: bool
     dry_run: bool
     external_data: str | None
+    evidence: Path | None
 
 
 class Limits(TypedDict):

@@ -179,7 +179,7 @@ class ModelAudit(Record):
     def _repr_html_(self) -> str:
         findings = [[f.level, f.rule, f.message] for f in self.findings]
         return (
-            _html.title(self._head())
+            _html.title(self._head(), self.verdict or "error")
             + _html.table(_SITE, [_site(site) for site in self.sites])
             + _html.table(["level", "rule", "found"], findings)
         )
@@ -349,6 +349,8 @@ class Removed(Record):
     initializers: tuple[str, ...]
     functions: tuple[str, ...]
     loop_states: int
+    inputs: tuple[str, ...]
+    """Inputs of the model."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -388,6 +390,28 @@ class Difference(Record):
     changes: tuple[Change, ...] = field(metadata=_each(Change))
 
 
+@dataclass(frozen=True)
+class BatchNorm(Record):
+    """A BatchNormalization that used batch statistics."""
+
+    node: str
+    action: str
+    """infer, refuse."""
+    why: str | None
+    untrained: bool
+    """True if its running mean is 0 and its variance 1: never trained, or lost by the exporter."""
+
+
+@dataclass(frozen=True)
+class Assumed(Record):
+    """A mask that does not scale what it keeps."""
+
+    value: str
+    """What comes out of it."""
+    scale: float
+    """1-p, by which classic dropout multiplies at inference."""
+
+
 @dataclass(frozen=True, repr=False)
 class StripReport(Rewrite[M]):
     """The report of strip."""
@@ -401,6 +425,12 @@ class StripReport(Rewrite[M]):
     """Masks in use, which are replaced by all true."""
     idle_inputs: tuple[str, ...]
     """Inputs that are no longer used."""
+    convention: str
+    """What dropout was taken to mean at inference."""
+    assumed: tuple[Assumed, ...] = field(metadata=_each(Assumed))
+    """Masks for which the convention matters."""
+    batchnorm: tuple[BatchNorm, ...] = field(metadata=_each(BatchNorm))
+    """What was done to each BatchNormalization that used batch statistics, if `batchnorm` was given."""
     diff: Difference | None = field(metadata=_one(Difference))
     """The changes, by name."""
 
@@ -529,6 +559,36 @@ class VerifyReport(Report):
     def __repr__(self) -> str:
         return f"{self.verdict}: {self.verification!r}"
 
+    def _repr_html_(self) -> str:
+        return _html.title(f"{self.before}, {self.after}", self.verdict) + _html.pre(
+            repr(self.verification)
+        )
+
+
+@dataclass(frozen=True)
+class ReplayReport(Report):
+    """What came of evidence that was shown again."""
+
+    schema: str
+    evidence: str
+    before: str
+    after: str
+    verdict: str
+    """equal, different, not_shown."""
+    why: str | None
+    """Why the verdict is not equal."""
+    notes: tuple[str, ...]
+    verification: Verification | None = field(metadata=_one(Verification))
+    """What was found now; None if these are other models."""
+
+    @property
+    def equal(self) -> bool:
+        """True if it is still shown."""
+        return self.verdict == "equal"
+
+    def __repr__(self) -> str:
+        return self.verdict if self.why is None else f"{self.verdict}: {self.why}"
+
 
 @dataclass(frozen=True)
 class DiffReport(Report):
@@ -556,7 +616,7 @@ class DiffReport(Report):
             for c in self.changes
         ]
         head = ["change", "part", "name", "what", "before", "after"]
-        return _html.title(self.verdict) + _html.table(head, rows)
+        return _html.title("", self.verdict) + _html.table(head, rows)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use crate::looks::{audit, py_diff, py_sample, py_show, py_verify};
+    use crate::looks::{audit, py_diff, py_replay, py_sample, py_show, py_verify};
     #[pymodule_export]
     use crate::rewrites::{_panic, py_fold, py_insert, py_insert_sites, py_set, py_strip};
 

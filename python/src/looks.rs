@@ -1,13 +1,16 @@
 //! What only looks at models: audit, verify, sample, show and diff.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use dropout_onnx::audit::{Document, ModelAudit, Selection};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::report::{document, json};
 use dropout_onnx::sample;
 use dropout_onnx::show::{self, dot, svg, text};
-use dropout_onnx::verify::verify;
+use dropout_onnx::source::Destination;
+use dropout_onnx::verify::evidence::Evidence;
+use dropout_onnx::verify::{Demand, Verdict, verify};
 use dropout_onnx::{Error, ErrorKind, Result, diff};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -61,13 +64,14 @@ pub fn audit(
 
 /// The document of a comparison.
 #[pyfunction(name = "verify")]
-#[pyo3(signature = (before, after, outputs, how, progress))]
+#[pyo3(signature = (before, after, outputs, how, evidence, progress))]
 pub fn py_verify(
     py: Python<'_>,
     before: Given,
     after: Given,
     outputs: String,
     how: How,
+    evidence: Option<PathBuf>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     long(py, progress, move |progress| {
@@ -83,8 +87,48 @@ pub fn py_verify(
         after.check_external()?;
         progress.tell("verifying", 1, 2);
         let found = verify(&before, &after, &options)?;
+        if let Some(path) = evidence
+            && found.verdict(Demand::Outputs) == Verdict::Equal
+        {
+            let [old, new] = names.each_ref().map(Path::new);
+            let folder = path.parent().unwrap_or(Path::new(""));
+            let evidence = Evidence::of(&found, (old, &before), (new, &after), folder)?;
+            evidence.write(&Destination::new(&path)?)?;
+        }
         progress.tell("done", 2, 2);
         document::text(&document::verify(&names[0], &names[1], &found))
+    })
+}
+
+/// The document of evidence that is shown again.
+#[pyfunction(name = "replay")]
+#[pyo3(signature = (evidence, before, after, input, limits, progress))]
+pub fn py_replay(
+    py: Python<'_>,
+    evidence: PathBuf,
+    before: Option<Given>,
+    after: Option<Given>,
+    input: Vec<Fed>,
+    limits: Limits,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    long(py, progress, move |progress| {
+        progress.tell("reading", 0, 2);
+        let shown = Evidence::read(&evidence)?;
+        let folder = evidence.parent().unwrap_or(Path::new(""));
+        let named = shown.paths(folder).map(|path| path.map(Given::Path));
+        let [old, new] = named;
+        let (Some(before), Some(after)) = (before.or(old), after.or(new)) else {
+            let why = "a model had no file: pass before and after";
+            return Err(Error::new(ErrorKind::Usage, why).in_file(&evidence));
+        };
+        let names = [before.name(), after.name()];
+        let (before, after) = (before.read()?, after.read()?);
+        progress.tell("verifying", 1, 2);
+        let replay = shown.replay(&before, &after, &limits.host()?, &specs(input)?)?;
+        progress.tell("done", 2, 2);
+        let evidence = evidence.to_string_lossy();
+        document::text(&document::replay(&evidence, &names, &replay))
     })
 }
 
@@ -157,16 +201,21 @@ fn figures(py: Python<'_>, output: &sample::Output) -> Figures {
 
 /// A model in a format, and as the document.
 #[pyfunction(name = "show")]
-#[pyo3(signature = (model, format, anonymous, no_hash))]
+#[pyo3(signature = (model, format, anonymous, no_hash, strict))]
 pub fn py_show(
     py: Python<'_>,
     model: Given,
     format: String,
     anonymous: bool,
     no_hash: bool,
+    strict: bool,
 ) -> PyResult<(String, String)> {
     long(py, None, move |_| {
-        let options = show::Options { anonymous, no_hash };
+        let options = show::Options {
+            anonymous,
+            no_hash,
+            strict,
+        };
         let name = model.name();
         let model = model.read()?;
         shown(&model, &format, &options).map_err(|e| named(e, &name))

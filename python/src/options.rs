@@ -57,6 +57,7 @@ pub struct Where {
     force: bool,
     dry_run: bool,
     external_data: Option<String>,
+    evidence: Option<PathBuf>,
 }
 
 impl Where {
@@ -75,6 +76,7 @@ impl Where {
             force: self.force,
             dry_run: self.dry_run,
             external_data,
+            evidence: self.evidence,
         };
         Ok((files, self.model))
     }

@@ -120,7 +120,7 @@ fn call(
 
 #[pyfunction(name = "strip")]
 #[pyo3(signature = (
-    files, verify, only, kind, convention, fold, allow_unmeasured, r#where, strict, progress
+    files, verify, only, kind, convention, batchnorm, prune_inputs, fold, allow_unmeasured, r#where, strict, progress
 ))]
 #[expect(clippy::too_many_arguments, reason = "options of a command")]
 pub fn py_strip(
@@ -130,6 +130,8 @@ pub fn py_strip(
     only: Vec<String>,
     kind: Vec<String>,
     convention: String,
+    batchnorm: bool,
+    prune_inputs: bool,
     fold: bool,
     allow_unmeasured: bool,
     r#where: Vec<String>,
@@ -137,15 +139,13 @@ pub fn py_strip(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<impl for<'py> IntoPyObject<'py>> {
     call(py, progress, move |progress| {
-        let convention = match convention.as_str() {
-            "inverted" => Convention::Inverted,
-            "classic" => Convention::Classic,
-            other => return Err(word("convention", other, "inverted or classic")),
-        };
+        let convention: Convention = convention.parse()?;
         let filters = r#where.iter().map(|filter| filter.parse());
         let options = strip::Options {
             filters: filters.collect::<Result<_>>()?,
             strict,
+            batchnorm,
+            prune_inputs,
             allow_unmeasured,
             ..strip::Options::of_words(&only, &kind, convention)?
         };

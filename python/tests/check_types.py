@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 from typing_extensions import assert_type
 
 import dropout_onnx as do
 
 
-def kinds(path: str, data: bytes, other: Path) -> None:
+def kinds(path: str, data: bytes, other: Path, proto: onnx.ModelProto) -> None:
     assert_type(do.strip(path).model, "str | None")
     assert_type(do.set(data, out=path, rate=0.5).model, "str | None")
     assert_type(do.insert(data, out=other, after="Relu", rate=0.1).model, "Path | None")
     assert_type(do.fold(data).model, "bytes | None")
+    assert_type(do.strip(other).model, "Path | None")
+    assert_type(do.fold(proto).model, "onnx.ModelProto | None")
     do.strip(other, out="out.onnx", kind=["dropout"], input={"x": np.zeros(3), "y": (1, 2)})
     do.strip("x", verify="som")  # type: ignore[call-overload]
     do.audit(3)  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """The examples, and the code in the READMEs and the book."""
 
+import doctest
 import json
 import os
 import re
@@ -66,6 +67,35 @@ def test_the_code_in_the_readme(models, readme):
     scope = {"__name__": readme}
     for block in blocks:
         exec(compile(checked(block), readme, "exec"), scope)
+
+
+def public():
+    """The functions of the package; `set` is one although `import *` leaves it out."""
+    names = [name for name in [*do.__all__, "set"] if name[0].islower()]
+    return {name: getattr(do, name) for name in names}
+
+
+@pytest.mark.parametrize("name", ["", *public()])
+def test_the_examples_in_docstrings(models, name):
+    os.rename("torch_course_preserve_op17.onnx", "model.onnx")
+    os.rename("torch_course_eval_op17.onnx", "clean.onnx")
+    if not name:
+        Path("clean.onnx").unlink()  # the module's example writes it
+    about = public()[name] if name else do
+    examples = doctest.DocTestFinder(recurse=False).find(about, name or "module", globs={"do": do})
+    assert sum(len(each.examples) for each in examples) > 0, "no example"
+    runner = doctest.DocTestRunner(optionflags=doctest.REPORT_ONLY_FIRST_FAILURE)
+    said = []
+    for each in examples:
+        runner.run(each, out=said.append)
+    assert runner.failures == 0, "".join(said)
+
+
+def test_a_wrong_example_fails():
+    wrong = doctest.DocTestParser().get_doctest(">>> 1 + 1\n3\n", {}, "wrong", None, 0)
+    runner = doctest.DocTestRunner()
+    runner.run(wrong, out=lambda text: None)
+    assert runner.failures == 1
 
 
 def checked(block):

@@ -67,6 +67,11 @@ def test_strip_options(models, document):
     Path("out.onnx").unlink()
     both(models, document, do.strip, name, ["--only", "inert,frozen"], {"only": ["inert", "frozen"]})
     Path("out.onnx").unlink()
+    options, keywords = ["--batchnorm", "--prune-inputs"], dict(batchnorm=True, prune_inputs=True)
+    both(models, document, do.strip, name, options, keywords)
+    Path("out.onnx").unlink()
+    both(models, document, do.strip, name, ["--convention", "identity"], {"convention": "identity"})
+    Path("out.onnx").unlink()
     name = "keras_kinds_op13.onnx"
     assert both(models, document, do.strip, name, ["--kind", "all"], {"kind": "all"}).removed.dropouts == 4
 
@@ -125,6 +130,42 @@ def test_verify(models, document):
     assert report.verdict == "not_shown"
 
 
+def test_evidence(models, document):
+    name = "keras_course_random_mask_op13.onnx"
+    document("strip", name, "command.onnx", "--evidence", "command.json")
+    do.strip(name, out="python.onnx", evidence="python.json")
+    one, other = (Path(f"{by}.json").read_text() for by in ("command", "python"))
+    assert other == one.replace("command.onnx", "python.onnx")
+    said = document("verify", "--replay", "python.json")
+    report = do.replay("python.json")
+    assert report.to_dict() == said and report.equal
+    Path("python.json").write_text(other.replace('"rate": 0.5', '"rate": 0.4', 1))
+    report = do.replay(Path("python.json"))
+    assert report.to_dict() == document("verify", "--replay", "python.json", status=1)
+    assert report.verdict == "different" and report.verification is not None
+    report = do.replay("command.json", name, name)
+    assert report.verdict == "different" and report.verification is None
+    assert "AFTER is not the model of the evidence" in report.why
+
+
+def test_evidence_of_data_in_memory(models):
+    import numpy as np
+
+    before = Path("torch_course_preserve_op17.onnx").read_bytes()
+    data = {"x": np.ones((2, 20), np.float32)}
+    stripped = do.strip(before, input=data, evidence="memory.json").model
+    with pytest.raises(do.UsageError, match="pass before and after"):
+        do.replay("memory.json")
+    with pytest.raises(do.UsageError, match="in memory"):
+        do.replay("memory.json", before, stripped)
+    assert do.replay("memory.json", before, stripped, input=data).equal
+    other = {"x": np.zeros((2, 20), np.float32)}
+    report = do.replay("memory.json", before, stripped, input=other)
+    assert report.verdict == "different" and "input `x` of run 0" in report.why
+    do.verify(before, stripped, evidence="verify.json")
+    assert do.replay("verify.json", before, stripped).equal
+
+
 def test_show(models, command, document):
     name = "keras_course_random_mask_op13.onnx"
     for format in ["text", "json", "dot", "svg"]:
@@ -133,6 +174,8 @@ def test_show(models, command, document):
     assert do.show(name).to_dict() == document("show", name)
     said = command("show", name, "--anonymous", "--no-hash").stdout.decode()
     assert str(do.show(name, anonymous=True, no_hash=True)) == said
+    strict = command("show", name, "--anonymous", "--no-hash", "--strict").stdout.decode()
+    assert str(do.show(name, anonymous=True, no_hash=True, strict=True)) == strict != said
 
 
 def test_diff(models, command, document):
@@ -166,8 +209,8 @@ def test_options_and_defaults_are_the_command_s(command):
         "insert": {"output", "output-dir", "jobs", "format", "sites"},
         "set": {"output", "output-dir", "jobs", "format"},
         "sample": {"format", "output", "plot", "force"},
-        "verify": {"format"},
-        "show": {"check", "update"},
+        "verify": {"format", "jobs", "replay"},
+        "show": {"check", "update", "write-snapshots", "jobs"},
         "diff": {"format"},
     }
     everywhere = {"color", "quiet", "verbose", "help", "version"}

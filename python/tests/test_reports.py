@@ -61,6 +61,34 @@ def test_the_report_of_an_audit():
     assert audit != do.audit(NAME, select="mask-used")
 
 
+def test_notebooks_align_left_and_colour_verdicts():
+    audit = do.audit(NAME)._repr_html_()
+    cells = audit.count("<td") + audit.count("<th>") + audit.count("<th ")
+    assert cells == audit.count('style="text-align:left"') > 10
+    red, green = "background:#b42318", "background:#1a7f37"
+    assert f'<span style="{red}' in audit and green not in audit
+    clean = do.audit(str(FIXTURES / "torch_course_eval_op17.onnx"))._repr_html_()
+    assert green in clean and red not in clean
+    assert red in do.audit("missing.onnx", errors="report")._repr_html_()
+
+
+def test_an_unreadable_model_has_no_verdict():
+    report = do.audit("missing.onnx", NAME, errors="report")
+    assert [model.verdict for model in report.models] == [None, "active"]
+    assert do.audit("missing.onnx", errors="report").verdict is None
+
+
+def test_import_star_does_not_hide_what_python_has():
+    import builtins
+
+    scope = {}
+    exec("from dropout_onnx import *", scope)
+    assert "strip" in scope and "AuditReport" in scope
+    hidden = {name for name in scope if hasattr(builtins, name)} - {"__builtins__"}
+    assert {name for name in hidden if not name.startswith("__")} == set()
+    assert do.set is not set
+
+
 def test_html_is_escaped():
     import onnx
 

@@ -18,6 +18,7 @@ pub const SCHEMA: &str = "dropout-onnx/baseline/1";
 
 /// The recorded findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Baseline {
     known: BTreeMap<Key, (NonZeroUsize, String)>,
 }
@@ -29,6 +30,7 @@ type Key = (String, String, String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BaselineState {
     /// It is not recorded.
     New,
@@ -194,6 +196,7 @@ impl Baseline {
 
 /// Recorded findings that no longer occur.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Resolved {
     /// The model, from the folder of the file.
     pub path: String,

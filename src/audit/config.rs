@@ -18,7 +18,7 @@
 //! )?;
 //! let path = "fixtures/torch_course_preserve_op17.onnx";
 //! let mut audit = ModelAudit::open_with(path.as_ref(), config.rules());
-//! let today = dropout_onnx::audit::config::day(1_767_225_600); // seconds since 1970: 2026-01-01
+//! let today = dropout_onnx::audit::config::Day::from_unix(1_767_225_600); // seconds since 1970: 2026-01-01
 //! config.apply(path, &mut audit, config.rules(), today);
 //! assert!(audit.findings.iter().any(|finding| finding.allowed.is_some()));
 //! # Ok(())
@@ -26,14 +26,13 @@
 //! ```
 
 mod allowance;
+mod day;
 mod file;
-
-use chrono::DateTime;
-pub use chrono::NaiveDate;
 
 use super::{ModelAudit, Remark, Selection};
 use crate::error::Result;
 pub use allowance::{Allowance, Usage};
+pub use day::Day;
 use file::File;
 #[cfg(test)]
 pub(super) use file::File as Schema;
@@ -44,6 +43,7 @@ pub const FILE_NAME: &str = "dropout-onnx.toml";
 
 /// A configuration.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Config {
     format: Option<Format>,
     rules: Selection,
@@ -82,7 +82,7 @@ impl Config {
         path: &str,
         model: &mut ModelAudit,
         rules: &Selection,
-        today: NaiveDate,
+        today: Day,
     ) -> Vec<Usage> {
         let allowances = self.allowances.iter();
         allowances
@@ -92,7 +92,7 @@ impl Config {
 
     /// Remarks about the allowances, after all models of the file with this name.
     /// `usages`: what [`Config::apply`] returned for each of them.
-    pub fn remarks(&self, file: &str, usages: &[Vec<Usage>], today: NaiveDate) -> Vec<Remark> {
+    pub fn remarks(&self, file: &str, usages: &[Vec<Usage>], today: Day) -> Vec<Remark> {
         let allowances = self.allowances.iter().enumerate();
         allowances
             .filter_map(|(index, allowance)| {
@@ -101,9 +101,4 @@ impl Config {
             })
             .collect()
     }
-}
-
-/// The day in UTC, from seconds since 1970.
-pub fn day(seconds: i64) -> NaiveDate {
-    DateTime::from_timestamp(seconds, 0).map_or(NaiveDate::MAX, |time| time.date_naive())
 }

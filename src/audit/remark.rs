@@ -7,6 +7,7 @@ use super::Level;
 /// A remark. It does not affect the exit status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Remark {
     /// What it is: `expired-allowance`, `exceeded-allowance`, `unused-allowance` or
     /// `resolved-finding`.

@@ -23,9 +23,9 @@ mod unsound_model;
 mod unusual_rate;
 mod zeroed_weight;
 
-pub(super) use batchnorm_training::by_batch;
-
 use std::fmt::Write;
+
+pub(super) use batchnorm_training::training;
 
 use super::fingerprint::Fingerprints;
 use super::{Finding, Level};
@@ -37,6 +37,7 @@ use crate::semantics::view::{ValueRef, View};
 
 /// A rule. A new one is one file and one line in [`RULES`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Rule {
     /// The name, after the problem rather than the remedy.
     pub name: &'static str,

@@ -1,4 +1,4 @@
-//! The JSON Schemas of the audit document, of baselines and of configurations, made of their types.
+//! The JSON Schemas of the audit document, of baselines, evidence and configurations, made of their types.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,15 @@ fn audit() -> Value {
 fn baseline() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     made::<baseline::File>("A baseline of dropout-onnx audit", settings)
+}
+
+#[cfg(feature = "tract")]
+fn evidence() -> Value {
+    let settings = SchemaSettings::draft2020_12();
+    made::<crate::verify::evidence::Evidence>(
+        "Evidence of dropout-onnx that two models are equal",
+        settings,
+    )
 }
 
 /// Of draft 7: editors that complete TOML know no later one.
@@ -63,6 +72,8 @@ fn document() -> Value {
 #[test]
 fn the_committed_schemas_are_current() {
     let mut all = vec![("audit", audit()), ("baseline", baseline())];
+    #[cfg(feature = "tract")]
+    all.push(("evidence", evidence()));
     #[cfg(feature = "config")]
     all.push(("dropout-onnx", config()));
     for (name, made) in all {

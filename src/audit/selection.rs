@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// `warnings`, `notes`). A rule's own name counts for more than its level's, and that for more than
 /// `all`: `deny("all")` and `allow("notes")` leave only errors.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Selection {
     selected: Vec<Choice>,
     allowed: Vec<Choice>,

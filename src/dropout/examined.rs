@@ -13,6 +13,7 @@ use super::{Site, find};
 
 /// A model, analysed once, and the dropout in it, found at most once.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Examined<'m> {
     analysis: Analysis<'m>,
     sites: OnceLock<Arc<[Site]>>,
@@ -30,6 +31,16 @@ pub(crate) struct Side<'m> {
     pub facts: Facts<'m>,
     /// All sites in the model.
     pub sites: &'m [Site],
+}
+
+impl<'m> Side<'m> {
+    /// The same model with other sites.
+    pub fn with<'s>(self, sites: &'s [Site]) -> Side<'s>
+    where
+        'm: 's,
+    {
+        Side { sites, ..self }
+    }
 }
 
 impl<'m> Examined<'m> {

@@ -29,6 +29,7 @@ pub struct Exit {
 
 /// An input of a node that is a constant mask.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct FrozenInput {
     /// The node.
     pub node: NodeId,
@@ -45,6 +46,11 @@ impl Exit {
     /// True if inference multiplies by a number that is nowhere in the model.
     pub fn needs_scale(&self) -> bool {
         self.prescale.is_none() && (self.scale - 1.0).abs() > ONE
+    }
+
+    /// True if that number is an assumption: what the mask keeps is not scaled.
+    pub fn is_unscaled(&self) -> bool {
+        self.needs_scale() && self.kept == (1.0, 0.0)
     }
 
     /// The scale as a scalar of the data's type, little-endian; `None` if that is not known.
@@ -79,6 +85,7 @@ impl Exit {
 /// A node that multiplies by a constant (or divides) before the mask does. Only nodes that move
 /// elements or cast them are between its output and the data of the exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Prescale {
     /// The Mul or Div.
     pub node: NodeId,
@@ -90,6 +97,7 @@ pub struct Prescale {
 
 /// A draw for which nothing is dropped.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct KeptDraw {
     /// The node that draws.
     pub source: NodeId,

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// A fault of a `Dropout` operator, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Problem {
     /// It acts, and its ratio is not a float in `[0, 1)`.
     Rate(String),

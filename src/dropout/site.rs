@@ -12,6 +12,7 @@ use super::version::{OperatorVersion, version};
 
 /// One dropout in a model: facts, no verdicts.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Site {
     /// Its index among the model's sites.
     pub id: usize,
@@ -165,6 +166,12 @@ impl Site {
         Some((element, encode_float(element, self.classic_scale()?)?))
     }
 
+    /// True if inference multiplies by a number that the file does not have: it is an assumption that the
+    /// mask, which leaves what it keeps as it is, is classic dropout.
+    pub fn is_unscaled(&self) -> bool {
+        self.exits.iter().any(Exit::is_unscaled)
+    }
+
     /// The node that draws a random mask.
     pub fn source(&self) -> Option<NodeId> {
         match self.form {
@@ -284,14 +291,18 @@ words! {
 }
 
 words! {
-    /// What a `Dropout` operator is taken to mean at inference.
+    /// What dropout is taken to mean at inference where the file does not declare it.
     #[derive(Default)]
     Convention {
-        /// Nothing: it scales in training, as ONNX, Keras and PyTorch have it.
+        /// `Dropout` operators are the identity, as ONNX, Keras and PyTorch have it. A mask that does not
+        /// scale what it keeps is classic.
         #[default]
         Inverted = "inverted",
-        /// A product by `1-p`: it does not scale in training (Srivastava 2014).
+        /// A product by `1-p`: dropout does not scale in training (Srivastava 2014).
         Classic = "classic",
+        /// The identity, also of a mask that does not scale what it keeps: inference uses the data as it
+        /// is (DropEdge, SpecAugment, token dropout).
+        Identity = "identity",
     }
 }
 

@@ -4,6 +4,7 @@
 
 /// Which law a `Dropout` follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum OperatorVersion {
     /// Opsets 1 to 6: attribute `is_test`, which is 0 (training) if absent; mask of the data's type.
     IsTest,

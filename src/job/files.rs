@@ -28,10 +28,13 @@ pub struct Files {
     pub dry_run: bool,
     /// When the output is in another folder: also copy or link the files of weights next to the input.
     pub external_data: Option<External>,
+    /// The file for the evidence of the verification.
+    pub evidence: Option<PathBuf>,
 }
 
 /// How files of weights are taken along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum External {
     /// Copied.
     Copy,
@@ -169,6 +172,33 @@ impl Files {
             }
         }
         Ok(())
+    }
+
+    /// The destination of the evidence.
+    ///
+    /// # Errors
+    /// It is not allowed, or nothing will be verified.
+    pub(super) fn proof(&self, target: &Target, verified: bool) -> Result<Option<Destination>> {
+        let Some(path) = &self.evidence else {
+            return Ok(None);
+        };
+        let why = match (self.dry_run, verified) {
+            (true, _) => "a dry run has no evidence",
+            (_, false) => "there is no evidence without verification",
+            _ => {
+                let destination = Destination::new(path)?;
+                let model = matches!(target, Target::File(to) if to.real() == destination.real());
+                if model || same_file(&self.input, destination.real()) {
+                    return Err(refused(
+                        path,
+                        "is IN or OUT; name another file for the evidence",
+                    ));
+                }
+                may_write(&destination, self.force)?;
+                return Ok(Some(destination));
+            }
+        };
+        Err(refused(path, why))
     }
 
     /// Writes the result and its files of weights.

@@ -10,6 +10,7 @@ use super::tensor::{SparseInitializer, Tensor};
 
 /// An attribute of a node, or the default of a function's attribute.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Attribute {
     /// Its name.
     pub name: Name,
@@ -22,6 +23,7 @@ pub struct Attribute {
 /// What an attribute holds. By its `type` field; by what is there in files of IR version 1, which
 /// have no `type`.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum AttributeValue {
     /// A 32-bit float.
     Float(f32),

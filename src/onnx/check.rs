@@ -9,6 +9,7 @@ use super::values::{Producer, Use, Value, Values};
 
 /// A reason why a model is not sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Flaw {
     /// The graph it is in.
     pub graph: GraphId,

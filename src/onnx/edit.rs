@@ -29,6 +29,7 @@ const OUTPUT: u32 = 12;
 
 /// A model being edited, and its values as they are now.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Editor<'m> {
     model: &'m mut Model,
     values: Values,
@@ -236,6 +237,15 @@ impl<'m> Editor<'m> {
         self.node_mut(node).outputs[output] = name.clone();
         let output = output as u32;
         self.values.define_output(node, output, name);
+    }
+
+    /// Removes the outputs of a node from a place on. Nothing may use them; those that have names are
+    /// `values`.
+    pub fn keep_outputs(&mut self, node: NodeId, count: usize, values: &[ValueId]) {
+        let further: Vec<usize> = (count..self.model.node(node).outputs.len()).collect();
+        self.values.remove_ports(node, &[], &further);
+        self.node_mut(node).outputs.truncate(count);
+        self.gone.extend(values);
     }
 
     /// Changes one input of a node; missing inputs before it become omitted inputs.

@@ -13,6 +13,7 @@ use super::{foreign, proto};
 
 /// Where a tensor's elements are, relative to the model's folder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct ExternalData {
     /// The file as the model names it, a relative POSIX path; `None` if the model names none.
     pub location: Option<String>,

@@ -33,6 +33,12 @@ const PICKLE: Foreign = Foreign {
 };
 const UNPACK: &str = "unpack it first";
 
+/// Text of no kind in [`SIGNATURES`].
+pub(super) const TEXT: Foreign = Foreign {
+    what: "a text file",
+    advice: "it may be the message of a download that failed",
+};
+
 /// The first that matches counts.
 const SIGNATURES: &[(Start, Foreign)] = &[
     (
@@ -219,6 +225,18 @@ pub(super) const HEAD: u64 = 512;
 pub(super) fn by_head(head: &[u8]) -> Option<&'static Foreign> {
     let found = SIGNATURES.iter().find(|(start, _)| start.fits(head));
     found.map(|(_, foreign)| foreign)
+}
+
+/// True of a beginning that is text: printable UTF-8, except that its last character may be cut.
+pub(super) fn is_text(head: &[u8]) -> bool {
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        Err(e) if e.error_len().is_none() => {
+            std::str::from_utf8(&head[..e.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.is_empty() && (text.chars()).all(|c| !c.is_control() || c.is_ascii_whitespace())
 }
 
 /// What a file is, by its name.

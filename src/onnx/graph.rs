@@ -14,6 +14,7 @@ use super::value_type::ValueType;
 
 /// The scope of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GraphKind {
     /// `ModelProto.graph`.
     Main,
@@ -34,6 +35,7 @@ pub enum GraphKind {
 
 /// A `GraphProto`, or the body of a `FunctionProto`.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Graph {
     /// Whether it is the main graph, a subgraph or the body of a function.
     pub kind: GraphKind,
@@ -101,6 +103,7 @@ pub(crate) struct GraphEdits {
 
 /// A `ValueInfoProto`: a name and its type, undecoded.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ValueInfo {
     /// The value's name.
     pub name: Name,
@@ -125,6 +128,7 @@ impl ValueInfo {
 
 /// A `TensorAnnotation`: how a value is quantised.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct QuantizationAnnotation {
     /// The value it is about.
     pub tensor_name: Name,

@@ -6,6 +6,7 @@ pub struct GraphId(pub(crate) u32);
 
 /// A node by its graph and its place in it. Stays what it is while a model is edited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct NodeId {
     /// The graph that contains it.
     pub graph: GraphId,

@@ -18,6 +18,7 @@ use super::node::Node;
 /// Reading takes memory for the graph, not for the weights. Cloning is for trying an edit on a
 /// copy; the source is shared.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Model {
     pub(crate) source: Source,
     pub(crate) folder: Option<PathBuf>,
@@ -44,6 +45,7 @@ pub struct Model {
 
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Property {
     /// The key.
     pub key: Name,
@@ -53,6 +55,7 @@ pub struct Property {
 
 /// An operator set and its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OpsetImport {
     /// The domain; empty for the default domain.
     pub domain: Name,
@@ -62,6 +65,7 @@ pub struct OpsetImport {
 
 /// A model-local function (`FunctionProto`); its body is a [`Graph`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Function {
     /// Its domain.
     pub domain: Name,
@@ -81,6 +85,7 @@ pub struct Function {
 
 /// A `TrainingInfoProto`.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Training {
     /// The graph that initialises the training.
     pub initialization: Option<GraphId>,

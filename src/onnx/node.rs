@@ -5,6 +5,7 @@ use super::name::{Name, Names};
 
 /// A `NodeProto`: an operator applied to values.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Node {
     /// Its name; often empty.
     pub name: Name,

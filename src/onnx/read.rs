@@ -103,17 +103,10 @@ fn explain(error: Error, source: &Source) -> Error {
     if error.kind() != ErrorKind::Protobuf {
         return error;
     }
-    let text = !head.is_empty()
-        && std::str::from_utf8(&head).is_ok_and(|head| {
-            head.chars()
-                .all(|c| !c.is_control() || c.is_ascii_whitespace())
-        });
-    let seems = if text {
-        "not an ONNX model, but text"
-    } else {
-        "not a readable ONNX model"
-    };
-    let why = format!("{seems}: {}", error.why());
+    if foreign::is_text(&head) {
+        return Error::new(error.kind(), foreign::TEXT.why());
+    }
+    let why = format!("not a readable ONNX model: {}", error.why());
     let mut explained = Error::new(ErrorKind::Protobuf, why);
     if let Some(offset) = error.offset() {
         explained = explained.at_offset(offset);

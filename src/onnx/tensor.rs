@@ -12,6 +12,7 @@ use super::proto;
 
 /// A `TensorProto`, without its elements.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Tensor {
     /// Its name; empty where it needs none, as in attributes.
     pub name: Name,
@@ -27,6 +28,7 @@ pub struct Tensor {
 
 /// A `SparseTensorProto` among the initializers.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SparseInitializer {
     /// The elements that are not zero; its name is the initializer's.
     pub values: Tensor,

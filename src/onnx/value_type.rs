@@ -12,6 +12,7 @@ use super::proto;
 
 /// The type of a graph input, output or value, as far as the file declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ValueType {
     /// A tensor; `shape` is `None` where not even the rank is known.
     Tensor {
@@ -39,6 +40,7 @@ pub enum ValueType {
 
 /// A dimension of a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Dimension {
     /// A size, in elements.
     Size(i64),

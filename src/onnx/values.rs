@@ -37,6 +37,7 @@ const NONE: u32 = u32::MAX;
 
 /// A value: its producer and its uses.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Value {
     /// The graph that defines it.
     pub graph: GraphId,
@@ -61,6 +62,7 @@ impl Value {
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Producer {
     /// An output of a node.
     Node {
@@ -81,6 +83,7 @@ pub enum Producer {
 
 /// A use of a value. If the graph is inside the one that defines the value, the value is captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Use {
     /// An input of a node.
     Input {
@@ -111,6 +114,7 @@ pub(crate) type ElementType = (DataType, u8);
 ///
 /// Flat tables: a value, a name, a node, an input and a use are an entry each.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Values {
     values: Vec<Value>,
     /// Values by graph and name.

@@ -4,6 +4,8 @@
 mod diff;
 mod fold;
 mod insert;
+#[cfg(feature = "tract")]
+mod replay;
 mod sample;
 mod set;
 mod strip;
@@ -19,6 +21,8 @@ use crate::onnx::Name;
 pub use diff::diff;
 pub use fold::fold;
 pub use insert::{insert, insert_sites};
+#[cfg(feature = "tract")]
+pub use replay::replay;
 pub use sample::sample;
 pub use set::set;
 pub use strip::strip;

@@ -4,6 +4,7 @@ use super::one_line;
 use crate::audit::{Finding, Level, ModelAudit, RULES};
 
 /// Findings of one rule with one message, at one or more places.
+#[non_exhaustive]
 pub struct Group<'a> {
     /// The rule.
     pub rule: &'static str,

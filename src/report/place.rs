@@ -29,6 +29,7 @@ pub fn uri(base: &Path, path: &str) -> Uri {
 
 /// A reference to a file.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Uri {
     /// To one below the base.
     Relative(String),

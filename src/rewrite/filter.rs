@@ -12,6 +12,7 @@ use crate::onnx::{Model, Name};
 
 /// Dropouts that match all of these criteria.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Filter {
     /// Its number, from 0, as an audit counts.
     pub id: Option<usize>,

@@ -60,6 +60,7 @@ pub struct Options {
 
 /// What folding will do, factor by factor.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Plan {
     /// One step a factor, in file order.
     pub steps: Vec<Step>,
@@ -69,6 +70,7 @@ pub struct Plan {
 
 /// A model with factors folded, not yet verified.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Folded {
     /// What was planned.
     pub plan: Plan,

@@ -1,6 +1,6 @@
-//! Graph inputs that nothing uses any more after a rewrite. They stay: they are the interface.
+//! Graph inputs that nothing uses any more after a rewrite.
 
-use crate::onnx::{Model, Name, Values};
+use crate::onnx::{Model, Name, ValueId, Values};
 use crate::semantics::view::View;
 
 /// Inputs of the main graph that something uses.
@@ -11,12 +11,16 @@ pub(super) fn graph_inputs(model: &Model, values: &Values) -> Vec<Name> {
     used.map(|value| value.get().name.clone()).collect()
 }
 
+/// The names of those of these inputs that nothing uses.
+pub(super) fn idle_names(view: View<'_>, inputs: &[Name]) -> Vec<Name> {
+    let idle = idle_inputs(view, inputs).into_iter();
+    idle.map(|input| view.value(input).name.clone()).collect()
+}
+
 /// Those of these inputs that nothing uses.
-pub(super) fn idle_names(view: View<'_>, inputs: Vec<Name>) -> Vec<Name> {
+pub(super) fn idle_inputs(view: View<'_>, inputs: &[Name]) -> Vec<ValueId> {
     let main = view.model.main();
-    let idle = |name: &Name| {
-        view.lookup(main, name)
-            .is_some_and(|value| !value.is_used())
-    };
-    inputs.into_iter().filter(idle).collect()
+    let inputs = inputs.iter().filter_map(|name| view.lookup(main, name));
+    let idle = inputs.filter(|value| !value.is_used());
+    idle.map(|value| value.id).collect()
 }

@@ -13,6 +13,8 @@
 //! arithmetic, states of loops that carried it, functions that are no longer called.
 
 mod apply;
+mod batch_norm;
+mod calls;
 mod foreign;
 mod left;
 mod mask;
@@ -27,15 +29,17 @@ mod states;
 use std::cell::LazyCell;
 use std::sync::Arc;
 
-use crate::dropout::{Examine, Examined, Site};
+use crate::dropout::{Examine, Examined, Site, under};
 use crate::error::{Error, Result};
 use crate::hash::HashSet;
 use crate::onnx::Name;
-use crate::verify::fold::verify_steps;
+use crate::verify::fold::{Removed, verify_steps};
+use crate::verify::structure::Allowed;
 use crate::verify::{self, Verification};
 
 use super::fold::{self, Folded};
 use super::{Action, Edited, Plan, Reason};
+pub use batch_norm::BatchNorm;
 pub use left::Left;
 pub use options::Options;
 pub use outcome::Outcome;
@@ -48,6 +52,8 @@ pub struct Stripped {
     pub sites: Arc<[Site]>,
     /// What was planned for each.
     pub plan: Plan,
+    /// What was planned for each batch normalization in training mode; none if it was not asked for.
+    pub batch_norms: Vec<BatchNorm>,
     /// What was done.
     pub outcome: Outcome,
     /// The result.
@@ -87,11 +93,18 @@ impl Stripped {
         let folded = folded.filter(|folded| !folded.outcome.is_unchanged());
         let fold = folded.map(Folded::as_fold).transpose()?;
         let after = self.edited.examined().side()?;
-        let removed = self
-            .plan
-            .applied()
-            .filter_map(|step| self.sites.get(step.site));
-        let removed: Vec<&Site> = removed.collect();
+        let sites = under(&self.sites, self.plan.convention);
+        let removed = self.plan.applied().filter_map(|step| sites.get(step.site));
+        let norms = self.batch_norms.iter();
+        let norms = norms.filter(|norm| norm.action == Action::Apply);
+        let removed = Removed {
+            sites: removed.collect(),
+            allowed: Allowed {
+                inference_norms: norms.map(|norm| norm.node).collect(),
+                removed_inputs: self.outcome.pruned_inputs.clone(),
+                ..Allowed::default()
+            },
+        };
         before.examined(|before| verify_steps(before.side()?, after, &removed, fold, &options))
     }
 }
@@ -111,12 +124,21 @@ pub fn strip(model: &impl Examine, options: &Options) -> Result<Stripped> {
 
 fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> {
     before.model().check(before.values())?;
-    let sites = before.sites()?;
+    let found = before.sites()?;
+    let sites = &*under(found, options.convention);
     let mut plan = plan::plan(before.view(), sites, options)?;
+    let batch_norms = batch_norm::plan(before.view(), options.batchnorm);
     let (copy, outcome) = loop {
-        refuse(&plan, options.strict)?;
+        refuse(&plan, &batch_norms, options.strict)?;
         let mut copy = before.model().clone();
-        let done = apply::apply(&mut copy, before.values().clone(), sites, &plan)?;
+        let job = apply::Job {
+            sites,
+            found,
+            plan: &plan,
+            batch_norms: &batch_norms,
+            prune_inputs: options.prune_inputs,
+        };
+        let done = apply::apply(&mut copy, before.values().clone(), job)?;
         if done.used.is_empty() {
             break (copy, done.outcome);
         }
@@ -129,22 +151,30 @@ fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> 
     };
     let edited = Edited::new(&copy)?;
     if !outcome.is_unchanged() {
-        settled(sites, &plan, edited.examined())?;
+        settled(found, &plan, edited.examined())?;
     }
     Ok(Stripped {
-        sites: sites.clone(),
+        sites: found.clone(),
         plan,
+        batch_norms,
         outcome,
         edited,
         allow_unmeasured: options.allow_unmeasured,
     })
 }
 
-/// Fails if a site is refused: with `strict` in any case, otherwise if no other is removed.
-fn refuse(plan: &Plan, strict: bool) -> Result<()> {
-    match plan.refusals().next() {
-        Some((step, why)) if strict || plan.applied().next().is_none() => {
-            Err(Error::model(why.to_string()).at(&step.label))
+/// Fails if something is refused: with `strict` in any case, otherwise if nothing else is done.
+fn refuse(plan: &Plan, norms: &[BatchNorm], strict: bool) -> Result<()> {
+    let steps = plan.steps.iter().map(|step| (&step.label, &step.action));
+    let norms = norms.iter().map(|norm| (&norm.label, &norm.action));
+    let all = steps.chain(norms);
+    let mut refused = all.clone().filter_map(|(label, action)| match action {
+        Action::Refused(why) => Some((label, why)),
+        _ => None,
+    });
+    match refused.next() {
+        Some((label, why)) if strict || all.clone().all(|(_, action)| *action != Action::Apply) => {
+            Err(Error::model(why.to_string()).at(label))
         }
         _ => Ok(()),
     }

@@ -12,6 +12,7 @@ use crate::rewrite::Reason;
 
 /// Whether a dropout is to act.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Acting {
     /// Never: it passes its input through.
     #[default]

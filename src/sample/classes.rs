@@ -61,6 +61,7 @@ impl Numbers {
 /// Statistics of the classes of an output. A row is the support of one distribution: all elements
 /// along the axis of the classes, or, of binary ones, a single element.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Classes {
     /// How the output's numbers are read.
     pub numbers: Numbers,

@@ -11,6 +11,7 @@ use super::view::View;
 ///
 /// It describes the model as it was read. A rewrite edits a copy and analyses its result again.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Analysis<'m> {
     model: Cow<'m, Model>,
     values: Values,

@@ -203,20 +203,6 @@ impl<'m> Facts<'m> {
             .then_some(first)
     }
 
-    /// The integer that an attribute is in each context; `None` in one without it. None at all if a caller is
-    /// unknown.
-    pub fn attribute_ints(self, node: NodeRef<'m>, name: &str) -> Option<Vec<Option<i64>>> {
-        let contexts = self.contexts(node.graph()).into_iter();
-        let ints = contexts.map(|cx| {
-            let given = Asking::new(self, cx).given(node);
-            given.is_known().then(|| match given.value(name) {
-                Some(AttributeValue::Int(int)) => Some(*int),
-                _ => None,
-            })
-        });
-        ints.collect()
-    }
-
     /// The elements of a small tensor of integers, with symbols.
     pub fn list_in(self, cx: ContextId, value: ValueId) -> Option<Shape> {
         match self.answer((cx, value), About::List) {

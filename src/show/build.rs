@@ -12,6 +12,7 @@ use crate::onnx::{
     Attribute, AttributeValue, Function, Graph, GraphId, Model, Node, OpsetImport, Training,
     ValueInfo,
 };
+use crate::semantics::operator::schema;
 
 /// Strings up to this size are shown whole.
 const SHOWN_STRING: usize = 80;
@@ -45,10 +46,11 @@ impl<'m> Builder<'m> {
             schema: SCHEMA,
             anonymous: self.options.anonymous,
             hashes: !self.options.no_hash,
+            lenient: self.options.is_lenient(),
             ir_version: model.ir_version,
             producer: ProducerRecord {
                 name: model.producer_name.to_string(),
-                version: model.producer_version.to_string(),
+                version: (!self.options.is_lenient()).then(|| model.producer_version.to_string()),
             },
             opsets: opsets(&model.opset_imports),
             metadata: (model.metadata.iter())
@@ -98,7 +100,11 @@ impl<'m> Builder<'m> {
             let by = self.names.values(id, &annotation.parameters);
             record.quantized.push((value, by));
         }
-        let mut infos: Vec<_> = (graph.value_infos().iter())
+        let declared = match self.options.is_lenient() {
+            true => &[],
+            false => graph.value_infos(),
+        };
+        let mut infos: Vec<_> = (declared.iter())
             .map(|info| (self.names.value(id, &info.name), info))
             .collect();
         if self.options.anonymous {
@@ -133,7 +139,14 @@ impl<'m> Builder<'m> {
     }
 
     fn node(&mut self, graph: GraphId, node: &Node) -> Result<NodeRecord> {
+        let lenient = self.options.is_lenient() && node.in_default_domain();
+        let opset = (self.model.opset(graph, "")).filter(|_| lenient);
+        let operator = node.op_type.to_string();
+        let is_default = |attribute: &Attribute| {
+            opset.is_some_and(|opset| schema::is_default(&operator, opset, attribute))
+        };
         let attributes = by_name(node).into_iter();
+        let attributes = attributes.filter(|attribute| !is_default(attribute));
         let attributes = attributes.map(|attribute| self.attribute(attribute));
         let attributes = attributes.collect::<Result<_>>()?;
         Ok(self.record(graph, node, attributes))

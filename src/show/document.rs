@@ -9,6 +9,7 @@ pub const SCHEMA: &str = "dropout-onnx/show/1";
 
 /// A model.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Document {
     /// The version of the document.
     pub schema: &'static str,
@@ -16,6 +17,9 @@ pub struct Document {
     pub anonymous: bool,
     /// True if large weights have hashes.
     pub hashes: bool,
+    /// True if what does not affect the result is omitted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lenient: bool,
     /// Its IR version.
     pub ir_version: i64,
     /// The program that wrote it.
@@ -38,21 +42,25 @@ impl Document {
         Options {
             anonymous: self.anonymous,
             no_hash: !self.hashes,
+            strict: self.anonymous && !self.hashes && !self.lenient,
         }
     }
 }
 
 /// The program that wrote a model.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ProducerRecord {
     /// The program.
     pub name: String,
-    /// Its version.
-    pub version: String,
+    /// Its version; `None` if it is omitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// An operator set.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct OpsetRecord {
     /// Its domain; empty for the default domain.
     pub domain: String,
@@ -62,6 +70,7 @@ pub struct OpsetRecord {
 
 /// A key and its value.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct PropertyRecord {
     /// The key.
     pub key: String,
@@ -71,6 +80,7 @@ pub struct PropertyRecord {
 
 /// A graph.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct GraphRecord {
     /// Its name; `None` if names are omitted.
     pub name: Option<String>,
@@ -92,6 +102,7 @@ pub struct GraphRecord {
 
 /// A value and its type.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ValueRecord {
     /// Its name.
     pub name: String,
@@ -101,6 +112,7 @@ pub struct ValueRecord {
 
 /// A tensor.
 #[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct TensorRecord {
     /// Its name; `None` in attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +137,7 @@ pub struct TensorRecord {
 
 /// A sparse tensor.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct SparseRecord {
     /// Its name; `None` in attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +152,7 @@ pub struct SparseRecord {
 
 /// A node.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct NodeRecord {
     /// Its name; `None` if it has none, or names are omitted.
     pub name: Option<String>,
@@ -159,6 +173,7 @@ pub struct NodeRecord {
 
 /// An attribute.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct AttributeRecord {
     /// Its name.
     pub name: String,
@@ -170,6 +185,7 @@ pub struct AttributeRecord {
 /// The value of an attribute.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AttributeValueRecord {
     /// A float.
     Float(Number),
@@ -201,6 +217,7 @@ pub enum AttributeValueRecord {
 
 /// A function.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct FunctionRecord {
     /// Its name: `function:domain::name`, then `:overload` if it has one.
     pub scope: String,
@@ -220,6 +237,7 @@ pub struct FunctionRecord {
 
 /// A training graph.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct TrainingRecord {
     /// The initialization graph.
     pub initialization: Option<GraphRecord>,
@@ -253,6 +271,7 @@ impl Serialize for Number {
 /// A string of an attribute; of a long one its size and hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum Text {
     /// All of it.
     Whole(String),

@@ -4,8 +4,10 @@ use std::fmt;
 
 use super::{Options, VERSION};
 
-/// `dropout-onnx show 1`, then `anonymous` and `no-hash` where asked for.
+/// `dropout-onnx show 1`, then `anonymous` and `no-hash` where asked for, and `lenient` if both are and
+/// `strict` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Header {
     /// The version of the form.
     pub version: u32,
@@ -27,13 +29,16 @@ impl Header {
         let mut words = text.lines().next()?.strip_prefix(BEGINNING)?.split(' ');
         let version = words.next()?.parse().ok()?;
         let mut options = Options::default();
+        let mut lenient = false;
         for word in words {
             match word {
                 "anonymous" => options.anonymous = true,
                 "no-hash" => options.no_hash = true,
+                "lenient" => lenient = true,
                 _ => return None,
             }
         }
+        options.strict = options.anonymous && options.no_hash && !lenient;
         Some(Header { version, options })
     }
 }
@@ -44,6 +49,7 @@ impl fmt::Display for Header {
         let options = [
             (self.options.anonymous, " anonymous"),
             (self.options.no_hash, " no-hash"),
+            (self.options.is_lenient(), " lenient"),
         ];
         (options.iter().filter(|(on, _)| *on)).try_for_each(|(_, word)| f.write_str(word))
     }
@@ -55,8 +61,12 @@ mod tests {
 
     #[test]
     fn headers_are_read_as_they_are_written() {
-        for (anonymous, no_hash) in [(false, false), (true, false), (false, true), (true, true)] {
-            let header = Header::of(Options { anonymous, no_hash });
+        for bits in 0..5 {
+            let header = Header::of(Options {
+                anonymous: bits & 1 > 0 || bits == 4,
+                no_hash: bits & 2 > 0 || bits == 4,
+                strict: bits == 4,
+            });
             assert_eq!(Header::parse(&format!("{header}\nmodel")), Some(header));
         }
         for other in ["", "model", "dropout-onnx show", "dropout-onnx show 1 loud"] {

@@ -25,12 +25,15 @@ pub fn header(text: &str) -> Option<Header> {
         schema: String,
         anonymous: bool,
         hashes: bool,
+        #[serde(default)]
+        lenient: bool,
     }
     let beginning: Beginning = serde_json::from_str(text).ok()?;
     let version = beginning.schema.strip_prefix(SCHEMA)?.parse().ok()?;
     let options = Options {
         anonymous: beginning.anonymous,
         no_hash: !beginning.hashes,
+        strict: beginning.anonymous && !beginning.hashes && !beginning.lenient,
     };
     Some(Header { version, options })
 }

@@ -8,6 +8,9 @@ use crate::hash::HashMap;
 use crate::onnx::{Graph, GraphId, GraphKind, NodeId, ValueId};
 use crate::semantics::view::{ValueRef, View};
 
+/// Unused weights up to this size in bytes are ordered by their elements, too.
+const SMALL: u64 = 128;
+
 /// Labels of values, and the order of nodes.
 #[derive(Debug)]
 pub(super) struct Labels {
@@ -162,8 +165,18 @@ impl Walk<'_> {
     /// Weights of a graph that no node uses.
     fn rest(&mut self, id: GraphId) {
         let graph = self.view.model.graph(id);
+        let model = self.view.model;
+        let mut unused: Vec<_> = graph.initializers().map(|(_, tensor)| tensor).collect();
+        // not in the order of the file
+        unused.sort_by_cached_key(|tensor| {
+            let elements = match tensor.external {
+                Some(_) => None,
+                None => model.small_elements(tensor, SMALL).ok().flatten(),
+            };
+            (tensor.data_type.0, tensor.dims.clone(), elements)
+        });
         let names = (graph.outputs.iter().map(|info| &info.name))
-            .chain(graph.initializers().map(|(_, tensor)| &tensor.name))
+            .chain(unused.into_iter().map(|tensor| &tensor.name))
             .chain((graph.sparse_initializers().iter()).map(|sparse| &sparse.values.name));
         for name in names {
             if let Some(value) = self.view.lookup(id, name) {

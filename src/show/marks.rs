@@ -104,6 +104,7 @@ impl<'m> Marked<'m> {
         let options = Options {
             anonymous: true, // nor the names of files
             no_hash: true,
+            ..Options::default()
         };
         let node = self.model.node(id);
         let mut words = Vec::new();

@@ -31,10 +31,12 @@ impl Printer {
 
     fn model(&mut self, model: &Document) {
         let (ir, producer) = (model.ir_version, &model.producer);
-        let (name, version) = (Quoted(&producer.name), Quoted(&producer.version));
+        let name = Quoted(&producer.name);
+        let version = producer.version.as_deref().map(Quoted);
+        let version = version.map_or(String::new(), |version| format!(" {version}"));
         self.line(
             0,
-            format_args!("model ir_version {ir} producer {name} {version}"),
+            format_args!("model ir_version {ir} producer {name}{version}"),
         );
         self.opsets(&model.opsets);
         for property in &model.metadata {

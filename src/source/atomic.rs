@@ -10,6 +10,7 @@ use crate::interrupt;
 
 /// A place to write to, with its symlinks followed.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Destination {
     /// As the caller named it.
     named: PathBuf,

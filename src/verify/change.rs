@@ -3,9 +3,10 @@
 
 use super::acting::{self, Expected};
 use super::measure;
+use super::question::Question;
 use super::structure::Allowed;
 use super::{Options, Verification, verify_sides};
-use crate::dropout::{Examine, Examined};
+use crate::dropout::{Examine, Side};
 use crate::error::Result;
 
 /// Compares a model with its result after insert or set, and checks the dropout that is active in the
@@ -20,13 +21,14 @@ pub fn verify_change(
     options: &Options,
 ) -> Result<Verification> {
     before.examined(|before| {
-        after.examined(|after| verify_examined(before, after, expected, options))
+        after.examined(|after| verify_examined(before.side()?, after.side()?, expected, options))
     })
 }
 
-fn verify_examined(
-    before: &Examined<'_>,
-    after: &Examined<'_>,
+/// As [`verify_change`].
+pub(super) fn verify_examined(
+    before: Side<'_>,
+    after: Side<'_>,
     expected: &Expected,
     options: &Options,
 ) -> Result<Verification> {
@@ -34,17 +36,18 @@ fn verify_examined(
         added_input: expected.added_input.clone(),
         ..Allowed::default()
     };
-    let mut found = verify_sides(before.side()?, after.side()?, &allowed, options)?;
+    let mut found = verify_sides(before, after, &allowed, options)?;
+    found.question = Question::changed(after.view, expected, options);
     if let Some(settings) = &options.run {
         let masks: Vec<_> = expected.masks.iter().collect();
-        found.measured = measure::measured(after.unjudged()?, &masks, &settings.host)?;
+        found.measured = measure::measured(after, &masks, &settings.host)?;
         found.allow_unmeasured = true; // the report shows what was not measured
     }
     if let Some(settings) = &options.run
         && !expected.watches.is_empty()
     {
-        let report = acting::check(after.model(), expected, settings);
-        found.acting = Some(report.map_err(|e| before.model().source().name_in(e))?);
+        let report = acting::check(after.view.model, expected, settings);
+        found.acting = Some(report.map_err(|e| before.view.model.source().name_in(e))?);
     }
     Ok(found)
 }

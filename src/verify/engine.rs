@@ -66,6 +66,7 @@ pub struct Subject<'a> {
 
 /// What a training dropout site computes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Meaning {
     /// The identity, whatever its flags.
     Inference,
@@ -86,6 +87,7 @@ pub enum Meaning {
 /// How tract is asked to go about it. Two models are compared in the same mode: the modes differ in
 /// the last bits of their results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Mode {
     /// Optimised.
     Optimised,
@@ -112,6 +114,7 @@ impl fmt::Display for Mode {
 
 /// Why tract cannot run a model. Nothing is known about the model's outputs then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Unrunnable {
     /// A sentence without a full stop.
     pub reason: String,

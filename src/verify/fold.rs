@@ -14,6 +14,8 @@ use crate::onnx::DataType;
 #[cfg(feature = "tract")]
 use crate::onnx::ValueType;
 
+#[cfg(feature = "tract")]
+use super::question::Question;
 use super::structure::Allowed;
 use super::{Demand, Options, Verdict, Verification, verify_sides};
 #[cfg(feature = "tract")]
@@ -59,8 +61,23 @@ pub(crate) fn verify_fold(
         #[cfg(feature = "tract")]
         run,
         allowed: Some(words(fold.allowed)),
+        #[cfg(feature = "tract")]
+        question: Question::folded(fold.allowed, (fold.exact, fold.rounded), options),
         ..found
     })
+}
+
+/// What a strip removed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Removed<'a> {
+    /// The dropout.
+    #[cfg_attr(
+        not(feature = "tract"),
+        expect(dead_code, reason = "nothing is measured")
+    )]
+    pub sites: Vec<&'a Site>,
+    /// What it reports to have changed besides.
+    pub allowed: Allowed,
 }
 
 /// Compares a model with its result after strip, and that with a fold of it: if both are shown, the
@@ -68,19 +85,21 @@ pub(crate) fn verify_fold(
 pub(crate) fn verify_steps(
     before: Side<'_>,
     stripped: Side<'_>,
-    removed: &[&Site],
+    removed: &Removed<'_>,
     fold: Option<Fold<'_>>,
     options: &Options,
 ) -> Result<Verification> {
     #[cfg_attr(not(feature = "tract"), expect(unused_mut, reason = "nothing runs"))]
-    let mut first = verify_sides(before, stripped, &Allowed::default(), options)?;
+    let mut first = verify_sides(before, stripped, &removed.allowed, options)?;
     #[cfg(feature = "tract")]
     if let Some(settings) = &options.run {
-        first.measured = measure::measured(before, removed, &settings.host)?;
+        first.measured = measure::measured(before, &removed.sites, &settings.host)?;
         first.allow_unmeasured = options.allow_unmeasured;
     }
-    #[cfg(not(feature = "tract"))]
-    let _ = removed;
+    #[cfg(feature = "tract")]
+    {
+        first.question = Question::stripped(before.view, &removed.sites, options);
+    }
     let (Some(fold), Verdict::Equal) = (fold, first.verdict(Demand::Rewrite)) else {
         return Ok(first);
     };
@@ -90,6 +109,7 @@ pub(crate) fn verify_steps(
     {
         found.measured = first.measured.take();
         found.allow_unmeasured = first.allow_unmeasured;
+        found.question = None; // these are two questions
     }
     #[cfg(feature = "tract")]
     if let Some(run) = &mut found.run {

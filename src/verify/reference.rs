@@ -14,7 +14,7 @@ mod shown;
 
 use std::collections::BTreeMap;
 
-use crate::dropout::{Convention, Examined, Form, Kind, Side, Site};
+use crate::dropout::{Convention, Examined, Form, Kind, Side, Site, under};
 use crate::onnx::{DataType, Editor, Model, NodeId, numbers};
 use crate::semantics::inline::inline;
 use crate::semantics::view::View;
@@ -41,6 +41,8 @@ pub(super) struct Reference {
 /// # Errors
 /// The model cannot be put together, or its inference meaning is unknown.
 pub(super) fn of(side: Side<'_>, convention: Convention) -> Result<Option<Reference>, Stop> {
+    let sites = under(side.sites, convention);
+    let side = side.with(&sites);
     let view = side.view;
     if !side.sites.iter().any(|site| is_in_function(view, site)) {
         return edited(side, convention);
@@ -54,7 +56,8 @@ pub(super) fn of(side: Side<'_>, convention: Convention) -> Result<Option<Refere
     }
     // the scales of a mask may differ between calls: each call gets a body of its own
     let inlined = Examined::owning(inline(view)?.model);
-    edited(inlined.side()?, convention)
+    let side = inlined.side()?;
+    edited(side.with(&under(side.sites, convention)), convention)
 }
 
 /// True if a mask is drawn or applied in a function.
@@ -65,7 +68,7 @@ fn is_in_function(view: View<'_>, site: &Site) -> bool {
 
 fn edited(side: Side<'_>, convention: Convention) -> Result<Option<Reference>, Stop> {
     let operators = match convention {
-        Convention::Inverted => Vec::new(),
+        Convention::Inverted | Convention::Identity => Vec::new(),
         Convention::Classic => classic::operators(side)?,
     };
     let masks = Site::each_node(side.sites).filter(|site| has_reference(site));

@@ -4,6 +4,7 @@ mod modes;
 mod noise;
 mod provoke;
 mod reaction;
+mod record;
 mod setup;
 mod side;
 mod spool;
@@ -19,6 +20,7 @@ use super::inputs::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
 pub(super) use modes::try_modes;
 use noise::Noise;
+pub use record::{Hashed, Record};
 pub(crate) use setup::{Setup, setup};
 use side::{Ran, first_side, inputs, interface};
 
@@ -43,6 +45,8 @@ pub struct Settings {
     pub outputs: Pairing,
     /// Outputs that no input changes: they need not react to inputs.
     pub steady: BTreeSet<String>,
+    /// Inputs of the first model that the second does not have.
+    pub removed_inputs: BTreeSet<String>,
 }
 
 impl Default for Settings {
@@ -58,6 +62,7 @@ impl Default for Settings {
             host: Host::InProcess,
             outputs: Pairing::ByName,
             steady: BTreeSet::new(),
+            removed_inputs: BTreeSet::new(),
         }
     }
 }
@@ -94,6 +99,7 @@ impl fmt::Display for Outcome {
 
 /// The result of a comparison, and all that is needed to repeat it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RunReport {
     /// What came of it.
     pub outcome: Outcome,
@@ -122,6 +128,8 @@ pub struct RunReport {
     pub tolerance: Tolerance,
     /// What a reader should know.
     pub notes: Vec<String>,
+    /// The inputs and outputs of each run.
+    pub records: Vec<Record>,
     /// The engine and its version.
     pub engine: &'static str,
 }
@@ -142,6 +150,7 @@ impl RunReport {
             reference: Vec::new(),
             tolerance: settings.tolerance,
             notes: Vec::new(),
+            records: Vec::new(),
             engine: TRACT,
         }
     }
@@ -249,7 +258,7 @@ fn attempt(
     let second = |stop| (after.label.to_string(), stop);
     let parsed = settings.host.read(after, settings.meaning, mode);
     let parsed = parsed.map_err(second)?;
-    if let Some(reason) = interface(&first, &parsed, settings.outputs) {
+    if let Some(reason) = interface(&first, &parsed, settings) {
         return Ok(Outcome::Different(Difference::Interface { reason }));
     }
     let draws = parsed.draws().as_deref().map(drawn);
@@ -272,11 +281,16 @@ fn compare_runs(
     report: &mut RunReport,
 ) -> Result<Outcome, Stop> {
     (report.runs, report.elements) = (0, 0);
+    report.records.clear();
     let mut outputs = first.outputs.read()?;
     for (run, &feed) in first.feeds.iter().enumerate() {
         let computed = outputs.next().transpose()?.unwrap_or_default();
         let inputs = inputs(&first, settings.seed, feed)?;
         let found = runnable.run(&inputs, feed.run as u64)?;
+        let after = (runnable.outputs(), &found[..]);
+        report
+            .records
+            .push(Record::of(&inputs, (&first.names, &computed), after));
         for (index, (name, expected)) in first.names.iter().zip(&computed).enumerate() {
             if !first.is_compared(run, index) {
                 continue;

@@ -8,6 +8,7 @@
 //! - `Dropout(x)` is x (x times 1-p under the classic convention), and its mask is ones in the shape
 //!   of x;
 //! - `Identity(x)` is x;
+//! - `BatchNormalization` in training mode is its inference form where a rewrite reports that it wrote that;
 //! - dropout that is written as a mask is the data that the mask is applied to, without a factor that
 //!   compensates for dropped elements, else times the inference scale; the mask, its draw, and states
 //!   of loops and functions that only the mask needs are not compared;
@@ -41,7 +42,7 @@ mod sides;
 mod states;
 mod step;
 
-use crate::dropout::{Convention, Examined, Side};
+use crate::dropout::{Convention, Examined, Side, under};
 use crate::error::Result;
 use crate::onnx::{Model, ValueInfo};
 
@@ -89,8 +90,13 @@ pub(crate) fn compare_sides(
     convention: Convention,
 ) -> Result<Verdict> {
     let (old, new) = (before.view.model, after.view.model);
+    let (sites, others) = (
+        under(before.sites, convention),
+        under(after.sites, convention),
+    );
+    let (before, after) = (before.with(&sites), after.with(&others));
     let mut shared = Shared::new(new.source().derives_from(old.source()));
-    let exceptions = Exceptions::before(allowed);
+    let exceptions = Exceptions::before(allowed, before.view);
     let first = Builder::build(before, exceptions, convention, &mut shared)
         .map_err(|e| old.source().name_in(e))?;
     shared.contents.second_model();
@@ -160,8 +166,10 @@ fn interface(before: &Model, after: &Model, allowed: &Allowed) -> Option<Mismatc
     let (old, new) = (before.graph(before.main()), after.graph(after.main()));
     let inputs = new.inputs.iter();
     let inputs = inputs.filter(|info| allowed.added_input.as_ref() != Some(&info.name));
+    let kept = old.inputs.iter();
+    let kept = kept.filter(|info| !allowed.removed_inputs.contains(&info.name));
     let pairs: [(_, Vec<&ValueInfo>, Vec<&ValueInfo>); 2] = [
-        ("input", old.inputs.iter().collect(), inputs.collect()),
+        ("input", kept.collect(), inputs.collect()),
         (
             "output",
             old.outputs.iter().collect(),

@@ -2,12 +2,15 @@
 
 use crate::dropout::{Mode, Site};
 
+#[cfg(feature = "tract")]
+use super::question::Question;
 use super::structure;
 #[cfg(feature = "tract")]
 use super::{acting, measure, run};
 
 /// What was found, each way.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Verification {
     /// True if both are the same bytes and use the same files of weights: there is nothing else to show.
     pub identical: bool,
@@ -28,6 +31,9 @@ pub struct Verification {
     /// removed none.
     #[cfg(feature = "tract")]
     pub measured: Option<measure::Report>,
+    /// The question; `None` if a document cannot have it.
+    #[cfg(feature = "tract")]
+    pub(super) question: Option<Question>,
     /// Accept that a mask cannot be measured.
     #[cfg(feature = "tract")]
     pub(super) allow_unmeasured: bool,
@@ -63,6 +69,7 @@ impl Verdict {
 
 /// Dropout that is active in two models, although a comparison treats it as in inference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Assumed {
     /// Active dropout in the first.
     pub before: usize,
@@ -98,6 +105,7 @@ impl Assumed {
 
 /// What counts as equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Demand {
     /// A rewrite of this crate: every enabled check must agree, and one must have a result.
     Rewrite,

@@ -13,6 +13,7 @@ use crate::source::Source;
 
 /// A message decoded except for its large fields.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Leaf<T> {
     /// What prost made of the small fields.
     pub value: T,

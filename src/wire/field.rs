@@ -4,6 +4,7 @@ use std::ops::Range;
 
 /// How the payload of a field is encoded (its wire type).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// Wire type 0.
     Varint,
@@ -19,6 +20,7 @@ pub enum Kind {
 
 /// A field of a message: a place in a source. Offsets are in bytes from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Field {
     /// The field number: 1 and up.
     pub number: u32,

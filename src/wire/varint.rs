@@ -2,6 +2,7 @@
 
 /// A varint as read: its value and the bytes it took, which need not be the fewest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Varint {
     /// The value.
     pub value: u64,

@@ -17,6 +17,7 @@ const GROUP_DEPTH: usize = 100;
 
 /// A window over a source that moves as fields are read.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Window<'a> {
     source: &'a Source,
     bytes: Bytes,
@@ -27,6 +28,7 @@ pub struct Window<'a> {
 
 /// The position of an iteration over the fields of one message.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Fields {
     at: u64,
     end: u64,

@@ -21,6 +21,7 @@ mod operator_sites;
 mod quantized_masks;
 mod random_masks;
 mod regressions;
+mod release;
 mod rules;
 mod scales;
 mod score;
@@ -38,6 +39,8 @@ mod called_dropout;
 mod diff;
 #[cfg(feature = "tract")]
 mod engine;
+#[cfg(feature = "tract")]
+mod evidence;
 #[cfg(feature = "tract")]
 mod fingerprints;
 #[cfg(feature = "tract")]

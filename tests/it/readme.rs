@@ -192,6 +192,33 @@ fn an_example_that_prints_something_else_is_noticed() {
 }
 
 /// The picture at the top of README.md: what `strip` prints on a terminal.
+/// The words of an SVG; its numbers depend on the machine.
+fn words(picture: &str) -> Vec<&str> {
+    let texts = picture
+        .split('>')
+        .filter_map(|part| Some(part.split_once('<')?.0.trim()));
+    let numbers = |text: &&str| text.chars().any(char::is_alphabetic);
+    texts.filter(numbers).collect()
+}
+
+#[test]
+fn the_plot_is_that_of_the_book() {
+    let command = "dropout-onnx sample fixtures/keras_course_random_mask_op13.onnx \
+                   --rates 0.1,0.2,0.3,0.5 --seed 7 --plot plot.svg";
+    let sandbox = Sandbox::new();
+    let (printed, status) = sandbox.run(command);
+    assert_eq!(status, 0, "{printed}");
+    let (picture, _) = sandbox.run("cat plot.svg");
+    let path = root().join("docs/sample.svg");
+    if updates() {
+        std::fs::write(&path, &picture).unwrap();
+    }
+    let shown = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(words(&picture), words(&shown));
+    assert!(words(&shown).contains(&"Predictive entropy"), "{shown}");
+    assert_ne!(words("<b>Agreement</b>"), words("<b>1</b>"));
+}
+
 #[test]
 fn the_picture_is_what_is_printed() {
     let command = "strip --force fixtures/keras_course_random_mask_op13.onnx stripped.onnx";

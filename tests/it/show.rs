@@ -10,6 +10,7 @@ use dropout_onnx::show::{self, Options};
 const ANONYMOUS: Options = Options {
     anonymous: true,
     no_hash: false,
+    strict: false,
 };
 
 fn text(model: &Model, options: &Options) -> String {

@@ -2,9 +2,12 @@
 //!
 //! [`crate::common::stripped::strips`] asserts what holds for every one of them; the tests add what is special.
 
+mod batch_norm;
 mod classic;
 mod constants;
+mod conventions;
 mod functions;
+mod inputs;
 mod masks;
 mod plain;
 mod preserved;

@@ -3,21 +3,22 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
-use chrono::NaiveDate;
 use globset::GlobSet;
 
+use super::Day;
 use crate::audit::{
     Allowed, Finding, Level, ModelAudit, RULES, Remark, Selection, SiteRecord, rule,
 };
 
 /// An allowance. All of its criteria must match.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Allowance {
     /// The pattern of a layer, and what it matches.
     pub(super) layer: Option<(String, GlobSet)>,
     pub(super) fingerprint: Option<String>,
     pub(super) reason: String,
-    pub(super) expires: Option<NaiveDate>,
+    pub(super) expires: Option<Day>,
     pub(super) rules: Option<Vec<&'static str>>,
     pub(super) models: Option<Vec<GlobSet>>,
     pub(super) count: Option<NonZeroUsize>,
@@ -27,6 +28,7 @@ pub struct Allowance {
 
 /// The effect of an allowance in a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Usage {
     /// It is not for this model, the model could not be audited, or rules that it is about were left
     /// out: unknown.
@@ -60,7 +62,7 @@ impl Allowance {
     }
 
     /// The last day on which it holds, in UTC.
-    pub fn expires(&self) -> Option<NaiveDate> {
+    pub fn expires(&self) -> Option<Day> {
         self.expires
     }
 
@@ -70,7 +72,7 @@ impl Allowance {
     }
 
     /// True of a day after the last one.
-    pub fn has_expired(&self, today: NaiveDate) -> bool {
+    pub fn has_expired(&self, today: Day) -> bool {
         self.expires.is_some_and(|last| today > last)
     }
 
@@ -80,7 +82,7 @@ impl Allowance {
         path: &str,
         model: &mut ModelAudit,
         rules: &Selection,
-        today: NaiveDate,
+        today: Day,
     ) -> Usage {
         let models = self.models.iter().flatten();
         let ours = self.models.is_none() || models.into_iter().any(|glob| glob.is_match(path));
@@ -173,7 +175,7 @@ impl Allowance {
     }
 
     /// See [`super::Config::remarks`].
-    pub(super) fn remark(&self, file: &str, usages: &[&Usage], today: NaiveDate) -> Option<Remark> {
+    pub(super) fn remark(&self, file: &str, usages: &[&Usage], today: Day) -> Option<Remark> {
         let what = self.what();
         let mut told = 0;
         let mut beyond = None;

@@ -5,7 +5,6 @@ use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use chrono::NaiveDate;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -13,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 use toml::value::Datetime;
 
-use super::{Allowance, Config};
+use super::{Allowance, Config, Day};
 use crate::audit::{Selection, rule};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -21,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct File {
     /// The format of reports without `--format`.
     format: Option<Format>,
@@ -232,15 +232,14 @@ fn glob(text: &str, pattern: &Spanned<String>, paths: bool) -> Result<GlobSet> {
     })
 }
 
-fn day(text: &str, date: &Spanned<Datetime>) -> Result<NaiveDate> {
+fn day(text: &str, date: &Spanned<Datetime>) -> Result<Day> {
     let Datetime {
         date: day,
         time,
         offset,
     } = *date.get_ref();
     let day = day.filter(|_| time.is_none() && offset.is_none());
-    let day = day
-        .and_then(|day| NaiveDate::from_ymd_opt(day.year.into(), day.month.into(), day.day.into()));
+    let day = day.and_then(|day| Day::new(day.year.into(), day.month.into(), day.day.into()));
     day.ok_or_else(|| {
         let why = format!(
             "`{}` is not a date: expected one like 2026-12-31",

@@ -1,5 +1,6 @@
 //! `batchnorm-training`.
 
+use crate::semantics::batch_norm::by_batch;
 use crate::semantics::facts::{Facts, Runs};
 use crate::semantics::view::NodeRef;
 
@@ -29,40 +30,26 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// Export again in inference mode (`model.eval()`). `dropout-onnx strip` does not change batch
-    /// normalization.
+    /// `dropout-onnx strip --batchnorm` writes its inference form, which normalizes by the running statistics
+    /// in the file. Or export again in inference mode (`model.eval()`).
     "batchnorm-training", Warning, check
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let view = context.view;
-    let norms = view.nodes().filter(|&node| by_batch(context.facts, node));
     let what = "is in training mode: it normalizes by the current batch";
-    norms.map(|node| context.at_node(node.id, what)).collect()
+    training(context.facts)
+        .map(|node| context.at_node(node.id, what))
+        .collect()
 }
 
-/// True of a `BatchNormalization` that runs and normalizes by the statistics of the current batch.
-///
-/// Source: ONNX `docs/Changelog.md`, BatchNormalization-1, -6, -7, -9, -14, -15.
-pub(in crate::audit) fn by_batch(facts: Facts<'_>, node: NodeRef<'_>) -> bool {
-    // of ONNX Runtime, in models that it trains
-    let internal = node.domain == "com.microsoft" && node.op_type == "BatchNormInternal";
-    if !internal && node.op() != "BatchNormalization" || node.callee().is_some() {
-        return false;
-    }
-    let Some(opset) = node.view().model.opset(node.graph(), "") else {
-        return false;
-    };
-    let several = node.outputs().skip(1).any(|output| output.is_some());
-    let is = |name, number: fn(i64) -> bool| {
-        let ints = facts.attribute_ints(node, name);
-        ints.is_none_or(|all| all.into_iter().any(|int| number(int.unwrap_or(0))))
-    };
-    let by_batch = match opset {
-        _ if internal => is("training_mode", |int| int != 0),
-        ..=6 => several && is("is_test", |int| int == 0),
-        7..=13 => several,
-        _ => is("training_mode", |int| int != 0),
-    };
-    by_batch && facts.runs(node.graph()) != Runs::Never
+/// The nodes that run and normalize by the statistics of the current batch, those of ONNX Runtime in models
+/// that it trains included.
+pub(in crate::audit) fn training(facts: Facts<'_>) -> impl Iterator<Item = NodeRef<'_>> {
+    let view = facts.view();
+    let internal = view.nodes().filter(move |&node| {
+        let known = node.domain == "com.microsoft" && node.op_type == "BatchNormInternal";
+        known && node.callee().is_none() && node.int("training_mode", 0) != 0
+    });
+    let norms = by_batch(view).chain(internal);
+    norms.filter(move |node| facts.runs(node.graph()) != Runs::Never)
 }

@@ -6,14 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 use dropout_onnx::audit::baseline::path_from;
-use dropout_onnx::audit::config::{Config, FILE_NAME, Format, NaiveDate, Usage, day};
+use dropout_onnx::audit::config::{Config, Day, FILE_NAME, Format, Usage};
 use dropout_onnx::audit::{ModelAudit, Remark, Selection};
 
 use crate::io;
 use crate::paths::{Found, identity};
 
 /// Where the configuration comes from.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArgs {
     /// Use this configuration for all models [default: for each, the nearest dropout-onnx.toml in its
@@ -25,7 +25,7 @@ pub struct ConfigArgs {
     no_config: bool,
     /// Date at which allowances are judged for expiry [default: today, in UTC]
     #[arg(long, value_name = "YYYY-MM-DD")]
-    today: Option<NaiveDate>,
+    today: Option<Day>,
 }
 
 /// A configuration, and its rules under those of the command line.
@@ -45,7 +45,7 @@ pub struct Configs {
     of: Vec<Option<usize>>,
     /// The rules of models that have none.
     rules: Selection,
-    today: NaiveDate,
+    today: Day,
 }
 
 impl ConfigArgs {
@@ -195,7 +195,7 @@ fn load(file: &Path, rules: &Selection) -> Result<Loaded> {
     })
 }
 
-fn today() -> Result<NaiveDate> {
+fn today() -> Result<Day> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    Ok(day(i64::try_from(since.as_secs())?))
+    Ok(Day::from_unix(i64::try_from(since.as_secs())?))
 }

@@ -11,9 +11,9 @@ use crate::Status;
 use crate::io::{self, Global};
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 
-/// List the changes between two models, by name: nodes, weights, inputs and outputs
+/// List the changes between two models, by name
 ///
-/// A renamed node is recognised by what it computes. A renamed value is one change: its readers do not
+/// Nodes, weights, inputs and outputs are compared. A renamed node is recognised by what it computes. A renamed value is one change: its readers do not
 /// count as changed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]

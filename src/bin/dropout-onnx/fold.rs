@@ -14,9 +14,9 @@ use crate::rewriting::{Conclusion, Lines, Rewriting};
 use crate::style::{DIM, GOOD, Table, WARN, paint};
 use crate::verification::{Verify, count};
 
-/// Fold constant factors, such as the scale of classic dropout, into the weights around them
+/// Fold constant factors into the weights around them
 ///
-/// A factor is a Mul or Div by a constant that is a scalar or per-channel. It is moved downstream into
+/// Such factors are the scale of classic dropout, for example. A factor is a Mul or Div by a constant that is a scalar or per-channel. It is moved downstream into
 /// the weights of MatMul, Gemm, Conv, ConvTranspose, BatchNormalization or recurrent layers, or upstream
 /// into those or the weights of normalisations, past operators that commute with it: Relu, pooling,
 /// Transpose and the like. A factor that cannot be moved is kept, and the report gives the reason.
@@ -67,7 +67,7 @@ written unless the status is 0.";
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     many::run(
         &args.many,
-        &args.files,
+        (&args.files, &args.verify),
         global,
         args.format,
         |files, global, report| rewrite(args, files, global, report),

@@ -35,12 +35,14 @@ use crate::verification::{Verify, count};
 pub struct Args {
     #[command(flatten)]
     files: Files,
-    /// Probability to drop, for selectors without =RATE: 0 <= R < 1; presets have a usual one. At 0 nothing is dropped until
-    /// `set` changes the rate
+    /// Probability to drop, for selectors without =RATE
+    ///
+    /// A number of at least 0 and less than 1; presets have a usual one. At 0 nothing is dropped until `set` changes the rate.
     #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
     rate: Option<Rate>,
-    /// Mode of the dropout: inert, active, or runtime[:NAME], which adds an optional boolean input
-    /// that is false by default
+    /// Mode of the dropout: inert, active, or runtime[:NAME]
+    ///
+    /// runtime adds an optional boolean input that is false by default.
     #[arg(long, value_name = "MODE", default_value = "inert", value_parser = mode(), hide_possible_values = true)]
     mode: Acting,
     /// Seed of the first dropout; the others get consecutive seeds
@@ -187,7 +189,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     }
     many::run(
         &args.many,
-        &args.files,
+        (&args.files, &args.verify),
         global,
         format,
         |files, global, report| rewrite(args, &options, files, global, report),

@@ -184,11 +184,16 @@ impl ReportFile {
         let mut about = about.into_iter();
         if about.any(|model| same_file(model, destination.real())) {
             bail!(
-                "{}: is one of the audited models; name another file",
+                "{}: is one of the models; name another file",
                 path.display()
             );
         }
         Ok(ReportFile(destination))
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.0.real().parent().unwrap_or(Path::new(""))
     }
 
     /// Replaces the file by the report, without styles.
@@ -228,7 +233,9 @@ pub struct Files {
     /// Model to read; `-` is standard input
     #[arg(value_name = "IN")]
     pub input: PathBuf,
-    /// File to write; `-` is standard output [default: next to IN, named after the rewrite]
+    /// File to write; `-` is standard output [default: next to IN]
+    ///
+    /// The default is named after the rewrite, for example model.stripped.onnx.
     #[arg(value_name = "OUT", conflicts_with = "out")]
     pub output: Option<PathBuf>,
     /// File to write, instead of OUT
@@ -286,6 +293,7 @@ impl Files {
                 External::Copy => job::External::Copy,
                 External::Link => job::External::Link,
             }),
+            evidence: None,
         }
     }
 }

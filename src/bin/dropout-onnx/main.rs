@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod diff;
 mod fold;
+mod help;
 mod insert;
 mod io;
 mod man;
@@ -28,7 +29,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 use dropout_onnx::verify::engine::{ENGINE_ARGUMENT, serve};
 
 /// glibc's allocator keeps what tract frees between its passes: running a model took up to 2.7 times
@@ -87,7 +88,8 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::from(2), // the process that asks is gone
         };
     }
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&help::command().get_matches());
+    let cli = cli.unwrap_or_else(|error| error.exit());
     cli.global.apply();
     let result = match &cli.command {
         Command::Audit(args) => audit::run(args, &cli.global),

@@ -1,10 +1,9 @@
-//! A rewrite of many models: files and folders, on all cores, with one report.
+//! A rewrite or check of many models: files and folders, on all cores, with one report.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use dropout_onnx::onnx::describe_folder;
 use dropout_onnx::report::{document, one_line};
 use serde_json::{Value, json};
 
@@ -14,7 +13,7 @@ use crate::parallel;
 use crate::paths::{self, Found};
 use crate::rewriting::Conclusion;
 use crate::style::{BAD, GOOD, LABEL, WARN, paint};
-use crate::verification::count;
+use crate::verification::{Verify, count};
 
 /// The other models of a rewrite, and where the results are written.
 #[derive(clap::Args)]
@@ -22,13 +21,36 @@ use crate::verification::count;
 pub struct Many {
     #[arg(value_name = "MORE", hide = true)]
     pub more: Vec<PathBuf>,
-    /// Rewrite all models and folders given, and write the results to this folder, under the paths below
-    /// the folders
+    /// Rewrite all models given, and write the results to this folder
+    ///
+    /// Models may also be folders and patterns such as `models/**/*.onnx`; the results have the same paths
+    /// below DIR as the models below their folders.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "in_place"])]
     output_dir: Option<PathBuf>,
-    /// Number of models to rewrite in parallel [default: CPU cores]
+    #[command(flatten)]
+    pub jobs: Jobs,
+}
+
+/// How many at a time.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Many models")]
+pub struct Jobs {
+    /// Number of models to work on in parallel [default: CPU cores]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+}
+
+/// The words of a progress bar and a summary.
+pub struct Words {
+    pub doing: &'static str,
+    /// The key of the path in the document of a model that failed.
+    pub key: &'static str,
+    /// Of models with [`Status::Done`].
+    pub done: &'static str,
+    /// Of models with [`Status::Found`].
+    pub found: &'static str,
+    /// Of models with [`Status::Failed`].
+    pub failed: &'static str,
 }
 
 /// What a rewrite did to one model. The document and the text are made only if asked for.
@@ -47,9 +69,9 @@ pub type Report<'r> = &'r dyn Fn(&Reported<'_>) -> Result<Done>;
 
 /// What came of one model.
 pub struct Done {
-    status: Status,
+    pub status: Status,
     /// A line or document; empty if it was printed.
-    line: String,
+    pub line: String,
 }
 
 /// A model to rewrite, and the file for its result.
@@ -60,23 +82,22 @@ struct Task {
 }
 
 impl Many {
+    /// All models and folders given.
+    pub fn paths(&self, files: &Files) -> Vec<PathBuf> {
+        let paths = [&files.input].into_iter().chain(&files.output);
+        paths.chain(&self.more).cloned().collect()
+    }
+
     /// The models, if many may be meant: several paths or a folder, to a folder or in place.
     fn tasks(&self, files: &Files) -> Result<Option<Vec<Task>>> {
         let more = &self.more;
-        let paths = [&files.input].into_iter().chain(&files.output).chain(more);
-        let paths: Vec<PathBuf> = paths.cloned().collect();
-        let folder = paths.iter().find(|path| path.is_dir());
+        let paths = self.paths(files);
+        let folder = paths.iter().find(|path| paths::is_many(path));
         if self.output_dir.is_none() {
             if !files.in_place {
                 if let Some(folder) = folder {
-                    let foreign = describe_folder(folder);
-                    let folder = folder.display();
-                    if let Some(why) = foreign {
-                        bail!("{folder}: {why}");
-                    }
-                    bail!(
-                        "{folder}: is a folder; add --output-dir DIR for the results, or --in-place"
-                    );
+                    let advice = "add --output-dir DIR for the results, or --in-place";
+                    return Err(paths::not_one(folder, advice));
                 }
                 if let Some(third) = more.first() {
                     let third = third.display();
@@ -91,7 +112,7 @@ impl Many {
             }
         }
         let mut tasks: Vec<Task> = Vec::new();
-        for (found, below) in paths::models(&paths)? {
+        for paths::Model { found, below } in paths::models(&paths)? {
             let output = self.output_dir.as_ref().map(|folder| folder.join(below));
             let error = match &found {
                 Found::Nothing(_, error) => Some(error.to_string()),
@@ -119,7 +140,7 @@ impl Many {
 /// does not stop the others.
 pub fn run(
     many: &Many,
-    files: &Files,
+    (files, verify): (&Files, &Verify),
     global: &Global,
     format: Format,
     rewrite: impl Fn(&Files, &Global, Report<'_>) -> Result<Done> + Sync,
@@ -128,62 +149,98 @@ pub fn run(
         let done = rewrite(files, global, &|reported| whole(reported, format))?;
         return Ok(done.status);
     };
-    let progress = global.bar("rewriting", tasks.len());
-    let silent = global.silent();
-    let (mut failed, mut different) = (0, 0);
-    parallel::in_order(
-        many.jobs,
-        &tasks,
-        |task| {
-            (
-                task.input.clone(),
-                one(task, files, &silent, format, &rewrite),
-            )
-        },
-        |(input, done)| {
-            let text = match done {
-                Ok(done) => {
-                    different += usize::from(done.status == Status::Found);
-                    done.line
-                }
-                Err(error) => {
-                    failed += 1;
-                    progress.suspend(|| io::complain(&error));
-                    let input = input.to_string_lossy();
-                    match format {
-                        Format::Json => {
-                            let document = json!({"input": input, "error": format!("{error:#}")});
-                            format!("{document}\n")
-                        }
-                        Format::Text => String::new(),
-                    }
-                }
-            };
-            if format == Format::Json || !global.quiet {
-                progress.suspend(|| io::print(&text))?;
-            }
-            progress.inc(1);
-            Ok(())
-        },
-    )?;
-    progress.finish_and_clear();
-    if format == Format::Text && !global.quiet {
-        let good = tasks.len() - failed - different;
-        let mut parts = vec![format!("{good} done")];
-        if different > 0 {
-            parts.push(paint(BAD, format!("{different} with a different result")));
-        }
-        if failed > 0 {
-            parts.push(paint(WARN, format!("{failed} failed")));
-        }
-        let models = count(tasks.len(), "model");
-        io::print(&format!("{models}: {}\n", parts.join(", ")))?;
+    if let Some(evidence) = &verify.evidence {
+        bail!(
+            "--evidence {}: is for one model at a time",
+            evidence.display()
+        );
     }
-    Ok(match (failed, different) {
-        (0, 0) => Status::Done,
-        (0, _) => Status::Found,
-        _ => Status::Failed,
-    })
+    let silent = global.silent();
+    let words = Words {
+        doing: "rewriting",
+        key: "input",
+        done: "done",
+        found: "with a different result",
+        failed: "failed",
+    };
+    many.jobs.each(
+        &tasks,
+        |task| &task.input,
+        |task| one(task, files, &silent, format, &rewrite),
+        &words,
+        format,
+        global,
+    )
+}
+
+impl Jobs {
+    /// Works on all items, and returns the results in order.
+    pub fn in_order<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> R + Sync,
+        each: impl FnMut(R) -> Result<()>,
+    ) -> Result<()> {
+        parallel::in_order(self.jobs, items, work, each)
+    }
+
+    /// Works on each, prints a line or document for each in order, and a summary. One that fails does not
+    /// stop the others.
+    pub fn each<T: Sync>(
+        &self,
+        tasks: &[T],
+        path: impl Fn(&T) -> &Path + Sync,
+        work: impl Fn(&T) -> Result<Done> + Sync,
+        words: &Words,
+        format: Format,
+        global: &Global,
+    ) -> Result<Status> {
+        let progress = global.bar(words.doing, tasks.len());
+        let [mut found, mut failed] = [0; 2];
+        self.in_order(
+            tasks,
+            |task| (path(task).to_path_buf(), work(task)),
+            |(path, done)| {
+                let done = done.unwrap_or_else(|error| {
+                    progress.suspend(|| io::complain(&error));
+                    let document = json!({
+                        words.key: path.to_string_lossy(),
+                        "error": format!("{error:#}"),
+                    });
+                    let line = match format {
+                        Format::Json => format!("{document}\n"),
+                        Format::Text => String::new(),
+                    };
+                    let status = Status::Failed;
+                    Done { status, line }
+                });
+                found += usize::from(done.status == Status::Found);
+                failed += usize::from(done.status == Status::Failed);
+                if format == Format::Json || !global.quiet {
+                    progress.suspend(|| io::print(&done.line))?;
+                }
+                progress.inc(1);
+                Ok(())
+            },
+        )?;
+        progress.finish_and_clear();
+        if format == Format::Text && !global.quiet {
+            let good = tasks.len() - failed - found;
+            let mut parts = vec![format!("{good} {}", words.done)];
+            for (number, style, word) in [(found, BAD, words.found), (failed, WARN, words.failed)] {
+                if number > 0 {
+                    parts.push(paint(style, format!("{number} {word}")));
+                }
+            }
+            let models = count(tasks.len(), "model");
+            io::print(&format!("{models}: {}\n", parts.join(", ")))?;
+        }
+        Ok(match (failed, found) {
+            (0, 0) => Status::Done,
+            (0, _) => Status::Found,
+            _ => Status::Failed,
+        })
+    }
 }
 
 /// Prints the report of the only model.

@@ -1,5 +1,7 @@
 //! The models of the arguments: files, folders, and lists on standard input.
 
+mod patterns;
+
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,8 +18,8 @@ const MODELS: &str = "*.onnx";
 /// Where to look for models.
 #[derive(clap::Args)]
 pub struct PathArgs {
-    /// Models, and folders to search for models; `-` reads a list of paths from standard input, one
-    /// per line
+    /// Models, folders to search for models, and patterns such as `models/**/*.onnx`; `-` reads a list of
+    /// paths from standard input, one per line
     #[arg(value_name = "PATH", required_unless_present = "explain")]
     paths: Vec<PathBuf>,
     /// Files to audit in folders: by name, or by path relative to the folder if PATTERN contains a `/`
@@ -62,8 +64,15 @@ impl PathArgs {
     }
 }
 
-/// The models of these paths, each with its path below the folder it was found in.
-pub fn models(paths: &[PathBuf]) -> Result<Vec<(Found, PathBuf)>> {
+/// A model of the arguments.
+pub struct Model {
+    pub found: Found,
+    /// Its path below the folder in which it was searched for.
+    pub below: PathBuf,
+}
+
+/// The models of these paths, folders and patterns, none of them twice.
+pub fn models(paths: &[PathBuf]) -> Result<Vec<Model>> {
     let pattern = MODELS.to_string();
     let search = Search {
         names: globs(&[&pattern])?,
@@ -76,16 +85,36 @@ pub fn models(paths: &[PathBuf]) -> Result<Vec<(Found, PathBuf)>> {
         let mut found = Vec::new();
         search.add(path, &mut found);
         found.retain(|found| seen.insert(identity(found.path())));
+        let folder = match patterns::split(path) {
+            Some((folder, _)) => folder,
+            None => path.clone(),
+        };
         models.extend(found.into_iter().map(|found| {
-            let below = match path.is_dir() {
-                true => found.path().strip_prefix(path).unwrap_or(found.path()),
-                false => Path::new(found.path().file_name().unwrap_or_default()),
+            let below = match folder.is_dir() {
+                true => below(&folder, found.path()).to_path_buf(),
+                false => PathBuf::from(found.path().file_name().unwrap_or_default()),
             };
-            let below = below.to_path_buf();
-            (found, below)
+            Model { found, below }
         }));
     }
     Ok(models)
+}
+
+/// True of arguments that may mean several models: a folder or a pattern.
+pub fn is_many(path: &Path) -> bool {
+    path.is_dir() || patterns::split(path).is_some()
+}
+
+/// The error of a folder or pattern where one model is expected; `advice` is what to do about several.
+pub fn not_one(path: &Path, advice: &str) -> anyhow::Error {
+    let kind = if path.is_dir() { "folder" } else { "pattern" };
+    let why = describe_folder(path).unwrap_or_else(|| format!("is a {kind}; {advice}"));
+    anyhow::anyhow!("{}: {why}", path.display())
+}
+
+/// The path of a model below the folder it was found in; that of `.` has lost its `./`.
+fn below<'p>(folder: &Path, path: &'p Path) -> &'p Path {
+    path.strip_prefix(folder).unwrap_or(path)
 }
 
 impl Found {
@@ -122,7 +151,10 @@ fn list() -> Result<Vec<PathBuf>> {
 fn globs(patterns: &[&String]) -> Result<GlobSet> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+        let glob = GlobBuilder::new(pattern)
+            .literal_separator(true)
+            .case_insensitive(pattern.as_str() == MODELS) // model.ONNX
+            .build();
         set.add(glob.map_err(|e| anyhow::anyhow!("--glob {pattern}: {}", e.kind()))?);
     }
     Ok(set.build()?)
@@ -140,9 +172,22 @@ struct Search {
 
 impl Search {
     fn add(&self, path: &Path, found: &mut Vec<Found>) {
-        match path.is_dir() {
-            true => self.walk(path, found),
-            false => found.push(Found::File(path.to_path_buf())),
+        if path.is_dir() {
+            return self.walk(path, found);
+        }
+        let Some((folder, pattern)) = patterns::split(path) else {
+            return found.push(Found::File(path.to_path_buf()));
+        };
+        match patterns::matching(&folder, &pattern) {
+            Ok(paths) => {
+                for path in paths {
+                    match path.is_dir() {
+                        true => self.walk(&path, found),
+                        false => found.push(Found::File(path)),
+                    }
+                }
+            }
+            Err(error) => found.push(Found::Nothing(path.to_path_buf(), error.in_file(path))),
         }
     }
 
@@ -186,7 +231,7 @@ impl Search {
             Some(kind) => kind.is_file(),
             None => false,
         };
-        let below = path.strip_prefix(folder).unwrap_or(path);
+        let below = below(folder, path);
         file && (self.names.is_match(entry.file_name()) || self.paths.is_match(below))
     }
 }

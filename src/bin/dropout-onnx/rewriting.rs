@@ -35,7 +35,11 @@ impl<'a> Rewriting<'a> {
     /// Reads the model, and checks that the result can be written.
     pub fn open(files: &Files, verify: &Verify, global: &'a Global, suffix: &str) -> Result<Self> {
         let read = || io::read(&files.input);
-        let job = Job::open(files.asked(), suffix, verify.options()?, read)?;
+        let files = dropout_onnx::job::Files {
+            evidence: verify.evidence.clone(),
+            ..files.asked()
+        };
+        let job = Job::open(files, suffix, verify.options()?, read)?;
         Ok(Rewriting { job, global })
     }
 
@@ -150,6 +154,10 @@ impl Conclusion<'_> {
             Written::Different => paint(BAD, "nothing: the result differs from the original"),
         };
         lines.line("written", written);
+        let shown = matches!(self.written, Written::Yes | Written::Untouched);
+        if let Some(evidence) = self.job.files().evidence.as_ref().filter(|_| shown) {
+            lines.line("evidence", evidence.display().to_string());
+        }
     }
 
     /// Prints the report; to standard error if the model is written to standard output.

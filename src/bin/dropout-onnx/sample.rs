@@ -15,7 +15,7 @@ use crate::Status;
 use crate::io::{self, Global};
 use crate::verification::{Feed, Limits};
 
-/// Run a model many times with dropout on, and report mean and spread of its outputs
+/// Run a model with dropout on; report mean and spread of outputs
 ///
 /// This is Monte Carlo dropout (Gal & Ghahramani 2016), run with tract. Dropout is made active in a copy
 /// in memory, whatever its mode and operator version in the file, and random masks draw from a seeded

@@ -83,7 +83,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     };
     many::run(
         &args.many,
-        &args.files,
+        (&args.files, &args.verify),
         global,
         args.format,
         |files, global, report| rewrite(args, &options, files, global, report),

@@ -1,16 +1,21 @@
 //! `dropout-onnx show`: a model as stable text or as a picture.
 
 mod check;
+mod many;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::show::{self, Header, Options, document, dot, json, svg, text};
 
+use check::{Checked, Snapshot};
+
 use crate::Status;
 use crate::io::{self, Global};
+use crate::many::Jobs;
+use crate::paths;
 
 /// Print a model as stable text, for snapshots and for reading
 ///
@@ -20,23 +25,42 @@ use crate::io::{self, Global};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Model to read; `-` is standard input
-    #[arg(value_name = "IN")]
-    input: PathBuf,
+    ///
+    /// With --check or --write-snapshots also several models, folders and patterns.
+    #[arg(value_name = "IN", required = true)]
+    inputs: Vec<PathBuf>,
     /// Output format [default: text; with --check, that of the snapshot]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Omit the names of values, nodes and graphs, so that renaming them changes nothing
+    /// Omit the names of values, nodes and graphs
+    ///
+    /// Renaming them then changes nothing.
     #[arg(long)]
     anonymous: bool,
     /// Omit the hashes of weights, and do not read them
     #[arg(long)]
     no_hash: bool,
+    /// With --anonymous and --no-hash, keep details that do not affect the result
+    ///
+    /// These are the producer's version, declared types of intermediate values, and attributes at their
+    /// defaults.
+    #[arg(long, requires = "anonymous", requires = "no_hash")]
+    strict: bool,
     /// Compare with a snapshot and print the differences
-    #[arg(long, value_name = "FILE")]
+    ///
+    /// Several models are compared with the snapshots in a folder: NAME.onnx with NAME.onnx.snap.
+    #[arg(long, value_name = "PATH")]
     check: Option<PathBuf>,
     /// Create or update the snapshot
     #[arg(long, requires = "check")]
     update: bool,
+    /// Create or update the snapshots of all models in this folder
+    ///
+    /// The same as --check DIR --update, and creates the folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "check")]
+    write_snapshots: Option<PathBuf>,
+    #[command(flatten)]
+    jobs: Jobs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -57,23 +81,54 @@ Examples:
   dropout-onnx show model.onnx --check model.snap --update   writes model.snap
   dropout-onnx show model.onnx --check model.snap            exits with 1 if the model changed
   dropout-onnx show model.onnx --anonymous                   the same for any names of values
+  dropout-onnx show models/ --write-snapshots snapshots      writes snapshots/NAME.onnx.snap
+  dropout-onnx show models/ --check snapshots
   dropout-onnx show model.onnx --format svg > dropout.svg
   dropout-onnx show model.onnx --format dot | dot -Tpdf > model.pdf
 
 Exit status: 0 printed, or equal to the snapshot; 1 different from the snapshot; 2 error.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let model = io::read(&args.input)?;
-    let mut options = Options {
+    let updated = args.write_snapshots.as_ref().map(|folder| (folder, true));
+    let snapshots = updated.or(args.check.as_ref().map(|path| (path, args.update)));
+    let several = args.inputs.len() > 1 || paths::is_many(&args.inputs[0]);
+    let Some((path, update)) = snapshots else {
+        let advice = "add --check DIR or --write-snapshots DIR for the snapshots";
+        return match &args.inputs[..] {
+            [input] if several => Err(paths::not_one(input, advice)),
+            [input] => print(args, input),
+            _ => bail!("show prints one model; {advice} of several"),
+        };
+    };
+    if several || args.write_snapshots.is_some() || path.is_dir() {
+        return many::run(args, path, update, global);
+    }
+    let checked = checked(args, &args.inputs[0], path, update)?;
+    if !global.quiet {
+        io::print(&checked.text)?;
+    }
+    Ok(checked.status())
+}
+
+fn print(args: &Args, input: &Path) -> Result<Status> {
+    let model = io::read(input)?;
+    let format = args.format.unwrap_or(Format::Text);
+    io::print(&rendered(format, input, &model, &options(args))?)?;
+    Ok(Status::Done)
+}
+fn options(args: &Args) -> Options {
+    Options {
         anonymous: args.anonymous,
         no_hash: args.no_hash,
-    };
-    let format = args.format.unwrap_or(Format::Text);
-    let Some(path) = &args.check else {
-        io::print(&rendered(format, args, &model, &options)?)?;
-        return Ok(Status::Done);
-    };
-    let snapshot = check::Snapshot::open(path, &args.input)?;
+        strict: args.strict,
+    }
+}
+
+/// Compares a model with its snapshot.
+fn checked(args: &Args, input: &Path, path: &Path, update: bool) -> Result<Checked> {
+    let model = io::read(input)?;
+    let mut options = options(args);
+    let snapshot = Snapshot::open(path, input)?;
     let format = match (args.format, snapshot.is_json()) {
         (Some(Format::Dot | Format::Svg), _) => {
             bail!("--check compares text and json: dot and svg are not stable")
@@ -86,17 +141,22 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if let (Some(header), true) = (snapshot.header(), options == Options::default()) {
         options = header.options;
     }
-    let text = rendered(format, args, &model, &options)?;
+    let text = rendered(format, input, &model, &options)?;
     let now = (format == Format::Json, Header::of(options));
-    check::run(&snapshot, now, &text, args.update, global)
+    check::run(&snapshot, now, &text, update)
 }
 
-fn rendered(format: Format, args: &Args, model: &Model, options: &show::Options) -> Result<String> {
+fn rendered(
+    format: Format,
+    input: &Path,
+    model: &Model,
+    options: &show::Options,
+) -> Result<String> {
     let text = match format {
         Format::Text => document(model, options).map(|document| text::text(&document)),
         Format::Json => document(model, options).and_then(|document| json::text(&document)),
         Format::Dot => dot::text(model, options),
         Format::Svg => svg::text(model, options),
     };
-    Ok(text.map_err(|e| e.in_file(io::name(&args.input)))?)
+    Ok(text.map_err(|e| e.in_file(io::name(input)))?)
 }

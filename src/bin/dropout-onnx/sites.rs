@@ -151,8 +151,8 @@ fn details(record: &SiteRecord) -> Vec<(Style, String)> {
 fn style(mode: Mode) -> Style {
     match mode {
         Mode::Active => BAD,
-        Mode::Runtime | Mode::Frozen => WARN,
         Mode::Inert => GOOD,
+        _ => WARN,
     }
 }
 
@@ -194,6 +194,7 @@ fn kind(record: &SiteRecord) -> String {
         (Form::RandomMask, kind) => kind.to_string().replace('_', " "),
         (Form::FrozenMask, _) => "frozen mask".to_string(),
         (Form::Scale, _) => "scale of classic dropout".to_string(),
+        (form, _) => form.to_string().replace('_', " "),
     };
     if let Some(shape) = &record.noise_shape {
         kind.push_str(&format!(" [{}]", shape.join(", ")));

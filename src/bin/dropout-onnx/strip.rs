@@ -22,7 +22,7 @@ use crate::set::filter;
 use crate::style::{Table, WARN, paint};
 use crate::verification::{Verify, count};
 
-/// Remove dropout for inference, and verify that nothing else changed
+/// Remove dropout for inference; verify that nothing else changed
 ///
 /// Removes Dropout operators in every scope, whether or not they are still active, and dropout written
 /// as random masks. The result is the inference model. Before it is written, its structure is compared
@@ -45,14 +45,20 @@ pub struct Args {
         hide_default_value = false
     )]
     kinds: Vec<String>,
-    /// What Dropout operators compute at inference
+    /// What dropout means at inference where the file does not declare it
     #[arg(long, value_name = "WHICH", default_value = "inverted")]
     convention: Which,
+    /// Let BatchNormalization that uses batch statistics use the running statistics in the file
+    #[arg(long)]
+    batchnorm: bool,
+    /// Remove inputs that only dropout used: switches, keep probabilities, learning phases
+    #[arg(long)]
+    prune_inputs: bool,
     /// Accept masks that cannot be measured: structure and runs decide
     #[arg(long)]
     allow_unmeasured: bool,
     /// Fold the scales that remain into the weights around them, like `fold --only dropout`
-    #[arg(long)]
+    #[arg(long, conflicts_with = "evidence")]
     fold: bool,
     /// Only dropout matching all KEY=VALUE pairs; repeat the option for alternatives. Keys: id, name, layer,
     /// scope, form, kind, mode, rate
@@ -65,7 +71,9 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     /// Exit with 1 if strip would change any of the models, and write nothing
-    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir"])]
+    ///
+    /// Dropout that an `[[allow]]` in dropout-onnx.toml accepts does not count.
+    #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir", "evidence"])]
     check: bool,
     #[command(flatten)]
     many: Many,
@@ -81,24 +89,31 @@ Examples:
   dropout-onnx strip models/ --output-dir out       strips all models in the folder
   dropout-onnx strip --kind all model.onnx          Gaussian noise and frozen masks as well
   dropout-onnx strip --convention classic --fold model.onnx
+  dropout-onnx strip --convention identity model.onnx
+  dropout-onnx strip --batchnorm --prune-inputs model.onnx
   dropout-onnx strip --where layer=encoder.* model.onnx
   dropout-onnx strip --dry-run model.onnx           prints what would be removed
-  dropout-onnx strip --check a.onnx b.onnx          exits with 1 if there is dropout to strip
+  dropout-onnx strip --check models/                exits with 1 if there is dropout to strip
   dropout-onnx strip - < model.onnx > clean.onnx
 
 Exit status: 0 stripped and verified, or nothing to strip (a warning names dropout that cannot be
 removed, unless --strict makes it an error, or it is all there is); 1 the result differs and is
 not written, or --check found dropout to strip; 2 error, nothing is written.";
 
+/// What batch normalization is called.
+const NORM: &str = "BatchNormalization layer";
+
 /// The number of dropouts that a report lists, unless asked for all.
 const SHOWN: usize = 12;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Which {
-    /// The identity: ONNX, Keras and PyTorch scale in training
+    /// The identity, as ONNX, Keras and PyTorch scale in training; 1-p for a mask that does not scale
     Inverted,
     /// A product by 1-p: a Mul replaces each operator, which fold can move into weights
     Classic,
+    /// The identity, also for a mask that does not scale (DropEdge, SpecAugment, token dropout)
+    Identity,
 }
 
 fn mode() -> clap::builder::PossibleValuesParser {
@@ -115,9 +130,12 @@ fn options(args: &Args) -> Result<Options> {
     let convention = match args.convention {
         Which::Inverted => Convention::Inverted,
         Which::Classic => Convention::Classic,
+        Which::Identity => Convention::Identity,
     };
     Ok(Options {
         allow_unmeasured: args.allow_unmeasured,
+        batchnorm: args.batchnorm,
+        prune_inputs: args.prune_inputs,
         filters: args.filters.clone(),
         strict: args.strict,
         ..Options::of_words(&args.only, &args.kinds, convention)?
@@ -130,7 +148,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     }
     many::run(
         &args.many,
-        &args.files,
+        (&args.files, &args.verify),
         global,
         args.format,
         |files, global, report| rewrite(args, files, global, report),
@@ -176,12 +194,32 @@ fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> R
 
 /// Names what could not be removed.
 fn warn(stripped: &Stripped, path: &Path) {
-    let refused: Vec<_> = stripped.plan.refusals().collect();
-    for (step, why) in refused.iter().take(SHOWN) {
-        io::warn(&format!("{}: {}: kept: {why}", path.display(), step.label));
+    let steps = stripped.plan.steps.iter();
+    let steps = steps.map(|step| (&step.label, &step.action));
+    let norms = stripped.batch_norms.iter();
+    let norms = norms.map(|norm| (&norm.label, &norm.action));
+    let refused = steps
+        .chain(norms)
+        .filter_map(|(label, action)| match action {
+            Action::Refused(why) => Some((label, why)),
+            _ => None,
+        });
+    let refused: Vec<_> = refused.collect();
+    for (label, why) in refused.iter().take(SHOWN) {
+        io::warn(&format!("{}: {label}: kept: {why}", path.display()));
     }
     if let Some(more @ 1..) = refused.len().checked_sub(SHOWN) {
         io::warn(&format!("{}: {more} more were kept", path.display()));
+    }
+    let untrained = stripped.batch_norms.iter().filter(|norm| norm.untrained);
+    let untrained: Vec<_> = untrained.collect();
+    if let [first, ..] = &untrained[..] {
+        let number = count(untrained.len(), NORM);
+        io::warn(&format!(
+            "{}: {number}, first {}: running mean 0 and variance 1: never trained, or lost by the exporter",
+            path.display(),
+            first.label
+        ));
     }
 }
 
@@ -193,6 +231,9 @@ fn words(report: &Summary<'_>) -> String {
         some => format!(", {} kept", count(some, "dropout layer")),
     };
     let removed = match report.stripped.outcome.removed {
+        0 if report.stripped.outcome.batch_norms > 0 => {
+            count(report.stripped.outcome.batch_norms, NORM) + " in inference form"
+        }
         0 if report.records.is_empty() => "no dropout".to_string(),
         0 => "nothing to strip".to_string(),
         some => format!("{} removed", count(some, "dropout layer")),
@@ -209,11 +250,14 @@ struct Summary<'a> {
 
 fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> String {
     let nothing = matches!(report.end.written, Written::Untouched | Written::DryRun);
-    if report.records.is_empty() && nothing {
-        let input = one_line(&io::name(&args.files.input).to_string_lossy());
-        return format!("{input}: no dropout in this file; nothing to strip, nothing written\n");
-    }
     let mut lines = Lines::default();
+    if report.records.is_empty() && nothing && report.stripped.outcome.is_unchanged() {
+        let input = one_line(&io::name(&args.files.input).to_string_lossy());
+        let found =
+            format!("{input}: no dropout in this file; nothing to strip, nothing written\n");
+        tell_left(&mut lines, args, rest);
+        return found + &lines.into_text();
+    }
     let outcome = &report.stripped.outcome;
     lines.line("found", found(report));
     lines.block(
@@ -251,17 +295,27 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> Stri
             false => line("removed", removed(report)),
         }
     }
+    if outcome.batch_norms > 0 {
+        let norms = count(outcome.batch_norms, NORM);
+        let would = if args.files.dry_run {
+            "would switch "
+        } else {
+            ""
+        };
+        line("switched", format!("{would}{norms} to running statistics"));
+    }
     for (value, scale) in &outcome.scales {
         let scale = *scale as f32;
         line(
             "scaled",
             match report.stripped.plan.convention {
-                Convention::Inverted => {
-                    format!("`{value}` by {scale}: its mask did not scale")
-                }
                 Convention::Classic => format!("`{value}` by {scale}: inference scales by 1-p"),
+                _ => format!("`{value}` by {scale}: its mask did not scale"),
             },
         );
+    }
+    if let Some(assumed) = assumed(report.stripped) {
+        line("assumed", assumed);
     }
     let kept = report.stripped.plan.steps.iter();
     let kept = kept.filter(|step| step.action != Action::Apply).count();
@@ -286,18 +340,43 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> Stri
     for input in &outcome.idle_inputs {
         line(
             "input",
-            format!("`{input}` is no longer used, but stays in the interface"),
+            format!(
+                "`{input}` is no longer used, but stays in the interface (--prune-inputs removes it)"
+            ),
         );
+    }
+    for input in &outcome.pruned_inputs {
+        line("input", format!("`{input}` removed: only dropout used it"));
     }
     if let Some(folded) = report.folded {
         crate::fold::tell(&mut lines, folded, &args.files, global);
     }
     report.end.text(&mut lines);
+    tell_left(&mut lines, args, rest);
+    lines.into_text()
+}
+
+/// What was assumed about masks that leave what they keep as it is.
+fn assumed(stripped: &Stripped) -> Option<String> {
+    let assumed = stripped.outcome.assumed.len();
+    let masks = (assumed > 0).then(|| count(assumed, "unscaled mask"))?;
+    Some(match stripped.plan.convention {
+        Convention::Identity => format!(
+            "inference uses the data of {masks} as it is. If this is classic dropout, which scales it by 1-p, use \
+             --convention inverted"
+        ),
+        _ => format!(
+            "classic dropout for {masks}: inference scales by 1-p. If it uses the data as it is (DropEdge, \
+             SpecAugment, token dropout), use --convention identity"
+        ),
+    })
+}
+
+fn tell_left(lines: &mut Lines, args: &Args, rest: &Left) {
     let left = left(args, rest);
     for (place, text) in left.into_iter().enumerate() {
         lines.line(if place == 0 { "left" } else { "" }, paint(WARN, text));
     }
-    lines.into_text()
 }
 
 /// What the result has left that draws random numbers or that no runtime loads, a line each.
@@ -332,6 +411,15 @@ fn left(args: &Args, left: &Left) -> Vec<String> {
         lines.push(format!(
             "{masks} that drops the same elements on every run{hint}"
         ));
+    }
+    if left.batch_norms > 0 {
+        let verb = if left.batch_norms == 1 { "uses" } else { "use" };
+        let hint = match args.batchnorm {
+            true => "",
+            false => "; --batchnorm switches to running statistics",
+        };
+        let norms = count(left.batch_norms, NORM);
+        lines.push(format!("{norms} still {verb} batch statistics{hint}"));
     }
     if left.unloadable > 0 {
         lines.push(count(left.unloadable, "operator") + " that no runtime loads");

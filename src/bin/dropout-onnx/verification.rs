@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -21,23 +22,27 @@ pub struct Verify {
     /// Compare the structure of both models, run both with tract, or do both (all) or neither (none)
     #[arg(long, value_name = "HOW", default_value = "all")]
     pub verify: How,
-    /// Number of runs with random inputs; more are added if there is only one, or if an output is the
-    /// same in all of them
+    /// Number of runs with random inputs
+    ///
+    /// More are added if there is only one, or if an output is the same in all of them.
     #[arg(long, value_name = "N", default_value_t = 3)]
     runs: usize,
     /// Seed of the random inputs
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
-    feed: Feed,
+    pub feed: Feed,
     /// Relative tolerance [default: exact]
     #[arg(long, value_name = "R", value_parser = tolerance)]
     rtol: Option<f64>,
     /// Absolute tolerance [default: exact]
     #[arg(long, value_name = "A", value_parser = tolerance)]
     atol: Option<f64>,
+    /// Write the evidence to FILE, with all that is needed to repeat it: verify --replay FILE
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Option<PathBuf>,
     #[command(flatten)]
-    limits: Limits,
+    pub limits: Limits,
 }
 
 /// Limits of the process that runs models.
@@ -70,8 +75,10 @@ pub struct Feed {
     /// Size of a symbolic dimension, for example `batch=4`
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
     dims: Vec<(String, usize)>,
-    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`, `all=data.npz`, a folder of ONNX test
-    /// data (`test_data_set_0`), or one `input_0.pb` of such a folder
+    /// Shape or data of an input: `x:1,3,224,224`, `x=data.npy`
+    ///
+    /// Also `all=data.npz`, a folder of ONNX test data (`test_data_set_0`), or one `input_0.pb` of such a
+    /// folder.
     #[arg(long = "input", value_name = "SPEC", value_parser = input)]
     pub inputs: Vec<InputSpec>,
 }

@@ -1,42 +1,66 @@
 //! `dropout-onnx verify`: do two models compute the same?
 
-use std::fmt::Write;
-use std::path::PathBuf;
+mod folders;
+mod replay;
 
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anstyle::Style;
 use anyhow::{Result, bail};
+use dropout_onnx::onnx::Model;
 use dropout_onnx::report::{document, one_line};
 use dropout_onnx::verify::compare::Difference;
+use dropout_onnx::verify::evidence::Evidence;
 use dropout_onnx::verify::run::Outcome;
-use dropout_onnx::verify::{Demand, Pairing, Verdict, Verification, verify};
+use dropout_onnx::verify::{Demand, Options, Pairing, Verdict, Verification, verify};
 
 use clap::builder::TypedValueParser;
+use serde_json::Value;
 
 use crate::Status;
 use crate::completions::Offering;
 use crate::io::{self, Format, Global};
+use crate::many::Jobs;
+use crate::paths;
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 use crate::verification::{self, Verify};
 
-/// Compare two models by structure, and by running both with tract on the same inputs
+/// Compare two models, by structure and by running both
 ///
-/// Dropout is treated as in inference in both models; `assumed` reports dropout that is still active.
-/// Equal outputs do not show equal models if a constant, a branch or the order of outputs differs,
+/// Both models are run with tract on the same inputs. Dropout is treated as in inference in both;
+/// `assumed` reports dropout that is still active. Equal outputs do not show equal models if a constant, a branch or the order of outputs differs,
 /// because random inputs may not reach the difference.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Original model
-    #[arg(value_name = "BEFORE")]
-    before: PathBuf,
-    /// Changed model
+    /// Original model, or a folder of models
+    #[arg(
+        value_name = "BEFORE",
+        required_unless_present = "replay",
+        requires = "after"
+    )]
+    before: Option<PathBuf>,
+    /// Changed model, or a folder with models of the same names
     #[arg(value_name = "AFTER")]
-    after: PathBuf,
+    after: Option<PathBuf>,
+    /// Show again what FILE is evidence of: on the files that it names, or on BEFORE and AFTER
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "evidence", "verify", "outputs", "runs", "seed", "dims", "rtol", "atol",
+        ]
+    )]
+    replay: Option<PathBuf>,
     /// Compare outputs of the same name, or at the same position
     #[arg(long, value_name = "HOW", default_value = "by-name", value_parser = pairing())]
     outputs: Pairing,
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    #[command(flatten)]
+    jobs: Jobs,
     #[command(flatten)]
     verify: Verify,
 }
@@ -47,57 +71,119 @@ Examples:
   dropout-onnx verify a.onnx b.onnx --input test_data_set_0 --rtol 1e-5
   dropout-onnx verify a.onnx b.onnx --verify structure
   dropout-onnx verify a.onnx b.onnx --outputs by-position
+  dropout-onnx verify models/ stripped/             each model with the one of the same name
+  dropout-onnx verify a.onnx b.onnx --evidence evidence.json
+  dropout-onnx verify --replay evidence.json
 
 Exit status: 0 equal; 1 different: outputs, or with --verify structure the structures; 2 not shown:
 the models cannot be run, or the outputs agree but a constant, a branch or the interface differs
-(--verify run judges by the outputs alone).";
+(--verify run judges by the outputs alone). Of --replay: 0 still shown; 1 another model, or
+something else is found; 2 not shown.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
+    if let Some(evidence) = &args.replay {
+        return replay::run(evidence, args, global);
+    }
     let Some(mut options) = args.verify.options()? else {
         bail!("--verify none: nothing to do");
     };
+    let (Some(old), Some(new)) = (&args.before, &args.after) else {
+        bail!("two models are needed: BEFORE and AFTER");
+    };
     options.outputs = args.outputs;
-    let (before, after) = io::read_both(&args.before, &args.after)?;
-    before.check_external()?;
-    after.check_external()?;
-    let progress = global.progress("verifying");
-    let found = verify(&before, &after, &options)?;
-    progress.finish_and_clear();
-    let verdict = found.verdict(Demand::Outputs);
-    let (style, status) = match &verdict {
+    match [old, new].map(|path| path.is_dir()) {
+        [true, true] => folders::run([old, new], args, &options, global),
+        [false, false] => one([old, new], args, &options, global),
+        [_, after] => Err(paths::not_one(
+            if after { new } else { old },
+            "BEFORE and AFTER are two models or two folders",
+        )),
+    }
+}
+
+/// Compares and reports the only two models, with evidence if it is asked for.
+fn one(paths: [&Path; 2], args: &Args, options: &Options, global: &Global) -> Result<Status> {
+    let evidence = args.verify.evidence.as_deref();
+    let evidence = evidence.map(|path| io::ReportFile::new(path, paths));
+    let evidence = evidence.transpose()?;
+    let compared = Compared::new(paths, options, global)?;
+    match args.format {
+        Format::Json => io::print(&document::text(&compared.document())?)?,
+        Format::Text if !global.quiet => io::print(&compared.text(args, global))?,
+        Format::Text => {}
+    }
+    if let (Some(file), Verdict::Equal) = (evidence, &compared.verdict) {
+        let folder = file.folder().to_path_buf();
+        let [before, after] = &compared.models;
+        let (old, new) = ((paths[0], before), (paths[1], after));
+        file.write(&Evidence::of(&compared.found, old, new, &folder)?.text()?)?;
+    }
+    concluded(&compared.verdict, args.format, global)
+}
+
+/// Two models and what was found.
+struct Compared {
+    names: [String; 2],
+    models: [Model; 2],
+    found: Verification,
+    verdict: Verdict,
+}
+
+impl Compared {
+    fn new(paths: [&Path; 2], options: &Options, global: &Global) -> Result<Compared> {
+        let (before, after) = io::read_both(paths[0], paths[1])?;
+        before.check_external()?;
+        after.check_external()?;
+        let progress = global.progress("verifying");
+        let found = verify(&before, &after, options)?;
+        progress.finish_and_clear();
+        Ok(Compared {
+            names: paths.map(|path| path.to_string_lossy().into_owned()),
+            models: [before, after],
+            verdict: found.verdict(Demand::Outputs),
+            found,
+        })
+    }
+
+    fn document(&self) -> Value {
+        let [before, after] = &self.names;
+        document::verify(before, after, &self.found)
+    }
+
+    fn text(&self, args: &Args, global: &Global) -> String {
+        let mut text = String::new();
+        let [before, after] = &self.names;
+        if let Some(assumed) = (self.found.assumed).note(&one_line(before), &one_line(after)) {
+            for (index, line) in wrap(&assumed.to_string(), 10).iter().enumerate() {
+                let label = if index == 0 { "assumed" } else { "" };
+                let label = paint(LABEL, format!("{label:<8}"));
+                let _ = writeln!(text, "{label}  {line}");
+            }
+        }
+        text.push_str(&verification::text(&self.found, global.verbose));
+        if args.verify.is_exact() && numbers_differ(&self.found) {
+            let hint = "compared exactly; allow for rounding with --rtol and --atol";
+            let _ = writeln!(text, "{:15}{}", "", paint(DIM, hint));
+        }
+        text
+    }
+}
+
+/// The colour of a verdict, and the exit status that follows from it.
+fn told(verdict: &Verdict) -> (Style, Status) {
+    match verdict {
         Verdict::Equal => (GOOD, Status::Done),
         Verdict::Different { .. } => (BAD, Status::Found),
         Verdict::NotShown { .. } => (WARN, Status::Failed),
-    };
-    let names = [&args.before, &args.after].map(|path| path.to_string_lossy());
-    match args.format {
-        Format::Json => {
-            let [before, after] = names;
-            let document = document::verify(&before, &after, &found);
-            io::print(&document::text(&document)?)?;
-        }
-        Format::Text if !global.quiet => {
-            let mut text = String::new();
-            if let Some(assumed) = found
-                .assumed
-                .note(&one_line(&names[0]), &one_line(&names[1]))
-            {
-                for (index, line) in wrap(&assumed.to_string(), 10).iter().enumerate() {
-                    let label = if index == 0 { "assumed" } else { "" };
-                    let label = paint(LABEL, format!("{label:<8}"));
-                    let _ = writeln!(text, "{label}  {line}");
-                }
-            }
-            text.push_str(&verification::text(&found, global.verbose));
-            if args.verify.is_exact() && numbers_differ(&found) {
-                let hint = "compared exactly; allow for rounding with --rtol and --atol";
-                let _ = writeln!(text, "{:15}{}", "", paint(DIM, hint));
-            }
-            let label = paint(LABEL, format!("{:<8}", "verdict"));
-            let _ = writeln!(text, "{label}  {}", paint(style, verdict.word()));
-            io::print(&text)?;
-        }
-        Format::Text => {}
+    }
+}
+
+/// Prints the verdict, and the exit status that follows.
+fn concluded(verdict: &Verdict, format: Format, global: &Global) -> Result<Status> {
+    let (style, status) = told(verdict);
+    if format == Format::Text && !global.quiet {
+        let label = paint(LABEL, format!("{:<8}", "verdict"));
+        io::print(&format!("{label}  {}\n", paint(style, verdict.word())))?;
     }
     if let Verdict::NotShown { reason } = verdict {
         bail!("not shown to be equal or different: {reason}");

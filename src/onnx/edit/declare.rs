@@ -6,7 +6,7 @@ use crate::onnx::data_type::DataType;
 use crate::onnx::graph::{GraphKind, ValueInfo};
 use crate::onnx::name::Name;
 use crate::onnx::proto;
-use crate::onnx::values::ValueId;
+use crate::onnx::values::{Producer, ValueId};
 use crate::wire::bytes_field;
 
 use super::{Editor, INPUT, OUTPUT};
@@ -58,6 +58,29 @@ impl Editor<'_> {
         });
         self.values.add_input(main, name, index);
         self.values.lookup(self.model, main, name)
+    }
+
+    /// Removes inputs of the main graph that nothing uses, each with its default.
+    pub fn remove_inputs(&mut self, inputs: &[ValueId]) {
+        let main = self.model.main();
+        let place = |&value: &ValueId| match self.values[value].producer {
+            Producer::Input(input) if self.values[value].graph == main => Some(input as usize),
+            _ => None,
+        };
+        let mut places: Vec<usize> = inputs.iter().filter_map(place).collect();
+        let defaults: Vec<u32> = inputs
+            .iter()
+            .filter_map(|&value| self.values[value].initializer)
+            .collect();
+        self.values.remove_formals(self.model, main, &places, &[]);
+        self.gone.extend(inputs);
+        places.sort_unstable();
+        let body = self.touch(main);
+        body.edits.removed_initializers.extend(defaults);
+        for place in places.into_iter().rev() {
+            body.inputs.remove(place);
+            body.remove_slot(INPUT, place);
+        }
     }
 
     /// Appends a value of the main graph to its outputs, without a type.

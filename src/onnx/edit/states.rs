@@ -8,6 +8,7 @@ use super::{Editor, INPUT, OUTPUT};
 
 /// The indices of a state of a Loop or Scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct StatePlaces {
     /// Input of the node.
     pub input: usize,

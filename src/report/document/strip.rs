@@ -20,6 +20,14 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
     let sites: Vec<_> = sites.map(|site| SiteRecord::new(model, site)).collect();
     let outcome = &stripped.outcome;
     let left = stripped.left()?;
+    let norms = stripped.batch_norms.iter().map(|norm| {
+        let (action, why) = match &norm.action {
+            Action::Apply => ("infer", None),
+            Action::NoEffect(why) => ("keep", Some(why)),
+            Action::Refused(why) => ("refuse", Some(why)),
+        };
+        json!({"node": norm.label, "action": action, "why": why, "untrained": norm.untrained})
+    });
     let actions = stripped.plan.steps.iter().map(|step| match &step.action {
         Action::Apply => json!({"action": "remove"}),
         Action::NoEffect(why) => json!({"action": "keep", "why": why}),
@@ -30,6 +38,7 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
         "plan": actions.collect::<Vec<_>>(),
         "removed": {
             "dropouts": outcome.removed,
+            "inputs": names(&outcome.pruned_inputs),
             "nodes": names(&outcome.nodes),
             "initializers": names(&outcome.initializers),
             "functions": names(&outcome.functions),
@@ -39,6 +48,11 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
         "scales": outcome.scales.iter()
             .map(|(value, scale)| json!({"value": value.to_string(), "scale": scale}))
             .collect::<Vec<_>>(),
+        "convention": stripped.plan.convention,
+        "assumed": outcome.assumed.iter()
+            .map(|(value, scale)| json!({"value": value.to_string(), "scale": scale}))
+            .collect::<Vec<_>>(),
+        "batchnorm": norms.collect::<Vec<_>>(),
         "identities": outcome.identities.iter()
             .map(|(value, why)| json!({"value": value, "why": why}))
             .collect::<Vec<_>>(),
@@ -48,6 +62,7 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
             "frozen_masks": left.frozen,
             "random_operators": left.random,
             "unloadable_operators": left.unloadable,
+            "batchnorm": left.batch_norms,
         },
         "fold": folded.map(fold::parts),
     });

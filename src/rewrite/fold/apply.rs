@@ -102,7 +102,7 @@ impl Fold<'_> {
         self.outcome.attributes.push((label(node), name, new));
         self.outcome.allowed.attributes.push(ScaledAttribute {
             node: id,
-            attribute: name,
+            attribute: name.into(),
             output: Name::default(),
         });
         let attribute = Attribute::new(name, AttributeValue::Float(new));

@@ -6,6 +6,7 @@ use crate::onnx::DataType;
 
 /// A finite factor that is not zero: one number, or one for each index of an axis.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Factor {
     /// The axis it varies along, counted from the last one (0); `None` if it is one number.
     pub axis: Option<usize>,

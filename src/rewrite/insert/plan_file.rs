@@ -13,6 +13,7 @@ use crate::rewrite::{Acting, Rate};
 /// rate and shared_axes, all of which must hold; `rate`, `mode` and `seed` above them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct PlanFile {
     rate: Option<f64>,
     mode: Option<String>,

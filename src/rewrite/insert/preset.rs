@@ -13,6 +13,7 @@ use super::position;
 
 /// A position that has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Preset {
     /// After each activation of the dense layers at the end, never after the output layer.
     Head,

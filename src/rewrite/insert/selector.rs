@@ -7,6 +7,7 @@ use crate::rewrite::names::usage;
 
 /// The kind of a selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum By {
     /// The operator that makes the value.
     After,

@@ -46,7 +46,7 @@ pub(super) fn apply(
         }
         outcome.changed += 1;
     }
-    outcome.idle_inputs = idle_names(editor.view(), inputs);
+    outcome.idle_inputs = idle_names(editor.view(), &inputs);
     editor.finish()?;
     Ok(outcome)
 }

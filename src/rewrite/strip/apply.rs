@@ -6,14 +6,14 @@ use crate::dropout::{Convention, Exit, Form, MaskUse, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Editor, Model, Name, NodeId, Values};
-use crate::rewrite::idle::{graph_inputs, idle_names};
+use crate::rewrite::idle::{graph_inputs, idle_inputs, idle_names};
 use crate::rewrite::prune::{self, Pruned};
 use crate::rewrite::{Action, Plan};
 use crate::semantics::draws::{Reach, Reached};
 use crate::semantics::view::View;
 
 use super::removal::{Factor, Strip};
-use super::{Outcome, foreign, operator, random_mask, states};
+use super::{BatchNorm, Outcome, batch_norm, calls, foreign, operator, random_mask, states};
 
 /// A place where dropout is removed.
 enum Cut<'s> {
@@ -30,17 +30,25 @@ pub(super) struct Applied {
     pub used: Vec<usize>,
 }
 
-/// Removes the sites of the plan.
+/// What to do.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    /// The sites, as the convention has them.
+    pub sites: &'a [Site],
+    /// The sites as they were found.
+    pub found: &'a [Site],
+    pub plan: &'a Plan,
+    pub batch_norms: &'a [BatchNorm],
+    pub prune_inputs: bool,
+}
+
+/// Does it.
 ///
 /// # Errors
 /// The model is not sound ([`Model::check`]), or the edit would leave a value undefined; the model is then
 /// not to be used.
-pub(super) fn apply(
-    model: &mut Model,
-    values: Values,
-    sites: &[Site],
-    plan: &Plan,
-) -> Result<Applied> {
+pub(super) fn apply(model: &mut Model, values: Values, job: Job<'_>) -> Result<Applied> {
+    let Job { sites, plan, .. } = job;
     let order = model.check_order(&values)?;
     let applied: Vec<&Site> = plan.applied().map(|step| &sites[step.site]).collect();
     let inputs = graph_inputs(model, &values);
@@ -53,6 +61,9 @@ pub(super) fn apply(
         moved: HashMap::default(),
         idle: Vec::new(),
     };
+    let changed = calls::changed(strip.editor.view(), &applied);
+    let formals = calls::used_formals(strip.editor.view(), &changed);
+    strip.outcome.batch_norms = batch_norm::apply(&mut strip.editor, job.batch_norms);
     // From the data on: the other way round, what used the last of a chain would be moved at each.
     for cut in order.iter().filter_map(|node| cuts.remove(node)).flatten() {
         match cut {
@@ -64,8 +75,14 @@ pub(super) fn apply(
         }
     }
     strip.clean(&applied)?;
+    strip.remove_calls(changed.clone())?;
+    if job.prune_inputs {
+        strip.clear_arguments(&changed, &formals);
+    }
+    strip.prune();
     let used = strip.used(sites, plan);
-    let outcome = strip.finish(inputs, applied.len())?;
+    strip.outcome.assumed = assumed(strip.editor.values(), job);
+    let outcome = strip.finish(inputs, applied.len(), job.prune_inputs)?;
     Ok(Applied { outcome, used })
 }
 
@@ -94,18 +111,33 @@ fn cuts<'s>(
     cuts
 }
 
+/// What came out of the removed masks that leave what they keep as it is, and 1-p.
+fn assumed(values: &Values, job: Job<'_>) -> Vec<(Name, f64)> {
+    let removed = job.plan.applied().map(|step| &job.found[step.site]);
+    let exits = Site::each_node(removed).flat_map(|site| &site.exits);
+    let assumed = exits.filter(|exit| exit.is_unscaled());
+    let named = assumed.map(|exit| (values[exit.output].name.clone(), exit.scale));
+    named.collect()
+}
+
 impl Strip<'_> {
     /// Removes what only dropout needed.
     fn clean(&mut self, applied: &[&Site]) -> Result<()> {
+        self.prune();
+        let (editor, pruned) = (&mut self.editor, &mut self.pruned);
+        let sources: Vec<NodeId> = applied.iter().filter_map(|site| site.source()).collect();
+        prune::downstream(editor, &sources, pruned);
+        self.outcome.states = states::remove(editor, &sources, pruned)?;
+        Ok(())
+    }
+
+    /// Removes values and functions that nothing uses any more.
+    fn prune(&mut self) {
         let (editor, pruned) = (&mut self.editor, &mut self.pruned);
         for value in std::mem::take(&mut self.idle) {
             prune::prune(editor, value, pruned);
         }
-        let sources: Vec<NodeId> = applied.iter().filter_map(|site| site.source()).collect();
-        prune::downstream(editor, &sources, pruned);
-        self.outcome.states = states::remove(editor, &sources, pruned)?;
         prune::functions(editor, &self.called, pruned);
-        Ok(())
     }
 
     /// The removed sites whose draw is still there, although no other site draws from it.
@@ -131,13 +163,30 @@ impl Strip<'_> {
         used.collect()
     }
 
-    fn finish(self, inputs: Vec<Name>, removed: usize) -> Result<Outcome> {
+    fn finish(mut self, inputs: Vec<Name>, removed: usize, prune: bool) -> Result<Outcome> {
+        let mut idle = idle_names(self.editor.view(), &inputs);
+        if prune {
+            let pruned = idle_inputs(self.editor.view(), &inputs);
+            self.editor.remove_inputs(&pruned);
+            self.outcome.pruned_inputs = std::mem::take(&mut idle);
+        }
+        // one that stayed in a function may have been removed with it
+        let nodes = self
+            .editor
+            .view()
+            .nodes()
+            .filter(|node| node.is("Identity"));
+        let outputs = nodes.filter_map(|node| Some(node.output(0)?.name.to_string()));
+        let stay: HashSet<String> = outputs.collect();
+        self.outcome
+            .identities
+            .retain(|(name, _)| stay.contains(name));
         let outcome = Outcome {
             removed,
             functions: self.pruned.functions,
             initializers: self.pruned.initializers,
             nodes: self.pruned.nodes,
-            idle_inputs: idle_names(self.editor.view(), inputs),
+            idle_inputs: idle,
             ..self.outcome
         };
         self.editor.finish()?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::dropout::{Form, Kind, Mode};
 use crate::error::Result;
+use crate::semantics::batch_norm::by_batch;
 use crate::semantics::draws::unloadable;
 
 use super::Stripped;
@@ -18,6 +19,8 @@ pub struct Left {
     pub frozen: usize,
     /// Random operators that are not part of a dropout.
     pub random: usize,
+    /// Batch normalizations that use the statistics of the batch.
+    pub batch_norms: usize,
     /// Operators that draw and that no runtime loads.
     pub unloadable: usize,
 }
@@ -31,6 +34,7 @@ impl Stripped {
         let after = self.edited.examined();
         let mut left = Left {
             random: after.random()?.len(),
+            batch_norms: by_batch(after.view()).count(),
             unloadable: after.view().nodes().filter_map(unloadable).count(),
             ..Left::default()
         };
@@ -48,7 +52,7 @@ impl Stripped {
 }
 
 impl Left {
-    /// True if nothing draws random numbers and every runtime may load the model.
+    /// True if nothing draws random numbers or depends on the batch, and every runtime may load the model.
     pub fn is_nothing(&self) -> bool {
         *self == Left::default()
     }

@@ -13,8 +13,13 @@ pub struct Options {
     pub kinds: Vec<Kind>,
     /// Masks that were drawn once and are constants now are removed as well.
     pub frozen_masks: bool,
-    /// What `Dropout` operators mean at inference. Classic ones leave a `Mul` by `1-p`.
+    /// What dropout means at inference where the file does not declare it. Classic dropout leaves a `Mul` by
+    /// `1-p`.
     pub convention: Convention,
+    /// Batch normalization in training mode becomes its inference form.
+    pub batchnorm: bool,
+    /// Inputs of the model that only dropout used are removed.
+    pub prune_inputs: bool,
     /// Masks that verification cannot measure are accepted: structure and runs decide.
     pub allow_unmeasured: bool,
     /// Which dropouts are removed; all, if there are no filters.
@@ -31,6 +36,8 @@ impl Default for Options {
             kinds: vec![Kind::Dropout, Kind::AlphaDropout, Kind::GaussianDropout],
             frozen_masks: false,
             convention: Convention::Inverted,
+            batchnorm: false,
+            prune_inputs: false,
             allow_unmeasured: false,
             filters: Vec::new(),
             strict: false,

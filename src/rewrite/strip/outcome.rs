@@ -8,12 +8,18 @@ use crate::onnx::Name;
 pub struct Outcome {
     /// Dropouts removed.
     pub removed: usize,
+    /// Batch normalizations that became their inference form.
+    pub batch_norms: usize,
     /// Places where an `Identity` stays, and why.
     pub identities: Vec<(String, &'static str)>,
     /// Masks that became all true.
     pub masks: Vec<Name>,
     /// Values that a `Mul` with the inference scale makes now, and that scale.
     pub scales: Vec<(Name, f64)>,
+    /// Masks that leave what they keep as it is: what came out of them, and 1-p. Classic dropout multiplies by
+    /// that at inference, under [`crate::dropout::Convention::Identity`] nothing does: the file does not
+    /// declare which of them is right.
+    pub assumed: Vec<(Name, f64)>,
     /// States of loops that only carried a mask, and that went: loop and how many.
     pub states: Vec<(String, usize)>,
     /// Functions that nothing calls any more, and that went.
@@ -22,6 +28,8 @@ pub struct Outcome {
     pub initializers: Vec<Name>,
     /// Nodes that nothing uses any more (constants, computed flags), and that went.
     pub nodes: Vec<Name>,
+    /// Graph inputs that only dropout used, and that went.
+    pub pruned_inputs: Vec<Name>,
     /// Graph inputs that stay in the interface although nothing uses them any more.
     pub idle_inputs: Vec<Name>,
 }
@@ -29,6 +37,6 @@ pub struct Outcome {
 impl Outcome {
     /// True if the model is as it was.
     pub fn is_unchanged(&self) -> bool {
-        self.removed == 0
+        self.removed == 0 && self.batch_norms == 0
     }
 }

@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind};
 /// # Ok::<(), dropout_onnx::error::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClassSpec {
     /// The output.
     pub output: String,
@@ -28,6 +29,7 @@ pub struct ClassSpec {
 
 /// What an output is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Taken {
     /// A classifier: probabilities if its numbers are in every run, otherwise logits.
     Classes,

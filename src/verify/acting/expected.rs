@@ -7,6 +7,7 @@ use crate::onnx::{GraphId, Name};
 
 /// The dropout that is expected to be active in a model.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Expected {
     /// The boolean graph inputs that switch dropout on, and the values that do.
     pub switches: BTreeMap<Name, bool>,
@@ -20,6 +21,7 @@ pub struct Expected {
 
 /// An active dropout operator.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Watch {
     /// The graph that contains it.
     pub graph: GraphId,

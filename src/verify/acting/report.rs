@@ -7,6 +7,7 @@ pub(super) const NOT_REACHED: &str = "it was not reached by any run";
 
 /// What a check of active dropout found.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Report {
     /// The seed of the draws.
     pub seed: u64,
@@ -18,6 +19,7 @@ pub struct Report {
 
 /// What was observed at one site.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SiteReport {
     /// Its output.
     pub output: String,

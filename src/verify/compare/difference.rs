@@ -4,6 +4,7 @@ use std::fmt;
 
 /// How an output of one model differs from that of the other.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Difference {
     /// The models cannot be fed or read alike.
     Interface {

@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// How far two outputs may differ.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Tolerance {
     /// The same bits; any NaN equals any NaN.
     Exact,

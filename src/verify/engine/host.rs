@@ -12,6 +12,7 @@ use crate::verify::engine::watch::Seen;
 
 /// Where models run.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum Host {
     /// In this process. tract's panics are caught, but a model that overflows its stack or asks for more
     /// memory than there is ends the process, and one that never ends never returns.
@@ -58,6 +59,7 @@ impl Host {
 }
 
 /// A model that an engine has read, its symbolic dimensions still open.
+#[non_exhaustive]
 pub struct Parsed {
     about: About,
     model: Box<dyn Read>,

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 
 /// A process that runs models.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Isolation {
     /// The `dropout-onnx` command, of this version: it is started with the one argument
     /// [`super::ENGINE_ARGUMENT`].

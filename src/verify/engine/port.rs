@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 
 /// An input that has to be fed: a graph input without an initializer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Port {
     /// Its name.
     pub name: String,
@@ -29,6 +30,7 @@ pub(super) struct Declared {
 
 /// The size of one axis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Dim {
     /// Fixed.
     Fixed(usize),

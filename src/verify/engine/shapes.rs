@@ -15,6 +15,7 @@ const MOST_ELEMENTS: usize = 1 << 28;
 
 /// Sizes for dimensions that nothing else determines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Fill {
     /// On the first axis.
     pub first: usize,
@@ -56,6 +57,7 @@ impl Fill {
 
 /// A size for every axis of every input.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Shapes {
     /// By input.
     pub inputs: BTreeMap<String, Vec<usize>>,

@@ -55,6 +55,20 @@ impl Value {
         element_name(self.0.datum_type())
     }
 
+    /// The hash of the elements, little-endian and in row-major order; strings end with a zero byte.
+    pub(in crate::verify) fn blake3(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        for text in elements::<String>(&self.0) {
+            hasher.update(text.as_bytes()).update(&[0]);
+        }
+        if let Some(view) = self.0.as_plain_ram()
+            && self.0.datum_type() != DatumType::String
+        {
+            hasher.update(view.as_bytes());
+        }
+        hasher.finalize()
+    }
+
     /// The elements as 64 bit floats in row-major order; beyond 2^53 integers are rounded.
     pub fn to_f64(&self) -> Vec<f64> {
         if self.0.datum_type() == DatumType::Bool {

@@ -1,5 +1,6 @@
 //! `--input`, parsed.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -16,6 +17,7 @@ use crate::error::{Error, ErrorKind};
 /// # Ok::<(), dropout_onnx::error::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InputSpec {
     /// `x:1,3,224,224`: random numbers in this shape; `x:` is a scalar. What follows the last colon
     /// counts, as TensorFlow's names have colons.
@@ -54,6 +56,24 @@ pub enum InputSpec {
         /// The folder.
         folder: PathBuf,
     },
+}
+
+impl fmt::Display for InputSpec {
+    /// As it is written on the command line; data in memory has no other form.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InputSpec::Shape { input, shape } => {
+                let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
+                write!(f, "{input}:{}", sizes.join(","))
+            }
+            InputSpec::Array { input, file } => write!(f, "{input}={}", file.display()),
+            InputSpec::Memory { input, .. } => write!(f, "{input}="),
+            InputSpec::Archive { file } => write!(f, "all={}", file.display()),
+            InputSpec::Tensor { file } | InputSpec::TestSet { folder: file } => {
+                write!(f, "{}", file.display())
+            }
+        }
+    }
 }
 
 const FORMS: &str = "write NAME:1,3,224,224 for a shape, NAME=FILE.npy, NAME=FILE.npz, NAME=FILE.pb \

@@ -29,6 +29,8 @@ pub(super) struct Expected {
     /// Numbers for which the mask should keep and drop.
     pub points: Vec<f64>,
     pub switched: bool,
+    /// Whether inference leaves the data as the mask leaves what it keeps, whatever it drops.
+    pub unscaled: bool,
     /// Whether the data is integers, which dropout replaces by another: words by the unknown word.
     pub integers: bool,
     /// How elements are scaled, where several elements of the draw decide about each: by the share that is
@@ -86,6 +88,7 @@ impl Expected {
             draw,
             points: points.flatten().flatten().collect(),
             switched: site.switch.is_some(),
+            unscaled: is_unscaled(exit),
             integers: is_integer(view, exit),
             counted: counted(site, exit),
             drawn: drawn_for(view, exit),
@@ -204,13 +207,17 @@ impl Draw {
 }
 
 fn counted(site: &Site, exit: &Exit) -> Option<Counted> {
-    let plain = exit.kept == (1.0, 0.0) && exit.scale == 1.0;
-    let blocks = site.form == Form::RandomMask && site.kind == Kind::Dropout && plain;
+    let blocks = site.form == Form::RandomMask && site.kind == Kind::Dropout && is_unscaled(exit);
     match site.scaling {
         Scaling::Count => Some(Counted::Rescaled),
         _ if blocks && site.rate.is_none() && site.given.is_none() => Some(Counted::Blocks),
         _ => None,
     }
+}
+
+/// True of a mask that leaves what it keeps as it is, where inference does so as well.
+fn is_unscaled(exit: &Exit) -> bool {
+    exit.kept == (1.0, 0.0) && exit.scale == 1.0
 }
 
 fn is_integer(view: View<'_>, exit: &Exit) -> bool {

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// What the original's own nodes were measured to do.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Report {
     /// One entry for each mask that a rewrite removed.
     pub sites: Vec<SiteReport>,
@@ -11,6 +12,7 @@ pub struct Report {
 
 /// What was measured of one mask.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SiteReport {
     /// Its place, for people.
     pub place: String,

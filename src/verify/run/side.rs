@@ -210,7 +210,7 @@ fn recorded(set: &TestSet, names: &[String], outputs: &[Value]) -> Vec<Differenc
 }
 
 /// Why the second model cannot be fed and read as the first.
-pub(super) fn interface(first: &Ran, second: &Parsed, outputs: Pairing) -> Option<String> {
+pub(super) fn interface(first: &Ran, second: &Parsed, settings: &Settings) -> Option<String> {
     let names = |ports: &[Port]| {
         ports
             .iter()
@@ -218,7 +218,8 @@ pub(super) fn interface(first: &Ran, second: &Parsed, outputs: Pairing) -> Optio
             .collect::<BTreeSet<_>>()
     };
     let [one, two] = [names(&first.ports), names(second.inputs())];
-    if let Some(name) = one.difference(&two).next() {
+    let mut missing = one.difference(&two);
+    if let Some(name) = missing.find(|name| !settings.removed_inputs.contains(*name)) {
         return Some(format!("input {name} is missing after"));
     }
     if let Some(name) = two.difference(&one).next() {
@@ -243,7 +244,7 @@ pub(super) fn interface(first: &Ran, second: &Parsed, outputs: Pairing) -> Optio
         }
     }
     let (one, two) = (&first.names[..], second.outputs());
-    if outputs == Pairing::ByPosition {
+    if settings.outputs == Pairing::ByPosition {
         let (one, two) = (one.len(), two.len());
         return (one != two).then(|| format!("there are {one} outputs before, {two} after"));
     }

@@ -1,11 +1,13 @@
 //! Differences that count as equal, because a rewrite reports that it made them.
 
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Attribute, GraphId, Name, NodeId, ValueId};
+use crate::semantics::batch_norm::{OF_TRAINING, by_batch, is_batch_norm};
 use crate::semantics::view::View;
 
 /// What may differ between a model and the result of a rewrite, besides dropout.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Allowed {
     /// Factors of the model before that may be missing, each with the input that is its data.
     pub factors: Vec<(NodeId, usize)>,
@@ -13,6 +15,10 @@ pub struct Allowed {
     pub weights: Vec<ScaledWeights>,
     /// Attributes that were scaled.
     pub attributes: Vec<ScaledAttribute>,
+    /// Batch normalizations of the model before that are in training mode, and may be in inference form.
+    pub inference_norms: Vec<NodeId>,
+    /// Inputs that were removed from the main graph.
+    pub removed_inputs: Vec<Name>,
     /// An input that was added to the main graph.
     pub added_input: Option<Name>,
     /// Names of outputs: those of the main graphs are paired by position.
@@ -21,6 +27,7 @@ pub struct Allowed {
 
 /// Weights that were multiplied by a factor.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ScaledWeights {
     /// The node of the model before that reads them.
     pub node: NodeId,
@@ -34,11 +41,12 @@ pub struct ScaledWeights {
 
 /// An attribute that was multiplied by a factor.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ScaledAttribute {
     /// The node of the model before.
     pub node: NodeId,
     /// The attribute.
-    pub attribute: &'static str,
+    pub attribute: Name,
     /// The first output of the node in the model after.
     pub output: Name,
 }
@@ -59,14 +67,20 @@ pub(super) struct Exceptions {
     inputs: HashMap<(NodeId, usize), u32>,
     /// Of the model after: the same weights. They are not read.
     values: HashMap<ValueId, u32>,
-    attributes: HashMap<NodeId, Vec<&'static str>>,
+    attributes: HashMap<NodeId, Vec<Name>>,
+    /// Batch normalizations that are in inference form, or may be: none if none may.
+    norms: HashSet<NodeId>,
     /// Of the model after: names in place of those of the main graph's outputs.
     outputs: Vec<Name>,
 }
 
 impl Exceptions {
-    pub fn before(allowed: &Allowed) -> Exceptions {
+    pub fn before(allowed: &Allowed, view: View<'_>) -> Exceptions {
         let mut exceptions = Exceptions {
+            norms: match &allowed.inference_norms[..] {
+                [] => HashSet::default(),
+                also => inference_norms(view, also),
+            },
             factors: allowed.factors.iter().copied().collect(),
             ..Exceptions::default()
         };
@@ -78,7 +92,7 @@ impl Exceptions {
         }
         for scaled in &allowed.attributes {
             let names = exceptions.attributes.entry(scaled.node).or_default();
-            names.push(scaled.attribute);
+            names.push(scaled.attribute.clone());
         }
         exceptions
     }
@@ -89,6 +103,9 @@ impl Exceptions {
             let outputs = before.model.graph(before.model.main()).outputs.iter();
             exceptions.outputs = outputs.map(|info| info.name.clone()).collect();
         }
+        if !allowed.inference_norms.is_empty() {
+            exceptions.norms = inference_norms(view, &[]);
+        }
         for ((graph, name), number) in numbers(allowed) {
             if let Some(value) = view.lookup(graph, name) {
                 exceptions.values.insert(value.id, number);
@@ -98,7 +115,7 @@ impl Exceptions {
             let output = view.lookup(scaled.node.graph, &scaled.output);
             if let Some(node) = output.and_then(|output| output.node()) {
                 let names = exceptions.attributes.entry(node.id).or_default();
-                names.push(scaled.attribute);
+                names.push(scaled.attribute.clone());
             }
         }
         exceptions
@@ -124,11 +141,30 @@ impl Exceptions {
         self.outputs.get(output)
     }
 
-    /// True of an attribute that was scaled.
-    pub fn has(&self, id: NodeId, attribute: &Attribute) -> bool {
-        let names = self.attributes.get(&id);
-        names.is_some_and(|names| names.iter().any(|name| attribute.name == *name))
+    /// True of a batch normalization in inference form, or that is compared as if it were.
+    pub fn infers(&self, id: NodeId) -> bool {
+        self.norms.contains(&id)
     }
+
+    /// True of an attribute that was scaled, or that matters in training alone.
+    pub fn has(&self, id: NodeId, attribute: &Attribute) -> bool {
+        if self.infers(id) {
+            return OF_TRAINING.iter().any(|name| attribute.name == *name);
+        }
+        let names = self.attributes.get(&id);
+        names.is_some_and(|names| names.contains(&attribute.name))
+    }
+}
+
+/// The batch normalizations of a model, without those in training mode except for these.
+fn inference_norms(view: View<'_>, also: &[NodeId]) -> HashSet<NodeId> {
+    let mut training: HashSet<NodeId> = by_batch(view).map(|node| node.id).collect();
+    also.iter().for_each(|id| {
+        training.remove(id);
+    });
+    let norms = view.nodes().filter(|node| is_batch_norm(*node));
+    let norms = norms.map(|node| node.id);
+    norms.filter(|id| !training.contains(id)).collect()
 }
 
 /// Numbers of scaled weights, by where they are in the model after: several nodes may read them.

@@ -17,6 +17,8 @@ impl<'m> Builder<'_, 'm> {
         outputs: &[usize],
     ) -> Result<(Expression, bool)> {
         let version = self.version(node);
+        let infers = self.exceptions.infers(node.id);
+        let outputs = if infers { &outputs[..1] } else { outputs };
         let expressions = &mut self.shared.expressions;
         let domain = match node.in_default_domain() {
             true => &[],

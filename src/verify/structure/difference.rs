@@ -6,6 +6,7 @@ use crate::words::words;
 
 /// The first difference between two structures, and the kind of all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mismatch {
     /// An output or an interface.
     pub place: String,

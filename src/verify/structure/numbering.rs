@@ -75,10 +75,10 @@ impl<'s, 'm> Builder<'s, 'm> {
                 functions: BTreeSet::new(),
                 results: BTreeMap::new(),
             },
-            reachable: Reachable::new(view, side.sites),
+            reachable: Reachable::new(view, side.sites, &exceptions),
             exceptions,
             classic: match convention {
-                Convention::Inverted => HashMap::default(),
+                Convention::Inverted | Convention::Identity => HashMap::default(),
                 Convention::Classic => classic(view, side.sites),
             },
             functions: vec![None; view.model.functions().len()],
@@ -154,7 +154,7 @@ impl<'s, 'm> Builder<'s, 'm> {
         if !self.reachable.has_node(node) {
             return Ok(());
         }
-        if node.callee().is_none() && self.simplified(node)? {
+        if self.passes(node) || (node.callee().is_none() && self.simplified(node)?) {
             return Ok(());
         }
         let states = (node.body("body")).and_then(|body| self.reachable.states(body));
@@ -182,6 +182,40 @@ impl<'s, 'm> Builder<'s, 'm> {
             }
         }
         Ok(())
+    }
+
+    /// Numbers the outputs of a call whose function passes its inputs through. False of other nodes.
+    fn passes(&mut self, node: NodeRef<'m>) -> bool {
+        let Some(function) = node.callee() else {
+            return false;
+        };
+        let body = self.view.model.functions()[function].body;
+        let formals = self.view.graph_inputs(body);
+        let formals = formals.map(|formal| formal.map(|formal| self.numbering.value(formal.id)));
+        let formals: Vec<Option<Expression>> = formals.collect();
+        let passed = node
+            .outputs()
+            .zip(self.view.graph_outputs(body))
+            .filter_map(|(value, output)| {
+                let value = value.filter(|value| self.reachable.has(value.id))?;
+                let output = output.map(|output| self.numbering.value(output.id));
+                let place = formals
+                    .iter()
+                    .position(|formal| formal.is_some() && *formal == output);
+                Some((value.id, place))
+            });
+        let passed: Vec<(ValueId, Option<usize>)> = passed.collect();
+        let inputs = passed
+            .iter()
+            .filter_map(|(value, place)| Some((*value, self.input(node, (*place)?))));
+        let inputs: Vec<(ValueId, Expression)> = inputs.collect();
+        if inputs.is_empty() || inputs.len() < passed.len() {
+            return false;
+        }
+        inputs
+            .into_iter()
+            .for_each(|(value, number)| self.set(value, number));
+        true
     }
 
     /// Numbers the output of a factor that may be missing, and of scaled weights. False of other nodes.

@@ -11,6 +11,7 @@ use crate::onnx::{AttributeValue, GraphId, GraphKind, Name, NodeId, Producer, Va
 use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
 
+use super::allowed::Exceptions;
 use super::states::States;
 
 /// Values, states, calls and inputs of functions that an output depends on.
@@ -33,7 +34,7 @@ pub(super) struct Reachable<'m> {
 
 impl<'m> Reachable<'m> {
     /// Searches from the outputs of all graphs and functions back.
-    pub fn new(view: View<'m>, sites: &'m [Site]) -> Self {
+    pub fn new(view: View<'m>, sites: &'m [Site], exceptions: &Exceptions) -> Self {
         let mut walk = Walk {
             reachable: Reachable {
                 view,
@@ -68,7 +69,7 @@ impl<'m> Reachable<'m> {
         }
         let mut reachable = walk.reachable;
         reachable.called = reachable.called();
-        reachable.mark_attributes();
+        reachable.mark_attributes(exceptions);
         reachable
     }
 
@@ -97,7 +98,7 @@ impl<'m> Reachable<'m> {
 
     /// Marks the attributes that reachable nodes refer to, in functions before their callers. Functions that
     /// call themselves are reported elsewhere.
-    fn mark_attributes(&mut self) {
+    fn mark_attributes(&mut self, exceptions: &Exceptions) {
         let model = self.view.model;
         let mut of_root: HashMap<GraphId, Vec<NodeRef<'m>>> = HashMap::default();
         let refers = |node: &NodeRef<'m>| {
@@ -122,7 +123,8 @@ impl<'m> Reachable<'m> {
                 }
                 for given in &node.get().attributes {
                     let callee = node.callee();
-                    let read = callee.is_none_or(|callee| self.has_attribute(callee, &given.name));
+                    let read = callee.is_none_or(|callee| self.has_attribute(callee, &given.name))
+                        && !exceptions.has(node.id, given);
                     if let (AttributeValue::Reference(name, _), true) = (&given.value, read) {
                         references.insert(name);
                     }

@@ -58,8 +58,12 @@ fn a_directory() {
         "strip bad.onnx",
         &["error: bad.onnx: is a folder; add --output-dir"],
     );
-    for arguments in ["show bad.onnx", "verify bad.onnx good.onnx"] {
-        folder.refuses(arguments, &["error: bad.onnx: is a directory, not a file"]);
+    for (arguments, what) in [
+        ("show bad.onnx", "is a folder; add --check DIR"),
+        ("verify bad.onnx good.onnx", "is a folder; BEFORE and AFTER"),
+        ("diff bad.onnx good.onnx", "is a directory, not a file"),
+    ] {
+        folder.refuses(arguments, &[&format!("error: bad.onnx: {what}")]);
     }
     let empty = "error: bad.onnx: no file in this folder matches *.onnx";
     folder.refuses("audit bad.onnx", &[empty]);
@@ -89,7 +93,7 @@ fn text() {
         "#!/usr/bin/env python3\nimport onnx\n",
         "  \n",
     ] {
-        refused(text.as_bytes(), "not an ONNX model, but text");
+        refused(text.as_bytes(), "a text file, not an ONNX model");
     }
 }
 
@@ -176,7 +180,7 @@ fn folders_that_are_taken_for_models() {
     // the twin: any other folder
     std::fs::create_dir(folder.path("model")).unwrap();
     folder.refuses("audit model", &["no file in this folder matches"]);
-    folder.refuses("show model", &["is a directory"]);
+    folder.refuses("show model", &["is a folder; add --check DIR"]);
 }
 
 #[test]

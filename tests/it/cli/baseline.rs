@@ -268,7 +268,7 @@ fn the_file_is_stable_and_written_over_no_other() {
 
     folder.refuses(
         "audit . --write-baseline active.onnx",
-        &["active.onnx: is one of the audited models"],
+        &["active.onnx: is one of the models"],
     );
     folder.refuses(
         "audit . --write-baseline missing/base.json",

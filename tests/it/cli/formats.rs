@@ -14,7 +14,7 @@ const FORMATS: &[&str] = &[
 ];
 
 const BROKEN: &str =
-    "broken.onnx: not an ONNX model, but text: 6 is not a valid wire type (at byte 0)";
+    "broken.onnx: a text file, not an ONNX model; it may be the message of a download that failed";
 
 /// A model of each kind, and none.
 fn folder() -> Folder {
@@ -251,7 +251,7 @@ fn odd_names_make_no_lines_and_move_no_cursor() {
     let said = folder.run("audit .").exits(2);
     assert!(
         said.stderr
-            .starts_with("error: a\\u{1b}[2J\\nb.onnx: not an")
+            .starts_with("error: a\\u{1b}[2J\\nb.onnx: a text file, not an")
     );
     for (format, lines) in [("text", 10), ("concise", 1), ("jsonl", 1), ("github", 1)] {
         assert_eq!(of_odd(format).lines().count(), lines, "{format}");

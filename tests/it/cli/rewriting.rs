@@ -76,7 +76,7 @@ fn many_models_keep_their_tree_and_one_that_fails_stops_no_other() {
     assert_eq!(lines[3], "4 models: 3 done, 1 failed");
     assert!(
         said.stderr
-            .starts_with("error: models/bad.onnx: not an ONNX model")
+            .starts_with("error: models/bad.onnx: a text file, not an ONNX model")
     );
     assert!(!folder.exists("out/bad.onnx"));
     assert_eq!(

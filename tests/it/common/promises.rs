@@ -58,7 +58,11 @@ fn shown(model: &Model) {
     let _ = show::text(model);
     for anonymous in [false, true] {
         for no_hash in [false, true] {
-            let options = show::Options { anonymous, no_hash };
+            let options = show::Options {
+                anonymous,
+                no_hash,
+                strict: false,
+            };
             if let Ok(document) = show::document(model, &options) {
                 let _ = show::text::text(&document);
                 let _ = show::json::text(&document);
@@ -67,6 +71,7 @@ fn shown(model: &Model) {
         let options = show::Options {
             anonymous,
             no_hash: true,
+            strict: false,
         };
         let _ = show::dot::text(model, &options);
         let _ = show::svg::text(model, &options);

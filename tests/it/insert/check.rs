@@ -64,12 +64,17 @@ pub fn seeded(options: Options) -> Options {
 
 /// Strips a model of all it may.
 pub fn stripped(model: &onnx::Model) -> Vec<u8> {
-    bytes_of(
-        &strip(model, &strip::Options::default())
-            .unwrap()
-            .edited
-            .rope,
-    )
+    let options = strip::Options::default();
+    bytes_of(&strip(model, &options).unwrap().edited.rope)
+}
+
+/// As [`stripped`], with the inputs that only dropout used.
+pub fn pruned(model: &onnx::Model) -> Vec<u8> {
+    let options = strip::Options {
+        prune_inputs: true,
+        ..strip::Options::default()
+    };
+    bytes_of(&strip(model, &options).unwrap().edited.rope)
 }
 
 /// Inserts, and asserts that the result is sound and that strip gives the model back.
@@ -81,13 +86,14 @@ pub fn inserts(model: &Model, options: &Options) -> (Inserted, Model) {
     after
         .check(&onnx::Values::new(after))
         .expect("a sound result");
-    if !inserted.outcome.added_input {
-        let back = stripped(after);
-        assert!(
-            back == stripped(&before),
-            "strip does not give the model back"
-        );
-    }
+    let back = match inserted.outcome.added_input {
+        true => pruned(after),
+        false => stripped(after),
+    };
+    assert!(
+        back == stripped(&before),
+        "strip does not give the model back"
+    );
     let bytes = bytes_of(&inserted.edited.rope);
     let decoded = Model::decode(&bytes[..]).expect("a decodable result");
     (inserted, decoded)

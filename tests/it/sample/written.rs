@@ -107,7 +107,19 @@ fn a_plot_takes_two_rates() {
     ] {
         assert!(svg.contains(part), "{part}: {svg}");
     }
+    // spread, entropy and agreement, at two rates each
+    assert_eq!(svg.matches("<circle").count(), 6);
+    for title in ["Spread", "Predictive entropy", "Agreement"] {
+        assert!(svg.contains(title), "{title}: {svg}");
+    }
+    // the twin: an output without classes has a spread alone
+    let mut plain = report(3, &[0.5, 0.1]);
+    for at in &mut plain.samplings {
+        at.outputs[0].classes = None;
+    }
+    let svg = plain.svg().unwrap();
     assert_eq!(svg.matches("<circle").count(), 2);
+    assert!(!svg.contains("Agreement"), "{svg}");
 }
 
 /// Of figures that are the same on every machine.
@@ -117,6 +129,11 @@ fn the_plot_word_for_word() {
     for (at, spread) in report.samplings.iter_mut().zip([0.043, 0.01, 0.025]) {
         let mut second = at.outputs[0].clone();
         at.outputs[0].std.fill(spread);
+        for (output, entropy) in [(&mut at.outputs[0], 1.5), (&mut second, 0.75)] {
+            let classes = output.classes.as_mut().unwrap();
+            classes.entropy.fill(entropy + spread);
+            classes.agreement.fill(1.0 - entropy / 3.0 - spread);
+        }
         second.name = "a < b".into();
         second.std.fill(spread / 2.0);
         at.outputs.push(second);

@@ -87,6 +87,82 @@ fn the_text_changes_with_the_meaning_and_not_with_names() {
     }
 }
 
+/// What `--anonymous --no-hash` omits, and what it does not: the change, and whether the text is the same.
+type Edit = (&'static str, bool, fn(&mut pb::ModelProto));
+
+fn graph(model: &mut pb::ModelProto) -> &mut pb::GraphProto {
+    model.graph.as_mut().unwrap()
+}
+
+fn alpha(model: &mut pb::ModelProto) -> &mut pb::AttributeProto {
+    let mut attributes = graph(model).node[0].attribute.iter_mut();
+    attributes.find(|a| a.name == "alpha").unwrap()
+}
+
+#[test]
+fn without_names_and_hashes_only_what_affects_the_result_is_shown() {
+    let fixture =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/torch_mask_output_op13.onnx");
+    let mut model = pb::ModelProto::decode(&*std::fs::read(fixture).unwrap()).unwrap();
+    // two weights that no node uses
+    for (name, data) in [("spare", vec![3.0, 4.0]), ("spare too", vec![1.0, 2.0])] {
+        graph(&mut model).initializer.push(pb::TensorProto {
+            name: name.into(),
+            dims: vec![2],
+            data_type: 1,
+            float_data: data,
+            ..Default::default()
+        });
+    }
+    let edits: &[Edit] = &[
+        ("the producer's version", true, |model| {
+            model.producer_version = "99".into();
+        }),
+        ("declared types", true, |model| {
+            let mut info = graph(model).input[0].clone();
+            info.name = graph(model).node[1].output[0].clone();
+            graph(model).value_info.push(info);
+        }),
+        ("attributes at their defaults", true, |model| {
+            graph(model).node[0]
+                .attribute
+                .retain(|a| a.name != "alpha" && a.name != "beta");
+        }),
+        ("the order of weights", true, |model| {
+            graph(model).initializer.reverse();
+        }),
+        ("the producer", false, |model| {
+            model.producer_name = "me".into()
+        }),
+        ("an attribute", false, |model| alpha(model).f = 2.0),
+        ("the shape of a weight", false, |model| {
+            let last = graph(model).initializer.last_mut().unwrap();
+            last.dims = vec![1, 2];
+        }),
+        ("an opset", false, |model| {
+            model.opset_import[0].version = 14
+        }),
+    ];
+    let lenient = show::Options {
+        no_hash: true,
+        ..ANONYMOUS
+    };
+    let strict = show::Options {
+        strict: true,
+        ..lenient
+    };
+    let [before, strictly] = [lenient, strict].map(|options| text(&read(&model), &options));
+    for (what, same, edit) in edits {
+        let mut edited = model.clone();
+        edit(&mut edited);
+        let edited = read(&edited);
+        assert_eq!(text(&edited, &lenient) == before, *same, "{what}");
+        // the twin: strictly, only the order of weights does not matter
+        let ordered = *what == "the order of weights";
+        assert_eq!(text(&edited, &strict) == strictly, ordered, "{what}");
+    }
+}
+
 #[test]
 fn names_of_layers_are_not_in_pictures_without_names() {
     let path =

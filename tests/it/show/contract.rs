@@ -11,6 +11,7 @@ use crate::common::everything::everything;
 const NO_HASH: Options = Options {
     anonymous: false,
     no_hash: true,
+    strict: false,
 };
 
 #[test]

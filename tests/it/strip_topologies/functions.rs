@@ -41,14 +41,14 @@ fn function_output_takes_the_producers_place() {
 }
 
 #[test]
-fn function_input_to_function_output_leaves_an_identity() {
+fn function_input_to_function_output_leaves_an_identity_for_the_call() {
     let body = [op("o = Dropout(i)")];
     let stripped = strips(&calling(
         [op("y = local::F(x)")],
         function("F", "i", "o", 13, body),
     ))
-    .leaves(&["y = local::F(x)", "F(i) -> (o):", "  o = Identity(i)"])
-    .keeps_identity_for(&["o"]);
+    .leaves(&["y = Identity(x)"])
+    .keeps_identity_for(&["y"]);
     insta::assert_snapshot!("function_input_to_function_output", stripped.texts());
 }
 
@@ -310,4 +310,51 @@ fn a_call_of_an_operator_that_tract_lacks_is_named() {
         "F(i) -> (o):",
         "  o = com.example::Foo(i)",
     ]);
+}
+
+#[test]
+fn calls_of_functions_of_which_nothing_is_left_are_removed() {
+    let inner = function("G", "i, t", "o", 13, [op("o = Dropout(i, , t)")]);
+    let body = ["a = local::G(i, t)", "o = Identity(a)"].map(op);
+    let outer = function("F", "i, t", "o", 13, body);
+    let nodes = [
+        "a = Relu(x)",
+        "b = local::F(a, t)",
+        "c = local::G(b, t)",
+        "y = Tanh(c)",
+    ]
+    .map(op);
+    let mut model = calling(nodes, outer).function(inner);
+    model.graph = model.graph.map(|graph| graph.init("t", flag(true)));
+    let stripped = strips(&model)
+        .leaves(&["a = Relu(x)", "y = Tanh(a)"])
+        .keeps_initializers(&[])
+        .keeps_identity_for(&[]);
+    assert_eq!(stripped.outcome.functions, ["F", "G"]);
+}
+
+#[test]
+fn calls_of_functions_that_only_passed_data_through_stay() {
+    let idle = function("G", "i", "o", 13, [op("o = Identity(i)")]);
+    let body = ["a = Dropout(i)", "o = Relu(a)"].map(op);
+    let nodes = ["a = local::G(x)", "y = local::F(a)"].map(op);
+    let model = calling(nodes, function("F", "i", "o", 13, body)).function(idle);
+    strips(&model).leaves(&[
+        "a = local::G(x)",
+        "y = local::F(a)",
+        "F(i) -> (o):",
+        "  o = Relu(i)",
+        "G(i) -> (o):",
+        "  o = Identity(i)",
+    ]);
+}
+
+#[test]
+fn a_call_whose_result_is_an_output_leaves_its_name() {
+    let nodes = ["a = Relu(x)", "y = local::F(a)"].map(op);
+    let body = [op("o = Dropout(i)")];
+    let model = calling(nodes, function("F", "i", "o", 13, body));
+    strips(&model)
+        .leaves(&["y = Relu(x)"])
+        .keeps_identity_for(&[]);
 }

@@ -10,7 +10,7 @@ use dropout_onnx::show::{Header, Options, json};
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use crate::Status;
-use crate::io::{self, Global, ReportFile};
+use crate::io::ReportFile;
 use crate::style::{BAD, DIM, GOOD, paint};
 
 /// Lines of context around a change.
@@ -92,48 +92,63 @@ fn insta_front(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
+/// What came of a comparison.
+pub struct Checked {
+    pub outcome: Outcome,
+    /// The report.
+    pub text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Unchanged,
+    Changed,
+    Written,
+}
+
+impl Checked {
+    pub fn status(&self) -> Status {
+        match self.outcome {
+            Outcome::Unchanged | Outcome::Written => Status::Done,
+            Outcome::Changed => Status::Found,
+        }
+    }
+}
+
 /// Compares and reports. `form` is the form of the new text: whether it is JSON, and its header.
-pub fn run(
-    snapshot: &Snapshot,
-    form: (bool, Header),
-    now: &str,
-    update: bool,
-    global: &Global,
-) -> Result<Status> {
+pub fn run(snapshot: &Snapshot, form: (bool, Header), now: &str, update: bool) -> Result<Checked> {
     let path = snapshot.path.display();
-    let say = |text: &str| match global.quiet {
-        true => Ok(()),
-        false => io::print(text),
-    };
+    let mut text = String::new();
     match &snapshot.text {
         // insta ends its files as it likes
         Some(then) if then.trim_end() == now.trim_end() => {
-            say(&format!("{path}: {}\n", paint(GOOD, "unchanged")))?;
-            return Ok(Status::Done);
+            let text = format!("{path}: {}\n", paint(GOOD, "unchanged"));
+            let outcome = Outcome::Unchanged;
+            return Ok(Checked { outcome, text });
         }
         None if !update => bail!("{path}: does not exist; create it with --update"),
         // the lines of one form say nothing about those of the other
         Some(_) if form.0 != snapshot.json => {}
-        Some(then) => say(&difference(then, now, &path.to_string()))?,
+        Some(then) => text = difference(then, now, &path.to_string()),
         None => {}
     }
-    if !update {
-        let why = match snapshot.header {
-            Some(then) if (snapshot.json, then) != form => {
-                let json = if snapshot.json { ", as JSON" } else { "" };
-                format!("the snapshot has different options: `{then}`{json}")
-            }
-            _ => "the model changed".to_string(),
-        };
-        let why = paint(BAD, why);
-        say(&format!(
-            "{path}: {why}; --update accepts the new snapshot\n"
-        ))?;
-        return Ok(Status::Found);
+    if update {
+        snapshot.file.write(&format!("{}{now}", snapshot.front))?;
+        let _ = writeln!(text, "{path}: {}", paint(GOOD, "written"));
+        let outcome = Outcome::Written;
+        return Ok(Checked { outcome, text });
     }
-    snapshot.file.write(&format!("{}{now}", snapshot.front))?;
-    say(&format!("{path}: {}\n", paint(GOOD, "written")))?;
-    Ok(Status::Done)
+    let why = match snapshot.header {
+        Some(then) if (snapshot.json, then) != form => {
+            let json = if snapshot.json { ", as JSON" } else { "" };
+            format!("the snapshot has different options: `{then}`{json}")
+        }
+        _ => "the model changed".to_string(),
+    };
+    let why = paint(BAD, why);
+    let _ = writeln!(text, "{path}: {why}; --update accepts the new snapshot");
+    let outcome = Outcome::Changed;
+    Ok(Checked { outcome, text })
 }
 
 /// What changed, line by line, as `diff -u` shows it.

@@ -2,38 +2,62 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use dropout_onnx::audit::{ModelAudit, Selection};
 use dropout_onnx::diff;
+use dropout_onnx::onnx::Model;
 use dropout_onnx::report::{document, one_line};
 use dropout_onnx::rewrite::strip::{Stripped, strip};
 use serde_json::{Value, json};
 
 use super::{Args, options};
 use crate::Status;
+use crate::config::{ConfigArgs, Configs};
 use crate::io::{self, Format, Global};
+use crate::paths::{self, Found};
 use crate::style::{GOOD, WARN, paint};
 use crate::verification::count;
 
-/// Looks at every model; one that cannot be stripped does not keep it from the others.
+/// Rules about dropout that is there: who allows one of them for a dropout accepts it.
+const PRESENCE: &[&str] = &[
+    "active-dropout",
+    "frozen-mask",
+    "leftover-dropout",
+    "runtime-dropout",
+];
+
+/// Looks at every model; one that cannot be stripped does not keep it from the others. Dropout that an
+/// `[[allow]]` in the nearest `dropout-onnx.toml` accepts is counted, and does not decide the status.
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
+    let models = paths::models(&args.many.paths(&args.files))?;
+    let found: Vec<Found> = models.into_iter().map(|model| model.found).collect();
+    let configs = ConfigArgs::default().load(&found, &Selection::default())?;
     let (mut status, mut records) = (Status::Done, Vec::new());
-    let paths = [&args.files.input].into_iter();
-    for path in paths.chain(&args.files.output).chain(&args.many.more) {
-        match check(path, args, global) {
-            Ok((changes, record)) => {
-                if changes && status == Status::Done {
-                    status = Status::Found;
+    let indexed: Vec<(usize, &Found)> = found.iter().enumerate().collect();
+    args.many.jobs.in_order(
+        &indexed,
+        |(index, found)| (found.path(), check(*index, found, &configs, args, global)),
+        |(path, checked)| {
+            let record = match checked {
+                Ok(checked) => {
+                    if checked.counts() && status == Status::Done {
+                        status = Status::Found;
+                    }
+                    if args.format == Format::Text && !global.quiet {
+                        io::print(&checked.text)?;
+                    }
+                    checked.record(path)
                 }
-                records.push(record);
-            }
-            Err(error) => {
-                io::complain(&error);
-                status = Status::Failed;
-                let path = path.to_string_lossy();
-                records.push(json!({"path": path, "error": format!("{error:#}")}));
-            }
-        }
-    }
+                Err(error) => {
+                    io::complain(&error);
+                    status = Status::Failed;
+                    json!({"path": path.to_string_lossy(), "error": format!("{error:#}")})
+                }
+            };
+            records.push(record);
+            Ok(())
+        },
+    )?;
     if args.format == Format::Json {
         let document = json!({"schema": "dropout-onnx/strip-check/1", "models": records});
         io::print(&document::text(&document)?)?;
@@ -41,41 +65,113 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     Ok(status)
 }
 
-/// True if strip would change a model.
-fn check(path: &Path, args: &Args, global: &Global) -> Result<(bool, Value)> {
-    let model = io::read(path)?;
-    let stripped = strip(&model, &options(args)?).map_err(|e| e.in_file(io::name(path)))?;
-    let changes = !stripped.outcome.is_unchanged();
-    if args.format == Format::Text && !global.quiet {
-        let mut text = format!(
-            "{}: {}\n",
-            one_line(&path.to_string_lossy()),
-            words(&stripped)
-        );
-        if global.verbose && changes {
-            let found = diff::diff(&model, stripped.edited.model(), &diff::Options::default())?;
-            for line in crate::diff::lines(&found) {
-                text.push_str(&format!("  {line}\n"));
-            }
-        }
-        io::print(&text)?;
-    }
-    let record = json!({
-        "path": path.to_string_lossy(),
-        "would_change": changes,
-        "dropouts": stripped.outcome.removed,
-        "error": null,
-    });
-    Ok((changes, record))
+/// What strip would do to a model.
+struct Checked {
+    changes: bool,
+    /// Dropouts that strip would remove.
+    removed: usize,
+    /// Those of them that the configuration allows.
+    allowed: usize,
+    /// Batch normalizations that strip would switch to inference.
+    batch_norms: usize,
+    text: String,
 }
 
-fn words(stripped: &Stripped) -> String {
-    match (stripped.outcome.removed, stripped.sites.len()) {
+impl Checked {
+    /// True if strip would change the model, and not only where that is allowed.
+    fn counts(&self) -> bool {
+        self.changes && (self.batch_norms > 0 || self.removed == 0 || self.removed > self.allowed)
+    }
+
+    fn record(&self, path: &Path) -> Value {
+        json!({
+            "path": path.to_string_lossy(),
+            "would_change": self.changes,
+            "dropouts": self.removed,
+            "batchnorm": self.batch_norms,
+            "allowed": self.allowed,
+            "error": null,
+        })
+    }
+}
+
+fn check(
+    index: usize,
+    found: &Found,
+    configs: &Configs,
+    args: &Args,
+    global: &Global,
+) -> Result<Checked> {
+    let path = match found {
+        Found::File(path) => path,
+        Found::Nothing(_, error) => bail!("{error}"),
+    };
+    let model = io::read(path)?;
+    let stripped = strip(&model, &options(args)?).map_err(|e| e.in_file(io::name(path)))?;
+    let allowed = match stripped.outcome.removed {
+        0 => 0,
+        _ => allowed(index, path, &model, &stripped, configs)?,
+    };
+    let mut checked = Checked {
+        changes: !stripped.outcome.is_unchanged(),
+        removed: stripped.outcome.removed,
+        batch_norms: stripped.outcome.batch_norms,
+        allowed,
+        text: format!(
+            "{}: {}\n",
+            one_line(&path.to_string_lossy()),
+            words(&stripped, allowed)
+        ),
+    };
+    if global.verbose && checked.changes {
+        let found = diff::diff(&model, stripped.edited.model(), &diff::Options::default())?;
+        for line in crate::diff::lines(&found) {
+            checked.text.push_str(&format!("  {line}\n"));
+        }
+    }
+    Ok(checked)
+}
+
+/// The number of dropouts that strip would remove although the configuration allows them.
+fn allowed(
+    index: usize,
+    path: &Path,
+    model: &Model,
+    stripped: &Stripped,
+    configs: &Configs,
+) -> Result<usize> {
+    let mut audit = ModelAudit::with(&path.to_string_lossy(), model, &Selection::default())?;
+    configs.apply(index, path, &mut audit);
+    let accepted = audit.findings.iter().filter(|finding| {
+        let accepts = finding.allowed.is_some() && PRESENCE.contains(&finding.rule);
+        let removes = (stripped.plan.applied()).any(|step| finding.site == Some(step.site));
+        accepts && removes
+    });
+    Ok(accepted.count())
+}
+
+fn words(stripped: &Stripped, allowed: usize) -> String {
+    let removed = stripped.outcome.removed;
+    let norms = stripped.outcome.batch_norms;
+    match (removed, stripped.sites.len()) {
+        (0, _) if norms > 0 => {
+            let norms = format!("{norms} BatchNormalization to switch to inference");
+            paint(WARN, norms)
+        }
         (0, 0) => paint(GOOD, "no dropout in this file"),
         (0, some) => format!(
             "{} to strip; {} would be kept",
             paint(GOOD, "nothing"),
             count(some, "dropout layer")
+        ),
+        (some, _) if some == allowed => format!(
+            "{} to strip; {} allowed",
+            paint(GOOD, "nothing"),
+            count(some, "dropout layer")
+        ),
+        (some, _) if allowed > 0 => format!(
+            "{} to strip; {allowed} more allowed",
+            paint(WARN, count(some - allowed, "dropout layer"))
         ),
         (some, _) => format!("{} to strip", paint(WARN, count(some, "dropout layer"))),
     }

@@ -27,18 +27,18 @@ impl Experiment {
         self.check_dropped(rate, near)?;
         match self.expected.kind {
             Kind::AlphaDropout => self.check_alpha(rate),
-            _ if self.expected.integers || self.drops_keys() => {
-                self.check_scale(self.measured.kept, near)
-            }
             _ => {
                 self.check_zeros()?;
-                self.check_scale(self.measured.kept * (1.0 - rate), near)
+                self.check_inference(self.measured.kept, rate, near)
             }
         }
     }
 
     /// Checks that what is dropped is 0.
     fn check_zeros(&self) -> Result<(), String> {
+        if self.expected.integers || self.drops_keys() {
+            return Ok(());
+        }
         let mut dropped = self.lines.iter().filter(|line| self.drops(line));
         match dropped.find(|line| !line.is_near(Line::times(0.0), self.tolerance)) {
             None => Ok(()),
@@ -68,8 +68,15 @@ impl Experiment {
         }
     }
 
-    /// Checks that the mean of what comes out is what the rewrite leaves.
-    pub(super) fn check_scale(&self, mean: f64, near: f64) -> Result<(), String> {
+    /// Checks that what the rewrite leaves is the mean of what comes out, or what is kept where inference
+    /// leaves that as it is.
+    pub(super) fn check_inference(&self, kept: f64, rate: f64, near: f64) -> Result<(), String> {
+        let expected = &self.expected;
+        let as_kept = expected.unscaled || expected.integers || self.drops_keys();
+        self.check_scale(if as_kept { kept } else { kept * (1.0 - rate) }, near)
+    }
+
+    fn check_scale(&self, mean: f64, near: f64) -> Result<(), String> {
         let Some(wanted) = self.expected.scale else {
             return Ok(());
         };

@@ -121,7 +121,7 @@ impl Experiment {
         let within = 5.0 * (wanted * (1.0 - wanted) / independent as f64).sqrt();
         self.measured.within = within;
         self.check_dropped(rate, within)?;
-        self.check_scale(self.measured.kept * (1.0 - wanted), self.near())
+        self.check_inference(self.measured.kept, wanted, self.near())
     }
 
     pub(super) fn take_off(&mut self, outcome: &Outcome) -> Result<(), String> {

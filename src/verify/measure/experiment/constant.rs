@@ -36,7 +36,7 @@ impl Experiment {
         self.measured.kept = factor;
         self.check_share(dropped, all)?;
         let rate = self.expected.rate.unwrap_or(dropped / all);
-        self.check_scale(factor * (1.0 - rate), self.near())
+        self.check_inference(factor, rate, self.near())
     }
 
     /// Elements that alpha dropout keeps, and the number to which it sets the others.

@@ -1,0 +1,80 @@
+//! The two forms of batch normalization: by the statistics of the batch, in training, and by running
+//! statistics, at inference.
+//!
+//! Source: ONNX `docs/Changelog.md`, BatchNormalization-1, -6, -7, -9, -14, -15.
+
+use std::cell::LazyCell;
+
+use crate::hash::HashSet;
+use crate::onnx::{Attribute, AttributeValue, Name};
+
+use super::calls::Calls;
+use super::view::{NodeRef, View};
+
+/// The attributes that matter in training alone: the first two choose it.
+pub(crate) const OF_TRAINING: [&str; 3] = ["training_mode", "is_test", "momentum"];
+
+/// True of a `BatchNormalization` of ONNX.
+pub(crate) fn is_batch_norm(node: NodeRef<'_>) -> bool {
+    node.op() == "BatchNormalization" && node.callee().is_none()
+}
+
+/// Each `BatchNormalization` that normalizes by the statistics of the current batch: in a function, if a
+/// call asks for it.
+pub(crate) fn by_batch(view: View<'_>) -> impl Iterator<Item = NodeRef<'_>> {
+    let calls = LazyCell::new(|| Calls::new(view.model));
+    let trains = move |node: &NodeRef<'_>| {
+        let Some(opset) = view.model.opset(node.graph(), "") else {
+            return false;
+        };
+        let several = node.outputs().skip(1).any(|output| output.is_some());
+        match opset {
+            ..=6 => several && passes(*node, "is_test", &calls, |on| !on),
+            7..=13 => several,
+            _ => passes(*node, "training_mode", &calls, |on| on),
+        }
+    };
+    let norms = view.nodes().filter(|&node| is_batch_norm(node));
+    norms.filter(trains)
+}
+
+/// True if an attribute is on, or off, as asked: in a function, for one of its calls.
+fn passes(
+    node: NodeRef<'_>,
+    attribute: &str,
+    calls: &LazyCell<Calls, impl FnOnce() -> Calls>,
+    asked: impl Fn(bool) -> bool,
+) -> bool {
+    let mut open = vec![(node, Name::from(attribute))];
+    let mut seen = HashSet::default();
+    while let Some((node, name)) = open.pop() {
+        let function = node.view().function_of(node.graph());
+        let passed = match value_of(&node.get().attributes, &name) {
+            Some(AttributeValue::Reference(passed, _)) => function.map(|f| (f, passed)),
+            given if asked(is_on(given)) => return true,
+            _ => None,
+        };
+        let Some((function, passed)) = passed.filter(|passed| seen.insert(*passed)) else {
+            continue;
+        };
+        for &call in calls.of(function) {
+            let call = node.view().node(call);
+            let defaults = &node.view().model.functions()[function].defaults;
+            match value_of(&call.get().attributes, passed) {
+                Some(_) => open.push((call, passed.clone())),
+                None if asked(is_on(value_of(defaults, passed))) => return true,
+                None => {}
+            }
+        }
+    }
+    false
+}
+
+fn is_on(value: Option<&AttributeValue>) -> bool {
+    matches!(value, Some(AttributeValue::Int(on)) if *on != 0)
+}
+
+fn value_of<'m>(attributes: &'m [Attribute], name: &Name) -> Option<&'m AttributeValue> {
+    let attribute = attributes.iter().rev().find(|given| given.name == *name);
+    attribute.map(|attribute| &attribute.value)
+}
