@@ -35,14 +35,14 @@ use crate::dropout::{self, Findings, Form, Kind, MaskUse, Mode, RateOrigin, Scal
 use crate::error::{Error, Result};
 use crate::onnx::{Flaw, Model, Name, Values};
 use crate::semantics::analysis::Analysis;
-use crate::semantics::batch_norm::by_batch;
+use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::View;
 pub use baseline::{Baseline, BaselineState};
 #[cfg(feature = "config")]
 pub use config::Config;
 use fingerprint::Fingerprints;
 pub use remark::Remark;
-use rules::Context;
+use rules::{Context, training};
 pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
 
@@ -52,8 +52,14 @@ pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection
     let flaws = model.flaws(values);
     let view = View::new(model, values);
     let mut prints = Fingerprints::new(view, &found.sites);
-    Context::new(view, found, &flaws, rules.reads_weights())
-        .check(|rule| rules.level(rule), &mut prints)
+    let memo = Memo::default();
+    Context::new(
+        Facts::new(view, &memo),
+        found,
+        &flaws,
+        rules.reads_weights(),
+    )
+    .check(|rule| rules.level(rule), &mut prints)
 }
 
 pub use crate::words::TOOL;
@@ -280,7 +286,7 @@ impl Verdict {
             Mode::Runtime => Verdict::Runtime,
             Mode::Active => Verdict::Active,
         });
-        let training = by_batch(analysis.view()).next();
+        let training = training(analysis.facts()).next();
         let training = training.map(|_| Verdict::Training);
         let random = (!found.random.is_empty()).then_some(Verdict::Random);
         let incomplete = !flaws.is_empty() || !found.limits.is_empty();
@@ -410,7 +416,7 @@ impl ModelAudit {
             rules: selection.changed(),
             verdict: Some(verdict),
             sites: records.collect(),
-            findings: Context::new(analysis.view(), &found, &flaws, selection.reads_weights())
+            findings: Context::new(analysis.facts(), &found, &flaws, selection.reads_weights())
                 .check(|rule| selection.level(rule), &mut prints),
             ..ModelAudit::empty(path)
         })

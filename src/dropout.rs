@@ -28,8 +28,9 @@ mod version;
 mod zeroed_weight;
 
 use crate::error::Result;
+use crate::hash::HashSet;
 use crate::interrupt;
-use crate::onnx::{Name, contains};
+use crate::onnx::{Name, NodeId};
 use crate::semantics::analysis::Analysis;
 use crate::semantics::facts::{Facts, Memo, Runs};
 use crate::semantics::foreign::ForeignDropout;
@@ -115,18 +116,24 @@ pub fn search(analysis: &Analysis<'_>) -> Result<Findings> {
     let sites = find_within(analysis.facts(), &limits)?;
     unknown_operators(analysis.view(), &limits);
     Ok(Findings {
-        random: random_operator::find(analysis.facts(), &sites),
+        random: random_operator::find(analysis.facts(), &sites)?,
         sites,
         limits: limits.into_vec(),
     })
 }
+
+/// The domains of the functions that exporters write: those of modules and of torch_lib.
+const EXPORTED: [&[u8]; 2] = [b"pkg.", b"torch"];
 
 /// Records nodes that may drop in a way that no recogniser knows.
 fn unknown_operators(view: View<'_>, limits: &Limits) {
     let functions = view.model.functions();
     let is_own = |node: NodeRef<'_>| {
         let mut domains = functions.iter().map(|function| &function.domain);
-        !node.in_default_domain() && domains.any(|domain| *domain == node.domain)
+        let domain = node.domain.as_bytes();
+        !node.in_default_domain()
+            && (EXPORTED.iter().any(|part| domain.starts_with(part))
+                || domains.any(|domain| *domain == node.domain))
     };
     let known = |node: &NodeRef<'_>| node.is("Dropout") || ForeignDropout::of(*node).is_some();
     for node in view.nodes().filter(|node| !known(node)) {
@@ -141,15 +148,26 @@ fn unknown_operators(view: View<'_>, limits: &Limits) {
     }
 }
 
+/// Parts of the names of dropout, in small letters.
+const DROPOUT: [&str; 8] = [
+    "dropout",
+    "dropblock",
+    "drop_block",
+    "dropconnect",
+    "drop_connect",
+    "droppath",
+    "drop_path",
+    "stochasticdepth",
+];
+
 /// True of an unknown operator that is named after dropout. Gradients have no effect at inference.
 fn is_named_dropout(node: NodeRef<'_>) -> bool {
-    match node.op_type.as_bytes() {
-        b"ATen" => {
-            let operator = node.string("operator");
-            operator.is_some_and(|name| contains(name, b"dropout"))
-        }
-        name => contains(name, b"Dropout") && !name.ends_with(b"Grad"),
-    }
+    let name = match node.op_type == "ATen" {
+        true => node.string("operator").unwrap_or_default(),
+        false => node.op_type.as_bytes(),
+    };
+    let name = String::from_utf8_lossy(name).to_lowercase();
+    DROPOUT.iter().any(|part| name.contains(part)) && !name.ends_with("grad")
 }
 
 /// As [`find`], on a view.
@@ -197,6 +215,8 @@ fn recognise(all: &[Recogniser], facts: Facts<'_>, limits: &Limits) -> Result<Ve
         interrupt::check()?;
         sites.extend(recogniser(&search)?);
     }
+    let drawn: HashSet<NodeId> = sites.iter().filter_map(Site::source).collect();
+    sites.retain(|site| site.form != Form::Operator || !drawn.contains(&site.nodes[0]));
     for site in &mut sites {
         within(facts, site);
     }

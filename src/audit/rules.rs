@@ -25,11 +25,14 @@ mod zeroed_weight;
 
 use std::fmt::Write;
 
+pub(super) use batchnorm_training::training;
+
 use super::fingerprint::Fingerprints;
 use super::{Finding, Level};
 use crate::dropout::{Findings, Kind, Limit, Mode, Problem, RandomOperator, Site};
 use crate::hash::HashMap;
 use crate::onnx::{Flaw, GraphId, Model, Node, NodeId};
+use crate::semantics::facts::Facts;
 use crate::semantics::view::{ValueRef, View};
 
 /// A rule. A new one is one file and one line in [`RULES`].
@@ -136,6 +139,7 @@ pub fn handbook() -> String {
 pub(super) struct Context<'m> {
     model: &'m Model,
     view: View<'m>,
+    facts: Facts<'m>,
     sites: &'m [Site],
     /// Where the search for dropout stopped early.
     limits: &'m [Limit],
@@ -164,16 +168,18 @@ struct Found {
 impl<'m> Context<'m> {
     /// `found` and `flaws`: all of the model's.
     pub fn new(
-        view: View<'m>,
+        facts: Facts<'m>,
         found: &'m Findings,
         flaws: &'m [Flaw],
         reads_weights: bool,
     ) -> Self {
+        let view = facts.view();
         let nodes = found.sites.iter().rev();
         let nodes = nodes.flat_map(|site| site.nodes.iter().map(move |&node| (node, site)));
         Context {
             model: view.model,
             view,
+            facts,
             sites: &found.sites,
             limits: &found.limits,
             random: &found.random,

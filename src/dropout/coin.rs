@@ -6,6 +6,8 @@
 
 use crate::hash::HashSet;
 use crate::onnx::{AttributeValue, DataType, Model, NodeId, Producer, Use, ValueId, Values};
+use crate::semantics::facts::Facts;
+use crate::semantics::view::NodeRef;
 
 /// Operators that keep the elements of a mask, or only move or cast them.
 const PASSED: &[&str] = &[
@@ -59,6 +61,25 @@ pub(super) fn coin(model: &Model, values: &Values, id: NodeId) -> Option<String>
     let place = model.place(node);
     let why = "uses dropped ones as a mask, which would be left without its scale";
     constant.then(|| format!("{place} {why}"))
+}
+
+/// True of a Dropout whose mask alone is used, or what it makes of a constant, and as a coin.
+pub(super) fn is_tossed(facts: Facts<'_>, node: NodeRef<'_>) -> bool {
+    if !node.is("Dropout") || node.callee().is_some() {
+        return false;
+    }
+    let is_used = |output| node.output(output).is_some_and(|value| value.is_used());
+    let constant = || {
+        node.input(0)
+            .is_some_and(|data| facts.constant(data.id).is_some())
+    };
+    let alone = match (is_used(0), is_used(1)) {
+        (false, true) => true,
+        (true, false) => constant(),
+        _ => false,
+    };
+    let view = facts.view();
+    alone && coin(view.model, view.values, node.id).is_some()
 }
 
 /// The first of some operators that a value leads to through operators that pass it.

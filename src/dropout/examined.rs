@@ -81,7 +81,7 @@ impl<'m> Examined<'m> {
     /// # Errors
     /// The rate of a dropout cannot be read.
     pub fn random(&self) -> Result<Vec<RandomOperator>> {
-        Ok(random_operator::find(self.analysis.facts(), self.sites()?))
+        random_operator::find(self.analysis.facts(), self.sites()?)
     }
 
     /// The index of its values.

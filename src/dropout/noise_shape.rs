@@ -3,6 +3,7 @@
 use crate::onnx::ValueId;
 use crate::semantics::calls::ContextId;
 use crate::semantics::control_flow::branch_outputs;
+use crate::semantics::draws::drawn;
 use crate::semantics::facts::{Dim, Facts, Shape, Symbol};
 
 use super::{Form, Site};
@@ -10,10 +11,8 @@ use super::{Form, Site};
 /// Finds the shapes of random masks.
 pub(super) fn tell(facts: Facts<'_>, sites: &mut [Site]) {
     for site in sites.iter_mut().filter(|s| s.form == Form::RandomMask) {
-        let mut nodes = site.nodes.iter().map(|&id| facts.view().node(id));
-        let source = nodes
-            .find(|node| node.draws())
-            .and_then(|node| node.output(0));
+        let source = site.source().map(|source| facts.view().node(source));
+        let source = source.and_then(drawn);
         site.noise_shape = source.zip(site.input).and_then(|(source, data)| {
             let drawn = facts.shape(source.id);
             shared(drawn.dims()?, &facts.shape(data)).then(|| facts.shape_text(&drawn))?
@@ -23,6 +22,14 @@ pub(super) fn tell(facts: Facts<'_>, sites: &mut [Site]) {
 
 /// True of a draw that is shared along an axis of the data.
 fn shared(drawn: &[Dim], data: &Shape) -> bool {
+    let elements = |dims: &[Dim]| Shape::of(dims.iter().copied()).elements();
+    let as_many = data.dims().is_some_and(|data| {
+        let count = elements(data);
+        count != Dim::Unknown && count == elements(drawn)
+    });
+    if as_many {
+        return false; // in another shape
+    }
     let one = Dim::Size(1);
     let ones = |dims: &[Dim]| dims.iter().filter(|&dim| *dim == one).count();
     match data {

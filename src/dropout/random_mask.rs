@@ -28,6 +28,7 @@ mod related;
 mod scalar;
 mod settle;
 mod site;
+mod skipped;
 mod substitute;
 mod switches;
 mod walk;
@@ -38,34 +39,27 @@ use crate::onnx::{NodeId, Use, ValueId};
 use crate::semantics::facts::Facts;
 use crate::semantics::view::View;
 
-use super::Site;
 use super::limit::Limits;
+use super::{Site, coin};
 use conditions::Conditions;
+use reachable::Reachable;
 use site::decimal;
 
 pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
     let view = facts.view();
-    let draws = view.nodes().filter(|node| node.get().draws());
+    let draws = view
+        .nodes()
+        .filter(|&node| node.draws() || coin::is_tossed(facts, node));
     let sources: Vec<NodeId> = draws.map(|node| node.id).collect();
     if sources.is_empty() {
         return Ok(Vec::new());
     }
-    let Ok(order) = view.model.check_order(view.values) else {
+    let Some(mut finder) = Finder::new(facts, limits) else {
         return Ok(Vec::new()); // an unsound model is reported by whoever edits it
-    };
-    let mut finder = Finder {
-        view,
-        limits,
-        facts,
-        rank: order.iter().enumerate().map(|(i, &id)| (id, i)).collect(),
-        fixed: fixed::fixed(view, &order),
-        reachable: reachable::reachable(view),
-        conditions: Conditions::default(),
-        found: HashMap::default(),
     };
     let mut sites = Vec::new();
     let mut left: Vec<NodeId> = sources;
-    left.retain(|id| finder.reachable.contains(id));
+    left.retain(|id| finder.reachable.contains(*id));
     loop {
         let before = left.len();
         let mut others = Vec::new();
@@ -73,6 +67,9 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
             let mut found = finder.sites(source)?;
             if found.is_empty() {
                 found = finder.counted(source)?;
+            }
+            if found.is_empty() {
+                found = finder.skipped(source)?;
             }
             if found.is_empty() {
                 others.push(source);
@@ -95,6 +92,23 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
     Ok(sites)
 }
 
+/// Those of some draws that decide on nothing: masks that keep everything, whatever is drawn.
+///
+/// # Errors
+/// A constant cannot be read.
+pub(super) fn settled(facts: Facts<'_>, draws: &[NodeId]) -> Result<HashSet<NodeId>> {
+    let limits = Limits::default();
+    let mut settled = HashSet::default();
+    if let Some(finder) = Finder::new(facts, &limits) {
+        for &draw in draws {
+            if finder.is_settled(draw)? {
+                settled.insert(draw);
+            }
+        }
+    }
+    Ok(settled)
+}
+
 struct Finder<'m> {
     view: View<'m>,
     limits: &'m Limits,
@@ -102,8 +116,7 @@ struct Finder<'m> {
     rank: HashMap<NodeId, usize>,
     /// What nodes make of constants and of shapes.
     fixed: HashSet<ValueId>,
-    /// Nodes that lead somewhere.
-    reachable: HashSet<NodeId>,
+    reachable: Reachable,
     /// Only facts of the file.
     conditions: Conditions,
     /// What earlier sources were found to be dropout of, and at which scale: a mask of one source may
@@ -111,7 +124,54 @@ struct Finder<'m> {
     found: HashMap<ValueId, (ValueId, f64)>,
 }
 
+impl<'m> Finder<'m> {
+    /// `None` of an unsound model.
+    fn new(facts: Facts<'m>, limits: &'m Limits) -> Option<Finder<'m>> {
+        let view = facts.view();
+        let order = view.model.check_order(view.values).ok()?;
+        Some(Finder {
+            view,
+            limits,
+            facts,
+            rank: order.iter().enumerate().map(|(i, &id)| (id, i)).collect(),
+            fixed: fixed::fixed(view, &order),
+            reachable: reachable::reachable(view, facts.calls()),
+            conditions: Conditions::default(),
+            found: HashMap::default(),
+        })
+    }
+}
+
 impl Finder<'_> {
+    /// True of a draw that no value depends on which leads to an output.
+    fn is_settled(&self, source: NodeId) -> Result<bool> {
+        let conditions = Conditions::default();
+        let Some(draw) = self.draw(source, &conditions)? else {
+            return Ok(false);
+        };
+        let trace = self.walk(&[(draw.drawn, draw.law)], &conditions)?;
+        let lost = [trace.escapes, trace.shown].iter().any(Option::is_some);
+        if lost || !trace.tainted.is_empty() || conditions.default_used.get() {
+            return Ok(false);
+        }
+        let is_known =
+            |value: ValueId| trace.forms.contains_key(&value) || trace.settled.contains_key(&value);
+        let varying = trace.forms.iter().filter(|(_, form)| form.varies());
+        let mut settled = varying.map(|(&value, form)| {
+            let mut uses = self.uses(value);
+            !form.is_dropped()
+                && uses.all(|at| match at {
+                    Use::Input { node, input } => {
+                        let mut made = self.view.node(node).outputs().flatten();
+                        let reads = self.reads_values(node, input as usize);
+                        !reads || made.all(|made| is_known(made.id))
+                    }
+                    _ => false,
+                })
+        });
+        Ok(trace.branched.is_empty() && settled.all(|settled| settled))
+    }
+
     /// True unless only the shape or the type of an input matters.
     fn reads_values(&self, id: NodeId, input: usize) -> bool {
         let operator = self.view.node(id).operator();
@@ -120,9 +180,7 @@ impl Finder<'_> {
 
     /// The uses of a value that lead to an output.
     fn uses(&self, value: ValueId) -> impl Iterator<Item = Use> {
-        self.view.value(value).uses().filter(|at| match at {
-            Use::Input { node, .. } => self.reachable.contains(node),
-            _ => true,
-        })
+        let uses = self.view.value(value).uses();
+        uses.filter(|at| self.reachable.leads(*at))
     }
 }

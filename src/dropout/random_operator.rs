@@ -1,11 +1,13 @@
 //! Random operators that are not part of a dropout.
 
+use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{Name, NodeId};
 use crate::semantics::draws::{Reach, Reached, draws};
 use crate::semantics::facts::{Facts, Runs};
+use crate::semantics::view::NodeRef;
 
-use super::Site;
+use super::{Site, random_mask};
 
 /// An operator that draws random numbers, is not part of a dropout, and may change an output of the
 /// model.
@@ -19,18 +21,26 @@ pub struct RandomOperator {
 }
 
 /// The random operators that belong to none of these sites, in file order.
-pub(super) fn find(facts: Facts<'_>, sites: &[Site]) -> Vec<RandomOperator> {
+///
+/// # Errors
+/// A constant cannot be read.
+pub(super) fn find(facts: Facts<'_>, sites: &[Site]) -> Result<Vec<RandomOperator>> {
     let view = facts.view();
     let of_dropout: HashSet<NodeId> = sites.iter().flat_map(|site| site.nodes.clone()).collect();
     let draws = view.nodes().filter(|&node| draws(node));
-    let mut others = draws
+    let others = draws
         .filter(|node| !of_dropout.contains(&node.id))
-        .filter(|node| facts.runs(node.graph()) != Runs::Never)
-        .peekable();
-    if others.peek().is_none() {
-        return Vec::new();
+        .filter(|node| facts.runs(node.graph()) != Runs::Never);
+    let others: Vec<NodeRef<'_>> = others.collect();
+    if others.is_empty() {
+        return Ok(Vec::new());
     }
+    let ids: Vec<NodeId> = others.iter().map(|node| node.id).collect();
+    let settled = random_mask::settled(facts, &ids)?;
     let reach = Reach::new(view);
+    let others = others
+        .into_iter()
+        .filter(|node| !settled.contains(&node.id));
     let others = others.filter_map(|node| {
         let output = match reach.of(node.id) {
             Reached::Nothing => return None,
@@ -40,5 +50,5 @@ pub(super) fn find(facts: Facts<'_>, sites: &[Site]) -> Vec<RandomOperator> {
         let node = node.id;
         Some(RandomOperator { node, output })
     });
-    others.collect()
+    Ok(others.collect())
 }

@@ -1,7 +1,7 @@
 //! What is refused before anything runs, and what a reader should know.
 
 use super::{Options, Output};
-use crate::dropout::{Form, Kind, Mode, RateOrigin, Site};
+use crate::dropout::{Form, Kind, MaskUse, Mode, RateOrigin, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{DataType, Model, Name};
 use crate::semantics::view::View;
@@ -148,6 +148,10 @@ pub(super) fn notes(model: &Model, sites: &[Site], options: &Options) -> Vec<Str
         let idle = site.mode == Mode::Inert && site.rate == Some(0.0);
         if idle && options.rates.is_empty() {
             notes.push(format!("{place}: has a rate of 0, so it drops nothing"));
+        }
+        if site.form == Form::RandomMask && site.mask == MaskUse::Output {
+            let why = "its mask is an output, of which the deterministic output has one draw";
+            notes.push(format!("{place}: {why}"));
         }
         let noise = site.kind == Kind::GaussianNoise;
         if noise && !options.rates.is_empty() {

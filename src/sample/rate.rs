@@ -6,7 +6,7 @@
 //! then has this rate is read by the recognisers, not taken from the request.
 
 use crate::dropout::alpha::scale_and_shift;
-use crate::dropout::{self, Exit, Form, KeptDraw, Kind, Site};
+use crate::dropout::{self, Exit, Form, KeptDraw, Kind, MaskUse, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, Node, NodeId, Values, encode_float,
@@ -34,6 +34,9 @@ pub(super) fn refusal(model: &Model, site: &Site, why: &str) -> Error {
 pub(super) fn set(editor: &mut Editor<'_>, site: &Site, rate: f64) -> Result<(), String> {
     if let Some(why) = &site.entangled {
         return Err(why.clone());
+    }
+    if site.mask == MaskUse::Output {
+        return Err("its mask is an output, which a different rate would change as well".into());
     }
     let Some(draw) = site.kept_draw else {
         return Err("the calls of its function have different rates or scales".to_string());

@@ -4,6 +4,8 @@
 //! steps it takes, as tuples of the values involved, whatever the order in which an opset lists them. A
 //! node whose body does not have the inputs and outputs that its operator defines is no [`Loop`].
 
+use smallvec::SmallVec;
+
 use crate::onnx::{GraphId, StatePlaces};
 
 use super::operator::{Control, Role};
@@ -22,6 +24,23 @@ pub(crate) fn branch_outputs<'m>(
 ) -> Option<[Option<ValueRef<'m>>; 2]> {
     let branches = branches(node)?;
     Some(branches.map(|branch| node.view().graph_output(branch, output)))
+}
+
+/// The results of graphs that an output of a node may depend on, each with its place in its graph: of the
+/// branches of an If and of a function, those in the place of the output; of other graphs, all.
+pub(crate) fn results<'m>(
+    node: NodeRef<'m>,
+    output: usize,
+) -> impl Iterator<Item = (GraphId, usize, Option<ValueRef<'m>>)> {
+    let view = node.view();
+    let body = (node.callee()).map(|function| view.model.functions()[function].body);
+    let in_place = body.is_some() || node.op() == "If";
+    let graphs: SmallVec<[GraphId; 2]> = node.bodies().chain(body).collect();
+    let all = graphs.into_iter().flat_map(move |graph| {
+        let results = view.graph_outputs(graph).enumerate();
+        results.map(move |(place, value)| (graph, place, value))
+    });
+    all.filter(move |&(_, place, _)| !in_place || place == output)
 }
 
 fn control(node: NodeRef<'_>) -> Option<Control> {

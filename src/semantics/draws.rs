@@ -1,38 +1,76 @@
 //! Operators that draw random numbers, and the outputs of the model that depend on them.
 
-use crate::onnx::{NodeId, ValueId, contains};
+use crate::error::Result;
+use crate::onnx::{NodeId, ValueId, numbers};
 
+use super::control_flow::results;
 use super::operator::{Distribution, Operator, Role};
-use super::view::{NodeRef, View};
+use super::view::{NodeRef, ValueRef, View};
 
-/// Parts of the names of random operators. Exporters leave operators of their own framework in the
-/// default domain where ONNX has none: `StatelessRandomUniformV2`, `TruncatedNormal`.
-const NAMES: [&[u8]; 4] = [b"Random", b"TruncatedNormal", b"Bernoulli", b"Multinomial"];
-
-/// The functions of PyTorch that draw, as the attribute `operator` of an ATen node names them.
-const ATEN: [&[u8]; 11] = [
-    b"bernoulli",
-    b"multinomial",
-    b"normal",
-    b"poisson",
-    b"rand",
-    b"rand_like",
-    b"randint",
-    b"randint_like",
-    b"randn",
-    b"randn_like",
-    b"uniform",
+/// Parts of the names of random operators, in small letters. Exporters leave operators of their own framework
+/// where ONNX has none: `StatelessRandomUniformV2`, `TruncatedNormal`, `aten_randn_like`.
+const PARTS: [&str; 9] = [
+    "random",
+    "bernoulli",
+    "multinomial",
+    "truncatednormal",
+    "truncated_normal",
+    "gaussiannoise",
+    "gaussian_noise",
+    "gumbel",
+    "rand_like",
 ];
+
+/// Whole names, without `aten_` before them and the `_` of an operation in place after them.
+const NAMES: [&str; 22] = [
+    "binomial",
+    "cauchy",
+    "exponential",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
+    "geometric",
+    "log_normal",
+    "normal",
+    "normal_functional",
+    "poisson",
+    "rand",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+    "rngbitgenerator",
+    "rrelu",
+    "rrelu_with_noise",
+    "uniform",
+    "_sample_dirichlet",
+    "_standard_gamma",
+];
+
+/// Operators of ONNX Runtime that draw: generation that samples its tokens.
+const MICROSOFT: [&str; 1] = ["Sampling"];
+
+/// Probabilities of more bytes are not read.
+const LARGEST: u64 = 1 << 16;
 
 /// True of an operator that draws random numbers, and of an unknown one that is named like one.
 pub(crate) fn draws(node: NodeRef<'_>) -> bool {
-    if node.op_type == "ATen" {
-        let operator = node.string("operator");
-        return operator.is_some_and(|name| ATEN.contains(&name));
+    if node.callee().is_some() {
+        return false;
     }
-    let name = node.op_type.as_bytes();
-    let is_named = || NAMES.into_iter().any(|part| contains(name, part));
-    node.in_default_domain() && is_named() && node.callee().is_none()
+    let name = match node.op_type == "ATen" {
+        true => node.string("operator").unwrap_or_default(),
+        false => node.op_type.as_bytes(),
+    };
+    let own = node.domain == "com.microsoft" && MICROSOFT.iter().any(|op| node.op_type == *op);
+    own || is_named_random(&String::from_utf8_lossy(name).to_lowercase())
+}
+
+fn is_named_random(name: &str) -> bool {
+    let name = name.strip_prefix("aten::").unwrap_or(name);
+    let name = name.strip_prefix("aten_").unwrap_or(name);
+    let whole = name.strip_suffix('_').unwrap_or(name);
+    NAMES.contains(&whole) || PARTS.iter().any(|part| name.contains(part))
 }
 
 /// How the numbers are distributed that a node draws; `None` if it draws none, or it is not known how.
@@ -45,6 +83,37 @@ pub(crate) fn distribution(node: NodeRef<'_>) -> Option<Distribution> {
         (_, "StatelessRandomBinomial") => Some(Distribution::Bernoulli),
         _ => None,
     }
+}
+
+/// The value that holds what a node draws: of a Dropout that tosses a coin, its mask, or what it makes of a
+/// constant.
+pub(crate) fn drawn(node: NodeRef<'_>) -> Option<ValueRef<'_>> {
+    let mask = || node.output(1).filter(|mask| mask.is_used());
+    let dropout = node
+        .operator()
+        .is_some_and(|operator| operator.role == Role::Dropout);
+    dropout.then(mask).flatten().or_else(|| node.output(0))
+}
+
+/// The probability of the second of two classes that a Multinomial draws from; `None` if there are more, or
+/// if their logarithms are no constant or differ between rows.
+///
+/// # Errors
+/// The constant cannot be read.
+pub(crate) fn second_of_two(node: NodeRef<'_>) -> Result<Option<f64>> {
+    let tensor = node.input(0).and_then(|value| value.initializer());
+    let Some(tensor) = tensor.filter(|tensor| tensor.dims.last() == Some(&2)) else {
+        return Ok(None);
+    };
+    let bytes = node.view().model.small_elements(tensor, LARGEST)?;
+    let numbers = bytes.and_then(|bytes| numbers(tensor.data_type, &bytes));
+    Ok(numbers.and_then(|numbers| {
+        let (rows, _) = numbers.as_chunks::<2>();
+        let (&first, others) = rows.split_first()?;
+        let [zero, one] = first;
+        let share = 1.0 / (1.0 + (zero - one).exp());
+        others.iter().all(|row| *row == first).then_some(share)
+    }))
 }
 
 /// The reason why no runtime loads a node that draws.
@@ -78,8 +147,8 @@ impl Reached {
     }
 }
 
-/// The outputs that each node may influence: those of the graphs around it and of the calls of its
-/// function included. A node with graphs, and a call, passes every input on to every output.
+/// The outputs that each node may influence by its values, not only by their shape: those of the graphs around
+/// it and of the calls of its function included. A node with graphs, and a call, passes every input on to every output.
 pub(crate) struct Reach<'m> {
     view: View<'m>,
     values: Vec<Reached>,
@@ -97,10 +166,17 @@ impl<'m> Reach<'m> {
         for output in view.graph_outputs(view.model.main()).flatten() {
             reach.add(output.id, Reached::Output(output.id));
         }
+        let unknown = |node: &NodeRef<'_>| !node.in_default_domain() && node.callee().is_none();
+        for node in view.nodes().filter(unknown) {
+            // it may do more than compute what is used
+            for (_, value) in node.given() {
+                reach.add(value.id, Reached::Several);
+            }
+        }
         while let Some(value) = reach.open.pop() {
             let reached = reach.values[value.index()];
-            if let Some(node) = view.value(value).node() {
-                reach.enter(node, reached);
+            if let Some((node, output)) = view.value(value).producer() {
+                reach.enter(node, output, reached);
             }
         }
         reach
@@ -113,13 +189,13 @@ impl<'m> Reach<'m> {
         reached.fold(Reached::Nothing, Reached::with)
     }
 
-    /// Passes what the outputs of a node reach to its inputs and to the results of its graphs.
-    fn enter(&mut self, node: NodeRef<'m>, reached: Reached) {
-        let functions = self.view.model.functions();
-        let body = node.callee().map(|function| functions[function].body);
-        let inputs = node.inputs().flatten();
-        let bodies = node.bodies().chain(body);
-        let results = bodies.flat_map(|graph| self.view.graph_outputs(graph).flatten());
+    /// Passes what an output of a node reaches to its inputs and to the results of its graphs.
+    fn enter(&mut self, node: NodeRef<'m>, output: usize, reached: Reached) {
+        let operator = node.operator();
+        let reads = |input| operator.is_none_or(|operator| operator.reads_values(input));
+        let inputs = node.given().filter(|&(input, _)| reads(input));
+        let inputs = inputs.map(|(_, value)| value);
+        let results = results(node, output).filter_map(|(.., value)| value);
         for value in inputs.chain(results).collect::<Vec<_>>() {
             self.add(value.id, reached);
         }

@@ -10,6 +10,7 @@
 //! constant only if each step leaves it as it is.
 
 mod dim;
+mod given;
 mod integers;
 mod number;
 mod rules;
@@ -470,7 +471,7 @@ impl<'m> Asking<'m> {
 
     /// The integers of an attribute or else of an input.
     fn list(&mut self, node: NodeRef<'m>, input: usize, attribute: &str) -> Option<Shape> {
-        if let Some(ints) = node.ints(attribute) {
+        if let Some(ints) = self.given(node).ints(attribute) {
             return Some(Shape::sizes(ints));
         }
         let at = self.here(node.input(input)?);

@@ -63,5 +63,6 @@ pub(crate) fn sliced(shapes: &Shapes<'_>, id: NodeId, rank: usize) -> Option<Vec
 
 /// What a Transpose does to axes: the input's axis for each of the output's.
 pub(crate) fn permutation(node: &Node, rank: usize) -> Option<Vec<usize>> {
-    super::facts::permutation(node, rank)
+    let perm = node.attribute("perm");
+    super::facts::permutation(perm.map(|perm| &perm.value), rank)
 }

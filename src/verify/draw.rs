@@ -4,6 +4,8 @@ use crate::error::Result;
 use crate::onnx::{
     AttributeValue, DataType, Editor, Model, Name, Node, NodeId, ValueId, Values, encode_number,
 };
+use crate::semantics::draws::drawn;
+use crate::semantics::view::View;
 
 /// Makes a value a number, whatever computes it.
 ///
@@ -34,6 +36,14 @@ pub(crate) fn drawn_shape(editor: &mut Editor<'_>, id: NodeId) -> Option<Name> {
             (_, Some(data)) if takes_data(&node) => {
                 editor.put(at, hint, Node::new("Shape").on([data.clone()]))
             }
+            _ if node.is("Multinomial") => {
+                let (model, values) = (editor.model(), editor.values());
+                let drawn = View::new(model, values).node(id);
+                let rows = drawn.input(0)?.initializer()?.dims.first().copied()?;
+                let dims = [rows, drawn.int("sample_size", 1)];
+                let bytes: Vec<u8> = dims.iter().flat_map(|dim| dim.to_le_bytes()).collect();
+                editor.put_constant(at, hint, (DataType::INT64, &[2], &bytes))
+            }
             (_, Some(shape)) => {
                 editor.put(at, hint, Node::cast(DataType::INT64).on([shape.clone()]))
             }
@@ -56,7 +66,7 @@ pub(crate) fn drawn_element(model: &Model, values: &Values, id: NodeId) -> Optio
         }
         _ => {}
     }
-    let output = values.output(model, id, 0)?;
+    let output = drawn(View::new(model, values).node(id))?.id;
     let input = values.input(id, 0).filter(|_| takes_data(node));
     let ends = [Some(output), input];
     (ends.into_iter().flatten()).find_map(|value| model.element_type(values, value))
@@ -65,5 +75,5 @@ pub(crate) fn drawn_element(model: &Model, values: &Values, id: NodeId) -> Optio
 /// True of a node that draws in the shape of its input; the input of others is the shape itself.
 fn takes_data(node: &Node) -> bool {
     let like = node.op_type.as_str().is_some_and(|op| op.ends_with("Like"));
-    like || node.is("Bernoulli")
+    like || node.is("Bernoulli") || node.is("Dropout")
 }

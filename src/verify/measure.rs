@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, ValueId};
 use crate::semantics::analysis::Analysis;
+use crate::semantics::draws::drawn;
 use crate::semantics::inline::{Failure, inline};
 use crate::semantics::view::View;
 
@@ -185,7 +186,7 @@ fn regions(
     site: usize,
 ) -> Result<Vec<Task>, Fault> {
     let view = ground.view();
-    let drawn = claim.draw.and_then(|draw| view.node(draw).output(0));
+    let drawn = claim.draw.and_then(|draw| drawn(view.node(draw)));
     let dependents = ground.dependents(drawn.map(|value| value.id), outputs, None);
     if let Some(output) = ground.mixed_output(&dependents) {
         let name = &view.value(output).get().name;

@@ -10,6 +10,7 @@
 
 mod classic;
 mod mask;
+mod shown;
 
 use std::collections::BTreeMap;
 
@@ -89,7 +90,10 @@ fn edited(side: Side<'_>, convention: Convention) -> Result<Option<Reference>, S
     let step = step(side.view, &masks);
     let masks = masks.into_iter();
     let rounded: Vec<DataType> = masks
-        .flat_map(|site| mask::keep_all(&mut editor, site))
+        .flat_map(|site| {
+            shown::keep_all(&mut editor, site);
+            mask::keep_all(&mut editor, site)
+        })
         .collect();
     editor.finish()?;
     Ok(Some(Reference {

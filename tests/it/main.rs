@@ -3,6 +3,7 @@
 //! `cargo test --test it strip_masks::` runs a module, `cargo test --test it strip_masks::scales::`
 //! a file of it.
 
+mod clean;
 mod common;
 
 mod counted_masks;
@@ -25,6 +26,7 @@ mod rules;
 mod scales;
 mod score;
 mod search_limits;
+mod skipped_layers;
 mod snapshot_example;
 mod strip_models;
 

@@ -83,6 +83,69 @@ const OTHER: &[(&str, &str)] = &[
         "u = RandomUniformLike(x)\nh = Sub(u, half)\ns = Sign(h)\ny = Mul(x, s)",
     ),
     (
+        "noise on some elements",
+        "u = RandomUniformLike(x)\nb = Less(u, p)\nk = Cast(b)\nn = RandomNormalLike(x)\nn2 = Mul(n, c)\n\
+         e = Mul(n2, k)\ny = Add(x, e)",
+    ),
+    (
+        "salt and pepper",
+        "u = RandomUniformLike(x)\nb = Less(u, p)\nt = Less(u, half)\ns = Where(t, x, one)\n\
+         y = Where(b, zero, s)",
+    ),
+    (
+        "two random scales",
+        "u = RandomUniformLike(x)\nb = Less(u, p)\ns = Where(b, half, c)\ny = Mul(x, s)",
+    ),
+    (
+        "jitter",
+        "u = RandomUniformLike(x)\nj = Mul(u, c)\nk = Add(j, one)\ny = Mul(x, k)",
+    ),
+    (
+        "dither before rounding",
+        "u = RandomUniformLike(x)\nv = Sub(u, half)\nz = Add(x, v)\ny = Round(z)",
+    ),
+    (
+        "random erasing with the mean",
+        "u = RandomUniformLike(x)\nb = Less(u, p)\nmu = ReduceMean(x)\ny = Where(b, mu, x)",
+    ),
+    (
+        "random erasing with a number",
+        "u = RandomUniformLike(x)\nb = Less(u, p)\ny = Where(b, c, x)",
+    ),
+    (
+        "a gate that learns its probability",
+        "g = Sigmoid(x)\nu = RandomUniformLike(x)\nb = Less(u, g)\nk = Cast(b)\nd = Mul(x, k)\n\
+         y = Div(d, g)",
+    ),
+    ("binary units", "g = Sigmoid(x)\ny = Bernoulli(g)"),
+    (
+        "mixed statistics",
+        "u = RandomUniform()\no = Sub(one, u)\nmu = ReduceMean(x)\na = Mul(mu, u)\nb = Mul(x, o)\n\
+         y = Add(a, b)",
+    ),
+    (
+        "a random projection",
+        "n = RandomNormal()\nt = Transpose(n)\ny = MatMul(x, t)",
+    ),
+    (
+        "a random threshold of the data",
+        "u = RandomUniformLike(x)\nd = Sub(x, u)\ny = Relu(d)",
+    ),
+    (
+        "a mask and its complement on two tensors",
+        "u = RandomUniformLike(x)\nb = Less(u, p)\nk = Cast(b)\no = Sub(one, k)\nh = Tanh(x)\n\
+         a = Mul(x, k)\nc2 = Mul(h, o)\ny = Sub(a, c2)",
+    ),
+    (
+        "a mask as a result",
+        "u = RandomUniformLike(x)\nb = Less(u, p)\ny = Cast(b)",
+    ),
+    (
+        "Gumbel top-k",
+        "u = RandomUniformLike(x)\nl = Log(u)\nn = Neg(l)\ng = Log(n)\nz = Sub(x, g)\n\
+         v, kept = TopK(z, two)\ny = GatherElements(x, kept)",
+    ),
+    (
         "stochastic rounding",
         "u = RandomUniformLike(x)\nz = Add(x, u)\ny = Floor(z)",
     ),
@@ -145,6 +208,20 @@ fn their_twins_that_drop_are_found() {
         "u = RandomUniformLike(x)\nb = Less(u, p)\ny = Where(b, zero, x)",
         "u = RandomUniformLike(x)\nb = GreaterOrEqual(u, p)\nk = Cast(b)\ny = Mul(x, k)",
         "u = RandomUniformLike(x)\nh = Sub(u, half)\ns = Sign(h)\nr = Relu(s)\ny = Mul(x, r)",
+        // noise on some elements; salt; two scales, one of them 0
+        "u = RandomUniformLike(x)\nb = Less(u, p)\nk = Cast(b)\nh = Tanh(x)\nn2 = Mul(h, c)\ne = Mul(n2, k)\n\
+         y = Add(x, e)",
+        "u = RandomUniformLike(x)\nb = Less(u, p)\nt = Less(u, half)\ns = Where(t, zero, x)\n\
+         y = Where(b, zero, s)",
+        "u = RandomUniformLike(x)\nb = Less(u, p)\ns = Where(b, half, zero)\ny = Mul(x, s)",
+        // jitter as Gaussian dropout has it; a gate with a constant probability
+        "n = RandomNormalLike(x)\nj = Mul(n, c)\nk = Add(j, one)\ny = Mul(x, k)",
+        "g = Sigmoid(c)\nu = RandomUniformLike(x)\nb = Less(u, g)\nk = Cast(b)\nd = Mul(x, k)\ny = Div(d, g)",
+        // a mask and its complement on one tensor, of which one part goes
+        "u = RandomUniformLike(x)\nb = Less(u, p)\nk = Cast(b)\na = Mul(x, k)\ny = Sub(x, a)",
+        // a mask of weights
+        "u = RandomUniformLike(w)\nb = Less(u, p)\nk = Cast(b)\nd = Mul(w, k)\nt = Transpose(d)\n\
+         y = MatMul(x, t)",
     ] {
         let audit = audit(text);
         assert_eq!(audit.sites.len(), 1, "{text}");

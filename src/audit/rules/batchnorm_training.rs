@@ -1,6 +1,8 @@
 //! `batchnorm-training`.
 
 use crate::semantics::batch_norm::by_batch;
+use crate::semantics::facts::{Facts, Runs};
+use crate::semantics::view::NodeRef;
 
 use super::{Context, Found, rule};
 
@@ -35,7 +37,19 @@ rule! {
 
 fn check(context: &Context<'_>) -> Vec<Found> {
     let what = "is in training mode: it normalizes by the current batch";
-    by_batch(context.view)
+    training(context.facts)
         .map(|node| context.at_node(node.id, what))
         .collect()
+}
+
+/// The nodes that run and normalize by the statistics of the current batch, those of ONNX Runtime in models
+/// that it trains included.
+pub(in crate::audit) fn training(facts: Facts<'_>) -> impl Iterator<Item = NodeRef<'_>> {
+    let view = facts.view();
+    let internal = view.nodes().filter(move |&node| {
+        let known = node.domain == "com.microsoft" && node.op_type == "BatchNormInternal";
+        known && node.callee().is_none() && node.int("training_mode", 0) != 0
+    });
+    let norms = by_batch(view).chain(internal);
+    norms.filter(move |node| facts.runs(node.graph()) != Runs::Never)
 }

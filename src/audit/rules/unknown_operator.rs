@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::semantics::draws::draws;
 use crate::semantics::foreign::ForeignDropout;
+use crate::semantics::operator::Operator;
 use crate::semantics::view::NodeRef;
 
 use super::{Context, Found, rule};
@@ -15,8 +17,8 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// Operators of other domains than those of ONNX, unless a function of the model defines them. There is
-    /// one finding per model, which lists the operators with their number of nodes.
+    /// Operators of other domains than those of ONNX, and operators that ONNX's own domain has at no opset,
+    /// unless a function of the model defines them. There is one finding per model, which lists the operators with their number of nodes.
     ///
     /// ## Why it matters
     ///
@@ -44,7 +46,10 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     };
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for node in &unknown {
-        let name = format!("{}.{}", node.domain, node.op_type);
+        let name = match node.in_default_domain() {
+            true => node.op_type.to_string(),
+            false => format!("{}.{}", node.domain, node.op_type),
+        };
         *counts.entry(name).or_default() += 1;
     }
     let listed = counts.iter().map(|(name, count)| match count {
@@ -58,6 +63,8 @@ fn check(context: &Context<'_>) -> Vec<Found> {
 }
 
 fn is_unknown(node: NodeRef<'_>) -> bool {
-    let standard = node.in_default_domain() || STANDARD.iter().any(|domain| node.domain == *domain);
+    let in_default = node.in_default_domain();
+    let of_default = in_default && (Operator::is_standard(node.get()) || draws(node));
+    let standard = of_default || STANDARD.iter().any(|domain| node.domain == *domain);
     !standard && node.callee().is_none() && ForeignDropout::of(node).is_none()
 }

@@ -1,5 +1,7 @@
 //! One look at a draw: where it is dropout of data, under some conditions.
 
+use std::collections::BTreeSet;
+
 use crate::error::Result;
 use crate::onnx::{DataType, NodeId, Use, ValueId};
 
@@ -26,9 +28,10 @@ pub(super) struct Attempt {
     /// Where the draw drops zeros, which stay what they are.
     pub zeros: Vec<Exit>,
     pub trace: Trace,
-    /// Draws with which every exit keeps its data; a number of the variable among them.
-    pub kept: Interval,
-    pub point: f64,
+    /// Draws with which every exit keeps its data, all elements being the same, and a number of the variable
+    /// among them; `None` if elements have to differ for that.
+    pub kept: Option<Interval>,
+    pub point: Option<f64>,
     /// Draws with which every exit drops its data; empty (the first above the second) if there are
     /// none, or if an exit takes several elements of the draw.
     pub dropped: Interval,
@@ -38,6 +41,22 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    /// True of inverted dropout of what is inverted dropout already, at another rate.
+    fn is_apart(&self) -> bool {
+        let base = |found: &Found| match &found.prescale {
+            Some(before) => before.prescale.from,
+            None => found.data.value,
+        };
+        let inverted = |found: &Found| found.class.scaling == Scaling::Inverted;
+        let all = || self.exits.iter();
+        let pairs = all().flat_map(|one| all().map(move |two| (one, two)));
+        let mut pairs = pairs
+            .filter(|(one, two)| base(two) == one.output)
+            .peekable();
+        let apart = |(one, two): (&Found, &Found)| (one.class.rate - two.class.rate).abs() > 1e-6;
+        pairs.peek().is_some() && pairs.all(apart) && all().all(inverted)
+    }
+
     /// The exit that classifies the whole: one that inference can omit, or else the first.
     pub fn leading(&self) -> Option<&Found> {
         leading(self.exits.iter())
@@ -53,12 +72,29 @@ pub(super) fn leading<'f>(mut exits: impl Iterator<Item = &'f Found> + Clone) ->
 }
 
 impl Finder<'_> {
-    /// Finds the places where a draw is applied to data as dropout.
+    /// Finds the places where a draw is applied to data as dropout. Converters merge equal draws, so that what
+    /// one layer drops another may drop more of: each that is dropout in itself is.
     pub(super) fn attempt(
         &self,
         source: NodeId,
         conditions: &Conditions,
     ) -> Result<Option<Attempt>> {
+        let Some((attempt, before)) = self.one_attempt(source, conditions)? else {
+            return Ok(None);
+        };
+        if before.is_empty() || !conditions.starts.is_empty() {
+            return Ok(Some(attempt));
+        }
+        let apart = self.one_attempt(source, &conditions.starting(before))?;
+        let apart = apart.map(|(attempt, _)| attempt).filter(Attempt::is_apart);
+        Ok(Some(apart.unwrap_or(attempt)))
+    }
+
+    fn one_attempt(
+        &self,
+        source: NodeId,
+        conditions: &Conditions,
+    ) -> Result<Option<(Attempt, BTreeSet<ValueId>)>> {
         conditions.default_used.set(false);
         let Some(draw) = self.draw(source, conditions)? else {
             return Ok(None);
@@ -75,25 +111,26 @@ impl Finder<'_> {
             complement: bernoulli && self.view.model.producer_name == *"jax2onnx",
         };
         let strict = exits::find(self, &trace, conditions, precision)?;
-        let (exits, room) = match self.room(&trace, strict.as_deref()) {
+        let (exits, room) = match self.room(&trace, strict.as_ref().map(|(found, _)| &found[..])) {
             Some(room) => {
                 let precision = Precision { room, ..precision };
                 (exits::find(self, &trace, conditions, precision)?, room)
             }
             None => (strict, PRECISION),
         };
-        let Some(exits) = exits else {
+        let Some((exits, before)) = exits else {
             return Ok(None);
         };
         let zeros = self.zeros(&trace, conditions)?;
         let Some(found) = attempt(exits, trace, &draw, room) else {
             return Ok(None);
         };
-        Ok(Some(Attempt {
+        let found = Attempt {
             zeros,
             default_used: conditions.default_used.get(),
             ..found
-        }))
+        };
+        Ok(Some((found, before)))
     }
 
     /// Values of a mask times zero that something else reads: the first state of an unrolled loop.
@@ -181,15 +218,17 @@ fn attempt(exits: Vec<Found>, trace: Trace, draw: &Draw, precision: f64) -> Opti
         let laws = &laws;
         move |span: &&Interval| laws.iter().all(|law| is(law, inside(**span), kept))
     };
-    // what one exit keeps another drops: a choice
-    let kept = *spans.iter().rev().find(every(true))?;
+    let kept = spans.iter().rev().find(every(true)).copied();
+    if kept.is_none() && laws.len() > 1 {
+        return None; // what one exit keeps another drops: a choice
+    }
     let dropped = spans
         .iter()
         .find(every(false))
         .filter(|_| is_one_coin(&laws));
     Some(Attempt {
-        kept: draw.values(kept),
-        point: inside(kept),
+        kept: kept.map(|span| draw.values(span)),
+        point: kept.map(inside),
         dropped: dropped.map_or((1.0, 0.0), |span| draw.values(*span)),
         precision,
         default_used: false,

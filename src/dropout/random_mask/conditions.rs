@@ -2,7 +2,7 @@
 //! call each function runs.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::HashMap;
 use crate::onnx::{NodeId, ValueId};
@@ -16,6 +16,8 @@ pub(super) struct Conditions {
     pub given: Option<(ValueId, f64)>,
     /// The one call of a function that counts.
     pub calls: BTreeMap<usize, NodeId>,
+    /// What is data again, although this draw drops some of it.
+    pub starts: BTreeSet<ValueId>,
     /// The constants that were worked out; complete, so that no answer depends on earlier questions.
     pub(super) known: RefCell<HashMap<ValueId, Option<Uniform>>>,
     /// True once the default of an input was used.
@@ -30,6 +32,14 @@ impl Conditions {
         }
     }
 
+    /// The same where these are data again.
+    pub fn starting(&self, starts: BTreeSet<ValueId>) -> Conditions {
+        Conditions {
+            starts,
+            ..self.with_calls(&[])
+        }
+    }
+
     /// The same with one call of each of these functions.
     pub fn with_calls(&self, calls: &[(usize, NodeId)]) -> Conditions {
         let mut all = self.calls.clone();
@@ -37,6 +47,7 @@ impl Conditions {
         Conditions {
             given: self.given,
             calls: all,
+            starts: self.starts.clone(),
             default_used: Cell::new(self.default_used.get()),
             ..Conditions::default()
         }

@@ -99,20 +99,26 @@ impl Finder<'_> {
                 if let GraphKind::Function(function) = graph.kind {
                     return Ok(self.argument(function, index as usize, conditions));
                 }
-                Ok(Step::Is(
-                    match self.facts.number_in(ContextId::OUTSIDE, value)? {
-                        Known::Number(number) => Some(Uniform {
-                            number: number.value,
-                            element: Some(number.element),
-                            default: number.origin != Origin::Constant,
-                        }),
-                        _ => None,
-                    },
-                ))
+                self.as_fact(value)
             }
+            Producer::SparseInitializer(_) => self.as_fact(value),
             Producer::Node { node, output: 0 } => self.computed(self.view.node(node), conditions),
             _ => Ok(Step::Is(None)),
         }
+    }
+
+    /// A number that is the same in all contexts.
+    fn as_fact(&self, value: ValueId) -> Result<Step> {
+        Ok(Step::Is(
+            match self.facts.number_in(ContextId::OUTSIDE, value)? {
+                Known::Number(number) => Some(Uniform {
+                    number: number.value,
+                    element: Some(number.element),
+                    default: number.origin != Origin::Constant,
+                }),
+                _ => None,
+            },
+        ))
     }
 
     /// An input of a function: a number that all calls pass.
@@ -222,7 +228,7 @@ impl Finder<'_> {
     }
 
     /// The number that all calls of the function around a node give for an attribute.
-    fn referenced(
+    pub(super) fn referenced(
         &self,
         node: NodeRef<'_>,
         name: &Name,
@@ -281,7 +287,8 @@ impl Finder<'_> {
 
     /// The number that every element of a tensor is. External data stays unread.
     fn tensor(&self, user: Option<NodeId>, tensor: &Tensor) -> Result<Option<f64>> {
-        if tensor.external.is_some() {
+        let one = tensor.elements() == Some(1);
+        if tensor.external.is_some() && !one {
             return Ok(None);
         }
         let model = self.view.model;

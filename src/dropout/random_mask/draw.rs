@@ -1,17 +1,14 @@
 //! What a random operator draws.
 
 use crate::error::Result;
-use crate::onnx::{NodeId, ValueId, numbers};
-use crate::semantics::draws::distribution;
+use crate::onnx::{AttributeValue, NodeId, ValueId};
+use crate::semantics::draws::{distribution, drawn, second_of_two};
 use crate::semantics::operator::Distribution;
 use crate::semantics::view::NodeRef;
 
 use super::Finder;
 use super::conditions::Conditions;
 use super::law::{Interval, Law, Var, inside};
-
-/// Probabilities of more bytes are not read.
-const LARGEST: u64 = 1 << 16;
 
 /// The elements of a draw as a law of a variable.
 #[derive(Clone, Debug)]
@@ -37,27 +34,33 @@ impl Draw {
 impl Finder<'_> {
     pub(super) fn draw(&self, source: NodeId, conditions: &Conditions) -> Result<Option<Draw>> {
         let node = self.view.node(source);
-        let number = |name: &str, default: f32| f64::from(node.float(name, default));
-        let Some(distribution) = distribution(node) else {
+        let Some(drawn) = drawn(node) else {
             return Ok(None);
         };
-        let Some(drawn) = node.output(0) else {
-            return Ok(None);
+        let Some(distribution) = distribution(node) else {
+            return self.toss(node, drawn.id, conditions);
         };
         let normal = distribution == Distribution::Normal;
         let var = Var { map: 0, normal };
         let law = match distribution {
             Distribution::Uniform => {
-                let (low, high) = (number("low", 0.0), number("high", 1.0));
-                Law::affine(low, high - low, var)
+                match self.pair(node, [("low", 0.0), ("high", 1.0)], conditions)? {
+                    Some([low, high]) => Law::affine(low, high - low, var),
+                    None => return Ok(None),
+                }
             }
-            Distribution::Normal => Law::affine(number("mean", 0.0), number("scale", 1.0), var),
+            Distribution::Normal => {
+                match self.pair(node, [("mean", 0.0), ("scale", 1.0)], conditions)? {
+                    Some([mean, scale]) => Law::affine(mean, scale, var),
+                    None => return Ok(None),
+                }
+            }
             Distribution::Bernoulli => match self.share_of_ones(node, conditions)? {
-                Some(ones) => Law::step(var, 1.0 - ones),
+                Some(ones) => Law::step(var, 1.0 - ones, 1.0),
                 None => return Ok(None),
             },
-            Distribution::Multinomial => match self.share_of_second(node)? {
-                Some(ones) => Law::step(var, 1.0 - ones),
+            Distribution::Multinomial => match second_of_two(node)? {
+                Some(ones) => Law::step(var, 1.0 - ones, 1.0),
                 None => return Ok(None),
             },
         };
@@ -66,6 +69,62 @@ impl Finder<'_> {
             law,
             var,
         }))
+    }
+
+    /// A Dropout that tosses a coin: its mask, or what it makes of a constant.
+    fn toss(
+        &self,
+        node: NodeRef<'_>,
+        drawn: ValueId,
+        conditions: &Conditions,
+    ) -> Result<Option<Draw>> {
+        let number = |input: usize| match node.input(input) {
+            Some(input) => self.number(input.id, conditions),
+            None => Ok(None),
+        };
+        let is_mask = node.output(1).is_some_and(|mask| mask.id == drawn);
+        let value = if is_mask { Some(1.0) } else { number(0)? };
+        let rate = match node.input(1) {
+            Some(_) => number(1)?,
+            None => Some(0.5),
+        };
+        let acts = node.is("Dropout") && number(2)? == Some(1.0);
+        let (Some(value), Some(rate)) = (value, rate.filter(|_| acts)) else {
+            return Ok(None);
+        };
+        let var = Var {
+            map: 0,
+            normal: false,
+        };
+        let kept = if is_mask { 1.0 } else { value / (1.0 - rate) };
+        Ok(Some(Draw {
+            drawn,
+            law: Law::step(var, rate, kept),
+            var,
+        }))
+    }
+
+    /// Two float attributes, or their defaults; `None` if a caller passes what is unknown.
+    fn pair(
+        &self,
+        node: NodeRef<'_>,
+        of: [(&str, f32); 2],
+        conditions: &Conditions,
+    ) -> Result<Option<[f64; 2]>> {
+        let mut numbers = [0.0; 2];
+        for (number, (name, default)) in numbers.iter_mut().zip(of) {
+            let attribute = node.get().attribute(name).map(|a| &a.value);
+            *number = match attribute {
+                Some(AttributeValue::Reference(outer, _)) => {
+                    match self.referenced(node, outer, conditions)? {
+                        Some(passed) => passed.number,
+                        None => return Ok(None),
+                    }
+                }
+                _ => f64::from(node.float(name, default)),
+            };
+        }
+        Ok(Some(numbers))
     }
 
     /// The probability of a one, where zeros and ones are drawn: the input of a Bernoulli, or that of a
@@ -80,22 +139,5 @@ impl Finder<'_> {
             true => Ok(None),
             false => number(0),
         }
-    }
-
-    /// The probability of the second of two classes, whose logarithms are the same in each row.
-    fn share_of_second(&self, node: NodeRef<'_>) -> Result<Option<f64>> {
-        let tensor = node.input(0).and_then(|value| value.initializer());
-        let Some(tensor) = tensor.filter(|tensor| tensor.dims.last() == Some(&2)) else {
-            return Ok(None);
-        };
-        let bytes = self.view.model.small_elements(tensor, LARGEST)?;
-        let numbers = bytes.and_then(|bytes| numbers(tensor.data_type, &bytes));
-        Ok(numbers.and_then(|numbers| {
-            let (rows, _) = numbers.as_chunks::<2>();
-            let (&first, others) = rows.split_first()?;
-            let [zero, one] = first;
-            let share = 1.0 / (1.0 + (zero - one).exp());
-            others.iter().all(|row| *row == first).then_some(share)
-        }))
     }
 }

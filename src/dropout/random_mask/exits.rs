@@ -64,13 +64,13 @@ pub(super) struct Precision {
     pub complement: bool,
 }
 
-/// Finds the exits of a trace; `None` if the draw is applied to data in any other way than as dropout.
+/// Finds the exits of a trace, and what is dropout on the way to them; `None` if the draw is applied to data in any other way than as dropout.
 pub(super) fn find(
     finder: &Finder<'_>,
     trace: &Trace,
     conditions: &Conditions,
     precision: Precision,
-) -> Result<Option<Vec<Found>>> {
+) -> Result<Option<(Vec<Found>, BTreeSet<ValueId>)>> {
     let nodes: HashMap<ValueId, NodeId> = trace
         .made
         .iter()
@@ -83,6 +83,7 @@ pub(super) fn find(
         precision,
         reads: HashMap::default(),
         found: Vec::new(),
+        before: BTreeSet::new(),
         nodes,
     };
     let mut open: Vec<ValueId> = Vec::new();
@@ -102,7 +103,8 @@ pub(super) fn find(
     search.found.sort_by_key(|found| (found.node, found.output));
     search.share()?;
     let is_one = !search.found.is_empty() && search.is_covered();
-    Ok(is_one.then_some(search.found))
+    let Search { found, before, .. } = search;
+    Ok(is_one.then_some((found, before)))
 }
 
 struct Search<'f, 'm> {
@@ -112,6 +114,8 @@ struct Search<'f, 'm> {
     precision: Precision,
     reads: HashMap<NodeId, Reads>,
     found: Vec<Found>,
+    /// What is dropout already, before the draw drops more of it.
+    before: BTreeSet<ValueId>,
     /// The node that made each value.
     nodes: HashMap<ValueId, NodeId>,
 }
@@ -132,11 +136,11 @@ impl Search<'_, '_> {
         let mut reads = Reads::default();
         let node = self.finder.view.node(node);
         for input in node.inputs().flatten() {
-            let form = self.form(input.id);
-            reads.mask |=
-                self.trace.tainted.contains(&input.id) || form.is_some_and(Form::is_numeric);
+            let form = self.trace.read(input.id);
+            reads.mask |= self.trace.tainted.contains(&input.id)
+                || form.is_some_and(|form| form.is_numeric());
             let itself = self.finder.passed(input.id);
-            let dropped = form.is_some_and(Form::is_dropped);
+            let dropped = form.is_some_and(|form| form.is_dropped());
             if dropped && reads.dropped.len() < 2 && !reads.dropped.contains(&itself) {
                 reads.dropped.push(itself);
             }
@@ -280,7 +284,7 @@ impl Search<'_, '_> {
         while seen.insert(at) {
             if inverted.is_none() {
                 let found = self.classified(at)?;
-                inverted = found.filter(|found| found.class.scaling == Scaling::Inverted);
+                inverted = found.filter(is_inverted);
             }
             let &[next] = &uses.alone[..] else { break };
             if uses.apart != 1 || self.finder.view.value(next).get().graph != graph {
@@ -289,7 +293,12 @@ impl Search<'_, '_> {
             (at, uses) = (next, self.uses(next));
             match (uses.together.is_empty(), uses.apart) {
                 (true, _) => {}
-                (false, 0) => return Ok((None, uses.together)),
+                (false, 0) => {
+                    let here = self.classified(at)?.filter(is_inverted);
+                    self.before
+                        .extend(inverted.or(here).map(|found| found.output));
+                    return Ok((None, uses.together));
+                }
                 (false, _) => break,
             }
         }
@@ -339,7 +348,7 @@ impl Search<'_, '_> {
         };
         // a constant that is dropped is part of a mask, unless it is a weight
         if class.scaling != Scaling::Inverted
-            && self.finder.is_fixed(data.value)
+            && (self.finder.is_fixed(data.value) || self.finder.is_noise(data.value))
             && !self.finder.is_weight(value, self.conditions)?
         {
             return Ok(None);
@@ -366,6 +375,9 @@ impl Search<'_, '_> {
 
     fn uses(&mut self, value: ValueId) -> Uses {
         let mut uses = Uses::default();
+        if self.trace.starts.contains(&value) {
+            return uses; // what uses it uses other data
+        }
         let itself = self.finder.passed(value);
         let mut open: Vec<Use> = self.finder.uses(value).collect();
         while let Some(at) = open.pop() {
@@ -396,6 +408,10 @@ impl Search<'_, '_> {
         }
         uses
     }
+}
+
+fn is_inverted(found: &Found) -> bool {
+    found.class.scaling == Scaling::Inverted
 }
 
 impl Finder<'_> {

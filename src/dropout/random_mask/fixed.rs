@@ -44,6 +44,32 @@ impl Finder<'_> {
         is_constant(self.view.value(value)) || self.fixed.contains(&value)
     }
 
+    /// True of numbers as drawn, shifted and scaled by constants: noise, and no data that is dropped.
+    pub(super) fn is_noise(&self, value: ValueId) -> bool {
+        let mut at = self.view.value(value);
+        loop {
+            let Some(node) = at.node() else {
+                return false;
+            };
+            if node.draws() {
+                let coin = matches!(node.op(), "Bernoulli" | "Multinomial");
+                return !coin;
+            }
+            let scales = matches!(node.op(), "Add" | "Sub" | "Mul" | "Div" | "Neg");
+            if !scales && !node.operator().is_some_and(|operator| operator.copies()) {
+                return false;
+            }
+            let mut free = node
+                .inputs()
+                .flatten()
+                .filter(|input| !self.is_fixed(input.id));
+            match (free.next(), free.next()) {
+                (Some(next), None) => at = next,
+                _ => return false,
+            }
+        }
+    }
+
     /// True of what operators use as weights, and nothing else does: a constant that is dropped there
     /// is a weight (DropConnect). Elsewhere it is part of a mask, as the region where DropBlock draws.
     pub(super) fn is_weight(&self, value: ValueId, conditions: &Conditions) -> Result<bool> {

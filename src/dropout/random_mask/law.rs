@@ -146,14 +146,14 @@ impl Law {
         }
     }
 
-    /// 0 below a point, 1 from there on.
-    pub fn step(var: Var, at: f64) -> Law {
+    /// 0 below a point, a number from there on.
+    pub fn step(var: Var, at: f64, number: f64) -> Law {
         let law = Law {
             axes: vec![(var, vec![at])],
-            pieces: vec![Piece::Constant(0.0), Piece::Constant(1.0)],
+            pieces: vec![Piece::Constant(0.0), Piece::Constant(number)],
         };
         match at {
-            ..=0.0 => Law::constant(1.0),
+            ..=0.0 => Law::constant(number),
             1.0.. => Law::constant(0.0),
             _ => law,
         }

@@ -29,6 +29,9 @@ impl Finder<'_> {
         let mut shared = false;
         let mut next = None;
         loop {
+            if conditions.starts.contains(&at.id) {
+                return Ok(None);
+            }
             shared |= self.uses(at.id).any(|using| match using {
                 Use::Input { node, input } => {
                     let reads = self.reads_values(node, input as usize);

@@ -1,14 +1,48 @@
 //! Nodes that lead to an output; only these determine what a draw is.
 
 use crate::hash::HashSet;
-use crate::onnx::{GraphKind, NodeId};
+use crate::onnx::{GraphId, GraphKind, NodeId, Use, ValueId};
+use crate::semantics::calls::Calls;
+use crate::semantics::control_flow::results;
 use crate::semantics::view::{ValueRef, View};
 
-/// The nodes that lead to an output of a model or a function, or have an unknown effect.
-pub(super) fn reachable(view: View<'_>) -> HashSet<NodeId> {
+/// What leads to an output of the model or of a function that nothing calls, or has an unknown effect.
+#[derive(Debug, Default)]
+pub(super) struct Reachable {
+    nodes: HashSet<NodeId>,
+    /// Results of branches and functions that do.
+    results: HashSet<(GraphId, u32)>,
+    /// Graphs all results of which do.
+    graphs: HashSet<GraphId>,
+}
+
+impl Reachable {
+    pub fn contains(&self, node: NodeId) -> bool {
+        self.nodes.contains(&node)
+    }
+
+    pub fn leads(&self, at: Use) -> bool {
+        match at {
+            Use::Input { node, .. } => self.contains(node),
+            Use::Output { graph, output } => {
+                self.graphs.contains(&graph) || self.results.contains(&(graph, output))
+            }
+            _ => true,
+        }
+    }
+}
+
+pub(super) fn reachable(view: View<'_>, calls: &Calls) -> Reachable {
+    let mut reachable = Reachable::default();
     let mut open: Vec<ValueRef<'_>> = Vec::new();
     for (id, graph) in view.model.graphs() {
-        if !matches!(graph.kind, GraphKind::Attribute { .. }) {
+        let alone = match graph.kind {
+            GraphKind::Attribute { .. } => false,
+            GraphKind::Function(function) => !calls.is_reached(function),
+            _ => true,
+        };
+        if alone {
+            reachable.graphs.insert(id);
             open.extend(view.graph_outputs(id).flatten());
         }
         let parameters = graph
@@ -35,24 +69,25 @@ pub(super) fn reachable(view: View<'_>) -> HashSet<NodeId> {
     let unknown = view
         .nodes()
         .filter(|node| !node.get().in_default_domain() && node.callee().is_none());
-    let mut nodes: Vec<NodeId> = unknown.map(|node| node.id).collect();
-    let mut reachable = HashSet::default();
-    loop {
-        let next = nodes
-            .pop()
-            .or_else(|| open.pop()?.node().map(|node| node.id));
-        match next {
-            Some(id) if reachable.insert(id) => {
-                let node = view.node(id);
-                open.extend(node.inputs().flatten());
-                open.extend(
-                    node.bodies()
-                        .flat_map(|body| view.graph_outputs(body))
-                        .flatten(),
-                );
-            }
-            None if open.is_empty() && nodes.is_empty() => return reachable,
-            _ => {}
+    let unknown: Vec<_> = unknown.collect();
+    open.extend(unknown.iter().flat_map(|node| node.inputs().flatten()));
+    for body in unknown.iter().flat_map(|node| node.bodies()) {
+        reachable.graphs.insert(body);
+        open.extend(view.graph_outputs(body).flatten());
+    }
+    reachable.nodes.extend(unknown.iter().map(|node| node.id));
+    let mut seen: HashSet<ValueId> = HashSet::default();
+    while let Some(value) = open.pop() {
+        let Some((node, output)) = value.producer().filter(|_| seen.insert(value.id)) else {
+            continue;
+        };
+        for (graph, place, result) in results(node, output) {
+            reachable.results.insert((graph, place as u32));
+            open.extend(result);
+        }
+        if reachable.nodes.insert(node.id) {
+            open.extend(node.inputs().flatten());
         }
     }
+    reachable
 }

@@ -245,7 +245,7 @@ mod tests {
             map: 1,
             normal: false,
         };
-        let both = of("And", &[&Law::step(U, 0.5), &Law::step(v, 0.25)]);
+        let both = of("And", &[&Law::step(U, 0.5, 1.0), &Law::step(v, 0.25, 1.0)]);
         let kept: f64 = masses(&both)
             .iter()
             .filter(|(_, one)| *one == 1.0)
@@ -254,10 +254,10 @@ mod tests {
         assert_eq!(kept, 0.375);
         // the same element twice is one
         assert_eq!(
-            of("And", &[&Law::step(U, 0.5), &Law::step(U, 0.5)]),
-            Law::step(U, 0.5)
+            of("And", &[&Law::step(U, 0.5, 1.0), &Law::step(U, 0.5, 1.0)]),
+            Law::step(U, 0.5, 1.0)
         );
-        let either = of("Xor", &[&Law::step(U, 0.5), &Law::step(v, 0.5)]);
+        let either = of("Xor", &[&Law::step(U, 0.5, 1.0), &Law::step(v, 0.5, 1.0)]);
         assert_eq!(
             masses(&either)
                 .iter()
@@ -266,7 +266,7 @@ mod tests {
             2
         );
         assert_eq!(
-            of("Xor", &[&Law::step(U, 0.5), &Law::step(U, 0.5)]).as_constant(),
+            of("Xor", &[&Law::step(U, 0.5, 1.0), &Law::step(U, 0.5, 1.0)]).as_constant(),
             Some(0.0)
         );
     }
@@ -291,7 +291,7 @@ mod tests {
             Some(half::f16::from_f64(1.0 / 3.0).to_f64())
         );
         let relu = of("Relu", &[&Law::affine(-0.5, 1.0, U)]);
-        assert_eq!(cast_law(&relu, DataType::BOOL), Ok(Law::step(U, 0.5)));
+        assert_eq!(cast_law(&relu, DataType::BOOL), Ok(Law::step(U, 0.5, 1.0)));
         assert_eq!(cast_law(&number(2.0), DataType::BOOL), Ok(number(1.0)));
         assert_eq!(cast_law(&number(-1.5), DataType::INT64), Ok(number(-1.0)));
     }
@@ -301,7 +301,7 @@ mod tests {
         let u = Law::affine(0.0, 1.0, U);
         assert!(!of("Mul", &[&u, &u]).is_known());
         assert!(!of("Exp", &[&u]).is_known());
-        assert!(of("Exp", &[&Law::step(U, 0.5)]).is_known());
+        assert!(of("Exp", &[&Law::step(U, 0.5, 1.0)]).is_known());
         let v = Law::affine(
             0.0,
             1.0,

@@ -58,9 +58,12 @@ impl Finder<'_> {
         let attempt = &judged.attempt;
         let (mut exits, entangled) = exits(&judged);
         let mut switch = judged.switch;
-        let mut entangled = self.obstacle(&exits, &attempt.trace).or(entangled);
+        let obstacle = self.obstacle(&exits, &attempt.trace);
+        let mut entangled = obstacle
+            .or(self.hidden(source, &exits, &attempt.trace))
+            .or(entangled);
         share_factors(&mut exits);
-        if self.is_nested(&exits, &attempt.trace) {
+        if attempt.trace.starts.is_empty() && self.is_nested(&exits, &attempt.trace) {
             entangled = Some("the mask is applied again to data it has already masked".into());
         }
         if !judged.passes {
@@ -79,8 +82,11 @@ impl Finder<'_> {
         });
         let all = std::iter::once(attempt).chain(&judged.contexts);
         let (mut kept, mut dropped) = (attempt.kept, attempt.dropped);
+        if kept.is_none() {
+            entangled = Some("it keeps elements only where those of the draw differ".into());
+        }
         for other in all {
-            kept = common(kept, other.kept);
+            kept = kept.zip(other.kept).map(|(one, two)| common(one, two));
             dropped = common(dropped, other.dropped);
         }
         let is_given = attempt.default_used || judged.given.is_some();
@@ -94,12 +100,12 @@ impl Finder<'_> {
             },
             given: judged.given,
             is_given,
-            kept_draw: middle(kept).map(|value| KeptDraw {
+            kept_draw: kept.and_then(middle).map(|value| KeptDraw {
                 source,
                 value,
                 dropped: middle(dropped),
             }),
-            mask: match attempt.trace.escapes {
+            mask: match attempt.trace.escapes.or(attempt.trace.shown) {
                 None => MaskUse::None,
                 Some(Use::Output { .. }) => MaskUse::Output,
                 Some(_) => MaskUse::Used,
@@ -232,6 +238,16 @@ impl Finder<'_> {
             Use::Input { node, .. } => format!("{} uses its mask", self.view.node(node).place()),
             _ => "its mask is used by name".to_string(),
         })
+    }
+
+    /// Why a mask that is an output of the model cannot stay: it is drawn in a branch or a body, or applied in
+    /// another graph.
+    fn hidden(&self, source: NodeId, exits: &[Exit], trace: &Trace) -> Option<String> {
+        let elsewhere = exits.iter().any(|exit| exit.node.graph != source.graph);
+        let apart = elsewhere || self.view.owner(source.graph).is_some();
+        let shown = trace.shown.filter(|_| apart);
+        let main = self.view.model.scope(self.view.model.main());
+        shown.map(|_| format!("its mask is an output of {main}"))
     }
 
     /// The node that rounds what an exit makes, where inference would scale that: to round a multiple
@@ -388,7 +404,12 @@ pub(super) fn exit(found: &Found, attempt: &Attempt) -> Exit {
         (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate, attempt.precision)),
         _ => 1.0,
     };
-    let at = |law| along(law, attempt.point).unwrap_or(f64::NAN);
+    let at = |law| {
+        attempt
+            .point
+            .and_then(|point| along(law, point))
+            .unwrap_or(f64::NAN)
+    };
     Exit {
         node: found.node,
         data: found.data.value,

@@ -85,10 +85,13 @@ impl Finder<'_> {
             Some(draw) => self.walk(&[(draw.drawn, draw.law)], conditions)?.open,
             None => Vec::new(),
         };
-        if node.op() == "Bernoulli"
-            && let Some(probability) = node.input(0)
-        {
-            open.extend(self.open(probability.id, conditions)?);
+        let decides = match node.op() {
+            "Bernoulli" => node.input(0),
+            "Dropout" => node.input(2),
+            _ => None,
+        };
+        if let Some(decides) = decides {
+            open.extend(self.open(decides.id, conditions)?);
         }
         Ok(open)
     }

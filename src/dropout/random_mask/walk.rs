@@ -38,6 +38,8 @@ pub(super) struct Trace {
     pub branched: Vec<Branched>,
     /// A use of the draw that ends in something else than dropout of data.
     pub escapes: Option<Use>,
+    /// The mask, as an output of the model: it stays.
+    pub shown: Option<Use>,
     /// Inputs of the model that the numbers combined with the draw depend on, each with the value to assume.
     pub open: Vec<Open>,
     pub maps: Maps,
@@ -45,6 +47,16 @@ pub(super) struct Trace {
     pub quantized: bool,
     /// Where it starts.
     pub seeds: Vec<ValueId>,
+    /// What is data again where it is read: dropout already, by the same draw.
+    pub starts: BTreeSet<ValueId>,
+}
+
+impl Trace {
+    /// The form of a value as an input of a node.
+    pub fn read(&self, value: ValueId) -> Option<&Rc<Form>> {
+        let form = self.forms.get(&value);
+        form.filter(|_| !self.starts.contains(&value))
+    }
 }
 
 /// An output of an If that is made of the draw in one branch, and a number in the other.
@@ -71,7 +83,10 @@ impl Finder<'_> {
         let mut walk = Walk {
             conditions,
             next: BTreeSet::new(),
-            trace: Trace::default(),
+            trace: Trace {
+                starts: conditions.starts.clone(),
+                ..Trace::default()
+            },
         };
         for (value, law) in seeds {
             let element = self.view.value(*value).element_type();
@@ -104,9 +119,7 @@ impl Finder<'_> {
             Role::Control(Control::Loop | Control::Scan) => return self.enter_loop(node, walk),
             Role::Dropout => {
                 // its data passes; its mask is ones
-                let data = node
-                    .input(0)
-                    .and_then(|data| walk.trace.forms.get(&data.id));
+                let data = node.input(0).and_then(|data| walk.trace.read(data.id));
                 if let Some((form, output)) = data.cloned().zip(node.output(0)) {
                     return self.made(node.id, output.id, (*form).clone(), walk);
                 }
@@ -161,7 +174,7 @@ impl Finder<'_> {
     /// The result of a node that quantizes, or takes that back.
     fn quantize(&self, node: NodeRef<'_>, walk: &mut Walk<'_>) -> Result<()> {
         let data = node.input(0).map(|data| data.id);
-        let form = data.and_then(|data| walk.trace.forms.get(&data).cloned());
+        let form = data.and_then(|data| walk.trace.read(data).cloned());
         let made = match form.filter(|_| self.is_clear(node, walk)) {
             Some(form) => self.in_steps(node, &form, walk)?,
             None => None,
@@ -239,7 +252,7 @@ impl Finder<'_> {
     /// A node that makes something else of the draw.
     fn opaque(&self, node: NodeRef<'_>, walk: &mut Walk<'_>) -> Result<()> {
         let mask = |value: ValueId| {
-            let form = walk.trace.forms.get(&value);
+            let form = walk.trace.read(value);
             walk.trace.tainted.contains(&value) || form.is_some_and(|form| form.is_mask())
         };
         let mut inputs = node.inputs().enumerate();
@@ -280,7 +293,7 @@ impl Finder<'_> {
     fn dropout_of_mask(&self, node: NodeRef<'_>, walk: &Walk<'_>) -> Option<(ValueId, Form)> {
         let output = node.output(0)?.id;
         let (data, scale) = *self.found.get(&output)?;
-        let mask = walk.trace.forms.get(&data).filter(|form| form.is_mask())?;
+        let mask = walk.trace.read(data).filter(|form| form.is_mask())?;
         let rest = super::scalar::apply("Mul", &[&mask.rest, &Law::constant(scale)], None, None)?;
         Some((output, Form::number(rest.ok()?, mask.element)))
     }
@@ -340,6 +353,7 @@ impl Finder<'_> {
                     None => walk.trace.escapes = Some(at),
                 }
             }
+            GraphKind::Main => walk.trace.shown = Some(at),
             _ => walk.trace.escapes = Some(at),
         }
         Ok(())
@@ -374,7 +388,7 @@ impl Finder<'_> {
 
     /// The form of a value that a node reads.
     fn input(&self, value: ValueId, walk: &mut Walk<'_>) -> Result<Rc<Form>> {
-        if let Some(form) = walk.trace.forms.get(&value) {
+        if let Some(form) = walk.trace.read(value) {
             // other data, where the draw meets it again
             return Ok(Rc::clone(form));
         }

@@ -1,7 +1,7 @@
 //! The rate of a random mask: its threshold and its scale, or what else depends on it, changed together.
 
 use crate::dropout::alpha::{ALPHA, scale_and_shift};
-use crate::dropout::{Form, Kind, Scaling, Site};
+use crate::dropout::{Form, Kind, MaskUse, Scaling, Site};
 use crate::error::Result;
 use crate::rewrite::{Rate, Reason};
 use crate::semantics::view::{NodeRef, View};
@@ -48,6 +48,10 @@ pub(super) fn changes(view: View<'_>, site: &Site, rate: Rate) -> Result<Changes
     if let Some(why) = &site.entangled {
         let why = format!("{why}, so a different rate cannot be verified");
         return Ok(Err(Reason::Entangled(why.into())));
+    }
+    if site.mask == MaskUse::Output {
+        let why = "its mask is an output, which a different rate would change as well";
+        return Ok(Err(Reason::Shared(why.into())));
     }
     if rate.value() == 0.0 {
         return refuse("a mask that keeps everything would not be recognised as dropout");

@@ -1,12 +1,15 @@
 //! Removing the sites of a plan.
 
-use crate::dropout::{Convention, Exit, Form, Site};
+use std::cell::LazyCell;
+
+use crate::dropout::{Convention, Exit, Form, MaskUse, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Editor, Model, Name, NodeId, Values};
 use crate::rewrite::idle::{graph_inputs, idle_inputs, idle_names};
 use crate::rewrite::prune::{self, Pruned};
 use crate::rewrite::{Action, Plan};
+use crate::semantics::draws::{Reach, Reached};
 use crate::semantics::view::View;
 
 use super::removal::{Factor, Strip};
@@ -149,10 +152,13 @@ impl Strip<'_> {
             let mut graphs = model.graphs();
             graphs.any(|(graph, _)| graph == id.graph) && !model.node(id).is_removed()
         };
+        let reach = LazyCell::new(|| Reach::new(self.editor.view()));
+        let matters = |source| is_there(source) && reach.of(source) != Reached::Nothing;
         let removed = plan.applied().map(|step| step.site);
         let used = removed.filter(|&site| {
-            let source = sites[site].source();
-            source.is_some_and(|source| !kept.contains(&source) && is_there(source))
+            let site = &sites[site];
+            let source = site.source().filter(|_| site.mask != MaskUse::Output);
+            source.is_some_and(|source| !kept.contains(&source) && matters(source))
         });
         used.collect()
     }

@@ -8,6 +8,7 @@ use crate::semantics::scalar;
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::dim::{Dim, Shape};
+use super::given::Given;
 use super::value::Source;
 use super::{Asking, LONGEST};
 
@@ -40,10 +41,13 @@ impl<'m> Asking<'m> {
     }
 
     fn made(&mut self, node: NodeRef<'m>, operator: &Operator) -> Option<Shape> {
+        if !self.given(node).is_known() {
+            return None;
+        }
         match (operator.shape, node.op()) {
             (Rule::Constant, _) => self.constant_list(node),
             (Rule::Dimensions, _) => Some(match self.shape(node, 0)? {
-                Shape::Dims(dims) => Shape::of(between(node, &dims).iter().copied()),
+                Shape::Dims(dims) => Shape::of(between(self.given(node), &dims).iter().copied()),
                 like if node.attribute("start").is_none() && node.attribute("end").is_none() => {
                     like
                 }
@@ -54,7 +58,7 @@ impl<'m> Asking<'m> {
                 (elements != Dim::Unknown).then(|| Shape::of([elements]))
             }
             (_, "Cast") => {
-                let to = DataType(i32::try_from(node.int("to", 0)).ok()?);
+                let to = DataType(i32::try_from(self.given(node).int("to", 0)).ok()?);
                 let wide = matches!(to, DataType::FLOAT | DataType::DOUBLE);
                 let list = self.list(node, 0, "")?;
                 (wide || scalar::is_integer(to)).then_some(list)
@@ -111,18 +115,11 @@ impl<'m> Asking<'m> {
     }
 
     fn constant_list(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        match &node.get().attributes.first()?.value {
+        let value = &node.get().attributes.first()?.value;
+        match self.given(node).resolved(value)? {
             AttributeValue::Int(int) => Some(Shape::sizes(&[*int])),
             AttributeValue::Ints(ints) if ints.len() <= LONGEST => Some(Shape::sizes(ints)),
             AttributeValue::Tensor(tensor) => self.elements(tensor),
-            AttributeValue::Reference(name, _) => {
-                let passed = self.facts.passed_attribute(self.cx, name).ok()??;
-                match &passed.value {
-                    AttributeValue::Int(int) => Some(Shape::sizes(&[*int])),
-                    AttributeValue::Ints(ints) if ints.len() <= LONGEST => Some(Shape::sizes(ints)),
-                    _ => None,
-                }
-            }
             _ => None,
         }
     }
@@ -145,7 +142,7 @@ impl<'m> Asking<'m> {
     }
 
     fn filled(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let value = match node.attribute("value").map(|a| &a.value) {
+        let value = match self.given(node).value("value") {
             Some(AttributeValue::Tensor(tensor)) => self.elements(tensor)?.at(0)?,
             Some(_) => return None,
             None => Dim::Size(0),
@@ -243,8 +240,8 @@ impl<'m> Asking<'m> {
 }
 
 /// The dimensions that a Shape takes.
-pub(super) fn between<'d>(node: NodeRef<'_>, dims: &'d [Dim]) -> &'d [Dim] {
-    cut(dims, node.int("start", 0), node.int("end", i64::MAX))
+pub(super) fn between<'d>(given: Given<'_>, dims: &'d [Dim]) -> &'d [Dim] {
+    cut(dims, given.int("start", 0), given.int("end", i64::MAX))
 }
 
 fn cut(dims: &[Dim], start: i64, end: i64) -> &[Dim] {

@@ -1,6 +1,8 @@
 //! Constants of one number: initializers, Constant nodes, and what operators make of such.
 
-use crate::onnx::{Attribute, AttributeValue, DataType, Name, Producer, Tensor, numbers};
+use crate::onnx::{
+    Attribute, AttributeValue, DataType, Name, Producer, SparseInitializer, Tensor, numbers,
+};
 use crate::semantics::control_flow::{Loop, Outcome, branch_outputs};
 use crate::semantics::operator::{Elements, Role, Shape as Rule};
 use crate::semantics::scalar;
@@ -119,7 +121,10 @@ impl<'m> Asking<'m> {
                 Some((node, output)) => self.output_number(value, node, output),
                 None => Known::Computed,
             },
-            Producer::SparseInitializer(_) | Producer::Gone => Known::Computed,
+            Producer::SparseInitializer(index) => {
+                self.sparse(value, &graph.sparse_initializers()[index as usize])
+            }
+            Producer::Gone => Known::Computed,
         }
     }
 
@@ -153,8 +158,9 @@ impl<'m> Asking<'m> {
             return self.attribute_number(value, node);
         }
         if node.is("ConstantOfShape") {
-            return match node.attribute("value").map(|a| &a.value) {
+            return match self.given(node).value("value") {
                 Some(AttributeValue::Tensor(tensor)) => self.tensor(value, tensor),
+                _ if !self.given(node).is_known() => Known::Computed,
                 _ => Known::constant(0.0, DataType::FLOAT),
             };
         }
@@ -296,23 +302,23 @@ impl<'m> Asking<'m> {
                 _ => Known::Constant,
             },
             AttributeValue::Tensor(tensor) => self.tensor(value, tensor),
-            AttributeValue::Sparse(sparse) => {
-                // an element that a sparse tensor does not store is zero
-                let stored = sparse.values.elements();
-                let whole = sparse
-                    .dims
-                    .iter()
-                    .try_fold(1i64, |all, &dim| all.checked_mul(dim));
-                match (stored, whole) {
-                    (Some(0), _) => Known::constant(0.0, sparse.values.data_type),
-                    (Some(stored), Some(whole)) if i64::try_from(stored) == Ok(whole) => {
-                        self.tensor(value, &sparse.values)
-                    }
-                    _ => Known::Constant,
-                }
-            }
+            AttributeValue::Sparse(sparse) => self.sparse(value, sparse),
             AttributeValue::String(_) | AttributeValue::Strings(_) => Known::Constant,
             _ => Known::Computed,
+        }
+    }
+
+    /// As [`Asking::tensor`]: an element that a sparse tensor does not store is zero.
+    fn sparse(&mut self, value: ValueRef<'m>, sparse: &SparseInitializer) -> Known {
+        let stored = sparse.values.elements();
+        let mut dims = sparse.dims.iter();
+        let whole = dims.try_fold(1i64, |all, &dim| all.checked_mul(dim));
+        match (stored, whole) {
+            (Some(0), _) => Known::constant(0.0, sparse.values.data_type),
+            (Some(stored), Some(whole)) if i64::try_from(stored) == Ok(whole) => {
+                self.tensor(value, &sparse.values)
+            }
+            _ => Known::Constant,
         }
     }
 

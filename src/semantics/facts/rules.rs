@@ -1,11 +1,12 @@
 //! The shape that an operator gives its outputs, by its rule in the table of operators.
 
 use crate::hash::HashMap;
-use crate::onnx::{AttributeValue, Node};
+use crate::onnx::AttributeValue;
 use crate::semantics::operator::{Role, Shape as Rule};
 use crate::semantics::view::NodeRef;
 
 use super::dim::{Dim, Shape, axis_of};
+use super::given::Given;
 use super::{Asking, window};
 
 impl<'m> Asking<'m> {
@@ -22,22 +23,32 @@ impl<'m> Asking<'m> {
             (1, Rule::Pool | Rule::TopK, _) | (1, Rule::Same, Role::Dropout) => {}
             _ => return None,
         }
+        if !self.given(node).is_known() && rule != Rule::Constant {
+            return None;
+        }
         match rule {
             Rule::Same => self.shape(node, 0),
             Rule::OfSecond => self.shape(node, 1),
             Rule::SameRank => Some(Shape::of_rank(self.dims(node, 0)?.len())),
             Rule::Scalar => Some(Shape::scalar()),
             Rule::Drawn => self.drawn(node),
+            Rule::Sampled => {
+                let rows = self.shape(node, 0)?.at(0).unwrap_or(Dim::Unknown);
+                let columns = self.given(node).int("sample_size", 1);
+                Some(Shape::of([rows, Dim::Size(columns)]))
+            }
             Rule::Filled => self.list(node, 0, ""),
-            Rule::Constant => constant(node),
+            Rule::Constant => constant(self.given(node)),
             Rule::Broadcast => self.all_broadcast(node),
             Rule::MatMul => matmul(self.dims(node, 0), self.dims(node, 1)),
             Rule::Gemm => self.gemm(node),
-            Rule::Conv => window::convolved(node, self.dims(node, 0), &self.dims(node, 1)?),
-            Rule::ConvTranspose => {
-                window::transposed(node, self.dims(node, 0), &self.dims(node, 1)?)
+            Rule::Conv => {
+                window::convolved(self.given(node), self.dims(node, 0), &self.dims(node, 1)?)
             }
-            Rule::Pool => window::pooled(node, self.dims(node, 0)?),
+            Rule::ConvTranspose => {
+                window::transposed(self.given(node), self.dims(node, 0), &self.dims(node, 1)?)
+            }
+            Rule::Pool => window::pooled(self.given(node), self.dims(node, 0)?),
             Rule::GlobalPool => {
                 let dims = self.dims(node, 0)?.into_iter().enumerate();
                 Some(Shape::of(dims.map(|(axis, dim)| {
@@ -46,12 +57,12 @@ impl<'m> Asking<'m> {
             }
             Rule::Permute => {
                 let dims = self.dims(node, 0)?;
-                let axes = permutation(node.get(), dims.len())?;
+                let axes = permutation(self.given(node).value("perm"), dims.len())?;
                 Some(Shape::of(axes.into_iter().map(|axis| dims[axis])))
             }
             Rule::Concat => self.concat(node),
             Rule::Einsum => self.einsum(node),
-            Rule::Flatten => flatten(&self.dims(node, 0)?, node.int("axis", 1)),
+            Rule::Flatten => flatten(&self.dims(node, 0)?, self.given(node).int("axis", 1)),
             Rule::Reshape => self.reshape(node),
             Rule::Squeeze => self.squeeze(node),
             Rule::Unsqueeze => self.unsqueeze(node),
@@ -60,7 +71,7 @@ impl<'m> Asking<'m> {
             Rule::Pad => self.pad(node),
             Rule::Gather => {
                 let (mut dims, indices) = (self.dims(node, 0)?, self.dims(node, 1)?);
-                let axis = axis_of(node.int("axis", 0), dims.len())?;
+                let axis = axis_of(self.given(node).int("axis", 0), dims.len())?;
                 dims.splice(axis..=axis, indices);
                 Some(Shape::of(dims))
             }
@@ -69,20 +80,25 @@ impl<'m> Asking<'m> {
             Rule::Reduce => self.reduce(node),
             Rule::ReduceAxis => {
                 let mut dims = self.dims(node, 0)?;
-                let axis = axis_of(node.int("axis", 0), dims.len())?;
-                match node.int("keepdims", 1) {
+                let axis = axis_of(self.given(node).int("axis", 0), dims.len())?;
+                match self.given(node).int("keepdims", 1) {
                     0 => drop(dims.remove(axis)),
                     _ => dims[axis] = Dim::Size(1),
                 }
                 Some(Shape::of(dims))
             }
-            Rule::Recurrent => recurrent(node, output, &self.dims(node, 0)?, &self.dims(node, 2)?),
+            Rule::Recurrent => recurrent(
+                self.given(node),
+                output,
+                &self.dims(node, 0)?,
+                &self.dims(node, 2)?,
+            ),
             Rule::TopK => self.top_k(node),
             Rule::Dimensions => self.shape_of_shape(node),
             Rule::Range => Some(Shape::of([self.range(node)])),
             Rule::OneHot => {
                 let mut dims = self.dims(node, 0)?;
-                let axis = axis_of(node.int("axis", -1), dims.len() + 1)?;
+                let axis = axis_of(self.given(node).int("axis", -1), dims.len() + 1)?;
                 let depth = self.integers(node, 1, "");
                 let depth = depth
                     .and_then(|d| d.first().copied())
@@ -93,7 +109,7 @@ impl<'m> Asking<'m> {
             Rule::GatherNd => {
                 let (data, indices) = (self.dims(node, 0)?, self.dims(node, 1)?);
                 let (&depth, outer) = indices.split_last()?;
-                let batch = usize::try_from(node.int("batch_dims", 0)).ok()?;
+                let batch = usize::try_from(self.given(node).int("batch_dims", 0)).ok()?;
                 let depth = usize::try_from(depth.size()?).ok()?;
                 let rest = data.get(batch.checked_add(depth)?..)?;
                 Some(Shape::of(outer.iter().chain(rest).copied()))
@@ -119,8 +135,8 @@ impl<'m> Asking<'m> {
 
     fn gemm(&mut self, node: NodeRef<'m>) -> Option<Shape> {
         let (a, b) = (self.shape(node, 0), self.dims(node, 1)?);
-        let rows = i64::from(node.int("transA", 0) != 0);
-        let columns = usize::from(node.int("transB", 0) == 0);
+        let rows = i64::from(self.given(node).int("transA", 0) != 0);
+        let columns = usize::from(self.given(node).int("transB", 0) == 0);
         let rows = a.and_then(|a| a.at(rows)).unwrap_or(Dim::Unknown);
         Some(Shape::of([rows, *b.get(columns)?]))
     }
@@ -131,7 +147,7 @@ impl<'m> Asking<'m> {
             .collect();
         let known = all.iter().flatten();
         let rank = known.clone().next()?.len();
-        let axis = axis_of(node.int("axis", 1), rank)?;
+        let axis = axis_of(self.given(node).int("axis", 1), rank)?;
         if known.clone().any(|dims| dims.len() != rank) {
             return None;
         }
@@ -151,7 +167,7 @@ impl<'m> Asking<'m> {
 
     /// The dimensions of the indices after the arrow.
     fn einsum(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let AttributeValue::String(equation) = &node.attribute("equation")?.value else {
+        let AttributeValue::String(equation) = self.given(node).value("equation")? else {
             return None;
         };
         let equation: String = std::str::from_utf8(equation)
@@ -183,7 +199,7 @@ impl<'m> Asking<'m> {
             Shape::Like(at) => return Some(Shape::Like(at)),
             Shape::Dims(to) => to,
         };
-        let copies = node.int("allowzero", 0) == 0;
+        let copies = self.given(node).int("allowzero", 0) == 0;
         let dims = to.iter().enumerate().map(|(axis, &dim)| match dim {
             Dim::Size(0) if copies => from_at(axis).unwrap_or(Dim::Unknown),
             Dim::Size(..=-1) => Dim::Unknown,
@@ -295,8 +311,10 @@ impl<'m> Asking<'m> {
 
     fn split(&mut self, node: NodeRef<'m>, output: usize) -> Option<Shape> {
         let mut dims = self.dims(node, 0)?;
-        let axis = axis_of(node.int("axis", 0), dims.len())?;
-        let parts = node.int("num_outputs", node.get().outputs.len() as i64);
+        let axis = axis_of(self.given(node).int("axis", 0), dims.len())?;
+        let parts = self
+            .given(node)
+            .int("num_outputs", node.get().outputs.len() as i64);
         dims[axis] = match self.has(node, 1, "split") {
             true => {
                 let sizes = self.list(node, 1, "split");
@@ -318,7 +336,7 @@ impl<'m> Asking<'m> {
 
     fn reduce(&mut self, node: NodeRef<'m>) -> Option<Shape> {
         let dims = self.dims(node, 0)?;
-        let keep = node.int("keepdims", 1) != 0;
+        let keep = self.given(node).int("keepdims", 1) != 0;
         let axes = match self.has(node, 1, "axes") {
             true => match self.integers(node, 1, "axes") {
                 Some(named) => axes(&named, dims.len())?,
@@ -328,7 +346,9 @@ impl<'m> Asking<'m> {
         };
         // no axes: all of them, or none
         let axes = match axes.is_empty() {
-            true if node.int("noop_with_empty_axes", 0) != 0 => return Some(Shape::of(dims)),
+            true if self.given(node).int("noop_with_empty_axes", 0) != 0 => {
+                return Some(Shape::of(dims));
+            }
             true => (0..dims.len()).collect(),
             false => axes,
         };
@@ -346,9 +366,9 @@ impl<'m> Asking<'m> {
 
     fn top_k(&mut self, node: NodeRef<'m>) -> Option<Shape> {
         let mut dims = self.dims(node, 0)?;
-        let axis = axis_of(node.int("axis", -1), dims.len())?;
-        dims[axis] = match node.attribute("k") {
-            Some(_) => Dim::Size(node.int("k", 0)),
+        let axis = axis_of(self.given(node).int("axis", -1), dims.len())?;
+        dims[axis] = match self.given(node).value("k") {
+            Some(_) => Dim::Size(self.given(node).int("k", 0)),
             None => {
                 let count = self.list(node, 1, "");
                 count.and_then(|count| count.at(0)).unwrap_or(Dim::Unknown)
@@ -359,7 +379,7 @@ impl<'m> Asking<'m> {
 
     fn shape_of_shape(&mut self, node: NodeRef<'m>) -> Option<Shape> {
         let list = self.shape(node, 0)?.to_vec();
-        let count = list.map(|dims| super::integers::between(node, &dims).len() as i64);
+        let count = list.map(|dims| super::integers::between(self.given(node), &dims).len() as i64);
         Some(Shape::of([count.map_or(Dim::Unknown, Dim::Size)]))
     }
 
@@ -462,9 +482,10 @@ fn kept<'d>(dims: &'d [Dim], axes: &'d [usize]) -> impl Iterator<Item = Dim> + '
         .map(|(_, &dim)| dim)
 }
 
-fn constant(node: NodeRef<'_>) -> Option<Shape> {
+fn constant(given: Given<'_>) -> Option<Shape> {
     let long = |len: usize| Some(Shape::sizes(&[len as i64]));
-    match &node.get().attributes.first()?.value {
+    let value = &given.node.get().attributes.first()?.value;
+    match given.resolved(value).unwrap_or(value) {
         AttributeValue::Float(_) | AttributeValue::Int(_) | AttributeValue::String(_) => {
             Some(Shape::scalar())
         }
@@ -508,11 +529,11 @@ fn flatten(dims: &[Dim], axis: i64) -> Option<Shape> {
 
 /// `[steps, directions, batch, hidden]` and the last states, with the recurrence weights
 /// `[directions, gates · hidden, hidden]`.
-fn recurrent(node: NodeRef<'_>, output: usize, data: &[Dim], weights: &[Dim]) -> Option<Shape> {
+fn recurrent(given: Given<'_>, output: usize, data: &[Dim], weights: &[Dim]) -> Option<Shape> {
     let (&[steps, batch, _], &[directions, _, hidden]) = (data, weights) else {
         return None;
     };
-    let by_batch = node.int("layout", 0) != 0;
+    let by_batch = given.int("layout", 0) != 0;
     Some(match (output, by_batch) {
         (0, false) => Shape::of([steps, directions, batch, hidden]),
         // then data is [batch, steps, ..]
@@ -523,11 +544,11 @@ fn recurrent(node: NodeRef<'_>, output: usize, data: &[Dim], weights: &[Dim]) ->
 }
 
 /// What a Transpose does to axes: the input's axis for each of the output's.
-pub(crate) fn permutation(node: &Node, rank: usize) -> Option<Vec<usize>> {
-    let Some(attribute) = node.attribute("perm") else {
+pub(crate) fn permutation(perm: Option<&AttributeValue>, rank: usize) -> Option<Vec<usize>> {
+    let Some(perm) = perm else {
         return Some((0..rank).rev().collect());
     };
-    let AttributeValue::Ints(perm) = &attribute.value else {
+    let AttributeValue::Ints(perm) = perm else {
         return None;
     };
     let axes: Vec<usize> = perm

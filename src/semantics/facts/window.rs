@@ -1,9 +1,9 @@
 //! Shapes of what slides a window over its data: convolutions and pools.
 
 use crate::onnx::AttributeValue;
-use crate::semantics::view::NodeRef;
 
 use super::dim::{Dim, Shape};
+use super::given::Given;
 
 /// A window of one spatial axis.
 struct Window {
@@ -22,8 +22,8 @@ enum Auto {
     Valid,
 }
 
-fn windows(node: NodeRef<'_>, kernel: &[i64]) -> Option<Vec<Window>> {
-    let auto = match node.attribute("auto_pad").map(|a| &a.value) {
+fn windows(given: Given<'_>, kernel: &[i64]) -> Option<Vec<Window>> {
+    let auto = match given.value("auto_pad") {
         None => Auto::NotSet,
         Some(AttributeValue::String(text)) => match &text[..] {
             b"NOTSET" => Auto::NotSet,
@@ -34,7 +34,7 @@ fn windows(node: NodeRef<'_>, kernel: &[i64]) -> Option<Vec<Window>> {
         Some(_) => return None,
     };
     let [strides, dilations, pads] =
-        ["strides", "dilations", "pads"].map(|name| node.ints(name).unwrap_or_default());
+        ["strides", "dilations", "pads"].map(|name| given.ints(name).unwrap_or_default());
     let axes = kernel.len();
     let window = |axis: usize| -> Option<Window> {
         let of = |all: &[i64], default: i64| match all.len() {
@@ -91,31 +91,31 @@ impl Window {
 
 /// `[N, M, ..]` of a Conv with weights `[M, C/group, k..]`.
 pub(super) fn convolved(
-    node: NodeRef<'_>,
+    given: Given<'_>,
     data: Option<Vec<Dim>>,
     weights: &[Dim],
 ) -> Option<Shape> {
     let count = |window: &Window, _, size| window.count(size, false);
-    spatial(node, data, weights, *weights.first()?, count)
+    spatial(given, data, weights, *weights.first()?, count)
 }
 
 /// `[N, M, ..]` of a ConvTranspose with weights `[C, M/group, k..]`.
 pub(super) fn transposed(
-    node: NodeRef<'_>,
+    given: Given<'_>,
     data: Option<Vec<Dim>>,
     weights: &[Dim],
 ) -> Option<Shape> {
-    let out = weights.get(1)?.times(Dim::Size(node.int("group", 1)));
-    let more = node.ints("output_padding").unwrap_or_default();
-    let given = node.attribute("output_shape").is_some();
-    spatial(node, data, weights, out, |window, axis, size| {
+    let out = weights.get(1)?.times(Dim::Size(given.int("group", 1)));
+    let more = given.ints("output_padding").unwrap_or_default();
+    let told = given.value("output_shape").is_some();
+    spatial(given, data, weights, out, |window, axis, size| {
         let more = more.get(axis).copied().unwrap_or(0);
-        (!given).then(|| window.spread(size, more)).flatten()
+        (!told).then(|| window.spread(size, more)).flatten()
     })
 }
 
 fn spatial(
-    node: NodeRef<'_>,
+    given: Given<'_>,
     data: Option<Vec<Dim>>,
     weights: &[Dim],
     channels: Dim,
@@ -124,7 +124,7 @@ fn spatial(
     let mut shape = vec![Dim::Unknown; weights.len()];
     *shape.get_mut(1)? = channels;
     let kernel: Option<Vec<i64>> = weights.get(2..)?.iter().map(|dim| dim.size()).collect();
-    let windows = kernel.and_then(|kernel| windows(node, &kernel));
+    let windows = kernel.and_then(|kernel| windows(given, &kernel));
     if let Some(data) = data.filter(|data| data.len() == weights.len()) {
         shape[0] = data[0];
         for (axis, window) in windows.iter().flatten().enumerate() {
@@ -137,9 +137,9 @@ fn spatial(
     Some(Shape::of(shape))
 }
 
-pub(super) fn pooled(node: NodeRef<'_>, mut shape: Vec<Dim>) -> Option<Shape> {
-    let ceil = node.int("ceil_mode", 0) != 0;
-    let windows = windows(node, node.ints("kernel_shape").unwrap_or_default());
+pub(super) fn pooled(given: Given<'_>, mut shape: Vec<Dim>) -> Option<Shape> {
+    let ceil = given.int("ceil_mode", 0) != 0;
+    let windows = windows(given, given.ints("kernel_shape").unwrap_or_default());
     for (axis, dim) in shape.iter_mut().skip(2).enumerate() {
         let window = windows.as_ref().and_then(|all| all.get(axis));
         let counted = dim.size().and_then(|size| window?.count(size, ceil));

@@ -81,6 +81,8 @@ pub(crate) enum Shape {
     /// Without the axis in an attribute.
     ReduceAxis,
     Reshape,
+    /// The rows of the first input, each with the number of elements in an attribute.
+    Sampled,
     Scalar,
     /// One axis with as many elements as the first input has axes.
     Dimensions,

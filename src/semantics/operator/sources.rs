@@ -15,7 +15,7 @@ operators! {
     "ImageDecoder" 20..:         Nothing,     [UINT8],                   Rank(3),   Make, Nonlinear, Values, Never,     Other;
     "Loop" 1..:                  From(2),     [BODIES],                  Other,     Mix,  Nonlinear, Values, Always,    Control(Loop);
     "MelWeightMatrix" 17..:      Nothing,     [WINDOW],                  Rank(2),   Make, Nonlinear, Values, Never,     Other;
-    "Multinomial" 7..:           First,       [CLASS],                   Rank(2),   Mix,  Nonlinear, Values, Never,     Draw(Multinomial);
+    "Multinomial" 7..:           First,       [CLASS],                   Sampled,   Mix,  Nonlinear, Values, Never,     Draw(Multinomial);
     "NonMaxSuppression" 10..:    All,         [INT64],                   Rank(2),   Mix,  Nonlinear, Values, Never,     Other;
     "NonZero" 9..:               First,       [INT64],                   Rank(2),   Mix,  Nonlinear, Values, Never,     Other;
     "OneHot" 9..28:              Nothing,     [T2],                      OneHot,    Mix,  Nonlinear, Values, Never,     Other;

@@ -2,7 +2,7 @@
 
 use crate::dropout::{Exit, Form, Kind, Scaling, Site};
 use crate::onnx::{DataType, NodeId};
-use crate::semantics::draws::distribution;
+use crate::semantics::draws::{distribution, drawn, second_of_two};
 use crate::semantics::facts::Facts;
 use crate::semantics::operator::Distribution;
 use crate::semantics::view::View;
@@ -52,9 +52,19 @@ pub(super) enum Counted {
 /// How the elements of a draw are distributed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Draw {
-    Uniform { low: f64, high: f64 },
-    Normal { mean: f64, deviation: f64 },
-    Bernoulli { one: f64 },
+    Uniform {
+        low: f64,
+        high: f64,
+    },
+    Normal {
+        mean: f64,
+        deviation: f64,
+    },
+    /// A number with this probability, and else zero.
+    Bernoulli {
+        one: f64,
+        number: f64,
+    },
 }
 
 impl Expected {
@@ -81,7 +91,7 @@ impl Expected {
             unscaled: is_unscaled(exit),
             integers: is_integer(view, exit),
             counted: counted(site, exit),
-            drawn: drawn(view, exit),
+            drawn: drawn_for(view, exit),
         }
     }
 
@@ -119,7 +129,31 @@ impl Draw {
                 };
                 let one = node.input(place).and_then(|input| facts.constant(input.id));
                 let one = one.ok_or("the probability of its draw is not constant")?;
-                Ok(Draw::Bernoulli { one: one.value })
+                let (one, number) = (one.value, 1.0);
+                Ok(Draw::Bernoulli { one, number })
+            }
+            Some(Distribution::Multinomial) => {
+                let one = second_of_two(node).ok().flatten();
+                let one = one.ok_or("the probabilities of its draw are not known")?;
+                Ok(Draw::Bernoulli { one, number: 1.0 })
+            }
+            None if node.is("Dropout") => {
+                let number = |input: usize, default| match node.input(input) {
+                    Some(input) => facts.constant(input.id).map(|known| known.value),
+                    None => Some(default),
+                };
+                let rate = number(1, 0.5).ok_or("the ratio of its draw is not constant")?;
+                let mask =
+                    drawn(node).map(|value| value.id) == node.output(1).map(|value| value.id);
+                let data = if mask {
+                    Some(1.0 - rate)
+                } else {
+                    number(0, 1.0)
+                };
+                let data = data.ok_or("the data of its draw is not constant")?;
+                let one = 1.0 - rate;
+                let number = data / one;
+                Ok(Draw::Bernoulli { one, number })
             }
             _ => Err(format!("what {} draws is not known", node.place())),
         }
@@ -128,7 +162,7 @@ impl Draw {
     /// Numbers over the whole range, in order, with these among them.
     pub fn points(self, among: &[f64]) -> Vec<f64> {
         let mut points: Vec<f64> = match self {
-            Draw::Bernoulli { .. } => return vec![0.0, 1.0],
+            Draw::Bernoulli { number, .. } => return vec![0.0, number],
             Draw::Uniform { low, high } => {
                 let inside = (0..GRID).map(|at| (f64::from(at) + 0.5) / f64::from(GRID));
                 let ends = [0.0, 1e-6, 1e-4, 1e-3, 4e-3];
@@ -163,9 +197,9 @@ impl Draw {
                 let z = (point - mean) / deviation;
                 libm::erfc(-z / std::f64::consts::SQRT_2) / 2.0
             }
-            Draw::Bernoulli { one } => match point {
+            Draw::Bernoulli { one, number } => match point {
                 point if point <= 0.0 => 0.0,
-                point if point <= 1.0 => 1.0 - one,
+                point if point <= number => 1.0 - one,
                 _ => 1.0,
             },
         }
@@ -191,7 +225,7 @@ fn is_integer(view: View<'_>, exit: &Exit) -> bool {
     element.is_some_and(|element| !element.is_float())
 }
 
-fn drawn(view: View<'_>, exit: &Exit) -> Option<usize> {
+fn drawn_for(view: View<'_>, exit: &Exit) -> Option<usize> {
     let frozen = exit.frozen.first()?;
     let mask = view.node(frozen.node).input(frozen.input)?;
     let sizes = &mask.initializer()?.dims;

@@ -290,7 +290,7 @@ fn drawn(class: &Class<'_>, generator: &mut SmallRng) -> f64 {
     match class.experiment.draw() {
         Some(Draw::Uniform { low, high }) => low + (high - low) * share,
         Some(Draw::Normal { mean, deviation }) => mean + deviation * normal(generator),
-        Some(Draw::Bernoulli { one }) => f64::from(u8::from(share < one)),
+        Some(Draw::Bernoulli { one, number }) => number * f64::from(u8::from(share < one)),
         None => 0.0,
     }
 }

@@ -1,10 +1,11 @@
 //! Edits that let a mask keep everything.
 
-use crate::dropout::{Exit, FrozenInput, KeptDraw, Site};
+use crate::dropout::{Exit, FrozenInput, KeptDraw, MaskUse, Site};
 use crate::hash::HashSet;
 use crate::onnx::{
-    Attribute, DataType, Editor, Node, NodeId, ValueId, encode_float, encode_number,
+    Attribute, DataType, Editor, Name, Node, NodeId, ValueId, encode_float, encode_number,
 };
+use crate::semantics::draws::drawn;
 use crate::semantics::view::View;
 use crate::verify::draw::{drawn_element, drawn_shape};
 
@@ -15,8 +16,9 @@ pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) -> Vec<DataType> {
     for (input, number) in numbers.into_iter().flatten() {
         replace_in_mask(editor, site, input, number);
     }
-    if let Some(draw) = site.kept_draw {
-        replace_draw(editor, draw);
+    match site.kept_draw {
+        Some(draw) if site.mask != MaskUse::Output => replace_draw(editor, draw),
+        _ => {}
     }
     let frozen = site.exits.iter().flat_map(|exit| &exit.frozen);
     frozen.for_each(|frozen| replace_frozen(editor, frozen));
@@ -55,7 +57,7 @@ fn replace_in_mask(editor: &mut Editor<'_>, site: &Site, value: ValueId, number:
 }
 
 /// The nodes that compute the mask of a site, from its exits back to the data.
-fn mask_nodes(view: View<'_>, site: &Site) -> HashSet<NodeId> {
+pub(super) fn mask_nodes(view: View<'_>, site: &Site) -> HashSet<NodeId> {
     let exits = site.exits.iter();
     let before = exits.filter_map(|exit| exit.prescale);
     let data = site.exits.iter().map(|exit| exit.data);
@@ -67,7 +69,7 @@ fn mask_nodes(view: View<'_>, site: &Site) -> HashSet<NodeId> {
     while let Some(id) = open.pop() {
         let node = view.node(id);
         // the inputs of a draw other than Bernoulli are shapes
-        let draws = Some(id) == site.source() && !node.is("Bernoulli");
+        let draws = Some(id) == site.source() && !node.is("Bernoulli") && !node.is("Dropout");
         if !nodes.insert(id) || draws {
             continue;
         }
@@ -101,24 +103,27 @@ fn replace_frozen(editor: &mut Editor<'_>, frozen: &FrozenInput) {
 
 /// Replaces a draw by a constant in its shape.
 fn replace_draw(editor: &mut Editor<'_>, draw: KeptDraw) {
+    let Some((drawn, kept)) = constant_draw(editor, draw) else {
+        return;
+    };
+    editor.remove_node(draw.source);
+    let at = (draw.source.graph, Some(draw.source));
+    editor.put_as(at, drawn, Node::new("Identity").on([kept]));
+}
+
+/// Puts a constant in the shape of a draw before it. Returns the names of what is drawn and of the constant.
+pub(super) fn constant_draw(editor: &mut Editor<'_>, draw: KeptDraw) -> Option<(Name, Name)> {
     let id = draw.source;
     let (model, values) = (editor.model(), editor.values());
-    let node = model.node(id).clone();
-    let Some(output) = node.output(0).cloned().filter(|_| !node.is_removed()) else {
-        return;
-    };
+    let node = View::new(model, values).node(id);
+    let drawn = drawn(node).filter(|_| !node.is_removed())?.name.clone();
     let element = drawn_element(model, values, id).unwrap_or(DataType::FLOAT);
-    let Some(bytes) = encode_number(element, draw.value) else {
-        return;
-    };
-    let at = (id.graph, Some(id));
-    let Some(shape) = drawn_shape(editor, id) else {
-        return;
-    };
-    editor.remove_node(id);
-    let constant = Node::new("ConstantOfShape").on([shape]);
+    let bytes = encode_number(element, draw.value)?;
+    let shape = drawn_shape(editor, id)?;
     let value = Attribute::tensor((element, &[1], &bytes));
-    editor.put_as(at, output, constant.with(value));
+    let constant = Node::new("ConstantOfShape").on([shape]).with(value);
+    let kept = editor.put((id.graph, Some(id)), "draw/kept", constant);
+    Some((drawn, kept))
 }
 
 /// The element type of the data after a mask.

@@ -107,7 +107,8 @@ fn random_outside_dropout() {
     silent(rule, &random_mask(2.0));
     silent(rule, &bernoulli(0.9));
     silent(rule, &drawn(op("u = Relu(x)")));
-    silent(rule, &drawn(op("u = local::RandomNormalLike(x)")));
+    fires(rule, &drawn(op("u = local::RandomNormalLike(x)")), what);
+    silent(rule, &drawn(op("u = local::Normalize(x)")));
     let dropout = op("u = Dropout(x, p, on)");
     let mut model = drawn(dropout);
     let main = model.graph.take().unwrap();

@@ -1,6 +1,7 @@
 //! What looks like dropout and is none, or can be found but not taken out: each beside a twin that is
 //! dropout and goes.
 
+use dropout_onnx::dropout::{Form, Scaling};
 use dropout_onnx::onnx::DataType;
 
 use super::spelt::{DRAWN, between, inside};
@@ -305,10 +306,22 @@ fn a_dropout_whose_mask_is_used_by_hand() {
     let chosen = "o = Dropout(ones, p, on)\nb = Cast:9(o)\nxs = Mul(x, s)\ny = Where(b, xs, zero)";
     let complement = "o, b = Dropout(ones, p, on)\nk = Cast(b)\nn = Sub(one, k)\nd = Mul(x, n)\n\
                       e = Sub(x, d)\ny = Div(e, keep)";
-    refused(&by_hand(mask, true), "uses its mask in arithmetic");
-    refused(&by_hand(complement, true), "uses its mask in arithmetic");
-    refused(&by_hand(compared, true), "uses dropped ones as a mask");
-    refused(&by_hand(chosen, true), "uses dropped ones as a mask");
+    for coin in [mask, complement, compared, chosen] {
+        let stripped = strips(&by_hand(coin, true)).draws_nothing();
+        let [site] = &stripped.sites[..] else {
+            panic!("{coin}: {:?}", stripped.sites);
+        };
+        assert_eq!((site.form, site.rate), (Form::RandomMask, Some(0.3)));
+        assert_eq!(site.scaling, Scaling::Inverted, "{coin}");
+        assert_eq!(stripped.after.dropouts(), 0, "{coin}");
+    }
+    // a coin whose other side is used as well
+    let both = format!("{mask}\nz = Relu(o)");
+    let mut both = by_hand(&both, true);
+    both.graph = both.graph.map(|graph| graph.output("z"));
+    refused(&both, "uses its mask in arithmetic");
+    let data = "o, b = Dropout(x, p, on)\nk = Cast(b)\nd = Mul(o, k)\ny = Div(d, keep)";
+    refused(&by_hand(data, true), "uses its mask in arithmetic");
     // the twins: one that does not act, and one that scales by itself
     strips(&by_hand(mask, false));
     strips(&by_hand("o = Dropout(ones, p, on)\ny = Mul(x, o)", true));

@@ -259,7 +259,6 @@ fn an_output_of_a_branch_whose_data_is_an_outer_value_leaves_an_identity() {
 #[test]
 fn a_mask_that_gets_away_is_refused() {
     for (how, why) in [
-        ("z = Identity(k)", "its mask is an output of graph"),
         (
             "w = MatMul(k, sq)\nz = Tanh(w)",
             "its mask is an output of graph",

@@ -39,7 +39,7 @@ impl Finder<'_> {
         let mut passed = Vec::new();
         for input in node.inputs() {
             passed.push(match input {
-                Some(value) => Some(match walk.trace.forms.get(&value.id) {
+                Some(value) => Some(match walk.trace.read(value.id) {
                     Some(form) => Rc::clone(form),
                     None => Rc::new(self.plain(value.id, walk.conditions)?),
                 }),
@@ -92,7 +92,7 @@ impl Finder<'_> {
     fn enter(&self, node: NodeRef<'_>, function: usize, walk: &mut Walk<'_>) -> Result<()> {
         let body = self.view.model.functions()[function].body;
         for (input, formal) in node.inputs().zip(self.view.graph_inputs(body)) {
-            let form = input.and_then(|value| walk.trace.forms.get(&value.id).cloned());
+            let form = input.and_then(|value| walk.trace.read(value.id).cloned());
             let (Some(form), Some(formal)) = (form, formal) else {
                 continue;
             };

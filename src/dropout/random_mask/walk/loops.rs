@@ -22,7 +22,7 @@ impl Finder<'_> {
         let formals: Vec<_> = self.view.graph_inputs(body).collect();
         let mut lost = !self.is_clear(node, walk);
         for (input, value) in node.inputs().enumerate() {
-            let form = value.and_then(|value| walk.trace.forms.get(&value.id).cloned());
+            let form = value.and_then(|value| walk.trace.read(value.id).cloned());
             let (Some(form), Some(Some(inner))) = (form, formals.get(input)) else {
                 continue;
             };

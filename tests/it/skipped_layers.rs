@@ -1,0 +1,88 @@
+//! Layers that a draw skips, by an If: found, and left to the author of the model.
+
+use dropout_onnx::audit::{ModelAudit, Verdict};
+use dropout_onnx::dropout::{Form, Mode, Scaling};
+
+use crate::common::build::{graph, ints, model, op, subgraph, untyped, x_to_y};
+use crate::common::masks::{nodes, spelt};
+use crate::common::proto::{Graph, Model};
+use crate::common::stripped::refusal;
+
+fn branch(text: &str) -> Graph {
+    let mut branch = graph(nodes(text));
+    let last = branch.node.last().map(|node| node.output[0].clone());
+    branch.output = last.iter().map(|name| untyped(name)).collect();
+    branch
+}
+
+/// An If on `u < 0.8`, or on its contrary.
+fn made(then: &str, or: &str, condition: &str) -> Model {
+    let draw = op("u = RandomUniform()").with(ints("shape", &[1]));
+    let drawn = nodes(&format!("l = Less(u, keep)\nb = Squeeze(l)\n{condition}"));
+    let node = op("y = If(c)")
+        .with(subgraph("then_branch", branch(then)))
+        .with(subgraph("else_branch", branch(or)));
+    let mut body = spelt("", &[("keep", 0.8), ("one", 1.0)]);
+    body.node = x_to_y([draw].into_iter().chain(drawn).chain([node])).node;
+    model(17, body)
+}
+
+fn audit(model: &Model) -> ModelAudit {
+    ModelAudit::new("model.onnx", &model.read()).expect("an audit")
+}
+
+const LAYER: &str = "h = Relu(x)\nw = Mul(h, one)\np = Add(x, w)";
+const SKIP: &str = "q = Identity(x)";
+
+#[test]
+fn a_layer_that_is_skipped_at_random_is_dropped() {
+    for (then, or, condition, rate) in [
+        (LAYER, SKIP, "c = Identity(b)", 0.2),
+        (SKIP, LAYER, "c = Not(b)", 0.2),
+        (SKIP, LAYER, "c = Identity(b)", 0.8),
+        ("p = Sum(w, x)", SKIP, "w = Abs(x)\nc = Identity(b)", 0.2),
+    ] {
+        let made = made(then, or, condition);
+        let found = audit(&made);
+        let [site] = &found.sites[..] else {
+            panic!("{then}: {:?}", found.sites);
+        };
+        assert_eq!((site.form, site.mode), (Form::RandomMask, Mode::Active));
+        assert_eq!(
+            (site.rate, site.scaling),
+            (Some(rate), Scaling::Other),
+            "{then}"
+        );
+        assert_eq!(site.inference_scale, 1.0);
+        assert_eq!(found.verdict, Some(Verdict::Active));
+        let why = refusal(&made);
+        assert!(why.contains("decides whether a layer runs"), "{why}");
+    }
+}
+
+/// What replaces the value, or draws by itself, is an augmentation.
+#[test]
+fn a_choice_between_results_is_random() {
+    for (then, or) in [
+        ("p = Neg(x)", SKIP),
+        ("p = Add(x, one)", SKIP),
+        ("h = Relu(x)\np = Add(h, h)", SKIP),
+        (
+            "n = RandomNormalLike(x)\ns = Exp(n)\ne = Mul(s, x)\np = Add(x, e)",
+            SKIP,
+        ),
+        (LAYER, "q = Neg(x)"),
+        (LAYER, LAYER),
+        (SKIP, "r = Identity(x)"),
+    ] {
+        let found = audit(&made(then, or, "c = Identity(b)"));
+        assert!(found.sites.is_empty(), "{then}: {:?}", found.sites);
+        assert_eq!(found.verdict, Some(Verdict::Random), "{then}");
+    }
+    // the twin: the draw is used elsewhere as well
+    let mut used = made(LAYER, SKIP, "c = Identity(b)");
+    used.main_mut().node.push(op("z = Add(y, u)"));
+    let graph = std::mem::take(used.main_mut());
+    *used.main_mut() = graph.output("z");
+    assert!(audit(&used).sites.is_empty());
+}
