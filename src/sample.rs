@@ -38,7 +38,7 @@ use crate::dropout::{self, Form, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{GraphKind, Model, Name, Values};
 use crate::semantics::view::View;
-use crate::verify::engine::{Host, TRACT, Value};
+use crate::verify::engine::{Host, Value};
 use crate::verify::inputs::InputSpec;
 use crate::verify::run::Setup;
 use at::At;
@@ -74,7 +74,7 @@ impl Default for Options {
             classes: Vec::new(),
             dims: BTreeMap::new(),
             inputs: Vec::new(),
-            host: Host::InProcess,
+            host: Host::default(),
         }
     }
 }
@@ -100,7 +100,7 @@ pub struct Report {
     /// What a reader should know.
     pub notes: Vec<String>,
     /// The engine and its version.
-    pub engine: &'static str,
+    pub engine: String,
 }
 
 /// The outputs at one rate.
@@ -262,7 +262,7 @@ fn sample_unnamed(
         made: Vec::new(),
         chosen: BTreeMap::new(),
         notes: Vec::new(),
-        engine: TRACT,
+        engine: options.host.names(),
         sites: sites.clone(),
     };
     let all = options.runs.saturating_mul(rates.len());
@@ -283,6 +283,7 @@ fn sample_unnamed(
                 let found = found.map_err(|e| caveats::not_run(model, &sampled, options, e))?;
                 caveats::drawn_rate(view, &sampled, options, &found)?;
                 report.shapes = found.shapes.inputs.clone();
+                report.engine.clone_from(&found.engine);
                 report.made = found.made.clone();
                 report.chosen = found.shapes.chosen.clone();
                 report.notes.extend(found.notes.iter().cloned());

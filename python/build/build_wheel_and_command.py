@@ -54,7 +54,7 @@ def _command():
     # both with the same dependencies, built once
     target = LIBRARY / os.environ.get("CARGO_TARGET_DIR", "target")
     os.environ["CARGO_TARGET_DIR"] = str(target)
-    build = ["cargo", "build", "--profile", "dist", "--locked", "--bin", "dropout-onnx"]
+    build = ["cargo", "build", "--profile", "dist", "--locked", "--features", "ort", "--bin", "dropout-onnx"]
     subprocess.run(build, cwd=LIBRARY, check=True)
     SCRIPTS.mkdir(parents=True, exist_ok=True)
     shutil.copy2(target / "dist" / NAME, SCRIPTS / NAME)

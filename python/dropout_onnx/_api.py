@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Iterable, Literal, Mapping, TypeVar, overload
 
 from . import _native
-from ._command import command
+from ._command import command, onnx_runtime
 from ._errors import DifferentError, UsageError
 from ._models import Feed, M, Model, P, Path, Progress, back, feed, given, words
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def strip(
     evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
+    engine: Literal["auto", "tract", "ort"] = "auto",
     progress: Progress | None = None,
 ) -> StripReport[Any]:
     """Removes dropout for inference, and verifies that nothing else changed.
@@ -158,6 +159,8 @@ def strip(
             4 for every MiB of the model, up to 300.
         memory_limit: Memory limit for running a model, in bytes or as `"8GiB"`; by default 2 GiB, and
             4 times the size of the model, but at most three quarters of the machine's.
+        engine: The engine that runs models: `tract`, `ort` (ONNX Runtime, of the package
+            `onnxruntime`), or `auto`: tract, and ONNX Runtime for what it cannot run.
         progress: Called with the step, the number of parts done, and the total.
 
     Raises:
@@ -172,7 +175,7 @@ def strip(
     """
     done = _native.strip(
         _files(model, out, in_place, force, dry_run, external_data, evidence),
-        _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
+        _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         words(only),
         words(kind),
         convention,
@@ -213,6 +216,7 @@ def fold(
     evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
+    engine: Literal["auto", "tract", "ort"] = "auto",
     progress: Progress | None = None,
 ) -> FoldReport[Any]:
     """Folds constant factors, such as the scale of classic dropout, into the weights around them.
@@ -231,7 +235,7 @@ def fold(
     """
     done = _native.fold(
         _files(model, out, in_place, force, dry_run, external_data, evidence),
-        _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit),
+        _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         only,
         words(at),
         progress,
@@ -275,6 +279,7 @@ def insert(
     evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
+    engine: Literal["auto", "tract", "ort"] = "auto",
     progress: Progress | None = None,
 ) -> InsertReport[Any]:
     """Inserts dropout, for fine-tuning or Monte Carlo dropout.
@@ -308,7 +313,7 @@ def insert(
     """
     done = _native.insert(
         _files(model, out, in_place, force, dry_run, external_data, evidence),
-        _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
+        _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         _choices(
             rate, mode, seed, shared_axes, mask_output, after, name, layer, preset, at, plan, like
         ),
@@ -373,6 +378,7 @@ def set(
     evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
+    engine: Literal["auto", "tract", "ort"] = "auto",
     progress: Progress | None = None,
 ) -> SetReport[Any]:
     """Changes the rate, mode or seed of existing dropout.
@@ -394,7 +400,7 @@ def set(
     """
     done = _native.set(
         _files(model, out, in_place, force, dry_run, external_data, evidence),
-        _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit),
+        _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         rate,
         mode,
         None if seed is None else str(seed),
@@ -421,6 +427,7 @@ def verify(
     evidence: Path | None = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
+    engine: Literal["auto", "tract", "ort"] = "auto",
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Compares two models by structure, and by running both with tract on the same inputs.
@@ -438,7 +445,7 @@ def verify(
         >>> do.verify("model.onnx", "clean.onnx").verdict
         'equal'
     """
-    how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit)
+    how = _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit, engine)
     document = _native.verify(given(before), given(after), outputs, how, evidence, progress)
     from ._reports import VerifyReport
 
@@ -497,6 +504,7 @@ def sample(
     input: Feed = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
+    engine: Literal["auto", "tract", "ort"] = "auto",
     progress: Progress | None = None,
 ) -> SampleReport:
     """Runs a model many times with dropout on, and reports mean and spread of its outputs as arrays.
@@ -516,6 +524,7 @@ def sample(
             4 for every MiB of the model, up to 300.
         memory_limit: Memory limit for running it, in bytes or as `"8GiB"`; by default 2 GiB, and 4 times
             the size of the model, but at most three quarters of the machine's.
+        engine: The engine that runs the model, as for `strip`.
         progress: Called with the step, the number of runs done, and the total.
 
     Raises:
@@ -534,7 +543,7 @@ def sample(
         words(classes),
         dict(dim or {}),
         feed(input),
-        _limits(timeout, memory_limit),
+        _limits(timeout, memory_limit, engine),
         progress,
     )
     from ._reports import SampleReport
@@ -618,6 +627,7 @@ def _how(
     atol: float | None,
     timeout: int | None,
     memory_limit: int | str | None,
+    engine: str,
 ) -> _options.How:
     return {
         "verify": verify,
@@ -627,12 +637,18 @@ def _how(
         "input": feed(input),
         "rtol": rtol,
         "atol": atol,
-        "limits": _limits(timeout, memory_limit),
+        "limits": _limits(timeout, memory_limit, engine),
     }
 
 
-def _limits(timeout: int | None, memory_limit: int | str | None) -> _options.Limits:
-    return {"program": command(), "timeout": timeout, "memory_limit": memory_limit}
+def _limits(timeout: int | None, memory_limit: int | str | None, engine: str) -> _options.Limits:
+    return {
+        "program": command(),
+        "timeout": timeout,
+        "memory_limit": memory_limit,
+        "engine": engine,
+        "library": onnx_runtime(),
+    }
 
 
 def _choices(

@@ -19,3 +19,14 @@ def command() -> str | None:
         return None
     paths = (os.fspath(file.locate()) for file in files if file.name == name)
     return next((path for path in paths if os.path.isfile(path)), None)
+
+
+@lru_cache(maxsize=1)
+def onnx_runtime() -> str | None:
+    """The folder with the library of the package `onnxruntime`, if that is installed. It is not imported."""
+    from importlib.util import find_spec
+
+    spec = find_spec("onnxruntime")
+    if spec is None or spec.origin is None:
+        return None
+    return os.path.join(os.path.dirname(spec.origin), "capi")

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ._models import Fed, Feed, Model, Native, Path, Progress
 
 Verify = Literal["all", "structure", "run", "none"]
+Engine = Literal["auto", "tract", "ort"]
 Words = Union[str, "Iterable[str]"]
 
 
@@ -26,6 +27,7 @@ class _Rewrite(TypedDict, total=False):
     evidence: Path | None
     timeout: int | None
     memory_limit: int | str | None
+    engine: Engine
     progress: Progress | None
 
 
@@ -93,11 +95,13 @@ class Files(TypedDict):
 
 
 class Limits(TypedDict):
-    """Limits of the process that runs models."""
+    """How models are run, and the limits of the process that runs them."""
 
     program: str | None
     timeout: int | None
     memory_limit: int | str | None
+    engine: str
+    library: str | None
 
 
 class How(TypedDict):

@@ -123,7 +123,7 @@ pub struct How {
     limits: Limits,
 }
 
-/// Limits of the process that runs models.
+/// How models are run, and the limits of the process that runs them.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct Limits {
@@ -131,6 +131,9 @@ pub struct Limits {
     program: Option<PathBuf>,
     timeout: Option<u64>,
     memory_limit: Option<Size>,
+    engine: String,
+    /// The folder with the library of the package `onnxruntime`, if that is installed.
+    library: Option<PathBuf>,
 }
 
 /// A number of bytes, or a size in words.
@@ -143,8 +146,11 @@ enum Size {
 impl Limits {
     /// For the library.
     pub fn host(self) -> Result<Host> {
+        let mut host = Host::default();
+        host.engines = self.engine.parse()?;
+        host.library = self.library;
         let Some(program) = self.program else {
-            return Ok(Host::InProcess);
+            return Ok(host);
         };
         let mut isolation = Isolation::new(program);
         isolation.timeout = self.timeout.map(Duration::from_secs);
@@ -153,7 +159,8 @@ impl Limits {
             Some(Size::Bytes(bytes)) => Some(bytes),
             Some(Size::Text(text)) => Some(Isolation::parse_memory(&text)?),
         };
-        Ok(Host::Isolated(isolation))
+        host.isolation = Some(isolation);
+        Ok(host)
     }
 }
 

@@ -1,21 +1,30 @@
-//! Running a model with tract: everything that touches it is below this module.
+//! Running a model with an engine: everything that touches one is below this module.
 //!
-//! [`Host::read`] decodes, inlines functions, checks that tract supports it and parses; [`Parsed::choose`] fixes
-//! the sizes of the inputs; [`Parsed::runnable`] analyses and optimises; [`Runnable::run`] runs.
+//! [`Host::read`] decodes, inlines functions, checks that the engine supports it and parses; [`Parsed::choose`]
+//! fixes the sizes of the inputs; [`Parsed::runnable`] analyses and optimises; [`Runnable::run`] runs.
 //! [`Host::load`] is the three in one. All three happen in this process or in one of its own, as the
 //! [`Host`] has it. No step panics, whatever the model.
 
 mod backend;
+mod copy;
 mod decode;
+mod draws;
+mod engines;
 mod functions;
 mod host;
 mod isolation;
+mod mend;
+mod mode;
 mod operators;
+#[cfg(feature = "ort")]
+mod ort;
 mod panics;
+mod patch;
 mod port;
 mod prepare;
 mod process;
 mod shapes;
+mod slot;
 mod support;
 mod tract;
 mod value;
@@ -35,6 +44,7 @@ use crate::source::Source;
 pub use backend::Values;
 pub use host::{Host, Parsed, Runnable};
 pub use isolation::Isolation;
+pub use mode::{Engines, Mode};
 pub(super) use port::no_input;
 pub use port::{Dim, Port};
 pub use process::{ENGINE_ARGUMENT, serve};
@@ -42,7 +52,8 @@ pub use shapes::{Fill, Shapes};
 pub use value::Value;
 
 pub(super) use decode::decode;
-pub(super) use operators::random::normal;
+pub(super) use draws::normal;
+use operators::unrolled;
 pub(super) use operators::watch;
 pub(super) use panics::guard;
 pub(super) use prepare::unsigned_to_raw;
@@ -84,35 +95,7 @@ pub enum Meaning {
     },
 }
 
-/// How tract is asked to go about it. Two models are compared in the same mode: the modes differ in
-/// the last bits of their results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Mode {
-    /// Optimised.
-    Optimised,
-    /// Optimised, ignoring the types and shapes that the model declares for inner values.
-    IgnoringValueInfo,
-    /// As the last, but only simplified.
-    Decluttered,
-}
-
-impl Mode {
-    /// All modes, in the order in which they are tried.
-    pub const ALL: [Mode; 3] = [Mode::Optimised, Mode::IgnoringValueInfo, Mode::Decluttered];
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Mode::Optimised => "optimised",
-            Mode::IgnoringValueInfo => "optimised, ignoring declared inner shapes",
-            Mode::Decluttered => "without optimisation, ignoring declared inner shapes",
-        })
-    }
-}
-
-/// Why tract cannot run a model. Nothing is known about the model's outputs then.
+/// Why no engine can run a model. Nothing is known about the model's outputs then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Unrunnable {
@@ -146,6 +129,21 @@ impl Unrunnable {
         self.ended || self.operator.is_some()
     }
 
+    /// Without a folder there are no other files.
+    fn no_folder(tensor: &str) -> Self {
+        let why = format!("{tensor} lies in another file, and there is no folder to look in");
+        Unrunnable::new(why)
+    }
+
+    /// Neither this engine nor the other can.
+    pub(super) fn nor(self, other: Unrunnable) -> Unrunnable {
+        Unrunnable {
+            reason: format!("{}; {}", self.reason, other.reason),
+            operator: self.operator.or(other.operator),
+            ended: self.ended && other.ended,
+        }
+    }
+
     /// An error of tract, or its panic.
     fn tract(doing: &str, result: Result<TractError, String>) -> Self {
         let why = match result {
@@ -157,7 +155,11 @@ impl Unrunnable {
             Ok(error) => explain(&error),
             Err(panic) => format!("panic: {}", line(&panic)),
         };
-        Unrunnable::new(format!("tract cannot {doing} this model: {why}"))
+        let loops = why.contains(unrolled::UNKNOWN);
+        Unrunnable {
+            operator: loops.then(|| "Loop".to_string()),
+            ..Unrunnable::new(format!("tract cannot {doing} this model: {why}"))
+        }
     }
 }
 
@@ -170,7 +172,7 @@ impl fmt::Display for Unrunnable {
 /// Why there is no result.
 #[derive(Debug)]
 pub enum Stop {
-    /// tract cannot.
+    /// No engine can.
     Unrunnable(Unrunnable),
     /// The file cannot be read, or the request makes no sense.
     Error(Error),

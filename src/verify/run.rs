@@ -15,7 +15,7 @@ use std::fmt;
 use super::Pairing;
 use super::compare::{self, Difference, Tolerance};
 use super::engine::watch::Seen;
-use super::engine::{Host, Meaning, Mode, Runnable, Stop, Subject, TRACT, Unrunnable};
+use super::engine::{Host, Meaning, Mode, Runnable, Stop, Subject, Unrunnable};
 use super::inputs::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
 pub(super) use modes::try_modes;
@@ -59,7 +59,7 @@ impl Default for Settings {
             inputs: Vec::new(),
             tolerance: Tolerance::Exact,
             meaning: Meaning::Inference,
-            host: Host::InProcess,
+            host: Host::default(),
             outputs: Pairing::ByName,
             steady: BTreeSet::new(),
             removed_inputs: BTreeSet::new(),
@@ -117,7 +117,7 @@ pub struct RunReport {
     pub elements: usize,
     /// Outputs that were the same in every run, whatever the inputs: their equality shows nothing.
     pub still: Vec<String>,
-    /// How tract went about it.
+    /// How the engine went about it.
     pub mode: Mode,
     /// Where the first model's outputs differ from those recorded in a test data set, beyond the
     /// tolerance of the element type. It does not describe the second model.
@@ -131,7 +131,7 @@ pub struct RunReport {
     /// The inputs and outputs of each run.
     pub records: Vec<Record>,
     /// The engine and its version.
-    pub engine: &'static str,
+    pub engine: String,
 }
 
 impl RunReport {
@@ -151,7 +151,7 @@ impl RunReport {
             tolerance: settings.tolerance,
             notes: Vec::new(),
             records: Vec::new(),
-            engine: TRACT,
+            engine: settings.host.names(),
         }
     }
 
@@ -190,19 +190,26 @@ pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result
         return Err(Error::new(ErrorKind::Usage, "--runs must be at least 1"));
     }
     let mut label: Option<String> = None;
-    let compared = try_modes(|mode| {
+    let mut other: Option<String> = None;
+    let compared = try_modes(&settings.host, |mode| {
         report.mode = mode;
         let attempt = attempt(before, after, settings, &mut report);
         attempt.map_err(|(which, stop)| {
+            other.get_or_insert(format!("{stop} ({which})"));
             label.get_or_insert(which);
             stop
         })
     });
     match compared {
-        Ok(outcome) => report.outcome = outcome,
+        Ok(outcome) => {
+            let fell_back = report.mode == Mode::OnnxRuntime;
+            report.notes.extend(other.filter(|_| fell_back));
+            report.outcome = outcome;
+        }
         Err(Stop::Error(error)) => return Err(error),
         Err(Stop::Unrunnable(why)) => {
             (report.mode, report.runs, report.elements) = (Mode::Optimised, 0, 0);
+            report.engine = settings.host.names();
             let which = label.unwrap_or_default();
             report.outcome = RunReport::unrunnable(settings, &which, why).outcome;
         }
@@ -220,7 +227,9 @@ pub(super) fn watched(
     settings: &Settings,
     watch: &mut dyn FnMut(usize, Vec<Seen>),
 ) -> Result<(), Stop> {
-    try_modes(|mode| first_side(subject, settings, mode, watch).map(|_| ()))
+    try_modes(&settings.host, |mode| {
+        first_side(subject, settings, mode, watch).map(|_| ())
+    })
 }
 
 fn drawn(draws: &str) -> String {
@@ -248,8 +257,12 @@ fn attempt(
     report.notes = first.notes.clone();
     report.notes.extend(first.draws.as_deref().map(drawn));
     report.notes.extend(first.range.note().map(String::from));
+    report.engine.clone_from(&first.engine);
     if mode != Mode::Optimised {
-        report.notes.push(format!("tract ran both models {mode}"));
+        let engine = mode.engine();
+        report
+            .notes
+            .push(format!("{engine} ran both models {mode}"));
     }
     report.notes.extend(first.blank(settings));
     let still = (0..first.names.len()).filter(|&output| first.is_still(output, settings));
@@ -268,7 +281,7 @@ fn attempt(
         }
     }
     let runnable = parsed.runnable(&first.shapes).map_err(second)?;
-    let noise = Noise::new(before, settings, first.shapes.clone());
+    let noise = Noise::new(before, settings, mode, first.shapes.clone());
     compare_runs(first, noise, &runnable, settings, report).map_err(second)
 }
 

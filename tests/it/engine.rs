@@ -1,5 +1,6 @@
-//! The engine that runs models with tract.
+//! The engines that run models.
 
+mod both;
 mod broken;
 mod compare;
 mod data;
@@ -7,6 +8,8 @@ mod dropout;
 mod functions;
 mod inputs;
 mod lacks;
+mod loops;
+mod mends;
 mod models;
 mod random;
 mod reactions;
@@ -15,7 +18,7 @@ use std::collections::BTreeMap;
 
 use dropout_onnx::source::Source;
 use dropout_onnx::verify::engine::{
-    Fill, Host, Meaning, Mode, Runnable, Shapes, Stop, Subject, Value,
+    Engines, Fill, Host, Meaning, Mode, Runnable, Shapes, Stop, Subject, Value,
 };
 use dropout_onnx::verify::run::{self, Outcome, RunReport, Settings};
 use models::Model;
@@ -28,9 +31,9 @@ fn load(source: &Source, meaning: Meaning) -> Result<Runnable, Stop> {
         folder: None,
         external: 0,
     };
-    let parsed = Host::InProcess.read(&subject, meaning, Mode::Optimised)?;
+    let parsed = Host::default().read(&subject, meaning, Mode::Optimised)?;
     let shapes = parsed.choose(&BTreeMap::new(), &BTreeMap::new(), Fill::ALL[0])?;
-    Host::InProcess.load(&subject, meaning, Mode::Optimised, &shapes)
+    Host::default().load(&subject, meaning, Mode::Optimised, &shapes)
 }
 
 /// Feeds float inputs and returns all outputs.
@@ -57,9 +60,11 @@ fn reason(stopped: Result<Runnable, Stop>) -> String {
     }
 }
 
-/// Compares two models to the bit.
+/// Compares two models to the bit, with tract.
 fn compare(before: &Model, after: &Model) -> RunReport {
-    compare_with(before, after, &Settings::default())
+    let mut settings = Settings::default();
+    settings.host.engines = Engines::Tract;
+    compare_with(before, after, &settings)
 }
 
 fn compare_with(before: &Model, after: &Model, settings: &Settings) -> RunReport {
@@ -122,7 +127,7 @@ fn loading_in_steps_is_loading_at_once() {
     let mut shapes = Shapes::default();
     shapes.inputs.insert("x".into(), vec![3]);
     shapes.symbols.insert("n".into(), 3);
-    let host = Host::InProcess;
+    let host = Host::default();
     let runnable = host.load(&subject, Meaning::Inference, Mode::Optimised, &shapes);
     let runnable = runnable.unwrap_or_else(|stop| panic!("{stop}"));
     assert_eq!(runnable.outputs(), ["y"]);

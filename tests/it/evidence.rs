@@ -45,7 +45,7 @@ impl Shown {
     fn again(&self, document: &Value) -> Option<Replay> {
         let evidence = Evidence::parse(&document.to_string()).ok()?;
         let (before, after) = (&self.before, &self.after);
-        let replay = evidence.replay(before, after, &Host::InProcess, &[]);
+        let replay = evidence.replay(before, after, &Host::default(), &[]);
         replay.ok()
     }
 
@@ -367,7 +367,7 @@ fn a_changed_model_is_not_that_of_the_evidence() {
             ("AFTER", shown.before.clone(), changed(&shown.after)),
         ] {
             let replay = evidence
-                .replay(&before, &after, &Host::InProcess, &[])
+                .replay(&before, &after, &Host::default(), &[])
                 .unwrap();
             let Verdict::Different { why } = replay.verdict else {
                 panic!("{name}: {:?}", replay.verdict);

@@ -14,7 +14,7 @@ const DRAWN: &str = "r = RandomUniformLike(x)\n";
 
 /// What is measured of sites in a model.
 fn outcomes(model: &proto::Model, sites: &[Site]) -> Vec<Outcome> {
-    let report = measure::measure(&model.read(), sites, &Host::InProcess);
+    let report = measure::measure(&model.read(), sites, &Host::default());
     let sites = report.unwrap().expect("masks").sites;
     sites.into_iter().map(|site| site.outcome).collect()
 }
@@ -243,6 +243,6 @@ fn masks_in_functions_are_measured_call_by_call() {
     );
     // nothing calls it: there is nothing to measure
     let never = with("y = Relu(x)");
-    let report = measure::measure(&never.read(), &sites(&never), &Host::InProcess);
+    let report = measure::measure(&never.read(), &sites(&never), &Host::default());
     assert_eq!(report.unwrap(), None);
 }

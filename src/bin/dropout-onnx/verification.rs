@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum, value_parser};
 use dropout_onnx::verify::compare::Tolerance;
-use dropout_onnx::verify::engine::{Host, Isolation};
+use dropout_onnx::verify::engine::{Engines, Host, Isolation};
 use dropout_onnx::verify::inputs::InputSpec;
 use dropout_onnx::verify::run::{Outcome, RunReport, Settings};
 use dropout_onnx::verify::{Options, Verification, acting, measure, reach, structure};
@@ -45,9 +46,13 @@ pub struct Verify {
     pub limits: Limits,
 }
 
-/// Limits of the process that runs models.
+/// How models are run, and the limits of the process that runs them.
 #[derive(Args)]
 pub struct Limits {
+    /// The engine that runs models: tract, ONNX Runtime (ort), or tract and, for what it cannot run, ONNX
+    /// Runtime (auto)
+    #[arg(long, value_name = "ENGINE", default_value = "auto", value_parser = engines())]
+    engine: Engines,
     /// Time limit in seconds for loading a model, and for each run of it [default: 30, and 4 for every
     /// MiB of the model, up to 300]
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
@@ -58,6 +63,12 @@ pub struct Limits {
     memory_limit: Option<u64>,
 }
 
+/// The words for engines.
+fn engines() -> impl TypedValueParser<Value = Engines> {
+    let words = Engines::ALL.iter().map(|engines| engines.word());
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<Engines>())
+}
+
 impl Limits {
     /// A process of this same program, with these limits.
     pub fn host(&self) -> Result<Host> {
@@ -65,7 +76,9 @@ impl Limits {
         let mut isolation = Isolation::new(program);
         isolation.timeout = self.timeout.map(Duration::from_secs);
         isolation.memory = self.memory_limit;
-        Ok(Host::Isolated(isolation))
+        let mut host = Host::isolated(isolation);
+        host.engines = self.engine;
+        Ok(host)
     }
 }
 
@@ -190,7 +203,11 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
             if !shapes.is_empty() {
                 lines.push(format!("     inputs {}", shapes.join(", ")));
             }
-            lines.push(format!("     tract ran both models {}", run.mode));
+            lines.push(format!(
+                "     {} ran both models {}",
+                run.mode.engine(),
+                run.mode
+            ));
             let reference = run.reference.iter();
             lines.extend(reference.map(|note| format!("     {note}")));
         }

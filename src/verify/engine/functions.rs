@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Stop;
-use super::operators::dropout;
-use crate::onnx::{Attribute, AttributeValue, Editor, Function, Model, NodeId, Values};
+use super::{Stop, Unrunnable};
+use crate::error::{Error, ErrorKind};
+use crate::hash::HashMap;
+use crate::onnx::{Function, Model, NodeId};
 use crate::semantics::analysis::Analysis;
 use crate::semantics::inline::{Inlined, inline};
 use crate::semantics::view::View;
 use crate::source::Source;
-use crate::wire::{Fields, Window};
 
 /// Operators whose reading by tract depends on the opset of the model.
 const BY_OPSET: [&str; 13] = [
@@ -30,66 +30,60 @@ const BY_OPSET: [&str; 13] = [
 
 /// A model without functions.
 pub(super) struct Flat {
-    pub(super) source: Source,
-    /// The newest opset of its functions.
-    pub(super) opset: Option<i64>,
+    pub(super) model: Model,
+    /// The opset of each `Dropout` whose function is written for a different one than the model.
+    pub(super) versions: HashMap<NodeId, i64>,
+    /// That of the model; if it has none, the newest of its functions.
+    pub(super) opset: i64,
     /// What a reader should know: tract reads the whole model by one opset.
     pub(super) notes: Vec<String>,
 }
 
-/// Inlines the functions of a model; `None` if it has none.
+/// A model with its functions inlined.
 ///
 /// # Errors
 /// It cannot be read, or its functions cannot be inlined.
-pub(super) fn inlined(source: &Source) -> Result<Option<Flat>, Stop> {
-    if !has_functions(source) {
-        return Ok(None);
+pub(super) fn flat(source: &Source) -> Result<Flat, Stop> {
+    let model = Model::read(source.clone()).map_err(no_model)?;
+    let opset = model.opset(model.main(), "");
+    if model.functions().is_empty() {
+        return Ok(Flat {
+            model,
+            versions: HashMap::default(),
+            opset: opset.unwrap_or(1),
+            notes: Vec::new(),
+        });
     }
-    let model = Model::read(source.clone())?;
     let analysis = Analysis::of(&model);
-    let mut inlined = inline(analysis.view())?;
-    mark_versions(&model, &mut inlined)?;
+    let inlined = inline(analysis.view())?;
     let functions = model.functions().iter();
     let opsets = functions.filter_map(|function| model.opset(function.body, ""));
     let functions = model.functions().iter();
-    Ok(Some(Flat {
-        source: Source::from_rope(inlined.model.to_rope()?),
-        opset: opsets.max(),
+    Ok(Flat {
+        versions: versions(&model, &inlined),
+        opset: opset.or(opsets.max()).unwrap_or(1),
         notes: functions.filter_map(|f| note(analysis.view(), f)).collect(),
-    }))
+        model: inlined.model,
+    })
 }
 
-/// True if a model has functions, as far as it can be read.
-fn has_functions(source: &Source) -> bool {
-    let mut window = Window::new(source);
-    let mut fields = Fields::new(0..source.len());
-    while let Ok(Some(field)) = window.next(&mut fields) {
-        if field.is_bytes(25) {
-            return true;
-        }
+/// An engine cannot run a model that cannot be read.
+fn no_model(error: Error) -> Stop {
+    match error.kind() {
+        ErrorKind::Io | ErrorKind::Interrupted => error.into(),
+        _ => Unrunnable::new(error.why()).into(),
     }
-    false
 }
 
-/// Marks every `Dropout` whose function is written for a different opset than the model.
-fn mark_versions(model: &Model, inlined: &mut Inlined) -> Result<(), Stop> {
+/// The opset of each `Dropout` whose function is written for a different one than the model.
+fn versions(model: &Model, inlined: &Inlined) -> HashMap<NodeId, i64> {
     let opset = model.opset(model.main(), "");
     let dropouts = inlined.model.nodes().filter(|(_, node)| node.is("Dropout"));
     let versions = dropouts.filter_map(|(id, _)| {
         let version = model.opset(inlined.origin(id)?.node.graph, "");
         Some((id, version?)).filter(|_| version != opset)
     });
-    let versions: Vec<(NodeId, i64)> = versions.collect();
-    if versions.is_empty() {
-        return Ok(());
-    }
-    let values = Values::new(&inlined.model);
-    let mut editor = Editor::new(&mut inlined.model, values);
-    for (id, version) in versions {
-        let version = AttributeValue::Int(version);
-        editor.set_attribute(id, Attribute::new(dropout::VERSION, version));
-    }
-    Ok(editor.finish()?)
+    versions.collect()
 }
 
 /// A caveat about a function that is written for a different opset than the model.

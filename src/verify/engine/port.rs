@@ -67,6 +67,15 @@ impl Declared {
             });
             Some(dims.collect::<Vec<_>>())
         };
+        Ok(Declared::of(name.to_string(), datum, facts, names))
+    }
+
+    pub(super) fn of(
+        name: String,
+        datum: DatumType,
+        facts: Option<Vec<Option<TDim>>>,
+        names: &DimNames,
+    ) -> Declared {
         let shown = |dim: &Option<TDim>| match dim {
             None => Dim::Unknown,
             Some(TDim::Sym(symbol)) => Dim::Named(written(symbol, names)),
@@ -77,11 +86,11 @@ impl Declared {
         };
         let dims = facts.as_ref();
         let port = Port {
-            name: name.to_string(),
+            name,
             element: element_name(datum).to_string(),
             dims: dims.map(|facts| facts.iter().map(shown).collect()),
         };
-        Ok(Declared { port, datum, facts })
+        Declared { port, datum, facts }
     }
 }
 

@@ -1,101 +1,16 @@
-//! What is changed in the decoded model before tract parses it: marks for our own operators, and
-//! repairs of what tract misreads. The same is done to both sides.
+//! What is changed in the decoded model before tract parses it: repairs of what tract misreads. The same is
+//! done to both sides.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use tract_onnx::pb;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimValue;
 use tract_onnx::pb::type_proto::Value as TypeValue;
-use xxhash_rust::xxh3::xxh3_64;
 
-use super::Meaning;
-use super::operators::{dropout, random};
 use super::support::unsupported_element;
 use super::walk::{default_domain, each_node, each_node_mut, element_of, subgraphs, subgraphs_mut};
-use crate::onnx::RANDOM_OPERATORS;
-
-/// Marks every `Dropout` that has no mark yet with the opset of the model. tract takes a model without
-/// an opset for version 0: it gets `fallback`.
-pub(super) fn versions(proto: &mut pb::ModelProto, fallback: Option<i64>) {
-    let version = default_opset(&proto.opset_import).unwrap_or_else(|| {
-        let version = fallback.unwrap_or(1);
-        proto.opset_import.push(pb::OperatorSetIdProto {
-            domain: String::new(),
-            version,
-        });
-        version
-    });
-    let nodes = proto.graph.iter_mut().flat_map(|graph| &mut graph.node);
-    nodes.for_each(|node| mark_version(node, version));
-}
-
-fn default_opset(imports: &[pb::OperatorSetIdProto]) -> Option<i64> {
-    let import = imports
-        .iter()
-        .find(|import| default_domain(&import.domain))?;
-    Some(import.version)
-}
-
-fn mark_version(node: &mut pb::NodeProto, version: i64) {
-    let marked = |node: &pb::NodeProto| node.attribute.iter().any(|a| a.name == dropout::VERSION);
-    each_node_mut(std::slice::from_mut(node), &mut |node| {
-        if node.op_type == "Dropout" && default_domain(&node.domain) && !marked(node) {
-            set_int(node, dropout::VERSION, version);
-        }
-    });
-}
-
-/// Marks the operators that draw random numbers with what they must do and with a stream of their
-/// own. A stream belongs to a name, so that both sides draw the same numbers whatever was removed.
-pub(super) fn streams(graph: &mut pb::GraphProto, meaning: Meaning) {
-    let (training, seed, rate) = match meaning {
-        Meaning::Inference => (dropout::NEVER, 0, None),
-        Meaning::AsWritten { seed } => (dropout::AS_WRITTEN, seed, None),
-        Meaning::Training { seed, rate } => (dropout::ALWAYS, seed, rate),
-    };
-    let mut uses: HashMap<String, usize> = HashMap::new();
-    each_node(&graph.node, &mut |node| {
-        *uses.entry(node.name.clone()).or_default() += 1;
-    });
-    each_node_mut(&mut graph.node, &mut |node| {
-        let is_dropout = node.op_type == "Dropout";
-        if !default_domain(&node.domain)
-            || !(is_dropout || RANDOM_OPERATORS.contains(&node.op_type.as_str()))
-        {
-            return;
-        }
-        let mut key = node.name.clone();
-        if uses.get(&key) != Some(&1) || key.is_empty() {
-            let output = node.output.iter().find(|name| !name.is_empty());
-            key.push('\0');
-            key.push_str(output.map_or("", String::as_str));
-        }
-        let own = node.attribute.iter().find(|a| a.name == "seed");
-        let own = own.map_or(0, |a| u64::from(a.f.to_bits()) + 1);
-        let mut bytes = key.into_bytes();
-        bytes.extend(seed.to_le_bytes());
-        bytes.extend(own.to_le_bytes());
-        let stream = xxh3_64(&bytes);
-        set_int(node, random::STREAM, stream.cast_signed());
-        if is_dropout {
-            set_int(node, dropout::TRAINING, training);
-            if let Some(rate) = rate {
-                set_int(node, dropout::RATE, rate.to_bits().cast_signed());
-            }
-        }
-        if node.op_type == "Multinomial" && own == 0 {
-            // tract's own implementation: seeded by this attribute, else different every time.
-            node.attribute.push(pb::AttributeProto {
-                name: "seed".into(),
-                r#type: AttributeType::Float as i32,
-                f: (stream % (1 << 24)) as f32,
-                ..Default::default()
-            });
-        }
-    });
-}
 
 /// Gives nodes names of their own, which ONNX does not ask for and tract does: also inputs and
 /// constants are nodes to it.
@@ -138,18 +53,7 @@ pub(super) fn shapes(graph: &mut pb::GraphProto) -> DimNames {
     for input in &mut graph.input {
         each_dim(input, &mut |dim| {
             if let Some(DimValue::DimParam(name)) = dim {
-                if name.is_empty() || name == "?" {
-                    *dim = None;
-                } else if !readable(name) {
-                    let known = names.iter().find(|(_, written)| *written == name);
-                    let plain = match known {
-                        Some((plain, _)) => plain.clone(),
-                        None => format!("dim__{}", names.len()),
-                    };
-                    names.insert(plain.clone(), std::mem::replace(name, plain));
-                } else if is_name(name) {
-                    names.insert(name.clone(), name.clone());
-                }
+                *dim = plain_name(name, &mut names).map(DimValue::DimParam);
             }
         });
     }
@@ -172,6 +76,26 @@ pub(super) fn shapes(graph: &mut pb::GraphProto) -> DimNames {
         }
     });
     names
+}
+
+/// The name of a symbolic dimension as tract can read it; `None` if it means nothing.
+pub(super) fn plain_name(name: &str, names: &mut DimNames) -> Option<String> {
+    if name.is_empty() || name == "?" {
+        return None;
+    }
+    if readable(name) {
+        if is_name(name) {
+            names.insert(name.to_string(), name.to_string());
+        }
+        return Some(name.to_string());
+    }
+    let known = names.iter().find(|(_, written)| *written == name);
+    let plain = match known {
+        Some((plain, _)) => plain.clone(),
+        None => format!("dim__{}", names.len()),
+    };
+    names.insert(plain.clone(), name.to_string());
+    Some(plain)
 }
 
 fn forget_symbols(value: &mut pb::ValueInfoProto) {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rmp_serde::encode;
 
-use super::backend::{About, Read, Ready, Values};
+use super::backend::{About, Engine, Read, Ready, Values};
 use super::isolation::{Isolation, Limits};
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
 use crate::error::{Error, ErrorKind};
@@ -39,6 +39,7 @@ pub(super) struct Process(Mutex<Talk>);
 
 struct Talk {
     program: PathBuf,
+    engine: &'static str,
     limits: Limits,
     child: Child,
     requests: BufWriter<ChildStdin>,
@@ -47,15 +48,23 @@ struct Talk {
     words: Option<JoinHandle<String>>,
 }
 
-impl Process {
+/// An engine in a process of its own, with the library of ONNX Runtime for models that need it.
+pub(super) struct Isolated<'a> {
+    pub(super) isolation: &'a Isolation,
+    pub(super) library: Option<&'a Path>,
+}
+
+impl Engine for Isolated<'_> {
     /// Starts a process and has it read a model.
-    pub(super) fn read(
-        isolation: &Isolation,
+    fn read(
+        &self,
         subject: &Subject,
         meaning: Meaning,
         mode: Mode,
-    ) -> Result<(About, Process), Stop> {
-        let limits = isolation.limits(subject.source.len().saturating_add(subject.external));
+    ) -> Result<(About, Box<dyn Read>), Stop> {
+        let limits = self
+            .isolation
+            .limits(subject.source.len().saturating_add(subject.external));
         let request = Request::Read {
             version: env!("CARGO_PKG_VERSION").to_string(),
             memory: limits.memory,
@@ -64,10 +73,11 @@ impl Process {
             folder: subject.folder.map(PathBuf::from),
             meaning,
             mode,
+            library: self.library.map(PathBuf::from),
         };
-        let mut talk = Talk::start(&isolation.program, limits)?;
+        let mut talk = Talk::start(&self.isolation.program, limits, mode.engine())?;
         match talk.ask(&request)? {
-            Reply::Read(about) => Ok((about, Process(Mutex::new(talk)))),
+            Reply::Read(about) => Ok((about, Box::new(Process(Mutex::new(talk))))),
             _ => Err(talk.confused()),
         }
     }
@@ -116,7 +126,7 @@ impl Ready for Process {
 }
 
 impl Talk {
-    fn start(program: &Path, limits: Limits) -> Result<Talk, Stop> {
+    fn start(program: &Path, limits: Limits, engine: &'static str) -> Result<Talk, Stop> {
         let cannot = |e| Error::io("cannot start the engine process", e).in_file(program);
         let mut child = Command::new(program)
             .arg(ENGINE_ARGUMENT)
@@ -149,6 +159,7 @@ impl Talk {
         });
         Ok(Talk {
             program: program.to_path_buf(),
+            engine,
             limits,
             child,
             requests: BufWriter::new(stdin),
@@ -183,10 +194,10 @@ impl Talk {
             interrupt::check()?;
             let Limits { timeout, memory } = self.limits;
             if began.elapsed() >= timeout {
-                return Err(Unrunnable::ended(ended::timed_out(timeout)).into());
+                return Err(Unrunnable::ended(ended::timed_out(self.engine, timeout)).into());
             }
             if ended::resident_memory(&self.child).is_some_and(|bytes| bytes > memory) {
-                return Err(Unrunnable::ended(ended::out_of_memory(memory)).into());
+                return Err(Unrunnable::ended(ended::out_of_memory(self.engine, memory)).into());
             }
         }
     }
@@ -199,7 +210,10 @@ impl Talk {
         let words = self.words.take().and_then(|words| words.join().ok());
         let words = words.unwrap_or_default();
         match status {
-            Ok(status) => Unrunnable::ended(ended::why(status, &words, self.limits.memory)).into(),
+            Ok(status) => {
+                let why = ended::why(self.engine, status, &words, self.limits.memory);
+                Unrunnable::ended(why).into()
+            }
             Err(e) => Error::io("cannot wait for the engine process", e).into(),
         }
     }

@@ -8,7 +8,6 @@ use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 
 use super::Unrunnable;
 use super::walk::{default_domain, each_node, element_of, subgraphs};
-use crate::onnx::RANDOM_OPERATORS;
 
 /// Operators of Microsoft's domain that tract implements by Microsoft's meaning.
 const MICROSOFT: [&str; 11] = [
@@ -280,15 +279,4 @@ fn each_graph(
         each_graph(inner, visit)?;
     }
     Ok(())
-}
-
-/// Operators that draw random numbers, with how often they occur.
-pub(super) fn random_operators(graph: &pb::GraphProto) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    each_node(&graph.node, &mut |node| {
-        if default_domain(&node.domain) && RANDOM_OPERATORS.contains(&node.op_type.as_str()) {
-            *counts.entry(node.op_type.clone()).or_default() += 1;
-        }
-    });
-    counts
 }

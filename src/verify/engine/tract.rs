@@ -1,5 +1,8 @@
 //! A model on its way through tract, in this process.
 
+#[cfg(test)]
+mod needed;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,16 +12,21 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
-use super::backend::{About, Read, Ready, Values};
-use super::operators::{dropout, random, watch};
+use super::backend::{About, Engine, Read, Ready, Values};
+use super::copy::Copy;
+use super::draws::{in_run, numbering};
+use super::mend::Repair;
+use super::operators::{branches, dropout, random, unrolled, watch};
 use super::port::Declared;
 use super::prepare::DimNames;
 use super::weights::Weights;
-use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
-use super::{decode, functions, guard, prepare, shapes, support};
+use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, TRACT, Unrunnable, Value};
+use super::{decode, guard, prepare, shapes, support};
 use crate::interrupt;
 use crate::onnx::RANDOM_OPERATORS;
-use crate::source::Source;
+
+/// tract, and the repairs that it needs.
+pub(super) struct Tract(pub(super) &'static [&'static Repair]);
 
 /// A model that tract has parsed, its symbolic dimensions still open.
 pub(super) struct Graph {
@@ -34,31 +42,38 @@ struct Plan {
     inputs: Vec<String>,
 }
 
-impl Graph {
+impl Engine for Tract {
     /// Decodes a model, checks that tract has what it needs, and parses it.
-    pub(super) fn read(
+    fn read(
+        &self,
         subject: &Subject,
         meaning: Meaning,
         mode: Mode,
-    ) -> Result<(About, Graph), Stop> {
+    ) -> Result<(About, Box<dyn Read>), Stop> {
         let mut onnx = tract_onnx::onnx()
             .with_ignore_value_info(mode != Mode::Optimised)
             .with_ignore_output_shapes(true);
         onnx.op_register.insert("Dropout", dropout::build);
         onnx.op_register.insert(watch::OPERATOR, watch::build);
+        onnx.op_register.insert("Loop", unrolled::build);
+        onnx.op_register.insert("If", branches::build);
         let draws = RANDOM_OPERATORS.iter();
         for name in draws.filter(|name| **name != "Multinomial") {
             onnx.op_register.insert(name, random::build);
         }
-        let (mut proto, notes) = decoded(subject.source)?;
+        let copy = Copy::of(subject.source, meaning, self.0)?;
+        let mut proto: pb::ModelProto = decode(&copy.source(None)?)?;
+        proto.training_info.clear();
         let Some(graph) = &mut proto.graph else {
             return Err(Unrunnable::new("the model has no graph").into());
         };
         let mut about = About {
-            notes,
+            engine: TRACT.to_string(),
+            notes: copy.notes,
+            random: copy.random,
             ..About::default()
         };
-        let names = prepared(graph, &mut about, &onnx.op_register, meaning)?;
+        let names = prepared(graph, &mut about, &onnx.op_register)?;
         let folder = folder(subject, graph)?;
         onnx.provider = Arc::new(Weights::take(graph));
         let parsed = guard(|| onnx.parse(&proto, Some(folder)));
@@ -76,18 +91,8 @@ impl Graph {
             inputs,
             mode,
         };
-        Ok((about, graph))
+        Ok((about, Box::new(graph)))
     }
-}
-
-/// A model without functions and training, in tract's protobuf types, and what a reader should know.
-fn decoded(source: &Source) -> Result<(pb::ModelProto, Vec<String>), Stop> {
-    let flat = functions::inlined(source)?;
-    let source = flat.as_ref().map_or(source, |flat| &flat.source);
-    let mut proto: pb::ModelProto = decode(source)?;
-    proto.training_info.clear();
-    prepare::versions(&mut proto, flat.as_ref().and_then(|flat| flat.opset));
-    Ok((proto, flat.map_or_else(Vec::new, |flat| flat.notes)))
 }
 
 /// Makes a graph such that tract reads it right, and checks that tract can run it.
@@ -95,16 +100,13 @@ fn prepared(
     graph: &mut pb::GraphProto,
     about: &mut About,
     register: &OnnxOpRegister,
-    meaning: Meaning,
 ) -> Result<DimNames, Stop> {
     let names = prepare::shapes(graph);
     prepare::tensors(graph);
     prepare::casts(graph);
     about.notes.extend(prepare::batch_norms(graph));
     support::check(graph, register)?;
-    prepare::streams(graph, meaning);
     prepare::names(graph);
-    about.random = support::random_operators(graph);
     let outputs = graph.output.iter();
     about.outputs = outputs.map(|output| output.name.clone()).collect();
     Ok(names)
@@ -141,7 +143,7 @@ impl Read for Graph {
         let inputs = self.inputs.iter().map(|input| input.port.name.clone());
         let inputs = inputs.collect();
         let mode = self.mode;
-        let prepared = guard(move || {
+        let prepare = move || {
             self.model.set_symbols(&symbols)?;
             for (index, fact) in facts.into_iter().enumerate() {
                 self.model.set_input_fact(index, fact)?;
@@ -149,10 +151,11 @@ impl Read for Graph {
             let typed = self.model.into_typed()?;
             let typed = match mode {
                 Mode::Optimised | Mode::IgnoringValueInfo => typed.into_optimized()?,
-                Mode::Decluttered => typed.into_decluttered()?,
+                Mode::Decluttered | Mode::OnnxRuntime => typed.into_decluttered()?,
             };
             TypedSimplePlan::new(typed)
-        });
+        };
+        let prepared = guard(|| numbering(prepare));
         let plan = finished("analyse", prepared)?;
         Ok(Box::new(Plan { plan, inputs }))
     }
@@ -163,11 +166,7 @@ fn folder<'s>(subject: &Subject<'s>, graph: &pb::GraphProto) -> Result<&'s str, 
     match subject.folder {
         None => match support::external(graph) {
             None => Ok("."),
-            Some(tensor) => {
-                let why =
-                    format!("{tensor} lies in another file, and there is no folder to look in");
-                Err(Unrunnable::new(why))
-            }
+            Some(tensor) => Err(Unrunnable::no_folder(&tensor)),
         },
         Some(folder) if folder.as_os_str().is_empty() => Ok("."),
         Some(folder) => {
@@ -206,7 +205,7 @@ impl Ready for Plan {
             let value = inputs.get(name);
             fed.extend(value.map(|value| value.0.clone().into_tvalue()));
         }
-        let work = || random::in_run(run, || watch::seeing(|| self.compute(fed)));
+        let work = || in_run(run, || watch::seeing(|| self.compute(fed)));
         let (outputs, seen) = match guard(work) {
             Ok((outputs, seen)) => (Ok(outputs), seen),
             Err(panic) => (Err(panic), Vec::new()),

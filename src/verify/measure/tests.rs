@@ -33,7 +33,7 @@ fn each_mask(mut then: impl FnMut(&str, Side<'_>, &Site)) {
 }
 
 fn outcome_of(side: Side<'_>, site: &Site) -> Outcome {
-    let report = measured(side, &[site], &Host::InProcess).unwrap().unwrap();
+    let report = measured(side, &[site], &Host::default()).unwrap().unwrap();
     report.sites[0].outcome.clone()
 }
 

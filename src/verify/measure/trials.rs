@@ -201,7 +201,7 @@ fn together(
         folder: ground.view().model.folder(),
         external: 0,
     };
-    let runnable = try_modes(|mode| {
+    let runnable = try_modes(host, |mode| {
         let parsed = host.read(&subject, Meaning::Inference, mode)?;
         let none = BTreeMap::new();
         let shapes = parsed.choose(&none, &BTreeMap::new(), Sizes::ALL[0])?;

@@ -22,6 +22,7 @@ const COMMON: f64 = 4.0;
 pub(super) struct Noise<'a> {
     subject: &'a Subject<'a>,
     settings: &'a Settings,
+    mode: Mode,
     shapes: Shapes,
     /// The model without optimisation, once it was asked for; `None` in it if it cannot be run.
     loaded: Option<Option<Runnable>>,
@@ -30,10 +31,17 @@ pub(super) struct Noise<'a> {
 }
 
 impl<'a> Noise<'a> {
-    pub(super) fn new(subject: &'a Subject<'a>, settings: &'a Settings, shapes: Shapes) -> Self {
+    /// `mode` is how the model was run.
+    pub(super) fn new(
+        subject: &'a Subject<'a>,
+        settings: &'a Settings,
+        mode: Mode,
+        shapes: Shapes,
+    ) -> Self {
         Noise {
             subject,
             settings,
+            mode: mode.plain(),
             shapes,
             loaded: None,
             last: None,
@@ -56,10 +64,13 @@ impl<'a> Noise<'a> {
 
     fn seen(&mut self, inputs: &Values, run: usize, computed: &[Value]) -> Option<Vec<Vec<f64>>> {
         let Noise {
-            subject, settings, ..
+            subject,
+            settings,
+            mode,
+            ..
         } = *self;
         let loaded = self.loaded.get_or_insert_with(|| {
-            let (host, mode) = (&settings.host, Mode::Decluttered);
+            let host = &settings.host;
             host.load(subject, settings.meaning, mode, &self.shapes)
                 .ok()
         });

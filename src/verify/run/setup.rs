@@ -10,6 +10,8 @@ use crate::verify::engine::{Mode, Shapes, Stop, Subject, Values};
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub mode: Mode,
+    /// The engine and its version.
+    pub engine: String,
     pub shapes: Shapes,
     pub inputs: Values,
     /// The inputs without data, which are random numbers.
@@ -28,7 +30,7 @@ pub(crate) fn setup(subject: &Subject, settings: &Settings) -> Result<Setup, Sto
         runs: 1,
         ..settings.clone()
     };
-    let (mode, ran) = try_modes(|mode| {
+    let (mode, ran) = try_modes(&settings.host, |mode| {
         let (ran, _) = first_side(subject, &settings, mode, &mut |_, _| {})?;
         Ok((mode, ran))
     })?;
@@ -44,10 +46,11 @@ pub(crate) fn setup(subject: &Subject, settings: &Settings) -> Result<Setup, Sto
     let mut notes = ran.notes;
     notes.extend(ran.range.note().map(String::from));
     if mode != Mode::Optimised {
-        notes.push(format!("tract runs it {mode}"));
+        notes.push(format!("{} runs it {mode}", mode.engine()));
     }
     Ok(Setup {
         mode,
+        engine: ran.engine,
         inputs,
         made,
         shapes: ran.shapes,

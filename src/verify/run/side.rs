@@ -16,6 +16,8 @@ use crate::verify::inputs::{Given, Range, TestSet, make};
 
 /// One side's outputs, by run and output.
 pub(super) struct Ran {
+    /// The engine and its version.
+    pub(super) engine: String,
     pub(super) ports: Vec<Port>,
     pub(super) names: Vec<String>,
     pub(super) given: Given,
@@ -78,7 +80,7 @@ pub(super) fn first_side(
                 partly.get_or_insert(fill);
             }
             Err(Stop::Unrunnable(unrunnable)) => {
-                let ended = unrunnable.ended;
+                let ended = unrunnable.is_final();
                 why.get_or_insert(unrunnable);
                 if ended {
                     break;
@@ -113,6 +115,7 @@ fn begin(
     let given = Given::read(&settings.inputs, &ports, parsed.outputs())?;
     let shapes = parsed.choose(&settings.dims, &given.shapes(), fill)?;
     let ran = Ran {
+        engine: parsed.engine().to_string(),
         ports,
         names: parsed.outputs().to_vec(),
         given,

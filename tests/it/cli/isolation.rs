@@ -135,7 +135,7 @@ fn sampling_is_isolated_too() {
 
 fn settings(program: impl AsRef<Path>) -> run::Settings {
     run::Settings {
-        host: Host::Isolated(Isolation::new(program.as_ref())),
+        host: Host::isolated(Isolation::new(program.as_ref())),
         ..run::Settings::default()
     }
 }
@@ -181,9 +181,9 @@ fn outputs_are_equal_to_the_bit_in_both_hosts() {
         let report = sample(&model, &options, &mut |_, _| {}).unwrap();
         format!("{:?}", report.samplings)
     };
-    let there = || Host::Isolated(Isolation::new(PROGRAM));
-    assert_eq!(of(Host::InProcess, 3), of(there(), 3));
-    assert_ne!(of(Host::InProcess, 3), of(there(), 4));
+    let there = || Host::isolated(Isolation::new(PROGRAM));
+    assert_eq!(of(Host::default(), 3), of(there(), 3));
+    assert_ne!(of(Host::default(), 3), of(there(), 4));
 }
 
 #[test]

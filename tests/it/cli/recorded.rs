@@ -10,13 +10,14 @@ use dropout_onnx::verify::{Options, verify};
 use crate::common::cli::{fixture, test_data};
 
 /// Fixtures with recorded outputs, and how many data sets each has.
-const RECORDED: [(&str, usize); 18] = [
+const RECORDED: [(&str, usize); 19] = [
     ("jax2onnx_runtime_switch_op18", 2),
     ("keras3_torch_mc_active_op18", 1),
     ("keras_course_infer_op15", 1),
     // recorded from keras_course_infer_op15, the same layers without dropout
     ("keras_course_random_mask_op13", 1),
     ("keras_course_train_op8", 1),
+    ("keras_lstm_loop_op11", 1),
     ("keras_mc_lost_ratio_op12", 1),
     ("paddle_downscale_op7", 1),
     ("torch112_function_called_twice_op15", 1),
@@ -31,9 +32,6 @@ const RECORDED: [(&str, usize); 18] = [
     ("torch_mlp_training_op7", 1),
     ("torch_scripted_if_op13", 2),
 ];
-
-/// Fixtures with recorded outputs that tract cannot be asked about, and why.
-const OTHERS: [(&str, &str); 1] = [("keras_lstm_loop_op11", "tract has no operator Loop")];
 
 fn run(before: &Model, after: &Model, stem: &str, set: usize) -> RunReport {
     run_as(before, after, stem, set, Meaning::Inference)
@@ -65,8 +63,7 @@ fn every_fixture_with_recorded_outputs_is_listed() {
             folders.push(path.file_name().unwrap().to_str().unwrap().to_string());
         }
     }
-    let stems = RECORDED.iter().map(|(stem, _)| *stem);
-    let mut listed: Vec<_> = stems.chain(OTHERS.map(|(stem, _)| stem)).collect();
+    let mut listed: Vec<_> = RECORDED.iter().map(|(stem, _)| *stem).collect();
     listed.sort_unstable();
     folders.sort();
     assert_eq!(folders, listed);
@@ -107,18 +104,4 @@ fn a_wrong_recording_is_noticed() {
     let report = run_as(&model, &model, "keras_course_random_mask_op13", 0, drawn);
     assert_eq!(report.outcome, Outcome::Equal);
     assert_eq!(report.recorded.len(), 1, "{:?}", report.recorded);
-}
-
-#[test]
-fn models_that_tract_cannot_run_are_reported() {
-    let model = Model::open(fixture("keras_lstm_loop_op11")).unwrap();
-    let report = run(&model, &model, "keras_lstm_loop_op11", 0);
-    let Outcome::Unrunnable {
-        operator, reason, ..
-    } = report.outcome
-    else {
-        panic!("tract runs Loop now: move the fixture to RECORDED");
-    };
-    assert!(reason.contains(OTHERS[0].1), "{reason}");
-    assert_eq!(operator.as_deref(), Some("Loop"));
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tract_onnx::pb;
 use tract_onnx::prelude::tract_ndarray::{ArrayD, IxDyn};
 
+use crate::common::build::{model, op, x_to_y};
 use crate::common::cli::{Folder, fixture, test_data};
 
 const STEM: &str = "torch_mask_output_op13"; // x: float[batch, 20]
@@ -182,9 +183,18 @@ fn another_interface_exits_1() {
     assert!(said.text().contains("is missing after"), "{}", said.text());
 }
 
+/// A folder with `model.onnx`, which has an operator that no engine has.
+fn secret() -> Folder {
+    let folder = Folder::new();
+    let graph = x_to_y(["d = Dropout(x)", "y = acme::Secret(d)"].map(op));
+    let model = model(13, graph).imports("acme", 1);
+    folder.write("model.onnx", model.encode_to_vec());
+    folder
+}
+
 #[test]
 fn models_that_cannot_be_compared_exit_2() {
-    let folder = Folder::with("keras_lstm_loop_op11", "model.onnx");
+    let folder = secret();
     folder.write("other.onnx", longer(&folder.read("model.onnx")));
     let said = folder
         .run("verify model.onnx other.onnx --verify run")
@@ -195,7 +205,7 @@ fn models_that_cannot_be_compared_exit_2() {
         said.text()
     );
     let reason = "error: not shown to be equal or different: before cannot be run: tract has no \
-                  operator Loop";
+                  operator acme::Secret";
     assert!(said.stderr.starts_with(reason), "{}", said.stderr);
     folder.run("verify model.onnx other.onnx").exits(0);
     folder.refuses(
@@ -214,10 +224,11 @@ fn models_that_cannot_be_compared_exit_2() {
 
 #[test]
 fn an_operator_that_tract_lacks_is_named_and_structure_is_enough() {
-    let folder = Folder::with("keras_lstm_loop_op11", "model.onnx");
+    let folder = secret();
     let said = folder.run("strip model.onnx").exits(0);
     assert!(
-        said.text().contains("not run: tract has no operator Loop"),
+        said.text()
+            .contains("not run: tract has no operator acme::Secret"),
         "{}",
         said.text()
     );
@@ -227,10 +238,10 @@ fn an_operator_that_tract_lacks_is_named_and_structure_is_enough() {
 
 #[test]
 fn what_cannot_be_verified_is_not_written() {
-    let folder = Folder::with("keras_lstm_loop_op11", "model.onnx");
+    let folder = secret();
     let names = [
         "model.onnx: the result cannot be verified, so nothing was written",
-        "tract has no operator Loop",
+        "tract has no operator acme::Secret",
         "--verify none",
     ];
     folder.refuses("strip model.onnx --verify run", &names);

@@ -72,11 +72,23 @@ fn models_without_dropout_are_refused() {
             "a frozen mask, which drops the same elements on every run",
         ),
         ("paddle_downscale_op7", "a constant scale"),
-        ("keras_lstm_loop_op11", "tract has no operator Loop"),
     ] {
         let found = refusal(&fixture(stem), &Options::default());
         assert!(found.contains(why) && found.contains(stem), "{found}");
     }
+}
+
+#[test]
+fn an_operator_that_no_engine_has_is_named() {
+    let model = model(
+        13,
+        x_to_y(["d = Dropout(x)", "y = acme::Secret(d)"].map(op)),
+    );
+    let found = refusal(&model.imports("acme", 1).read(), &Options::default());
+    assert!(
+        found.contains("tract has no operator acme::Secret"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -12,26 +12,14 @@
 //! element is dropped with probability `ratio`, and is 0 then, even where it was infinite or NaN;
 //! the others are multiplied by `1 / (1 - ratio)`. Source: the ONNX operator changelog.
 
-use rand::RngExt;
 use tract_onnx::model::{ParsingContext, optional_inputs};
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::ops::array::MultiBroadcastTo;
 use tract_onnx::tract_hir::internal::*;
 
-use super::random;
-
-/// The attribute that holds the opset version ruling a node.
-pub(in crate::verify) const VERSION: &str = "dropout_onnx.version";
-/// The attribute that declares whether a site trains: one of the three below.
-pub(in crate::verify) const TRAINING: &str = "dropout_onnx.training";
-/// It does not: the inference meaning.
-pub(in crate::verify) const NEVER: i64 = 0;
-/// According to the operator.
-pub(in crate::verify) const AS_WRITTEN: i64 = 1;
-/// It does, also where its version cannot declare it.
-pub(in crate::verify) const ALWAYS: i64 = 2;
-/// The attribute that takes the place of the ratio: the bits of a 64 bit float.
-pub(in crate::verify) const RATE: &str = "dropout_onnx.rate";
+use super::random::early;
+use crate::verify::engine::copy::{ALWAYS, NEVER, RATE, STREAM, TRAINING, VERSION};
+use crate::verify::engine::draws::{Stream, kept};
 
 /// One node, its inputs and outputs by position among those that are present.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +30,7 @@ struct Dropout {
     ratio: Setting<f64>,
     training: Setting<bool>,
     inputs: usize,
-    stream: u64,
+    stream: Stream,
 }
 
 /// A value known when the model is read, or the position of the input that holds it.
@@ -55,7 +43,7 @@ enum Setting<T> {
 // A ratio that is NaN is refused by `build`.
 impl Eq for Dropout {}
 
-/// Reads a node which carries the marks of `engine::prepare`.
+/// Reads a node which carries the marks of `engine::copy`.
 pub(in crate::verify) fn build(
     _: &ParsingContext,
     node: &NodeProto,
@@ -96,7 +84,7 @@ pub(in crate::verify) fn build(
             _ => training,
         },
         inputs: node.input.iter().filter(|name| !name.is_empty()).count(),
-        stream: node.get_attr::<i64>(random::STREAM)?.cast_unsigned(),
+        stream: Stream::new(node.get_attr::<i64>(STREAM)?.cast_unsigned()),
     };
     if trains != NEVER
         && let Setting::Known(ratio) = dropout.ratio
@@ -211,7 +199,15 @@ impl Expansion for Dropout {
         if self.is_inert(model, inputs)? {
             self.pass(prefix, model, data)
         } else {
-            model.wire_node(prefix, self.clone(), inputs)
+            let stream = self.stream.next();
+            model.wire_node(
+                prefix,
+                Dropout {
+                    stream,
+                    ..self.clone()
+                },
+                inputs,
+            )
         }
     }
 }
@@ -243,11 +239,7 @@ impl EvalOp for Dropout {
             Setting::Input(index) => input(index)?.cast_to_scalar::<f64>()?,
         };
         let ratio = if training { check_ratio(ratio)? } else { 0.0 };
-        let mut keep = vec![true; data.len()];
-        if ratio > 0.0 {
-            let mut generator = random::generator(self.stream)?;
-            keep.fill_with(|| generator.random::<f64>() >= ratio);
-        }
+        let keep = early(kept(self.stream, ratio, data.len()))?;
         let mut outputs = tvec!();
         if self.wanted[0] {
             let scale = 1.0 / (1.0 - ratio);

@@ -1,84 +1,24 @@
-//! Random numbers that can be drawn again: the generator of Dropout in training, and our own
-//! `RandomUniform`, `RandomNormal`, `…Like` and `Bernoulli` for tract.
-//!
-//! Every drawing node has a stream, derived from its name and the engine's seed. What it draws
-//! depends on the stream, the number of the run and how often the node was evaluated in the run (a
-//! Scan body evaluates it once a step), and on nothing else: not on which other nodes there are.
+//! `RandomUniform`, `RandomNormal`, `…Like` and `Bernoulli` for tract, with numbers that can be drawn again.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::f64::consts::TAU;
-
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::prelude::tract_data::TooEarly;
 use tract_onnx::tract_hir::internal::*;
-use xxhash_rust::xxh3::xxh3_64;
 
-use super::with_slot;
+use crate::verify::engine::copy::STREAM;
+use crate::verify::engine::draws::{Law, Stream};
 
-/// The attribute that holds a node's stream.
-pub(in crate::verify) const STREAM: &str = "dropout_onnx.stream";
-
-struct Draws {
-    run: u64,
-    evaluations: HashMap<u64, u64>,
+/// The reason not to draw now.
+pub(super) fn early<T>(drawn: Option<T>) -> TractResult<T> {
+    let why = "random numbers are drawn in a run only";
+    drawn.ok_or_else(|| TooEarly::Other(why.to_string()).into())
 }
 
-thread_local! {
-    /// The run this thread is in. An operator of tract is given no place for it that reaches into
-    /// the bodies of If and Scan; tract evaluates on the thread that called it.
-    static DRAWS: RefCell<Option<Draws>> = const { RefCell::new(None) };
-}
-
-/// Evaluates a model with the draws of run number `run`.
-pub(in crate::verify) fn in_run<T>(run: u64, work: impl FnOnce() -> T) -> T {
-    let draws = Draws {
-        run,
-        evaluations: HashMap::new(),
-    };
-    with_slot(&DRAWS, draws, work).0
-}
-
-/// The generator for the next evaluation of the node with this stream.
-///
-/// # Errors
-/// There is no run: tract tries to evaluate the node while it analyses the model, and must not.
-pub(in crate::verify) fn generator(stream: u64) -> TractResult<SmallRng> {
-    DRAWS.with_borrow_mut(|draws| {
-        let Some(draws) = draws else {
-            let why = "random numbers are drawn in a run only".to_string();
-            return Err(tract_onnx::prelude::tract_data::TooEarly::Other(why).into());
-        };
-        let evaluation = draws.evaluations.entry(stream).or_default();
-        *evaluation += 1;
-        let mut bytes = [0; 24];
-        bytes[..8].copy_from_slice(&stream.to_le_bytes());
-        bytes[8..16].copy_from_slice(&draws.run.to_le_bytes());
-        bytes[16..].copy_from_slice(&evaluation.to_le_bytes());
-        Ok(SmallRng::seed_from_u64(xxh3_64(&bytes)))
-    })
-}
-
-/// A number from N(0, 1), by Box and Muller's transform.
-pub(in crate::verify) fn normal(generator: &mut SmallRng) -> f64 {
-    let u: f64 = 1.0 - generator.random::<f64>(); // in (0, 1]: its logarithm is finite
-    let v: f64 = generator.random();
-    (-2.0 * u.ln()).sqrt() * (TAU * v).cos()
-}
-
+/// What is drawn.
 #[derive(Clone, Debug, PartialEq)]
-enum Law {
-    Uniform {
-        low: f64,
-        high: f64,
-    },
-    Normal {
-        mean: f64,
-        scale: f64,
-    },
+enum Drawn {
+    Law(Law),
     /// The input holds the probabilities.
     Bernoulli,
 }
@@ -86,10 +26,10 @@ enum Law {
 /// One drawing node: its output has the shape given, or else that of its input.
 #[derive(Clone, Debug, PartialEq)]
 struct Draw {
-    law: Law,
+    drawn: Drawn,
     element: Option<DatumType>,
     shape: Option<TVec<usize>>,
-    stream: u64,
+    stream: Stream,
 }
 
 // The floats are attributes of one node, never NaN after `build`.
@@ -105,18 +45,18 @@ pub(in crate::verify) fn build(
         ensure!(value.is_finite(), "{name} is {value}");
         Ok(value)
     };
-    let law = match node.op_type.as_str() {
-        "Bernoulli" => Law::Bernoulli,
-        name if name.starts_with("RandomNormal") => Law::Normal {
+    let drawn = match node.op_type.as_str() {
+        "Bernoulli" => Drawn::Bernoulli,
+        name if name.starts_with("RandomNormal") => Drawn::Law(Law::Normal {
             mean: number("mean", 0.0)?,
             scale: number("scale", 1.0)?,
-        },
-        _ => Law::Uniform {
+        }),
+        _ => Drawn::Law(Law::Uniform {
             low: number("low", 0.0)?,
             high: number("high", 1.0)?,
-        },
+        }),
     };
-    let like = law == Law::Bernoulli || node.op_type.ends_with("Like");
+    let like = drawn == Drawn::Bernoulli || node.op_type.ends_with("Like");
     let shape = if like {
         None
     } else {
@@ -128,14 +68,14 @@ pub(in crate::verify) fn build(
         .map(|e| DataType::try_from(e)?.try_into())
         .transpose()?;
     let draw = Draw {
-        law,
+        drawn,
         element: if like {
             element
         } else {
             element.or(Some(DatumType::F32))
         },
         shape: shape.transpose()?,
-        stream: node.get_attr::<i64>(STREAM)?.cast_unsigned(),
+        stream: Stream::new(node.get_attr::<i64>(STREAM)?.cast_unsigned()),
     };
     Ok((expand(draw), vec![]))
 }
@@ -180,7 +120,15 @@ impl Expansion for Draw {
         model: &mut TypedModel,
         inputs: &[OutletId],
     ) -> TractResult<TVec<OutletId>> {
-        model.wire_node(prefix, self.clone(), inputs)
+        let stream = self.stream.next();
+        model.wire_node(
+            prefix,
+            Draw {
+                stream,
+                ..self.clone()
+            },
+            inputs,
+        )
     }
 }
 
@@ -210,25 +158,18 @@ impl EvalOp for Draw {
             .iter()
             .try_fold(1usize, |n, &d| n.checked_mul(d))
             .context("too large")?;
-        let mut generator = generator(self.stream)?;
-        let drawn: Vec<f64> = match &self.law {
-            Law::Uniform { low, high } => {
-                let width = high - low;
-                (0..count)
-                    .map(|_| low + width * generator.random::<f64>())
-                    .collect()
-            }
-            Law::Normal { mean, scale } => (0..count)
-                .map(|_| mean + scale * normal(&mut generator))
-                .collect(),
-            Law::Bernoulli => {
-                let chances = input
-                    .context("an input is missing")?
-                    .cast_to::<f64>()?
-                    .into_owned();
+        let drawn = match self.drawn {
+            Drawn::Law(law) => early(law.draw(self.stream, count))?,
+            Drawn::Bernoulli => {
+                let input = input.context("an input is missing")?;
+                let chances = input.cast_to::<f64>()?.into_owned();
                 let chances = chances.try_as_plain_ram()?;
-                let below = |&chance: &f64| f64::from(u8::from(generator.random::<f64>() < chance));
-                chances.as_slice::<f64>()?.iter().map(below).collect()
+                let (low, high) = (0.0, 1.0);
+                let drawn = early(Law::Uniform { low, high }.draw(self.stream, count))?;
+                let pairs = drawn.into_iter().zip(chances.as_slice::<f64>()?);
+                pairs
+                    .map(|(drawn, &chance)| f64::from(u8::from(drawn < chance)))
+                    .collect()
             }
         };
         let element = self

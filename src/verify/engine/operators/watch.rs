@@ -2,17 +2,17 @@
 //!
 //! An output of the model would show the same, but not in the branch of an If, in the body of a Scan
 //! or in a function that is called more than once. The node passes its second input through; what it
-//! observed belongs to the run of this thread, for the reason given in [`super::random`].
+//! observed belongs to the run of this thread, for the reason given in [`crate::verify::engine::draws`].
 
 use std::cell::RefCell;
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
-use tract_onnx::prelude::tract_data::TooEarly;
 use tract_onnx::tract_hir::internal::*;
 
-use super::with_slot;
+use super::random::early;
 use crate::verify::engine::Value;
+use crate::verify::engine::slot::with_slot;
 
 /// The operator. Its inputs are the data and the output of a dropout; it passes the output through.
 pub(in crate::verify) const OPERATOR: &str = "DropoutOnnxWatch";
@@ -38,6 +38,14 @@ thread_local! {
 pub(in crate::verify) fn seeing<T>(work: impl FnOnce() -> T) -> (T, Vec<Seen>) {
     let (done, seen) = with_slot(&SEEN, Vec::new(), work);
     (done, seen.unwrap_or_default())
+}
+
+/// Keeps an observation; `None` outside of a run.
+pub(in crate::verify) fn saw(seen: Seen) -> Option<()> {
+    SEEN.with_borrow_mut(|all| {
+        all.as_mut()?.push(seen);
+        Some(())
+    })
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,13 +125,7 @@ impl EvalOp for Watch {
             data: value(data)?,
             output: value(output)?,
         };
-        SEEN.with_borrow_mut(|all| match all {
-            Some(all) => {
-                all.push(seen);
-                Ok(())
-            }
-            None => Err(TooEarly::Other("dropout is observed in a run only".into())),
-        })?;
+        early(saw(seen))?;
         Ok(tvec!(inputs.remove(1)))
     }
 }

@@ -8,8 +8,7 @@ use super::protocol::{Reply, Request};
 use crate::error::{Error, ErrorKind};
 use crate::source::Source;
 use crate::verify::engine::backend::{Read, Ready};
-use crate::verify::engine::tract::Graph;
-use crate::verify::engine::{Stop, Subject};
+use crate::verify::engine::{Stop, Subject, engines};
 
 /// Answers requests on standard input until there are no more: what the command does when it is started
 /// with [`super::ENGINE_ARGUMENT`] alone. `gone` is called once the parent process has ended, even in the
@@ -57,6 +56,7 @@ impl State {
                 folder,
                 meaning,
                 mode,
+                library,
             } => {
                 if version != env!("CARGO_PKG_VERSION") {
                     let here = env!("CARGO_PKG_VERSION");
@@ -70,8 +70,9 @@ impl State {
                     folder: folder.as_deref(),
                     external: 0,
                 };
-                let (about, graph) = Graph::read(&subject, meaning, mode)?;
-                self.read = Some(Box::new(graph));
+                let engine = engines::of(mode, library.as_deref())?;
+                let (about, model) = engine.read(&subject, meaning, mode)?;
+                self.read = Some(model);
                 Ok(Reply::Read(about))
             }
             Request::Choose { dims, given, fill } => {

@@ -6,27 +6,27 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 /// It took too long.
-pub(super) fn timed_out(limit: Duration) -> String {
+pub(super) fn timed_out(engine: &str, limit: Duration) -> String {
     let seconds = limit.as_secs_f64();
-    format!("tract did not finish within {seconds} s (--timeout)")
+    format!("{engine} did not finish within {seconds} s (--timeout)")
 }
 
 /// It asked for too much memory.
-pub(super) fn out_of_memory(limit: u64) -> String {
+pub(super) fn out_of_memory(engine: &str, limit: u64) -> String {
     let limit = ByteSize(limit).display().iec();
-    format!("tract needs more than {limit} of memory (--memory-limit)")
+    format!("{engine} needs more than {limit} of memory (--memory-limit)")
 }
 
 /// By its status and its standard error.
-pub(super) fn why(status: ExitStatus, words: &str, memory: u64) -> String {
+pub(super) fn why(engine: &str, status: ExitStatus, words: &str, memory: u64) -> String {
     // Rust's own words, from before it aborts
     if words.contains("memory allocation of") || words.contains("out of memory") {
-        return out_of_memory(memory);
+        return out_of_memory(engine, memory);
     }
     if words.contains("overflowed its stack") {
-        return "tract crashed: stack overflow".to_string();
+        return format!("{engine} crashed: stack overflow");
     }
-    format!("tract crashed ({status})")
+    format!("{engine} crashed ({status})")
 }
 
 /// Bytes of memory that a process holds. On Linux the process limits itself, and nothing is asked.

@@ -26,6 +26,7 @@ pub(super) enum Request<'a> {
         folder: Option<PathBuf>,
         meaning: Meaning,
         mode: Mode,
+        library: Option<PathBuf>,
     },
     Choose {
         dims: BTreeMap<String, usize>,

@@ -1,0 +1,191 @@
+//! Loop in tract: unrolled once the number of its steps is known.
+
+use dropout_onnx::verify::engine::Meaning;
+use tract_onnx::pb;
+
+use super::models::*;
+use super::{load, outputs, reason, row};
+
+const WIDE: &[Size] = &[Fix(2)];
+
+/// The body of a loop over a state `s` of two floats: counter `i`, condition `go`.
+fn body() -> pb::GraphProto {
+    graph("body")
+        .with_input("i", INT64, &[])
+        .with_input("go", BOOL, &[])
+        .with_input("s", FLOAT, WIDE)
+}
+
+/// A model that loops over `x` with a body that ends in `goes`, `t` and `seen`.
+fn looping(inputs: &[&str], body: pb::GraphProto) -> Model {
+    model(13)
+        .input("x", FLOAT, WIDE)
+        .init(int64s("three", &[], &[3]))
+        .init(int64s("none", &[], &[0]))
+        .init(boolean("yes", true))
+        .init(boolean("no", false))
+        .init(floats("one", &[2], &[1.0, 1.0]))
+        .node(
+            node("Loop", inputs, &["y", "all"])
+                .named("loop")
+                .subgraph("body", body),
+        )
+        .output("y", FLOAT, WIDE)
+        .output("all", FLOAT, &[])
+}
+
+/// Adds one to the state, and collects the state before.
+fn adding() -> pb::GraphProto {
+    body()
+        .with_node(node("Add", &["s", "one"], &["t"]))
+        .with_node(node("Identity", &["go"], &["goes"]))
+        .with_node(node("Identity", &["s"], &["seen"]))
+        .with_output("goes", BOOL, &[])
+        .with_output("t", FLOAT, WIDE)
+        .with_output("seen", FLOAT, WIDE)
+}
+
+/// The final state and what was collected, with its shape.
+fn found(model: &Model) -> (Vec<f64>, Vec<usize>, Vec<f64>) {
+    let x = row(&[0.5, -4.0]);
+    let found = outputs(model, Meaning::Inference, &[("x", x)], 0);
+    let [state, all] = &found[..] else {
+        panic!("{} outputs", found.len());
+    };
+    (state.to_f64(), all.shape().to_vec(), all.to_f64())
+}
+
+#[test]
+fn a_constant_number_of_steps() {
+    let after_three = (
+        vec![3.5, -1.0],
+        vec![3, 2],
+        vec![0.5, -4.0, 1.5, -3.0, 2.5, -2.0],
+    );
+    for inputs in [&["three", "", "x"][..], &["three", "yes", "x"]] {
+        assert_eq!(found(&looping(inputs, adding())), after_three, "{inputs:?}");
+    }
+}
+
+#[test]
+fn no_step_leaves_the_state_and_collects_nothing() {
+    let nothing = (vec![0.5, -4.0], vec![0, 2], vec![]);
+    for inputs in [["none", "yes", "x"], ["three", "no", "x"]] {
+        assert_eq!(found(&looping(&inputs, adding())), nothing, "{inputs:?}");
+    }
+}
+
+#[test]
+fn a_condition_on_the_counter_ends_the_loop() {
+    let mut body = adding();
+    body.node.remove(1);
+    let body = body.with_node(node("Less", &["i", "three"], &["goes"]));
+    // the condition is that of the next step: 0, 1, 2 < 3, so steps 0 to 3 are done
+    let (state, shape, _) = found(&looping(&["", "yes", "x"], body));
+    assert_eq!((state, shape), (vec![4.5, 0.0], vec![4, 2]));
+}
+
+#[test]
+fn the_number_of_steps_is_the_size_of_an_input() {
+    let mut model = looping(&["size", "", "x"], adding());
+    model
+        .graph()
+        .node
+        .insert(0, node("Shape", &["x"], &["sizes"]).0);
+    let squeeze = node("Squeeze", &["sizes"], &["size"]);
+    model.graph().node.insert(1, squeeze.0);
+    assert_eq!(found(&model).0, [2.5, -2.0]);
+}
+
+#[test]
+fn a_loop_and_a_branch_in_a_loop() {
+    let mut inner = adding();
+    inner.name = "inner".into();
+    for value in inner.input.iter_mut().chain(&mut inner.output) {
+        value.name = format!("{}2", value.name);
+    }
+    for node in &mut inner.node {
+        for name in node.input.iter_mut().chain(&mut node.output) {
+            if name != "one" {
+                *name = format!("{name}2");
+            }
+        }
+    }
+    let constant = |name: &str, from: &str| {
+        graph(name)
+            .with_node(node("Identity", &[from], &["branch"]))
+            .with_output("branch", FLOAT, WIDE)
+    };
+    let outer = body()
+        .with_node(node("Loop", &["three", "", "s"], &["u", "rest"]).subgraph("body", inner))
+        .with_node(node("Equal", &["i", "none"], &["first"]))
+        .with_node(
+            node("If", &["first"], &["t"])
+                .subgraph("then_branch", constant("then", "u"))
+                .subgraph("else_branch", constant("else", "s")),
+        )
+        .with_node(node("Identity", &["go"], &["goes"]))
+        .with_output("goes", BOOL, &[])
+        .with_output("t", FLOAT, WIDE)
+        .with_output("u", FLOAT, WIDE);
+    let (state, shape, _) = found(&looping(&["three", "", "x"], outer));
+    assert_eq!((state, shape), (vec![3.5, -1.0], vec![3, 2]));
+}
+
+#[test]
+fn every_step_draws_its_own_mask() {
+    let width = 1000;
+    let body = graph("body")
+        .with_input("i", INT64, &[])
+        .with_input("go", BOOL, &[])
+        .with_input("s", FLOAT, &[Fix(width)])
+        .with_node(node("Dropout", &["s", "half", "yes"], &["t"]).named("drop"))
+        .with_node(node("Identity", &["go"], &["goes"]))
+        .with_output("goes", BOOL, &[])
+        .with_output("t", FLOAT, &[Fix(width)]);
+    let model = model(13)
+        .input("x", FLOAT, &[Fix(width)])
+        .init(int64s("three", &[], &[3]))
+        .init(float("half", 0.5))
+        .init(boolean("yes", true))
+        .node(node("Loop", &["three", "", "x"], &["y"]).subgraph("body", body))
+        .output("y", FLOAT, &[Fix(width)]);
+    let ones = row(&vec![1.0; width as usize]);
+    let run = |run: u64| {
+        let inputs = [("x", ones.clone())];
+        outputs(&model, Meaning::AsWritten { seed: 1 }, &inputs, run)[0].to_f64()
+    };
+    let kept = |y: &[f64]| y.iter().filter(|&&y| y == 8.0).count();
+    let (one, two) = (run(0), run(1));
+    assert!((80..170).contains(&kept(&one)), "{}", kept(&one)); // an eighth
+    assert!(one.iter().all(|&y| y == 0.0 || y == 8.0));
+    assert_eq!(one, run(0));
+    assert_ne!(one, two);
+}
+
+#[test]
+fn a_number_of_steps_that_depends_on_data_is_a_reason() {
+    let mut body = adding();
+    body.node.remove(1);
+    let body = body
+        .with_node(node("ReduceSum", &["s"], &["sum"]).int("keepdims", 0))
+        .with_node(node("Less", &["sum", "limit"], &["goes"]));
+    let model = looping(&["", "yes", "x"], body).init(float("limit", 9.0));
+    let why = reason(load(&model.source(), Meaning::Inference));
+    assert!(
+        why.ends_with("the number of its steps depends on data"),
+        "{why}"
+    );
+}
+
+#[test]
+fn too_many_steps_are_a_reason() {
+    let mut body = adding();
+    for number in 0..60 {
+        let negated = node("Neg", &["s"], &[&format!("n{number}")]);
+        body = body.with_node(negated);
+    }
+    let model = looping(&["many", "", "x"], body).init(int64s("many", &[], &[1 << 40]));
+    let why = reason(load(&model.source(), Meaning::Inference));
+    assert!(why.ends_with("too many steps to be written out"), "{why}");
+}
