@@ -30,7 +30,7 @@ pub(super) struct Document<'r> {
     /// The seed.
     seed: u64,
     /// The engine and its version.
-    engine: &'static str,
+    engine: String,
     /// The shape of every input.
     shapes: &'r BTreeMap<String, Vec<usize>>,
     /// Inputs with random data.
@@ -127,7 +127,7 @@ pub fn sample(input: &str, model: &Model, report: &Report, plot: Option<&Path>) 
         sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
         runs: report.runs,
         seed: report.seed,
-        engine: report.engine,
+        engine: report.engine.clone(),
         shapes: &report.shapes,
         random_inputs: &report.made,
         chosen_dims: &report.chosen,

@@ -206,7 +206,7 @@ fn outputs(
         seed: 0,
         rate: None,
     };
-    let runnable = try_modes(|mode| {
+    let runnable = try_modes(host, |mode| {
         let parsed = host.read(&subject, meaning, mode)?;
         let none = BTreeMap::new();
         let shapes = parsed.choose(&none, &BTreeMap::new(), Fill::ALL[0])?;
