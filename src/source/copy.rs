@@ -175,6 +175,9 @@ mod tests {
         let error = rope
             .write_to_file(&tempfile::tempfile().unwrap())
             .unwrap_err();
-        assert!(error.to_string().contains("ends in the middle"), "{error}");
+        assert!(
+            error.to_string().contains("changed while it was read"),
+            "{error}"
+        );
     }
 }

@@ -146,7 +146,12 @@ mod tests {
             .set_len(1 << 20)
             .unwrap();
         match decode::<pb::ModelProto>(&source) {
-            Err(Stop::Error(error)) => assert!(error.to_string().contains("ends"), "{error}"),
+            Err(Stop::Error(error)) => {
+                assert!(
+                    error.to_string().contains("changed while it was read"),
+                    "{error}"
+                );
+            }
             other => panic!("{:?}", other.map(|m| m.producer_name)),
         }
     }
