@@ -48,7 +48,9 @@ def accepted(model, full):
 def no_dropout_left(before, after):
     for scope, node in scopes.dropouts(after):
         yield f"Dropout {node.name!r} is still in {scope.label}"
-    was, now = (scopes.named_dropouts_elsewhere(m) for m in (before, after))
+    left = {(f.domain, f.name, f.overload) for f in after.functions}
+    gone = scopes.emptied(before).keys() - left
+    was, now = (scopes.named_dropouts_elsewhere(m, gone) for m in (before, after))
     if was != now:
         yield f"Dropouts of other domains: {was} became {now}"
 

@@ -56,13 +56,47 @@ def dropouts(model):
     return [(s, n) for s in scopes(model) for n in s.body.node if is_dropout(n)]
 
 
-def named_dropouts_elsewhere(model):
-    """Operators called Dropout in somebody else's domain: (scope, serialized node)."""
+def key_of(node):
+    """What it calls, if it calls a function."""
+    return node.domain, node.op_type, node.overload
+
+
+def emptied(model):
+    """Functions of which nothing is left without Dropout: {key: which input each output is}."""
+    found = {}
+    for _ in model.functions:  # once for each level of calls
+        for body in model.functions:
+            places = passed_through(body, found)
+            if places is not None:
+                found[body.domain, body.name, body.overload] = places
+    return found
+
+
+def passed_through(body, known):
+    """Which input each output of a function is without Dropout; None if it does anything else, or has none."""
+    now = {name: place for place, name in enumerate(body.input)}
+    drops = False
+    for node in body.node:
+        places = known.get(key_of(node))
+        if places is not None or is_dropout(node):
+            drops = True
+        elif node.domain not in ONNX_DOMAINS or node.op_type not in ("Constant", "Identity"):
+            return None
+        if node.op_type != "Constant":
+            made = zip(node.output, places if places is not None else [0])
+            now.update({output: now.get(node.input[place]) for output, place in made})
+    found = [now.get(name) for name in body.output]
+    return found if drops and None not in found else None
+
+
+def named_dropouts_elsewhere(model, gone=()):
+    """Operators called Dropout in somebody else's domain: (scope, serialized node). `gone`: functions that
+    do not count."""
     return sorted(
         (s.label, n.domain, n.name)
         for s in scopes(model)
         for n in s.body.node
-        if n.op_type == "Dropout" and n.domain not in ONNX_DOMAINS
+        if n.op_type == "Dropout" and n.domain not in ONNX_DOMAINS and key_of(n) not in gone
     )
 
 

@@ -1,7 +1,7 @@
 """What strip may not touch, compared as bytes; and how it may rewire what it leaves.
 
-Allowed: Dropouts go; constants that only they read go; whoever read a Dropout's output reads its
-input; an Identity, or whatever fills a mask somebody uses, may come. All else stays as it stood,
+Allowed: Dropouts go, and calls of functions that do nothing else; constants that only they read go;
+whoever read a Dropout's output reads its input; an Identity, or whatever fills a mask somebody uses, may come. All else stays as it stood,
 in its order.
 
 Where random operators went too: whoever read a value that depends on one of them may read another
@@ -114,15 +114,17 @@ class Region:
     random: set = field(default_factory=set)  # depends on them
     sources: dict = field(default_factory=dict)  # name: what it is computed from
     left: set = field(default_factory=set)  # made in the result
+    emptied: dict = field(default_factory=dict)  # functions of which nothing is left, as scopes.emptied
 
     @classmethod
     def of(cls, before, after):
         gone = masks.random_nodes(before) - masks.random_nodes(after)
+        emptied = scopes.emptied(before)
         if not gone:
-            return cls()
+            return cls(emptied=emptied)
         sources = masks.sources(before)
         made = {o for s in scopes.scopes(after) for n in s.body.node for o in n.output if o}
-        return cls(masks.reached({output for _, output in gone}, sources), sources, made)
+        return cls(masks.reached({output for _, output in gone}, sources), sources, made, emptied)
 
     def __bool__(self):
         return bool(self.random)
@@ -190,6 +192,12 @@ def scope_problems(label, before, after, outer, fixed, region, dropped=NOTHING_D
     through = {
         n.output[0]: n.input[0] for n in before.nodes if scopes.is_dropout(n) and n.output[0]
     }
+    calls = set()  # of functions of which nothing is left
+    for index, node in enumerate(before.nodes):
+        places = region.emptied.get(scopes.key_of(node))
+        if places is not None and index not in survivors:
+            calls.add(index)
+            through.update({o: node.input[place] for o, place in zip(node.output, places) if o})
     respelled, passes = dict(outer[0]), dict(outer[1])
     for late, early in pairs.items():
         _, places = kept_states(before.nodes[early], after.nodes[late])
@@ -294,7 +302,7 @@ def scope_problems(label, before, after, outer, fixed, region, dropped=NOTHING_D
             yield from graph_problems(name, a, b, region, (respelled, passes), dropped_states(old, new))
     late_reads = after.reads()
     for index, node in enumerate(before.nodes):
-        if index in survivors or scopes.is_dropout(node):
+        if index in survivors or index in calls or scopes.is_dropout(node):
             continue
         readers = [r for o in node.output for r in reads.get(o, [])]
         used = readers or any(o in before.outputs for o in node.output)
@@ -404,7 +412,8 @@ def problems(before_data, after_data):
         if key not in early:
             yield f"{label} came from nowhere"
         elif key not in late:
-            if not region or key in masks.called(after) or key not in masks.called(before):
+            may_go = region or key in region.emptied
+            if not may_go or key in masks.called(after) or key not in masks.called(before):
                 yield f"{label} is gone"
         else:
             fixed = {FUNCTION_NODE, FUNCTION_VALUE_INFO}

@@ -460,6 +460,7 @@ def replay(
     input: Feed = None,
     timeout: int | None = None,
     memory_limit: int | str | None = None,
+    engine: str = "auto",
     progress: Progress | None = None,
 ) -> ReplayReport:
     """Shows again what a document is evidence of (`verify --replay`).
@@ -475,6 +476,7 @@ def replay(
             again.
         timeout: Time limit in seconds, as in `strip`.
         memory_limit: Memory limit, as in `strip`.
+        engine: What may run the models, as in `strip`.
         progress: Called with the step, the number of parts done, and the total.
 
     Raises:
@@ -486,7 +488,7 @@ def replay(
         'equal'
     """
     models = [None if model is None else given(model) for model in (before, after)]
-    limits = _limits(timeout, memory_limit)
+    limits = _limits(timeout, memory_limit, engine)
     document = _native.replay(evidence, models[0], models[1], feed(input), limits, progress)
     from ._reports import ReplayReport
 
