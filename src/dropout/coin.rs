@@ -73,13 +73,14 @@ pub(super) fn is_tossed(facts: Facts<'_>, node: NodeRef<'_>) -> bool {
         node.input(0)
             .is_some_and(|data| facts.constant(data.id).is_some())
     };
-    let alone = match (is_used(0), is_used(1)) {
-        (false, true) => true,
-        (true, false) => constant(),
-        _ => false,
-    };
     let view = facts.view();
-    alone && coin(view.model, view.values, node.id).is_some()
+    let is_coin = || coin(view.model, view.values, node.id).is_some();
+    match (is_used(0), is_used(1)) {
+        (false, true) => is_coin(),
+        // what the data is takes longest to find
+        (true, false) => is_coin() && constant(),
+        _ => false,
+    }
 }
 
 /// The first of some operators that a value leads to through operators that pass it.

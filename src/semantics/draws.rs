@@ -55,6 +55,9 @@ const LARGEST: u64 = 1 << 16;
 
 /// True of an operator that draws random numbers, and of an unknown one that is named like one.
 pub(crate) fn draws(node: NodeRef<'_>) -> bool {
+    if let Some(operator) = node.operator() {
+        return matches!(operator.role, Role::Draw(_));
+    }
     if node.callee().is_some() {
         return false;
     }
