@@ -16,7 +16,7 @@ NAME = "torch_course_preserve_op17.onnx"
 
 
 class Counted(MemoryFileSystem):
-    """Objects in memory that count requests for ranges, and fail as they are told to."""
+    """Objects in memory that count the ranges that are read, and can be made to fail."""
 
     protocol = "counted"
     store = {}
