@@ -93,6 +93,11 @@ def arithmetic():
     case("Range.float", nodes, x("float", 2, 3), steps)
     nodes = [make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
              make_node("DequantizeLinear", ["q", "s", "z"], ["y"])]  # fmt: skip
+    quantized = {"s": np.array([0.0131], np.float32), "z": np.array([3], np.int8)}
+    twice = [make_node("QuantizeLinear", ["x", "s", "z"], ["q"]), make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+             make_node("Softmax", ["d"], ["p"]), make_node("QuantizeLinear", ["p", "s", "z"], ["r"]),
+             make_node("DequantizeLinear", ["r", "s", "z"], ["y"])]  # fmt: skip
+    case("DequantizeLinear.softmax", twice, x("float", 2, 3), quantized)
     case("DequantizeLinear.dynamic", nodes, x("float", 2, 3))
 
 
@@ -291,6 +296,68 @@ def losses():
             {"t": ints([1, 0], [4, 2], [0, 3])}, reduction=reduction)  # fmt: skip
 
 
+def pooling():
+    sizes = dict(kernel_shape=[2, 2], strides=[2, 1])
+    one("LpPool.two", "LpPool", ["x"], x("float", 1, 2, 4, 4), opset=11, **sizes)
+    one("LpPool.three", "LpPool", ["x"], x("float", 1, 2, 4, 4), p=3, pads=[1, 0, 1, 0], opset=18, **sizes)
+    one("GlobalLpPool.one", "GlobalLpPool", ["x"], x("float", 2, 3, 4), p=1, opset=13)
+
+
+def grids():
+    for aligned in (0, 1):
+        one(f"AffineGrid.plane{aligned}", "AffineGrid", ["x", "s"], x("float", 2, 2, 3), {"s": ints(2, 1, 3, 4)},
+            align_corners=aligned, opset=20)  # fmt: skip
+    one("AffineGrid.space", "AffineGrid", ["x", "s"], x("float", 1, 3, 4), {"s": ints(1, 1, 2, 3, 4)}, opset=20)
+    one("CenterCropPad.all", "CenterCropPad", ["x", "s"], x("float", 5, 4), {"s": ints(2, 7)}, opset=18)
+    one("CenterCropPad.axes", "CenterCropPad", ["x", "s"], x("float", "N", 5, 4), {"s": ints(8, 1)}, axes=[1, -1], opset=18)
+
+
+def quantized():
+    """Values between the steps, so that no rounding is a tie."""
+    scales = {"s": np.array(0.013, np.float32), "z": np.array(128, np.uint8), "t": np.array(0.021, np.float32),
+              "o": np.array(0, np.uint8)}  # fmt: skip
+    first = make_node("QuantizeLinear", ["x", "s", "z"], ["q"])
+    last = make_node("DequantizeLinear", ["r", "t", "z"], ["y"])
+    pair, alone = ["q", "s", "z", "q", "s", "z", "t", "z"], ["q", "s", "z", "t", "z"]
+
+    def through(op, inputs, given, **attributes):
+        node = make_node(op, inputs, ["r"], domain=MICROSOFT, **attributes)
+        case(f"{MICROSOFT}.{op}.plain", [first, node, last], given, scales)
+
+    rows = x("float", 2, 3, of=[[0.113, -0.567, 0.3], [0.909, -0.02, 0.71]])
+    through("QLinearAdd", pair, rows)
+    through("QLinearMul", pair, rows)
+    through("QLinearSigmoid", alone, rows)
+    through("QLinearLeakyRelu", alone, rows, alpha=0.3)
+    through("QLinearSoftmax", alone, rows, axis=-1, opset=13)
+    through("QLinearConcat", ["t", "z", "q", "s", "z", "q", "s", "z"], rows, axis=1)
+    through("QLinearGlobalAveragePool", alone, x("float", 1, 2, 3, 3))
+    through("QLinearAveragePool", alone, x("float", 1, 2, 4, 4), kernel_shape=[2, 2])
+    weights = {"w": np.arange(12, dtype=np.int8).reshape(3, 4) - 5, "v": np.array([0.01, 0.02, 0.01, 0.03], np.float32),
+               "u": np.zeros(4, np.int8), "c": np.arange(4, dtype=np.int32) * 90, "e": np.array(0.05, np.float32)}  # fmt: skip
+    gemm = make_node("QGemm", ["q", "s", "z", "w", "v", "u", "c", "t", "z"], ["r"], domain=MICROSOFT)
+    case(f"{MICROSOFT}.QGemm.channels", [first, gemm, last], rows, {**scales, **weights})
+    number = {"v": np.array(0.01, np.float32), "u": np.array(0, np.int8), "b": numbers([4])}
+    one(f"{MICROSOFT}.DynamicQuantizeMatMul.bias", "DynamicQuantizeMatMul", ["x", "w", "v", "u", "b"], rows,
+        {"w": weights["w"], **number}, domain=MICROSOFT)  # fmt: skip
+    nodes = [make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+             make_node("MatMulIntegerToFloat", ["q", "w", "s", "v", "z", "u", "b"], ["y"], domain=MICROSOFT)]  # fmt: skip
+    case(f"{MICROSOFT}.MatMulIntegerToFloat.bias", nodes, rows, {"w": weights["w"], **number})
+
+
+def older():
+    nodes = [make_node("Cast", ["x"], ["c"], to="DOUBLE"), make_node("Cast", ["c"], ["y"], to="FLOAT")]
+    case("Cast.word", nodes, x("float", 2, 3), opset=5, results=lambda fed: [fed["x"]])
+    one("TopK.attribute", "TopK", ["x"], x("float", 2, 4), k=2, axis=1, opset=9, outputs=["y", "i"])
+    one("Reshape.attribute", "Reshape", ["x"], x("float", 2, 3), shape=[3, -1], opset=4,
+        results=lambda fed: [fed["x"].reshape(3, 2)])  # fmt: skip
+    by_axis = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
+    for op, function in by_axis.items():
+        w = numbers([3])
+        one(f"{op}.axis", op, ["x", "w"], x("float", 2, 3, 4), {"w": w}, broadcast=1, axis=1, opset=6,
+            results=lambda fed, function=function: [function(fed["x"], w[:, None])])  # fmt: skip
+
+
 def listed(value):
     name = onnx.helper.tensor_dtype_to_string(onnx.helper.np_dtype_to_tensor_dtype(value.dtype))
     element = name.removeprefix("TensorProto.").lower()
@@ -300,7 +367,7 @@ def listed(value):
 
 def main():
     for make in (arithmetic, integers, indices, reductions, normalizations, padding, resampling, recurrent, fused,
-                 attention, losses):  # fmt: skip
+                 attention, losses, pooling, grids, quantized, older):  # fmt: skip
         make()
     for old in HERE.glob("*.onnx"):
         old.unlink()

@@ -7,10 +7,14 @@ mod attention;
 mod draws;
 mod dropouts;
 mod fused;
+mod grids;
 mod indices;
 mod losses;
 mod normalizations;
+mod older;
 mod padding;
+mod pooling;
+mod quantized;
 mod recurrent;
 mod reductions;
 mod resampling;
@@ -93,10 +97,14 @@ pub(super) const TRACT: &[&[Repair]] = &[
     arithmetic::ALL,
     attention::ALL,
     fused::ALL,
+    grids::ALL,
     indices::ALL,
     losses::ALL,
     normalizations::ALL,
+    older::ALL,
     padding::ALL,
+    pooling::ALL,
+    quantized::ALL,
     recurrent::ALL,
     reductions::ALL,
     resampling::ALL,

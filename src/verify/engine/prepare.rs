@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use tract_onnx::pb;
-use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimValue;
 use tract_onnx::pb::type_proto::Value as TypeValue;
@@ -59,16 +58,6 @@ pub(super) fn scans(graph: &mut pb::GraphProto) {
                 });
             }
         }
-    });
-}
-
-fn set_int(node: &mut pb::NodeProto, name: &str, value: i64) {
-    node.attribute.retain(|attribute| attribute.name != name);
-    node.attribute.push(pb::AttributeProto {
-        name: name.to_string(),
-        r#type: AttributeType::Int as i32,
-        i: value,
-        ..Default::default()
     });
 }
 
@@ -190,23 +179,6 @@ pub(in crate::verify) fn unsigned_to_raw(tensor: &mut pb::TensorProto) {
     } else {
         tensor.raw_data = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     }
-}
-
-/// Before opset 6, `Cast` names its type by a word: tract wants its number.
-pub(super) fn casts(graph: &mut pb::GraphProto) {
-    each_node_mut(&mut graph.node, &mut |node| {
-        if node.op_type != "Cast" || !default_domain(&node.domain) {
-            return;
-        }
-        let to = node.attribute.iter().find(|a| a.name == "to");
-        let to = to.filter(|to| !to.s.is_empty());
-        let word = to.map(|to| String::from_utf8_lossy(&to.s).to_uppercase());
-        let mut known = (1..=16).filter_map(|number| DataType::try_from(number).ok());
-        let element = word.and_then(|word| known.find(|known| known.as_str_name() == word));
-        if let Some(element) = element {
-            set_int(node, "to", i64::from(element as i32));
-        }
-    });
 }
 
 /// tract computes every BatchNormalization by its running statistics. One that trains has further

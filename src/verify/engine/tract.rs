@@ -103,7 +103,6 @@ fn prepared(
 ) -> Result<DimNames, Stop> {
     let names = prepare::shapes(graph);
     prepare::tensors(graph);
-    prepare::casts(graph);
     prepare::scans(graph);
     about.notes.extend(prepare::batch_norms(graph));
     support::check(graph, register)?;

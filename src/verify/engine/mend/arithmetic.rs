@@ -14,7 +14,7 @@ pub(super) const ALL: &[Repair] = &[
     Repair::of("Celu", |site| site.float("alpha", 1.0) != 1.0, celu),
     Repair::of("Equal", compares_booleans, equal),
     Repair::of("Range", |site| !counts_integers(site), range),
-    Repair::of("DequantizeLinear", has_scale_of_a_run, dequantize),
+    Repair::of("DequantizeLinear", is_of_a_run, dequantize),
     Repair::of("Mod", has_integers, remainder),
     Repair::of("Sign", has_integers, with_integers),
     Repair::of("BitwiseAnd", has_integers, with_integers),
@@ -150,10 +150,11 @@ fn range(mut patch: Patch<'_, '_>) {
     patch.end_with("Add", [&start, &numbers], Vec::new());
 }
 
-/// tract takes a constant scale alone. One that is computed is a single number.
-fn has_scale_of_a_run(site: &Site) -> bool {
-    site.inputs.get(1).is_some_and(|scale| !scale.is_constant)
-        && matches!(site.rank(1), None | Some(0))
+/// tract takes constant scales alone, and makes `Softmax` between here and the next `QuantizeLinear` one of
+/// integers, which is wrong.
+fn is_of_a_run(site: &Site) -> bool {
+    let is_computed = site.inputs.first().is_some_and(|x| !x.is_constant);
+    is_computed && matches!(site.sizes(1), None | Some([] | [Some(1)]))
 }
 
 fn dequantize(mut patch: Patch<'_, '_>) {

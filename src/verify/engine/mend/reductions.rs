@@ -27,12 +27,7 @@ fn needs(site: &Site) -> bool {
 
 /// The type in which tract computes what it cannot in the type of the data.
 fn stand_in(site: &Site) -> Option<DataType> {
-    let of_floats = [
-        "ReduceL2",
-        "ReduceLogSum",
-        "ReduceLogSumExp",
-        "ReduceSumSquare",
-    ];
+    let of_floats = ["ReduceL2", "ReduceSumSquare"];
     match site.element(0)? {
         DataType::BOOL => Some(DataType::UINT8),
         DataType::INT64 if of_floats.iter().any(|op| site.node.is(op)) => Some(DataType::DOUBLE),

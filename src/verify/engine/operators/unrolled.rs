@@ -242,7 +242,7 @@ impl Expansion for Loop {
                 states = self.choose(&prefix, model, goes_on, [&outputs[1..], &states])?;
                 let both = [goes_on, outputs[0]];
                 let both =
-                    wire_with_rank_broadcast(format!("{prefix}/goes-on"), model, and(), &both)?;
+                    wire_with_rank_broadcast(format!("{prefix}/condition"), model, and(), &both)?;
                 goes_on = both[0];
             } else {
                 goes_on = outputs[0];
