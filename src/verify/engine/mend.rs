@@ -35,7 +35,7 @@ pub(super) struct Repair {
     domain: &'static str,
     pub(super) operator: &'static str,
     /// Whether a node of it needs the repair.
-    applies: fn(&Site) -> bool,
+    applies: fn(&Site<'_>) -> bool,
     mend: fn(Patch<'_, '_>),
 }
 
@@ -43,7 +43,7 @@ impl Repair {
     /// Of an operator of ONNX.
     const fn of(
         operator: &'static str,
-        applies: fn(&Site) -> bool,
+        applies: fn(&Site<'_>) -> bool,
         mend: fn(Patch<'_, '_>),
     ) -> Repair {
         Repair {
@@ -57,7 +57,7 @@ impl Repair {
     /// Of an operator of ONNX Runtime.
     const fn foreign(
         operator: &'static str,
-        applies: fn(&Site) -> bool,
+        applies: fn(&Site<'_>) -> bool,
         mend: fn(Patch<'_, '_>),
     ) -> Repair {
         Repair {
@@ -85,7 +85,7 @@ impl Repair {
 }
 
 /// A repair that every node of the operator needs.
-fn always(_: &Site) -> bool {
+fn always(_: &Site<'_>) -> bool {
     true
 }
 
@@ -136,11 +136,11 @@ fn once(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result<()> {
             .filter(|repair| repair.is_of(node))
             .peekable();
         repairs.peek()?;
-        let site = Site::with_facts(facts, id, opset);
+        let site = Site::new(facts, id, opset);
         let repair = repairs.find(|repair| (repair.applies)(&site))?;
-        Some((id, site, *repair))
+        Some((id, site.settled(), *repair))
     });
-    let found: Vec<(NodeId, Site, &Repair)> = found.collect();
+    let found: Vec<(NodeId, Site<'static>, &Repair)> = found.collect();
     if found.is_empty() {
         return Ok(());
     }

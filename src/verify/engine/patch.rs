@@ -12,13 +12,13 @@ pub(super) struct Patch<'e, 'm> {
     editor: &'e mut Editor<'m>,
     /// The place of what replaces it.
     at: At,
-    site: Site,
+    site: Site<'static>,
 }
 
 impl Deref for Patch<'_, '_> {
-    type Target = Site;
+    type Target = Site<'static>;
 
-    fn deref(&self) -> &Site {
+    fn deref(&self) -> &Site<'static> {
         &self.site
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn text(name: &str, value: &str) -> Attribute {
 
 impl<'e, 'm> Patch<'e, 'm> {
     /// Takes a node out.
-    pub(super) fn new(editor: &'e mut Editor<'m>, id: NodeId, site: Site) -> Self {
+    pub(super) fn new(editor: &'e mut Editor<'m>, id: NodeId, site: Site<'static>) -> Self {
         let at = (id.graph, editor.node_behind(id));
         editor.remove_node(id);
         Patch { editor, at, site }
@@ -93,7 +93,7 @@ impl<'e, 'm> Patch<'e, 'm> {
     pub(super) fn give(&mut self, output: usize, value: &Name) {
         if let Some(name) = self.node.output(output).cloned() {
             let name_of_node = match output {
-                0 => std::mem::take(&mut self.site.node.name),
+                0 => std::mem::take(&mut self.site.node.to_mut().name),
                 _ => Name::default(),
             };
             let identity = Node {
@@ -222,7 +222,7 @@ impl<'e, 'm> Patch<'e, 'm> {
     /// Inserts a node with the name of the old one and some of its outputs.
     pub(super) fn end(&mut self, outputs: impl IntoIterator<Item = Name>, node: Node) {
         let node = Node {
-            name: std::mem::take(&mut self.site.node.name),
+            name: std::mem::take(&mut self.site.node.to_mut().name),
             outputs: outputs.into_iter().collect(),
             ..node
         };

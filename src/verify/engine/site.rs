@@ -1,69 +1,65 @@
 //! A node of the copy that is run, and the facts about it that a repair asks for.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
 use crate::onnx::{Attribute, AttributeValue, DataType, Name, Node, NodeId};
 use crate::semantics::facts::Facts;
-use crate::semantics::view::{ValueRef, View};
+use crate::semantics::view::ValueRef;
 
-/// A node that may need a repair.
+/// A node that may need a repair. Facts about it are found when they are asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Site {
-    pub(super) node: Node,
+pub(super) struct Site<'m> {
+    pub(super) node: Cow<'m, Node>,
     /// The opset by which an engine reads the model.
     pub(super) opset: i64,
-    pub(super) inputs: Vec<Known>,
+    id: NodeId,
+    inputs: Vec<Known>,
     outputs: Vec<Known>,
+    /// Until the model is edited.
+    facts: Option<Facts<'m>>,
 }
 
-/// Facts about an input or output.
+/// Facts about an input or output, as far as they were asked for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Known {
-    pub(super) element: Option<DataType>,
-    /// The size of each axis, or `None` where it is open.
-    pub(super) sizes: Option<Vec<Option<i64>>>,
-    /// The elements of a small tensor of integers.
-    pub(super) integers: Option<Vec<i64>>,
-    /// True of a weight or the output of a `Constant`.
-    pub(super) is_constant: bool,
-    /// True if something reads it.
-    is_used: bool,
+struct Known {
+    element: OnceCell<Option<DataType>>,
+    sizes: OnceCell<Option<Vec<Option<i64>>>>,
+    integers: OnceCell<Option<Vec<i64>>>,
+    is_constant: OnceCell<bool>,
+    is_used: OnceCell<bool>,
 }
 
-impl Known {
-    fn of(value: ValueRef<'_>) -> Known {
-        let from = value.node().map(|node| node.op());
-        Known {
-            element: value.element_type(),
-            is_constant: value.is_weight() || from == Some("Constant"),
-            is_used: value.is_used(),
-            ..Known::default()
-        }
-    }
-}
-
-impl Site {
-    /// Without shapes and elements.
-    pub(super) fn of(view: View<'_>, id: NodeId, opset: i64) -> Site {
-        let node = view.node(id);
-        let known = |value: Option<ValueRef<'_>>| value.map(Known::of).unwrap_or_default();
+impl<'m> Site<'m> {
+    pub(super) fn new(facts: Facts<'m>, id: NodeId, opset: i64) -> Site<'m> {
+        let node = facts.view().node(id).get();
         Site {
+            node: Cow::Borrowed(node),
             opset,
-            inputs: node.inputs().map(known).collect(),
-            outputs: node.outputs().map(known).collect(),
-            node: node.get().clone(),
+            id,
+            inputs: vec![Known::default(); node.inputs.len()],
+            outputs: vec![Known::default(); node.outputs.len()],
+            facts: Some(facts),
         }
     }
 
-    /// With them.
-    pub(super) fn with_facts(facts: Facts<'_>, id: NodeId, opset: i64) -> Site {
-        let view = facts.view();
-        let mut site = Site::of(view, id, opset);
-        for (index, value) in view.node(id).given() {
-            let shape = facts.shape(value.id);
-            let dims = shape.dims();
-            site.inputs[index].sizes = dims.map(|dims| dims.iter().map(|d| d.size()).collect());
-            site.inputs[index].integers = facts.integers(id, index, "");
+    /// With all facts, for a model that will be edited.
+    pub(super) fn settled(self) -> Site<'static> {
+        for input in 0..self.inputs.len() {
+            let _ = (self.element(input), self.sizes(input), self.integers(input));
+            self.is_constant(input);
         }
-        site
+        for output in 0..self.outputs.len() {
+            let _ = (self.output_element(output), self.wants(output));
+        }
+        Site {
+            node: Cow::Owned(self.node.into_owned()),
+            facts: None,
+            opset: self.opset,
+            id: self.id,
+            inputs: self.inputs,
+            outputs: self.outputs,
+        }
     }
 
     fn value(&self, name: &str) -> Option<&AttributeValue> {
@@ -122,24 +118,42 @@ impl Site {
         self.node.input(index).is_some()
     }
 
+    fn of_input(&self, index: usize) -> Option<(Facts<'m>, ValueRef<'m>)> {
+        let facts = self.facts?;
+        Some((facts, facts.view().node(self.id).input(index)?))
+    }
+
+    fn of_output(&self, index: usize) -> Option<ValueRef<'m>> {
+        self.facts?.view().node(self.id).output(index)
+    }
+
     /// True if an output is present and read.
     pub(super) fn wants(&self, index: usize) -> bool {
-        self.outputs.get(index).is_some_and(|known| known.is_used)
+        let found = || self.of_output(index).is_some_and(ValueRef::is_used);
+        let known = self.outputs.get(index);
+        known.is_some_and(|known| *known.is_used.get_or_init(found))
     }
 
     /// The element type of an input.
     pub(super) fn element(&self, index: usize) -> Option<DataType> {
-        self.inputs.get(index)?.element
+        let found = || self.of_input(index)?.1.element_type();
+        *self.inputs.get(index)?.element.get_or_init(found)
     }
 
     /// The element type of an output.
     pub(super) fn output_element(&self, index: usize) -> Option<DataType> {
-        self.outputs.get(index)?.element
+        let found = || self.of_output(index)?.element_type();
+        *self.outputs.get(index)?.element.get_or_init(found)
     }
 
-    /// The sizes of the axes of an input.
+    /// The sizes of the axes of an input, `None` where one is open.
     pub(super) fn sizes(&self, index: usize) -> Option<&[Option<i64>]> {
-        self.inputs.get(index)?.sizes.as_deref()
+        let found = || {
+            let (facts, value) = self.of_input(index)?;
+            let shape = facts.shape(value.id);
+            Some(shape.dims()?.iter().map(|dim| dim.size()).collect())
+        };
+        self.inputs.get(index)?.sizes.get_or_init(found).as_deref()
     }
 
     /// The number of axes of an input.
@@ -147,9 +161,28 @@ impl Site {
         Some(self.sizes(index)?.len())
     }
 
+    /// The elements of an input that is a small tensor of integers.
+    pub(super) fn integers(&self, index: usize) -> Option<&[i64]> {
+        let found = || self.facts?.integers(self.id, index, "");
+        let known = &self.inputs.get(index)?.integers;
+        known.get_or_init(found).as_deref()
+    }
+
     /// The integers that an attribute or an input holds.
     pub(super) fn list(&self, attribute: &str, index: usize) -> Option<&[i64]> {
-        let given = || self.inputs.get(index)?.integers.as_deref();
-        self.ints(attribute).or_else(given)
+        self.ints(attribute).or_else(|| self.integers(index))
+    }
+
+    /// True if an input is a weight or the output of a `Constant`.
+    pub(super) fn is_constant(&self, index: usize) -> bool {
+        let found = || {
+            let value = self.of_input(index).map(|(_, value)| value);
+            let is_constant = |value: ValueRef<'_>| {
+                value.is_weight() || value.node().is_some_and(|node| node.op() == "Constant")
+            };
+            value.is_some_and(is_constant)
+        };
+        let known = self.inputs.get(index);
+        known.is_some_and(|known| *known.is_constant.get_or_init(found))
     }
 }

@@ -10,7 +10,7 @@ use super::Unrunnable;
 use super::walk::{default_domain, each_node, element_of, subgraphs};
 
 /// Operators of Microsoft's domain that tract implements by Microsoft's meaning.
-const MICROSOFT: [&str; 11] = [
+const MICROSOFT: [&str; 9] = [
     "BiasGelu",
     "FastGelu",
     "GatherBlockQuantized",
@@ -20,8 +20,6 @@ const MICROSOFT: [&str; 11] = [
     "MultiHeadAttention",
     "QuickGelu",
     "RotaryEmbedding",
-    "SkipLayerNormalization",
-    "SkipSimplifiedLayerNormalization",
 ];
 
 /// Operators of the domain of classical machine learning that tract implements.

@@ -27,12 +27,12 @@ pub(super) const ALL: &[Repair] = &[
     Repair::of("MatMul", has_integers, product_of_integers),
 ];
 
-fn is_double(site: &Site) -> bool {
+fn is_double(site: &Site<'_>) -> bool {
     site.element(0) == Some(DataType::DOUBLE)
 }
 
 /// A bias or a factor makes tract compute in single precision, whatever the element type.
-fn is_narrow_gemm(site: &Site) -> bool {
+fn is_narrow_gemm(site: &Site<'_>) -> bool {
     let is_plain = !site.has(2) && site.float("alpha", 1.0) == 1.0;
     let element = site.element(0);
     !is_plain && (element == Some(DataType::FLOAT16) || element == Some(DataType::DOUBLE))
@@ -63,7 +63,7 @@ pub(super) fn scaled(patch: &mut Patch<'_, '_>, value: Name, factor: f32) -> Nam
     patch.op("Mul", [&value, &factor])
 }
 
-fn has_no_value(site: &Site) -> bool {
+fn has_no_value(site: &Site<'_>) -> bool {
     site.node.attribute("value").is_none()
 }
 
@@ -120,7 +120,7 @@ fn celu(mut patch: Patch<'_, '_>) {
     patch.end_with("Add", [&above, &below], Vec::new());
 }
 
-fn compares_booleans(site: &Site) -> bool {
+fn compares_booleans(site: &Site<'_>) -> bool {
     site.element(0) == Some(DataType::BOOL)
 }
 
@@ -130,7 +130,7 @@ fn equal(mut patch: Patch<'_, '_>) {
 }
 
 /// tract counts the elements in integers.
-fn counts_integers(site: &Site) -> bool {
+fn counts_integers(site: &Site<'_>) -> bool {
     let element = site.element(0);
     !matches!(element, Some(DataType::FLOAT | DataType::DOUBLE))
 }
@@ -152,9 +152,8 @@ fn range(mut patch: Patch<'_, '_>) {
 
 /// tract takes constant scales alone, and makes `Softmax` between here and the next `QuantizeLinear` one of
 /// integers, which is wrong.
-fn is_of_a_run(site: &Site) -> bool {
-    let is_computed = site.inputs.first().is_some_and(|x| !x.is_constant);
-    is_computed && matches!(site.sizes(1), None | Some([] | [Some(1)]))
+fn is_of_a_run(site: &Site<'_>) -> bool {
+    !site.is_constant(0) && matches!(site.sizes(1), None | Some([] | [Some(1)]))
 }
 
 fn dequantize(mut patch: Patch<'_, '_>) {
@@ -168,7 +167,7 @@ fn dequantize(mut patch: Patch<'_, '_>) {
 }
 
 /// tract may have made sizes of integers, which these operators do not take.
-fn has_integers(site: &Site) -> bool {
+fn has_integers(site: &Site<'_>) -> bool {
     site.element(0) == Some(DataType::INT64) && site.int("fmod", 0) == 0
 }
 

@@ -125,7 +125,7 @@ fn steps_of(patch: &mut Patch<'_, '_>, past: &Name, axis: i64) -> Name {
 }
 
 /// What tract refuses or reads otherwise: a mask of booleans, a past, a cap, products as an output, lengths.
-fn needs(site: &Site) -> bool {
+fn needs(site: &Site<'_>) -> bool {
     let is_boolean = site.element(3) == Some(DataType::BOOL);
     let has_more = (4..7).any(|input| site.has(input)) || site.node.output(3).is_some();
     let is_known = site.rank(0).is_some();

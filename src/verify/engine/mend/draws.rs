@@ -14,7 +14,7 @@ pub(super) const ALL: &[Repair] = &[
     }),
 ];
 
-fn has_shape(site: &Site) -> bool {
+fn has_shape(site: &Site<'_>) -> bool {
     site.has(0)
 }
 

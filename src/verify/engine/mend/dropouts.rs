@@ -18,7 +18,7 @@ pub(super) const ALL: &[Repair] = &[
 ];
 
 /// A mask of bits is not made.
-fn has_no_mask(site: &Site) -> bool {
+fn has_no_mask(site: &Site<'_>) -> bool {
     !site.wants(1)
 }
 

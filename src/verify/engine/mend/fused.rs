@@ -128,7 +128,7 @@ fn softmax(mut patch: Patch<'_, '_>) {
 fn of_onnx(mut patch: Patch<'_, '_>) {
     let node = Node {
         domain: Name::default(),
-        ..patch.node.clone()
+        ..patch.node.clone().into_owned()
     };
     patch.end(node.outputs.clone(), node);
 }

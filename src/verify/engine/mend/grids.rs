@@ -11,7 +11,7 @@ pub(super) const ALL: &[Repair] = &[
 ];
 
 /// The number of axes of the space.
-fn space(site: &Site) -> Option<i64> {
+fn space(site: &Site<'_>) -> Option<i64> {
     site.sizes(0)?.get(1).copied()?
 }
 

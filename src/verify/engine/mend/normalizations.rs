@@ -3,7 +3,7 @@
 use super::{Repair, always};
 use crate::onnx::{DataType, Name, Node};
 use crate::verify::engine::patch::{Patch, int};
-use crate::verify::engine::site::{Known, Site};
+use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::of("BatchNormalization", has_parameters_of_a_run, batch),
@@ -19,18 +19,16 @@ pub(super) const ALL: &[Repair] = &[
     Repair::foreign("EmbedLayerNormalization", always, embed),
 ];
 
-fn has_empty_bias(site: &Site) -> bool {
+fn has_empty_bias(site: &Site<'_>) -> bool {
     site.node.inputs.len() == 3 && !site.has(2)
 }
 
 /// tract takes constants of the type of the data alone. A training form is left to it.
-fn has_parameters_of_a_run(site: &Site) -> bool {
-    let mut parameters = site.inputs.iter().skip(1);
+fn has_parameters_of_a_run(site: &Site<'_>) -> bool {
     let infers = site.node.outputs.len() == 1 && site.int("training_mode", 0) == 0;
     let is_spatial = site.int("spatial", 1) == 1;
-    let is_known = site.rank(0).is_some();
-    let asks = |known: &Known| !known.is_constant || known.element != site.element(0);
-    infers && is_spatial && is_known && parameters.any(asks)
+    let asks = |input| !site.is_constant(input) || site.element(input) != site.element(0);
+    infers && is_spatial && (1..5).any(asks) && site.rank(0).is_some()
 }
 
 fn batch(mut patch: Patch<'_, '_>) {

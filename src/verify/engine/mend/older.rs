@@ -43,18 +43,18 @@ pub(super) const ALL: &[Repair] = &[
 ];
 
 /// Before opset 6, `Cast` names its type by a word.
-fn element_by_word(site: &Site) -> Option<DataType> {
+fn element_by_word(site: &Site<'_>) -> Option<DataType> {
     let word = site.text("to").to_lowercase();
     DataType::from_name(&word)
 }
 
 /// Before opset 7, the second input may be broadcast from an axis of the first on.
-fn starts_at_an_axis(site: &Site) -> bool {
+fn starts_at_an_axis(site: &Site<'_>) -> bool {
     site.int("broadcast", 0) != 0 && missing(site).is_some_and(|missing| missing > 0)
 }
 
 /// The number of axes that the second input lacks at the end.
-fn missing(site: &Site) -> Option<i64> {
+fn missing(site: &Site<'_>) -> Option<i64> {
     site.node.attribute("axis")?;
     let [wide, narrow] = [site.rank(0)? as i64, site.rank(1)? as i64];
     let axis = site.int("axis", 0);

@@ -9,11 +9,11 @@ use crate::verify::engine::site::Site;
 pub(super) const ALL: &[Repair] = &[Repair::of("Pad", needs, padded)];
 
 /// The elements to add before and after each axis: negative ones are removed.
-fn amounts(site: &Site) -> Option<Vec<[i64; 2]>> {
+fn amounts(site: &Site<'_>) -> Option<Vec<[i64; 2]>> {
     let pads = site.list("pads", 1)?;
     let rank = site.rank(0)?;
     let axes: Vec<i64> = match site.has(3) {
-        true => site.inputs[3].integers.clone()?,
+        true => site.integers(3)?.to_vec(),
         false => (0..rank as i64).collect(),
     };
     let (before, after) = pads.split_at_checked(axes.len())?;
@@ -24,11 +24,9 @@ fn amounts(site: &Site) -> Option<Vec<[i64; 2]>> {
     Some(amounts)
 }
 
-fn needs(site: &Site) -> bool {
+fn needs(site: &Site<'_>) -> bool {
     let is_odd = |value: &[i64; 2]| value.iter().any(|&amount| amount < 0);
-    let is_plain_number = site.inputs.get(2).is_none_or(|number| {
-        !site.has(2) || number.is_constant && number.sizes.as_deref() == Some(&[])
-    });
+    let is_plain_number = !site.has(2) || site.is_constant(2) && site.rank(2) == Some(0);
     let asks = site.text("mode") == "wrap"
         || matches!(site.element(0), Some(DataType::BOOL | DataType::INT64))
         || !is_plain_number;

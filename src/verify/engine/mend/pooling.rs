@@ -11,7 +11,7 @@ pub(super) const ALL: &[Repair] = &[
 ];
 
 /// Without windows that reach over the end.
-fn is_even(site: &Site) -> bool {
+fn is_even(site: &Site<'_>) -> bool {
     site.int("ceil_mode", 0) == 0 && site.ints("kernel_shape").is_some()
 }
 

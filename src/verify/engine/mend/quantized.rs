@@ -44,12 +44,12 @@ const POOL: [&str; 6] = [
     "strides",
 ];
 
-fn channels_first(site: &Site) -> bool {
+fn channels_first(site: &Site<'_>) -> bool {
     site.int("channels_last", 0) == 0
 }
 
 /// Before opset 13, it is over all axes from one on.
-fn over_one_axis(site: &Site) -> bool {
+fn over_one_axis(site: &Site<'_>) -> bool {
     site.int("opset", 1) >= 13 && site.opset >= 13
 }
 

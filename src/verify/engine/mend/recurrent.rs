@@ -12,15 +12,15 @@ pub(super) const ALL: &[Repair] = &[
 ];
 
 /// tract runs a single direction forwards whatever it is, and starts with a state of single precision.
-fn needs(site: &Site) -> bool {
+fn needs(site: &Site<'_>) -> bool {
     is_backward(site) || is_half(site)
 }
 
-fn is_backward(site: &Site) -> bool {
+fn is_backward(site: &Site<'_>) -> bool {
     site.text("direction") == "reverse" && !site.has(4)
 }
 
-fn is_half(site: &Site) -> bool {
+fn is_half(site: &Site<'_>) -> bool {
     site.element(0) == Some(DataType::FLOAT16)
 }
 

@@ -3,7 +3,7 @@
 use super::Repair;
 use crate::onnx::{DataType, Node};
 use crate::verify::engine::patch::Patch;
-use crate::verify::engine::site::{Known, Site};
+use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::of("ReduceMax", needs, reduced),
@@ -20,13 +20,13 @@ pub(super) const ALL: &[Repair] = &[
 
 /// Axes that are computed, which tract may have made sizes of, or that are absent by an empty name; booleans;
 /// and integers where tract takes floats alone.
-fn needs(site: &Site) -> bool {
-    let is_odd = |axes: &Known| !axes.is_constant;
-    site.inputs.get(1).is_some_and(is_odd) || stand_in(site).is_some()
+fn needs(site: &Site<'_>) -> bool {
+    let has_odd_axes = site.node.inputs.len() > 1 && !site.is_constant(1);
+    has_odd_axes || stand_in(site).is_some()
 }
 
 /// The type in which tract computes what it cannot in the type of the data.
-fn stand_in(site: &Site) -> Option<DataType> {
+fn stand_in(site: &Site<'_>) -> Option<DataType> {
     let of_floats = ["ReduceL2", "ReduceSumSquare"];
     match site.element(0)? {
         DataType::BOOL => Some(DataType::UINT8),

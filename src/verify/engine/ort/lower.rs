@@ -5,6 +5,7 @@ use super::operators::{DOMAIN, NORMAL, NUMBERS, STREAM};
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, Node, NodeId, RANDOM_OPERATORS, Values,
 };
+use crate::semantics::facts::{Facts, Memo};
 use crate::verify::engine::patch::Patch;
 use crate::verify::engine::site::Site;
 use crate::verify::engine::{Stop, Unrunnable, copy, watch};
@@ -26,7 +27,8 @@ pub(super) fn lower(model: &mut Model) -> Result<(), Stop> {
     let values = Values::new(model);
     let mut editor = Editor::new(model, values);
     for id in nodes {
-        let site = Site::of(editor.view(), id, 0);
+        let memo = Memo::default();
+        let site = Site::new(Facts::new(editor.view(), &memo), id, 0).settled();
         let patch = Patch::new(&mut editor, id, site);
         match () {
             () if patch.node.is("Dropout") => dropout(patch)?,
@@ -58,7 +60,7 @@ fn stream(patch: &Patch<'_, '_>) -> Attribute {
 fn observe(mut patch: Patch<'_, '_>) {
     let node = Node {
         domain: DOMAIN.into(),
-        ..patch.node.clone()
+        ..patch.node.clone().into_owned()
     };
     patch.end(node.outputs.clone(), node);
 }

@@ -6,7 +6,7 @@ use crate::verify::engine::patch::{Patch, int};
 use crate::verify::engine::site::Site;
 
 /// `Attention` of ONNX Runtime: data, weights, bias, mask, past, bias of the products.
-pub(super) fn is_plain(site: &Site) -> bool {
+pub(super) fn is_plain(site: &Site<'_>) -> bool {
     site.int("do_rotary", 0) == 0
         && !site.has(6)
         && (!site.has(3) || matches!(site.rank(3), Some(1..=3)))
@@ -93,7 +93,7 @@ fn added(
 
 /// `MultiHeadAttention` with queries, keys and values of their own: query, key, value, bias, mask of the keys,
 /// bias of the products, past keys and values.
-pub(super) fn is_separate(site: &Site) -> bool {
+pub(super) fn is_separate(site: &Site<'_>) -> bool {
     let are_flat = site.rank(0) == Some(3) && site.rank(1) == site.rank(2);
     are_flat && matches!(site.rank(1), Some(3 | 4)) && !site.has(8) && !site.has(9)
 }
