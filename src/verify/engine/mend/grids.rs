@@ -12,7 +12,8 @@ pub(super) const ALL: &[Repair] = &[
 
 /// The number of axes of the space.
 fn space(site: &Site<'_>) -> Option<i64> {
-    site.sizes(0)?.get(1).copied()?
+    let axes = site.sizes(0)?.get(1).copied()??;
+    Some(axes).filter(|axes| (2..=3).contains(axes))
 }
 
 /// The products of the matrices with the places of the space, each place as (x, y, 1) or (x, y, z, 1).

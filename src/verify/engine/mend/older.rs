@@ -59,6 +59,9 @@ fn missing(site: &Site<'_>) -> Option<i64> {
     let [wide, narrow] = [site.rank(0)? as i64, site.rank(1)? as i64];
     let axis = site.int("axis", 0);
     let axis = if axis < 0 { axis + wide } else { axis };
+    if !(0..=wide).contains(&axis) {
+        return None;
+    }
     Some(wide - axis - narrow)
 }
 

@@ -63,7 +63,7 @@ fn cropped(patch: &mut Patch<'_, '_>, x: Name, amounts: &[[i64; 2]]) -> Name {
     let cut = cut.filter(|(_, amount)| amount.iter().any(|&amount| amount < 0));
     let [mut starts, mut ends, mut axes] = [Vec::new(), Vec::new(), Vec::new()];
     for (axis, &[before, after]) in cut {
-        starts.push((-before).max(0));
+        starts.push(before.saturating_neg().max(0));
         ends.push(if after < 0 { after } else { i64::MAX });
         axes.push(axis as i64);
     }
@@ -78,7 +78,7 @@ fn cropped(patch: &mut Patch<'_, '_>, x: Name, amounts: &[[i64; 2]]) -> Name {
 fn continued(patch: &mut Patch<'_, '_>, x: Name, axis: i64, [before, after]: [i64; 2]) -> Name {
     let size = patch.size(&x, axis);
     let size = patch.int64(&size);
-    let added = patch.integers(&[before + after]);
+    let added = patch.integers(&[before.saturating_add(after)]);
     let total = patch.op("Add", [&size, &added]);
     let places = patch.count(&total);
     let before = patch.integers(&[before]);

@@ -20,14 +20,11 @@ fn windows(mut patch: Patch<'_, '_>) {
     let own = ["auto_pad", "dilations", "kernel_shape", "pads", "strides"];
     let mut attributes = patch.attributes(&own);
     attributes.push(int("count_include_pad", 1));
-    let window: i64 = patch
-        .ints("kernel_shape")
-        .unwrap_or_default()
-        .iter()
-        .product();
+    let window = patch.ints("kernel_shape").unwrap_or_default().iter();
+    let window: f64 = window.map(|&size| size as f64).product();
     let powers = powers(&mut patch);
     let mean = patch.op_with("AveragePool", [&powers], attributes);
-    let window = patch.number(0, window as f64);
+    let window = patch.number(0, window);
     let sum = patch.op("Mul", [&mean, &window]);
     root(patch, &sum);
 }

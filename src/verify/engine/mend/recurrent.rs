@@ -17,7 +17,7 @@ fn needs(site: &Site<'_>) -> bool {
 }
 
 fn is_backward(site: &Site<'_>) -> bool {
-    site.text("direction") == "reverse" && !site.has(4)
+    site.text("direction") == "reverse" && site.has(0) && !site.has(4)
 }
 
 fn is_half(site: &Site<'_>) -> bool {

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use prost::Message;
 use serde::Deserialize;
+use tract_onnx::pb;
 
 use super::Tract;
 use crate::source::Source;
@@ -144,6 +146,68 @@ fn each_repair_is_in_the_documentation() {
     for repair in repairs() {
         let name = format!("`{}`", repair.operator);
         assert!(page.contains(&name), "{name} is missing");
+    }
+}
+
+/// A node of the operator without inputs and attributes, and one with attributes that make no sense.
+#[test]
+fn no_repair_panics() {
+    let attribute = |name: &str, i: i64, s: &str| pb::AttributeProto {
+        name: name.into(),
+        r#type: if s.is_empty() { 2 } else { 3 },
+        i,
+        s: s.into(),
+        ..Default::default()
+    };
+    let odd = vec![
+        attribute("axis", i64::MIN, ""),
+        attribute("broadcast", 1, ""),
+        attribute("k", i64::MAX, ""),
+        attribute("num_heads", -1, ""),
+        attribute("direction", 0, "reverse"),
+        attribute("mode", 0, "wrap"),
+        attribute("activation", 0, "Nonsense"),
+    ];
+    let x = pb::TensorProto {
+        name: "x".into(),
+        data_type: 1,
+        dims: vec![1, 2, 1],
+        float_data: vec![0.5, -0.5],
+        ..Default::default()
+    };
+    for repair in repairs() {
+        for (inputs, attribute) in [(0, Vec::new()), (0, odd.clone()), (9, odd.clone())] {
+            let node = pb::NodeProto {
+                op_type: repair.operator.into(),
+                domain: repair
+                    .name()
+                    .rsplit_once('.')
+                    .map_or("", |(domain, _)| domain)
+                    .into(),
+                input: vec!["x".into(); inputs],
+                output: vec!["y".into(), "z".into()],
+                attribute,
+                ..Default::default()
+            };
+            let graph = pb::GraphProto {
+                node: vec![node],
+                initializer: vec![x.clone()],
+                ..Default::default()
+            };
+            let model = pb::ModelProto {
+                graph: Some(graph),
+                ..Default::default()
+            };
+            let source = Source::from_bytes(model.encode_to_vec());
+            let subject = Subject {
+                label: "model",
+                source: &source,
+                folder: None,
+                external: 0,
+            };
+            // whatever comes of it
+            drop(Tract(repairs()).read(&subject, Meaning::Inference, Mode::Optimised));
+        }
     }
 }
 
