@@ -244,7 +244,7 @@ fn sample_unnamed(
     let sampled = Site::each_node(&sites).filter(|site| is_sampled(model, site));
     let sampled: Vec<&Site> = sampled.collect();
     if sampled.is_empty() {
-        return Err(caveats::none(model, &sites));
+        return Err(caveats::none(view, &sites));
     }
     caveats::valid(model, &sampled, options)?;
     if options.rates.is_empty() {
@@ -288,7 +288,7 @@ fn sample_unnamed(
                 report.chosen = found.shapes.chosen.clone();
                 report.notes.extend(found.notes.iter().cloned());
                 report.notes.extend(copy.notes.iter().cloned());
-                report.notes.extend(caveats::notes(model, &sites, options));
+                report.notes.extend(caveats::notes(view, &sites, options));
                 stand.insert(found)
             }
         };

@@ -53,20 +53,23 @@ const MICROSOFT: [&str; 1] = ["Sampling"];
 /// Probabilities of more bytes are not read.
 const LARGEST: u64 = 1 << 16;
 
-/// True of an operator that draws random numbers, and of an unknown one that is named like one.
-pub(crate) fn draws(node: NodeRef<'_>) -> bool {
-    if let Some(operator) = node.operator() {
-        return matches!(operator.role, Role::Draw(_));
+impl NodeRef<'_> {
+    /// True of an operator that draws random numbers, and of an unknown one that is named like one, whatever
+    /// the graphs inside it do.
+    pub(crate) fn draws(self) -> bool {
+        if let Some(operator) = self.operator() {
+            return matches!(operator.role, Role::Draw(_));
+        }
+        if self.callee().is_some() {
+            return false;
+        }
+        let name = match self.op_type == "ATen" {
+            true => self.string("operator").unwrap_or_default(),
+            false => self.op_type.as_bytes(),
+        };
+        let own = self.domain == "com.microsoft" && MICROSOFT.iter().any(|op| self.op_type == *op);
+        own || is_named_random(&String::from_utf8_lossy(name).to_lowercase())
     }
-    if node.callee().is_some() {
-        return false;
-    }
-    let name = match node.op_type == "ATen" {
-        true => node.string("operator").unwrap_or_default(),
-        false => node.op_type.as_bytes(),
-    };
-    let own = node.domain == "com.microsoft" && MICROSOFT.iter().any(|op| node.op_type == *op);
-    own || is_named_random(&String::from_utf8_lossy(name).to_lowercase())
 }
 
 fn is_named_random(name: &str) -> bool {
@@ -121,7 +124,7 @@ pub(crate) fn second_of_two(node: NodeRef<'_>) -> Result<Option<f64>> {
 
 /// The reason why no runtime loads a node that draws.
 pub(crate) fn unloadable(node: NodeRef<'_>) -> Option<&'static str> {
-    if !draws(node) {
+    if !node.draws() {
         return None;
     }
     if node.in_default_domain() && !Operator::is_standard(node.get()) {

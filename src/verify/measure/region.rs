@@ -10,7 +10,6 @@ use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, GraphId, NodeId, Producer, Use, ValueId};
 use crate::semantics::control_flow::{Formal, Loop};
-use crate::semantics::draws::draws;
 use crate::semantics::facts::Facts;
 use crate::semantics::operator::Role;
 use crate::semantics::view::{NodeRef, ValueRef, View};
@@ -93,7 +92,7 @@ impl<'m> Ground<'m> {
         }
         for &id in &order {
             let node = view.node(id);
-            let random = draws(node) || is_dropout(node);
+            let random = node.draws() || is_dropout(node);
             let mut read = node.given().filter(|&(input, _)| reads(node, input));
             if !random
                 && node.bodies().next().is_none()
@@ -160,7 +159,7 @@ impl<'m> Ground<'m> {
             let mut open = vec![output];
             while let Some(value) = open.pop() {
                 let node = self.view().value(value).node();
-                let Some(node) = node.filter(|node| !draws(*node)) else {
+                let Some(node) = node.filter(|node| !node.draws()) else {
                     continue;
                 };
                 let read = node.given().filter(|&(input, _)| reads(node, input));
@@ -308,7 +307,7 @@ impl Cutter<'_, '_> {
     }
 
     fn add_node(&mut self, node: NodeRef<'_>) -> Result<(), String> {
-        if draws(node) {
+        if node.draws() {
             return Err(format!("{} draws other numbers", node.place()));
         }
         if !self.nodes.insert(node.id) {
@@ -322,7 +321,7 @@ impl Cutter<'_, '_> {
         while let Some(body) = bodies.pop() {
             for inner in self.view.nodes_of(body) {
                 let is_cut = |value: ValueRef<'_>| self.cuts.contains_key(&value.id);
-                if draws(inner) && !inner.produced().all(is_cut) {
+                if inner.draws() && !inner.produced().all(is_cut) {
                     return Err(format!("{} draws other numbers", inner.place()));
                 }
                 bodies.extend(inner.bodies());
