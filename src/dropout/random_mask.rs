@@ -47,10 +47,10 @@ use site::decimal;
 
 pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
     let view = facts.view();
-    let draws = view
-        .nodes()
-        .filter(|&node| node.draws() || coin::is_tossed(facts, node));
-    let sources: Vec<NodeId> = draws.map(|node| node.id).collect();
+    let coins = view.nodes().filter(|node| coin::is_tossed(facts, *node));
+    let draws = facts.draws().chain(coins).map(|node| node.id);
+    let mut sources: Vec<NodeId> = draws.collect();
+    sources.sort_unstable();
     if sources.is_empty() {
         return Ok(Vec::new());
     }

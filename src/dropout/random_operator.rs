@@ -27,8 +27,8 @@ pub struct RandomOperator {
 pub(super) fn find(facts: Facts<'_>, sites: &[Site]) -> Result<Vec<RandomOperator>> {
     let view = facts.view();
     let of_dropout: HashSet<NodeId> = sites.iter().flat_map(|site| site.nodes.clone()).collect();
-    let draws = view.nodes().filter(|node| node.draws());
-    let others = draws
+    let others = facts
+        .draws()
         .filter(|node| !of_dropout.contains(&node.id))
         .filter(|node| facts.runs(node.graph()) != Runs::Never);
     let others: Vec<NodeRef<'_>> = others.collect();

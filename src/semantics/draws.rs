@@ -122,11 +122,8 @@ pub(crate) fn second_of_two(node: NodeRef<'_>) -> Result<Option<f64>> {
     }))
 }
 
-/// The reason why no runtime loads a node that draws.
+/// The reason why no runtime loads a node, which draws.
 pub(crate) fn unloadable(node: NodeRef<'_>) -> Option<&'static str> {
-    if !node.draws() {
-        return None;
-    }
     if node.in_default_domain() && !Operator::is_standard(node.get()) {
         return Some("is not an ONNX operator, so no runtime loads the model");
     }

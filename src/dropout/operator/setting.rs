@@ -65,7 +65,7 @@ impl Setting {
         let (mode, unclear) = match law {
             OperatorVersion::IsTest => is_test(&attribute("is_test")),
             _ if switch.is_absent() => (stated(&attribute("training_mode")), None),
-            _ => training_mode(&switch, is_open(search, node, 2)),
+            _ => training_mode(&switch, || is_open(search, node, 2)),
         };
         let misfit = || misfit(search, cx, node, opset).map(Problem::Version);
         let given = Given {
@@ -103,7 +103,7 @@ impl Setting {
             Switch::Off(place) => (Some(read(place)?), Mode::Active),
         };
         let (mode, unclear) = match &switch {
-            Some((switch, Some(input))) => training_mode(switch, is_open(search, node, *input)),
+            Some((switch, Some(input))) => training_mode(switch, || is_open(search, node, *input)),
             Some((switch, None)) if !switch.is_absent() => (stated(switch), None),
             _ => (absent, None),
         };
@@ -124,10 +124,8 @@ impl Setting {
             None => RateOrigin::Attribute,
         };
         let (rate, rate_origin, invalid) = rate(ratio, constant);
-        let depends = given
-            .ratio_input
-            .is_some_and(|input| is_open(search, node, input));
-        let is_replaced = ratio.is_open() && depends;
+        let depends = |input| is_open(search, node, input);
+        let is_replaced = ratio.is_open() && given.ratio_input.is_some_and(depends);
         let mode = match search.facts.runs_in(cx, node.graph()) {
             _ if rate == Some(0.0) && !is_replaced => Mode::Inert,
             Runs::Never => Mode::Inert,
@@ -210,7 +208,7 @@ fn rate(ratio: &Parameter, constant: RateOrigin) -> Rate {
 
 /// Whether it acts, or why that is unknown. `depends` is true of a flag that depends on what a run is
 /// given.
-fn training_mode(switch: &Parameter, depends: bool) -> (Mode, Option<String>) {
+fn training_mode(switch: &Parameter, depends: impl FnOnce() -> bool) -> (Mode, Option<String>) {
     let mode = match switch {
         Parameter::Known(Known::Number(number)) if number.element == DataType::BOOL => {
             match switch.is_open() {
@@ -220,7 +218,7 @@ fn training_mode(switch: &Parameter, depends: bool) -> (Mode, Option<String>) {
             }
         }
         // constant, although it is not known which
-        Parameter::Known(Known::Computed) if !depends => Mode::Active,
+        Parameter::Known(Known::Computed) if !depends() => Mode::Active,
         _ if switch.is_open() => Mode::Runtime,
         other => {
             let what = other.text();
