@@ -84,6 +84,7 @@ pub struct Where {
     dry_run: bool,
     external_data: Option<String>,
     evidence: Option<PathBuf>,
+    sync: bool,
 }
 
 impl Where {
@@ -103,6 +104,7 @@ impl Where {
             dry_run: self.dry_run,
             external_data,
             evidence: self.evidence,
+            no_sync: !self.sync,
         };
         Ok((files, self.model))
     }
