@@ -3,8 +3,9 @@
     python many_models.py s3://bucket/models audits.parquet
     python many_models.py models/ audits.parquet
 
-Needs `dask`, `pyarrow`, and for a bucket `dropout-onnx[remote]` with the package of its store, such as `s3fs`. Where
-the store is and who reads it is the configuration of fsspec. Of a model in a bucket only the graph is read.
+Needs `dask`, `pyarrow`, and for a bucket `dropout-onnx[remote]` with the package of its store, such as `s3fs`. The
+address and the credentials of a store are in the configuration of fsspec. Of a model in a bucket only the graph is
+read.
 
 As it is, all cores of this machine work. On a cluster of Dask, whose workers see the models, the same lines
 run there:
@@ -52,7 +53,7 @@ def audits(registry: str | os.PathLike[str]) -> Any:
 
 
 def columns(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the table: what is asked for most, and the document of the audit."""
+    """A row of the table: verdict, number of dropouts, rules, and the document of the audit."""
     rules = sorted({finding["rule"] for finding in row["findings"]})
     return {
         "path": row["path"],

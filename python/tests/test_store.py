@@ -56,7 +56,9 @@ class Faulty:
         self.ranges.append((environ["HTTP_RANGE"], len(body)))
         if isinstance(fault, int):  # so many bytes are missing at the end
             body = body[:-fault]
-            headers = [(k, v) for k, v in headers if k.lower() != "content-length"]
+            # and nothing says so
+            said = ("content-length", "x-amz-checksum")
+            headers = [(k, v) for k, v in headers if not k.lower().startswith(said)]
             headers.append(("Content-Length", str(len(body))))
         start_response(status, headers)
         return [body]
@@ -133,15 +135,15 @@ def dense(layers, where=None, size=1 << 20):
 
 def test_few_requests_for_little_of_a_large_object(store):
     application, bucket = store
-    data = dense(8, size=4 << 20).SerializeToString()  # moto has it in memory: 128 MiB
+    data = dense(8).SerializeToString()  # each range costs moto all of it
     url = put(bucket, "large.onnx", data)
     assert do.audit(url).verdict == "active"
-    assert len(data) > 128 << 20
+    assert len(data) > 32 << 20
     assert application.asked() <= 2 << 20, application.ranges
     assert len(application.ranges) <= 20, application.ranges
     application.reset()
     do.show(url)  # the twin: hashes read the weights
-    assert application.asked() > 128 << 20
+    assert application.asked() > 32 << 20
 
 
 def test_external_data_next_to_an_object(store, tmp_path):
