@@ -150,20 +150,38 @@ impl Finder<'_> {
         if operator.role == Role::Constant {
             return self.written(node, conditions);
         }
+        if let ("Sub", Some(one), Some(two)) = (operator.name, node.input(0), node.input(1))
+            && one == two
+        {
+            return Ok(fixed(Some(0.0), one.element_type()));
+        }
         let first_only = operator.copies() || operator.selects();
         let mut inputs = Vec::new();
-        let mut default = false;
+        let (mut default, mut is_unknown) = (false, false);
         for input in node.inputs().take(if first_only { 1 } else { usize::MAX }) {
             let Some(value) = input else {
                 return Ok(Step::Is(None));
             };
             let known = match conditions.known.borrow().get(&value.id) {
                 Some(Some(known)) => *known,
+                Some(None) if operator.name == "Mul" => {
+                    is_unknown = true;
+                    continue;
+                }
                 Some(None) => return Ok(Step::Is(None)),
                 None => return Ok(Step::Needs(value.id)),
             };
             default |= known.default;
             inputs.push(Form::number(Law::constant(known.number), known.element));
+        }
+        if is_unknown {
+            // zeros like the data
+            let zero = inputs.first().filter(|form| form.rest.is_zero());
+            return Ok(Step::Is(zero.map(|form| Uniform {
+                number: 0.0,
+                element: form.element,
+                default,
+            })));
         }
         if is_quantization(node) {
             let Some(first) = inputs.first().and_then(|form| form.rest.as_constant()) else {

@@ -7,10 +7,12 @@ use crate::onnx::{Dimension, GraphKind, NodeId, Producer, ValueId, ValueType};
 use super::Finder;
 use super::attempt::Attempt;
 use super::conditions::Conditions;
+use super::form::Atom;
 use super::judge::Judged;
 use super::law::{Law, Piece, Var};
 use super::maps::NUMBER;
 use super::scalar;
+use super::walk::Trace;
 
 /// How far computed numbers may be from what they ought to be: exporters write float32.
 pub(super) const NEAR: f64 = 1e-4;
@@ -37,6 +39,17 @@ impl Finder<'_> {
             let node = match known.producer {
                 Producer::Input(index) => {
                     let graph = self.view.model.graph(known.graph);
+                    if let GraphKind::Function(function) = graph.kind {
+                        // the same value, passed by every call
+                        let calls = self.calls(function, conditions).into_iter();
+                        let mut given =
+                            calls.map(|call| self.view.node(call).input(index as usize));
+                        match given.next().flatten() {
+                            Some(first) if given.all(|other| other == Some(first)) => at = first,
+                            _ => return Ok(None),
+                        }
+                        continue;
+                    }
                     let shape = match graph.inputs[index as usize].value_type() {
                         ValueType::Tensor { shape, .. } => shape,
                         _ => None,
@@ -172,21 +185,51 @@ impl Finder<'_> {
             None => return Ok(false),
         };
         let trace = self.walk(&seeds, conditions)?;
-        Ok(on.exits.iter().all(|found| {
+        for found in &on.exits {
             let scale = super::site::exit(found, on).scale;
             let near = |a: f64| (a - scale).abs() <= NEAR * scale.abs();
-            trace
-                .settled
-                .get(&found.output)
-                .is_some_and(|form| match &form.terms[..] {
-                    [term] => {
-                        form.rest.is_zero()
-                            && term.law.as_constant().is_some_and(near)
-                            && term.atom == found.data
-                    }
-                    _ => false,
-                })
-        }))
+            let multiple = self.multiple(found.output, &found.data, &trace, conditions)?;
+            if !multiple.is_some_and(near) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What data is multiplied by to make a value that the draw has no part in, if that is all.
+    fn multiple(
+        &self,
+        value: ValueId,
+        data: &Atom,
+        trace: &Trace,
+        conditions: &Conditions,
+    ) -> Result<Option<f64>> {
+        let (mut value, mut factor) = (value, 1.0);
+        loop {
+            if let Some(form) = trace.settled.get(&value) {
+                let [term] = &form.terms[..] else {
+                    return Ok(None);
+                };
+                let whole = form.rest.is_zero() && term.atom == *data;
+                let own = term.law.as_constant().filter(|_| whole);
+                return Ok(own.map(|own| own * factor));
+            }
+            // a factor after the mask, which the same switch decides on
+            let Some(node) = self.view.value(value).node() else {
+                return Ok(None);
+            };
+            let (Some(one), Some(two)) = (node.input(0), node.input(1)) else {
+                return Ok(None);
+            };
+            let numbers = [one, two].map(|value| self.number(value.id, conditions));
+            (value, factor) = match (node.op(), numbers) {
+                ("Mul", [Ok(None), Ok(Some(by))]) => (one.id, factor * by),
+                ("Mul", [Ok(Some(by)), Ok(None)]) => (two.id, factor * by),
+                ("Div", [Ok(None), Ok(Some(by))]) => (one.id, factor / by),
+                (_, [Err(error), _] | [_, Err(error)]) => return Err(error),
+                _ => return Ok(None),
+            };
+        }
     }
 
     /// True if a number mixes dropout with its inference form, whatever it is: what it multiplies
