@@ -175,13 +175,7 @@ impl Finder<'_> {
             inputs.push(Form::number(Law::constant(known.number), known.element));
         }
         if is_unknown {
-            // zeros like the data
-            let zero = inputs.first().filter(|form| form.rest.is_zero());
-            return Ok(Step::Is(zero.map(|form| Uniform {
-                number: 0.0,
-                element: form.element,
-                default,
-            })));
+            return self.zeros_like(node, conditions);
         }
         if is_quantization(node) {
             let Some(first) = inputs.first().and_then(|form| form.rest.as_constant()) else {
@@ -213,6 +207,19 @@ impl Finder<'_> {
             })
         });
         Ok(Step::Is(number))
+    }
+
+    /// A product of data and zero: zeros, unless the zero was only assumed.
+    fn zeros_like(&self, node: NodeRef<'_>, conditions: &Conditions) -> Result<Step> {
+        let known = |value: ValueId| conditions.known.borrow().get(&value).copied().flatten();
+        let mut inputs = node.inputs().flatten();
+        let zero = inputs.find(|value| known(value.id).is_some_and(|known| known.number == 0.0));
+        let Some(zero) = zero else {
+            return Ok(Step::Is(None));
+        };
+        let is_zero =
+            conditions.given.is_none() || self.number(zero.id, &self.conditions)? == Some(0.0);
+        Ok(Step::Is(known(zero.id).filter(|_| is_zero)))
     }
 
     /// The number in the attribute of a Constant or a ConstantOfShape.

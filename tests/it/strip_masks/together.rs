@@ -82,3 +82,22 @@ fn zeros_made_of_the_data() {
         assert!(strips(&inside(15, 0.3, &text)).sites.is_empty(), "{rest}");
     }
 }
+
+/// Two masks in a row, with nothing between: the scale after the first is no scale of the second.
+#[test]
+fn masks_in_a_row_have_their_own_scales() {
+    for dropped in [
+        "k@ = Cast(b@)\nw@ = Mul(#, k@)",
+        "w@ = Where(b@, #, zero)",
+        "o@ = Mul(#, zero)\nw@ = Where(b@, #, o@)",
+    ] {
+        let mask = "r@ = RandomUniformLike(#)\nb@ = GreaterOrEqual(r@, p)";
+        let one = format!("{mask}\n{dropped}\n");
+        let first = one.replace('@', "1").replace('#', "x");
+        let second = one.replace('@', "2").replace('#', "v");
+        let text = format!("{first}v = Div(w1, keep)\n{second}y = Div(w2, keep)");
+        let stripped = strips(&inside(15, 0.3, &text)).draws_nothing().leaves(GONE);
+        let scalings: Vec<Scaling> = stripped.sites.iter().map(|site| site.scaling).collect();
+        assert_eq!(scalings, [Scaling::Inverted; 2], "{dropped}");
+    }
+}
