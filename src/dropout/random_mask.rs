@@ -21,6 +21,7 @@ mod gate;
 mod judge;
 mod law;
 mod maps;
+mod passes;
 mod prescale;
 mod quantization;
 mod reachable;
