@@ -1,4 +1,4 @@
-//! What is left of data where the switch of its mask is off.
+//! The multiple of its data that a mask leaves where its switch is off.
 
 use crate::error::Result;
 use crate::onnx::{NodeId, ValueId};

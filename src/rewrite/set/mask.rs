@@ -149,7 +149,7 @@ pub(super) fn changes(view: View<'_>, site: &Site, rate: Rate) -> Result<Changes
     }
 }
 
-/// True of a number that is another, to the precision of its type.
+/// True of a number that equals this one, to the precision of its type.
 fn is_near(constant: &ConstantInput, other: f64) -> bool {
     (constant.number - other).abs() <= constant.precision() * other.abs().max(0.1)
 }
