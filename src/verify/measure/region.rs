@@ -47,6 +47,8 @@ pub(super) struct Region {
     pub aliases: Vec<(ValueId, ValueId)>,
     /// Nodes that the rewrite leaves between the data and the output.
     pub path: Vec<NodeId>,
+    /// What other masks in it leave is their data times this, which is not part of it.
+    pub left_out: f64,
     /// The draws that are inputs.
     pub draws: HashSet<NodeId>,
     /// The range of numbers to which a node of the region rounds its data, if one does.
@@ -54,6 +56,9 @@ pub(super) struct Region {
     /// Whether a node of the region rounds to few steps.
     pub is_coarse: bool,
 }
+
+/// What other masks leave, by their outputs: a multiple of their data.
+pub(super) type Removed = HashMap<ValueId, (ValueId, f64)>;
 
 /// A model that regions are cut out of.
 pub(super) struct Ground<'m> {
@@ -189,7 +194,7 @@ impl<'m> Ground<'m> {
         cuts: &HashMap<ValueId, Input>,
         dependents: &Dependents,
         path: &[NodeId],
-        removed: &HashMap<ValueId, ValueId>,
+        removed: &Removed,
     ) -> Result<Region, String> {
         let view = self.view();
         // what is computed of a switch is as much part of it as what is computed of the data
@@ -216,6 +221,7 @@ impl<'m> Ground<'m> {
                 constants: Vec::new(),
                 aliases: Vec::new(),
                 path: path.to_vec(),
+                left_out: 1.0,
                 draws: HashSet::default(),
                 rounds: None,
                 is_coarse: false,
@@ -255,7 +261,7 @@ impl<'m> Ground<'m> {
 struct Cutter<'m, 'c> {
     view: View<'m>,
     cuts: &'c HashMap<ValueId, Input>,
-    removed: &'c HashMap<ValueId, ValueId>,
+    removed: &'c Removed,
     dependents: &'c Dependents,
     seen: HashSet<ValueId>,
     open: Vec<ValueId>,
@@ -278,7 +284,9 @@ impl Cutter<'_, '_> {
             .removed
             .get(&value)
             .filter(|_| value != self.region.output);
-        if let Some(&data) = other.filter(|data| self.dependents.values.contains(data)) {
+        let other = other.filter(|(data, _)| self.dependents.values.contains(data));
+        if let Some(&(data, scale)) = other {
+            self.region.left_out *= scale;
             self.region.aliases.push((value, data));
             self.open.push(data);
             return Ok(());
