@@ -69,6 +69,7 @@ class Insert(_Rewrite, total=False):
     at: Words
     plan: Path | None
     like: Model | None
+    from_: Path | None
     verify_seed: int
 
 
@@ -132,6 +133,7 @@ class Choices(TypedDict):
     at: list[str]
     plan: Path | None
     like: Native | None
+    from_: Path | None
 
 
 class Rewritten(TypedDict):
