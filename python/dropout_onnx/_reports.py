@@ -151,7 +151,7 @@ class SourceDropout(Record):
     argument: str
     rate: float
     state: str
-    """active, runtime, frozen, inert, gone or unknown."""
+    """active, runtime, frozen, inert, missing or unknown."""
     exported_rate: float | None
     sites: tuple[int, ...]
     """The ids of its sites in the file."""

@@ -97,6 +97,24 @@ def test_insert(models, document):
     assert sites.sites[0].preset == "head"
 
 
+def test_a_keras_source(models, document):
+    from conftest import FIXTURES
+
+    keras = FIXTURES.parent / "tests" / "keras"
+    exported, source = str(keras / "mlp_mc.onnx"), keras / "mlp.keras"
+    said = document("audit", exported, "--source", str(source), status=1)
+    report = do.audit(exported, source=source)
+    assert report.to_dict() == said
+    states = [(dropout.layer, dropout.state) for dropout in report.models[0].source]
+    assert states[:3] == [("drop1", "active"), ("block/drop2", "active"), ("gd", "missing")]
+    assert do.audit(exported).models[0].source is None
+    with pytest.raises(do.UsageError, match="one model"):
+        do.audit(exported, exported, source=source)
+    Path("mlp.onnx").write_bytes((keras / "mlp.onnx").read_bytes())
+    report = both(models, document, do.insert, "mlp.onnx", ["--from", str(source)], dict(from_=source))
+    assert (report.inserted, len(report.unplaced)) == (3, 3)
+
+
 def test_set(models, document):
     name = "torch_course_preserve_op17.onnx"
     options = ["--rate", "0.1", "--seed", "none", "--mode", "inert", "--where", "form=operator"]

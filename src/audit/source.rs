@@ -16,7 +16,7 @@ words! {
         /// It is there, and does not drop.
         Inert = "inert",
         /// The file does not have it, as after an export for inference.
-        Gone = "gone",
+        Missing = "missing",
         /// Not found, but the file has dropout without the name of a layer of the source.
         Unknown = "unknown",
     }
@@ -88,7 +88,11 @@ mod keras {
             Mode::Frozen => State::Frozen,
             Mode::Inert => State::Inert,
         };
-        let none = if unnamed { State::Unknown } else { State::Gone };
+        let none = if unnamed {
+            State::Unknown
+        } else {
+            State::Missing
+        };
         SourceDropout {
             layer: layer.path.clone(),
             layer_class: layer.class.clone(),

@@ -30,7 +30,7 @@ pub enum What {
     State,
     /// The input of a recurrent layer, with a mask for each direction.
     Directions,
-    /// Nobody knows: the class is not one of Keras.
+    /// Not known: the class is not one of Keras.
     Unknown,
 }
 
@@ -104,7 +104,7 @@ fn noise_shape(config: &Value) -> Vec<i64> {
     shared.map(|(axis, _)| axis as i64).collect()
 }
 
-/// The axes of space, of which there are so many.
+/// The given number of axes of space.
 fn spatial(config: &Value, axes: i64) -> Vec<i64> {
     match config["data_format"].as_str() {
         Some("channels_first") => (2..2 + axes).collect(),

@@ -37,7 +37,7 @@ fn model(layer: &Value) -> Option<&Value> {
     config["layers"].is_array().then_some(config)
 }
 
-/// What a name stands for in a model.
+/// The layer or model of a name.
 #[derive(Clone, Debug)]
 enum Named {
     Layer(usize),

@@ -39,7 +39,7 @@ pub struct Args {
     jobs: Option<NonZeroUsize>,
     /// Keras model (.keras) that the model was exported from: reports what became of each dropout in it
     ///
-    /// A dropout is active, inert, gone (as after an export for inference), or unknown. Takes one model.
+    /// A dropout is active, inert, missing (as after an export for inference), or unknown. Takes one model.
     #[arg(long, value_name = "FILE")]
     source: Option<PathBuf>,
     /// Exit with 0 whatever is found

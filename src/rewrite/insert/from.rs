@@ -185,7 +185,7 @@ impl<'m> Finder<'_, 'm> {
             let layer = self.layer(at);
             let &[input] = &layer.inputs[..] else {
                 return Err(match layer.inputs.len() {
-                    0 => "what it reads is not known".to_string(),
+                    0 => "its input is not known".to_string(),
                     count => format!("`{}` reads {count} values", layer.path),
                 });
             };
@@ -289,7 +289,7 @@ impl<'m> Finder<'_, 'm> {
         });
         let own: Vec<Use> = own.collect();
         match own.is_empty() {
-            true => Err("its nodes in this model do not read what it reads in Keras".into()),
+            true => Err("its nodes in this model do not read its data".into()),
             false => Ok(own),
         }
     }

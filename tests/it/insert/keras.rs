@@ -74,7 +74,7 @@ fn a_functional_model_with_a_nested_one() {
     let after = inserted.edited.model();
     let skip = after
         .nodes()
-        .find(|(_, node)| node.name.to_string() == "mlp_1/skip_1/Add");
+        .find(|(_, node)| node.name == "mlp_1/skip_1/Add");
     let skip = skip.unwrap().1.inputs[0].to_string();
     assert_eq!(skip, "mlp_1/fc1_1/Relu:0");
     let stripped = strip::strip(after, &strip::Options::default()).unwrap();
@@ -135,14 +135,14 @@ fn became(source: &Archive, name: &str) -> Vec<(String, State)> {
 #[test]
 fn an_audit_reports_what_became_of_each() {
     let source = archive("mlp.keras");
-    use State::{Active, Gone};
+    use State::{Active, Missing};
     let all = |states: [State; 6]| -> Vec<(String, State)> {
         let layers = ["drop1", "block/drop2", "gd", "gn", "ad", "last"];
         layers.map(String::from).into_iter().zip(states).collect()
     };
-    assert_eq!(became(&source, "mlp.onnx"), all([Gone; 6]));
+    assert_eq!(became(&source, "mlp.onnx"), all([Missing; 6]));
     // a Sequential that is called with training=True passes it on
-    let on = all([Active, Active, Gone, Gone, Active, Gone]);
+    let on = all([Active, Active, Missing, Missing, Active, Missing]);
     assert_eq!(became(&source, "mlp_mc.onnx"), on);
 }
 

@@ -94,7 +94,7 @@ fn source(model: &ModelAudit) -> String {
     for dropout in source {
         let style = match dropout.state {
             State::Active => BAD,
-            State::Inert | State::Gone => GOOD,
+            State::Inert | State::Missing => GOOD,
             _ => WARN,
         };
         let other = dropout.exported_rate;
