@@ -105,6 +105,7 @@ def strip(
     force: bool = False,
     dry_run: bool = False,
     external_data: Literal["copy", "link"] | None = None,
+    sync: bool = True,
     only: str | Iterable[str] = (),
     kind: str | Iterable[str] = _KINDS,
     convention: Literal["inverted", "classic", "identity"] = "inverted",
@@ -139,6 +140,7 @@ def strip(
         force: Overwrite an existing file.
         dry_run: Write nothing.
         external_data: If `out` is in a different folder: `copy` or `link` external-data files too.
+        sync: Wait until written files are on the disk (fsync); `False` for scratch.
         only: Remove only dropout of these modes: inert, frozen, runtime, active.
         kind: Kinds to remove: dropout, alpha_dropout, gaussian_dropout, gaussian_noise,
             frozen_mask, or all.
@@ -181,7 +183,7 @@ def strip(
         model.stripped.onnx 2 equal
     """
     done = _native.strip(
-        _files(model, out, in_place, force, dry_run, external_data, evidence),
+        _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         words(only),
         words(kind),
@@ -211,6 +213,7 @@ def fold(
     force: bool = False,
     dry_run: bool = False,
     external_data: Literal["copy", "link"] | None = None,
+    sync: bool = True,
     only: Literal["dropout"] | None = None,
     at: str | Iterable[str] = (),
     verify: Literal["all", "structure", "run", "none"] = "all",
@@ -241,7 +244,7 @@ def fold(
         2
     """
     done = _native.fold(
-        _files(model, out, in_place, force, dry_run, external_data, evidence),
+        _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         only,
         words(at),
@@ -264,6 +267,7 @@ def insert(
     force: bool = False,
     dry_run: bool = False,
     external_data: Literal["copy", "link"] | None = None,
+    sync: bool = True,
     rate: float | None = None,
     mode: str = "inert",
     seed: int | None = None,
@@ -321,7 +325,7 @@ def insert(
         clean.dropout.onnx 2
     """
     done = _native.insert(
-        _files(model, out, in_place, force, dry_run, external_data, evidence),
+        _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         _choices(
             rate,
@@ -385,6 +389,7 @@ def set(
     force: bool = False,
     dry_run: bool = False,
     external_data: Literal["copy", "link"] | None = None,
+    sync: bool = True,
     rate: float | None = None,
     mode: str | None = None,
     seed: int | Literal["none"] | None = None,
@@ -420,7 +425,7 @@ def set(
         1
     """
     done = _native.set(
-        _files(model, out, in_place, force, dry_run, external_data, evidence),
+        _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         rate,
         mode,
@@ -635,6 +640,7 @@ def _files(
     dry_run: bool,
     external_data: str | None,
     evidence: Path | None,
+    sync: bool,
 ) -> _options.Files:
     return {
         "model": given(model),
@@ -644,6 +650,7 @@ def _files(
         "dry_run": dry_run,
         "external_data": external_data,
         "evidence": evidence,
+        "sync": sync,
     }
 
 

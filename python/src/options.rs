@@ -63,14 +63,10 @@ impl Given {
 
     /// Reads it for `work`, and refuses an object of a store that has changed meanwhile.
     pub fn during<T>(self, work: impl FnOnce(&Model) -> Result<T>) -> Result<T> {
-        let Given::Ranges(ranges) = self else {
-            return work(&self.read()?);
-        };
-        let (source, checked) = ranges.source();
-        let done = Model::read(source).and_then(|model| work(&model));
-        // what an object is that changed is not worth an error of its own
-        checked.check()?;
-        done
+        match self {
+            Given::Ranges(ranges) => ranges.during(work),
+            _ => work(&self.read()?),
+        }
     }
 }
 
@@ -85,6 +81,7 @@ pub struct Where {
     dry_run: bool,
     external_data: Option<String>,
     evidence: Option<PathBuf>,
+    sync: bool,
 }
 
 impl Where {
@@ -104,6 +101,7 @@ impl Where {
             dry_run: self.dry_run,
             external_data,
             evidence: self.evidence,
+            no_sync: !self.sync,
         };
         Ok((files, self.model))
     }

@@ -24,7 +24,7 @@ pub(super) fn sample(
     let sites = dropout::find_in(view)?;
     let sampled = sampled(model, &sites);
     if sampled.is_empty() {
-        return Err(caveats::none(model, &sites));
+        return Err(caveats::none(view, &sites));
     }
     caveats::valid(model, &sampled, options)?;
     if options.rates.is_empty() {
@@ -180,7 +180,7 @@ impl Session<'_> {
         report.chosen = found.shapes.chosen.clone();
         report.notes.extend(found.notes.iter().cloned());
         report.notes.extend(notes);
-        let notes = caveats::notes(model, &report.sites, options);
+        let notes = caveats::notes(view, &report.sites, options);
         report.notes.extend(notes);
         Ok(found)
     }

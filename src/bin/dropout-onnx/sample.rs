@@ -123,7 +123,7 @@ fn labels(text: &str) -> Result<Labels, String> {
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let (format, output, plot) = (args.format(), args.destination()?, args.plot()?);
+    let (format, output, plot) = (args.format(), args.destination(global)?, args.plot(global)?);
     if format == Format::Npz && output.is_none() {
         bail!("--format npz requires --output FILE.npz, or `-` for standard output");
     }
@@ -206,16 +206,16 @@ impl Args {
     }
 
     /// Where the figures go, if not only to people.
-    fn destination(&self) -> Result<Option<Target>> {
+    fn destination(&self, global: &Global) -> Result<Option<Target>> {
         match &self.output {
             None => Ok(None),
             Some(file) if file == Path::new("-") => Ok(Some(Target::Stream)),
-            Some(file) => Ok(Some(Target::File(self.may_write(file)?))),
+            Some(file) => Ok(Some(Target::File(self.may_write(file, global)?))),
         }
     }
 
     /// The destination of the plot, if there is one.
-    fn plot(&self) -> Result<Option<Destination>> {
+    fn plot(&self, global: &Global) -> Result<Option<Destination>> {
         let several = self.per_site || self.rates.iter().any(|rate| *rate != self.rates[0]);
         let stdio = Path::new("-");
         let file = match (&self.plot, &self.output) {
@@ -233,11 +233,11 @@ impl Args {
                 file.display()
             );
         }
-        self.may_write(&file).map(Some)
+        self.may_write(&file, global).map(Some)
     }
 
-    fn may_write(&self, file: &Path) -> Result<Destination> {
-        let destination = Destination::new(file)?;
+    fn may_write(&self, file: &Path, global: &Global) -> Result<Destination> {
+        let destination = Destination::new(file)?.synced(!global.no_sync);
         if io::same_file(&self.input, destination.real()) {
             bail!("{}: is IN; name another file", file.display());
         }
