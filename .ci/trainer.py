@@ -8,7 +8,8 @@ imports them:
 
     modules  each dropout is there; at opset 10 and 11 it is an nn.Dropout with p 0.3
     real     from opset 12 on it is a module of onnx2torch's own (Dropout has inputs then), which is
-             trained as it is, and once more with an nn.Dropout with p 0.3 in its place
+             trained as it is, and once more after dropout_onnx.torch.real_dropout: an nn.Dropout with
+             p 0.3 (and not 0.30000001192092896), which PyTorch exports again
     train    in .train() each drops its fraction (binomial, five standard deviations), keeps the rest
              scaled by 1/(1-p), and does otherwise the next time
     eval     in .eval() the network computes what the original does, to the bit
@@ -18,6 +19,8 @@ The twins, which must fail: the network without dropout, and another rate than t
 Needs .ci/trainer_requirements.txt and torch and torchvision (see .ci/run).
 """
 
+import importlib.util
+import io
 import subprocess
 import sys
 import tempfile
@@ -70,30 +73,46 @@ def seen_problem(x, y, rate):
     return None
 
 
-def with_real_dropout(module):
-    """A module that onnx2torch made, with nn.Dropout in place of its own, which takes its p as an input."""
-    for node in module.graph.nodes:
-        dynamic = node.op == "call_module" and "Dropout" in type(module.get_submodule(node.target)).__name__
-        if dynamic and len(node.args) > 1:
-            ratio = module
-            for name in node.args[1].target.split("."):
-                ratio = getattr(ratio, name)
-            setattr(module, node.target, nn.Dropout(float(ratio)))
-            node.args = node.args[:1]
-    module.recompile()
-    return module
+def real_dropout():
+    """The package's function; the package itself is built later."""
+    path = Path(__file__).parent.parent / "python" / "dropout_onnx" / "torch.py"
+    spec = importlib.util.spec_from_file_location("dropout_onnx_torch", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.real_dropout
+
+
+def ratios(module, training):
+    """The rates of Dropout operators in what PyTorch exports, and whether it is a model at all."""
+    file = io.BytesIO()
+    inputs = (torch.zeros(2, 20),)
+    if "train" in [node.name for node in module.graph.nodes if node.op == "placeholder"]:
+        inputs += (torch.tensor(training),)
+    mode = torch.onnx.TrainingMode.TRAINING if training else torch.onnx.TrainingMode.EVAL
+    torch.onnx.export(module, inputs, file, training=mode, do_constant_folding=False, opset_version=13)
+    model = onnx.load_from_string(file.getvalue())
+    onnx.checker.check_model(model)
+    made = {output: node for node in model.graph.node for output in node.output}
+    ratio = lambda node: made[node.input[1]].attribute[0].t
+    return [float(numpy_helper.to_array(ratio(n))) for n in model.graph.node if n.op_type == "Dropout"]
 
 
 def problems(original, inserted, real, rate):
     module = onnx2torch.convert(inserted)
-    module = with_real_dropout(module) if real else module
+    if real:
+        module.eval()
+        module = real_dropout()(module)
+        if any(m.training for m in module.modules()):
+            yield "real: eval() is no longer so"
     found = dropouts(module)
     if len(found) != 2:
         yield f"{len(found)} dropout modules, not 2"
         return
     for dropout in found if real else []:
-        if not isinstance(dropout, nn.Dropout) or abs(dropout.p - rate) > 1e-6:
+        if type(dropout) is not nn.Dropout or dropout.p != rate:
             yield f"{dropout} is no nn.Dropout with p {rate}"
+    if real and (ratios(module, False) or ratios(module, True) != [float(np.float32(rate))] * 2):
+        yield f"export: {ratios(module, False)} in .eval(), {ratios(module, True)} in .train()"
     seen = []
     hooks = [d.register_forward_hook(lambda _, x, y: seen.append((x[0], y))) for d in found]
     torch.manual_seed(0)
@@ -126,7 +145,25 @@ def problems(original, inserted, real, rate):
         yield f"step: the loss went from {losses[0]:.3f} to {losses[-1]:.3f}"
 
 
+def computed_rate():
+    """A model whose rate is an input: there is no p, and nothing is replaced."""
+    model = network(13)
+    dropout = helper.make_node("Dropout", ["h0", "ratio", ""], ["d0"], "drop")
+    model.graph.node.insert(2, dropout)
+    model.graph.node[3].input[0] = "d0"
+    model.graph.input.append(helper.make_tensor_value_info("ratio", TensorProto.FLOAT, []))
+    module = onnx2torch.convert(model)
+    before = module.code
+    try:
+        real_dropout()(module)
+    except ValueError as error:
+        same = module.code == before and not any(type(m) is nn.Dropout for m in module.modules())
+        return [] if same and "not a constant" in str(error) else [f"{error}"]
+    return ["its rate is an input, and that is not refused"]
+
+
 def judge(binary, folder):
+    yield "a rate that is an input", computed_rate()
     forms = [(opset, "inert") for opset in (10, 11, 12, 13, 17)] + [(13, "runtime:train")]
     for opset, mode in forms:
         what = f"opset {opset}, {mode}"

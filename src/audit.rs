@@ -25,6 +25,7 @@ mod rules;
 #[cfg(test)]
 pub(crate) mod schema;
 mod selection;
+mod source;
 
 use std::fmt;
 use std::path::Path;
@@ -45,6 +46,7 @@ pub use remark::Remark;
 use rules::{Context, training};
 pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
+pub use source::{SourceDropout, State};
 
 /// The findings of the selected rules in a model, in the order of its nodes; `found` is the result
 /// of [`crate::dropout::search`].
@@ -118,6 +120,9 @@ pub struct ModelAudit {
     pub sites: Vec<SiteRecord>,
     /// The findings of the rules.
     pub findings: Vec<Finding>,
+    /// The dropout of the saved model that the file was exported from, if that was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Vec<SourceDropout>>,
     /// Why the file cannot be audited.
     pub error: Option<String>,
 }
@@ -460,6 +465,7 @@ impl ModelAudit {
             verdict: None,
             sites: Vec::new(),
             findings: Vec::new(),
+            source: None,
             error: None,
         }
     }

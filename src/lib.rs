@@ -68,6 +68,8 @@ mod hash;
 pub mod interrupt;
 #[cfg(feature = "tract")]
 pub mod job;
+#[cfg(feature = "keras")]
+pub mod keras;
 pub mod onnx;
 pub mod report;
 pub mod rewrite;

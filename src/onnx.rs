@@ -10,6 +10,7 @@ mod content;
 #[cfg(feature = "tract")]
 mod copy;
 mod data_type;
+mod distance;
 mod edit;
 mod external;
 mod foreign;
@@ -34,6 +35,7 @@ pub(crate) use content::{Place, encode_float, encode_number, floats, numbers};
 #[cfg(feature = "tract")]
 pub(crate) use copy::{CopiedAttribute, Copier, Piece};
 pub use data_type::DataType;
+pub(crate) use distance::distance;
 pub(crate) use edit::{At, Elements, encode_tensor};
 #[doc(hidden)]
 pub use edit::{Editor, StatePlaces};

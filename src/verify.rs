@@ -154,7 +154,14 @@ pub(crate) fn verify_models(
         output_names: options.outputs == Pairing::ByPosition,
         ..Allowed::default()
     };
-    let found = verify_sides(before, after, &allowed, options)?;
+    let mut found = verify_sides(before, after, &allowed, options)?;
+    if let Some(structure::Verdict::Different(structure::Mismatch {
+        weights: Some(weights),
+        ..
+    })) = &mut found.structure
+    {
+        weights.measure(before.view, after.view)?;
+    }
     #[cfg(feature = "tract")]
     let found = Verification {
         reached: reached(before, after, &found, options)?,

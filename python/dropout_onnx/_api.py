@@ -42,6 +42,7 @@ def audit(
     allow: str | Iterable[str] = (),
     deny: str | Iterable[str] = (),
     read_weights: bool = False,
+    source: Path | None = None,
     errors: Literal["raise", "report"] = "raise",
     progress: Progress | None = None,
 ) -> AuditReport:
@@ -53,6 +54,8 @@ def audit(
         allow: Disable these rules.
         deny: Report these rules as errors.
         read_weights: Read weights to look for zeros that a folded dropout left.
+        source: The Keras model (`.keras`) that the model was exported from: `source` of its audit is what
+            became of each dropout in it. Takes one model.
         errors: What to do with a model that cannot be audited: `raise`, or `report` it as the
             `error` of its entry, like the command.
         progress: Called with the step, the number of models done, and the total.
@@ -73,12 +76,15 @@ def audit(
         raise UsageError("no model to audit: an audit of nothing has no verdict")
     if errors not in ("raise", "report"):
         raise ValueError(f"errors={errors!r}: expected 'raise' or 'report'")
+    if source is not None and len(models) > 1:
+        raise UsageError("source takes one model, which was exported from it")
     document = _native.audit(
         [given(model) for model in models],
         words(select),
         words(allow),
         words(deny),
         read_weights,
+        source,
         errors == "raise",
         progress,
     )
@@ -274,6 +280,7 @@ def insert(
     at: str | Iterable[str] = (),
     plan: Path | None = None,
     like: Model | None = None,
+    from_: Path | None = None,
     verify: Literal["all", "structure", "run", "none"] = "all",
     runs: int = 3,
     verify_seed: int = 0,
@@ -306,6 +313,7 @@ def insert(
         plan: Read selectors from a TOML file.
         like: Where this model of the same architecture has dropout, with its rates, whatever the
             weights. What has no place is in `unplaced` of the report.
+        from_: Where this Keras model (`.keras`), which the model was exported from, has dropout.
         verify_seed: Seed of the random inputs of the verification.
 
     The other arguments, the result and the errors are those of `strip`; a file is called
@@ -320,7 +328,19 @@ def insert(
         _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         _choices(
-            rate, mode, seed, shared_axes, mask_output, after, name, layer, preset, at, plan, like
+            rate,
+            mode,
+            seed,
+            shared_axes,
+            mask_output,
+            after,
+            name,
+            layer,
+            preset,
+            at,
+            plan,
+            like,
+            from_,
         ),
         progress,
     )
@@ -681,6 +701,7 @@ def _choices(
     at: str | Iterable[str],
     plan: Path | None,
     like: Model | None,
+    from_: Path | None = None,
 ) -> _options.Choices:
     return {
         "rate": rate,
@@ -695,6 +716,7 @@ def _choices(
         "at": words(at),
         "plan": plan,
         "like": None if like is None else given(like),
+        "from_": from_,
     }
 
 

@@ -28,6 +28,7 @@ def audit(
     allow: list[str],
     deny: list[str],
     read_weights: bool,
+    source: Optional[Path],
     raises: bool,
     progress: Optional[Progress],
 ) -> str: ...

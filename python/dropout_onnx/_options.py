@@ -70,6 +70,7 @@ class Insert(_Rewrite, total=False):
     at: Words
     plan: Path | None
     like: Model | None
+    from_: Path | None
     verify_seed: int
 
 
@@ -134,6 +135,7 @@ class Choices(TypedDict):
     at: list[str]
     plan: Path | None
     like: Native | None
+    from_: Path | None
 
 
 class Rewritten(TypedDict):

@@ -143,6 +143,21 @@ class Producer(Record):
 
 
 @dataclass(frozen=True)
+class SourceDropout(Record):
+    """A dropout of the model that a file was exported from, and what became of it."""
+
+    layer: str
+    layer_class: str
+    argument: str
+    rate: float
+    state: str
+    """active, runtime, frozen, inert, missing or unknown."""
+    exported_rate: float | None
+    sites: tuple[int, ...]
+    """The ids of its sites in the file."""
+
+
+@dataclass(frozen=True)
 class ModelAudit(Record):
     """The audit of one model."""
 
@@ -163,6 +178,8 @@ class ModelAudit(Record):
     None if there is an error."""
     sites: tuple[Site, ...] = field(metadata=_each(Site))
     findings: tuple[Finding, ...] = field(metadata=_each(Finding))
+    source: tuple[SourceDropout, ...] | None = field(metadata=_each(SourceDropout))
+    """The dropout of the saved model that the file was exported from; None if that was not given."""
     error: str | None
     """Why the file cannot be audited."""
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dropout_onnx::audit::{Document, ModelAudit, Selection};
+use dropout_onnx::keras::Archive;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::report::{document, json};
 use dropout_onnx::sample;
@@ -20,7 +21,8 @@ use crate::options::{Fed, Given, How, Limits, specs, word};
 
 /// The audit document. A file that cannot be audited raises, or is an entry with an error.
 #[pyfunction]
-#[pyo3(signature = (models, select, allow, deny, read_weights, raises, progress))]
+#[pyo3(signature = (models, select, allow, deny, read_weights, source, raises, progress))]
+#[expect(clippy::too_many_arguments, reason = "options of a command")]
 pub fn audit(
     py: Python<'_>,
     models: Vec<Given>,
@@ -28,6 +30,7 @@ pub fn audit(
     allow: Vec<String>,
     deny: Vec<String>,
     read_weights: bool,
+    source: Option<PathBuf>,
     raises: bool,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
@@ -42,13 +45,19 @@ pub fn audit(
         for name in &deny {
             rules = rules.deny(name)?;
         }
+        let source = source.map(|path| Archive::open(&path)).transpose()?;
         let (mut audits, all) = (Vec::new(), models.len());
         for (done, given) in models.into_iter().enumerate() {
             progress.tell("auditing", done, all);
             let name = given.name();
             let audited = given.during(|model| ModelAudit::with(&name, model, &rules));
             audits.push(match audited.map_err(|e| named(e, &name)) {
-                Ok(audit) => audit,
+                Ok(mut audit) => {
+                    if let Some(source) = &source {
+                        audit.compare(source);
+                    }
+                    audit
+                }
                 Err(error) if raises || error.kind() == ErrorKind::Interrupted => {
                     return Err(error);
                 }

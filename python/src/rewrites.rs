@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use dropout_onnx::dropout::{Convention, Examined};
+use dropout_onnx::keras::Archive;
 use dropout_onnx::job::{Ended, Files, Job, Target, Written};
 use dropout_onnx::report::document;
-use dropout_onnx::rewrite::insert::{By, Choice, PlanFile, Unplaced, candidates, like};
+use dropout_onnx::rewrite::insert::{By, Choice, PlanFile, Unplaced, candidates, from, like};
 use dropout_onnx::rewrite::{Acting, Edited, Rate, fold, insert, set, strip};
 use dropout_onnx::verify::{Options, Verification, verify_change};
 use dropout_onnx::{Error, Result};
@@ -210,18 +211,20 @@ pub struct Choices {
     at: Vec<String>,
     plan: Option<PathBuf>,
     like: Option<Given>,
+    from_: Option<PathBuf>,
 }
 
 impl Choices {
-    /// The options, and dropout of the model to insert dropout like that has no place in `before`.
-    fn like(mut self, before: &Examined<'_>) -> Result<(insert::Options, Vec<Unplaced>)> {
-        let other = self.like.take();
+    /// The options, and dropout of another model that has no place in `before`.
+    fn of(mut self, before: &Examined<'_>) -> Result<(insert::Options, Vec<Unplaced>)> {
+        let (other, source) = (self.like.take(), self.from_.take());
         let mut options = self.options()?;
-        let Some(other) = other else {
-            return Ok((options, Vec::new()));
+        let found = match (other, source) {
+            (Some(_), Some(_)) => return Err(word("from_", "like", "one of both")),
+            (Some(other), None) => like(before, &Examined::owning(other.read()?), options.rate)?,
+            (None, Some(source)) => from(before, &Archive::open(&source)?)?,
+            (None, None) => return Ok((options, Vec::new())),
         };
-        let other = Examined::owning(other.read()?);
-        let found = like(before, &other, options.rate)?;
         options.choices.extend(found.choices);
         Ok((options, found.unplaced))
     }
@@ -271,7 +274,7 @@ pub fn py_insert(
 ) -> PyResult<impl for<'py> IntoPyObject<'py>> {
     call(py, progress, move |progress| {
         let work = Work::open(files.files()?, verify.options()?, "dropout", progress)?;
-        let (options, unplaced) = choices.like(work.job.before()).map_err(work.named())?;
+        let (options, unplaced) = choices.of(work.job.before()).map_err(work.named())?;
         let mut inserted = insert::insert(work.job.before(), &options).map_err(work.named())?;
         inserted.unplaced = unplaced;
         let expected = inserted.expected(&options);

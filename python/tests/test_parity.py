@@ -97,6 +97,24 @@ def test_insert(models, document):
     assert sites.sites[0].preset == "head"
 
 
+def test_a_keras_source(models, document):
+    from conftest import FIXTURES
+
+    keras = FIXTURES.parent / "tests" / "keras"
+    exported, source = str(keras / "mlp_mc.onnx"), keras / "mlp.keras"
+    said = document("audit", exported, "--source", str(source), status=1)
+    report = do.audit(exported, source=source)
+    assert report.to_dict() == said
+    states = [(dropout.layer, dropout.state) for dropout in report.models[0].source]
+    assert states[:3] == [("drop1", "active"), ("block/drop2", "active"), ("gd", "missing")]
+    assert do.audit(exported).models[0].source is None
+    with pytest.raises(do.UsageError, match="one model"):
+        do.audit(exported, exported, source=source)
+    Path("mlp.onnx").write_bytes((keras / "mlp.onnx").read_bytes())
+    report = both(models, document, do.insert, "mlp.onnx", ["--from", str(source)], dict(from_=source))
+    assert (report.inserted, len(report.unplaced)) == (3, 3)
+
+
 def test_set(models, document):
     name = "torch_course_preserve_op17.onnx"
     options = ["--rate", "0.1", "--seed", "none", "--mode", "inert", "--where", "form=operator"]
@@ -234,6 +252,7 @@ def test_options_and_defaults_are_the_command_s(command):
         options = set(re.findall(r"^ +(?:-\w, )?--([a-z-]+)", said, re.MULTILINE))
         assert left_out <= options, (name, left_out - options)
         wanted = {option.replace("-", "_") for option in options - left_out - everywhere}
+        wanted = {"from_" if key == "from" else key for key in wanted}  # a word of Python
         keywords = inspect.signature(getattr(do, name)).parameters
         has = {key for key, p in keywords.items() if p.kind is p.KEYWORD_ONLY}
         own = {"progress", "errors"} if name == "audit" else {"progress", "out"}

@@ -12,6 +12,8 @@ mod choose;
 mod expected;
 mod fit;
 mod flow;
+#[cfg(feature = "keras")]
+mod from;
 mod like;
 mod plan;
 #[cfg(feature = "plan-files")]
@@ -29,6 +31,8 @@ use crate::onnx::{GraphId, Name, Use, ValueId};
 
 use super::{Acting, Edited, Plan, Rate};
 pub use candidates::{Candidate, candidates};
+#[cfg(feature = "keras")]
+pub use from::from;
 pub use like::{Like, Unplaced, like};
 pub use plan::plan;
 #[cfg(feature = "plan-files")]

@@ -318,6 +318,18 @@ impl<'m> ValueRef<'m> {
         }
     }
 
+    /// Its tensor, if it is a constant: an initializer that no input can replace, or that of a `Constant`.
+    pub fn constant(self) -> Option<&'m Tensor> {
+        if let Some(tensor) = self.initializer() {
+            return Some(tensor);
+        }
+        let node = self.node().filter(|node| node.is("Constant"))?;
+        match &node.get().attribute("value")?.value {
+            AttributeValue::Tensor(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+
     /// The index of the initializer that it is, or that is the default of an input.
     pub fn initializer_index(self) -> Option<u32> {
         match self.get().producer {

@@ -42,6 +42,8 @@ mod shared;
 mod sides;
 mod states;
 mod step;
+mod tuned;
+mod weights;
 
 use crate::dropout::{Convention, Examined, Side, under};
 use crate::error::Result;
@@ -55,9 +57,10 @@ pub use difference::{Hidden, Kind, Mismatch};
 use numbering::Builder;
 use shared::Shared;
 use sides::Sides;
+pub use weights::{Weight, Weights};
 
 /// What a comparison of structures found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// Both compute the same expression for every output.
     Same {
@@ -144,6 +147,9 @@ impl Sides<'_, '_> {
         if let Some(name) = added {
             first.get_or_insert_with(|| (name, "is missing before".to_string()));
         }
+        let missing =
+            |name: &String| !after.contains_key(name) && !self.before.functions.contains(name);
+        let same_results = added.is_none() && !before.keys().any(missing);
         match first {
             None => Verdict::Same {
                 outputs: before
@@ -152,12 +158,13 @@ impl Sides<'_, '_> {
                     .count(),
             },
             Some((place, why)) => {
-                let (kind, hidden) = self.kind(pairs);
+                let (kind, hidden, weights) = self.kind(pairs);
                 Verdict::Different(Mismatch {
                     place: place.clone(),
                     why,
                     kind,
                     hidden,
+                    weights: weights.filter(|_| same_results),
                 })
             }
         }
@@ -174,6 +181,7 @@ fn interface(before: &Model, after: &Model, allowed: &Allowed) -> Option<Mismatc
             why,
             kind,
             hidden,
+            weights: None,
         })
     };
     let (old, new) = (before.graph(before.main()), after.graph(after.main()));

@@ -151,7 +151,14 @@ impl Verification {
             return not_shown(format!("{why} (--allow-unmeasured accepts it)"));
         }
         match (self.by_structure(), self.by_run()) {
-            (_, Some(Run::Different(why))) => Verdict::Different { why },
+            (found, Some(Run::Different(why))) => {
+                let weights = found.and_then(|found| found.err()?.weights.as_ref());
+                let why = match weights {
+                    Some(weights) => format!("{weights}; {why}"),
+                    None => why,
+                };
+                Verdict::Different { why }
+            }
             (Some(Err(found)), Some(Run::Equal)) if demand == Demand::Outputs => {
                 match self.hidden(found) {
                     None => Verdict::Equal,

@@ -3,6 +3,8 @@
 mod acting;
 mod check;
 mod inverse;
+#[cfg(feature = "keras")]
+mod keras;
 mod like;
 mod presets;
 mod refusals;

@@ -9,3 +9,4 @@ mod masks;
 mod models;
 mod neutral;
 mod outputs;
+mod weights;

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use dropout_onnx::audit::baseline::Resolved;
 use dropout_onnx::audit::config::{self, Usage};
 use dropout_onnx::audit::{Document, Level, ModelAudit};
+use dropout_onnx::keras::Archive;
 use dropout_onnx::report::{concise, github, html, json, jsonl, junit, markdown, sarif};
 
 use crate::Status;
@@ -36,6 +37,11 @@ pub struct Args {
     /// Number of models to audit in parallel [default: CPU cores]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+    /// Keras model (.keras) that the model was exported from: reports what became of each dropout in it
+    ///
+    /// A dropout is active, inert, missing (as after an export for inference), or unknown. Takes one model.
+    #[arg(long, value_name = "FILE")]
+    source: Option<PathBuf>,
     /// Exit with 0 whatever is found
     #[arg(long)]
     exit_zero: bool,
@@ -95,6 +101,7 @@ Examples:
   git ls-files '*.onnx' | dropout-onnx audit -
   dropout-onnx audit --deny runtime-dropout --allow notes model.onnx
   dropout-onnx audit --explain active-dropout
+  dropout-onnx audit --source model.keras model.onnx
   dropout-onnx audit --config strict.toml model.onnx
   dropout-onnx audit --write-baseline baseline.json models/
   dropout-onnx audit --baseline baseline.json models/
@@ -115,6 +122,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     }
     let rules = args.rules.selection()?;
     let found = args.paths.find()?;
+    let source = match (&args.source, &found[..]) {
+        (None, _) => None,
+        (Some(path), [_]) => Some(Archive::open(path)?),
+        (Some(_), _) => bail!("--source takes one model, which was exported from it"),
+    };
     let configs = args.config.load(&found, &rules)?;
     let format = match args.format {
         Some(format) => format,
@@ -140,6 +152,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         configs,
         baselines,
         report,
+        source,
     };
     run.audit(&found)
 }
@@ -152,6 +165,7 @@ struct Run<'a> {
     configs: Configs,
     baselines: Baselines,
     report: Option<io::ReportFile>,
+    source: Option<Archive>,
 }
 
 /// A model, and what came of the configuration and the baseline.
@@ -208,6 +222,9 @@ impl Run<'_> {
             Found::File(path) => ModelAudit::open_with(path, rules),
             Found::Nothing(path, error) => ModelAudit::failed(&path.to_string_lossy(), error),
         };
+        if let (Some(source), None) = (&self.source, &model.error) {
+            model.compare(source);
+        }
         Audited {
             usages: self.configs.apply(index, path, &mut model),
             resolved: self.baselines.apply(path, &mut model, rules),

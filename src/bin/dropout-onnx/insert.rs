@@ -8,9 +8,10 @@ use anyhow::{Result, bail};
 use clap::builder::TypedValueParser;
 use dropout_onnx::dropout::Examined;
 use dropout_onnx::job::Written;
+use dropout_onnx::keras::Archive;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::insert::{
-    By, Choice, Inserted, Options, PlanFile, Preset, Unplaced, insert, like,
+    By, Choice, Inserted, Options, PlanFile, Preset, Unplaced, from, insert, like,
 };
 use dropout_onnx::rewrite::{Acting, Action, Rate};
 use dropout_onnx::verify::verify_change;
@@ -115,6 +116,10 @@ struct Selectors {
     /// has no place here is named in a warning
     #[arg(long, value_name = "FILE", conflicts_with = "sites")]
     like: Option<PathBuf>,
+    /// Where the Keras model FILE (.keras), which the model was exported from, has dropout, with its rates. What
+    /// has no place here is named in a warning
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sites", "like"])]
+    from: Option<PathBuf>,
     /// Read selectors from a TOML file: `[[insert]]` tables with at, after, name, layer, preset, scope,
     /// rate and shared_axes, where all keys of a table must match. `rate`, `mode` and `seed` at the top
     /// are defaults for the options
@@ -131,6 +136,7 @@ Examples:
   dropout-onnx insert model.onnx --rate 0.2 --preset conv --shared-axes 2,3 --mode active
   dropout-onnx insert model.onnx --preset head --mode active --mask-output
   dropout-onnx insert pruned.onnx --like trained.onnx
+  dropout-onnx insert model.onnx --from model.keras
   dropout-onnx insert model.onnx --sites --format toml > dropout.toml
   dropout-onnx insert model.onnx --plan dropout.toml
 
@@ -194,10 +200,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         SitesFormat::Json => Format::Json,
         SitesFormat::Toml => bail!("--format toml requires --sites"),
     };
-    if options.choices.is_empty() && args.selectors.like.is_none() {
+    let selectors = &args.selectors;
+    if options.choices.is_empty() && selectors.like.is_none() && selectors.from.is_none() {
         bail!(
-            "no position selected: give --after, --name, --layer, --preset, --at, --like or --plan; \
-             --sites lists the usual positions"
+            "no position selected: give --after, --name, --layer, --preset, --at, --like, --from or \
+             --plan; --sites lists the usual positions"
         );
     }
     many::run(
@@ -220,9 +227,18 @@ fn rewrite(
     let rewriting = Rewriting::open(files, &args.verify, global, "dropout")?;
     let here = |e: dropout_onnx::Error| e.in_file(io::name(&files.input));
     let (mut options, mut unplaced) = (options.clone(), Vec::new());
-    if let Some(path) = &args.selectors.like {
-        let trained = Examined::owning(io::read(path)?);
-        let found = like(rewriting.before(), &trained, options.rate).map_err(here)?;
+    let found = match (&args.selectors.like, &args.selectors.from) {
+        (Some(path), _) => {
+            let trained = Examined::owning(io::read(path)?);
+            Some(like(rewriting.before(), &trained, options.rate).map_err(here)?)
+        }
+        (None, Some(path)) => {
+            let source = Archive::open(path)?;
+            Some(from(rewriting.before(), &source).map_err(here)?)
+        }
+        (None, None) => None,
+    };
+    if let Some(found) = found {
         options.choices.extend(found.choices);
         unplaced = found.unplaced;
     }

@@ -52,14 +52,14 @@ pub struct Args {
     /// applied) or none; OUTPUT alone is probabilities if they sum to 1, and logits otherwise
     #[arg(long, value_name = "OUTPUT[=HOW]", value_parser = class_spec)]
     classes: Vec<ClassSpec>,
-    /// True classes of the rows of an output, to report accuracy: FILE.npy, or OUTPUT=FILE.npy if there are
-    /// several classifiers
+    /// True classes of the rows of an output, to report accuracy
     ///
-    /// One class number per row, counted from 0. Without labels, a sweep over --rates shows how uncertain
+    /// One class number per row, counted from 0 (.npy, .npz or .pb). Write OUTPUT=FILE if there are several
+    /// classifiers. Without labels, a sweep over --rates shows how uncertain
     /// the model is at each rate, but not which rate is best.
-    #[arg(long, value_name = "[OUTPUT=]FILE", value_parser = labels)]
+    #[arg(long, value_name = "FILE", value_parser = labels)]
     labels: Vec<Labels>,
-    /// Also run each dropout alone, and report which one moves the outputs most
+    /// Also run each dropout alone, to see which moves outputs most
     ///
     /// The other dropout is removed for these runs. The plot has a bar for each dropout. Takes at most one
     /// of --rates.

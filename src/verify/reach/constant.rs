@@ -1,7 +1,7 @@
 //! Constants that are exchanged: do outputs change?
 
 use super::Trial;
-use super::observe::{LARGEST, tensor};
+use super::observe::LARGEST;
 use crate::error::Result;
 use crate::onnx::{DataType, Editor, ValueId, encode_float, numbers};
 use crate::source::Source;
@@ -21,7 +21,7 @@ impl Trial<'_> {
         other: Option<ValueId>,
     ) -> Result<Option<String>> {
         let constant = self.side.view.value(value);
-        let Some(own) = tensor(constant) else {
+        let Some(own) = constant.constant() else {
             return Ok(Some("it cannot be exchanged".to_string()));
         };
         let here = self.side.view.model.small_elements(own, LARGEST)?;
@@ -29,7 +29,7 @@ impl Trial<'_> {
             None => here
                 .as_deref()
                 .and_then(|bytes| moved(own.data_type, bytes)),
-            Some(other) => match tensor(other) {
+            Some(other) => match other.constant() {
                 Some(tensor) => other.view().model.small_elements(tensor, LARGEST)?,
                 None => None,
             },

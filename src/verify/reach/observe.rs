@@ -89,7 +89,10 @@ impl Trial<'_> {
         Ok(match what {
             What::Rows { node, other } => {
                 let node = self.side.view.node(*node);
-                let Some(data) = node.input(0).and_then(|data| Some((data, tensor(data)?))) else {
+                let Some(data) = node
+                    .input(0)
+                    .and_then(|data| Some((data, data.constant()?)))
+                else {
                     return Ok(Some("its rows are not known".to_string()));
                 };
                 let axis = node.int("axis", 0);
@@ -132,7 +135,7 @@ impl Trial<'_> {
             }
         }
         let inner: usize = sizes[axis + 1..].iter().product();
-        let differs = match other.and_then(|other| Some((other, tensor(other)?))) {
+        let differs = match other.and_then(|other| Some((other, other.constant()?))) {
             None => vec![true; count],
             Some((other, others)) => {
                 let here = self.side.view.model.small_elements(rows, LARGEST)?;
@@ -153,17 +156,5 @@ impl Trial<'_> {
         let missed = (0..count).find(|&row| differs[row] && !read[row]);
         let name = &data.get().name;
         Ok(missed.map(|row| format!("row {row} of `{name}` is never read")))
-    }
-}
-
-/// The tensor of a constant.
-pub(super) fn tensor(value: ValueRef<'_>) -> Option<&Tensor> {
-    if let Some(tensor) = value.initializer() {
-        return Some(tensor);
-    }
-    let node = value.node().filter(|node| node.is("Constant"))?;
-    match &node.get().attribute("value")?.value {
-        AttributeValue::Tensor(tensor) => Some(tensor),
-        _ => None,
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use super::weights::Weights;
 use crate::onnx::{GraphId, NodeId, ValueId};
 use crate::words::words;
 
 /// The first difference between two structures, and the kind of all of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Mismatch {
     /// An output or an interface.
@@ -18,6 +19,8 @@ pub struct Mismatch {
     /// The places that runs have to reach to show that the outputs are equal in spite of it; none if no
     /// run shows it.
     pub hidden: Vec<Hidden>,
+    /// The weights that differ; `None` if something else does as well.
+    pub weights: Option<Weights>,
 }
 
 words! {
@@ -83,6 +86,9 @@ impl Kind {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.place, self.why)
+        match &self.weights {
+            Some(weights) => weights.fmt(f),
+            None => write!(f, "{} {}", self.place, self.why),
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::numbering::Numbering;
 use super::shared::Shared;
 use super::sides::Sides;
 use super::step::{Step, exclusive, operator, step};
+use super::weights::Weights;
 use crate::hash::HashSet;
 use crate::onnx::Producer;
 
@@ -16,20 +17,22 @@ const STEPS: usize = 100_000;
 type Pair = (Expression, Expression);
 
 impl Sides<'_, '_> {
-    /// The kind of all differences between these pairs of expressions, and the places that runs have to
-    /// reach.
-    pub fn kind(&self, pairs: Vec<Pair>) -> (Kind, Vec<Hidden>) {
+    /// The kind of all differences between these pairs of expressions, the places that runs have to reach,
+    /// and the weights if only these differ.
+    pub fn kind(&self, pairs: Vec<Pair>) -> (Kind, Vec<Hidden>, Option<Weights>) {
         let mut kinds = HashSet::from_iter([Kind::Operators]);
         let mut constants = Vec::new();
+        let mut versions = false;
         let mut seen: HashSet<Pair> = pairs.iter().copied().collect();
         let (mut open, mut leaves) = (pairs, Vec::new());
         while let Some(pair) = open.pop() {
             if seen.len() > STEPS {
-                return (Kind::Unknown, Vec::new());
+                return (Kind::Unknown, Vec::new(), None);
             }
             let Step { inputs, own } = step(self, pair);
             match own {
                 Some(Kind::Operators) if inputs.is_empty() => leaves.push(pair),
+                Some(Kind::Operators) => versions = true,
                 Some(own) => {
                     kinds.insert(own);
                     if own == Kind::Constant {
@@ -46,7 +49,11 @@ impl Sides<'_, '_> {
             Some(_) => self.hidden(&kinds, &constants),
             None => Vec::new(),
         };
-        (worst, hidden)
+        let weights = match leaves.is_empty() && !versions {
+            true => self.weights(&kinds, &constants),
+            false => None,
+        };
+        (worst, hidden, weights)
     }
 
     /// Follows two different expressions towards their inputs, as long as only inputs differ, and

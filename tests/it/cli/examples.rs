@@ -92,6 +92,14 @@ fn folder(subcommand: &str, line: &str) -> Folder {
     let copy = |stem: &str, name: &str| folder.copy(stem, name);
     let has = |part: &str| line.contains(part);
     match subcommand {
+        _ if has("model.keras") => {
+            for (name, to) in [("mlp.keras", "model.keras"), ("mlp.onnx", "model.onnx")] {
+                let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                    .join("tests/keras")
+                    .join(name);
+                std::fs::copy(path, folder.path(to)).unwrap();
+            }
+        }
         _ if has("encoder.") => folder.write("model.onnx", encoder()),
         "sample" if has("tags") => folder.write("model.onnx", tagger()),
         "insert" if has("conv") => folder.write("model.onnx", images()),

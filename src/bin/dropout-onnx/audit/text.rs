@@ -7,13 +7,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use anstyle::Style;
 use bytesize::ByteSize;
-use dropout_onnx::audit::{Document, Level, ModelAudit, RULES, TOOL, Verdict};
+use dropout_onnx::audit::{Document, Level, ModelAudit, RULES, State, TOOL, Verdict};
 use dropout_onnx::report::{help, one_line, rates, summary, worst_first};
 
 use super::findings::{self, Paragraph};
 use crate::sites;
-use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint};
+use crate::style::{BAD, DIM, GOOD, LABEL, Table, WARN, paint};
 use crate::verification::count;
 
 /// The number of models up to which clean ones are listed without `verbose`.
@@ -77,8 +78,39 @@ fn whole(model: &ModelAudit, verbose: bool) -> String {
         .map(|record| (record, String::new()))
         .collect();
     out.push_str(&sites::table(&records, verbose).render("  "));
+    out.push_str(&source(model));
     out.push_str(&findings::text(model, verbose));
     out
+}
+
+/// What became of the dropout of the source, if that was given.
+fn source(model: &ModelAudit) -> String {
+    let Some(source) = &model.source else {
+        return String::new();
+    };
+    let mut table = Table::default();
+    table.head(["SOURCE LAYER", "CLASS", "ARGUMENT", "IN THIS MODEL"]);
+    let plain = Style::new();
+    for dropout in source {
+        let style = match dropout.state {
+            State::Active => BAD,
+            State::Inert | State::Missing => GOOD,
+            _ => WARN,
+        };
+        let other = dropout.exported_rate;
+        let other = other.filter(|rate| (rate - dropout.rate).abs() > 1e-6);
+        let other = other.map_or(String::new(), |rate| format!(", rate {rate}"));
+        table.row([
+            (plain, dropout.layer.clone()),
+            (plain, dropout.layer_class.clone()),
+            (plain, format!("{}={}", dropout.argument, dropout.rate)),
+            (style, format!("{}{other}", dropout.state)),
+        ]);
+    }
+    match source.is_empty() {
+        true => "  the source has no dropout\n".to_string(),
+        false => table.render("  "),
+    }
 }
 
 /// A model with its findings, except for those that its verdict implies.
