@@ -89,11 +89,13 @@ step "sdist"
 "$out/tools/bin/python" -m build --sdist --outdir "$out/dist" python >"$out/sdist.log" 2>&1 ||
   { tail -n 20 "$out/sdist.log"; exit 1; }
 "$out/tools/bin/python" -m twine check --strict "$out"/dist/*.whl "$out"/dist/*.tar.gz
-# it has all that a build needs: cargo resolves it without the repository
-mkdir "$out/sdist"
-tar -C "$out/sdist" -xzf "$out"/dist/dropout_onnx-*.tar.gz
-cargo metadata --locked --format-version 1 --no-deps \
-  --manifest-path "$(find "$out/sdist" -path '*python/Cargo.toml' | head -n 1)" >/dev/null
+# it has all that a build needs: pip finds the backend, and cargo both packages with their locks
+"$out/tools/bin/python" -m pip install --quiet --disable-pip-version-check --dry-run --no-deps \
+  "$out"/dist/dropout_onnx-*.tar.gz
+tar -C "$out" -xzf "$out"/dist/dropout_onnx-*.tar.gz
+for manifest in "$out"/dropout_onnx-*/{,python/}Cargo.toml; do
+  cargo metadata --locked --format-version 1 --manifest-path "$manifest" >/dev/null
+done
 left_out+=("an installation from the sdist: it builds the wheel again, 20 minutes")
 
 step "the hook of docs/ci.md, with that wheel"
