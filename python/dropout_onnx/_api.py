@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Iterable, Literal, Mapping, TypeVar, over
 from . import _native
 from ._command import command, onnx_runtime
 from ._errors import DifferentError, UsageError
-from ._models import Feed, M, Model, P, Path, Progress, back, feed, given, words
+from ._models import Feed, Labels, M, Model, P, Path, Progress, back, feed, given, words
+from ._models import labels as true_classes
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
@@ -507,6 +508,8 @@ def sample(
     seed: int = 0,
     rates: Iterable[float] = (),
     classes: str | Iterable[str] = (),
+    labels: Labels = None,
+    per_site: bool = False,
     dim: Mapping[str, int] | None = None,
     input: Feed = None,
     timeout: int | None = None,
@@ -525,6 +528,9 @@ def sample(
         rates: Set all dropout to each of these rates in turn.
         classes: How to read outputs as a classifier's: `OUTPUT=HOW` or `OUTPUT=HOW@AXIS`, like
             `--classes`.
+        labels: True classes of the rows of a classifier's output, as an array or a `.npy` file, for its
+            accuracy; of several classifiers a mapping from their names.
+        per_site: Also run each dropout alone; with at most one of `rates`.
         dim: Sizes of symbolic dimensions, by name.
         input: Shapes or data of inputs.
         timeout: Time limit in seconds for loading the model, and for each run of it; by default 30, and
@@ -542,12 +548,14 @@ def sample(
         >>> report.outputs[0].std.shape
         (4, 10)
     """
-    text, figures, svg = _native.sample(
+    text, figures, per_site_figures, svg = _native.sample(
         given(model),
         runs,
         seed,
         list(rates),
         words(classes),
+        true_classes(labels),
+        per_site,
         dict(dim or {}),
         feed(input),
         _limits(timeout, memory_limit, engine),
@@ -555,7 +563,7 @@ def sample(
     )
     from ._reports import SampleReport
 
-    return SampleReport._with_figures(text, figures, svg)
+    return SampleReport._with_figures(text, figures, per_site_figures, svg)
 
 
 def show(

@@ -8,6 +8,7 @@ use crate::remote::Ranges;
 use bytes::Bytes;
 use dropout_onnx::job::{External, Files};
 use dropout_onnx::onnx::Model;
+use dropout_onnx::sample::{LabelData, Labels};
 use dropout_onnx::source::Source;
 use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::engine::{Host, Isolation};
@@ -203,6 +204,19 @@ pub fn specs(fed: Vec<Fed>) -> Result<Vec<InputSpec>> {
         }),
     };
     fed.into_iter().map(spec).collect()
+}
+
+/// Labels; those of the only classifier have no name.
+pub fn labels(fed: Vec<Fed>) -> Result<Vec<Labels>> {
+    let labels = |fed| match fed {
+        Fed::Spec(text) => text.parse(),
+        Fed::Shape((output, _)) => Err(word("labels", &output, "an array or a file")),
+        Fed::Array((output, npy)) => Ok(Labels {
+            output: (!output.is_empty()).then_some(output),
+            data: LabelData::Npy(Bytes::from_owner(npy)),
+        }),
+    };
+    fed.into_iter().map(labels).collect()
 }
 
 /// An invalid word of an option.

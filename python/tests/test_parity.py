@@ -118,6 +118,12 @@ def test_sample(models, document):
     assert report.svg == Path(plot).read_text()
     said = document("sample", name, "--runs", "3", "--classes", "y=none")
     assert do.sample(name, runs=3, classes="y=none").to_dict() == said
+    said = document("sample", name, "--runs", "3", "--per-site", "--force")
+    report = do.sample(name, runs=3, per_site=True)
+    plot = said.pop("plot")
+    assert {**report.to_dict(), "plot": None} == {**said, "plot": None}
+    assert report.svg == Path(plot).read_text()
+    assert len(report.per_site) == len(report.sites) == 2
 
 
 def test_verify(models, document):
