@@ -11,12 +11,15 @@ Not tried here: steps with `uses:` (actions/cache), and what GitHub makes of ann
 stand-in that writes its arguments down and installs the program that was built before.
 """
 
+import atexit
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 PROGRAM = Path(sys.argv[1]).resolve()
+RELEASES = Path(tempfile.mkdtemp(prefix="dropout onnx releases "))
+atexit.register(shutil.rmtree, RELEASES)
 VERSION = subprocess.run(
     [PROGRAM, "--version"], capture_output=True, text=True, check=True
 ).stdout.split()[1]
@@ -44,7 +49,8 @@ class Ran:
 class Runner:
     """A job with this one action: what GitHub documents of composite actions, and no more."""
 
-    def __init__(self, scratch: Path, inputs: dict[str, str], on_path: str | None):
+    def __init__(self, scratch: Path, inputs: dict[str, str], on_path: str | None, ref: str):
+        self.ref = ref
         self.inputs = {name: str(of.get("default", "")) for name, of in ACTION["inputs"].items()}
         unknown = set(inputs) - set(self.inputs)
         assert not unknown, f"action.yml has no input {unknown}"
@@ -73,6 +79,8 @@ class Runner:
             match part.strip().split("."):
                 case ["inputs", name]:
                     value = self.inputs[name]
+                case ["github", "action_ref"]:
+                    value = self.ref
                 case ["steps", step, "outputs", name]:
                     value = self.outputs.get(step, {}).get(name, "")
                 case other:
@@ -108,6 +116,7 @@ class Runner:
                 "GITHUB_OUTPUT": str(output),
                 "GITHUB_STEP_SUMMARY": str(self.summary),
                 "RUNNER_TEMP": str(self.temp),
+                "RELEASES": RELEASES.as_uri(),
                 "RUNNER_OS": "Linux",
                 "RUNNER_ARCH": "X64",
             }
@@ -145,10 +154,12 @@ OLD = "#!/bin/sh\necho dropout-onnx 0.0.1\n"
 EVIL = "$(touch ran) `touch ran`; touch ran; 'one' \"two\" & | > ran"
 
 
-def act(on_path: str | None = HERE, files: dict[str, str] | None = None, **inputs: str) -> Ran:
+def act(
+    on_path: str | None = HERE, files: dict[str, str] | None = None, ref: str = "main", **inputs: str
+) -> Ran:
     scratch = Path(tempfile.mkdtemp(prefix="dropout onnx action "))
     try:
-        runner = Runner(scratch, {k.replace("_", "-"): v for k, v in inputs.items()}, on_path)
+        runner = Runner(scratch, {k.replace("_", "-"): v for k, v in inputs.items()}, on_path, ref)
         for name, stem in (files or {}).items():
             path = runner.workspace / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -294,6 +305,33 @@ def built_where_it_is_not_here():
             ran.calls[0],
         ), ran.calls
     assert act(HERE, clean, version=VERSION).calls == []
+
+
+def a_release_is_downloaded():
+    clean = {"c.onnx": CLEAN}
+    folder = RELEASES / "v9.8.7"
+    folder.mkdir()
+    name = "dropout-onnx-x86_64-unknown-linux-gnu.tgz"
+    with tarfile.open(folder / name, "w:gz") as archive:
+        archive.add(PROGRAM, "dropout-onnx")
+    digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / f"{name}.sha256").write_text(f"{digest}  {name}\n")
+    for inputs in ({"ref": "v9.8.7"}, {"version": "9.8.7"}):
+        ran = act(None, clean, **inputs)
+        assert (ran.status, ran.calls) == (0, []), ran
+        assert "dropout-onnx 9.8.7: downloaded" in ran.log
+    # the twins: no release of that ref, and one that was changed
+    assert len(act(None, clean, ref="main").calls) == 1
+    (folder / f"{name}.sha256").write_text(f"{'0' * 64}  {name}\n")
+    ran = act(None, clean, ref="v9.8.7")
+    assert (ran.status, ran.calls) == (2, []), ran
+    assert f"the checksum of {name} is wrong" in ran.log
+    shutil.rmtree(folder)
+
+
+def built_if_there_is_no_release():
+    clean = {"c.onnx": CLEAN}
+    assert len(act(None, clean, ref="v9.8.7").calls) == 1
     (released,) = act(HERE, clean, version="9.8.7").calls
     assert released.endswith("/dropout-onnx --version =9.8.7 dropout-onnx"), released
 
@@ -338,6 +376,8 @@ CASES = [
     inputs_are_no_scripts,
     what_cannot_be_done_is_told,
     built_where_it_is_not_here,
+    a_release_is_downloaded,
+    built_if_there_is_no_release,
 ]
 
 

@@ -22,5 +22,5 @@ mod summary;
 
 pub use crate::escape::one_line;
 pub use alike::{Alike, alike, kind, rate, rates};
-pub use group::{Group, groups, help};
+pub use group::{Group, groups, help, help_in};
 pub use summary::{summary, worst_first};

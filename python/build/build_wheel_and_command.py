@@ -17,9 +17,10 @@ from maturin import (  # noqa: F401
     get_requires_for_build_wheel,
 )
 
-PYTHON = Path(__file__).resolve().parent.parent
-LIBRARY = PYTHON.parent
-SCRIPTS = PYTHON / "dropout_onnx.data" / "scripts"
+# the folder of pyproject.toml: below the library's, but in an sdist the same
+PROJECT = Path(__file__).resolve().parent.parent
+LIBRARY = PROJECT if (PROJECT / "src/bin/dropout-onnx").is_dir() else PROJECT.parent
+SCRIPTS = PROJECT / "dropout_onnx.data" / "scripts"
 NAME = "dropout-onnx.exe" if os.name == "nt" else "dropout-onnx"
 
 
@@ -47,7 +48,8 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
 
 
 def build_sdist(sdist_directory, config_settings=None):
-    raise NotImplementedError("the package is built in the repository of the library")
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
+    return maturin.build_sdist(sdist_directory, config_settings)
 
 
 def _command():

@@ -217,6 +217,11 @@ impl fmt::Display for Delta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} differ", self.differing, self.elements)?;
         if let (Some(max), Some(at)) = (&self.max_abs, &self.at) {
+            // four digits say how large it is; the document has all of them
+            let max = match max.0.parse::<f64>() {
+                Ok(max) => format!("{:?}", format!("{max:.3e}").parse().unwrap_or(max)),
+                Err(_) => max.to_string(),
+            };
             write!(f, ", max |Δ| {max} at {at:?}")?;
         }
         match self.nan {

@@ -96,7 +96,7 @@ impl ExternalData {
         if end > file.len() {
             let head = file.bytes(0..file.len().min(foreign::HEAD))?;
             let why = match foreign::by_head(&head) {
-                Some(foreign) => foreign.why(),
+                Some(foreign) => foreign.instead_of("external data"),
                 None => format!(
                     "external data is too short: bytes {offset} to {end} of {}",
                     file.len()

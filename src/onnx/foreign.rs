@@ -249,7 +249,12 @@ pub(super) fn by_name(path: &Path) -> Option<&'static Foreign> {
 impl Foreign {
     /// What it is and what to do, as a sentence without a full stop.
     pub fn why(&self) -> String {
-        format!("{}, not an ONNX model; {}", self.what, self.advice)
+        self.instead_of("an ONNX model")
+    }
+
+    /// The same of a file that should be something else.
+    pub fn instead_of(&self, expected: &str) -> String {
+        format!("{}, not {expected}; {}", self.what, self.advice)
     }
 }
 

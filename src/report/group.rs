@@ -58,11 +58,22 @@ impl Group<'_> {
 
 /// What to do about findings of a rule, for the model of this path, on one line.
 pub fn help(rule: &str, path: &str) -> String {
+    advice(rule, "model.onnx", path, path)
+}
+
+/// The same for the models in a folder.
+pub fn help_in(rule: &str, folder: &str) -> String {
+    let to = format!("strip {folder} --output-dir stripped");
+    advice(rule, "strip model.onnx", &to, folder)
+}
+
+/// The advice of a rule for a path that needs no quotes.
+fn advice(rule: &str, from: &str, to: &str, path: &str) -> String {
     let rule = RULES.iter().find(|known| known.name == rule);
     let text = rule.map_or(String::new(), |rule| rule.help());
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     match path.chars().all(plain) && !path.starts_with('-') {
-        true => text.replace("model.onnx", path),
+        true => text.replace(from, to),
         false => text,
     }
 }

@@ -1,12 +1,14 @@
 //! One page for a browser, with nothing outside it: the models, sortable and to be filtered by verdict, rule,
-//! producer and text; the dropout and the findings of each below its row. Without scripts it is a table.
+//! producer and text; the dropout and the findings of each below its row, with pictures of the graph around them.
+//! Without scripts it is a table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::{alike, groups, summary, worst_first};
 use crate::audit::{Document, Level, ModelAudit, TOOL, Verdict};
 use crate::escape::html as escape;
+use crate::show::svg::{self, ARROW, Picture};
 
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
@@ -23,18 +25,30 @@ const COLUMNS: &[(&str, &str)] = &[
     ("Bytes", "number"),
 ];
 
+/// Pictures of models, by path.
+pub type Pictures = BTreeMap<String, Vec<Picture>>;
+
+/// The maximum size of all pictures of a page, in bytes; the worst models come first.
+const MOST: usize = 3_500_000;
+
+/// The maximum size of the pictures of one model.
+const MOST_OF_ONE: usize = 60_000;
+
 /// The page.
-pub fn text(document: &Document) -> String {
+pub fn text(document: &Document, pictures: &Pictures) -> String {
     let models = worst_first(&document.models);
+    let mut left = MOST;
     let mut out = String::new();
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>Dropout: {summary}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <title>Dropout: {summary}</title>\n<style>\n{STYLE}{graphs}</style>\n</head>\n<body>\n\
+         <svg class=\"graph\" width=\"0\" height=\"0\" aria-hidden=\"true\">{ARROW}</svg>\n\
          <h1>Dropout</h1>\n<p>{summary}. {TOOL}</p>\n",
-        summary = escape(&summary(&document.models))
+        summary = escape(&summary(&document.models)),
+        graphs = svg::style(".graph "),
     );
     filters(&mut out, &models);
     out.push_str("<table>\n<thead><tr>");
@@ -46,7 +60,8 @@ pub fn text(document: &Document) -> String {
     }
     out.push_str("</tr></thead>\n<tbody>\n");
     for model in &models {
-        row(&mut out, model);
+        let pictures = pictures.get(&model.path).map_or(&[][..], Vec::as_slice);
+        row(&mut out, model, pictures, &mut left);
     }
     out.push_str("</tbody>\n</table>\n");
     for remark in &document.remarks {
@@ -89,7 +104,7 @@ fn select(out: &mut String, label: &str, id: &str, values: impl Iterator<Item = 
     out.push_str("</select></label>\n");
 }
 
-fn row(out: &mut String, model: &ModelAudit) {
+fn row(out: &mut String, model: &ModelAudit, pictures: &[Picture], left: &mut usize) {
     let count = |level| {
         let findings = model.open_findings();
         findings.filter(|finding| finding.level == level).count()
@@ -103,7 +118,7 @@ fn row(out: &mut String, model: &ModelAudit) {
         rules.join(" "),
         escape(&producer.name)
     );
-    details(out, model);
+    details(out, model, pictures, left);
     let rank = model.verdict.map_or(Verdict::ALL.len(), |verdict| {
         let place = Verdict::ALL.iter().position(|known| *known == verdict);
         place.unwrap_or_default()
@@ -123,8 +138,8 @@ fn row(out: &mut String, model: &ModelAudit) {
     );
 }
 
-/// The path; below it, the dropout and the findings.
-fn details(out: &mut String, model: &ModelAudit) {
+/// The path; below it, the dropout, the findings and the pictures.
+fn details(out: &mut String, model: &ModelAudit, pictures: &[Picture], left: &mut usize) {
     let path = escape(&model.path);
     if model.error.is_none() && model.sites.is_empty() && model.findings.is_empty() {
         out.push_str(&path);
@@ -172,7 +187,36 @@ fn details(out: &mut String, model: &ModelAudit) {
         });
         let _ = write!(out, "<p>{} ({reason})</p>", finding.rule);
     }
+    drawn(out, &path, pictures, left);
     out.push_str("</details>");
+}
+
+/// The pictures that there is room for, and how to see the others.
+fn drawn(out: &mut String, path: &str, pictures: &[Picture], left: &mut usize) {
+    let mut room = MOST_OF_ONE.min(*left);
+    let fits = pictures.iter().take_while(|picture| {
+        let fits = picture.svg.len() <= room;
+        room -= if fits { picture.svg.len() } else { 0 };
+        fits
+    });
+    let shown: Vec<&Picture> = fits.collect();
+    for Picture { title, svg, .. } in &shown {
+        *left -= svg.len();
+        let title = escape(&title.join(", "));
+        let _ = write!(
+            out,
+            "<figure tabindex=\"0\"><figcaption>{title}</figcaption>{svg}</figure>"
+        );
+    }
+    let others = pictures.len() - shown.len();
+    if others > 0 {
+        let more = if shown.is_empty() { "" } else { "more " };
+        let plural = if others == 1 { "" } else { "s" };
+        let _ = write!(
+            out,
+            "<p>{others} {more}picture{plural}: <code>dropout-onnx show --format svg {path}</code></p>"
+        );
+    }
 }
 
 /// The rules of the open findings.

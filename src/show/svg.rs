@@ -29,22 +29,8 @@ const PAGE: f64 = 1200.0;
 /// # Errors
 /// The model is not valid ([`Model::check`]), or the rate of a dropout cannot be read.
 pub fn text(model: &Model, options: &Options) -> Result<String> {
-    model.check(&Values::new(model))?;
-    let mut marked = Marked::new(model, options)?;
-    let mut groups: Vec<Group> = Vec::new();
-    for index in 0..marked.sites.len() {
-        let panel = panel(&mut marked, index);
-        let key = (heading(&marked.sites[index]), panel.pattern());
-        match groups.iter_mut().find(|group| group.key == key) {
-            Some(group) => group.more += 1,
-            None => groups.push(Group {
-                key,
-                first: index,
-                panel,
-                more: 0,
-            }),
-        }
-    }
+    let mut marked = marked(model, options)?;
+    let groups = groups(&mut marked);
     let mut blocks = vec![legend(&marked.sites)];
     for group in &groups {
         let title = title(&mut marked, group);
@@ -69,6 +55,66 @@ pub fn text(model: &Model, options: &Options) -> Result<String> {
         row = row.max(block.height + MARGIN);
     }
     Ok(document(width, y + row, &body))
+}
+
+/// The graph around a dropout, as an element of a page that has [`style`] and [`ARROW`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Picture {
+    /// Which dropout it is, and where.
+    pub title: Vec<String>,
+    /// The element.
+    pub svg: String,
+}
+
+/// Pictures of all dropout of a model, those alike once.
+///
+/// # Errors
+/// As [`text`].
+pub fn pictures(model: &Model) -> Result<Vec<Picture>> {
+    let mut marked = marked(model, &Options::default())?;
+    let groups = groups(&mut marked);
+    let pictures = groups.iter().map(|group| {
+        let Drawing {
+            body,
+            width,
+            height,
+        } = Drawing::new(&group.panel);
+        let title = title(&mut marked, group);
+        let label = escape(&title.join(", "));
+        Picture {
+            svg: format!(
+                r#"<svg class="graph" role="img" aria-label="{label}" width="{width:.0}" height="{height:.0}" viewBox="-2 -2 {:.0} {:.0}">{body}</svg>"#,
+                width + 4.0,
+                height + 4.0
+            ),
+            title,
+        }
+    });
+    Ok(pictures.collect())
+}
+
+fn marked<'m>(model: &'m Model, options: &Options) -> Result<Marked<'m>> {
+    model.check(&Values::new(model))?;
+    Marked::new(model, options)
+}
+
+fn groups(marked: &mut Marked<'_>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for index in 0..marked.sites.len() {
+        let panel = panel(marked, index);
+        let key = (heading(&marked.sites[index]), panel.pattern());
+        match groups.iter_mut().find(|group| group.key == key) {
+            Some(group) => group.more += 1,
+            None => groups.push(Group {
+                key,
+                first: index,
+                panel,
+                more: 0,
+            }),
+        }
+    }
+    groups
 }
 
 /// Dropouts with the same picture.
@@ -126,40 +172,62 @@ fn legend(sites: &[Site]) -> Drawing {
     }
 }
 
-/// Where colours are set by classes, a browser that shows dark pages shows a dark picture.
-fn document(width: f64, height: f64, body: &str) -> String {
+/// How boxes, texts and edges look; a line each.
+const STYLE: &str = r##"text { font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: #1b1f24; }
+text.title { font: bold 14px system-ui, "DejaVu Sans", Helvetica, Arial, sans-serif; }
+text.op { font-weight: bold; }
+text.dim { fill: #57606a; font-size: 10px; }
+.page { fill: #ffffff; }
+.box { fill: #ffffff; stroke: #8c959f; }
+.port { fill: #eef3fa; stroke: #4a6fa5; }
+.cut { fill: none; stroke: none; }
+.edge { fill: none; stroke: #57606a; marker-end: url(#arrow); }
+.tip { fill: #57606a; }
+"##;
+
+/// The same in dark.
+const DARK: &str = "text { fill: #e6edf3; }
+text.dim { fill: #9da7b3; }
+.page { fill: #0d1117; }
+.box { fill: #0d1117; }
+.port { fill: #172033; }
+.inert { fill: #12361b; }
+.frozen { fill: #45330a; }
+.runtime { fill: #45330a; }
+.active { fill: #521c1c; }
+.edge { stroke: #8b949e; }
+.tip { fill: #8b949e; }
+";
+
+/// The end of an edge, once in a document.
+pub const ARROW: &str = r#"<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="tip" d="M0 0L8 4L0 8z"/></marker></defs>"#;
+
+/// The rules of pictures below an element: where colours are set by classes, a browser that shows dark pages
+/// shows a dark picture.
+pub fn style(below: &str) -> String {
     let mut modes = String::new();
     for mode in Mode::ALL {
         let (word, (fill, line)) = (mode.word(), colours(*mode));
         let _ = writeln!(modes, ".{word} {{ fill: {fill}; stroke: {line}; }}");
     }
+    let rules = |text: &str| -> String {
+        let lines = text.lines();
+        lines.map(|line| format!("{below}{line}\n")).collect()
+    };
+    let (light, modes, dark) = (rules(STYLE), rules(&modes), rules(DARK));
+    format!(
+        "{light}{modes}{below}.own {{ stroke-width: 3px; }}\n\
+         @media (prefers-color-scheme: dark) {{\n{dark}}}\n"
+    )
+}
+
+fn document(width: f64, height: f64, body: &str) -> String {
+    let style = style("");
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0}" height="{height:.0}" viewBox="0 0 {width:.0} {height:.0}">
 <style>
-text {{ font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: #1b1f24; }}
-text.title {{ font: bold 14px system-ui, "DejaVu Sans", Helvetica, Arial, sans-serif; }}
-text.op {{ font-weight: bold; }}
-text.dim {{ fill: #57606a; font-size: 10px; }}
-.page {{ fill: #ffffff; }}
-.box {{ fill: #ffffff; stroke: #8c959f; }}
-.port {{ fill: #eef3fa; stroke: #4a6fa5; }}
-.cut {{ fill: none; stroke: none; }}
-{modes}.own {{ stroke-width: 3px; }}
-.edge {{ fill: none; stroke: #57606a; marker-end: url(#arrow); }}
-.tip {{ fill: #57606a; }}
-@media (prefers-color-scheme: dark) {{
-text {{ fill: #e6edf3; }}
-text.dim {{ fill: #9da7b3; }}
-.page, .box {{ fill: #0d1117; }}
-.port {{ fill: #172033; }}
-.inert {{ fill: #12361b; }}
-.frozen, .runtime {{ fill: #45330a; }}
-.active {{ fill: #521c1c; }}
-.edge {{ stroke: #8b949e; }}
-.tip {{ fill: #8b949e; }}
-}}
-</style>
-<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="tip" d="M0 0L8 4L0 8z"/></marker></defs>
+{style}</style>
+{ARROW}
 <rect class="page" width="100%" height="100%"/>
 {body}</svg>
 "##

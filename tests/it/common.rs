@@ -10,6 +10,8 @@ pub mod mask_gen;
 pub mod masks;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 pub mod memory;
+#[cfg(unix)]
+pub mod outside;
 pub mod promises;
 pub mod proto;
 #[cfg(feature = "tract")]

@@ -12,7 +12,10 @@ use dropout_onnx::audit::baseline::Resolved;
 use dropout_onnx::audit::config::{self, Usage};
 use dropout_onnx::audit::{Document, Level, ModelAudit};
 use dropout_onnx::keras::Archive;
-use dropout_onnx::report::{concise, github, html, json, jsonl, junit, markdown, sarif};
+use dropout_onnx::onnx::Model;
+use dropout_onnx::report::html::{self, Pictures};
+use dropout_onnx::report::{concise, github, json, jsonl, junit, markdown, sarif};
+use dropout_onnx::show::svg::{self, Picture};
 
 use crate::Status;
 use crate::baseline::{BaselineArgs, Baselines};
@@ -171,12 +174,15 @@ struct Run<'a> {
 /// A model, and what came of the configuration and the baseline.
 struct Audited {
     model: ModelAudit,
+    /// For the page.
+    pictures: Vec<Picture>,
     usages: Vec<Usage>,
     resolved: Vec<Resolved>,
 }
 
 impl Run<'_> {
     fn audit(mut self, found: &[Found]) -> Result<Status> {
+        let mut pictures = Pictures::new();
         let streams = self.format == Format::Jsonl && self.report.is_none();
         let progress = self.global.bar("auditing", found.len());
         let (mut models, mut usages, mut resolved) = (Vec::new(), Vec::new(), Vec::new());
@@ -190,6 +196,7 @@ impl Run<'_> {
                     let line = jsonl::line(&audited.model)?;
                     progress.suspend(|| io::print(&line))?;
                 }
+                pictures.insert(audited.model.path.clone(), audited.pictures);
                 models.push(audited.model);
                 usages.push(audited.usages);
                 resolved.extend(audited.resolved);
@@ -205,7 +212,7 @@ impl Run<'_> {
         let mut document = Document::new(models);
         document.remarks = self.configs.remarks(&usages);
         document.remarks.extend(self.baselines.remarks(resolved));
-        self.print(&document, streams)?;
+        self.print(&document, &pictures, streams)?;
         let status = self.status(&document);
         if let Some(written) = self.baselines.write(&document.models)?
             && !self.global.quiet
@@ -226,15 +233,25 @@ impl Run<'_> {
             model.compare(source);
         }
         Audited {
+            pictures: self.pictures(path, &model),
             usages: self.configs.apply(index, path, &mut model),
             resolved: self.baselines.apply(path, &mut model, rules),
             model,
         }
     }
 
-    fn print(&self, document: &Document, streamed: bool) -> Result<()> {
+    /// Pictures for the page; of a model that cannot be drawn, none.
+    fn pictures(&self, path: &Path, model: &ModelAudit) -> Vec<Picture> {
+        if self.format != Format::Html || model.sites.is_empty() {
+            return Vec::new();
+        }
+        let drawn = Model::open(path).and_then(|model| svg::pictures(&model));
+        drawn.unwrap_or_default()
+    }
+
+    fn print(&self, document: &Document, pictures: &Pictures, streamed: bool) -> Result<()> {
         if !streamed {
-            let text = report(self.format, document, self.global)?;
+            let text = report(self.format, document, pictures, self.global)?;
             match &self.report {
                 Some(file) => file.write(&text)?,
                 None => io::print(&text)?,
@@ -272,7 +289,12 @@ impl Run<'_> {
     }
 }
 
-fn report(format: Format, document: &Document, global: &Global) -> Result<String> {
+fn report(
+    format: Format,
+    document: &Document,
+    pictures: &Pictures,
+    global: &Global,
+) -> Result<String> {
     let models = document.models.iter();
     let base = || std::env::current_dir().context("cannot find the current folder");
     Ok(match format {
@@ -294,6 +316,6 @@ fn report(format: Format, document: &Document, global: &Global) -> Result<String
         }
         Format::Junit => junit::text(document)?,
         Format::Markdown => markdown::text(document),
-        Format::Html => html::text(document),
+        Format::Html => html::text(document, pictures),
     })
 }

@@ -3,7 +3,7 @@
 
 use anstyle::Style;
 use dropout_onnx::audit::SiteRecord;
-use dropout_onnx::dropout::{Form, Mode, RateOrigin};
+use dropout_onnx::dropout::{Form, MaskUse, Mode, RateOrigin};
 use dropout_onnx::report::{alike, kind, rate};
 
 use crate::style::{BAD, DIM, GOOD, Table, WARN};
@@ -64,8 +64,13 @@ fn details(record: &SiteRecord) -> Vec<(Style, String)> {
     let print = record.fingerprint.as_ref();
     let print = print.map_or(String::new(), |print| format!("#{print}"));
     let mask = match record.form {
-        Form::Operator => record.mask.to_string(),
+        Form::Operator if record.mask != MaskUse::None => record.mask.to_string(),
         _ => String::new(),
+    };
+    // the model's own graph is named only where others are
+    let scope = match record.scope.as_str() {
+        "graph" => String::new(),
+        other => other.to_string(),
     };
     vec![
         (style(record.mode), record.mode.to_string()),
@@ -73,7 +78,7 @@ fn details(record: &SiteRecord) -> Vec<(Style, String)> {
         (DIM, kind(record)),
         (DIM, origin),
         (DIM, mask),
-        (DIM, record.scope.clone()),
+        (DIM, scope),
         (Style::new(), record.layer.clone().unwrap_or_default()),
         (DIM, record.nodes.first().cloned().unwrap_or_default()),
         (DIM, seed),

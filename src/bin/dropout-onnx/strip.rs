@@ -279,9 +279,12 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> Stri
         let still = (report.stripped.plan.steps.iter())
             .filter(|step| step.action != Action::Apply)
             .filter(|step| report.stripped.sites[step.site].mode == Mode::Active);
-        let result = match still.count() {
-            0 => "is the inference model".to_string(),
-            some => format!("still has {some} active"),
+        let would = args.files.dry_run;
+        let result = match (still.count(), would) {
+            (0, false) => "is the inference model".to_string(),
+            (0, true) => "would be the inference model".to_string(),
+            (some, false) => format!("still has {some} active"),
+            (some, true) => format!("would still have {some} active"),
         };
         let were = paint(WARN, were);
         line(
@@ -310,7 +313,7 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> Stri
             "scaled",
             match report.stripped.plan.convention {
                 Convention::Classic => format!("`{value}` by {scale}: inference scales by 1-p"),
-                _ => format!("`{value}` by {scale}: its mask did not scale"),
+                _ => format!("`{value}` by {scale}, the mean of its mask"),
             },
         );
     }

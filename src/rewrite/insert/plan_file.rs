@@ -107,18 +107,26 @@ impl PlanFile {
     pub fn read(path: &Path) -> Result<PlanFile> {
         let text =
             std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", e).in_file(path))?;
-        let file: PlanFile = toml::from_str(&text).map_err(|e| {
+        let file = PlanFile::parse(&text).map_err(|e| e.in_file(path))?;
+        let path = path.to_path_buf();
+        Ok(PlanFile { path, ..file })
+    }
+
+    /// Reads the text of a plan file.
+    ///
+    /// # Errors
+    /// It is no such TOML; the message has the line.
+    pub fn parse(text: &str) -> Result<PlanFile> {
+        toml::from_str(text).map_err(|e| {
             let line = e
                 .span()
                 .map(|span| text[..span.start].matches('\n').count() + 1);
-            let error = usage(e.message().into()).in_file(path);
+            let error = usage(e.message().into());
             match line {
                 Some(line) => error.at(format!("line {line}")),
                 None => error,
             }
-        })?;
-        let path = path.to_path_buf();
-        Ok(PlanFile { path, ..file })
+        })
     }
 
     /// Adds the settings of the file; options take precedence. `mode_given`: the options have a mode.

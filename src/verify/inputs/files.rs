@@ -1,5 +1,8 @@
 //! Arrays in files: `.npy` and `.npz` of NumPy, and `TensorProto` of ONNX.
 
+#[cfg(test)]
+mod damaged;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};

@@ -403,3 +403,46 @@ fn a_model_is_not_written_without_its_weights() {
     folder.write("good.onnx", sound().encode_to_vec());
     folder.run("strip good.onnx -").exits(0);
 }
+
+/// As in the fuzz target `external`, with the lines that matter.
+#[test]
+fn no_location_leads_out_of_the_folder() {
+    use crate::common::outside::{Folder, reading};
+    let folder = Folder::new();
+    let mut read = 0;
+    for location in [
+        "weights.bin",
+        "./weights.bin",
+        "sub/more.bin",
+        "in.bin",
+        "sub/../weights.bin",
+        "../secret",
+        "out.bin",
+        "sub",
+        "",
+        ".",
+        "/etc/passwd",
+        "weights.bin/../../secret",
+        "none.bin",
+    ] {
+        for rest in [
+            "",
+            "offset=0\nlength=32",
+            "offset=68",
+            "offset=69",
+            "offset=-1",
+            "length=31",
+            "offset=18446744073709551615\nlength=2",
+            "offset=100",
+            "length=1000",
+        ] {
+            let text = format!("location={location}\n{rest}");
+            let is_read = reading(&folder, text.as_bytes());
+            let fits = ["", "offset=0\nlength=32", "offset=68"].contains(&rest);
+            let inside = ["weights.bin", "./weights.bin", "sub/more.bin", "in.bin"];
+            assert_eq!(is_read, fits && inside.contains(&location), "{text}");
+            read += usize::from(is_read);
+        }
+    }
+    assert_eq!(read, 12, "the twin");
+}

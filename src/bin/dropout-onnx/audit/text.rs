@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::Path;
 
 use anstyle::Style;
 use bytesize::ByteSize;
 use dropout_onnx::audit::{Document, Level, ModelAudit, RULES, State, TOOL, Verdict};
-use dropout_onnx::report::{help, one_line, rates, summary, worst_first};
+use dropout_onnx::report::{help, help_in, one_line, rates, summary, worst_first};
 
 use super::findings::{self, Paragraph};
 use crate::sites;
@@ -167,6 +168,20 @@ fn described(model: &ModelAudit) -> String {
     one_line(&parts.join(", "))
 }
 
+/// What to do about a rule in these models.
+fn help_for(rule: &str, models: &[&ModelAudit]) -> String {
+    if let [model] = models {
+        return help(rule, &model.path);
+    }
+    let paths = || models.iter().map(|model| Path::new(&model.path));
+    let folders = paths().flat_map(|path| path.ancestors().skip(1));
+    let mut common = folders.filter(|folder| paths().all(|path| path.starts_with(folder)));
+    match common.next().map(Path::to_string_lossy) {
+        Some(folder) if !folder.is_empty() => help_in(rule, &folder),
+        _ => help_in(rule, "."),
+    }
+}
+
 /// Errors and warnings of all models, by rule, with what to do.
 fn by_rule(models: &[&ModelAudit]) -> String {
     let mut out = String::new();
@@ -177,12 +192,13 @@ fn by_rule(models: &[&ModelAudit]) -> String {
                 open.filter(|finding| finding.rule == rule.name && finding.level == level)
                     .count()
             };
-            let numbers: Vec<usize> = models.iter().map(|model| of(model)).collect();
-            let all: usize = numbers.iter().sum();
-            let affected = numbers.iter().filter(|number| **number > 0).count();
+            let affected = models.iter().filter(|model| of(model) > 0);
+            let affected: Vec<&ModelAudit> = affected.copied().collect();
+            let all: usize = affected.iter().map(|model| of(model)).sum();
             if all > 0 {
-                let text = format!("{} in {}", count(all, "finding"), count(affected, "model"));
-                let help = help(rule.name, "model.onnx");
+                let number = count(affected.len(), "model");
+                let text = format!("{} in {number}", count(all, "finding"));
+                let help = help_for(rule.name, &affected);
                 out.push_str(&Paragraph::new(level, rule.name, text).help(help).render(""));
             }
         }
