@@ -4,6 +4,7 @@ mod acting;
 mod check;
 mod inverse;
 mod like;
+mod preset_scores;
 mod presets;
 mod refusals;
 mod selectors;

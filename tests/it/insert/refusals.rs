@@ -124,11 +124,7 @@ fn axes_that_cannot_be_shared() {
         };
         acts(acting, options([choice]))
     };
-    refuses(
-        &small(),
-        &sharing(&[1], "inert"),
-        &["--shared-axes needs --mode active"],
-    );
+    refuses(&small(), &sharing(&[1], "inert"), &["needs --mode active"]);
     refuses(
         &small(),
         &sharing(&[2], "active"),
