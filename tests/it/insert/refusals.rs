@@ -71,12 +71,12 @@ fn choices_without_a_rate_or_with_two() {
     refuses(&small(), &open, &["after Relu", "no rate"]);
     let other = Choice {
         rate: rate(0.5),
-        ..named("h")
+        ..named("h*")
     };
     refuses(
         &small(),
-        &options([after("Relu"), other]),
-        &["`h`", "after Relu", "name `h`", "--at"],
+        &options([named("h"), other]),
+        &["`h`", "name `h`", "name `h*`", "--at"],
     );
 }
 

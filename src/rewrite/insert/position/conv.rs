@@ -9,7 +9,8 @@ use super::branch::{Branch, way};
 use super::{is_pointwise, is_used_once, readers, stored, unmoved};
 
 /// The activations of convolutions, and what dense connections add; whether each is usual: in residual branches
-/// of sequences and after a normalization and an activation that come first, and in dense connections.
+/// of sequences and after a normalization and an activation that come first, in dense connections, and at the
+/// ends of blocks of U-shaped networks.
 pub(super) fn convolutions<'m>(
     flow: &Flow<'m>,
     branches: &[Branch<'m>],
@@ -17,6 +18,7 @@ pub(super) fn convolutions<'m>(
     let nodes = || flow.view.nodes();
     let bodies = branches.iter().filter(|branch| !branch.is_block());
     let bodies: Vec<_> = bodies.filter(|body| is_usual(flow, body)).collect();
+    let shaped = nodes().any(|node| is_skipped(node));
     let activated = nodes().filter_map(|node| {
         let value = activation(flow, node, Kind::Convolution)?;
         let convolution = flow.source(value).filter(|&layer| !is_outer(flow, layer))?;
@@ -26,6 +28,7 @@ pub(super) fn convolutions<'m>(
             after && way(flow, body.end, value).is_some()
         };
         let usual = !is_pointwise(flow, convolution) && bodies.iter().any(inside);
+        let usual = usual || shaped && ends_block(flow, value);
         (!part).then_some((value, usual))
     });
     let grown = nodes().filter(|node| node.op() == "Concat");
@@ -33,7 +36,25 @@ pub(super) fn convolutions<'m>(
     activated.chain(grown.map(|value| (value, true))).collect()
 }
 
-/// True of a convolution that reads the input of the model, or works on each channel by itself.
+/// True of a node whose result is pooled and also joined to something later: the way down of a U-shaped network.
+fn is_skipped(node: NodeRef<'_>) -> bool {
+    node.produced().any(|value| {
+        let pooled = readers(value).any(|reader| is_pool(reader));
+        pooled && readers(value).any(|reader| reader.op() == "Concat")
+    })
+}
+
+fn is_pool(node: NodeRef<'_>) -> bool {
+    node.operator()
+        .is_some_and(|operator| operator.role == Role::Pool)
+}
+
+/// True of what no convolution of neighbours reads, unless it makes images larger.
+fn ends_block<'m>(flow: &Flow<'m>, value: ValueRef<'m>) -> bool {
+    readers(value).all(|reader| reader.op() != "Conv" || is_pointwise(flow, reader))
+}
+
+/// True of a convolution that reads the input of the model, or works on each channel separately.
 fn is_outer<'m>(flow: &Flow<'m>, convolution: NodeRef<'m>) -> bool {
     let data = flow.data_inputs(convolution).first().copied();
     let stem = data.is_some_and(|data| flow.source(data).is_none());

@@ -16,11 +16,11 @@ const SCORES: usize = 32;
 /// How a model is built.
 #[derive(Debug, Default)]
 pub(super) struct Style {
-    /// Queries of one stream meet keys of another: an encoder and a decoder.
+    /// Queries of one stream are multiplied by keys of another: an encoder and a decoder.
     crosses: bool,
     /// One layer computes queries and keys.
     fused: bool,
-    /// Queries are turned by their position before they meet keys.
+    /// Queries are rotated by their position before they are multiplied by keys.
     rotary: bool,
     /// It is normalized without a mean.
     rms: bool,
@@ -46,7 +46,7 @@ impl Style {
             style.words |= output && is_of_words(flow, node);
             let product = attention(flow, node).and_then(|_| product(flow, scores(node)?));
             if let Some(product) = product {
-                style.meet(flow, product);
+                style.compare(flow, product);
             }
         }
         style.attends = branches.iter().any(|branch| branch.way.attends);
@@ -60,8 +60,8 @@ impl Style {
         style
     }
 
-    /// Queries and keys, which meet in a product.
-    fn meet<'m>(&mut self, flow: &Flow<'m>, product: NodeRef<'m>) {
+    /// Queries and keys, the factors of a product.
+    fn compare<'m>(&mut self, flow: &Flow<'m>, product: NodeRef<'m>) {
         let [queries, keys] = flow.data_inputs(product)[..] else {
             return;
         };
@@ -114,10 +114,7 @@ impl Style {
         let last: Vec<_> = sums.filter(|sum| !continued.contains(sum)).collect();
         let values = flow.view.nodes().flat_map(NodeRef::produced);
         let of_last = values.filter(|&value| last.contains(&source(value)));
-        let ends = of_last.filter(|&value| {
-            let mut next = readers(value).flat_map(NodeRef::produced);
-            !next.any(|next| source(next) == source(value))
-        });
+        let ends = of_last.filter(|&value| is_scaled(flow, value));
         ends.map(|value| unmoved(flow, value)).collect()
     }
 
@@ -193,9 +190,7 @@ fn product<'m>(flow: &Flow<'m>, scores: ValueRef<'m>) -> Option<NodeRef<'m>> {
         if flow.is_product_of_data(node) {
             return Some(node);
         }
-        if !flow.is_layer(node) {
-            open.extend(flow.data_inputs(node).into_iter().rev());
-        }
+        open.extend(flow.data_inputs(node).into_iter().rev());
     }
     None
 }
