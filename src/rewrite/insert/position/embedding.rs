@@ -22,11 +22,14 @@ pub(super) fn embeddings<'m>(
         .collect();
     match starts.is_empty() {
         false => {
-            let projected = starts
+            let sums: HashSet<ValueId> = starts
                 .iter()
-                .filter_map(|&start| projected(flow, branches, start));
-            let projected: Vec<_> = projected.collect();
-            let starts = starts.into_iter().map(|start| embedded(flow, start));
+                .filter_map(|&start| Some(flow.source(start)?.produced().next()?.id))
+                .collect();
+            let places = branches.iter().filter(|branch| !branch.is_block());
+            let places = places.filter(|branch| sums.contains(&branch.sum.id));
+            let projected = places.filter_map(|branch| projected(flow, branch));
+            let starts = starts.iter().map(|&start| embedded(flow, start));
             starts.chain(projected).map(|value| (value, true)).collect()
         }
         true => {
@@ -49,15 +52,7 @@ fn embedded<'m>(flow: &Flow<'m>, start: ValueRef<'m>) -> ValueRef<'m> {
 }
 
 /// What a convolution gives positions to, before they are added: speech that was projected.
-fn projected<'m>(
-    flow: &Flow<'m>,
-    branches: &[Branch<'m>],
-    start: ValueRef<'m>,
-) -> Option<ValueRef<'m>> {
-    let sum = flow.source(start)?.produced().next()?;
-    let places = branches
-        .iter()
-        .find(|branch| branch.sum == sum && !branch.is_block())?;
+fn projected<'m>(flow: &Flow<'m>, places: &Branch<'m>) -> Option<ValueRef<'m>> {
     let layer = flow.root(places.skip)?;
     matches!(layer.source, Source::Layer(_, Kind::Dense)).then(|| unmoved(flow, places.skip))
 }

@@ -1,5 +1,7 @@
 //! Which positions are usual: those where networks that are built like this one have dropout.
 
+use crate::hash::HashSet;
+use crate::onnx::ValueId;
 use crate::semantics::operator::{Layer, Role};
 use crate::semantics::view::{NodeRef, ValueRef};
 
@@ -50,13 +52,12 @@ impl Style {
             }
         }
         style.attends = branches.iter().any(|branch| branch.way.attends);
-        let convolutions = branches.iter().filter(|branch| !branch.is_block());
-        for convolution in convolutions {
-            style.convolved |= branches.iter().any(|branch| {
-                let start = flow.root(branch.skip).map(|root| root.source);
-                branch.way.attends && start == Some(Source::Other(convolution.sum.id))
-            });
-        }
+        let attend = branches.iter().filter(|branch| branch.way.attends);
+        let given: HashSet<ValueId> = attend
+            .filter_map(|branch| begins(flow, branch.skip))
+            .collect();
+        let mut convolutions = branches.iter().filter(|branch| !branch.is_block());
+        style.convolved = convolutions.any(|branch| given.contains(&branch.sum.id));
         style
     }
 
@@ -107,13 +108,13 @@ impl Style {
         if self.rotary || !self.rms || !self.attends {
             return Vec::new();
         }
-        let source = |value| flow.root(value).map(|root| root.source);
-        let continued: Vec<_> = branches.iter().map(|branch| source(branch.skip)).collect();
+        let skips = branches.iter().map(|branch| branch.skip);
+        let continued: HashSet<ValueId> = skips.filter_map(|skip| begins(flow, skip)).collect();
         let sums = branches.iter().filter(|branch| branch.is_block());
-        let sums = sums.map(|branch| Some(Source::Other(branch.sum.id)));
-        let last: Vec<_> = sums.filter(|sum| !continued.contains(sum)).collect();
+        let is_last = |value| begins(flow, value).filter(|sum| !continued.contains(sum));
+        let sums: HashSet<ValueId> = sums.map(|branch| branch.sum.id).collect();
         let values = flow.view.nodes().flat_map(NodeRef::produced);
-        let of_last = values.filter(|&value| last.contains(&source(value)));
+        let of_last = values.filter(|&value| is_last(value).is_some_and(|sum| sums.contains(&sum)));
         let ends = of_last.filter(|&value| is_scaled(flow, value));
         ends.map(|value| unmoved(flow, value)).collect()
     }
@@ -136,6 +137,14 @@ impl<'m> Branch<'m> {
             true => is_scaled(flow, self.end),
             false => self.way.smooth && !activated,
         }
+    }
+}
+
+/// The sum, pool or the like that a value is an elementwise function of.
+fn begins(flow: &Flow<'_>, value: ValueRef<'_>) -> Option<ValueId> {
+    match flow.root(value)?.source {
+        Source::Other(first) => Some(first),
+        Source::Layer(..) | Source::Formal(..) => None,
     }
 }
 
