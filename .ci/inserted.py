@@ -34,7 +34,7 @@ from onnx import TensorProto, helper, numpy_helper
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 RATE = 0.3
 RUNS = 3
-PRESETS = ["head", "conv", "attention", "residual", "embedding"]
+PRESETS = ["head", "conv", "attention", "residual", "embedding", "ffn"]
 FIXTURE = "torch_course_eval_op17"
 ort.set_default_logger_severity(4)
 

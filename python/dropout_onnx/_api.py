@@ -308,7 +308,7 @@ def insert(
         after: Outputs of nodes with these operators.
         name: Values with a matching name, and outputs of nodes with one.
         layer: Outputs of layers whose path matches.
-        preset: The usual positions: head, conv, attention, residual, embedding.
+        preset: Positions of a kind: head, conv, attention, residual, embedding, ffn, drop-path.
         at: The values with these names.
         plan: Read selectors from a TOML file.
         like: Where this model of the same architecture has dropout, with its rates, whatever the
@@ -362,7 +362,8 @@ def insert_sites(
 ) -> InsertSitesReport:
     """Lists the positions that `insert` would select, with shapes and usual rates (`insert --sites`).
 
-    The arguments are those of `insert`; without any, the positions of all presets are listed.
+    The arguments are those of `insert`; without any, the usual positions are listed: those where
+    networks that are built like this one have dropout.
 
     Examples:
         >>> [(site.preset, site.rate) for site in do.insert_sites("clean.onnx", preset="head").sites]

@@ -6,6 +6,7 @@ mod inverse;
 #[cfg(feature = "keras")]
 mod keras;
 mod like;
+mod preset_scores;
 mod presets;
 mod refusals;
 mod selectors;

@@ -106,8 +106,8 @@ struct Selectors {
     /// Outputs of layers whose path matches: `encoder.layers.*.linear1`, `model/dense_1`
     #[arg(long, value_name = "PATH", value_parser = choice(By::Layer))]
     layer: Vec<Choice>,
-    /// The usual positions, with the usual rate: head (0.5), conv, attention, residual or embedding (0.1)
-    #[arg(long, value_name = "WHICH", value_parser = presets(), hide_possible_values = true)]
+    /// Positions of a kind, with the usual rate: head (0.5), conv, attention, residual, embedding, ffn or drop-path (0.1)
+    #[arg(long, value_name = "WHICH", value_parser = presets(), value_delimiter = ',', hide_possible_values = true)]
     preset: Vec<Choice>,
     /// The value with this name
     #[arg(long, value_name = "VALUE", value_parser = choice(By::At))]
@@ -132,7 +132,7 @@ Examples:
   dropout-onnx insert model.onnx --sites            lists the usual positions
   dropout-onnx insert model.onnx --rate 0.3 --preset head
   dropout-onnx insert model.onnx --after Relu=0.2 --layer 'encoder.*.linear2=0.1'
-  dropout-onnx insert model.onnx --rate 0.1 --preset attention --mode runtime:training
+  dropout-onnx insert model.onnx --preset attention,residual,ffn=0.2 --mode runtime:training
   dropout-onnx insert model.onnx --rate 0.2 --preset conv --shared-axes 2,3 --mode active
   dropout-onnx insert model.onnx --preset head --mode active --mask-output
   dropout-onnx insert pruned.onnx --like trained.onnx

@@ -89,28 +89,38 @@ fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
     let view = examined.view();
     let flow = Flow::new(view)?;
     let fit = fit::Fit::new(&flow, examined.facts(), examined.sites()?);
-    let mut presets: BTreeMap<ValueId, Preset> = BTreeMap::new();
-    for &preset in Preset::ALL {
-        for value in preset.values(&flow) {
-            presets.entry(value).or_insert(preset);
-        }
-    }
     let mut chooser = Chooser::new(&flow);
+    let mut presets: BTreeMap<ValueId, Preset> = chooser.positions().usual();
     let chosen = chooser.all(options)?.into_iter();
     let chosen = chosen.map(|((value, _), index)| (value, Some(&options.choices[index])));
     let mut chosen: BTreeMap<ValueId, Option<&Choice>> = chosen.collect();
     if options.choices.is_empty() {
         chosen.extend(presets.keys().map(|&value| (value, None)));
     }
+    for &preset in Preset::ALL {
+        for value in chooser.positions().of(preset) {
+            presets.entry(value).or_insert(preset);
+        }
+    }
+    let fits = chosen.iter().any(|(&value, choice)| {
+        choice.is_some_and(|choice| fit.has_axes(view.value(value), choice))
+    });
     let layers = chooser.layers()?;
-    let plain = Choice::default();
     let found = chosen.into_iter().map(|(value, choice)| {
-        let preset = presets.get(&value).copied();
+        let asked = choice.and_then(|choice| choice.preset);
+        let preset = asked.or_else(|| presets.get(&value).copied());
         let value = view.value(value);
         let producer = value.node();
         let asked = choice.and_then(|choice| choice.rate).or(options.rate);
-        let choice = choice.unwrap_or(&plain);
-        let unfit = fit.unfit(value, &Wanted::new(choice, options));
+        let usual = Choice {
+            preset,
+            ..Choice::default()
+        };
+        let choice = choice.unwrap_or(&usual);
+        let shared_axes = fit.axes(value, choice, fits);
+        // what a preset implies is listed, whether or not the mode allows it
+        let given = choice.shared_axes.as_ref().and(shared_axes.as_deref());
+        let unfit = fit.unfit(value, &Wanted::new(choice, options, given));
         Candidate {
             value: value.name.to_string(),
             scope: view.model.scope(value.graph),
@@ -120,7 +130,7 @@ fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
             shape: fit.shape(value),
             preset: preset.map(Preset::word),
             rate: asked.map_or(preset.map_or(USUAL, Preset::usual_rate), |r| r.value()),
-            shared_axes: choice.shared_axes.clone(),
+            shared_axes,
             left: unfit.map(|unfit| match unfit {
                 Unfit::Left(why) | Unfit::Refused(why) => why.to_string(),
             }),

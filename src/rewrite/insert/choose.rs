@@ -1,5 +1,7 @@
 //! Which values were chosen, and by what.
 
+use std::cell::OnceCell;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobSet;
@@ -12,6 +14,7 @@ use crate::rewrite::names::{glob, listed, nearest, usage};
 use crate::semantics::view::View;
 
 use super::flow::Flow;
+use super::position::Positions;
 use super::{Choice, Options};
 
 /// The choice that selects some readers of a value; none, if it is all of them.
@@ -20,6 +23,8 @@ type Part = Option<usize>;
 /// Finds the values that each choice selects.
 pub(super) struct Chooser<'f, 'm> {
     flow: &'f Flow<'m>,
+    /// What presets know, once one was asked for.
+    positions: OnceCell<Positions<'f, 'm>>,
     layers: Layers<'m>,
     /// The layer of each node, once one was asked for.
     of_nodes: Option<HashMap<NodeId, String>>,
@@ -29,9 +34,15 @@ impl<'f, 'm> Chooser<'f, 'm> {
     pub fn new(flow: &'f Flow<'m>) -> Self {
         Chooser {
             flow,
+            positions: OnceCell::new(),
             layers: Layers::new(flow.view.model, flow.view.values),
             of_nodes: None,
         }
+    }
+
+    /// What presets know.
+    pub fn positions(&self) -> &Positions<'f, 'm> {
+        self.positions.get_or_init(|| Positions::new(self.flow))
     }
 
     /// The layer of each node with one.
@@ -45,8 +56,8 @@ impl<'f, 'm> Chooser<'f, 'm> {
         Ok(self.of_nodes.get_or_insert(known))
     }
 
-    /// The values that choices select, each with the choice that applies there, by position: one
-    /// that names it exactly, else the first.
+    /// The values that choices select, each with the choice that applies there, by position: the
+    /// narrowest.
     ///
     /// # Errors
     /// As [`Chooser::values`]; and if two that count alike want different things at one value.
@@ -64,14 +75,14 @@ impl<'f, 'm> Chooser<'f, 'm> {
                 let before = &options.choices[other];
                 let rate = |choice: &Choice| options.rate_of(choice);
                 let same = rate(before) == rate(choice) && before.shared_axes == choice.shared_axes;
-                match (before.at.is_some(), choice.at.is_some()) {
-                    (false, true) => {
+                match choice.narrowness().cmp(&before.narrowness()) {
+                    Ordering::Greater => {
                         chosen.remove(&key);
                         chosen.insert((value, part), index);
                     }
-                    (true, false) => {}
-                    _ if same && key.1 == part => {}
-                    _ => {
+                    Ordering::Less => {}
+                    Ordering::Equal if same && key.1 == part => {}
+                    Ordering::Equal => {
                         let name = &self.flow.view.values[value].name;
                         return Err(usage(format!(
                             "`{name}` is selected by {before} and by {choice}, which differ; \
@@ -102,7 +113,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
             meet(BTreeSet::from([self.named(name, scopes.as_deref())?]));
         }
         if let Some(preset) = choice.preset {
-            meet(preset.values(self.flow));
+            meet(self.positions().of(preset));
         }
         if let Some(op_type) = &choice.after {
             let nodes = view.nodes().filter(|node| node.op_type == op_type.as_str());

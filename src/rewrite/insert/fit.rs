@@ -9,7 +9,7 @@ use crate::semantics::operator::{Layer, Operator, Role, Type};
 use crate::semantics::view::{NodeRef, ValueRef, View};
 
 use super::flow::Flow;
-use super::{Choice, Options};
+use super::{Choice, Options, Preset};
 
 /// Why a value takes none.
 pub(super) enum Unfit {
@@ -30,17 +30,20 @@ pub(super) struct Wanted<'o> {
     pub mask_output: bool,
     /// Whether the value was asked for by name.
     pub exact: bool,
+    /// The position it was asked for as.
+    pub preset: Option<Preset>,
 }
 
 impl<'o> Wanted<'o> {
-    pub fn new(choice: &'o Choice, options: &'o Options) -> Self {
+    pub fn new(choice: &Choice, options: &'o Options, shared_axes: Option<&'o [i64]>) -> Self {
         Wanted {
             rate: options.rate_of(choice),
-            shared_axes: choice.shared_axes.as_deref(),
+            shared_axes,
             acting: &options.acting,
             seeded: options.seed.is_some(),
             mask_output: options.mask_output,
             exact: choice.at.is_some(),
+            preset: choice.preset,
         }
     }
 }
@@ -101,7 +104,11 @@ fn through_calls(flow: &Flow<'_>, dropped: &mut HashSet<ValueId>) {
 impl Fit<'_> {
     /// Why a value does not take the dropout that is wanted.
     pub fn unfit(&self, value: ValueRef<'_>, wanted: &Wanted<'_>) -> Option<Unfit> {
-        let left = self.misplaced(value, wanted.exact).map(Unfit::Left);
+        let inside = wanted.preset == Some(Preset::Attention) && is_attention(value);
+        let why = "its softmax is inside the operator, which has no dropout of its own";
+        let inside = inside.then(|| Reason::Position(why.into()));
+        let left = inside.or_else(|| self.misplaced(value, wanted.exact));
+        let left = left.map(Unfit::Left);
         left.or_else(|| self.inexpressible(value, wanted).map(Unfit::Refused))
     }
 
@@ -169,6 +176,26 @@ impl Fit<'_> {
         }
     }
 
+    /// The axes along which the mask of a value is shared: those asked for, unless it does not have them while
+    /// another selected value does; for samples that are dropped as a whole all but the first.
+    pub fn axes(&self, value: ValueRef<'_>, choice: &Choice, others_fit: bool) -> Option<Vec<i64>> {
+        let rank = self.shape(value).map(|shape| shape.len() as i64);
+        match &choice.shared_axes {
+            None if choice.preset == Some(Preset::DropPath) => {
+                Some((1..rank.unwrap_or(1)).collect())
+            }
+            Some(axes) if others_fit && choice.at.is_none() && !are_axes(axes, rank) => None,
+            axes => axes.clone(),
+        }
+    }
+
+    /// True of a value that has the axes asked for.
+    pub fn has_axes(&self, value: ValueRef<'_>, choice: &Choice) -> bool {
+        let rank = self.shape(value).map(|shape| shape.len() as i64);
+        let axes = choice.shared_axes.as_deref();
+        axes.is_some_and(|axes| are_axes(axes, rank))
+    }
+
     /// The sizes, symbols and `?` of a shape; `None` if the rank is unknown.
     pub fn shape(&self, value: ValueRef<'_>) -> Option<Vec<String>> {
         self.facts.shape_text(&self.facts.shape(value.id))
@@ -223,7 +250,9 @@ impl Fit<'_> {
             return Some(Reason::Inexpressible(why.into()));
         }
         if *wanted.acting == Acting::Inert {
-            return inexpressible("--shared-axes needs --mode active or runtime");
+            return inexpressible(
+                "a mask shared along axes (--shared-axes, drop-path) needs --mode active or runtime",
+            );
         }
         if wanted.rate.is_some_and(|rate| rate.value() == 0.0) {
             return inexpressible("a mask with a rate of 0 would not be recognised as dropout");
@@ -247,6 +276,18 @@ impl Fit<'_> {
             None => wanted.acting.unseen(self.view.model, value.graph),
         }
     }
+}
+
+/// True of what an operator gives that has its softmax inside.
+fn is_attention(value: ValueRef<'_>) -> bool {
+    let operator = value.node().and_then(NodeRef::operator);
+    operator.is_some_and(|operator| operator.role == Role::Layer(Layer::Attention))
+}
+
+/// True of axes of a value with this rank, if that is known.
+fn are_axes(axes: &[i64], rank: Option<i64>) -> bool {
+    axes.iter()
+        .all(|axis| rank.is_none_or(|rank| (-rank..rank).contains(axis)))
 }
 
 /// True of an operator that networks apply to floats.

@@ -6,9 +6,10 @@ mod calls;
 mod root;
 
 use crate::error::Result;
-use crate::onnx::{AttributeValue, GraphId, GraphKind, Node};
+use crate::hash::HashSet;
+use crate::onnx::{AttributeValue, GraphId, GraphKind, Node, ValueId};
 use crate::semantics::calls::Calls;
-use crate::semantics::operator::{Layer, Role};
+use crate::semantics::operator::{Layer, Role, Shape};
 use crate::semantics::view::{NodeRef, ValueRef, View};
 
 pub(super) use ahead::Ahead;
@@ -21,6 +22,8 @@ pub(super) struct Flow<'m> {
     /// By value: whether it depends on the inputs of the model, and not only on their size.
     data: Vec<bool>,
     roots: Vec<Option<Root>>,
+    /// By value: the place of its node in the order of all.
+    places: Vec<u32>,
     /// By graph and node.
     ahead: Vec<Vec<Ahead>>,
     /// By function: what its body contains.
@@ -38,12 +41,18 @@ impl<'m> Flow<'m> {
             calls: Calls::new(model),
             data: vec![false; values.len()],
             roots: vec![None; values.len()],
+            places: vec![0; values.len()],
             ahead: vec![Vec::new(); model.graph_slots()],
             inside: vec![Ahead::default(); model.functions().len()],
         };
         for (id, graph) in model.graphs() {
             flow.ahead[id.0 as usize] = vec![Ahead::default(); graph.node_slots()];
             flow.enter(id);
+        }
+        for (place, &id) in order.iter().enumerate() {
+            for output in view.node(id).produced() {
+                flow.places[output.id.index()] = place as u32 + 1;
+            }
         }
         let roots = standing(view, &flow.calls, &order);
         for root in &roots {
@@ -76,6 +85,26 @@ impl<'m> Flow<'m> {
         self.data[value.id.index()]
     }
 
+    /// The place of a value in an order in which it comes after all that it depends on.
+    pub fn place(&self, value: ValueRef<'_>) -> u32 {
+        self.places[value.id.index()]
+    }
+
+    /// Values, and all that depends on them in their graphs.
+    pub fn downstream(&self, of: &HashSet<ValueId>) -> HashSet<ValueId> {
+        let mut found = of.clone();
+        let mut open: Vec<ValueId> = of.iter().copied().collect();
+        while let Some(value) = open.pop() {
+            let readers = self.view.value(value).readers();
+            for output in readers.flat_map(|(node, _)| node.produced()) {
+                if found.insert(output.id) {
+                    open.push(output.id);
+                }
+            }
+        }
+        found
+    }
+
     /// The inputs of a node that are data.
     pub fn data_inputs(&self, node: NodeRef<'m>) -> Vec<ValueRef<'m>> {
         let given = node.given().map(|(_, value)| value);
@@ -87,11 +116,12 @@ impl<'m> Flow<'m> {
         if let Some(body) = self.body(node) {
             return match self.end(body)?.source {
                 Source::Layer(_, kind) => Some(kind),
-                Source::Formal(..) => None,
+                Source::Formal(..) | Source::Other(_) => None,
             };
         }
         let kind = match node.operator()?.role {
             Role::Layer(Layer::Dense) if contracts(&node) => Kind::Dense,
+            Role::Layer(Layer::Convolution) if self.is_pooled(node) => Kind::Dense,
             Role::Layer(Layer::Convolution) => Kind::Convolution,
             Role::Layer(Layer::Attention | Layer::Recurrent) => Kind::Other,
             _ => return None,
@@ -99,6 +129,17 @@ impl<'m> Flow<'m> {
         let mut given = node.given();
         let weights = given.any(|(_, value)| !self.is_data(value));
         (weights && !self.data_inputs(node).is_empty()).then_some(kind)
+    }
+
+    /// True of a convolution of what was pooled to one element: it is as dense as a product.
+    fn is_pooled(&self, convolution: NodeRef<'m>) -> bool {
+        let data = convolution.input(0);
+        let Some(before) = data.and_then(|data| self.source(data)) else {
+            return false;
+        };
+        let shape = before.operator().map(|operator| operator.shape);
+        let pools = matches!(shape, Some(Shape::GlobalPool | Shape::Reduce));
+        pools || before.op() == "Conv" && self.layer(before) == Some(Kind::Dense)
     }
 
     /// True of a layer with weights.
@@ -150,12 +191,15 @@ impl<'m> Flow<'m> {
                 GraphKind::Function(index) => !self.calls.is_reached(*index),
                 _ => true,
             };
-            if let GraphKind::Function(_) = kind {
-                self.roots[index] = Some(Root {
-                    source: Source::Formal(id, place),
-                    activated: false,
-                });
-            }
+            let source = match kind {
+                GraphKind::Function(_) => Source::Formal(id, place),
+                _ => Source::Other(value.id),
+            };
+            let function = matches!(source, Source::Formal(..));
+            self.roots[index] = (function || self.data[index]).then_some(Root {
+                source,
+                activated: false,
+            });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::dropout::Examined;
 use crate::error::Result;
-use crate::onnx::DataType;
+use crate::onnx::{DataType, ValueId};
 use crate::rewrite::names::usage;
 use crate::rewrite::{Action, Plan, Step};
 use crate::semantics::view::ValueRef;
@@ -28,7 +28,8 @@ pub fn plan(before: &Examined<'_>, options: &Options) -> Result<(Vec<Place>, Pla
     let mut seeds = 0;
     for (index, place) in places.iter_mut().enumerate() {
         let choice = &options.choices[place.choice];
-        let wanted = Wanted::new(choice, options);
+        let axes = place.shared_axes.clone();
+        let wanted = Wanted::new(choice, options, axes.as_deref());
         let value = view.value(place.value);
         let action = match fit.unfit(value, &wanted) {
             None => Action::Apply,
@@ -61,9 +62,15 @@ fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place
             )));
         }
     }
-    let chosen = Chooser::new(flow).all(options)?.into_iter();
+    let chosen = Chooser::new(flow).all(options)?;
+    let fits = |(&(value, _), &index): (&(ValueId, _), &usize)| {
+        fit.has_axes(flow.view.value(value), &options.choices[index])
+    };
+    let fits = chosen.iter().any(fits);
+    let chosen = chosen.into_iter();
     let places = chosen.filter_map(|((value, _), index)| {
         let (value, choice) = (flow.view.value(value), &options.choices[index]);
+        let shared_axes = fit.axes(value, choice, fits);
         Some(Place {
             value: value.id,
             graph: value.graph,
@@ -71,10 +78,10 @@ fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place
             output: value.name.clone(),
             rate: options.rate_of(choice)?,
             seed: None,
-            shared_axes: choice.shared_axes.clone(),
+            shared_axes: shared_axes.clone(),
             readers: choice.readers.clone(),
             choice: index,
-            shared: choice.shared_axes.clone().map(|axes| write::Shared {
+            shared: shared_axes.map(|axes| write::Shared {
                 axes,
                 rank: fit.shape(value).map_or(0, |shape| shape.len()),
                 element: value.element_type().unwrap_or(DataType::FLOAT),

@@ -1,26 +1,130 @@
 //! The positions where a network of a known kind usually has dropout.
 
-use crate::hash::HashSet;
-use crate::onnx::{Tensor, ValueId};
+mod activation;
+mod attention;
+mod branch;
+mod conv;
+mod embedding;
+mod head;
+mod usual;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::onnx::{DataType, Tensor, Use, ValueId};
 use crate::semantics::operator::Operator;
 use crate::semantics::view::{NodeRef, ValueRef};
 
-use super::flow::{Flow, Kind, Root, Source};
+use super::Preset;
+use super::flow::{Flow, Kind};
+use activation::activation;
+use attention::attention;
+use branch::Branch;
+use conv::convolutions;
+use embedding::embeddings;
+use head::head;
+use usual::Style;
 
-/// How far back the start of a branch is searched, in values.
-const BRANCH: usize = 400;
+/// The positions of a model.
+pub(super) struct Positions<'f, 'm> {
+    flow: &'f Flow<'m>,
+    branches: Vec<Branch<'m>>,
+    style: Style,
+}
 
-/// How many nodes may move a softmax about before it is used.
-const MOVES: usize = 8;
+impl<'f, 'm> Positions<'f, 'm> {
+    pub fn new(flow: &'f Flow<'m>) -> Self {
+        let branches = Branch::all(flow);
+        let style = Style::of(flow, &branches);
+        Positions {
+            flow,
+            branches,
+            style,
+        }
+    }
+
+    /// The values at a position.
+    pub fn of(&self, preset: Preset) -> BTreeSet<ValueId> {
+        let found = self.found(preset).into_iter();
+        found.map(|(value, _)| value.id).collect()
+    }
+
+    /// The values at positions where networks that are built like this one have dropout.
+    pub fn usual(&self) -> BTreeMap<ValueId, Preset> {
+        let mut usual = BTreeMap::new();
+        for &preset in Preset::ALL {
+            let found = self.found(preset).into_iter();
+            for (value, _) in found.filter(|(_, is_usual)| *is_usual) {
+                usual.entry(value.id).or_insert(preset);
+            }
+        }
+        usual
+    }
+
+    /// The values at a position, and whether each is usual in a model of this style.
+    fn found(&self, preset: Preset) -> Vec<(ValueRef<'m>, bool)> {
+        let (flow, nodes, style) = (self.flow, self.flow.view.nodes(), &self.style);
+        let branches = self.branches.iter();
+        match preset {
+            Preset::Head => {
+                let sums = branches.map(|branch| branch.sum.id).collect();
+                let found = nodes.flat_map(|node| {
+                    let between = activation(flow, node, Kind::Dense);
+                    head(flow, node, &sums).into_iter().chain(between)
+                });
+                let ends = style.ends(flow, &self.branches).into_iter();
+                let usual = |value| (value, style.has_head(flow, value));
+                found
+                    .map(usual)
+                    .chain(ends.map(|end| (end, true)))
+                    .collect()
+            }
+            Preset::Conv => convolutions(flow, &self.branches),
+            Preset::Attention => {
+                let found = nodes.filter_map(|node| attention(flow, node));
+                found.map(|value| (value, true)).collect()
+            }
+            Preset::Residual => {
+                let found = branches.filter_map(|branch| branch.projection(flow));
+                found.map(|value| (value, style.has_residual())).collect()
+            }
+            Preset::Ffn => {
+                let found = branches.filter_map(|branch| {
+                    let usual = style.has_ffn(flow, branch);
+                    Some((branch.hidden(flow)?, usual))
+                });
+                found.collect()
+            }
+            Preset::DropPath => {
+                let found = branches.map(|branch| (branch.end, branch.is_deep(flow)));
+                found.collect()
+            }
+            Preset::Embedding => {
+                let found = embeddings(flow, &self.branches).into_iter();
+                let usual = |stream| style.has_embedding(stream);
+                found
+                    .map(|(value, stream)| (value, usual(stream)))
+                    .collect()
+            }
+        }
+    }
+}
 
 /// True of a node that passes its data through, possibly with different axes or element type.
 fn passes(node: NodeRef<'_>) -> bool {
     node.operator().is_some_and(Operator::passes)
 }
 
-/// True of a value with one use.
+/// True of a value whose elements are read once.
 fn is_used_once(value: ValueRef<'_>) -> bool {
-    let mut uses = value.uses();
+    let view = value.view();
+    let reads = |at: &Use| match *at {
+        Use::Input { node, input } => {
+            let operator = view.node(node).operator();
+            operator.is_none_or(|operator| operator.reads_values(input as usize))
+        }
+        _ => true,
+    };
+    let mut uses = value.uses().filter(reads);
     uses.next().is_some() && uses.next().is_none()
 }
 
@@ -29,192 +133,54 @@ fn readers<'m>(value: ValueRef<'m>) -> impl Iterator<Item = NodeRef<'m>> {
     value.readers().map(|(node, _)| node)
 }
 
-/// The output of the activation of a layer: of a dense one of the head, or of a convolution. A gate or a
-/// sum of parts is not over before its last operator; a normalisation after it belongs to it.
-pub(super) fn activation<'m>(
-    flow: &Flow<'m>,
-    node: NodeRef<'m>,
-    wanted: Kind,
-) -> Option<ValueRef<'m>> {
-    let value = node.produced().next()?;
-    let root = flow.root(value).filter(|root| root.activated)?;
-    let ahead = flow.ahead(node);
-    let head = wanted == Kind::Dense;
-    let layer = matches!(root.source, Source::Layer(_, kind) if kind == wanted);
-    if !layer || !ahead.weights || (head && ahead.body) {
-        return None;
-    }
-    let continues = readers(value).any(|reader| {
-        let mut roots = reader.produced().map(|next| flow.root(next));
-        !flow.is_layer(reader) && roots.any(|next| next.is_some_and(|n| n.source == root.source))
-    });
-    if continues || flow.is_returned(value) || gates_its_source(flow, value, root) {
-        return None;
-    }
-    Some(passed_on(flow, value))
-}
-
-/// The value that is passed on, possibly with a different type or axes.
-fn passed_on<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> ValueRef<'m> {
-    while let Some(producer) = value.node()
-        && passes(producer)
-        && let Some(data) = producer.input(0)
-        && flow.root(data).is_some_and(|root| root.activated)
+/// The value before nodes that only pass it, whose other readers would not read it there.
+fn unmoved<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> ValueRef<'m> {
+    while let Some(node) = value.node().filter(|node| passes(*node))
+        && let Some(before) = node.input(0)
+        && flow.is_data(before)
+        && is_used_once(before)
     {
-        value = data;
+        value = before;
     }
     value
 }
 
-/// True of a value that only weighs that from which it is computed, as in squeeze and excitation.
-fn gates_its_source<'m>(flow: &Flow<'m>, value: ValueRef<'m>, root: Root) -> bool {
-    let weighs = |reader: NodeRef<'m>| {
-        let others = flow.data_inputs(reader).into_iter();
-        let mut others = others.filter(|&other| other != value);
-        reader.op() == "Mul"
-            && others.any(|other| {
-                let same = flow.root(other).is_some_and(|o| o.source == root.source);
-                !same && way(flow, value, other).is_some()
-            })
-    };
-    let mut readers = readers(value).peekable();
-    readers.peek().is_some() && readers.all(weighs)
+/// True of a dense layer, or of a convolution that works on each position alone.
+fn is_pointwise<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
+    match flow.layer(node) {
+        Some(Kind::Dense) => true,
+        Some(Kind::Convolution) if node.op() == "Conv" => {
+            let ones = |sizes: &[i64]| sizes.iter().all(|&size| size == 1);
+            let weights = || stored(flow, node.input(1)?);
+            let sizes = match node.ints("kernel_shape") {
+                Some(kernel) => Some(ones(kernel)),
+                None => weights().map(|(_, dims)| ones(dims.get(2..).unwrap_or_default())),
+            };
+            sizes == Some(true) && node.int("group", 1) == 1
+        }
+        _ => false,
+    }
 }
 
-/// A softmax that a product with data follows.
-pub(super) fn attention<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> Option<ValueRef<'m>> {
-    if !is_softmax(node) {
-        return None;
-    }
-    let value = node.produced().next()?;
-    let mut at = value;
+/// The element type and dimensions of a weight, past what only casts or moves it.
+fn stored<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> Option<(DataType, Vec<i64>)> {
+    let of = |tensor: &Tensor| (tensor.data_type, tensor.dims.clone());
     for _ in 0..MOVES {
-        if readers(at).any(|reader| flow.is_product_of_data(reader)) {
-            return Some(value);
+        if let Some(index) = value.initializer {
+            return Some(of(flow.view.model.graph(value.graph).initializer(index)));
         }
-        let moves = |node: &NodeRef<'_>| passes(*node) || matches!(node.op(), "Dropout" | "Where");
-        at = readers(at).find(moves)?.produced().next()?;
+        value = match value.node() {
+            None => flow.passed(value)?,
+            Some(node) if node.op() == "Constant" => {
+                let attributes = node.get().attributes.iter();
+                let tensors = attributes.flat_map(|attribute| attribute.tensors());
+                return tensors.map(of).next();
+            }
+            Some(node) => node.input(0).filter(|_| passes(node))?,
+        };
     }
     None
 }
 
-/// True of a softmax, also where it is written as exponentials over their sum.
-fn is_softmax(node: NodeRef<'_>) -> bool {
-    if node.op() == "Softmax" {
-        return true;
-    }
-    let (Some(above), Some(below)) = (node.input(0), node.input(1)) else {
-        return false;
-    };
-    let exponential = above.node().is_some_and(|node| node.op() == "Exp");
-    let sum = below.node().filter(|node| node.op() == "ReduceSum");
-    node.op() == "Div" && exponential && sum.is_some_and(|sum| sum.input(0) == Some(above))
-}
-
-/// The branch of a sum: it is computed, by a layer, from what it is added to.
-pub(super) fn residual<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> Option<ValueRef<'m>> {
-    if !flow.is_sum_of_branches(node) {
-        return None;
-    }
-    let [a, b] = flow.data_inputs(node)[..] else {
-        return None;
-    };
-    let computed_from = |value, start| way(flow, value, start) == Some(true);
-    let branch = match (computed_from(a, b), computed_from(b, a)) {
-        (true, false) => a,
-        (false, true) => b,
-        _ => return None,
-    };
-    is_used_once(branch).then_some(branch)
-}
-
-/// If a value is computed from another: whether there is a layer or attention on the way.
-fn way<'m>(flow: &Flow<'m>, value: ValueRef<'m>, start: ValueRef<'m>) -> Option<bool> {
-    let mut seen: HashSet<ValueId> = HashSet::default();
-    let mut open = vec![value];
-    let (mut found, mut layers) = (false, false);
-    while let Some(value) = open.pop() {
-        if value == start {
-            found = true;
-            continue;
-        }
-        if seen.len() > BRANCH || !seen.insert(value.id) {
-            continue;
-        }
-        if let Some(producer) = value.node() {
-            layers |= flow.is_layer(producer)
-                || flow.is_product_of_data(producer)
-                || producer.callee().is_some();
-            open.extend(flow.data_inputs(producer));
-        }
-    }
-    found.then_some(layers)
-}
-
-/// Rows looked up in a table of weights, and the sum of such rows.
-pub(super) fn embedding<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> Option<ValueRef<'m>> {
-    let mut value = looked_up(flow, node)?;
-    for _ in 0..MOVES {
-        let Some(reader) = readers(value).next().filter(|_| is_used_once(value)) else {
-            break;
-        };
-        let inputs = flow.data_inputs(reader);
-        let others = inputs.iter().filter(|&&input| input != value);
-        let mut producers = others.map(|other| other.node());
-        let of_embeddings = |producer: Option<NodeRef<'m>>| {
-            producer.is_some_and(|producer| {
-                looked_up(flow, producer).is_some() || is_sum(flow, producer)
-            })
-        };
-        let sum = reader.op() == "Add" && producers.all(of_embeddings);
-        let scaled = reader.op() == "Mul" && inputs.len() == 1;
-        match reader.produced().next() {
-            Some(next) if sum || scaled => value = next,
-            _ => break,
-        }
-    }
-    Some(value)
-}
-
-/// True of a sum or a scale of rows that are looked up.
-fn is_sum<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
-    let inputs = || flow.data_inputs(node).into_iter();
-    let mut producers = inputs().filter_map(ValueRef::node);
-    matches!(node.op(), "Add" | "Mul")
-        && producers.any(|producer| looked_up(flow, producer).is_some())
-}
-
-/// The rows that a node looks up in a table of weights of two dimensions.
-fn looked_up<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> Option<ValueRef<'m>> {
-    if node.op() != "Gather" {
-        return None;
-    }
-    let (table, rows) = (node.input(0)?, node.input(1)?);
-    let found = !flow.is_data(table) && is_table(flow, table) && flow.is_data(rows);
-    found.then(|| node.produced().next())?
-}
-
-/// True of weights of two dimensions, however they are stored.
-fn is_table<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> bool {
-    let stored = |tensor: &Tensor| tensor.data_type.is_float() && tensor.dims.len() == 2;
-    for _ in 0..MOVES {
-        if let Some(index) = value.initializer {
-            return stored(flow.view.model.graph(value.graph).initializer(index));
-        }
-        let next = match value.node() {
-            None => flow.passed(value),
-            Some(node) if node.op() == "Constant" => {
-                let mut attributes = node.get().attributes.iter();
-                return attributes.any(|a| a.tensors().into_iter().any(stored));
-            }
-            Some(node) => node
-                .input(0)
-                .filter(|_| matches!(node.op(), "Identity" | "Cast")),
-        };
-        match next {
-            Some(next) => value = next,
-            None => return false,
-        }
-    }
-    false
-}
+/// How many nodes may move a value about before it is used.
+const MOVES: usize = 8;

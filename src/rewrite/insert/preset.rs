@@ -1,30 +1,30 @@
 //! Positions that have names: where a network of a known kind usually has dropout.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::onnx::ValueId;
 use crate::rewrite::Rate;
-
-use super::flow::{Flow, Kind};
-use super::position;
 
 /// A position that has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Preset {
-    /// After each activation of the dense layers at the end, never after the output layer.
+    /// Before the first of the last layers, on pooled, flattened or selected features, and after the activations
+    /// between them; never after the output layer.
     Head,
     /// After each activation of a convolution.
     Conv,
     /// After the softmax of attention.
     Attention,
-    /// The branch, before it is added to what it was computed from.
+    /// After the last projection of a branch, before it is added to what it was computed from.
     Residual,
-    /// After embeddings are looked up, and added up if they are.
+    /// What the first block of a transformer is given; elsewhere the rows that are looked up.
     Embedding,
+    /// Between the two dense layers of a block.
+    Ffn,
+    /// The branch as it is added, dropped for whole samples.
+    DropPath,
 }
 
 impl Preset {
@@ -35,6 +35,8 @@ impl Preset {
         Preset::Attention,
         Preset::Residual,
         Preset::Embedding,
+        Preset::Ffn,
+        Preset::DropPath,
     ];
 
     /// Its name.
@@ -45,6 +47,8 @@ impl Preset {
             Preset::Attention => "attention",
             Preset::Residual => "residual",
             Preset::Embedding => "embedding",
+            Preset::Ffn => "ffn",
+            Preset::DropPath => "drop-path",
         }
     }
 
@@ -60,18 +64,6 @@ impl Preset {
     /// The same, as a rate.
     pub(super) fn rate(self) -> Option<Rate> {
         Rate::new(self.usual_rate()).ok()
-    }
-
-    /// The values at this position.
-    pub(super) fn values(self, flow: &Flow<'_>) -> BTreeSet<ValueId> {
-        let found = flow.view.nodes().filter_map(|node| match self {
-            Preset::Head => position::activation(flow, node, Kind::Dense),
-            Preset::Conv => position::activation(flow, node, Kind::Convolution),
-            Preset::Attention => position::attention(flow, node),
-            Preset::Residual => position::residual(flow, node),
-            Preset::Embedding => position::embedding(flow, node),
-        });
-        found.map(|value| value.id).collect()
     }
 }
 

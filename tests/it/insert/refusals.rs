@@ -71,12 +71,12 @@ fn choices_without_a_rate_or_with_two() {
     refuses(&small(), &open, &["after Relu", "no rate"]);
     let other = Choice {
         rate: rate(0.5),
-        ..named("h")
+        ..named("h*")
     };
     refuses(
         &small(),
-        &options([after("Relu"), other]),
-        &["`h`", "after Relu", "name `h`", "--at"],
+        &options([named("h"), other]),
+        &["`h`", "name `h`", "name `h*`", "--at"],
     );
 }
 
@@ -124,11 +124,7 @@ fn axes_that_cannot_be_shared() {
         };
         acts(acting, options([choice]))
     };
-    refuses(
-        &small(),
-        &sharing(&[1], "inert"),
-        &["--shared-axes needs --mode active"],
-    );
+    refuses(&small(), &sharing(&[1], "inert"), &["needs --mode active"]);
     refuses(
         &small(),
         &sharing(&[2], "active"),

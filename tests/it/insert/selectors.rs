@@ -144,6 +144,10 @@ fn dropout_that_is_there_is_not_doubled() {
 
 #[test]
 fn precedence_of_overlapping_selectors() {
+    let head = || Choice {
+        preset: Some(Preset::Head),
+        ..Choice::default()
+    };
     let rated = |choice: Choice, p: f64| Choice {
         rate: rate(p),
         ..choice
@@ -163,8 +167,18 @@ fn precedence_of_overlapping_selectors() {
         let found = candidates(&model, &options(choices)).unwrap();
         assert_eq!(found[1].rate, 0.4);
     }
+    // a layer is narrower than an operator, and a preset than all of an operator
+    for (narrow, wide) in [
+        (rated(layer("4"), 0.3), rated(after("Relu"), 0.2)),
+        (rated(head(), 0.3), rated(after("Relu"), 0.2)),
+        (rated(layer("4"), 0.3), rated(head(), 0.2)),
+    ] {
+        for choices in [[narrow.clone(), wide.clone()], [wide, narrow]] {
+            assert_eq!(places(&model, &options(choices))[1].1, 0.3);
+        }
+    }
     // else it is said, and nothing is done
-    let other = options([rated(after("Relu"), 0.2), rated(layer("4"), 0.3)]);
+    let other = options([rated(layer("4"), 0.2), rated(layer("[4]"), 0.3)]);
     for why in [
         insert(&model, &other).unwrap_err().to_string(),
         candidates(&model, &other).unwrap_err().to_string(),

@@ -22,16 +22,18 @@ pub fn run(input: &Path, options: &Options, format: SitesFormat) -> Result<Statu
             document::text(&document::insert_sites(&input.to_string_lossy(), &found))?
         }
         SitesFormat::Text if found.is_empty() => {
-            "no position for any preset; select others with --after, --name, --layer and --at\n"
+            "no usual position for dropout; --preset lists all of a kind (conv, ffn, ...), and --after, \
+             --name, --layer and --at select others\n"
                 .to_string()
         }
-        SitesFormat::Text => table(&found),
+        SitesFormat::Text => table(&found, options.choices.is_empty()),
     };
     io::print(&text)?;
     Ok(Status::Done)
 }
 
-fn table(found: &[Candidate]) -> String {
+/// `usual`: whether it has the usual positions and not all of the presets.
+fn table(found: &[Candidate], usual: bool) -> String {
     let mut table = Table::default();
     table.head([
         "PRESET", "RATE", "OPERATOR", "AFTER", "TYPE", "SCOPE", "LAYER", "",
@@ -61,7 +63,14 @@ fn table(found: &[Candidate]) -> String {
         true => String::new(),
         false => {
             let presets = presets.join(",");
-            let hint = format!("--preset {presets} inserts them; append =RATE for another rate");
+            let rate = "append =RATE for another rate";
+            let hint = match usual {
+                true => format!(
+                    "--preset {presets} inserts at these positions and all others of their kinds; {rate}; --format \
+                     toml writes this list as a plan"
+                ),
+                false => format!("--preset {presets} inserts them; {rate}"),
+            };
             format!("{}\n", paint(DIM, hint))
         }
     };

@@ -1,10 +1,10 @@
 //! What is downstream of a node.
 
 use crate::onnx::{GraphKind, Use};
-use crate::semantics::operator::{Control, Layer, Operator, Role};
+use crate::semantics::operator::{Control, Layer, Operator, Role, Shape};
 use crate::semantics::view::{NodeRef, ValueRef};
 
-use super::Flow;
+use super::{Flow, Kind};
 
 /// What is downstream of a node.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,6 +13,8 @@ pub(in crate::rewrite::insert) struct Ahead {
     pub weights: bool,
     /// A layer that is not dense, a sum of two branches, or something unknown.
     pub body: bool,
+    /// A pool, or something that makes images larger.
+    pub resized: bool,
 }
 
 impl<'m> Flow<'m> {
@@ -52,6 +54,7 @@ impl<'m> Flow<'m> {
                 let (next, inner) = (self.ahead(node), self.inner(node));
                 ahead.weights |= next.weights || inner.weights || self.is_layer(node);
                 ahead.body |= next.body || self.is_body(node);
+                ahead.resized |= next.resized || resizes(node);
             }
             Use::Output { graph, .. } => match model.graph(graph).kind {
                 GraphKind::Attribute { node, .. } => {
@@ -80,7 +83,8 @@ impl<'m> Flow<'m> {
 
     pub(super) fn is_body(&self, node: NodeRef<'m>) -> bool {
         let body = |op: &Operator| match op.role {
-            Role::Layer(layer) => layer != Layer::Dense,
+            Role::Layer(Layer::Dense) => false,
+            Role::Layer(_) => self.layer(node) != Some(Kind::Dense),
             Role::Control(control) => matches!(control, Control::Loop | Control::Scan),
             _ => false,
         };
@@ -89,4 +93,9 @@ impl<'m> Flow<'m> {
             || self.inner(node).body
             || self.is_sum_of_branches(node)
     }
+}
+
+fn resizes(node: NodeRef<'_>) -> bool {
+    let pools = |op: &Operator| op.role == Role::Pool || op.shape == Shape::Reduce;
+    node.operator().is_some_and(pools) || matches!(node.op(), "Resize" | "Upsample")
 }

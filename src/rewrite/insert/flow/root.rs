@@ -1,10 +1,13 @@
 //! What a value is an elementwise function of.
 
-use crate::onnx::{GraphId, NodeId};
-use crate::semantics::operator::{Elements, Role};
+use crate::onnx::{GraphId, NodeId, ValueId};
+use crate::semantics::operator::{Elements, Operator, Role, Shape};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::Flow;
+
+/// How many nodes after a mean are searched for what it normalizes.
+const STATISTIC: usize = 12;
 
 /// What a value is an elementwise function of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +17,15 @@ pub(in crate::rewrite::insert) struct Root {
     pub activated: bool,
 }
 
-/// A layer, or what a function is given.
+/// A layer, or something else that data begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::rewrite::insert) enum Source {
     /// A layer with weights, or the call of a function that ends in one.
     Layer(NodeId, Kind),
     /// A formal input of the function, by position.
     Formal(GraphId, usize),
+    /// An input of the model, or what a node makes of several values or elements: a sum, a pool.
+    Other(ValueId),
 }
 
 /// The kind of a layer with weights.
@@ -31,10 +36,26 @@ pub(in crate::rewrite::insert) enum Kind {
     Other,
 }
 
+impl Root {
+    /// True of a function of what a layer gives.
+    pub fn is_of_layer(self) -> bool {
+        matches!(self.source, Source::Layer(..))
+    }
+}
+
 impl<'m> Flow<'m> {
-    /// What a value is an elementwise function of.
+    /// What a value is an elementwise function of; `None` if it is not data.
     pub fn root(&self, value: ValueRef<'_>) -> Option<Root> {
         self.roots[value.id.index()]
+    }
+
+    /// The node that a value is an elementwise function of.
+    pub fn source(&self, value: ValueRef<'m>) -> Option<NodeRef<'m>> {
+        match self.root(value)?.source {
+            Source::Layer(node, _) => Some(self.view.node(node)),
+            Source::Other(value) => self.view.value(value).node(),
+            Source::Formal(..) => None,
+        }
     }
 
     /// The root of the first output of a function.
@@ -42,7 +63,7 @@ impl<'m> Flow<'m> {
         self.root(self.view.graph_outputs(body).next()??)
     }
 
-    /// Finds the root of the first output of a node; the others have none.
+    /// Finds the roots of the outputs of a node.
     pub(super) fn root_outputs(&mut self, node: NodeRef<'m>) {
         let called = self.body(node).map(|body| self.end(body));
         let root = match (self.layer(node), called) {
@@ -53,8 +74,13 @@ impl<'m> Flow<'m> {
             (None, Some(end)) => end.and_then(|end| self.through_call(node, end)),
             (None, None) => self.elementwise(node),
         };
-        for (place, output) in node.produced().enumerate() {
-            self.roots[output.id.index()] = root.filter(|_| place == 0);
+        for output in node.produced() {
+            let begins = Root {
+                source: Source::Other(output.id),
+                activated: false,
+            };
+            let data = self.is_data(output);
+            self.roots[output.id.index()] = data.then(|| root.unwrap_or(begins));
         }
     }
 
@@ -73,22 +99,68 @@ impl<'m> Flow<'m> {
 
     /// The root of a node that works elementwise or per channel on values with one common root.
     fn elementwise(&self, node: NodeRef<'m>) -> Option<Root> {
-        let operator = node.operator()?;
-        let activation = operator.role == Role::Activation;
-        match operator.role {
-            Role::Dropout | Role::Draw(_) => return None,
-            Role::Normalisation => {}
-            _ if operator.elements == Elements::Map || operator.passes() => {}
-            _ => return None,
+        // an operator that is not known is taken for an activation
+        let role = node
+            .operator()
+            .map_or(Role::Activation, |operator| operator.role);
+        let maps = |operator: &Operator| match operator.role {
+            Role::Dropout | Role::Draw(_) | Role::Control(_) => false,
+            Role::Normalisation => true,
+            _ => operator.elements == Elements::Map || self.keeps(node, operator),
+        };
+        if !node.operator().is_none_or(maps) {
+            return None;
         }
         let mut roots = self.data_inputs(node).into_iter().map(|of| self.root(of));
         let first = roots.next()??;
-        let mut activated = first.activated || activation;
+        let mut activated = first.activated || role == Role::Activation;
         for root in roots {
             let root = root.filter(|root| root.source == first.source)?;
             activated |= root.activated;
         }
         Some(Root { activated, ..first })
+    }
+
+    /// True of a node that gives elements of its data, or statistics with which the data are normalized.
+    fn keeps(&self, node: NodeRef<'m>, operator: &Operator) -> bool {
+        let first = || node.input(0).is_some_and(|value| self.is_data(value));
+        let chosen = (operator.passes() || operator.selects()) && first();
+        let joined = || {
+            operator.shape == Shape::Concat && node.given().all(|(_, value)| self.is_data(value))
+        };
+        chosen || joined() || self.is_statistic(node)
+    }
+
+    /// True of a mean, a sum of squares or the like with which its data are normalized after it.
+    fn is_statistic(&self, node: NodeRef<'m>) -> bool {
+        let shape = node.operator().map(|operator| operator.shape);
+        let data = node
+            .input(0)
+            .filter(|_| matches!(shape, Some(Shape::Reduce | Shape::GlobalPool)));
+        let Some(root) = data.and_then(|data| self.root(data)) else {
+            return false;
+        };
+        let mut open: Vec<NodeRef<'m>> = vec![node];
+        for _ in 0..STATISTIC {
+            let Some(node) = open.pop() else {
+                return false;
+            };
+            for (reader, input) in node.produced().flat_map(ValueRef::readers) {
+                let maps = reader
+                    .operator()
+                    .is_some_and(|op| op.elements == Elements::Map);
+                let mut others = reader.given().filter(|&(other, _)| other != input);
+                let same = |value| {
+                    self.root(value)
+                        .is_some_and(|other| other.source == root.source)
+                };
+                if maps && others.any(|(_, value)| same(value)) {
+                    return true;
+                }
+                open.extend(Some(reader).filter(|_| maps));
+            }
+        }
+        false
     }
 
     /// True of a sum of two things that are not functions of the same layer.
@@ -97,7 +169,7 @@ impl<'m> Flow<'m> {
         match self.data_inputs(node)[..] {
             [a, b] if sum => {
                 let source = |value| self.root(value).map(|root| root.source);
-                a != b && (source(a).is_none() || source(a) != source(b))
+                a != b && source(a) != source(b)
             }
             _ => false,
         }

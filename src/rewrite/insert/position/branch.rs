@@ -1,0 +1,213 @@
+//! The branches of residual sums: what is computed of a value and added to it.
+
+use crate::hash::HashSet;
+use crate::onnx::ValueId;
+use crate::semantics::operator::{Layer, Role};
+use crate::semantics::view::{NodeRef, ValueRef};
+
+use super::super::flow::{Flow, Kind, Source};
+use super::{is_pointwise, is_used_once, passes, readers, unmoved};
+
+/// How far back the start of a branch is searched, in values.
+const BRANCH: usize = 2000;
+
+/// What a residual sum adds to the value from which it was computed.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::rewrite::insert) struct Branch<'m> {
+    /// The end of the branch: what is added.
+    pub end: ValueRef<'m>,
+    /// What it is added to.
+    pub skip: ValueRef<'m>,
+    /// What both were computed from: that itself, unless it was projected to the shape of the branch.
+    pub start: ValueRef<'m>,
+    /// The sum.
+    pub sum: ValueRef<'m>,
+    /// What is on the way.
+    pub way: Way,
+}
+
+/// What is on the way from one value to another.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::rewrite::insert) struct Way {
+    /// A layer with weights, or attention.
+    layers: bool,
+    /// A product of data with data.
+    pub attends: bool,
+    /// A convolution that looks at neighbours.
+    pub spatial: bool,
+    /// A smooth activation of a convolution.
+    pub smooth: bool,
+}
+
+impl<'m> Branch<'m> {
+    /// All branches of a model.
+    pub fn all(flow: &Flow<'m>) -> Vec<Branch<'m>> {
+        let sums = flow
+            .view
+            .nodes()
+            .filter(|&node| flow.is_sum_of_branches(node));
+        sums.flat_map(|node| Branch::of(flow, node)).collect()
+    }
+
+    /// The branches that a node adds: several, if those of one value were added up before.
+    fn of(flow: &Flow<'m>, node: NodeRef<'m>) -> Vec<Branch<'m>> {
+        let (inputs, sum) = (flow.data_inputs(node), node.produced().next());
+        let ([a, b], Some(sum)) = (&inputs[..], sum) else {
+            return Vec::new();
+        };
+        let layered = |value, start| {
+            let way = way(flow, value, start);
+            way.filter(|way| way.layers)
+        };
+        let (end, skip, start) = match (layered(*a, *b), layered(*b, *a)) {
+            (Some(_), None) => (*a, *b, *b),
+            (None, Some(_)) => (*b, *a, *a),
+            (Some(_), Some(_)) => return Vec::new(),
+            (None, None) => {
+                let projected = |end, skip| {
+                    let start = shortcut(flow, skip)?;
+                    let deeper = shortcut(flow, end) != Some(start);
+                    (deeper && layered(end, start).is_some()).then_some((end, skip, start))
+                };
+                match projected(*a, *b).or_else(|| projected(*b, *a)) {
+                    Some(found) => found,
+                    None => return Vec::new(),
+                }
+            }
+        };
+        let mut open = vec![end];
+        let mut found = Vec::new();
+        while let Some(end) = open.pop().filter(|end| is_used_once(*end)) {
+            let together = flow.source(end).filter(|&sum| flow.is_sum_of_branches(sum));
+            let parts = together
+                .map(|sum| flow.data_inputs(sum))
+                .unwrap_or_default();
+            let ways = parts.iter().map(|&part| layered(part, start));
+            match ways.collect::<Option<Vec<Way>>>() {
+                Some(ways) if !ways.is_empty() && found.len() + open.len() < 4 => {
+                    open.extend(parts)
+                }
+                _ => {
+                    // scores of attention are no branch, whatever mask is added to them
+                    let layer = matches!(flow.root(end), Some(root) if root.is_of_layer());
+                    let way = layered(end, start).filter(|_| layer);
+                    found.extend(way.map(|way| Branch {
+                        end,
+                        skip,
+                        start,
+                        sum,
+                        way,
+                    }));
+                }
+            }
+        }
+        found
+    }
+
+    /// True of a part of a transformer: attention, or layers that work on each position alone.
+    pub fn is_block(&self) -> bool {
+        self.way.attends || !self.way.spatial
+    }
+
+    /// The output of its last layer, with its bias, before it is scaled or normalized.
+    pub fn projection(&self, flow: &Flow<'m>) -> Option<ValueRef<'m>> {
+        let last = self.last(flow).filter(|_| self.is_block())?;
+        if flow.root(self.end)?.activated {
+            return Some(unmoved(flow, self.end));
+        }
+        let mut value = last.produced().next()?;
+        let (mut at, root) = (value, flow.root(self.end)?);
+        while at != self.end && is_used_once(at) {
+            let Some(reader) = readers(at).next() else {
+                break;
+            };
+            let next = reader.produced().next()?;
+            let biased = reader.op() == "Add" && flow.root(next) == Some(root);
+            match (passes(reader), biased) {
+                (true, _) => {}
+                (false, true) => return Some(next),
+                (false, false) => break,
+            }
+            at = next;
+        }
+        if at == self.end {
+            value = unmoved(flow, at);
+        }
+        Some(value)
+    }
+
+    /// What the activation between its last two layers gives.
+    pub fn hidden(&self, flow: &Flow<'m>) -> Option<ValueRef<'m>> {
+        let last = self.last(flow).filter(|_| self.is_block())?;
+        let hidden = flow.data_inputs(last).first().copied()?;
+        let activated = |value: ValueRef<'m>| {
+            let root = flow.root(value)?;
+            let layer = matches!(root.source, Source::Layer(id, _) if is_pointwise(flow, flow.view.node(id)));
+            layer.then_some(root.activated)
+        };
+        let gated = || {
+            let gate = flow.source(hidden).filter(|node| node.op() == "Mul")?;
+            let parts: Option<Vec<bool>> =
+                flow.data_inputs(gate).into_iter().map(activated).collect();
+            parts.map(|parts| parts.contains(&true))
+        };
+        let between = activated(hidden).or_else(gated) == Some(true);
+        between.then(|| unmoved(flow, hidden))
+    }
+
+    /// Its last layer, if that works on each position alone.
+    fn last(&self, flow: &Flow<'m>) -> Option<NodeRef<'m>> {
+        let last = flow.source(self.end)?;
+        is_pointwise(flow, last).then_some(last)
+    }
+}
+
+/// What a convolution of single positions was given, if a value is its plain result.
+fn shortcut<'m>(flow: &Flow<'m>, value: ValueRef<'m>) -> Option<ValueRef<'m>> {
+    let plain = flow.root(value).is_some_and(|root| !root.activated);
+    let layer = flow
+        .source(value)
+        .filter(|layer| plain && layer.op() == "Conv")?;
+    let data = flow.data_inputs(layer).first().copied();
+    data.filter(|_| is_pointwise(flow, layer))
+}
+
+/// If a value is computed from another: what is on the way.
+pub(super) fn way<'m>(flow: &Flow<'m>, value: ValueRef<'m>, start: ValueRef<'m>) -> Option<Way> {
+    let mut seen: HashSet<ValueId> = HashSet::default();
+    let mut open = vec![value];
+    let (mut found, mut way) = (false, Way::default());
+    while let Some(value) = open.pop() {
+        if value == start {
+            found = true;
+            continue;
+        }
+        if seen.len() > BRANCH || flow.place(value) < flow.place(start) || !seen.insert(value.id) {
+            continue;
+        }
+        if let Some(producer) = value.node() {
+            let attention = |role| role == Role::Layer(Layer::Attention);
+            let attends = flow.is_product_of_data(producer)
+                || producer.operator().is_some_and(|op| attention(op.role));
+            let layer = flow.layer(producer);
+            way.attends |= attends;
+            way.layers |= layer.is_some() || attends || producer.callee().is_some();
+            way.spatial |= layer == Some(Kind::Convolution) && !is_pointwise(flow, producer);
+            way.smooth |= is_smooth(flow, producer);
+            open.extend(flow.data_inputs(producer));
+        }
+    }
+    found.then_some(way)
+}
+
+/// True of an activation that is not made of pieces of lines; of a gate in squeeze and excitation it is not.
+fn is_smooth<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
+    let smooth = ["Sigmoid", "Erf", "Gelu", "Swish", "Tanh", "Elu", "Mish"];
+    let data = node.input(0).filter(|_| smooth.contains(&node.op()));
+    let source = data.and_then(|data| flow.source(data));
+    source.is_some_and(|source| match flow.layer(source) {
+        Some(Kind::Convolution) => true,
+        Some(Kind::Dense) => source.op() != "Conv",
+        _ => false,
+    })
+}

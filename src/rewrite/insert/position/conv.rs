@@ -1,0 +1,98 @@
+//! After the activations of convolutions.
+
+use crate::semantics::operator::Role;
+use crate::semantics::view::{NodeRef, ValueRef};
+
+use super::super::flow::{Flow, Kind, Source};
+use super::activation::activation;
+use super::branch::{Branch, way};
+use super::{is_pointwise, is_used_once, readers, stored, unmoved};
+
+/// The activations of convolutions, and what dense connections add; whether each is usual: in residual branches
+/// of sequences and after a normalization and an activation that come first, in dense connections, and at the
+/// ends of blocks of U-shaped networks.
+pub(super) fn convolutions<'m>(
+    flow: &Flow<'m>,
+    branches: &[Branch<'m>],
+) -> Vec<(ValueRef<'m>, bool)> {
+    let nodes = || flow.view.nodes();
+    let bodies = branches.iter().filter(|branch| !branch.is_block());
+    let bodies: Vec<_> = bodies.filter(|body| is_usual(flow, body)).collect();
+    let shaped = nodes().any(|node| is_skipped(node));
+    let activated = nodes().filter_map(|node| {
+        let value = activation(flow, node, Kind::Convolution)?;
+        let convolution = flow.source(value).filter(|&layer| !is_outer(flow, layer))?;
+        let part = readers(value).any(|reader| is_by_channel(flow, reader));
+        let inside = |body: &&Branch<'m>| {
+            let after = flow.place(body.start) < flow.place(value);
+            after && way(flow, body.end, value).is_some()
+        };
+        let usual = !is_pointwise(flow, convolution) && bodies.iter().any(inside);
+        let usual = usual || shaped && ends_block(flow, value);
+        (!part).then_some((value, usual))
+    });
+    let grown = nodes().filter(|node| node.op() == "Concat");
+    let grown = grown.flat_map(|node| connected(flow, node));
+    activated.chain(grown.map(|value| (value, true))).collect()
+}
+
+/// True of a node whose result is pooled and also joined to something later: the way down of a U-shaped network.
+fn is_skipped(node: NodeRef<'_>) -> bool {
+    node.produced().any(|value| {
+        let pooled = readers(value).any(|reader| is_pool(reader));
+        pooled && readers(value).any(|reader| reader.op() == "Concat")
+    })
+}
+
+fn is_pool(node: NodeRef<'_>) -> bool {
+    node.operator()
+        .is_some_and(|operator| operator.role == Role::Pool)
+}
+
+/// True of what no convolution of neighbours reads, unless it makes images larger.
+fn ends_block<'m>(flow: &Flow<'m>, value: ValueRef<'m>) -> bool {
+    readers(value).all(|reader| reader.op() != "Conv" || is_pointwise(flow, reader))
+}
+
+/// True of a convolution that reads the input of the model, or works on each channel separately.
+fn is_outer<'m>(flow: &Flow<'m>, convolution: NodeRef<'m>) -> bool {
+    let data = flow.data_inputs(convolution).first().copied();
+    let stem = data.is_some_and(|data| flow.source(data).is_none());
+    stem || is_by_channel(flow, convolution)
+}
+
+fn is_by_channel<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
+    flow.layer(node) == Some(Kind::Convolution) && node.int("group", 1) > 1
+}
+
+/// True of a branch of convolutions along one axis, or that begins with a normalization: a sum that is
+/// normalized before its activation, as no exporter folds.
+fn is_usual<'m>(flow: &Flow<'m>, body: &Branch<'m>) -> bool {
+    let Some(last) = flow.source(body.end) else {
+        return false;
+    };
+    let dims = last.input(1).and_then(|weights| stored(flow, weights));
+    let sequence = dims.is_some_and(|(_, dims)| dims.len() == 3);
+    let normalizes = |node: NodeRef<'m>| {
+        let role = node.operator().map(|operator| operator.role);
+        role == Some(Role::Normalisation)
+    };
+    let first = readers(body.start).any(normalizes);
+    !is_pointwise(flow, last) && (sequence || first)
+}
+
+/// What convolutions make of a value that they are joined to.
+fn connected<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> Vec<ValueRef<'m>> {
+    let parts = flow.data_inputs(node);
+    let last = parts.last().copied().filter(|&part| {
+        let root = flow.root(part);
+        let plain = root.is_some_and(|root| {
+            matches!(root.source, Source::Layer(_, Kind::Convolution)) && !root.activated
+        });
+        let grows = |&&other: &&ValueRef<'m>| other != part && way(flow, part, other).is_some();
+        let conv = flow.source(part).is_some_and(|layer| layer.op() == "Conv");
+        plain && conv && parts.iter().any(|other| grows(&other))
+    });
+    let last = last.filter(|&part| is_used_once(part) || readers(part).all(|r| r.op() == "Concat"));
+    last.map(|part| unmoved(flow, part)).into_iter().collect()
+}

@@ -1,0 +1,225 @@
+//! Which positions are usual: those where networks that are built like this one have dropout.
+
+use crate::hash::HashSet;
+use crate::onnx::ValueId;
+use crate::semantics::operator::{Layer, Role};
+use crate::semantics::view::{NodeRef, ValueRef};
+
+use super::super::flow::{Flow, Source};
+use super::attention::{attention, scores};
+use super::branch::{Branch, way};
+use super::embedding::looked_up;
+use super::head::is_of_words;
+use super::{passes, readers, stored, unmoved};
+
+/// How far back the product is searched that gives scores, in nodes.
+const SCORES: usize = 32;
+
+/// How a model is built.
+#[derive(Debug, Default)]
+pub(super) struct Style {
+    /// Queries of one stream are multiplied by keys of another: an encoder and a decoder.
+    crosses: bool,
+    /// One layer computes queries and keys.
+    fused: bool,
+    /// Queries are rotated by their position before they are multiplied by keys.
+    rotary: bool,
+    /// It is normalized without a mean.
+    rms: bool,
+    /// It predicts words.
+    words: bool,
+    /// A convolution gives positions.
+    convolved: bool,
+    recurrent: bool,
+    attends: bool,
+    /// Rows are looked up in a table.
+    looks_up: bool,
+}
+
+impl Style {
+    pub fn of<'m>(flow: &Flow<'m>, branches: &[Branch<'m>]) -> Style {
+        let mut style = Style::default();
+        for node in flow.view.nodes() {
+            let role = node.operator().map(|operator| operator.role);
+            style.recurrent |= role == Some(Role::Layer(Layer::Recurrent));
+            style.rms |= is_root_mean_square(node);
+            style.looks_up |= looked_up(flow, node).is_some();
+            let output = flow.is_layer(node) && !flow.ahead(node).weights;
+            style.words |= output && is_of_words(flow, node);
+            let product = attention(flow, node).and_then(|_| product(flow, scores(node)?));
+            if let Some(product) = product {
+                style.compare(flow, product);
+            }
+        }
+        style.attends = branches.iter().any(|branch| branch.way.attends);
+        let attend = branches.iter().filter(|branch| branch.way.attends);
+        let given: HashSet<ValueId> = attend
+            .filter_map(|branch| begins(flow, branch.skip))
+            .collect();
+        let mut convolutions = branches.iter().filter(|branch| !branch.is_block());
+        style.convolved = convolutions.any(|branch| given.contains(&branch.sum.id));
+        style
+    }
+
+    /// Queries and keys, the factors of a product.
+    fn compare<'m>(&mut self, flow: &Flow<'m>, product: NodeRef<'m>) {
+        let [queries, keys] = flow.data_inputs(product)[..] else {
+            return;
+        };
+        self.rotary |= is_turned(flow, queries);
+        let given = |value: ValueRef<'m>| {
+            let layer = flow.source(value).filter(|&node| flow.is_layer(node))?;
+            Some((layer, *flow.data_inputs(layer).first()?))
+        };
+        let (Some((one, queried)), Some((other, keyed))) = (given(queries), given(keys)) else {
+            return;
+        };
+        self.fused |= one == other;
+        let same = flow.root(queried).map(|root| root.source) == flow.root(keyed).map(|r| r.source);
+        self.crosses |= !same && way(flow, keyed, queried).is_none();
+    }
+
+    /// True of decoders that are trained without dropout, except of attention.
+    fn is_bare(&self) -> bool {
+        self.rms && self.rotary
+    }
+
+    pub fn has_residual(&self) -> bool {
+        !self.is_bare()
+    }
+
+    /// `stream`: whether it is what the first block of a transformer is given.
+    pub fn has_embedding(&self, stream: bool) -> bool {
+        !self.is_bare() && (stream || self.recurrent)
+    }
+
+    /// Classifiers of images with attention have none before a single layer, unless one layer computes queries
+    /// and keys.
+    pub fn has_head<'m>(&self, flow: &Flow<'m>, value: ValueRef<'m>) -> bool {
+        let images = self.attends && !self.looks_up && !self.fused && !self.convolved;
+        let blocks = flow
+            .source(value)
+            .is_some_and(|node| flow.layer(node).is_none());
+        !(images && blocks && is_last(flow, value))
+    }
+
+    /// The ends of stacks, normalized, in models of T5's kind.
+    pub fn ends<'m>(&self, flow: &Flow<'m>, branches: &[Branch<'m>]) -> Vec<ValueRef<'m>> {
+        if self.rotary || !self.rms || !self.attends {
+            return Vec::new();
+        }
+        let skips = branches.iter().map(|branch| branch.skip);
+        let continued: HashSet<ValueId> = skips.filter_map(|skip| begins(flow, skip)).collect();
+        let sums = branches.iter().filter(|branch| branch.is_block());
+        let is_last = |value| begins(flow, value).filter(|sum| !continued.contains(sum));
+        let sums: HashSet<ValueId> = sums.map(|branch| branch.sum.id).collect();
+        let values = flow.view.nodes().flat_map(NodeRef::produced);
+        let of_last = values.filter(|&value| is_last(value).is_some_and(|sum| sums.contains(&sum)));
+        let ends = of_last.filter(|&value| is_scaled(flow, value));
+        ends.map(|value| unmoved(flow, value)).collect()
+    }
+
+    /// Models without attention, encoders with decoders, those of T5's kind, of speech, and of images with one layer for queries and keys
+    /// have it; BERT's and GPT's kind do not. And where an activation ends the branch, dropout follows each.
+    pub fn has_ffn<'m>(&self, flow: &Flow<'m>, branch: &Branch<'m>) -> bool {
+        let twice = flow.root(branch.end).is_some_and(|root| root.activated);
+        let speech = self.crosses || self.convolved;
+        !self.attends || speech || self.rms && !self.rotary || self.fused && !self.words || twice
+    }
+}
+
+impl<'m> Branch<'m> {
+    /// True of a branch that is dropped as a whole: scaled by channel or normalized at its end, or of
+    /// convolutions with a smooth activation.
+    pub fn is_deep(&self, flow: &Flow<'m>) -> bool {
+        let activated = flow.root(self.end).is_some_and(|root| root.activated);
+        match self.is_block() {
+            true => is_scaled(flow, self.end),
+            false => self.way.smooth && !activated,
+        }
+    }
+}
+
+/// The sum, pool or the like that a value is an elementwise function of.
+fn begins(flow: &Flow<'_>, value: ValueRef<'_>) -> Option<ValueId> {
+    match flow.root(value)?.source {
+        Source::Other(first) => Some(first),
+        Source::Layer(..) | Source::Formal(..) => None,
+    }
+}
+
+/// True of what the last layer reads.
+fn is_last<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> bool {
+    loop {
+        let mut layers = readers(value).filter(|&node| flow.is_layer(node));
+        if let Some(layer) = layers.next() {
+            return !flow.ahead(layer).weights;
+        }
+        let moved = readers(value).find(|&node| passes(node));
+        match moved.and_then(|node| node.produced().next()) {
+            Some(next) => value = next,
+            None => return false,
+        }
+    }
+}
+
+/// True of queries or keys that are turned by their position: a sum of parts of themselves.
+fn is_turned<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> bool {
+    while let Some(node) = value.node() {
+        match (node.op(), &flow.data_inputs(node)[..]) {
+            ("Add" | "Sub", [_, _]) => return true,
+            ("Concat", [first, _, ..]) => value = *first,
+            (_, [data]) if !flow.is_layer(node) => value = *data,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// True of a value that is scaled by channel, or normalized.
+fn is_scaled<'m>(flow: &Flow<'m>, end: ValueRef<'m>) -> bool {
+    let end = unmoved(flow, end);
+    let Some(node) = end.node() else {
+        return false;
+    };
+    let weights = node.given().filter(|&(_, value)| !flow.is_data(value));
+    let mut sizes =
+        weights.filter_map(|(_, value)| Some(stored(flow, value)?.1.iter().product::<i64>()));
+    let normalized = node
+        .operator()
+        .is_some_and(|op| op.role == Role::Normalisation);
+    normalized || node.op() == "Mul" && sizes.any(|size| size > 1)
+}
+
+/// The product of queries and keys that gives scores.
+fn product<'m>(flow: &Flow<'m>, scores: ValueRef<'m>) -> Option<NodeRef<'m>> {
+    let mut open = vec![scores];
+    for _ in 0..SCORES {
+        let node = open.pop()?.node()?;
+        if flow.is_product_of_data(node) {
+            return Some(node);
+        }
+        open.extend(flow.data_inputs(node).into_iter().rev());
+    }
+    None
+}
+
+/// True of the mean of squares of what was not made to have a mean of 0.
+fn is_root_mean_square(node: NodeRef<'_>) -> bool {
+    if matches!(
+        node.op(),
+        "RMSNormalization" | "SimplifiedLayerNormalization"
+    ) {
+        return true;
+    }
+    let squares = node.input(0).and_then(ValueRef::node);
+    let Some(squares) = squares.filter(|_| node.op() == "ReduceMean") else {
+        return false;
+    };
+    let squared = matches!(squares.op(), "Pow" | "Mul");
+    let of = squares.input(0).filter(|_| squared);
+    of.is_some_and(|of| {
+        let centred = of.node().is_some_and(|node| node.op() == "Sub");
+        !centred && !readers(of).any(|reader| reader.op() == "ReduceMean")
+    })
+}
