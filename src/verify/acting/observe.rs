@@ -28,7 +28,7 @@ pub(super) fn observed(view: View<'_>, expected: &Expected) -> Result<Source> {
     Ok(Source::from_rope(copy.to_rope()?))
 }
 
-/// True of a site whose output is computed from what is said to be its data.
+/// True of a site whose output is computed from the data that it names.
 pub(super) fn is_made_of_data(view: View<'_>, watch: &Watch) -> bool {
     let [data, output] = [&watch.data, &watch.output].map(|name| view.lookup(watch.graph, name));
     let (Some(data), Some(output)) = (data, output) else {

@@ -117,7 +117,7 @@ impl<'m> Ground<'m> {
         self.facts.view()
     }
 
-    /// True of zeros: constants, and what is made of data by a product with zero or its own difference.
+    /// True of zeros: constants, and results of a product of data with zero or of its own difference.
     pub fn is_zero(&self, value: ValueId) -> bool {
         let zero = |value: ValueRef<'_>| {
             let known = self.facts.constant(value.id);
