@@ -19,6 +19,7 @@ use super::run::{self, Settings};
 use crate::error::Result;
 use crate::onnx::Model;
 use crate::semantics::analysis::Analysis;
+use crate::semantics::view::View;
 pub use expected::{Expected, Watch};
 pub use report::{Outcome, Report, SiteReport};
 use tally::{Progress, Tally};
@@ -34,7 +35,11 @@ const RUNS: usize = 64;
 /// # Errors
 /// The settings do not fit the model, or a file cannot be read.
 pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<Report> {
-    let copy = observe::observed(Analysis::of(model).view(), expected)?;
+    let analysis = Analysis::of(model);
+    if let Some(report) = unfounded(analysis.view(), expected, settings.seed) {
+        return Ok(report);
+    }
+    let copy = observe::observed(analysis.view(), expected)?;
     let subject = Subject {
         label: "after",
         source: &copy,
@@ -95,6 +100,21 @@ fn check_seed(subject: &Subject<'_>, settings: Settings, first: &[Seen], report:
             site.outcome = Outcome::Unlike("drops different elements with the same seed".into());
         }
     }
+}
+
+/// The report where sites are not made of their data: no copy of the model can show how they act.
+fn unfounded(view: View<'_>, expected: &Expected, seed: u64) -> Option<Report> {
+    let mut sites = unseen(expected, "other dropout is not made of its data");
+    let mut is_unlike = false;
+    for (site, watch) in sites.iter_mut().zip(&expected.watches) {
+        if watch.unseen.is_none() && !observe::is_made_of_data(view, watch) {
+            let why = format!("is not computed from `{}`", watch.data);
+            site.outcome = Outcome::Unlike(why);
+            is_unlike = true;
+        }
+    }
+    let runs = 0;
+    is_unlike.then_some(Report { seed, runs, sites })
 }
 
 fn unseen(expected: &Expected, why: &str) -> Vec<SiteReport> {

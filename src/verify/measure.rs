@@ -221,7 +221,7 @@ fn regions(
             return Err(Fault::Unlike(why));
         }
         let mut expected = Expected::of(view, claim.site, exit, draw).without(region.left_out);
-        if (ground.facts.constant(data)).is_some_and(|number| number.value == 0.0) {
+        if ground.is_zero(data) {
             // a multiple of 0 is any other
             (expected.kept, expected.scale) = (None, None);
         }

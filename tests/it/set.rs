@@ -3,4 +3,5 @@
 mod check;
 mod filters;
 mod masks;
+mod mutants;
 mod operators;

@@ -1,9 +1,12 @@
 //! The copy of a model in which every site has a node that observes it.
 
+use std::collections::VecDeque;
+
 use smallvec::smallvec;
 
 use super::expected::{Expected, Watch};
 use crate::error::Result;
+use crate::hash::HashSet;
 use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Name, Node, Producer, ValueType};
 use crate::semantics::view::View;
 use crate::source::Source;
@@ -23,6 +26,26 @@ pub(super) fn observed(view: View<'_>, expected: &Expected) -> Result<Source> {
     }
     editor.finish()?;
     Ok(Source::from_rope(copy.to_rope()?))
+}
+
+/// True of a site whose output is computed from the data that it names.
+pub(super) fn is_made_of_data(view: View<'_>, watch: &Watch) -> bool {
+    let [data, output] = [&watch.data, &watch.output].map(|name| view.lookup(watch.graph, name));
+    let (Some(data), Some(output)) = (data, output) else {
+        return false;
+    };
+    // the data is near: nodes next to the output come first
+    let mut open = VecDeque::from([output]);
+    let mut seen = HashSet::default();
+    while let Some(value) = open.pop_front() {
+        if value.id == data.id {
+            return true;
+        }
+        if let Some(node) = value.node().filter(|node| seen.insert(node.id)) {
+            open.extend(node.inputs().flatten());
+        }
+    }
+    false
 }
 
 /// Sets the default of a boolean input, in the shape that the input declares: `()` or `(1)`.

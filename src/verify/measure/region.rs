@@ -117,6 +117,21 @@ impl<'m> Ground<'m> {
         self.facts.view()
     }
 
+    /// True of zeros: constants, and results of a product of data with zero or of its own difference.
+    pub fn is_zero(&self, value: ValueId) -> bool {
+        let zero = |value: ValueRef<'_>| {
+            let known = self.facts.constant(value.id);
+            known.is_some_and(|number| number.value == 0.0)
+        };
+        let value = self.view().value(value);
+        let made = value.node().is_some_and(|node| match node.op() {
+            "Mul" => node.inputs().flatten().any(zero),
+            "Sub" => node.input(0) == node.input(1),
+            _ => false,
+        });
+        made || zero(value)
+    }
+
     fn rank(&self, node: NodeId) -> usize {
         self.rank.get(&node).copied().unwrap_or(usize::MAX)
     }

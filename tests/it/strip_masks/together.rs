@@ -101,3 +101,16 @@ fn masks_in_a_row_have_their_own_scales() {
         assert_eq!(scalings, [Scaling::Inverted; 2], "{dropped}");
     }
 }
+
+/// An unrolled recurrent layer whose first state is made of its data: zeros, which the mask drops as well.
+#[test]
+fn a_first_state_of_zeros_made_of_the_data() {
+    for zeros in ["o = Mul(x, zero)", "o = Sub(x, x)"] {
+        let text = format!(
+            "{DRAWN}ks = Mul(k, s)\n{zeros}\nf = Mul(o, ks)\ng = Add(f, x)\nh = Tanh(g)
+            i = Mul(h, ks)\ny = Add(i, x)"
+        );
+        let stripped = strips(&inside(15, 0.3, &text)).draws_nothing();
+        assert_eq!(stripped.sites[0].scaling, Scaling::Inverted);
+    }
+}
