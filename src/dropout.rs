@@ -207,7 +207,7 @@ fn find_within(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
 fn recognise(all: &[Recogniser], facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
     let search = Search {
         facts,
-        origins: Origins::new(facts.view()),
+        origins: Origins::new(facts),
         limits,
     };
     let mut sites = Vec::new();

@@ -38,7 +38,7 @@ pub(crate) use edit::{At, Elements, encode_tensor};
 #[doc(hidden)]
 pub use edit::{Editor, StatePlaces};
 #[doc(hidden)]
-pub use external::ExternalData;
+pub use external::{ExternalData, ExternalFiles};
 #[doc(hidden)]
 pub use foreign::describe_folder;
 #[doc(hidden)]

@@ -19,7 +19,6 @@ mod reason;
 mod switch;
 
 use std::fmt;
-use std::path::Path;
 
 use crate::dropout::{Convention, Examined};
 use crate::error::{Error, ErrorKind, Result};
@@ -117,15 +116,15 @@ impl Edited {
     /// What was put together is not a readable model: the rewrite is wrong.
     pub fn new(model: &Model) -> Result<Edited> {
         let rope = model.to_rope()?;
-        let folder = model.folder().map(Path::to_path_buf);
         let source = Source::from_rope(rope.clone());
-        let model = Model::read_in(source, folder).map_err(|e| {
+        let mut edited = Model::read_in(source, None).map_err(|e| {
             Error::new(
                 ErrorKind::Verification,
                 format!("the edited model is not valid: {e}"),
             )
         })?;
-        let after = Examined::owning(model);
+        edited.outside = model.outside.clone();
+        let after = Examined::owning(edited);
         Ok(Edited { rope, after })
     }
 }

@@ -27,23 +27,24 @@ mod caveats;
 mod classes;
 mod collect;
 mod copy;
+mod labels;
 mod moments;
 mod npz;
+mod per_site;
 mod plot;
 mod rate;
+mod session;
 
 use std::collections::BTreeMap;
 
-use crate::dropout::{self, Form, Site};
+use crate::dropout::{Form, Site};
 use crate::error::{Error, ErrorKind, Result};
-use crate::onnx::{GraphKind, Model, Name, Values};
-use crate::semantics::view::View;
-use crate::verify::engine::{Host, Value};
+use crate::onnx::{GraphKind, Model};
+use crate::verify::engine::Host;
 use crate::verify::inputs::InputSpec;
-use crate::verify::run::Setup;
-use at::At;
 
 pub use classes::{ClassSpec, Classes, Numbers, Taken};
+pub use labels::{LabelData, Labels};
 
 /// What to sample.
 #[derive(Clone, Debug)]
@@ -56,6 +57,10 @@ pub struct Options {
     pub rates: Vec<f64>,
     /// How to read outputs as a classifier's, or not as one.
     pub classes: Vec<ClassSpec>,
+    /// The true classes of the rows of outputs.
+    pub labels: Vec<Labels>,
+    /// Also run each dropout alone, the others inert; with at most one rate.
+    pub per_site: bool,
     /// Sizes of symbolic dimensions, by name.
     pub dims: BTreeMap<String, usize>,
     /// Shapes or data of inputs.
@@ -72,6 +77,8 @@ impl Default for Options {
             seed: 0,
             rates: Vec::new(),
             classes: Vec::new(),
+            labels: Vec::new(),
+            per_site: false,
             dims: BTreeMap::new(),
             inputs: Vec::new(),
             host: Host::default(),
@@ -87,6 +94,8 @@ pub struct Report {
     pub sites: Vec<Site>,
     /// One for each rate; a single one without rates.
     pub samplings: Vec<Sampling>,
+    /// One for each dropout that ran alone, in the order of `sites`.
+    pub per_site: Vec<SiteSampling>,
     /// Runs at every rate.
     pub runs: usize,
     /// The seed.
@@ -109,6 +118,18 @@ pub struct Report {
 pub struct Sampling {
     /// The rate of every dropout; `None`: each has its own.
     pub rate: Option<f64>,
+    /// In the order of the graph.
+    pub outputs: Vec<Output>,
+}
+
+/// The outputs with only one dropout on.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SiteSampling {
+    /// Its number in the sites of the report.
+    pub site: usize,
+    /// Its layer, or its node.
+    pub dropout: String,
     /// In the order of the graph.
     pub outputs: Vec<Output>,
 }
@@ -157,15 +178,18 @@ impl Output {
 }
 
 impl Report {
-    /// Spread against rate, a line for every output, as an SVG document; `None` unless there are at
-    /// least two rates.
+    /// A picture, as an SVG document: spread against rate, a line for every output, if there are at least two
+    /// rates; a bar for every dropout that ran alone.
     pub fn svg(&self) -> Option<String> {
-        plot::svg(&self.samplings)
+        match self.per_site.is_empty() {
+            true => plot::rates(&self.samplings),
+            false => plot::sites(&self.per_site),
+        }
     }
 
     /// All figures as numpy's `.npz`, in doubles. In the shape of the output: `OUTPUT.mean`,
     /// `OUTPUT.std`, `OUTPUT.deterministic` and, of classes, `OUTPUT.probabilities` (their mean); in the
-    /// shape of its rows: `OUTPUT.entropy`, `OUTPUT.agreement` and `OUTPUT.top`. Besides, `runs` and
+    /// shape of its rows: `OUTPUT.entropy`, `OUTPUT.agreement` and `OUTPUT.top`. With labels, `OUTPUT.accuracy`. Besides, `runs` and
     /// `seed`. With rates, `rates`, and rates along a first axis of the figures. What single runs gave is
     /// not kept.
     ///
@@ -205,7 +229,7 @@ pub fn sample(
 ) -> Result<Report> {
     check(options)?;
     model.check_external()?;
-    sample_unnamed(model, options, watch).map_err(|e| model.source().name_in(e))
+    session::sample(model, options, watch).map_err(|e| model.source().name_in(e))
 }
 
 fn check(options: &Options) -> Result<()> {
@@ -223,6 +247,9 @@ fn check(options: &Options) -> Result<()> {
     if options.runs < 2 {
         return usage("--runs must be at least 2".to_string());
     }
+    if options.per_site && options.rates.len() > 1 {
+        return usage("--per-site takes at most one of --rates".to_string());
+    }
     match options
         .rates
         .iter()
@@ -231,91 +258,4 @@ fn check(options: &Options) -> Result<()> {
         Some(rate) => usage(format!("rate {rate} is outside [0, 1)")),
         None => Ok(()),
     }
-}
-
-fn sample_unnamed(
-    model: &Model,
-    options: &Options,
-    watch: &mut dyn FnMut(usize, usize),
-) -> Result<Report> {
-    let values = Values::new(model);
-    let view = View::new(model, &values);
-    let sites = dropout::find_in(view)?;
-    let sampled = Site::each_node(&sites).filter(|site| is_sampled(model, site));
-    let sampled: Vec<&Site> = sampled.collect();
-    if sampled.is_empty() {
-        return Err(caveats::none(model, &sites));
-    }
-    caveats::valid(model, &sampled, options)?;
-    if options.rates.is_empty() {
-        caveats::settled(model, &sampled, options)?;
-    }
-    let rates: Vec<Option<f64>> = match options.rates[..] {
-        [] => vec![None],
-        ref rates => rates.iter().copied().map(Some).collect(),
-    };
-    let mut report = Report {
-        samplings: Vec::new(),
-        runs: options.runs,
-        seed: options.seed,
-        shapes: BTreeMap::new(),
-        made: Vec::new(),
-        chosen: BTreeMap::new(),
-        notes: Vec::new(),
-        engine: options.host.names(),
-        sites: sites.clone(),
-    };
-    let all = options.runs.saturating_mul(rates.len());
-    let mut stand: Option<Setup> = None;
-    for (index, &rate) in rates.iter().enumerate() {
-        let given = |name: &Name| caveats::is_given(options, &name.to_string());
-        let copy = copy::of(view, &sampled, rate, &given)?;
-        let on = At {
-            model: copy.edited.model(),
-            options,
-            rate,
-            sigmoid: &|output| classes::is_sigmoid(view, output),
-        };
-        let stand = match &stand {
-            Some(stand) => stand,
-            None => {
-                let found = on.setup();
-                let found = found.map_err(|e| caveats::not_run(model, &sampled, options, e))?;
-                caveats::drawn_rate(view, &sampled, options, &found)?;
-                report.shapes = found.shapes.inputs.clone();
-                report.engine.clone_from(&found.engine);
-                report.made = found.made.clone();
-                report.chosen = found.shapes.chosen.clone();
-                report.notes.extend(found.notes.iter().cloned());
-                report.notes.extend(copy.notes.iter().cloned());
-                report.notes.extend(caveats::notes(model, &sites, options));
-                stand.insert(found)
-            }
-        };
-        let inference = on.inference(stand);
-        let mut watch = |run| watch(index * options.runs + run, all);
-        let mut outputs = on.run(stand, &mut watch)?;
-        match inference {
-            Ok(values) => {
-                for output in &mut outputs {
-                    let value = values.get(&output.name).map(Value::to_f64);
-                    output.deterministic = value.filter(|value| value.len() == output.mean.len());
-                }
-            }
-            Err(why) => report.notes.push(format!("no deterministic output: {why}")),
-        }
-        report
-            .notes
-            .extend(outputs.iter().filter_map(caveats::not_finite));
-        report.samplings.push(Sampling { rate, outputs });
-    }
-    let still = |output: &Output| output.std.iter().all(|&std| std == 0.0);
-    let drops = |at: &&Sampling| at.rate != Some(0.0);
-    let mut dropping = report.samplings.iter().filter(drops).peekable();
-    if dropping.peek().is_some() && dropping.all(|at| at.outputs.iter().all(still)) {
-        let note = "every run had the same result: no output depends on the dropout";
-        report.notes.push(note.to_string());
-    }
-    report.notes.dedup();
-    Ok(report)
 }

@@ -11,6 +11,5 @@ pub(crate) mod foreign;
 pub(crate) mod inline;
 pub(crate) mod operator;
 pub(crate) mod scalar;
-pub(crate) mod shapes;
 mod types;
 pub(crate) mod view;

@@ -26,6 +26,8 @@ use crate::interrupt;
 #[doc(hidden)]
 pub use atomic::{Destination, write_atomic};
 #[cfg(feature = "tract")]
+pub(crate) use atomic::{Staged, stage, stage_link};
+#[cfg(feature = "tract")]
 pub(crate) use parts::Part;
 pub use rope::Rope;
 

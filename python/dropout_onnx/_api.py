@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Iterable, Literal, Mapping, TypeVar, over
 from . import _native
 from ._command import command, onnx_runtime
 from ._errors import DifferentError, UsageError
-from ._models import Feed, M, Model, P, Path, Progress, back, feed, given, words
+from ._models import Feed, Labels, M, Model, P, Path, Progress, back, feed, given, words
+from ._models import labels as true_classes
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
@@ -98,6 +99,7 @@ def strip(
     force: bool = False,
     dry_run: bool = False,
     external_data: Literal["copy", "link"] | None = None,
+    sync: bool = True,
     only: str | Iterable[str] = (),
     kind: str | Iterable[str] = _KINDS,
     convention: Literal["inverted", "classic", "identity"] = "inverted",
@@ -132,6 +134,7 @@ def strip(
         force: Overwrite an existing file.
         dry_run: Write nothing.
         external_data: If `out` is in a different folder: `copy` or `link` external-data files too.
+        sync: Wait until written files are on the disk (fsync); `False` for scratch.
         only: Remove only dropout of these modes: inert, frozen, runtime, active.
         kind: Kinds to remove: dropout, alpha_dropout, gaussian_dropout, gaussian_noise,
             frozen_mask, or all.
@@ -174,7 +177,7 @@ def strip(
         model.stripped.onnx 2 equal
     """
     done = _native.strip(
-        _files(model, out, in_place, force, dry_run, external_data, evidence),
+        _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         words(only),
         words(kind),
@@ -204,6 +207,7 @@ def fold(
     force: bool = False,
     dry_run: bool = False,
     external_data: Literal["copy", "link"] | None = None,
+    sync: bool = True,
     only: Literal["dropout"] | None = None,
     at: str | Iterable[str] = (),
     verify: Literal["all", "structure", "run", "none"] = "all",
@@ -234,7 +238,7 @@ def fold(
         2
     """
     done = _native.fold(
-        _files(model, out, in_place, force, dry_run, external_data, evidence),
+        _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
         _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         only,
         words(at),
@@ -257,6 +261,7 @@ def insert(
     force: bool = False,
     dry_run: bool = False,
     external_data: Literal["copy", "link"] | None = None,
+    sync: bool = True,
     rate: float | None = None,
     mode: str = "inert",
     seed: int | None = None,
@@ -312,7 +317,7 @@ def insert(
         clean.dropout.onnx 2
     """
     done = _native.insert(
-        _files(model, out, in_place, force, dry_run, external_data, evidence),
+        _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         _choices(
             rate, mode, seed, shared_axes, mask_output, after, name, layer, preset, at, plan, like
@@ -365,6 +370,7 @@ def set(
     force: bool = False,
     dry_run: bool = False,
     external_data: Literal["copy", "link"] | None = None,
+    sync: bool = True,
     rate: float | None = None,
     mode: str | None = None,
     seed: int | Literal["none"] | None = None,
@@ -400,7 +406,7 @@ def set(
         1
     """
     done = _native.set(
-        _files(model, out, in_place, force, dry_run, external_data, evidence),
+        _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
         _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         rate,
         mode,
@@ -503,6 +509,8 @@ def sample(
     seed: int = 0,
     rates: Iterable[float] = (),
     classes: str | Iterable[str] = (),
+    labels: Labels = None,
+    per_site: bool = False,
     dim: Mapping[str, int] | None = None,
     input: Feed = None,
     timeout: int | None = None,
@@ -521,6 +529,9 @@ def sample(
         rates: Set all dropout to each of these rates in turn.
         classes: How to read outputs as a classifier's: `OUTPUT=HOW` or `OUTPUT=HOW@AXIS`, like
             `--classes`.
+        labels: True classes of the rows of a classifier's output, as an array or a `.npy` file, for its
+            accuracy; of several classifiers a mapping from their names.
+        per_site: Also run each dropout alone; with at most one of `rates`.
         dim: Sizes of symbolic dimensions, by name.
         input: Shapes or data of inputs.
         timeout: Time limit in seconds for loading the model, and for each run of it; by default 30, and
@@ -538,12 +549,14 @@ def sample(
         >>> report.outputs[0].std.shape
         (4, 10)
     """
-    text, figures, svg = _native.sample(
+    text, figures, per_site_figures, svg = _native.sample(
         given(model),
         runs,
         seed,
         list(rates),
         words(classes),
+        true_classes(labels),
+        per_site,
         dict(dim or {}),
         feed(input),
         _limits(timeout, memory_limit, engine),
@@ -551,7 +564,7 @@ def sample(
     )
     from ._reports import SampleReport
 
-    return SampleReport._with_figures(text, figures, svg)
+    return SampleReport._with_figures(text, figures, per_site_figures, svg)
 
 
 def show(
@@ -608,6 +621,7 @@ def _files(
     dry_run: bool,
     external_data: str | None,
     evidence: Path | None,
+    sync: bool,
 ) -> _options.Files:
     return {
         "model": given(model),
@@ -617,6 +631,7 @@ def _files(
         "dry_run": dry_run,
         "external_data": external_data,
         "evidence": evidence,
+        "sync": sync,
     }
 
 

@@ -35,6 +35,9 @@ Feed = Union[Mapping[str, "Union[ArrayLike, Shape, Path]"], Sequence[str], None]
 random numbers in that shape. Or a list of values of `--input`: `"x:1,3,224,224"`, `"all=data.npz"`,
 the folder of an ONNX test data set."""
 
+Labels = Union["ArrayLike", "Path", Mapping[str, "Union[ArrayLike, Path]"], None]
+"""The classes of the rows of an output, as an array or a file; by the output's name, if there are several."""
+
 Progress = Callable[[str, int, int], object]
 """Called with the step, the number of parts done, and the total. An exception ends the call, and
 nothing is written."""
@@ -105,6 +108,19 @@ def feed(inputs: Feed) -> list[Fed]:
     if not isinstance(inputs, Mapping):
         return list(words(inputs))
     return [_fed(name, value) for name, value in inputs.items()]
+
+
+def labels(given: Any) -> list[Fed]:
+    """True classes of outputs for the native module; of the only classifier without a name."""
+    if given is None:
+        return []
+    if isinstance(given, (str, os.PathLike)):
+        return [os.fsdecode(given)]
+    each = given.items() if isinstance(given, Mapping) else [("", given)]
+    return [
+        _fed(name, value) if isinstance(value, (str, os.PathLike)) else (name, _npy(name, value))
+        for name, value in each
+    ]
 
 
 def _fed(name: str, value: Any) -> Fed:

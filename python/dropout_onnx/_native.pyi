@@ -83,11 +83,15 @@ def sample(
     seed: int,
     rates: list[float],
     classes: list[str],
+    labels: Sequence[Fed],
+    per_site: bool,
     dim: dict[str, int],
     input: Sequence[Fed],
     limits: Limits,
     progress: Optional[Progress],
-) -> tuple[str, list[list[dict[str, bytes]]], Optional[str]]: ...
+) -> tuple[
+    str, list[list[dict[str, bytes]]], list[list[dict[str, bytes]]], Optional[str]
+]: ...
 def show(
     model: Native, format: str, anonymous: bool, no_hash: bool, strict: bool
 ) -> tuple[str, str]: ...

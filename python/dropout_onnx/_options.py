@@ -18,6 +18,7 @@ class _Rewrite(TypedDict, total=False):
     force: bool
     dry_run: bool
     external_data: Literal["copy", "link"] | None
+    sync: bool
     verify: Verify
     runs: int
     dim: Mapping[str, int] | None
@@ -92,6 +93,7 @@ class Files(TypedDict):
     dry_run: bool
     external_data: str | None
     evidence: Path | None
+    sync: bool
 
 
 class Limits(TypedDict):

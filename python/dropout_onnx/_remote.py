@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import importlib
 import io
+import pathlib
 import threading
 from dataclasses import dataclass
-from typing import BinaryIO, Callable
+from typing import Any, BinaryIO, Callable
 
 from ._errors import FileError, UsageError
 
@@ -24,6 +25,8 @@ class Ranges:
     """The bytes of a range."""
     check: Callable[[], None]
     """Raises if what was read is no longer there."""
+    beside: Callable[[pathlib.PurePath], Ranges] | None
+    """A file of external data, by its path relative to the model."""
 
 
 def of_url(url: str) -> Ranges:
@@ -39,13 +42,21 @@ def of_url(url: str) -> Ranges:
     except (ImportError, ValueError) as error:  # the package of a protocol, or an unknown one
         raise UsageError(f"{url}: {error}", file=url) from error
 
+    return _of_object(store, path, url)
+
+
+VERSION = ["ETag", "etag", "LastModified", "Last-Modified", "last_modified", "mtime", "updated", "ino"]
+VERSION += ["generation", "Content-MD5", "content_md5", "md5Hash"]
+"""What stores call the version of an object."""
+
+
+def _of_object(store: Any, path: str, url: str) -> Ranges:
     def state() -> tuple[int, object]:
         store.invalidate_cache()
         about = store.info(path)
         if about.get("type") == "directory" or about.get("size") is None:
             raise FileError(f"{url}: is not a file with a known size", file=url)
-        keys = ["ETag", "etag", "LastModified", "last_modified", "mtime", "updated", "generation"]
-        return int(about["size"]), [str(about.get(key)) for key in keys]
+        return int(about["size"]), [str(about.get(key)) for key in VERSION]
 
     try:
         before = state()
@@ -60,7 +71,12 @@ def of_url(url: str) -> Ranges:
         if state() != before:
             raise OSError("it changed while it was read; run this again")
 
-    return Ranges(url, before[0], read, check)
+    def beside(relative: pathlib.PurePath) -> Ranges:
+        name = relative.as_posix()
+        folder, folder_url = (place.rpartition("/")[0] for place in (path, url))
+        return _of_object(store, f"{folder}/{name}", f"{folder_url}/{name}")
+
+    return Ranges(url, before[0], read, check, beside)
 
 
 def of_file(file: BinaryIO) -> Ranges:
@@ -92,4 +108,4 @@ def of_file(file: BinaryIO) -> Ranges:
             if size() != before:
                 raise OSError("it changed while it was read; run this again")
 
-    return Ranges(name if isinstance(name, str) else "-", before, read, check)
+    return Ranges(name if isinstance(name, str) else "-", before, read, check, None)

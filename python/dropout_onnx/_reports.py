@@ -668,6 +668,10 @@ class Classes(Record):
     """The share of runs with that top class."""
     deterministic_top: NDArray[np.int64] | None
     """The top class at inference."""
+    accuracy: float | None
+    """With labels: the share of rows whose top class is their label."""
+    deterministic_accuracy: float | None
+    """The same of the top class at inference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -711,6 +715,19 @@ class Sampling(Record):
 
 
 @dataclass(frozen=True, eq=False)
+class SiteSampling(Record):
+    """The outputs with only one dropout on."""
+
+    site: int
+    """Its number in the sites of the report."""
+    dropout: str
+    """Its layer, or its node."""
+    outputs: tuple[Output, ...]
+
+    __getitem__ = Sampling.__getitem__
+
+
+@dataclass(frozen=True, eq=False)
 class SampleReport(Report):
     """The report of sample."""
 
@@ -728,12 +745,18 @@ class SampleReport(Report):
     notes: tuple[str, ...]
     samplings: tuple[Sampling, ...]
     """One for each rate; a single one without rates."""
+    per_site: tuple[SiteSampling, ...]
+    """One for each dropout that ran alone."""
     svg: str | None = field(repr=False)
-    """A plot of spread against rate, if there are several rates."""
+    """A plot: of spread against rate, or a bar for each dropout that ran alone."""
 
     @classmethod
     def _with_figures(
-        cls, text: str, figures: Sequence[Sequence[Mapping[str, bytes]]], svg: str | None
+        cls,
+        text: str,
+        figures: Sequence[Sequence[Mapping[str, bytes]]],
+        per_site: Sequence[Sequence[Mapping[str, bytes]]],
+        svg: str | None,
     ) -> SampleReport:
         """Created from a document and the figures of each output of each sampling."""
         document = json.loads(text)
@@ -741,7 +764,11 @@ class SampleReport(Report):
             Sampling._read(at, outputs=tuple(map(_output, at["outputs"], of)))
             for at, of in zip(document["samplings"], figures)
         )
-        return cls._read(document, samplings=samplings, svg=svg)
+        alone = tuple(
+            SiteSampling._read(at, outputs=tuple(map(_output, at["outputs"], of)))
+            for at, of in zip(document["per_site"], per_site)
+        )
+        return cls._read(document, samplings=samplings, per_site=alone, svg=svg)
 
     @property
     def outputs(self) -> tuple[Output, ...]:

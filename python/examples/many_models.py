@@ -1,10 +1,14 @@
-"""Audits a folder of models with Dask: one row per model, with the document of the command line.
+"""Audits a registry of models with Dask, and writes one table: a row per model.
 
-    python many_models.py models/ audits/
+    python many_models.py s3://bucket/models audits.parquet
+    python many_models.py models/ audits.parquet
 
-writes audits/*.jsonl, one line per model, like `dropout-onnx audit --format jsonl models/`; each worker
-writes its part. As it is, all cores of this machine work. On a cluster of Dask, whose workers see the
-folder, the same lines run there:
+Needs `dask`, `pyarrow`, and for a bucket `dropout-onnx[remote]` with the package of its store, such as `s3fs`. The
+address and the credentials of a store are in the configuration of fsspec. Of a model in a bucket only the graph is
+read.
+
+As it is, all cores of this machine work. On a cluster of Dask, whose workers see the models, the same lines
+run there:
 
     from dask.distributed import Client
     Client("tcp://scheduler:8786")
@@ -17,13 +21,23 @@ on one machine and on many.
 from __future__ import annotations
 
 import json
+import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import dask.bag
+import fsspec.core
 
 import dropout_onnx as do
+
+
+def models(registry: str | os.PathLike[str]) -> list[str]:
+    """The paths or URLs of all models in a folder or bucket."""
+    store, root = fsspec.core.url_to_fs(os.fspath(registry))  # type: ignore[no-untyped-call]
+    found = [path for path in store.find(root) if path.lower().endswith(".onnx")]
+    if "://" not in os.fspath(registry):
+        return sorted(os.path.relpath(path) for path in found)
+    return sorted(store.unstrip_protocol(path) for path in found)
 
 
 def row(path: str) -> dict[str, Any]:
@@ -31,17 +45,35 @@ def row(path: str) -> dict[str, Any]:
     return do.audit(path, errors="report").models[0].to_dict()
 
 
-def audits(folder: str | Path) -> Any:
-    """A bag with a row for every model in a folder."""
-    paths = sorted(str(path) for path in Path(folder).rglob("*.onnx"))
+def audits(registry: str | os.PathLike[str]) -> Any:
+    """A bag with a row for every model."""
     # threads would do as well: the GIL is released
-    bag = dask.bag.from_sequence(paths, partition_size=16)  # type: ignore[no-untyped-call]
+    bag = dask.bag.from_sequence(models(registry), partition_size=16)  # type: ignore[no-untyped-call]
     return bag.map(row)
 
 
+def columns(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table: verdict, number of dropouts, rules, and the document of the audit."""
+    rules = sorted({finding["rule"] for finding in row["findings"]})
+    return {
+        "path": row["path"],
+        "verdict": row["verdict"],
+        "error": row["error"],
+        "sites": len(row["sites"]),
+        "rules": rules,
+        "audit": json.dumps(row),
+    }
+
+
+def main(registry: str, out: str) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = audits(registry).map(columns).compute()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), out)
+    still = [row["path"] for row in rows if row["verdict"] == "active"]
+    print(f"{len(rows)} models, {len(still)} still active:", *still, sep="\n  ")
+
+
 if __name__ == "__main__":
-    models, out = sys.argv[1:]
-    rows = audits(models)
-    rows.map(json.dumps).to_textfiles(str(Path(out) / "*.jsonl"))
-    still = rows.filter(lambda row: row["verdict"] == "active").pluck("path").compute()
-    print("still active:", *still, sep="\n  ")
+    main(*sys.argv[1:])

@@ -135,7 +135,7 @@ type Figures = BTreeMap<&'static str, Py<PyBytes>>;
 
 /// The document of a sampling, the figures of each output of each rate, and the plot.
 #[pyfunction(name = "sample")]
-#[pyo3(signature = (model, runs, seed, rates, classes, dim, input, limits, progress))]
+#[pyo3(signature = (model, runs, seed, rates, classes, labels, per_site, dim, input, limits, progress))]
 #[expect(clippy::too_many_arguments, reason = "options of a command")]
 pub fn py_sample(
     py: Python<'_>,
@@ -144,11 +144,13 @@ pub fn py_sample(
     seed: u64,
     rates: Vec<f64>,
     classes: Vec<String>,
+    labels: Vec<Fed>,
+    per_site: bool,
     dim: BTreeMap<String, usize>,
     input: Vec<Fed>,
     limits: Limits,
     progress: Option<&Bound<'_, PyAny>>,
-) -> PyResult<(String, Vec<Vec<Figures>>, Option<String>)> {
+) -> PyResult<(String, Vec<Vec<Figures>>, Vec<Vec<Figures>>, Option<String>)> {
     let (document, report) = long(py, progress, move |progress| {
         let classes = classes.iter().map(|spec| spec.parse());
         let options = sample::Options {
@@ -156,23 +158,29 @@ pub fn py_sample(
             seed,
             rates,
             classes: classes.collect::<Result<_>>()?,
+            labels: crate::options::labels(labels)?,
+            per_site,
             dims: dim,
             inputs: specs(input)?,
             host: limits.host()?,
         };
         let name = model.name();
         let model = model.read()?;
-        let mut watch = |done, of| progress.tell("sampling", done, of);
+        let mut all = 0;
+        let mut watch = |done, of| {
+            all = of;
+            progress.tell("sampling", done, of);
+        };
         let report = sample::sample(&model, &options, &mut watch);
         let report = report.map_err(|e| named(e, &name))?;
-        let all = runs.saturating_mul(options.rates.len().max(1));
         progress.tell("done", all, all);
         let document = document::text(&document::sample(&name, &model, &report, None)?)?;
         Ok((document, report))
     })?;
-    let samplings = report.samplings.iter();
-    let figures = samplings.map(|at| at.outputs.iter().map(|o| figures(py, o)).collect());
-    Ok((document, figures.collect(), report.svg()))
+    let all = |outputs: &[sample::Output]| outputs.iter().map(|o| figures(py, o)).collect();
+    let samplings = report.samplings.iter().map(|at| all(&at.outputs)).collect();
+    let per_site = report.per_site.iter().map(|at| all(&at.outputs)).collect();
+    Ok((document, samplings, per_site, report.svg()))
 }
 
 fn figures(py: Python<'_>, output: &sample::Output) -> Figures {

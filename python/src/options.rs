@@ -8,6 +8,7 @@ use crate::remote::Ranges;
 use bytes::Bytes;
 use dropout_onnx::job::{External, Files};
 use dropout_onnx::onnx::Model;
+use dropout_onnx::sample::{LabelData, Labels};
 use dropout_onnx::source::Source;
 use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::engine::{Host, Isolation};
@@ -62,14 +63,10 @@ impl Given {
 
     /// Reads it for `work`, and refuses an object of a store that has changed meanwhile.
     pub fn during<T>(self, work: impl FnOnce(&Model) -> Result<T>) -> Result<T> {
-        let Given::Ranges(ranges) = self else {
-            return work(&self.read()?);
-        };
-        let (source, checked) = ranges.source();
-        let done = Model::read(source).and_then(|model| work(&model));
-        // what an object is that changed is not worth an error of its own
-        checked.check()?;
-        done
+        match self {
+            Given::Ranges(ranges) => ranges.during(work),
+            _ => work(&self.read()?),
+        }
     }
 }
 
@@ -84,6 +81,7 @@ pub struct Where {
     dry_run: bool,
     external_data: Option<String>,
     evidence: Option<PathBuf>,
+    sync: bool,
 }
 
 impl Where {
@@ -103,6 +101,7 @@ impl Where {
             dry_run: self.dry_run,
             external_data,
             evidence: self.evidence,
+            no_sync: !self.sync,
         };
         Ok((files, self.model))
     }
@@ -205,6 +204,19 @@ pub fn specs(fed: Vec<Fed>) -> Result<Vec<InputSpec>> {
         }),
     };
     fed.into_iter().map(spec).collect()
+}
+
+/// Labels; those of the only classifier have no name.
+pub fn labels(fed: Vec<Fed>) -> Result<Vec<Labels>> {
+    let labels = |fed| match fed {
+        Fed::Spec(text) => text.parse(),
+        Fed::Shape((output, _)) => Err(word("labels", &output, "an array or a file")),
+        Fed::Array((output, npy)) => Ok(Labels {
+            output: (!output.is_empty()).then_some(output),
+            data: LabelData::Npy(Bytes::from_owner(npy)),
+        }),
+    };
+    fed.into_iter().map(labels).collect()
 }
 
 /// An invalid word of an option.

@@ -1,9 +1,11 @@
 //! Models that are read by ranges: objects of a store, and open files of Python.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use dropout_onnx::onnx::{ExternalFiles, Model};
 use dropout_onnx::source::{ReadAt, Source};
 use dropout_onnx::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
@@ -27,29 +29,67 @@ pub struct Ranges {
     read: Py<PyAny>,
     /// `check()`: raises if the object has changed.
     check: Py<PyAny>,
+    /// `beside(path)`: the ranges of a file of external data.
+    beside: Option<Py<PyAny>>,
 }
 
 impl Ranges {
-    /// As a source; [`Checked`] belongs to it.
-    pub fn source(self) -> (Source, Checked) {
-        let size = self.size;
-        let checked = Checked(self.check);
-        let blocks = Mutex::default();
-        let read = self.read;
-        (
-            Source::computed(size, Cached { read, size, blocks }),
-            checked,
-        )
+    /// Reads the model for `work`, and refuses it if one of its objects has changed meanwhile.
+    pub fn during<T>(self, work: impl FnOnce(&Model) -> Result<T>) -> Result<T> {
+        let opened = Arc::new(Beside {
+            open: self
+                .beside
+                .as_ref()
+                .map(|open| Python::attach(|py| open.clone_ref(py))),
+            opened: Mutex::default(),
+        });
+        let check = Python::attach(|py| self.check.clone_ref(py));
+        let model = Model::read(self.source()).map(|model| model.with_external(opened.clone()));
+        let done = model.and_then(|model| work(&model));
+        // what an object is that changed is not worth an error of its own
+        let opened = opened.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let checks = opened.values().map(|(_, check)| check);
+        Python::attach(|py| {
+            let mut checks = checks.chain([&check]);
+            checks.try_for_each(|check| check.call0(py).map(drop).map_err(|e| raised(py, &e)))
+        })?;
+        done
+    }
+
+    fn source(self) -> Source {
+        let (read, size, blocks) = (self.read, self.size, Mutex::default());
+        Source::computed(size, Cached { read, size, blocks })
     }
 }
 
-/// Whether an object is the one that was read.
-pub struct Checked(Py<PyAny>);
+/// Objects next to a model, each opened once, and what checks that it has not changed.
+#[derive(Debug)]
+struct Beside {
+    open: Option<Py<PyAny>>,
+    opened: Mutex<HashMap<PathBuf, (Source, Py<PyAny>)>>,
+}
 
-impl Checked {
-    /// Asks the store.
-    pub fn check(&self) -> Result<()> {
-        Python::attach(|py| self.0.call0(py).map(drop).map_err(|e| raised(py, &e)))
+impl ExternalFiles for Beside {
+    fn open(&self, path: &Path) -> Result<Source> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((source, _)) = opened.get(path) {
+            return Ok(source.clone());
+        }
+        let Some(open) = &self.open else {
+            let why = "external data of an open file: pass the path of the model";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        };
+        let (ranges, check) = Python::attach(|py| {
+            let ranges: PyResult<Ranges> = open
+                .call1(py, (path,))
+                .and_then(|ranges| ranges.extract(py));
+            let ranges = ranges.map_err(|e| raised(py, &e))?;
+            let check = ranges.check.clone_ref(py);
+            Ok::<_, Error>((ranges, check))
+        })?;
+        let source = ranges.source();
+        opened.insert(path.to_path_buf(), (source.clone(), check));
+        Ok(source)
     }
 }
 

@@ -78,6 +78,32 @@ def test_data_that_does_not_fit():
             do.verify(NAME, NAME, input=given)
 
 
+def test_labels_give_the_accuracy(tmp_path):
+    x = np.random.default_rng(0).standard_normal((4, 20)).astype(np.float32)
+    plain = do.sample(NAME, runs=20, input={"x": x})["y"].classes
+    assert plain.accuracy is None
+    labels = plain.top.copy()
+    labels[0] = (labels[0] + 1) % 10
+    np.save(tmp_path / "labels.npy", labels)
+    for given in (labels, labels.tolist(), {"y": labels}, tmp_path / "labels.npy"):
+        classes = do.sample(NAME, runs=20, input={"x": x}, labels=given)["y"].classes
+        assert classes.accuracy == 0.75
+        assert classes.deterministic_accuracy == (classes.deterministic_top == labels).mean()
+    with pytest.raises(do.UsageError, match="not the number of one of its 10 classes"):
+        do.sample(NAME, runs=2, input={"x": x}, labels=[0, 1, 2, 10])
+    with pytest.raises(do.UsageError, match="supply it with --input"):
+        do.sample(NAME, runs=2, labels=[0, 1])
+
+
+def test_each_dropout_alone():
+    x = np.random.default_rng(0).standard_normal((2, 20)).astype(np.float32)
+    report = do.sample(NAME, runs=30, input={"x": x}, per_site=True)
+    alone = [at["y"].std for at in report.per_site]
+    assert [std.shape for std in alone] == [(2, 10)] * 2
+    assert all(std.mean() < report["y"].std.mean() for std in alone)
+    assert report.svg and do.sample(NAME, runs=2, input={"x": x}).svg is None
+
+
 def test_rates_give_a_sampling_each_and_a_plot():
     report = do.sample(NAME, runs=20, rates=[0.1, 0.5])
     assert [at.rate for at in report.samplings] == [0.1, 0.5]

@@ -33,17 +33,6 @@ def test_many_models_with_dask_one_row_each(models, command):
         assert {row["path"]: row for row in rows} == wanted
 
 
-def test_many_models_in_processes_from_the_command_line(models):
-    script = [sys.executable, EXAMPLES / "many_models.py", ".", "out"]
-    done = subprocess.run(script, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    lines = [line for part in sorted(Path("out").iterdir()) for line in part.read_text().splitlines()]
-    rows = [json.loads(line) for line in lines]
-    assert sorted(row["path"] for row in rows) == ALL
-    active = sorted(row["path"] for row in rows if row["verdict"] == "active")
-    assert done.stdout.split() == ["still", "active:", *active]
-
-
 def test_clean_for_inference(models):
     import clean_for_inference
 

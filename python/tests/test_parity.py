@@ -118,6 +118,12 @@ def test_sample(models, document):
     assert report.svg == Path(plot).read_text()
     said = document("sample", name, "--runs", "3", "--classes", "y=none")
     assert do.sample(name, runs=3, classes="y=none").to_dict() == said
+    said = document("sample", name, "--runs", "3", "--per-site", "--force")
+    report = do.sample(name, runs=3, per_site=True)
+    plot = said.pop("plot")
+    assert {**report.to_dict(), "plot": None} == {**said, "plot": None}
+    assert report.svg == Path(plot).read_text()
+    assert len(report.per_site) == len(report.sites) == 2
 
 
 def test_verify(models, document):
@@ -222,7 +228,7 @@ def test_options_and_defaults_are_the_command_s(command):
         "show": {"check", "update", "write-snapshots", "jobs"},
         "diff": {"format"},
     }
-    everywhere = {"color", "quiet", "verbose", "help", "version"}
+    everywhere = {"color", "quiet", "verbose", "no-sync", "help", "version"}
     for name, left_out in elsewhere.items():
         said = command(name, "--help").stdout.decode()
         options = set(re.findall(r"^ +(?:-\w, )?--([a-z-]+)", said, re.MULTILINE))
@@ -231,6 +237,8 @@ def test_options_and_defaults_are_the_command_s(command):
         keywords = inspect.signature(getattr(do, name)).parameters
         has = {key for key, p in keywords.items() if p.kind is p.KEYWORD_ONLY}
         own = {"progress", "errors"} if name == "audit" else {"progress", "out"}
+        if "no-sync" in options and "in-place" in options:
+            own.add("sync")
         assert wanted - has == set(), name
         assert has - wanted - own == set(), name
         for entry in re.split(r"^ +(?:-\w, )?--", said, flags=re.MULTILINE)[1:]:

@@ -1,6 +1,6 @@
 //! Fingerprints: the identity of a site or a node, independent of names.
 //!
-//! 16 hexadecimal digits of the BLAKE3 of
+//! 16 hexadecimal digits of the XXH3 of
 //! - form, kind, rate, scaling and shared axes of a dropout, or the operator of another node;
 //! - the kind of its scope;
 //! - its surroundings: the operators that its data comes from, [`BEFORE`] steps back, and those that
@@ -12,6 +12,7 @@
 //! not count, nor whether a dropout acts. Sites that agree in all these respects have the same one.
 
 use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::dropout::{Form, Site};
 use crate::hash::{HashMap, HashSet};
@@ -395,12 +396,12 @@ impl Weight<'_> {
     }
 }
 
-/// BLAKE3 of parts, each with its length before it.
-struct Hash(Vec<u8>);
+/// XXH3 of parts, each with its length before it.
+struct Hash(SmallVec<[u8; 256]>);
 
 impl Hash {
     fn of(what: &str) -> Hash {
-        let mut hash = Hash(Vec::with_capacity(128));
+        let mut hash = Hash(SmallVec::new());
         hash.text(what);
         hash
     }
@@ -425,12 +426,8 @@ impl Hash {
         parts.into_iter().for_each(|part| self.number(part));
     }
 
-    /// The first eight bytes.
     fn finish(&self) -> u64 {
-        let hash = blake3::hash(&self.0);
-        let mut first = [0; 8];
-        first.copy_from_slice(&hash.as_bytes()[..8]);
-        u64::from_be_bytes(first)
+        xxh3_64(&self.0)
     }
 }
 

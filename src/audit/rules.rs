@@ -31,7 +31,7 @@ use super::fingerprint::Fingerprints;
 use super::{Finding, Level};
 use crate::dropout::{Findings, Kind, Limit, Mode, Problem, RandomOperator, Site};
 use crate::hash::HashMap;
-use crate::onnx::{Flaw, GraphId, Model, Node, NodeId};
+use crate::onnx::{Flaw, GraphId, Model, NodeId};
 use crate::semantics::facts::Facts;
 use crate::semantics::view::{ValueRef, View};
 
@@ -245,13 +245,6 @@ impl<'m> Context<'m> {
     fn problems(&self) -> impl Iterator<Item = (&'m Site, &'m Problem)> + use<'m> {
         let sites = self.sites.iter();
         sites.filter_map(|site| Some((site, site.problem.as_ref()?)))
-    }
-
-    /// Nodes of the default domain, except for calls of model-local functions, which may override an
-    /// operator.
-    fn operators(&self) -> impl Iterator<Item = (NodeId, &'m Node)> + '_ {
-        let nodes = self.model.nodes();
-        nodes.filter(|(_, node)| node.in_default_domain() && self.model.callee(node).is_none())
     }
 
     fn at_site(&self, site: &Site, what: impl Into<String>) -> Found {

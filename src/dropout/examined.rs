@@ -81,7 +81,7 @@ impl<'m> Examined<'m> {
     /// # Errors
     /// The rate of a dropout cannot be read.
     pub fn random(&self) -> Result<Vec<RandomOperator>> {
-        random_operator::find(self.analysis.facts(), self.sites()?)
+        random_operator::find(self.facts(), self.sites()?)
     }
 
     /// The index of its values.
@@ -94,6 +94,11 @@ impl<'m> Examined<'m> {
         self.analysis.view()
     }
 
+    /// The facts about its values.
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        self.analysis.facts()
+    }
+
     /// One side of a comparison, in which no dropout was looked for.
     ///
     /// # Errors
@@ -103,7 +108,7 @@ impl<'m> Examined<'m> {
         self.model().check(self.values())?;
         Ok(Side {
             view: self.view(),
-            facts: self.analysis.facts(),
+            facts: self.facts(),
             sites: &[],
         })
     }
@@ -116,7 +121,7 @@ impl<'m> Examined<'m> {
         self.model().check(self.values())?;
         Ok(Side {
             view: self.view(),
-            facts: self.analysis.facts(),
+            facts: self.facts(),
             sites: self.sites()?,
         })
     }

@@ -6,6 +6,7 @@ use crate::hash::HashSet;
 use crate::onnx::{GraphKind, Model, Name, Producer, Tensor, Use, ValueId};
 use crate::semantics::calls::Calls;
 use crate::semantics::control_flow::Loop;
+use crate::semantics::facts::Facts;
 use crate::semantics::operator::{Operator, Shape};
 use crate::semantics::view::{NodeRef, ValueRef, View};
 
@@ -13,6 +14,7 @@ use crate::semantics::view::{NodeRef, ValueRef, View};
 /// asked for.
 #[derive(Debug)]
 pub(crate) struct Origins<'m> {
+    facts: Facts<'m>,
     view: View<'m>,
     data: OnceCell<Vec<bool>>,
     open: OnceCell<Vec<bool>>,
@@ -20,9 +22,10 @@ pub(crate) struct Origins<'m> {
 }
 
 impl<'m> Origins<'m> {
-    pub fn new(view: View<'m>) -> Self {
+    pub fn new(facts: Facts<'m>) -> Self {
         Origins {
-            view,
+            facts,
+            view: facts.view(),
             data: OnceCell::new(),
             open: OnceCell::new(),
             drawn: OnceCell::new(),
@@ -45,8 +48,7 @@ impl<'m> Origins<'m> {
             let constant = lists_constants(self.view.model);
             let fed = self.fed();
             let fed = fed.filter(|value| !constant || value.initializer.is_none());
-            let draws = self.view.nodes().filter(|node| node.draws());
-            let drawn = draws.flat_map(|node| node.outputs().flatten());
+            let drawn = self.facts.draws().flat_map(|node| node.outputs().flatten());
             reached(self.view, fed.chain(drawn), |_| true)
         });
         open[value.index()]
@@ -72,8 +74,7 @@ impl<'m> Origins<'m> {
         use Shape::{Conv, ConvTranspose, Gemm, MatMul};
         let layer = |op: &Operator| matches!(op.shape, Conv | ConvTranspose | Gemm | MatMul);
         let drawn = self.drawn.get_or_init(|| {
-            let draws = self.view.nodes().filter(|node| node.draws());
-            let drawn = draws.flat_map(|node| node.outputs().flatten());
+            let drawn = self.facts.draws().flat_map(|node| node.outputs().flatten());
             reached(self.view, drawn, |node| !node.operator().is_some_and(layer))
         });
         drawn[value.index()]

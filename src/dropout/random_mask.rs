@@ -21,6 +21,7 @@ mod gate;
 mod judge;
 mod law;
 mod maps;
+mod passes;
 mod prescale;
 mod quantization;
 mod reachable;
@@ -47,10 +48,10 @@ use site::decimal;
 
 pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
     let view = facts.view();
-    let draws = view
-        .nodes()
-        .filter(|&node| node.draws() || coin::is_tossed(facts, node));
-    let sources: Vec<NodeId> = draws.map(|node| node.id).collect();
+    let coins = view.nodes().filter(|node| coin::is_tossed(facts, *node));
+    let draws = facts.draws().chain(coins).map(|node| node.id);
+    let mut sources: Vec<NodeId> = draws.collect();
+    sources.sort_unstable();
     if sources.is_empty() {
         return Ok(Vec::new());
     }
@@ -60,9 +61,10 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
     let mut sites = Vec::new();
     let mut left: Vec<NodeId> = sources;
     left.retain(|id| finder.reachable.contains(*id));
+    let mut last = false;
     loop {
         let before = left.len();
-        let mut others = Vec::new();
+        let (mut others, mut waits) = (Vec::new(), false);
         for source in left {
             let mut found = finder.sites(source)?;
             if found.is_empty() {
@@ -71,8 +73,12 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
             if found.is_empty() {
                 found = finder.skipped(source)?;
             }
-            if found.is_empty() {
+            // a mask that drops another, smaller one may be what the other drops
+            let stuck = !last && found.iter().any(|site| site.entangled.is_some());
+            waits |= stuck;
+            if found.is_empty() || stuck {
                 others.push(source);
+                continue;
             }
             let exits = found.iter().flat_map(|site| &site.exits);
             let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
@@ -82,9 +88,11 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
             sites.extend(found);
         }
         // what was found now may be what stood in the way of another
-        if others.is_empty() || others.len() == before {
+        let stalled = others.len() == before;
+        if others.is_empty() || stalled && !waits {
             break;
         }
+        last = stalled;
         left = others;
     }
     sites.sort_by_key(|site: &Site| (site.source(), site.nodes.first().copied()));

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{Name, NodeId};
-use crate::semantics::draws::{Reach, Reached, draws};
+use crate::semantics::draws::{Reach, Reached};
 use crate::semantics::facts::{Facts, Runs};
 use crate::semantics::view::NodeRef;
 
@@ -27,8 +27,8 @@ pub struct RandomOperator {
 pub(super) fn find(facts: Facts<'_>, sites: &[Site]) -> Result<Vec<RandomOperator>> {
     let view = facts.view();
     let of_dropout: HashSet<NodeId> = sites.iter().flat_map(|site| site.nodes.clone()).collect();
-    let draws = view.nodes().filter(|&node| draws(node));
-    let others = draws
+    let others = facts
+        .draws()
         .filter(|node| !of_dropout.contains(&node.id))
         .filter(|node| facts.runs(node.graph()) != Runs::Never);
     let others: Vec<NodeRef<'_>> = others.collect();

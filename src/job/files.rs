@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
-use crate::source::{Destination, Rope, Source, write_atomic};
+use crate::source::{Destination, Rope, Source, Staged, stage, stage_link};
 
 use super::same_file::{or_here, same_file};
 use super::shared::{self, Shared};
@@ -30,6 +30,8 @@ pub struct Files {
     pub external_data: Option<External>,
     /// The file for the evidence of the verification.
     pub evidence: Option<PathBuf>,
+    /// Do not wait until the files are on the disk.
+    pub no_sync: bool,
 }
 
 /// How files of weights are taken along.
@@ -68,7 +70,7 @@ impl Files {
                 let why = "--in-place needs a file, and IN is standard input";
                 return Err(Error::new(ErrorKind::Usage, why));
             }
-            let destination = Destination::new(&self.input)?;
+            let destination = Destination::new(&self.input)?.synced(!self.no_sync);
             if destination.exists() && !destination.real().is_file() {
                 let why = "is not a file, and --in-place replaces a file";
                 return Err(refused(&self.input, why));
@@ -88,7 +90,9 @@ impl Files {
             None if stream => return Ok(Target::Stream),
             None => beside(&self.input, suffix),
         };
-        let destination = Destination::new(&path)?.with_mode_of(&self.input);
+        let destination = Destination::new(&path)?
+            .with_mode_of(&self.input)
+            .synced(!self.no_sync);
         if !stream && same_file(&self.input, destination.real()) {
             let why = "is both IN and OUT; use --in-place to replace it";
             return Err(refused(&path, why));
@@ -193,7 +197,7 @@ impl Files {
             (true, _) => "a dry run has no evidence",
             (_, false) => "there is no evidence without verification",
             _ => {
-                let destination = Destination::new(path)?;
+                let destination = Destination::new(path)?.synced(!self.no_sync);
                 let model = matches!(target, Target::File(to) if to.real() == destination.real());
                 if model || same_file(&self.input, destination.real()) {
                     return Err(refused(
@@ -208,7 +212,7 @@ impl Files {
         Err(refused(path, why))
     }
 
-    /// Writes the result and its files of weights.
+    /// Writes the result and its files of weights: all of them, or none.
     pub(super) fn write(
         &self,
         rope: &Rope,
@@ -216,31 +220,46 @@ impl Files {
         external: &[(PathBuf, PathBuf)],
         stream: &mut dyn Write,
     ) -> Result<()> {
-        for (from, to) in external {
-            let cannot = |e| Error::io("cannot write", e).in_file(to);
-            if let Some(folder) = to.parent() {
-                std::fs::create_dir_all(folder).map_err(cannot)?;
-            }
-            let destination = Destination::new(to)?;
-            if self.external_data == Some(External::Link) {
-                if to.exists() {
-                    std::fs::remove_file(to).map_err(cannot)?;
-                }
-                std::fs::hard_link(from, to).map_err(cannot)?;
-            } else {
-                let source = Source::open(from)?;
-                let mut whole = Rope::new();
-                whole.push_range(&source, 0..source.len());
-                write_atomic(&destination, &whole)?;
-            }
-        }
-        match target {
-            Target::File(destination) => write_atomic(destination, rope),
-            Target::Stream => rope
-                .write_to(&mut &mut *stream)
+        let weights = external.iter().filter(|(from, to)| !same_file(from, to));
+        let weights = weights.map(|(from, to)| self.weights(from, to));
+        let weights: Vec<(Destination, Rope)> = weights.collect::<Result<_>>()?;
+        let staged =
+            weights
+                .iter()
+                .zip(external)
+                .map(|((to, rope), (from, _))| match self.external_data {
+                    Some(External::Link) => stage_link(to, from),
+                    _ => stage(to, rope),
+                });
+        let staged: Vec<Staged<'_>> = staged.collect::<Result<_>>()?;
+        let model = match target {
+            Target::File(destination) => Some(stage(destination, rope)?),
+            Target::Stream => None,
+        };
+        staged
+            .into_iter()
+            .chain(model)
+            .try_for_each(Staged::commit)?;
+        if let Target::Stream = target {
+            let written = rope.write_to(&mut &mut *stream);
+            written
                 .and_then(|()| stream.flush().map_err(|e| Error::io("cannot write", e)))
-                .map_err(|e| e.in_file("standard output")),
+                .map_err(|e| e.in_file("standard output"))?;
         }
+        Ok(())
+    }
+
+    /// A destination of weights in a folder that exists, and the whole file.
+    fn weights(&self, from: &Path, to: &Path) -> Result<(Destination, Rope)> {
+        if let Some(folder) = to.parent() {
+            let made = std::fs::create_dir_all(folder);
+            made.map_err(|e| Error::io("cannot write", e).in_file(to))?;
+        }
+        let destination = Destination::new(to)?.as_copy_of(from);
+        let source = Source::open(from)?;
+        let mut whole = Rope::new();
+        whole.push_range(&source, 0..source.len());
+        Ok((destination.synced(!self.no_sync), whole))
     }
 }
 

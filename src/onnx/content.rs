@@ -37,7 +37,7 @@ impl fmt::Debug for ContentHash {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
     Inside(Vec<(u32, bool, Origin)>),
-    Outside(PathBuf, u64, u64),
+    Outside(PathBuf, Range<u64>),
 }
 
 impl Model {
@@ -59,9 +59,8 @@ impl Model {
     /// As [`Model::content_hash`].
     pub fn elements(&self, tensor: &Tensor, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
         if tensor.external.is_some() {
-            let (path, offset, length) = self.locate(tensor)?;
-            let source = Source::open(&path)?;
-            return stream(&source, offset..offset + length, sink);
+            let (source, range) = self.locate(tensor)?;
+            return stream(&source, range, sink);
         }
         let mut window = Window::new(&self.source);
         for payload in &tensor.payload {
@@ -77,8 +76,7 @@ impl Model {
     /// As [`Model::content_hash`].
     pub(crate) fn elements_source(&self, tensor: &Tensor) -> Result<(Source, Range<u64>)> {
         if tensor.external.is_some() {
-            let (path, offset, length) = self.locate(tensor)?;
-            return Ok((Source::open(&path)?, offset..offset + length));
+            return self.locate(tensor);
         }
         if let [payload] = &tensor.payload[..]
             && (payload.number == 9 || payload.packed && matches!(payload.number, 4 | 10))
@@ -99,7 +97,10 @@ impl Model {
     /// As [`Model::content_hash`].
     pub fn small_elements(&self, tensor: &Tensor, limit: u64) -> Result<Option<Vec<u8>>> {
         let stored = match tensor.external {
-            Some(_) => self.locate(tensor)?.2,
+            Some(_) => {
+                let range = self.locate(tensor)?.1;
+                range.end - range.start
+            }
             None => tensor.stored_bytes(),
         };
         if stored > limit.saturating_mul(12) {
@@ -117,8 +118,9 @@ impl Model {
     /// As [`Model::content_hash`].
     pub(crate) fn first_elements(&self, tensor: &Tensor, limit: u64) -> Result<Option<Vec<u8>>> {
         if tensor.external.is_some() {
-            let (path, offset, length) = self.locate(tensor)?;
-            let bytes = Source::open(&path)?.bytes(offset..offset + length.min(limit))?;
+            let (source, range) = self.locate(tensor)?;
+            let end = range.end.min(range.start.saturating_add(limit));
+            let bytes = source.bytes(range.start..end)?;
             return Ok(Some(bytes.to_vec()));
         }
         let [payload] = &tensor.payload[..] else {
@@ -204,18 +206,19 @@ impl Model {
         external.try_for_each(|tensor| self.locate(tensor).map(|_| ()))
     }
 
-    /// The file, offset and length of a tensor's external data.
+    /// The file of a tensor's external data, and the range of its elements.
     ///
     /// # Errors
     /// External data is missing or incomplete.
-    pub(crate) fn locate(&self, tensor: &Tensor) -> Result<(PathBuf, u64, u64)> {
+    fn locate(&self, tensor: &Tensor) -> Result<(Source, Range<u64>)> {
         let external = tensor.external.clone().unwrap_or_else(|| {
             super::external::ExternalData::from_entries(&[]) // says what is missing
         });
-        let folder = self.folder.clone().unwrap_or_default();
-        external
-            .locate(&folder, tensor.expected_bytes())
-            .map_err(|e| self.at_tensor(tensor, e))
+        let located = self.outside.open(&external).and_then(|source| {
+            let range = external.range(&source, tensor.expected_bytes())?;
+            Ok((source, range))
+        });
+        located.map_err(|e| self.at_tensor(tensor, e))
     }
 
     fn at_tensor(&self, tensor: &Tensor, error: Error) -> Error {
@@ -226,8 +229,11 @@ impl Model {
     /// The position of the elements in their file; `None` if an edit created them.
     pub(crate) fn elements_place(&self, tensor: &Tensor) -> Option<Place> {
         if tensor.external.is_some() {
-            let (path, offset, length) = self.locate(tensor).ok()?;
-            return Some(Place::Outside(path.canonicalize().ok()?, offset, length));
+            let (source, range) = self.locate(tensor).ok()?;
+            return match source.path() {
+                Some(path) => Some(Place::Outside(path.canonicalize().ok()?, range)),
+                None => Some(Place::Inside(vec![(9, true, source.origin(range)?)])),
+            };
         }
         let origins = tensor.payload.iter().map(|payload| {
             let origin = self.source.origin(payload.range.clone())?;

@@ -1,7 +1,5 @@
 //! Copies of parts of a model under other names, as the bytes of a new model.
 
-use std::path::Path;
-
 use crate::error::Result;
 use crate::hash::HashMap;
 use crate::source::{Rope, Source};
@@ -199,8 +197,9 @@ impl<'m> Copier<'m> {
                 _ => out.push_range(self.model.source(), field.range()),
             }
         }
-        let folder = self.model.folder().map(Path::to_path_buf);
-        Model::read_in(Source::from_rope(out), folder)
+        let mut copy = Model::read_in(Source::from_rope(out), None)?;
+        copy.outside = self.model.outside.clone();
+        Ok(copy)
     }
 }
 

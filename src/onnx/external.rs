@@ -2,12 +2,13 @@
 //!
 //! Source: `onnx.proto`, `TensorProto.external_data`, and ONNX's `docs/ExternalData.md`.
 
-use std::fs::File;
-use std::io::Read;
+use std::fmt::Debug;
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::not_regular;
+use crate::source::{Source, not_regular};
 
 use super::{foreign, proto};
 
@@ -82,26 +83,93 @@ impl ExternalData {
         Ok((offset, length))
     }
 
-    /// Opens the file and finds the elements in it. Returns the file's path and the bytes' range.
+    /// The bytes of the elements in their file.
     ///
     /// # Errors
-    /// As [`ExternalData::relative_path`] and [`ExternalData::span`]; the file is missing, too
-    /// short, or (through a symlink) outside the folder.
-    pub fn locate(&self, folder: &Path, expected: Option<u64>) -> Result<(PathBuf, u64, u64)> {
-        let path = folder.join(self.relative_path()?);
+    /// As [`ExternalData::span`]; the file is too short.
+    pub(super) fn range(&self, file: &Source, expected: Option<u64>) -> Result<Range<u64>> {
         let (offset, length) = self.span()?;
+        // without a length: what the type and shape ask for, or else up to the end of the file
+        let length = length.or(expected);
+        let length = length.unwrap_or(file.len().saturating_sub(offset));
+        let end = offset.saturating_add(length);
+        if end > file.len() {
+            let head = file.bytes(0..file.len().min(foreign::HEAD))?;
+            let why = match foreign::by_head(&head) {
+                Some(foreign) => foreign.why(),
+                None => format!(
+                    "external data is too short: bytes {offset} to {end} of {}",
+                    file.len()
+                ),
+            };
+            return Err(file.name_in(Error::model(why)));
+        }
+        match expected {
+            Some(expected) if length < expected => {
+                let why = format!(
+                    "external data is too short: {length} bytes, its type and shape ask for \
+                     {expected}"
+                );
+                Err(file.name_in(Error::model(why)))
+            }
+            _ => Ok(offset..end),
+        }
+    }
+}
+
+/// Opens files of external data that are not in a folder but, for example, in a store of objects.
+pub trait ExternalFiles: Debug + Send + Sync {
+    /// Opens a file by its path relative to the model, which leads nowhere else.
+    ///
+    /// # Errors
+    /// There is no such file.
+    fn open(&self, path: &Path) -> Result<Source>;
+}
+
+/// Where the external data of a model is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outside {
+    /// The folder of the model.
+    pub folder: Option<PathBuf>,
+    /// The folder of the file that the model in `folder` is a symbolic link to: in Hugging Face's cache, all files
+    /// of a model are links to another folder.
+    pub target: Option<PathBuf>,
+    /// Not in a folder.
+    pub files: Option<Arc<dyn ExternalFiles>>,
+}
+
+impl Outside {
+    /// Next to a file.
+    pub fn of(path: &Path) -> Outside {
+        let link = path.is_symlink();
+        let target = link.then(|| path.canonicalize().ok()).flatten();
+        Outside {
+            folder: path.parent().map(Path::to_path_buf),
+            target: target.and_then(|target| target.parent().map(Path::to_path_buf)),
+            files: None,
+        }
+    }
+
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// As [`ExternalData::relative_path`]; the file is missing, or (through a symlink) outside the folder.
+    pub fn open(&self, external: &ExternalData) -> Result<Source> {
+        let path = external.relative_path()?;
+        if let Some(files) = &self.files {
+            return files.open(&path);
+        }
+        let folder = self.folder.as_deref().unwrap_or(Path::new(""));
+        let path = folder.join(path);
         let cannot = |e| Error::io("cannot open external data", e).in_file(&path);
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
+        let folder = match folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => folder,
         };
-        let real_folder = folder.canonicalize().map_err(cannot)?;
-        if !path
-            .canonicalize()
-            .map_err(cannot)?
-            .starts_with(real_folder)
-        {
+        let folder = folder.canonicalize().map_err(cannot)?;
+        let real = path.canonicalize().map_err(cannot)?;
+        let in_target = |target: &PathBuf| real.starts_with(target);
+        if !real.starts_with(folder) && !self.target.as_ref().is_some_and(in_target) {
             let why = "external data: a symbolic link leads out of the model's folder";
             return Err(Error::model(why).in_file(&path));
         }
@@ -110,38 +178,6 @@ impl ExternalData {
             let why = format!("external data {why}");
             return Err(Error::new(ErrorKind::Io, why).in_file(&path));
         }
-        let meta = File::open(&path)
-            .and_then(|file| file.metadata())
-            .map_err(cannot)?;
-        // without a length: what the type and shape ask for, or else up to the end of the file
-        let length = length.or(expected);
-        let length = length.unwrap_or(meta.len().saturating_sub(offset));
-        if offset
-            .checked_add(length)
-            .is_none_or(|end| end > meta.len())
-        {
-            let mut head = Vec::new();
-            let read =
-                File::open(&path).and_then(|file| file.take(foreign::HEAD).read_to_end(&mut head));
-            read.map_err(cannot)?;
-            if let Some(foreign) = foreign::by_head(&head) {
-                return Err(Error::model(foreign.why()).in_file(&path));
-            }
-            let why = format!(
-                "external data is too short: bytes {offset} to {} of {}",
-                offset.saturating_add(length),
-                meta.len()
-            );
-            return Err(Error::model(why).in_file(&path));
-        }
-        if let Some(expected) = expected
-            && length < expected
-        {
-            let why = format!(
-                "external data is too short: {length} bytes, its type and shape ask for {expected}"
-            );
-            return Err(Error::model(why).in_file(&path));
-        }
-        Ok((path, offset, length))
+        Source::open(&path)
     }
 }

@@ -1,13 +1,15 @@
 //! A model and what it is made of.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::hash::HashMap;
 use crate::source::Source;
 use crate::wire::Field;
 
 use super::attribute::Attribute;
+use super::external::{ExternalFiles, Outside};
 use super::graph::{Graph, GraphKind};
 use super::ids::{GraphId, NodeId};
 use super::name::Name;
@@ -21,7 +23,7 @@ use super::node::Node;
 #[non_exhaustive]
 pub struct Model {
     pub(crate) source: Source,
-    pub(crate) folder: Option<PathBuf>,
+    pub(crate) outside: Outside,
     /// The fields of the model's message.
     pub(crate) fields: Vec<Field>,
     /// IR version; 0 if the file names none.
@@ -103,7 +105,15 @@ impl Model {
 
     /// The folder of its external data.
     pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
+        self.outside.folder.as_deref()
+    }
+
+    /// The same model, with external data from a store instead of a folder. For reports: engines read weights from
+    /// folders only.
+    #[must_use]
+    pub fn with_external(mut self, files: Arc<dyn ExternalFiles>) -> Model {
+        self.outside.files = Some(files);
+        self
     }
 
     /// The main graph's id.

@@ -44,13 +44,6 @@ pub const RANDOM_OPERATORS: &[&str] = &[
     "RandomUniformLike",
 ];
 
-/// Operators that tf2onnx writes in the default domain for Keras 3, where they do not exist.
-const STATELESS_RANDOM: &[&str] = &[
-    "StatelessRandomBinomial",
-    "StatelessRandomNormalV2",
-    "StatelessRandomUniformV2",
-];
-
 /// The domain of operators of training.
 const TRAINING: &str = "ai.onnx.preview.training";
 
@@ -71,12 +64,6 @@ impl Node {
     /// True if its operator is in the default domain.
     pub fn in_default_domain(&self) -> bool {
         self.domain.is_empty() || self.domain == "ai.onnx"
-    }
-
-    /// True if its operator draws at random, whatever the graphs inside it do.
-    pub fn draws(&self) -> bool {
-        let mut random = RANDOM_OPERATORS.iter().chain(STATELESS_RANDOM);
-        self.in_default_domain() && random.any(|op| self.op_type == *op)
     }
 
     /// The attribute of this name; the last one, where a file repeats it.

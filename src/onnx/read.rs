@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::source::Source;
 use crate::wire::{Field, Fields, Kind, Window, decode_leaf};
 
+use super::external::Outside;
 use super::foreign;
 use super::graph::{Graph, GraphKind, Part, QuantizationAnnotation, Slot, ValueInfo};
 use super::ids::{GraphId, NodeId};
@@ -46,8 +47,10 @@ impl Model {
     /// # Errors
     /// As [`Model::open`].
     pub fn read(source: Source) -> Result<Model> {
-        let folder = source.path().and_then(Path::parent).map(Path::to_path_buf);
-        Model::read_in(source, folder)
+        let outside = source.path().map(Outside::of).unwrap_or_default();
+        let mut model = Model::read_in(source, None)?;
+        model.outside = outside;
+        Ok(model)
     }
 
     /// Reads a model whose external data is in `folder`.
@@ -67,7 +70,10 @@ impl Model {
         let graphs = std::mem::take(&mut reader.graphs);
         let header = parts.header;
         Ok(Model {
-            folder,
+            outside: Outside {
+                folder,
+                ..Outside::default()
+            },
             fields: parts.fields,
             ir_version: header.ir_version.unwrap_or(0),
             producer_name: proto::name(header.producer_name),

@@ -32,7 +32,6 @@ use crate::dropout::{Examine, Examined, Form};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, Model, NodeId, Values};
-use crate::semantics::shapes;
 
 use super::{Action, Edited, Reason};
 use crate::verify::fold::{Fold, verify_fold};
@@ -45,7 +44,6 @@ use change::Change;
 use context::Context;
 use factors::Candidate;
 use planner::Planner;
-use shapes::Shapes;
 
 /// Which factors to fold.
 #[derive(Clone, Debug, Default)]
@@ -172,10 +170,9 @@ const PASSES: usize = 50;
 fn plan(before: &Examined<'_>, options: &Options) -> Result<Plan> {
     let (model, values) = (before.model(), before.values());
     let order = model.check_order(values)?;
-    let shapes = Shapes::new(model, values);
     let context = Context {
         view: before.view(),
-        shapes: &shapes,
+        facts: before.facts(),
     };
     let found = factors::find(&context)?;
     let wanted = wanted(before, &found, options)?;

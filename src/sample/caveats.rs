@@ -9,9 +9,9 @@ use crate::verify::inputs::InputSpec;
 use crate::verify::run::Setup;
 
 /// Why there is nothing to sample.
-pub(super) fn none(model: &Model, sites: &[Site]) -> Error {
+pub(super) fn none(view: View<'_>, sites: &[Site]) -> Error {
     let has = |form: Form| sites.iter().any(|site| site.form == form);
-    let draw = model.nodes().find(|(_, node)| node.draws());
+    let draw = view.nodes().find(|node| node.draws());
     let why = if has(Form::FrozenMask) {
         "its only dropout is a frozen mask, which drops the same elements on every run".to_string()
     } else if has(Form::Scale) {
@@ -21,8 +21,8 @@ pub(super) fn none(model: &Model, sites: &[Site]) -> Error {
             .to_string()
     } else if !sites.is_empty() {
         "its only dropout is in its training graph, which is not run at inference".to_string()
-    } else if let Some((id, _)) = draw {
-        let place = model.place(id);
+    } else if let Some(draw) = draw {
+        let place = view.model.place(draw.id);
         format!("it has no dropout; its random operators ({place}) are not part of one")
     } else {
         "it has no dropout, so every run would have the same result".to_string()
@@ -136,10 +136,10 @@ pub(super) fn not_finite(output: &Output) -> Option<String> {
 }
 
 /// Notes about sites, and about draws that are not dropout.
-pub(super) fn notes(model: &Model, sites: &[Site], options: &Options) -> Vec<String> {
+pub(super) fn notes(view: View<'_>, sites: &[Site], options: &Options) -> Vec<String> {
     let mut notes = Vec::new();
     for site in sites {
-        let place = model.place(site.nodes[0]);
+        let place = view.model.place(site.nodes[0]);
         if site.form == Form::FrozenMask {
             notes.push(format!(
                 "{place}: a frozen mask, which drops the same elements on every run"
@@ -162,15 +162,13 @@ pub(super) fn notes(model: &Model, sites: &[Site], options: &Options) -> Vec<Str
     }
     let sources: Vec<_> = sites.iter().filter_map(Site::source).collect();
     let other = |id| !sources.contains(&id);
-    let mut draws = model
-        .nodes()
-        .filter(|(id, node)| node.draws() && other(*id));
-    if let Some((id, _)) = draws.next() {
+    let mut draws = view.nodes().filter(|node| node.draws() && other(node.id));
+    if let Some(draw) = draws.next() {
         let others = match draws.count() {
             0 => String::new(),
             more => format!(" (and {more} more)"),
         };
-        let place = model.place(id);
+        let place = view.model.place(draw.id);
         notes.push(format!(
             "{place}{others}: draws random numbers that are not dropout, which add to the spread; the deterministic output has one draw of them"
         ));

@@ -80,6 +80,10 @@ pub struct Classes {
     pub top: Vec<usize>,
     /// The share of the runs that do. A run where a row has NaN counts, and puts none on top.
     pub agreement: Vec<f64>,
+    /// With labels: the share of rows whose top class is their label.
+    pub accuracy: Option<f64>,
+    /// The same of the top class at inference.
+    pub deterministic_accuracy: Option<f64>,
 }
 
 impl Classes {

@@ -10,6 +10,7 @@ use crate::onnx::{
     Attribute, DataType, Editor, GraphKind, Name, Node, NodeId, Producer, encode_float,
 };
 use crate::rewrite::Edited;
+use crate::semantics::draws::distribution;
 use crate::semantics::view::{NodeRef, ValueRef, View};
 use crate::verify::draw::{drawn_element, drawn_shape, fix};
 
@@ -49,9 +50,8 @@ pub(super) fn of(
             rate::set(&mut editor, site, p).map_err(|why| rate::refusal(model, site, &why))?;
         }
     }
-    let draws = model.nodes().filter(|(_, node)| !is_loadable(node));
-    for (id, _) in draws {
-        make_loadable(&mut editor, id);
+    for node in view.nodes().filter(|node| !is_loadable(*node)) {
+        make_loadable(&mut editor, node.id);
     }
     editor.finish()?;
     let edited = Edited::new(&copy)?;
@@ -116,11 +116,11 @@ fn switch_input(node: NodeRef<'_>) -> Option<ValueRef<'_>> {
 }
 
 /// False of a node that draws and that no runtime loads: it takes the shape as an input.
-fn is_loadable(node: &Node) -> bool {
-    let op = node.op_type.as_str().unwrap_or_default();
+fn is_loadable(node: NodeRef<'_>) -> bool {
+    let op = node.op();
     let takes_shape = op.starts_with("Stateless")
         || (matches!(op, "RandomUniform" | "RandomNormal") && node.input(0).is_some());
-    !(node.draws() && takes_shape)
+    !(takes_shape && distribution(node).is_some())
 }
 
 /// Makes it draw in the shape of a tensor of zeros, which ONNX can express.

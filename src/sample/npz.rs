@@ -48,6 +48,9 @@ fn arrays(report: &Report) -> Result<Vec<u8>, WriteNpzError> {
         stacks.add("agreement", rows, |o| {
             Some(o.classes.as_ref()?.agreement.clone())
         })?;
+        stacks.add("accuracy", &[], |o| {
+            Some(vec![o.classes.as_ref()?.accuracy?])
+        })?;
         stacks.add("top", rows, |o| {
             let top = o.classes.as_ref()?.top.iter();
             Some(top.map(|&class| class as u64).collect())

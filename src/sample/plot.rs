@@ -1,16 +1,19 @@
-//! Uncertainty against rate, as a small SVG: the spread of every output, and of classifiers the entropy
-//! and the agreement of runs.
+//! Uncertainty as a small SVG: the spread of every output, and of classifiers the entropy and the agreement of
+//! runs; with labels the accuracy. Lines against the rate, or a bar for each dropout that ran alone.
 //!
 //! Text and axes are of a grey that is read on white and on black; there is no background.
 
-use std::ops::Range;
+mod bars;
+mod lines;
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{Classes, Output, Sampling, average};
+use super::{Classes, Output, average};
 
-/// The size of one panel.
-const PANEL: (u32, u32) = (360, 300);
+pub(super) use bars::sites;
+pub(super) use lines::rates;
+
 /// Height of the title.
 const TITLE: u32 = 28;
 /// The maximum number of outputs, so that they can be distinguished.
@@ -33,7 +36,7 @@ struct Measure {
     of: fn(&Output) -> Option<f64>,
 }
 
-const MEASURES: [Measure; 3] = [
+const MEASURES: [Measure; 4] = [
     Measure {
         title: "Spread",
         axis: "mean standard deviation",
@@ -49,6 +52,11 @@ const MEASURES: [Measure; 3] = [
         axis: "share of runs with the top class",
         of: |output| of_rows(output, |classes| &classes.agreement),
     },
+    Measure {
+        title: "Accuracy",
+        axis: "share of rows with the right class",
+        of: |output| output.classes.as_ref()?.accuracy,
+    },
 ];
 
 /// The mean of a figure that every row of a classifier has.
@@ -57,135 +65,28 @@ fn of_rows(output: &Output, figure: impl Fn(&Classes) -> &[f64]) -> Option<f64> 
     Some(average(figure(classes)))
 }
 
-/// One panel for each figure that an output has.
-struct Panel<'s> {
-    measure: &'static Measure,
-    lines: Vec<Line<'s>>,
-}
-
-struct Line<'s> {
-    name: &'s str,
-    colour: RGBColor,
-    points: Vec<(f64, f64)>,
-}
-
-/// `None` unless there are two rates.
-pub(super) fn svg(samplings: &[Sampling]) -> Option<String> {
-    let mut order: Vec<(f64, &Sampling)> = (samplings.iter())
-        .filter_map(|at| Some((at.rate?, at)))
-        .collect();
-    order.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    order.dedup_by(|(a, _), (b, _)| a == b);
-    if order.len() < 2 {
-        return None;
-    }
-    let panels = MEASURES
-        .iter()
-        .filter_map(|measure| Panel::of(measure, &order));
-    let panels: Vec<Panel<'_>> = panels.collect();
-    let mut out = String::new();
-    draw(&mut out, &panels, order.last()?.0, order[0].1.outputs.len()).ok()?;
-    let title = "<title>Uncertainty of the outputs against the dropout rate</title>";
-    let head = out
-        .find("<svg")
-        .and_then(|at| Some(at + out[at..].find('>')? + 1))?;
-    out.insert_str(head, title);
-    Some(out)
-}
-
-impl<'s> Panel<'s> {
-    fn of(measure: &'static Measure, order: &[(f64, &'s Sampling)]) -> Option<Panel<'s>> {
-        let outputs = order[0].1.outputs.iter().zip(COLOURS).enumerate();
-        let lines = outputs.filter_map(|(index, (output, colour))| {
-            let points = order.iter().filter_map(|(rate, at)| {
-                let value = (measure.of)(at.outputs.get(index)?)?;
-                value.is_finite().then_some((*rate, value))
-            });
-            let points: Vec<_> = points.collect();
-            let name = output.name.as_str();
-            (!points.is_empty()).then_some(Line {
-                name,
-                colour,
-                points,
-            })
-        });
-        let lines: Vec<_> = lines.collect();
-        (!lines.is_empty()).then_some(Panel { measure, lines })
-    }
-
-    /// From 0 to a little above the highest point.
-    fn range(&self) -> Range<f64> {
-        let points = self.lines.iter().flat_map(|line| &line.points);
-        match points.map(|(_, y)| *y).fold(0.0, f64::max) {
-            0.0 => 0.0..1.0,
-            highest => 0.0..highest * 1.1,
-        }
-    }
+/// The document with a title.
+fn titled(mut svg: String, title: &str) -> Option<String> {
+    let start = svg.find("<svg")?;
+    let head = start + svg[start..].find('>')? + 1;
+    svg.insert_str(head, &format!("<title>{title}</title>"));
+    Some(svg)
 }
 
 type Failed = Box<dyn std::error::Error>;
 
-fn draw(out: &mut String, panels: &[Panel<'_>], last: f64, outputs: usize) -> Result<(), Failed> {
-    let size = (PANEL.0 * panels.len().max(1) as u32, PANEL.1 + TITLE);
-    let page = SVGBackend::with_string(out, size).into_drawing_area();
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// The page below its title, which reports how many of the outputs are left out.
+fn headed<'a>(page: &Area<'a>, title: &str, outputs: usize) -> Result<Area<'a>, Failed> {
     let (head, body) = page.split_vertically(TITLE);
-    let more = match outputs.checked_sub(OUTPUTS) {
-        Some(more @ 1..) => format!(" (and {more} more outputs)"),
-        _ => String::new(),
+    let title = match outputs.checked_sub(OUTPUTS) {
+        Some(more @ 1..) => format!("{title} (and {more} more outputs)"),
+        _ => title.to_string(),
     };
-    let title = format!("Uncertainty against dropout rate{more}");
-    head.draw(&Text::new(
-        title,
-        (12, 8),
-        text(18).into_font().color(&GREY),
-    ))?;
-    for (index, (panel, area)) in panels
-        .iter()
-        .zip(body.split_evenly((1, panels.len())))
-        .enumerate()
-    {
-        let (across, up) = (0.0..last * 1.05, panel.range());
-        let [x_end, y_end] = [across.end, up.end];
-        let mut chart = ChartBuilder::on(&area)
-            .margin(8)
-            .caption(panel.measure.title, text(16).into_font().color(&GREY))
-            .x_label_area_size(40)
-            .y_label_area_size(64)
-            .build_cartesian_2d(across, up)?;
-        chart
-            .configure_mesh()
-            .axis_style(GREY)
-            .bold_line_style(GREY.mix(0.25))
-            .light_line_style(TRANSPARENT)
-            .label_style(text(13).into_font().color(&GREY))
-            .x_labels(6)
-            .y_labels(6)
-            .x_desc("dropout rate")
-            .y_desc(panel.measure.axis)
-            .x_label_formatter(&|x| number(*x, x_end))
-            .y_label_formatter(&|y| number(*y, y_end))
-            .draw()?;
-        for line in &panel.lines {
-            let colour = line.colour;
-            let series = LineSeries::new(line.points.iter().copied(), colour.stroke_width(2));
-            chart
-                .draw_series(series.point_size(3))?
-                .label(shortened(line.name))
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 12, y)], colour.stroke_width(2))
-                });
-        }
-        if index == 0 {
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::UpperLeft)
-                .label_font(text(13).into_font().color(&GREY))
-                .legend_area_size(16)
-                .draw()?;
-        }
-    }
-    page.present()?;
-    Ok(())
+    let style = text(18).into_font().color(&GREY);
+    head.draw(&Text::new(title, (12, 8), style))?;
+    Ok(body)
 }
 
 fn text(size: u32) -> (&'static str, u32) {

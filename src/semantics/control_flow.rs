@@ -201,6 +201,17 @@ impl<'m> Loop<'m> {
             .graph_input(self.body, self.formals + place)
     }
 
+    /// What decides how many steps it takes.
+    pub fn deciding(self) -> [Option<ValueRef<'m>>; 3] {
+        let again = (self.nexts > 0)
+            .then(|| self.node.view().graph_output(self.body, 0))
+            .flatten();
+        match self.inputs {
+            2 => [self.node.input(0), self.node.input(1), again],
+            _ => [None, None, again],
+        }
+    }
+
     /// What an output of the body becomes: a state in the next step, and an output of the node.
     pub fn after(self, next: usize) -> impl Iterator<Item = ValueRef<'m>> {
         let place = next.checked_sub(self.nexts);

@@ -1,9 +1,9 @@
 //! Operators that draw random numbers, and the outputs of the model that depend on them.
 
 use crate::error::Result;
-use crate::onnx::{NodeId, ValueId, numbers};
+use crate::onnx::{NodeId, Producer, ValueId, numbers};
 
-use super::control_flow::results;
+use super::control_flow::{Formal, Loop, Outcome, results};
 use super::operator::{Distribution, Operator, Role};
 use super::view::{NodeRef, ValueRef, View};
 
@@ -53,20 +53,23 @@ const MICROSOFT: [&str; 1] = ["Sampling"];
 /// Probabilities of more bytes are not read.
 const LARGEST: u64 = 1 << 16;
 
-/// True of an operator that draws random numbers, and of an unknown one that is named like one.
-pub(crate) fn draws(node: NodeRef<'_>) -> bool {
-    if let Some(operator) = node.operator() {
-        return matches!(operator.role, Role::Draw(_));
+impl NodeRef<'_> {
+    /// True of an operator that draws random numbers, and of an unknown one that is named like one, whatever
+    /// the graphs inside it do.
+    pub(crate) fn draws(self) -> bool {
+        if let Some(operator) = self.operator() {
+            return matches!(operator.role, Role::Draw(_));
+        }
+        if self.callee().is_some() {
+            return false;
+        }
+        let name = match self.op_type == "ATen" {
+            true => self.string("operator").unwrap_or_default(),
+            false => self.op_type.as_bytes(),
+        };
+        let own = self.domain == "com.microsoft" && MICROSOFT.iter().any(|op| self.op_type == *op);
+        own || is_named_random(&String::from_utf8_lossy(name).to_lowercase())
     }
-    if node.callee().is_some() {
-        return false;
-    }
-    let name = match node.op_type == "ATen" {
-        true => node.string("operator").unwrap_or_default(),
-        false => node.op_type.as_bytes(),
-    };
-    let own = node.domain == "com.microsoft" && MICROSOFT.iter().any(|op| node.op_type == *op);
-    own || is_named_random(&String::from_utf8_lossy(name).to_lowercase())
 }
 
 fn is_named_random(name: &str) -> bool {
@@ -119,11 +122,8 @@ pub(crate) fn second_of_two(node: NodeRef<'_>) -> Result<Option<f64>> {
     }))
 }
 
-/// The reason why no runtime loads a node that draws.
+/// The reason why no runtime loads a node, which draws.
 pub(crate) fn unloadable(node: NodeRef<'_>) -> Option<&'static str> {
-    if !draws(node) {
-        return None;
-    }
     if node.in_default_domain() && !Operator::is_standard(node.get()) {
         return Some("is not an ONNX operator, so no runtime loads the model");
     }
@@ -151,7 +151,8 @@ impl Reached {
 }
 
 /// The outputs that each node may influence by its values, not only by their shape: those of the graphs around
-/// it and of the calls of its function included. A node with graphs, and a call, passes every input on to every output.
+/// it and of the calls of its function included. A Loop or Scan passes each state on to itself; another node with
+/// graphs, and a call, passes every input on to every output.
 pub(crate) struct Reach<'m> {
     view: View<'m>,
     values: Vec<Reached>,
@@ -178,8 +179,9 @@ impl<'m> Reach<'m> {
         }
         while let Some(value) = reach.open.pop() {
             let reached = reach.values[value.index()];
-            if let Some((node, output)) = view.value(value).producer() {
-                reach.enter(node, output, reached);
+            match view.value(value).producer() {
+                Some((node, output)) => reach.enter(node, output, reached),
+                None => reach.enter_step(view.value(value), reached),
             }
         }
         reach
@@ -194,12 +196,45 @@ impl<'m> Reach<'m> {
 
     /// Passes what an output of a node reaches to its inputs and to the results of its graphs.
     fn enter(&mut self, node: NodeRef<'m>, output: usize, reached: Reached) {
+        if let Some(of) = Loop::of(node) {
+            let results = match of.outcome(output) {
+                Outcome::State(state) => [state.input, state.next],
+                Outcome::Stack(result) => [result, None],
+            };
+            self.add_all(results.into_iter().chain(of.deciding()), reached);
+            return;
+        }
         let operator = node.operator();
         let reads = |input| operator.is_none_or(|operator| operator.reads_values(input));
         let inputs = node.given().filter(|&(input, _)| reads(input));
         let inputs = inputs.map(|(_, value)| value);
         let results = results(node, output).filter_map(|(.., value)| value);
         for value in inputs.chain(results).collect::<Vec<_>>() {
+            self.add(value.id, reached);
+        }
+    }
+
+    /// Passes what an input of the body of a loop reaches to what it is: in the first step, and in others.
+    fn enter_step(&mut self, formal: ValueRef<'m>, reached: Reached) {
+        let Producer::Input(place) = formal.get().producer else {
+            return;
+        };
+        let Some(around) = Loop::around(self.view, formal.get().graph) else {
+            return;
+        };
+        match around.formal(place as usize) {
+            Formal::State(state) => self.add_all([state.input, state.next], reached),
+            Formal::Slice(whole) => self.add_all([whole], reached),
+            Formal::Iteration | Formal::Condition => self.add_all(around.deciding(), reached),
+        }
+    }
+
+    fn add_all(
+        &mut self,
+        values: impl IntoIterator<Item = Option<ValueRef<'m>>>,
+        reached: Reached,
+    ) {
+        for value in values.into_iter().flatten() {
             self.add(value.id, reached);
         }
     }

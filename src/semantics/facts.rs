@@ -46,6 +46,7 @@ pub(crate) struct Facts<'m> {
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
     calls: OnceCell<Calls>,
+    draws: OnceCell<Vec<NodeId>>,
     declared: OnceCell<HashMap<ValueId, (GraphId, usize, Section)>>,
     contexts: RefCell<Contexts<Key>>,
     /// The calls of all functions, callers first.
@@ -134,6 +135,16 @@ impl<'m> Facts<'m> {
         self.memo.calls.get_or_init(|| Calls::new(self.view.model))
     }
 
+    /// The nodes that draw random numbers, in the order of their graphs.
+    pub fn draws(self) -> impl Iterator<Item = NodeRef<'m>> {
+        let all = || self.view.nodes().filter(|node| node.draws());
+        let draws = self
+            .memo
+            .draws
+            .get_or_init(|| all().map(|node| node.id).collect());
+        draws.iter().map(move |&node| self.view.node(node))
+    }
+
     /// The contexts in which a graph runs; an unknown one if nothing calls it.
     pub fn contexts(self, graph: GraphId) -> Vec<ContextId> {
         let Some(function) = self.view.function_of(graph) else {
@@ -186,6 +197,12 @@ impl<'m> Facts<'m> {
     /// The number of axes of a value; `None` if it is not known.
     pub fn rank(self, value: ValueId) -> Option<usize> {
         self.shape(value).rank()
+    }
+
+    /// The sizes of a value, where they are known; `None` if not even its rank is.
+    pub fn sizes(self, value: ValueId) -> Option<Vec<Option<i64>>> {
+        let shape = self.shape(value);
+        Some(shape.dims()?.iter().map(|dim| dim.size()).collect())
     }
 
     /// The integers that an attribute or an input holds, if they are the same in every run and context.

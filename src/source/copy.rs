@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::atomic::{self, Writer};
 use super::rope::{Part, Rope};
 use super::{BUFFER, Body, Source};
 use crate::error::{Error, Result};
@@ -24,7 +25,7 @@ const STEP: u64 = 64 << 20;
 /// Writes pieces to a file, one after the other.
 struct Copier<'f> {
     file: &'f File,
-    out: BufWriter<&'f File>,
+    out: BufWriter<Writer<'f>>,
     /// Bytes of a source from a position on.
     ahead: Option<(Source, u64, Bytes)>,
 }
@@ -33,7 +34,7 @@ impl<'f> Copier<'f> {
     fn new(file: &'f File) -> Self {
         Copier {
             file,
-            out: BufWriter::with_capacity(BUFFER, file),
+            out: BufWriter::with_capacity(BUFFER, Writer(file)),
             ahead: None,
         }
     }
@@ -117,7 +118,8 @@ fn copy(from: &File, range: Range<u64>, to: &File) -> Result<u64> {
         interrupt::check()?;
         let step = (range.end - at).min(STEP) as usize;
         // what cannot be copied so is read and written, which says why it cannot be
-        match rustix::fs::copy_file_range(from, Some(&mut at), to, None, step) {
+        let mut copied = || rustix::fs::copy_file_range(from, Some(&mut at), to, None, step);
+        match atomic::may_copy().and_then(|()| copied().map_err(Into::into)) {
             Ok(0) | Err(_) => break,
             Ok(_) => {}
         }

@@ -24,6 +24,7 @@ mod port;
 mod prepare;
 mod process;
 mod shapes;
+mod site;
 mod slot;
 mod support;
 mod tract;

@@ -7,6 +7,7 @@ mod spec;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use bytes::Bytes;
 use tract_onnx::prelude::{DatumType, Tensor};
 
 use super::engine::{Port, Stop, Value, element_name, elements, no_input};
@@ -15,6 +16,23 @@ use crate::source::Source;
 
 pub(super) use made::{Range, make};
 pub use spec::InputSpec;
+
+/// The array in a file; of an archive that of this name.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn array(file: &Path, name: &str) -> Result<Value, Error> {
+    match files::array(file, name) {
+        Ok(tensor) => Ok(Value(tensor)),
+        Err(Stop::Error(error)) => Err(error),
+        Err(Stop::Unrunnable(why)) => Err(Error::new(ErrorKind::Usage, why.reason).in_file(file)),
+    }
+}
+
+/// The array of a `.npy` file in memory; or why not.
+pub(crate) fn npy(bytes: Bytes) -> Result<Value, String> {
+    files::npy(&Source::from_bytes(bytes)).map(Value)
+}
 
 /// Inputs asked for on the command line, read from their files.
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ use claim::{Claim, Places};
 use expected::{Draw, Expected};
 use experiment::{Fault, Measured};
 pub(in crate::verify) use operators::operators;
-use region::{Ground, Input, Region};
+use region::{Ground, Input, Region, Removed};
 pub use report::{Outcome, Report, SiteReport};
 
 /// A region to measure, for a site.
@@ -153,9 +153,9 @@ fn of_claims(
         .flatten()
         .flatten()
         .flat_map(|claim| &claim.exits);
-    let plain =
-        exits.filter(|exit| exit.scale == 1.0 && exit.prescale.is_none() && exit.path.is_empty());
-    let removed = plain.map(|exit| (exit.output, exit.data)).collect();
+    let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
+    let removed = plain.map(|exit| (exit.output, (exit.data, exit.scale)));
+    let removed = removed.collect();
     for (site, claims) in claims.into_iter().enumerate() {
         let mut found = Vec::new();
         match claims {
@@ -182,7 +182,7 @@ fn regions(
     ground: &Ground<'_>,
     claim: &Claim<'_>,
     outputs: &HashSet<ValueId>,
-    removed: &HashMap<ValueId, ValueId>,
+    removed: &Removed,
     site: usize,
 ) -> Result<Vec<Task>, Fault> {
     let view = ground.view();
@@ -220,7 +220,7 @@ fn regions(
             let why = format!("does not decide about `{name}`");
             return Err(Fault::Unlike(why));
         }
-        let mut expected = Expected::of(view, claim.site, exit, draw);
+        let mut expected = Expected::of(view, claim.site, exit, draw).without(region.left_out);
         if (ground.facts.constant(data)).is_some_and(|number| number.value == 0.0) {
             // a multiple of 0 is any other
             (expected.kept, expected.scale) = (None, None);

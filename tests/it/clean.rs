@@ -448,3 +448,29 @@ fn halves_of_a_draw_may_decide_together() {
     assert_eq!((and.len(), and[0].rate), (1, Some(0.75)));
     strips(&halves("And")).draws_nothing();
 }
+
+/// A Loop with two states, a from `x` and r from `x`, and these nodes in its body.
+fn two_states(body: &str, after: &str) -> Model {
+    let mut step = graph(nodes(body));
+    step.input = ["i", "go", "a", "r"].map(untyped).into();
+    step.output = ["next", "an", "rn"].map(untyped).into();
+    let node = op("as, rs = Loop(trips, yes, x, x)").with(subgraph("body", step));
+    let all = [node].into_iter().chain(nodes(after));
+    let graph = x_to_y(all).init("trips", raw(DataType::INT64, &[], &3i64.to_le_bytes()));
+    model(17, graph.init("yes", raw(DataType::BOOL, &[], &[1])))
+}
+
+/// A state that draws matters where it, or what it is made into, leaves the loop or ends it.
+#[test]
+fn a_state_that_draws_and_that_nothing_uses() {
+    let apart = "next = Identity(go)\nan = Relu(a)\nrn = RandomNormalLike(r)";
+    let of = |body: &str, after: &str| verdict(&two_states(body, after));
+    assert_eq!(of(apart, "y = Tanh(as)"), Verdict::Clean);
+    // the twins: its last value is used, another state is made of it, and it ends the loop
+    assert_eq!(of(apart, "y = Add(as, rs)"), Verdict::Random);
+    let joined = "next = Identity(go)\nan = Add(a, r)\nrn = RandomNormalLike(r)";
+    assert_eq!(of(joined, "y = Tanh(as)"), Verdict::Random);
+    let ends = "m = ReduceMax(r)\ns = Cast:9(m)\nnext = Squeeze(s)\nan = Relu(a)
+        rn = RandomNormalLike(r)";
+    assert_eq!(of(ends, "y = Tanh(as)"), Verdict::Random);
+}

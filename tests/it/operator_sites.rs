@@ -4,8 +4,8 @@ use dropout_onnx::dropout::{Form, Kind, MaskUse, Mode, Problem, RateOrigin, Scal
 use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
-    f32_scalar, f32s, flag, float, floats, function, graph, i64s, int, model, op, raw, reference,
-    scalar, sparse, string, subgraph, tensor, typed, untyped, x_to_y,
+    f32_scalar, f32s, flag, float, floats, function, graph, i64s, int, ints, model, op, raw,
+    reference, scalar, sparse, string, subgraph, tensor, typed, untyped, x_to_y,
 };
 use crate::common::proto::{Attribute, Graph, Model, Node, SparseTensor, Tensor};
 use crate::common::sites;
@@ -762,6 +762,62 @@ fn a_dropout_in_a_branch_that_is_never_taken_is_inert() {
     let first = ["one = Gather(x, zero)", "first = Gather(one, zero)"];
     data.main_mut().node.splice(0..0, first.map(op));
     assert_eq!(site_of(&data), (Mode::Runtime, false));
+}
+
+/// Whether a layer runs may be up to a draw (LayerDrop): no input switches its dropout off.
+#[test]
+fn a_dropout_in_a_branch_that_a_draw_decides_is_active() {
+    let drawn = |condition: &str| {
+        let mut made = branched(op("unused = Not(yes)"));
+        let draw = op("u = RandomUniform()").with(ints("shape", &[1]));
+        let nodes = [
+            draw,
+            op("l = Less(u, half)"),
+            op("s = Squeeze(l)"),
+            op(condition),
+        ];
+        made.main_mut().node.splice(0..1, nodes);
+        let made = with_init(made, "half", f32s(&[], &[0.5]));
+        let mut made = made;
+        made.main_mut()
+            .input
+            .push(typed("train", DataType::BOOL, &[]));
+        made
+    };
+    let mode = |condition: &str| {
+        let found = sites(&drawn(condition));
+        found
+            .iter()
+            .find(|site| site.form == Form::Operator)
+            .map(|site| site.mode)
+    };
+    assert_eq!(mode("on = Identity(s)"), Some(Mode::Active));
+    assert_eq!(mode("on = Not(s)"), Some(Mode::Active));
+    // the twins: an input decides with it, or something else never lets it run
+    assert_eq!(mode("on = And(s, train)"), Some(Mode::Runtime));
+    assert_eq!(mode("on = Not(yes)"), Some(Mode::Inert));
+}
+
+/// The same through a function that is passed the draw, and one that returns it.
+#[test]
+fn a_draw_decides_through_functions() {
+    let mode = |calls: &[&str]| {
+        let made = branched_in_function(calls);
+        let body = [
+            op("u = RandomUniform()").with(ints("shape", &[])),
+            op("half = Constant()").with(float("value_float", 0.5)),
+            op("on = Less(u, half)"),
+        ];
+        let made = made.function(function("Draw", "", "on", 13, body));
+        let found = sites(&made);
+        let site = found.iter().find(|site| site.form == Form::Operator);
+        site.map(|site| site.mode)
+    };
+    assert_eq!(
+        mode(&["on = local::Draw()", "y = local::F(x, on)"]),
+        Some(Mode::Active)
+    );
+    assert_eq!(mode(&["y = local::F(x, t)"]), Some(Mode::Runtime));
 }
 
 /// A Dropout in an If in a function, with the condition that the call passes.

@@ -5,6 +5,8 @@ mod damaged;
 mod fixtures;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod growth;
+mod labels;
+mod per_site;
 mod places;
 mod readings;
 mod refusals;

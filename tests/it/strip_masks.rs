@@ -10,3 +10,4 @@ mod scales;
 mod scopes;
 mod spelt;
 mod switches;
+mod together;

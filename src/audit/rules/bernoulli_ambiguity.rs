@@ -33,11 +33,16 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let ambiguous = context.operators().filter(|(id, node)| {
-        let site = context.site_of.get(id);
-        node.op_type == "Bernoulli" && site.is_none_or(|site| site.rate != Some(0.5))
+    let ambiguous = context.facts.draws().filter(|node| {
+        let site = context.site_of.get(&node.id);
+        node.is("Bernoulli") && site.is_none_or(|site| site.rate != Some(0.5))
     });
     ambiguous
-        .map(|(id, _)| context.at_node(id, "ONNX Runtime draws the opposite of what ONNX defines"))
+        .map(|node| {
+            context.at_node(
+                node.id,
+                "ONNX Runtime draws the opposite of what ONNX defines",
+            )
+        })
         .collect()
 }

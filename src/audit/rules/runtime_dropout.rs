@@ -10,7 +10,8 @@ rule! {
     /// ## What it finds
     ///
     /// A dropout whose `training_mode`, ratio or mask depends on a model input, or that is in a
-    /// branch of an `If` whose condition is only known at run time.
+    /// branch of an `If` whose condition depends on what a run is given. Where a random draw alone decides,
+    /// no input switches the dropout off: it is active.
     ///
     /// ## Why it matters
     ///

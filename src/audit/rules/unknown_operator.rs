@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::semantics::draws::draws;
 use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::operator::Operator;
 use crate::semantics::view::NodeRef;
@@ -64,7 +63,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
 
 fn is_unknown(node: NodeRef<'_>) -> bool {
     let in_default = node.in_default_domain();
-    let of_default = in_default && (Operator::is_standard(node.get()) || draws(node));
+    let of_default = in_default && (Operator::is_standard(node.get()) || node.draws());
     let standard = of_default || STANDARD.iter().any(|domain| node.domain == *domain);
     !standard && node.callee().is_none() && ForeignDropout::of(node).is_none()
 }

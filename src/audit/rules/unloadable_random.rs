@@ -33,8 +33,8 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let nodes = context.view.nodes();
-    nodes
+    let draws = context.facts.draws();
+    draws
         .filter_map(|node| Some(context.at_node(node.id, unloadable(node)?)))
         .collect()
 }

@@ -129,10 +129,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
                 path.display()
             )
         }
-        Some(path) => Some(io::ReportFile::new(path, models())?),
+        Some(path) => Some(io::ReportFile::new(path, models(), global)?),
         None => None,
     };
-    let baselines = args.baseline.open(models(), configs.files())?;
+    let baselines = args.baseline.open(models(), configs.files(), global)?;
     let run = Run {
         args,
         global,

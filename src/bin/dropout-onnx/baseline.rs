@@ -7,7 +7,7 @@ use dropout_onnx::audit::baseline::{Baseline, Resolved, path_from};
 use dropout_onnx::audit::{ModelAudit, Remark, Selection};
 use dropout_onnx::report::one_line;
 
-use crate::io::{self, ReportFile, same_file, same_place};
+use crate::io::{self, Global, ReportFile, same_file, same_place};
 use crate::paths::identity;
 use crate::verification::count;
 
@@ -51,13 +51,14 @@ impl BaselineArgs {
         &self,
         models: impl Iterator<Item = &'p Path>,
         mut settings: impl Iterator<Item = &'p Path>,
+        global: &Global,
     ) -> Result<Baselines> {
         let known = self.baseline.as_deref().map(Known::open).transpose()?;
         let new = match self.write_baseline.as_deref() {
             Some(path) if settings.any(|other| same_place(other, path)) => {
                 bail!("{}: is also read; name another file", path.display())
             }
-            Some(path) => Some(New::open(path, models)?),
+            Some(path) => Some(New::open(path, models, global)?),
             None => None,
         };
         Ok(Baselines { known, new })
@@ -147,8 +148,12 @@ impl Known {
 }
 
 impl New {
-    fn open<'p>(path: &Path, models: impl Iterator<Item = &'p Path>) -> Result<New> {
-        let file = ReportFile::new(path, models)?;
+    fn open<'p>(
+        path: &Path,
+        models: impl Iterator<Item = &'p Path>,
+        global: &Global,
+    ) -> Result<New> {
+        let file = ReportFile::new(path, models, global)?;
         let folder = folder(path)?;
         if path.exists() {
             read(path)

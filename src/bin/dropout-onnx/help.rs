@@ -41,7 +41,9 @@ const SCREENS: &[Screen] = &[
     },
     Screen {
         command: "sample",
-        options: &["runs", "seed", "rates", "inputs", "output", "plot"],
+        options: &[
+            "runs", "rates", "labels", "per_site", "inputs", "output", "plot",
+        ],
         example: "sample model.onnx --runs 100",
     },
     Screen {

@@ -32,6 +32,9 @@ pub struct Global {
     /// Print every dropout and every step
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Do not wait until written files are on the disk; if the system crashes, they may be lost
+    #[arg(long, global = true, hide_short_help = true)]
+    pub no_sync: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -179,8 +182,12 @@ pub struct ReportFile(Destination);
 
 impl ReportFile {
     /// Refuses to overwrite a model of the report.
-    pub fn new<'p>(path: &Path, about: impl IntoIterator<Item = &'p Path>) -> Result<ReportFile> {
-        let destination = Destination::new(path)?;
+    pub fn new<'p>(
+        path: &Path,
+        about: impl IntoIterator<Item = &'p Path>,
+        global: &Global,
+    ) -> Result<ReportFile> {
+        let destination = Destination::new(path)?.synced(!global.no_sync);
         if destination.is_read_only() {
             bail!("{}: is read-only; make it writable first", path.display());
         }
@@ -296,7 +303,7 @@ impl Files {
                 External::Copy => job::External::Copy,
                 External::Link => job::External::Link,
             }),
-            evidence: None,
+            ..job::Files::default()
         }
     }
 }

@@ -43,7 +43,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             let path = folder.join(format!("{}.1", title(command)));
             let mut rope = Rope::new();
             rope.push(page(command, &program)?);
-            write_atomic(&Destination::new(&path)?, &rope)?;
+            let destination = Destination::new(&path)?.synced(!global.no_sync);
+            write_atomic(&destination, &rope)?;
             if !global.quiet {
                 io::print(&format!("{}\n", path.display()))?;
             }

@@ -37,6 +37,7 @@ impl<'a> Rewriting<'a> {
         let read = || io::read(&files.input);
         let files = dropout_onnx::job::Files {
             evidence: verify.evidence.clone(),
+            no_sync: global.no_sync,
             ..files.asked()
         };
         let job = Job::open(files, suffix, verify.options()?, read)?;

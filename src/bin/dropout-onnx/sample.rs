@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::job::Target;
 use dropout_onnx::report::document;
-use dropout_onnx::sample::{ClassSpec, Options, sample};
+use dropout_onnx::sample::{ClassSpec, Labels, Options, sample};
 use dropout_onnx::source::{Destination, Rope, write_atomic};
 
 use crate::Status;
@@ -29,9 +29,9 @@ use crate::verification::{Feed, Limits};
 ///
 /// Only these figures are kept, not the outputs of single runs. A .npz file contains OUTPUT.mean,
 /// OUTPUT.std, OUTPUT.deterministic and OUTPUT.probabilities in the shape of the output,
-/// OUTPUT.entropy, OUTPUT.agreement and OUTPUT.top in the shape of its rows, and runs and seed, as
-/// float64. With --rates it also has rates, and the other arrays get a leading axis for them. In JSON,
-/// NaN is null.
+/// OUTPUT.entropy, OUTPUT.agreement and OUTPUT.top in the shape of its rows, with --labels
+/// OUTPUT.accuracy, and runs and seed, as float64. With --rates it also has rates, and the other arrays get
+/// a leading axis for them. The figures of --per-site are in JSON only, where NaN is null.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -52,6 +52,19 @@ pub struct Args {
     /// applied) or none; OUTPUT alone is probabilities if they sum to 1, and logits otherwise
     #[arg(long, value_name = "OUTPUT[=HOW]", value_parser = class_spec)]
     classes: Vec<ClassSpec>,
+    /// True classes of the rows of an output, to report accuracy: FILE.npy, or OUTPUT=FILE.npy if there are
+    /// several classifiers
+    ///
+    /// One class number per row, counted from 0. Without labels, a sweep over --rates shows how uncertain
+    /// the model is at each rate, but not which rate is best.
+    #[arg(long, value_name = "[OUTPUT=]FILE", value_parser = labels)]
+    labels: Vec<Labels>,
+    /// Also run each dropout alone, and report which one moves the outputs most
+    ///
+    /// The other dropout is removed for these runs. The plot has a bar for each dropout. Takes at most one
+    /// of --rates.
+    #[arg(long)]
+    per_site: bool,
     #[command(flatten)]
     feed: Feed,
     #[command(flatten)]
@@ -76,6 +89,8 @@ Examples:
   dropout-onnx sample model.onnx --runs 100 --seed 7
   dropout-onnx sample model.onnx --input x=data.npy -o figures.npz
   dropout-onnx sample model.onnx --rates 0.1,0.2,0.3,0.5   also writes model.sample.svg
+  dropout-onnx sample model.onnx --rates 0.1,0.3,0.5 --input x=data.npy --labels labels.npy
+  dropout-onnx sample model.onnx --per-site
   dropout-onnx sample model.onnx --classes y=logits --format json
   dropout-onnx sample model.onnx --classes tags=binary-logits --classes attention=none
 
@@ -103,8 +118,12 @@ fn class_spec(text: &str) -> Result<ClassSpec, String> {
     text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 
+fn labels(text: &str) -> Result<Labels, String> {
+    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
+}
+
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let (format, output, plot) = (args.format(), args.destination()?, args.plot()?);
+    let (format, output, plot) = (args.format(), args.destination(global)?, args.plot(global)?);
     if format == Format::Npz && output.is_none() {
         bail!("--format npz requires --output FILE.npz, or `-` for standard output");
     }
@@ -113,6 +132,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         seed: args.seed,
         rates: args.rates.clone(),
         classes: args.classes.clone(),
+        labels: args.labels.clone(),
+        per_site: args.per_site,
         dims: args.feed.dims()?,
         inputs: args.feed.inputs.clone(),
         host: args.limits.host()?,
@@ -120,7 +141,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let model = io::read(&args.input)?;
     let all = args.runs.saturating_mul(args.rates.len().max(1));
     let bar = global.bar("sampling", all);
-    let report = sample(&model, &options, &mut |done, _| {
+    let report = sample(&model, &options, &mut |done, all| {
+        bar.set_length(all as u64);
         bar.set_position(done as u64)
     });
     bar.finish_and_clear();
@@ -184,20 +206,20 @@ impl Args {
     }
 
     /// Where the figures go, if not only to people.
-    fn destination(&self) -> Result<Option<Target>> {
+    fn destination(&self, global: &Global) -> Result<Option<Target>> {
         match &self.output {
             None => Ok(None),
             Some(file) if file == Path::new("-") => Ok(Some(Target::Stream)),
-            Some(file) => Ok(Some(Target::File(self.may_write(file)?))),
+            Some(file) => Ok(Some(Target::File(self.may_write(file, global)?))),
         }
     }
 
     /// The destination of the plot, if there is one.
-    fn plot(&self) -> Result<Option<Destination>> {
-        let several = self.rates.iter().any(|rate| *rate != self.rates[0]);
+    fn plot(&self, global: &Global) -> Result<Option<Destination>> {
+        let several = self.per_site || self.rates.iter().any(|rate| *rate != self.rates[0]);
         let stdio = Path::new("-");
         let file = match (&self.plot, &self.output) {
-            (Some(_), _) if !several => bail!("--plot requires several --rates"),
+            (Some(_), _) if !several => bail!("--plot requires several --rates, or --per-site"),
             (Some(file), _) if file == stdio => bail!("--plot -: the plot needs a file"),
             _ if !several => return Ok(None),
             (Some(file), _) => file.clone(),
@@ -211,11 +233,11 @@ impl Args {
                 file.display()
             );
         }
-        self.may_write(&file).map(Some)
+        self.may_write(&file, global).map(Some)
     }
 
-    fn may_write(&self, file: &Path) -> Result<Destination> {
-        let destination = Destination::new(file)?;
+    fn may_write(&self, file: &Path, global: &Global) -> Result<Destination> {
+        let destination = Destination::new(file)?.synced(!global.no_sync);
         if io::same_file(&self.input, destination.real()) {
             bail!("{}: is IN; name another file", file.display());
         }

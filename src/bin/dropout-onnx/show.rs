@@ -103,7 +103,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if several || args.write_snapshots.is_some() || path.is_dir() {
         return many::run(args, path, update, global);
     }
-    let checked = checked(args, &args.inputs[0], path, update)?;
+    let checked = checked(args, &args.inputs[0], path, update, global)?;
     if !global.quiet {
         io::print(&checked.text)?;
     }
@@ -125,10 +125,16 @@ fn options(args: &Args) -> Options {
 }
 
 /// Compares a model with its snapshot.
-fn checked(args: &Args, input: &Path, path: &Path, update: bool) -> Result<Checked> {
+fn checked(
+    args: &Args,
+    input: &Path,
+    path: &Path,
+    update: bool,
+    global: &Global,
+) -> Result<Checked> {
     let model = io::read(input)?;
     let mut options = options(args);
-    let snapshot = Snapshot::open(path, input)?;
+    let snapshot = Snapshot::open(path, input, global)?;
     let format = match (args.format, snapshot.is_json()) {
         (Some(Format::Dot | Format::Svg), _) => {
             bail!("--check compares text and json: dot and svg are not stable")

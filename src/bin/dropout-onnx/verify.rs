@@ -105,7 +105,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
 /// Compares and reports the only two models, with evidence if it is asked for.
 fn one(paths: [&Path; 2], args: &Args, options: &Options, global: &Global) -> Result<Status> {
     let evidence = args.verify.evidence.as_deref();
-    let evidence = evidence.map(|path| io::ReportFile::new(path, paths));
+    let evidence = evidence.map(|path| io::ReportFile::new(path, paths, global));
     let evidence = evidence.transpose()?;
     let compared = Compared::new(paths, options, global)?;
     match args.format {

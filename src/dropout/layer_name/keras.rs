@@ -36,19 +36,19 @@ const DROPOUT: &[&str] = &["dropout", "stateless_dropout"];
 /// A name and the number that was appended to make it unique: `dropout_1` is `dropout`.
 fn split(component: &str) -> (&str, Option<&str>) {
     match component.rsplit_once('_') {
-        Some((base, number))
-            if !base.is_empty()
-                && !number.is_empty()
-                && number.bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            (base, Some(number))
-        }
+        Some((base, number)) if !base.is_empty() && is_number(number) => (base, Some(number)),
         _ => (component, None),
     }
 }
 
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// True of one of these names, with or without a number.
 fn is_one_of(component: &str, of: &[&str]) -> bool {
-    of.contains(&component) || of.contains(&split(component).0)
+    let mut rests = of.iter().filter_map(|name| component.strip_prefix(name));
+    rests.any(|rest| rest.is_empty() || rest.strip_prefix('_').is_some_and(is_number))
 }
 
 /// Scopes, from the outermost in.

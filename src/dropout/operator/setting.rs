@@ -65,7 +65,7 @@ impl Setting {
         let (mode, unclear) = match law {
             OperatorVersion::IsTest => is_test(&attribute("is_test")),
             _ if switch.is_absent() => (stated(&attribute("training_mode")), None),
-            _ => training_mode(&switch, is_open(search, node, 2)),
+            _ => training_mode(&switch, || is_open(search, cx, node, 2)),
         };
         let misfit = || misfit(search, cx, node, opset).map(Problem::Version);
         let given = Given {
@@ -103,7 +103,9 @@ impl Setting {
             Switch::Off(place) => (Some(read(place)?), Mode::Active),
         };
         let (mode, unclear) = match &switch {
-            Some((switch, Some(input))) => training_mode(switch, is_open(search, node, *input)),
+            Some((switch, Some(input))) => {
+                training_mode(switch, || is_open(search, cx, node, *input))
+            }
             Some((switch, None)) if !switch.is_absent() => (stated(switch), None),
             _ => (absent, None),
         };
@@ -124,16 +126,14 @@ impl Setting {
             None => RateOrigin::Attribute,
         };
         let (rate, rate_origin, invalid) = rate(ratio, constant);
-        let depends = given
-            .ratio_input
-            .is_some_and(|input| is_open(search, node, input));
-        let is_replaced = ratio.is_open() && depends;
+        let depends = |input| is_open(search, cx, node, input);
+        let is_replaced = ratio.is_open() && given.ratio_input.is_some_and(depends);
         let mode = match search.facts.runs_in(cx, node.graph()) {
             _ if rate == Some(0.0) && !is_replaced => Mode::Inert,
             Runs::Never => Mode::Inert,
             Runs::Sometimes => given.mode.min(Mode::Runtime),
-            Runs::Always if is_replaced => given.mode.min(Mode::Runtime),
-            Runs::Always => given.mode,
+            Runs::Drawn | Runs::Always if is_replaced => given.mode.min(Mode::Runtime),
+            Runs::Drawn | Runs::Always => given.mode,
         };
         // an inert Dropout ignores its ratio, whatever number that is
         let ignored = mode == Mode::Inert && rate.is_some();
@@ -177,10 +177,11 @@ impl Setting {
     }
 }
 
-/// True if a run may decide what an input is.
-fn is_open(search: &Search<'_>, node: NodeRef<'_>, input: usize) -> bool {
-    let input = node.input(input);
-    input.is_some_and(|value| search.origins.is_open(value.id))
+/// True if what a run is given may decide what an input is.
+fn is_open(search: &Search<'_>, cx: ContextId, node: NodeRef<'_>, input: usize) -> bool {
+    let value = node.input(input);
+    let is_open = value.is_some_and(|value| search.origins.is_open(value.id));
+    is_open && !search.facts.is_drawn(cx, value)
 }
 
 fn rate(ratio: &Parameter, constant: RateOrigin) -> Rate {
@@ -210,7 +211,7 @@ fn rate(ratio: &Parameter, constant: RateOrigin) -> Rate {
 
 /// Whether it acts, or why that is unknown. `depends` is true of a flag that depends on what a run is
 /// given.
-fn training_mode(switch: &Parameter, depends: bool) -> (Mode, Option<String>) {
+fn training_mode(switch: &Parameter, depends: impl FnOnce() -> bool) -> (Mode, Option<String>) {
     let mode = match switch {
         Parameter::Known(Known::Number(number)) if number.element == DataType::BOOL => {
             match switch.is_open() {
@@ -220,7 +221,7 @@ fn training_mode(switch: &Parameter, depends: bool) -> (Mode, Option<String>) {
             }
         }
         // constant, although it is not known which
-        Parameter::Known(Known::Computed) if !depends => Mode::Active,
+        Parameter::Known(Known::Computed) if !depends() => Mode::Active,
         _ if switch.is_open() => Mode::Runtime,
         other => {
             let what = other.text();

@@ -150,20 +150,32 @@ impl Finder<'_> {
         if operator.role == Role::Constant {
             return self.written(node, conditions);
         }
+        if let ("Sub", Some(one), Some(two)) = (operator.name, node.input(0), node.input(1))
+            && one == two
+        {
+            return Ok(fixed(Some(0.0), one.element_type()));
+        }
         let first_only = operator.copies() || operator.selects();
         let mut inputs = Vec::new();
-        let mut default = false;
+        let (mut default, mut is_unknown) = (false, false);
         for input in node.inputs().take(if first_only { 1 } else { usize::MAX }) {
             let Some(value) = input else {
                 return Ok(Step::Is(None));
             };
             let known = match conditions.known.borrow().get(&value.id) {
                 Some(Some(known)) => *known,
+                Some(None) if operator.name == "Mul" => {
+                    is_unknown = true;
+                    continue;
+                }
                 Some(None) => return Ok(Step::Is(None)),
                 None => return Ok(Step::Needs(value.id)),
             };
             default |= known.default;
             inputs.push(Form::number(Law::constant(known.number), known.element));
+        }
+        if is_unknown {
+            return self.zeros_like(node, conditions);
         }
         if is_quantization(node) {
             let Some(first) = inputs.first().and_then(|form| form.rest.as_constant()) else {
@@ -195,6 +207,19 @@ impl Finder<'_> {
             })
         });
         Ok(Step::Is(number))
+    }
+
+    /// A product of data and zero: zeros, unless the zero was only assumed.
+    fn zeros_like(&self, node: NodeRef<'_>, conditions: &Conditions) -> Result<Step> {
+        let known = |value: ValueId| conditions.known.borrow().get(&value).copied().flatten();
+        let mut inputs = node.inputs().flatten();
+        let zero = inputs.find(|value| known(value.id).is_some_and(|known| known.number == 0.0));
+        let Some(zero) = zero else {
+            return Ok(Step::Is(None));
+        };
+        let is_zero =
+            conditions.given.is_none() || self.number(zero.id, &self.conditions)? == Some(0.0);
+        Ok(Step::Is(known(zero.id).filter(|_| is_zero)))
     }
 
     /// The number in the attribute of a Constant or a ConstantOfShape.

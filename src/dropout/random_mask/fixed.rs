@@ -20,8 +20,7 @@ pub(super) fn fixed(view: View<'_>, order: &[NodeId]) -> HashSet<ValueId> {
         let known = |value: ValueRef<'_>| is_constant(value) || fixed.contains(&value.id);
         let reads = |input| operator.reads_values(input);
         let mut inputs = node.inputs().enumerate().filter(|(input, _)| reads(*input));
-        let free =
-            !matches!(operator.role, Role::Draw(_) | Role::Control(_)) && !node.get().draws();
+        let free = !matches!(operator.role, Role::Draw(_) | Role::Control(_));
         if free && inputs.all(|(_, value)| value.is_none_or(known)) {
             fixed.extend(node.outputs().flatten().map(|output| output.id));
         }

@@ -29,7 +29,8 @@ impl Finder<'_> {
         let mut shared = false;
         let mut next = None;
         loop {
-            if conditions.starts.contains(&at.id) {
+            // the scale of another mask is not that of this one
+            if conditions.starts.contains(&at.id) || self.found.contains_key(&at.id) {
                 return Ok(None);
             }
             shared |= self.uses(at.id).any(|using| match using {

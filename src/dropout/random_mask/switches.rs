@@ -37,6 +37,17 @@ impl Finder<'_> {
             let node = match known.producer {
                 Producer::Input(index) => {
                     let graph = self.view.model.graph(known.graph);
+                    if let GraphKind::Function(function) = graph.kind {
+                        // the same value, passed by every call
+                        let calls = self.calls(function, conditions).into_iter();
+                        let mut given =
+                            calls.map(|call| self.view.node(call).input(index as usize));
+                        match given.next().flatten() {
+                            Some(first) if given.all(|other| other == Some(first)) => at = first,
+                            _ => return Ok(None),
+                        }
+                        continue;
+                    }
                     let shape = match graph.inputs[index as usize].value_type() {
                         ValueType::Tensor { shape, .. } => shape,
                         _ => None,
@@ -162,30 +173,6 @@ impl Finder<'_> {
         Ok(is_rate.then(|| Judged {
             given: Some((open.input, taken)),
             ..Judged::plain(attempt)
-        }))
-    }
-
-    /// True if, under these conditions, all exits are what inference makes of the data.
-    fn passes(&self, source: NodeId, on: &Attempt, conditions: &Conditions) -> Result<bool> {
-        let seeds: Vec<(ValueId, Law)> = match self.draw(source, conditions)? {
-            Some(draw) => vec![(draw.drawn, draw.law)],
-            None => return Ok(false),
-        };
-        let trace = self.walk(&seeds, conditions)?;
-        Ok(on.exits.iter().all(|found| {
-            let scale = super::site::exit(found, on).scale;
-            let near = |a: f64| (a - scale).abs() <= NEAR * scale.abs();
-            trace
-                .settled
-                .get(&found.output)
-                .is_some_and(|form| match &form.terms[..] {
-                    [term] => {
-                        form.rest.is_zero()
-                            && term.law.as_constant().is_some_and(near)
-                            && term.atom == found.data
-                    }
-                    _ => false,
-                })
         }))
     }
 

@@ -156,6 +156,14 @@ impl Finder<'_> {
             made = self.applied(node, operator, &inputs, walk)?;
         }
         match made {
+            // dropped data times zero is a constant like any other
+            Some(form)
+                if form.is_numeric()
+                    && !form.varies()
+                    && inputs.iter().flatten().any(|input| input.is_dropped()) =>
+            {
+                Ok(())
+            }
             Some(form) => {
                 for output in node
                     .outputs()

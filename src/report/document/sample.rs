@@ -43,6 +43,8 @@ pub(super) struct Document<'r> {
     plot: Option<String>,
     /// One for each rate; a single one without rates.
     samplings: Vec<Sampling<'r>>,
+    /// One for each dropout that ran alone.
+    per_site: Vec<SiteSampling<'r>>,
 }
 
 /// The outputs at one rate.
@@ -51,6 +53,18 @@ pub(super) struct Document<'r> {
 struct Sampling<'r> {
     /// The rate of every dropout; null: each has its own.
     rate: Option<f64>,
+    /// In the order of the graph.
+    outputs: Vec<Output<'r>>,
+}
+
+/// The outputs with only one dropout on.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SiteSampling<'r> {
+    /// Its number in `sites`.
+    site: usize,
+    /// Its layer, or its node.
+    dropout: &'r str,
     /// In the order of the graph.
     outputs: Vec<Output<'r>>,
 }
@@ -108,6 +122,10 @@ struct Classes<'r> {
     agreement: &'r [f64],
     /// The top class at inference.
     deterministic_top: Option<Vec<usize>>,
+    /// With labels: the share of rows whose top class is their label.
+    accuracy: Option<f64>,
+    /// The same of the top class at inference.
+    deterministic_accuracy: Option<f64>,
 }
 
 /// The document of a sampling of a model, called `input`; `plot`: the file of the plot, if there is one.
@@ -118,6 +136,11 @@ pub fn sample(input: &str, model: &Model, report: &Report, plot: Option<&Path>) 
     let sites = report.sites.iter();
     let samplings = report.samplings.iter().map(|at| Sampling {
         rate: at.rate,
+        outputs: at.outputs.iter().map(Output::of).collect(),
+    });
+    let per_site = report.per_site.iter().map(|at| SiteSampling {
+        site: at.site,
+        dropout: &at.dropout,
         outputs: at.outputs.iter().map(Output::of).collect(),
     });
     let document = Document {
@@ -134,6 +157,7 @@ pub fn sample(input: &str, model: &Model, report: &Report, plot: Option<&Path>) 
         notes: &report.notes,
         plot: plot.map(|plot| plot.to_string_lossy().into_owned()),
         samplings: samplings.collect(),
+        per_site: per_site.collect(),
     };
     serde_json::to_value(document).map_err(|e| serializer(&e))
 }
@@ -150,6 +174,8 @@ impl<'r> Output<'r> {
             top: &classes.top,
             agreement: &classes.agreement,
             deterministic_top: output.deterministic_top(),
+            accuracy: classes.accuracy,
+            deterministic_accuracy: classes.deterministic_accuracy,
         });
         Output {
             name: &output.name,

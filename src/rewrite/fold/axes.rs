@@ -2,12 +2,15 @@
 
 mod picked;
 
+use crate::semantics::facts::{axis_of, permutation};
 use crate::semantics::view::NodeRef;
 
 use super::context::Context;
 use super::factor::Factor;
-use super::shapes::{Shape, axis_of, permutation};
 use picked::{padded, picked};
+
+/// The size of each axis, where it is known.
+type Sizes = [Option<i64>];
 
 /// What becomes of a factor's axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +67,13 @@ pub(super) fn moved(
     }
     if axes == Axes::Reshaped {
         let output = node.output(output)?.id;
-        let (from, to) = (context.shapes.of(input)?, context.shapes.of(output)?);
+        let (from, to) = (context.facts.sizes(input)?, context.facts.sizes(output)?);
         return match way {
             Way::Forward => reshaped(factor, axis, &from, &to),
             Way::Backward => reshaped(factor, axis, &to, &from),
         };
     }
-    let shape = context.shapes.of(input)?;
+    let shape = context.facts.sizes(input)?;
     let follow = |axis| follow(context, (node, output), &shape, axis, axes);
     match way {
         Way::Forward => {
@@ -113,12 +116,12 @@ pub(super) fn moved(
 fn follow(
     context: &Context<'_>,
     (node, output): (NodeRef<'_>, usize),
-    shape: &Shape,
+    shape: &Sizes,
     axis: usize,
     axes: Axes,
 ) -> Option<Moved> {
     let rank = shape.len();
-    let integers = |input, name| context.shapes.integers(node.id, input, name);
+    let integers = |input, name| context.facts.integers(node.id, input, name);
     let own = rank.checked_sub(axis + 1)?;
     let stays = Some((axis, None));
     match axes {
@@ -135,7 +138,8 @@ fn follow(
             Some((axis.checked_sub(gone)?, None))
         }
         Axes::Permuted => {
-            let permutation = permutation(node.get(), rank)?;
+            let perm = node.attribute("perm").map(|perm| &perm.value);
+            let permutation = permutation(perm, rank)?;
             let to = permutation.iter().position(|&from| from == own)?;
             Some((rank - 1 - to, None))
         }
@@ -151,8 +155,8 @@ fn follow(
 
 /// The factor along the axis of another shape of the same elements: one with as many indices, or
 /// one that its indices are a part of. Counted from the end, so that a batch may be of any size.
-fn reshaped(factor: &Factor, axis: usize, from: &Shape, to: &Shape) -> Option<Factor> {
-    let behind = |shape: &Shape, axis: usize| -> Option<i64> {
+fn reshaped(factor: &Factor, axis: usize, from: &Sizes, to: &Sizes) -> Option<Factor> {
+    let behind = |shape: &Sizes, axis: usize| -> Option<i64> {
         let last = shape.len().checked_sub(axis)?;
         shape[last..]
             .iter()

@@ -1,15 +1,16 @@
-//! What a plan reads: the model, the shapes of its values, and its constants.
+//! What a plan reads: the model, the facts about its values, and its constants.
 
-use crate::semantics::shapes::Shapes;
+use crate::onnx::ValueId;
+use crate::semantics::facts::Facts;
 use crate::semantics::view::{NodeRef, ValueRef, View};
 
 use super::operand::{self, Operand};
 
-/// A model and the shapes of its values.
+/// A model and the facts about its values.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'m> {
     pub view: View<'m>,
-    pub shapes: &'m Shapes<'m>,
+    pub facts: Facts<'m>,
 }
 
 /// The constant at an input, unless something prevents that it is changed.
@@ -51,7 +52,13 @@ pub(super) fn is_alone(node: NodeRef<'_>, input: usize) -> bool {
 impl Context<'_> {
     /// The number of axes of an input.
     pub fn rank(&self, node: NodeRef<'_>, input: usize) -> Option<usize> {
-        self.shapes.rank(node.input(input)?.id)
+        self.facts.rank(node.input(input)?.id)
+    }
+
+    /// The size of an axis, counted from the last one.
+    pub fn size(&self, value: ValueId, from_end: usize) -> Option<i64> {
+        let sizes = self.facts.sizes(value)?;
+        sizes[sizes.len().checked_sub(from_end + 1)?]
     }
 }
 

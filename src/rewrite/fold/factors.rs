@@ -101,7 +101,7 @@ fn factor(
     data: ValueRef<'_>,
     (constant, axis): (Numbers, Option<usize>),
 ) -> Result<Factor, Reason> {
-    let (name, shapes) = (&data.get().name, context.shapes);
+    let (name, facts) = (&data.get().name, context.facts);
     let (dims, mut elements) = (constant.dims, constant.elements);
     if axis.is_some() && has_own_axis(node) {
         return Err(Reason::Shape("it broadcasts along a new axis".into()));
@@ -114,7 +114,7 @@ fn factor(
     if let Some(odd) = odd.next() {
         return Err(Reason::Rounding(format!("a factor of {odd}").into()));
     }
-    match shapes.rank(data.id) {
+    match facts.rank(data.id) {
         _ if dims.is_empty() => {}
         Some(rank) if rank >= dims.len() => {}
         Some(_) => {
@@ -127,7 +127,7 @@ fn factor(
         }
     }
     if let Some(axis) = axis {
-        match shapes.size(data.id, axis) {
+        match context.size(data.id, axis) {
             Some(size) if size == elements.len() as i64 => {}
             Some(_) => {
                 let why = format!("broadcasting would enlarge `{name}`");

@@ -89,7 +89,7 @@ impl<'m> Planner<'m> {
             open: wanted.clone(),
             annotated: annotated(view),
             masks: masks(sites),
-            origins: Origins::new(view),
+            origins: Origins::new(context.facts),
             rounding: Rounding::default(),
             merged: HashMap::default(),
             steps: HashMap::default(),

@@ -6,7 +6,7 @@ mod joint;
 use std::cell::Cell;
 
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{NodeId, Use, ValueId};
+use crate::onnx::{AttributeValue, NodeId, Use, ValueId};
 use crate::rewrite::Reason;
 use crate::semantics::view::{NodeRef, ValueRef};
 
@@ -68,6 +68,18 @@ pub(super) fn label(node: NodeRef<'_>) -> String {
 /// A reason that is about a node.
 fn at(node: NodeRef<'_>, why: &Reason) -> Reason {
     why.reworded(format!("{}: {why}", label(node)))
+}
+
+/// Refuses a node of a function whose attributes are those of a call: they may differ from call to call.
+fn given_by_calls(node: NodeRef<'_>) -> Result<(), Reason> {
+    let mut attributes = node.get().attributes.iter();
+    match attributes.find(|attribute| matches!(attribute.value, AttributeValue::Reference(..))) {
+        None => Ok(()),
+        Some(attribute) => {
+            let why = format!("calls of its function give its `{}`", attribute.name);
+            Err(Reason::Operator(why.into()))
+        }
+    }
 }
 
 impl<'m> Propagation<'_, 'm> {
@@ -134,6 +146,7 @@ impl<'m> Propagation<'_, 'm> {
         if self.folded.contains(&node.id) {
             return self.on(node, factor, route);
         }
+        given_by_calls(node).map_err(at)?;
         if let Some(changes) = self.context.forward(node, input, factor) {
             route.changes.extend(changes.map_err(at)?);
             return Ok(());

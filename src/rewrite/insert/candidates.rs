@@ -88,7 +88,7 @@ pub fn candidates(model: &impl Examine, options: &Options) -> Result<Vec<Candida
 fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
     let view = examined.view();
     let flow = Flow::new(view)?;
-    let fit = fit::Fit::new(&flow, examined.sites()?);
+    let fit = fit::Fit::new(&flow, examined.facts(), examined.sites()?);
     let mut chooser = Chooser::new(&flow);
     let mut presets: BTreeMap<ValueId, Preset> = chooser.positions().usual();
     let chosen = chooser.all(options)?.into_iter();

@@ -4,8 +4,8 @@ use crate::dropout::{OperatorVersion, Site, version};
 use crate::hash::HashSet;
 use crate::onnx::{DataType, GraphKind, Use, ValueId};
 use crate::rewrite::{Acting, Rate, Reason};
+use crate::semantics::facts::Facts;
 use crate::semantics::operator::{Layer, Operator, Role, Type};
-use crate::semantics::shapes::Shapes;
 use crate::semantics::view::{NodeRef, ValueRef, View};
 
 use super::flow::Flow;
@@ -52,13 +52,13 @@ impl<'o> Wanted<'o> {
 pub(super) struct Fit<'m> {
     pub view: View<'m>,
     pub flow: &'m Flow<'m>,
-    pub shapes: Shapes<'m>,
+    facts: Facts<'m>,
     /// The data and the results of existing dropout.
     pub dropped: HashSet<ValueId>,
 }
 
 impl<'m> Fit<'m> {
-    pub fn new(flow: &'m Flow<'m>, sites: &[Site]) -> Self {
+    pub fn new(flow: &'m Flow<'m>, facts: Facts<'m>, sites: &[Site]) -> Self {
         let view = flow.view;
         let mut dropped = HashSet::default();
         for site in sites {
@@ -76,7 +76,7 @@ impl<'m> Fit<'m> {
         Fit {
             view,
             flow,
-            shapes: Shapes::new(view.model, view.values),
+            facts,
             dropped,
         }
     }
@@ -198,8 +198,7 @@ impl Fit<'_> {
 
     /// The sizes, symbols and `?` of a shape; `None` if the rank is unknown.
     pub fn shape(&self, value: ValueRef<'_>) -> Option<Vec<String>> {
-        let facts = self.shapes.facts();
-        facts.shape_text(&facts.shape(value.id))
+        self.facts.shape_text(&self.facts.shape(value.id))
     }
 
     /// True if a Dropout takes data of this type.

@@ -22,7 +22,7 @@ pub fn plan(before: &Examined<'_>, options: &Options) -> Result<(Vec<Place>, Pla
         return Err(usage("no position selected for dropout".into()));
     }
     let flow = Flow::new(view)?;
-    let fit = Fit::new(&flow, before.sites()?);
+    let fit = Fit::new(&flow, before.facts(), before.sites()?);
     let mut places = chosen(&flow, &fit, options)?;
     let mut plan = Plan::default();
     let mut seeds = 0;

@@ -7,7 +7,7 @@ use crate::onnx::{Attribute, AttributeValue, Editor, Model, Values};
 use crate::rewrite::idle::{graph_inputs, idle_names};
 
 use super::plan::Planned;
-use super::{Options, Outcome, Seed, change, operator};
+use super::{Options, Outcome, Seed, change, mask, operator};
 
 /// Changes the sites of the plan.
 ///
@@ -43,6 +43,13 @@ pub(super) fn apply(
         let is_new = seen.insert(&site.nodes) || site.passed.is_some();
         if site.form == Form::Operator && is_new {
             operator::apply(&mut editor, site, options, &done, &mut outcome)?;
+        }
+        if let (Some(rate), Some(now), Form::RandomMask) = (options.rate, site.rate, site.form)
+            && let Some(name) = mask::deviation(editor.view(), site, now)
+            && let Some(source) = site.source()
+        {
+            let deviation = AttributeValue::Float(mask::deviation_at(rate));
+            editor.set_attribute(source, Attribute::new(name, deviation));
         }
         outcome.changed += 1;
     }

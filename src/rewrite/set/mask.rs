@@ -4,6 +4,8 @@ use crate::dropout::alpha::{ALPHA, scale_and_shift};
 use crate::dropout::{Form, Kind, MaskUse, Scaling, Site};
 use crate::error::Result;
 use crate::rewrite::{Rate, Reason};
+use crate::semantics::draws::distribution;
+use crate::semantics::operator::Distribution;
 use crate::semantics::view::{NodeRef, View};
 
 use super::Changes;
@@ -13,7 +15,53 @@ use super::constant::{self, ConstantInput};
 /// What a number in a mask is, as a function of the rate.
 type Role = fn(f64) -> f64;
 
-const DROP: Role = |p| p;
+/// The attributes of a node, or their defaults.
+fn attributes(node: NodeRef<'_>, names: [(&str, f32); 2]) -> [f64; 2] {
+    names.map(|(name, default)| f64::from(node.float(name, default)))
+}
+
+/// The number below which a node draws with this probability.
+fn quantile(node: NodeRef<'_>, share: f64) -> f64 {
+    match distribution(node) {
+        Some(Distribution::Uniform) => {
+            let [low, high] = attributes(node, [("low", 0.0), ("high", 1.0)]);
+            low + (high - low) * share
+        }
+        Some(Distribution::Normal) => {
+            let [mean, deviation] = attributes(node, [("mean", 0.0), ("scale", 1.0)]);
+            mean + deviation * normal_quantile(share)
+        }
+        _ => share,
+    }
+}
+
+/// The quantile of the standard normal distribution, by bisection.
+fn normal_quantile(share: f64) -> f64 {
+    let below = |x: f64| libm::erfc(-x / std::f64::consts::SQRT_2) / 2.0;
+    let (mut low, mut high) = (-40.0, 40.0);
+    for _ in 0..80 {
+        let middle = (low + high) / 2.0;
+        match below(middle) < share {
+            true => low = middle,
+            false => high = middle,
+        }
+    }
+    (low + high) / 2.0
+}
+
+/// The attribute that is the deviation of Gaussian dropout, if the draw has it and the rate is this.
+pub(super) fn deviation(view: View<'_>, site: &Site, rate: f64) -> Option<&'static str> {
+    let node = view.node(site.source()?);
+    let [_, deviation] = attributes(node, [("mean", 0.0), ("scale", 1.0)]);
+    let own = site.kind == Kind::GaussianDropout && node.get().attribute("scale").is_some();
+    (own && (deviation - DEVIATION(rate)).abs() <= 1e-6 * deviation).then_some("scale")
+}
+
+/// The same at another rate.
+pub(super) fn deviation_at(rate: Rate) -> f32 {
+    DEVIATION(rate.value()) as f32
+}
+
 const KEEP: Role = |p| 1.0 - p;
 const SCALE: Role = |p| 1.0 / (1.0 - p);
 /// The standard deviation of Gaussian dropout (Srivastava et al. 2014, section 10).
@@ -71,7 +119,13 @@ pub(super) fn changes(view: View<'_>, site: &Site, rate: Rate) -> Result<Changes
             if !element.is_none_or(|element| element.is_float()) {
                 continue;
             }
-            let Some((role, threshold)) = role(site, (node, input), &constant, now) else {
+            let found = threshold(view, site, (node, input), &constant, (now, rate.value()));
+            let threshold = found.is_some();
+            let found = found.or_else(|| {
+                let role = role(site, (node, input), &constant, now)?;
+                Some(role(rate.value()))
+            });
+            let Some(number) = found else {
                 continue;
             };
             match threshold {
@@ -81,11 +135,12 @@ pub(super) fn changes(view: View<'_>, site: &Site, rate: Rate) -> Result<Changes
             changes.push(Change {
                 at: (id, input),
                 constant,
-                number: role(rate.value()),
+                number,
             });
         }
     }
     match (site.kind, thresholds, scales) {
+        (Kind::GaussianDropout, _, 0) if deviation(view, site, now).is_some() => Ok(Ok(changes)),
         (Kind::GaussianDropout, _, 0) => refuse("its deviation is not a separate constant"),
         (Kind::GaussianDropout, ..) => Ok(Ok(changes)),
         (_, 0, _) => refuse("its threshold is not a separate constant"),
@@ -94,40 +149,61 @@ pub(super) fn changes(view: View<'_>, site: &Site, rate: Rate) -> Result<Changes
     }
 }
 
-/// What a number is, and whether it decides what is dropped.
+/// True of a number that equals this one, to the precision of its type.
+fn is_near(constant: &ConstantInput, other: f64) -> bool {
+    (constant.number - other).abs() <= constant.precision() * other.abs().max(0.1)
+}
+
+/// The number that decides what is dropped, at the other of two rates; `None` if this one does not.
+fn threshold(
+    view: View<'_>,
+    site: &Site,
+    (node, input): (NodeRef<'_>, usize),
+    constant: &ConstantInput,
+    (now, then): (f64, f64),
+) -> Option<f64> {
+    if site.kind == Kind::GaussianDropout {
+        return None;
+    }
+    let source = view.node(site.source()?);
+    let kept = site.kept_draw?.value;
+    let share = |is_dropped: bool, rate: f64| if is_dropped { rate } else { 1.0 - rate };
+    let of_share = |is_dropped| {
+        let is_it = is_near(constant, share(is_dropped, now));
+        is_it.then(|| share(is_dropped, then))
+    };
+    match node.op() {
+        // a draw, or what is left of it where it is compared with 0 or rounded
+        "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "Sub" => {
+            let is_dropped = kept > constant.number;
+            let is_it = is_near(constant, quantile(source, share(is_dropped, now)));
+            is_it.then(|| quantile(source, share(is_dropped, then)))
+        }
+        "Bernoulli" => of_share(kept == 0.0),
+        "Dropout" if node.id == source.id && input == 1 => of_share(true),
+        "Add" if site.kind != Kind::AlphaDropout => of_share(false),
+        _ => None,
+    }
+}
+
+/// What a number is that something is multiplied by.
 fn role(
     site: &Site,
     (node, input): (NodeRef<'_>, usize),
     constant: &ConstantInput,
     rate: f64,
-) -> Option<(Role, bool)> {
-    let number = constant.number;
-    let near = |other: f64| (number - other).abs() <= constant.precision() * other.abs().max(0.1);
-    let is = |ops: &[&str]| ops.contains(&node.op());
+) -> Option<Role> {
+    let near = |other: f64| is_near(constant, other);
     let one_of = |roles: &[Role]| roles.iter().copied().find(|role| near(role(rate)));
-    if site.kind == Kind::GaussianDropout {
-        let deviation = one_of(&[DEVIATION]).filter(|_| node.op() == "Mul");
-        return deviation.map(|role| (role, false));
+    match (site.kind, node.op()) {
+        (Kind::GaussianDropout, "Mul") => one_of(&[DEVIATION]),
+        (Kind::GaussianDropout, _) => None,
+        (Kind::AlphaDropout, "Add" | "Mul" | "Sub" | "Where") => {
+            one_of(&[A, B, A_ALPHA, MINUS_A_ALPHA, OF_DROPPED])
+        }
+        (Kind::AlphaDropout, _) => None,
+        (_, "Div") if input == 1 => one_of(&[KEEP]),
+        (_, "Mul") => one_of(&[SCALE]),
+        _ => None,
     }
-    if is(&["Less", "LessOrEqual", "Greater", "GreaterOrEqual"]) {
-        let kept_above = site.kept_draw?.value > number;
-        let role = one_of(if kept_above { &[DROP] } else { &[KEEP] });
-        return role.map(|role| (role, true));
-    }
-    if node.op() == "Bernoulli" {
-        return one_of(&[KEEP]).map(|role| (role, true));
-    }
-    if site.kind == Kind::AlphaDropout {
-        let roles = [A, B, A_ALPHA, MINUS_A_ALPHA, OF_DROPPED];
-        let role = one_of(&roles).filter(|_| is(&["Add", "Mul", "Sub", "Where"]));
-        return role.map(|role| (role, false));
-    }
-    if node.op() == "Add" {
-        return one_of(&[KEEP]).map(|role| (role, true));
-    }
-    if node.op() == "Div" && input == 1 {
-        return one_of(&[KEEP]).map(|role| (role, false));
-    }
-    let scale = one_of(&[SCALE]).filter(|_| node.op() == "Mul");
-    scale.map(|role| (role, false))
 }

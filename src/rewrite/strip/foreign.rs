@@ -6,16 +6,16 @@ use crate::dropout::{Convention, Site};
 use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, Name, Node};
 use crate::rewrite::Reason;
+use crate::semantics::facts::Facts;
 use crate::semantics::foreign::{ForeignDropout, Inference, softmax_axis};
-use crate::semantics::shapes::Shapes;
-use crate::semantics::view::{NodeRef, View};
+use crate::semantics::view::NodeRef;
 
 use super::operator;
 use super::removal::Strip;
 
 /// Why an operator cannot be replaced.
-pub(super) fn refusal(view: View<'_>, site: &Site, convention: Convention) -> Option<Reason> {
-    let node = view.node(site.nodes[0]);
+pub(super) fn refusal(facts: Facts<'_>, site: &Site, convention: Convention) -> Option<Reason> {
+    let node = facts.view().node(site.nodes[0]);
     let foreign = site.foreign?;
     let op = &node.op_type;
     if convention == Convention::Classic {
@@ -30,23 +30,22 @@ pub(super) fn refusal(view: View<'_>, site: &Site, convention: Convention) -> Op
     if foreign.inference == Inference::Identity {
         return None;
     }
-    let opset = view.model.opset(site.graph, "").unwrap_or(0);
+    let opset = facts.view().model.opset(site.graph, "").unwrap_or(0);
     // Add broadcasts from opset 7 on
     if opset < 7 {
         let why = format!("its inference form needs opset 7 or later, and the model has {opset}");
         return Some(Reason::Inexpressible(why.into()));
     }
     let coerced = opset < 13 || foreign.inference == Inference::Sum;
-    let is_last = || softmax_axis(node) == -1 || softmax_axis(node) == last_axis(node);
+    let is_last = || softmax_axis(node) == -1 || softmax_axis(node) == last_axis(facts, node);
     let why = "the axis of its Softmax is not known to be the last one, and from opset 13 on Softmax has \
                one axis";
     (!coerced && !is_last()).then(|| Reason::Shape(why.into()))
 }
 
 /// The last axis of the data of a node; less than any axis if its rank is unknown.
-fn last_axis(node: NodeRef<'_>) -> i64 {
-    let shapes = Shapes::new(node.view().model, node.view().values);
-    let rank = node.input(0).and_then(|data| shapes.rank(data.id));
+fn last_axis(facts: Facts<'_>, node: NodeRef<'_>) -> i64 {
+    let rank = node.input(0).and_then(|data| facts.rank(data.id));
     rank.map_or(i64::MIN, |rank| rank as i64 - 1)
 }
 

@@ -116,7 +116,7 @@ fn stripped(before: &Examined<'_>, sites: &[Site], convention: Convention) -> Op
     let sites: Vec<Site> = renumbered
         .map(|(id, site)| Site { id, ..site.clone() })
         .collect();
-    let plan = plan::plan(before.view(), &sites, &options).ok()?;
+    let plan = plan::plan(before.facts(), &sites, &options).ok()?;
     let mut copy = before.model().clone();
     let job = apply::Job {
         sites: &sites,

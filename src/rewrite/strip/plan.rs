@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::rewrite::filter;
 use crate::rewrite::upstream::Upstream;
 use crate::rewrite::{Action, Plan, Reason, Step};
-use crate::semantics::view::View;
+use crate::semantics::facts::Facts;
 
 use super::{Options, foreign, mask, operator, random_mask};
 
@@ -13,14 +13,15 @@ use super::{Options, foreign, mask, operator, random_mask};
 ///
 /// # Errors
 /// A filter matches no site.
-pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<Plan> {
+pub(super) fn plan(facts: Facts<'_>, sites: &[Site], options: &Options) -> Result<Plan> {
+    let view = facts.view();
     let gradients = mask::gradients(view, options.convention);
     let chosen = filter::chosen(view.model, sites, &options.filters)?;
     let steps = sites.iter().zip(chosen).map(|(site, chosen)| Step {
         site: site.id,
         label: view.model.place(site.nodes[0]),
         action: match chosen {
-            true => action(view, site, options, gradients.as_ref()),
+            true => action(facts, site, options, gradients.as_ref()),
             false => Action::NoEffect(Reason::NotSelected("not selected by --where".into())),
         },
     });
@@ -67,7 +68,13 @@ fn with_twins(
     }
 }
 
-fn action(view: View<'_>, site: &Site, options: &Options, gradients: Option<&Upstream>) -> Action {
+fn action(
+    facts: Facts<'_>,
+    site: &Site,
+    options: &Options,
+    gradients: Option<&Upstream>,
+) -> Action {
+    let view = facts.view();
     let left = |why: String| Action::NoEffect(Reason::NotSelected(why.into()));
     if !options.only.contains(&site.mode) {
         return left(format!("{} dropout is not selected by --only", site.mode));
@@ -91,7 +98,7 @@ fn action(view: View<'_>, site: &Site, options: &Options, gradients: Option<&Ups
     let invalid = invalid.map(|why| Reason::Invalid(why.to_string().into()));
     let refusal = invalid.or_else(|| match site.form {
         Form::Operator if site.foreign.is_some() => {
-            foreign::refusal(view, site, options.convention)
+            foreign::refusal(facts, site, options.convention)
         }
         Form::Operator => entangled(site)
             .or_else(|| mask::refusal(view, site, gradients))

@@ -144,6 +144,8 @@ impl Counter {
             mean,
             top,
             agreement,
+            accuracy: None,
+            deterministic_accuracy: None,
         })
     }
 }

@@ -7,11 +7,13 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::functions::{Flat, flat};
 use super::mend::{self, Repair, mend};
+use super::patch::int;
 use super::{Meaning, Stop};
 use crate::hash::HashMap;
 use crate::onnx::{
     Attribute, AttributeValue, Editor, Model, Name, Node, NodeId, RANDOM_OPERATORS, Values,
 };
+use crate::semantics::view::View;
 use crate::source::{Rope, Source};
 use crate::wire::{bytes_field, varint_field};
 
@@ -29,6 +31,8 @@ pub(super) const ALWAYS: i64 = 2;
 pub(super) const RATE: &str = "dropout_onnx.rate";
 /// The attribute that holds a node's stream of random numbers.
 pub(super) const STREAM: &str = "dropout_onnx.stream";
+/// The attribute that is 1 if a node is evaluated repeatedly in each step of a loop that is written out.
+pub(super) const REPEATS: &str = "dropout_onnx.repeats";
 
 /// A copy to run.
 pub(super) struct Copy {
@@ -45,19 +49,16 @@ impl Copy {
     ///
     /// # Errors
     /// The model cannot be read, or its functions cannot be inlined.
-    pub(super) fn of(
-        source: &Source,
-        meaning: Meaning,
-        repairs: &[&'static Repair],
-    ) -> Result<Copy, Stop> {
+    pub(super) fn of(source: &Source, meaning: Meaning, repairs: &[&Repair]) -> Result<Copy, Stop> {
         let Flat {
             mut model,
             versions,
             opset,
             notes,
         } = flat(source)?;
-        mend(&mut model, mend::ALL)?;
-        mend(&mut model, repairs)?;
+        let common: Vec<&Repair> = mend::ALL.iter().copied().flatten().collect();
+        mend(&mut model, &common, opset)?;
+        mend(&mut model, repairs, opset)?;
         let marks = marks(&model, meaning);
         let mut random = BTreeMap::new();
         if !marks.is_empty() {
@@ -73,7 +74,9 @@ impl Copy {
                     _ => versions.get(&id).copied(),
                 };
                 let version = own.unwrap_or(opset);
-                for attribute in attributes(node, meaning, stream, version) {
+                let repeats = repeats(editor.view(), id).then(|| int(REPEATS, 1));
+                let attributes = attributes(node, meaning, stream, version);
+                for attribute in attributes.into_iter().chain(repeats) {
                     editor.set_attribute(id, attribute);
                 }
             }
@@ -139,6 +142,13 @@ fn marks(model: &Model, meaning: Meaning) -> Vec<(NodeId, u64)> {
     marked.collect()
 }
 
+/// True in the body of a Scan in that of a Loop, or the other way around.
+fn repeats(view: View<'_>, id: NodeId) -> bool {
+    let outer = std::iter::successors(view.owner(id.graph), |node| view.owner(node.graph()));
+    let outer: Vec<&str> = outer.map(|node| node.op()).collect();
+    outer.contains(&"Loop") && outer.contains(&"Scan")
+}
+
 /// A number for the seed of a node; 0 if it has none.
 fn own_seed(node: &Node) -> u64 {
     match node.attribute("seed").map(|seed| &seed.value) {
@@ -150,7 +160,6 @@ fn own_seed(node: &Node) -> u64 {
 
 /// What a node that draws must do.
 fn attributes(node: &Node, meaning: Meaning, stream: u64, version: i64) -> Vec<Attribute> {
-    let int = |name: &str, value: i64| Attribute::new(name, AttributeValue::Int(value));
     let mut attributes = vec![int(STREAM, stream.cast_signed())];
     if node.is("Dropout") {
         let (training, rate) = match meaning {

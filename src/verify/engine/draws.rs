@@ -25,6 +25,8 @@ struct Draws {
 pub(super) struct Stream {
     pub(super) of_node: u64,
     pub(super) copy: u64,
+    /// The distance between the numbers of two copies.
+    stride: u64,
 }
 
 thread_local! {
@@ -52,7 +54,19 @@ pub(super) fn numbering<T>(work: impl FnOnce() -> T) -> T {
 impl Stream {
     /// The only copy, or the first one.
     pub(super) fn new(of_node: u64) -> Stream {
-        Stream { of_node, copy: 0 }
+        Stream {
+            of_node,
+            copy: 0,
+            stride: 1,
+        }
+    }
+
+    /// Each copy is evaluated many times: none of them has the numbers of another one.
+    pub(super) fn repeating(self) -> Stream {
+        Stream {
+            stride: 1 << 32,
+            ..self
+        }
     }
 
     /// The next copy.
@@ -63,7 +77,7 @@ impl Stream {
             Some(*copies - 1)
         });
         Stream {
-            copy: copy.unwrap_or_default(),
+            copy: copy.unwrap_or_default() * self.stride,
             ..self
         }
     }

@@ -13,7 +13,9 @@ use super::{Mode, Unrunnable, mend};
 pub(super) fn of(mode: Mode, library: Option<&Path>) -> Result<Box<dyn Engine + '_>, Unrunnable> {
     match mode {
         Mode::OnnxRuntime => ort(library),
-        _ => Ok(Box::new(Tract(mend::TRACT))),
+        _ => Ok(Box::new(Tract(
+            mend::TRACT.iter().copied().flatten().collect(),
+        ))),
     }
 }
 

@@ -32,6 +32,36 @@ pub(super) fn names(graph: &mut pb::GraphProto) {
     }
 }
 
+/// Gives each output that a Scan collects a value of its own: tract changes what else reads that value.
+pub(super) fn scans(graph: &mut pb::GraphProto) {
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut take = |node: &pb::NodeProto| taken.extend(node.output.iter().cloned());
+    each_node(&graph.node, &mut take);
+    each_node_mut(&mut graph.node, &mut |node| {
+        if node.op_type != "Scan" || !default_domain(&node.domain) {
+            return;
+        }
+        let scanned = node.attribute.iter().find(|a| a.name == "num_scan_inputs");
+        let scanned = scanned.and_then(|scanned| usize::try_from(scanned.i).ok());
+        let scanned = scanned.unwrap_or_default();
+        for body in subgraphs_mut(node) {
+            let states = body.input.len().saturating_sub(scanned);
+            for output in body.output.iter_mut().skip(states) {
+                let mut fresh = (1u64..).map(|number| format!("{}/scan-{number}", output.name));
+                let Some(fresh) = fresh.find(|name| taken.insert(name.clone())) else {
+                    continue;
+                };
+                body.node.push(pb::NodeProto {
+                    op_type: "Identity".to_string(),
+                    input: vec![std::mem::replace(&mut output.name, fresh.clone())],
+                    output: vec![fresh],
+                    ..Default::default()
+                });
+            }
+        }
+    });
+}
+
 fn set_int(node: &mut pb::NodeProto, name: &str, value: i64) {
     node.attribute.retain(|attribute| attribute.name != name);
     node.attribute.push(pb::AttributeProto {

@@ -148,11 +148,40 @@ fn node(node: &pb::NodeProto) -> Result<(), Unrunnable> {
             return unrunnable(format!("tract has no {name} tensors ({place})"));
         }
     }
+    if let Some(attribute) = unread(node) {
+        let why = format!(
+            "tract does not read {attribute} of {} (node {})",
+            node.op_type,
+            label(node)
+        );
+        return unrunnable(why);
+    }
     if matches!(node.op_type.as_str(), "RandomUniform" | "RandomNormal") && !node.input.is_empty() {
         let why = format!("{} takes no input (node {})", node.op_type, label(node));
         return unrunnable(why);
     }
     Ok(())
+}
+
+/// An attribute of a recurrent layer that changes what it computes, and that tract ignores.
+fn unread(node: &pb::NodeProto) -> Option<&str> {
+    let usual: &[&[u8]] = match node.op_type.as_str() {
+        "LSTM" => &[b"Sigmoid", b"Tanh", b"Tanh"],
+        "GRU" => &[b"Sigmoid", b"Tanh"],
+        "RNN" => &[b"Tanh"],
+        _ => return None,
+    };
+    let changes = |attribute: &&pb::AttributeProto| match attribute.name.as_str() {
+        "activations" => attribute
+            .strings
+            .chunks(usual.len())
+            .any(|given| given != usual),
+        "clip" => true,
+        "input_forget" => attribute.i != 0,
+        _ => false,
+    };
+    let attribute = node.attribute.iter().find(changes)?;
+    Some(&attribute.name)
 }
 
 /// tract ends the process rather than the load when a tensor claims more elements than memory.

@@ -26,7 +26,7 @@ use crate::interrupt;
 use crate::onnx::RANDOM_OPERATORS;
 
 /// tract, and the repairs that it needs.
-pub(super) struct Tract(pub(super) &'static [&'static Repair]);
+pub(super) struct Tract(pub(super) Vec<&'static Repair>);
 
 /// A model that tract has parsed, its symbolic dimensions still open.
 pub(super) struct Graph {
@@ -61,7 +61,7 @@ impl Engine for Tract {
         for name in draws.filter(|name| **name != "Multinomial") {
             onnx.op_register.insert(name, random::build);
         }
-        let copy = Copy::of(subject.source, meaning, self.0)?;
+        let copy = Copy::of(subject.source, meaning, &self.0)?;
         let mut proto: pb::ModelProto = decode(&copy.source(None)?)?;
         proto.training_info.clear();
         let Some(graph) = &mut proto.graph else {
@@ -104,6 +104,7 @@ fn prepared(
     let names = prepare::shapes(graph);
     prepare::tensors(graph);
     prepare::casts(graph);
+    prepare::scans(graph);
     about.notes.extend(prepare::batch_norms(graph));
     support::check(graph, register)?;
     prepare::names(graph);

@@ -139,6 +139,11 @@ impl<'m> Places<'m> {
             let output = self.flat.node(copy).output(output as usize)?;
             return Some(output.id);
         }
+        if let Producer::Input(_) = at.get().producer
+            && at.get().graph == self.view.model.main()
+        {
+            return Some(self.flat.lookup(self.flat.model.main(), &at.name)?.id);
+        }
         // an input of a function, or the result of a call: what reads it knows
         at.uses().find_map(|at| match at {
             Use::Input { node, input } => {

@@ -95,6 +95,16 @@ impl Expected {
         }
     }
 
+    /// The same of what lacks a factor.
+    pub fn without(mut self, factor: f64) -> Expected {
+        if let Some(kept) = &mut self.kept {
+            kept.factor /= factor;
+            kept.shift /= factor;
+        }
+        self.scale = self.scale.map(|scale| scale / factor);
+        self
+    }
+
     /// What kept and dropped elements of alpha dropout become at this rate.
     pub fn alpha(rate: f64) -> (Line, f64) {
         let factor = ((1.0 - rate) * (1.0 + rate * ALPHA * ALPHA)).powf(-0.5);

@@ -63,12 +63,7 @@ enum Stage {
     /// The same number everywhere, point by point.
     Points(usize),
     /// Between two points, where the mask changes.
-    Edge {
-        at: usize,
-        low: f64,
-        high: f64,
-        steps: u32,
-    },
+    Edge(Edge),
     /// Which element of the draw decides which of the output.
     Code { bit: u32, inverted: bool },
     /// Drawn at random, run by run: where elements are decided by several of a draw.
@@ -77,6 +72,25 @@ enum Stage {
     Counted(u32),
     /// With the switch off.
     Off,
+}
+
+/// An interval in which the mask changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Edge {
+    /// The index of the point before it.
+    at: usize,
+    low: f64,
+    high: f64,
+    steps: u32,
+    /// The middle is the one number at which the mask does neither: the sign of 0 is 0.
+    is_odd: bool,
+}
+
+impl Edge {
+    fn middle(&self) -> f64 {
+        let share = if self.is_odd { 0.4375 } else { 0.5 };
+        self.low + (self.high - self.low) * share
+    }
 }
 
 /// The tolerance of numbers that are rounded to 256 steps.
@@ -120,10 +134,17 @@ impl Experiment {
             Some(draw) => draw.points(&expected.points),
             None => vec![0.0],
         };
-        if let (Some(Draw::Normal { mean, deviation }), true) = (expected.draw, tolerance >= COARSE)
-        {
-            // what is rounded to few steps is cut off at an end of them
-            points.retain(|point| (point - mean).abs() <= 1.2 * deviation);
+        if let Some(Draw::Normal { mean, deviation }) = expected.draw {
+            let sigmas = |point: f64| (point - mean) / deviation;
+            if tolerance >= COARSE {
+                // what is rounded to few steps is cut off at an end of them
+                points.retain(|&point| sigmas(point).abs() <= 1.2);
+            }
+            if let (Kind::GaussianDropout, Some(rate)) = (expected.kind, expected.rate) {
+                // where the data and its noise cancel, rounding is all that is left
+                let sigma = (rate / (1.0 - rate)).sqrt();
+                points.retain(|&point| (1.0 + sigma * sigmas(point)).abs() > 0.2);
+            }
         }
         Experiment {
             expected,
@@ -151,7 +172,7 @@ impl Experiment {
         }
         let draw = match self.stage.as_ref()? {
             Stage::Points(at) => Fill::All(self.points[*at]),
-            Stage::Edge { low, high, .. } => Fill::All((low + high) / 2.0),
+            Stage::Edge(edge) => Fill::All(edge.middle()),
             Stage::Code { bit, inverted } => {
                 let [kept, dropped] = self.two?;
                 Fill::Coded {
@@ -178,12 +199,7 @@ impl Experiment {
         };
         let taken = match stage {
             Stage::Points(at) => self.take_point(at, outcome),
-            Stage::Edge {
-                at,
-                low,
-                high,
-                steps,
-            } => self.take_edge(outcome, at, (low, high), steps),
+            Stage::Edge(edge) => self.take_edge(outcome, edge),
             Stage::Code { bit, inverted } => self.take_code(outcome, bit, inverted),
             Stage::Sample(number) => self.take_sample(outcome, number),
             Stage::Counted(number) => self.take_counted(outcome, number),

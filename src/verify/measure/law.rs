@@ -76,6 +76,16 @@ impl Line {
             // one number: dropout multiplies it
             true => Line::times(y1 / x1),
             false => {
+                // a multiple, if it is one: elements close to each other are rounded to any slope
+                let (x, y) = if x1.abs() > x2.abs() {
+                    (x1, y1)
+                } else {
+                    (x2, y2)
+                };
+                let multiple = Line::times(clean(y / x, 1.0, tolerance));
+                if pairs().all(|(&x, &y)| multiple.makes(y, x, tolerance)) {
+                    return Ok(multiple);
+                }
                 let factor = (y2 - y1) / (x2 - x1);
                 let shift = y1 - factor * x1;
                 let size = y1.abs().max(y2.abs());
@@ -184,6 +194,10 @@ mod tests {
         );
         let dropped = Line::through(&outcome(&[1.0, -2.0], &[0.0, 0.0]), 1e-6);
         assert_eq!(dropped, Ok(Line::times(0.0)));
+        // 1.33 times, in half precision
+        let close = outcome(&[1.0625, 1.0546875], &[1.416, 1.406]);
+        let close = Line::through(&close, tolerance(Some(DataType::FLOAT16)));
+        assert_eq!(close, Ok(Line::times(1.416 / 1.0625)));
         let noise = Line::through(&outcome(&[1.0, -2.0, 0.5], &[3.0, -3.0, 2.1]), 1e-6);
         assert!(noise.is_err());
     }

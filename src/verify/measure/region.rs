@@ -10,7 +10,6 @@ use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, GraphId, NodeId, Producer, Use, ValueId};
 use crate::semantics::control_flow::{Formal, Loop};
-use crate::semantics::draws::draws;
 use crate::semantics::facts::Facts;
 use crate::semantics::operator::Role;
 use crate::semantics::view::{NodeRef, ValueRef, View};
@@ -48,6 +47,8 @@ pub(super) struct Region {
     pub aliases: Vec<(ValueId, ValueId)>,
     /// Nodes that the rewrite leaves between the data and the output.
     pub path: Vec<NodeId>,
+    /// What other masks in it leave is their data times this, which is not part of it.
+    pub left_out: f64,
     /// The draws that are inputs.
     pub draws: HashSet<NodeId>,
     /// The range of numbers to which a node of the region rounds its data, if one does.
@@ -55,6 +56,9 @@ pub(super) struct Region {
     /// Whether a node of the region rounds to few steps.
     pub is_coarse: bool,
 }
+
+/// What other masks leave, by their outputs: a multiple of their data.
+pub(super) type Removed = HashMap<ValueId, (ValueId, f64)>;
 
 /// A model that regions are cut out of.
 pub(super) struct Ground<'m> {
@@ -93,7 +97,7 @@ impl<'m> Ground<'m> {
         }
         for &id in &order {
             let node = view.node(id);
-            let random = draws(node) || is_dropout(node);
+            let random = node.draws() || is_dropout(node);
             let mut read = node.given().filter(|&(input, _)| reads(node, input));
             if !random
                 && node.bodies().next().is_none()
@@ -160,7 +164,7 @@ impl<'m> Ground<'m> {
             let mut open = vec![output];
             while let Some(value) = open.pop() {
                 let node = self.view().value(value).node();
-                let Some(node) = node.filter(|node| !draws(*node)) else {
+                let Some(node) = node.filter(|node| !node.draws()) else {
                     continue;
                 };
                 let read = node.given().filter(|&(input, _)| reads(node, input));
@@ -190,7 +194,7 @@ impl<'m> Ground<'m> {
         cuts: &HashMap<ValueId, Input>,
         dependents: &Dependents,
         path: &[NodeId],
-        removed: &HashMap<ValueId, ValueId>,
+        removed: &Removed,
     ) -> Result<Region, String> {
         let view = self.view();
         // what is computed of a switch is as much part of it as what is computed of the data
@@ -217,6 +221,7 @@ impl<'m> Ground<'m> {
                 constants: Vec::new(),
                 aliases: Vec::new(),
                 path: path.to_vec(),
+                left_out: 1.0,
                 draws: HashSet::default(),
                 rounds: None,
                 is_coarse: false,
@@ -256,7 +261,7 @@ impl<'m> Ground<'m> {
 struct Cutter<'m, 'c> {
     view: View<'m>,
     cuts: &'c HashMap<ValueId, Input>,
-    removed: &'c HashMap<ValueId, ValueId>,
+    removed: &'c Removed,
     dependents: &'c Dependents,
     seen: HashSet<ValueId>,
     open: Vec<ValueId>,
@@ -279,7 +284,9 @@ impl Cutter<'_, '_> {
             .removed
             .get(&value)
             .filter(|_| value != self.region.output);
-        if let Some(&data) = other.filter(|data| self.dependents.values.contains(data)) {
+        let other = other.filter(|(data, _)| self.dependents.values.contains(data));
+        if let Some(&(data, scale)) = other {
+            self.region.left_out *= scale;
             self.region.aliases.push((value, data));
             self.open.push(data);
             return Ok(());
@@ -308,7 +315,7 @@ impl Cutter<'_, '_> {
     }
 
     fn add_node(&mut self, node: NodeRef<'_>) -> Result<(), String> {
-        if draws(node) {
+        if node.draws() {
             return Err(format!("{} draws other numbers", node.place()));
         }
         if !self.nodes.insert(node.id) {
@@ -322,7 +329,7 @@ impl Cutter<'_, '_> {
         while let Some(body) = bodies.pop() {
             for inner in self.view.nodes_of(body) {
                 let is_cut = |value: ValueRef<'_>| self.cuts.contains_key(&value.id);
-                if draws(inner) && !inner.produced().all(is_cut) {
+                if inner.draws() && !inner.produced().all(is_cut) {
                     return Err(format!("{} draws other numbers", inner.place()));
                 }
                 bodies.extend(inner.bodies());

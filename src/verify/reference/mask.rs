@@ -1,6 +1,6 @@
 //! Edits that let a mask keep everything.
 
-use crate::dropout::{Exit, FrozenInput, KeptDraw, MaskUse, Site};
+use crate::dropout::{Exit, FrozenInput, KeptDraw, MaskUse, Scaling, Site};
 use crate::hash::HashSet;
 use crate::onnx::{
     Attribute, DataType, Editor, Name, Node, NodeId, ValueId, encode_float, encode_number,
@@ -25,7 +25,7 @@ pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) -> Vec<DataType> {
     let mut rounded = Vec::new();
     for exit in &site.exits {
         let rounds = match site.off {
-            None => rescale(editor, exit),
+            None => rescale(editor, exit) || site.scaling == Scaling::Count,
             Some(_) => exit.scale != 1.0 || exit.prescale.is_some(),
         };
         if rounds {
@@ -155,6 +155,8 @@ fn rescale(editor: &mut Editor<'_>, exit: &Exit) -> bool {
     }
     let scale = editor.put_constant(at, "kept/scale", (element, &[], &scale));
     editor.put_as(at, name, Node::new("Mul").on([data, scale]));
-    let power_of_two = factor.log2().fract() == 0.0;
-    b != 0.0 || !(power_of_two || (a == 1.0 && exit.prescale.is_none()))
+    // whatever else the mask multiplies by may be rounded before it gets there
+    let is_power = |number: f64| number.abs().log2().fract() == 0.0;
+    let is_exact = is_power(factor) && is_power(a);
+    b != 0.0 || !(is_exact || (a == 1.0 && exit.prescale.is_none()))
 }

@@ -214,6 +214,40 @@ fn the_weights_are_not_overwritten_by_the_result() {
     }
 }
 
+/// All files of a model in Hugging Face's cache are links to another folder.
+#[test]
+fn links_to_the_folder_that_the_model_is_a_link_to() {
+    let folder = folder(&[("location", "model.onnx_data")]);
+    for name in ["blobs", "snapshots", "snapshots/01"] {
+        std::fs::create_dir(folder.path(name)).unwrap();
+    }
+    let to = |from: &str, to: &str| std::fs::rename(folder.path(from), folder.path(to)).unwrap();
+    to("model.onnx", "blobs/aa");
+    to("weights.bin", "blobs/bb");
+    for (target, link) in [("aa", "model.onnx"), ("bb", "model.onnx_data")] {
+        let link = folder.path(&format!("snapshots/01/{link}"));
+        symlink(format!("../../blobs/{target}"), link).unwrap();
+    }
+    let said = folder.run("show snapshots/01/model.onnx").exits(0);
+    assert!(!said.text().contains("missing"), "{}", said.text());
+    folder
+        .run("strip snapshots/01/model.onnx out.onnx --external-data copy")
+        .exits(0);
+    folder
+        .run("verify snapshots/01/model.onnx out.onnx")
+        .exits(0);
+    let said = folder.run("audit snapshots --format concise").exits(0);
+    assert!(
+        said.text().starts_with("snapshots/01/model.onnx: "),
+        "{}",
+        said.text()
+    );
+    // the twin: a model that is not a link itself
+    std::fs::remove_file(folder.path("snapshots/01/model.onnx")).unwrap();
+    to("blobs/aa", "snapshots/01/model.onnx");
+    folder.refuses("strip snapshots/01/model.onnx", &["leads out of"]);
+}
+
 #[test]
 fn another_folder_asks_for_a_decision() {
     let folder = folder(&[("location", "weights.bin")]);
@@ -241,6 +275,45 @@ fn another_folder_asks_for_a_decision() {
     let listing = folder.listing();
     let inode = |name: &str| listing[std::path::Path::new(name)].inode;
     assert_eq!(inode("sub/weights.bin"), inode("weights.bin"));
+}
+
+#[test]
+fn copied_weights_keep_their_times_as_with_cp_preserve() {
+    use std::time::{Duration, SystemTime};
+    let folder = folder(&[("location", "weights.bin")]);
+    std::fs::create_dir(folder.path("sub")).unwrap();
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let weights = std::fs::File::open(folder.path("weights.bin")).unwrap();
+    weights.set_modified(then).unwrap();
+    let strip = "strip model.onnx sub/model.onnx --external-data copy --no-sync";
+    folder.run(strip).exits(0);
+    let time = |name: &str| folder.path(name).metadata().unwrap().modified().unwrap();
+    assert_eq!(time("sub/weights.bin"), then);
+    assert!(time("sub/model.onnx") > then, "the twin: the result is new");
+}
+
+#[test]
+fn no_weights_are_copied_if_others_cannot_be() {
+    let folder = Folder::new();
+    let weights = |file: &str| Tensor {
+        external_data: vec![entry("location", file)],
+        data_location: Some(1),
+        ..raw(DataType::FLOAT, &[8], &[])
+    };
+    let nodes = ["d = Dropout(x)", "m = Mul(d, v)", "y = Mul(m, w)"];
+    let graph = graph(nodes.map(op).to_vec())
+        .input_of("x", DataType::FLOAT, &[8])
+        .output_of("y", DataType::FLOAT, &[8])
+        .init("v", weights("a.bin"))
+        .init("w", weights("b.bin"));
+    folder.write("model.onnx", model(13, graph).encode_to_vec());
+    folder.write("a.bin", WEIGHTS);
+    std::fs::create_dir(folder.path("sub")).unwrap();
+    let strip = "strip model.onnx sub/model.onnx --verify none --external-data copy";
+    folder.refuses(strip, &["b.bin"]);
+    folder.write("b.bin", WEIGHTS);
+    folder.run(strip).exits(0); // the twin
+    assert_eq!(folder.read("sub/a.bin"), WEIGHTS);
 }
 
 #[test]

@@ -135,6 +135,8 @@ fn folder(subcommand: &str, line: &str) -> Folder {
         &ndarray::Array2::<f32>::ones((2, 20)),
     )
     .unwrap();
+    let labels = ndarray::arr1(&[3i64, 5]);
+    write_npy(folder.path("labels.npy"), &labels).unwrap();
     folder.write("dropout.toml", "rate = 0.2\n[[insert]]\nafter = 'Relu'\n");
     folder.write("strict.toml", "[rules]\ndeny = ['all']\n");
     if has("--baseline baseline.json") {

@@ -1,6 +1,6 @@
 //! Loop in tract: unrolled once the number of its steps is known.
 
-use dropout_onnx::verify::engine::Meaning;
+use dropout_onnx::verify::engine::{Meaning, Value};
 use tract_onnx::pb;
 
 use super::models::*;
@@ -188,4 +188,106 @@ fn too_many_steps_are_a_reason() {
     let model = looping(&["many", "", "x"], body).init(int64s("many", &[], &[1 << 40]));
     let why = reason(load(&model.source(), Meaning::Inference));
     assert!(why.ends_with("too many steps to be written out"), "{why}");
+}
+
+/// A Scan over the rows of `x` whose outputs are read inside the body as well, and are its state and its input.
+#[test]
+fn a_scan_may_read_what_it_collects() {
+    let body = graph("body")
+        .with_input("s", FLOAT, WIDE)
+        .with_input("e", FLOAT, WIDE)
+        .with_node(node("Add", &["s", "e"], &["t"]))
+        .with_node(node("Mul", &["t", "e"], &["u"]))
+        .with_output("t", FLOAT, WIDE)
+        .with_output("s", FLOAT, WIDE)
+        .with_output("e", FLOAT, WIDE)
+        .with_output("u", FLOAT, WIDE);
+    let scan = node("Scan", &["zero", "x"], &["last", "s", "e", "u"]);
+    let rows: &[Size] = &[Fix(3), Fix(2)];
+    let model = model(11)
+        .input("x", FLOAT, rows)
+        .init(floats("zero", &[2], &[0.0, 0.0]))
+        .node(scan.subgraph("body", body).int("num_scan_inputs", 1))
+        .output("last", FLOAT, WIDE)
+        .output("s", FLOAT, rows)
+        .output("e", FLOAT, rows)
+        .output("u", FLOAT, rows);
+    let x = Value::from_f32(&[3, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+    let found = outputs(&model, Meaning::Inference, &[("x", x.clone())], 0);
+    let numbers: Vec<Vec<f64>> = found.iter().map(Value::to_f64).collect();
+    assert_eq!(numbers[0], [9.0, 12.0]);
+    assert_eq!(numbers[1], [0.0, 0.0, 1.0, 2.0, 4.0, 6.0]);
+    assert_eq!(numbers[2], x.to_f64());
+    assert_eq!(numbers[3], [1.0, 4.0, 12.0, 24.0, 45.0, 72.0]);
+    assert!(found[1..].iter().all(|value| value.shape() == [3, 2]));
+}
+
+/// Doubles `x` while its sum is less than a limit, at most three times.
+#[test]
+fn a_condition_on_data_ends_the_loop_before_its_limit() {
+    let body = body()
+        .with_node(node("Add", &["s", "s"], &["t"]))
+        .with_node(node("ReduceSum", &["t"], &["sum"]).int("keepdims", 0))
+        .with_node(node("Less", &["sum", "limit"], &["goes"]))
+        .with_output("goes", BOOL, &[])
+        .with_output("t", FLOAT, WIDE);
+    let looped = node("Loop", &["three", "yes", "x"], &["y"]).subgraph("body", body);
+    let model = model(13)
+        .input("x", FLOAT, WIDE)
+        .init(int64s("three", &[], &[3]))
+        .init(boolean("yes", true))
+        .init(float("limit", 10.0))
+        .node(looped)
+        .output("y", FLOAT, WIDE);
+    for (x, y) in [
+        ([1.0, 1.0], [8.0, 8.0]), // 4, 8, 16: after the third
+        ([1.0, 2.0], [4.0, 8.0]), // 6, 12: after the second
+        ([9.0, 9.0], [18.0, 18.0]),
+        ([0.25, 0.0], [2.0, 0.0]), // the limit of steps
+    ] {
+        let found = outputs(&model, Meaning::Inference, &[("x", row(&x))], 0);
+        assert_eq!(found[0].to_f64(), y, "{x:?}");
+    }
+}
+
+/// Two steps of a Loop, each with a Scan over two rows that drops elements of each.
+#[test]
+fn every_step_of_a_scan_in_a_loop_draws_its_own_mask() {
+    let (width, rows): (i64, &[Size]) = (64, &[Fix(2), Fix(64)]);
+    let wide: &[Size] = &[Fix(width)];
+    let scanned = graph("scanned")
+        .with_input("e", FLOAT, wide)
+        .with_node(node("Dropout", &["e", "half", "yes"], &["d"]).named("drop"))
+        .with_output("d", FLOAT, wide);
+    let body = graph("body")
+        .with_input("i", INT64, &[])
+        .with_input("go", BOOL, &[])
+        .with_node(
+            node("Scan", &["x"], &["rows"])
+                .subgraph("body", scanned)
+                .int("num_scan_inputs", 1),
+        )
+        .with_node(node("Identity", &["go"], &["goes"]))
+        .with_output("goes", BOOL, &[])
+        .with_output("rows", FLOAT, rows);
+    let model = model(13)
+        .input("x", FLOAT, rows)
+        .init(int64s("two", &[], &[2]))
+        .init(float("half", 0.5))
+        .init(boolean("yes", true))
+        .node(node("Loop", &["two", ""], &["y"]).subgraph("body", body))
+        .output("y", FLOAT, &[Fix(2), Fix(2), Fix(width)]);
+    let ones = Value::from_f32(&[2, width as usize], &[1.0; 128]).unwrap();
+    let draw = |run| {
+        let inputs = [("x", ones.clone())];
+        let found = outputs(&model, Meaning::AsWritten { seed: 1 }, &inputs, run);
+        found[0].to_f64()
+    };
+    let masks = [draw(0), draw(1)].concat();
+    let masks: Vec<&[f64]> = masks.chunks(width as usize).collect();
+    assert_eq!(masks.len(), 8);
+    for (at, mask) in masks.iter().enumerate() {
+        assert!(!masks[..at].contains(mask), "mask {at} is drawn twice");
+    }
+    assert_eq!(draw(0), draw(0));
 }

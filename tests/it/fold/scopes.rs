@@ -4,9 +4,9 @@ use dropout_onnx::onnx::DataType;
 
 use super::check::{folds, nodes, of, opset17, scaled, some, stays};
 use crate::common::build::{
-    f32_scalar, f32s, function, graph, model, op, subgraph, tensor, untyped,
+    f32_scalar, f32s, function, graph, int, model, op, reference, subgraph, tensor, untyped,
 };
-use crate::common::proto::{Graph, Model, Node};
+use crate::common::proto::{Attribute, Graph, Model, Node};
 
 fn branch(texts: &[&str], output: &str) -> Graph {
     let mut branch = graph(nodes(texts));
@@ -127,4 +127,37 @@ fn several_uses_each_take_it() {
     let graph = graph.output("h");
     let why = stays(&opset17(graph));
     assert!(why.contains("`h` is an output of its graph"), "{why}");
+}
+
+/// An attribute that calls give is no default: the weights would be scaled along the wrong axis.
+#[test]
+fn does_not_fold_into_weights_whose_axis_a_call_gives() {
+    let called = |attribute: Attribute| {
+        let body = [
+            op("w = Constant()").with(tensor("value", f32s(&[3, 3], &some(9)))),
+            op("s = Constant()").with(tensor("value", f32s(&[3], &[2.0, 3.0, 5.0]))),
+            op("h = Mul(a, s)"),
+            op("b = Gemm(h, w)").with(attribute),
+        ];
+        let graph = of(
+            &[2, 3],
+            &[2, 3],
+            vec![op("y = local::F(x)").with(int("t", 1))],
+        );
+        let mut function = function("F", "a", "b", 17, body);
+        function.attribute.push("t".into());
+        model(17, graph).imports("local", 1).function(function)
+    };
+    let why = stays(&called(reference("transB", "t", 2)));
+    assert!(
+        why.contains("Gemm `b`: calls of its function give its `transB`"),
+        "{why}"
+    );
+    let folded = super::check::folds_unrun(&called(int("transB", 1)));
+    assert!(
+        !folded.after.functions[0]
+            .node
+            .iter()
+            .any(|node| node.is("Mul"))
+    );
 }

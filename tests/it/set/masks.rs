@@ -387,3 +387,93 @@ fn noise_next_to_dropout_is_left_alone() {
     assert!(others < changed.sites.len());
     assert_eq!(changed.outcome.changed, others);
 }
+
+/// Masks of draws other than `u < p`: of a range, of normal numbers, of ones to drop, of a Dropout.
+#[test]
+fn thresholds_follow_the_distribution_of_the_draw() {
+    let p = 0.2f32;
+    let cast = |text: &str| op(text).with(int("to", 1));
+    let scaled = || [op("s = Mul(x, m)"), op("y = Mul(s, c)")];
+    let made = |draw: Vec<Node>, constants: &[(&str, f32)]| {
+        let graph = x_to_y(draw.into_iter().chain(scaled()));
+        let all = [("c", 1.0 / (1.0 - p))];
+        let all = all.iter().chain(constants);
+        model(
+            15,
+            all.fold(graph, |graph, (name, f)| graph.init(name, f32_scalar(*f))),
+        )
+    };
+    let uniform = || op("u = RandomUniformLike(x)");
+    let range = || uniform().with(float("low", -1.0)).with(float("high", 3.0));
+    let normal = || op("u = RandomNormalLike(x)").with(float("mean", 2.0));
+    let chance =
+        |rate: f32| op("q = ConstantOfShape(n)").with(tensor("value", f32s(&[1], &[rate])));
+    let compared = |draw: Node| vec![draw, op("k = GreaterOrEqual(u, t)"), cast("m = Cast(k)")];
+    let models = [
+        made(compared(range()), &[("t", -1.0 + 4.0 * p)]),
+        // a fifth of all normal numbers is below −0.8416
+        made(compared(normal()), &[("t", 2.0 - 0.841_621_2)]),
+        made(
+            vec![uniform(), op("d = Sub(u, t)"), op("m = Ceil(d)")],
+            &[("t", p)],
+        ),
+        made(
+            vec![
+                op("n = Shape(x)"),
+                chance(p),
+                op("b = Bernoulli(q)"),
+                op("m = Sub(one, b)"),
+            ],
+            &[("one", 1.0)],
+        ),
+    ];
+    for model in models {
+        for new in [0.1, 0.6] {
+            let changed = sets_mask(&model.read(), &to_rate(new));
+            let now = sites(&changed)[0].rate.unwrap();
+            assert!((now - new).abs() < 1e-5, "{now}: {}", text(&changed));
+        }
+    }
+    // the twin: a threshold between two draws is none of its own
+    let both = vec![
+        range(),
+        op("a = Abs(u)"),
+        op("k = GreaterOrEqual(a, t)"),
+        cast("m = Cast(k)"),
+    ];
+    let two = made(both, &[("t", 0.4)]);
+    assert!(refusal(&two.read(), &to_rate(0.1)).contains("not a separate constant"));
+}
+
+#[test]
+fn a_dropout_that_is_a_coin() {
+    let coin = x_to_y([
+        op("d, k = Dropout(x, r, on)"),
+        op("m = Cast(k)").with(int("to", 1)),
+        op("s = Mul(x, m)"),
+        op("y = Div(s, q)"),
+    ]);
+    let coin = coin
+        .init("r", f32_scalar(0.2))
+        .init("q", f32_scalar(0.8))
+        .init("on", flag(true));
+    let changed = sets_mask(&model(13, coin).read(), &to_rate(0.4));
+    assert_eq!(sites(&changed)[0].rate, Some(0.4));
+}
+
+/// Gaussian dropout whose deviation is an attribute of the draw.
+#[test]
+fn a_deviation_in_an_attribute() {
+    let drawn = |deviation: f32| {
+        let draw = op("n = RandomNormalLike(x)");
+        let draw = draw
+            .with(float("mean", 1.0))
+            .with(float("scale", deviation));
+        model(13, x_to_y([draw, op("y = Mul(x, n)")]))
+    };
+    let changed = sets_mask(&drawn(0.5).read(), &to_rate(0.5));
+    assert!((sites(&changed)[0].rate.unwrap() - 0.5).abs() < 1e-6);
+    let node = changed.edited.model().nodes().next().map(|(_, node)| node);
+    let scale = node.and_then(|node| node.attribute("scale"));
+    assert!(format!("{scale:?}").contains("Float(1.0)"), "{scale:?}");
+}

@@ -5,8 +5,8 @@ use dropout_onnx::onnx::{DataType, Values};
 use dropout_onnx::verify::{self, run};
 
 use super::spelt::{DRAWN, between};
-use crate::common::build::{flag, model, scalar};
-use crate::common::masks::{numbers, spelt};
+use crate::common::build::{flag, float, function, model, op, scalar};
+use crate::common::masks::{nodes, numbers, spelt};
 use crate::common::proto::Model;
 use crate::common::stripped::{Stripped, refusal, strips};
 
@@ -244,4 +244,53 @@ fn a_keep_probability_that_a_run_gives() {
 fn a_classic_keep_probability_stays() {
     let text = "b = Less(r, kp)\nk = Cast(b)\ny = Mul(x, k)";
     assert_eq!(run_of(&fed(text, None)), None);
+}
+
+/// A rate that is 0 where the flag is off, and a scale that follows from it.
+#[test]
+fn a_flag_that_the_rate_and_the_scale_depend_on() {
+    for text in [
+        // rate · flag
+        "f = Cast(train)\nq = Mul(f, p)\nu = Sub(one, q)\nc = GreaterOrEqual(r, q)\nm = Cast(c)
+         xm = Mul(x, m)\ny = Div(xm, u)",
+        // all are kept, at the scale 1
+        "n = Not(train)\nc = Or(b, n)\nm = Cast(c)\nu = Where(train, s, one)\nxm = Mul(x, m)
+         y = Mul(u, xm)",
+    ] {
+        let stripped = strips(&switched(text)).draws_nothing().leaves(GONE);
+        by_train(&stripped, 0.0);
+    }
+    // the twin: the scale stays where nothing is dropped
+    let text = "n = Not(train)\nc = Or(b, n)\nm = Cast(c)\nxm = Mul(x, m)\ny = Mul(s, xm)";
+    assert!(refusal(&switched(text)).contains("scales the data if its switch is off"));
+}
+
+/// The same where a function is passed the flag; several calls may pass the same one.
+#[test]
+fn a_flag_that_a_function_is_passed() {
+    let dropped = || {
+        let body = format!("{DRAWN}xs = Mul(x, s)\nd = Mul(xs, k)\ny = Where(on, d, x)");
+        let constants = numbers(0.3).into_iter();
+        let constants = constants.map(|(name, number)| {
+            op(&format!("{name} = Constant()")).with(float("value_float", number as f32))
+        });
+        function("Drop", "x, on", "y", 15, constants.chain(nodes(&body)))
+    };
+    let called = |calls: &str| {
+        let graph = between(spelt(calls, &[]));
+        let graph = graph.input_of("train", DataType::BOOL, &[]);
+        let graph = graph.input_of("other", DataType::BOOL, &[]);
+        model(15, graph).imports("local", 1).function(dropped())
+    };
+    for calls in [
+        "y = local::Drop(x, train)",
+        "h = local::Drop(x, train)\ny = local::Drop(h, train)",
+    ] {
+        let stripped = strips(&called(calls)).draws_nothing();
+        by_train(&stripped, 0.0);
+    }
+    // the twin: two flags
+    let two = "h = local::Drop(x, train)\ny = local::Drop(h, other)";
+    let found = crate::common::sites(&called(two));
+    assert!(found.iter().all(|site| site.switch.is_none()), "{found:#?}");
 }

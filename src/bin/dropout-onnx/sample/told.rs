@@ -1,10 +1,12 @@
 //! What sampling came to, in words and for programs.
 
+mod sweep;
+
 use std::collections::BTreeMap;
 
 use dropout_onnx::dropout::{Kind, Mode, Site};
 use dropout_onnx::onnx::Model;
-use dropout_onnx::sample::{ClassSpec, Numbers, Output, Report, average, is_sampled};
+use dropout_onnx::sample::{ClassSpec, Numbers, Output, Report, is_sampled};
 
 use crate::rewriting::Lines;
 use crate::style::{DIM, LABEL, Table, WARN, paint};
@@ -71,13 +73,14 @@ impl<'a> Told<'a> {
             }
             [first, ..] => {
                 for (index, output) in first.outputs.iter().enumerate() {
-                    self.sweep(&mut out, index, output);
+                    out.push_str(&title(output));
+                    out.push_str(&sweep::rates(report, index, output));
                     out.push_str(&self.hint(output));
                 }
             }
             [] => {}
         }
-        out
+        out + &sweep::sites(report)
     }
 
     /// The sampled dropouts, and how they were made active.
@@ -88,20 +91,9 @@ impl<'a> Told<'a> {
         if let [at] = &self.report.samplings[..]
             && at.rate.is_none()
         {
-            let rate = |site: &&Site| {
-                let symbol = if site.kind == Kind::GaussianNoise {
-                    "σ"
-                } else {
-                    "p"
-                };
-                match site.rate {
-                    Some(rate) => format!("{symbol}={rate}"),
-                    None => format!("{symbol} from a model input"),
-                }
-            };
             let mut rates: BTreeMap<String, usize> = BTreeMap::new();
             for site in &sites {
-                *rates.entry(rate(site)).or_default() += 1;
+                *rates.entry(strength(site)).or_default() += 1;
             }
             let rates: Vec<String> = match rates.len() {
                 1 => rates.into_keys().collect(),
@@ -138,31 +130,17 @@ impl<'a> Told<'a> {
         let hint = format!("if these are logits, --classes {name} adds entropy and agreement");
         format!("{INDENT}{}\n", paint(DIM, hint))
     }
+}
 
-    /// One output, rate by rate.
-    fn sweep(&self, out: &mut String, index: usize, first: &Output) {
-        out.push_str(&title(first));
-        let mut table = Table::default();
-        let mut head = vec!["rate", "mean std", "largest std"];
-        if first.classes.is_some() {
-            head.extend(["mean entropy", "mean agreement"]);
-        }
-        table.row(head.into_iter().map(|cell| (DIM, cell.to_string())));
-        for at in &self.report.samplings {
-            let Some(output) = at.outputs.get(index) else {
-                continue;
-            };
-            let mut row = vec![
-                at.rate.map_or_else(String::new, |rate| rate.to_string()),
-                figure(output.spread()),
-                figure(largest(&output.std)),
-            ];
-            if let Some(classes) = &output.classes {
-                row.extend([&classes.entropy, &classes.agreement].map(|all| figure(average(all))));
-            }
-            table.row(row.into_iter().map(plain));
-        }
-        out.push_str(&table.render(INDENT));
+/// The rate of a dropout: `p=0.5`, of noise its standard deviation.
+fn strength(site: &Site) -> String {
+    let symbol = match site.kind {
+        Kind::GaussianNoise => "σ",
+        _ => "p",
+    };
+    match site.rate {
+        Some(rate) => format!("{symbol}={rate}"),
+        None => format!("{symbol} from a model input"),
     }
 }
 
@@ -202,6 +180,9 @@ fn one(out: &mut String, output: &Output, all: bool) {
         "{INDENT}std: {} on average, {} at most\n",
         spread.0, spread.1
     ));
+    if let Some(accuracy) = accuracy(output) {
+        out.push_str(&format!("{INDENT}{accuracy}\n"));
+    }
     let rows = match &output.classes {
         Some(classes) => classes.top.len(),
         None => output.mean.len(),
@@ -219,6 +200,17 @@ fn one(out: &mut String, output: &Output, all: bool) {
         let more = format!("and {} more; -v shows all", rows - shown);
         out.push_str(&format!("{INDENT}{}\n", paint(DIM, more)));
     }
+}
+
+/// The share of right rows, with labels.
+fn accuracy(output: &Output) -> Option<String> {
+    let classes = output.classes.as_ref()?;
+    let sampled = figure(classes.accuracy?);
+    let inference = match classes.deterministic_accuracy {
+        Some(accuracy) => format!(", {} at inference", figure(accuracy)),
+        None => String::new(),
+    };
+    Some(format!("accuracy: {sampled} with dropout{inference}"))
 }
 
 fn by_row(table: &mut Table, output: &Output, shown: usize) {

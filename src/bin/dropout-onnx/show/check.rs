@@ -10,7 +10,7 @@ use dropout_onnx::show::{Header, Options, json};
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use crate::Status;
-use crate::io::ReportFile;
+use crate::io::{Global, ReportFile};
 use crate::style::{BAD, DIM, GOOD, paint};
 
 /// Lines of context around a change.
@@ -33,8 +33,8 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Reads a snapshot, if it exists; refuses other files.
-    pub fn open(path: &Path, model: &Path) -> Result<Snapshot> {
-        let file = ReportFile::new(path, [model])?;
+    pub fn open(path: &Path, model: &Path, global: &Global) -> Result<Snapshot> {
+        let file = ReportFile::new(path, [model], global)?;
         let whole = match std::fs::read(path) {
             Ok(bytes) => Some(String::from_utf8(bytes).ok()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,

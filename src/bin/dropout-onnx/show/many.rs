@@ -32,14 +32,14 @@ pub fn run(args: &Args, folder: &Path, update: bool, global: &Global) -> Result<
     args.jobs.each(
         &models,
         |model| model.found.path(),
-        |model| one(args, model, folder, update),
+        |model| one(args, model, folder, update, global),
         &words,
         Format::Text,
         global,
     )
 }
 
-fn one(args: &Args, model: &Model, folder: &Path, update: bool) -> Result<Done> {
+fn one(args: &Args, model: &Model, folder: &Path, update: bool, global: &Global) -> Result<Done> {
     let path = match &model.found {
         Found::File(path) => path,
         Found::Nothing(_, error) => bail!("{error}"),
@@ -49,7 +49,7 @@ fn one(args: &Args, model: &Model, folder: &Path, update: bool) -> Result<Done> 
         let cannot = || format!("{}: cannot create the folder", folder.display());
         std::fs::create_dir_all(folder).with_context(cannot)?;
     }
-    let checked = checked(args, path, &snapshot, update)?;
+    let checked = checked(args, path, &snapshot, update, global)?;
     Ok(Done {
         status: checked.status(),
         // what is unchanged is counted

@@ -2,22 +2,22 @@
 
 use crate::onnx::AttributeValue;
 use crate::rewrite::fold::context::Context;
-use crate::rewrite::fold::shapes::{Shape, axis_of, sliced};
+use crate::semantics::facts::axis_of;
 use crate::semantics::operator;
 use crate::semantics::view::NodeRef;
 
-use super::{LONGEST, Moved};
+use super::{LONGEST, Moved, Sizes};
 
 /// The indices of an axis after a Pad: zeros before and after, or fewer indices where a pad is negative.
 #[expect(clippy::option_option, reason = "not known, or all in order")]
 pub(super) fn padded(
     context: &Context<'_>,
     node: NodeRef<'_>,
-    shape: &Shape,
+    shape: &Sizes,
     own: usize,
 ) -> Option<Option<Vec<Option<usize>>>> {
     let rank = shape.len();
-    let integers = |input, name| context.shapes.integers(node.id, input, name);
+    let integers = |input, name| context.facts.integers(node.id, input, name);
     let pads = integers(1, "pads")?;
     let about: Vec<usize> = match node.input(3) {
         None => (0..rank).collect(),
@@ -55,7 +55,7 @@ pub(super) fn padded(
 pub(super) fn picked(
     context: &Context<'_>,
     (node, output): (NodeRef<'_>, usize),
-    shape: &Shape,
+    shape: &Sizes,
     own: usize,
 ) -> Option<Moved> {
     let pick = Pick {
@@ -81,7 +81,7 @@ pub(super) fn picked(
 struct Pick<'a, 'm> {
     context: &'a Context<'m>,
     node: NodeRef<'m>,
-    shape: &'a Shape,
+    shape: &'a Sizes,
     own: usize,
 }
 
@@ -106,7 +106,7 @@ impl Pick<'_, '_> {
     }
 
     fn integers(&self, input: usize, name: &str) -> Option<Vec<i64>> {
-        self.context.shapes.integers(self.node.id, input, name)
+        self.context.facts.integers(self.node.id, input, name)
     }
 
     fn tiled(&self) -> Option<Moved> {
@@ -139,7 +139,13 @@ impl Pick<'_, '_> {
     }
 
     fn cut_out(&self) -> Option<Moved> {
-        let axes = sliced(self.context.shapes, self.node.id, self.rank())?;
+        let given = self.node.attribute("axes").is_some() || self.node.input(3).is_some();
+        let axes = match given {
+            true => self.integers(3, "axes")?,
+            false => (0..self.integers(1, "starts")?.len() as i64).collect(),
+        };
+        let axes = axes.into_iter().map(|axis| axis_of(axis, self.rank()));
+        let axes: Vec<usize> = axes.collect::<Option<_>>()?;
         let Some(place) = axes.iter().position(|&axis| axis == self.own) else {
             return self.all();
         };

@@ -11,7 +11,7 @@ use crate::rewrite::fold::operand::is_unmoved;
 use crate::semantics::operator::Operator;
 use crate::semantics::view::{NodeRef, ValueRef};
 
-use super::{Propagation, Route, at, label};
+use super::{Propagation, Route, at, given_by_calls, label};
 
 impl<'m> Propagation<'_, 'm> {
     /// Lets what computes `value` take the factor.
@@ -41,6 +41,7 @@ impl<'m> Propagation<'_, 'm> {
         ) {
             return self.back(node, folded.data, factor, route);
         }
+        given_by_calls(node).map_err(at)?;
         if let Some(changes) = self.context.backward(node, factor) {
             route.changes.extend(changes.map_err(at)?);
             return Ok(());

@@ -6,7 +6,7 @@ use crate::rewrite::Reason;
 use crate::rewrite::fold::commute::joint;
 use crate::rewrite::fold::factor::Factor;
 use crate::rewrite::fold::operand::is_unmoved;
-use crate::rewrite::fold::shapes::axis_of;
+use crate::semantics::facts::axis_of;
 use crate::semantics::view::NodeRef;
 
 use super::{Propagation, Route};
@@ -67,9 +67,8 @@ impl<'m> Propagation<'_, 'm> {
     /// The factor of a part of a Concat: 1 for the others.
     fn part(&self, node: NodeRef<'m>, input: usize, factor: &Factor) -> Result<Factor, Reason> {
         let unknown = || Reason::Unknown("the sizes of its inputs are unknown".into());
-        let shapes = self.context.shapes;
         let output = node.output(0).ok_or_else(unknown)?;
-        let rank = shapes.rank(output.id).ok_or_else(unknown)?;
+        let rank = self.context.facts.rank(output.id).ok_or_else(unknown)?;
         let axis = axis_of(node.int("axis", 1), rank).ok_or_else(unknown)?;
         let from_end = rank - 1 - axis;
         if factor.axis.is_some_and(|own| own != from_end) {
@@ -78,7 +77,7 @@ impl<'m> Propagation<'_, 'm> {
         }
         let mut elements = Vec::new();
         for (other, value) in node.inputs().enumerate() {
-            let size = value.and_then(|value| shapes.size(value.id, from_end));
+            let size = value.and_then(|value| self.context.size(value.id, from_end));
             let size = size.and_then(|size| usize::try_from(size).ok());
             let size = size.filter(|&size| size < LONGEST).ok_or_else(unknown)?;
             match (other == input, factor.scalar()) {

@@ -5,7 +5,7 @@ use crate::rewrite::Reason;
 use crate::rewrite::fold::change::{Along, Change, Changes, along, scale, scale_aligned};
 use crate::rewrite::fold::context::{Context, dims, is_alone, is_constant};
 use crate::rewrite::fold::factor::Factor;
-use crate::rewrite::fold::shapes::axis_of;
+use crate::semantics::facts::axis_of;
 use crate::semantics::view::NodeRef;
 
 pub(super) fn matmul_forward(

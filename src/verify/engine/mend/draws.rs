@@ -3,20 +3,20 @@
 use super::Repair;
 use crate::onnx::{Attribute, AttributeValue, DataType, Node};
 use crate::verify::engine::patch::Patch;
+use crate::verify::engine::site::Site;
 
-pub(super) const UNIFORM: Repair = Repair {
-    operator: "StatelessRandomUniformV2",
-    domain: "",
-    applies: |node| node.input(0).is_some(),
-    mend: |patch| drawn(patch, "RandomUniformLike"),
-};
+pub(super) const ALL: &[Repair] = &[
+    Repair::of("StatelessRandomUniformV2", has_shape, |patch| {
+        drawn(patch, "RandomUniformLike");
+    }),
+    Repair::of("StatelessRandomNormalV2", has_shape, |patch| {
+        drawn(patch, "RandomNormalLike");
+    }),
+];
 
-pub(super) const NORMAL: Repair = Repair {
-    operator: "StatelessRandomNormalV2",
-    domain: "",
-    applies: |node| node.input(0).is_some(),
-    mend: |patch| drawn(patch, "RandomNormalLike"),
-};
+fn has_shape(site: &Site) -> bool {
+    site.has(0)
+}
 
 /// Draws of the shape that is the first input. Key and counter are not read: the numbers are ours.
 fn drawn(mut patch: Patch<'_, '_>, operator: &str) {
@@ -24,7 +24,7 @@ fn drawn(mut patch: Patch<'_, '_>, operator: &str) {
     let zero = Attribute::tensor((DataType::FLOAT, &[1], &[0; 4]));
     let zeros = Node::new("ConstantOfShape").on([shape]).with(zero);
     let zeros = patch.put(zeros);
-    let element = patch.elements[1].unwrap_or(DataType::FLOAT);
+    let element = patch.output_element(0).unwrap_or(DataType::FLOAT);
     let element = AttributeValue::Int(element.0.into());
     let like = Node::new(operator).on([zeros]);
     let outputs = patch.node.outputs.clone();

@@ -1,53 +1,25 @@
 //! Dropout operators of ONNX Runtime's training, which its usual builds lack: as `Dropout`.
 
-use super::Repair;
+use super::{Repair, always};
 use crate::onnx::{Attribute, AttributeValue, Name, Node};
-use crate::semantics::view::NodeRef;
 use crate::verify::engine::copy::VERSION;
 use crate::verify::engine::patch::Patch;
+use crate::verify::engine::site::Site;
 
-const MICROSOFT: &str = "com.microsoft";
-
-/// data, bias, residual, ratio, training_mode
-pub(super) const BIAS: Repair = Repair {
-    operator: "BiasDropout",
-    domain: MICROSOFT,
-    applies: |_| true,
-    mend: biased,
-};
-
-/// data, ratio, training_mode
-pub(super) const BITMASK: Repair = Repair {
-    operator: "BitmaskDropout",
-    domain: MICROSOFT,
-    applies: has_no_mask,
-    mend: plain,
-};
-
-/// As `BIAS`.
-pub(super) const BITMASK_BIAS: Repair = Repair {
-    operator: "BitmaskBiasDropout",
-    domain: MICROSOFT,
-    applies: has_no_mask,
-    mend: biased,
-};
-
-/// data, ratio
-pub(super) const TRAINABLE: Repair = Repair {
-    operator: "TrainableDropout",
-    domain: "",
-    applies: |_| true,
-    mend: plain,
-};
-
-pub(super) const TRAINABLE_OF_MICROSOFT: Repair = Repair {
-    domain: MICROSOFT,
-    ..TRAINABLE
-};
+pub(super) const ALL: &[Repair] = &[
+    // data, bias, residual, ratio, training_mode
+    Repair::foreign("BiasDropout", always, biased),
+    Repair::foreign("BitmaskBiasDropout", has_no_mask, biased),
+    // data, ratio, training_mode
+    Repair::foreign("BitmaskDropout", has_no_mask, plain),
+    // data, ratio
+    Repair::of("TrainableDropout", always, plain),
+    Repair::foreign("TrainableDropout", always, plain),
+];
 
 /// A mask of bits is not made.
-fn has_no_mask(node: NodeRef<'_>) -> bool {
-    node.output(1).is_none_or(|mask| !mask.is_used())
+fn has_no_mask(site: &Site) -> bool {
+    !site.wants(1)
 }
 
 fn plain(patch: Patch<'_, '_>) {

@@ -17,8 +17,8 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::ops::array::MultiBroadcastTo;
 use tract_onnx::tract_hir::internal::*;
 
-use super::random::early;
-use crate::verify::engine::copy::{ALWAYS, NEVER, RATE, STREAM, TRAINING, VERSION};
+use super::random::{early, stream};
+use crate::verify::engine::copy::{ALWAYS, NEVER, RATE, TRAINING, VERSION};
 use crate::verify::engine::draws::{Stream, kept};
 
 /// One node, its inputs and outputs by position among those that are present.
@@ -84,7 +84,7 @@ pub(in crate::verify) fn build(
             _ => training,
         },
         inputs: node.input.iter().filter(|name| !name.is_empty()).count(),
-        stream: Stream::new(node.get_attr::<i64>(STREAM)?.cast_unsigned()),
+        stream: stream(node)?,
     };
     if trains != NEVER
         && let Setting::Known(ratio) = dropout.ratio

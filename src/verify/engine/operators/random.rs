@@ -6,13 +6,20 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::prelude::tract_data::TooEarly;
 use tract_onnx::tract_hir::internal::*;
 
-use crate::verify::engine::copy::STREAM;
+use crate::verify::engine::copy::{REPEATS, STREAM};
 use crate::verify::engine::draws::{Law, Stream};
 
 /// The reason not to draw now.
 pub(super) fn early<T>(drawn: Option<T>) -> TractResult<T> {
     let why = "random numbers are drawn in a run only";
     drawn.ok_or_else(|| TooEarly::Other(why.to_string()).into())
+}
+
+/// The stream of a node.
+pub(super) fn stream(node: &NodeProto) -> TractResult<Stream> {
+    let stream = Stream::new(node.get_attr::<i64>(STREAM)?.cast_unsigned());
+    let repeats = node.get_attr_opt::<i64>(REPEATS)? == Some(1);
+    Ok(if repeats { stream.repeating() } else { stream })
 }
 
 /// What is drawn.
@@ -75,7 +82,7 @@ pub(in crate::verify) fn build(
             element.or(Some(DatumType::F32))
         },
         shape: shape.transpose()?,
-        stream: Stream::new(node.get_attr::<i64>(STREAM)?.cast_unsigned()),
+        stream: stream(node)?,
     };
     Ok((expand(draw), vec![]))
 }

@@ -2,15 +2,22 @@
 //!
 //! When the model is made ready, sizes are known and tract computes what is constant: counters, limits and
 //! conditions are numbers by then. The body is written out step by step until its condition is false. If
-//! the condition depends on data, tract cannot run the model.
+//! the condition depends on data, all steps up to the limit are written out, and each leaves the states as
+//! they are once a condition was false. Without a limit, or if a value of each step is collected, tract cannot
+//! run the model then.
 
 use tract_onnx::model::{ParseResult, ParsingContext, optional_inputs};
 use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::tract_core::ops::array::TypedConcat;
+use tract_onnx::tract_core::ops::logic::{Iff, and};
 use tract_onnx::tract_hir::internal::*;
+use tract_onnx::tract_hir::ops::logic::wire_with_rank_broadcast;
 
 /// The most nodes that a loop is written out as.
 const MOST: usize = 6_000;
+
+/// The most steps of a loop whose condition depends on data.
+const MOST_STEPS: i64 = 500;
 
 /// Part of the reason why a loop cannot be unrolled.
 pub(in crate::verify::engine) const UNKNOWN: &str = "the number of its steps depends on data";
@@ -114,6 +121,22 @@ impl Loop {
         outputs.context("a value of the body of a Loop is missing")
     }
 
+    /// The states after a step if its condition was true, and those before it if not.
+    fn choose(
+        &self,
+        prefix: &str,
+        model: &mut TypedModel,
+        goes_on: OutletId,
+        [after, before]: [&[OutletId]; 2],
+    ) -> TractResult<TVec<OutletId>> {
+        let states = after.iter().zip(before).take(self.states).enumerate();
+        let chosen = states.map(|(at, (&after, &before))| {
+            let name = format!("{prefix}/state-{at}");
+            Ok(wire_with_rank_broadcast(name, model, Iff, &[goes_on, after, before])?[0])
+        });
+        chosen.collect()
+    }
+
     /// The values of all steps as one tensor.
     fn collect(name: &str, model: &mut TypedModel, values: &[OutletId]) -> TractResult<OutletId> {
         let mut slices = tvec!();
@@ -141,6 +164,10 @@ impl Loop {
         let none = Tensor::zero_dt(element, &[&[0], &shape[..]].concat())?;
         model.add_const(name, none)
     }
+}
+
+fn is_known(model: &TypedModel, outlet: OutletId) -> TractResult<bool> {
+    Ok(model.outlet_fact(outlet)?.konst.is_some())
 }
 
 /// The constant that a value is.
@@ -198,17 +225,29 @@ impl Expansion for Loop {
         let mut collected = vec![Vec::new(); self.collected()?];
         let began = model.nodes().len();
         for step in 0.. {
-            if most.is_some_and(|most| step >= most) || !constant::<bool>(model, goes_on)? {
+            let is_over = most.is_some_and(|most| step >= most);
+            if is_over || is_known(model, goes_on)? && !constant::<bool>(model, goes_on)? {
                 break;
             }
+            let on_data = !is_known(model, goes_on)?;
+            let has_few = most.is_some_and(|most| most <= MOST_STEPS);
+            ensure!(!on_data || has_few && collected.is_empty(), "{UNKNOWN}");
             let written = model.nodes().len() - began;
             ensure!(written < MOST, "it has too many steps to be written out");
             let prefix = format!("{prefix}/step-{step}");
             let counter = model.add_const(format!("{prefix}/counter"), tensor0(step))?;
             let inputs = [&[counter, goes_on], &states[..], outer].concat();
             let outputs = self.step(&prefix, model, &inputs)?;
-            goes_on = outputs[0];
-            states = outputs[1..=self.states].into();
+            if on_data {
+                states = self.choose(&prefix, model, goes_on, [&outputs[1..], &states])?;
+                let both = [goes_on, outputs[0]];
+                let both =
+                    wire_with_rank_broadcast(format!("{prefix}/goes-on"), model, and(), &both)?;
+                goes_on = both[0];
+            } else {
+                goes_on = outputs[0];
+                states = outputs[1..=self.states].into();
+            }
             for (values, &value) in collected.iter_mut().zip(&outputs[1 + self.states..]) {
                 values.push(value);
             }

@@ -6,6 +6,7 @@ use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, Node, NodeId, RANDOM_OPERATORS, Values,
 };
 use crate::verify::engine::patch::Patch;
+use crate::verify::engine::site::Site;
 use crate::verify::engine::{Stop, Unrunnable, copy, watch};
 
 /// Replaces all of them.
@@ -25,7 +26,8 @@ pub(super) fn lower(model: &mut Model) -> Result<(), Stop> {
     let values = Values::new(model);
     let mut editor = Editor::new(model, values);
     for id in nodes {
-        let patch = Patch::new(&mut editor, id);
+        let site = Site::of(editor.view(), id, 0);
+        let patch = Patch::new(&mut editor, id, site);
         match () {
             () if patch.node.is("Dropout") => dropout(patch)?,
             () if patch.node.is(watch::OPERATOR) => observe(patch),
@@ -44,10 +46,8 @@ fn own(op_type: &str) -> Node {
 }
 
 fn int(patch: &Patch<'_, '_>, name: &str) -> Option<i64> {
-    match patch.node.attribute(name)?.value {
-        AttributeValue::Int(value) => Some(value),
-        _ => None,
-    }
+    patch.node.attribute(name)?;
+    Some(patch.int(name, 0))
 }
 
 fn stream(patch: &Patch<'_, '_>) -> Attribute {
@@ -113,7 +113,7 @@ fn dropout(mut patch: Patch<'_, '_>) -> Result<(), Stop> {
 fn element(patch: &Patch<'_, '_>, default: Option<DataType>) -> Result<DataType, Stop> {
     let declared = int(patch, "dtype").and_then(|number| i32::try_from(number).ok());
     let declared = declared.filter(|&number| number != 0).map(DataType);
-    let [input, output] = patch.elements;
+    let (input, output) = (patch.element(0), patch.output_element(0));
     declared.or(default).or(input).or(output).ok_or_else(|| {
         let why = format!("the element type of {} is not known", patch.node.name);
         Unrunnable::new(why).into()

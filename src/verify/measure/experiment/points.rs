@@ -2,7 +2,7 @@
 
 use super::super::expected::{Draw, resolution};
 use super::super::law::{Line, Outcome};
-use super::{Experiment, Stage, plain};
+use super::{Edge, Experiment, Stage, plain};
 
 impl Experiment {
     pub(super) fn take_point(&mut self, at: usize, outcome: &Outcome) -> Result<(), String> {
@@ -76,50 +76,63 @@ impl Experiment {
             return self.begin_codes(outcome);
         }
         let (low, high) = (self.points[at], self.points[at + 1]);
-        let steps = 0;
-        self.stage = Some(Stage::Edge {
+        self.stage = Some(Stage::Edge(Edge {
+            at,
+            low,
+            high,
+            steps: 0,
+            is_odd: false,
+        }));
+        Ok(())
+    }
+
+    pub(super) fn take_edge(&mut self, outcome: &Outcome, edge: Edge) -> Result<(), String> {
+        let line = Line::through(outcome, self.tolerance)?;
+        let Edge {
             at,
             low,
             high,
             steps,
-        });
-        Ok(())
-    }
-
-    pub(super) fn take_edge(
-        &mut self,
-        outcome: &Outcome,
-        at: usize,
-        (low, high): (f64, f64),
-        steps: u32,
-    ) -> Result<(), String> {
-        let line = Line::through(outcome, self.tolerance)?;
-        let middle = (low + high) / 2.0;
+            is_odd,
+        } = edge;
+        let middle = edge.middle();
         let before = self.drops(&self.lines[at]);
         let known = [self.lines[at], self.lines[at + 1]];
+        let size = low.abs().max(high.abs()).max(1e-3);
+        let step = resolution(self.element) * size;
         if !known
             .iter()
             .any(|known| line.is_near(*known, self.tolerance))
         {
-            return Err(format!(
-                "multiplies what it keeps by {} or {}, as drawn",
-                plain(known[usize::from(before)].factor),
-                plain(line.factor)
-            ));
+            if !is_odd {
+                let is_odd = true;
+                self.stage = Some(Stage::Edge(Edge { is_odd, ..edge }));
+                return Ok(());
+            }
+            if high - low > 16.0 * step {
+                return Err(format!(
+                    "multiplies what it keeps by {} or {}, as drawn",
+                    plain(known[usize::from(before)].factor),
+                    plain(line.factor)
+                ));
+            }
+            self.edges.push((middle, known[0], known[1]));
+            return self.next_edge(at + 1, outcome);
         }
         let (low, high) = match self.drops(&line) == before {
             true => (middle, high),
             false => (low, middle),
         };
-        let size = low.abs().max(high.abs()).max(1e-3);
-        if high - low > resolution(self.element) * size && steps < 60 {
+        if high - low > step && steps < 60 {
             let steps = steps + 1;
-            self.stage = Some(Stage::Edge {
+            let is_odd = false;
+            self.stage = Some(Stage::Edge(Edge {
                 at,
                 low,
                 high,
                 steps,
-            });
+                is_odd,
+            }));
             return Ok(());
         }
         self.edges.push(((low + high) / 2.0, known[0], known[1]));
