@@ -23,15 +23,12 @@ pub(in crate::rewrite::insert) fn attention<'m>(
     }
     let mut weights = node.produced().next()?;
     let mut at = weights;
-    let root = flow.root(weights);
     for _ in 0..MOVES {
         if readers(at).any(|reader| flow.is_product_of_data(reader)) {
             return Some(weights);
         }
-        let masked = |node: &NodeRef<'m>| {
-            let next = node.produced().next().and_then(|next| flow.root(next));
-            node.op() == "Where" || next == root
-        };
+        // zeros where the mask is false: a Where, or a product and a sum
+        let masked = |node: &NodeRef<'m>| matches!(node.op(), "Where" | "Mul" | "Add");
         let next = |node: &NodeRef<'m>| passes(*node) || node.op() == "Dropout" || masked(node);
         let next = readers(at).find(next)?;
         at = next.produced().next()?;

@@ -2,6 +2,7 @@
 
 use crate::hash::HashSet;
 use crate::onnx::ValueId;
+use crate::semantics::operator::Role;
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Kind, Source};
@@ -34,7 +35,12 @@ pub(super) fn embeddings<'m>(
         }
         true => {
             let rows = flow.view.nodes().filter_map(|node| rows(flow, node));
-            rows.map(|value| (value, false)).collect()
+            // normalized as in a transformer
+            let normalized = |value: ValueRef<'m>| {
+                let operator = value.node().and_then(NodeRef::operator);
+                operator.is_some_and(|operator| operator.role == Role::Normalisation)
+            };
+            rows.map(|value| (value, normalized(value))).collect()
         }
     }
 }
@@ -74,8 +80,10 @@ fn rows<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> Option<ValueRef<'m>> {
         let mut others = inputs.iter().filter(|&&input| input != value);
         let sum = reader.op() == "Add" && others.all(|&other| is_of_rows(flow, other));
         let scaled = reader.op() == "Mul" && inputs.len() == 1;
+        let role = reader.operator().map(|operator| operator.role);
+        let normalized = role == Some(Role::Normalisation);
         match reader.produced().next() {
-            Some(next) if sum || scaled => value = next,
+            Some(next) if sum || scaled || normalized => value = next,
             _ => break,
         }
     }

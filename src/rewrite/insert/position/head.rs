@@ -83,13 +83,31 @@ fn is_of_each<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> bool {
     true
 }
 
+/// True of a value that a normalization precedes.
+fn is_normalized<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> bool {
+    while let Some(node) = value.node() {
+        if node
+            .operator()
+            .is_some_and(|op| op.role == Role::Normalisation)
+        {
+            return true;
+        }
+        match flow.data_inputs(node).first() {
+            Some(&data) => value = data,
+            None => return false,
+        }
+    }
+    false
+}
+
 /// True of what a body of layers computes, not of inputs or rows that are looked up.
 fn are_features<'m>(flow: &Flow<'m>, value: ValueRef<'m>, sums: &HashSet<ValueId>) -> bool {
     let Some(root) = flow.root(value) else {
         return false;
     };
     let Some(node) = flow.source(value) else {
-        return false;
+        // given as an input: one position that is selected of a stream
+        return !is_of_each(flow, value) && is_normalized(flow, value);
     };
     if let Source::Layer(_, kind) = root.source {
         return kind != Kind::Dense;
