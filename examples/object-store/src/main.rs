@@ -113,7 +113,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let model = Model::read(store.open(path)?)?.with_external(Arc::new(store));
         let audit = ModelAudit::with(&name, &model, &Selection::default())?;
-        println!("{name}: {}", audit.verdict.map_or("unknown", |verdict| verdict.word()));
+        let verdict = audit.verdict.map(|verdict| verdict.to_string());
+        println!("{name}: {}", verdict.unwrap_or_default());
     }
     Ok(())
 }
