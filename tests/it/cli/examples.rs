@@ -50,15 +50,22 @@ fn encoder() -> Vec<u8> {
     model(17, graph).encode_to_vec()
 }
 
-/// Attention without dropout.
+/// A transformer's layer without dropout.
 fn attention() -> Vec<u8> {
     let nodes = [
         op("k = Transpose(x)"),
         op("s = MatMul(x, k)"),
         op("a = Softmax(s)"),
-        op("y = MatMul(a, x)"),
+        op("v = MatMul(a, x)"),
+        op("p = MatMul(v, w)"),
+        op("h = Add(p, x)"),
+        op("f = MatMul(h, w)"),
+        op("r = Relu(f)"),
+        op("g = MatMul(r, w)"),
+        op("y = Add(g, h)"),
     ];
-    model(17, x_to_y(nodes)).encode_to_vec()
+    let graph = x_to_y(nodes).init("w", f32s(&[3, 3], &[0.5; 9]));
+    model(17, graph).encode_to_vec()
 }
 
 /// Dropout before two outputs, of which one says nothing of classes.
