@@ -84,7 +84,9 @@ fn images() -> Vec<u8> {
     let nodes = [
         op("c = Conv(x, w)").with(ints("kernel_shape", &[1, 1])),
         op("r = Relu(c)"),
-        op("y = Conv(r, w)").with(ints("kernel_shape", &[1, 1])),
+        op("d = Conv(r, w)").with(ints("kernel_shape", &[1, 1])),
+        op("s = Relu(d)"),
+        op("y = Conv(s, w)").with(ints("kernel_shape", &[1, 1])),
     ];
     let graph = graph(nodes)
         .input_of("x", DataType::FLOAT, &[1, 2, 4, 4])
