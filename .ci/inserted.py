@@ -119,15 +119,17 @@ def switched_problems(original, inserted, feed, rate):
 
 
 def convolution():
-    """Conv, Relu, pooling and a dense layer, with weights of a seed."""
+    """Two convolutions with activations, pooling and a dense layer, with weights of a seed."""
     random = np.random.default_rng(0)
-    weights = {"k": (16, 3, 3, 3), "w": (16, 10)}
+    weights = {"s": (16, 3, 3, 3), "k": (16, 16, 3, 3), "w": (16, 10)}
     initializers = [
         numpy_helper.from_array((0.1 * random.standard_normal(shape)).astype(np.float32), name)
         for name, shape in weights.items()
     ]
     nodes = [
-        helper.make_node("Conv", ["x", "k"], ["c"]),
+        helper.make_node("Conv", ["x", "s"], ["a"]),
+        helper.make_node("Sigmoid", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "k"], ["c"]),
         helper.make_node("Sigmoid", ["c"], ["h"]),
         helper.make_node("GlobalAveragePool", ["h"], ["p"]),
         helper.make_node("Flatten", ["p"], ["f"]),

@@ -7,7 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-LIMIT = 16_000_000
+LIMIT = 16_500_000
 
 
 def main():

@@ -33,7 +33,7 @@ import dropout_onnx as do
 
 def models(registry: str | os.PathLike[str]) -> list[str]:
     """The paths or URLs of all models in a folder or bucket."""
-    store, root = fsspec.core.url_to_fs(os.fspath(registry))  # type: ignore[no-untyped-call]
+    store, root = fsspec.core.url_to_fs(os.fspath(registry))
     found = [path for path in store.find(root) if path.lower().endswith(".onnx")]
     if "://" not in os.fspath(registry):
         return sorted(os.path.relpath(path) for path in found)
