@@ -242,10 +242,11 @@ fn rewrite(
         options.choices.extend(found.choices);
         unplaced = found.unplaced;
     }
+    // also where nothing else can be inserted
+    warn(&unplaced, io::name(&files.input));
     let options = &options;
     let mut inserted = insert(rewriting.before(), options).map_err(here)?;
     inserted.unplaced = unplaced;
-    warn(&inserted, io::name(&files.input));
     let expected = inserted.expected(options);
     let end = rewriting.conclude(&inserted.edited, false, |how| {
         verify_change(
@@ -269,8 +270,8 @@ fn rewrite(
 }
 
 /// Names the dropout of the other model that was not inserted.
-fn warn(inserted: &Inserted, path: &Path) {
-    for Unplaced { dropout, why, .. } in &inserted.unplaced {
+fn warn(unplaced: &[Unplaced], path: &Path) {
+    for Unplaced { dropout, why, .. } in unplaced {
         io::warn(&format!("{}: {dropout}: not placed: {why}", path.display()));
     }
 }
