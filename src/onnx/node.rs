@@ -71,6 +71,38 @@ impl Node {
         self.attributes.iter().rev().find(|a| a.name == name)
     }
 
+    /// An integer attribute, or its default.
+    pub(crate) fn int(&self, name: &str, default: i64) -> i64 {
+        match self.attribute(name).map(|a| &a.value) {
+            Some(AttributeValue::Int(i)) => *i,
+            _ => default,
+        }
+    }
+
+    /// Integers of an attribute; `None` if there is no such attribute.
+    pub(crate) fn ints(&self, name: &str) -> Option<&[i64]> {
+        match self.attribute(name).map(|a| &a.value) {
+            Some(AttributeValue::Ints(ints)) => Some(ints),
+            _ => None,
+        }
+    }
+
+    /// A float attribute, or its default.
+    pub(crate) fn float(&self, name: &str, default: f32) -> f32 {
+        match self.attribute(name).map(|a| &a.value) {
+            Some(AttributeValue::Float(f)) => *f,
+            _ => default,
+        }
+    }
+
+    /// A string attribute; `None` if there is no such attribute.
+    pub(crate) fn string(&self, name: &str) -> Option<&[u8]> {
+        match self.attribute(name).map(|a| &a.value) {
+            Some(AttributeValue::String(string)) => Some(string),
+            _ => None,
+        }
+    }
+
     /// The input at this place, unless absent.
     pub fn input(&self, index: usize) -> Option<&Name> {
         self.inputs.get(index).filter(|name| !name.is_empty())

@@ -179,6 +179,11 @@ impl Operator {
         self.data == Data::First && matches!(self.elements, Copy | Move | Repeat)
     }
 
+    /// True of a pool, and of a reduction over axes.
+    pub fn reduces(&self) -> bool {
+        self.role == Role::Pool || self.shape == Shape::Reduce
+    }
+
     /// True if every element of its output is one of its data, selected by position.
     pub fn selects(&self) -> bool {
         let padded = matches!(self.shape, Shape::Pad | Shape::SameRank);

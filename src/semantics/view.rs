@@ -203,36 +203,14 @@ impl<'m> NodeRef<'m> {
         (0..self.get().outputs.len()).map(move |output| self.output(output))
     }
 
-    /// An integer attribute, or its default.
-    pub fn int(self, name: &str, default: i64) -> i64 {
-        match self.get().attribute(name).map(|a| &a.value) {
-            Some(AttributeValue::Int(i)) => *i,
-            _ => default,
-        }
-    }
-
     /// Integers of an attribute; `None` if there is no such attribute.
     pub fn ints(self, name: &str) -> Option<&'m [i64]> {
-        match self.get().attribute(name).map(|a| &a.value) {
-            Some(AttributeValue::Ints(ints)) => Some(ints),
-            _ => None,
-        }
-    }
-
-    /// A float attribute, or its default.
-    pub fn float(self, name: &str, default: f32) -> f32 {
-        match self.get().attribute(name).map(|a| &a.value) {
-            Some(AttributeValue::Float(f)) => *f,
-            _ => default,
-        }
+        self.get().ints(name)
     }
 
     /// A string attribute; `None` if there is no such attribute.
     pub fn string(self, name: &str) -> Option<&'m [u8]> {
-        match self.get().attribute(name).map(|a| &a.value) {
-            Some(AttributeValue::String(string)) => Some(string),
-            _ => None,
-        }
+        self.get().string(name)
     }
 
     /// The graphs in its attributes.
@@ -345,6 +323,11 @@ impl<'m> ValueRef<'m> {
             producer,
             Producer::Initializer(_) | Producer::SparseInitializer(_)
         )
+    }
+
+    /// True of a weight, and of the output of a `Constant`: the elements are in the file.
+    pub fn is_in_file(self) -> bool {
+        self.is_weight() || self.node().is_some_and(|node| node.is("Constant"))
     }
 
     /// The element type of a tensor, see [`Model::element_type`].

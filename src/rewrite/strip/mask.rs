@@ -8,7 +8,7 @@ use crate::dropout::{Convention, MaskUse, OperatorVersion, Site, version};
 use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, encode_float};
 use crate::rewrite::Reason;
 use crate::rewrite::upstream::Upstream;
-use crate::semantics::view::{NodeRef, View};
+use crate::semantics::view::{NodeRef, ValueRef, View};
 
 /// Operators of ONNX Runtime that compute the gradient of a dropout; their second input is its mask.
 const GRADIENTS: &[&str] = &["BitmaskDropoutGrad", "DropoutGrad"];
@@ -29,9 +29,9 @@ pub(super) fn own_gradients(node: NodeRef<'_>) -> impl Iterator<Item = NodeRef<'
 
 fn is_own(gradient: NodeRef<'_>) -> bool {
     let mask = gradient.input(1).and_then(|mask| mask.producer());
-    let constant = |input| match gradient.input(input) {
-        None => true,
-        Some(value) => value.is_weight() || value.node().is_some_and(|node| node.is("Constant")),
+    let constant = |input| {
+        let value = gradient.input(input);
+        value.is_none_or(ValueRef::is_in_file)
     };
     let dropout = mask.is_some_and(|(node, output)| node.is("Dropout") && output == 1);
     let here = mask.is_some_and(|(node, _)| node.graph() == gradient.graph());

@@ -62,33 +62,20 @@ impl<'m> Site<'m> {
         }
     }
 
-    fn value(&self, name: &str) -> Option<&AttributeValue> {
-        self.node.attribute(name).map(|attribute| &attribute.value)
-    }
-
     pub(super) fn float(&self, name: &str, default: f32) -> f32 {
-        match self.value(name) {
-            Some(AttributeValue::Float(value)) => *value,
-            _ => default,
-        }
+        self.node.float(name, default)
     }
 
     pub(super) fn int(&self, name: &str, default: i64) -> i64 {
-        match self.value(name) {
-            Some(AttributeValue::Int(value)) => *value,
-            _ => default,
-        }
+        self.node.int(name, default)
     }
 
     pub(super) fn ints(&self, name: &str) -> Option<&[i64]> {
-        match self.value(name) {
-            Some(AttributeValue::Ints(values)) => Some(values),
-            _ => None,
-        }
+        self.node.ints(name)
     }
 
     pub(super) fn floats(&self, name: &str) -> &[f32] {
-        match self.value(name) {
+        match self.node.attribute(name).map(|a| &a.value) {
             Some(AttributeValue::Floats(values)) => values,
             _ => &[],
         }
@@ -96,10 +83,8 @@ impl<'m> Site<'m> {
 
     /// A string; empty if absent.
     pub(super) fn text(&self, name: &str) -> &str {
-        match self.value(name) {
-            Some(AttributeValue::String(text)) => std::str::from_utf8(text).unwrap_or_default(),
-            _ => "",
-        }
+        let text = self.node.string(name).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
     }
 
     /// The node's own attributes of these names.
@@ -150,8 +135,7 @@ impl<'m> Site<'m> {
     pub(super) fn sizes(&self, index: usize) -> Option<&[Option<i64>]> {
         let found = || {
             let (facts, value) = self.of_input(index)?;
-            let shape = facts.shape(value.id);
-            Some(shape.dims()?.iter().map(|dim| dim.size()).collect())
+            facts.sizes(value.id)
         };
         self.inputs.get(index)?.sizes.get_or_init(found).as_deref()
     }
@@ -176,11 +160,8 @@ impl<'m> Site<'m> {
     /// True if an input is a weight or the output of a `Constant`.
     pub(super) fn is_constant(&self, index: usize) -> bool {
         let found = || {
-            let value = self.of_input(index).map(|(_, value)| value);
-            let is_constant = |value: ValueRef<'_>| {
-                value.is_weight() || value.node().is_some_and(|node| node.op() == "Constant")
-            };
-            value.is_some_and(is_constant)
+            let input = self.of_input(index);
+            input.is_some_and(|(_, value)| value.is_in_file())
         };
         let known = self.inputs.get(index);
         known.is_some_and(|known| *known.is_constant.get_or_init(found))

@@ -1,7 +1,7 @@
 //! What is downstream of a node.
 
 use crate::onnx::{GraphKind, Use};
-use crate::semantics::operator::{Control, Layer, Operator, Role, Shape};
+use crate::semantics::operator::{Control, Layer, Operator, Role};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::{Flow, Kind};
@@ -96,6 +96,5 @@ impl<'m> Flow<'m> {
 }
 
 fn resizes(node: NodeRef<'_>) -> bool {
-    let pools = |op: &Operator| op.role == Role::Pool || op.shape == Shape::Reduce;
-    node.operator().is_some_and(pools) || matches!(node.op(), "Resize" | "Upsample")
+    node.operator().is_some_and(Operator::reduces) || matches!(node.op(), "Resize" | "Upsample")
 }

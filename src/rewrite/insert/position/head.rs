@@ -113,9 +113,8 @@ fn are_features<'m>(flow: &Flow<'m>, value: ValueRef<'m>, sums: &HashSet<ValueId
         return kind != Kind::Dense;
     }
     let operator = node.operator();
-    let pools = |op: &Operator| op.role == Role::Pool || op.shape == Shape::Reduce;
     let steps = |op: &Operator| matches!(op.role, Role::Control(Control::Loop | Control::Scan));
-    let pools = operator.is_some_and(|op| pools(op) || steps(op));
+    let pools = operator.is_some_and(|op| op.reduces() || steps(op));
     let parts = || flow.data_inputs(node).into_iter();
     match node.op() {
         "Concat" => parts().all(|part| are_features(flow, part, sums)),
