@@ -16,6 +16,7 @@ use tolerance::Bound;
 pub use tolerance::Tolerance;
 
 /// Compares one output; `None` if it is equal.
+#[doc(hidden)]
 pub fn compare(
     output: &str,
     before: &Value,

@@ -22,6 +22,7 @@ use crate::source::{Destination, Rope, write_atomic};
 use crate::words::TOOL;
 use file::File;
 use found::Found;
+#[doc(hidden)]
 pub use replay::Replay;
 
 /// The version of the document.

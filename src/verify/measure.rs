@@ -32,7 +32,9 @@ use expected::{Draw, Expected};
 use experiment::{Fault, Measured};
 pub(in crate::verify) use operators::operators;
 use region::{Ground, Input, Region, Removed};
-pub use report::{Outcome, Report, SiteReport};
+#[doc(hidden)]
+pub use report::SiteReport;
+pub use report::{Outcome, Report};
 
 /// A region to measure, for a site.
 struct Task {
@@ -47,6 +49,7 @@ struct Task {
 ///
 /// # Errors
 /// The model cannot be read, or is not sound.
+#[doc(hidden)]
 pub fn measure(model: &impl Examine, sites: &[Site], host: &Host) -> Result<Option<Report>> {
     let sites: Vec<&Site> = sites.iter().collect();
     model.examined(|examined| measured(examined.unjudged()?, &sites, host))

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use crate::dropout::{Convention, Examined, Form, Kind, Side, Site, under};
 use crate::onnx::{DataType, Editor, Model, NodeId, numbers};
 use crate::semantics::inline::inline;
+use crate::semantics::operator::Linear;
 use crate::semantics::view::View;
 use crate::source::Source;
 
@@ -88,6 +89,7 @@ fn edited(side: Side<'_>, convention: Convention) -> Result<Option<Reference>, S
         classic::scale(&mut editor, node, factor);
     }
     let step = step(side.view, &masks);
+    let adds = masks.iter().any(|site| adds(side.view, site));
     let masks = masks.into_iter();
     let rounded: Vec<DataType> = masks
         .flat_map(|site| {
@@ -98,7 +100,7 @@ fn edited(side: Side<'_>, convention: Convention) -> Result<Option<Reference>, S
     editor.finish()?;
     Ok(Some(Reference {
         source: Source::from_rope(copy.to_rope()?),
-        tolerance: step.unwrap_or_else(|| tolerance(&rounded)),
+        tolerance: step.unwrap_or_else(|| tolerance(&rounded, adds)),
         notes,
     }))
 }
@@ -174,11 +176,21 @@ fn step(view: View<'_>, masks: &[&Site]) -> Option<Tolerance> {
     Some(Tolerance::Close { rtol, atol })
 }
 
+/// True if a mask is applied by an addition: a kept −0 comes out as 0.
+fn adds(view: View<'_>, site: &Site) -> bool {
+    let mut exits = site
+        .exits
+        .iter()
+        .filter_map(|exit| view.node(exit.node).operator());
+    exits.any(|operator| matches!(operator.linear, Linear::Joint))
+}
+
 /// The tolerance for rounding in these types: that of the coarsest, as outputs may be of a finer one.
-fn tolerance(rounded: &[DataType]) -> Tolerance {
+fn tolerance(rounded: &[DataType], adds: bool) -> Tolerance {
     let coarse = [DataType::FLOAT16, DataType::BFLOAT16];
     match rounded.iter().any(|element| coarse.contains(element)) {
         true => Tolerance::OfType("float16"),
+        false if rounded.is_empty() && adds => Tolerance::VALUES,
         false if rounded.is_empty() => Tolerance::Exact,
         false => Tolerance::ByType,
     }

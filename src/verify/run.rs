@@ -20,6 +20,7 @@ use super::inputs::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
 pub(super) use modes::try_modes;
 use noise::Noise;
+#[doc(hidden)]
 pub use record::{Hashed, Record};
 pub(crate) use setup::{Setup, setup};
 use side::{Ran, first_side, inputs, interface};
@@ -179,6 +180,7 @@ impl RunReport {
 /// The request does not fit the model (an unknown dimension or input, a shape that contradicts it,
 /// data that is missing or of another type), or a file cannot be read. That a model does not run is
 /// no error but an outcome.
+#[doc(hidden)]
 pub fn compare(before: &Subject, after: &Subject, settings: &Settings) -> Result<RunReport> {
     let mut report = RunReport::new(settings);
     if settings.runs == 0

@@ -50,13 +50,17 @@ use crate::error::Result;
 use crate::onnx::{Model, ValueInfo};
 
 use allowed::Exceptions;
+#[doc(hidden)]
 pub use allowed::{Allowed, ScaledAttribute, ScaledWeights};
+pub use difference::Mismatch;
 #[cfg(feature = "tract")]
 pub(crate) use difference::What;
-pub use difference::{Hidden, Kind, Mismatch};
+#[doc(hidden)]
+pub use difference::{Hidden, Kind};
 use numbering::Builder;
 use shared::Shared;
 use sides::Sides;
+#[doc(hidden)]
 pub use weights::{Weight, Weights};
 
 /// What a comparison of structures found.
@@ -83,6 +87,7 @@ pub fn compare(before: &Model, after: &Model) -> Result<Verdict> {
 ///
 /// # Errors
 /// As [`compare`].
+#[doc(hidden)]
 pub fn compare_but(before: &Model, after: &Model, allowed: &Allowed) -> Result<Verdict> {
     let (before, after) = (Examined::new(before), Examined::new(after));
     compare_sides(before.side()?, after.side()?, allowed, Convention::Inverted)

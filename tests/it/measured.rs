@@ -6,7 +6,7 @@ use dropout_onnx::onnx::DataType;
 use dropout_onnx::verify::engine::Host;
 use dropout_onnx::verify::measure::{self, Outcome};
 
-use crate::common::build::{function, model};
+use crate::common::build::{function, i64s, int, ints, model};
 use crate::common::masks::{MASKS, RATES, USES, at, nodes, numbers, spelt};
 use crate::common::{proto, sites};
 
@@ -245,4 +245,36 @@ fn masks_in_functions_are_measured_call_by_call() {
     let never = with("y = Relu(x)");
     let report = measure::measure(&never.read(), &sites(&never), &Host::default());
     assert_eq!(report.unwrap(), None);
+}
+
+#[test]
+fn data_of_unknown_rank_that_is_transposed_before_it_is_dropped() {
+    let text = "t = Transpose(x)\nw = Shape(t)\nf = Gather(w, first)\nl = Gather(w, last)\n\
+                n = Concat(f, i, l)\nc = ConstantOfShape(n)\nr = RandomUniformLike(c)\n\
+                b = Less(r, keep)\nk = Cast(b)\nd = Div(t, keep)\ny = Mul(d, k)";
+    let mut graph = spelt(text, &[("keep", 0.7)]);
+    for (name, number) in [("first", 0), ("last", 2), ("i", 1)] {
+        graph = graph.init(name, i64s(&[number]));
+    }
+    for value in graph.input.iter_mut().chain(&mut graph.output) {
+        let kind = value
+            .r#type
+            .as_mut()
+            .and_then(|kind| kind.tensor_type.as_mut());
+        kind.expect("a tensor").shape = None;
+    }
+    for node in &mut graph.node {
+        match node.op_type() {
+            "Transpose" => node.attribute.push(ints("perm", &[0, 2, 1])),
+            "Concat" => node.attribute.push(int("axis", 0)),
+            _ => {}
+        }
+    }
+    let made = model(15, graph);
+    let mut found = sites(&made);
+    assert_eq!(found.len(), 1);
+    is_as_assumed(&outcomes(&made, &found)[0]);
+    // the twin: another rate
+    found[0].rate = Some(0.4);
+    is_unlike(&outcomes(&made, &found)[0], "drops 0.3");
 }

@@ -33,6 +33,12 @@ pub(super) struct Bound {
 }
 
 impl Tolerance {
+    /// The same values: zeros of both signs are equal.
+    pub(in crate::verify) const VALUES: Tolerance = Tolerance::Close {
+        rtol: 0.0,
+        atol: 0.0,
+    };
+
     /// A tolerance of two parts; exact if neither is given.
     ///
     /// # Errors
@@ -96,6 +102,7 @@ impl fmt::Display for Tolerance {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Tolerance::Exact => f.write_str("bit for bit"),
+            &Tolerance::VALUES => f.write_str("but for the sign of zeros"),
             Tolerance::Close { rtol, atol } => write!(f, "within rtol {rtol:e}, atol {atol:e}"),
             Tolerance::ByType => f.write_str("within the tolerance of the element type"),
             Tolerance::OfType(element) => match parts(element) {

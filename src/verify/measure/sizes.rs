@@ -49,9 +49,12 @@ pub(super) fn shapes(
         match (facts.shape(value), &drawn) {
             (Shape::Dims(dims), Some(drawn)) if alike => declared.push(as_drawn(&dims, drawn)),
             (Shape::Dims(dims), _) => declared.push(dims.to_vec()),
-            // of unknown rank, unlike the draw or the data
-            (Shape::Like(_), Some(drawn)) if alike => declared.push(drawn.clone()),
-            (Shape::Like(_), Some(_)) => return Ok(None),
+            // of unknown rank, unlike the draw or the data; which of its axes the draw shares is not known
+            (Shape::Like(_), Some(drawn)) => match choice {
+                Choice::Alike if !drawn.contains(&Dim::Size(1)) => declared.push(drawn.clone()),
+                Choice::Same(_) => declared.push(vec![Dim::Unknown; drawn.len()]),
+                _ => return Ok(None),
+            },
             // the draw has the shape of a value of unknown rank
             (Shape::Like(at), None) => {
                 let axes = [-2, -1].map(|axis| Symbol::Axis(at, axis).dim());

@@ -43,6 +43,22 @@ fn a_mask_larger_than_its_data_is_refused() {
 }
 
 #[test]
+fn a_zero_that_is_added_may_change_the_sign_of_a_zero() {
+    // Relu leaves many zeros; times −1 they are −0, and −0 + 0 is 0
+    let data = "hidden = Relu(x)\nz = Mul(hidden, minus)\n";
+    let mask = "r = RandomUniformLike(z)\nb = Less(r, half)\nk = Cast(b)\nc = Not(b)\nl = Cast(c)\n\
+                u = Div(z, half)\n";
+    let constants = [("minus", -1.0), ("half", 0.5), ("zero", 0.0)];
+    for usage in [
+        "d = Mul(u, k)\ne = Mul(l, zero)\ny = Add(d, e)",
+        "e = Mul(u, l)\ny = Sub(u, e)",
+    ] {
+        let made = model(15, spelt(&format!("{data}{mask}{usage}"), &constants));
+        strips(&made).draws_nothing();
+    }
+}
+
+#[test]
 fn a_mask_that_is_an_argument_of_a_function() {
     let text = "r = RandomUniformLike(x)\nb = Less(r, keep)\nk = Cast(b)\nm = Div(k, keep)\n\
                 y = local::Use(x, m)";
