@@ -38,18 +38,24 @@ use crate::onnx::{Flaw, Model, Name, Values};
 use crate::semantics::analysis::Analysis;
 use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::View;
-pub use baseline::{Baseline, BaselineState};
+use crate::words::words;
+pub use baseline::Baseline;
+#[doc(hidden)]
+pub use baseline::BaselineState;
 #[cfg(feature = "config")]
 pub use config::Config;
 use fingerprint::Fingerprints;
+#[doc(hidden)]
 pub use remark::Remark;
 use rules::{Context, training};
 pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
+#[doc(hidden)]
 pub use source::{SourceDropout, State};
 
 /// The findings of the selected rules in a model, in the order of its nodes; `found` is the result
 /// of [`crate::dropout::search`].
+#[doc(hidden)]
 pub fn check(model: &Model, values: &Values, found: &Findings, rules: &Selection) -> Vec<Finding> {
     let flaws = model.flaws(values);
     let view = View::new(model, values);
@@ -131,6 +137,7 @@ pub struct ModelAudit {
 #[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct Producer {
     /// The program.
     pub name: String,
@@ -138,29 +145,28 @@ pub struct Producer {
     pub version: String,
 }
 
-/// What a model comes down to, from the best to the worst: no worse mode was found, and unless it is
-/// `Unknown` there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// No dropout in this file.
-    Clean,
-    /// Dropout without effect.
-    Inert,
-    /// A mask that was drawn once, at export, and drops the same elements on every run.
-    Frozen,
-    /// Dropout that a model input can switch on.
-    Runtime,
-    /// No dropout acts, but batch normalization is in training mode: outputs depend on the batch.
-    Training,
-    /// The model draws random numbers that are not part of a dropout: outputs differ between runs.
-    Random,
-    /// The search was incomplete, as it stopped at a limit or the model is not sound: it may be as bad
-    /// as `Active`.
-    Unknown,
-    /// Dropout that is active on every run.
-    Active,
+words! {
+    /// What a model comes down to, from the best to the worst: no worse mode was found, and unless it is
+    /// `Unknown` there is none.
+    Verdict {
+        /// No dropout in this file.
+        Clean = "clean",
+        /// Dropout without effect.
+        Inert = "inert",
+        /// A mask that was drawn once, at export, and drops the same elements on every run.
+        Frozen = "frozen",
+        /// Dropout that a model input can switch on.
+        Runtime = "runtime",
+        /// No dropout acts, but batch normalization is in training mode: outputs depend on the batch.
+        Training = "training",
+        /// The model draws random numbers that are not part of a dropout: outputs differ between runs.
+        Random = "random",
+        /// The search was incomplete, as it stopped at a limit or the model is not sound: it may be as bad
+        /// as `Active`.
+        Unknown = "unknown",
+        /// Dropout that is active on every run.
+        Active = "active",
+    }
 }
 
 /// A dropout, as in the document.
@@ -247,6 +253,7 @@ pub struct Finding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct Allowed {
     /// The reason in the configuration.
     pub reason: String,
@@ -269,20 +276,6 @@ pub enum Level {
 }
 
 impl Verdict {
-    /// Every verdict, from the best to the worst.
-    pub const ALL: &[Verdict] = &[
-        Verdict::Clean,
-        Verdict::Inert,
-        Verdict::Frozen,
-        Verdict::Runtime,
-        Verdict::Training,
-        Verdict::Random,
-        Verdict::Unknown,
-        Verdict::Active,
-    ];
-}
-
-impl Verdict {
     /// The worst that is true of a model.
     fn of(analysis: &Analysis<'_>, found: &Findings, flaws: &[Flaw]) -> Verdict {
         let modes = found.sites.iter().map(|site| match site.mode {
@@ -298,21 +291,6 @@ impl Verdict {
         let incomplete = incomplete.then_some(Verdict::Unknown);
         let all = modes.chain(training).chain(random).chain(incomplete);
         all.max().unwrap_or(Verdict::Clean)
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Verdict::Clean => "clean",
-            Verdict::Inert => "inert",
-            Verdict::Frozen => "frozen",
-            Verdict::Runtime => "runtime",
-            Verdict::Training => "training",
-            Verdict::Random => "random",
-            Verdict::Unknown => "unknown",
-            Verdict::Active => "active",
-        })
     }
 }
 

@@ -8,12 +8,14 @@
 mod compare;
 mod header;
 mod interface;
+#[doc(hidden)]
 pub mod markdown;
 mod matched;
 mod matching;
 mod nodes;
 mod structural;
 mod tensors;
+#[doc(hidden)]
 pub mod text;
 
 use serde::Serialize;
@@ -109,6 +111,7 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[doc(hidden)]
 pub struct Delta {
     /// The number of elements.
     pub elements: u64,

@@ -38,18 +38,22 @@ use crate::semantics::view::{NodeRef, View};
 
 pub(crate) use convention::under;
 pub(crate) use examined::Side;
+#[doc(hidden)]
 pub use examined::{Examine, Examined};
 #[doc(hidden)]
 pub use exit::{Exit, FrozenInput, KeptDraw, Prescale};
 pub(crate) use layer_name::Layers;
+#[doc(hidden)]
 pub use limit::Limit;
 use limit::Limits;
 pub(crate) use origin::Origins;
-pub use problem::Problem;
-pub use random_operator::RandomOperator;
 #[doc(hidden)]
-pub use site::ScalarBytes;
-pub use site::{Convention, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+pub use problem::Problem;
+#[doc(hidden)]
+pub use random_operator::RandomOperator;
+pub use site::{Convention, Form, Kind, Mode, RateOrigin, Scaling, Site};
+#[doc(hidden)]
+pub use site::{MaskUse, ScalarBytes};
 #[doc(hidden)]
 pub use version::{OperatorVersion, version};
 pub(crate) use zeroed_weight::{folded_weights, zeroed_weights};
@@ -89,6 +93,7 @@ fn frozen_mask(search: &Search<'_>) -> Result<Vec<Site>> {
 /// early.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct Findings {
     /// Every dropout that was found, in file order.
     pub sites: Vec<Site>,
@@ -111,6 +116,7 @@ pub fn find(analysis: &Analysis<'_>) -> Result<Vec<Site>> {
 ///
 /// # Errors
 /// As [`find`].
+#[doc(hidden)]
 pub fn search(analysis: &Analysis<'_>) -> Result<Findings> {
     let limits = Limits::default();
     let sites = find_within(analysis.facts(), &limits)?;

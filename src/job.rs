@@ -19,7 +19,10 @@ use crate::source::Destination;
 use crate::verify::evidence::Evidence;
 use crate::verify::{Demand, Options, Verdict, Verification};
 
-pub use files::{External, Files, Target, beside, may_write, name};
+pub use files::{External, Files, Target};
+#[doc(hidden)]
+pub use files::{beside, may_write, name};
+#[doc(hidden)]
 pub use same_file::same_file;
 
 /// A rewrite that is about to begin: the model, and where the result will go.

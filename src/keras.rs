@@ -25,6 +25,7 @@ use serde_json::Value;
 
 use crate::error::Result;
 
+#[doc(hidden)]
 pub use class::{Drops, What};
 
 /// The layers of a saved model.
@@ -42,6 +43,7 @@ pub struct Archive {
 /// A layer.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct Layer {
     /// Its name, after those of the nested models that it is in: `encoder/dense_1`.
     pub path: String,
@@ -58,6 +60,7 @@ pub struct Layer {
 /// A dropout of the model: an argument of a layer.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct Dropout<'a> {
     /// The layer.
     pub layer: &'a str,

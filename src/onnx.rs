@@ -27,7 +27,9 @@ mod value_type;
 mod values;
 mod write;
 
+#[doc(hidden)]
 pub use attribute::{Attribute, AttributeValue};
+#[doc(hidden)]
 pub use check::Flaw;
 #[doc(hidden)]
 pub use content::ContentHash;
@@ -43,22 +45,24 @@ pub use edit::{Editor, StatePlaces};
 pub use external::{ExternalData, ExternalFiles};
 #[doc(hidden)]
 pub use foreign::describe_folder;
+pub use graph::Graph;
 #[doc(hidden)]
-pub use graph::QuantizationAnnotation;
-pub use graph::{Graph, GraphKind, ValueInfo};
+pub use graph::{GraphKind, QuantizationAnnotation, ValueInfo};
 pub use ids::{GraphId, NodeId};
 pub(crate) use metadata::NamedField;
-pub use model::{Function, Model, OpsetImport};
+pub use model::Model;
 #[doc(hidden)]
-pub use model::{Property, Training};
+pub use model::{Function, OpsetImport, Property, Training};
+pub use name::Name;
+#[doc(hidden)]
+pub use name::Names;
 pub(crate) use name::contains;
-pub use name::{Name, Names};
 pub use node::Node;
 #[doc(hidden)]
 pub use node::RANDOM_OPERATORS;
 #[doc(hidden)]
-pub use tensor::SparseInitializer;
-pub use tensor::Tensor;
+pub use tensor::{SparseInitializer, Tensor};
+#[doc(hidden)]
 pub use value_type::{Dimension, ValueType};
 pub(crate) use values::ElementType;
 pub use values::ValueId;

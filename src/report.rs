@@ -4,10 +4,12 @@
 //! `document` has what the other commands report. What people read in a terminal is the command's own.
 
 mod alike;
+#[doc(hidden)]
 pub mod concise;
 #[cfg(feature = "tract")]
 #[doc(hidden)]
 pub mod document;
+#[doc(hidden)]
 pub mod github;
 mod group;
 pub mod html;
@@ -20,7 +22,11 @@ mod place;
 pub mod sarif;
 mod summary;
 
+#[doc(hidden)]
 pub use crate::escape::one_line;
+#[doc(hidden)]
 pub use alike::{Alike, alike, kind, rate, rates};
+#[doc(hidden)]
 pub use group::{Group, groups, help, help_in};
+#[doc(hidden)]
 pub use summary::{summary, worst_first};

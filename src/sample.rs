@@ -43,8 +43,12 @@ use crate::onnx::{GraphKind, Model};
 use crate::verify::engine::Host;
 use crate::verify::inputs::InputSpec;
 
-pub use classes::{ClassSpec, Classes, Numbers, Taken};
-pub use labels::{LabelData, Labels};
+pub use classes::Classes;
+#[doc(hidden)]
+pub use classes::{ClassSpec, Numbers, Taken};
+#[doc(hidden)]
+pub use labels::LabelData;
+pub use labels::Labels;
 
 /// What to sample.
 #[derive(Clone, Debug)]
@@ -125,6 +129,7 @@ pub struct Sampling {
 /// The outputs with only one dropout on.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct SiteSampling {
     /// Its number in the sites of the report.
     pub site: usize,
@@ -201,6 +206,7 @@ impl Report {
 }
 
 /// The mean of numbers; 0 without any.
+#[doc(hidden)]
 pub fn average(numbers: &[f64]) -> f64 {
     match numbers.len() {
         0 => 0.0,
@@ -210,6 +216,7 @@ pub fn average(numbers: &[f64]) -> f64 {
 
 /// True of dropout that is sampled: not of a mask that is a constant, of a scale, or of what runs never
 /// or in training only (`training_info`).
+#[doc(hidden)]
 pub fn is_sampled(model: &Model, site: &Site) -> bool {
     let root = &model.graph(model.root(site.graph)).kind;
     let runs = matches!(root, GraphKind::Main | GraphKind::Function(_));

@@ -30,6 +30,7 @@ pub use document::{
     OpsetRecord, ProducerRecord, PropertyRecord, SparseRecord, TensorRecord, Text, TrainingRecord,
     ValueRecord,
 };
+#[doc(hidden)]
 pub use header::Header;
 
 /// The version of the text's and the document's form. It changes when the same model gives another

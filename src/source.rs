@@ -380,6 +380,7 @@ fn is_standard_input(_: &Metadata) -> bool {
 /// A range of a source as a stream.
 #[derive(Debug)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct RangeReader {
     source: Source,
     buffer: Vec<u8>,

@@ -34,6 +34,7 @@ pub mod inputs;
 #[cfg(feature = "tract")]
 pub mod measure;
 #[cfg(feature = "tract")]
+#[doc(hidden)]
 pub mod reach;
 #[cfg(feature = "tract")]
 pub mod run;
@@ -67,7 +68,9 @@ use crate::words::words;
 pub use change::verify_change;
 
 use structure::Allowed;
-pub use verdict::{Assumed, Demand, Verdict, Verification};
+#[doc(hidden)]
+pub use verdict::Assumed;
+pub use verdict::{Demand, Verdict, Verification};
 
 /// How to verify.
 #[derive(Clone, Debug)]

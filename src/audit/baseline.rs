@@ -197,6 +197,7 @@ impl Baseline {
 /// Recorded findings that no longer occur.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct Resolved {
     /// The model, from the folder of the file.
     pub path: String,
@@ -249,6 +250,7 @@ fn key(path: &str, finding: &Finding) -> Key {
 
 /// The way from a folder to a file, with `/` between its parts and `..` where it leads out. Both are
 /// absolute, without `.`, `..` and links.
+#[doc(hidden)]
 pub fn path_from(folder: &Path, file: &Path) -> String {
     let (mut from, mut to) = (folder.components().peekable(), file.components().peekable());
     while let (Some(a), Some(b)) = (from.peek(), to.peek())

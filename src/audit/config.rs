@@ -31,11 +31,15 @@ mod file;
 
 use super::{ModelAudit, Remark, Selection};
 use crate::error::Result;
-pub use allowance::{Allowance, Usage};
+pub use allowance::Allowance;
+#[doc(hidden)]
+pub use allowance::Usage;
+#[doc(hidden)]
 pub use day::Day;
 use file::File;
 #[cfg(test)]
 pub(super) use file::File as Schema;
+#[doc(hidden)]
 pub use file::Format;
 
 /// The name of the file.

@@ -26,6 +26,7 @@ const COLUMNS: &[(&str, &str)] = &[
 ];
 
 /// Pictures of models, by path.
+#[doc(hidden)]
 pub type Pictures = BTreeMap<String, Vec<Picture>>;
 
 /// The maximum size of all pictures of a page, in bytes; the worst models come first.

@@ -36,8 +36,10 @@ use crate::onnx::{DataType, Model, NodeId, Values};
 use super::{Action, Edited, Reason};
 use crate::verify::fold::{Fold, verify_fold};
 use crate::verify::{self, Verification};
+#[doc(hidden)]
 pub use factor::Factor;
 pub use outcome::Outcome;
+#[doc(hidden)]
 pub use step::Step;
 
 use change::Change;
@@ -59,6 +61,7 @@ pub struct Options {
 /// What folding will do, factor by factor.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct Plan {
     /// One step a factor, in file order.
     pub steps: Vec<Step>,

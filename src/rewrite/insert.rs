@@ -33,11 +33,16 @@ use super::{Acting, Edited, Plan, Rate};
 pub use candidates::{Candidate, candidates};
 #[cfg(feature = "keras")]
 pub use from::from;
-pub use like::{Like, Unplaced, like};
+pub use like::like;
+#[doc(hidden)]
+pub use like::{Like, Unplaced};
+#[doc(hidden)]
 pub use plan::plan;
 #[cfg(feature = "plan-files")]
+#[doc(hidden)]
 pub use plan_file::{PlanFile, plan_text};
 pub use preset::Preset;
+#[doc(hidden)]
 pub use selector::By;
 
 /// What to insert.
@@ -84,6 +89,7 @@ pub struct Choice {
 /// A value that was chosen.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct Place {
     /// The value.
     pub value: ValueId,

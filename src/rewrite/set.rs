@@ -23,6 +23,7 @@ use crate::onnx::Name;
 
 use super::names::usage;
 use super::{Acting, Edited, Plan, Rate, Reason};
+#[doc(hidden)]
 pub use crate::rewrite::Filter;
 use change::Change;
 

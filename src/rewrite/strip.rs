@@ -42,7 +42,9 @@ use crate::verify::{self, Verification};
 
 use super::fold::{self, Folded};
 use super::{Action, Edited, Plan, Reason};
+#[doc(hidden)]
 pub use batch_norm::BatchNorm;
+#[doc(hidden)]
 pub use left::Left;
 pub use options::Options;
 pub use outcome::Outcome;

@@ -60,6 +60,7 @@ pub fn text(model: &Model, options: &Options) -> Result<String> {
 /// The graph around a dropout, as an element of a page that has [`style`] and [`ARROW`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub struct Picture {
     /// Which dropout it is, and where.
     pub title: Vec<String>,
@@ -71,6 +72,7 @@ pub struct Picture {
 ///
 /// # Errors
 /// As [`text`].
+#[doc(hidden)]
 pub fn pictures(model: &Model) -> Result<Vec<Picture>> {
     let mut marked = marked(model, &Options::default())?;
     let groups = groups(&mut marked);
@@ -200,10 +202,12 @@ text.dim { fill: #9da7b3; }
 ";
 
 /// The end of an edge, once in a document.
+#[doc(hidden)]
 pub const ARROW: &str = r#"<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="tip" d="M0 0L8 4L0 8z"/></marker></defs>"#;
 
 /// The rules of pictures below an element: where colours are set by classes, a browser that shows dark pages
 /// shows a dark picture.
+#[doc(hidden)]
 pub fn style(below: &str) -> String {
     let mut modes = String::new();
     for mode in Mode::ALL {

@@ -131,16 +131,13 @@ fn in_short(model: &ModelAudit, clean: bool) -> String {
 }
 
 fn head(model: &ModelAudit) -> String {
-    let verdict = match model.verdict {
-        Some(Verdict::Active) => paint(BAD, "active"),
-        Some(Verdict::Unknown) => paint(WARN, "unknown"),
-        Some(Verdict::Random) => paint(WARN, "random"),
-        Some(Verdict::Training) => paint(WARN, "training"),
-        Some(Verdict::Runtime) => paint(WARN, "runtime"),
-        Some(Verdict::Frozen) => paint(WARN, "frozen"),
-        Some(Verdict::Inert) => paint(GOOD, "inert"),
-        Some(Verdict::Clean) | None => paint(GOOD, "clean"),
+    let verdict = model.verdict.unwrap_or(Verdict::Clean);
+    let style = match verdict {
+        Verdict::Active => BAD,
+        Verdict::Inert | Verdict::Clean => GOOD,
+        _ => WARN,
     };
+    let verdict = paint(style, verdict);
     let number = match (model.sites.len(), model.verdict) {
         (0, Some(Verdict::Unknown)) => "no dropout found".to_string(),
         (0, Some(Verdict::Random)) => "no dropout, but random operators".to_string(),
