@@ -44,6 +44,8 @@ pub use baseline::Baseline;
 pub use baseline::BaselineState;
 #[cfg(feature = "config")]
 pub use config::Config;
+#[doc(hidden)]
+pub use fingerprint::Fingerprint;
 use fingerprint::Fingerprints;
 #[doc(hidden)]
 pub use remark::Remark;
@@ -197,21 +199,27 @@ pub struct SiteRecord {
     /// How the mask is used.
     pub mask: MaskUse,
     /// Its scope: `graph`, `graph/node.attribute`, `function:domain::name`.
-    pub scope: String,
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub scope: Name,
     /// The layer of the framework it comes from, if known.
     pub layer: Option<String>,
     /// Its nodes; a node without a name is listed by its first output.
-    pub nodes: Vec<String>,
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    pub nodes: Vec<Name>,
     /// The calls of functions that set it, the innermost first, where other calls set it differently.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub calls: Vec<String>,
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    pub calls: Vec<Name>,
     /// The value it is applied to.
-    pub input: Option<String>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub input: Option<Name>,
     /// Its result.
-    pub output: Option<String>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub output: Option<Name>,
     /// Its identity, independent of names; in audits only. See `docs/configuration.md`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fingerprint: Option<String>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// A finding of a rule.
@@ -227,26 +235,24 @@ pub struct Finding {
     pub site: Option<usize>,
     /// The message, after its place.
     pub message: String,
+    /// The length of the place before the message.
+    #[serde(skip)]
+    place: usize,
     /// That of its site; without a site, that of its node or graph.
-    pub fingerprint: String,
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub fingerprint: Fingerprint,
     /// Why it is allowed, if a configuration allows it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub allowed: Option<Allowed>,
+    pub allowed: Option<Box<Allowed>>,
     /// Whether the baseline records it, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineState>,
     /// Its scope, as in a [`SiteRecord`].
     #[serde(skip)]
-    pub scope: String,
-    /// Its place, in words: the first part of the message.
-    #[serde(skip)]
-    pub place: String,
-    /// The message without its place.
-    #[serde(skip)]
-    pub what: String,
+    pub scope: Name,
     /// The node it is about, if it is about one; a node without a name is listed by its first output.
     #[serde(skip)]
-    pub node: Option<String>,
+    pub node: Option<Name>,
 }
 
 /// Why a finding is allowed.
@@ -304,7 +310,20 @@ impl fmt::Display for Level {
     }
 }
 
+/// What stands between the place of a finding and its message.
+const BETWEEN: &str = ": ";
+
 impl Finding {
+    /// Its place, in words: the first part of the message.
+    pub fn place(&self) -> &str {
+        &self.message[..self.place]
+    }
+
+    /// The message without its place.
+    pub fn what(&self) -> &str {
+        &self.message[self.place + BETWEEN.len()..]
+    }
+
     /// True unless it is allowed or in the baseline. Open findings affect the exit status.
     pub fn is_open(&self) -> bool {
         self.allowed.is_none() && self.baseline != Some(BaselineState::Unchanged)
@@ -314,7 +333,6 @@ impl Finding {
 impl SiteRecord {
     /// The record of a site.
     pub fn new(model: &Model, site: &Site) -> SiteRecord {
-        let text = |name: &Name| name.to_text().into_owned();
         SiteRecord {
             id: site.id,
             form: site.form,
@@ -327,12 +345,12 @@ impl SiteRecord {
             noise_shape: site.noise_shape.clone(),
             seed: site.seed,
             mask: site.mask,
-            scope: model.scope(site.graph),
+            scope: model.scope(site.graph).into(),
             layer: site.layer.clone(),
             nodes: site.nodes.iter().map(|&id| model.label(id)).collect(),
             calls: site.calls.iter().map(|&id| model.label(id)).collect(),
-            input: site.input_name.as_ref().map(text),
-            output: site.output_name.as_ref().map(text),
+            input: site.input_name.clone(),
+            output: site.output_name.clone(),
             fingerprint: None,
         }
     }

@@ -245,7 +245,7 @@ fn resolved(left: BTreeMap<Key, (usize, String)>) -> impl Iterator<Item = Resolv
 
 fn key(path: &str, finding: &Finding) -> Key {
     let rule = finding.rule.to_string();
-    (path.to_string(), rule, finding.fingerprint.clone())
+    (path.to_string(), rule, finding.fingerprint.to_string())
 }
 
 /// The way from a folder to a file, with `/` between its parts and `..` where it leads out. Both are

@@ -11,8 +11,11 @@
 //! over, and so are the model's other dropouts; attributes, scalars, vectors and shape arithmetic do
 //! not count, nor whether a dropout acts. Sites that agree in all these respects have the same one.
 
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::dropout::{Form, Site};
 use crate::hash::{HashMap, HashSet};
@@ -41,6 +44,22 @@ const SHAPED: &[&str] = &[
     "Unsqueeze",
     "Upsample",
 ];
+
+/// The identity of a site, node or graph, independent of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(u64);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:016x}", self.0))
+    }
+}
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
 
 /// Makes fingerprints of one model.
 pub(super) struct Fingerprints<'m> {
@@ -104,13 +123,13 @@ impl<'m> Fingerprints<'m> {
     }
 
     /// The fingerprint of a site.
-    pub fn site(&mut self, site: &Site) -> String {
+    pub fn site(&mut self, site: &Site) -> Fingerprint {
         let made = match self.made.get(&site.id) {
             Some(&made) => made,
             None => self.make(site),
         };
         self.made.insert(site.id, made);
-        text(made)
+        Fingerprint(made)
     }
 
     fn make(&mut self, site: &Site) -> u64 {
@@ -139,20 +158,20 @@ impl<'m> Fingerprints<'m> {
     }
 
     /// The fingerprint of a node that is part of no site.
-    pub fn node(&mut self, id: NodeId) -> String {
+    pub fn node(&mut self, id: NodeId) -> Fingerprint {
         let mut hash = Hash::of("node/1");
         self.operator(id, &mut hash);
         hash.number(self.scope(id.graph));
         self.inputs(id, BEFORE, &mut hash);
         self.outputs(id, AFTER, &mut hash);
-        text(hash.finish())
+        Fingerprint(hash.finish())
     }
 
     /// The fingerprint of a graph.
-    pub fn graph(&mut self, graph: GraphId) -> String {
+    pub fn graph(&mut self, graph: GraphId) -> Fingerprint {
         let mut hash = Hash::of("graph/1");
         hash.number(self.scope(graph));
-        text(hash.finish())
+        Fingerprint(hash.finish())
     }
 
     /// The main graph, a function, or the operators whose bodies contain a graph.
@@ -396,20 +415,16 @@ impl Weight<'_> {
     }
 }
 
-/// XXH3 of parts, each with its length before it.
-struct Hash(SmallVec<[u8; 256]>);
+/// XXH3 of parts, each seeded by those before it.
+struct Hash(u64);
 
 impl Hash {
     fn of(what: &str) -> Hash {
-        let mut hash = Hash(SmallVec::new());
-        hash.text(what);
-        hash
+        Hash(xxh3_64(what.as_bytes()))
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0
-            .extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        self.0.extend_from_slice(bytes);
+        self.0 = xxh3_64_with_seed(bytes, self.0);
     }
 
     fn text(&mut self, text: &str) {
@@ -427,11 +442,6 @@ impl Hash {
     }
 
     fn finish(&self) -> u64 {
-        xxh3_64(&self.0)
+        self.0
     }
-}
-
-/// A fingerprint, for reports.
-fn text(fingerprint: u64) -> String {
-    format!("{fingerprint:016x}")
 }

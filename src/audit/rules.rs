@@ -23,12 +23,13 @@ mod unsound_model;
 mod unusual_rate;
 mod zeroed_weight;
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 pub(super) use batchnorm_training::training;
 
 use super::fingerprint::Fingerprints;
-use super::{Finding, Level};
+use super::{BETWEEN, Finding, Level};
 use crate::dropout::{Findings, Kind, Limit, Mode, Problem, RandomOperator, Site};
 use crate::hash::HashMap;
 use crate::onnx::{Flaw, GraphId, Model, NodeId};
@@ -159,10 +160,10 @@ struct Found {
     /// The node it is about; some findings are about a graph.
     node: Option<NodeId>,
     site: Option<usize>,
-    /// The graph or node.
-    place: String,
+    /// Where the place is more than that of the node.
+    place: Option<String>,
     /// The message, without the place.
-    what: String,
+    what: Cow<'static, str>,
 }
 
 impl<'m> Context<'m> {
@@ -200,13 +201,17 @@ impl<'m> Context<'m> {
             let Some(level) = level(rule) else {
                 continue;
             };
-            for found in (rule.check)(self) {
-                let place = (found.graph, found.node);
-                findings.push((place, self.finding(rule, level, found, prints)));
-            }
+            findings.extend(
+                (rule.check)(self)
+                    .into_iter()
+                    .map(|found| (rule, level, found)),
+            );
         }
-        findings.sort_by_key(|(place, _)| *place);
-        findings.into_iter().map(|(_, finding)| finding).collect()
+        findings.sort_by_key(|(_, _, found)| (found.graph, found.node));
+        let findings = findings.into_iter();
+        let findings =
+            findings.map(|(rule, level, found)| self.finding(rule, level, found, prints));
+        findings.collect()
     }
 
     fn finding(
@@ -217,6 +222,9 @@ impl<'m> Context<'m> {
         prints: &mut Fingerprints<'m>,
     ) -> Finding {
         let site = found.site.and_then(|id| self.sites.get(id));
+        let at = found.node.map(|node| self.model.place(node));
+        let place = found.place.or(at);
+        let place = place.unwrap_or_else(|| self.model.scope(found.graph));
         Finding {
             rule: rule.name,
             level,
@@ -228,10 +236,9 @@ impl<'m> Context<'m> {
             },
             allowed: None,
             baseline: None,
-            message: [&found.place, ": ", &*found.what].concat(),
-            place: found.place,
-            what: found.what,
-            scope: self.model.scope(found.graph),
+            message: [&*place, BETWEEN, &*found.what].concat(),
+            place: place.len(),
+            scope: self.model.scope(found.graph).into(),
             node: found.node.map(|node| self.model.label(node)),
         }
     }
@@ -247,19 +254,19 @@ impl<'m> Context<'m> {
         sites.filter_map(|site| Some((site, site.problem.as_ref()?)))
     }
 
-    fn at_site(&self, site: &Site, what: impl Into<String>) -> Found {
+    fn at_site(&self, site: &Site, what: impl Into<Cow<'static, str>>) -> Found {
         Found {
             site: Some(site.id),
             ..self.at_node(site.nodes[0], what)
         }
     }
 
-    fn at_node(&self, node: NodeId, what: impl Into<String>) -> Found {
+    fn at_node(&self, node: NodeId, what: impl Into<Cow<'static, str>>) -> Found {
         Found {
             graph: node.graph,
             node: Some(node),
             site: self.site_of.get(&node).map(|site| site.id),
-            place: self.model.place(node),
+            place: None,
             what: what.into(),
         }
     }

@@ -21,7 +21,7 @@ impl Found<'_> {
         for (index, node) in self.before.model.graph(a).nodes() {
             let id = NodeId { graph: a, index };
             let name = self.before.model.label(id);
-            let place = (scope, Part::Node, name.as_str());
+            let place = (scope, Part::Node, &*name.to_text());
             match self.matching.nodes.get(&id) {
                 Some(&other) => {
                     places.push(other.index as usize);
@@ -39,7 +39,8 @@ impl Found<'_> {
             if !self.matching.nodes_back.contains_key(&id) {
                 let name = self.after.model.label(id);
                 let text = node_text(self.after.model, b, node)?;
-                self.changed((scope, Part::Node, &name), None, None, Some(text));
+                let place = (scope, Part::Node, &*name.to_text());
+                self.changed(place, None, None, Some(text));
             }
         }
         self.order(scope, "nodes", &places);
@@ -238,7 +239,7 @@ fn way(side: View<'_>, from: ValueId, ends: impl Fn(ValueId) -> bool) -> Vec<Str
                 let mut at = Some(next);
                 while let Some(index) = at {
                     let (node, from) = seen[index];
-                    way.push(node.label());
+                    way.push(node.label().to_string());
                     at = from;
                 }
                 return way;

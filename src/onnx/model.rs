@@ -246,20 +246,19 @@ impl Model {
     }
 
     /// What to call a node: its name, its first output, or its operator and index.
-    pub fn label(&self, id: NodeId) -> String {
+    pub fn label(&self, id: NodeId) -> Name {
         let node = self.node(id);
-        let output = node.outputs.iter().find(|name| !name.is_empty());
-        match (node.name.is_empty(), output) {
-            (false, _) => node.name.to_text().into_owned(),
-            (true, Some(output)) => output.to_text().into_owned(),
-            (true, None) => format!("{}#{}", node.op_type, id.index),
-        }
+        let named = std::iter::once(&node.name).chain(&node.outputs);
+        let name = named.filter(|name| !name.is_empty()).next();
+        name.cloned()
+            .unwrap_or_else(|| format!("{}#{}", node.op_type, id.index).into())
     }
 
     /// A node's place in words: its scope, operator and label.
     pub fn place(&self, id: NodeId) -> String {
         let op = &self.node(id).op_type.to_text();
-        [&*self.scope(id.graph), ": ", op, " `", &self.label(id), "`"].concat()
+        let (scope, label) = (self.scope(id.graph), self.label(id));
+        [&*scope, ": ", op, " `", &label.to_text(), "`"].concat()
     }
 
     /// The function a node calls, if it calls a model-local one.

@@ -153,14 +153,11 @@ fn place(record: &SiteRecord) -> String {
     if let Some(layer) = &record.layer {
         return layer.clone();
     }
-    let node = record
-        .calls
-        .first()
-        .or(record.nodes.first())
-        .map_or("", String::as_str);
-    match record.scope.as_str() {
-        "graph" => format!("node {node}"),
-        scope => format!("node {node} in {scope}"),
+    let node = record.calls.first().or(record.nodes.first());
+    let node = node.cloned().unwrap_or_default();
+    match record.scope == "graph" {
+        true => format!("node {node}"),
+        false => format!("node {node} in {}", record.scope),
     }
 }
 

@@ -35,19 +35,20 @@ pub fn groups(model: &ModelAudit) -> Vec<Group<'_>> {
 
 impl Group<'_> {
     fn takes(&self, finding: &Finding) -> bool {
-        self.rule == finding.rule && self.findings[0].what == finding.what
+        self.rule == finding.rule && self.findings[0].what() == finding.what()
     }
 
     /// The message, on one line: with the place of the first finding, unless it is the main graph, and the
     /// number of the others.
     pub fn message(&self) -> String {
         let first = self.findings[0];
-        let place = first.place.strip_prefix("graph: ").unwrap_or(&first.place);
+        let place = first.place();
+        let place = place.strip_prefix("graph: ").unwrap_or(place);
         let place = match self.findings.len() {
             1 => place.to_string(),
             all => format!("{place} and {} more", all - 1),
         };
-        one_line(&format!("{place}: {}", first.what))
+        one_line(&format!("{place}: {}", first.what()))
     }
 
     /// What to do, for the model of this path.

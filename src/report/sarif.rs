@@ -161,7 +161,7 @@ fn results(
 /// The same for a finding whatever it is called and wherever else the model changes.
 fn fingerprint(finding: &Finding) -> String {
     let mut hasher = blake3::Hasher::new();
-    for part in [finding.rule, &finding.fingerprint] {
+    for part in [finding.rule, &finding.fingerprint.to_string()] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }

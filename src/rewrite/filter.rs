@@ -103,7 +103,7 @@ impl Filter {
         };
         let ends = [&site.input_name, &site.output_name].into_iter().flatten();
         let nodes = site.nodes.iter().chain(&site.calls);
-        let nodes = nodes.map(|&id| model.label(id));
+        let nodes = nodes.map(|&id| model.label(id).to_string());
         let names: Vec<String> = ends.map(Name::to_string).chain(nodes).collect();
         let layer = site.layer.as_deref().unwrap_or_default();
         let around = layer.match_indices(['/', '.']).map(|(end, _)| end);
@@ -154,7 +154,10 @@ fn known(model: &Model, sites: &[Site], filter: &Filter) -> String {
     };
     let (asked, names) = match (&filter.layer, &filter.name) {
         (Some(layer), _) => (layer, of(&|site| site.layer.clone())),
-        (None, Some(name)) => (name, of(&|site| Some(model.label(site.nodes[0])))),
+        (None, Some(name)) => (
+            name,
+            of(&|site| Some(model.label(site.nodes[0]).to_string())),
+        ),
         (None, None) if filter.id.is_some() => {
             return format!("; ids are 0 to {}", sites.len() - 1);
         }

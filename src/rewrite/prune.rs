@@ -55,7 +55,7 @@ fn remove(editor: &mut Editor<'_>, id: NodeId, pruned: &mut Pruned) -> Vec<Value
             graphs.extend(inner.bodies());
         }
     }
-    pruned.nodes.push(node.label().as_str().into());
+    pruned.nodes.push(node.label());
     editor.remove_node(id);
     inputs
 }

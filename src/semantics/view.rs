@@ -233,7 +233,7 @@ impl<'m> NodeRef<'m> {
     }
 
     /// Its name, or what distinguishes it from others, for messages.
-    pub fn label(self) -> String {
+    pub fn label(self) -> Name {
         self.view.model.label(self.id)
     }
 }

@@ -90,7 +90,7 @@ impl<'m> Marked<'m> {
     pub fn node(&mut self, id: NodeId) -> String {
         let label = self.model.label(id);
         if !self.anonymous {
-            return one_line(&label);
+            return one_line(&label.to_text());
         }
         let node = self.model.node(id);
         match node.outputs.iter().find(|name| !name.is_empty()) {

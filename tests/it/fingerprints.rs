@@ -23,7 +23,7 @@ fn sites(model: &onnx::Model) -> Vec<String> {
     let audit = ModelAudit::new("model.onnx", model).expect("an audit");
     let sites = audit.sites.into_iter();
     sites
-        .map(|site| site.fingerprint.expect("a fingerprint"))
+        .map(|site| site.fingerprint.expect("a fingerprint").to_string())
         .collect()
 }
 

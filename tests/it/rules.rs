@@ -104,7 +104,7 @@ fn a_finding_names_its_place() {
     assert_eq!(finding.rule, "active-dropout");
     assert_eq!(finding.site, Some(0));
     assert_eq!(finding.scope, "graph");
-    assert_eq!(finding.node.as_deref(), Some("drop"));
+    assert_eq!(finding.node, Some("drop".into()));
     assert_eq!(
         finding.message,
         "graph: Dropout `drop`: still drops on every run"

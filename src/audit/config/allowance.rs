@@ -7,8 +7,9 @@ use globset::GlobSet;
 
 use super::Day;
 use crate::audit::{
-    Allowed, Finding, Level, ModelAudit, RULES, Remark, Selection, SiteRecord, rule,
+    Allowed, Finding, Fingerprint, Level, ModelAudit, RULES, Remark, Selection, SiteRecord, rule,
 };
+use crate::onnx::Name;
 
 /// An allowance. All of its criteria must match.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ pub enum Usage {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Site(usize),
-    Node(String, Option<String>),
+    Node(Name, Option<Name>),
 }
 
 impl Allowance {
@@ -122,7 +123,7 @@ impl Allowance {
             if allowed.contains(place) {
                 count += 1;
                 if holds {
-                    model.findings[*index].allowed = Some(self.allowed());
+                    model.findings[*index].allowed = Some(Box::new(self.allowed()));
                 }
             }
         }
@@ -138,7 +139,7 @@ impl Allowance {
         let site = finding.site.and_then(|id| model.sites.get(id));
         let about = match site {
             Some(site) => self.is_about(site),
-            None => self.layer.is_none() && self.has_print(&finding.fingerprint),
+            None => self.layer.is_none() && self.has_print(Some(finding.fingerprint)),
         };
         let rules = self.rules.as_ref();
         about
@@ -149,13 +150,13 @@ impl Allowance {
     fn is_about(&self, site: &SiteRecord) -> bool {
         let layer = site.layer.as_deref();
         let matches = |glob: &GlobSet| layer.is_some_and(|layer| glob.is_match(layer));
-        let print = site.fingerprint.as_deref().unwrap_or_default();
-        self.layer.as_ref().is_none_or(|(_, glob)| matches(glob)) && self.has_print(print)
+        self.layer.as_ref().is_none_or(|(_, glob)| matches(glob))
+            && self.has_print(site.fingerprint)
     }
 
-    fn has_print(&self, print: &str) -> bool {
+    fn has_print(&self, print: Option<Fingerprint>) -> bool {
         let own = self.fingerprint.as_ref();
-        own.is_none_or(|own| own == print)
+        own.is_none_or(|own| print.is_some_and(|print| *own == print.to_string()))
     }
 
     /// True if no rule that it is about was left out.

@@ -38,6 +38,6 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     let problems = context.problems();
     problems
         .filter(|(_, problem)| !matches!(problem, Problem::Rate(_)))
-        .map(|(site, problem)| context.at_site(site, problem.text()))
+        .map(|(site, problem)| context.at_site(site, problem.text().to_string()))
         .collect()
 }

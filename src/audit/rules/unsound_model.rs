@@ -36,8 +36,8 @@ fn check(context: &Context<'_>) -> Vec<Found> {
         graph: flaw.graph,
         node: flaw.node,
         site: None,
-        place: flaw.place.clone(),
-        what: flaw.why.clone(),
+        place: Some(flaw.place.clone()),
+        what: flaw.why.clone().into(),
     });
     flaws.collect()
 }

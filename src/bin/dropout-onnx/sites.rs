@@ -4,6 +4,7 @@
 use anstyle::Style;
 use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::{Form, MaskUse, Mode, RateOrigin};
+use dropout_onnx::onnx::Name;
 use dropout_onnx::report::{alike, kind, rate};
 
 use crate::style::{BAD, DIM, GOOD, Table, WARN};
@@ -68,9 +69,9 @@ fn details(record: &SiteRecord) -> Vec<(Style, String)> {
         _ => String::new(),
     };
     // the model's own graph is named only where others are
-    let scope = match record.scope.as_str() {
-        "graph" => String::new(),
-        other => other.to_string(),
+    let scope = match record.scope == "graph" {
+        true => String::new(),
+        false => record.scope.to_string(),
     };
     vec![
         (style(record.mode), record.mode.to_string()),
@@ -80,7 +81,10 @@ fn details(record: &SiteRecord) -> Vec<(Style, String)> {
         (DIM, mask),
         (DIM, scope),
         (Style::new(), record.layer.clone().unwrap_or_default()),
-        (DIM, record.nodes.first().cloned().unwrap_or_default()),
+        (
+            DIM,
+            record.nodes.first().map_or(String::new(), Name::to_string),
+        ),
         (DIM, seed),
         (DIM, print),
     ]

@@ -148,8 +148,10 @@ fn pass(editor: &mut Editor<'_>, (call, name): (NodeId, &Name), rate: f64) {
 }
 
 fn label(editor: &Editor<'_>, id: NodeId) -> String {
-    let output = editor.model().node(id).output(0);
-    output.map_or_else(|| editor.model().label(id), ToString::to_string)
+    let output = editor.model().node(id).output(0).cloned();
+    output
+        .unwrap_or_else(|| editor.model().label(id))
+        .to_string()
 }
 
 fn add(editor: &mut Editor<'_>, id: NodeId, input: usize, hint: &str, elements: Elements<'_>) {

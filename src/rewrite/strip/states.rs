@@ -27,7 +27,9 @@ pub(super) fn remove(
             places.entry(state.node).or_default().insert(state.places);
         }
         let model = editor.model();
-        removed.extend((places.iter()).map(|(&node, states)| (model.label(node), states.len())));
+        removed.extend(
+            (places.iter()).map(|(&node, states)| (model.label(node).to_string(), states.len())),
+        );
         let places: Vec<(NodeId, Vec<StatePlaces>)> = (places.into_iter())
             .map(|(node, places)| (node, places.into_iter().collect()))
             .collect();

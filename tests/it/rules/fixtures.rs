@@ -46,7 +46,10 @@ fn findings_are_consistent() {
             let known = RULES.iter().find(|rule| rule.name == finding.rule);
             assert_eq!(known.map(|rule| rule.level), Some(finding.level));
             assert!(finding.node.as_ref().is_some_and(|node| !node.is_empty()));
-            assert!(finding.message.starts_with(&finding.scope), "{finding:?}");
+            assert!(
+                finding.message.starts_with(&finding.scope.to_string()),
+                "{finding:?}"
+            );
             if let Some(site) = finding.site {
                 assert_eq!(audit.sites[site].id, site);
             }

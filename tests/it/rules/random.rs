@@ -54,7 +54,7 @@ fn what_cannot_be_loaded_names_its_site() {
     model.main_mut().node[0] = op("u = StatelessRandomUniformV2(x, x, x, x)").named("draw");
     let all = findings(&model);
     let found = all.iter().find(|f| f.rule == "unloadable-random").unwrap();
-    assert_eq!((found.site, found.node.as_deref()), (Some(0), Some("draw")));
+    assert_eq!((found.site, &found.node), (Some(0), &Some("draw".into())));
     let drawn = findings(&drawn(op("u = StatelessRandomUniformV2(s, s, s, s)")));
     assert_eq!(drawn[0].rule, "unloadable-random");
     assert_eq!(drawn[0].site, None);

@@ -2,6 +2,7 @@
 
 use dropout_onnx::audit::{ModelAudit, SiteRecord};
 use dropout_onnx::dropout::{Form, Kind, Mode};
+use dropout_onnx::onnx::Name;
 
 use super::explained;
 use super::truth::{Row, Source, Truth, millionths};
@@ -200,7 +201,8 @@ fn layers(truth: &Truth, audit: &ModelAudit, scored: &mut Scored, wrong: &mut Ve
                 true => "the model's own code, in no layer",
                 false => "nothing names the layer",
             };
-            let nodes = site.nodes.join("`, `");
+            let nodes: Vec<String> = site.nodes.iter().map(Name::to_string).collect();
+            let nodes = nodes.join("`, `");
             scored.untold.push(format!("`{nodes}`: {why}"));
             continue;
         };
@@ -257,6 +259,7 @@ pub fn agrees(layer: &str, wanted: &str) -> bool {
 /// True if a site's names or scope have the layer's last part as a part of a path.
 fn is_told(site: &SiteRecord, layer: &str) -> bool {
     let last = layer.rsplit(['/', '.']).next().unwrap_or(layer);
-    let mut names = site.nodes.iter().chain([&site.scope]);
+    let names = site.nodes.iter().chain([&site.scope]);
+    let mut names = names.map(Name::to_string);
     names.any(|name| name.contains('/') && name.split('/').any(|part| part == last))
 }
