@@ -203,7 +203,7 @@ fn find_within(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
         site.id = id;
     }
     noise_shape::tell(facts, &mut sites);
-    layer_name::name(facts.view().model, facts.view().values, &mut sites)?;
+    layer_name::name(facts, &mut sites)?;
     for (node, what) in facts.limits() {
         limits.reached(node, what);
     }

@@ -24,10 +24,6 @@ pub struct Examined<'m> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side<'m> {
     pub view: View<'m>,
-    #[cfg_attr(
-        not(feature = "tract"),
-        expect(dead_code, reason = "nothing is measured")
-    )]
     pub facts: Facts<'m>,
     /// All sites in the model.
     pub sites: &'m [Site],

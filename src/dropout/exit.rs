@@ -1,6 +1,7 @@
 //! Where a mask is applied to data, and the value that takes its place at inference.
 
-use crate::onnx::{DataType, Model, NodeId, Producer, ValueId, Values, encode_float};
+use crate::onnx::{DataType, NodeId, ValueId, encode_float};
+use crate::semantics::view::View;
 
 /// A place where a mask is applied to data.
 ///
@@ -54,26 +55,26 @@ impl Exit {
     }
 
     /// The scale as a scalar of the data's type, little-endian; `None` if that is not known.
-    pub fn factor(&self, model: &Model, values: &Values) -> Option<(DataType, Vec<u8>)> {
+    pub(crate) fn factor(&self, view: View<'_>) -> Option<(DataType, Vec<u8>)> {
         let ends = [self.data, self.output];
-        let element = (ends.into_iter()).find_map(|value| model.element_type(values, value))?;
+        let element = (ends.into_iter()).find_map(|value| view.value(value).element_type())?;
         Some((element, encode_float(element, self.scale)?))
     }
 
     /// The nodes between the factor before the mask and the data, in order: they move elements about
     /// or cast them.
-    pub fn chain(&self, model: &Model, values: &Values) -> Vec<NodeId> {
+    pub(crate) fn chain(&self, view: View<'_>) -> Vec<NodeId> {
         let mut chain = Vec::new();
         let Some(prescale) = &self.prescale else {
             return chain;
         };
-        let mut at = self.data;
-        while let Producer::Node { node, .. } = values[at].producer
-            && node != prescale.node
-            && let Some(input) = values.input(node, 0)
+        let mut at = view.value(self.data);
+        while let Some(node) = at.node()
+            && node.id != prescale.node
+            && let Some(input) = node.input(0)
         {
-            if !model.node(node).is("Identity") {
-                chain.push(node);
+            if !node.is("Identity") {
+                chain.push(node.id);
             }
             at = input;
         }

@@ -5,18 +5,20 @@ mod keras;
 mod torch;
 
 use crate::error::Result;
-use crate::onnx::{GraphId, GraphKind, Model, Node, NodeId, Producer, ValueId, Values};
-use crate::semantics::calls::Calls;
+use crate::onnx::{GraphId, GraphKind, Model, Node, NodeId, ValueId};
+use crate::semantics::facts::Facts;
 use crate::semantics::operator::Operator;
+use crate::semantics::view::{NodeRef, View};
 
 use super::{Form, Kind, Site};
 
 /// Names the layers of all sites.
-pub(super) fn name(model: &Model, values: &Values, sites: &mut [Site]) -> Result<()> {
+pub(super) fn name(facts: Facts<'_>, sites: &mut [Site]) -> Result<()> {
     if sites.is_empty() {
         return Ok(());
     }
-    let mut layers = Layers::new(model, values);
+    let model = facts.view().model;
+    let mut layers = Layers::new(facts);
     let rates = sites.iter().filter_map(|site| {
         let node = model.node(*site.nodes.last()?);
         Some((path_name(node)?, site.rate))
@@ -36,22 +38,21 @@ pub(super) fn name(model: &Model, values: &Values, sites: &mut [Site]) -> Result
 
 /// The layers that nodes come from, dropout or not.
 pub(crate) struct Layers<'m> {
+    facts: Facts<'m>,
     model: &'m Model,
-    values: &'m Values,
-    calls: Calls,
     /// Keras 3 has numbered the scopes.
     numbered: bool,
     modules: torch::Modules<'m>,
 }
 
 impl<'m> Layers<'m> {
-    pub fn new(model: &'m Model, values: &'m Values) -> Self {
+    pub fn new(facts: Facts<'m>) -> Self {
+        let model = facts.view().model;
         let names = model.nodes().filter_map(|(_, node)| path_name(node));
         let names: Vec<&str> = names.collect();
         Layers {
+            facts,
             model,
-            values,
-            calls: Calls::new(model),
             numbered: keras::are_numbered(&names),
             modules: torch::Modules::of(model, &names),
         }
@@ -88,8 +89,8 @@ impl<'m> Layers<'m> {
         let by_dropout = drawn && site.kind == Kind::Dropout;
         let mut path = keras::path(exit, source, by_dropout, numbered)?;
         let mut softmax = || {
-            let softmax = softmax(model, self.values, site.input?)?;
-            keras::path(path_name(model.node(softmax)), None, false, numbered)
+            let softmax = softmax(self.facts.view(), site.input?)?;
+            keras::path(path_name(softmax.get()), None, false, numbered)
         };
         if keras::is_inner(&path, &mut softmax) {
             path.pop();
@@ -107,8 +108,8 @@ impl<'m> Layers<'m> {
             }
             graph = node.graph;
         }
-        let of_function = || torch::of_functions(self.model, self.values, &self.calls, graph);
-        let of_call = || torch::of_call(self.model, &self.calls, &self.modules, (graph, calls));
+        let of_function = || torch::of_functions(self.facts, graph);
+        let of_call = || torch::of_call(self.facts, &self.modules, (graph, calls));
         let is_path = |&call: &NodeId| {
             let name = self.model.node(call).name.as_str();
             name.is_some_and(|name| name.starts_with('/'))
@@ -134,22 +135,19 @@ fn path_name(node: &Node) -> Option<&str> {
 }
 
 /// The Softmax that a value comes from, through operators that only move it about.
-fn softmax(model: &Model, values: &Values, value: ValueId) -> Option<NodeId> {
-    let mut at = value;
+fn softmax(view: View<'_>, value: ValueId) -> Option<NodeRef<'_>> {
+    let mut at = view.value(value);
     for _ in 0..8 {
-        let Producer::Node { node: id, .. } = values[at].producer else {
-            return None;
-        };
-        let node = model.node(id);
-        if node.is("Softmax") {
-            return Some(id);
-        }
+        let node = at.node()?;
         // a dropout may scale its data first
         let scales = node.is("Mul") || node.is("Div");
-        if !scales && !Operator::of(model, id).is_some_and(Operator::passes) {
+        if node.is("Softmax") {
+            return Some(node);
+        }
+        if !scales && !node.operator().is_some_and(Operator::passes) {
             return None;
         }
-        at = values.input(id, 0)?;
+        at = node.input(0)?;
     }
     None
 }

@@ -4,7 +4,6 @@ use std::cell::OnceCell;
 
 use crate::hash::HashSet;
 use crate::onnx::{GraphKind, Model, Name, Producer, Tensor, Use, ValueId};
-use crate::semantics::calls::Calls;
 use crate::semantics::control_flow::Loop;
 use crate::semantics::facts::Facts;
 use crate::semantics::operator::{Operator, Shape};
@@ -36,7 +35,7 @@ impl<'m> Origins<'m> {
     pub fn is_data(&self, value: ValueId) -> bool {
         let data = self.data.get_or_init(|| {
             let fed = self.fed().filter(|value| value.initializer.is_none());
-            reached(self.view, fed, |_| true)
+            reached(self.facts, fed, |_| true)
         });
         data[value.index()]
     }
@@ -49,7 +48,7 @@ impl<'m> Origins<'m> {
             let fed = self.fed();
             let fed = fed.filter(|value| !constant || value.initializer.is_none());
             let drawn = self.facts.draws().flat_map(|node| node.outputs().flatten());
-            reached(self.view, fed.chain(drawn), |_| true)
+            reached(self.facts, fed.chain(drawn), |_| true)
         });
         open[value.index()]
     }
@@ -57,7 +56,7 @@ impl<'m> Origins<'m> {
     /// The inputs of the model, and of functions that nothing calls.
     fn fed(&self) -> impl Iterator<Item = ValueRef<'m>> {
         let view = self.view;
-        let calls = Calls::new(view.model);
+        let calls = self.facts.calls();
         view.all_values().filter(move |value| {
             let input = matches!(value.producer, Producer::Input(_));
             input
@@ -75,7 +74,9 @@ impl<'m> Origins<'m> {
         let layer = |op: &Operator| matches!(op.shape, Conv | ConvTranspose | Gemm | MatMul);
         let drawn = self.drawn.get_or_init(|| {
             let drawn = self.facts.draws().flat_map(|node| node.outputs().flatten());
-            reached(self.view, drawn, |node| !node.operator().is_some_and(layer))
+            reached(self.facts, drawn, |node| {
+                !node.operator().is_some_and(layer)
+            })
         });
         drawn[value.index()]
     }
@@ -94,11 +95,11 @@ pub(super) fn lists_constants(model: &Model) -> bool {
 
 /// The values that depend on some values, through nodes for which `through` holds. By index.
 fn reached<'m>(
-    view: View<'m>,
+    facts: Facts<'m>,
     starts: impl Iterator<Item = ValueRef<'m>>,
     through: impl Fn(NodeRef<'m>) -> bool,
 ) -> Vec<bool> {
-    let calls = Calls::new(view.model);
+    let (view, calls) = (facts.view(), facts.calls());
     let mut reached = vec![false; view.values.len()];
     let mut open: Vec<ValueRef<'m>> = starts.collect();
     while let Some(value) = open.pop() {

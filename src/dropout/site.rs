@@ -1,9 +1,10 @@
 //! The facts about one dropout.
 
 use crate::hash::HashSet;
-use crate::onnx::{DataType, GraphId, Model, Name, NodeId, Use, ValueId, Values, encode_float};
+use crate::onnx::{DataType, GraphId, Model, Name, NodeId, ValueId, encode_float};
 use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::scalar::plain;
+use crate::semantics::view::View;
 use crate::words::words;
 
 use super::exit::{Exit, KeptDraw};
@@ -160,9 +161,9 @@ impl Site {
     }
 
     /// The classic scale as a scalar of the data's type, little-endian; `None` if either is not known.
-    pub fn classic_factor(&self, model: &Model, values: &Values) -> Option<ScalarBytes> {
+    pub(crate) fn classic_factor(&self, view: View<'_>) -> Option<ScalarBytes> {
         let mut ends = [self.input, self.output].into_iter().flatten();
-        let element = ends.find_map(|value| model.element_type(values, value))?;
+        let element = ends.find_map(|value| view.value(value).element_type())?;
         Some((element, encode_float(element, self.classic_scale()?)?))
     }
 
@@ -182,7 +183,7 @@ impl Site {
 
     /// The nodes that make a mask of a draw and drop data with it, and those that scale the data before;
     /// none of an operator.
-    pub fn mask_nodes(&self, model: &Model, values: &Values) -> Vec<NodeId> {
+    pub(crate) fn mask_nodes(&self, view: View<'_>) -> Vec<NodeId> {
         let mut seen = HashSet::default();
         let mut found = Vec::new();
         let mut open: Vec<NodeId> = self.source().into_iter().collect();
@@ -192,20 +193,15 @@ impl Site {
                 continue;
             }
             found.push(id);
-            let outputs = 0..model.node(id).outputs.len();
-            for output in outputs.filter_map(|output| values.output(model, id, output)) {
-                if self.exits.iter().any(|exit| exit.output == output) {
-                    continue;
+            for output in view.node(id).produced() {
+                if !self.exits.iter().any(|exit| exit.output == output.id) {
+                    open.extend(output.readers().map(|(node, _)| node.id));
                 }
-                open.extend(values.uses(output).filter_map(|at| match at {
-                    Use::Input { node, .. } => Some(node),
-                    _ => None,
-                }));
             }
         }
         for exit in &self.exits {
             let before = exit.prescale.map(|prescale| prescale.node);
-            let before = before.into_iter().chain(exit.chain(model, values));
+            let before = before.into_iter().chain(exit.chain(view));
             found.extend(before.filter(|&id| seen.insert(id)));
         }
         found

@@ -1,12 +1,11 @@
 //! Graph inputs that nothing uses any more after a rewrite.
 
-use crate::onnx::{Model, Name, ValueId, Values};
+use crate::onnx::{Name, ValueId};
 use crate::semantics::view::View;
 
 /// Inputs of the main graph that something uses.
-pub(super) fn graph_inputs(model: &Model, values: &Values) -> Vec<Name> {
-    let view = View::new(model, values);
-    let inputs = view.graph_inputs(model.main()).flatten();
+pub(super) fn graph_inputs(view: View<'_>) -> Vec<Name> {
+    let inputs = view.graph_inputs(view.model.main()).flatten();
     let used = inputs.filter(|value| value.is_used());
     used.map(|value| value.get().name.clone()).collect()
 }

@@ -174,7 +174,7 @@ fn strip_copy(before: &Examined<'_>, options: &Options) -> Result<Copied> {
     let found = before.sites()?;
     let sites = &*under(found, options.convention);
     let mut plan = plan::plan(before.facts(), sites, options)?;
-    let batch_norms = batch_norm::plan(before.view(), options.batchnorm);
+    let batch_norms = batch_norm::plan(before.facts(), options.batchnorm);
     let (copy, outcome) = loop {
         refuse(&plan, &batch_norms, options.strict)?;
         let mut copy = before.model().clone();

@@ -129,7 +129,7 @@ fn make_loadable(editor: &mut Editor<'_>, id: NodeId) {
     let Some(output) = node.output(0).cloned().filter(|_| !node.is_removed()) else {
         return;
     };
-    let element = drawn_element(editor.model(), editor.values(), id).unwrap_or(DataType::FLOAT);
+    let element = drawn_element(editor.view().node(id)).unwrap_or(DataType::FLOAT);
     let at = (id.graph, Some(id));
     let (Some(zero), Some(shape)) = (encode_float(element, 0.0), drawn_shape(editor, id)) else {
         return;

@@ -98,7 +98,7 @@ fn choose(editor: &mut Editor<'_>, draw: KeptDraw, rate: f64) -> Result<(), Stri
     let Some(output) = node.output(0).cloned() else {
         return Err("it has no draw".to_string());
     };
-    let element = drawn_element(editor.model(), editor.values(), id).unwrap_or(DataType::FLOAT);
+    let element = drawn_element(editor.view().node(id)).unwrap_or(DataType::FLOAT);
     let shape = drawn_shape(editor, id).ok_or("the shape of the draw is unknown")?;
     let at = (id.graph, Some(id));
     let float = |number: f64| encode_float(DataType::FLOAT, number).unwrap_or_default();

@@ -3,13 +3,11 @@
 //!
 //! Source: ONNX `docs/Changelog.md`, BatchNormalization-1, -6, -7, -9, -14, -15.
 
-use std::cell::LazyCell;
-
 use crate::hash::HashSet;
 use crate::onnx::{Attribute, AttributeValue, Name};
 
-use super::calls::Calls;
-use super::view::{NodeRef, View};
+use super::facts::Facts;
+use super::view::NodeRef;
 
 /// The attributes that matter in training alone: the first two choose it.
 pub(crate) const OF_TRAINING: [&str; 3] = ["training_mode", "is_test", "momentum"];
@@ -21,17 +19,17 @@ pub(crate) fn is_batch_norm(node: NodeRef<'_>) -> bool {
 
 /// Each `BatchNormalization` that normalizes by the statistics of the current batch: in a function, if a
 /// call asks for it.
-pub(crate) fn by_batch(view: View<'_>) -> impl Iterator<Item = NodeRef<'_>> {
-    let calls = LazyCell::new(|| Calls::new(view.model));
+pub(crate) fn by_batch(facts: Facts<'_>) -> impl Iterator<Item = NodeRef<'_>> {
+    let view = facts.view();
     let trains = move |node: &NodeRef<'_>| {
         let Some(opset) = view.model.opset(node.graph(), "") else {
             return false;
         };
         let several = node.outputs().skip(1).any(|output| output.is_some());
         match opset {
-            ..=6 => several && passes(*node, "is_test", &calls, |on| !on),
+            ..=6 => several && passes(facts, *node, "is_test", |on| !on),
             7..=13 => several,
-            _ => passes(*node, "training_mode", &calls, |on| on),
+            _ => passes(facts, *node, "training_mode", |on| on),
         }
     };
     let norms = view.nodes().filter(|&node| is_batch_norm(node));
@@ -40,9 +38,9 @@ pub(crate) fn by_batch(view: View<'_>) -> impl Iterator<Item = NodeRef<'_>> {
 
 /// True if an attribute is on, or off, as asked: in a function, for one of its calls.
 fn passes(
+    facts: Facts<'_>,
     node: NodeRef<'_>,
     attribute: &str,
-    calls: &LazyCell<Calls, impl FnOnce() -> Calls>,
     asked: impl Fn(bool) -> bool,
 ) -> bool {
     let mut open = vec![(node, Name::from(attribute))];
@@ -57,7 +55,7 @@ fn passes(
         let Some((function, passed)) = passed.filter(|passed| seen.insert(*passed)) else {
             continue;
         };
-        for &call in calls.of(function) {
+        for &call in facts.calls().of(function) {
             let call = node.view().node(call);
             let defaults = &node.view().model.functions()[function].defaults;
             match value_of(&call.get().attributes, passed) {

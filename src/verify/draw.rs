@@ -1,11 +1,9 @@
 //! Draws in copies of models that are run: their shape and element type, and numbers in place of values.
 
 use crate::error::Result;
-use crate::onnx::{
-    AttributeValue, DataType, Editor, Model, Name, Node, NodeId, ValueId, Values, encode_number,
-};
+use crate::onnx::{AttributeValue, DataType, Editor, Name, Node, NodeId, ValueId, encode_number};
 use crate::semantics::draws::drawn;
-use crate::semantics::view::View;
+use crate::semantics::view::{NodeRef, View};
 
 /// Makes a value a number, whatever computes it.
 ///
@@ -58,18 +56,14 @@ pub(crate) fn drawn_shape(editor: &mut Editor<'_>, id: NodeId) -> Option<Name> {
 }
 
 /// The element type of what a node draws.
-pub(crate) fn drawn_element(model: &Model, values: &Values, id: NodeId) -> Option<DataType> {
-    let node = model.node(id);
-    match node.attribute("dtype").map(|a| &a.value) {
-        Some(AttributeValue::Int(element)) if *element != 0 => {
-            return Some(DataType(*element as i32));
-        }
-        _ => {}
+pub(crate) fn drawn_element(node: NodeRef<'_>) -> Option<DataType> {
+    let told = node.int("dtype", 0);
+    if told != 0 {
+        return Some(DataType(told as i32));
     }
-    let output = drawn(View::new(model, values).node(id))?.id;
-    let input = values.input(id, 0).filter(|_| takes_data(node));
-    let ends = [Some(output), input];
-    (ends.into_iter().flatten()).find_map(|value| model.element_type(values, value))
+    let input = node.input(0).filter(|_| takes_data(node.get()));
+    let ends = [drawn(node), input];
+    (ends.into_iter().flatten()).find_map(|value| value.element_type())
 }
 
 /// True of a node that draws in the shape of its input; the input of others is the shape itself.

@@ -209,7 +209,7 @@ fn regions(
         }
         // the factor before a mask is measured with it
         let (data, chain) = match exit.prescale {
-            Some(prescale) => (prescale.from, exit.chain(view.model, view.values)),
+            Some(prescale) => (prescale.from, exit.chain(view)),
             None => (exit.data, Vec::new()),
         };
         let mut cuts = numbers(claim);
@@ -251,7 +251,7 @@ fn numbers(claim: &Claim<'_>) -> HashMap<ValueId, Input> {
 fn element(view: View<'_>, value: ValueId, input: Input) -> DataType {
     let at = view.value(value);
     let drawn = at.node().filter(|_| input == Input::Draw);
-    let drawn = drawn.and_then(|node| super::draw::drawn_element(view.model, view.values, node.id));
+    let drawn = drawn.and_then(|node| super::draw::drawn_element(node));
     let other = match input {
         Input::Switch(_) => DataType::BOOL,
         _ => DataType::FLOAT,

@@ -154,11 +154,7 @@ fn mask_notes(model: &Model, sites: &[&Site]) -> Vec<String> {
 /// quantizes it: two steps of the coarsest QuantizeLinear. `None` if no mask has that.
 fn step(view: View<'_>, masks: &[&Site]) -> Option<Tolerance> {
     let quantizes = |id: &NodeId| view.node(*id).is("QuantizeLinear");
-    let is_quantized = |site: &&Site| {
-        site.mask_nodes(view.model, view.values)
-            .iter()
-            .any(quantizes)
-    };
+    let is_quantized = |site: &&Site| site.mask_nodes(view).iter().any(quantizes);
     if !masks.iter().any(is_quantized) {
         return None;
     }

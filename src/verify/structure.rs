@@ -107,11 +107,11 @@ pub(crate) fn compare_sides(
     );
     let (before, after) = (before.with(&sites), after.with(&others));
     let mut shared = Shared::new(new.source().derives_from(old.source()));
-    let exceptions = Exceptions::before(allowed, before.view);
+    let exceptions = Exceptions::before(allowed, before.facts);
     let first = Builder::build(before, exceptions, convention, &mut shared)
         .map_err(|e| old.source().name_in(e))?;
     shared.contents.second_model();
-    let exceptions = Exceptions::after(allowed, before.view, after.view);
+    let exceptions = Exceptions::after(allowed, before.view, after.facts);
     let second = Builder::build(after, exceptions, convention, &mut shared)
         .map_err(|e| new.source().name_in(e))?;
     // an unsound model is an error, not a difference: so this comes last

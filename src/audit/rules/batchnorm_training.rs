@@ -50,6 +50,6 @@ pub(in crate::audit) fn training(facts: Facts<'_>) -> impl Iterator<Item = NodeR
         let known = node.domain == "com.microsoft" && node.op_type == "BatchNormInternal";
         known && node.callee().is_none() && node.int("training_mode", 0) != 0
     });
-    let norms = by_batch(view).chain(internal);
+    let norms = by_batch(facts).chain(internal);
     norms.filter(move |node| facts.runs(node.graph()) != Runs::Never)
 }

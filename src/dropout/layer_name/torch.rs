@@ -2,8 +2,9 @@
 //! metadata (dynamo), or the functions that contain them (torch 1.12 and 2.4).
 
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, Property, ValueId, Values};
-use crate::semantics::calls::Calls;
+use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, Property};
+use crate::semantics::facts::Facts;
+use crate::semantics::view::ValueRef;
 
 /// The maximum number of nested functions.
 const DEPTH: usize = 16;
@@ -136,12 +137,8 @@ pub(super) fn of_metadata(properties: &[Property]) -> Option<Option<String>> {
 }
 
 /// The module whose function a graph is the body of.
-pub(super) fn of_functions(
-    model: &Model,
-    values: &Values,
-    calls: &Calls,
-    body: GraphId,
-) -> Option<String> {
+pub(super) fn of_functions(facts: Facts<'_>, body: GraphId) -> Option<String> {
+    let model = facts.view().model;
     let GraphKind::Function(function) = model.graph(body).kind else {
         return None;
     };
@@ -150,10 +147,8 @@ pub(super) fn of_functions(
         return below_root(model, dotted(model, path));
     }
     // torch 1.12 names functions by their class; a call passes the parameters of its module
-    let mut paths = calls.of(function).iter().map(|&call| {
-        let parameters = parameters(model, values, calls, call);
-        common(&parameters)
-    });
+    let calls = facts.calls().of(function).iter();
+    let mut paths = calls.map(|&call| common(&parameters(facts, call)));
     let first = paths.next()??;
     paths
         .all(|path| path.as_ref() == Some(&first))
@@ -163,11 +158,11 @@ pub(super) fn of_functions(
 /// The module that a call of a function names: the call itself is the module. It is the first of a chain
 /// of calls, or the only one.
 pub(super) fn of_call(
-    model: &Model,
-    calls: &Calls,
+    facts: Facts<'_>,
     modules: &Modules<'_>,
     (mut body, chain): (GraphId, &[NodeId]),
 ) -> Option<String> {
+    let (model, calls) = (facts.view().model, facts.calls());
     let mut chain = chain.iter();
     for _ in 0..DEPTH {
         let GraphKind::Function(function) = model.graph(body).kind else {
@@ -237,26 +232,20 @@ fn dotted(model: &Model, path: &str) -> String {
 }
 
 /// The names of the weights that a call passes.
-fn parameters(model: &Model, values: &Values, calls: &Calls, call: NodeId) -> Vec<String> {
-    let inputs = 0..model.node(call).inputs.len();
-    let inputs = inputs.filter_map(|input| values.input(call, input));
-    let names = inputs.filter_map(|value| initializer(model, values, calls, value));
+fn parameters(facts: Facts<'_>, call: NodeId) -> Vec<String> {
+    let inputs = facts.view().node(call).given();
+    let names = inputs.filter_map(|(_, value)| initializer(facts, value));
     names.collect()
 }
 
 /// The name of the initializer that a value is, passed through functions called once.
-fn initializer(
-    model: &Model,
-    values: &Values,
-    calls: &Calls,
-    mut value: ValueId,
-) -> Option<String> {
+fn initializer<'m>(facts: Facts<'m>, mut value: ValueRef<'m>) -> Option<String> {
     for _ in 0..DEPTH {
-        let known = &values[value];
-        match (known.producer, &model.graph(known.graph).kind) {
+        let known = value.get();
+        match (known.producer, &facts.view().model.graph(known.graph).kind) {
             (Producer::Input(index), GraphKind::Function(function)) => {
-                let call = calls.only(*function)?;
-                value = values.input(call, index as usize)?;
+                let call = facts.calls().only(*function)?;
+                value = facts.view().node(call).input(index as usize)?;
             }
             _ if known.initializer.is_some() => return known.name.as_str().map(str::to_string),
             _ => return None,

@@ -50,7 +50,7 @@ impl Finder<'_> {
         };
         let node = self.view.node(node);
         let plain = exit.prescale.map_or(exit.data, |prescale| prescale.from);
-        let chain = exit.chain(self.view.model, self.view.values);
+        let chain = exit.chain(self.view);
         let moved = !exit.path.is_empty() || !chain.is_empty();
         let other = match input {
             1 => 2,

@@ -87,7 +87,7 @@ pub fn candidates(model: &impl Examine, options: &Options) -> Result<Vec<Candida
 
 fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
     let view = examined.view();
-    let flow = Flow::new(view)?;
+    let flow = Flow::new(examined.facts())?;
     let fit = fit::Fit::new(&flow, examined.facts(), examined.sites()?);
     let mut chooser = Chooser::new(&flow);
     let mut presets: BTreeMap<ValueId, Preset> = chooser.positions().usual();

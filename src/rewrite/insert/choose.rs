@@ -35,7 +35,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
         Chooser {
             flow,
             positions: OnceCell::new(),
-            layers: Layers::new(flow.view.model, flow.view.values),
+            layers: Layers::new(flow.facts),
             of_nodes: None,
         }
     }

@@ -67,7 +67,7 @@ impl<'m> Fit<'m> {
             for exit in &site.exits {
                 dropped.extend([exit.data, exit.output]);
             }
-            let mask = site.mask_nodes(view.model, view.values).into_iter();
+            let mask = site.mask_nodes(view).into_iter();
             for id in mask.chain(site.nodes.iter().copied()) {
                 dropped.extend(view.node(id).produced().map(|value| value.id));
             }

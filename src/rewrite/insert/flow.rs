@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{AttributeValue, GraphId, GraphKind, Node, ValueId};
 use crate::semantics::calls::Calls;
+use crate::semantics::facts::Facts;
 use crate::semantics::operator::{Layer, Role, Shape};
 use crate::semantics::view::{NodeRef, ValueRef, View};
 
@@ -18,7 +19,8 @@ pub(super) use root::{Kind, Root, Source};
 
 pub(super) struct Flow<'m> {
     pub view: View<'m>,
-    pub calls: Calls,
+    pub calls: &'m Calls,
+    pub facts: Facts<'m>,
     /// By value: whether it depends on the inputs of the model, and not only on their size.
     data: Vec<bool>,
     roots: Vec<Option<Root>>,
@@ -33,12 +35,14 @@ pub(super) struct Flow<'m> {
 impl<'m> Flow<'m> {
     /// # Errors
     /// The model is not sound.
-    pub fn new(view: View<'m>) -> Result<Self> {
+    pub fn new(facts: Facts<'m>) -> Result<Self> {
+        let view = facts.view();
         let (model, values) = (view.model, view.values);
         let order = model.check_order(values)?;
         let mut flow = Flow {
             view,
-            calls: Calls::new(model),
+            calls: facts.calls(),
+            facts,
             data: vec![false; values.len()],
             roots: vec![None; values.len()],
             places: vec![0; values.len()],
@@ -54,7 +58,7 @@ impl<'m> Flow<'m> {
                 flow.places[output.id.index()] = place as u32 + 1;
             }
         }
-        let roots = standing(view, &flow.calls, &order);
+        let roots = standing(view, flow.calls, &order);
         for root in &roots {
             for &node in &root.nodes {
                 flow.feed(node, root.runs);

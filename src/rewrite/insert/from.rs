@@ -43,7 +43,7 @@ pub fn from(model: &Examined<'_>, source: &Archive) -> Result<Like> {
     if source.dropouts().next().is_none() {
         return Err(usage("this Keras model has no dropout".into()));
     }
-    let flow = Flow::new(model.view())?;
+    let flow = Flow::new(model.facts())?;
     let layers = Chooser::new(&flow).layers()?.clone();
     let of = layers.iter();
     let of = of.filter_map(|(&node, layer)| Some((node, source.layer_of(layer)?)));

@@ -21,7 +21,7 @@ pub fn plan(before: &Examined<'_>, options: &Options) -> Result<(Vec<Place>, Pla
     if options.choices.is_empty() {
         return Err(usage("no position selected for dropout".into()));
     }
-    let flow = Flow::new(view)?;
+    let flow = Flow::new(before.facts())?;
     let fit = Fit::new(&flow, before.facts(), before.sites()?);
     let mut places = chosen(&flow, &fit, options)?;
     let mut plan = Plan::default();

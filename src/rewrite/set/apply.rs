@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
 use crate::onnx::{Attribute, AttributeValue, Editor, Model, Values};
 use crate::rewrite::idle::{graph_inputs, idle_names};
+use crate::semantics::view::View;
 
 use super::plan::Planned;
 use super::{Options, Outcome, Seed, change, mask, operator};
@@ -24,7 +25,7 @@ pub(super) fn apply(
     if let Some((step, why)) = planned.plan.refusals().next() {
         return Err(Error::new(ErrorKind::Unsupported, why.to_string()).at(&step.label));
     }
-    let inputs = graph_inputs(model, &values);
+    let inputs = graph_inputs(View::new(model, &values));
     let done = planned.changes.iter().map(|change| change.at).collect();
     let mut editor = Editor::new(model, values);
     let mut outcome = Outcome::default();

@@ -109,7 +109,7 @@ pub(super) fn changes(view: View<'_>, site: &Site, rate: Rate) -> Result<Changes
     };
     let mut changes: Vec<Change> = Vec::new();
     let (mut thresholds, mut scales) = (0, 0);
-    for id in site.mask_nodes(view.model, view.values) {
+    for id in site.mask_nodes(view) {
         let node = view.node(id);
         for input in 0..node.inputs().len() {
             let Some(constant) = constant::find(node, input)? else {

@@ -51,7 +51,7 @@ pub(super) fn apply(model: &mut Model, values: Values, job: Job<'_>) -> Result<A
     let Job { sites, plan, .. } = job;
     let order = model.check_order(&values)?;
     let applied: Vec<&Site> = plan.applied().map(|step| &sites[step.site]).collect();
-    let inputs = graph_inputs(model, &values);
+    let inputs = graph_inputs(View::new(model, &values));
     let mut cuts = cuts(View::new(model, &values), &applied, plan.convention);
     let mut strip = Strip {
         called: prune::called(model),
@@ -92,17 +92,16 @@ fn cuts<'s>(
     sites: &[&'s Site],
     convention: Convention,
 ) -> HashMap<NodeId, Vec<Cut<'s>>> {
-    let (model, values) = (view.model, view.values);
     let mut cuts: HashMap<NodeId, Vec<Cut<'_>>> = HashMap::default();
     for site in Site::each_node(sites.iter().copied()) {
         if site.form == Form::Operator {
             let scales = convention == Convention::Classic && site.rate != Some(0.0);
-            let factor = site.classic_factor(model, values).filter(|_| scales);
+            let factor = site.classic_factor(view).filter(|_| scales);
             let cut = Cut::Operator(site, factor);
             cuts.entry(site.nodes[0]).or_default().push(cut);
         }
         for exit in &site.exits {
-            let factor = exit.needs_scale().then(|| exit.factor(model, values));
+            let factor = exit.needs_scale().then(|| exit.factor(view));
             let factor = factor.flatten();
             let cut = Cut::Exit(exit, factor);
             cuts.entry(exit.node).or_default().push(cut);

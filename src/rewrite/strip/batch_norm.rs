@@ -6,7 +6,8 @@ use crate::onnx::{Attribute, AttributeValue, Editor, NodeId, Producer, Use, Valu
 use crate::rewrite::{Action, Reason};
 use crate::semantics::batch_norm::{OF_TRAINING, by_batch};
 use crate::semantics::calls::Calls;
-use crate::semantics::view::{NodeRef, ValueRef, View};
+use crate::semantics::facts::Facts;
+use crate::semantics::view::{NodeRef, ValueRef};
 
 /// A `BatchNormalization` that normalizes by the statistics of the batch, and what happens to it.
 #[derive(Clone, Debug)]
@@ -27,10 +28,9 @@ pub struct BatchNorm {
 const LARGEST: u64 = 1 << 20;
 
 /// Plans the inference form of every such node; none if `selected` is false.
-pub(super) fn plan(view: View<'_>, selected: bool) -> Vec<BatchNorm> {
-    let calls = Calls::new(view.model);
-    let planned = by_batch(view).filter(|_| selected).map(|node| {
-        let refusal = used(node).or_else(|| computed(node, &calls));
+pub(super) fn plan(facts: Facts<'_>, selected: bool) -> Vec<BatchNorm> {
+    let planned = by_batch(facts).filter(|_| selected).map(|node| {
+        let refusal = used(node).or_else(|| computed(node, facts.calls()));
         BatchNorm {
             node: node.id,
             label: node.place(),

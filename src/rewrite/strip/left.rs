@@ -34,7 +34,7 @@ impl Stripped {
         let after = self.edited.examined();
         let mut left = Left {
             random: after.random()?.len(),
-            batch_norms: by_batch(after.view()).count(),
+            batch_norms: by_batch(after.facts()).count(),
             unloadable: after.view().nodes().filter_map(unloadable).count(),
             ..Left::default()
         };

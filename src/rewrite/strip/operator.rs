@@ -28,7 +28,7 @@ pub(super) fn refusal(view: View<'_>, site: &Site, convention: Convention) -> Op
             }
             None => Reason::Computed(because("but the rate is not constant")),
         },
-        Some(_) if site.classic_factor(view.model, view.values).is_none() => {
+        Some(_) if site.classic_factor(view).is_none() => {
             Reason::Unknown(because("but its element type is unknown"))
         }
         Some(_) => return None,

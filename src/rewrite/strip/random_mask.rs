@@ -16,7 +16,7 @@ pub(super) fn refusal(view: View<'_>, site: &Site) -> Option<Reason> {
     site.exits.iter().find_map(|exit| {
         let graph = exit.node.graph;
         let here = |node: &NodeId| node.graph == graph;
-        let chain = || exit.chain(view.model, view.values);
+        let chain = || exit.chain(view);
         if !exit.path.iter().all(here) {
             return scope("a function rearranges its elements");
         }
@@ -29,7 +29,7 @@ pub(super) fn refusal(view: View<'_>, site: &Site) -> Option<Reason> {
             let why = "other outputs of its node are used";
             return Some(Reason::Shared(why.into()));
         }
-        let untyped = exit.needs_scale() && exit.factor(view.model, view.values).is_none();
+        let untyped = exit.needs_scale() && exit.factor(view).is_none();
         let scale = exit.scale;
         let why = || format!("inference scales it by {scale}, but its element type is unknown");
         untyped.then(|| Reason::Unknown(why().into()))
@@ -66,7 +66,7 @@ fn unscaled(strip: &mut Strip<'_>, exit: &Exit) -> Result<(ValueId, Vec<NodeId>)
     let from = strip.now(prescale.from);
     let view = strip.editor.view();
     if prescale.shared {
-        return Ok((from, exit.chain(view.model, view.values)));
+        return Ok((from, exit.chain(view)));
     }
     let node = view.node(prescale.node);
     if node.is_removed() {

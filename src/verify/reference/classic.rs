@@ -11,14 +11,18 @@ use crate::verify::engine::Unrunnable;
 /// # Errors
 /// A factor is unknown.
 pub(super) fn operators(side: Side<'_>) -> Result<Vec<(NodeId, ScalarBytes)>, Unrunnable> {
-    let (model, values) = (side.view.model, side.view.values);
     let sites = side.sites.iter();
     let sites = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
     let mut operators: Vec<(NodeId, ScalarBytes)> = Vec::new();
     for site in sites {
         let id = site.nodes[0];
-        let unknown = || Unrunnable::new(format!("{}: its scale is unknown", model.place(id)));
-        let factor = site.classic_factor(model, values).ok_or_else(unknown)?;
+        let unknown = || {
+            Unrunnable::new(format!(
+                "{}: its scale is unknown",
+                side.view.model.place(id)
+            ))
+        };
+        let factor = site.classic_factor(side.view).ok_or_else(unknown)?;
         match operators.last() {
             // the calls of a function may set it differently
             Some((known, same)) if *known == id && *same == factor => {}

@@ -117,7 +117,7 @@ pub(super) fn constant_draw(editor: &mut Editor<'_>, draw: KeptDraw) -> Option<(
     let (model, values) = (editor.model(), editor.values());
     let node = View::new(model, values).node(id);
     let drawn = drawn(node).filter(|_| !node.is_removed())?.name.clone();
-    let element = drawn_element(model, values, id).unwrap_or(DataType::FLOAT);
+    let element = drawn_element(node).unwrap_or(DataType::FLOAT);
     let bytes = encode_number(element, draw.value)?;
     let shape = drawn_shape(editor, id)?;
     let value = Attribute::tensor((element, &[1], &bytes));

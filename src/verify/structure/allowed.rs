@@ -3,6 +3,7 @@
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Attribute, GraphId, Name, NodeId, ValueId};
 use crate::semantics::batch_norm::{OF_TRAINING, by_batch, is_batch_norm};
+use crate::semantics::facts::Facts;
 use crate::semantics::view::View;
 
 /// What may differ between a model and the result of a rewrite, besides dropout.
@@ -75,11 +76,11 @@ pub(super) struct Exceptions {
 }
 
 impl Exceptions {
-    pub fn before(allowed: &Allowed, view: View<'_>) -> Exceptions {
+    pub fn before(allowed: &Allowed, facts: Facts<'_>) -> Exceptions {
         let mut exceptions = Exceptions {
             norms: match &allowed.inference_norms[..] {
                 [] => HashSet::default(),
-                also => inference_norms(view, also),
+                also => inference_norms(facts, also),
             },
             factors: allowed.factors.iter().copied().collect(),
             ..Exceptions::default()
@@ -97,14 +98,15 @@ impl Exceptions {
         exceptions
     }
 
-    pub fn after(allowed: &Allowed, before: View<'_>, view: View<'_>) -> Exceptions {
+    pub fn after(allowed: &Allowed, before: View<'_>, facts: Facts<'_>) -> Exceptions {
+        let view = facts.view();
         let mut exceptions = Exceptions::default();
         if allowed.output_names {
             let outputs = before.model.graph(before.model.main()).outputs.iter();
             exceptions.outputs = outputs.map(|info| info.name.clone()).collect();
         }
         if !allowed.inference_norms.is_empty() {
-            exceptions.norms = inference_norms(view, &[]);
+            exceptions.norms = inference_norms(facts, &[]);
         }
         for ((graph, name), number) in numbers(allowed) {
             if let Some(value) = view.lookup(graph, name) {
@@ -157,8 +159,9 @@ impl Exceptions {
 }
 
 /// The batch normalizations of a model, without those in training mode except for these.
-fn inference_norms(view: View<'_>, also: &[NodeId]) -> HashSet<NodeId> {
-    let mut training: HashSet<NodeId> = by_batch(view).map(|node| node.id).collect();
+fn inference_norms(facts: Facts<'_>, also: &[NodeId]) -> HashSet<NodeId> {
+    let view = facts.view();
+    let mut training: HashSet<NodeId> = by_batch(facts).map(|node| node.id).collect();
     also.iter().for_each(|id| {
         training.remove(id);
     });

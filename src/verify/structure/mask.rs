@@ -24,19 +24,18 @@ impl<'m> Builder<'_, 'm> {
     }
 
     fn inference(&mut self, exit: &Exit) -> Result<Expression> {
-        let (model, values) = (self.view.model, self.view.values);
         let start = exit.prescale.map_or(exit.data, |prescale| prescale.from);
         let mut number = self.numbering.value(start);
-        let mut moves = exit.chain(model, values);
+        let mut moves = exit.chain(self.view);
         moves.extend(&exit.path);
         for id in moves {
             number = self.moved(self.view.node(id), number)?;
         }
         if exit.needs_scale()
-            && let Some((element, bytes)) = exit.factor(model, values)
+            && let Some((element, bytes)) = exit.factor(self.view)
         {
             let factor = self.scalar(element, bytes);
-            let graph = values[exit.output].graph;
+            let graph = self.view.value(exit.output).graph;
             number = self.product(graph, number, factor);
         }
         Ok(number)

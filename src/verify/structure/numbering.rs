@@ -289,7 +289,7 @@ fn classic(view: View<'_>, sites: &[Site]) -> HashMap<NodeId, Option<ScalarBytes
     let operators = sites.iter().filter(scales);
     let mut factors: HashMap<NodeId, Option<ScalarBytes>> = HashMap::default();
     for site in operators {
-        let factor = site.classic_factor(view.model, view.values);
+        let factor = site.classic_factor(view);
         let known = factors
             .entry(site.nodes[0])
             .or_insert_with(|| factor.clone());

@@ -174,8 +174,7 @@ impl<'m> Reachable<'m> {
 
 /// The places where masks are applied to data; without those whose inference meaning is unknown.
 fn exits<'m>(view: View<'m>, sites: &'m [Site]) -> HashMap<ValueId, &'m Exit> {
-    let scaled =
-        |exit: &Exit| !exit.needs_scale() || exit.factor(view.model, view.values).is_some();
+    let scaled = |exit: &Exit| !exit.needs_scale() || exit.factor(view).is_some();
     let sites = sites.iter().filter(|site| site.entangled.is_none());
     let sites = sites.filter(|site| site.exits.iter().all(scaled));
     let exits = sites.flat_map(|site| &site.exits);
@@ -215,7 +214,7 @@ impl Walk<'_> {
     fn exit(&mut self, exit: &Exit) {
         let start = exit.prescale.map_or(exit.data, |prescale| prescale.from);
         self.open.push(start);
-        let mut moves = exit.chain(self.view.model, self.view.values);
+        let mut moves = exit.chain(self.view);
         moves.extend(&exit.path);
         for id in moves {
             let inputs = self.view.node(id).inputs().skip(1);
