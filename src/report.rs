@@ -21,6 +21,6 @@ pub mod sarif;
 mod summary;
 
 pub use crate::escape::one_line;
-pub use alike::{Alike, alike, kind, rate, rates};
+pub use alike::{Alike, alike, alike_sites, kind, rate, rates};
 pub use group::{Group, groups, help, help_in};
 pub use summary::{summary, worst_first};
