@@ -215,6 +215,15 @@ pub fn complain(error: &anyhow::Error) {
     print_aside(&format!("{} {error}\n", style::paint(style::BAD, "error:")));
 }
 
+/// Prints an error about one of many models, with its path if the message names another file.
+pub fn complain_of(path: &Path, error: &str) {
+    let path = path.display().to_string();
+    complain(&match error.contains(&path) {
+        true => anyhow::anyhow!("{error}"),
+        false => anyhow::anyhow!("{path}: {error}"),
+    });
+}
+
 /// Prints a warning to standard error.
 pub fn warn(text: &str) {
     let warning = style::paint(style::WARN, "warning:");
