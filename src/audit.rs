@@ -147,6 +147,14 @@ pub struct Producer {
     pub version: String,
 }
 
+/// `pytorch 2.5.1`. tf2onnx ends its version with the commit it was built from, or `None`, which is left out.
+impl fmt::Display for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = self.version.trim_end_matches(" None");
+        f.write_str(format!("{} {version}", self.name).trim())
+    }
+}
+
 words! {
     /// What a model comes down to, from the best to the worst: no worse mode was found, and unless it is
     /// `Unknown` there is none.

@@ -25,7 +25,7 @@ mod summary;
 #[doc(hidden)]
 pub use crate::escape::one_line;
 #[doc(hidden)]
-pub use alike::{Alike, alike, kind, rate, rates};
+pub use alike::{Alike, alike, alike_sites, kind, rate, rates};
 #[doc(hidden)]
 pub use group::{Group, groups, help, help_in};
 #[doc(hidden)]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fine-tunes a deployed model with dropout that `dropout-onnx insert` put back, and deploys it again.
+"""Fine-tunes a deployed model with dropout that `dropout-onnx insert` restored, and deploys it again.
 
     python fine_tune.py [--command dropout-onnx] [--quick] [--output results/]
 
@@ -53,7 +53,7 @@ def digits():
 
 
 def base_model(images, labels):
-    """Trained on mirrored digits: what it knows helps with digits, but is not enough."""
+    """Trained on mirrored digits: its features help with digits, but are not enough."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 10))
     x, y = torch.from_numpy(images), torch.from_numpy(labels)

@@ -1,4 +1,4 @@
-//! Any bytes: stripped, compared, stripped again; dropout put in and changed.
+//! Any bytes: stripped, compared, stripped again; dropout inserted and changed.
 #![no_main]
 
 #[path = "../../tests/it/common/promises.rs"]

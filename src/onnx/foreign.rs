@@ -59,7 +59,8 @@ const SIGNATURES: &[(Start, Foreign)] = &[
         Start::Zip("config.json"),
         Foreign {
             what: "a Keras archive (.keras)",
-            advice: EXPORT_KERAS,
+            advice: "export it first, for example `model.export(\"model.onnx\", format=\"onnx\")` in Keras 3, or \
+                     `python -m tf2onnx.convert --keras model.keras --output model.onnx`",
         },
     ),
     (

@@ -248,8 +248,8 @@ impl Model {
     /// What to call a node: its name, its first output, or its operator and index.
     pub fn label(&self, id: NodeId) -> Name {
         let node = self.node(id);
-        let named = std::iter::once(&node.name).chain(&node.outputs);
-        let name = named.filter(|name| !name.is_empty()).next();
+        let mut named = std::iter::once(&node.name).chain(&node.outputs);
+        let name = named.find(|name| !name.is_empty());
         name.cloned()
             .unwrap_or_else(|| format!("{}#{}", node.op_type, id.index).into())
     }

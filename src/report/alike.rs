@@ -1,64 +1,68 @@
-//! Dropouts in words, and those that differ only in the numbers of their layers together.
+//! Dropouts in words, and what differs only in the numbers of its layers together.
 
 use crate::audit::SiteRecord;
-use crate::dropout::{Form, Kind, Mode, Scaling};
+use crate::dropout::{Form, Kind, Scaling};
 
-/// Dropouts that differ only in the numbers of their places.
-#[non_exhaustive]
-pub struct Alike<'a> {
-    /// The remark that all of them have.
-    pub remark: String,
-    /// Their mode.
-    pub mode: Mode,
-    /// Their rate: `p=0.5`.
-    pub rate: String,
-    /// Their form and kind in words.
-    pub kind: String,
-    /// The dropouts, in order; at least one.
-    pub sites: Vec<&'a SiteRecord>,
-    /// The places without their numbers.
-    words: Vec<String>,
+/// Things that differ only in the numbers of their places.
+pub struct Alike<T, const N: usize> {
+    /// The things, in order; at least one.
+    pub items: Vec<T>,
+    places: [Vec<String>; N],
 }
 
-/// Groups dropouts, each with a remark; in the order of the first of each group.
-pub fn alike<'a>(sites: impl IntoIterator<Item = (&'a SiteRecord, String)>) -> Vec<Alike<'a>> {
-    let mut groups: Vec<Alike<'a>> = Vec::new();
-    for (record, remark) in sites {
-        let group = Alike::new(record, remark);
-        match groups.iter_mut().find(|known| known.takes(&group)) {
-            Some(known) => known.sites.push(record),
-            None => groups.push(group),
+/// Groups what has the same key and places that differ only in numbers; in the order of the first of each
+/// group. `of` is the key and the places of one.
+pub fn alike<T, K: PartialEq, const N: usize>(
+    items: impl IntoIterator<Item = T>,
+    of: impl Fn(&T) -> (K, [String; N]),
+) -> Vec<Alike<T, N>> {
+    let mut groups: Vec<(_, Alike<T, N>)> = Vec::new();
+    for item in items {
+        let (key, places) = of(&item);
+        let words = places.each_ref().map(|place| {
+            let words = place.split(|c: char| c.is_ascii_digit());
+            let words = words.filter(|word| !word.is_empty());
+            words.map(str::to_string).collect::<Vec<_>>()
+        });
+        let key = (key, words);
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, group)) => {
+                group.items.push(item);
+                for (all, place) in group.places.iter_mut().zip(places) {
+                    all.push(place);
+                }
+            }
+            None => {
+                let (items, places) = (vec![item], places.map(|place| vec![place]));
+                groups.push((key, Alike { items, places }));
+            }
         }
     }
-    groups
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
-impl<'a> Alike<'a> {
-    fn new(record: &'a SiteRecord, remark: String) -> Alike<'a> {
-        let place = place(record);
-        let words = place.split(|c: char| c.is_ascii_digit());
-        Alike {
-            remark,
-            mode: record.mode,
-            rate: rate(record),
-            kind: kind(record),
-            sites: vec![record],
-            words: words
-                .filter(|word| !word.is_empty())
-                .map(str::to_string)
-                .collect(),
+/// Groups dropouts that differ only in the numbers of their layers or nodes; each has a remark.
+pub fn alike_sites<'a>(
+    sites: impl IntoIterator<Item = (&'a SiteRecord, String)>,
+) -> Vec<Alike<(&'a SiteRecord, String), 1>> {
+    alike(sites, |(record, remark)| {
+        let key = (record.mode, rate(record), kind(record), remark.clone());
+        (key, [place(record)])
+    })
+}
+
+impl<T, const N: usize> Alike<T, N> {
+    /// The number of things: `×3`; empty for one.
+    pub fn times(&self) -> String {
+        match self.items.len() {
+            1 => String::new(),
+            many => format!("×{many}"),
         }
     }
 
-    fn takes(&self, other: &Alike<'_>) -> bool {
-        let key = |group: &Alike<'_>| (group.mode, group.words.clone(), group.remark.clone());
-        key(self) == key(other) && self.rate == other.rate && self.kind == other.kind
-    }
-
-    /// Their layers or nodes: all of them if they are short, else with `*` for numbers.
-    pub fn place(&self) -> String {
-        let places: Vec<String> = self.sites.iter().map(|record| place(record)).collect();
-        pattern(&places)
+    /// Their places: all of them if they are short, else with `*` for numbers.
+    pub fn places(&self) -> [String; N] {
+        self.places.each_ref().map(|places| pattern(places))
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::{alike, groups, summary, worst_first};
+use super::{alike_sites, groups, kind, rate, summary, worst_first};
 use crate::audit::{Document, Level, ModelAudit, TOOL, Verdict};
 use crate::escape::html as escape;
 use crate::show::svg::{self, ARROW, Picture};
@@ -133,7 +133,7 @@ fn row(out: &mut String, model: &ModelAudit, pictures: &[Picture], left: &mut us
         model.sites.len(),
         count(Level::Error),
         count(Level::Warning),
-        escape(format!("{} {}", producer.name, producer.version).trim()),
+        escape(&producer.to_string()),
         number(model.nodes.map(|nodes| nodes as u64)),
         number(model.bytes),
     );
@@ -153,16 +153,13 @@ fn details(out: &mut String, model: &ModelAudit, pictures: &[Picture], left: &mu
     if !model.sites.is_empty() {
         out.push_str("<ul>");
         let sites = model.sites.iter().map(|site| (site, String::new()));
-        for group in alike(sites) {
-            let number = match group.sites.len() {
-                1 => String::new(),
-                many => format!(" ×{many}"),
-            };
-            let (mode, place) = (chip(&group.mode.to_string()), escape(&group.place()));
-            let (rate, kind) = (&group.rate, escape(&group.kind));
+        for group in alike_sites(sites) {
+            let ((record, _), times) = (&group.items[0], group.times());
+            let (mode, [place]) = (chip(&record.mode.to_string()), group.places());
+            let (rate, kind, place) = (rate(record), escape(&kind(record)), escape(&place));
             let _ = write!(
                 out,
-                "<li>{mode} {rate} {kind}{number}: <code>{place}</code></li>"
+                "<li>{mode} {rate} {kind} {times}: <code>{place}</code></li>"
             );
         }
         out.push_str("</ul>");

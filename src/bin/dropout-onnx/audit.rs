@@ -274,9 +274,9 @@ impl Run<'_> {
             let open: Vec<_> = model.open_findings().filter(|_| !knows).collect();
             let mut broken = INVALID.iter();
             let broken = broken.find_map(|rule| open.iter().find(|f| f.rule == *rule));
-            let said = broken.map(|finding| format!("{}: {}", model.path, finding.message));
-            if let Some(error) = model.error.clone().or(said) {
-                io::complain(&anyhow::Error::msg(error));
+            let broken = broken.map(|finding| &finding.message);
+            if let Some(error) = model.error.as_ref().or(broken) {
+                io::complain_of(Path::new(&model.path), error);
                 status = Status::Failed;
             } else if open.iter().any(|f| f.level == Level::Error)
                 && status == Status::Done

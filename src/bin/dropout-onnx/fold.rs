@@ -121,7 +121,7 @@ pub fn tell(lines: &mut Lines, folded: &Folded, files: &Files, global: &Global) 
         false => 12,
     };
     let table = table(steps.iter().take(shown), verbose);
-    lines.block("", &table.render(""));
+    lines.table("", &table);
     if steps.len() > shown {
         let more = format!("and {} more; -v lists them all", steps.len() - shown);
         lines.line("", paint(DIM, more));

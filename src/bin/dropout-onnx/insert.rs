@@ -9,11 +9,11 @@ use clap::builder::TypedValueParser;
 use dropout_onnx::dropout::Examined;
 use dropout_onnx::job::Written;
 use dropout_onnx::keras::Archive;
-use dropout_onnx::report::document;
+use dropout_onnx::report::{alike, document};
 use dropout_onnx::rewrite::insert::{
     By, Choice, Inserted, Options, PlanFile, Preset, Unplaced, from, insert, like,
 };
-use dropout_onnx::rewrite::{Acting, Action, Rate};
+use dropout_onnx::rewrite::{Acting, Action, Rate, Step};
 use dropout_onnx::verify::verify_change;
 
 use crate::Status;
@@ -193,7 +193,7 @@ fn options(args: &Args) -> Result<Options> {
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let options = options(args)?;
     if args.sites {
-        return sites::run(&args.files.input, &options, args.format);
+        return sites::run(&args.files.input, &options, args.format, global.verbose);
     }
     let format = match args.format {
         SitesFormat::Text => Format::Text,
@@ -286,29 +286,7 @@ fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusio
         ),
         _ => lines.line("inserted", format!("{number}, {}", options.acting)),
     }
-    let shown = if global.verbose { usize::MAX } else { 12 };
-    let mut table = Table::default();
-    for step in inserted.plan.steps.iter().take(shown) {
-        let place = &inserted.places[step.site];
-        let (output, why) = match &step.action {
-            Action::Apply => (place.output.to_string(), String::new()),
-            other => ("-".to_string(), other.to_string()),
-        };
-        let seed = place.seed.map(|seed| format!("seed {seed}"));
-        table.row([
-            (anstyle::Style::new(), format!("p={}", place.rate)),
-            (DIM, seed.unwrap_or_default()),
-            (anstyle::Style::new(), step.label.clone()),
-            (anstyle::Style::new(), output),
-            (DIM, why),
-        ]);
-    }
-    lines.block("", &table.render(""));
-    let more = inserted.plan.steps.len().saturating_sub(shown);
-    if more > 0 {
-        let more = format!("and {more} more; -v lists them all");
-        lines.line("", paint(DIM, more));
-    }
+    lines.table("", &table(inserted, global.verbose));
     if let Some(switch) = &inserted.outcome.switch {
         lines.line(
             "input",
@@ -317,6 +295,41 @@ fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusio
     }
     end.text(&mut lines);
     lines.into_text()
+}
+
+/// Where dropout was inserted; places that differ only in numbers in one row unless `verbose`.
+fn table(inserted: &Inserted, verbose: bool) -> Table {
+    let row = |step: &Step| {
+        let place = &inserted.places[step.site];
+        let (output, why) = match &step.action {
+            Action::Apply => (place.output.to_string(), String::new()),
+            other => ("-".to_string(), other.to_string()),
+        };
+        let seed = place.seed.map(|seed| format!("seed {seed}"));
+        let key = (format!("p={}", place.rate), seed.unwrap_or_default(), why);
+        (key, [step.label.clone(), output])
+    };
+    let steps = inserted.plan.steps.iter().enumerate();
+    let groups = alike(steps, |(index, step)| {
+        let (key, places) = row(step);
+        ((key, verbose.then_some(*index)), places)
+    });
+    let mut table = Table::default();
+    table.head(["RATE", "SEED", "", "AFTER", "DROPOUT", ""]);
+    let plain = anstyle::Style::new();
+    for group in groups {
+        let ((rate, seed, why), _) = row(group.items[0].1);
+        let [label, output] = group.places();
+        table.row([
+            (plain, rate),
+            (DIM, seed),
+            (plain, group.times()),
+            (plain, label),
+            (plain, output),
+            (DIM, why),
+        ]);
+    }
+    table.compact()
 }
 
 /// The report of the input that switches dropout.

@@ -1,6 +1,5 @@
 //! Arguments that subcommands share: where models come from and go to, colours, messages.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -141,30 +140,18 @@ pub fn read_both(before: &Path, after: &Path) -> Result<(Model, Model)> {
     Ok((read(before)?, read(after)?))
 }
 
-/// The reader of a report has closed the pipe, as `head` does once it has read enough.
-#[derive(Debug)]
-struct ClosedPipe;
-
-impl std::error::Error for ClosedPipe {}
-
-impl fmt::Display for ClosedPipe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("standard output is closed")
-    }
-}
-
-/// Writes a report to standard output.
+/// Writes a report to standard output. If its reader has closed the pipe, as `head` does once it has read
+/// enough, the rest is dropped without a word: the exit status stays that of the whole run.
 ///
 /// # Errors
-/// Standard output is closed or cannot be written.
+/// Standard output cannot be written.
 pub fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(ClosedPipe.into()),
-        Err(e) => Err(Error::io("cannot write", e)
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::io("cannot write", e)
             .in_file("standard output")
             .into()),
-        Ok(()) => Ok(()),
+        _ => Ok(()),
     }
 }
 
@@ -222,13 +209,19 @@ pub fn print_aside(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Prints an error to standard error. A closed pipe ends the run quietly.
+/// Prints an error to standard error.
 pub fn complain(error: &anyhow::Error) {
-    if error.is::<ClosedPipe>() {
-        return;
-    }
     let error = one_line(&format!("{error:#}"));
     print_aside(&format!("{} {error}\n", style::paint(style::BAD, "error:")));
+}
+
+/// Prints an error about one of many models, with its path if the message names another file.
+pub fn complain_of(path: &Path, error: &str) {
+    let path = path.display().to_string();
+    complain(&match error.contains(&path) {
+        true => anyhow::anyhow!("{error}"),
+        false => anyhow::anyhow!("{path}: {error}"),
+    });
 }
 
 /// Prints a warning to standard error.

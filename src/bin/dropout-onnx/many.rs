@@ -202,10 +202,11 @@ impl Jobs {
             |task| (path(task).to_path_buf(), work(task)),
             |(path, done)| {
                 let done = done.unwrap_or_else(|error| {
-                    progress.suspend(|| io::complain(&error));
+                    let error = format!("{error:#}");
+                    progress.suspend(|| io::complain_of(&path, &error));
                     let document = json!({
                         words.key: path.to_string_lossy(),
-                        "error": format!("{error:#}"),
+                        "error": error,
                     });
                     let line = match format {
                         Format::Json => format!("{document}\n"),

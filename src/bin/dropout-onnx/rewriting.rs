@@ -16,7 +16,7 @@ use dropout_onnx::verify::{Options, Verification};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
-use crate::style::{BAD, GOOD, LABEL, NO_BREAK, WARN, paint, wrap};
+use crate::style::{BAD, GOOD, LABEL, NO_BREAK, Table, WARN, paint, wrap};
 use crate::verification::{self, Verify};
 
 /// A rewrite that is about to begin.
@@ -186,11 +186,23 @@ impl Lines {
     }
 
     /// Lines that are not wrapped, such as those of a table.
-    pub fn block(&mut self, label: &str, text: &str) {
+    fn block(&mut self, label: &str, text: &str) {
         for (index, line) in text.lines().enumerate() {
             let label = if index == 0 { label } else { "" };
             let label = paint(LABEL, format!("{label:<8}"));
             let _ = writeln!(self.0, "{label}  {line}");
+        }
+    }
+
+    /// A table; the label is before its first line.
+    pub fn table(&mut self, label: &str, table: &Table) {
+        let text = table.render(&" ".repeat(INDENT));
+        if let Some(text) = text.get(INDENT..) {
+            let _ = write!(
+                self.0,
+                "{}{text}",
+                paint(LABEL, format!("{label:<INDENT$}"))
+            );
         }
     }
 

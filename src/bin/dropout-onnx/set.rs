@@ -150,7 +150,7 @@ fn text(
         other => (record, other.to_string()),
     });
     let table = crate::sites::table(&sites.collect::<Vec<_>>(), global.verbose);
-    lines.block("before", &table.render(""));
+    lines.table("before", &table);
     if let Some(switch) = &changed.outcome.switch {
         let added = changed.outcome.added_input;
         lines.line("input", switched(switch.to_string(), added));

@@ -5,7 +5,7 @@ use anstyle::Style;
 use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::{Form, MaskUse, Mode, RateOrigin};
 use dropout_onnx::onnx::Name;
-use dropout_onnx::report::{alike, kind, rate};
+use dropout_onnx::report::{alike_sites, kind, rate};
 
 use crate::style::{BAD, DIM, GOOD, Table, WARN};
 
@@ -38,20 +38,17 @@ pub fn table(sites: &Sites<'_>, verbose: bool) -> Table {
     let sites = sites
         .iter()
         .map(|(record, remark)| (*record, remark.clone()));
-    for group in alike(sites) {
-        let number = match group.sites.len() {
-            1 => String::new(),
-            many => format!("×{many}"),
-        };
-        let place = group.place();
+    for group in alike_sites(sites) {
+        let (record, remark) = &group.items[0];
+        let [place] = group.places();
         table.row([
-            (style(group.mode), group.mode.to_string()),
-            (Style::new(), group.rate),
-            (Style::new(), number),
-            (DIM, group.kind),
+            (style(record.mode), record.mode.to_string()),
+            (Style::new(), rate(record)),
+            (Style::new(), group.times()),
+            (DIM, kind(record)),
             (Style::new(), place),
         ]);
-        table.remark(group.remark);
+        table.remark(remark.clone());
     }
     table.compact()
 }

@@ -260,15 +260,7 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> Stri
     }
     let outcome = &report.stripped.outcome;
     lines.line("found", found(report));
-    lines.block(
-        "",
-        &sites(
-            report,
-            global.verbose || args.files.dry_run,
-            args.files.dry_run,
-        )
-        .render(""),
-    );
+    lines.table("", &sites(report, global.verbose));
     let mut line = |label: &str, text: String| lines.line(label, text);
     let active = modes(report, Mode::Active);
     if active > 0 {
@@ -478,11 +470,10 @@ fn removed(report: &Summary<'_>) -> String {
     parts.join(", ")
 }
 
-fn sites(report: &Summary<'_>, verbose: bool, dry_run: bool) -> Table {
+fn sites(report: &Summary<'_>, verbose: bool) -> Table {
     let steps = report.stripped.plan.steps.iter();
     let sites = report.records.iter().zip(steps).map(|(record, step)| {
         let remark = match &step.action {
-            Action::Apply if dry_run => "would remove".to_string(),
             Action::Apply => String::new(),
             other => other.to_string(),
         };

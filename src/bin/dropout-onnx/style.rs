@@ -24,13 +24,17 @@ pub fn paint(style: Style, text: impl Display) -> String {
 /// A blank that [`wrap`] keeps on its line.
 pub const NO_BREAK: char = '\u{a0}';
 
-/// Text in lines no longer than the terminal is wide, less `indent`; 80 columns if there is none. Words are
-/// not broken, and neither is text between backticks.
-pub fn wrap(text: &str, indent: usize) -> Vec<String> {
+/// The width of the terminal, less `indent`; 80 columns if there is none.
+fn room(indent: usize) -> usize {
     let width = terminal_size::terminal_size_of(std::io::stdout())
         .map_or(80, |(width, _)| usize::from(width.0));
-    let width = width.clamp(40, 120).saturating_sub(indent);
-    let options = textwrap::Options::new(width)
+    width.clamp(40, 120).saturating_sub(indent)
+}
+
+/// Text in lines that fit the terminal after `indent`. Words are not broken, and neither is text between
+/// backticks.
+pub fn wrap(text: &str, indent: usize) -> Vec<String> {
+    let options = textwrap::Options::new(room(indent))
         .break_words(false)
         .word_separator(textwrap::WordSeparator::AsciiSpace)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
@@ -47,11 +51,12 @@ pub fn wrap(text: &str, indent: usize) -> Vec<String> {
         .collect()
 }
 
-/// Rows in columns, two blanks between them. Styles apply to whole cells.
+/// Rows in columns, two blanks between them. Styles apply to whole cells. A cell that would pass the edge of the
+/// terminal is on a line below, with those after it.
 #[derive(Default)]
 pub struct Table {
     head: Vec<&'static str>,
-    rows: Vec<Vec<(Style, String)>>,
+    rows: Vec<Row>,
     /// Lines below rows, by the number of rows before them.
     remarks: Vec<(usize, String)>,
 }
@@ -95,44 +100,62 @@ impl Table {
         if self.rows.is_empty() {
             return String::new();
         }
-        let head: Vec<_> = (self.head.iter())
-            .map(|name| (DIM, name.to_string()))
-            .collect();
-        let head = (!head.is_empty()).then_some(head);
-        let rows: Vec<_> = head.iter().chain(&self.rows).collect();
-        let columns = rows.iter().map(|row| row.len()).max().unwrap_or(0);
-        let width = |column: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells
-                .map(|(_, text)| text.chars().count())
-                .max()
-                .unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        let mut out = String::new();
-        for (index, row) in rows.into_iter().enumerate() {
-            out.push_str(indent);
-            let filled = row.iter().rposition(|(_, text)| !text.is_empty());
-            let filled = filled.map_or(0, |last| last + 1);
-            for (column, (style, text)) in row[..filled].iter().enumerate() {
-                out.push_str(&paint(*style, text));
-                if column + 1 < filled {
-                    let pad = widths[column] - text.chars().count() + 2;
-                    out.push_str(&" ".repeat(pad));
-                }
-            }
-            out.push('\n');
-            let number = index + 1 - usize::from(head.is_some());
-            for (_, text) in self
-                .remarks
-                .iter()
-                .filter(|(at, _)| *at == number && number > 0)
-            {
-                for line in wrap(text, indent.len() + 12) {
-                    out.push_str(&format!("{indent}  {}\n", paint(DIM, line)));
-                }
+        let head = self.head.iter().map(|name| (DIM, name.to_string()));
+        let head: Vec<_> = head.collect();
+        let widths = widths(self.rows.iter().chain([&head]));
+        let mut out = lines(&head, &widths, indent);
+        for (index, row) in self.rows.iter().enumerate() {
+            out.push_str(&lines(row, &widths, indent));
+            let remarks = self.remarks.iter().filter(|(at, _)| *at == index + 1);
+            for line in remarks.flat_map(|(_, text)| wrap(text, indent.len() + 2)) {
+                out.push_str(&format!("{indent}  {}\n", paint(DIM, line)));
             }
         }
         out
     }
+}
+
+type Row = Vec<(Style, String)>;
+
+/// The width of each column.
+fn widths<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<usize> {
+    let mut widths = Vec::new();
+    for row in rows {
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, (_, text)) in widths.iter_mut().zip(row) {
+            *width = text.chars().count().max(*width);
+        }
+    }
+    widths
+}
+
+/// A row, on as many lines as it needs.
+fn lines(row: &Row, widths: &[usize], indent: &str) -> String {
+    const BELOW: &str = "    ";
+    let room = room(indent.len());
+    let (mut out, mut column, mut blanks) = (indent.to_string(), 0, 0);
+    let Some(last) = row.iter().rposition(|(_, text)| !text.is_empty()) else {
+        return String::new();
+    };
+    for ((style, text), width) in row[..=last].iter().zip(widths) {
+        let length = text.chars().count();
+        let below = column > 0 && column + length > room;
+        if below {
+            out.push_str(&format!("\n{indent}{BELOW}"));
+            (column, blanks) = (BELOW.len(), 0);
+        }
+        let parts = match below {
+            true => wrap(text, indent.len() + column),
+            false => vec![text.clone()],
+        };
+        let parts: Vec<String> = parts.iter().map(|part| paint(*style, part)).collect();
+        let text = parts.join(&format!("\n{indent}{BELOW}"));
+        if length > 0 {
+            out.push_str(&format!("{:blanks$}{text}", ""));
+            blanks = 0;
+        }
+        blanks += width.saturating_sub(length) + 2;
+        column += width + 2;
+    }
+    out + "\n"
 }

@@ -253,7 +253,7 @@ fn odd_names_make_no_lines_and_move_no_cursor() {
         said.stderr
             .starts_with("error: a\\u{1b}[2J\\nb.onnx: a text file, not an")
     );
-    for (format, lines) in [("text", 10), ("concise", 1), ("jsonl", 1), ("github", 1)] {
+    for (format, lines) in [("text", 11), ("concise", 1), ("jsonl", 1), ("github", 1)] {
         assert_eq!(of_odd(format).lines().count(), lines, "{format}");
     }
 }

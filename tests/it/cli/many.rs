@@ -268,7 +268,7 @@ fn lines_of_json_come_as_soon_as_they_can() {
 }
 
 #[test]
-fn a_reader_that_leaves_ends_the_run() {
+fn a_reader_that_leaves_changes_neither_the_run_nor_its_status() {
     let folder = Folder::new();
     let names: Vec<String> = (0..500).map(|i| format!("{i}.onnx")).collect();
     for name in &names {
@@ -287,7 +287,7 @@ fn a_reader_that_leaves_ends_the_run() {
         stdout.read_exact(&mut first).unwrap();
         drop(stdout);
         let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{format}");
+        assert_eq!(output.status.code(), Some(0), "{format}");
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     }
 }

@@ -21,34 +21,40 @@ fn closed_pipe() -> PipeWriter {
 }
 
 #[test]
-fn a_closed_pipe_ends_quietly() {
+fn a_closed_pipe_ends_quietly_with_the_status_of_the_whole_run() {
     let binary = assert_cmd::cargo::cargo_bin!("dropout-onnx");
     let model = fixture("torch24_function_op18");
     let model = model.to_str().unwrap();
+    let run = |arguments: &[&str], stdout: Stdio| {
+        let mut command = Command::new(binary);
+        command.args(arguments).stdin(Stdio::null()).stdout(stdout);
+        let said = command.output().unwrap();
+        let stderr = String::from_utf8(said.stderr).unwrap();
+        (said.status.code(), stderr)
+    };
+    let mut statuses = Vec::new();
     for arguments in [
-        vec!["show", model],
-        vec!["show", model, "--format", "svg"],
-        vec!["diff", model, model],
-        vec!["strip", "--check", model],
-        vec!["audit", model],
-        vec!["audit", "--format", "json", model],
-        vec!["verify", "--verify", "structure", model, model],
-        vec!["strip", "--verify", "none", model, "-"],
-        vec!["strip", "--dry-run", model],
+        &["show", model][..],
+        &["show", model, "--format", "svg"],
+        &["diff", model, model],
+        &["strip", "--check", model],
+        &["audit", model],
+        &["audit", "--format", "jsonl", model],
+        &["verify", "--verify", "structure", model, model],
+        &["strip", "--dry-run", model],
     ] {
-        let said = Command::new(binary)
-            .args(&arguments)
-            .stdin(Stdio::null())
-            .stdout(closed_pipe())
-            .output()
-            .unwrap();
-        let stderr = String::from_utf8_lossy(&said.stderr);
-        assert_eq!(said.status.code(), Some(2), "{arguments:?}: {stderr}");
-        // of a model that is written to standard output, something is lost
-        let expected = match arguments.last() {
-            Some(&"-") => "error: standard output: cannot write: Broken pipe\n",
-            _ => "",
-        };
-        assert_eq!(stderr, expected, "{arguments:?}");
+        let read = run(arguments, Stdio::null());
+        assert_eq!(read.1, "", "{arguments:?}");
+        assert_eq!(run(arguments, closed_pipe().into()), read, "{arguments:?}");
+        statuses.push(read.0.unwrap());
     }
+    statuses.dedup();
+    assert_eq!(statuses, [0, 1, 0]);
+    // of a model that is written to standard output, something is lost
+    let model = run(
+        &["strip", "--verify", "none", model, "-"],
+        closed_pipe().into(),
+    );
+    let expected = "error: standard output: cannot write: Broken pipe\n";
+    assert_eq!(model, (Some(2), expected.to_string()));
 }

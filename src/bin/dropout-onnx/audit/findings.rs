@@ -4,7 +4,7 @@ use anstyle::Style;
 use dropout_onnx::audit::{Finding, Level, ModelAudit, RULES, Remark};
 use dropout_onnx::report::{Group, groups, one_line};
 
-use crate::style::{BAD, DIM, Table, WARN, paint, wrap};
+use crate::style::{BAD, DIM, WARN, paint, wrap};
 use crate::verification::count;
 
 /// Rules that repeat the verdict and the table of sites.
@@ -19,17 +19,16 @@ const IMPLIED: &[&str] = &[
 
 /// A finding in lines: its level, its rule and its message, and below it what to do.
 pub struct Paragraph {
-    level: Level,
+    label: String,
     lines: Vec<(Style, String)>,
 }
 
 impl Paragraph {
-    pub fn new(level: Level, rule: &str, message: String) -> Paragraph {
+    pub fn new(level: Level, rule: &str, message: &str) -> Paragraph {
         let style = style(level);
-        let text = format!("{}: {message}", paint(style, rule));
         Paragraph {
-            level,
-            lines: vec![(Style::new(), text)],
+            label: paint(style, format!("{:<7}", level.to_string())),
+            lines: vec![(Style::new(), format!("{}: {message}", paint(style, rule)))],
         }
     }
 
@@ -40,9 +39,8 @@ impl Paragraph {
     }
 
     pub fn render(&self, indent: &str) -> String {
-        let level = paint(style(self.level), format!("{:<7}", self.level.to_string()));
         let hanging = format!("{indent}         ");
-        let mut out = format!("{indent}{level}  ");
+        let mut out = format!("{indent}{}  ", self.label);
         for (index, (style, text)) in self.lines.iter().enumerate() {
             if index > 0 {
                 out.push_str(&hanging);
@@ -84,7 +82,7 @@ pub fn text(model: &ModelAudit, verbose: bool) -> String {
         };
         let last = paragraphs.len() - 1;
         for (index, message) in paragraphs.into_iter().enumerate() {
-            let paragraph = Paragraph::new(group.level, group.rule, message);
+            let paragraph = Paragraph::new(group.level, group.rule, &message);
             let paragraph = match index == last {
                 true => paragraph.help(help.clone()),
                 false => paragraph,
@@ -107,7 +105,7 @@ pub fn in_short(model: &ModelAudit) -> String {
     let groups = groups(model).into_iter();
     let groups = groups.filter(|group| group.level > Level::Note && !implied(group));
     let lines: String = groups
-        .map(|group| Paragraph::new(group.level, group.rule, group.message()).render("  "))
+        .map(|group| Paragraph::new(group.level, group.rule, &group.message()).render("  "))
         .collect();
     lines + &excused(model, false)
 }
@@ -115,7 +113,7 @@ pub fn in_short(model: &ModelAudit) -> String {
 /// Findings that are allowed, one for each reason and rule, and the number of those in the baseline; all
 /// of them if `verbose`.
 fn excused(model: &ModelAudit, verbose: bool) -> String {
-    let mut table = Table::default();
+    let mut out = String::new();
     let mut seen = Vec::new();
     let closed: Vec<&Finding> = model.findings.iter().filter(|f| !f.is_open()).collect();
     for finding in &closed {
@@ -133,10 +131,13 @@ fn excused(model: &ModelAudit, verbose: bool) -> String {
             }
             None => ("known", String::new()),
         };
-        let text = format!("{}: {}{reason}", finding.rule, finding.message);
-        table.row([(DIM, word.to_string()), (DIM, text)]);
+        let text = one_line(&format!("{}: {}{reason}", finding.rule, finding.message));
+        let paragraph = Paragraph {
+            label: paint(DIM, format!("{word:<7}")),
+            lines: vec![(DIM, text)],
+        };
+        out.push_str(&paragraph.render("  "));
     }
-    let mut out = table.render("  ");
     let known = closed.iter().filter(|f| f.allowed.is_none()).count();
     if known > 0 && !verbose {
         let known = format!("  {} in the baseline", count(known, "known finding"));
@@ -163,7 +164,7 @@ pub fn remarks(remarks: &[Remark], verbose: bool) -> String {
         };
         let message = format!("{}: {}{more}", remark.place(), remark.message);
         let message = one_line(&message);
-        out.push_str(&Paragraph::new(remark.level, remark.name, message).render(""));
+        out.push_str(&Paragraph::new(remark.level, remark.name, &message).render(""));
     }
     out
 }

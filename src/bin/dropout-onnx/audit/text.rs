@@ -150,7 +150,6 @@ fn head(model: &ModelAudit) -> String {
 
 /// `pytorch 2.5.1, opset 17, 412 nodes, 418.1 MiB`.
 fn described(model: &ModelAudit) -> String {
-    let producer = format!("{} {}", model.producer.name, model.producer.version);
     let opset = model.opset.get("ai.onnx");
     let opset = opset.map_or(String::new(), |version| format!("opset {version}"));
     let nodes = model
@@ -159,7 +158,7 @@ fn described(model: &ModelAudit) -> String {
     let size = model.bytes.map_or(String::new(), |bytes| {
         ByteSize(bytes).display().iec().to_string()
     });
-    let parts = [producer.trim().to_string(), opset, nodes, size];
+    let parts = [model.producer.to_string(), opset, nodes, size];
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     one_line(&parts.join(", "))
@@ -196,7 +195,11 @@ fn by_rule(models: &[&ModelAudit]) -> String {
                 let number = count(affected.len(), "model");
                 let text = format!("{} in {number}", count(all, "finding"));
                 let help = help_for(rule.name, &affected);
-                out.push_str(&Paragraph::new(level, rule.name, text).help(help).render(""));
+                out.push_str(
+                    &Paragraph::new(level, rule.name, &text)
+                        .help(help)
+                        .render(""),
+                );
             }
         }
     }

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use anstyle::Style;
 use anyhow::Result;
-use dropout_onnx::report::document;
+use dropout_onnx::report::{alike, document};
 use dropout_onnx::rewrite::insert::{Candidate, Options, candidates, plan_text};
 
 use super::SitesFormat;
 use crate::Status;
 use crate::io;
-use crate::style::{DIM, Table, WARN, paint};
+use crate::style::{DIM, Table, paint, wrap};
 
-pub fn run(input: &Path, options: &Options, format: SitesFormat) -> Result<Status> {
+pub fn run(input: &Path, options: &Options, format: SitesFormat, verbose: bool) -> Result<Status> {
     let model = io::read(input)?;
     let found = candidates(&model, options).map_err(|e| e.in_file(io::name(input)))?;
     let text = match format {
@@ -26,36 +26,56 @@ pub fn run(input: &Path, options: &Options, format: SitesFormat) -> Result<Statu
              --name, --layer and --at select others\n"
                 .to_string()
         }
-        SitesFormat::Text => table(&found, options.choices.is_empty()),
+        SitesFormat::Text => table(&found, options.choices.is_empty(), verbose),
     };
     io::print(&text)?;
     Ok(Status::Done)
 }
 
-/// `usual`: whether it has the usual positions and not all of the presets.
-fn table(found: &[Candidate], usual: bool) -> String {
+/// The positions, those that differ only in numbers in one row unless `verbose`. `usual`: whether they are
+/// the usual ones and not all of the presets.
+fn table(found: &[Candidate], usual: bool, verbose: bool) -> String {
     let mut table = Table::default();
     table.head([
-        "PRESET", "RATE", "OPERATOR", "AFTER", "TYPE", "SCOPE", "LAYER", "",
+        "PRESET", "RATE", "", "OPERATOR", "AFTER", "TYPE", "SCOPE", "LAYER",
     ]);
-    let plain = Style::new();
-    for site in found {
+    let own = |text: &Option<String>| text.clone().unwrap_or_default();
+    let row = |site: &Candidate| {
         let shape = site
             .shape
             .as_ref()
             .map(|shape| format!("[{}]", shape.join(", ")));
-        let element = site.element.clone().unwrap_or_default();
-        let own = |text: &Option<String>| text.clone().unwrap_or_default();
+        let kind = own(&site.element) + &shape.unwrap_or("[..]".into());
+        let scope = Some(&*site.scope).filter(|scope| verbose || *scope != "graph");
+        let preset = site.preset.unwrap_or("-").to_string();
+        [
+            preset,
+            format!("p={}", site.rate),
+            own(&site.operator),
+            kind,
+            scope.unwrap_or_default().to_string(),
+            own(&site.left),
+        ]
+    };
+    let plain = Style::new();
+    let groups = alike(found.iter().enumerate(), |(index, site)| {
+        let alone = verbose.then_some(*index);
+        ((row(site), alone), [site.value.clone(), own(&site.layer)])
+    });
+    for group in groups {
+        let [preset, rate, operator, kind, scope, left] = row(group.items[0].1);
+        let [value, layer] = group.places();
         table.row([
-            (plain, site.preset.unwrap_or("-").to_string()),
-            (plain, format!("p={}", site.rate)),
-            (plain, own(&site.operator)),
-            (plain, site.value.clone()),
-            (DIM, format!("{element}{}", shape.unwrap_or("[..]".into()))),
-            (DIM, site.scope.clone()),
-            (DIM, own(&site.layer)),
-            (WARN, own(&site.left)),
+            (plain, preset),
+            (plain, rate),
+            (plain, group.times()),
+            (plain, operator),
+            (plain, value),
+            (DIM, kind),
+            (DIM, scope),
+            (DIM, layer),
         ]);
+        table.remark(left);
     }
     let presets: BTreeSet<&str> = found.iter().filter_map(|site| site.preset).collect();
     let presets: Vec<&str> = presets.into_iter().collect();
@@ -71,7 +91,7 @@ fn table(found: &[Candidate], usual: bool) -> String {
                 ),
                 false => format!("--preset {presets} inserts them; {rate}"),
             };
-            format!("{}\n", paint(DIM, hint))
+            format!("{}\n", paint(DIM, wrap(&hint, 0).join("\n")))
         }
     };
     table.compact().render("") + &hint

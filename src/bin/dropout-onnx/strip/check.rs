@@ -49,9 +49,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
                     checked.record(path)
                 }
                 Err(error) => {
-                    io::complain(&error);
+                    let error = format!("{error:#}");
+                    io::complain_of(path, &error);
                     status = Status::Failed;
-                    json!({"path": path.to_string_lossy(), "error": format!("{error:#}")})
+                    json!({"path": path.to_string_lossy(), "error": error})
                 }
             };
             records.push(record);
