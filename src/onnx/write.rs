@@ -12,7 +12,7 @@ use crate::wire::{Field, Fields, Window, bytes_field, bytes_head, reframe};
 
 use super::attribute::{Attribute, AttributeValue};
 use super::edit::push_elements;
-use super::graph::{Graph, GraphKind, Part};
+use super::graph::{Graph, GraphKind, Part, Slot};
 use super::ids::GraphId;
 use super::model::Model;
 use super::node::{Node, NodeState};
@@ -154,42 +154,12 @@ impl Writer<'_> {
         let next = graph.frames.get(occurrence + 1);
         let end = next.copied().unwrap_or(graph.slots.len());
         for slot in &graph.slots[first..end] {
-            match slot.part {
-                Part::Node(index) => {
-                    for &new in before.get(&index).into_iter().flatten() {
-                        self.new_node(&mut out, graph, new);
-                    }
-                    self.node(&mut out, &graph.nodes[index as usize], &slot.field)?;
+            if let Part::Node(index) = slot.part {
+                for &new in before.get(&index).into_iter().flatten() {
+                    self.new_node(&mut out, graph, new);
                 }
-                Part::Initializer(index) => {
-                    if let Some(bytes) = graph.edits.replaced_initializers.get(&index) {
-                        out.push(bytes_field(5, bytes));
-                    } else if let Some(elements) = graph.edits.new_elements.get(&index) {
-                        let payload = self.with_elements(&slot.field, elements)?;
-                        reframe(&mut out, &mut self.window, &slot.field, payload)?;
-                    } else if !graph.edits.removed_initializers.contains(&index) {
-                        self.verbatim(&mut out, &slot.field);
-                    }
-                }
-                Part::ValueInfo(index) => {
-                    let edits = &graph.edits;
-                    match edits.renamed_value_infos.get(&index) {
-                        Some(name) => self.renamed(&mut out, &slot.field, name)?,
-                        None if edits.removed_value_infos.contains(&index) => {}
-                        None => self.verbatim(&mut out, &slot.field),
-                    }
-                }
-                Part::Annotation(index) => {
-                    let edits = &graph.edits;
-                    match edits.renamed_annotations.get(&index) {
-                        Some(name) => self.renamed(&mut out, &slot.field, name)?,
-                        None if edits.removed_annotations.contains(&index) => {}
-                        None => self.verbatim(&mut out, &slot.field),
-                    }
-                }
-                Part::Verbatim => self.verbatim(&mut out, &slot.field),
-                Part::Removed => {}
             }
+            self.slot(&mut out, graph, slot)?;
         }
         if next.is_none() {
             for new in last {
@@ -204,6 +174,41 @@ impl Writer<'_> {
             }
         }
         Ok(out)
+    }
+
+    /// One field of an edited graph.
+    fn slot(&mut self, out: &mut Rope, graph: &Graph, slot: &Slot) -> Result<()> {
+        let (edits, field) = (&graph.edits, &slot.field);
+        let (renamed, removed) = match slot.part {
+            Part::Node(index) => return self.node(out, &graph.nodes[index as usize], field),
+            Part::Initializer(index) => {
+                if let Some(bytes) = edits.replaced_initializers.get(&index) {
+                    out.push(bytes_field(5, bytes));
+                } else if let Some(elements) = edits.new_elements.get(&index) {
+                    let payload = self.with_elements(field, elements)?;
+                    reframe(out, &mut self.window, field, payload)?;
+                } else if !edits.removed_initializers.contains(&index) {
+                    self.verbatim(out, field);
+                }
+                return Ok(());
+            }
+            Part::ValueInfo(index) => (
+                edits.renamed_value_infos.get(&index),
+                edits.removed_value_infos.contains(&index),
+            ),
+            Part::Annotation(index) => (
+                edits.renamed_annotations.get(&index),
+                edits.removed_annotations.contains(&index),
+            ),
+            Part::Verbatim => (None, false),
+            Part::Removed => (None, true),
+        };
+        match renamed {
+            Some(name) => self.renamed(out, field, name)?,
+            None if removed => {}
+            None => self.verbatim(out, field),
+        }
+        Ok(())
     }
 
     /// A message with its singular field `number` replaced by the field in `bytes`.

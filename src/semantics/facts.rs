@@ -9,7 +9,9 @@
 //! is about all of them: the answer is what all of them agree on. A state of a Loop has a shape or is a
 //! constant only if each step leaves it as it is.
 
+mod asking;
 mod dim;
+mod entered;
 mod given;
 mod integers;
 mod number;
@@ -23,17 +25,19 @@ use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
 use crate::hash::HashMap;
-use crate::onnx::{AttributeValue, GraphId, Name, NodeId, ValueId, ValueInfo};
+use crate::onnx::{GraphId, Name, NodeId, ValueId, ValueInfo};
 
 use super::calls::{Calls, ContextId, Contexts};
-use super::view::{NodeRef, ValueRef, View};
+use super::view::{NodeRef, View};
 
 pub(crate) use dim::{Dim, Shape, Symbol, axis_of};
 pub(crate) use number::{Known, Number, Origin};
 pub(crate) use rules::permutation;
 pub(crate) use runs::Runs;
 
+use asking::{Asking, unknown};
 use dim::At;
+use entered::{Entered, Key};
 
 /// The facts about the values of a model.
 #[derive(Clone, Copy, Debug)]
@@ -93,29 +97,6 @@ enum Answer {
     Shape(Shape),
     List(Option<Shape>),
     Number(Known),
-}
-
-/// What a call passes, as far as facts depend on it.
-type Key = (Vec<Option<Passed>>, Vec<(Name, Option<AttributeKey>)>);
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Passed {
-    shape: Shape,
-    list: Option<Shape>,
-    number: Option<Known>,
-}
-
-/// A call in a context, and the context of the function there.
-type Entered = (ContextId, NodeId, ContextId);
-
-/// An attribute by its value; a tensor or graph by the node that has it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum AttributeKey {
-    Int(i64),
-    Float(u32),
-    Ints(Vec<i64>),
-    Floats(Vec<u32>),
-    Other(NodeId),
 }
 
 /// Tensors of more elements are no lists of integers: weights are not read for them.
@@ -352,212 +333,6 @@ impl<'m> Facts<'m> {
             self.memo.assumptions.borrow_mut().insert(copy, (cx, body));
             copy
         })
-    }
-
-    /// The calls of all functions in all contexts, callers first.
-    fn entered(self) -> &'m [Entered] {
-        self.memo.entered.get_or_init(|| self.enter_all())
-    }
-
-    /// The contexts of the function that a chain of calls enters, the innermost call first.
-    pub fn contexts_by(self, chain: &[NodeId]) -> Vec<ContextId> {
-        let outermost = chain.last().map(|call| call.graph);
-        let mut contexts = outermost.map_or_else(Vec::new, |graph| self.contexts(graph));
-        for &call in chain.iter().rev() {
-            let entered = self.entered().iter();
-            let by = entered.filter(|(caller, by, _)| *by == call && contexts.contains(caller));
-            let mut inner: Vec<ContextId> = by.map(|&(_, _, entered)| entered).collect();
-            inner.dedup();
-            contexts = inner;
-        }
-        contexts
-    }
-
-    /// Enters the contexts of all calls, callers first.
-    fn enter_all(self) -> Vec<Entered> {
-        let mut all = Vec::new();
-        let functions = self.calls().callers_first().iter().copied().map(Some);
-        for caller in std::iter::once(None).chain(functions) {
-            let around = self.memo.contexts.borrow().around(caller).to_vec();
-            for cx in around {
-                for &(call, callee) in self.calls().inside(caller) {
-                    let key = self.key(cx, call);
-                    let mut contexts = self.memo.contexts.borrow_mut();
-                    let entered = contexts.enter(cx, call, callee, key);
-                    contexts.count(cx, entered);
-                    all.push((cx, call, entered));
-                }
-            }
-        }
-        all
-    }
-
-    /// What a call passes, once everything it depends on is known.
-    fn key(self, cx: ContextId, call: NodeId) -> Key {
-        loop {
-            let mut asking = Asking::new(self, cx);
-            let key = asking.key(self.view.node(call));
-            if asking.missing.is_empty() {
-                return key;
-            }
-            for question in asking.missing {
-                self.answer(question.at, question.about);
-            }
-        }
-    }
-}
-
-/// The answer without any rule.
-fn unknown(question: Question) -> Answer {
-    match question.about {
-        About::Shape => Answer::Shape(Shape::Like(question.at)),
-        About::List => Answer::List(None),
-        About::Number => Answer::Number(Known::Computed),
-    }
-}
-
-/// One attempt at a question: it records the questions to answer first.
-struct Asking<'m> {
-    facts: Facts<'m>,
-    cx: ContextId,
-    /// The context without the assumption about a Loop, and its body.
-    assumption: Option<(ContextId, GraphId)>,
-    missing: Vec<Question>,
-}
-
-impl<'m> Asking<'m> {
-    fn new(facts: Facts<'m>, cx: ContextId) -> Self {
-        let assumption = facts.memo.assumptions.borrow().get(&cx).copied();
-        Asking {
-            facts,
-            cx,
-            assumption,
-            missing: Vec::new(),
-        }
-    }
-
-    fn ask(&mut self, at: At, about: About) -> Answer {
-        let question = Question { at, about };
-        match self.facts.memo.answers.borrow().get(&question) {
-            Some(Some(answer)) => return answer.clone(),
-            Some(None) => {} // it depends on itself
-            None => self.missing.push(question),
-        }
-        unknown(question)
-    }
-
-    fn shape_of(&mut self, at: At) -> Shape {
-        match self.ask(at, About::Shape) {
-            Answer::Shape(shape) => shape,
-            _ => Shape::Like(at),
-        }
-    }
-
-    fn list_of(&mut self, at: At) -> Option<Shape> {
-        match self.ask(at, About::List) {
-            Answer::List(list) => list,
-            _ => None,
-        }
-    }
-
-    fn number_of(&mut self, at: At) -> Known {
-        match self.ask(at, About::Number) {
-            Answer::Number(known) => known,
-            _ => Known::Computed,
-        }
-    }
-
-    /// A value in this context; one outside a Loop without what is assumed about that.
-    fn here(&self, value: ValueRef<'m>) -> At {
-        match self.assumption {
-            Some((base, body)) if !self.facts.view.is_within(value.graph, body) => (base, value.id),
-            _ => (self.cx, value.id),
-        }
-    }
-
-    /// The shape of an input of a node.
-    fn shape(&mut self, node: NodeRef<'m>, input: usize) -> Option<Shape> {
-        let at = self.here(node.input(input)?);
-        Some(self.shape_of(at))
-    }
-
-    /// The dimensions of an input of a node, if its rank is known.
-    fn dims(&mut self, node: NodeRef<'m>, input: usize) -> Option<Vec<Dim>> {
-        self.shape(node, input)?.to_vec()
-    }
-
-    /// The integers of an attribute or else of an input.
-    fn list(&mut self, node: NodeRef<'m>, input: usize, attribute: &str) -> Option<Shape> {
-        if let Some(ints) = self.given(node).ints(attribute) {
-            return Some(Shape::sizes(ints));
-        }
-        let at = self.here(node.input(input)?);
-        self.list_of(at)
-    }
-
-    /// As [`Asking::list`], if all of them are known.
-    fn integers(&mut self, node: NodeRef<'m>, input: usize, attribute: &str) -> Option<Vec<i64>> {
-        self.list(node, input, attribute)?.all_sizes()
-    }
-
-    /// True if a node has these integers, known or not.
-    fn has(&self, node: NodeRef<'m>, input: usize, attribute: &str) -> bool {
-        node.attribute(attribute).is_some() || node.input(input).is_some()
-    }
-
-    /// The context of the function that a node calls, and an output of that function there.
-    fn called(&mut self, node: NodeRef<'m>, function: usize, output: usize) -> Option<At> {
-        let key = self.key(node);
-        if !self.missing.is_empty() {
-            return None;
-        }
-        let view = self.facts.view;
-        let body = view.model.functions()[function].body;
-        let result = view.graph_output(body, output)?;
-        let mut contexts = self.facts.memo.contexts.borrow_mut();
-        Some((contexts.enter(self.cx, node.id, function, key), result.id))
-    }
-
-    fn key(&mut self, call: NodeRef<'m>) -> Key {
-        let inputs = call.inputs().map(|input| {
-            let at = self.here(input?);
-            let shape = self.shape_of(at);
-            // the elements of weights are not read to tell calls apart
-            let few = |sizes: Vec<i64>| {
-                let product = sizes
-                    .iter()
-                    .try_fold(1i64, |all, &size| all.checked_mul(size));
-                product.is_some_and(|elements| elements <= LONGEST as i64)
-            };
-            let small = shape.all_sizes().is_some_and(few);
-            Some(Passed {
-                list: small.then(|| self.list_of(at)).flatten(),
-                number: small.then(|| self.number_of(at)),
-                shape,
-            })
-        });
-        let inputs = inputs.collect();
-        let attributes = call.get().attributes.iter();
-        let attributes = attributes.map(|attribute| {
-            let value = match &attribute.value {
-                AttributeValue::Reference(name, _) => {
-                    let passed = self.facts.passed_attribute(self.cx, name).ok().flatten();
-                    passed.map(|a| &a.value)
-                }
-                value => Some(value),
-            };
-            let key = value.map(|value| match value {
-                AttributeValue::Int(int) => AttributeKey::Int(*int),
-                AttributeValue::Float(float) => AttributeKey::Float(float.to_bits()),
-                AttributeValue::Ints(ints) => AttributeKey::Ints(ints.clone()),
-                AttributeValue::Floats(floats) => {
-                    AttributeKey::Floats(floats.iter().map(|f| f.to_bits()).collect())
-                }
-                _ => AttributeKey::Other(call.id),
-            });
-            (attribute.name.clone(), key)
-        });
-        (inputs, attributes.collect())
     }
 }
 
