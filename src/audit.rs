@@ -19,12 +19,14 @@
 pub mod baseline;
 #[cfg(feature = "config")]
 pub mod config;
+mod finding;
 mod fingerprint;
 mod remark;
 mod rules;
 #[cfg(test)]
 pub(crate) mod schema;
 mod selection;
+mod site_record;
 mod source;
 
 use std::fmt;
@@ -32,9 +34,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::dropout::{self, Findings, Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use crate::dropout::{self, Findings, Mode};
 use crate::error::{Error, Result};
-use crate::onnx::{Flaw, Model, Name, Values};
+use crate::onnx::{Flaw, Model, Values};
 use crate::semantics::analysis::Analysis;
 use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::View;
@@ -45,6 +47,9 @@ pub use baseline::BaselineState;
 #[cfg(feature = "config")]
 pub use config::Config;
 #[doc(hidden)]
+pub use finding::Allowed;
+pub use finding::{Finding, Level};
+#[doc(hidden)]
 pub use fingerprint::Fingerprint;
 use fingerprint::Fingerprints;
 #[doc(hidden)]
@@ -52,6 +57,7 @@ pub use remark::Remark;
 use rules::{Context, training};
 pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
+pub use site_record::SiteRecord;
 #[doc(hidden)]
 pub use source::{SourceDropout, State};
 
@@ -179,116 +185,6 @@ words! {
     }
 }
 
-/// A dropout, as in the document.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct SiteRecord {
-    /// Its index in the model, from 0.
-    pub id: usize,
-    /// Its form in the graph.
-    pub form: Form,
-    /// The kind of dropout.
-    pub kind: Kind,
-    /// Its mode.
-    pub mode: Mode,
-    /// The probability to drop, or the standard deviation of noise.
-    pub rate: Option<f64>,
-    /// The origin of the rate.
-    pub rate_origin: RateOrigin,
-    /// How kept elements are scaled.
-    pub scaling: Scaling,
-    /// The factor that inference multiplies by.
-    pub inference_scale: f64,
-    /// The shape of the mask, if it differs from that of the data.
-    pub noise_shape: Option<Vec<String>>,
-    /// The seed in the file.
-    pub seed: Option<i64>,
-    /// How the mask is used.
-    pub mask: MaskUse,
-    /// Its scope: `graph`, `graph/node.attribute`, `function:domain::name`.
-    #[cfg_attr(test, schemars(with = "String"))]
-    pub scope: Name,
-    /// The layer of the framework it comes from, if known.
-    pub layer: Option<String>,
-    /// Its nodes; a node without a name is listed by its first output.
-    #[cfg_attr(test, schemars(with = "Vec<String>"))]
-    pub nodes: Vec<Name>,
-    /// The calls of functions that set it, the innermost first, where other calls set it differently.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(test, schemars(with = "Vec<String>"))]
-    pub calls: Vec<Name>,
-    /// The value it is applied to.
-    #[cfg_attr(test, schemars(with = "Option<String>"))]
-    pub input: Option<Name>,
-    /// Its result.
-    #[cfg_attr(test, schemars(with = "Option<String>"))]
-    pub output: Option<Name>,
-    /// Its identity, independent of names; in audits only. See `docs/configuration.md`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<String>"))]
-    pub fingerprint: Option<Fingerprint>,
-}
-
-/// A finding of a rule.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct Finding {
-    /// The rule.
-    pub rule: &'static str,
-    /// Its level.
-    pub level: Level,
-    /// The site concerned.
-    pub site: Option<usize>,
-    /// The message, after its place.
-    pub message: String,
-    /// The length of the place before the message.
-    #[serde(skip)]
-    place: usize,
-    /// That of its site; without a site, that of its node or graph.
-    #[cfg_attr(test, schemars(with = "String"))]
-    pub fingerprint: Fingerprint,
-    /// Why it is allowed, if a configuration allows it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub allowed: Option<Box<Allowed>>,
-    /// Whether the baseline records it, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub baseline: Option<BaselineState>,
-    /// Its scope, as in a [`SiteRecord`].
-    #[serde(skip)]
-    pub scope: Name,
-    /// The node it is about, if it is about one; a node without a name is listed by its first output.
-    #[serde(skip)]
-    pub node: Option<Name>,
-}
-
-/// Why a finding is allowed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[non_exhaustive]
-#[doc(hidden)]
-pub struct Allowed {
-    /// The reason in the configuration.
-    pub reason: String,
-    /// The last day on which it is allowed: `2026-12-31`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires: Option<String>,
-}
-
-/// The level of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// For information.
-    Note,
-    /// Probably a problem.
-    Warning,
-    /// A problem in a model for inference.
-    Error,
-}
-
 impl Verdict {
     /// The worst that is true of a model.
     fn of(analysis: &Analysis<'_>, found: &Findings, flaws: &[Flaw]) -> Verdict {
@@ -305,62 +201,6 @@ impl Verdict {
         let incomplete = incomplete.then_some(Verdict::Unknown);
         let all = modes.chain(training).chain(random).chain(incomplete);
         all.max().unwrap_or(Verdict::Clean)
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Level::Note => "note",
-            Level::Warning => "warning",
-            Level::Error => "error",
-        })
-    }
-}
-
-/// What stands between the place of a finding and its message.
-const BETWEEN: &str = ": ";
-
-impl Finding {
-    /// Its place, in words: the first part of the message.
-    pub fn place(&self) -> &str {
-        &self.message[..self.place]
-    }
-
-    /// The message without its place.
-    pub fn what(&self) -> &str {
-        &self.message[self.place + BETWEEN.len()..]
-    }
-
-    /// True unless it is allowed or in the baseline. Open findings affect the exit status.
-    pub fn is_open(&self) -> bool {
-        self.allowed.is_none() && self.baseline != Some(BaselineState::Unchanged)
-    }
-}
-
-impl SiteRecord {
-    /// The record of a site.
-    pub fn new(model: &Model, site: &Site) -> SiteRecord {
-        SiteRecord {
-            id: site.id,
-            form: site.form,
-            kind: site.kind,
-            mode: site.mode,
-            rate: site.rate,
-            rate_origin: site.rate_origin,
-            scaling: site.scaling,
-            inference_scale: site.inference_scale,
-            noise_shape: site.noise_shape.clone(),
-            seed: site.seed,
-            mask: site.mask,
-            scope: model.scope(site.graph).into(),
-            layer: site.layer.clone(),
-            nodes: site.nodes.iter().map(|&id| model.label(id)).collect(),
-            calls: site.calls.iter().map(|&id| model.label(id)).collect(),
-            input: site.input_name.clone(),
-            output: site.output_name.clone(),
-            fingerprint: None,
-        }
     }
 }
 

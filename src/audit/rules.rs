@@ -28,8 +28,9 @@ use std::fmt::Write;
 
 pub(super) use batchnorm_training::training;
 
+use super::finding::BETWEEN;
 use super::fingerprint::Fingerprints;
-use super::{BETWEEN, Finding, Level};
+use super::{Finding, Level};
 use crate::dropout::{Findings, Kind, Limit, Mode, Problem, RandomOperator, Site};
 use crate::hash::HashMap;
 use crate::onnx::{Flaw, GraphId, Model, NodeId};

@@ -1,5 +1,8 @@
 //! The shape that an operator gives its outputs, by its rule in the table of operators.
 
+mod parts;
+mod reshape;
+
 use crate::hash::HashMap;
 use crate::onnx::AttributeValue;
 use crate::semantics::operator::{Role, Shape as Rule};
@@ -8,6 +11,7 @@ use crate::semantics::view::NodeRef;
 use super::dim::{Dim, Shape, axis_of};
 use super::given::Given;
 use super::{Asking, window};
+use reshape::flatten;
 
 impl<'m> Asking<'m> {
     /// The shape of an output of an operator; `None` if it has no rule, or not even the rank is known.
@@ -141,30 +145,6 @@ impl<'m> Asking<'m> {
         Some(Shape::of([rows, *b.get(columns)?]))
     }
 
-    fn concat(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let all: Vec<Option<Vec<Dim>>> = (0..node.get().inputs.len())
-            .map(|input| self.dims(node, input))
-            .collect();
-        let known = all.iter().flatten();
-        let rank = known.clone().next()?.len();
-        let axis = axis_of(self.given(node).int("axis", 1), rank)?;
-        if known.clone().any(|dims| dims.len() != rank) {
-            return None;
-        }
-        let along = |dim: usize| match dim == axis {
-            true => all.iter().fold(Dim::Size(0), |sum, dims| {
-                sum.plus(dims.as_ref().map_or(Dim::Unknown, |dims| dims[axis]))
-            }),
-            // all have the same size
-            false => {
-                let sizes = known.clone().map(|dims| dims[dim]);
-                let size = sizes.clone().find(|dim| dim.size().is_some());
-                size.or(sizes.clone().next()).unwrap_or(Dim::Unknown)
-            }
-        };
-        Some(Shape::of((0..rank).map(along)))
-    }
-
     /// The dimensions of the indices after the arrow.
     fn einsum(&mut self, node: NodeRef<'m>) -> Option<Shape> {
         let AttributeValue::String(equation) = self.given(node).value("equation")? else {
@@ -188,150 +168,6 @@ impl<'m> Asking<'m> {
         let of = |index: char| sizes.get(&index).copied().unwrap_or(Dim::Unknown);
         let named = output.chars().all(|index| index.is_ascii_alphabetic());
         named.then(|| Shape::of(output.chars().map(of)))
-    }
-
-    /// -1 stays open unless the whole is known, and 0 is as before.
-    fn reshape(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let to = self.list(node, 1, "shape")?;
-        let from = self.shape(node, 0);
-        let from_at = |axis: usize| from.as_ref().and_then(|from| from.at(axis as i64));
-        let to = match to {
-            Shape::Like(at) => return Some(Shape::Like(at)),
-            Shape::Dims(to) => to,
-        };
-        let copies = self.given(node).int("allowzero", 0) == 0;
-        let dims = to.iter().enumerate().map(|(axis, &dim)| match dim {
-            Dim::Size(0) if copies => from_at(axis).unwrap_or(Dim::Unknown),
-            Dim::Size(..=-1) => Dim::Unknown,
-            dim => dim,
-        });
-        let mut dims: Vec<Dim> = dims.collect();
-        if let Some(open) = to.iter().position(|&dim| dim == Dim::Size(-1)) {
-            let whole = from.as_ref().map_or(Dim::Unknown, Shape::elements);
-            dims[open] = rest(whole, from.as_ref(), &dims, open);
-        }
-        Some(Shape::of(dims))
-    }
-
-    fn squeeze(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let dims = self.dims(node, 0)?;
-        if !self.has(node, 1, "axes") {
-            let all = dims.iter().all(|dim| dim.size().is_some());
-            return all.then(|| Shape::of(dims.into_iter().filter(|&dim| dim != Dim::Size(1))));
-        }
-        let axes = axes(&self.integers(node, 1, "axes")?, dims.len())?;
-        Some(Shape::of(kept(&dims, &axes)))
-    }
-
-    fn unsqueeze(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let (dims, named) = (self.dims(node, 0)?, self.integers(node, 1, "axes")?);
-        let rank = dims.len() + named.len();
-        let axes = axes(&named, rank)?;
-        let mut rest = dims.into_iter();
-        let dims: Option<Vec<Dim>> = (0..rank)
-            .map(|axis| {
-                if axes.contains(&axis) {
-                    Some(Dim::Size(1))
-                } else {
-                    rest.next()
-                }
-            })
-            .collect();
-        Some(Shape::of(dims?))
-    }
-
-    fn expand(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let (from, to) = (self.shape(node, 0)?, self.list(node, 1, ""));
-        match to {
-            Some(to) => from.broadcast(&to),
-            None => {
-                let rank = self.dims(node, 1)?.first()?.size()?;
-                let rank = usize::try_from(rank)
-                    .ok()
-                    .filter(|&rank| rank <= super::LONGEST)?;
-                Some(Shape::of_rank(rank.max(from.rank()?)))
-            }
-        }
-    }
-
-    fn tile(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let dims = self.dims(node, 0)?;
-        let times = self.list(node, 1, "").and_then(|times| times.to_vec());
-        let times = times.filter(|times| times.len() == dims.len());
-        let Some(times) = times else {
-            return Some(Shape::of_rank(dims.len()));
-        };
-        Some(Shape::of(
-            dims.into_iter()
-                .zip(times)
-                .map(|(dim, times)| dim.times(times)),
-        ))
-    }
-
-    fn pad(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let dims = self.dims(node, 0)?;
-        let rank = dims.len();
-        let pads = self.list(node, 1, "pads").and_then(|pads| pads.to_vec());
-        let pads = pads.filter(|pads| pads.len() == 2 * rank && node.input(3).is_none());
-        let Some(pads) = pads else {
-            return Some(Shape::of_rank(rank));
-        };
-        let padded = |(axis, dim): (usize, Dim)| dim.plus(pads[axis]).plus(pads[axis + rank]);
-        Some(Shape::of(dims.into_iter().enumerate().map(padded)))
-    }
-
-    fn slice(&mut self, node: NodeRef<'m>) -> Option<Shape> {
-        let mut dims = self.dims(node, 0)?;
-        let starts = self.list(node, 1, "starts").and_then(|list| list.to_vec());
-        let ends = self.list(node, 2, "ends").and_then(|list| list.to_vec());
-        let steps = self.integers(node, 4, "");
-        let cut = match self.has(node, 3, "axes") {
-            true => match self.integers(node, 3, "axes") {
-                Some(named) => axes(&named, dims.len())?,
-                None => return Some(Shape::of_rank(dims.len())),
-            },
-            false => match (&starts, self.dims(node, 1).as_deref()) {
-                (Some(starts), _) => (0..starts.len().min(dims.len())).collect(),
-                (None, Some([Dim::Size(n)])) => (0..dims.len().min((*n).max(0) as usize)).collect(),
-                _ => (0..dims.len()).collect(),
-            },
-        };
-        for (place, axis) in cut.into_iter().enumerate() {
-            let bound = |all: &Option<Vec<Dim>>| all.as_ref()?.get(place).copied();
-            let step = match (&steps, node.input(4)) {
-                (Some(steps), _) => steps.get(place).copied(),
-                (None, Some(_)) => None,
-                (None, None) => Some(1),
-            };
-            let left = || sliced(dims[axis], bound(&starts)?, bound(&ends)?, step?);
-            dims[axis] = left().unwrap_or(Dim::Unknown);
-        }
-        Some(Shape::of(dims))
-    }
-
-    fn split(&mut self, node: NodeRef<'m>, output: usize) -> Option<Shape> {
-        let mut dims = self.dims(node, 0)?;
-        let axis = axis_of(self.given(node).int("axis", 0), dims.len())?;
-        let parts = self
-            .given(node)
-            .int("num_outputs", node.get().outputs.len() as i64);
-        dims[axis] = match self.has(node, 1, "split") {
-            true => {
-                let sizes = self.list(node, 1, "split");
-                sizes
-                    .and_then(|sizes| sizes.at(output as i64))
-                    .unwrap_or(Dim::Unknown)
-            }
-            false => match dims[axis] {
-                // the last part may be smaller
-                Dim::Size(size) if parts > 0 && size % parts != 0 => {
-                    let part = size / parts + 1;
-                    Dim::Size((size - part * output as i64).clamp(0, part))
-                }
-                dim => dim.over(Dim::Size(parts)),
-            },
-        };
-        Some(Shape::of(dims))
     }
 
     fn reduce(&mut self, node: NodeRef<'m>) -> Option<Shape> {
@@ -405,71 +241,6 @@ impl<'m> Asking<'m> {
     }
 }
 
-/// The size of the axis of a Reshape that is -1.
-fn rest(whole: Dim, from: Option<&Shape>, dims: &[Dim], open: usize) -> Dim {
-    let others = dims
-        .iter()
-        .enumerate()
-        .filter(|&(axis, _)| axis != open)
-        .map(|(_, &dim)| dim);
-    let product = others.clone().fold(Dim::Size(1), Dim::times);
-    if product.size() == Some(0) {
-        return Dim::Unknown;
-    }
-    match whole.over(product) {
-        // what both sides have cancels out
-        Dim::Unknown => {
-            let Some(mut left) = from.and_then(Shape::to_vec) else {
-                return Dim::Unknown;
-            };
-            let mut by = Dim::Size(1);
-            for dim in others {
-                match left
-                    .iter()
-                    .position(|&own| own == dim && dim != Dim::Unknown)
-                {
-                    Some(place) => drop(left.remove(place)),
-                    None => by = by.times(dim),
-                }
-            }
-            left.into_iter().fold(Dim::Size(1), Dim::times).over(by)
-        }
-        dim => dim,
-    }
-}
-
-/// How many elements a slice takes along an axis.
-fn sliced(size: Dim, start: Dim, end: Dim, step: i64) -> Option<Dim> {
-    let (Dim::Size(from), to) = (start, end) else {
-        return None;
-    };
-    let Dim::Size(size) = size else {
-        let all = to.size().is_some_and(|to| to >= i64::from(i32::MAX));
-        return match (from, step) {
-            (0, 1) if all || to == size => Some(size),
-            (0.., 1) if all => None,
-            _ => None,
-        };
-    };
-    let to = to.size()?;
-    let back = step < 0;
-    let place = |i: i64| {
-        let i = if i < 0 { i.saturating_add(size) } else { i };
-        if back {
-            i.clamp(-1, size - 1)
-        } else {
-            i.clamp(0, size)
-        }
-    };
-    let room = if back {
-        place(from) - place(to)
-    } else {
-        place(to) - place(from)
-    };
-    let step = step.checked_abs().filter(|&step| step > 0)?;
-    Some(Dim::Size(if room > 0 { (room - 1) / step + 1 } else { 0 }))
-}
-
 /// Axes counted from the first one.
 pub(super) fn axes(named: &[i64], rank: usize) -> Option<Vec<usize>> {
     named.iter().map(|&axis| axis_of(axis, rank)).collect()
@@ -515,16 +286,6 @@ fn matmul(left: Option<Vec<Dim>>, right: Option<Vec<Dim>>) -> Option<Shape> {
     dims.extend((!of_vector).then_some(rows));
     dims.extend((!vector).then_some(columns));
     Some(Shape::of(dims))
-}
-
-fn flatten(dims: &[Dim], axis: i64) -> Option<Shape> {
-    let axis = match usize::try_from(axis) {
-        Ok(axis) => axis,
-        Err(_) => axis_of(axis, dims.len())?,
-    };
-    let (before, behind) = dims.split_at_checked(axis)?;
-    let product = |dims: &[Dim]| dims.iter().fold(Dim::Size(1), |all, &dim| all.times(dim));
-    Some(Shape::of([product(before), product(behind)]))
 }
 
 /// `[steps, directions, batch, hidden]` and the last states, with the recurrence weights

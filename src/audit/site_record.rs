@@ -1,0 +1,85 @@
+//! A dropout, as a document tells it.
+
+use serde::Serialize;
+
+use crate::dropout::{Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use crate::onnx::{Model, Name};
+
+use super::Fingerprint;
+
+/// A dropout, as in the document.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct SiteRecord {
+    /// Its index in the model, from 0.
+    pub id: usize,
+    /// Its form in the graph.
+    pub form: Form,
+    /// The kind of dropout.
+    pub kind: Kind,
+    /// Its mode.
+    pub mode: Mode,
+    /// The probability to drop, or the standard deviation of noise.
+    pub rate: Option<f64>,
+    /// The origin of the rate.
+    pub rate_origin: RateOrigin,
+    /// How kept elements are scaled.
+    pub scaling: Scaling,
+    /// The factor that inference multiplies by.
+    pub inference_scale: f64,
+    /// The shape of the mask, if it differs from that of the data.
+    pub noise_shape: Option<Vec<String>>,
+    /// The seed in the file.
+    pub seed: Option<i64>,
+    /// How the mask is used.
+    pub mask: MaskUse,
+    /// Its scope: `graph`, `graph/node.attribute`, `function:domain::name`.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub scope: Name,
+    /// The layer of the framework it comes from, if known.
+    pub layer: Option<String>,
+    /// Its nodes; a node without a name is listed by its first output.
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    pub nodes: Vec<Name>,
+    /// The calls of functions that set it, the innermost first, where other calls set it differently.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    pub calls: Vec<Name>,
+    /// The value it is applied to.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub input: Option<Name>,
+    /// Its result.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub output: Option<Name>,
+    /// Its identity, independent of names; in audits only. See `docs/configuration.md`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl SiteRecord {
+    /// The record of a site.
+    pub fn new(model: &Model, site: &Site) -> SiteRecord {
+        SiteRecord {
+            id: site.id,
+            form: site.form,
+            kind: site.kind,
+            mode: site.mode,
+            rate: site.rate,
+            rate_origin: site.rate_origin,
+            scaling: site.scaling,
+            inference_scale: site.inference_scale,
+            noise_shape: site.noise_shape.clone(),
+            seed: site.seed,
+            mask: site.mask,
+            scope: model.scope(site.graph).into(),
+            layer: site.layer.clone(),
+            nodes: site.nodes.iter().map(|&id| model.label(id)).collect(),
+            calls: site.calls.iter().map(|&id| model.label(id)).collect(),
+            input: site.input_name.clone(),
+            output: site.output_name.clone(),
+            fingerprint: None,
+        }
+    }
+}
