@@ -23,6 +23,7 @@ mod node;
 mod proto;
 mod read;
 mod tensor;
+mod uniform;
 mod value_type;
 mod values;
 mod write;
@@ -62,6 +63,7 @@ pub use node::Node;
 pub use node::RANDOM_OPERATORS;
 #[doc(hidden)]
 pub use tensor::{SparseInitializer, Tensor};
+pub(crate) use uniform::{FIRST, Uniform, same};
 #[doc(hidden)]
 pub use value_type::{Dimension, ValueType};
 pub(crate) use values::ElementType;

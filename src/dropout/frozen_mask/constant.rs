@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::onnx::{AttributeValue, DataType, NodeId, Producer, Tensor, Use, ValueId, numbers};
+use crate::onnx::{
+    AttributeValue, DataType, FIRST, NodeId, Producer, Tensor, Use, ValueId, numbers,
+};
 
 use crate::semantics::control_flow::{Formal, Loop};
 
@@ -11,9 +13,6 @@ use crate::dropout::order;
 
 /// The maximum size of a constant that is checked, in bytes.
 const LARGEST: u64 = 1 << 20;
-
-/// Bytes that are looked at first: whole elements of every type.
-const FIRST: u64 = 4 << 10;
 
 /// A constant of zeros and one other number.
 #[derive(Clone, Debug)]

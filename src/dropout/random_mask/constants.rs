@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{
-    AttributeValue, DataType, GraphKind, Name, NodeId, Producer, Tensor, ValueId, numbers,
+    self, AttributeValue, DataType, GraphKind, Name, NodeId, Producer, Tensor, ValueId, same,
 };
 use crate::semantics::calls::ContextId;
 use crate::semantics::facts::{Known, Origin};
@@ -16,12 +16,6 @@ use super::form::{Application, Form};
 use super::law::Law;
 use super::maps::Maps;
 use super::walk::is_quantization;
-
-/// Constants of more bytes are not read.
-const LARGEST: u64 = 1 << 26;
-
-/// Bytes that are looked at first: whole elements of every type.
-const FIRST: u64 = 4 << 10;
 
 /// The one number that every element of a constant is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -312,34 +306,18 @@ impl Finder<'_> {
 
     /// The number that every element of a tensor is. External data stays unread.
     fn tensor(&self, user: Option<NodeId>, tensor: &Tensor) -> Result<Option<f64>> {
-        let one = tensor.elements() == Some(1);
-        if tensor.external.is_some() && !one {
-            return Ok(None);
-        }
-        let model = self.view.model;
-        let first = model.first_elements(tensor, FIRST)?;
-        let first = first.and_then(|bytes| numbers(tensor.data_type, &bytes));
-        if first.is_some_and(|first| first.iter().any(|&n| n != first[0])) {
-            return Ok(None); // weights: the rest need not be read
-        }
-        let Some(bytes) = model.small_elements(tensor, LARGEST)? else {
-            if let Some(node) = user {
-                let what = "a constant of one number may have at most 64 MiB";
-                self.limits.reached(node, what);
+        Ok(match self.view.model.uniform(tensor)? {
+            onnx::Uniform::Number(number) => Some(number),
+            onnx::Uniform::Various => None,
+            onnx::Uniform::Unread => {
+                if let Some(node) = user {
+                    let what = "a constant of one number may have at most 64 MiB";
+                    self.limits.reached(node, what);
+                }
+                None
             }
-            return Ok(None);
-        };
-        Ok(numbers(tensor.data_type, &bytes).and_then(|numbers| {
-            let (&first, rest) = numbers.split_first()?;
-            rest.iter().all(|&n| n == first).then_some(first)
-        }))
+        })
     }
-}
-
-/// What all elements of a list are.
-fn same<T: Copy + PartialEq>(list: &[T]) -> Option<T> {
-    let (&first, rest) = list.split_first()?;
-    rest.iter().all(|&other| other == first).then_some(first)
 }
 
 fn plain(number: f64, element: DataType) -> Option<Uniform> {

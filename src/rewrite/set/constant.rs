@@ -1,7 +1,9 @@
 //! Finding the constant that an input comes from.
 
 use crate::error::Result;
-use crate::onnx::{AttributeValue, DataType, GraphId, NodeId, Producer, Tensor, ValueId, numbers};
+use crate::onnx::{
+    AttributeValue, DataType, GraphId, NodeId, Producer, Tensor, ValueId, numbers, same,
+};
 use crate::semantics::operator::Operator;
 use crate::semantics::view::{NodeRef, ValueRef};
 
@@ -127,10 +129,7 @@ fn is_ones(mut value: ValueRef<'_>) -> bool {
 fn uniform(value: ValueRef<'_>, tensor: &Tensor) -> Result<Option<Uniform>> {
     let bytes = value.view().model.small_elements(tensor, LARGEST)?;
     let numbers = bytes.and_then(|bytes| numbers(tensor.data_type, &bytes));
-    let number = numbers.and_then(|numbers| {
-        let (&first, rest) = numbers.split_first()?;
-        rest.iter().all(|&n| n == first).then_some(first)
-    });
+    let number = numbers.and_then(|numbers| same(&numbers));
     Ok(number.map(|number| (number, tensor.data_type, tensor.dims.clone())))
 }
 

@@ -1,7 +1,7 @@
 //! Constants of one number: initializers, Constant nodes, and what operators make of such.
 
 use crate::onnx::{
-    Attribute, AttributeValue, DataType, Name, Producer, SparseInitializer, Tensor, numbers,
+    Attribute, AttributeValue, DataType, Name, Producer, SparseInitializer, Tensor, Uniform, same,
 };
 use crate::semantics::control_flow::{Loop, Outcome, branch_outputs};
 use crate::semantics::operator::{Elements, Role, Shape as Rule};
@@ -44,12 +44,6 @@ pub(crate) enum Origin {
     /// It is computed from defaults of inputs.
     Computed,
 }
-
-/// Constants of more bytes are not read.
-const LARGEST: u64 = 1 << 26;
-
-/// Bytes that are looked at first: whole elements of every type.
-const FIRST: u64 = 4 << 10;
 
 // equal keys of calls: the bits of numbers count
 impl Eq for Known {}
@@ -142,7 +136,7 @@ impl<'m> Asking<'m> {
             return match condition {
                 Some(true) => of(then),
                 Some(false) => of(or),
-                None => same(of(then), of(or)),
+                None => either(of(then), of(or)),
             };
         }
         if let Some(of) = Loop::of(node) {
@@ -204,7 +198,7 @@ impl<'m> Asking<'m> {
             return computed(match condition.is_true() {
                 Some(true) => x,
                 Some(false) => y,
-                None => same(x, y),
+                None => either(x, y),
             });
         }
         if operator.elements != Elements::Map {
@@ -289,18 +283,12 @@ impl<'m> Asking<'m> {
         match &attribute.value {
             AttributeValue::Float(f) => Known::constant(f64::from(*f), DataType::FLOAT),
             AttributeValue::Int(i) => Known::constant(*i as f64, DataType::INT64),
-            AttributeValue::Floats(all) => match all[..] {
-                [first, ref rest @ ..] if rest.iter().all(|f| *f == first) => {
-                    Known::constant(f64::from(first), DataType::FLOAT)
-                }
-                _ => Known::Constant,
-            },
-            AttributeValue::Ints(all) => match all[..] {
-                [first, ref rest @ ..] if rest.iter().all(|i| *i == first) => {
-                    Known::constant(first as f64, DataType::INT64)
-                }
-                _ => Known::Constant,
-            },
+            AttributeValue::Floats(all) => same(all).map_or(Known::Constant, |f| {
+                Known::constant(f64::from(f), DataType::FLOAT)
+            }),
+            AttributeValue::Ints(all) => same(all).map_or(Known::Constant, |i| {
+                Known::constant(i as f64, DataType::INT64)
+            }),
             AttributeValue::Tensor(tensor) => self.tensor(value, tensor),
             AttributeValue::Sparse(sparse) => self.sparse(value, sparse),
             AttributeValue::String(_) | AttributeValue::Strings(_) => Known::Constant,
@@ -324,41 +312,17 @@ impl<'m> Asking<'m> {
 
     /// The number that every element of a tensor is. External data of more than one stays unread.
     fn tensor(&mut self, value: ValueRef<'m>, tensor: &Tensor) -> Known {
-        match self.read(value, tensor) {
-            Ok(Some(number)) => Known::constant(number, tensor.data_type),
-            Ok(None) => Known::Constant,
+        match self.facts.view.model.uniform(tensor) {
+            Ok(Uniform::Number(number)) => return Known::constant(number, tensor.data_type),
+            Ok(Uniform::Various) => {}
+            Ok(Uniform::Unread) => {
+                self.facts.memo.unread.borrow_mut().insert(value.id);
+            }
             Err(error) => {
                 self.facts.memo.failed.borrow_mut().get_or_insert(error);
-                Known::Constant
             }
         }
-    }
-
-    fn read(&self, value: ValueRef<'m>, tensor: &Tensor) -> crate::error::Result<Option<f64>> {
-        let model = self.facts.view.model;
-        let limit = if tensor.elements() == Some(1) {
-            16
-        } else {
-            LARGEST
-        };
-        if limit == LARGEST {
-            if tensor.external.is_some() {
-                return Ok(None);
-            }
-            let first = model.first_elements(tensor, FIRST)?;
-            let first = first.and_then(|bytes| numbers(tensor.data_type, &bytes));
-            if first.is_some_and(|first| first.iter().any(|&n| n != first[0])) {
-                return Ok(None); // weights: the rest need not be read
-            }
-        }
-        let Some(bytes) = model.small_elements(tensor, limit)? else {
-            self.facts.memo.unread.borrow_mut().insert(value.id);
-            return Ok(None);
-        };
-        Ok(numbers(tensor.data_type, &bytes).and_then(|numbers| {
-            let (&first, rest) = numbers.split_first()?;
-            rest.iter().all(|&n| n == first).then_some(first)
-        }))
+        Known::Constant
     }
 }
 
@@ -389,7 +353,7 @@ fn computed(known: Known) -> Known {
 }
 
 /// One of two things, if it does not matter which.
-fn same(one: Known, two: Known) -> Known {
+fn either(one: Known, two: Known) -> Known {
     match (one, two) {
         (one, two) if one == two => one,
         (Known::Constant | Known::Number(_), Known::Constant | Known::Number(_)) => Known::Computed,
