@@ -136,6 +136,13 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Adds a note, unless there is one that begins like it.
+    fn note(&mut self, begin: String, more: &str) {
+        if !self.notes.iter().any(|note| note.starts_with(&begin)) {
+            self.notes.push(begin + more);
+        }
+    }
+
     fn new(settings: &Settings) -> RunReport {
         RunReport {
             outcome: Outcome::Equal,
@@ -329,12 +336,12 @@ fn compare_runs(
                 if let Some(beyond) = compare::compare_beyond(name, expected, found, beyond) {
                     return Ok(Outcome::Different(beyond));
                 }
-                let about = format!("output {name}: elements differ");
-                let note =
-                    format!("{about} by no more than the rounding of the original ({difference})");
-                if !report.notes.iter().any(|note| note.starts_with(&about)) {
-                    report.notes.push(note);
-                }
+                let more = format!(" by no more than the rounding of the original ({difference})");
+                report.note(format!("output {name}: elements differ"), &more);
+            } else if tolerance == Tolerance::VALUES
+                && compare::compare(name, expected, found, Tolerance::Exact).is_some()
+            {
+                report.note(format!("output {name}: zeros differ in their sign"), "");
             }
             report.elements += expected.len();
         }

@@ -351,9 +351,9 @@ fn run(report: &RunReport) -> String {
                 report.engine,
                 report.seed,
                 dims.concat(),
-                match report.tolerance {
-                    Tolerance::Exact => String::new(),
-                    other => format!(", {other}"),
+                match report.tolerance.is_of_values() {
+                    true => String::new(),
+                    false => format!(", {}", report.tolerance),
                 },
             )
         }

@@ -70,6 +70,11 @@ impl Tolerance {
         }
     }
 
+    /// True if the same values are asked for: no number may differ from another.
+    pub fn is_of_values(self) -> bool {
+        self == Tolerance::Exact || self == Tolerance::VALUES
+    }
+
     /// True if it is for rounding: elements may differ by as much as the engine's own noise, too.
     pub(in crate::verify) fn is_of_rounding(self) -> bool {
         matches!(self, Tolerance::ByType | Tolerance::OfType(_))
