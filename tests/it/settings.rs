@@ -20,7 +20,7 @@ reason = "σ is what we want"
 expires = 2026-12-31
 
 [[allow]]
-fingerprint = "3c40c0dfcfba21a3"
+fingerprint = "84332d0e6e300965"
 reason = "ticket 1234"
 count = 12
 "#;
@@ -28,8 +28,8 @@ count = 12
 const BASELINE: &str = r#"{
   "schema": "dropout-onnx/baseline/1",
   "findings": [
-    {"path": "../a.onnx", "rule": "active-dropout", "fingerprint": "3c40c0dfcfba21a3", "count": 2, "message": "σ"},
-    {"path": "b.onnx", "rule": "lost-rate", "fingerprint": "54b190ddf30c9e1c", "count": 1, "message": ""}
+    {"path": "../a.onnx", "rule": "active-dropout", "fingerprint": "84332d0e6e300965", "count": 2, "message": "σ"},
+    {"path": "b.onnx", "rule": "lost-rate", "fingerprint": "41e6647ddd679da5", "count": 1, "message": ""}
   ]
 }"#;
 
