@@ -234,7 +234,7 @@ def test_options_and_defaults_are_the_command_s(command):
 
     elsewhere = {
         "audit": {
-            *("format", "output", "jobs", "exit-zero", "glob", "no-ignore", "explain"),
+            *("format", "output", "jobs", "exit-zero", "glob", "no-ignore", "files-from", "explain"),
             *("config", "no-config", "baseline", "write-baseline", "today"),
         },
         "strip": {"output", "output-dir", "jobs", "format", "check"},
