@@ -168,7 +168,7 @@ def judge(binary, folder):
     network = convolution()
     onnx.save(network, folder / "conv.onnx")
     feed = {"x": random.standard_normal((64, 3, 8, 8)).astype(np.float32)}
-    chosen = ["--rate", RATE, "--preset", "conv", "--mode", "active", "--seed", 3]
+    chosen = ["--rate", RATE, "--preset", "conv", "--mode", "active", "--mask-seed", 3]
     for what, axes in [("spatial", ["--shared-axes", "2,3"]), ("twin: not shared", [])]:
         after = folder / f"{what.split(':')[0]}.onnx"
         tool(binary, "insert", folder / "conv.onnx", after, *chosen, *axes)

@@ -270,7 +270,7 @@ def insert(
     sync: bool = True,
     rate: float | None = None,
     mode: str = "inert",
-    seed: int | None = None,
+    mask_seed: int | None = None,
     shared_axes: Iterable[int] | None = None,
     mask_output: bool = False,
     after: str | Iterable[str] = (),
@@ -283,7 +283,7 @@ def insert(
     from_: Path | None = None,
     verify: Literal["all", "structure", "run", "none"] = "all",
     runs: int = 3,
-    verify_seed: int = 0,
+    seed: int = 0,
     dim: Mapping[str, int] | None = None,
     input: Feed = None,
     rtol: float | None = None,
@@ -301,7 +301,7 @@ def insert(
     Args:
         rate: Probability to drop, for selectors without a rate.
         mode: Mode of the dropout: inert, active, or runtime[:NAME], which adds an optional input.
-        seed: Seed of the first dropout; the others get consecutive seeds.
+        mask_seed: Seed of the first dropout; the others get consecutive seeds.
         shared_axes: Share masks along these axes, for example [2, 3] for whole channels of images.
         mask_output: Give each Dropout its mask as a second output, which nothing uses: ONNX Runtime's
             training needs it.
@@ -314,7 +314,7 @@ def insert(
         like: Where this model of the same architecture has dropout, with its rates, whatever the
             weights. What has no place is in `unplaced` of the report.
         from_: Where this Keras model (`.keras`), which the model was exported from, has dropout.
-        verify_seed: Seed of the random inputs of the verification.
+        seed: Seed of the random inputs of the verification.
 
     The other arguments, the result and the errors are those of `strip`; a file is called
     `model.dropout.onnx`.
@@ -326,11 +326,11 @@ def insert(
     """
     done = _native.insert(
         _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
-        _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit, engine),
+        _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         _choices(
             rate,
             mode,
-            seed,
+            mask_seed,
             shared_axes,
             mask_output,
             after,
@@ -393,11 +393,11 @@ def set(
     sync: bool = True,
     rate: float | None = None,
     mode: str | None = None,
-    seed: int | Literal["none"] | None = None,
+    mask_seed: int | Literal["none"] | None = None,
     where: str | Iterable[str] = (),
     verify: Literal["all", "structure", "run", "none"] = "all",
     runs: int = 3,
-    verify_seed: int = 0,
+    seed: int = 0,
     dim: Mapping[str, int] | None = None,
     input: Feed = None,
     rtol: float | None = None,
@@ -413,10 +413,10 @@ def set(
     Args:
         rate: New probability to drop.
         mode: New mode: inert, active, or runtime[:NAME], which adds an optional input.
-        seed: New seed of the first dropout, the others get consecutive seeds; or `none`.
+        mask_seed: New seed of the first dropout, the others get consecutive seeds; or `none`.
         where: Only dropout matching all pairs, such as `layer=encoder.*,mode=active`; several
             selectors are alternatives.
-        verify_seed: Seed of the random inputs of the verification.
+        seed: Seed of the random inputs of the verification.
 
     The other arguments, the result and the errors are those of `strip`; a file is called
     `model.set.onnx`.
@@ -427,10 +427,10 @@ def set(
     """
     done = _native.set(
         _files(model, out, in_place, force, dry_run, external_data, evidence, sync),
-        _how(verify, runs, verify_seed, dim, input, rtol, atol, timeout, memory_limit, engine),
+        _how(verify, runs, seed, dim, input, rtol, atol, timeout, memory_limit, engine),
         rate,
         mode,
-        None if seed is None else str(seed),
+        None if mask_seed is None else str(mask_seed),
         words(where),
         progress,
     )

@@ -60,7 +60,7 @@ class Insert(_Rewrite, total=False):
 
     rate: float | None
     mode: str
-    seed: int | None
+    mask_seed: int | None
     shared_axes: Iterable[int] | None
     mask_output: bool
     after: Words
@@ -71,7 +71,7 @@ class Insert(_Rewrite, total=False):
     plan: Path | None
     like: Model | None
     from_: Path | None
-    verify_seed: int
+    seed: int
 
 
 class Set(_Rewrite, total=False):
@@ -79,9 +79,9 @@ class Set(_Rewrite, total=False):
 
     rate: float | None
     mode: str | None
-    seed: int | Literal["none"] | None
+    mask_seed: int | Literal["none"] | None
     where: Words
-    verify_seed: int
+    seed: int
 
 
 class Files(TypedDict):

@@ -79,8 +79,8 @@ def test_strip_options(models, document):
 
 def test_insert(models, document):
     name = "torch_course_eval_op17.onnx"
-    options = ["--after", "Relu=0.2", "--mode", "runtime:training", "--seed", "3"]
-    keywords = dict(after="Relu=0.2", mode="runtime:training", seed=3)
+    options = ["--after", "Relu=0.2", "--mode", "runtime:training", "--mask-seed", "3"]
+    keywords = dict(after="Relu=0.2", mode="runtime:training", mask_seed=3)
     report = both(models, document, do.insert, name, options, keywords)
     assert (report.inserted, report.switch, report.added_input) == (2, "training", True)
     Path("out.onnx").unlink()
@@ -117,13 +117,13 @@ def test_a_keras_source(models, document):
 
 def test_set(models, document):
     name = "torch_course_preserve_op17.onnx"
-    options = ["--rate", "0.1", "--seed", "none", "--mode", "inert", "--where", "form=operator"]
-    keywords = dict(rate=0.1, seed="none", mode="inert", where="form=operator")
+    options = ["--rate", "0.1", "--mask-seed", "none", "--mode", "inert", "--where", "form=operator"]
+    keywords = dict(rate=0.1, mask_seed="none", mode="inert", where="form=operator")
     report = both(models, document, do.set, name, options, keywords)
     assert report.changed == 2
     Path("out.onnx").unlink()
-    options = ["--mode", "active", "--seed", "7", "--verify-seed", "5"]
-    both(models, document, do.set, name, options, dict(mode="active", seed=7, verify_seed=5))
+    options = ["--mode", "active", "--mask-seed", "7", "--seed", "5"]
+    both(models, document, do.set, name, options, dict(mode="active", mask_seed=7, seed=5))
 
 
 def test_sample(models, document):
@@ -234,7 +234,7 @@ def test_options_and_defaults_are_the_command_s(command):
 
     elsewhere = {
         "audit": {
-            *("format", "output", "jobs", "exit-zero", "glob", "no-ignore", "explain"),
+            *("format", "output", "jobs", "exit-zero", "glob", "no-ignore", "files-from", "explain"),
             *("config", "no-config", "baseline", "write-baseline", "today"),
         },
         "strip": {"output", "output-dir", "jobs", "format", "check"},

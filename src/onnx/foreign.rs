@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use super::name::contains;
+use Start::{At, Safetensors, Text, Zip};
 
 /// A kind of file that is taken for a model.
+#[derive(Clone, Copy)]
 pub(super) struct Foreign {
     /// With its article: "a Git LFS pointer".
     what: &'static str,
@@ -16,7 +18,7 @@ pub(super) struct Foreign {
 enum Start {
     /// With these bytes, from an offset on.
     At(usize, &'static [u8]),
-    /// With text, in upper or lower case, after white space.
+    /// With text, in upper or lower case, after white space and a byte order mark.
     Text(&'static str),
     /// As a zip archive with an entry whose name contains this; `""` for every archive.
     Zip(&'static str),
@@ -24,14 +26,24 @@ enum Start {
     Safetensors,
 }
 
-const EXPORT_KERAS: &str = "export it first, for example `python -m tf2onnx.convert --keras \
+const EXPORT_H5: &str = "export it first, for example `python -m tf2onnx.convert --keras \
      model.h5 --output model.onnx`, or `model.export(\"model.onnx\", format=\"onnx\")` in Keras 3";
+const EXPORT_KERAS: &str = "export it first, for example `model.export(\"model.onnx\", \
+     format=\"onnx\")` in Keras 3, or `python -m tf2onnx.convert --keras model.keras --output model.onnx`";
+const EXPORT_TENSORFLOW: &str =
+    "export it first: `python -m tf2onnx.convert --saved-model FOLDER --output model.onnx`";
+const EXPORT_TFLITE: &str = "convert it first, for example `python -m tf2onnx.convert --tflite \
+     model.tflite --output model.onnx`";
 const EXPORT_TORCH: &str = "export the module first, with `torch.onnx.export`";
-const PICKLE: Foreign = Foreign {
-    what: "a Python pickle",
-    advice: "export the model it contains",
-};
+const EXPORT: &str = "export the model to ONNX";
+const CONVERTED: &str = "use the ONNX model that it was converted from";
+const DOWNLOAD: &str = "the download failed, or its link leads to a page: download the file itself";
+const INPUT: &str = "give it to --input; the model is a different file";
+const OTHER: &str = "the model is a different file, usually named .onnx";
 const UNPACK: &str = "unpack it first";
+const PICKLE: &str = "a Python pickle";
+const TORCH: &str = "a PyTorch file (torch.save or TorchScript)";
+const HTML: &str = "an HTML page";
 
 /// Text of no kind in [`SIGNATURES`].
 pub(super) const TEXT: Foreign = Foreign {
@@ -39,193 +51,151 @@ pub(super) const TEXT: Foreign = Foreign {
     advice: "it may be the message of a download that failed",
 };
 
-/// The first that matches counts.
-const SIGNATURES: &[(Start, Foreign)] = &[
+/// What begins like this, with what it is and what to do. The first that matches counts.
+const SIGNATURES: &[(Start, &str, &str)] = &[
     (
-        Start::Text("version https://git-lfs"),
-        Foreign {
-            what: "a Git LFS pointer",
-            advice: "fetch the file first, with `git lfs pull`",
-        },
+        Text("version https://git-lfs"),
+        "a Git LFS pointer",
+        "fetch the file first, with `git lfs pull`",
     ),
     (
-        Start::At(0, b"\x89HDF\r\n\x1a\n"),
-        Foreign {
-            what: "an HDF5 file, the format of Keras models (.h5)",
-            advice: EXPORT_KERAS,
-        },
+        Text("/annex/objects/"),
+        "a git-annex pointer",
+        "fetch the file first, with `git annex get`",
     ),
     (
-        Start::Zip("config.json"),
-        Foreign {
-            what: "a Keras archive (.keras)",
-            advice: "export it first, for example `model.export(\"model.onnx\", format=\"onnx\")` in Keras 3, or \
-                     `python -m tf2onnx.convert --keras model.keras --output model.onnx`",
-        },
+        At(0, b"\x89HDF\r\n\x1a\n"),
+        "an HDF5 file, the format of Keras models (.h5)",
+        EXPORT_H5,
+    ),
+    (Zip("config.json"), "a Keras archive (.keras)", EXPORT_KERAS),
+    (Zip("data.pkl"), TORCH, EXPORT_TORCH),
+    (Zip(".npy"), "a NumPy archive (.npz)", INPUT),
+    (Zip(""), "a zip archive", UNPACK),
+    (
+        At(0, b"\x1f\x8b"),
+        "compressed with gzip",
+        "decompress it first, with `gunzip`",
     ),
     (
-        Start::Zip("data.pkl"),
-        Foreign {
-            what: "a PyTorch file (torch.save or TorchScript)",
-            advice: EXPORT_TORCH,
-        },
+        At(0, b"BZh"),
+        "compressed with bzip2",
+        "decompress it first, with `bunzip2`",
     ),
     (
-        Start::Zip(".npy"),
-        Foreign {
-            what: "a NumPy archive (.npz)",
-            advice: "give it to --input; the model is a different file",
-        },
+        At(0, b"\xfd7zXZ\0"),
+        "compressed with xz",
+        "decompress it first, with `unxz`",
     ),
     (
-        Start::Zip(""),
-        Foreign {
-            what: "a zip archive",
-            advice: UNPACK,
-        },
+        At(0, b"\x28\xb5\x2f\xfd"),
+        "compressed with Zstandard",
+        "decompress it first, with `unzstd`",
+    ),
+    (At(0, b"7z\xbc\xaf\x27\x1c"), "a 7-Zip archive", UNPACK),
+    (At(0, b"Rar!\x1a\x07"), "a RAR archive", UNPACK),
+    (At(257, b"ustar"), "a tar archive", UNPACK),
+    (
+        At(0, b"\x80\x02\x8a\x0a"),
+        "a PyTorch file (torch.save)",
+        EXPORT_TORCH,
+    ),
+    (At(0, b"\x80\x02"), PICKLE, "export the model it contains"),
+    (At(0, b"\x80\x03"), PICKLE, "export the model it contains"),
+    (
+        At(0, b"\x80\x04\x95"),
+        PICKLE,
+        "export the model it contains",
     ),
     (
-        Start::At(0, b"\x1f\x8b"),
-        Foreign {
-            what: "compressed with gzip",
-            advice: "decompress it first, with `gunzip`",
-        },
+        At(0, b"\x80\x05\x95"),
+        PICKLE,
+        "export the model it contains",
     ),
     (
-        Start::At(0, b"\x80\x02\x8a\x0a"),
-        Foreign {
-            what: "a PyTorch file (torch.save)",
-            advice: EXPORT_TORCH,
-        },
-    ),
-    (Start::At(0, b"\x80\x02"), PICKLE),
-    (Start::At(0, b"\x80\x03"), PICKLE),
-    (Start::At(0, b"\x80\x04\x95"), PICKLE),
-    (Start::At(0, b"\x80\x05\x95"), PICKLE),
-    (
-        Start::At(4, b"TFL3"),
-        Foreign {
-            what: "a TensorFlow Lite model (.tflite)",
-            advice: "convert it first, for example `python -m tf2onnx.convert --tflite model.tflite \
-                 --output model.onnx`",
-        },
+        At(4, b"TFL3"),
+        "a TensorFlow Lite model (.tflite)",
+        EXPORT_TFLITE,
     ),
     (
-        Start::At(4, b"ORTM"),
-        Foreign {
-            what: "a model in ONNX Runtime's own format (.ort)",
-            advice: "use the .onnx file that it was converted from",
-        },
+        At(4, b"ORTM"),
+        "a model in ONNX Runtime's own format (.ort)",
+        CONVERTED,
     ),
     (
-        Start::Safetensors,
-        Foreign {
-            what: "a safetensors file: weights without a graph",
-            advice: "export the model to ONNX",
-        },
+        Safetensors,
+        "a safetensors file: weights without a graph",
+        EXPORT,
     ),
     (
-        Start::At(0, b"GGUF"),
-        Foreign {
-            what: "a GGUF file: weights without a graph",
-            advice: "export the model to ONNX",
-        },
+        At(0, b"GGUF"),
+        "a GGUF file: weights without a graph",
+        EXPORT,
     ),
+    (At(0, b"\x93NUMPY"), "a NumPy array (.npy)", INPUT),
+    (At(0, b"%PDF-"), "a PDF document", OTHER),
+    (At(0, b"\x89PNG\r\n\x1a\n"), "a picture (PNG)", OTHER),
+    (At(0, b"\x7fELF"), "a program or library", OTHER),
+    (At(0, b"MZ"), "a program or library", OTHER),
+    (Text("<!doctype html"), HTML, DOWNLOAD),
+    (Text("<html"), HTML, DOWNLOAD),
+    (Text("{"), "a JSON file", OTHER),
     (
-        Start::At(0, b"\x93NUMPY"),
-        Foreign {
-            what: "a NumPy array (.npy)",
-            advice: "give it to --input; the model is a different file",
-        },
-    ),
-    (
-        Start::Text("<!doctype html"),
-        Foreign {
-            what: "an HTML page",
-            advice: "the download failed, or its link leads to a page: download the file itself",
-        },
-    ),
-    (
-        Start::Text("<html"),
-        Foreign {
-            what: "an HTML page",
-            advice: "the download failed, or its link leads to a page: download the file itself",
-        },
-    ),
-    (
-        Start::Text("{"),
-        Foreign {
-            what: "a JSON file",
-            advice: "the model is a different file, usually named .onnx",
-        },
-    ),
-    (
-        Start::Text("<?xml"),
-        Foreign {
-            what: "an XML file, the format of OpenVINO models",
-            advice: "use the ONNX model that it was converted from",
-        },
+        Text("<?xml"),
+        "an XML file, the format of OpenVINO models",
+        CONVERTED,
     ),
 ];
 
 /// Kinds of files that are protobuf messages too, recognised by their names.
-const NAMES: &[(&str, Foreign)] = &[
+const NAMES: &[(&str, &str, &str)] = &[
     (
         "saved_model.pb",
-        Foreign {
-            what: "a TensorFlow SavedModel",
-            advice: "export it first: `python -m tf2onnx.convert --saved-model FOLDER --output model.onnx`",
-        },
+        "a TensorFlow SavedModel",
+        EXPORT_TENSORFLOW,
     ),
-    (
-        ".mlmodel",
-        Foreign {
-            what: "a Core ML model",
-            advice: "use the ONNX model that it was converted from",
-        },
-    ),
+    (".mlmodel", "a Core ML model", CONVERTED),
 ];
 
 /// Kinds of folders, recognised by a file or folder in them.
-const FOLDERS: &[(&str, Foreign)] = &[
+const FOLDERS: &[(&str, &str, &str)] = &[
     (
         "saved_model.pb",
-        Foreign {
-            what: "the folder of a TensorFlow SavedModel",
-            advice: "export it first: `python -m tf2onnx.convert --saved-model FOLDER --output model.onnx`",
-        },
+        "the folder of a TensorFlow SavedModel",
+        EXPORT_TENSORFLOW,
     ),
     (
         "keras_metadata.pb",
-        Foreign {
-            what: "the folder of a Keras model",
-            advice: EXPORT_KERAS,
-        },
+        "the folder of a Keras model",
+        EXPORT_KERAS,
     ),
     (
         "Data/com.apple.CoreML",
-        Foreign {
-            what: "a Core ML package (.mlpackage)",
-            advice: "use the ONNX model that it was converted from",
-        },
+        "a Core ML package (.mlpackage)",
+        CONVERTED,
     ),
 ];
 
+/// What a row of a table says, where its key fits.
+fn find<K>(
+    table: &[(K, &'static str, &'static str)],
+    fits: impl Fn(&K) -> bool,
+) -> Option<Foreign> {
+    let (_, what, advice) = table.iter().find(|(key, ..)| fits(key))?;
+    Some(Foreign { what, advice })
+}
+
 /// What a folder is that is taken for a model, and what to do; `None` for other folders and for files.
 pub fn describe_folder(path: &Path) -> Option<String> {
-    let found = FOLDERS
-        .iter()
-        .find(|(inside, _)| path.join(inside).exists());
-    found.map(|(_, foreign)| foreign.why())
+    find(FOLDERS, |inside| path.join(inside).exists()).map(|foreign| foreign.why())
 }
 
 /// How many bytes of a file [`by_head`] needs.
 pub(super) const HEAD: u64 = 512;
 
 /// What a file is, by its first bytes.
-pub(super) fn by_head(head: &[u8]) -> Option<&'static Foreign> {
-    let found = SIGNATURES.iter().find(|(start, _)| start.fits(head));
-    found.map(|(_, foreign)| foreign)
+pub(super) fn by_head(head: &[u8]) -> Option<Foreign> {
+    find(SIGNATURES, |start| start.fits(head))
 }
 
 /// True of a beginning that is text: printable UTF-8, except that its last character may be cut.
@@ -241,10 +211,9 @@ pub(super) fn is_text(head: &[u8]) -> bool {
 }
 
 /// What a file is, by its name.
-pub(super) fn by_name(path: &Path) -> Option<&'static Foreign> {
+pub(super) fn by_name(path: &Path) -> Option<Foreign> {
     let name = path.file_name()?.to_str()?;
-    let found = NAMES.iter().find(|(end, _)| name.ends_with(end));
-    found.map(|(_, foreign)| foreign)
+    find(NAMES, |end| name.ends_with(end))
 }
 
 impl Foreign {
@@ -262,18 +231,19 @@ impl Foreign {
 impl Start {
     fn fits(&self, head: &[u8]) -> bool {
         match *self {
-            Start::At(offset, bytes) => head
+            At(offset, bytes) => head
                 .get(offset..)
                 .is_some_and(|rest| rest.starts_with(bytes)),
-            Start::Text(text) => {
+            Text(text) => {
+                let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
                 let start = head.trim_ascii_start().get(..text.len());
                 start.is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()))
             }
-            Start::Zip(name) => {
+            Zip(name) => {
                 let named = || name.is_empty() || contains(head, name.as_bytes());
                 head.starts_with(b"PK\x03\x04") && named()
             }
-            Start::Safetensors => {
+            Safetensors => {
                 let length = head.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
                 length.is_some_and(|length| length < 1 << 32)
                     && head.get(8..10).is_some_and(|start| start == b"{\"")

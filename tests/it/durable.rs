@@ -165,8 +165,9 @@ fn a_run_that_is_killed_leaves_the_old_file_or_the_new_one_and_the_next_run_no_o
         std::thread::sleep(whole.mul_f64(random.random_range(0.0..1.2)));
         let signal = ["INT", "TERM", "HUP", "KILL"][round % 4];
         let id = child.id().to_string();
-        let kill = Command::new("kill").args(["-s", signal, &id]).output();
-        kill.unwrap();
+        // the shell has it built in; the command is not everywhere
+        let kill = ["-c", r#"kill -s "$0" "$1""#, signal, &id];
+        Command::new("sh").args(kill).output().unwrap();
         child.wait().unwrap();
         let there = folder.read("model.onnx");
         assert!(

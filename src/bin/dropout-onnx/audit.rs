@@ -101,7 +101,7 @@ Examples:
   dropout-onnx audit model.onnx
   dropout-onnx audit --format sarif --output audit.sarif models/
   dropout-onnx audit --format html --output audit.html models/
-  git ls-files '*.onnx' | dropout-onnx audit -
+  git ls-files '*.onnx' | dropout-onnx audit --files-from -
   dropout-onnx audit --deny runtime-dropout --allow notes model.onnx
   dropout-onnx audit --explain active-dropout
   dropout-onnx audit --source model.keras model.onnx
@@ -226,6 +226,9 @@ impl Run<'_> {
         let rules = self.configs.rules(index);
         let path = found.path();
         let mut model = match found {
+            Found::File(path) if path == Path::new("-") => io::read(path)
+                .and_then(|model| ModelAudit::with("-", &model, rules))
+                .unwrap_or_else(|e| ModelAudit::failed("-", &e)),
             Found::File(path) => ModelAudit::open_with(path, rules),
             Found::Nothing(path, error) => ModelAudit::failed(&path.to_string_lossy(), error),
         };

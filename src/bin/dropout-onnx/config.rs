@@ -9,8 +9,8 @@ use dropout_onnx::audit::baseline::path_from;
 use dropout_onnx::audit::config::{Config, Day, FILE_NAME, Format, Usage};
 use dropout_onnx::audit::{ModelAudit, Remark, Selection};
 
-use crate::io;
-use crate::paths::{Found, identity};
+use crate::io::{self, identity};
+use crate::paths::Found;
 
 /// Where the configuration comes from.
 #[derive(clap::Args, Default)]

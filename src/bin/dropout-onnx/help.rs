@@ -36,7 +36,7 @@ const SCREENS: &[Screen] = &[
     },
     Screen {
         command: "set",
-        options: &["rate", "mode", "dropout_seed", "filters", "dry_run"],
+        options: &["rate", "mode", "mask_seed", "filters", "dry_run"],
         example: "set model.onnx --rate 0.1",
     },
     Screen {

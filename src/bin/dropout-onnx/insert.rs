@@ -35,7 +35,6 @@ use crate::verification::{Verify, count};
 /// restores the model byte for byte. `set` makes it active later.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-#[command(mut_arg("seed", |arg| arg.long("verify-seed")))]
 pub struct Args {
     #[command(flatten)]
     files: Files,
@@ -50,13 +49,8 @@ pub struct Args {
     #[arg(long, value_name = "MODE", default_value = "inert", value_parser = mode(), hide_possible_values = true)]
     mode: Acting,
     /// Seed of the first dropout; the others get consecutive seeds
-    #[arg(
-        id = "dropout_seed",
-        long = "seed",
-        value_name = "N",
-        allow_negative_numbers = true
-    )]
-    seed: Option<i64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    mask_seed: Option<i64>,
     /// Share masks along these axes, for example 2,3 to drop whole channels of images. Writes random
     /// masks instead of Dropout operators
     #[arg(
@@ -122,7 +116,7 @@ struct Selectors {
     from: Option<PathBuf>,
     /// Read selectors from a TOML file: `[[insert]]` tables with at, after, name, layer, preset, scope,
     /// rate and shared_axes, where all keys of a table must match. `rate`, `mode` and `seed` at the top
-    /// are defaults for the options
+    /// are defaults for --rate, --mode and --mask-seed
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
 }
@@ -180,7 +174,7 @@ fn options(args: &Args) -> Result<Options> {
         choices,
         rate: args.rate,
         acting: args.mode.clone(),
-        seed: args.seed,
+        seed: args.mask_seed,
         mask_output: args.mask_output,
     };
     if let Some(path) = &selectors.plan {

@@ -15,7 +15,6 @@ use dropout_onnx::report::one_line;
 use dropout_onnx::source::{Destination, Rope, Source, write_atomic};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::paths::identity;
 use crate::style;
 pub use dropout_onnx::job::{beside, may_write, name, same_file};
 
@@ -110,20 +109,35 @@ pub fn read(path: &Path) -> Result<Model, Error> {
         .map_err(|e| e.in_file(name(path)))
 }
 
-/// Reads a text file of at most `most` bytes; messages call it `what`.
+/// Reads a text file, or standard input, of at most `most` bytes; messages call it `what`.
 pub fn read_text(path: &Path, what: &str, most: u64) -> Result<String> {
     let failed = |e| Error::io("cannot read", e).in_file(path);
-    let file = File::open(path).map_err(failed)?;
+    let file: Box<dyn Read> = match path == Path::new("-") {
+        true => Box::new(std::io::stdin().lock()),
+        false => Box::new(File::open(path).map_err(failed)?),
+    };
     let mut bytes = Vec::new();
     let mut file = file.take(most + 1);
     file.read_to_end(&mut bytes).map_err(failed)?;
-    let path = path.display();
+    let path = name(path).display();
     if bytes.len() as u64 > most {
         bail!("{path}: is not a {what}: larger than {} MB", most >> 20);
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(_) => bail!("{path}: is not a {what}: not UTF-8"),
+    }
+}
+
+/// The same for every way to write a path; links keep names of their own.
+pub fn identity(path: &Path) -> PathBuf {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_path_buf(),
     }
 }
 
@@ -217,7 +231,7 @@ pub fn complain(error: &anyhow::Error) {
 
 /// Prints an error about one of many models, with its path if the message names another file.
 pub fn complain_of(path: &Path, error: &str) {
-    let path = path.display().to_string();
+    let path = name(path).display().to_string();
     complain(&match error.contains(&path) {
         true => anyhow::anyhow!("{error}"),
         false => anyhow::anyhow!("{path}: {error}"),

@@ -71,7 +71,7 @@ enum Command {
 }
 
 /// The exit status of a subcommand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Status {
     /// 0: done and equal, nothing to report.
     Done,

@@ -3,14 +3,15 @@
 mod patterns;
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use dropout_onnx::onnx::describe_folder;
 use dropout_onnx::{Error, ErrorKind};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::{DirEntry, WalkBuilder};
+
+use crate::io::{self, identity};
 
 /// The names of models in folders.
 const MODELS: &str = "*.onnx";
@@ -18,10 +19,13 @@ const MODELS: &str = "*.onnx";
 /// Where to look for models.
 #[derive(clap::Args)]
 pub struct PathArgs {
-    /// Models, folders to search for models, and patterns such as `models/**/*.onnx`; `-` reads a list of
-    /// paths from standard input, one per line
-    #[arg(value_name = "PATH", required_unless_present = "explain")]
+    /// Models, folders to search for models, and patterns such as `models/**/*.onnx`; `-` is a model from
+    /// standard input
+    #[arg(value_name = "PATH", required_unless_present_any = ["explain", "files_from"])]
     paths: Vec<PathBuf>,
+    /// Read more paths from FILE, one per line; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    files_from: Option<PathBuf>,
     /// Files to audit in folders: by name, or by path relative to the folder if PATTERN contains a `/`
     #[arg(long, value_name = "PATTERN", default_value = MODELS)]
     glob: Vec<String>,
@@ -48,15 +52,9 @@ impl PathArgs {
             no_ignore: self.no_ignore,
         };
         let mut found = Vec::new();
-        let mut listed = None;
-        for path in &self.paths {
-            if path != Path::new("-") {
-                search.add(path, &mut found);
-            } else if listed.is_none() {
-                for path in listed.insert(list()?) {
-                    search.add(path, &mut found);
-                }
-            }
+        let listed = self.files_from.as_deref().map_or(Ok(Vec::new()), list)?;
+        for path in self.paths.iter().chain(&listed) {
+            search.add(path, &mut found);
         }
         let mut seen = HashSet::new();
         found.retain(|found| seen.insert(identity(found.path())));
@@ -125,25 +123,17 @@ impl Found {
     }
 }
 
-/// The paths that standard input lists.
-fn list() -> Result<Vec<PathBuf>> {
-    let mut bytes = Vec::new();
-    let mut stdin = std::io::stdin().lock();
-    stdin
-        .read_to_end(&mut bytes)
-        .context("cannot read standard input")?;
-    let binary = |c: char| c.is_control() && !"\n\r\t".contains(c);
-    let text = String::from_utf8(bytes).ok();
-    let Some(text) = text.filter(|text| !text.contains(binary)) else {
-        bail!(
-            "standard input: not a list of paths, one per line; to audit a model from standard \
-             input, use /dev/stdin"
-        );
-    };
+/// The paths that a file or standard input lists.
+fn list(from: &Path) -> Result<Vec<PathBuf>> {
+    let name = io::name(from).display();
+    let text = io::read_text(from, "list of paths, one per line", 64 << 20)?;
+    if text.contains(|c: char| c.is_control() && !"\n\r\t".contains(c)) {
+        bail!("{name}: is not a list of paths, one per line");
+    }
     let lines = text.lines().filter(|line| !line.is_empty());
     let paths: Vec<PathBuf> = lines.map(PathBuf::from).collect();
     if paths.is_empty() {
-        bail!("standard input: no paths in the list");
+        bail!("{name}: no paths in the list");
     }
     Ok(paths)
 }
@@ -259,18 +249,6 @@ fn place(error: &ignore::Error) -> Option<&Path> {
 /// Without the `./` of what was found in `.`.
 fn plain(path: &Path) -> PathBuf {
     path.strip_prefix(".").unwrap_or(path).to_path_buf()
-}
-
-/// The same for every way to write a path; links keep names of their own.
-pub fn identity(path: &Path) -> PathBuf {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    match (folder.canonicalize(), path.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => path.to_path_buf(),
-    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,6 @@ use crate::verification::{Verify, count};
 /// copied first.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-#[command(mut_arg("seed", |arg| arg.long("verify-seed")))]
 pub struct Args {
     #[command(flatten)]
     files: Files,
@@ -34,14 +33,8 @@ pub struct Args {
     #[arg(long, value_name = "MODE", value_parser = mode(), hide_possible_values = true)]
     mode: Option<Acting>,
     /// New seed of the first dropout, the others get consecutive seeds; or `none`
-    #[arg(
-        id = "dropout_seed",
-        long = "seed",
-        value_name = "N|none",
-        value_parser = seed,
-        allow_negative_numbers = true
-    )]
-    seed: Option<Seed>,
+    #[arg(long, value_name = "N|none", value_parser = seed, allow_negative_numbers = true)]
+    mask_seed: Option<Seed>,
     /// Only dropout matching all KEY=VALUE pairs, separated by commas; repeat the option for
     /// alternatives. Keys are name, layer, scope (patterns), id (its number in an audit, from 0), form,
     /// kind, mode and rate
@@ -59,7 +52,7 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   dropout-onnx set model.onnx --rate 0.2            writes model.set.onnx
-  dropout-onnx set --in-place model.onnx --mode active --seed 7
+  dropout-onnx set --in-place model.onnx --mode active --mask-seed 7
   dropout-onnx set model.onnx --rate 0.1 --where 'layer=encoder.*,mode=active'
   dropout-onnx set model.onnx --mode runtime:training --where form=operator
 
@@ -79,7 +72,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         filters: args.filters.clone(),
         rate: args.rate,
         acting: args.mode.clone(),
-        seed: args.seed,
+        seed: args.mask_seed,
     };
     many::run(
         &args.many,
@@ -134,7 +127,7 @@ fn text(
     let mut what = Vec::new();
     what.extend(args.rate.map(|rate| format!("p={rate}")));
     what.extend(args.mode.as_ref().map(ToString::to_string));
-    what.extend(args.seed.map(|seed| match seed {
+    what.extend(args.mask_seed.map(|seed| match seed {
         Seed::Number(seed) => format!("seeds from {seed}"),
         Seed::None => "no seed".to_string(),
     }));

@@ -225,7 +225,7 @@ impl Fit<'_> {
             return Some(Reason::Inexpressible(why.into()));
         }
         acting.refusal(model, graph).or_else(|| {
-            let why = || format!("Dropout of opset {opset} has no seed; omit --seed");
+            let why = || format!("Dropout of opset {opset} has no seed; omit --mask-seed");
             let seedless = wanted.seeded && version(opset) != OperatorVersion::Inputs;
             seedless.then(|| Reason::Inexpressible(why().into()))
         })

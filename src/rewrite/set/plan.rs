@@ -25,7 +25,7 @@ pub(super) struct Planned {
 pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<Planned> {
     if options.rate.is_none() && options.acting.is_none() && options.seed.is_none() {
         return Err(usage(
-            "nothing to change: give --rate, --mode or --seed".into(),
+            "nothing to change: give --rate, --mode or --mask-seed".into(),
         ));
     }
     if sites.is_empty() {

@@ -97,6 +97,14 @@ fn text() {
     }
 }
 
+/// The first block of an archive with a file `m.onnx`.
+fn tar() -> Vec<u8> {
+    let mut block = vec![0; 512];
+    block[..6].copy_from_slice(b"m.onnx");
+    block[257..263].copy_from_slice(b"ustar\0");
+    block
+}
+
 #[test]
 fn other_kinds_of_files() {
     for (head, what) in [
@@ -135,12 +143,29 @@ fn other_kinds_of_files() {
         (b"\x80\x03}q\x00.", "a Python pickle"),
         (b"\x80\x05\x95\x0b", "a Python pickle"),
         (b" {\"model\": 1}", "a JSON file"),
+        (b"\xef\xbb\xbf {\"model\": 1}", "a JSON file"),
+        (b"\xef\xbb\xbf<!doctype html>", "an HTML page"),
+        (
+            b"/annex/objects/SHA256E-s1--00.onnx\n",
+            "a git-annex pointer",
+        ),
+        (b"BZh91AY&SY\x00\x01", "compressed with bzip2"),
+        (b"\xfd7zXZ\x00\x00\x04", "compressed with xz"),
+        (b"\x28\xb5\x2f\xfd\x24\x00", "compressed with Zstandard"),
+        (b"7z\xbc\xaf\x27\x1c\x00\x04", "a 7-Zip archive"),
+        (b"Rar!\x1a\x07\x01\x00", "a RAR archive"),
+        (&tar(), "a tar archive"),
+        (b"%PDF-1.7\n%\xe2", "a PDF document"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture"),
+        (b"\x7fELF\x02\x01\x01\x00", "a program or library"),
+        (b"MZ\x90\x00\x03", "a program or library"),
     ] {
         refused(head, what);
     }
     for head in [
-        &b"\x7fELF\x02\x01\x01\x00"[..],
+        &b"\x7fEL\x02\x01\x01\x00"[..],
         b"\x80\x05",
+        b"\x89PNG\n\x1a\n",
         b"\x3d\x00\x00\x00\x00\x00\x00\x00[1]",
     ] {
         refused(head, "not a readable ONNX model");

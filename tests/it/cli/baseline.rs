@@ -102,12 +102,15 @@ fn known_findings_pass_and_new_ones_fail() {
     folder.run("audit sub --baseline base.json").exits(1);
     folder
         .run_fed(
-            "audit - --baseline base.json",
+            "audit --files-from - --baseline base.json",
             "active.onnx\nsub/lost.onnx\n",
         )
         .exits(0);
     folder
-        .run_fed("audit - --baseline base.json", "sub/new.onnx\n")
+        .run_fed(
+            "audit --files-from - --baseline base.json",
+            "sub/new.onnx\n",
+        )
         .exits(1);
     // a warning that is new does not fail, unless it is denied
     std::fs::remove_file(folder.path("sub/new.onnx")).unwrap();

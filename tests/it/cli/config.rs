@@ -92,9 +92,11 @@ fn each_model_has_the_nearest_file_and_no_other() {
     let whole = folder.path("a/b/c/m.onnx");
     folder.run_all(&["audit", whole.to_str().unwrap()]).exits(0);
     folder
-        .run_fed("audit -", "a/m.onnx\na/b/c/m.onnx\n")
+        .run_fed("audit --files-from -", "a/m.onnx\na/b/c/m.onnx\n")
         .exits(0);
-    folder.run_fed("audit -", "a/m.onnx\na/d/m.onnx\n").exits(1);
+    folder
+        .run_fed("audit --files-from -", "a/m.onnx\na/d/m.onnx\n")
+        .exits(1);
     // from within
     let mut command = folder.command();
     command

@@ -174,7 +174,7 @@ fn the_order_is_that_of_the_arguments() {
 }
 
 #[test]
-fn standard_input_lists_paths() {
+fn files_and_standard_input_list_paths() {
     let folder = tree();
     folder.copy("torch_course_eval_op17", "with blank.onnx");
     for (list, expected) in [
@@ -190,27 +190,35 @@ fn standard_input_lists_paths() {
         ),
         ("missing.onnx\nb.onnx\n", &["missing.onnx", "b.onnx"]),
     ] {
-        assert_eq!(fed(&folder, "-", list), expected, "{list:?}");
+        assert_eq!(fed(&folder, "--files-from -", list), expected, "{list:?}");
+        folder.write("list", list);
+        assert_eq!(fed(&folder, "--files-from list", ""), expected, "{list:?}");
     }
-    let expected = ["models/z.onnx", "b.onnx", "models/a.onnx"];
-    let arguments = "models/z.onnx - models/a.onnx -";
+    let expected = ["models/z.onnx", "models/a.onnx", "b.onnx"];
+    let arguments = "models/z.onnx --files-from - models/a.onnx";
     assert_eq!(fed(&folder, arguments, "b.onnx\n"), expected);
 }
 
 #[test]
-fn standard_input_holds_no_model() {
+fn standard_input_is_a_model_or_a_list() {
     let folder = tree();
     let model = folder.read("models/z.onnx");
+    let said = folder.run_fed("audit -", model.clone()).exits(1);
+    assert!(said.text().contains("-: active"), "{}", said.text());
+    let said = folder.run_fed("audit -", "models/z.onnx").exits(2);
+    assert!(
+        said.stderr.contains("error: standard input: a text file"),
+        "{}",
+        said.stderr
+    );
     for stdin in [&model[..], b"\xff\xfe", b"a.onnx\0b.onnx"] {
-        let said = folder.run_fed("audit -", stdin);
-        said.refused(&["standard input: not a list of paths", "/dev/stdin"]);
+        let said = folder.run_fed("audit --files-from -", stdin);
+        said.refused(&["standard input: is not a list of paths, one per line"]);
     }
     for empty in ["", "\n\n"] {
-        let said = folder.run_fed("audit -", empty);
+        let said = folder.run_fed("audit --files-from -", empty);
         said.refused(&["standard input: no paths in the list"]);
     }
-    let said = folder.run_fed("audit /dev/stdin", model).exits(1);
-    assert!(said.text().contains("/dev/stdin: active"));
 }
 
 #[test]

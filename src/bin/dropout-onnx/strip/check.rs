@@ -15,7 +15,7 @@ use crate::Status;
 use crate::config::{ConfigArgs, Configs};
 use crate::io::{self, Format, Global};
 use crate::paths::{self, Found};
-use crate::style::{GOOD, WARN, paint};
+use crate::style::{DIM, GOOD, WARN, paint};
 use crate::verification::count;
 
 /// Rules about dropout that is there: who allows one of them for a dropout accepts it.
@@ -32,7 +32,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let models = paths::models(&args.many.paths(&args.files))?;
     let found: Vec<Found> = models.into_iter().map(|model| model.found).collect();
     let configs = ConfigArgs::default().load(&found, &Selection::default())?;
-    let (mut status, mut records) = (Status::Done, Vec::new());
+    let (mut status, mut records, mut number) = (Status::Done, Vec::new(), 0);
+    let tells = args.format == Format::Text && !global.quiet;
+    let clean = global.verbose || found.len() == 1;
     let indexed: Vec<(usize, &Found)> = found.iter().enumerate().collect();
     args.many.jobs.in_order(
         &indexed,
@@ -40,10 +42,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         |(path, checked)| {
             let record = match checked {
                 Ok(checked) => {
-                    if checked.counts() && status == Status::Done {
-                        status = Status::Found;
+                    if checked.counts() {
+                        number += 1;
+                        status = status.max(Status::Found);
                     }
-                    if args.format == Format::Text && !global.quiet {
+                    if tells && (clean || checked.changes) {
                         io::print(&checked.text)?;
                     }
                     checked.record(path)
@@ -59,6 +62,14 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             Ok(())
         },
     )?;
+    if tells && found.len() > 1 {
+        let models = count(found.len(), "model");
+        io::print(&format!("{models}: {number} to strip\n"))?;
+    }
+    if tells && number > 0 {
+        let help = "dropout-onnx strip --in-place removes it";
+        io::print(&format!("{}\n", paint(DIM, help)))?;
+    }
     if args.format == Format::Json {
         let document = json!({
             "schema": "dropout-onnx/strip-check/1", "tool": TOOL, "models": records,
