@@ -6,7 +6,7 @@ use dropout_onnx::onnx::DataType;
 use dropout_onnx::verify::engine::Host;
 use dropout_onnx::verify::measure::{self, Outcome};
 
-use crate::common::build::{function, model};
+use crate::common::build::{function, i64s, ints, model};
 use crate::common::masks::{MASKS, RATES, USES, at, nodes, numbers, spelt};
 use crate::common::{proto, sites};
 
@@ -189,6 +189,21 @@ fn the_sites_of_one_model_are_refuted_on_another() {
             Outcome::Unlike { why } => assert!(why.contains(words), "{name}: {why}"),
             other => panic!("{name}: {other}"),
         }
+    }
+}
+
+/// Rows of a mask that is drawn for less or more of them, as a draw for each graph of a batch is.
+#[test]
+fn rows_of_a_mask_are_gathered() {
+    for (drawn, rows) in [([2, 3], [1, 1]), ([2, 3], [1, 0]), ([5, 3], [4, 2])] {
+        let text = "r = RandomUniform()\nb = Less(r, keep)\nk = Cast(b)\nm = Gather(k, rows)\n\
+                    d = Mul(x, m)\ny = Mul(d, s)";
+        let mut graph = spelt(text, &numbers(0.3)).init("rows", i64s(&rows));
+        graph.node[0].attribute = vec![ints("shape", &drawn)];
+        let Outcome::AsAssumed { shared, .. } = outcome(&model(15, graph)) else {
+            panic!("{rows:?}");
+        };
+        assert_eq!(shared, rows == [1, 1], "{rows:?}");
     }
 }
 

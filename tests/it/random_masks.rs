@@ -1,6 +1,7 @@
 //! Dropout written as a random mask: every spelling that is known, and what is no dropout.
 
-use dropout_onnx::dropout::{Form, Kind, Mode, RateOrigin, Scaling};
+use dropout_onnx::Analysis;
+use dropout_onnx::dropout::{Form, Kind, Mode, RateOrigin, Scaling, search};
 use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
@@ -884,6 +885,67 @@ fn multinomial() {
         0.3,
         "i = Multinomial(x)\nf = Cast(i)\ny = Mul(x, f)",
     ));
+}
+
+/// A draw for each element and one for each row, and what is kept of both.
+#[test]
+fn masks_of_two_draws() {
+    let two =
+        "r = RandomUniformLike(x)\nq = RandomUniform()\nb = Less(r, keep)\nc = Less(q, keep)\n";
+    let made = |text: &str| {
+        let mut graph = spelt(&format!("{two}{text}"), &numbers(0.25));
+        graph.node[1].attribute = vec![ints("shape", &[2, 1])];
+        model(15, graph)
+    };
+    for (both, kept) in [
+        ("k = And(b, c)", 0.5625),
+        ("k = Or(b, c)", 0.9375),
+        ("k = Xor(b, c)", 0.375),
+        ("n = Not(b)\no = Not(c)\ne = Or(n, o)\nk = Not(e)", 0.5625),
+        (
+            "f = Cast(b)\ng = Cast(c)\nm = Max(f, g)\nk = Cast:9(m)",
+            0.9375,
+        ),
+    ] {
+        let text = format!("{both}\nf32 = Cast(k)\ny = Mul(x, f32)");
+        let model = made(&text);
+        let want = Want {
+            scaling: Scaling::Classic,
+            scale: kept,
+            ..inverted(1.0 - kept)
+        };
+        assert_eq!(wrong(&model, want), None, "{both}");
+        // one site is of both draws
+        let found = search(&Analysis::of(&model.read())).unwrap();
+        assert!(found.random.is_empty(), "{both}");
+    }
+    // what data decides as well is no mask
+    for other in [
+        "d = Less(x, keep)\nk = And(b, d)",
+        "d = Less(q, x)\nk = Or(b, d)",
+    ] {
+        none(&made(&format!("{other}\nf = Cast(k)\ny = Mul(x, f)")));
+    }
+}
+
+#[test]
+fn thresholds_on_functions_of_a_draw() {
+    for (op, threshold) in [
+        ("f = Mul(r, r)", 0.09),
+        ("f = Sqrt(r)", 0.3f64.sqrt()),
+        ("f = Exp(r)", 0.3f64.exp()),
+        ("f = Log(r)", 0.3f64.ln()),
+        ("l = Neg(r)\nf = Exp(l)\n", 2.0),
+    ] {
+        let text = format!(
+            "r = RandomUniformLike(x)\n{op}\nb = Greater(f, t)\nk = Cast(b)\ny = Mul(x, k)"
+        );
+        let made = model(15, spelt(&text, &[("t", threshold)]));
+        match threshold {
+            2.0 => none(&made), // never kept
+            _ => assert_eq!(wrong(&made, classic(0.3)), None, "{op}"),
+        }
+    }
 }
 
 #[test]

@@ -8,8 +8,9 @@ use crate::onnx::{DataType, NodeId, Use, ValueId};
 use super::conditions::Conditions;
 use super::draw::Draw;
 use super::exits::{self, Found, Precision};
-use super::law::{Interval, Law, Var, inside};
+use super::law::Law;
 use super::maps::Maps;
+use super::piece::{Interval, Var, inside};
 use super::walk::Trace;
 use super::{Finder, decimal};
 use crate::dropout::{Exit, Scaling};
@@ -99,7 +100,7 @@ impl Finder<'_> {
         let Some(draw) = self.draw(source, conditions)? else {
             return Ok(None);
         };
-        let trace = self.walk(&[(draw.drawn, draw.law.clone())], conditions)?;
+        let trace = self.walk(&self.seeds(source, conditions)?, conditions)?;
         if trace.cancelled {
             return Ok(None);
         }
@@ -287,7 +288,7 @@ fn are_nested(laws: &[&Law], maps: &Maps) -> bool {
         let Ok(cells) = Law::cells_of(one, &two) else {
             return false;
         };
-        let is_zero = |piece: super::law::Piece| piece.at(&[]) == Some(0.0);
+        let is_zero = |piece: super::piece::Piece| piece.at(&[]) == Some(0.0);
         let only = |first: bool| {
             cells.iter().any(|(mass, one, two)| {
                 *mass > 0.0 && is_zero(*one) != first && is_zero(*two) == first

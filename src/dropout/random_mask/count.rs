@@ -19,7 +19,8 @@ use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::Finder;
 use super::draw::Draw;
-use super::law::{Law, Var, inside};
+use super::law::Law;
+use super::piece::{Var, inside};
 use cone::Cone;
 
 /// Data times a mask, rescaled.

@@ -14,7 +14,7 @@ use super::Finder;
 use super::attempt::{Attempt, along, leading};
 use super::exits::Found;
 use super::judge::Judged;
-use super::law::Interval;
+use super::piece::Interval;
 use super::scalar;
 use super::walk::Trace;
 
@@ -52,9 +52,14 @@ struct Common {
 impl Finder<'_> {
     /// The dropouts that are made of a draw: one for each rate.
     pub(super) fn sites(&self, source: NodeId) -> Result<Vec<Site>> {
-        let Some(judged) = self.judge(source)? else {
-            return Ok(Vec::new());
-        };
+        match self.judge(source)? {
+            Some(judged) => self.judged(source, judged),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The dropouts of what a draw was found to be.
+    pub(super) fn judged(&self, source: NodeId, judged: Judged) -> Result<Vec<Site>> {
         let attempt = &judged.attempt;
         let (mut exits, entangled) = exits(&judged);
         let mut switch = judged.switch;
