@@ -1110,3 +1110,30 @@ fn a_draw_of_two_classes() {
     assert!(sites(&with(&[zero, one, one, zero], &[2, 2])).is_empty());
     assert!(sites(&with(&[zero, zero, one], &[1, 3])).is_empty());
 }
+
+#[test]
+fn a_switch_that_is_off_for_good() {
+    let text = "r = RandomUniformLike(x)\nb = GreaterOrEqual(r, p)\nk = Cast(b)\nm = Mul(k, s)\n\
+                w = Where(train, m, one)\ny = Mul(x, w)";
+    let made = |on: bool, opset: i64| {
+        let graph = spelt(text, &numbers(0.3)).init("train", flag(on));
+        model(opset, graph)
+    };
+    for opset in [9, 13, 17] {
+        let off = Want {
+            mode: Mode::Inert,
+            ..inverted(0.3)
+        };
+        assert_eq!(wrong(&made(false, opset), off), None);
+        assert_eq!(wrong(&made(true, opset), inverted(0.3)), None);
+    }
+    // a choice that is off is no dropout that is off
+    let flipped = text.replace(
+        "w = Where(train, m, one)\ny = Mul(x, w)",
+        "f = Neg(x)\nw = Where(b, x, f)\ny = Where(train, w, x)",
+    );
+    none(&model(
+        13,
+        spelt(&flipped, &numbers(0.3)).init("train", flag(false)),
+    ));
+}

@@ -97,9 +97,15 @@ impl Finder<'_> {
         let is_given = attempt.default_used || judged.given.is_some();
         let constant = lists_constants(self.view.model);
         let is_replaceable = judged.given.is_some() || attempt.default_used && !constant;
+        let fixed = match switch {
+            Some((value, _)) => self.constant(value, &self.conditions)?,
+            None => None,
+        };
+        let is_off = fixed.is_some_and(|known| !known.default);
         let common = Common {
             switch,
             mode: match switch.is_some() || is_replaceable {
+                _ if is_off => Mode::Inert,
                 true => Mode::Runtime,
                 false => Mode::Active,
             },
