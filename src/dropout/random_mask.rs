@@ -100,7 +100,10 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
     for source in left {
         let known = |site: &Site| site.nodes.contains(&source);
         if !sites.iter().any(known) {
-            sites.extend(finder.together(source)?);
+            let mut found = finder.together(source)?;
+            // what one of the draws does alone
+            found.retain(|site| sites.iter().all(|known| known.output != site.output));
+            sites.append(&mut found);
         }
     }
     sites.sort_by_key(|site: &Site| (site.source(), site.nodes.first().copied()));

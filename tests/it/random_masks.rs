@@ -919,6 +919,12 @@ fn masks_of_two_draws() {
         let found = search(&Analysis::of(&model.read())).unwrap();
         assert!(found.random.is_empty(), "{both}");
     }
+    // where one of them drops alone as well
+    let both = "k = And(b, c)\nf = Cast(k)\ny = Mul(x, f)\ng = Cast(b)\nz = Mul(x, g)";
+    let mut graph = spelt(&format!("{two}{both}"), &numbers(0.25));
+    graph.node[1].attribute = vec![ints("shape", &[2, 1])];
+    let graph = graph.output_of("z", DataType::FLOAT, SHAPE);
+    assert_eq!(sites(&model(15, graph)).len(), 2);
     // what data decides as well is no mask
     for other in [
         "d = Less(x, keep)\nk = And(b, d)",
@@ -1112,7 +1118,7 @@ fn a_draw_of_two_classes() {
 }
 
 #[test]
-fn a_switch_that_is_off_for_good() {
+fn a_switch_that_is_a_constant() {
     let text = "r = RandomUniformLike(x)\nb = GreaterOrEqual(r, p)\nk = Cast(b)\nm = Mul(k, s)\n\
                 w = Where(train, m, one)\ny = Mul(x, w)";
     let made = |on: bool, opset: i64| {
@@ -1127,6 +1133,12 @@ fn a_switch_that_is_off_for_good() {
         assert_eq!(wrong(&made(false, opset), off), None);
         assert_eq!(wrong(&made(true, opset), inverted(0.3)), None);
     }
+    // off, it is not what an unscaled mask leaves at inference
+    let classic = text.replace("m = Mul(k, s)", "m = Identity(k)");
+    none(&model(
+        13,
+        spelt(&classic, &numbers(0.3)).init("train", flag(false)),
+    ));
     // a choice that is off is no dropout that is off
     let flipped = text.replace(
         "w = Where(train, m, one)\ny = Mul(x, w)",

@@ -213,7 +213,7 @@ fn attempt(exits: Vec<Found>, trace: Trace, draw: &Draw, precision: f64) -> Opti
     if !are_nested(&laws, &trace.maps) {
         return None; // a choice, with some of both
     }
-    let spans = spans(&laws, draw.var);
+    let spans = spans(laws.iter().flat_map(|law| law.ends()), draw.var);
     let is = |law: &Law, u: f64, kept: bool| along(law, u).is_some_and(|a| (a != 0.0) == kept);
     let every = |kept: bool| {
         let laws = &laws;
@@ -258,11 +258,10 @@ pub(super) fn along(law: &Law, u: f64) -> Option<f64> {
     law.at(&point)
 }
 
-/// The intervals of a variable in which nothing changes.
-fn spans(laws: &[&Law], var: Var) -> Vec<Interval> {
-    let mut ends: Vec<f64> = laws.iter().flat_map(|law| law.ends()).collect();
+/// The intervals of a variable between some numbers.
+pub(super) fn spans(ends: impl Iterator<Item = f64>, var: Var) -> Vec<Interval> {
     let (low, high) = var.range();
-    ends.extend([low, high]);
+    let mut ends: Vec<f64> = ends.chain([low, high]).collect();
     ends.sort_by(f64::total_cmp);
     ends.dedup();
     ends.windows(2).map(|pair| (pair[0], pair[1])).collect()

@@ -102,6 +102,9 @@ impl Finder<'_> {
             None => None,
         };
         let is_off = fixed.is_some_and(|known| !known.default);
+        if is_off && !judged.passes {
+            return Ok(Vec::new()); // what it is in every run is another function
+        }
         let common = Common {
             switch,
             mode: match switch.is_some() || is_replaceable {

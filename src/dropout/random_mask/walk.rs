@@ -402,7 +402,7 @@ impl Finder<'_> {
         }
         let known = self.constant(value, walk.conditions)?;
         let open = match known {
-            // a switch that is off for good
+            // a switch that is a constant
             Some(known) if !known.default => self.is_flag(value).then_some(Open {
                 input: value,
                 assumed: value,
