@@ -5,62 +5,24 @@
 //! passed through, the factor `1/(1-p)` next to it would stay.
 
 use crate::hash::HashSet;
-use crate::onnx::{AttributeValue, DataType, Model, NodeId, Producer, Use, ValueId, Values};
+use crate::onnx::Producer;
 use crate::semantics::facts::Facts;
-use crate::semantics::view::NodeRef;
-
-/// Operators that keep the elements of a mask, or only move or cast them.
-const PASSED: &[&str] = &[
-    "Identity",
-    "Cast",
-    "CastLike",
-    "Not",
-    "Transpose",
-    "Reshape",
-    "Expand",
-    "Squeeze",
-    "Unsqueeze",
-    "Flatten",
-    "Tile",
-];
-
-/// Operators that drop data with a mask.
-const COMBINED: &[&str] = &[
-    "Mul", "Div", "Where", "Min", "Max", "Pow", "And", "Or", "Xor",
-];
-
-/// Operators that make a mask of a mask and a constant: its complement.
-const COMPLEMENTED: &[&str] = &["Add", "Sub"];
-
-/// Operators that leave nothing of how large a number is but whether it is zero.
-const TOSSED: &[&str] = &[
-    "Greater",
-    "GreaterOrEqual",
-    "Less",
-    "LessOrEqual",
-    "Equal",
-    "Sign",
-    "Ceil",
-    "Floor",
-    "Round",
-    "Min",
-];
+use crate::semantics::operator::{Continuous, Elements, Operator, Role};
+use crate::semantics::view::{NodeRef, ValueRef};
 
 /// Why a Dropout that may act is no dropout of its own data.
-pub(super) fn coin(model: &Model, values: &Values, id: NodeId) -> Option<String> {
-    let mask = values.output(model, id, 1);
-    if let Some(node) = mask.and_then(|mask| reached(model, values, mask, COMBINED)) {
-        let place = model.place(node);
+pub(super) fn coin(node: NodeRef<'_>) -> Option<String> {
+    if let Some(mask) = node.output(1)
+        && let Some(user) = reached(mask, combines, |node| is_not(node) || complements(node))
+    {
         let why =
             "uses its mask in arithmetic, which an all-true mask would leave without its scale";
-        return Some(format!("{place} {why}"));
+        return Some(format!("{} {why}", user.place()));
     }
-    let output = values.output(model, id, 0)?;
-    let node = reached(model, values, output, TOSSED)?;
-    let constant = is_constant(model, values, values.input(id, 0)?);
-    let place = model.place(node);
+    let scales = |node: NodeRef<'_>| is_not(node) || matches!(node.op(), "Mul" | "Div");
+    let user = reached(node.output(0)?, tosses, scales)?;
     let why = "uses dropped ones as a mask, which would be left without its scale";
-    constant.then(|| format!("{place} {why}"))
+    is_constant(node.input(0)?).then(|| format!("{} {why}", user.place()))
 }
 
 /// True of a Dropout whose mask alone is used, or what it makes of a constant, and as a coin.
@@ -73,84 +35,91 @@ pub(super) fn is_tossed(facts: Facts<'_>, node: NodeRef<'_>) -> bool {
         node.input(0)
             .is_some_and(|data| facts.constant(data.id).is_some())
     };
-    let view = facts.view();
-    let is_coin = || coin(view.model, view.values, node.id).is_some();
     match (is_used(0), is_used(1)) {
-        (false, true) => is_coin(),
+        (false, true) => coin(node).is_some(),
         // what the data is takes longest to find
-        (true, false) => is_coin() && constant(),
+        (true, false) => coin(node).is_some() && constant(),
         _ => false,
     }
 }
 
-/// The first of some operators that a value leads to through operators that pass it.
-fn reached(model: &Model, values: &Values, value: ValueId, wanted: &[&str]) -> Option<NodeId> {
-    let tossed = wanted == TOSSED;
+fn is_not(node: NodeRef<'_>) -> bool {
+    node.is("Not")
+}
+
+/// True of the sum or difference of a mask and a constant.
+fn complements(node: NodeRef<'_>) -> bool {
+    matches!(node.op(), "Add" | "Sub") && node.inputs().flatten().any(is_constant)
+}
+
+/// True of what drops data with a mask.
+fn combines(node: NodeRef<'_>) -> bool {
+    let maps = |operator: &Operator| operator.elements == Elements::Map;
+    let is_map = node.operator().is_some_and(maps) && node.get().inputs.len() > 1;
+    is_map && !matches!(node.op(), "Add" | "Sub")
+}
+
+/// True of what leaves nothing of how large a number is but whether it is zero.
+fn tosses(node: NodeRef<'_>) -> bool {
+    let jumps = |operator: &Operator| {
+        let casts = operator.role == Role::Cast;
+        let element = node.output(0).and_then(|value| value.element_type());
+        match casts {
+            true => element.is_some_and(|element| !element.is_float()),
+            false => operator.continuous == Continuous::Never && operator.elements == Elements::Map,
+        }
+    };
+    node.is("Min") || !is_not(node) && node.operator().is_some_and(jumps)
+}
+
+/// The first node of a kind that a value leads to through others, and through what copies it.
+fn reached<'m>(
+    value: ValueRef<'m>,
+    is_end: impl Fn(NodeRef<'m>) -> bool,
+    passes: impl Fn(NodeRef<'m>) -> bool,
+) -> Option<NodeRef<'m>> {
     let mut seen = HashSet::default();
     let mut open = vec![value];
     while let Some(value) = open.pop() {
-        for at in values.uses(value) {
-            let Use::Input { node: id, .. } = at else {
-                continue;
-            };
-            let node = model.node(id);
-            let op_type = node.op_type.as_str().unwrap_or_default();
-            let cast = tossed && op_type == "Cast" && !is_float(model, id);
-            if !node.in_default_domain() || !seen.insert(id) {
+        for (node, _) in value.readers() {
+            if !node.in_default_domain() || !seen.insert(node.id) {
                 continue;
             }
-            if cast || wanted.contains(&op_type) {
-                return Some(id);
+            if is_end(node) {
+                return Some(node);
             }
-            let complemented = || {
-                let inputs = (0..node.inputs.len()).filter_map(|input| values.input(id, input));
-                let mut others = inputs.filter(|&input| input != value);
-                !tossed
-                    && COMPLEMENTED.contains(&op_type)
-                    && others.all(|other| is_constant(model, values, other))
-            };
-            let passed = PASSED.contains(&op_type) || tossed && matches!(op_type, "Mul" | "Div");
-            if passed || complemented() {
-                open.extend(values.output(model, id, 0));
+            if passes(node) || node.operator().is_some_and(|operator| operator.copies()) {
+                open.extend(node.output(0));
             }
         }
     }
     None
 }
 
-/// True of a Cast to floats.
-fn is_float(model: &Model, id: NodeId) -> bool {
-    match model.node(id).attribute("to").map(|a| &a.value) {
-        Some(AttributeValue::Int(to)) => DataType(*to as i32).is_float(),
-        _ => true,
-    }
-}
-
 /// True of values that depend on constants and shapes only.
-fn is_constant(model: &Model, values: &Values, value: ValueId) -> bool {
+fn is_constant(value: ValueRef<'_>) -> bool {
     let mut seen = HashSet::default();
     let mut open = vec![value];
     while let Some(value) = open.pop() {
-        if !seen.insert(value) {
+        if !seen.insert(value.id) || value.initializer_index().is_some() {
             continue;
         }
-        let known = &values[value];
-        match known.producer {
-            _ if known.initializer.is_some() => {}
-            Producer::Initializer(_) | Producer::SparseInitializer(_) => {}
-            Producer::Node { node: id, .. } => {
-                let node = model.node(id);
-                let graphs = node.attributes.iter().any(|a| !a.graphs().is_empty());
-                if !node.in_default_domain() || graphs {
-                    return false;
-                }
-                if !node.is("Shape") && !node.is("Size") && !node.is("EyeLike") {
-                    let inputs = 0..node.inputs.len();
-                    open.extend(inputs.filter_map(|input| values.input(id, input)));
-                }
+        let fixed =
+            |node: &NodeRef<'_>| node.in_default_domain() && !node.draws() && !node.is("Dropout");
+        let Some(node) = value.node().filter(fixed) else {
+            match value.get().producer {
+                Producer::SparseInitializer(_) => continue,
+                _ => return false,
             }
-            _ => return false,
+        };
+        if node.bodies().next().is_some() {
+            return false;
         }
+        let operator = node.operator();
+        let read = node
+            .given()
+            .filter(|&(input, _)| operator.is_none_or(|operator| operator.reads_values(input)));
+        open.extend(read.map(|(_, value)| value));
     }
     true
 }

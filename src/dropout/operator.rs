@@ -48,11 +48,7 @@ fn operators(search: &Search<'_>, node: NodeRef<'_>) -> Result<Vec<Site>> {
         }
         let acts = matches!(setting.mode, Mode::Active | Mode::Runtime);
         let decides = setting.is_switched && law == OperatorVersion::Inputs;
-        let (model, values) = (node.view().model, node.view().values);
-        let coin = || {
-            coin.get_or_init(|| coin::coin(model, values, node.id))
-                .clone()
-        };
+        let coin = || coin.get_or_init(|| coin::coin(node)).clone();
         Site {
             switch: node.input(2).filter(|_| decides).map(|switch| switch.id),
             entangled: acts.then(coin).flatten(),

@@ -22,6 +22,7 @@ mod judge;
 mod law;
 mod maps;
 mod passes;
+mod piece;
 mod prescale;
 mod quantization;
 mod reachable;
@@ -32,13 +33,14 @@ mod site;
 mod skipped;
 mod substitute;
 mod switches;
+mod together;
 mod walk;
 
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{NodeId, Use, ValueId};
 use crate::semantics::facts::Facts;
-use crate::semantics::view::View;
+use crate::semantics::view::{NodeRef, View};
 
 use super::limit::Limits;
 use super::{Site, coin};
@@ -89,11 +91,20 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
         }
         // what was found now may be what stood in the way of another
         let stalled = others.len() == before;
-        if others.is_empty() || stalled && !waits {
+        left = others;
+        if left.is_empty() || stalled && !waits {
             break;
         }
         last = stalled;
-        left = others;
+    }
+    for source in left {
+        let known = |site: &Site| site.nodes.contains(&source);
+        if !sites.iter().any(known) {
+            let mut found = finder.together(source)?;
+            // what one of the draws does alone
+            found.retain(|site| sites.iter().all(|known| known.output != site.output));
+            sites.append(&mut found);
+        }
     }
     sites.sort_by_key(|site: &Site| (site.source(), site.nodes.first().copied()));
     site::give_back_factors(&mut sites);
@@ -165,14 +176,20 @@ impl Finder<'_> {
         let is_known =
             |value: ValueId| trace.forms.contains_key(&value) || trace.settled.contains_key(&value);
         let varying = trace.forms.iter().filter(|(_, form)| form.varies());
+        // noise of no strength may be of some once it is trained
+        let is_scaled = |node: NodeRef<'_>| {
+            let form = node.output(0).and_then(|made| trace.forms.get(&made.id));
+            node.is("Mul") && form.is_some_and(|form| !form.varies())
+        };
         let mut settled = varying.map(|(&value, form)| {
             let mut uses = self.uses(value);
             !form.is_dropped()
                 && uses.all(|at| match at {
                     Use::Input { node, input } => {
-                        let mut made = self.view.node(node).outputs().flatten();
                         let reads = self.reads_values(node, input as usize);
-                        !reads || made.all(|made| is_known(made.id))
+                        let node = self.view.node(node);
+                        let mut made = node.outputs().flatten();
+                        !reads || !is_scaled(node) && made.all(|made| is_known(made.id))
                     }
                     _ => false,
                 })

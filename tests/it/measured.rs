@@ -192,6 +192,21 @@ fn the_sites_of_one_model_are_refuted_on_another() {
     }
 }
 
+/// Rows of a mask that is drawn for less or more of them, as a draw for each graph of a batch is.
+#[test]
+fn rows_of_a_mask_are_gathered() {
+    for (drawn, rows) in [([2, 3], [1, 1]), ([2, 3], [1, 0]), ([5, 3], [4, 2])] {
+        let text = "r = RandomUniform()\nb = Less(r, keep)\nk = Cast(b)\nm = Gather(k, rows)\n\
+                    d = Mul(x, m)\ny = Mul(d, s)";
+        let mut graph = spelt(text, &numbers(0.3)).init("rows", i64s(&rows));
+        graph.node[0].attribute = vec![ints("shape", &drawn)];
+        let Outcome::AsAssumed { shared, .. } = outcome(&model(15, graph)) else {
+            panic!("{rows:?}");
+        };
+        assert_eq!(shared, rows == [1, 1], "{rows:?}");
+    }
+}
+
 #[test]
 fn a_mask_of_masks_is_measured_mask_by_mask() {
     let text = "r = RandomUniformLike(x)\nb = Less(r, keep)\nk = Cast(b)\nm = Mul(k, s)\n\

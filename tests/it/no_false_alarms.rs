@@ -154,6 +154,10 @@ const OTHER: &[(&str, &str)] = &[
         "u = RandomUniformLike(x)\nb = Less(u, x)\ny = Cast(b)",
     ),
     (
+        "noise whose strength is not trained yet",
+        "n = RandomNormalLike(x)\ns = Mul(n, zero)\ny = Add(x, s)",
+    ),
+    (
         "zoneout: a choice between two states",
         "h = Tanh(x)\nu = RandomUniformLike(x)\nb = Less(u, p)\ny = Where(b, x, h)",
     ),

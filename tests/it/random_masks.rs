@@ -1,6 +1,7 @@
 //! Dropout written as a random mask: every spelling that is known, and what is no dropout.
 
-use dropout_onnx::dropout::{Form, Kind, Mode, RateOrigin, Scaling};
+use dropout_onnx::Analysis;
+use dropout_onnx::dropout::{Form, Kind, Mode, RateOrigin, Scaling, search};
 use dropout_onnx::onnx::DataType;
 
 use crate::common::build::{
@@ -886,6 +887,73 @@ fn multinomial() {
     ));
 }
 
+/// A draw for each element and one for each row, and what is kept of both.
+#[test]
+fn masks_of_two_draws() {
+    let two =
+        "r = RandomUniformLike(x)\nq = RandomUniform()\nb = Less(r, keep)\nc = Less(q, keep)\n";
+    let made = |text: &str| {
+        let mut graph = spelt(&format!("{two}{text}"), &numbers(0.25));
+        graph.node[1].attribute = vec![ints("shape", &[2, 1])];
+        model(15, graph)
+    };
+    for (both, kept) in [
+        ("k = And(b, c)", 0.5625),
+        ("k = Or(b, c)", 0.9375),
+        ("k = Xor(b, c)", 0.375),
+        ("n = Not(b)\no = Not(c)\ne = Or(n, o)\nk = Not(e)", 0.5625),
+        (
+            "f = Cast(b)\ng = Cast(c)\nm = Max(f, g)\nk = Cast:9(m)",
+            0.9375,
+        ),
+    ] {
+        let text = format!("{both}\nf32 = Cast(k)\ny = Mul(x, f32)");
+        let model = made(&text);
+        let want = Want {
+            scaling: Scaling::Classic,
+            scale: kept,
+            ..inverted(1.0 - kept)
+        };
+        assert_eq!(wrong(&model, want), None, "{both}");
+        // one site is of both draws
+        let found = search(&Analysis::of(&model.read())).unwrap();
+        assert!(found.random.is_empty(), "{both}");
+    }
+    // where one of them drops alone as well
+    let both = "k = And(b, c)\nf = Cast(k)\ny = Mul(x, f)\ng = Cast(b)\nz = Mul(x, g)";
+    let mut graph = spelt(&format!("{two}{both}"), &numbers(0.25));
+    graph.node[1].attribute = vec![ints("shape", &[2, 1])];
+    let graph = graph.output_of("z", DataType::FLOAT, SHAPE);
+    assert_eq!(sites(&model(15, graph)).len(), 2);
+    // what data decides as well is no mask
+    for other in [
+        "d = Less(x, keep)\nk = And(b, d)",
+        "d = Less(q, x)\nk = Or(b, d)",
+    ] {
+        none(&made(&format!("{other}\nf = Cast(k)\ny = Mul(x, f)")));
+    }
+}
+
+#[test]
+fn thresholds_on_functions_of_a_draw() {
+    for (op, threshold) in [
+        ("f = Mul(r, r)", 0.09),
+        ("f = Sqrt(r)", 0.3f64.sqrt()),
+        ("f = Exp(r)", 0.3f64.exp()),
+        ("f = Log(r)", 0.3f64.ln()),
+        ("l = Neg(r)\nf = Exp(l)\n", 2.0),
+    ] {
+        let text = format!(
+            "r = RandomUniformLike(x)\n{op}\nb = Greater(f, t)\nk = Cast(b)\ny = Mul(x, k)"
+        );
+        let made = model(15, spelt(&text, &[("t", threshold)]));
+        match threshold {
+            2.0 => none(&made), // never kept
+            _ => assert_eq!(wrong(&made, classic(0.3)), None, "{op}"),
+        }
+    }
+}
+
 #[test]
 fn a_gate_that_looks_at_data() {
     for text in [
@@ -1047,4 +1115,37 @@ fn a_draw_of_two_classes() {
     // a class of its own for each row, and three classes
     assert!(sites(&with(&[zero, one, one, zero], &[2, 2])).is_empty());
     assert!(sites(&with(&[zero, zero, one], &[1, 3])).is_empty());
+}
+
+#[test]
+fn a_switch_that_is_a_constant() {
+    let text = "r = RandomUniformLike(x)\nb = GreaterOrEqual(r, p)\nk = Cast(b)\nm = Mul(k, s)\n\
+                w = Where(train, m, one)\ny = Mul(x, w)";
+    let made = |on: bool, opset: i64| {
+        let graph = spelt(text, &numbers(0.3)).init("train", flag(on));
+        model(opset, graph)
+    };
+    for opset in [9, 13, 17] {
+        let off = Want {
+            mode: Mode::Inert,
+            ..inverted(0.3)
+        };
+        assert_eq!(wrong(&made(false, opset), off), None);
+        assert_eq!(wrong(&made(true, opset), inverted(0.3)), None);
+    }
+    // off, it is not what an unscaled mask leaves at inference
+    let classic = text.replace("m = Mul(k, s)", "m = Identity(k)");
+    none(&model(
+        13,
+        spelt(&classic, &numbers(0.3)).init("train", flag(false)),
+    ));
+    // a choice that is off is no dropout that is off
+    let flipped = text.replace(
+        "w = Where(train, m, one)\ny = Mul(x, w)",
+        "f = Neg(x)\nw = Where(b, x, f)\ny = Where(train, w, x)",
+    );
+    none(&model(
+        13,
+        spelt(&flipped, &numbers(0.3)).init("train", flag(false)),
+    ));
 }

@@ -8,8 +8,9 @@ use crate::onnx::{DataType, NodeId, Use, ValueId};
 use super::conditions::Conditions;
 use super::draw::Draw;
 use super::exits::{self, Found, Precision};
-use super::law::{Interval, Law, Var, inside};
+use super::law::Law;
 use super::maps::Maps;
+use super::piece::{Interval, Var, inside};
 use super::walk::Trace;
 use super::{Finder, decimal};
 use crate::dropout::{Exit, Scaling};
@@ -99,7 +100,7 @@ impl Finder<'_> {
         let Some(draw) = self.draw(source, conditions)? else {
             return Ok(None);
         };
-        let trace = self.walk(&[(draw.drawn, draw.law.clone())], conditions)?;
+        let trace = self.walk(&self.seeds(source, conditions)?, conditions)?;
         if trace.cancelled {
             return Ok(None);
         }
@@ -212,7 +213,7 @@ fn attempt(exits: Vec<Found>, trace: Trace, draw: &Draw, precision: f64) -> Opti
     if !are_nested(&laws, &trace.maps) {
         return None; // a choice, with some of both
     }
-    let spans = spans(&laws, draw.var);
+    let spans = spans(laws.iter().flat_map(|law| law.ends()), draw.var);
     let is = |law: &Law, u: f64, kept: bool| along(law, u).is_some_and(|a| (a != 0.0) == kept);
     let every = |kept: bool| {
         let laws = &laws;
@@ -257,11 +258,10 @@ pub(super) fn along(law: &Law, u: f64) -> Option<f64> {
     law.at(&point)
 }
 
-/// The intervals of a variable in which nothing changes.
-fn spans(laws: &[&Law], var: Var) -> Vec<Interval> {
-    let mut ends: Vec<f64> = laws.iter().flat_map(|law| law.ends()).collect();
+/// The intervals of a variable between some numbers.
+pub(super) fn spans(ends: impl Iterator<Item = f64>, var: Var) -> Vec<Interval> {
     let (low, high) = var.range();
-    ends.extend([low, high]);
+    let mut ends: Vec<f64> = ends.chain([low, high]).collect();
     ends.sort_by(f64::total_cmp);
     ends.dedup();
     ends.windows(2).map(|pair| (pair[0], pair[1])).collect()
@@ -287,7 +287,7 @@ fn are_nested(laws: &[&Law], maps: &Maps) -> bool {
         let Ok(cells) = Law::cells_of(one, &two) else {
             return false;
         };
-        let is_zero = |piece: super::law::Piece| piece.at(&[]) == Some(0.0);
+        let is_zero = |piece: super::piece::Piece| piece.at(&[]) == Some(0.0);
         let only = |first: bool| {
             cells.iter().any(|(mass, one, two)| {
                 *mass > 0.0 && is_zero(*one) != first && is_zero(*two) == first

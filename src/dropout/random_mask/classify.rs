@@ -3,8 +3,9 @@
 //! Sources: Srivastava et al. 2014 (classic), Klambauer et al. 2017 (alpha dropout: `α′`, `a`, `b`),
 //! Keras' `GaussianDropout` (σ² = p/(1−p)) and `GaussianNoise`.
 
-use super::law::{Law, Piece};
+use super::law::Law;
 use super::maps::Maps;
+use super::piece::Piece;
 use crate::dropout::alpha::{ALPHA, scale_and_shift};
 use crate::dropout::{Kind, Scaling};
 

@@ -18,6 +18,8 @@ pub(super) struct Conditions {
     pub calls: BTreeMap<usize, NodeId>,
     /// What is data again, although this draw drops some of it.
     pub starts: BTreeSet<ValueId>,
+    /// Draws that are looked at together with it.
+    pub draws: Vec<NodeId>,
     /// The constants that were worked out; complete, so that no answer depends on earlier questions.
     pub(super) known: RefCell<HashMap<ValueId, Option<Uniform>>>,
     /// True once the default of an input was used.
@@ -40,6 +42,14 @@ impl Conditions {
         }
     }
 
+    /// The same together with other draws.
+    pub fn with_draws(&self, draws: &BTreeSet<NodeId>) -> Conditions {
+        Conditions {
+            draws: draws.iter().copied().collect(),
+            ..self.with_calls(&[])
+        }
+    }
+
     /// The same with one call of each of these functions.
     pub fn with_calls(&self, calls: &[(usize, NodeId)]) -> Conditions {
         let mut all = self.calls.clone();
@@ -48,6 +58,7 @@ impl Conditions {
             given: self.given,
             calls: all,
             starts: self.starts.clone(),
+            draws: self.draws.clone(),
             default_used: Cell::new(self.default_used.get()),
             ..Conditions::default()
         }

@@ -18,8 +18,10 @@ use crate::onnx::{NodeId, Use, ValueId};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::Finder;
+use super::attempt::spans;
 use super::draw::Draw;
-use super::law::{Law, Var, inside};
+use super::law::Law;
+use super::piece::inside;
 use cone::Cone;
 
 /// Data times a mask, rescaled.
@@ -157,9 +159,8 @@ impl Finder<'_> {
         let rate = law.map(dropped).filter(|&rate| 0.0 < rate && rate < 1.0);
         // where the laws of the draw change
         let ends = trace.forms.values().flat_map(|form| form.rest.ends());
-        let points = points(ends.collect(), draw.var);
         let mut fills = Vec::new();
-        for point in points {
+        for point in spans(ends, draw.var).into_iter().map(inside) {
             let drawn = draw.values((point, point)).0;
             fills.push((drawn, self.filled(cone, drawn)?.get(&first.mask).copied()));
         }
@@ -208,15 +209,4 @@ fn exit(product: &Product) -> Exit {
         kept: (1.0, 0.0),
         frozen: Vec::new(),
     }
-}
-
-/// A number in each interval between some ends.
-fn points(mut ends: Vec<f64>, var: Var) -> Vec<f64> {
-    let (low, high) = var.range();
-    ends.extend([low, high]);
-    ends.sort_by(f64::total_cmp);
-    ends.dedup();
-    ends.windows(2)
-        .map(|pair| inside((pair[0], pair[1])))
-        .collect()
 }

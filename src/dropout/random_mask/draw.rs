@@ -8,7 +8,9 @@ use crate::semantics::view::NodeRef;
 
 use super::Finder;
 use super::conditions::Conditions;
-use super::law::{Interval, Law, Var, inside};
+use super::law::Law;
+use super::maps;
+use super::piece::{Interval, Var, inside};
 
 /// The elements of a draw as a law of a variable.
 #[derive(Clone, Debug)]
@@ -32,6 +34,23 @@ impl Draw {
 }
 
 impl Finder<'_> {
+    /// A draw and those that are looked at together with it, each with its law.
+    pub(super) fn seeds(
+        &self,
+        source: NodeId,
+        conditions: &Conditions,
+    ) -> Result<Vec<(ValueId, Law)>> {
+        let mut seeds = Vec::new();
+        for (place, &draw) in [source].iter().chain(&conditions.draws).enumerate() {
+            if let Some(draw) = self.draw(draw, conditions)? {
+                let map = place.checked_sub(1).map_or(0, maps::other);
+                let law = draw.law.renamed(|var| Var { map, ..var });
+                seeds.push((draw.drawn, law));
+            }
+        }
+        Ok(seeds)
+    }
+
     pub(super) fn draw(&self, source: NodeId, conditions: &Conditions) -> Result<Option<Draw>> {
         let node = self.view.node(source);
         let Some(drawn) = drawn(node) else {

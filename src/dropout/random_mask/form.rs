@@ -3,8 +3,9 @@
 use crate::onnx::{DataType, NodeId, ValueId};
 use crate::semantics::operator::Operator;
 
-use super::law::{Law, TooManyCells, Var};
+use super::law::{Law, TooManyCells};
 use super::maps::Maps;
+use super::piece::Var;
 use super::scalar;
 
 /// A value that depends on a draw, or a constant, or data.

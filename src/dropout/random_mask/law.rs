@@ -1,30 +1,12 @@
 //! Laws: a number as a function of the elements of a draw, exactly.
 //!
-//! A law splits the range of its variables into cells. On each cell it is a constant, affine in one
-//! variable, or unknown.
+//! A law splits the range of its variables into cells. On each cell it is a constant, affine or monotone
+//! in one variable, or unknown.
+
+use super::piece::{Cell, Piece, Var, point};
 
 /// The maximum number of cells of a law. A law of more is unknown, which the search reports.
 pub(super) const CELLS: usize = 64;
-
-/// An element of a draw: uniform on `[0, 1)`, or standard normal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Var {
-    /// Which element: an index map of the draw.
-    pub map: u32,
-    pub normal: bool,
-}
-
-/// The law on one cell.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Piece {
-    Constant(f64),
-    /// `c + d·u`, with `d` not zero.
-    Affine(f64, f64, Var),
-    Unknown,
-}
-
-/// An interval of a variable.
-pub(super) type Interval = (f64, f64);
 
 /// A number that depends on a draw.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,90 +20,6 @@ pub(super) struct Law {
 /// A law would need more than [`CELLS`] cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooManyCells;
-
-impl Var {
-    pub fn range(self) -> Interval {
-        match self.normal {
-            true => (f64::NEG_INFINITY, f64::INFINITY),
-            false => (0.0, 1.0),
-        }
-    }
-
-    /// The probability that the variable is below a number.
-    fn below(self, u: f64) -> f64 {
-        match self.normal {
-            true => libm::erfc(-u / std::f64::consts::SQRT_2) / 2.0,
-            false => u.clamp(0.0, 1.0),
-        }
-    }
-}
-
-/// A number inside an interval.
-pub(super) fn inside((low, high): Interval) -> f64 {
-    match (low.is_finite(), high.is_finite()) {
-        (true, true) => (low + high) / 2.0,
-        (true, false) => low + 1.0,
-        (false, true) => high - 1.0,
-        (false, false) => 0.0,
-    }
-}
-
-impl Piece {
-    /// `c + d·u`.
-    pub fn affine(c: f64, d: f64, var: Var) -> Piece {
-        match d == 0.0 {
-            true => Piece::Constant(c),
-            false => Piece::Affine(c, d, var),
-        }
-    }
-
-    /// Its value at a point of its cell; `None` if unknown.
-    pub fn at(self, point: &[(Var, f64)]) -> Option<f64> {
-        match self {
-            Piece::Constant(c) => Some(c),
-            Piece::Affine(c, d, var) => {
-                let &(_, u) = point.iter().find(|(of, _)| *of == var)?;
-                Some(c + d * u)
-            }
-            Piece::Unknown => None,
-        }
-    }
-
-    /// `f·self + g·other`.
-    pub fn sum(self, f: f64, other: Piece, g: f64) -> Piece {
-        use Piece::{Affine, Constant, Unknown};
-        match (self, other) {
-            (Constant(a), Constant(b)) => Constant(f * a + g * b),
-            (Affine(a, d, var), Constant(b)) => Piece::affine(f * a + g * b, f * d, var),
-            (Constant(a), Affine(b, d, var)) => Piece::affine(f * a + g * b, g * d, var),
-            (Affine(a, d, var), Affine(b, e, of)) if var == of => {
-                Piece::affine(f * a + g * b, f * d + g * e, var)
-            }
-            _ => Unknown,
-        }
-    }
-
-    /// The product by a constant.
-    pub fn times(self, factor: f64) -> Piece {
-        self.sum(factor, Piece::Constant(0.0), 1.0)
-    }
-
-    /// Where it is a number, if that is one point.
-    pub fn solved(self, number: f64) -> Option<(Var, f64)> {
-        match self {
-            Piece::Affine(c, d, var) => Some((var, (number - c) / d)),
-            _ => None,
-        }
-    }
-}
-
-/// A cell: an interval for each variable that decides on it.
-pub(super) type Cell = Vec<(Var, Interval)>;
-
-/// A point inside a cell.
-fn point(cell: &Cell) -> Vec<(Var, f64)> {
-    cell.iter().map(|(var, of)| (*var, inside(*of))).collect()
-}
 
 impl Law {
     pub fn constant(number: f64) -> Law {
@@ -204,10 +102,7 @@ impl Law {
 
     /// The variables that it depends on.
     pub fn vars(&self) -> Vec<Var> {
-        let slopes = self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Affine(_, _, var) => Some(*var),
-            _ => None,
-        });
+        let slopes = self.pieces.iter().filter_map(|piece| piece.var());
         let mut vars: Vec<Var> = self.axes.iter().map(|(var, _)| *var).collect();
         vars.extend(slopes);
         vars.sort();
@@ -217,13 +112,13 @@ impl Law {
 
     /// True if it takes infinitely large values.
     pub fn is_unbounded(&self) -> bool {
-        self.cells().any(|(cell, _, piece)| match piece {
-            Piece::Affine(_, _, var) => {
+        self.cells().any(|(cell, _, piece)| {
+            piece.var().is_some_and(|var| {
                 let found = cell.iter().find(|(of, _)| *of == var);
                 let (low, high) = found.map_or(var.range(), |(_, interval)| *interval);
-                !low.is_finite() || !high.is_finite()
-            }
-            _ => false,
+                let finite = |u| piece.at(&[(var, u)]).is_some_and(f64::is_finite);
+                !finite(low) || !finite(high)
+            })
         })
     }
 
@@ -253,10 +148,8 @@ impl Law {
                 found.map(|(_, u)| (old, *u))
             };
             let from: Vec<(Var, f64)> = names.iter().filter_map(at).collect();
-            match self.piece(&from) {
-                Piece::Affine(c, d, var) => Piece::Affine(c, d, renamed(var)),
-                other => other,
-            }
+            let piece = self.piece(&from);
+            piece.var().map_or(piece, |var| piece.of(renamed(var)))
         };
         law.pieces = (0..count).map(piece).collect();
         law.merge();

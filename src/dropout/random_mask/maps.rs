@@ -3,12 +3,18 @@
 use crate::hash::HashMap;
 use crate::onnx::NodeId;
 
-use super::law::{Law, Var};
+use super::law::Law;
+use super::piece::Var;
 
-/// The map of a number that is no element of the draw.
+/// The map of a number that is no element of a draw.
 pub(super) const NUMBER: u32 = u32::MAX;
 
-/// The index maps of one draw. The first is the draw as it is; each other is a node's output of another.
+/// The map of another draw as it is.
+pub(super) fn other(draw: usize) -> u32 {
+    NUMBER - 1 - draw as u32
+}
+
+/// The index maps of draws. The first is the draw as it is; each other is a node's output of another.
 #[derive(Debug, Default)]
 pub(super) struct Maps {
     known: Vec<Step>,
@@ -44,23 +50,25 @@ impl Maps {
         Var { map, ..var }
     }
 
-    fn steps(&self, var: Var) -> Vec<Step> {
+    /// The steps from a draw as it is to a map, and the map of that draw.
+    fn steps(&self, var: Var) -> (Vec<Step>, u32) {
         let mut steps = Vec::new();
         let mut map = var.map;
-        while let Some(step) = map.checked_sub(1).map(|index| self.known[index as usize]) {
-            steps.push(step);
+        let known = |map: u32| self.known.get(map.checked_sub(1)? as usize);
+        while let Some(step) = known(map) {
+            steps.push(*step);
             map = step.from;
         }
         steps.reverse();
-        steps
+        (steps, map)
     }
 
-    /// True of two variables that never are the same element: parts of one split.
+    /// True of two variables that never are the same element: of two draws, or parts of one split.
     pub fn are_disjoint(&self, one: Var, two: Var) -> bool {
-        if one.map == NUMBER || two.map == NUMBER {
-            return one != two;
+        let ((one, of), (two, of_two)) = (self.steps(one), self.steps(two));
+        if of != of_two {
+            return true;
         }
-        let (one, two) = (self.steps(one), self.steps(two));
         let apart = one.iter().zip(&two).find(|(one, two)| one != two);
         apart
             .is_some_and(|(one, two)| one.parts && one.node == two.node && one.output != two.output)

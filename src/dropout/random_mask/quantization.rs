@@ -10,7 +10,8 @@ use crate::semantics::view::NodeRef;
 use super::Finder;
 use super::conditions::Conditions;
 use super::form::Form;
-use super::law::{Law, Piece};
+use super::law::Law;
+use super::piece::Piece;
 use super::walk::Walk;
 
 /// The steps of a quantized value, if it has the same everywhere.

@@ -4,7 +4,8 @@ use crate::onnx::DataType;
 use crate::semantics::scalar::{apply as number, cast};
 pub(super) use crate::semantics::scalar::{is_integer, makes_booleans};
 
-use super::law::{CELLS, Cell, Law, Piece, TooManyCells, Var};
+use super::law::{CELLS, Law, TooManyCells};
+use super::piece::{Cell, Piece, Var};
 
 /// True of an operator that [`apply`] knows, with this many inputs.
 pub(super) fn is_scalar(op: &str, inputs: usize) -> bool {
@@ -59,7 +60,7 @@ pub(super) fn cast_law(law: &Law, to: DataType) -> Result<Law, TooManyCells> {
         return Ok(Law::unknown());
     }
     let ends = |pieces: &[Piece], cell: &Cell| match to {
-        DataType::BOOL => pieces[0].solved(0.0).into_iter().collect(),
+        DataType::BOOL => pieces[0].solved(0.0, cell).into_iter().collect(),
         to if is_integer(to) => crossings(pieces[0], cell, 0.0),
         _ => Vec::new(),
     };
@@ -146,7 +147,7 @@ fn shaped(op: &str, pieces: &[Piece], point: &[(Var, f64)]) -> Option<Piece> {
             Some(if larger(x, high)? { high } else { x })
         }
         ("Clip" | "Min" | "Max", &[x]) => Some(x),
-        _ => None,
+        _ => Piece::curved(op, pieces, point),
     }
 }
 
@@ -155,21 +156,22 @@ fn ends(op: &str, pieces: &[Piece], cell: &Cell) -> Vec<(Var, f64)> {
     let zeros = || {
         pieces
             .iter()
-            .filter_map(|piece| piece.solved(0.0))
+            .filter_map(|piece| piece.solved(0.0, cell))
             .collect()
     };
     match op {
         "Floor" | "Ceil" => crossings(pieces[0], cell, 0.0),
         "Round" => crossings(pieces[0], cell, 0.5),
         "Not" | "Sign" | "Abs" | "Relu" | "And" | "Or" | "Xor" => zeros(),
-        "Where" => pieces[0].solved(0.0).into_iter().collect(),
+        "Where" | "Log" | "Sqrt" | "Pow" => pieces[0].solved(0.0, cell).into_iter().collect(),
+        "Mul" if pieces[0] == pieces[1] => zeros(),
         "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "Equal" | "Min" | "Max"
         | "Clip" => {
             let differences = pieces[1..]
                 .iter()
                 .map(|other| pieces[0].sum(1.0, *other, -1.0));
             differences
-                .filter_map(|difference| difference.solved(0.0))
+                .filter_map(|difference| difference.solved(0.0, cell))
                 .collect()
         }
         _ => Vec::new(),
@@ -179,18 +181,21 @@ fn ends(op: &str, pieces: &[Piece], cell: &Cell) -> Vec<(Var, f64)> {
 /// Where a piece crosses integers, or numbers so far from them: one more than a law may have cells at
 /// most.
 fn crossings(piece: Piece, cell: &Cell, offset: f64) -> Vec<(Var, f64)> {
-    let Piece::Affine(c, d, var) = piece else {
+    let of = |var| cell.iter().find(move |(of, _)| *of == var);
+    let Some(&(var, (low, high))) = piece.var().and_then(of) else {
         return Vec::new();
     };
-    let Some(&(_, (low, high))) = cell.iter().find(|(of, _)| *of == var) else {
+    let [Some(one), Some(two)] = [low, high].map(|u| piece.at(&[(var, u)])) else {
         return Vec::new();
     };
-    let (one, two) = (c + d * low - offset, c + d * high - offset);
+    let (one, two) = (one - offset, two - offset);
     let (from, to) = (one.min(two).ceil(), one.max(two).floor());
     let numbers = (0..=CELLS)
         .map(|n| from + n as f64)
         .take_while(|n| *n <= to);
-    numbers.filter_map(|n| piece.solved(n + offset)).collect()
+    numbers
+        .filter_map(|n| piece.solved(n + offset, cell))
+        .collect()
 }
 
 #[cfg(test)]
@@ -299,8 +304,11 @@ mod tests {
     #[test]
     fn what_is_not_affine_is_unknown() {
         let u = Law::affine(0.0, 1.0, U);
-        assert!(!of("Mul", &[&u, &u]).is_known());
-        assert!(!of("Exp", &[&u]).is_known());
+        assert!(!of("Mul", &[&u, &of("Exp", &[&u])]).is_known());
+        assert!(!of("Exp", &[&of("Exp", &[&u])]).is_known());
+        assert!(!of("Less", &[&of("Exp", &[&u]), &u]).is_known());
+        assert!(!of("Log", &[&Law::affine(-0.5, 1.0, U)]).is_known());
+        assert!(!of("Pow", &[&u, &number(-1.0)]).is_known());
         assert!(of("Exp", &[&Law::step(U, 0.5, 1.0)]).is_known());
         let v = Law::affine(
             0.0,
@@ -311,6 +319,48 @@ mod tests {
             },
         );
         assert!(!of("Less", &[&u, &v]).is_known());
+    }
+
+    #[test]
+    fn thresholds_on_monotone_functions_split_at_the_exact_point() {
+        let u = Law::affine(0.0, 1.0, U);
+        let dropped = |op: &str, inputs: &[&Law], threshold: f64| {
+            let mask = of("Less", &[&of(op, inputs), &number(threshold)]);
+            let ones = masses(&mask).into_iter().filter(|(_, one)| *one == 1.0);
+            ones.map(|(mass, _)| mass).sum::<f64>()
+        };
+        let n = Law::affine(0.0, 1.0, N);
+        let cases: [(&str, &[&Law], f64, f64); 9] = [
+            ("Mul", &[&u, &u], 0.09, 0.3),
+            ("Pow", &[&u, &number(3.0)], 0.027, 0.3),
+            ("Exp", &[&u], 0.3_f64.exp(), 0.3),
+            ("Log", &[&u], 0.3_f64.ln(), 0.3),
+            ("Sqrt", &[&u], 0.3_f64.sqrt(), 0.3),
+            ("Mul", &[&u, &u], 1.5, 1.0),
+            // both ends of a square
+            (
+                "Pow",
+                &[&Law::affine(-0.5, 1.0, U), &number(2.0)],
+                0.0225,
+                0.3,
+            ),
+            ("Mul", &[&n, &n], 0.454_936_423_119_572, 0.5),
+            ("Sigmoid", &[&Law::affine(0.0, 3.0, N)], 0.5, 0.5),
+        ];
+        for (op, inputs, threshold, share) in cases {
+            let found = dropped(op, inputs, threshold);
+            assert!((found - share).abs() < 1e-9, "{op}: {found}");
+        }
+        // three steps of √u
+        let steps = of("Floor", &[&of("Mul", &[&of("Sqrt", &[&u]), &number(3.0)])]);
+        assert_eq!(masses(&steps).len(), 3);
+        // more and more of them towards 0
+        assert!(!of("Floor", &[&of("Log", &[&u])]).is_known());
+        // a number that it never is
+        assert_eq!(
+            of("Less", &[&of("Exp", &[&u]), &number(0.5)]).as_constant(),
+            Some(0.0)
+        );
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::semantics::view::NodeRef;
 
 use super::Finder;
 use super::form::{Form, Term};
-use super::law::{CELLS, Law, Piece};
+use super::law::{CELLS, Law};
+use super::piece::Piece;
 use super::scalar;
 use super::walk::Walk;
 
@@ -85,9 +86,7 @@ impl Finder<'_> {
         let drops = sum
             .cells()
             .any(|(_, mass, piece)| mass > 0.0 && is_zero(piece));
-        let affine = law
-            .cells()
-            .any(|(.., piece)| matches!(piece, Piece::Affine(..)));
+        let affine = law.cells().any(|(.., piece)| piece.var().is_some());
         if drops || affine {
             walk.trace.joined.extend(output);
             return;

@@ -14,7 +14,7 @@ use super::Finder;
 use super::attempt::{Attempt, along, leading};
 use super::exits::Found;
 use super::judge::Judged;
-use super::law::Interval;
+use super::piece::Interval;
 use super::scalar;
 use super::walk::Trace;
 
@@ -52,9 +52,14 @@ struct Common {
 impl Finder<'_> {
     /// The dropouts that are made of a draw: one for each rate.
     pub(super) fn sites(&self, source: NodeId) -> Result<Vec<Site>> {
-        let Some(judged) = self.judge(source)? else {
-            return Ok(Vec::new());
-        };
+        match self.judge(source)? {
+            Some(judged) => self.judged(source, judged),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The dropouts of what a draw was found to be.
+    pub(super) fn judged(&self, source: NodeId, judged: Judged) -> Result<Vec<Site>> {
         let attempt = &judged.attempt;
         let (mut exits, entangled) = exits(&judged);
         let mut switch = judged.switch;
@@ -92,9 +97,18 @@ impl Finder<'_> {
         let is_given = attempt.default_used || judged.given.is_some();
         let constant = lists_constants(self.view.model);
         let is_replaceable = judged.given.is_some() || attempt.default_used && !constant;
+        let fixed = match switch {
+            Some((value, _)) => self.constant(value, &self.conditions)?,
+            None => None,
+        };
+        let is_off = fixed.is_some_and(|known| !known.default);
+        if is_off && !judged.passes {
+            return Ok(Vec::new()); // what it is in every run is another function
+        }
         let common = Common {
             switch,
             mode: match switch.is_some() || is_replaceable {
+                _ if is_off => Mode::Inert,
                 true => Mode::Runtime,
                 false => Mode::Active,
             },

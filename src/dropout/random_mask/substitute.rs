@@ -9,8 +9,9 @@ use crate::semantics::operator::Shape;
 
 use super::Finder;
 use super::classify::Class;
-use super::law::{Law, Piece};
+use super::law::Law;
 use super::maps::Maps;
+use super::piece::Piece;
 use super::scalar::is_integer;
 
 /// Scores below are as good as −∞: exporters write −10,000 for half precision, and less for others.

@@ -8,8 +8,9 @@ use super::Finder;
 use super::attempt::Attempt;
 use super::conditions::Conditions;
 use super::judge::Judged;
-use super::law::{Law, Piece, Var};
+use super::law::Law;
 use super::maps::NUMBER;
+use super::piece::{Piece, Var};
 use super::scalar;
 
 /// How far computed numbers may be from what they ought to be: exporters write float32.

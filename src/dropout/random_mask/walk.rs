@@ -401,13 +401,19 @@ impl Finder<'_> {
             return Ok(Rc::clone(form));
         }
         let known = self.constant(value, walk.conditions)?;
-        if known.is_none_or(|known| known.default)
-            && let Some(open) = self.open(value, walk.conditions)?
-            && (known.is_none() || self.is_flag(open.assumed))
-            && !walk.trace.open.contains(&open)
-        {
-            walk.trace.open.push(open);
-        }
+        let open = match known {
+            // a switch that is a constant
+            Some(known) if !known.default => self.is_flag(value).then_some(Open {
+                input: value,
+                assumed: value,
+            }),
+            _ => self
+                .open(value, walk.conditions)?
+                .filter(|open| known.is_none() || self.is_flag(open.assumed)),
+        };
+        walk.trace
+            .open
+            .extend(open.filter(|open| !walk.trace.open.contains(open)));
         Ok(Rc::new(self.plain(value, walk.conditions)?))
     }
 

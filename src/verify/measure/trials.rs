@@ -8,7 +8,8 @@ use rand::{RngExt, SeedableRng};
 use crate::dropout::Kind;
 use crate::error::Result;
 use crate::hash::HashMap;
-use crate::onnx::{DataType, ValueId};
+use crate::onnx::{DataType, NodeId, ValueId};
+use crate::semantics::operator::Operator;
 use crate::semantics::view::View;
 use crate::verify::engine::normal;
 use crate::verify::engine::{Fill as Sizes, Host, Meaning, Runnable, Stop, Subject, Value, Values};
@@ -150,6 +151,12 @@ fn class<'t>(view: View<'_>, task: &'t Task, sized: Sized<'t>, is_known: bool) -
         tolerance = tolerance.max(COARSE);
     }
     let mut expected = task.expected.clone();
+    // elements that are picked twice share a draw, of which a site says nothing
+    let gathers = |&node: &NodeId| {
+        let operator = view.node(node).operator();
+        operator.is_some_and(Operator::selects)
+    };
+    let is_known = is_known && !task.region.nodes.iter().any(gathers);
     expected.shared = expected.shared.filter(|_| is_known);
     Class {
         sized,
