@@ -48,7 +48,6 @@ pub use shapes::{Fill, Shapes};
 pub use value::Value;
 
 pub(super) use draws::normal;
-use operators::unrolled;
 pub(super) use operators::watch;
 pub(super) use panics::guard;
 pub(super) use value::{element_name, elements};
@@ -149,11 +148,7 @@ impl Unrunnable {
             Ok(error) => explain(&error),
             Err(panic) => format!("panic: {}", line(&panic)),
         };
-        let loops = why.contains(unrolled::UNKNOWN);
-        Unrunnable {
-            operator: loops.then(|| "Loop".to_string()),
-            ..Unrunnable::new(format!("tract cannot {doing} this model: {why}"))
-        }
+        Unrunnable::new(format!("tract cannot {doing} this model: {why}"))
     }
 }
 

@@ -138,7 +138,7 @@ impl Values {
         self.add_use(value, Use::Output { graph, output });
     }
 
-    /// Takes note that an output of a graph is another value.
+    /// Takes note that an output of a graph has changed.
     pub(in crate::onnx) fn set_output(
         &mut self,
         model: &Model,

@@ -17,7 +17,7 @@ use super::backend::{About, Engine, Read, Ready, Values};
 use super::copy::Copy;
 use super::draws::{in_run, numbering};
 use super::mend::Repair;
-use super::operators::{branches, dropout, random, unrolled, watch};
+use super::operators::{branches, dropout, random, sequences, unrolled, watch};
 use super::port::{Declared, Inputs};
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, TRACT, Unrunnable, Value};
 use super::{guard, shapes};
@@ -56,6 +56,9 @@ impl Engine for Tract {
         let draws = RANDOM_OPERATORS.iter();
         for name in draws.filter(|name| **name != "Multinomial") {
             onnx.op_register.insert(name, random::build);
+        }
+        for name in sequences::ALL {
+            onnx.op_register.insert(name, sequences::build);
         }
         let copy = Copy::of(subject.source, meaning, &self.0)?;
         let folder = subject.folder.map(Path::to_path_buf);

@@ -246,6 +246,8 @@ fn unreadable(error: Error) -> Stop {
 fn declared(value: &ValueInfo) -> pb::ValueInfoProto {
     let element = match value.value_type() {
         ValueType::Tensor { element, .. } => element,
+        // as `operators::sequences` has it
+        ValueType::Sequence(_) => DataType::BOOL,
         _ => DataType(0),
     };
     let tensor = TensorType {

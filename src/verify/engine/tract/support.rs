@@ -153,8 +153,17 @@ pub(super) fn supported(element: DataType, place: &str) -> Result<(), Unrunnable
     has.then_some(()).ok_or_else(why)
 }
 
-/// tract panics where an output is produced by nothing in its graph.
+/// tract panics where an output is produced by nothing in its graph, and has no sequences.
 fn outputs(model: &Model) -> Result<(), Unrunnable> {
+    for output in &model.graph(model.main()).outputs {
+        if !matches!(
+            output.value_type(),
+            ValueType::Tensor { .. } | ValueType::Unknown
+        ) {
+            let why = format!("output {} is not declared as a tensor", output.name);
+            return Err(Unrunnable::new(why));
+        }
+    }
     let values = Values::new(model);
     for (id, graph) in model.graphs() {
         let missing = graph.outputs.iter().find(|o| !values.defines(id, &o.name));
