@@ -2,7 +2,6 @@
 
 use tract_onnx::tract_hir::internal::*;
 
-use super::unrolled::Loop;
 use crate::interrupt;
 
 /// Inputs are the number of the step at which the loop ends, that of the first one, whether there is one, the states,
@@ -23,15 +22,16 @@ impl PartialEq for Repeated {
 
 impl Eq for Repeated {}
 
-/// Writes it into a model.
+/// Writes it into a model. `step` writes the body of a loop with a number of states.
 ///
 /// # Errors
 /// The shape of a state differs from step to step.
 pub(super) fn repeated(
-    looped: &Loop,
     prefix: &str,
     model: &mut TypedModel,
     inputs: &[OutletId],
+    states: usize,
+    step: impl FnOnce(&mut TypedModel, &[OutletId]) -> TractResult<TVec<OutletId>>,
 ) -> TractResult<TVec<OutletId>> {
     let mut body = TypedModel {
         symbols: model.symbols.clone(),
@@ -41,17 +41,17 @@ pub(super) fn repeated(
     for (at, &input) in inputs[1..].iter().enumerate() {
         let (name, fact) = (format!("{prefix}/input-{at}"), model.outlet_fact(input)?);
         formals.push(match &fact.konst {
-            Some(known) if at >= 2 + looped.states => body.add_const(name, known.clone())?,
+            Some(known) if at >= 2 + states => body.add_const(name, known.clone())?,
             _ => body.add_source(name, fact.without_value())?,
         });
     }
-    let outputs = looped.step(&format!("{prefix}/step"), &mut body, &formals)?;
+    let outputs = step(&mut body, &formals)?;
     body.select_output_outlets(&outputs)?;
     let steps: TDim = model.symbols.new_with_prefix("steps").into();
     let mut facts = tvec!();
     for (at, &output) in outputs[1..].iter().enumerate() {
         let fact = body.outlet_fact(output)?.without_value();
-        facts.push(if at < looped.states {
+        facts.push(if at < states {
             let before = model.outlet_fact(inputs[3 + at])?;
             let same = fact.datum_type == before.datum_type && fact.shape == before.shape;
             ensure!(
@@ -69,12 +69,12 @@ pub(super) fn repeated(
             .outlet_fact(**input)
             .is_ok_and(|fact| fact.konst.is_none())
     };
-    let (fixed, outer) = inputs.split_at(3 + looped.states);
+    let (fixed, outer) = inputs.split_at(3 + states);
     let outer = outer.iter().filter(is_formal).copied();
     let inputs: TVec<OutletId> = fixed.iter().copied().chain(outer).collect();
     let op = Repeated {
         body: TypedSimplePlan::new(body.into_decluttered()?)?,
-        states: looped.states,
+        states,
         outputs: facts,
     };
     model.wire_node(prefix, op, &inputs)

@@ -1,5 +1,5 @@
 //! Operators on sequences for tract, which has no sequences: each is known by its elements while the model is made
-//! ready, and is gone afterwards.
+//! ready, and removed afterwards.
 
 use tract_onnx::model::{ParsingContext, optional_inputs};
 use tract_onnx::pb::NodeProto;

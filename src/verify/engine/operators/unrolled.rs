@@ -17,14 +17,14 @@ const MOST: usize = 6_000;
 
 /// A node of the model, its inputs by position among those that are present.
 #[derive(Clone, Debug)]
-pub(super) struct Loop {
+struct Loop {
     body: InferenceModel,
     /// The positions of the most steps, and of the condition.
     most: Option<usize>,
     goes_on: Option<usize>,
     /// The first state.
     first: usize,
-    pub(super) states: usize,
+    states: usize,
     /// Values of graphs around it that the body reads, after the states.
     outer: usize,
 }
@@ -58,7 +58,7 @@ pub(in crate::verify::engine) fn build(
 
 impl Loop {
     /// The number of outputs that collect a value of each step.
-    pub(super) fn collected(&self) -> TractResult<usize> {
+    fn collected(&self) -> TractResult<usize> {
         let outputs = self.body.output_outlets()?.len();
         let collected = outputs.checked_sub(1 + self.states);
         collected.context("the body of a Loop has too few outputs")
@@ -77,7 +77,7 @@ impl Loop {
     }
 
     /// Writes out one step: what is in the outputs of the body.
-    pub(super) fn step(
+    fn step(
         &self,
         prefix: &str,
         model: &mut TypedModel,
@@ -149,7 +149,7 @@ impl Loop {
     }
 }
 
-/// The constant that a value is, unless it is a size that a run tells.
+/// The constant that a value is, unless it is a size that only a run determines.
 fn constant<T: Datum + Copy>(model: &TypedModel, outlet: OutletId) -> TractResult<Option<T>> {
     let known = model.outlet_fact(outlet)?.konst.as_ref();
     Ok(known.and_then(|known| known.cast_to_scalar::<T>().ok()))
@@ -211,7 +211,9 @@ impl Expansion for Loop {
             let counter = model.add_const(format!("{prefix}/counter-{step}"), tensor0(step))?;
             if condition.is_none() || limit.is_none() || model.nodes().len() - began > MOST {
                 let inputs = [&[most, counter, goes_on], &states[..], outer].concat();
-                let outputs = repeated(self, prefix, model, &inputs)?;
+                let outputs = repeated(prefix, model, &inputs, self.states, |body, inputs| {
+                    self.step(&format!("{prefix}/step"), body, inputs)
+                })?;
                 states = outputs[..self.states].into();
                 for (rest, &values) in rest.iter_mut().zip(&outputs[self.states..]) {
                     *rest = Some(values);
