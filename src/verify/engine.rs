@@ -7,7 +7,6 @@
 
 mod backend;
 mod copy;
-mod decode;
 mod draws;
 mod engines;
 mod functions;
@@ -21,16 +20,12 @@ mod ort;
 mod panics;
 mod patch;
 mod port;
-mod prepare;
 mod process;
 mod shapes;
 mod site;
 mod slot;
-mod support;
 mod tract;
 mod value;
-mod walk;
-mod weights;
 
 use std::fmt;
 use std::path::Path;
@@ -52,12 +47,9 @@ pub use process::{ENGINE_ARGUMENT, serve};
 pub use shapes::{Fill, Shapes};
 pub use value::Value;
 
-pub(super) use decode::decode;
 pub(super) use draws::normal;
-use operators::unrolled;
 pub(super) use operators::watch;
 pub(super) use panics::guard;
-pub(super) use prepare::unsigned_to_raw;
 pub(super) use value::{element_name, elements};
 
 /// The version of tract that is linked, as `tract 0.23.9`.
@@ -156,11 +148,7 @@ impl Unrunnable {
             Ok(error) => explain(&error),
             Err(panic) => format!("panic: {}", line(&panic)),
         };
-        let loops = why.contains(unrolled::UNKNOWN);
-        Unrunnable {
-            operator: loops.then(|| "Loop".to_string()),
-            ..Unrunnable::new(format!("tract cannot {doing} this model: {why}"))
-        }
+        Unrunnable::new(format!("tract cannot {doing} this model: {why}"))
     }
 }
 

@@ -2,8 +2,8 @@
 
     python tests/repairs/make.py
 
-Each model needs the repair of the operator that it is named after: without it, tract cannot run the model, or
-computes something else (`src/verify/engine/tract/needed.rs`). Needs onnx, onnxruntime and numpy.
+Each model needs the repair of the operator that it is named after, or the operator itself: without it, tract cannot run
+the model, or computes something else (`src/verify/engine/tract/needed.rs`). Needs onnx, onnxruntime and numpy.
 """
 
 import json
@@ -365,6 +365,68 @@ def older():
             results=lambda fed, function=function: [function(fed["x"], w[:, None])])  # fmt: skip
 
 
+def loop(name, nodes, given, weights, *, states, before=(), after=(), most="", goes="", collects=(), opset=17):
+    """A loop over states by their names before, inside, and after a step, with a body of these nodes."""
+    sequence = onnx.helper.make_sequence_type_proto(onnx.helper.make_tensor_type_proto(1, None))
+
+    def typed(key):
+        if key.startswith("list"):
+            return onnx.helper.make_value_info(key, sequence)
+        scalar = {"i": 7, "go": 9, "goes": 9}
+        return make_tensor_value_info(key, scalar.get(key, 1), [] if key in scalar else None)
+
+    formals = ["i", "go", *(inside for _, inside, _ in states)]
+    results = ["goes", *(later for _, _, later in states), *collects]
+    body = make_graph(nodes, "body", [*map(typed, formals)], [*map(typed, results)])
+    outputs = [f"{start}_end" for start, _, _ in states] + [f"{value}_all" for value in collects]
+    node = make_node("Loop", [most, goes, *(start for start, _, _ in states)], outputs, body=body)
+    names = [output for output in outputs if not output.startswith("list")]
+    names += [output for last in after for output in last.output]
+    case(name, [*before, node, *after], given, weights, outputs=names, opset=opset)
+
+
+def loops():
+    """Of loops, tract has none: their steps are written out, or taken in the run."""
+    go = make_node("Identity", ["go"], ["goes"])
+    true, limit = np.array(True), np.array(9, np.float32)
+    add = make_node("Add", ["s", "one"], ["t"])
+    state = [("x", "s", "t")]
+    weights = {"one": np.ones(3, np.float32), "yes": true, "limit": limit, "three": np.array(3), "h": np.float32([1.5])}
+    size = [make_node("ReduceSum", ["s"], ["sum"], keepdims=0), make_node("Less", ["sum", "limit"], ["goes"])]
+    seen = make_node("Mul", ["s", "s"], ["seen"])
+    loop("Loop.known", [add, go, seen], x("float", 3), weights, states=state, most="three", collects=["seen"])
+    loop("Loop.data", [add, *size, seen], x("float", 3), weights, states=state, goes="yes", collects=["seen"])
+    loop("Loop.limit", [add, *size], x("float", 3), weights, states=state, most="three", goes="yes")
+    count = [make_node("ReduceSum", ["x"], ["n"], keepdims=0), make_node("Cast", ["n"], ["count"], to=TensorProto.INT64)]
+    loop("Loop.count", [add, go, seen], x("float", 3, of=[0.5, 0, 2.5]), weights, states=state, before=count, most="count",
+         collects=["seen"])  # fmt: skip
+    start = make_node("SequenceEmpty", [], ["list"])
+    grow = [make_node("Gather", ["x", "i"], ["row"]), make_node("SequenceInsert", ["list_in", "row"], ["list_out"])]
+    for op, rest in {"ConcatFromSequence": {"axis": 0, "new_axis": 1}, "SequenceAt": {}}.items():
+        end = make_node(op, ["list_end", "last"] if op == "SequenceAt" else ["list_end"], ["y"], **rest)
+        loop(f"{op}.loop", [*grow, go], x("float", 3, 2), {"three": np.array(3), "last": np.array(-1)},
+             states=[("list", "list_in", "list_out")], before=[start], after=[end], most="three")  # fmt: skip
+
+
+def sequences():
+    split = make_node("SplitToSequence", ["x", "n"], ["l"], axis=1)
+    at = make_node("SequenceAt", ["l", "i"], ["y"])
+    for kind, sizes in {"each": np.array(2), "sizes": ints(1, 4)}.items():
+        case(f"SplitToSequence.{kind}", [split, at], x("float", 2, 5), {"n": sizes, "i": ints(-1)[0]})
+    nodes = [make_node("SplitToSequence", ["x"], ["l"], axis=-1, keepdims=0), at]
+    case("SplitToSequence.one", nodes, x("float", 2, 5), {"i": ints(3)[0]})
+    made = make_node("SequenceConstruct", ["x", "w"], ["l"])
+    more = make_node("SequenceInsert", ["l", "w", "i"], ["m"])
+    joined = make_node("ConcatFromSequence", ["m"], ["y"], axis=-1)
+    given = x("float", 2, 5), {"w": numbers([2, 3]), "i": ints(0)[0]}
+    case("SequenceInsert.first", [made, more, joined], *given)
+    case("SequenceConstruct.two", [made, make_node("ConcatFromSequence", ["l"], ["y"], axis=1)], *given)
+    case("SequenceErase.first", [made, make_node("SequenceErase", ["l", "i"], ["m"]), joined], *given)
+    case("SequenceLength.two", [made, make_node("SequenceLength", ["l"], ["y"])], *given)
+    nodes = [make_node("SequenceEmpty", [], ["l"]), make_node("SequenceInsert", ["l", "x"], ["m"]), joined]
+    case("SequenceEmpty.one", nodes, x("float", 2, 5))
+
+
 def listed(value):
     name = onnx.helper.tensor_dtype_to_string(onnx.helper.np_dtype_to_tensor_dtype(value.dtype))
     element = name.removeprefix("TensorProto.").lower()
@@ -374,7 +436,7 @@ def listed(value):
 
 def main():
     for make in (arithmetic, integers, indices, reductions, normalizations, padding, resampling, recurrent, fused,
-                 attention, losses, pooling, grids, quantized, older):  # fmt: skip
+                 attention, losses, pooling, grids, quantized, older, loops, sequences):  # fmt: skip
         make()
     for old in HERE.glob("*.onnx"):
         old.unlink()

@@ -4,6 +4,7 @@ use prost::Message;
 
 use crate::onnx::data_type::DataType;
 use crate::onnx::graph::{GraphKind, ValueInfo};
+use crate::onnx::ids::GraphId;
 use crate::onnx::name::Name;
 use crate::onnx::proto;
 use crate::onnx::values::{Producer, ValueId};
@@ -96,6 +97,26 @@ impl Editor<'_> {
             type_bytes: None,
         });
         self.values.add_output(main, value, index);
+    }
+
+    /// Lets an output of a graph be another value of it. Only types stay of how its outputs were declared.
+    pub fn set_output(&mut self, graph: GraphId, output: usize, value: ValueId) {
+        let name = self.values[value].name.clone();
+        self.values.set_output(self.model, graph, output, value);
+        let body = self.touch(graph);
+        body.outputs[output].name = name;
+        for _ in 0..body.outputs.len() {
+            body.remove_slot(OUTPUT, 0);
+        }
+        let fields = body.outputs.iter().map(|info| match &info.type_bytes {
+            Some(type_bytes) => typed_field(OUTPUT, &info.name, type_bytes),
+            None => bytes_field(OUTPUT, &bytes_field(1, info.name.as_bytes())),
+        });
+        let fields: Vec<Vec<u8>> = fields.collect();
+        let tag = bytes_field(OUTPUT, &[])[0];
+        let added = &mut body.edits.added_fields;
+        added.retain(|field| field[0] != tag);
+        added.extend(fields);
     }
 }
 

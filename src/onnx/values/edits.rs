@@ -138,6 +138,25 @@ impl Values {
         self.add_use(value, Use::Output { graph, output });
     }
 
+    /// Takes note that an output of a graph has changed.
+    pub(in crate::onnx) fn set_output(
+        &mut self,
+        model: &Model,
+        graph: GraphId,
+        output: usize,
+        value: ValueId,
+    ) {
+        let name = &model.graph(graph).outputs[output].name;
+        let at = Use::Output {
+            graph,
+            output: output as u32,
+        };
+        if let Some(old) = self.lookup(model, graph, name) {
+            self.retain_uses(old, |other| other != at);
+        }
+        self.add_use(value, at);
+    }
+
     /// Takes note of an initializer that an edit added: a value, or the default of an input.
     pub(in crate::onnx) fn add_initializer(&mut self, graph: GraphId, name: &Name, index: u32) {
         if let Some(input) = self.find(graph, name)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::functions::{Flat, flat};
-use super::mend::{self, Repair, mend};
+use super::mend::{self, Repair, give_outputs, mend};
 use super::patch::int;
 use super::{Meaning, Stop};
 use crate::hash::HashMap;
@@ -41,7 +41,8 @@ pub(super) struct Copy {
     pub(super) notes: Vec<String>,
     /// Operators that draw random numbers, other than Dropout, and how often they occur.
     pub(super) random: BTreeMap<String, usize>,
-    opset: i64,
+    /// Its opset; if it has none, the newest of its functions, or 1.
+    pub(super) opset: i64,
 }
 
 impl Copy {
@@ -54,11 +55,13 @@ impl Copy {
             mut model,
             versions,
             opset,
-            notes,
+            mut notes,
         } = flat(source)?;
         let common: Vec<&Repair> = mend::ALL.iter().copied().flatten().collect();
-        mend(&mut model, &common, opset)?;
-        mend(&mut model, repairs, opset)?;
+        for repairs in [&common[..], repairs] {
+            notes.extend(mend(&mut model, repairs, opset)?);
+        }
+        give_outputs(&mut model)?;
         let marks = marks(&model, meaning);
         let mut random = BTreeMap::new();
         if !marks.is_empty() {

@@ -164,12 +164,6 @@ impl Parsed {
 }
 
 impl Runnable {
-    /// What a reader of the result should know.
-    #[cfg(all(test, feature = "ort"))]
-    pub(in crate::verify) fn notes(&self) -> &[String] {
-        &self.about.notes
-    }
-
     /// Names of the outputs, in the order of the graph.
     pub fn outputs(&self) -> &[String] {
         &self.about.outputs

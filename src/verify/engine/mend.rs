@@ -12,12 +12,17 @@ mod indices;
 mod losses;
 mod normalizations;
 mod older;
+mod outputs;
 mod padding;
 mod pooling;
 mod quantized;
 mod recurrent;
 mod reductions;
 mod resampling;
+
+use std::collections::BTreeMap;
+
+pub(super) use outputs::give_outputs;
 
 use super::patch::Patch;
 use super::site::Site;
@@ -28,7 +33,7 @@ use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::View;
 
 /// The domain of the operators of ONNX Runtime.
-const MICROSOFT: &str = "com.microsoft";
+pub(super) const MICROSOFT: &str = "com.microsoft";
 
 /// One repair.
 pub(super) struct Repair {
@@ -37,6 +42,8 @@ pub(super) struct Repair {
     /// Whether a node of it needs the repair.
     applies: fn(&Site<'_>) -> bool,
     mend: fn(Patch<'_, '_>),
+    /// What a reader should know if it was made.
+    caveat: Option<&'static str>,
 }
 
 impl Repair {
@@ -51,6 +58,7 @@ impl Repair {
             operator,
             applies,
             mend,
+            caveat: None,
         }
     }
 
@@ -89,8 +97,8 @@ fn always(_: &Site<'_>) -> bool {
     true
 }
 
-/// What no engine has.
-pub(super) const ALL: &[&[Repair]] = &[draws::ALL, dropouts::ALL];
+/// What no engine has, or not as it is meant here.
+pub(super) const ALL: &[&[Repair]] = &[draws::ALL, dropouts::ALL, normalizations::TRAINING];
 
 /// What tract alone lacks, or reads wrongly.
 pub(super) const TRACT: &[&[Repair]] = &[
@@ -111,20 +119,30 @@ pub(super) const TRACT: &[&[Repair]] = &[
 ];
 
 /// Makes some repairs: first of operators of other domains, then of those of ONNX that take their places.
+/// Returns what a reader should know.
 ///
 /// # Errors
 /// A repair left a value without a producer, which is a bug in it.
-pub(super) fn mend(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result<()> {
+pub(super) fn mend(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result<Vec<String>> {
     let (own, foreign): (Vec<&Repair>, _) = repairs.iter().partition(|r| r.domain.is_empty());
-    once(model, &foreign, opset)?;
-    once(model, &own, opset)
+    let mut caveats: BTreeMap<&str, usize> = BTreeMap::new();
+    for repairs in [foreign, own] {
+        for caveat in once(model, &repairs, opset)? {
+            *caveats.entry(caveat).or_default() += 1;
+        }
+    }
+    let caveats = caveats.into_iter();
+    Ok(caveats
+        .map(|(caveat, n)| format!("{caveat} (×{n})"))
+        .collect())
 }
 
-fn once(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result<()> {
+/// Makes repairs of one kind; the caveats of those that were made.
+fn once(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result<Vec<&'static str>> {
     let named: HashSet<&[u8]> = repairs.iter().map(|r| r.operator.as_bytes()).collect();
     let asks = |node: &Node| named.contains(node.op_type.as_bytes());
     if !model.nodes().any(|(_, node)| asks(node)) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let values = Values::new(model);
     let memo = Memo::default();
@@ -142,11 +160,14 @@ fn once(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result<()> {
     });
     let found: Vec<(NodeId, Site<'static>, &Repair)> = found.collect();
     if found.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
+    let caveats = found.iter().filter_map(|(_, _, repair)| repair.caveat);
+    let caveats = caveats.collect();
     let mut editor = Editor::new(model, values);
     for (id, site, repair) in found {
         (repair.mend)(Patch::new(&mut editor, id, site));
     }
-    editor.finish()
+    editor.finish()?;
+    Ok(caveats)
 }

@@ -24,9 +24,7 @@ words! {
 pub enum Mode {
     /// tract, optimised.
     Optimised,
-    /// tract, optimised, ignoring the types and shapes that the model declares for inner values.
-    IgnoringValueInfo,
-    /// As the last, but only simplified.
+    /// tract, only simplified.
     Decluttered,
     /// ONNX Runtime, without optimisation.
     OnnxRuntime,
@@ -40,7 +38,7 @@ impl Default for Engines {
 }
 
 impl Mode {
-    const TRACT: [Mode; 3] = [Mode::Optimised, Mode::IgnoringValueInfo, Mode::Decluttered];
+    const TRACT: [Mode; 2] = [Mode::Optimised, Mode::Decluttered];
 
     /// The modes of some engines, in the order in which they are tried.
     pub fn of(engines: Engines) -> impl Iterator<Item = Mode> {
@@ -74,9 +72,7 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Mode::Optimised => "optimised",
-            Mode::IgnoringValueInfo => "optimised, ignoring declared inner shapes",
-            Mode::Decluttered => "without optimisation, ignoring declared inner shapes",
-            Mode::OnnxRuntime => "without optimisation",
+            Mode::Decluttered | Mode::OnnxRuntime => "without optimisation",
         })
     }
 }

@@ -3,5 +3,7 @@
 pub(super) mod branches;
 pub(super) mod dropout;
 pub(super) mod random;
+mod repeated;
+pub(super) mod sequences;
 pub(super) mod unrolled;
 pub(in crate::verify) mod watch;

@@ -9,7 +9,6 @@ pub(super) mod library;
 mod agreement;
 mod lower;
 mod operators;
-mod ports;
 mod tensor;
 
 use std::collections::BTreeMap;
@@ -22,13 +21,12 @@ use ort::session::{Session, SessionInputValue};
 use super::backend::{About, Engine, Read, Ready, Values};
 use super::copy::Copy;
 use super::draws::in_run;
-use super::port::Declared;
+use super::port::{Declared, Inputs};
 use super::watch::{Seen, seeing};
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value, shapes};
 use crate::interrupt;
 use crate::source::Source;
 use library::Loaded;
-use ports::Ports;
 
 static LOADING: Mutex<()> = Mutex::new(());
 
@@ -37,7 +35,7 @@ pub(super) struct Ort<'a>(pub(super) Option<&'a Path>);
 
 /// A model that ONNX Runtime has loaded.
 struct Model {
-    ports: Ports,
+    inputs: Inputs,
     session: Mutex<Session>,
 }
 
@@ -54,7 +52,7 @@ impl Engine for Ort<'_> {
             return Err(Unrunnable::no_folder(&tensor).into());
         }
         lower::lower(&mut copy.model)?;
-        let ports = ports::declared(&copy.model)?;
+        let inputs = Inputs::of(&copy.model)?;
         let bytes = bytes(&copy.source(Some(operators::DOMAIN))?)?;
         let session = {
             // what all sessions share is not made for two at once
@@ -65,9 +63,7 @@ impl Engine for Ort<'_> {
         };
         let about = About {
             engine: runtime.version.clone(),
-            ports: (ports.inputs.iter())
-                .map(|input| input.port.clone())
-                .collect(),
+            ports: inputs.ports(),
             outputs: (session.outputs().iter())
                 .map(|output| output.name().to_string())
                 .collect(),
@@ -75,7 +71,7 @@ impl Engine for Ort<'_> {
             random: copy.random,
         };
         let session = Mutex::new(session);
-        Ok((about, Box::new(Model { ports, session })))
+        Ok((about, Box::new(Model { inputs, session })))
     }
 }
 
@@ -125,7 +121,7 @@ impl Read for Model {
         given: &BTreeMap<String, Vec<usize>>,
         fill: Fill,
     ) -> Result<Shapes, Stop> {
-        shapes::choose(&self.ports.inputs, &self.ports.names, dims, given, fill)
+        shapes::choose(&self.inputs.all, dims, given, fill)
     }
 
     fn ready(self: Box<Self>, _: &Shapes) -> Result<Box<dyn Ready>, Stop> {
@@ -136,7 +132,7 @@ impl Read for Model {
 impl Ready for Model {
     fn run(&self, inputs: &Values, run: u64) -> Result<(Vec<Value>, Vec<Seen>), Stop> {
         let mut fed: Vec<(&str, SessionInputValue<'_>)> = Vec::new();
-        for Declared { port, .. } in &self.ports.inputs {
+        for Declared { port, .. } in &self.inputs.all {
             if let Some(value) = inputs.get(&port.name) {
                 let value = tensor::to_ort(value).map_err(|error| cannot("run", &error))?;
                 fed.push((&port.name, value.into()));

@@ -1,13 +1,15 @@
 //! The inputs of a model.
 
 use serde::{Deserialize, Serialize};
+use tract_onnx::dim_expr::parse_onnx_dim;
 use tract_onnx::prelude::DatumType;
-use tract_onnx::tract_hir::internal::{GenericFactoid, InferenceFact, Symbol, TDim};
+use tract_onnx::tract_hir::internal::{SymbolScope, TDim};
 
-use super::prepare::DimNames;
 use super::value::element_type;
 use super::{Unrunnable, element_name};
 use crate::error::{Error, ErrorKind};
+use crate::hash::HashSet;
+use crate::onnx::{Dimension, Model, Name, ValueInfo, ValueType};
 
 /// An input that has to be fed: a graph input without an initializer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,7 +23,14 @@ pub struct Port {
     pub dims: Option<Vec<Dim>>,
 }
 
-/// An input as tract declares it.
+/// The inputs that have to be fed.
+pub(super) struct Inputs {
+    pub(super) all: Vec<Declared>,
+    /// What the dimensions are made of lives as long as this.
+    _symbols: SymbolScope,
+}
+
+/// An input and the sizes of its axes.
 pub(super) struct Declared {
     pub(super) port: Port,
     pub(super) datum: DatumType,
@@ -49,36 +58,50 @@ impl Port {
     }
 }
 
-impl Declared {
-    pub(super) fn new(
-        name: &str,
-        fact: &InferenceFact,
-        names: &DimNames,
-    ) -> Result<Declared, Unrunnable> {
-        let GenericFactoid::Only(datum) = fact.datum_type else {
-            return Err(Unrunnable::new(format!("input {name} has no element type")));
-        };
-        let facts = if fact.shape.is_open() {
-            None
-        } else {
-            let dims = fact.shape.dims().map(|dim| match dim {
-                GenericFactoid::Only(dim) => Some(dim.clone()),
-                GenericFactoid::Any => None,
-            });
-            Some(dims.collect::<Vec<_>>())
-        };
-        Ok(Declared::of(name.to_string(), datum, facts, names))
+impl Inputs {
+    /// Those of a model.
+    ///
+    /// # Errors
+    /// An input is not a tensor, or of a type that no engine has here.
+    pub(super) fn of(model: &Model) -> Result<Inputs, Unrunnable> {
+        let symbols = SymbolScope::default();
+        let graph = model.graph(model.main());
+        let defaults: HashSet<&Name> = graph.initializers().map(|(_, t)| &t.name).collect();
+        let fed = graph.inputs.iter();
+        let fed = fed.filter(|input| !defaults.contains(&input.name));
+        let all = fed.map(|input| Declared::of(input, &symbols));
+        Ok(Inputs {
+            all: all.collect::<Result<_, _>>()?,
+            _symbols: symbols,
+        })
     }
 
-    pub(super) fn of(
-        name: String,
-        datum: DatumType,
-        facts: Option<Vec<Option<TDim>>>,
-        names: &DimNames,
-    ) -> Declared {
+    /// Them without their sizes in symbols.
+    pub(super) fn ports(&self) -> Vec<Port> {
+        self.all.iter().map(|input| input.port.clone()).collect()
+    }
+}
+
+impl Declared {
+    fn of(input: &ValueInfo, symbols: &SymbolScope) -> Result<Declared, Unrunnable> {
+        let name = input.name.to_string();
+        let ValueType::Tensor { element, shape } = input.value_type() else {
+            let why = format!("input {name} is not declared as a tensor");
+            return Err(Unrunnable::new(why));
+        };
+        let datum = element.name().and_then(element_type);
+        let datum = datum.ok_or_else(|| {
+            Unrunnable::new(format!("input {name} has elements of type {element}"))
+        })?;
+        let sized = |dim: &Dimension| match dim {
+            Dimension::Size(size) if *size >= 0 => Some(TDim::Val(*size)),
+            Dimension::Symbol(name) => symbolic(&name.to_text(), symbols),
+            _ => None,
+        };
+        let facts: Option<Vec<Option<TDim>>> = shape.map(|dims| dims.iter().map(sized).collect());
         let shown = |dim: &Option<TDim>| match dim {
             None => Dim::Unknown,
-            Some(TDim::Sym(symbol)) => Dim::Named(written(symbol, names)),
+            Some(TDim::Sym(symbol)) => Dim::Named(symbol.to_string()),
             Some(dim) => match dim.as_i64().and_then(|size| usize::try_from(size).ok()) {
                 Some(size) => Dim::Fixed(size),
                 None => Dim::Expression(dim.to_string()),
@@ -90,14 +113,25 @@ impl Declared {
             element: element_name(datum).to_string(),
             dims: dims.map(|facts| facts.iter().map(shown).collect()),
         };
-        Declared { port, datum, facts }
+        Ok(Declared { port, datum, facts })
     }
 }
 
-/// The name of a symbol as the model writes it.
-pub(super) fn written(symbol: &Symbol, names: &DimNames) -> String {
-    let name = symbol.to_string();
-    names.get(&name).cloned().unwrap_or(name)
+/// A size by its name, or an expression of names and numbers; `None` if it means nothing.
+fn symbolic(name: &str, symbols: &SymbolScope) -> Option<TDim> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_.".contains(&b);
+    let is_name = name.starts_with(|c: char| !c.is_ascii_digit()) && name.bytes().all(is_plain);
+    let is_expression = name.contains(['+', '-', '*', '/', '('])
+        && name
+            .bytes()
+            .all(|b| is_plain(b) || b"+-*/(), ".contains(&b));
+    match name {
+        "" | "?" => None,
+        _ if !is_name && (is_expression || name.bytes().all(|b| b.is_ascii_digit())) => {
+            parse_onnx_dim(symbols, name).ok()
+        }
+        _ => Some(symbols.sym(name).into()),
+    }
 }
 
 /// An input was named that the model does not have.

@@ -1,12 +1,11 @@
 //! Sizes for the dimensions that the inputs of a model leave open.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tract_onnx::tract_hir::internal::{Symbol, SymbolValues, TDim};
 
-use super::port::{Declared, no_input, written};
-use super::prepare::DimNames;
+use super::port::{Declared, no_input};
 use super::{Stop, Unrunnable};
 use crate::error::{Error, ErrorKind};
 
@@ -71,12 +70,11 @@ pub struct Shapes {
 /// name, then from `fill`.
 pub(super) fn choose(
     inputs: &[Declared],
-    names: &DimNames,
     dims: &BTreeMap<String, usize>,
     given: &BTreeMap<String, Vec<usize>>,
     fill: Fill,
 ) -> Result<Shapes, Stop> {
-    let symbols = symbols(inputs, names);
+    let symbols = symbols(inputs);
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
     for (name, &size) in dims {
         if !symbols.contains_key(name) {
@@ -95,7 +93,7 @@ pub(super) fn choose(
         let Some(input) = inputs.iter().find(|input| input.port.name == *name) else {
             return Err(no_input(name, inputs.iter().map(|input| &input.port)).into());
         };
-        bind(input, shape, names, &mut sizes)?;
+        bind(input, shape, &mut sizes)?;
     }
     let mut shapes = Shapes::default();
     let mut values = SymbolValues::default();
@@ -125,13 +123,13 @@ pub(super) fn choose(
 }
 
 /// The symbols in shapes of inputs by name, and whether each is the first axis of one.
-fn symbols(inputs: &[Declared], names: &DimNames) -> BTreeMap<String, (Symbol, bool)> {
+fn symbols(inputs: &[Declared]) -> BTreeMap<String, (Symbol, bool)> {
     let mut symbols: BTreeMap<String, (Symbol, bool)> = BTreeMap::new();
     for input in inputs {
         for (axis, dim) in input.facts.iter().flatten().enumerate() {
             let plain = matches!(dim, Some(TDim::Sym(_)));
             for symbol in dim.iter().flat_map(TDim::symbols) {
-                let entry = symbols.entry(written(&symbol, names));
+                let entry = symbols.entry(symbol.to_string());
                 entry.or_insert((symbol, false)).1 |= axis == 0 && plain;
             }
         }
@@ -143,7 +141,6 @@ fn symbols(inputs: &[Declared], names: &DimNames) -> BTreeMap<String, (Symbol, b
 fn bind(
     input: &Declared,
     shape: &[usize],
-    names: &DimNames,
     sizes: &mut BTreeMap<String, usize>,
 ) -> Result<(), Stop> {
     let Some(facts) = &input.facts else {
@@ -159,7 +156,7 @@ fn bind(
     for (axis, (dim, &size)) in facts.iter().zip(shape).enumerate() {
         let Some(dim) = dim else { continue };
         if let TDim::Sym(symbol) = dim {
-            let symbol = written(symbol, names);
+            let symbol = symbol.to_string();
             let before = *sizes.entry(symbol.clone()).or_insert(size);
             if before != size {
                 let why = format!("dimension {symbol} would be {before} and {size} (input {name})");
@@ -201,23 +198,6 @@ fn open(
             })
     });
     Ok(sizes.collect())
-}
-
-/// The substitution that makes a parsed model concrete.
-pub(super) fn substitution(
-    inputs: &[Declared],
-    names: &DimNames,
-    shapes: &Shapes,
-) -> HashMap<Symbol, TDim> {
-    let dims = inputs
-        .iter()
-        .flat_map(|input| input.facts.iter().flatten().flatten());
-    let symbols = dims.flat_map(TDim::symbols);
-    let sized = symbols.filter_map(|symbol| {
-        let size = *shapes.symbols.get(&written(&symbol, names))?;
-        Some((symbol, TDim::Val(i64::try_from(size).ok()?)))
-    });
-    sized.collect()
 }
 
 fn usage(why: String) -> Stop {

@@ -2,12 +2,13 @@
 
 #[cfg(test)]
 mod needed;
+mod proto;
+mod support;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use tract_onnx::model::OnnxOpRegister;
-use tract_onnx::pb;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::TypedSimplePlan;
@@ -16,23 +17,20 @@ use super::backend::{About, Engine, Read, Ready, Values};
 use super::copy::Copy;
 use super::draws::{in_run, numbering};
 use super::mend::Repair;
-use super::operators::{branches, dropout, random, unrolled, watch};
-use super::port::Declared;
-use super::prepare::DimNames;
-use super::weights::Weights;
+use super::operators::{branches, dropout, random, sequences, unrolled, watch};
+use super::port::{Declared, Inputs};
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, TRACT, Unrunnable, Value};
-use super::{decode, guard, prepare, shapes, support};
+use super::{guard, shapes};
 use crate::interrupt;
-use crate::onnx::RANDOM_OPERATORS;
+use crate::onnx::{Model, RANDOM_OPERATORS};
 
 /// tract, and the repairs that it needs.
 pub(super) struct Tract(pub(super) Vec<&'static Repair>);
 
 /// A model that tract has parsed, its symbolic dimensions still open.
-pub(super) struct Graph {
+struct Graph {
     model: InferenceModel,
-    names: DimNames,
-    inputs: Vec<Declared>,
+    inputs: Inputs,
     mode: Mode,
 }
 
@@ -43,16 +41,14 @@ struct Plan {
 }
 
 impl Engine for Tract {
-    /// Decodes a model, checks that tract has what it needs, and parses it.
+    /// Reads a model, checks that tract has what it needs, and translates it.
     fn read(
         &self,
         subject: &Subject,
         meaning: Meaning,
         mode: Mode,
     ) -> Result<(About, Box<dyn Read>), Stop> {
-        let mut onnx = tract_onnx::onnx()
-            .with_ignore_value_info(mode != Mode::Optimised)
-            .with_ignore_output_shapes(true);
+        let mut onnx = tract_onnx::onnx();
         onnx.op_register.insert("Dropout", dropout::build);
         onnx.op_register.insert(watch::OPERATOR, watch::build);
         onnx.op_register.insert("Loop", unrolled::build);
@@ -61,55 +57,39 @@ impl Engine for Tract {
         for name in draws.filter(|name| **name != "Multinomial") {
             onnx.op_register.insert(name, random::build);
         }
+        for name in sequences::ALL {
+            onnx.op_register.insert(name, sequences::build);
+        }
         let copy = Copy::of(subject.source, meaning, &self.0)?;
-        let mut proto: pb::ModelProto = decode(&copy.source(None)?)?;
-        proto.training_info.clear();
-        let Some(graph) = &mut proto.graph else {
-            return Err(Unrunnable::new("the model has no graph").into());
-        };
-        let mut about = About {
-            engine: TRACT.to_string(),
-            notes: copy.notes,
-            random: copy.random,
-            ..About::default()
-        };
-        let names = prepared(graph, &mut about, &onnx.op_register)?;
-        let folder = folder(subject, graph)?;
-        onnx.provider = Arc::new(Weights::take(graph));
-        let parsed = guard(|| onnx.parse(&proto, Some(folder)));
+        let folder = subject.folder.map(Path::to_path_buf);
+        let edited = Model::read_in(copy.source(None)?, folder)?;
+        support::check(&edited, &onnx.op_register)?;
+        let inputs = Inputs::of(&edited)?;
+        let (proto, weights) = proto::translated(&edited, copy.opset)?;
+        onnx.provider = Arc::new(weights);
+        let parsed = guard(|| onnx.parse(&proto, Some(proto::FOLDER)));
         drop(proto);
         let parsed = finished("load", parsed)?;
         if let Some(name) = parsed.unresolved_inputs.first() {
             let why = format!("nothing defines the value {name}, which the model uses");
             return Err(Unrunnable::new(why).into());
         }
-        let inputs = inputs(&parsed.model, &names)?;
-        about.ports = inputs.iter().map(|input| input.port.clone()).collect();
+        let outputs = edited.graph(edited.main()).outputs.iter();
+        let about = About {
+            engine: TRACT.to_string(),
+            ports: inputs.ports(),
+            outputs: outputs.map(|output| output.name.to_string()).collect(),
+            notes: copy.notes,
+            random: copy.random,
+        };
+        let model = parsed.model;
         let graph = Graph {
-            model: parsed.model,
-            names,
+            model,
             inputs,
             mode,
         };
         Ok((about, Box::new(graph)))
     }
-}
-
-/// Makes a graph such that tract reads it right, and checks that tract can run it.
-fn prepared(
-    graph: &mut pb::GraphProto,
-    about: &mut About,
-    register: &OnnxOpRegister,
-) -> Result<DimNames, Stop> {
-    let names = prepare::shapes(graph);
-    prepare::tensors(graph);
-    prepare::scans(graph);
-    about.notes.extend(prepare::batch_norms(graph));
-    support::check(graph, register)?;
-    prepare::names(graph);
-    let outputs = graph.output.iter();
-    about.outputs = outputs.map(|output| output.name.clone()).collect();
-    Ok(names)
 }
 
 /// The result of a step of tract.
@@ -128,29 +108,27 @@ impl Read for Graph {
         given: &BTreeMap<String, Vec<usize>>,
         fill: Fill,
     ) -> Result<Shapes, Stop> {
-        shapes::choose(&self.inputs, &self.names, dims, given, fill)
+        shapes::choose(&self.inputs.all, dims, given, fill)
     }
 
     fn ready(mut self: Box<Self>, shapes: &Shapes) -> Result<Box<dyn Ready>, Stop> {
-        let symbols = shapes::substitution(&self.inputs, &self.names, shapes);
-        let mut facts = Vec::with_capacity(self.inputs.len());
-        for Declared { port, datum, .. } in &self.inputs {
+        let mut facts = Vec::with_capacity(self.inputs.all.len());
+        for Declared { port, datum, .. } in &self.inputs.all {
             let Some(shape) = shapes.inputs.get(&port.name) else {
                 return Err(Unrunnable::new(format!("input {} has no shape", port.name)).into());
             };
             facts.push(InferenceFact::dt_shape(*datum, shape));
         }
-        let inputs = self.inputs.iter().map(|input| input.port.name.clone());
+        let inputs = self.inputs.all.iter().map(|input| input.port.name.clone());
         let inputs = inputs.collect();
         let mode = self.mode;
         let prepare = move || {
-            self.model.set_symbols(&symbols)?;
             for (index, fact) in facts.into_iter().enumerate() {
                 self.model.set_input_fact(index, fact)?;
             }
             let typed = self.model.into_typed()?;
             let typed = match mode {
-                Mode::Optimised | Mode::IgnoringValueInfo => typed.into_optimized()?,
+                Mode::Optimised => typed.into_optimized()?,
                 Mode::Decluttered | Mode::OnnxRuntime => typed.into_decluttered()?,
             };
             TypedSimplePlan::new(typed)
@@ -159,32 +137,6 @@ impl Read for Graph {
         let plan = finished("analyse", prepared)?;
         Ok(Box::new(Plan { plan, inputs }))
     }
-}
-
-/// The folder where tract looks for external data. It requires one in any case.
-fn folder<'s>(subject: &Subject<'s>, graph: &pb::GraphProto) -> Result<&'s str, Unrunnable> {
-    match subject.folder {
-        None => match support::external(graph) {
-            None => Ok("."),
-            Some(tensor) => Err(Unrunnable::no_folder(&tensor)),
-        },
-        Some(folder) if folder.as_os_str().is_empty() => Ok("."),
-        Some(folder) => {
-            let name = folder.to_str();
-            name.ok_or_else(|| Unrunnable::new("tract wants a folder's name to be Unicode"))
-        }
-    }
-}
-
-fn inputs(model: &InferenceModel, names: &DimNames) -> Result<Vec<Declared>, Unrunnable> {
-    let outlets = model.inputs.iter();
-    let port = outlets.map(|&outlet| {
-        let fact = model
-            .outlet_fact(outlet)
-            .map_err(|error| Unrunnable::tract("load", Ok(error)))?;
-        Declared::new(&model.node(outlet.node).name, fact, names)
-    });
-    port.collect()
 }
 
 impl Plan {

@@ -9,6 +9,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement};
+use prost::Message;
 use py_literal::Value as Literal;
 use tract_onnx::data_resolver::FopenDataResolver;
 use tract_onnx::pb;
@@ -20,8 +21,9 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::usage;
 use crate::error::Error;
+use crate::onnx::DataType;
 use crate::source::Source;
-use crate::verify::engine::{Stop, decode, guard, unsigned_to_raw};
+use crate::verify::engine::{Stop, guard};
 
 /// The array for one input: the file's only one, or in an archive that of the input's name.
 pub(super) fn array(file: &Path, input: &str) -> Result<Tensor, Stop> {
@@ -210,11 +212,8 @@ fn numbered(folder: &Path, kind: &str) -> Result<Vec<(usize, String, Tensor)>, S
 fn tensor_proto(file: &Path) -> Result<(String, Tensor), Stop> {
     let source = Source::open(file)?;
     let not = |why: String| usage(format!("not a TensorProto: {why}"), file);
-    let mut proto: pb::TensorProto = match decode(&source) {
-        Ok(proto) => proto,
-        Err(Stop::Unrunnable(why)) => return Err(not(why.reason)),
-        Err(stop) => return Err(stop),
-    };
+    let proto = pb::TensorProto::decode(source.bytes(0..source.len())?);
+    let mut proto = proto.map_err(|error| not(error.to_string()))?;
     unsigned_to_raw(&mut proto);
     let elements = proto
         .dims
@@ -231,4 +230,22 @@ fn tensor_proto(file: &Path) -> Result<(String, Tensor), Stop> {
         Ok(Err(error)) => Err(not(error.to_string())),
         Err(panic) => Err(not(panic)),
     }
+}
+
+/// tract looks for unsigned 32 and 64 bit elements in the fields of the signed ones. As raw bytes
+/// it reads them right.
+fn unsigned_to_raw(tensor: &mut pb::TensorProto) {
+    let words = std::mem::take(&mut tensor.uint64_data);
+    if words.is_empty() || !tensor.raw_data.is_empty() {
+        return;
+    }
+    let width = if tensor.data_type == DataType::UINT32.0 {
+        4
+    } else {
+        8
+    };
+    let bytes = words
+        .iter()
+        .flat_map(|word| word.to_le_bytes().into_iter().take(width));
+    tensor.raw_data = bytes.collect();
 }

@@ -216,17 +216,10 @@ fn declared_shapes_that_are_wrong_are_ignored_on_both_sides() {
     let wrong = |dropped| network(dropped).value_info("h", FLOAT, &[Fix(9), Fix(9)]);
     let report = compare(&wrong(true), &wrong(false));
     assert_eq!(
-        (report.outcome.clone(), report.mode),
-        (Outcome::Equal, Mode::IgnoringValueInfo)
+        (report.outcome, report.mode),
+        (Outcome::Equal, Mode::Optimised)
     );
-    assert!(
-        report
-            .notes
-            .iter()
-            .any(|note| note.contains("ignoring declared")),
-        "{:?}",
-        report.notes
-    );
+    assert_eq!(report.notes, Vec::<String>::new());
 }
 
 #[test]

@@ -40,10 +40,7 @@ fn operators() {
 #[test]
 fn operators_of_other_domains() {
     let custom = base().node(node("Dropout", &["x"], &["y"]).domain("acme"));
-    assert_eq!(
-        why(&custom),
-        "tract has no operator acme::Dropout (node writing y)"
-    );
+    assert_eq!(why(&custom), "tract has no operator acme::Dropout (node y)");
     let microsoft = base().node(node("Relu", &["x"], &["y"]).domain("com.microsoft"));
     assert!(why(&microsoft).contains("com.microsoft::Relu"));
     let gelu = base().node(node("QuickGelu", &["x"], &["y"]).domain("com.microsoft"));

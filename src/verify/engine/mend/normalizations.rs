@@ -19,6 +19,23 @@ pub(super) const ALL: &[Repair] = &[
     Repair::foreign("EmbedLayerNormalization", always, embed),
 ];
 
+/// A batch normalization that trains, and whose statistics nothing reads.
+pub(super) const TRAINING: &[Repair] = &[Repair {
+    caveat: Some("BatchNormalization in training form is computed in its inference form"),
+    ..Repair::of("BatchNormalization", trains, |mut patch| {
+        let inputs = patch.node.inputs.clone();
+        let mut attributes = patch.node.attributes.clone();
+        attributes.retain(|attribute| attribute.name != "training_mode");
+        patch.end_with("BatchNormalization", &inputs, attributes);
+    })
+}];
+
+fn trains(site: &Site<'_>) -> bool {
+    let outputs = site.node.outputs.len();
+    let trains = outputs > 1 || site.int("training_mode", 0) != 0;
+    trains && !(1..outputs).any(|output| site.wants(output))
+}
+
 fn has_empty_bias(site: &Site<'_>) -> bool {
     site.node.inputs.len() == 3 && !site.has(2)
 }

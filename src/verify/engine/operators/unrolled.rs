@@ -1,26 +1,19 @@
-//! `Loop` for tract, which has none: unrolled, once the number of its steps is known.
+//! `Loop` for tract, which has none: unrolled, as far as the number of its steps is known.
 //!
 //! When the model is made ready, sizes are known and tract computes what is constant: counters, limits and
-//! conditions are numbers by then. The body is written out step by step until its condition is false. If
-//! the condition depends on data, all steps up to the limit are written out, and each leaves the states as
-//! they are once a condition was false. Without a limit, or if a value of each step is collected, tract cannot
-//! run the model then.
+//! conditions are numbers by then. The body is written out step by step until its condition is false. Once that
+//! depends on data, or the model has grown too much, the steps that are left are taken in the run
+//! ([`super::repeated`]).
 
 use tract_onnx::model::{ParseResult, ParsingContext, optional_inputs};
 use tract_onnx::pb::{GraphProto, NodeProto};
 use tract_onnx::tract_core::ops::array::TypedConcat;
-use tract_onnx::tract_core::ops::logic::{Iff, and};
 use tract_onnx::tract_hir::internal::*;
-use tract_onnx::tract_hir::ops::logic::wire_with_rank_broadcast;
+
+use super::repeated::repeated;
 
 /// The most nodes that a loop is written out as.
 const MOST: usize = 6_000;
-
-/// The most steps of a loop whose condition depends on data.
-const MOST_STEPS: i64 = 500;
-
-/// Part of the reason why a loop cannot be unrolled.
-pub(in crate::verify::engine) const UNKNOWN: &str = "the number of its steps depends on data";
 
 /// A node of the model, its inputs by position among those that are present.
 #[derive(Clone, Debug)]
@@ -121,29 +114,19 @@ impl Loop {
         outputs.context("a value of the body of a Loop is missing")
     }
 
-    /// The states after a step if its condition was true, and those before it if not.
-    fn choose(
-        &self,
-        prefix: &str,
+    /// The values of all steps as one tensor: those of steps that are written out, and of the others.
+    fn collect(
+        name: &str,
         model: &mut TypedModel,
-        goes_on: OutletId,
-        [after, before]: [&[OutletId]; 2],
-    ) -> TractResult<TVec<OutletId>> {
-        let states = after.iter().zip(before).take(self.states).enumerate();
-        let chosen = states.map(|(at, (&after, &before))| {
-            let name = format!("{prefix}/state-{at}");
-            Ok(wire_with_rank_broadcast(name, model, Iff, &[goes_on, after, before])?[0])
-        });
-        chosen.collect()
-    }
-
-    /// The values of all steps as one tensor.
-    fn collect(name: &str, model: &mut TypedModel, values: &[OutletId]) -> TractResult<OutletId> {
+        values: &[OutletId],
+        rest: Option<OutletId>,
+    ) -> TractResult<OutletId> {
         let mut slices = tvec!();
         for (step, &value) in values.iter().enumerate() {
             let name = format!("{name}/{step}");
             slices.extend(model.wire_node(name, AxisOp::Add(0), &[value])?);
         }
+        slices.extend(rest);
         Ok(model.wire_node(name, TypedConcat { axis: 0 }, &slices)?[0])
     }
 
@@ -166,15 +149,10 @@ impl Loop {
     }
 }
 
-fn is_known(model: &TypedModel, outlet: OutletId) -> TractResult<bool> {
-    Ok(model.outlet_fact(outlet)?.konst.is_some())
-}
-
-/// The constant that a value is.
-fn constant<T: Datum + Copy>(model: &TypedModel, outlet: OutletId) -> TractResult<T> {
-    let fact = model.outlet_fact(outlet)?;
-    let known = fact.konst.as_ref().context(UNKNOWN)?;
-    known.cast_to_scalar::<T>()
+/// The constant that a value is, unless it is a size that only a run determines.
+fn constant<T: Datum + Copy>(model: &TypedModel, outlet: OutletId) -> TractResult<Option<T>> {
+    let known = model.outlet_fact(outlet)?.konst.as_ref();
+    Ok(known.and_then(|known| known.cast_to_scalar::<T>().ok()))
 }
 
 impl Expansion for Loop {
@@ -211,55 +189,53 @@ impl Expansion for Loop {
         model: &mut TypedModel,
         inputs: &[OutletId],
     ) -> TractResult<TVec<OutletId>> {
-        let most: Option<i64> = self
-            .most
-            .map(|at| constant(model, inputs[at]))
-            .transpose()?;
-        let given = self.goes_on.map(|at| inputs[at]);
-        let mut goes_on = match given {
-            Some(given) => given,
+        let most = match self.most {
+            Some(at) => inputs[at],
+            None => model.add_const(format!("{prefix}/most"), tensor0(i64::MAX))?,
+        };
+        let mut goes_on = match self.goes_on {
+            Some(at) => inputs[at],
             None => model.add_const(format!("{prefix}/true"), tensor0(true))?,
         };
         let (states, outer) = inputs[self.first..].split_at(self.states);
         let mut states: TVec<OutletId> = states.into();
         let mut collected = vec![Vec::new(); self.collected()?];
+        let mut rest = vec![None; collected.len()];
         let began = model.nodes().len();
-        for step in 0.. {
-            let is_over = most.is_some_and(|most| step >= most);
-            if is_over || is_known(model, goes_on)? && !constant::<bool>(model, goes_on)? {
+        for step in 0i64.. {
+            let limit = constant::<i64>(model, most)?;
+            let condition = constant::<bool>(model, goes_on)?;
+            if condition == Some(false) || limit.is_some_and(|limit| step >= limit) {
                 break;
             }
-            let on_data = !is_known(model, goes_on)?;
-            let has_few = most.is_some_and(|most| most <= MOST_STEPS);
-            ensure!(!on_data || has_few && collected.is_empty(), "{UNKNOWN}");
-            let written = model.nodes().len() - began;
-            ensure!(written < MOST, "it has too many steps to be written out");
-            let prefix = format!("{prefix}/step-{step}");
-            let counter = model.add_const(format!("{prefix}/counter"), tensor0(step))?;
-            let inputs = [&[counter, goes_on], &states[..], outer].concat();
-            let outputs = self.step(&prefix, model, &inputs)?;
-            if on_data {
-                states = self.choose(&prefix, model, goes_on, [&outputs[1..], &states])?;
-                let both = [goes_on, outputs[0]];
-                let both =
-                    wire_with_rank_broadcast(format!("{prefix}/condition"), model, and(), &both)?;
-                goes_on = both[0];
-            } else {
-                goes_on = outputs[0];
-                states = outputs[1..=self.states].into();
+            let counter = model.add_const(format!("{prefix}/counter-{step}"), tensor0(step))?;
+            if condition.is_none() || limit.is_none() || model.nodes().len() - began > MOST {
+                let inputs = [&[most, counter, goes_on], &states[..], outer].concat();
+                let outputs = repeated(prefix, model, &inputs, self.states, |body, inputs| {
+                    self.step(&format!("{prefix}/step"), body, inputs)
+                })?;
+                states = outputs[..self.states].into();
+                for (rest, &values) in rest.iter_mut().zip(&outputs[self.states..]) {
+                    *rest = Some(values);
+                }
+                break;
             }
+            let inputs = [&[counter, goes_on], &states[..], outer].concat();
+            let outputs = self.step(&format!("{prefix}/step-{step}"), model, &inputs)?;
+            goes_on = outputs[0];
+            states = outputs[1..=self.states].into();
             for (values, &value) in collected.iter_mut().zip(&outputs[1 + self.states..]) {
                 values.push(value);
             }
         }
         for (output, values) in collected.iter().enumerate() {
             let name = format!("{prefix}/collected-{output}");
-            let all = if values.is_empty() {
+            let all = if values.is_empty() && rest[output].is_none() {
                 let counter = model.add_const(format!("{name}/counter"), tensor0(0i64))?;
                 let inputs = [&[counter, goes_on], &states[..self.states], outer].concat();
                 self.nothing(&name, model, (output, &inputs))?
             } else {
-                Loop::collect(&name, model, values)?
+                Loop::collect(&name, model, values, rest[output])?
             };
             states.push(all);
         }
