@@ -4,9 +4,10 @@
     python measure.py [--command dropout-onnx]
 
 Dropout of rate 0.3 is inserted into a small network of opsets 11, 13 and 17, inert and active, and imported by each
-of these that is installed: onnx2torch, onnx2keras, ONNX Runtime, onnxruntime-training. They need environments of their
-own: onnx2torch brings torch, onnx2keras Keras, and onnxruntime-training takes the place of onnxruntime. Prints a table in Markdown, a row for each import:
-the rate that was read, and the share of values dropped in training and at inference.
+of these that is installed: onnx2torch, onnx2keras, onnx2tf, ONNX Runtime, onnxruntime-training. They need environments of
+their own: onnx2torch brings torch, onnx2keras and onnx2tf Keras, and onnxruntime-training takes the place of onnxruntime.
+Prints a table in Markdown, a row for each import: the rate that was read, and the share of values dropped in training
+and at inference.
 """
 
 import argparse
@@ -67,6 +68,16 @@ def onnx2keras(path):
     return [type(made[0]).__name__ if made else "none", made[0].rate if made else "none", *map(dropped, runs)]
 
 
+def onnx2tf(path):
+    import onnx2tf as importer
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = importer.convert(str(path), output_folder_path=folder, non_verbose=True)
+    made = [layer for layer in model.layers if "dropout" in type(layer).__name__.lower()]
+    runs = [np.asarray(model(X, training=on)) for on in (True, False)]
+    return [type(made[0]).__name__ if made else "none", made[0].rate if made else "none", *map(dropped, runs)]
+
+
 def onnxruntime(path):
     """Inference only: the column of training is without optimization, that of inference with the default."""
     import onnxruntime as ort
@@ -106,7 +117,7 @@ def main():
     print("| importer | opset | mode in the file | imported as | rate read | dropped in training | dropped in inference |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for importer in (onnx2torch, onnx2keras, onnxruntime, onnxruntime_training):
+        for importer in (onnx2torch, onnx2keras, onnx2tf, onnxruntime, onnxruntime_training):
             package = importer.__name__.replace("_", "-")
             try:
                 name = f"{package} {importlib.metadata.version(package)}"

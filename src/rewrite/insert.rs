@@ -109,6 +109,8 @@ pub struct Place {
     readers: Option<Vec<Use>>,
     /// The choice that counted.
     choice: usize,
+    /// The choice that is inserted there instead.
+    instead: Option<usize>,
     /// Its mask, where that is shared along axes.
     shared: Option<write::Shared>,
 }

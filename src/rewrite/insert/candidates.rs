@@ -90,7 +90,7 @@ fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
     let flow = Flow::new(examined.facts())?;
     let fit = fit::Fit::new(&flow, examined.facts(), examined.sites()?);
     let mut chooser = Chooser::new(&flow);
-    let mut presets: BTreeMap<ValueId, Preset> = chooser.positions().usual();
+    let mut presets: BTreeMap<ValueId, Preset> = chooser.positions()?.usual();
     let chosen = chooser.all(options)?.into_iter();
     let chosen = chosen.map(|((value, _), index)| (value, Some(&options.choices[index])));
     let mut chosen: BTreeMap<ValueId, Option<&Choice>> = chosen.collect();
@@ -98,7 +98,7 @@ fn list(examined: &Examined<'_>, options: &Options) -> Result<Vec<Candidate>> {
         chosen.extend(presets.keys().map(|&value| (value, None)));
     }
     for &preset in Preset::ALL {
-        for value in chooser.positions().of(preset) {
+        for value in chooser.positions()?.of(preset) {
             presets.entry(value).or_insert(preset);
         }
     }

@@ -24,7 +24,7 @@ type Part = Option<usize>;
 pub(super) struct Chooser<'f, 'm> {
     flow: &'f Flow<'m>,
     /// What presets know, once one was asked for.
-    positions: OnceCell<Positions<'f, 'm>>,
+    positions: OnceCell<Positions>,
     layers: Layers<'m>,
     /// The layer of each node, once one was asked for.
     of_nodes: Option<HashMap<NodeId, String>>,
@@ -41,8 +41,17 @@ impl<'f, 'm> Chooser<'f, 'm> {
     }
 
     /// What presets know.
-    pub fn positions(&self) -> &Positions<'f, 'm> {
-        self.positions.get_or_init(|| Positions::new(self.flow))
+    ///
+    /// # Errors
+    /// As [`Positions::new`].
+    pub fn positions(&self) -> Result<&Positions> {
+        match self.positions.get() {
+            Some(known) => Ok(known),
+            None => {
+                let positions = Positions::new(self.flow)?;
+                Ok(self.positions.get_or_init(|| positions))
+            }
+        }
     }
 
     /// The layer of each node with one.
@@ -113,7 +122,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
             meet(BTreeSet::from([self.named(name, scopes.as_deref())?]));
         }
         if let Some(preset) = choice.preset {
-            meet(self.positions().of(preset));
+            meet(self.positions()?.of(preset));
         }
         if let Some(op_type) = &choice.after {
             let nodes = view.nodes().filter(|node| node.op_type == op_type.as_str());

@@ -5,7 +5,9 @@ mod ahead;
 mod calls;
 mod root;
 
-use crate::error::Result;
+use std::cell::Cell;
+
+use crate::error::{Error, ErrorKind, Result};
 use crate::hash::HashSet;
 use crate::onnx::{AttributeValue, GraphId, GraphKind, Node, ValueId};
 use crate::semantics::calls::Calls;
@@ -30,7 +32,13 @@ pub(super) struct Flow<'m> {
     ahead: Vec<Vec<Ahead>>,
     /// By function: what its body contains.
     inside: Vec<Ahead>,
+    /// The steps that searches for branches may still take.
+    steps: Cell<usize>,
 }
+
+/// The steps that searches for branches may take for each value. Branches that are nested, or begin at one value
+/// far before, are searched several times.
+const STEPS: usize = 1000;
 
 impl<'m> Flow<'m> {
     /// # Errors
@@ -48,6 +56,7 @@ impl<'m> Flow<'m> {
             places: vec![0; values.len()],
             ahead: vec![Vec::new(); model.graph_slots()],
             inside: vec![Ahead::default(); model.functions().len()],
+            steps: Cell::new(STEPS.saturating_mul(values.len())),
         };
         for (id, graph) in model.graphs() {
             flow.ahead[id.0 as usize] = vec![Ahead::default(); graph.node_slots()];
@@ -87,6 +96,24 @@ impl<'m> Flow<'m> {
     /// True of a value that depends on the inputs of the model, and not only on their size.
     pub fn is_data(&self, value: ValueRef<'_>) -> bool {
         self.data[value.id.index()]
+    }
+
+    /// Takes a step of a search, unless all are taken.
+    pub fn may_search(&self) -> bool {
+        let left = self.steps.get();
+        self.steps.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    /// # Errors
+    /// A search took all the steps that it may, and is not complete.
+    pub fn is_searched(&self) -> Result<()> {
+        let why = "analysis-limit: the search for the residual branches of this model took too many steps, so \
+                   the positions of presets are not known; select values with --at, --name or --after";
+        match self.steps.get() {
+            0 => Err(Error::new(ErrorKind::Unsupported, why)),
+            _ => Ok(()),
+        }
     }
 
     /// The place of a value in an order in which it comes after all that it depends on.

@@ -45,6 +45,11 @@ pub fn from(model: &Examined<'_>, source: &Archive) -> Result<Like> {
     }
     let flow = Flow::new(model.facts())?;
     let layers = Chooser::new(&flow).layers()?.clone();
+    if layers.is_empty() {
+        let why = "this model does not declare layers, as exports of Keras' torch and jax backends: export it \
+                   again with KERAS_BACKEND=tensorflow";
+        return Err(model.model().source().name_in(usage(why.into())));
+    }
     let of = layers.iter();
     let of = of.filter_map(|(&node, layer)| Some((node, source.layer_of(layer)?)));
     let mut finder = Finder {

@@ -10,6 +10,7 @@ mod usual;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::error::Result;
 use crate::onnx::{DataType, Tensor, Use, ValueId};
 use crate::semantics::operator::Operator;
 use crate::semantics::view::{NodeRef, ValueRef};
@@ -25,41 +26,60 @@ use head::head;
 use usual::Style;
 
 /// The positions of a model.
-pub(super) struct Positions<'f, 'm> {
-    flow: &'f Flow<'m>,
-    branches: Vec<Branch<'m>>,
-    style: Style,
+pub(super) struct Positions {
+    /// The values of each preset, and whether each is usual in a model of this style.
+    found: Vec<(Preset, Vec<(ValueId, bool)>)>,
 }
 
-impl<'f, 'm> Positions<'f, 'm> {
-    pub fn new(flow: &'f Flow<'m>) -> Self {
+impl Positions {
+    /// # Errors
+    /// A search took all the steps that it may.
+    pub fn new(flow: &Flow<'_>) -> Result<Self> {
         let branches = Branch::all(flow);
-        let style = Style::of(flow, &branches);
-        Positions {
+        let finder = Finder {
             flow,
+            style: Style::of(flow, &branches),
             branches,
-            style,
-        }
+        };
+        let found = Preset::ALL.iter().map(|&preset| {
+            let found = finder.found(preset).into_iter();
+            (
+                preset,
+                found.map(|(value, usual)| (value.id, usual)).collect(),
+            )
+        });
+        let found = found.collect();
+        flow.is_searched()?;
+        Ok(Positions { found })
     }
 
     /// The values at a position.
     pub fn of(&self, preset: Preset) -> BTreeSet<ValueId> {
-        let found = self.found(preset).into_iter();
-        found.map(|(value, _)| value.id).collect()
+        let found = self.found.iter().filter(|(of, _)| *of == preset);
+        let values = found.flat_map(|(_, found)| found);
+        values.map(|&(value, _)| value).collect()
     }
 
     /// The values at positions where networks that are built like this one have dropout.
     pub fn usual(&self) -> BTreeMap<ValueId, Preset> {
         let mut usual = BTreeMap::new();
-        for &preset in Preset::ALL {
-            let found = self.found(preset).into_iter();
-            for (value, _) in found.filter(|(_, is_usual)| *is_usual) {
-                usual.entry(value.id).or_insert(preset);
+        for (preset, found) in &self.found {
+            for &(value, _) in found.iter().filter(|(_, is_usual)| *is_usual) {
+                usual.entry(value).or_insert(*preset);
             }
         }
         usual
     }
+}
 
+/// What positions are found by.
+struct Finder<'f, 'm> {
+    flow: &'f Flow<'m>,
+    branches: Vec<Branch<'m>>,
+    style: Style,
+}
+
+impl<'m> Finder<'_, 'm> {
     /// The values at a position, and whether each is usual in a model of this style.
     fn found(&self, preset: Preset) -> Vec<(ValueRef<'m>, bool)> {
         let (flow, nodes, style) = (self.flow, self.flow.view.nodes(), &self.style);
@@ -84,18 +104,22 @@ impl<'f, 'm> Positions<'f, 'm> {
                 found.map(|value| (value, true)).collect()
             }
             Preset::Residual => {
-                let found = branches.filter_map(|branch| branch.projection(flow));
-                found.map(|value| (value, style.has_residual())).collect()
+                let found = branches.filter_map(|branch| {
+                    let usual = style.has_residual() && !style.is_of_normalized(flow, branch);
+                    Some((branch.projection(flow)?, usual))
+                });
+                found.collect()
             }
             Preset::Ffn => {
                 let found = branches.filter_map(|branch| {
                     let usual = style.has_ffn(flow, branch);
                     Some((branch.hidden(flow)?, usual))
                 });
-                found.collect()
+                let normalized = style.normalized(flow, &self.branches).into_iter();
+                found.chain(normalized.map(|value| (value, true))).collect()
             }
             Preset::DropPath => {
-                let found = branches.map(|branch| (branch.end, branch.is_deep(flow)));
+                let found = branches.map(|branch| (branch.end, style.is_deep(flow, branch)));
                 found.collect()
             }
             Preset::Embedding => {
@@ -160,6 +184,11 @@ fn is_pointwise<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
         }
         _ => false,
     }
+}
+
+/// True of a convolution that works on each channel, or group of channels, separately.
+fn is_by_channel<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
+    flow.layer(node) == Some(Kind::Convolution) && node.int("group", 1) > 1
 }
 
 /// The element type and dimensions of a weight, past what only casts or moves it.

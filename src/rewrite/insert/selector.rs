@@ -61,18 +61,11 @@ impl Choice {
     /// How narrow it is: where two select one value, the narrower one applies. A value is narrower than names,
     /// these than layers, these than presets, operators and graphs; all of it together than one alone.
     pub(super) fn narrowness(&self) -> u32 {
-        let given = [
-            (self.at.is_some(), 16),
-            (self.name.is_some(), 8),
-            (self.layer.is_some(), 4),
-            (self.preset.is_some(), 2),
-            (self.after.is_some(), 1),
-        ];
+        let (at, name, layer) = (self.at.is_some(), self.name.is_some(), self.layer.is_some());
+        let given = [at, name, layer, self.preset.is_some(), self.after.is_some()];
         given
             .iter()
-            .filter(|(given, _)| *given)
-            .map(|(_, weight)| weight)
-            .sum()
+            .fold(0, |all, &given| 2 * all + u32::from(given))
     }
 }
 

@@ -10,6 +10,8 @@ use dropout_onnx::rewrite::insert::{Inserted, Like, Options, from, insert};
 use dropout_onnx::rewrite::{Acting, strip};
 use serde_json::json;
 
+use crate::common::build;
+
 fn path(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     folder.join("tests/keras").join(name)
@@ -243,4 +245,22 @@ fn models_without_layers_and_without_dropout() {
         refused.contains("no node of this model is of `c1` (Conv2D)"),
         "{refused}"
     );
+}
+
+/// Exports of Keras' torch and jax backends: nothing in them is named after a layer.
+#[test]
+fn an_export_without_names_of_layers_is_refused_as_a_whole() {
+    let source = archive("mlp.keras");
+    let nameless = build::model(
+        17,
+        build::x_to_y([build::op("h = Relu(x)"), build::op("y = Tanh(h)")]),
+    );
+    let why = from(&Examined::new(&nameless.read()), &source).unwrap_err();
+    assert!(
+        why.to_string()
+            .contains("export it again with KERAS_BACKEND=tensorflow"),
+        "{why}"
+    );
+    // the twin
+    assert!(from(&Examined::new(&model("mlp.onnx")), &source).is_ok());
 }

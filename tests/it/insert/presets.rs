@@ -486,9 +486,125 @@ fn the_weights_of_attention_are_masked_before_their_dropout() {
     assert_eq!(at(&found, "attention"), ["a"]);
     let found = known(transformer(&["p = Add(s, bias)", "a = Softmax(p)"]));
     assert_eq!(at(&found, "attention"), ["a"]);
+    // layers may mix the scores of heads, and the weights
+    let found = known(transformer(&[
+        "p = MatMul(s, w)",
+        "z = Softmax(p)",
+        "a = MatMul(z, w)",
+    ]));
+    assert_eq!(at(&found, "attention"), ["a"]);
     // what a layer scores by itself is a gate
-    let found = known(transformer(&["p = Gemm(s, w)", "a = Softmax(p)"]));
+    let found = known(transformer(&["p = Gemm(e, w)", "a = Softmax(p)"]));
     assert_eq!(at(&found, "attention"), [""; 0]);
+}
+
+/// A branch that gates itself ends before the gate, and one that only pools has no projection.
+#[test]
+fn branches_may_end_in_a_gate() {
+    let gate = |gate: &str| {
+        network([
+            op("c = MatMul(x, w)"),
+            op("h = Relu(c)"),
+            op("d = MatMul(h, v)"),
+            op(&format!("g = MatMul({gate}, b)")),
+            op("s = Softmax(g)"),
+            op("e = Mul(d, s)"),
+            op("r = Add(x, e)"),
+            op("y = MatMul(r, u)"),
+        ])
+    };
+    let found = known(gate("d"));
+    assert_eq!(
+        (at(&found, "residual"), at(&found, "ffn")),
+        (vec!["d"], vec!["h"])
+    );
+    // the twin: a product of two branches
+    assert_eq!(at(&known(gate("x")), "residual"), [""; 0]);
+}
+
+/// Elements and whole samples: a value takes one dropout, and the report has the other one.
+#[test]
+fn presets_at_one_value_are_never_left_out_unreported() {
+    use dropout_onnx::rewrite::{Acting, Action};
+
+    let graph = model(
+        17,
+        network([
+            op("c = MatMul(x, w)"),
+            op("h = Relu(c)"),
+            op("d = MatMul(h, v)"),
+            op("r = Add(x, d)"),
+            op("y = MatMul(r, u)"),
+        ]),
+    );
+    let plan = |presets: &[Preset]| {
+        let choices = presets.iter().map(|&preset| choice(preset));
+        let options = Options {
+            acting: Acting::Active,
+            ..super::check::options(choices)
+        };
+        let (inserted, _) = inserts(&graph, &options);
+        let left = inserted
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.action != Action::Apply);
+        let left: Vec<String> = left.map(|step| step.action.to_string()).collect();
+        (inserted.outcome.inserted, left)
+    };
+    let why = "kept (a value takes one dropout, and preset residual comes before preset drop-path)";
+    let both = [Preset::Residual, Preset::DropPath];
+    assert_eq!(plan(&both), (1, vec![why.to_string()]));
+    let why = "kept (a value takes one dropout, and preset drop-path comes before preset residual)";
+    let both = [Preset::DropPath, Preset::Residual];
+    assert_eq!(plan(&both), (1, vec![why.to_string()]));
+    // the twin: other values
+    assert_eq!(plan(&[Preset::Ffn, Preset::DropPath]), (2, vec![]));
+}
+
+/// Branches are searched as far as they reach. Where that takes too long, presets are refused with `analysis-limit`.
+#[test]
+fn searches_are_complete_or_presets_are_refused() {
+    // one branch of many layers
+    let long = |layers: usize| {
+        let inner = (0..layers).map(|i| op(&format!("t{} = Tanh(t{i})", i + 1)));
+        let first = [op("c = MatMul(x, w)"), op("t0 = Relu(c)")];
+        let last = [
+            op(&format!("d = MatMul(t{layers}, v)")),
+            op("r = Add(x, d)"),
+            op("y = MatMul(r, u)"),
+        ];
+        model(17, network(first.into_iter().chain(inner).chain(last)))
+    };
+    let listed = listed(&long(6000));
+    assert!(
+        listed.contains(&("d".to_string(), "residual")),
+        "{listed:?}"
+    );
+    // each sum adds the input, so each search goes back to it
+    let nested = |sums: usize| {
+        let nodes = (0..sums).flat_map(|i| {
+            let before = if i == 0 {
+                "x".to_string()
+            } else {
+                format!("r{}", i - 1)
+            };
+            let rest = format!("r{i} = Add(x, m{i})");
+            [op(&format!("m{i} = MatMul({before}, w)")), op(&rest)]
+        });
+        let last = op(&format!("y = MatMul(r{}, u)", sums - 1));
+        model(17, network(nodes.chain([last])))
+    };
+    let refused = |model: crate::common::proto::Model| {
+        let found = candidates(&model.read(), &Options::default());
+        found.err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    assert_eq!(refused(nested(100)), "");
+    let why = refused(nested(2500));
+    assert!(
+        why.contains("analysis-limit: the search for the residual branches"),
+        "{why}"
+    );
 }
 
 #[test]

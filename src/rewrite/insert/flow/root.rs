@@ -124,7 +124,8 @@ impl<'m> Flow<'m> {
     /// True of a node that gives elements of its data, or statistics with which the data are normalized.
     fn keeps(&self, node: NodeRef<'m>, operator: &Operator) -> bool {
         let first = || node.input(0).is_some_and(|value| self.is_data(value));
-        let chosen = (operator.passes() || operator.selects()) && first();
+        let repeated = node.op() == "Expand";
+        let chosen = (operator.passes() || operator.selects() || repeated) && first();
         let joined = || {
             operator.shape == Shape::Concat && node.given().all(|(_, value)| self.is_data(value))
         };
@@ -148,7 +149,7 @@ impl<'m> Flow<'m> {
             for (reader, input) in node.produced().flat_map(ValueRef::readers) {
                 let maps = reader
                     .operator()
-                    .is_some_and(|op| op.elements == Elements::Map);
+                    .is_some_and(|op| op.elements == Elements::Map || reader.op() == "Expand");
                 let mut others = reader.given().filter(|&(other, _)| other != input);
                 let same = |value| {
                     self.root(value)

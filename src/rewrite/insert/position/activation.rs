@@ -3,7 +3,7 @@
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Kind, Root, Source};
-use super::branch::way;
+use super::branch::between;
 use super::{passes, readers};
 
 /// The output of the activation of a layer: of a dense one of the head, or of a convolution. A gate or a
@@ -51,7 +51,7 @@ fn gates_its_source<'m>(flow: &Flow<'m>, value: ValueRef<'m>, root: Root) -> boo
         reader.op() == "Mul"
             && others.any(|other| {
                 let same = flow.root(other).is_some_and(|o| o.source == root.source);
-                !same && way(flow, value, other).is_some()
+                !same && between(flow, value, other).is_some()
             })
     };
     let mut readers = readers(value).peekable();

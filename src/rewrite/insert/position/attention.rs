@@ -4,7 +4,7 @@ use crate::semantics::operator::{Layer, Role};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Source};
-use super::{MOVES, passes, readers};
+use super::{MOVES, is_pointwise, passes, readers};
 
 /// The weights that a softmax of scores gives, before they weigh data; or the output of an operator that
 /// has its softmax inside.
@@ -17,8 +17,8 @@ pub(in crate::rewrite::insert) fn attention<'m>(
         return node.produced().next();
     }
     let scores = scores(node)?;
-    // what a layer gives for each position by itself is a gate or a pool
-    if matches!(flow.root(scores)?.source, Source::Layer(..)) {
+    // what a layer gives for each position by itself is a gate or a pool, unless it mixes the scores of heads
+    if matches!(flow.root(scores)?.source, Source::Layer(..)) && !mixes_heads(flow, scores) {
         return None;
     }
     let mut weights = node.produced().next()?;
@@ -28,7 +28,9 @@ pub(in crate::rewrite::insert) fn attention<'m>(
             return Some(weights);
         }
         // zeros where the mask is false: a Where, or a product and a sum
-        let masked = |node: &NodeRef<'m>| matches!(node.op(), "Where" | "Mul" | "Add");
+        let masked = |node: &NodeRef<'m>| {
+            matches!(node.op(), "Where" | "Mul" | "Add") || is_pointwise(flow, *node)
+        };
         let next = |node: &NodeRef<'m>| passes(*node) || node.op() == "Dropout" || masked(node);
         let next = readers(at).find(next)?;
         at = next.produced().next()?;
@@ -37,6 +39,16 @@ pub(in crate::rewrite::insert) fn attention<'m>(
         }
     }
     None
+}
+
+/// True of what a layer makes of the scores of all heads.
+fn mixes_heads<'m>(flow: &Flow<'m>, scores: ValueRef<'m>) -> bool {
+    let layer = flow
+        .source(scores)
+        .filter(|&layer| is_pointwise(flow, layer));
+    let given = layer.and_then(|layer| flow.data_inputs(layer).first().copied());
+    let product = given.and_then(|given| flow.source(given));
+    product.is_some_and(|product| flow.is_product_of_data(product))
 }
 
 /// The data of a softmax, also where it is written as exponentials over their sum.

@@ -6,10 +6,7 @@ use crate::semantics::operator::{Layer, Role};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Kind, Source};
-use super::{is_pointwise, is_used_once, passes, readers, unmoved};
-
-/// How far back the start of a branch is searched, in values.
-const BRANCH: usize = 2000;
+use super::{is_by_channel, is_pointwise, is_used_once, passes, readers, unmoved};
 
 /// What a residual sum adds to the value from which it was computed.
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +28,18 @@ pub(in crate::rewrite::insert) struct Branch<'m> {
 pub(in crate::rewrite::insert) struct Way {
     /// A layer with weights, or attention.
     layers: bool,
+    /// A pool.
+    pub pools: bool,
     /// A product of data with data.
     pub attends: bool,
-    /// A convolution that looks at neighbours.
+    /// A convolution that looks at neighbours, except for those in `mixes`.
     pub spatial: bool,
+    /// A convolution of single channels that follows a dense layer.
+    pub mixes: bool,
     /// A smooth activation of a convolution.
     pub smooth: bool,
+    /// An activation with an upper bound: ReLU6.
+    pub bounded: bool,
 }
 
 impl<'m> Branch<'m> {
@@ -57,7 +60,7 @@ impl<'m> Branch<'m> {
         };
         let layered = |value, start| {
             let way = way(flow, value, start);
-            way.filter(|way| way.layers)
+            way.filter(|way| way.layers || way.pools)
         };
         let (end, skip, start) = match (layered(*a, *b), layered(*b, *a)) {
             (Some(_), None) => (*a, *b, *b),
@@ -89,8 +92,9 @@ impl<'m> Branch<'m> {
                 }
                 _ => {
                     // scores of attention are no branch, whatever mask is added to them
-                    let layer = matches!(flow.root(end), Some(root) if root.is_of_layer());
-                    let way = layered(end, start).filter(|_| layer);
+                    let root = flow.root(ungated(flow, end));
+                    let layer = matches!(root, Some(root) if root.is_of_layer());
+                    let way = layered(end, start).filter(|way| layer || way.pools);
                     found.extend(way.map(|way| Branch {
                         end,
                         skip,
@@ -116,7 +120,7 @@ impl<'m> Branch<'m> {
             return Some(unmoved(flow, self.end));
         }
         let mut value = last.produced().next()?;
-        let (mut at, root) = (value, flow.root(self.end)?);
+        let (mut at, root) = (value, flow.root(value)?);
         while at != self.end && is_used_once(at) {
             let Some(reader) = readers(at).next() else {
                 break;
@@ -142,7 +146,8 @@ impl<'m> Branch<'m> {
         let hidden = flow.data_inputs(last).first().copied()?;
         let activated = |value: ValueRef<'m>| {
             let root = flow.root(value)?;
-            let layer = matches!(root.source, Source::Layer(id, _) if is_pointwise(flow, flow.view.node(id)));
+            let layer = |node| is_pointwise(flow, node) || self.way.mixes;
+            let layer = matches!(root.source, Source::Layer(id, _) if layer(flow.view.node(id)));
             layer.then_some(root.activated)
         };
         let gated = || {
@@ -157,8 +162,17 @@ impl<'m> Branch<'m> {
 
     /// Its last layer, if that works on each position alone.
     fn last(&self, flow: &Flow<'m>) -> Option<NodeRef<'m>> {
-        let last = flow.source(self.end)?;
+        let last = flow.source(ungated(flow, self.end))?;
         is_pointwise(flow, last).then_some(last)
+    }
+}
+
+/// What is weighed, of a value that weighs itself by a gate.
+fn ungated<'m>(flow: &Flow<'m>, end: ValueRef<'m>) -> ValueRef<'m> {
+    let gate = flow.source(end).filter(|node| node.op() == "Mul");
+    match gate.map(|gate| flow.data_inputs(gate)).unwrap_or_default()[..] {
+        [data, gate] | [gate, data] if between(flow, gate, data).is_some() => data,
+        _ => end,
     }
 }
 
@@ -174,30 +188,55 @@ fn shortcut<'m>(flow: &Flow<'m>, value: ValueRef<'m>) -> Option<ValueRef<'m>> {
 
 /// If a value is computed from another: what is on the way.
 pub(super) fn way<'m>(flow: &Flow<'m>, value: ValueRef<'m>, start: ValueRef<'m>) -> Option<Way> {
+    let mut way = Way::default();
+    for node in between(flow, value, start)? {
+        let role = node.operator().map(|operator| operator.role);
+        let attends = flow.is_product_of_data(node) || role == Some(Role::Layer(Layer::Attention));
+        let layer = flow.layer(node);
+        let neighbours = layer == Some(Kind::Convolution) && !is_pointwise(flow, node);
+        let inside = flow.source(value) != Some(node);
+        let mixes = neighbours && inside && follows_dense(flow, node);
+        way.attends |= attends;
+        way.layers |= layer.is_some() || attends || node.callee().is_some();
+        way.pools |= role == Some(Role::Pool);
+        way.spatial |= neighbours && !mixes;
+        way.mixes |= mixes;
+        way.smooth |= is_smooth(flow, node);
+        way.bounded |= node.op() == "Clip";
+    }
+    Some(way)
+}
+
+/// The nodes between a value and another that it is computed from, and those of the other data that come in
+/// on the way.
+pub(super) fn between<'m>(
+    flow: &Flow<'m>,
+    value: ValueRef<'m>,
+    start: ValueRef<'m>,
+) -> Option<Vec<NodeRef<'m>>> {
     let mut seen: HashSet<ValueId> = HashSet::default();
-    let mut open = vec![value];
-    let (mut found, mut way) = (false, Way::default());
+    let (mut found, mut nodes, mut open) = (false, Vec::new(), vec![value]);
     while let Some(value) = open.pop() {
-        if value == start {
-            found = true;
+        found |= value == start;
+        let before = value == start || flow.place(value) < flow.place(start);
+        if before || !seen.insert(value.id) {
             continue;
         }
-        if seen.len() > BRANCH || flow.place(value) < flow.place(start) || !seen.insert(value.id) {
-            continue;
-        }
-        if let Some(producer) = value.node() {
-            let attention = |role| role == Role::Layer(Layer::Attention);
-            let attends = flow.is_product_of_data(producer)
-                || producer.operator().is_some_and(|op| attention(op.role));
-            let layer = flow.layer(producer);
-            way.attends |= attends;
-            way.layers |= layer.is_some() || attends || producer.callee().is_some();
-            way.spatial |= layer == Some(Kind::Convolution) && !is_pointwise(flow, producer);
-            way.smooth |= is_smooth(flow, producer);
+        if let Some(producer) = value.node().filter(|_| flow.may_search()) {
+            nodes.push(producer);
             open.extend(flow.data_inputs(producer));
         }
     }
-    found.then_some(way)
+    found.then_some(nodes)
+}
+
+/// True of a convolution that works on each channel of what a dense layer gives.
+fn follows_dense<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
+    let data = flow.data_inputs(node).first().copied();
+    let before = data.and_then(|data| flow.source(data));
+    let dense =
+        |before: NodeRef<'m>| before.op() != "Conv" && flow.layer(before) == Some(Kind::Dense);
+    is_by_channel(flow, node) && before.is_some_and(dense)
 }
 
 /// True of an activation that is not made of pieces of lines; of a gate in squeeze and excitation it is not.

@@ -1,12 +1,14 @@
 //! After the activations of convolutions.
 
+use crate::hash::HashSet;
+use crate::onnx::NodeId;
 use crate::semantics::operator::Role;
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Kind, Source};
 use super::activation::activation;
-use super::branch::{Branch, way};
-use super::{is_pointwise, is_used_once, readers, stored, unmoved};
+use super::branch::{Branch, between};
+use super::{is_by_channel, is_pointwise, is_used_once, readers, stored, unmoved};
 
 /// The activations of convolutions, and what dense connections add; whether each is usual: in residual branches
 /// of sequences and after a normalization and an activation that come first, in dense connections, and at the
@@ -19,15 +21,15 @@ pub(super) fn convolutions<'m>(
     let bodies = branches.iter().filter(|branch| !branch.is_block());
     let bodies: Vec<_> = bodies.filter(|body| is_usual(flow, body)).collect();
     let shaped = nodes().any(|node| is_skipped(node));
+    let between = bodies
+        .iter()
+        .filter_map(|body| between(flow, body.end, body.start));
+    let inside: HashSet<NodeId> = between.flatten().map(|node| node.id).collect();
     let activated = nodes().filter_map(|node| {
         let value = activation(flow, node, Kind::Convolution)?;
         let convolution = flow.source(value).filter(|&layer| !is_outer(flow, layer))?;
         let part = readers(value).any(|reader| is_by_channel(flow, reader));
-        let inside = |body: &&Branch<'m>| {
-            let after = flow.place(body.start) < flow.place(value);
-            after && way(flow, body.end, value).is_some()
-        };
-        let usual = !is_pointwise(flow, convolution) && bodies.iter().any(inside);
+        let usual = !is_pointwise(flow, convolution) && inside.contains(&node.id);
         let usual = usual || shaped && ends_block(flow, value);
         (!part).then_some((value, usual))
     });
@@ -61,10 +63,6 @@ fn is_outer<'m>(flow: &Flow<'m>, convolution: NodeRef<'m>) -> bool {
     stem || is_by_channel(flow, convolution)
 }
 
-fn is_by_channel<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
-    flow.layer(node) == Some(Kind::Convolution) && node.int("group", 1) > 1
-}
-
 /// True of a branch of convolutions along one axis, or that begins with a normalization: a sum that is
 /// normalized before its activation, as no exporter folds.
 fn is_usual<'m>(flow: &Flow<'m>, body: &Branch<'m>) -> bool {
@@ -89,7 +87,7 @@ fn connected<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> Vec<ValueRef<'m>> {
         let plain = root.is_some_and(|root| {
             matches!(root.source, Source::Layer(_, Kind::Convolution)) && !root.activated
         });
-        let grows = |&&other: &&ValueRef<'m>| other != part && way(flow, part, other).is_some();
+        let grows = |&&other: &&ValueRef<'m>| other != part && between(flow, part, other).is_some();
         let conv = flow.source(part).is_some_and(|layer| layer.op() == "Conv");
         plain && conv && parts.iter().any(|other| grows(&other))
     });

@@ -2,7 +2,7 @@
 
 use crate::hash::HashSet;
 use crate::onnx::ValueId;
-use crate::semantics::operator::Role;
+use crate::semantics::operator::{Layer, Role};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Kind, Source};
@@ -34,7 +34,8 @@ pub(super) fn embeddings<'m>(
             starts.chain(projected).map(|value| (value, true)).collect()
         }
         true => {
-            let rows = flow.view.nodes().filter_map(|node| rows(flow, node));
+            let nodes = flow.view.nodes();
+            let rows = nodes.filter_map(|node| rows(flow, node).or_else(|| stacked(flow, node)));
             // normalized as in a transformer
             let normalized = |value: ValueRef<'m>| {
                 let operator = value.node().and_then(NodeRef::operator);
@@ -43,6 +44,17 @@ pub(super) fn embeddings<'m>(
             rows.map(|value| (value, normalized(value))).collect()
         }
     }
+}
+
+/// What a recurrent layer reads of another.
+fn stacked<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> Option<ValueRef<'m>> {
+    let recurs = |node: NodeRef<'m>| {
+        let role = node.operator().map(|operator| operator.role);
+        role == Some(Role::Layer(Layer::Recurrent))
+    };
+    let given = flow.data_inputs(node).into_iter().filter(|_| recurs(node));
+    let mut given = given.filter(|&value| flow.source(value).is_some_and(recurs));
+    given.next().map(|value| unmoved(flow, value))
 }
 
 /// What the stream of a transformer starts with: before a layer that only changes how wide it is.

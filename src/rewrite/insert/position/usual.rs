@@ -2,15 +2,15 @@
 
 use crate::hash::HashSet;
 use crate::onnx::ValueId;
-use crate::semantics::operator::{Layer, Role};
+use crate::semantics::operator::{Layer, Role, Shape};
 use crate::semantics::view::{NodeRef, ValueRef};
 
-use super::super::flow::{Flow, Source};
+use super::super::flow::{Flow, Kind, Source};
 use super::attention::{attention, scores};
-use super::branch::{Branch, way};
+use super::branch::{Branch, between};
 use super::embedding::looked_up;
 use super::head::is_of_words;
-use super::{passes, readers, stored, unmoved};
+use super::{MOVES, is_by_channel, passes, readers, stored, unmoved};
 
 /// How far back the product is searched that gives scores, in nodes.
 const SCORES: usize = 32;
@@ -34,6 +34,14 @@ pub(super) struct Style {
     attends: bool,
     /// Rows are looked up in a table.
     looks_up: bool,
+    /// Keys are computed from fewer positions than queries.
+    reduced: bool,
+    /// Positions are counted from the given tokens.
+    counts: bool,
+    /// GELU is a sigmoid, as where texts and images are compared.
+    quick: bool,
+    /// A convolution of single channels looks five elements wide.
+    wide: bool,
 }
 
 impl Style {
@@ -44,6 +52,9 @@ impl Style {
             style.recurrent |= role == Some(Role::Layer(Layer::Recurrent));
             style.rms |= is_root_mean_square(node);
             style.looks_up |= looked_up(flow, node).is_some();
+            style.counts |= node.op() == "CumSum" && flow.data_inputs(node).len() == 1;
+            style.quick |= is_quick(flow, node);
+            style.wide |= is_wide(flow, node);
             let output = flow.is_layer(node) && !flow.ahead(node).weights;
             style.words |= output && is_of_words(flow, node);
             let product = attention(flow, node).and_then(|_| product(flow, scores(node)?));
@@ -76,12 +87,14 @@ impl Style {
         };
         self.fused |= one == other;
         let same = flow.root(queried).map(|root| root.source) == flow.root(keyed).map(|r| r.source);
-        self.crosses |= !same && way(flow, keyed, queried).is_none();
+        let reduced = between(flow, keyed, queried).is_some();
+        self.reduced |= !same && reduced;
+        self.crosses |= !same && !reduced;
     }
 
-    /// True of decoders that are trained without dropout, except of attention.
+    /// True of models that are trained without dropout, except of attention.
     fn is_bare(&self) -> bool {
-        self.rms && self.rotary
+        self.rms && self.rotary || self.quick
     }
 
     pub fn has_residual(&self) -> bool {
@@ -94,13 +107,23 @@ impl Style {
     }
 
     /// Classifiers of images with attention have none before a single layer, unless one layer computes queries
-    /// and keys.
+    /// and keys. Several layers have it between them, and before the first one only if that reads maps of features,
+    /// or a position in models that count those from the tokens.
     pub fn has_head<'m>(&self, flow: &Flow<'m>, value: ValueRef<'m>) -> bool {
         let images = self.attends && !self.looks_up && !self.fused && !self.convolved;
-        let blocks = flow
+        let Some(before) = flow
             .source(value)
-            .is_some_and(|node| flow.layer(node).is_none());
-        !(images && blocks && is_last(flow, value))
+            .filter(|&node| flow.layer(node).is_none())
+        else {
+            return true;
+        };
+        if is_last(flow, value) {
+            return !images;
+        }
+        let shape = before.operator().map(|operator| operator.shape);
+        let pools = matches!(shape, Some(Shape::GlobalPool | Shape::Reduce));
+        let pooler = self.looks_up && !self.counts && is_before_tanh(flow, value);
+        !pools && !pooler
     }
 
     /// The ends of stacks, normalized, in models of T5's kind.
@@ -119,24 +142,50 @@ impl Style {
         ends.map(|value| unmoved(flow, value)).collect()
     }
 
-    /// Models without attention, encoders with decoders, those of T5's kind, of speech, and of images with one layer for queries and keys
-    /// have it; BERT's and GPT's kind do not. And where an activation ends the branch, dropout follows each.
+    /// Models without attention, encoders with decoders, those of T5's kind, of speech, and of images with one layer for queries and keys, or
+    /// with keys of fewer positions, have it; BERT's and GPT's kind do not. And where an activation ends the branch, dropout follows each.
     pub fn has_ffn<'m>(&self, flow: &Flow<'m>, branch: &Branch<'m>) -> bool {
         let twice = flow.root(branch.end).is_some_and(|root| root.activated);
         let speech = self.crosses || self.convolved;
-        !self.attends || speech || self.rms && !self.rotary || self.fused && !self.words || twice
+        let images = self.fused && !self.words || branch.way.mixes || self.reduced;
+        !self.attends && !self.looks_up || speech || self.rms && !self.rotary || images || twice
     }
-}
 
-impl<'m> Branch<'m> {
-    /// True of a branch that is dropped as a whole: scaled by channel or normalized at its end, or of
-    /// convolutions with a smooth activation.
-    pub fn is_deep(&self, flow: &Flow<'m>) -> bool {
-        let activated = flow.root(self.end).is_some_and(|root| root.activated);
-        match self.is_block() {
-            true => is_scaled(flow, self.end),
-            false => self.way.smooth && !activated,
+    /// True of a branch that is dropped as a whole: scaled by channel, normalized or rolled back at its end, or
+    /// of convolutions with a smooth activation, or with ReLU6 if some are wide.
+    pub fn is_deep<'m>(&self, flow: &Flow<'m>, branch: &Branch<'m>) -> bool {
+        let activated = flow.root(branch.end).is_some_and(|root| root.activated);
+        let smooth = branch.way.smooth || self.wide && branch.way.bounded;
+        match branch.is_block() {
+            true => is_scaled(flow, branch.end) || is_rolled(flow, branch.end),
+            false => smooth && !activated,
         }
+    }
+
+    /// True of a branch without attention that ends in an activation: each of its layers is normalized first.
+    pub fn is_of_normalized<'m>(&self, flow: &Flow<'m>, branch: &Branch<'m>) -> bool {
+        let activated = flow.root(branch.end).is_some_and(|root| root.activated);
+        !self.attends && activated && branch.hidden(flow).is_some()
+    }
+
+    /// What dense layers read in models with such branches.
+    pub fn normalized<'m>(&self, flow: &Flow<'m>, branches: &[Branch<'m>]) -> Vec<ValueRef<'m>> {
+        let mut branches = branches.iter();
+        if !branches.any(|branch| self.is_of_normalized(flow, branch)) {
+            return Vec::new();
+        }
+        let dense = flow.view.nodes().filter(|&node| flow.is_layer(node));
+        let given = dense.filter_map(|node| flow.data_inputs(node).first().copied());
+        let activated = |value| flow.root(value).is_some_and(|root| root.activated);
+        // as a product and a sum
+        let shifted = |value: ValueRef<'m>| {
+            let sum = value.node().filter(|node| node.op() == "Add");
+            let given = sum.map(|sum| flow.data_inputs(sum)).unwrap_or_default();
+            matches!(given[..], [product] if is_scaled(flow, product))
+        };
+        let normalized =
+            |&value: &ValueRef<'m>| activated(value) || is_scaled(flow, value) || shifted(value);
+        given.filter(normalized).collect()
     }
 }
 
@@ -189,6 +238,58 @@ fn is_scaled<'m>(flow: &Flow<'m>, end: ValueRef<'m>) -> bool {
         .operator()
         .is_some_and(|op| op.role == Role::Normalisation);
     normalized || node.op() == "Mul" && sizes.any(|size| size > 1)
+}
+
+/// True of a value that is rolled back: its parts are joined in another order.
+fn is_rolled<'m>(flow: &Flow<'m>, end: ValueRef<'m>) -> bool {
+    let part = |value: ValueRef<'m>| {
+        let slice = value.node().filter(|node| node.op() == "Slice")?;
+        slice.input(0).map(|of| of.id)
+    };
+    let join = unmoved(flow, end).node();
+    let join = join.filter(|node| node.op() == "Concat");
+    match join.map(|join| flow.data_inputs(join)).unwrap_or_default()[..] {
+        [a, b] => part(a).is_some() && part(a) == part(b),
+        _ => false,
+    }
+}
+
+/// True of what the first layer of a pooler reads: its activation is a hyperbolic tangent.
+fn is_before_tanh<'m>(flow: &Flow<'m>, value: ValueRef<'m>) -> bool {
+    let layer = readers(value).find(|&node| flow.is_layer(node));
+    let mut at = layer.and_then(|layer| layer.produced().next());
+    for _ in 0..MOVES {
+        let Some(reader) = at.and_then(|at| readers(at).next()) else {
+            return false;
+        };
+        if reader.op() == "Tanh" {
+            return true;
+        }
+        let biased = reader.op() == "Add" || passes(reader);
+        at = reader.produced().next().filter(|_| biased);
+    }
+    false
+}
+
+/// True of the sigmoid of a multiple of what a dense layer gives, which is multiplied by that.
+fn is_quick<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
+    let scaled = node.input(0).and_then(ValueRef::node);
+    let scaled = scaled.filter(|scaled| node.op() == "Sigmoid" && scaled.op() == "Mul");
+    let given = scaled.map(|scaled| flow.data_inputs(scaled));
+    let ([data], Some(sigmoid)) = (&given.unwrap_or_default()[..], node.output(0)) else {
+        return false;
+    };
+    let root = flow.root(*data).map(|root| root.source);
+    let mut gates = readers(*data).filter(|gate| gate.op() == "Mul");
+    matches!(root, Some(Source::Layer(_, Kind::Dense)))
+        && gates.any(|gate| flow.data_inputs(gate).contains(&sigmoid))
+}
+
+/// True of a convolution of single channels that looks at five elements along an axis, or more.
+fn is_wide<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
+    let dims = || stored(flow, node.input(1)?).map(|(_, dims)| dims);
+    let wide = |dims: Vec<i64>| dims.iter().skip(2).any(|&size| size >= 5);
+    is_by_channel(flow, node) && dims().is_some_and(wide)
 }
 
 /// The product of queries and keys that gives scores.
