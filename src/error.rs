@@ -123,6 +123,13 @@ impl Error {
     }
 }
 
+/// Of a document that cannot be written as JSON, which no document of this library gives rise to.
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Error {
+        Error::new(ErrorKind::Unsupported, error.to_string())
+    }
+}
+
 /// The system's own words without Rust's " (os error 2)".
 fn describe(error: &io::Error) -> String {
     let text = error.to_string();

@@ -357,7 +357,7 @@ impl Source {
 pub(crate) fn not_regular(meta: &Metadata) -> Option<&'static str> {
     match (meta.is_file(), meta.is_dir()) {
         (true, _) => None,
-        (_, true) => Some("is a directory, not a file"),
+        (_, true) => Some("is a folder, not a file"),
         _ => Some("is a pipe or a device; copy its content to a regular file first"),
     }
 }

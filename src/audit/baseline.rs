@@ -188,9 +188,7 @@ impl Baseline {
             schema: SCHEMA.to_string(),
             findings: findings.collect(),
         };
-        let text = serde_json::to_string_pretty(&file);
-        let text = text.map_err(|e| Error::new(ErrorKind::Unsupported, e.to_string()))?;
-        Ok(text + "\n")
+        Ok(serde_json::to_string_pretty(&file)? + "\n")
     }
 }
 

@@ -176,7 +176,7 @@ const FOLDERS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// What a row of a table says, where its key fits.
+/// The row of a table whose key fits.
 fn find<K>(
     table: &[(K, &'static str, &'static str)],
     fits: impl Fn(&K) -> bool,

@@ -17,10 +17,11 @@ mod verify;
 use serde_json::{Value, json};
 
 use crate::audit::TOOL;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::job::Ended;
 use crate::onnx::Name;
 
+pub use super::json::text;
 pub use diff::diff;
 pub use fold::fold;
 pub use insert::{insert, insert_sites};
@@ -30,21 +31,6 @@ pub use sample::sample;
 pub use set::set;
 pub use strip::strip;
 pub use verify::verify;
-
-/// A document, indented.
-///
-/// # Errors
-/// None that a document gives rise to; the serializer's own.
-pub fn text(document: &Value) -> Result<String> {
-    match serde_json::to_string_pretty(document) {
-        Ok(text) => Ok(text + "\n"),
-        Err(e) => Err(serializer(&e)),
-    }
-}
-
-fn serializer(error: &serde_json::Error) -> Error {
-    Error::new(ErrorKind::Unsupported, error.to_string())
-}
 
 /// The parts that are common to the documents of all rewrites.
 ///
@@ -58,7 +44,7 @@ fn rewrite(command: &str, end: &Ended<'_>, parts: Value) -> Result<Value> {
         "output": end.output(),
         "bytes": {"before": end.job.model().source().len(), "after": end.edited.rope.len()},
     });
-    let diff = serde_json::to_value(end.changes()?).map_err(|e| serializer(&e))?;
+    let diff = serde_json::to_value(end.changes()?)?;
     let end = json!({
         "verification": end.verification.as_ref().map(verification::value),
         "diff": diff,

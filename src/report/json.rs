@@ -1,15 +1,13 @@
-//! The audit document itself; `docs/audit.schema.json` is its JSON Schema.
+//! Documents as JSON; `docs/audit.schema.json` is the JSON Schema of the audit's.
 
-use crate::audit::Document;
-use crate::error::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::error::Result;
 
 /// The document, indented.
 ///
 /// # Errors
 /// None that a document gives rise to; the serializer's own.
-pub fn text(document: &Document) -> Result<String> {
-    match serde_json::to_string_pretty(document) {
-        Ok(text) => Ok(text + "\n"),
-        Err(e) => Err(Error::new(ErrorKind::Unsupported, e.to_string())),
-    }
+pub fn text(document: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string_pretty(document)? + "\n")
 }

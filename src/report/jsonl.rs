@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::audit::{ModelAudit, TOOL};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -18,8 +18,5 @@ struct Line<'a> {
 /// # Errors
 /// None that an audit gives rise to; the serializer's own.
 pub fn line(model: &ModelAudit) -> Result<String> {
-    match serde_json::to_string(&Line { model, tool: TOOL }) {
-        Ok(text) => Ok(text + "\n"),
-        Err(e) => Err(Error::new(ErrorKind::Unsupported, e.to_string())),
-    }
+    Ok(serde_json::to_string(&Line { model, tool: TOOL })? + "\n")
 }

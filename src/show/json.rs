@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Document, Header, Options};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 /// What `schema` is, before the version of the form.
 const SCHEMA: &str = "dropout-onnx/show/";
@@ -13,9 +13,7 @@ const SCHEMA: &str = "dropout-onnx/show/";
 /// # Errors
 /// None that a document of [`super::document`] can cause.
 pub fn text(document: &Document) -> Result<String> {
-    let text = serde_json::to_string_pretty(document);
-    let text = text.map_err(|e| Error::new(ErrorKind::Unsupported, e.to_string()))?;
-    Ok(text + "\n")
+    Ok(serde_json::to_string_pretty(document)? + "\n")
 }
 
 /// The header of a document; `None` if the text is not a document of `show`.

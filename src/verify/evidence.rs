@@ -130,10 +130,7 @@ impl Evidence {
     /// # Errors
     /// The serializer's own.
     pub fn text(&self) -> Result<String> {
-        match serde_json::to_string_pretty(self) {
-            Ok(text) => Ok(text + "\n"),
-            Err(e) => Err(Error::new(ErrorKind::Unsupported, e.to_string())),
-        }
+        Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
     /// Writes the document.

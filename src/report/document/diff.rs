@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::serializer;
 use crate::audit::TOOL;
 use crate::diff::Diff;
 use crate::error::Result;
@@ -15,7 +14,7 @@ pub fn diff(found: &Diff, before: &str, after: &str) -> Result<Value> {
     let mut document = json!({
         "schema": found.schema, "tool": TOOL, "before": before, "after": after,
     });
-    let rest = serde_json::to_value(found).map_err(|e| serializer(&e))?;
+    let rest = serde_json::to_value(found)?;
     if let (Value::Object(all), Value::Object(rest)) = (&mut document, rest) {
         all.extend(rest);
     }

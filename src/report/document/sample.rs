@@ -6,7 +6,6 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::serializer;
 use crate::audit::{SiteRecord, TOOL};
 use crate::error::Result;
 use crate::onnx::Model;
@@ -159,7 +158,7 @@ pub fn sample(input: &str, model: &Model, report: &Report, plot: Option<&Path>) 
         samplings: samplings.collect(),
         per_site: per_site.collect(),
     };
-    serde_json::to_value(document).map_err(|e| serializer(&e))
+    Ok(serde_json::to_value(document)?)
 }
 
 impl<'r> Output<'r> {

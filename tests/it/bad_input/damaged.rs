@@ -61,7 +61,7 @@ fn a_directory() {
     for (arguments, what) in [
         ("show bad.onnx", "is a folder; add --check DIR"),
         ("verify bad.onnx good.onnx", "is a folder; BEFORE and AFTER"),
-        ("diff bad.onnx good.onnx", "is a directory, not a file"),
+        ("diff bad.onnx good.onnx", "is a folder, not a file"),
     ] {
         folder.refuses(arguments, &[&format!("error: bad.onnx: {what}")]);
     }
