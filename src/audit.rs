@@ -42,12 +42,10 @@ use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::View;
 use crate::words::words;
 pub use baseline::Baseline;
-#[doc(hidden)]
-pub use baseline::BaselineState;
 #[cfg(feature = "config")]
 pub use config::Config;
 #[doc(hidden)]
-pub use finding::Allowed;
+pub use finding::{Allowed, BaselineState};
 pub use finding::{Finding, Level};
 #[doc(hidden)]
 pub use fingerprint::Fingerprint;

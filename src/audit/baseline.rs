@@ -10,7 +10,7 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Finding, Level, ModelAudit, Remark, Selection, rule};
+use super::{BaselineState, Finding, Level, ModelAudit, Remark, Selection, rule};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The version of the file format.
@@ -25,18 +25,6 @@ pub struct Baseline {
 
 /// Path, rule and fingerprint.
 type Key = (String, String, String);
-
-/// Whether a baseline records a finding, in the words of SARIF.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum BaselineState {
-    /// It is not recorded.
-    New,
-    /// It is recorded.
-    Unchanged,
-}
 
 /// Recorded findings, by path, rule and fingerprint, created by `audit --write-baseline`.
 #[derive(Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::onnx::Name;
 
-use super::{BaselineState, Fingerprint};
+use super::Fingerprint;
 
 /// A finding of a rule.
 #[derive(Clone, Debug, Serialize)]
@@ -75,6 +75,18 @@ impl fmt::Display for Level {
             Level::Error => "error",
         })
     }
+}
+
+/// Whether a baseline records a finding, in the words of SARIF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BaselineState {
+    /// It is not recorded.
+    New,
+    /// It is recorded.
+    Unchanged,
 }
 
 /// What stands between the place of a finding and its message.

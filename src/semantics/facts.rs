@@ -14,6 +14,7 @@ mod dim;
 mod entered;
 mod given;
 mod integers;
+mod known;
 mod number;
 mod rules;
 mod runs;
@@ -31,7 +32,7 @@ use super::calls::{Calls, ContextId, Contexts};
 use super::view::{NodeRef, View};
 
 pub(crate) use dim::{Dim, Shape, Symbol, axis_of};
-pub(crate) use number::{Known, Number, Origin};
+pub(crate) use known::{Known, Number, Origin};
 pub(crate) use rules::permutation;
 pub(crate) use runs::Runs;
 

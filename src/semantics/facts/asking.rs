@@ -5,7 +5,7 @@ use crate::semantics::calls::ContextId;
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::dim::{At, Dim, Shape};
-use super::number::Known;
+use super::known::Known;
 use super::{About, Answer, Facts, Question};
 
 /// The answer without any rule.

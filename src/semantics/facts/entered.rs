@@ -6,7 +6,7 @@ use crate::semantics::view::NodeRef;
 
 use super::asking::Asking;
 use super::dim::Shape;
-use super::number::Known;
+use super::known::Known;
 use super::{Facts, LONGEST};
 
 /// What a call passes, as far as facts depend on it.

@@ -8,69 +8,9 @@ use crate::semantics::operator::{Elements, Role, Shape as Rule};
 use crate::semantics::scalar;
 use crate::semantics::view::{NodeRef, ValueRef};
 
+use super::known::{Known, Number, Origin};
 use super::value::Source;
 use super::{Asking, ContextId, Facts};
-
-/// What number every element of a tensor is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Known {
-    Number(Number),
-    /// No single number, but the same in every run.
-    Constant,
-    /// An input of the model without a default, or of a function that nothing calls.
-    Input,
-    /// A run decides.
-    Computed,
-    /// A call of the function leaves it out.
-    Absent,
-}
-
-/// A number that every element of a tensor is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Number {
-    /// Exact in 64 bits; booleans are 0 and 1.
-    pub value: f64,
-    pub element: DataType,
-    pub origin: Origin,
-}
-
-/// Why a tensor is a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// It is the same in every run.
-    Constant,
-    /// It is the default of an input of the model.
-    Default,
-    /// It is computed from defaults of inputs.
-    Computed,
-}
-
-// equal keys of calls: the bits of numbers count
-impl Eq for Known {}
-
-impl std::hash::Hash for Known {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        std::mem::discriminant(self).hash(state);
-        if let Known::Number(number) = self {
-            (
-                number.value.to_bits(),
-                number.element.0,
-                number.origin as u8,
-            )
-                .hash(state);
-        }
-    }
-}
-
-impl Known {
-    fn constant(value: f64, element: DataType) -> Known {
-        Known::Number(Number {
-            value,
-            element,
-            origin: Origin::Constant,
-        })
-    }
-}
 
 impl<'m> Facts<'m> {
     /// What an attribute of a function is in a context: none if the call leaves it out.

@@ -5,7 +5,6 @@ use crate::semantics::control_flow::{self, Formal, Loop, Outcome, State, branch_
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::dim::{At, Dim, Shape, Symbol, axis_of};
-use super::number::Known;
 use super::{About, Answer, Asking, Question};
 
 /// Where an input of a graph comes from unchanged.
@@ -271,17 +270,5 @@ fn completed(shape: Shape, declared: Option<Shape>) -> Shape {
             }))
         }
         _ => shape,
-    }
-}
-
-impl Known {
-    /// True or false, if it is the same in every run.
-    pub(super) fn is_true(self) -> Option<bool> {
-        match self {
-            Known::Number(number) if number.origin == super::Origin::Constant => {
-                Some(number.value != 0.0)
-            }
-            _ => None,
-        }
     }
 }

@@ -7,10 +7,10 @@ use rand::{RngExt, SeedableRng};
 
 use crate::dropout::Kind;
 use crate::error::Result;
-use crate::hash::HashMap;
-use crate::onnx::{DataType, NodeId, ValueId};
+use crate::hash::{HashMap, HashSet};
+use crate::onnx::{DataType, ValueId};
 use crate::semantics::operator::Operator;
-use crate::semantics::view::View;
+use crate::semantics::view::{ValueRef, View};
 use crate::verify::engine::normal;
 use crate::verify::engine::{Fill as Sizes, Host, Meaning, Runnable, Stop, Subject, Value, Values};
 use crate::verify::run::try_modes;
@@ -19,7 +19,7 @@ use super::expected::Draw;
 use super::experiment::{COARSE, Experiment, Fault, Fill, Measured, Trial};
 use super::law::{Outcome, check_shape, elements, tolerance};
 use super::probe::{Ends, Feed, Sized, Writer};
-use super::region::{Ground, Input};
+use super::region::{Ground, Input, Region};
 use super::sizes::{self, Choice};
 use super::{Task, element};
 
@@ -151,12 +151,7 @@ fn class<'t>(view: View<'_>, task: &'t Task, sized: Sized<'t>, is_known: bool) -
         tolerance = tolerance.max(COARSE);
     }
     let mut expected = task.expected.clone();
-    // elements that are picked twice share a draw, of which a site says nothing
-    let gathers = |&node: &NodeId| {
-        let operator = view.node(node).operator();
-        operator.is_some_and(Operator::selects)
-    };
-    let is_known = is_known && !task.region.nodes.iter().any(gathers);
+    let is_known = is_known && !picks_of_draw(view, &task.region);
     expected.shared = expected.shared.filter(|_| is_known);
     Class {
         sized,
@@ -166,6 +161,24 @@ fn class<'t>(view: View<'_>, task: &'t Task, sized: Sized<'t>, is_known: bool) -
         range,
         last: None,
     }
+}
+
+/// True if elements of a draw, or of what is made of it, are picked: those picked twice share a draw, of
+/// which a site says nothing.
+fn picks_of_draw(view: View<'_>, region: &Region) -> bool {
+    let draws = region.draws.iter();
+    let drawn = draws.flat_map(|&draw| view.node(draw).produced());
+    let mut drawn: HashSet<ValueId> = drawn.map(|value| value.id).collect();
+    region.nodes.iter().any(|&node| {
+        let node = view.node(node);
+        let is_drawn = |value: ValueRef<'_>| drawn.contains(&value.id);
+        let picks = node.operator().is_some_and(Operator::selects);
+        let found = picks && node.input(0).is_some_and(is_drawn);
+        if node.inputs().flatten().any(is_drawn) {
+            drawn.extend(node.produced().map(|value| value.id));
+        }
+        found
+    })
 }
 
 /// Runs all experiments together; each alone if that cannot be.
