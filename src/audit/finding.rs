@@ -1,4 +1,4 @@
-//! A finding, as a document tells it.
+//! A finding, as in a document.
 
 use std::fmt;
 
@@ -89,7 +89,7 @@ pub enum BaselineState {
     Unchanged,
 }
 
-/// What stands between the place of a finding and its message.
+/// The text between the place of a finding and its message.
 pub(super) const BETWEEN: &str = ": ";
 
 impl Finding {

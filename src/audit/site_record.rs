@@ -1,4 +1,4 @@
-//! A dropout, as a document tells it.
+//! A dropout, as in a document.
 
 use serde::Serialize;
 

@@ -260,6 +260,21 @@ mod tests {
     }
 
     #[test]
+    fn a_wider_tolerance_takes_the_place_of_equal_values() {
+        let asked = Tolerance::asked(Some(0.0), Some(0.0)).unwrap();
+        let [values, by_type] = [Tolerance::Values, Tolerance::ByType];
+        assert_eq!(Tolerance::Exact.or(values), values);
+        assert_eq!(values.or(Tolerance::Exact), values);
+        assert_eq!(values.or(by_type), by_type);
+        assert_eq!(by_type.or(values), by_type);
+        assert_eq!(asked.or(by_type), asked);
+        let zeros = [value(&[0.0]), value(&[-0.0])];
+        assert_eq!(compare("y", &zeros[0], &zeros[1], values), None);
+        assert!(compare("y", &zeros[0], &zeros[1], Tolerance::Exact).is_some());
+        assert!(compare("y", &zeros[0], &value(&[f32::MIN_POSITIVE]), values).is_some());
+    }
+
+    #[test]
     fn integers_are_exact_by_type() {
         let large = |n: i64| Value(tract_onnx::prelude::tensor1(&[n]));
         let [one, two] = [large(i64::MAX), large(i64::MAX - 1)];

@@ -186,7 +186,7 @@ fn tolerance(rounded: &[DataType], adds: bool) -> Tolerance {
     let coarse = [DataType::FLOAT16, DataType::BFLOAT16];
     match rounded.iter().any(|element| coarse.contains(element)) {
         true => Tolerance::OfType("float16"),
-        false if rounded.is_empty() && adds => Tolerance::VALUES,
+        false if rounded.is_empty() && adds => Tolerance::Values,
         false if rounded.is_empty() => Tolerance::Exact,
         false => Tolerance::ByType,
     }

@@ -338,7 +338,7 @@ fn compare_runs(
                 }
                 let more = format!(" by no more than the rounding of the original ({difference})");
                 report.note(format!("output {name}: elements differ"), &more);
-            } else if tolerance == Tolerance::VALUES
+            } else if tolerance == Tolerance::Values
                 && compare::compare(name, expected, found, Tolerance::Exact).is_some()
             {
                 report.note(format!("output {name}: zeros differ in their sign"), "");

@@ -26,7 +26,7 @@ struct Held {
 }
 
 impl Held {
-    /// Takes a field; true if it is none of these, and is to be decoded.
+    /// Takes a field; true of any other, which the caller decodes.
     fn leaves(&mut self, field: &Field) -> bool {
         match (field.number, field.kind) {
             (5, Kind::Bytes) => self.tensor.push(field.payload()),

@@ -10,6 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum Tolerance {
     /// The same bits; any NaN equals any NaN.
     Exact,
+    /// The same values: zeros of both signs are equal.
+    Values,
     /// `|before − after| ≤ atol + rtol · |before|`; infinities and NaN only equal their own kind.
     Close {
         /// Relative part.
@@ -33,12 +35,6 @@ pub(super) struct Bound {
 }
 
 impl Tolerance {
-    /// The same values: zeros of both signs are equal.
-    pub(in crate::verify) const VALUES: Tolerance = Tolerance::Close {
-        rtol: 0.0,
-        atol: 0.0,
-    };
-
     /// A tolerance of two parts; exact if neither is given.
     ///
     /// # Errors
@@ -65,6 +61,7 @@ impl Tolerance {
     pub fn or(self, other: Tolerance) -> Tolerance {
         match (self, other) {
             (Tolerance::Exact, other) => other,
+            (Tolerance::Values, other) if other != Tolerance::Exact => other,
             (Tolerance::ByType, Tolerance::Close { .. } | Tolerance::OfType(_)) => other,
             _ => self,
         }
@@ -72,7 +69,7 @@ impl Tolerance {
 
     /// True if the same values are asked for: no number may differ from another.
     pub fn is_of_values(self) -> bool {
-        self == Tolerance::Exact || self == Tolerance::VALUES
+        matches!(self, Tolerance::Exact | Tolerance::Values)
     }
 
     /// True if it is for rounding: elements may differ by as much as the engine's own noise, too.
@@ -84,6 +81,7 @@ impl Tolerance {
     pub(super) fn bound(self, element: &str, largest: impl Fn() -> f64) -> Option<Bound> {
         let ((rtol, atol), scale) = match self {
             Tolerance::Exact => return None,
+            Tolerance::Values => ((0.0, 0.0), 1.0),
             Tolerance::Close { rtol, atol } => ((rtol, atol), 1.0),
             Tolerance::ByType => (parts(element)?, largest()),
             Tolerance::OfType(other) => (parts(element).and(parts(other))?, largest()),
@@ -107,7 +105,7 @@ impl fmt::Display for Tolerance {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Tolerance::Exact => f.write_str("bit for bit"),
-            &Tolerance::VALUES => f.write_str("but for the sign of zeros"),
+            Tolerance::Values => f.write_str("except for the sign of zeros"),
             Tolerance::Close { rtol, atol } => write!(f, "within rtol {rtol:e}, atol {atol:e}"),
             Tolerance::ByType => f.write_str("within the tolerance of the element type"),
             Tolerance::OfType(element) => match parts(element) {

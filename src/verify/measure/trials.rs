@@ -163,8 +163,8 @@ fn class<'t>(view: View<'_>, task: &'t Task, sized: Sized<'t>, is_known: bool) -
     }
 }
 
-/// True if elements of a draw, or of what is made of it, are picked: those picked twice share a draw, of
-/// which a site says nothing.
+/// True if elements of a draw or of its mask are picked: those picked twice share a draw, which no site
+/// declares.
 fn picks_of_draw(view: View<'_>, region: &Region) -> bool {
     let draws = region.draws.iter();
     let drawn = draws.flat_map(|&draw| view.node(draw).produced());

@@ -55,6 +55,8 @@ struct Runs {
 enum Within {
     /// Not at all.
     Exact,
+    /// In the sign of zeros.
+    Values,
     /// By these parts.
     Close {
         /// Of each element.
@@ -112,6 +114,7 @@ impl Runs {
             memory: memory.collect(),
             tolerance: match settings.tolerance {
                 Tolerance::Exact => Within::Exact,
+                Tolerance::Values => Within::Values,
                 Tolerance::Close { rtol, atol } => Within::Close { rtol, atol },
                 Tolerance::ByType => Within::ByType,
                 Tolerance::OfType(element) => Within::OfType(element.to_string()),
@@ -150,6 +153,7 @@ impl Within {
     fn read(&self) -> Result<Tolerance> {
         match self {
             Within::Exact => Ok(Tolerance::Exact),
+            Within::Values => Ok(Tolerance::Values),
             Within::Close { rtol, atol } => Tolerance::asked(Some(*rtol), Some(*atol)),
             Within::ByType => Ok(Tolerance::ByType),
             Within::OfType(name) => {
