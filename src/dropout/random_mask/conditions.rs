@@ -5,9 +5,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::HashMap;
-use crate::onnx::{NodeId, ValueId};
+use crate::onnx::{DataType, NodeId, ValueId};
 
-use super::constants::Uniform;
+/// The one number that every element of a constant is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Uniform {
+    pub number: f64,
+    /// Its type, if it is known.
+    pub element: Option<DataType>,
+    /// It is (made of) the default of a graph input.
+    pub default: bool,
+}
 
 /// What is assumed, with the constants that follow from it.
 #[derive(Debug, Default)]

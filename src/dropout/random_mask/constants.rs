@@ -11,21 +11,11 @@ use crate::semantics::operator::Role;
 use crate::semantics::view::NodeRef;
 
 use super::Finder;
-use super::conditions::Conditions;
+use super::conditions::{Conditions, Uniform};
 use super::form::{Application, Form};
 use super::law::Law;
 use super::maps::Maps;
 use super::walk::is_quantization;
-
-/// The one number that every element of a constant is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Uniform {
-    pub number: f64,
-    /// Its type, if it is known.
-    pub element: Option<DataType>,
-    /// It is (made of) the default of a graph input.
-    pub default: bool,
-}
 
 /// The known facts about a value.
 enum Step {
