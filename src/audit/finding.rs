@@ -33,7 +33,7 @@ pub struct Finding {
     /// Whether the baseline records it, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineState>,
-    /// Its scope, as in a [`SiteRecord`].
+    /// Its scope, as in a [`SiteRecord`](super::SiteRecord).
     #[serde(skip)]
     pub scope: Name,
     /// The node it is about, if it is about one; a node without a name is listed by its first output.
