@@ -223,8 +223,8 @@ impl<'m> Context<'m> {
         prints: &mut Fingerprints<'m>,
     ) -> Finding {
         let site = found.site.and_then(|id| self.sites.get(id));
-        let at = found.node.map(|node| self.model.place(node));
-        let place = found.place.or(at);
+        let at = || Some(self.model.place(found.node?));
+        let place = found.place.or_else(at);
         let place = place.unwrap_or_else(|| self.model.scope(found.graph));
         Finding {
             rule: rule.name,

@@ -1,5 +1,9 @@
 //! Dropouts in words, and what differs only in the numbers of its layers together.
 
+use std::hash::Hash;
+
+use indexmap::IndexMap;
+
 use crate::audit::SiteRecord;
 use crate::dropout::{Form, Kind, Scaling};
 
@@ -12,11 +16,11 @@ pub struct Alike<T, const N: usize> {
 
 /// Groups what has the same key and places that differ only in numbers; in the order of the first of each
 /// group. `of` is the key and the places of one.
-pub fn alike<T, K: PartialEq, const N: usize>(
+pub fn alike<T, K: Eq + Hash, const N: usize>(
     items: impl IntoIterator<Item = T>,
     of: impl Fn(&T) -> (K, [String; N]),
 ) -> Vec<Alike<T, N>> {
-    let mut groups: Vec<(_, Alike<T, N>)> = Vec::new();
+    let mut groups: IndexMap<_, Alike<T, N>> = IndexMap::new();
     for item in items {
         let (key, places) = of(&item);
         let words = places.each_ref().map(|place| {
@@ -24,21 +28,16 @@ pub fn alike<T, K: PartialEq, const N: usize>(
             let words = words.filter(|word| !word.is_empty());
             words.map(str::to_string).collect::<Vec<_>>()
         });
-        let key = (key, words);
-        match groups.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, group)) => {
-                group.items.push(item);
-                for (all, place) in group.places.iter_mut().zip(places) {
-                    all.push(place);
-                }
-            }
-            None => {
-                let (items, places) = (vec![item], places.map(|place| vec![place]));
-                groups.push((key, Alike { items, places }));
-            }
+        let group = groups.entry((key, words)).or_insert_with(|| Alike {
+            items: Vec::new(),
+            places: [const { Vec::new() }; N],
+        });
+        group.items.push(item);
+        for (all, place) in group.places.iter_mut().zip(places) {
+            all.push(place);
         }
     }
-    groups.into_iter().map(|(_, group)| group).collect()
+    groups.into_values().collect()
 }
 
 /// Groups dropouts that differ only in the numbers of their layers or nodes; each has a remark.

@@ -21,8 +21,12 @@ impl Finder<'_> {
         let mut others = BTreeSet::new();
         let mut trace = self.walk(&[(draw.drawn, draw.law)], &self.conditions)?;
         // a draw that joins brings along those that join it
-        while others.len() < self.partners(source, &trace).len() {
-            others = self.partners(source, &trace);
+        loop {
+            let joined = self.partners(source, &trace);
+            if joined.len() <= others.len() {
+                break;
+            }
+            others = joined;
             let conditions = self.conditions.with_draws(&others);
             trace = self.walk(&self.seeds(source, &conditions)?, &conditions)?;
         }

@@ -99,7 +99,7 @@ impl Editor<'_> {
         self.values.add_output(main, value, index);
     }
 
-    /// Lets an output of a graph be another value of it. Only types stay of how its outputs were declared.
+    /// Lets an output of a graph be another value of it. The outputs of the graph keep their declared types; other fields of their declarations are lost.
     pub fn set_output(&mut self, graph: GraphId, output: usize, value: ValueId) {
         let name = self.values[value].name.clone();
         self.values.set_output(self.model, graph, output, value);

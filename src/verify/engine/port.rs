@@ -76,7 +76,7 @@ impl Inputs {
         })
     }
 
-    /// Them without their sizes in symbols.
+    /// The same without symbolic sizes.
     pub(super) fn ports(&self) -> Vec<Port> {
         self.all.iter().map(|input| input.port.clone()).collect()
     }
