@@ -143,6 +143,7 @@ def reductions():
         case(f"{op}.noop", [make_node(op, ["x", ""], ["y"], noop_with_empty_axes=1)], x("float", 1, 1, of=[[0.5]]), opset=18)
     for op in ("ReduceMax", "ReduceMin"):
         one(f"{op}.bool", op, ["x", "a"], x("bool", 2, 2, of=[[1, 0], [1, 1]]), {"a": ints(1)}, opset=20)
+    one("ReduceL2.int32", "ReduceL2", ["x"], x("int32", 2, 3), axes=[1])
     one("ReduceSumSquare.int64", "ReduceSumSquare", ["x"], x("int64", 2, 3), axes=[1])
 
 
