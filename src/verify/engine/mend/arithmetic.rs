@@ -90,16 +90,31 @@ pub(super) const ALL: &[Repair] = &[
     ),
     Repair::of("ReduceMax", |site| is(site, "bool"), REDUCED_BOOLEANS),
     Repair::of("ReduceMin", |site| is(site, "bool"), REDUCED_BOOLEANS),
+    // of int64, tract has no squares, exponentials and logarithms
+    Repair::of("ReduceL2", is_signed, REDUCED_INTEGERS),
+    Repair::of("ReduceLogSum", is_signed, REDUCED_INTEGERS),
+    Repair::of("ReduceSumSquare", is_signed, REDUCED_INTEGERS),
     Repair::of(
-        "ReduceSumSquare",
-        is_signed,
-        "x axes => y
-         y = CastLike(self(Cast(x){to=double}, axes){*}, x)",
+        "Mul",
+        |site| site.input(0) == site.input(1) && is(site, "int64"),
+        "x => y
+         wide = Cast(x){to=double}
+         y = CastLike(Mul(wide, wide), x)",
+    ),
+    // tract has none of halves
+    Repair::of(
+        "QuantizeLinear",
+        |site| is(site, "float16"),
+        "x scale zero => y
+         y = QuantizeLinear(Cast(x){to=float}, Cast(scale){to=float}, zero){*}",
     ),
 ];
 
 const REDUCED_BOOLEANS: &str = "x axes => y
     y = Cast(self(Cast(x){to=uint8}, axes){*}){to=bool}";
+
+const REDUCED_INTEGERS: &str = "x axes => y
+    y = CastLike(self(Cast(x){to=double}, axes){*}, x)";
 
 /// Whether the first input has elements of a type.
 fn is(site: &Site<'_>, element: &str) -> bool {

@@ -53,9 +53,11 @@ fn is_list(site: &Site<'_>) -> bool {
     site.has(1) && site.rank(1) != Some(0)
 }
 
-/// The number of axes of the space.
+/// The number of axes of the space: by the matrices, or by the number of sizes.
 fn space(site: &Site<'_>) -> Option<i64> {
-    let axes = site.sizes(0)?.get(1).copied()??;
+    let rows = site.sizes(0).and_then(|sizes| *sizes.get(1)?);
+    let sizes = || Some((*site.sizes(1)?.first()?)? - 2);
+    let axes = rows.or_else(sizes)?;
     Some(axes).filter(|axes| (2..=3).contains(axes))
 }
 
