@@ -23,13 +23,13 @@ pub(super) const ALL: &[Repair] = &[
     // the number may be a list of one
     Repair::of(
         "Trilu",
-        |site| is_list(site),
+        is_list,
         "x k => y
          y = Trilu(x, scalar(k)){*}",
     ),
     Repair::of(
         "CumSum",
-        |site| is_list(site),
+        is_list,
         "x axis => y
          y = CumSum(x, scalar(axis)){*}",
     ),
