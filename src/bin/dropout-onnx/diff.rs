@@ -1,20 +1,21 @@
 //! `dropout-onnx diff`: the changes between two models, by name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ValueEnum;
-use dropout_onnx::diff::{self, Diff, Options, Verdict, markdown, text};
+use dropout_onnx::diff::{self, Diff, Options, Verdict, markdown};
 use dropout_onnx::report::document;
 
 use crate::Status;
 use crate::io::{self, Global};
+use crate::output::{self, Output};
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 
 /// List the changes between two models, by name
 ///
-/// Nodes, weights, inputs and outputs are compared. A renamed node is recognised by what it computes. A renamed value is one change: its readers do not
-/// count as changed.
+/// Nodes, weights, inputs and outputs are compared. A renamed node is recognised by what it computes. A
+/// renamed value is one change: its readers do not count as changed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -24,9 +25,11 @@ pub struct Args {
     /// Changed model
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    /// Format of the report
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    /// Format of the report [default: by FILE's extension, or text]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -36,6 +39,7 @@ enum Format {
     /// For programs
     Json,
     /// A table, for a comment or a job summary
+    #[value(alias = "md")]
     Markdown,
 }
 
@@ -44,11 +48,15 @@ Examples:
   dropout-onnx diff model.onnx model.stripped.onnx
   dropout-onnx diff epoch1.onnx epoch2.onnx            by how much weights differ
   dropout-onnx diff a.onnx b.onnx --format markdown >> \"$GITHUB_STEP_SUMMARY\"
+  dropout-onnx diff a.onnx b.onnx --output changes.json
 
 Exit status: 0 no differences; 1 different; 2 error.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let (before, after) = io::read_both(&args.before, &args.after)?;
+    let paths = [args.before.as_path(), &args.after];
+    let report = args.output.open(paths, global)?;
+    let format = output::format(args.format, args.output.file(), output::value, || Ok(None))?;
+    let (before, after) = io::read_both(paths[0], paths[1])?;
     let options = Options {
         values: true,
         structure: true,
@@ -56,30 +64,27 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let progress = global.progress("comparing");
     let found = diff::diff(&before, &after, &options)?;
     progress.finish_and_clear();
-    let names = [&args.before, &args.after].map(|path| path.to_string_lossy().into_owned());
-    match args.format {
-        Format::Text if global.quiet => {}
-        Format::Text => io::print(&report(&found, global.verbose))?,
-        Format::Json => {
-            let document = document::diff(&found, &names[0], &names[1])?;
-            io::print(&document::text(&document)?)?;
-        }
-        Format::Markdown => io::print(&markdown::text(&found, &names[0], &names[1]))?,
-    }
+    let [before, after] = paths.map(Path::to_string_lossy);
+    report.write(&match format {
+        None | Some(Format::Text) if report.is_quiet() => String::new(),
+        None | Some(Format::Text) => text(&found, global.verbose),
+        Some(Format::Json) => document::text(&document::diff(&found, &before, &after)?)?,
+        Some(Format::Markdown) => markdown::text(&found, &before, &after),
+    })?;
     Ok(match found.is_empty() {
         true => Status::Done,
         false => Status::Found,
     })
 }
 
-fn report(found: &Diff, verbose: bool) -> String {
+fn text(found: &Diff, verbose: bool) -> String {
     let style = match found.verdict {
         Verdict::IdenticalBytes | Verdict::SameModel => GOOD,
         Verdict::SameStructure => WARN,
         Verdict::Different => BAD,
     };
     let mut out = String::new();
-    for line in wrap(&text::summary(found), 0) {
+    for line in wrap(&diff::text::summary(found), 0) {
         out.push_str(&(paint(style, line) + "\n"));
     }
     if let Some(parts) = &found.parts {
@@ -88,7 +93,7 @@ fn report(found: &Diff, verbose: bool) -> String {
             out.push_str(&(paint(DIM, line) + "\n"));
         }
     }
-    let short = text::short_lines(found);
+    let short = diff::text::short_lines(found);
     let hidden = short.iter().any(|line| line.starts_with("also "));
     let lines = match verbose {
         true => lines(found),
@@ -106,7 +111,7 @@ fn report(found: &Diff, verbose: bool) -> String {
 
 /// Every difference, in colour.
 pub fn lines(found: &Diff) -> Vec<String> {
-    paint_lines(text::lines(found))
+    paint_lines(diff::text::lines(found))
 }
 
 fn paint_lines(lines: Vec<String>) -> Vec<String> {
