@@ -298,7 +298,10 @@ words! {
     }
 }
 
-#[expect(clippy::derivable_impls, reason = "variants of `words!` have no attributes")]
+#[expect(
+    clippy::derivable_impls,
+    reason = "variants of `words!` have no attributes"
+)]
 impl Default for Convention {
     fn default() -> Self {
         Convention::Inverted

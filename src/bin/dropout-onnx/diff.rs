@@ -1,5 +1,6 @@
 //! `dropout-onnx diff`: the changes between two models, by name.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -87,26 +88,29 @@ fn text(found: &Diff, verbose: bool) -> String {
     for line in wrap(&diff::text::summary(found), 0) {
         out.push_str(&(paint(style, line) + "\n"));
     }
-    if let Some(parts) = &found.parts {
+    let listed = diff::text::differs_at_interface(found);
+    if let Some(parts) = found.parts.as_ref().filter(|_| !listed) {
         let line = format!("structure: {}", dropout_onnx::report::one_line(parts));
         for line in wrap(&line, 0) {
             out.push_str(&(paint(DIM, line) + "\n"));
         }
     }
-    let short = diff::text::short_lines(found);
-    let hidden = short.iter().any(|line| line.starts_with("also "));
-    let lines = match verbose {
-        true => lines(found),
-        false => paint_lines(short),
+    let all = diff::text::lines(found);
+    let mut lines = match verbose {
+        true => all,
+        false => {
+            let (mut short, all) = (
+                diff::text::short_lines(found),
+                HashSet::<String>::from_iter(all),
+            );
+            if short.iter().any(|line| !all.contains(line)) {
+                short.push("-v lists all changes".to_string());
+            }
+            short
+        }
     };
-    for line in lines {
-        out.push_str(&line);
-        out.push('\n');
-    }
-    if hidden && !verbose {
-        out.push_str(&(paint(DIM, "-v lists all changes") + "\n"));
-    }
-    out
+    lines = paint_lines(lines);
+    out + &lines.join("\n") + if lines.is_empty() { "" } else { "\n" }
 }
 
 /// Every difference, in colour.
@@ -121,7 +125,7 @@ fn paint_lines(lines: Vec<String>) -> Vec<String> {
             Some('-') if line.starts_with("  ") => paint(BAD, line),
             Some('+') if line.starts_with("  ") => paint(GOOD, line),
             _ if line.starts_with("  ") => line,
-            _ if line.starts_with("also ") => paint(DIM, line),
+            _ if line.starts_with("also ") || line.starts_with("-v ") => paint(DIM, line),
             _ => paint(LABEL, line),
         });
     painted.collect()
