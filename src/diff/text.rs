@@ -119,7 +119,7 @@ pub fn short_lines(diff: &Diff) -> Vec<String> {
     lines
 }
 
-/// Changes of which many are alike, and what they have in common.
+/// A kind of change that is reported together if there are several.
 fn bulk(change: &Change) -> Option<Kind> {
     let whole = matches!(change.change, Kind::Added | Kind::Removed);
     (whole && change.part == Part::Initializer).then_some(change.change)
