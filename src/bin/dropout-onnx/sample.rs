@@ -30,9 +30,10 @@ use crate::verification::{Feed, Limits};
 ///
 /// Only these figures are kept, not the outputs of single runs. A .npz file contains OUTPUT.mean,
 /// OUTPUT.std, OUTPUT.deterministic and OUTPUT.probabilities in the shape of the output,
-/// OUTPUT.entropy, OUTPUT.agreement and OUTPUT.top in the shape of its rows, with --labels
-/// OUTPUT.accuracy, and runs, seed and mask_seed, as float64. With --rates it also has rates, and the other arrays get
-/// a leading axis for them. The figures of --per-site are in JSON only, where NaN is null.
+/// OUTPUT.entropy, OUTPUT.agreement and OUTPUT.top in the shape of its rows, and with --labels
+/// OUTPUT.accuracy, and the numbers runs, seed and mask_seed. All are float64, except for OUTPUT.top and these
+/// numbers, which are integers. With --rates it also has rates, and the other arrays get a leading axis for
+/// them. The figures of --per-site are in JSON only, where NaN is null.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
