@@ -249,22 +249,11 @@ pub(crate) fn verify_sides(
         None => None,
     };
     Ok(Verification {
-        identical: false,
         structure,
         #[cfg(feature = "tract")]
         run,
-        allowed: None,
         assumed: Assumed::of(before.sites, after.sites),
-        #[cfg(feature = "tract")]
-        acting: None,
-        #[cfg(feature = "tract")]
-        measured: None,
-        #[cfg(feature = "tract")]
-        reached: None,
-        #[cfg(feature = "tract")]
-        question: None,
-        #[cfg(feature = "tract")]
-        allow_unmeasured: false,
+        ..Verification::default()
     })
 }
 
@@ -312,20 +301,7 @@ fn itself(side: Side<'_>, options: &Options) -> Result<Verification> {
     Ok(Verification {
         identical: true,
         structure: options.structure.then_some(structure),
-        #[cfg(feature = "tract")]
-        run: None,
-        allowed: None,
-        assumed: Assumed::default(),
-        #[cfg(feature = "tract")]
-        acting: None,
-        #[cfg(feature = "tract")]
-        measured: None,
-        #[cfg(feature = "tract")]
-        reached: None,
-        #[cfg(feature = "tract")]
-        question: None,
-        #[cfg(feature = "tract")]
-        allow_unmeasured: false,
+        ..Verification::default()
     })
 }
 

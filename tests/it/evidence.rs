@@ -135,6 +135,19 @@ fn folded() -> Shown {
     Shown::new(&before, &folded.edited, &found)
 }
 
+/// A strip that leaves the scale of a classic mask, which is folded into weights.
+fn stripped_and_folded() -> Shown {
+    let text = "r = RandomUniformLike(x)\nb = Greater(r, p)\nk = Cast(b)\nd = Mul(x, k)\ny = MatMul(d, w)";
+    let weights = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+    let graph = spelt(text, &numbers(0.3)).init("w", f32s(&[3, 3], &weights));
+    let before = examined(&model(15, graph));
+    let stripped = strip::strip(&before, &strip::Options::default()).unwrap();
+    let folded = stripped.fold_scales().unwrap();
+    assert_eq!(folded.outcome.folded, 1);
+    let found = stripped.verify(&before, Some(&folded), &how()).unwrap();
+    Shown::new(&before, &folded.edited, &found)
+}
+
 fn changed(model: &proto::Model, options: &set::Options) -> Shown {
     let before = examined(model);
     let changed = set::set(&before, options).unwrap();
@@ -204,6 +217,7 @@ fn everything() -> Vec<(&'static str, Shown)> {
         ("classic", classic()),
         ("batch normalization", normed()),
         ("fold", folded()),
+        ("strip and fold", stripped_and_folded()),
         ("set mask", changed(&masked(), &rate(0.5))),
         ("set operator", changed(&operators(), &active)),
         ("insert", inserted()),
@@ -311,12 +325,17 @@ fn facts_that_do_not_count(name: &str, shown: &Shown) -> Vec<String> {
 #[test]
 fn each_mask_that_was_removed_needs_a_claim() {
     for (name, shown) in everything() {
-        let claims = shown.document.pointer("/question/result/claims");
+        let place = match name {
+            "strip and fold" => "/question/result/stripped/claims",
+            _ => "/question/result/claims",
+        };
+        let claims = shown.document.pointer(place);
         if claims.is_none_or(|claims| claims.as_array().unwrap().is_empty()) {
+            assert_ne!(name, "strip and fold");
             continue;
         }
         let mut document = shown.document.clone();
-        *document.pointer_mut("/question/result/claims").unwrap() = json!([]);
+        *document.pointer_mut(place).unwrap() = json!([]);
         assert_ne!(shown.verdict(&document), Some(Verdict::Equal), "{name}");
         let why = |document: &Value| match shown.verdict(document) {
             Some(Verdict::NotShown { reason }) => reason,
