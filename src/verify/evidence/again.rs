@@ -32,20 +32,31 @@ pub(super) fn again(
         Relation::Other => verify_models(before, after, &options)?,
         Relation::Stripped(stripped) => match stripped.removed(before, after) {
             Ok((sites, allowed)) => {
-                let removed = Removed { sites: sites.iter().collect(), allowed };
+                let removed = Removed {
+                    sites: sites.iter().collect(),
+                    allowed,
+                };
                 verify_steps(before, after, &removed, None, &options)?
             }
             Err(why) => return Ok(Err(why)),
         },
-        Relation::StrippedAndFolded { stripped, between, folded } => {
+        Relation::StrippedAndFolded {
+            stripped,
+            between,
+            folded,
+        } => {
             let between = Examined::owning(between.model(before.view.model)?);
             let between = between.side()?;
             let (sites, allowed) = match stripped.removed(before, between) {
                 Ok(removed) => removed,
                 Err(why) => return Ok(Err(why)),
             };
-            let removed = Removed { sites: sites.iter().collect(), allowed };
-            let Some((allowed, rounded)) = folded.folds(between.view.model, after.view.model) else {
+            let removed = Removed {
+                sites: sites.iter().collect(),
+                allowed,
+            };
+            let Some((allowed, rounded)) = folded.folds(between.view.model, after.view.model)
+            else {
                 return Ok(Err(NO_FOLD.to_string()));
             };
             let fold = fold(after, folded.exact, &allowed, &rounded);
@@ -55,7 +66,11 @@ pub(super) fn again(
             let Some((allowed, rounded)) = folded.folds(before.view.model, after.view.model) else {
                 return Ok(Err(NO_FOLD.to_string()));
             };
-            verify_fold(before, fold(after, folded.exact, &allowed, &rounded), &options)?
+            verify_fold(
+                before,
+                fold(after, folded.exact, &allowed, &rounded),
+                &options,
+            )?
         }
         Relation::Changed(changed) => match changed.expected(after) {
             Ok(expected) => verify_examined(before, after, &expected, &options)?,

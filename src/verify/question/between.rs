@@ -45,7 +45,9 @@ impl Between {
             match piece {
                 Piece::Original(start, end) => rope.push_range(original.source(), *start..*end),
                 Piece::New(text) => {
-                    let bytes = text.chars().map(|char| u8::try_from(char).unwrap_or_default());
+                    let bytes = text
+                        .chars()
+                        .map(|char| u8::try_from(char).unwrap_or_default());
                     rope.push(bytes.collect::<Vec<u8>>());
                 }
             }

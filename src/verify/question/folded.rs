@@ -89,7 +89,10 @@ impl Folded {
     /// The changes and the element types whose rounding differs, if both models have what they are about.
     pub fn folds(&self, before: &Model, after: &Model) -> Option<(Allowed, Vec<DataType>)> {
         let rounded = self.rounded.iter().map(|name| DataType::from_name(name));
-        Some((self.allowed(before, after)?, rounded.collect::<Option<_>>()?))
+        Some((
+            self.allowed(before, after)?,
+            rounded.collect::<Option<_>>()?,
+        ))
     }
 
     fn allowed(&self, before: &Model, after: &Model) -> Option<Allowed> {

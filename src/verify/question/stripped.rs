@@ -29,8 +29,7 @@ impl Stripped {
         convention: Convention,
     ) -> Stripped {
         // under the classic convention an operator leaves a factor of its rate
-        let scaled =
-            |site: &Site| convention == Convention::Classic && site.form == Form::Operator;
+        let scaled = |site: &Site| convention == Convention::Classic && site.form == Form::Operator;
         let masks = removed.iter();
         let masks = masks.filter(|site| !site.exits.is_empty() || scaled(site));
         let norms = allowed.inference_norms.iter();
