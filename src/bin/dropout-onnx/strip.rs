@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(long)]
     allow_unmeasured: bool,
     /// Fold the scales that remain into the weights around them, like `fold --only dropout`
-    #[arg(long, conflicts_with = "evidence")]
+    #[arg(long)]
     fold: bool,
     /// Only dropout matching all KEY=VALUE pairs; repeat the option for alternatives. Keys: id, name, layer,
     /// scope, form, kind, mode, rate

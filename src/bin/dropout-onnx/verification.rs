@@ -294,17 +294,22 @@ fn reached(report: &reach::Report, verbose: bool) -> Vec<String> {
 fn acting(report: &acting::Report, verbose: bool) -> Vec<String> {
     let is = |site: &&acting::SiteReport| site.outcome == acting::Outcome::AsSaid;
     let good = report.sites.iter().filter(is);
-    let draws: usize = good.clone().map(|site| site.draws).sum();
-    let mut lines = vec![format!(
-        "sampled: {} at the requested rates, within 5 standard deviations, and reproducible with a seed \
-         ({}, {draws} draws, seed {})",
-        paint(
-            GOOD,
-            format!("{} of {}", good.count(), count(report.sites.len(), "site"))
+    let share = format!(
+        "{} of {}",
+        good.clone().count(),
+        count(report.sites.len(), "site")
+    );
+    let (share, runs) = (paint(GOOD, share), count(report.runs, "run"));
+    let dropping = good.filter(|site| site.rate > 0.0);
+    let draws: usize = dropping.map(|site| site.draws).sum();
+    let mut lines = vec![match report.sites.iter().all(|site| site.rate == 0.0) {
+        true => format!("sampled: {share} inert ({runs})"),
+        false => format!(
+            "sampled: {share} at the requested rates, within 5 standard deviations, and reproducible \
+             with a seed ({runs}, {draws} draws, seed {})",
+            report.seed,
         ),
-        count(report.runs, "run"),
-        report.seed,
-    )];
+    }];
     for site in &report.sites {
         let style = match site.outcome {
             acting::Outcome::AsSaid if !verbose => continue,

@@ -31,7 +31,7 @@ use crate::verification::{self, Verify};
 /// Both models are run with tract on the same inputs. Dropout is treated as in inference in both;
 /// `assumed` reports dropout that is still active. Where a constant or a branch differs, equal outputs
 /// show equal models only if the runs reach every difference: rows of Gather, sides of Where, branches
-/// of If, and constants that outputs depend on.
+/// of If, bodies of Loop and Scan, and constants that outputs depend on.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

@@ -105,7 +105,7 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
             && words.all(|(was, is)| {
                 was == is || bodies.contains(&(Expression(*was), Expression(*is)))
             });
-        let chosen = matches!(operator(sides.before, old), Some("If" | "Loop"));
+        let chosen = matches!(operator(sides.before, old), Some("If" | "Loop" | "Scan"));
         step.own = step.own.max(match (graphs, chosen) {
             (true, false) => None,
             (true, true) => Some(Kind::Branch),
@@ -145,7 +145,7 @@ pub(super) fn exclusive(sides: &Sides<'_, '_>, leaves: &[(Expression, Expression
     let kind = |side, &expression: &Expression| {
         let has = |tag| expressions.words(expression, tag).is_some();
         match operator(side, expression) {
-            Some("If" | "Loop" | "Where") => Kind::Branch,
+            Some("If" | "Loop" | "Scan" | "Where") => Kind::Branch,
             _ if has(Tag::Constant) || has(Tag::Sparse) => Kind::Constant,
             _ => Kind::Operators,
         }
