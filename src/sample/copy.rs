@@ -14,9 +14,6 @@ use crate::semantics::draws::distribution;
 use crate::semantics::view::{NodeRef, ValueRef, View};
 use crate::verify::draw::{drawn_element, drawn_shape, fix};
 
-/// How far a condition is followed back to an input.
-const DEPTH: usize = 16;
-
 /// A copy, and what was done besides.
 pub(super) struct Copy {
     pub edited: Edited,
@@ -101,7 +98,7 @@ fn switch_input(node: NodeRef<'_>) -> Option<ValueRef<'_>> {
         return None;
     }
     let mut at = node.input(0)?;
-    for _ in 0..DEPTH {
+    loop {
         let Some(node) = at.node() else {
             let is_input = matches!(at.get().producer, Producer::Input(_));
             let main = at.view().model.main();
@@ -112,7 +109,6 @@ fn switch_input(node: NodeRef<'_>) -> Option<ValueRef<'_>> {
         }
         at = node.input(0)?;
     }
-    None
 }
 
 /// False of a node that draws and that no runtime loads: it takes the shape as an input.

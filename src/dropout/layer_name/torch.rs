@@ -6,9 +6,6 @@ use crate::onnx::{GraphId, GraphKind, Model, NodeId, Producer, Property};
 use crate::semantics::facts::Facts;
 use crate::semantics::view::ValueRef;
 
-/// The maximum number of nested functions.
-const DEPTH: usize = 16;
-
 /// The scope of the module that Keras 3 wraps a model in to export it.
 const WRAPPER: &str = "_wrapped";
 
@@ -164,7 +161,8 @@ pub(super) fn of_call(
 ) -> Option<String> {
     let (model, calls) = (facts.view().model, facts.calls());
     let mut chain = chain.iter();
-    for _ in 0..DEPTH {
+    // functions may call each other in circles
+    for _ in model.functions() {
         let GraphKind::Function(function) = model.graph(body).kind else {
             return None;
         };
@@ -240,7 +238,8 @@ fn parameters(facts: Facts<'_>, call: NodeId) -> Vec<String> {
 
 /// The name of the initializer that a value is, passed through functions called once.
 fn initializer<'m>(facts: Facts<'m>, mut value: ValueRef<'m>) -> Option<String> {
-    for _ in 0..DEPTH {
+    // functions may call each other in circles
+    for _ in 0..=facts.view().model.functions().len() {
         let known = value.get();
         match (known.producer, &facts.view().model.graph(known.graph).kind) {
             (Producer::Input(index), GraphKind::Function(function)) => {

@@ -10,9 +10,6 @@ use crate::semantics::view::{NodeRef, ValueRef};
 /// Constants of more bytes are taken for weights.
 const LARGEST: u64 = 1 << 16;
 
-/// The number of nodes allowed between a constant and its use.
-const DEPTH: usize = 16;
-
 /// A constant input whose elements are all one number.
 #[derive(Clone, Debug)]
 pub(super) struct ConstantInput {
@@ -50,46 +47,42 @@ impl ConstantInput {
 
 /// The constant that an input of a node is, if it is one.
 pub(super) fn find(node: NodeRef<'_>, input: usize) -> Result<Option<ConstantInput>> {
-    let Some(mut value) = node.input(input) else {
+    let Some(read) = node.input(input) else {
         return Ok(None);
     };
-    let model = node.view().model;
-    for depth in 0..DEPTH {
-        let (stored, is_default, found, spread) = match (value.node(), value.initializer_index()) {
-            (Some(node), _) if matches!(node.op(), "Constant" | "ConstantOfShape") => {
-                let spread = node.op() == "ConstantOfShape";
-                (Stored::Node(node.id), false, constant(node)?, spread)
-            }
-            (Some(node), _) => match (0..2).find(|&input| passes(node, input)) {
-                Some(input) => match node.input(input) {
-                    Some(next) => {
-                        value = next;
-                        continue;
-                    }
-                    None => return Ok(None),
-                },
-                None => return Ok(None),
-            },
-            (None, Some(index)) => {
-                let tensor = model.graph(value.graph).initializer(index);
-                let input = matches!(value.get().producer, Producer::Input(_));
-                let stored = Stored::Initializer(value.graph, index);
-                let is_default = input && model.ir_version >= 4;
-                (stored, is_default, uniform(value, tensor)?, false)
-            }
-            (None, None) => return Ok(None),
-        };
-        return Ok(found.map(|(number, element, dims)| ConstantInput {
-            value: value.id,
-            number,
-            is_default,
-            stored,
-            element,
-            dims,
-            passed_on: depth > 0 || spread,
-        }));
+    let mut value = read;
+    while let Some(node) = value.node()
+        && let Some(passed) = (0..2).find(|&input| passes(node, input))
+    {
+        match node.input(passed) {
+            Some(next) => value = next,
+            None => return Ok(None),
+        }
     }
-    Ok(None)
+    let model = node.view().model;
+    let (stored, is_default, found, spread) = match (value.node(), value.initializer_index()) {
+        (Some(node), _) if matches!(node.op(), "Constant" | "ConstantOfShape") => {
+            let spread = node.op() == "ConstantOfShape";
+            (Stored::Node(node.id), false, constant(node)?, spread)
+        }
+        (None, Some(index)) => {
+            let tensor = model.graph(value.graph).initializer(index);
+            let input = matches!(value.get().producer, Producer::Input(_));
+            let stored = Stored::Initializer(value.graph, index);
+            let is_default = input && model.ir_version >= 4;
+            (stored, is_default, uniform(value, tensor)?, false)
+        }
+        _ => return Ok(None),
+    };
+    Ok(found.map(|(number, element, dims)| ConstantInput {
+        value: value.id,
+        number,
+        is_default,
+        stored,
+        element,
+        dims,
+        passed_on: value != read || spread,
+    }))
 }
 
 /// True if a node passes its input through, possibly by a product with ones.
@@ -106,24 +99,18 @@ fn copies(node: NodeRef<'_>) -> bool {
 
 /// True of ones in some shape: what Keras multiplies by a scale to have a mask for its recurrent layers.
 fn is_ones(mut value: ValueRef<'_>) -> bool {
-    for _ in 0..DEPTH {
-        let found = match value.node() {
-            Some(node) if copies(node) => match node.input(0) {
-                Some(next) => {
-                    value = next;
-                    continue;
-                }
-                None => return false,
-            },
-            Some(node) => constant(node),
-            None => match value.initializer() {
-                Some(tensor) => uniform(value, tensor),
-                None => return false,
-            },
-        };
-        return matches!(found, Ok(Some((number, ..))) if number == 1.0);
+    while let Some(node) = value.node().filter(|node| copies(*node)) {
+        match node.input(0) {
+            Some(next) => value = next,
+            None => return false,
+        }
     }
-    false
+    let found = match (value.node(), value.initializer()) {
+        (Some(node), _) => constant(node),
+        (None, Some(tensor)) => uniform(value, tensor),
+        (None, None) => return false,
+    };
+    matches!(found, Ok(Some((number, ..))) if number == 1.0)
 }
 
 fn uniform(value: ValueRef<'_>, tensor: &Tensor) -> Result<Option<Uniform>> {

@@ -80,13 +80,10 @@ impl Changed {
     }
 }
 
-/// How many nodes are allowed between an input and the dropout that it switches.
-const DEPTH: usize = 8;
-
 /// The boolean input of the model that switches a dropout operator, and its value where the dropout acts.
 fn switch(view: View<'_>, site: &Site) -> Option<(Name, bool)> {
     let (mut at, mut on) = (view.node(site.nodes[0]).input(2)?, true);
-    for _ in 0..DEPTH {
+    loop {
         let Some(node) = at.node() else {
             let input = matches!(at.get().producer, Producer::Input(_));
             let boolean = at.element_type() == Some(DataType::BOOL);
@@ -100,5 +97,4 @@ fn switch(view: View<'_>, site: &Site) -> Option<(Name, bool)> {
         }
         at = node.input(0)?;
     }
-    None
 }

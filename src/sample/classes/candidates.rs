@@ -6,9 +6,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Name;
 use crate::semantics::view::{ValueRef, View};
 
-/// How far an output is followed back to a sigmoid.
-const DEPTH: usize = 16;
-
 /// What an output of this shape may be, the likeliest first: the first that fits every run is what it
 /// is. `sigmoid`: that comes last in the graph.
 ///
@@ -107,10 +104,7 @@ const SAME: &[&str] = &[
 /// True of an output of the model that a sigmoid makes, perhaps in another type or shape.
 pub(in crate::sample) fn is_sigmoid(view: View<'_>, output: &str) -> bool {
     let mut at = view.lookup(view.model.main(), &Name::from(output));
-    for _ in 0..DEPTH {
-        let Some((producer, 0)) = at.and_then(ValueRef::producer) else {
-            return false;
-        };
+    while let Some((producer, 0)) = at.and_then(ValueRef::producer) {
         if producer.is("Sigmoid") {
             return true;
         }
