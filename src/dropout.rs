@@ -176,15 +176,6 @@ fn is_named_dropout(node: NodeRef<'_>) -> bool {
     DROPOUT.iter().any(|part| name.contains(part)) && !name.ends_with("grad")
 }
 
-/// As [`find`], on a view.
-///
-/// # Errors
-/// As [`find`].
-pub(crate) fn find_in(view: View<'_>) -> Result<Vec<Site>> {
-    let memo = Memo::default();
-    find_within(Facts::new(view, &memo), &Limits::default())
-}
-
 /// Finds the dropouts that are written as masks: those with exits. Their ids, layers and noise shapes
 /// are unknown.
 ///

@@ -122,6 +122,7 @@ pub fn set(model: &impl Examine, options: &Options) -> Result<Changed> {
 }
 
 fn set_examined(before: &Examined<'_>, options: &Options) -> Result<Changed> {
+    before.model().check(before.values())?;
     let sites = before.sites()?;
     let planned = plan::plan(before.view(), sites, options)?;
     let mut copy = before.model().clone();

@@ -6,9 +6,9 @@ use super::at::At;
 use super::{
     Options, Output, Report, Sampling, caveats, classes, copy, is_sampled, labels, per_site,
 };
-use crate::dropout::{self, Site};
+use crate::dropout::{Examined, Side, Site};
 use crate::error::Result;
-use crate::onnx::{Model, Name, Values};
+use crate::onnx::{Model, Name};
 use crate::semantics::view::View;
 use crate::verify::engine::Value;
 use crate::verify::run::Setup;
@@ -19,12 +19,11 @@ pub(super) fn sample(
     options: &Options,
     watch: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
-    let values = Values::new(model);
-    let view = View::new(model, &values);
-    let sites = dropout::find_in(view)?;
-    let sampled = sampled(model, &sites);
+    let examined = Examined::new(model);
+    let Side { view, sites, .. } = examined.side()?;
+    let sampled = sampled(model, sites);
     if sampled.is_empty() {
-        return Err(caveats::none(view, &sites));
+        return Err(caveats::none(view, sites));
     }
     caveats::valid(model, &sampled, options)?;
     if options.rates.is_empty() {
@@ -53,7 +52,7 @@ pub(super) fn sample(
             chosen: BTreeMap::new(),
             notes: Vec::new(),
             engine: options.host.names(),
-            sites: sites.clone(),
+            sites: sites.to_vec(),
         },
     };
     for &rate in &rates {
@@ -64,7 +63,7 @@ pub(super) fn sample(
         session.report.samplings.push(Sampling { rate, outputs });
     }
     for site in sampled.iter().take(alone) {
-        let edited = per_site::alone(model, &sites, site)?;
+        let edited = per_site::alone(model, sites, site)?;
         let examined = edited.examined();
         let found = examined.sites()?;
         let only = self::sampled(examined.model(), found);

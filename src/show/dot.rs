@@ -153,7 +153,7 @@ impl Writer<'_> {
     }
 
     fn edge(&mut self, value: ValueId, to: &str) {
-        let found = &self.marked.values[value];
+        let found = self.marked.view().value(value).get();
         let from = match found.producer {
             Producer::Node { node, .. } => self.ids.get(&node).cloned(),
             Producer::Input(index) if found.initializer.is_none() => {

@@ -6,7 +6,8 @@ use crate::dropout::{self, Mode, Site};
 use crate::error::Result;
 use crate::escape::one_line;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{Model, NodeId, ValueId, Values};
+use crate::onnx::{Model, NodeId, ValueId};
+use crate::semantics::analysis::Analysis;
 use crate::semantics::view::View;
 
 /// Numbers that take more letters would leave no room for the name before them.
@@ -17,7 +18,7 @@ const BETWEEN: usize = 64;
 /// A model with names for its values and marks on its dropout.
 pub(super) struct Marked<'m> {
     pub model: &'m Model,
-    pub values: Values,
+    analysis: Analysis<'m>,
     pub sites: Vec<Site>,
     names: Names<'m>,
     anonymous: bool,
@@ -29,9 +30,9 @@ pub(super) struct Marked<'m> {
 impl<'m> Marked<'m> {
     /// An invalid model is drawn without marks, because its dropout is unknown.
     pub fn new(model: &'m Model, options: &Options) -> Result<Marked<'m>> {
-        let values = Values::new(model);
-        let sites = match model.check(&values) {
-            Ok(()) => dropout::find_in(View::new(model, &values))?,
+        let analysis = Analysis::of(model);
+        let sites = match model.check(analysis.values()) {
+            Ok(()) => dropout::find(&analysis)?,
             Err(_) => Vec::new(),
         };
         let mut marks = HashMap::default();
@@ -40,9 +41,8 @@ impl<'m> Marked<'m> {
                 marks.entry(node).or_insert(index);
             }
         }
-        let between = sites
-            .iter()
-            .map(|site| between(View::new(model, &values), &site.nodes));
+        let between = sites.iter();
+        let between = between.map(|site| between(analysis.view(), &site.nodes));
         let between: Vec<_> = between.collect();
         for (index, nodes) in between.iter().enumerate() {
             for &node in nodes {
@@ -53,7 +53,7 @@ impl<'m> Marked<'m> {
             model,
             names: Names::new(model, options.anonymous),
             anonymous: options.anonymous,
-            values,
+            analysis,
             sites,
             marks,
             between,
@@ -61,7 +61,7 @@ impl<'m> Marked<'m> {
     }
 
     pub fn view(&self) -> View<'_> {
-        View::new(self.model, &self.values)
+        self.analysis.view()
     }
 
     /// True if names are made up.
@@ -82,7 +82,7 @@ impl<'m> Marked<'m> {
 
     /// What a value is called.
     pub fn value(&mut self, value: ValueId) -> String {
-        let value = &self.values[value];
+        let value = &self.analysis.values()[value];
         one_line(&self.names.value(value.graph, &value.name))
     }
 
@@ -119,7 +119,7 @@ impl<'m> Marked<'m> {
         let weights = self.view().node(id).inputs().flatten();
         let weights = weights.filter_map(|value| Some((value.id, value.get().initializer?)));
         for (value, index) in weights.collect::<Vec<_>>() {
-            let graph = self.model.graph(self.values[value].graph);
+            let graph = self.model.graph(self.analysis.values()[value].graph);
             let tensor = graph.initializer(index);
             let shape = format!("{}{:?}", tensor.data_type, tensor.dims);
             let what = elements::tensor(self.model, tensor, &options).ok();

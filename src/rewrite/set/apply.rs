@@ -21,7 +21,6 @@ pub(super) fn apply(
     options: &Options,
     planned: &Planned,
 ) -> Result<Outcome> {
-    model.check(&values)?;
     if let Some((step, why)) = planned.plan.refusals().next() {
         return Err(Error::new(ErrorKind::Unsupported, why.to_string()).at(&step.label));
     }

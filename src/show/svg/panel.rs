@@ -101,10 +101,10 @@ pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
         let to = keys[&Key::Node(node)];
         let inputs = marked.view().node(node).inputs().flatten();
         for value in inputs.map(|value| value.id).collect::<Vec<_>>() {
-            let producer = marked.values[value].producer;
+            let producer = marked.view().value(value).producer;
             let key = match producer {
                 // weights are written in their node's box
-                _ if marked.values[value].initializer.is_some() => continue,
+                _ if marked.view().value(value).initializer.is_some() => continue,
                 Producer::Node { node, .. } if around.contains(&node) => Key::Node(node),
                 _ => Key::Value(value),
             };
@@ -112,7 +112,7 @@ pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
             let from = *keys.entry(key).or_insert_with(|| {
                 let (mut lines, mut shape) = (vec![label.clone()], Shape::Port);
                 match producer {
-                    _ if marked.values[value].graph != graph => lines.push("from outside".into()),
+                    _ if marked.view().value(value).graph != graph => lines.push("from outside".into()),
                     Producer::Node { .. } => (lines, shape) = (vec!["…".into()], Shape::Cut),
                     _ => lines.push("input".into()),
                 }
@@ -127,7 +127,7 @@ pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
         let outputs = marked.view().node(node).outputs().flatten();
         for value in outputs.map(|value| value.id).collect::<Vec<_>>() {
             let label = marked.value(value);
-            for at in marked.values.uses(value).collect::<Vec<_>>() {
+            for at in marked.view().value(value).uses().collect::<Vec<_>>() {
                 let (key, lines, shape) = match at {
                     Use::Input { node, .. } if around.contains(&node) => continue,
                     Use::Output { graph: of, output } if of == graph => {
