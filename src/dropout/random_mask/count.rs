@@ -8,6 +8,7 @@
 //! nothing at inference.
 
 mod cone;
+mod few;
 mod product;
 
 use crate::dropout::noise_shape::{Fit, fit};
@@ -162,9 +163,13 @@ impl Finder<'_> {
         let mut fills = Vec::new();
         for point in spans(ends, draw.var).into_iter().map(inside) {
             let drawn = draw.values((point, point)).0;
-            fills.push((drawn, self.filled(cone, drawn)?.get(&first.mask).copied()));
+            fills.push((drawn, self.few(cone, Some(drawn))?.remove(&first.mask)));
         }
-        let at = |number: f64| fills.iter().find(|(_, fill)| *fill == Some(number));
+        let at = |number: f64| {
+            fills
+                .iter()
+                .find(|(_, fill)| fill.as_deref() == Some(&[number]))
+        };
         let (Some(&(kept, _)), false) = (at(1.0), law.is_some() && rate.is_none()) else {
             return Ok(None); // nothing is ever kept, or dropped
         };
