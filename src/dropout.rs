@@ -36,7 +36,7 @@ use crate::semantics::facts::{Facts, Memo, Runs};
 use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
 
-pub(crate) use convention::under;
+pub(crate) use convention::{inherited, under};
 pub(crate) use examined::Side;
 #[doc(hidden)]
 pub use examined::{Examine, Examined};

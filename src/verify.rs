@@ -56,7 +56,7 @@ mod steady;
 #[cfg(feature = "tract")]
 use std::collections::BTreeSet;
 
-use crate::dropout::{Convention, Examined, Side};
+use crate::dropout::{Convention, Examined, Side, inherited};
 use crate::error::Result;
 use crate::onnx::Model;
 #[cfg(feature = "tract")]
@@ -267,15 +267,13 @@ fn inlined(
     if same || !allowed.is_empty() || names(before) == names(after) {
         return Ok(None);
     }
-    let (Ok(before), Ok(after)) = (inline(before.view), inline(after.view)) else {
+    let (Ok(first), Ok(second)) = (inline(before.view), inline(after.view)) else {
         return Ok(None); // too large, for example
     };
-    let (before, after) = (
-        Examined::owning(before.model),
-        Examined::owning(after.model),
-    );
-    let (before, after) = (before.side()?, after.side()?);
-    let compared = structure::compare_sides(before, after, allowed, convention)?;
+    let (one, two) = (Examined::new(&first.model), Examined::new(&second.model));
+    let (one, two) = (one.side()?, two.side()?);
+    let sites = inherited(one.sites, &first, before.sites);
+    let compared = structure::compare_sides(one.with(&sites), two, allowed, convention)?;
     let same = matches!(compared, structure::Verdict::Same { .. });
     Ok(same.then_some(compared))
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Options;
 use super::acting::Expected;
 use super::structure::Allowed;
-use crate::dropout::{Convention, Form, Side, Site};
+use crate::dropout::{Side, Site};
 use crate::onnx::{DataType, GraphId, Model, NodeId};
 use crate::semantics::view::View;
 use changed::Changed;
@@ -70,11 +70,8 @@ impl Question {
         allowed: &Allowed,
         options: &Options,
     ) -> Option<Question> {
-        // under the classic convention an operator leaves a factor of its rate
-        let scaled =
-            |site: &Site| options.convention == Convention::Classic && site.form == Form::Operator;
         let masks = removed.iter();
-        let masks = masks.filter(|site| !site.exits.is_empty() || scaled(site));
+        let masks = masks.filter(|site| !site.exits.is_empty() || site.is_classic());
         let norms = allowed.inference_norms.iter();
         let inputs = allowed.removed_inputs.iter();
         let result = Relation::Stripped {

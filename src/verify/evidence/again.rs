@@ -45,7 +45,11 @@ pub(super) fn again(
                     ..Allowed::default()
                 },
             };
-            verify_steps(before, after, &removed, None, &options)?
+            let mut all = before.sites.to_vec();
+            for site in &sites {
+                all[site.id].convention = site.convention;
+            }
+            verify_steps(before.with(&all), after, &removed, None, &options)?
         }
         Relation::Folded(folded) => {
             let allowed = folded.allowed(before.view.model, after.view.model);

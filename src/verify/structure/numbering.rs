@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dropout::Side;
-use crate::dropout::{Convention, Form, ScalarBytes, Site};
+use crate::dropout::{ScalarBytes, Site};
 use crate::error::{Error, Result};
 use crate::hash::HashMap;
 use crate::onnx::{GraphId, NodeId, ValueId};
@@ -66,7 +66,6 @@ impl<'s, 'm> Builder<'s, 'm> {
     pub fn build(
         side: Side<'m>,
         exceptions: Exceptions,
-        convention: Convention,
         shared: &'s mut Shared<'m>,
     ) -> Result<Numbering<'m>> {
         let view = side.view;
@@ -85,10 +84,7 @@ impl<'s, 'm> Builder<'s, 'm> {
             },
             reachable: Reachable::new(view, side.sites, &exceptions),
             exceptions,
-            classic: match convention {
-                Convention::Inverted | Convention::Identity => HashMap::default(),
-                Convention::Classic => classic(view, side.sites),
-            },
+            classic: classic(view, side.sites),
             functions: vec![None; view.model.functions().len()],
             draws: HashMap::default(),
             impure: vec![false; view.model.graph_slots()],
@@ -283,10 +279,9 @@ impl<'s, 'm> Builder<'s, 'm> {
     }
 }
 
-/// The factors of `Dropout` operators with a rate that is not 0.
+/// The factors of classic `Dropout` operators.
 fn classic(view: View<'_>, sites: &[Site]) -> HashMap<NodeId, Option<ScalarBytes>> {
-    let scales = |site: &&Site| site.form == Form::Operator && site.rate != Some(0.0);
-    let operators = sites.iter().filter(scales);
+    let operators = sites.iter().filter(|site| site.is_classic());
     let mut factors: HashMap<NodeId, Option<ScalarBytes>> = HashMap::default();
     for site in operators {
         let factor = site.classic_factor(view);
