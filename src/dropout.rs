@@ -36,7 +36,9 @@ use crate::semantics::facts::{Facts, Memo, Runs};
 use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
 
-pub(crate) use convention::{inherited, under};
+#[cfg(feature = "tract")]
+pub(crate) use convention::inherited;
+pub(crate) use convention::under;
 pub(crate) use examined::Side;
 #[doc(hidden)]
 pub use examined::{Examine, Examined};

@@ -56,7 +56,9 @@ mod steady;
 #[cfg(feature = "tract")]
 use std::collections::BTreeSet;
 
-use crate::dropout::{Convention, Examined, Side, inherited};
+#[cfg(feature = "tract")]
+use crate::dropout::inherited;
+use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::Model;
 #[cfg(feature = "tract")]

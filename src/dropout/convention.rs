@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+#[cfg(feature = "tract")]
 use crate::semantics::inline::Inlined;
 
 use super::{Convention, Scaling, Site};
@@ -26,6 +27,7 @@ pub(crate) fn under(sites: &[Site], convention: Convention) -> Cow<'_, [Site]> {
 }
 
 /// The sites of an inlined model, with the conventions of the sites that they come from.
+#[cfg(feature = "tract")]
 pub(crate) fn inherited<'s>(
     sites: &'s [Site],
     inlined: &Inlined,

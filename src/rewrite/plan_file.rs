@@ -1,4 +1,4 @@
-//! Plan files: TOML that says what a rewrite does at each place.
+//! Plan files: what a rewrite does at each place, in TOML.
 
 use std::path::Path;
 
