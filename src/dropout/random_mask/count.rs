@@ -24,6 +24,7 @@ use super::draw::Draw;
 use super::law::Law;
 use super::piece::inside;
 use cone::Cone;
+use few::are_bits;
 
 /// Data times a mask, rescaled.
 struct Product {
@@ -44,7 +45,10 @@ impl Finder<'_> {
         let Some(draw) = self.draw(source, &self.conditions)? else {
             return Ok(Vec::new());
         };
-        let cone = self.cone(draw.drawn)?;
+        let mut cone = self.cone(draw.drawn);
+        let few = self.few(&cone, None)?.into_iter();
+        let bits = few.filter(|(_, few)| are_bits(few));
+        cone.bits = bits.map(|(value, _)| value).collect();
         let mut products: Vec<Product> = Vec::new();
         let mut used: HashSet<NodeId> = HashSet::default();
         for &node in &cone.meetings {

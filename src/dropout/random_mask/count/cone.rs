@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{NodeId, Use, ValueId};
 use crate::semantics::operator::Role;
 use crate::semantics::view::ValueRef;
 
 use super::super::Finder;
-use super::few::are_bits;
 
 /// What a draw makes without data.
 #[derive(Debug, Default)]
@@ -34,7 +32,7 @@ impl Cone {
 }
 
 impl Finder<'_> {
-    pub(super) fn cone(&self, drawn: ValueId) -> Result<Cone> {
+    pub(super) fn cone(&self, drawn: ValueId) -> Cone {
         let mut cone = Cone {
             drawn: Some(drawn),
             ..Cone::default()
@@ -66,12 +64,7 @@ impl Finder<'_> {
                 cone.blocks.extend(Some(output.id).filter(|_| blocks));
             }
         }
-        let few = self.few(&cone, None)?.into_iter();
-        cone.bits = few
-            .filter(|(_, few)| are_bits(few))
-            .map(|(value, _)| value)
-            .collect();
-        Ok(cone)
+        cone
     }
 
     fn join_cone(&self, value: ValueId, cone: &mut Cone, open: &mut BTreeSet<(usize, NodeId)>) {
