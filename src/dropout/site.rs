@@ -65,6 +65,8 @@ pub struct Site {
     /// A draw that keeps everything: of random masks. `None` if there is none for all calls of a
     /// function.
     pub kept_draw: Option<KeptDraw>,
+    /// The condition of an If that runs a layer which a draw skips; the If is the first node.
+    pub runs_if: Option<bool>,
     /// Why it can be found but not removed: something else uses the mask, or the rest of the model
     /// needs it for more than dropout.
     pub entangled: Option<String>,
@@ -115,6 +117,7 @@ impl Site {
             off: None,
             given: None,
             kept_draw: None,
+            runs_if: None,
             entangled: None,
             layer: None,
             unreachable: false,

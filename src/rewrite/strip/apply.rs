@@ -23,6 +23,8 @@ enum Cut<'s> {
     Operator(&'s Site, Option<Factor>),
     /// With the factor that stays, if one does: its type is known before the edits only.
     Exit(&'s Exit, Option<Factor>),
+    /// An If that runs a layer with this condition.
+    Layer(NodeId, bool),
 }
 
 /// What was done.
@@ -74,6 +76,7 @@ pub(super) fn apply(model: &mut Model, values: Values, job: Job<'_>) -> Result<A
             }
             Cut::Operator(site, factor) => operator::remove(&mut strip, site, factor)?,
             Cut::Exit(exit, factor) => random_mask::cut(&mut strip, exit, factor)?,
+            Cut::Layer(node, runs) => random_mask::run_layer(&mut strip, node, runs),
         }
     }
     strip.clean(&applied)?;
@@ -95,6 +98,10 @@ fn cuts<'s>(view: View<'_>, sites: &[&'s Site]) -> HashMap<NodeId, Vec<Cut<'s>>>
         if site.form == Form::Operator {
             let factor = site.classic_factor(view).filter(|_| site.is_classic());
             let cut = Cut::Operator(site, factor);
+            cuts.entry(site.nodes[0]).or_default().push(cut);
+        }
+        if let Some(runs) = site.runs_if {
+            let cut = Cut::Layer(site.nodes[0], runs);
             cuts.entry(site.nodes[0]).or_default().push(cut);
         }
         for exit in &site.exits {

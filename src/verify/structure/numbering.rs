@@ -6,7 +6,7 @@ use crate::dropout::Side;
 use crate::dropout::{ScalarBytes, Site};
 use crate::error::{Error, Result};
 use crate::hash::HashMap;
-use crate::onnx::{GraphId, NodeId, ValueId};
+use crate::onnx::{DataType, GraphId, NodeId, ValueId};
 use crate::semantics::view::{NodeRef, View};
 
 use super::allowed::Exceptions;
@@ -243,7 +243,11 @@ impl<'s, 'm> Builder<'s, 'm> {
     fn arguments(&mut self, node: NodeRef<'m>, places: Vec<usize>) -> Vec<Expression> {
         let callee = node.callee();
         let operator = node.operator();
+        let runs = self.reachable.layers.get(&node.id).copied();
         let argument = |input: usize| {
+            if let (Some(runs), 0) = (runs, input) {
+                return self.scalar(DataType::BOOL, vec![runs.into()]);
+            }
             if callee.is_some_and(|function| !self.reachable.has_formal(function, input)) {
                 return Expression::ABSENT;
             }
