@@ -6,9 +6,10 @@
 mod files;
 mod same_file;
 mod shared;
+mod weights;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::diff::{self, Diff};
 use crate::dropout::Examined;
@@ -24,6 +25,7 @@ pub use files::{External, Files, Target};
 pub use files::{beside, may_write, name};
 #[doc(hidden)]
 pub use same_file::same_file;
+use weights::Weights;
 
 /// A rewrite that is about to begin: the model, and where the result will go.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub struct Job {
     before: Examined<'static>,
     files: Files,
     target: Target,
-    external: Vec<(PathBuf, PathBuf)>,
+    external: Vec<Weights>,
     /// The file for the evidence.
     proof: Option<Destination>,
     verify: Option<Options>,

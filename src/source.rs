@@ -63,6 +63,7 @@ enum Body {
     Memory(Bytes),
     Rope(Rope),
     Computed(Box<dyn ReadAt>),
+    Zeros,
 }
 
 /// Bytes that are computed when they are read: weights times a factor are never all in memory.
@@ -164,6 +165,16 @@ impl Source {
         }))
     }
 
+    /// Zeros, which are a hole in a file that they are written to.
+    #[cfg(feature = "tract")]
+    pub(crate) fn zeros(len: u64) -> Source {
+        Source(Arc::new(Inner {
+            len,
+            body: Body::Zeros,
+            path: None,
+        }))
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.0.len
@@ -185,7 +196,7 @@ impl Source {
     /// A file was written to: some bytes may be older than others.
     pub fn check_unchanged(&self) -> Result<()> {
         match &self.0.body {
-            Body::Memory(_) | Body::Computed(_) => Ok(()),
+            Body::Memory(_) | Body::Computed(_) | Body::Zeros => Ok(()),
             Body::Rope(rope) => {
                 let mut checked: Option<&Source> = None;
                 for source in rope.sources() {
@@ -248,6 +259,10 @@ impl Source {
                 Some(end) if end <= self.0.len => bytes.read_exact_at(buffer, offset),
                 _ => Err(self.ends_early(offset)),
             },
+            Body::Zeros => {
+                buffer.fill(0);
+                Ok(())
+            }
         }
     }
 
@@ -266,7 +281,7 @@ impl Source {
                 Some(bytes) => Ok(bytes),
                 None => self.read_new(range),
             },
-            Body::File(_) | Body::Computed(_) => self.read_new(range),
+            Body::File(_) | Body::Computed(_) | Body::Zeros => self.read_new(range),
         }
     }
 

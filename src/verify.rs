@@ -65,6 +65,8 @@ use crate::onnx::Model;
 use crate::onnx::Name;
 #[cfg(feature = "tract")]
 use crate::semantics::inline::inline;
+#[cfg(feature = "tract")]
+use crate::semantics::view::View;
 use crate::words::words;
 #[cfg(feature = "tract")]
 pub use change::verify_change;
@@ -93,9 +95,9 @@ pub struct Options {
 words! {
     /// Which output of one model is compared with which of another.
     Pairing {
-        /// The one of the same name.
+        /// Outputs of the same name.
         ByName = "by-name",
-        /// The one at the same position.
+        /// Outputs at the same position.
         ByPosition = "by-position",
     }
 }
@@ -169,7 +171,7 @@ pub(crate) fn verify_models(
     }
     #[cfg(feature = "tract")]
     let found = Verification {
-        reached: reached(before, after, &found, options)?,
+        reached: reached(before, after, &allowed, &found, options)?,
         question: question::Question::other(options),
         ..found
     };
@@ -181,6 +183,7 @@ pub(crate) fn verify_models(
 fn reached(
     before: Side<'_>,
     after: Side<'_>,
+    allowed: &Allowed,
     found: &Verification,
     options: &Options,
 ) -> Result<Option<reach::Report>> {
@@ -189,10 +192,17 @@ fn reached(
     else {
         return Ok(None);
     };
-    if differs.hidden.is_empty() || ran.outcome != run::Outcome::Equal {
+    if differs.kind.hidden_from_runs().is_none() || ran.outcome != run::Outcome::Equal {
         return Ok(None);
     }
-    reach::check(before, after, &differs.hidden, settings).map(Some)
+    let flat = |before: Side<'_>, after: Side<'_>, flat| match flat {
+        structure::Verdict::Same { .. } => Ok(Some(reach::Report::default())),
+        structure::Verdict::Different(differs) => reach::check(before, after, &differs, settings),
+    };
+    match inlined((before, after), allowed, options.convention, flat)? {
+        Some(report) => Ok(report),
+        None => reach::check(before, after, differs, settings),
+    }
 }
 
 /// As [`verify`], except for the changes that a rewrite reports.
@@ -211,9 +221,18 @@ pub(crate) fn verify_sides(
         true => {
             let compared = structure::compare_sides(before, after, allowed, convention)?;
             #[cfg(feature = "tract")]
-            let compared = match inlined(before, after, allowed, convention, &compared)? {
-                Some(same) => same,
-                None => compared,
+            let compared = match compared {
+                structure::Verdict::Different(_)
+                    if allowed.names_nothing() && function_names(old) != function_names(new) =>
+                {
+                    let same = |_: Side<'_>, _: Side<'_>, flat| match flat {
+                        same @ structure::Verdict::Same { .. } => Ok(Some(same)),
+                        structure::Verdict::Different(_) => Ok(None),
+                    };
+                    let same = inlined((before, after), allowed, convention, same)?;
+                    same.flatten().unwrap_or(compared)
+                }
+                same => same,
             };
             Some(compared)
         }
@@ -232,52 +251,51 @@ pub(crate) fn verify_sides(
         None => None,
     };
     Ok(Verification {
-        identical: false,
         structure,
         #[cfg(feature = "tract")]
         run,
-        allowed: None,
         assumed: Assumed::of(before.sites, after.sites),
-        #[cfg(feature = "tract")]
-        acting: None,
-        #[cfg(feature = "tract")]
-        measured: None,
-        #[cfg(feature = "tract")]
-        reached: None,
-        #[cfg(feature = "tract")]
-        question: None,
-        #[cfg(feature = "tract")]
-        allow_unmeasured: false,
+        ..Verification::default()
     })
 }
 
-/// Compares models that differ with their functions inlined; `None` if that shows nothing else.
 #[cfg(feature = "tract")]
-fn inlined(
-    before: Side<'_>,
-    after: Side<'_>,
+fn function_names(model: &Model) -> BTreeSet<(&Name, &Name)> {
+    let functions = model.functions().iter();
+    functions.map(|f| (&f.domain, &f.name)).collect()
+}
+
+/// What comes of two models with their functions inlined, and of their structures; `None` if neither has any
+/// functions, or if a model cannot be inlined without a change: it has training graphs, or a function means
+/// another version of an operator than its callers, or the result becomes too large.
+#[cfg(feature = "tract")]
+fn inlined<T>(
+    (before, after): (Side<'_>, Side<'_>),
     allowed: &Allowed,
     convention: Convention,
-    compared: &structure::Verdict,
-) -> Result<Option<structure::Verdict>> {
-    let names = |side: Side<'_>| -> BTreeSet<_> {
-        let functions = side.view.model.functions().iter();
-        let name = functions.map(|f| (f.domain.to_string(), f.name.to_string()));
-        name.collect()
+    then: impl FnOnce(Side<'_>, Side<'_>, structure::Verdict) -> Result<T>,
+) -> Result<Option<T>> {
+    let sides = [before.view, after.view];
+    let mut functions = sides.iter().flat_map(|view| view.model.functions());
+    let is_changed = |view: &View<'_>| {
+        let main = view.model.main();
+        let inner = view.nodes().filter(|node| node.callee().is_none());
+        let mut inner = inner.filter(|node| view.function_of(node.graph()).is_some());
+        !view.model.training().is_empty()
+            || inner.any(|node| node.version_in(node.graph()) != node.version_in(main))
     };
-    let same = matches!(compared, structure::Verdict::Same { .. });
-    if same || !allowed.is_empty() || names(before) == names(after) {
+    if functions.next().is_none() || sides.iter().any(is_changed) {
         return Ok(None);
     }
     let (Ok(first), Ok(second)) = (inline(before.view), inline(after.view)) else {
-        return Ok(None); // too large, for example
+        return Ok(None);
     };
     let (one, two) = (Examined::new(&first.model), Examined::new(&second.model));
     let (one, two) = (one.side()?, two.side()?);
     let sites = inherited(one.sites, &first, before.sites);
-    let compared = structure::compare_sides(one.with(&sites), two, allowed, convention)?;
-    let same = matches!(compared, structure::Verdict::Same { .. });
-    Ok(same.then_some(compared))
+    let one = one.with(&sites);
+    let compared = structure::compare_sides(one, two, allowed, convention)?;
+    then(one, two, compared).map(Some)
 }
 
 /// The verification of a model and itself: that it is sound. No engine runs.
@@ -287,20 +305,7 @@ fn itself(side: Side<'_>, options: &Options) -> Result<Verification> {
     Ok(Verification {
         identical: true,
         structure: options.structure.then_some(structure),
-        #[cfg(feature = "tract")]
-        run: None,
-        allowed: None,
-        assumed: Assumed::default(),
-        #[cfg(feature = "tract")]
-        acting: None,
-        #[cfg(feature = "tract")]
-        measured: None,
-        #[cfg(feature = "tract")]
-        reached: None,
-        #[cfg(feature = "tract")]
-        question: None,
-        #[cfg(feature = "tract")]
-        allow_unmeasured: false,
+        ..Verification::default()
     })
 }
 

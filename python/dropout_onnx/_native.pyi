@@ -83,6 +83,7 @@ def sample(
     model: Native,
     runs: int,
     seed: int,
+    mask_seed: Optional[int],
     rates: list[float],
     classes: list[str],
     labels: Sequence[Fed],

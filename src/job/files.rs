@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
-use crate::source::{Destination, Rope, Source, Staged, stage, stage_link};
+use crate::source::{Destination, Rope, Staged, stage, stage_link};
+use crate::words::words;
 
 use super::same_file::{or_here, same_file};
-use super::shared::{self, Shared};
+use super::shared::Shared;
+use super::weights::Weights;
 
 /// Where a rewrite reads from and writes to.
 #[derive(Clone, Debug, Default)]
@@ -34,14 +36,14 @@ pub struct Files {
     pub no_sync: bool,
 }
 
-/// How files of weights are taken along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum External {
-    /// Copied.
-    Copy,
-    /// Linked.
-    Link,
+words! {
+    /// How files of weights are taken along.
+    External {
+        /// Copy them.
+        Copy = "copy",
+        /// Create hard links to them.
+        Link = "link",
+    }
 }
 
 /// A place that a result may go to.
@@ -105,12 +107,8 @@ impl Files {
         Ok(Target::File(destination))
     }
 
-    /// The files of weights to copy or link, each with its destination; an error if they would be missing.
-    pub(super) fn external(
-        &self,
-        model: &Model,
-        target: &Target,
-    ) -> Result<Vec<(PathBuf, PathBuf)>> {
+    /// The files of weights to copy or link; an error if they would be missing.
+    pub(super) fn external(&self, model: &Model, target: &Target) -> Result<Vec<Weights>> {
         let files = model.external_files()?;
         let destination = match (target, files.first()) {
             (Target::File(destination), _) => destination,
@@ -147,33 +145,37 @@ impl Files {
             );
             return Err(refused(input, why));
         }
-        let pairs = files.iter().map(|file| (from.join(file), to.join(file)));
-        let pairs: Vec<(PathBuf, PathBuf)> = pairs.collect();
-        self.may_replace(&pairs, destination)?;
-        Ok(pairs)
+        let ranges = model.external_ranges()?.into_iter();
+        let weights = ranges.map(|(file, used)| Weights {
+            from: from.join(&file),
+            to: to.join(&file),
+            used,
+        });
+        let weights: Vec<Weights> = weights.collect();
+        self.may_replace(&weights, destination)?;
+        Ok(weights)
     }
 
     /// Refuses to overwrite files of weights, if it is not asked for or another model uses them.
-    fn may_replace(&self, pairs: &[(PathBuf, PathBuf)], destination: &Destination) -> Result<()> {
-        let there = pairs.iter().filter(|(_, copy)| copy.exists());
-        let there: Vec<&(PathBuf, PathBuf)> = there.collect();
-        let Some((_, first)) = there.first() else {
+    fn may_replace(&self, weights: &[Weights], destination: &Destination) -> Result<()> {
+        let there = weights.iter().filter(|weights| weights.to.exists());
+        let there: Vec<&Weights> = there.collect();
+        let Some(first) = there.first() else {
             return Ok(());
         };
         if !self.force && !self.dry_run {
-            return Err(refused(first, "already exists; overwrite it with --force"));
+            let why = "already exists; overwrite it with --force";
+            return Err(refused(&first.to, why));
         }
         let top = or_here(destination.real().parent().unwrap_or(Path::new("")));
         let mut folders: BTreeSet<&Path> = BTreeSet::from([top]);
-        for (_, copy) in &there {
-            let around = copy.ancestors().skip(1).map(or_here);
+        for weights in &there {
+            let around = weights.to.ancestors().skip(1).map(or_here);
             folders.extend(around.take_while(|&folder| folder != top));
         }
         let shared = Shared::of(folders, destination.real());
-        for (source, copy) in there {
-            if let Some(user) = shared.user(copy)
-                && !shared::is_same(source, copy)?
-            {
+        for Weights { from, to: copy, .. } in there {
+            if let Some(user) = shared.user_of_others(copy, from)? {
                 let user = user.display();
                 let why = format!(
                     "holds weights that {user} also uses, and they differ from those that would \
@@ -217,20 +219,20 @@ impl Files {
         &self,
         rope: &Rope,
         target: &Target,
-        external: &[(PathBuf, PathBuf)],
+        external: &[Weights],
         stream: &mut dyn Write,
     ) -> Result<()> {
-        let weights = external.iter().filter(|(from, to)| !same_file(from, to));
-        let weights = weights.map(|(from, to)| self.weights(from, to));
-        let weights: Vec<(Destination, Rope)> = weights.collect::<Result<_>>()?;
-        let staged =
-            weights
-                .iter()
-                .zip(external)
-                .map(|((to, rope), (from, _))| match self.external_data {
-                    Some(External::Link) => stage_link(to, from),
-                    _ => stage(to, rope),
-                });
+        let moved = external
+            .iter()
+            .filter(|weights| !same_file(&weights.from, &weights.to));
+        let moved: Vec<&Weights> = moved.collect();
+        let copies = moved.iter().map(|weights| weights.copy(!self.no_sync));
+        let copies: Vec<(Destination, Rope)> = copies.collect::<Result<_>>()?;
+        let staged = copies.iter().zip(moved);
+        let staged = staged.map(|((to, rope), weights)| match self.external_data {
+            Some(External::Link) => stage_link(to, &weights.from),
+            _ => stage(to, rope),
+        });
         let staged: Vec<Staged<'_>> = staged.collect::<Result<_>>()?;
         let model = match target {
             Target::File(destination) => Some(stage(destination, rope)?),
@@ -247,19 +249,6 @@ impl Files {
                 .map_err(|e| e.in_file("standard output"))?;
         }
         Ok(())
-    }
-
-    /// A destination of weights in a folder that exists, and the whole file.
-    fn weights(&self, from: &Path, to: &Path) -> Result<(Destination, Rope)> {
-        if let Some(folder) = to.parent() {
-            let made = std::fs::create_dir_all(folder);
-            made.map_err(|e| Error::io("cannot write", e).in_file(to))?;
-        }
-        let destination = Destination::new(to)?.as_copy_of(from);
-        let source = Source::open(from)?;
-        let mut whole = Rope::new();
-        whole.push_range(&source, 0..source.len());
-        Ok((destination.synced(!self.no_sync), whole))
     }
 }
 

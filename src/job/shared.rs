@@ -1,18 +1,19 @@
 //! Files of weights in the folder of a result: which models in it use them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::onnx::Model;
-use crate::source::Source;
+use crate::source::{Rope, Source};
 
 use super::same_file::same_file;
 
-/// The files that models in some folders use for their weights, each with one of the models.
+/// The files that models in some folders use for their weights: the models, and which ranges each uses.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    used: BTreeMap<PathBuf, PathBuf>,
+    used: BTreeMap<PathBuf, Vec<(PathBuf, Vec<Range<u64>>)>>,
 }
 
 impl Shared {
@@ -31,18 +32,42 @@ impl Shared {
     }
 
     fn add(&mut self, folder: &Path, path: &Path) {
-        let files = Model::open(path).and_then(|model| model.external_files());
-        for file in files.unwrap_or_default() {
+        let files = Model::open(path).and_then(|model| model.external_ranges());
+        for (file, ranges) in files.unwrap_or_default() {
             if let Ok(real) = folder.join(file).canonicalize() {
-                self.used.entry(real).or_insert_with(|| path.to_path_buf());
+                let users = self.used.entry(real).or_default();
+                users.push((path.to_path_buf(), ranges));
             }
         }
     }
 
-    /// A model that uses this file.
-    pub fn user(&self, file: &Path) -> Option<&Path> {
-        let real = file.canonicalize().ok()?;
-        self.used.get(&real).map(PathBuf::as_path)
+    /// A model that uses bytes of a file that differ from those of another.
+    ///
+    /// # Errors
+    /// One of both cannot be read.
+    pub fn user_of_others(&self, file: &Path, other: &Path) -> Result<Option<&Path>> {
+        let users = file
+            .canonicalize()
+            .ok()
+            .and_then(|real| self.used.get(&real));
+        let Some(users) = users.filter(|_| !same_file(file, other)) else {
+            return Ok(None);
+        };
+        let (file, other) = (Source::open(file)?, Source::open(other)?);
+        for (user, ranges) in users {
+            for range in ranges {
+                let part = |source: &Source| {
+                    let mut rope = Rope::new();
+                    let end = range.end.min(source.len());
+                    rope.push_range(source, range.start.min(end)..end);
+                    Source::from_rope(rope)
+                };
+                if !part(&file).holds_the_same_as(&part(&other))? {
+                    return Ok(Some(user));
+                }
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -56,15 +81,4 @@ fn models(folder: &Path) -> Vec<PathBuf> {
     let mut models: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_model).collect();
     models.sort();
     models
-}
-
-/// True of two files with the same bytes.
-///
-/// # Errors
-/// One of them cannot be read.
-pub(super) fn is_same(a: &Path, b: &Path) -> Result<bool> {
-    if same_file(a, b) {
-        return Ok(true);
-    }
-    Source::open(a)?.holds_the_same_as(&Source::open(b)?)
 }

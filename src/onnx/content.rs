@@ -168,6 +168,30 @@ impl Model {
         Ok(files.into_iter().collect())
     }
 
+    /// The ranges of the files of external data that tensors use, by file, in order. Of a file that cannot be found
+    /// or is incomplete: all of it.
+    ///
+    /// # Errors
+    /// As [`Model::external_files`].
+    #[cfg(feature = "tract")]
+    pub(crate) fn external_ranges(
+        &self,
+    ) -> Result<std::collections::BTreeMap<PathBuf, Vec<Range<u64>>>> {
+        let mut files = std::collections::BTreeMap::<PathBuf, Vec<Range<u64>>>::new();
+        for tensor in self.tensors() {
+            if let Some(external) = &tensor.external {
+                let path = external.relative_path();
+                let path = path.map_err(|e| self.at_tensor(tensor, e))?;
+                let range = self.locate(tensor).map_or(0..u64::MAX, |(_, range)| range);
+                files.entry(path).or_default().push(range);
+            }
+        }
+        for ranges in files.values_mut() {
+            ranges.sort_by_key(|range| range.start);
+        }
+        Ok(files)
+    }
+
     /// The size of all files of external data; a file that cannot be found counts as empty.
     #[cfg(feature = "tract")]
     pub(crate) fn external_bytes(&self) -> u64 {

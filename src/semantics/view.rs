@@ -12,7 +12,7 @@ use crate::onnx::{
     Tensor, Use, Value, ValueId, Values,
 };
 
-use super::operator::Operator;
+use super::operator::{Operator, schema};
 
 /// A model and the index of its values.
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +152,14 @@ impl<'m> NodeRef<'m> {
     /// The operator it applies; `None` if it is unknown.
     pub fn operator(self) -> Option<&'static Operator> {
         Operator::of(self.view.model, self.id)
+    }
+
+    /// The version of its operator by the opset of a graph: the opset in which it began, or that of the graph
+    /// if it is unknown.
+    pub fn version_in(self, graph: GraphId) -> i64 {
+        let domain = self.domain.as_str().unwrap_or_default();
+        let opset = self.view.model.opset(graph, domain).unwrap_or(0);
+        schema::since(self.op(), opset).unwrap_or(opset)
     }
 
     /// The model's own function that it calls, by index.

@@ -1,7 +1,7 @@
 //! Writing ranges of sources to a file.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -52,6 +52,12 @@ impl<'f> Copier<'f> {
         match &source.0.body {
             Body::Rope(rope) => self.rope(rope, range),
             Body::Memory(_) | Body::Computed(_) => self.read(source, range),
+            Body::Zeros => {
+                self.flush()?;
+                let length = i64::try_from(range.end - range.start).unwrap_or(i64::MAX);
+                let end = self.file.seek(SeekFrom::Current(length));
+                end.and_then(|end| self.file.set_len(end)).map_err(cannot)
+            }
             Body::File(_) if range.end - range.start < LARGE => self.near(source, range),
             Body::File(from) => {
                 self.flush()?;
@@ -157,7 +163,9 @@ mod tests {
         let inner = Source::from_rope(inner);
         let mut rope = Rope::new();
         rope.push_range(&inner, 1..inner.len());
+        rope.push_range(&Source::zeros(3 * LARGE), 0..2 * LARGE);
         rope.push_range(&Source::from_bytes(bytes), 0..LARGE + 1);
+        rope.push_range(&Source::zeros(LARGE), 0..LARGE);
 
         let mut expected = Vec::new();
         rope.write_to(&mut expected).unwrap();

@@ -1,10 +1,10 @@
-//! Checks that active dropout operators drop as requested.
+//! Checks that dropout operators drop as requested, and that inert ones pass their data.
 //!
 //! A copy in memory has a node after every site that observes its data and its output, also in
 //! branches, in bodies of Scan and in functions; tract runs the copy with this crate's `Dropout` and
 //! draws. At every site the dropped fraction must lie within the binomial interval of its rate, kept
 //! elements must be scaled by `1/(1-p)`, and the same seed must drop the same elements again. Elements
-//! that are 0 before dropout do not count.
+//! that are 0 before dropout do not count. Dropout with a switch passes its data while that is off.
 
 mod axes;
 mod count;
@@ -17,8 +17,6 @@ use super::engine::watch::Seen;
 use super::engine::{Meaning, Stop, Subject, Value};
 use super::run::{self, Settings};
 use crate::error::Result;
-use crate::onnx::Model;
-use crate::semantics::analysis::Analysis;
 use crate::semantics::view::View;
 pub use expected::{Expected, Watch};
 pub use report::{Outcome, Report, SiteReport};
@@ -30,21 +28,34 @@ const WANTED: usize = 2000;
 /// The most runs that are made for it.
 const RUNS: usize = 64;
 
-/// Observes active dropout.
+/// Observes dropout with its switches on, and then off.
 ///
 /// # Errors
 /// The settings do not fit the model, or a file cannot be read.
-pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<Report> {
-    let analysis = Analysis::of(model);
-    if let Some(report) = unfounded(analysis.view(), expected, settings.seed) {
+pub(super) fn check(view: View<'_>, expected: &Expected, settings: &Settings) -> Result<Report> {
+    if let Some(report) = unfounded(view, expected, settings.seed) {
         return Ok(report);
     }
-    let copy = observe::observed(analysis.view(), expected)?;
+    let mut report = sampled(view, expected, settings)?;
+    if let Some(off) = expected.off() {
+        let off = sampled(view, &off, settings)?;
+        for (site, off) in report.sites.iter_mut().zip(off.sites) {
+            if let (Outcome::AsSaid, Outcome::Unlike(why)) = (&site.outcome, off.outcome) {
+                site.outcome = Outcome::Unlike(format!("{why} while its switch is off"));
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// Observes dropout in runs of one copy.
+fn sampled(view: View<'_>, expected: &Expected, settings: &Settings) -> Result<Report> {
+    let copy = observe::observed(view, expected)?;
     let subject = Subject {
         label: "after",
         source: &copy,
-        folder: model.folder(),
-        external: model.external_bytes(),
+        folder: view.model.folder(),
+        external: view.model.external_bytes(),
     };
     let mut settings = settings.clone();
     settings.meaning = Meaning::AsWritten {
@@ -67,8 +78,11 @@ pub fn check(model: &Model, expected: &Expected, settings: &Settings) -> Result<
         }
         report.runs = tally.runs;
         report.sites = tally.sites.iter().map(Progress::report).collect();
-        let draws = report.sites.iter().map(|site| site.draws);
-        let least = draws.filter(|&draws| draws > 0).min().unwrap_or(1);
+        let dropping = report.sites.iter().filter(|site| site.rate > 0.0);
+        let draws = dropping.map(|site| site.draws);
+        let Some(least) = draws.filter(|&draws| draws > 0).min() else {
+            break;
+        };
         let reached = report.sites.iter().all(|site| !site.is_not_reached());
         if again || (least >= WANTED && reached) {
             break;

@@ -46,7 +46,7 @@ pub(super) fn verify_examined(
     if let Some(settings) = &options.run
         && !expected.watches.is_empty()
     {
-        let report = acting::check(after.view.model, expected, settings);
+        let report = acting::check(after.view, expected, settings);
         found.acting = Some(report.map_err(|e| before.view.model.source().name_in(e))?);
     }
     Ok(found)

@@ -55,8 +55,7 @@ impl Evidence {
     /// The evidence that two models are equal, for a document in this folder. Reads the whole models.
     ///
     /// # Errors
-    /// The models were not shown to be equal, or the evidence has several steps (strip and fold in
-    /// one), or a file cannot be read.
+    /// The models were not shown to be equal, or a file cannot be read.
     pub fn of(
         found: &Verification,
         before: (&Path, &Model),
@@ -86,8 +85,7 @@ impl Evidence {
     /// It cannot.
     pub(crate) fn question(found: &Verification) -> Result<&Question> {
         found.question.as_ref().ok_or_else(|| {
-            let why =
-                "evidence has one step: strip and fold one after the other, with evidence of each";
+            let why = "evidence is of dropout as in inference";
             Error::new(ErrorKind::Usage, why)
         })
     }

@@ -57,7 +57,6 @@ pub(crate) fn verify_fold(
         None => None,
     };
     Ok(Verification {
-        identical: false,
         #[cfg(feature = "tract")]
         run,
         allowed: Some(words(fold.allowed)),
@@ -108,15 +107,23 @@ pub(crate) fn verify_steps(
     let (Some(fold), Verdict::Equal) = (fold, first.verdict(Demand::Rewrite)) else {
         return Ok(first);
     };
-    #[cfg_attr(not(feature = "tract"), expect(unused_mut, reason = "nothing runs"))]
-    let mut found = verify_fold(stripped, fold, options)?;
+    let found = verify_fold(stripped, fold, options)?;
     #[cfg(feature = "tract")]
-    {
-        found.measured = first.measured.take();
-        found.allow_unmeasured = first.allow_unmeasured;
-        found.question = None; // these are two questions
-    }
-    #[cfg(feature = "tract")]
+    let found = both_steps(first, found, stripped)?;
+    Ok(found)
+}
+
+/// What was found of a strip and of a fold of its result, as one.
+#[cfg(feature = "tract")]
+fn both_steps(
+    mut first: Verification,
+    mut found: Verification,
+    stripped: Side<'_>,
+) -> Result<Verification> {
+    let questions = [&mut first, &mut found].map(|step| step.question.take());
+    found.question = Question::both(questions, stripped.view.model)?;
+    found.measured = first.measured.take();
+    found.allow_unmeasured = first.allow_unmeasured;
     if let Some(run) = &mut found.run {
         let ran = first.run.as_ref().map(|run| run.outcome.to_string());
         let ran = ran.unwrap_or_default();
@@ -124,6 +131,7 @@ pub(crate) fn verify_steps(
             format!("this compares strip's result with fold's; the original with strip's: {ran}");
         run.notes.push(note);
     }
+    found.stripped = Some(Box::new(first));
     Ok(found)
 }
 

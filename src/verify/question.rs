@@ -1,23 +1,27 @@
 //! The question that a verification answers: everything it depends on besides the two models, as data
 //! that a document can have.
 
+mod between;
 mod changed;
 mod claim;
 mod folded;
 mod how;
+mod stripped;
 
 use serde::{Deserialize, Serialize};
 
 use super::Options;
 use super::acting::Expected;
 use super::structure::Allowed;
-use crate::dropout::{Side, Site};
+use crate::dropout::Site;
+use crate::error::Result;
 use crate::onnx::{DataType, GraphId, Model, NodeId};
 use crate::semantics::view::View;
+use between::Between;
 use changed::Changed;
-use claim::Claim;
 use folded::Folded;
 use how::How;
+use stripped::Stripped;
 
 /// What is compared with what, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,13 +42,15 @@ pub(super) enum Relation {
     /// Any other model.
     Other,
     /// Its inference form.
-    Stripped {
-        /// The masks that were removed, and under the classic convention the operators.
-        claims: Vec<Claim>,
-        /// Batch normalizations of the first model that are in inference form in the second.
-        inference_norms: Vec<Place>,
-        /// Inputs that were removed.
-        removed_inputs: Vec<String>,
+    Stripped(Stripped),
+    /// Its inference form with factors folded into weights.
+    StrippedAndFolded {
+        /// The first step.
+        stripped: Stripped,
+        /// The model between both.
+        between: Between,
+        /// The second step.
+        folded: Folded,
     },
     /// The same with factors folded into weights.
     Folded(Folded),
@@ -70,16 +76,30 @@ impl Question {
         allowed: &Allowed,
         options: &Options,
     ) -> Option<Question> {
-        let masks = removed.iter();
-        let masks = masks.filter(|site| !site.exits.is_empty() || site.is_classic());
-        let norms = allowed.inference_norms.iter();
-        let inputs = allowed.removed_inputs.iter();
-        let result = Relation::Stripped {
-            claims: masks.map(|site| Claim::of(view, site)).collect(),
-            inference_norms: norms.copied().map(Place::from).collect(),
-            removed_inputs: inputs.map(ToString::to_string).collect(),
+        let stripped = Stripped::of(view, removed, allowed);
+        Question::new(Relation::Stripped(stripped), options)
+    }
+
+    /// Of a model, and a fold of what a strip left of it.
+    ///
+    /// # Errors
+    /// The model between both cannot be read.
+    pub fn both(steps: [Option<Question>; 2], between: &Model) -> Result<Option<Question>> {
+        let [Some(first), Some(second)] = steps else {
+            return Ok(None);
         };
-        Question::new(result, options)
+        let (Relation::Stripped(stripped), Relation::Folded(folded)) =
+            (first.result, second.result)
+        else {
+            return Ok(None);
+        };
+        let result = Relation::StrippedAndFolded {
+            stripped,
+            between: Between::of(between)?,
+            folded,
+        };
+        let how = first.how;
+        Ok(Some(Question { result, how }))
     }
 
     /// Of a model, and a fold of it.
@@ -97,32 +117,6 @@ impl Question {
         let changed = Changed::of(after, expected);
         Question::new(Relation::Changed(changed), options)
     }
-}
-
-/// The masks that were removed, with the facts that are claimed. Each mask that the second model lacks needs
-/// a claim.
-pub(super) fn removed(
-    before: Side<'_>,
-    after: Side<'_>,
-    claims: &[Claim],
-) -> Result<Vec<Site>, String> {
-    let masks = |side: Side<'_>| {
-        let masks = side.sites.iter().filter(|site| !site.exits.is_empty());
-        masks.count()
-    };
-    let unclaimed = before.sites.iter().filter(|site| {
-        let claimed = claims.iter().any(|claim| claim.is_about(site));
-        !site.exits.is_empty() && !claimed
-    });
-    let unclaimed: Vec<&Site> = unclaimed.collect();
-    if unclaimed.len() > masks(after) {
-        let place = before.view.model.place(unclaimed[0].nodes[0]);
-        return Err(format!("it claims nothing about {place}"));
-    }
-    let claims = claims.iter();
-    claims
-        .map(|claim| claim.site(before.view, before.sites))
-        .collect()
 }
 
 /// A node, by its graph (in the order of the file) and its place in it.

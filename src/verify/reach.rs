@@ -1,5 +1,5 @@
 //! Whether runs reach what differs between two models: the rows of a Gather, the sides of a Where, the
-//! branches of an If, and constants.
+//! branches of an If, the bodies of a Loop or Scan, and constants.
 //!
 //! Nodes in a copy of each model observe indices and conditions. A constant is reached if the outputs change,
 //! if only by a bit, once the constant of the other model takes its place: a run in which they do not shows
@@ -10,7 +10,7 @@ mod observe;
 
 use super::engine::{Stop, Subject};
 use super::run::Settings;
-use super::structure::{Hidden, What};
+use super::structure::{Mismatch, What};
 use crate::dropout::Side;
 use crate::error::Result;
 use crate::semantics::view::View;
@@ -54,23 +54,29 @@ struct Trial<'a> {
     left: usize,
 }
 
-/// Looks which of these places are reached.
+/// Looks which differences between two models without functions are reached; `None` if no run shows it.
 ///
 /// # Errors
 /// The settings do not fit the model, or a file cannot be read.
 pub(super) fn check(
     before: Side<'_>,
     after: Side<'_>,
-    hidden: &[Hidden],
+    differs: &Mismatch,
     settings: &Settings,
-) -> Result<Report> {
+) -> Result<Option<Report>> {
     let mut report = Report::default();
+    if differs.kind.hidden_from_runs().is_none() {
+        return Ok(Some(report));
+    }
+    if differs.hidden.is_empty() {
+        return Ok(None);
+    }
     let mut left = EXCHANGES;
     for (second, label, [side, other]) in [
         (false, "before", [before, after]),
         (true, "after", [after, before]),
     ] {
-        let places = hidden.iter().filter(|place| place.after == second);
+        let places = differs.hidden.iter().filter(|place| place.after == second);
         let places: Vec<&What> = places.map(|place| &place.what).collect();
         let mut trial = Trial {
             side,
@@ -79,7 +85,7 @@ pub(super) fn check(
             settings,
             left,
         };
-        let observed = observe::observed(&trial, &places)?;
+        let observed = trial.observed(&places)?;
         for (index, what) in places.into_iter().enumerate() {
             let unreached = match what {
                 What::Never { why, .. } => Some((*why).to_string()),
@@ -93,7 +99,7 @@ pub(super) fn check(
         }
         left = trial.left;
     }
-    Ok(report)
+    Ok(Some(report))
 }
 
 /// A place in words.
@@ -103,9 +109,9 @@ fn place(view: View<'_>, what: &What, label: &str) -> String {
         What::Rows { node: id, .. } => format!("rows that {} reads", node(*id)),
         What::Side { node: id, input: 1 } => format!("{}: where it is true", node(*id)),
         What::Side { node: id, .. } => format!("{}: where it is false", node(*id)),
-        What::Branch { node: id, graph } => {
-            let branch = view.model.scope(*graph);
-            format!("{}: {branch}", node(*id))
+        What::Branch { node: id, graph } | What::Body { node: id, graph } => {
+            let inner = view.model.scope(*graph);
+            format!("{}: {inner}", node(*id))
         }
         What::Constant { value, .. } => format!("constant `{}`", view.value(*value).get().name),
         What::Never { node: id, .. } => node(*id),

@@ -9,7 +9,7 @@ use super::structure;
 use super::{acting, measure, reach, run};
 
 /// What was found, each way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Verification {
     /// True if both are the same bytes and use the same files of weights: there is nothing else to show.
@@ -35,6 +35,9 @@ pub struct Verification {
     /// if no run shows it.
     #[cfg(feature = "tract")]
     pub reached: Option<reach::Report>,
+    /// What was found of a strip, of whose result this is a fold.
+    #[cfg(feature = "tract")]
+    pub(super) stripped: Option<Box<Verification>>,
     /// The question; `None` if a document cannot have it.
     #[cfg(feature = "tract")]
     pub(super) question: Option<Question>,

@@ -1,5 +1,7 @@
 //! Models that differ where a run may not come: equal only if the runs reach every difference.
 
+mod inside;
+
 use dropout_onnx::onnx::Model;
 use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::{self, Demand, Options, Verdict, Verification, run};

@@ -8,14 +8,17 @@ impl Inserted {
     /// The dropout that the result is expected to have.
     pub fn expected(&self, options: &Options) -> Expected {
         let outcome = &self.outcome;
-        let acts = options.acting != Acting::Inert;
-        let places = self.plan.applied().filter(|_| acts);
-        let places = places.map(|step| &self.places[step.site]);
+        let rate = |rate: f64| match options.acting {
+            Acting::Inert => 0.0,
+            _ => rate,
+        };
+        let places = self.plan.applied().map(|step| &self.places[step.site]);
         let watches = places.map(|place| Watch {
             graph: place.graph,
             data: place.data.clone(),
             output: place.output.clone(),
-            rate: place.rate.value(),
+            rate: rate(place.rate.value()),
+            switched: outcome.switch.is_some(),
             shared: place.shared_axes.clone(),
             unseen: None,
         });

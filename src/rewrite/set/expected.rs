@@ -7,7 +7,7 @@ use crate::onnx::{DataType, Name, Producer};
 use crate::semantics::view::View;
 use crate::verify::acting::{Expected, Watch};
 
-use super::{Changed, Options, counterpart};
+use super::{Acting, Changed, Options, counterpart};
 
 impl Changed {
     /// The dropout that the result is expected to have.
@@ -34,14 +34,23 @@ impl Changed {
                 expected.masks.push(mask);
                 continue;
             }
-            let switched = match site.mode {
-                Mode::Active => true,
-                Mode::Runtime => match switch(after.view(), site) {
+            let mode = match &options.acting {
+                _ if site.unreachable => continue,
+                Some(Acting::Active) => Mode::Active,
+                Some(Acting::Inert) => Mode::Inert,
+                Some(Acting::Runtime { .. }) => Mode::Runtime,
+                None => site.mode,
+            };
+            let rate = match mode {
+                Mode::Inert => Some(0.0),
+                _ => rate,
+            };
+            let is_switched = mode == Mode::Runtime;
+            let seen = !is_switched
+                || match switch(after.view(), site) {
                     Some((name, on)) => *expected.switches.entry(name).or_insert(on) == on,
                     None => false,
-                },
-                _ => continue,
-            };
+                };
             let twins = || sites.iter().filter(|other| site.is_twin_of(other));
             // one node is watched once
             if twins().any(|twin| watched.contains(&twin.id)) {
@@ -50,8 +59,22 @@ impl Changed {
             watched.insert(site.id);
             let set = |site: &Site| (site.rate, site.mode);
             let differs = twins().any(|twin| set(twin) != set(site));
-            let watch = watch(site, rate, (switched, differs));
-            expected.watches.extend(watch);
+            let unseen = match rate {
+                None => Some("its rate is decided at run time"),
+                _ if differs => Some("the calls of its function differ"),
+                _ if !seen => Some("its switch is not a separate input"),
+                _ => None,
+            };
+            let ends = site.input_name.clone().zip(site.output_name.clone());
+            expected.watches.extend(ends.map(|(data, output)| Watch {
+                graph: site.graph,
+                data,
+                output,
+                rate: rate.unwrap_or_default(),
+                switched: is_switched,
+                shared: None,
+                unseen: unseen.map(str::to_string),
+            }));
         }
         Ok(expected)
     }
@@ -78,21 +101,4 @@ fn switch(view: View<'_>, site: &Site) -> Option<(Name, bool)> {
         at = node.input(0)?;
     }
     None
-}
-
-fn watch(site: &Site, rate: Option<f64>, (switched, differs): (bool, bool)) -> Option<Watch> {
-    let unseen = match rate {
-        None => Some("its rate is decided at run time"),
-        _ if differs => Some("the calls of its function differ"),
-        _ if !switched => Some("its switch is not a separate input"),
-        _ => None,
-    };
-    Some(Watch {
-        graph: site.graph,
-        data: site.input_name.clone()?,
-        output: site.output_name.clone()?,
-        rate: rate.unwrap_or_default(),
-        shared: None,
-        unseen: unseen.map(str::to_string),
-    })
 }

@@ -10,8 +10,8 @@ use crate::rewrite::Edited;
 use crate::rewrite::strip::Options;
 use crate::verify::fold::{Removed, verify_steps};
 use crate::verify::{self, Demand, Verdict, run};
-use dropout_onnx::common::build::{SHAPE, f32_scalar, flag, float, int, model, op, x_to_y};
-use dropout_onnx::common::proto::{Graph, Model};
+use dropout_onnx::common::build::{SHAPE, f32_scalar, flag, float, int, model, op, typed, x_to_y};
+use dropout_onnx::common::proto::Model;
 
 /// What came of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ type Mutant = (
     fn(&[Site], &Examined<'_>) -> Option<Vec<Site>>,
 );
 
-const MUTANTS: [Mutant; 6] = [
+const MUTANTS: [Mutant; 8] = [
     ("the ratio", Convention::Inverted, ratio),
     ("the ratio, classic", Convention::Classic, ratio),
     ("the mode", Convention::Inverted, |sites, _| {
@@ -50,6 +50,18 @@ const MUTANTS: [Mutant; 6] = [
         let used = matches!(sites[0].mask, MaskUse::Used | MaskUse::Output);
         sites[0].mask = MaskUse::None;
         used.then_some(sites)
+    }),
+    ("the data", Convention::Inverted, |sites, before| {
+        let mut sites = sites.to_vec();
+        let (id, _) = before.model().nodes().find(|(_, node)| node.is("Neg"))?;
+        sites[0].input = before.values().input(id, 0);
+        sites[0].input_name = Some("x".into());
+        Some(sites)
+    }),
+    ("the operator", Convention::Inverted, |sites, _| {
+        let mut sites = sites.to_vec();
+        sites[0].foreign.take()?;
+        Some(sites)
     }),
     ("one missing", Convention::Inverted, |sites, _| {
         Some(sites[1..].to_vec())
@@ -82,27 +94,38 @@ fn ratio(sites: &[Site], _: &Examined<'_>) -> Option<Vec<Site>> {
     Some(sites)
 }
 
-/// Models with a `Dropout` operator of every version before a Relu.
+/// Models with a `Dropout` operator of every version, or of ONNX Runtime, before a Relu.
 fn models() -> Vec<Model> {
-    let around = |dropout, last: &str| x_to_y([dropout, op("r = Relu(d)"), op(last)]);
+    let around =
+        |dropout, last: &str| x_to_y([op("h = Neg(x)"), dropout, op("r = Relu(d)"), op(last)]);
     let old = |opset, text: &str| {
         let node = op(text).with(float("ratio", 0.25));
         let node = match opset {
-            6 => node.with(int("is_test", 0)),
+            1 | 6 => node.with(int("is_test", 0)),
             _ => node,
         };
         model(opset, around(node, "y = Tanh(r)"))
     };
-    let new = |graph: Graph| graph.init("p", f32_scalar(0.25)).init("on", flag(true));
-    let used = around(op("d, m = Dropout(x, p, on)"), "y = Tanh(r)");
-    let used = used.output_of("m", DataType::BOOL, SHAPE);
+    let new = |opset, text: &str| {
+        let graph = around(op(text), "y = Tanh(r)").init("p", f32_scalar(0.25));
+        let graph = graph.init("on", flag(true)).init("b", f32_scalar(0.5));
+        model(opset, graph).imports("com.microsoft", 1)
+    };
+    let mut used = new(13, "d, m = Dropout(h, p, on)");
+    used.main_mut()
+        .output
+        .push(typed("m", DataType::BOOL, SHAPE));
     vec![
-        old(6, "d = Dropout(x)"),
-        old(7, "d = Dropout(x)"),
-        old(10, "d, m = Dropout(x)"),
-        model(13, new(around(op("d = Dropout(x, p, on)"), "y = Tanh(r)"))),
-        model(22, new(around(op("d = Dropout(x, p)"), "y = Tanh(r)"))),
-        model(13, new(used)),
+        old(1, "d = Dropout(h)"),
+        old(6, "d = Dropout(h)"),
+        old(7, "d = Dropout(h)"),
+        old(10, "d, m = Dropout(h)"),
+        new(12, "d = Dropout(h, p, on)"),
+        new(13, "d = Dropout(h, p, on)"),
+        new(22, "d = Dropout(h, p)"),
+        used,
+        new(13, "d = com.microsoft::BitmaskDropout(h, p, on)"),
+        new(13, "d = com.microsoft::BiasDropout(h, b, , p, on)"),
     ]
 }
 
@@ -191,16 +214,23 @@ fn a_wrong_claim_about_an_operator_is_refuted_or_makes_no_difference() {
             }
         }
     }
-    let expected = [
-        // strip removes an operator whatever its rate, mode and mask are said to be
-        ("the ratio", Seen::Same, 6),
-        ("the mode", Seen::Same, 6),
-        ("the mask", Seen::Same, 1),
-        ("the ratio, classic", Seen::Measured, 6),
-        ("one too many", Seen::Run, 6),
+    let expected: [(&str, &[(Seen, usize)]); 8] = [
+        // strip removes an operator whatever its rate, mode, data and mask are said to be
+        ("the ratio", &[(Seen::Same, 10)]),
+        ("the mode", &[(Seen::Same, 10)]),
+        ("the data", &[(Seen::Same, 10)]),
+        ("the mask", &[(Seen::Same, 1)]),
+        // those of ONNX Runtime are refused
+        (
+            "the ratio, classic",
+            &[(Seen::Same, 2), (Seen::Measured, 8)],
+        ),
+        // it has a bias, or none
+        ("the operator", &[(Seen::Same, 1), (Seen::Run, 1)]),
+        ("one too many", &[(Seen::Run, 10)]),
         // it stays, and has the same inference meaning in both models
-        ("one missing", Seen::Nobody, 6),
+        ("one missing", &[(Seen::Nobody, 10)]),
     ];
-    let expected = expected.map(|(name, seen, count)| (name, BTreeMap::from([(seen, count)])));
+    let expected = expected.map(|(name, seen)| (name, seen.iter().copied().collect()));
     assert_eq!(found, BTreeMap::from(expected));
 }

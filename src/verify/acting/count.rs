@@ -76,11 +76,12 @@ impl Count {
         if (dropped - draws * rate).abs() <= room {
             return Outcome::AsSaid;
         }
-        Outcome::Unlike(format!(
-            "drops {:.4} of {}, but its rate is {rate}",
-            dropped / draws,
-            self.draws
-        ))
+        let but = match rate {
+            0.0 => "it should be inert".to_string(),
+            _ => format!("its rate is {rate}"),
+        };
+        let share = dropped / draws;
+        Outcome::Unlike(format!("drops {share:.4} of {}, but {but}", self.draws))
     }
 }
 
@@ -94,6 +95,7 @@ mod tests {
             data: "x".into(),
             output: "y".into(),
             rate,
+            switched: false,
             shared,
             unseen: None,
         }

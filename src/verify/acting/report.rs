@@ -68,6 +68,7 @@ impl fmt::Display for SiteReport {
             Outcome::AsSaid => {
                 let share = self.dropped as f64 / self.draws as f64;
                 match self.dropped {
+                    _ if self.rate == 0.0 => write!(f, "inert, {} passed", self.draws),
                     // Gaussian dropout drops nothing
                     0 => write!(f, "{} multiplied, p={}", self.draws, self.rate),
                     _ => write!(f, "{share:.3} of {} dropped, p={}", self.draws, self.rate),

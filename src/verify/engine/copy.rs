@@ -55,8 +55,8 @@ impl Copy {
             mut model,
             versions,
             opset,
-            mut notes,
         } = flat(source)?;
+        let mut notes = Vec::new();
         let common: Vec<&Repair> = mend::ALL.iter().copied().flatten().collect();
         for repairs in [&common[..], repairs] {
             notes.extend(mend(&mut model, repairs, opset)?);

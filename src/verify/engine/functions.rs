@@ -1,17 +1,15 @@
 //! Models with functions, which tract does not have: they are inlined.
 
-use std::collections::BTreeSet;
-
 use super::{Stop, Unrunnable};
 use crate::error::{Error, ErrorKind};
 use crate::hash::HashMap;
-use crate::onnx::{Function, Model, NodeId};
+use crate::onnx::{Model, NodeId};
 use crate::semantics::analysis::Analysis;
 use crate::semantics::inline::{Inlined, inline};
-use crate::semantics::view::View;
+use crate::semantics::operator::schema::since;
 use crate::source::Source;
 
-/// Operators whose reading by tract depends on the opset of the model.
+/// Operators that engines read by the opset of the model; and `Reduce*`.
 const BY_OPSET: [&str; 13] = [
     "Clip",
     "DFT",
@@ -35,8 +33,6 @@ pub(super) struct Flat {
     pub(super) versions: HashMap<NodeId, i64>,
     /// That of the model; if it has none, the newest of its functions.
     pub(super) opset: i64,
-    /// What a reader should know: tract reads the whole model by one opset.
-    pub(super) notes: Vec<String>,
 }
 
 /// A model with its functions inlined.
@@ -51,18 +47,19 @@ pub(super) fn flat(source: &Source) -> Result<Flat, Stop> {
             model,
             versions: HashMap::default(),
             opset: opset.unwrap_or(1),
-            notes: Vec::new(),
         });
     }
     let analysis = Analysis::of(&model);
     let inlined = inline(analysis.view())?;
     let functions = model.functions().iter();
     let opsets = functions.filter_map(|function| model.opset(function.body, ""));
-    let functions = model.functions().iter();
+    let opset = opset.or(opsets.max()).unwrap_or(1);
+    if let Some(why) = misread(&model, &inlined, opset) {
+        return Err(Unrunnable::new(why).into());
+    }
     Ok(Flat {
         versions: versions(&model, &inlined),
-        opset: opset.or(opsets.max()).unwrap_or(1),
-        notes: functions.filter_map(|f| note(analysis.view(), f)).collect(),
+        opset,
         model: inlined.model,
     })
 }
@@ -86,28 +83,20 @@ fn versions(model: &Model, inlined: &Inlined) -> HashMap<NodeId, i64> {
     versions.collect()
 }
 
-/// A caveat about a function that is written for a different opset than the model.
-fn note(view: View<'_>, function: &Function) -> Option<String> {
-    let model = view.model;
-    let (own, outer) = (
-        model.opset(function.body, "")?,
-        model.opset(model.main(), "")?,
-    );
-    if own == outer {
-        return None;
-    }
-    let nodes = view
-        .nodes()
-        .filter(|node| model.root(node.graph()) == function.body);
-    let affected = nodes.map(|node| node.op());
-    let affected = affected.filter(|op| BY_OPSET.contains(op) || op.starts_with("Reduce"));
-    let affected: BTreeSet<&str> = affected.collect();
-    let operators = affected.into_iter().collect::<Vec<_>>().join(", ");
-    let name = format!("{}::{}", function.domain, function.name);
-    (!operators.is_empty()).then(|| {
-        format!(
-            "function {name} is written for opset {own}, but tract reads its {operators} as opset \
-             {outer}"
-        )
+/// Why a model cannot be read by one opset: a function has another version of an operator, and the engines do not
+/// distinguish these by the form of the node.
+fn misread(model: &Model, inlined: &Inlined, opset: i64) -> Option<String> {
+    inlined.model.nodes().find_map(|(id, node)| {
+        let op = node.op_type.as_str()?;
+        let graph = inlined.origin(id)?.node.graph;
+        let own = model.opset(graph, "")?;
+        let by_opset = BY_OPSET.contains(&op) || op.starts_with("Reduce");
+        if !by_opset || !node.in_default_domain() || since(op, own) == since(op, opset) {
+            return None;
+        }
+        let function = model.scope(model.root(graph));
+        Some(format!(
+            "{function} has {op} of opset {own}, which would be read as that of opset {opset}"
+        ))
     })
 }

@@ -1,14 +1,16 @@
 //! The question of a document, put again.
 
-use crate::dropout::Side;
+use crate::dropout::{Examined, Side, Site};
 use crate::error::Result;
 use crate::verify::change::verify_examined;
 use crate::verify::engine::Host;
 use crate::verify::fold::{Fold, Removed, verify_fold, verify_steps};
 use crate::verify::inputs::InputSpec;
-use crate::verify::question::{Question, Relation, removed};
-use crate::verify::structure::Allowed;
+use crate::verify::question::{Question, Relation};
 use crate::verify::{Verification, verify_models};
+
+/// Why a fold is not one of these models.
+const NO_FOLD: &str = "it folds what the models do not have";
 
 /// Puts a question to two models.
 ///
@@ -20,49 +22,57 @@ pub(super) fn again(
     (host, inputs): (&Host, &[InputSpec]),
 ) -> Result<Result<Verification, String>> {
     let options = question.how.options(host, inputs)?;
+    let fold = |after, exact, allowed, rounded| Fold {
+        after,
+        allowed,
+        exact,
+        rounded,
+    };
     let found = match &question.result {
         Relation::Other => verify_models(before, after, &options)?,
-        Relation::Stripped {
-            claims,
-            inference_norms,
-            removed_inputs,
+        Relation::Stripped(stripped) => match stripped.removed(before, after) {
+            Ok((sites, allowed)) => {
+                let removed = Removed {
+                    sites: sites.iter().collect(),
+                    allowed,
+                };
+                let all = marked(before, &sites);
+                verify_steps(before.with(&all), after, &removed, None, &options)?
+            }
+            Err(why) => return Ok(Err(why)),
+        },
+        Relation::StrippedAndFolded {
+            stripped,
+            between,
+            folded,
         } => {
-            let sites = match removed(before, after, claims) {
-                Ok(sites) => sites,
+            let between = Examined::owning(between.model(before.view.model)?);
+            let between = between.side()?;
+            let (sites, allowed) = match stripped.removed(before, between) {
+                Ok(removed) => removed,
                 Err(why) => return Ok(Err(why)),
             };
-            let norms = inference_norms.iter();
-            let norms = norms.map(|place| place.of(before.view.model));
-            let Some(inference_norms) = norms.collect() else {
-                return Ok(Err("it changes what the model does not have".to_string()));
-            };
-            let inputs = removed_inputs.iter();
             let removed = Removed {
                 sites: sites.iter().collect(),
-                allowed: Allowed {
-                    inference_norms,
-                    removed_inputs: inputs.map(|name| name.as_str().into()).collect(),
-                    ..Allowed::default()
-                },
+                allowed,
             };
-            let mut all = before.sites.to_vec();
-            for site in &sites {
-                all[site.id].convention = site.convention;
-            }
-            verify_steps(before.with(&all), after, &removed, None, &options)?
+            let Some((allowed, rounded)) = folded.folds(between.view.model, after.view.model)
+            else {
+                return Ok(Err(NO_FOLD.to_string()));
+            };
+            let fold = fold(after, folded.exact, &allowed, &rounded);
+            let all = marked(before, &sites);
+            verify_steps(before.with(&all), between, &removed, Some(fold), &options)?
         }
         Relation::Folded(folded) => {
-            let allowed = folded.allowed(before.view.model, after.view.model);
-            let Some((allowed, rounded)) = allowed.zip(folded.rounded()) else {
-                return Ok(Err("it folds what the models do not have".to_string()));
+            let Some((allowed, rounded)) = folded.folds(before.view.model, after.view.model) else {
+                return Ok(Err(NO_FOLD.to_string()));
             };
-            let fold = Fold {
-                after,
-                allowed: &allowed,
-                exact: folded.exact,
-                rounded: &rounded,
-            };
-            verify_fold(before, fold, &options)?
+            verify_fold(
+                before,
+                fold(after, folded.exact, &allowed, &rounded),
+                &options,
+            )?
         }
         Relation::Changed(changed) => match changed.expected(after) {
             Ok(expected) => verify_examined(before, after, &expected, &options)?,
@@ -70,4 +80,13 @@ pub(super) fn again(
         },
     };
     Ok(Ok(found))
+}
+
+/// The sites of a model, those that were removed with the conventions that are claimed.
+fn marked(before: Side<'_>, removed: &[Site]) -> Vec<Site> {
+    let mut all = before.sites.to_vec();
+    for site in removed {
+        all[site.id].convention = site.convention;
+    }
+    all
 }

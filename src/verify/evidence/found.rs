@@ -15,6 +15,8 @@ use crate::verify::{Verification, acting, measure, structure};
 pub(super) struct Found {
     /// Whether both models are the same bytes: then there is nothing else to show.
     identical: bool,
+    /// What was found of a strip, of whose result the rest shows a fold; null if there was one step.
+    stripped: Option<Box<Found>>,
     /// The number of outputs that are the same expressions; null if structures were not compared, or
     /// differ where runs show that the outputs are equal.
     structure: Option<usize>,
@@ -107,6 +109,7 @@ impl Found {
         let structure = found.structure.as_ref();
         Found {
             identical: found.identical,
+            stripped: found.stripped.as_deref().map(Found::of).map(Box::new),
             structure: structure.and_then(|structure| match structure {
                 structure::Verdict::Same { outputs } => Some(*outputs),
                 structure::Verdict::Different(_) => None,
@@ -125,6 +128,15 @@ impl Found {
     pub fn difference(&self, again: &Found) -> Option<String> {
         if self.identical != again.identical {
             return Some("both models are the same bytes in one of both".to_string());
+        }
+        match (&self.stripped, &again.stripped) {
+            (Some(one), Some(other)) => {
+                if let Some(why) = one.difference(other) {
+                    return Some(format!("of the strip, {why}"));
+                }
+            }
+            (None, None) => {}
+            _ => return Some("there are other steps".to_string()),
         }
         if self.structure != again.structure {
             return Some("structure shows something else".to_string());

@@ -1,5 +1,7 @@
 //! What a rewrite assumes about a mask, by the nodes of the model that regions are cut out of.
 
+use indexmap::IndexMap;
+
 use crate::dropout::{Exit, Form, Site};
 use crate::hash::HashMap;
 use crate::onnx::{NodeId, Producer, Use, ValueId};
@@ -34,19 +36,19 @@ pub(super) fn plain(site: &Site) -> Claim<'_> {
 pub(super) struct Places<'m> {
     view: View<'m>,
     flat: View<'m>,
-    /// By node of the original: its copies, each with the calls that lead to it.
-    copies: HashMap<NodeId, Vec<(&'m [NodeId], NodeId)>>,
+    /// By node of the original: its copies, by the calls that lead to them.
+    copies: HashMap<NodeId, IndexMap<&'m [NodeId], NodeId>>,
 }
 
 impl<'m> Places<'m> {
     pub fn new(view: View<'m>, inlined: &'m Inlined, flat: View<'m>) -> Places<'m> {
-        let mut copies: HashMap<NodeId, Vec<(&[NodeId], NodeId)>> = HashMap::default();
+        let mut copies: HashMap<NodeId, IndexMap<&[NodeId], NodeId>> = HashMap::default();
         for node in flat.nodes() {
             if let Some(origin) = inlined.origin(node.id)
                 && view.node(origin.node).callee().is_none()
             {
                 let all = copies.entry(origin.node).or_default();
-                all.push((&origin.calls, node.id));
+                all.insert(&*origin.calls, node.id);
             }
         }
         Places { view, flat, copies }
@@ -71,7 +73,8 @@ impl<'m> Places<'m> {
 
     /// The copies of a node in the calls that a site is of.
     fn copies_of(&self, site: &Site, node: NodeId) -> impl Iterator<Item = (&'m [NodeId], NodeId)> {
-        let copies = self.copies.get(&node).into_iter().flatten().copied();
+        let copies = self.copies.get(&node).into_iter().flatten();
+        let copies = copies.map(|(&calls, &copy)| (calls, copy));
         copies.filter(|(calls, _)| {
             let innermost = calls.iter().rev().take(site.calls.len());
             innermost.eq(&site.calls)
@@ -122,8 +125,11 @@ impl<'m> Places<'m> {
     /// The copy of a node in the same call, in one around it, or the only one inside it.
     fn node(&self, node: NodeId, calls: &[NodeId]) -> Option<NodeId> {
         let copies = self.copies.get(&node)?;
-        let around = copies.iter().filter(|(other, _)| calls.starts_with(other));
-        if let Some((_, copy)) = around.max_by_key(|(other, _)| other.len()) {
+        let around = (0..=calls.len()).rev();
+        if let Some(copy) = around
+            .into_iter()
+            .find_map(|depth| copies.get(&calls[..depth]))
+        {
             return Some(*copy);
         }
         let mut inside = copies.iter().filter(|(other, _)| other.starts_with(calls));

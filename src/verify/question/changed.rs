@@ -20,13 +20,13 @@ pub(in crate::verify) struct Changed {
     switches: BTreeMap<String, bool>,
     /// The input that was added.
     added_input: Option<String>,
-    /// Operators that drop.
+    /// Dropout operators.
     watches: Vec<Watched>,
     /// Masks that drop.
     claims: Vec<Claim>,
 }
 
-/// A dropout operator that drops.
+/// A dropout operator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -37,8 +37,10 @@ struct Watched {
     data: String,
     /// Its output.
     output: String,
-    /// The probability to drop.
+    /// The probability to drop: 0 of an inert one.
     rate: f64,
+    /// True if it is inert while the switches are off.
+    switched: bool,
     /// The axes along which elements share a draw.
     shared: Option<Vec<i64>>,
     /// Why it cannot be observed.
@@ -53,6 +55,7 @@ impl Changed {
             data: watch.data.to_string(),
             output: watch.output.to_string(),
             rate: watch.rate,
+            switched: watch.switched,
             shared: watch.shared.clone(),
             unseen: watch.unseen.clone(),
         });
@@ -77,6 +80,7 @@ impl Changed {
                 data: watch.data.as_str().into(),
                 output: watch.output.as_str().into(),
                 rate: watch.rate,
+                switched: watch.switched,
                 shared: watch.shared.clone(),
                 unseen: watch.unseen.clone(),
             })

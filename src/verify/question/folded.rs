@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Place, graph};
 use crate::onnx::{DataType, Model};
+
 use crate::verify::structure::{Allowed, ScaledAttribute, ScaledWeights};
 
 /// A fold.
@@ -85,8 +86,16 @@ impl Folded {
         }
     }
 
-    /// The changes, if both models have what they are about.
-    pub fn allowed(&self, before: &Model, after: &Model) -> Option<Allowed> {
+    /// The changes and the element types whose rounding differs, if both models have what they are about.
+    pub fn folds(&self, before: &Model, after: &Model) -> Option<(Allowed, Vec<DataType>)> {
+        let rounded = self.rounded.iter().map(|name| DataType::from_name(name));
+        Some((
+            self.allowed(before, after)?,
+            rounded.collect::<Option<_>>()?,
+        ))
+    }
+
+    fn allowed(&self, before: &Model, after: &Model) -> Option<Allowed> {
         let input = |input: &Input| Some((input.node.of(before)?, input.input));
         let weights = self.weights.iter().map(|weights| {
             let (node, input) = input(&weights.of)?;
@@ -110,11 +119,5 @@ impl Folded {
             attributes: attributes.collect::<Option<_>>()?,
             ..Allowed::default()
         })
-    }
-
-    /// Element types whose rounding differs; `None` if one is unknown.
-    pub fn rounded(&self) -> Option<Vec<DataType>> {
-        let names = self.rounded.iter();
-        names.map(|name| DataType::from_name(name)).collect()
     }
 }

@@ -53,9 +53,13 @@ pub struct ScaledAttribute {
 }
 
 impl Allowed {
-    /// True if both models have to be the same except for dropout.
-    pub fn is_empty(&self) -> bool {
-        *self == Allowed::default()
+    /// True if no node or value of a model may differ.
+    pub fn names_nothing(&self) -> bool {
+        let named = Allowed {
+            output_names: self.output_names,
+            ..Allowed::default()
+        };
+        *self == named
     }
 }
 

@@ -16,7 +16,7 @@ impl<'m> Builder<'_, 'm> {
         mut inputs: Vec<Expression>,
         outputs: &[usize],
     ) -> Result<(Expression, bool)> {
-        let version = self.version(node);
+        let version = node.version_in(node.graph());
         let infers = self.exceptions.infers(node.id);
         let outputs = if infers { &outputs[..1] } else { outputs };
         let expressions = &mut self.shared.expressions;
@@ -69,14 +69,7 @@ impl<'m> Builder<'_, 'm> {
         let attributes = attributes.collect();
         impure |= self.attributes(&mut words, attributes)?;
         let number = self.shared.expressions.number(Tag::Apply, &words);
-        self.numbering.nodes.entry(number).or_insert(node.id);
+        self.numbering.applied(number, node.id);
         Ok((number, impure))
-    }
-
-    /// The version of a node's operator: the opset in which it began, or that of the model if it is unknown.
-    fn version(&self, node: NodeRef<'m>) -> i64 {
-        let domain = node.domain.as_str().unwrap_or_default();
-        let opset = self.view.model.opset(node.graph(), domain).unwrap_or(0);
-        schema::since(node.op(), opset).unwrap_or(opset)
     }
 }

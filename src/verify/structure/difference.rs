@@ -61,6 +61,8 @@ pub(crate) enum What {
     Side { node: NodeId, input: usize },
     /// A branch of an If.
     Branch { node: NodeId, graph: GraphId },
+    /// The body of a Loop or Scan.
+    Body { node: NodeId, graph: GraphId },
     /// A constant, and that of the other model in its place, if there is one.
     Constant {
         value: ValueId,

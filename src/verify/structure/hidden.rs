@@ -117,17 +117,15 @@ impl<'s, 'm> OneSide<'s, 'm> {
             if body.is_some_and(|body| self.other_bodies.contains(body)) {
                 continue;
             }
-            match node.op() {
-                "If" => found.push(What::Branch {
-                    node: node.id,
-                    graph,
-                }),
-                "Scan" => {}
-                _ => found.push(What::Never {
-                    node: node.id,
+            let node = node.id;
+            found.push(match self.side.view.node(node).op() {
+                "If" => What::Branch { node, graph },
+                "Loop" | "Scan" => What::Body { node, graph },
+                _ => What::Never {
+                    node,
                     why: "how often its body runs is not observed",
-                }),
-            }
+                },
+            });
         }
         for (input, value) in node.given() {
             if !self.is_own(value.id) {

@@ -446,3 +446,49 @@ fn no_location_leads_out_of_the_folder() {
     }
     assert_eq!(read, 12, "the twin");
 }
+
+#[test]
+#[cfg(unix)]
+fn copies_have_holes_where_the_model_uses_nothing() {
+    use std::os::unix::fs::MetadataExt;
+    const MIB: usize = 1 << 20;
+    let folder = Folder::new();
+    let mut bytes = vec![0x55; 8 * MIB];
+    for at in [3 * MIB, 6 * MIB] {
+        bytes[at..at + WEIGHTS.len()].copy_from_slice(WEIGHTS);
+    }
+    folder.write("weights.bin", &bytes);
+    for (name, at) in [("one.onnx", 3 * MIB), ("two.onnx", 6 * MIB)] {
+        let offset = at.to_string();
+        let entries = [
+            ("location", "weights.bin"),
+            ("offset", &offset),
+            ("length", "32"),
+        ];
+        folder.write(name, model_with(&entries));
+    }
+    std::fs::create_dir(folder.path("sub")).unwrap();
+    let strip = |name: &str| format!("strip {name} sub/{name} --external-data copy");
+    folder.run(&strip("one.onnx")).exits(0);
+    let copy = folder.read("sub/weights.bin");
+    assert_eq!(copy.len(), 3 * MIB + 32);
+    assert_eq!(copy[3 * MIB..], bytes[3 * MIB..3 * MIB + 32]);
+    let size = folder.path("sub/weights.bin").metadata().unwrap();
+    assert!(size.blocks() * 512 < MIB as u64, "{}", size.blocks());
+    folder.run("verify one.onnx sub/one.onnx").exits(0);
+    // a file that is replaced may be that of other models: all of it
+    folder.run(&(strip("two.onnx") + " --force")).exits(0);
+    assert!(folder.read("sub/weights.bin") == bytes);
+    for name in ["one.onnx", "two.onnx"] {
+        folder.run(&format!("verify {name} sub/{name}")).exits(0);
+    }
+    // of what others use, only the elements count
+    let mut other = bytes.clone();
+    other[0] += 1;
+    folder.write("sub/weights.bin", &other);
+    folder.run(&(strip("two.onnx") + " --force")).exits(0);
+    other[3 * MIB] += 1;
+    folder.write("sub/weights.bin", &other);
+    let names = ["sub/weights.bin: ", "sub/one.onnx also uses"];
+    folder.refuses(&(strip("two.onnx") + " --force"), &names);
+}

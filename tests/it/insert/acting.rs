@@ -2,8 +2,7 @@
 
 use dropout_onnx::onnx::{DataType, Model};
 use dropout_onnx::rewrite::insert::{Choice, insert};
-use dropout_onnx::verify::acting::{Expected, Outcome, check};
-use dropout_onnx::verify::run::Settings;
+use dropout_onnx::verify::acting::{Expected, Outcome, Report};
 use dropout_onnx::verify::{self, Demand, Verdict, verify_change};
 
 use super::check::*;
@@ -19,6 +18,13 @@ fn wide() -> proto::Model {
             .input_of("x", DataType::FLOAT, &shape)
             .output_of("y", DataType::FLOAT, &shape),
     )
+}
+
+/// What sampling a result shows.
+fn report(before: &proto::Model, after: &Model, expected: &Expected) -> Report {
+    let how = verify::Options::default();
+    let found = verify_change(&before.read(), after, expected, &how).unwrap();
+    found.acting.unwrap()
 }
 
 #[test]
@@ -48,7 +54,7 @@ fn a_dropout_that_does_otherwise_is_seen() {
     let expected = inserted.expected(&wanted);
     let after = inserted.edited.model();
     let seen = |expected: &Expected, after: &Model| {
-        let report = check(after, expected, &Settings::default()).unwrap();
+        let report = report(&model, after, expected);
         report.sites[0].outcome.clone()
     };
     assert_eq!(seen(&expected, after), Outcome::AsSaid);
@@ -129,7 +135,7 @@ fn a_mask_that_is_not_shared_is_no_shared_mask() {
     let inserted = insert(&model.read(), &wanted).unwrap();
     let mut expected = inserted.expected(&wanted);
     expected.watches[0].shared = Some(vec![2, 3]);
-    let report = check(inserted.edited.model(), &expected, &Settings::default()).unwrap();
+    let report = report(&model, inserted.edited.model(), &expected);
     assert!(
         matches!(report.sites[0].outcome, Outcome::Unlike(_)),
         "{report:?}"
@@ -202,14 +208,14 @@ fn every_call_of_a_function_is_watched() {
         .function(function("F", "a", "b", 13, body));
     let wanted = acts("active", options([at("h")]));
     let (found, _) = inserts_verified(&model, &wanted);
-    let report = found.acting.unwrap();
-    assert_eq!(report.sites[0].outcome, Outcome::AsSaid, "{report:?}");
-    assert_eq!(report.sites[0].draws, report.runs * 2 * 16 * 8);
+    let sampled = found.acting.unwrap();
+    assert_eq!(sampled.sites[0].outcome, Outcome::AsSaid, "{sampled:?}");
+    assert_eq!(sampled.sites[0].draws, sampled.runs * 2 * 16 * 8);
     // the twin: one that does not act, where it stands inside
     let inserted = insert(&model.read(), &wanted).unwrap();
     let expected = inserted.expected(&wanted);
     let inert = insert(&model.read(), &options([at("h")])).unwrap();
-    let report = check(inert.edited.model(), &expected, &Settings::default()).unwrap();
+    let report = report(&model, inert.edited.model(), &expected);
     assert!(
         matches!(report.sites[0].outcome, Outcome::Unlike(_)),
         "{report:?}"

@@ -10,6 +10,7 @@ use dropout_onnx::rewrite::insert::{Candidate, Options, candidates, plan_text};
 
 use crate::Status;
 use crate::io::{self, PlanFormat};
+use crate::output;
 use crate::style::{DIM, Table, paint, wrap};
 
 pub fn run(input: &Path, options: &Options, format: PlanFormat, verbose: bool) -> Result<Status> {
@@ -27,7 +28,7 @@ pub fn run(input: &Path, options: &Options, format: PlanFormat, verbose: bool) -
         }
         PlanFormat::Text => table(&found, options.choices.is_empty(), verbose),
     };
-    io::print(&text)?;
+    output::print(&text)?;
     Ok(Status::Done)
 }
 
