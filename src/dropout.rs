@@ -36,6 +36,8 @@ use crate::semantics::facts::{Facts, Memo, Runs};
 use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
 
+#[cfg(feature = "tract")]
+pub(crate) use convention::inherited;
 pub(crate) use convention::under;
 pub(crate) use examined::Side;
 #[doc(hidden)]

@@ -53,7 +53,7 @@
 //! # Features
 //!
 //! `tract` (default): running models. `cli` (default): the command, with the features `junit` (audits as
-//! JUnit XML), `config` (configurations of audits) and `plan-files` (plans for `insert` from TOML). Without
+//! JUnit XML), `config` (configurations of audits) and `plan-files` (plans for `insert` and `strip` from TOML). Without
 //! default features, the library still reads, audits, rewrites and compares structure.
 
 #![forbid(unsafe_code)]

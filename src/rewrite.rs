@@ -9,6 +9,8 @@ pub mod fold;
 mod idle;
 pub mod insert;
 mod names;
+#[cfg(feature = "plan-files")]
+mod plan_file;
 mod prune;
 pub mod set;
 pub mod strip;

@@ -56,6 +56,8 @@ mod steady;
 #[cfg(feature = "tract")]
 use std::collections::BTreeSet;
 
+#[cfg(feature = "tract")]
+use crate::dropout::inherited;
 use crate::dropout::{Convention, Examined, Side};
 use crate::error::Result;
 use crate::onnx::Model;
@@ -285,13 +287,15 @@ fn inlined<T>(
     if functions.next().is_none() || sides.iter().any(is_changed) {
         return Ok(None);
     }
-    let (Ok(before), Ok(after)) = (inline(before.view), inline(after.view)) else {
+    let (Ok(first), Ok(second)) = (inline(before.view), inline(after.view)) else {
         return Ok(None);
     };
-    let [before, after] = [before, after].map(|flat| Examined::owning(flat.model));
-    let (before, after) = (before.side()?, after.side()?);
-    let compared = structure::compare_sides(before, after, allowed, convention)?;
-    then(before, after, compared).map(Some)
+    let (one, two) = (Examined::new(&first.model), Examined::new(&second.model));
+    let (one, two) = (one.side()?, two.side()?);
+    let sites = inherited(one.sites, &first, before.sites);
+    let one = one.with(&sites);
+    let compared = structure::compare_sides(one, two, allowed, convention)?;
+    then(one, two, compared).map(Some)
 }
 
 /// The verification of a model and itself: that it is sound. No engine runs.

@@ -114,6 +114,7 @@ def strip(
     fold: bool = False,
     allow_unmeasured: bool = False,
     where: str | Iterable[str] = (),
+    plan: Path | None = None,
     strict: bool = False,
     verify: Literal["all", "structure", "run", "none"] = "all",
     runs: int = 3,
@@ -154,6 +155,7 @@ def strip(
         allow_unmeasured: Accept masks that cannot be measured: structure and runs decide.
         where: Only dropout matching all pairs, such as `layer=encoder.*,mode=active`; several are
             alternatives.
+        plan: Read selectors and conventions from a TOML file.
         strict: Remove nothing if one of the selected dropouts cannot be removed. Without it, such a
             dropout is kept, with `action` `refuse` in the plan.
         verify: Compare the structure of both models, run both with tract, or do all or none.
@@ -193,6 +195,7 @@ def strip(
         fold,
         allow_unmeasured,
         words(where),
+        plan,
         strict,
         progress,
     )

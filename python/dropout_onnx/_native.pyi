@@ -43,6 +43,7 @@ def strip(
     fold: bool,
     allow_unmeasured: bool,
     where: list[str],
+    plan: Optional[Path],
     strict: bool,
     progress: Optional[Progress],
 ) -> Rewritten: ...

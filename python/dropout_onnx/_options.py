@@ -43,6 +43,7 @@ class Strip(_Rewrite, total=False):
     fold: bool
     allow_unmeasured: bool
     where: Words
+    plan: Path | None
     strict: bool
     seed: int
 

@@ -427,6 +427,8 @@ class Assumed(Record):
     """What comes out of it."""
     scale: float
     """1-p, by which classic dropout multiplies at inference."""
+    convention: str
+    """What it was taken to mean."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -121,7 +121,8 @@ fn call(
 
 #[pyfunction(name = "strip")]
 #[pyo3(signature = (
-    files, verify, only, kind, convention, batchnorm, prune_inputs, fold, allow_unmeasured, r#where, strict, progress
+    files, verify, only, kind, convention, batchnorm, prune_inputs, fold, allow_unmeasured, r#where, plan, strict,
+    progress
 ))]
 #[expect(clippy::too_many_arguments, reason = "options of a command")]
 pub fn py_strip(
@@ -136,13 +137,14 @@ pub fn py_strip(
     fold: bool,
     allow_unmeasured: bool,
     r#where: Vec<String>,
+    plan: Option<PathBuf>,
     strict: bool,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<impl for<'py> IntoPyObject<'py>> {
     call(py, progress, move |progress| {
         let convention: Convention = convention.parse()?;
         let filters = r#where.iter().map(|filter| filter.parse());
-        let options = strip::Options {
+        let mut options = strip::Options {
             filters: filters.collect::<Result<_>>()?,
             strict,
             batchnorm,
@@ -150,6 +152,9 @@ pub fn py_strip(
             allow_unmeasured,
             ..strip::Options::of_words(&only, &kind, convention)?
         };
+        if let Some(plan) = &plan {
+            strip::PlanFile::read(plan)?.merge(&mut options)?;
+        }
         let work = Work::open(files.files()?, verify.options()?, "stripped", progress)?;
         let stripped = strip::strip(work.job.before(), &options).map_err(work.named())?;
         let folded = match fold {

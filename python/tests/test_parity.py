@@ -71,8 +71,13 @@ def test_strip_options(models, document):
     options, keywords = ["--batchnorm", "--prune-inputs"], dict(batchnorm=True, prune_inputs=True)
     both(models, document, do.strip, name, options, keywords)
     Path("out.onnx").unlink()
-    both(models, document, do.strip, name, ["--convention", "identity"], {"convention": "identity"})
-    Path("out.onnx").unlink()
+    Path("plan.toml").write_text('[[strip]]\nmode = "active"\nconvention = "identity"\n')
+    for options, keywords in [
+        (["--convention", "identity"], {"convention": "identity"}),
+        (["--plan", "plan.toml", "--convention", "classic"], {"plan": "plan.toml", "convention": "classic"}),
+    ]:
+        both(models, document, do.strip, name, options, keywords)
+        Path("out.onnx").unlink()
     name = "keras_kinds_op13.onnx"
     assert both(models, document, do.strip, name, ["--kind", "all"], {"kind": "all"}).removed.dropouts == 4
 

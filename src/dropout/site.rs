@@ -32,6 +32,8 @@ pub struct Site {
     pub scaling: Scaling,
     /// What inference multiplies by: 1 for inverted dropout.
     pub inference_scale: f64,
+    /// What it is taken to mean at inference, if that differs from the rest of the model.
+    pub convention: Option<Convention>,
     /// The shape the mask is drawn in, where it is not that of the data: sizes, symbols, `1` where
     /// it is shared along an axis, `?` where it is unknown.
     pub noise_shape: Option<Vec<String>>,
@@ -63,6 +65,8 @@ pub struct Site {
     /// A draw that keeps everything: of random masks. `None` if there is none for all calls of a
     /// function.
     pub kept_draw: Option<KeptDraw>,
+    /// The condition of an If that runs a layer which a draw skips; the If is the first node.
+    pub runs_if: Option<bool>,
     /// Why it can be found but not removed: something else uses the mask, or the rest of the model
     /// needs it for more than dropout.
     pub entangled: Option<String>,
@@ -98,6 +102,7 @@ impl Site {
             rate_origin: RateOrigin::Unknown,
             scaling: Scaling::Inverted,
             inference_scale: 1.0,
+            convention: None,
             noise_shape: None,
             seed: None,
             mask: MaskUse::None,
@@ -112,6 +117,7 @@ impl Site {
             off: None,
             given: None,
             kept_draw: None,
+            runs_if: None,
             entangled: None,
             layer: None,
             unreachable: false,
@@ -144,6 +150,12 @@ impl Site {
             && self.foreign.is_none()
             && self.rate_origin == RateOrigin::Default
             && opset.is_some_and(|opset| version(opset) == OperatorVersion::Inputs)
+    }
+
+    /// True of an operator that leaves a factor of its rate.
+    pub(crate) fn is_classic(&self) -> bool {
+        let classic = self.convention == Some(Convention::Classic);
+        classic && self.form == Form::Operator && self.rate != Some(0.0)
     }
 
     /// What inference multiplies by under the classic convention: `1-p`. `None` where this is no

@@ -37,39 +37,47 @@ impl FromStr for Filter {
 
     /// `KEY=VALUE`, several with commas between; without a key it is a name.
     fn from_str(text: &str) -> Result<Filter> {
+        let mut filter = Filter::default();
+        for part in text.split(',') {
+            let (key, value) = part.split_once('=').unwrap_or(("name", part));
+            filter.set(key, value)?;
+        }
+        Ok(filter)
+    }
+}
+
+impl Filter {
+    /// Adds a criterion.
+    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<()> {
         fn word<T: Copy + fmt::Display>(all: &[T], key: &str, text: &str) -> Result<Option<T>> {
             let found = all.iter().find(|word| word.to_string() == text);
             let words: Vec<String> = all.iter().map(ToString::to_string).collect();
             let why = || format!("unknown {key} `{text}`; expected {}", words.join(", "));
             found.copied().map(Some).ok_or_else(|| usage(why()))
         }
-        let mut filter = Filter::default();
-        for part in text.split(',') {
-            let (key, value) = part.split_once('=').unwrap_or(("name", part));
-            if value.is_empty() {
-                return Err(usage(format!("`{text}`: {key} is empty")));
+        if value.is_empty() {
+            return Err(usage(format!("{key} is empty")));
+        }
+        let pattern = || glob(value).map(|_| Some(value.to_string()));
+        match key {
+            "id" => {
+                let why = || format!("`{value}` is not an id; ids are numbers from 0");
+                self.id = Some(value.parse().map_err(|_| usage(why()))?);
             }
-            let pattern = || glob(value).map(|_| Some(value.to_string()));
-            match key {
-                "id" => {
-                    let why = || format!("`{value}` is not an id; ids are numbers from 0");
-                    filter.id = Some(value.parse().map_err(|_| usage(why()))?);
-                }
-                "name" => filter.name = pattern()?,
-                "layer" => filter.layer = pattern()?,
-                "scope" => filter.scope = pattern()?,
-                "form" => filter.form = word(Form::ALL, key, value)?,
-                "kind" => filter.kind = word(Kind::ALL, key, value)?,
-                "mode" => filter.mode = word(Mode::ALL, key, value)?,
-                "rate" => filter.rate = Some(value.parse()?),
-                _ => {
-                    return Err(usage(format!(
-                        "unknown key `{key}`; expected id, name, layer, scope, form, kind, mode or rate"
-                    )));
-                }
+            "name" => self.name = pattern()?,
+            "layer" => self.layer = pattern()?,
+            "scope" => self.scope = pattern()?,
+            "form" => self.form = word(Form::ALL, key, value)?,
+            "kind" => self.kind = word(Kind::ALL, key, value)?,
+            "mode" => self.mode = word(Mode::ALL, key, value)?,
+            "rate" => self.rate = Some(value.parse()?),
+            _ => {
+                return Err(usage(format!(
+                    "unknown key `{key}`; expected id, name, layer, scope, form, kind, mode or rate"
+                )));
             }
         }
-        Ok(filter)
+        Ok(())
     }
 }
 

@@ -22,6 +22,8 @@ mod operator;
 mod options;
 mod outcome;
 mod plan;
+#[cfg(feature = "plan-files")]
+mod plan_file;
 mod random_mask;
 mod removal;
 mod states;
@@ -41,13 +43,16 @@ use crate::verify::structure::Allowed;
 use crate::verify::{self, Verification};
 
 use super::fold::{self, Folded};
-use super::{Action, Edited, Plan, Reason};
+use super::{Action, Edited, Plan, Reason, filter};
 #[doc(hidden)]
 pub use batch_norm::BatchNorm;
 #[doc(hidden)]
 pub use left::Left;
 pub use options::Options;
-pub use outcome::Outcome;
+pub use outcome::{Assumed, Outcome};
+#[cfg(feature = "plan-files")]
+#[doc(inline)]
+pub use plan_file::{PlanFile, plan_text};
 
 /// A model that was stripped, not yet verified.
 #[derive(Debug)]
@@ -99,6 +104,12 @@ impl Stripped {
         let fold = folded.map(Folded::as_fold).transpose()?;
         let after = self.edited.examined().side()?;
         let sites = under(&self.sites, self.plan.convention);
+        // in both models what stays means the same
+        let mut own = self.sites.to_vec();
+        let kept = self.plan.steps.iter();
+        for step in kept.filter(|step| step.action != Action::Apply) {
+            own[step.site].convention = None;
+        }
         let removed = self.plan.applied().filter_map(|step| sites.get(step.site));
         let norms = self.batch_norms.iter();
         let norms = norms.filter(|norm| norm.action == Action::Apply);
@@ -110,7 +121,9 @@ impl Stripped {
                 ..Allowed::default()
             },
         };
-        before.examined(|before| verify_steps(before.side()?, after, &removed, fold, &options))
+        before.examined(|before| {
+            verify_steps(before.side()?.with(&own), after, &removed, fold, &options)
+        })
     }
 }
 
@@ -142,6 +155,7 @@ pub(super) fn bare(before: &Examined<'_>) -> Result<(Model, Vec<usize>)> {
 /// A copy that was stripped.
 struct Copied {
     copy: Model,
+    sites: Arc<[Site]>,
     plan: Plan,
     batch_norms: Vec<BatchNorm>,
     outcome: Outcome,
@@ -150,17 +164,17 @@ struct Copied {
 fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> {
     let Copied {
         copy,
+        sites,
         plan,
         batch_norms,
         outcome,
     } = strip_copy(before, options)?;
-    let found = before.sites()?;
     let edited = Edited::new(&copy)?;
     if !outcome.is_unchanged() {
-        settled(found, &plan, edited.examined())?;
+        settled(&sites, &plan, edited.examined())?;
     }
     Ok(Stripped {
-        sites: found.clone(),
+        sites,
         plan,
         batch_norms,
         outcome,
@@ -171,8 +185,8 @@ fn strip_examined(before: &Examined<'_>, options: &Options) -> Result<Stripped> 
 
 fn strip_copy(before: &Examined<'_>, options: &Options) -> Result<Copied> {
     before.model().check(before.values())?;
-    let found = before.sites()?;
-    let sites = &*under(found, options.convention);
+    let found = with_conventions(before, options)?;
+    let sites = &*under(&found, options.convention);
     let mut plan = plan::plan(before.facts(), sites, options)?;
     let batch_norms = batch_norm::plan(before.facts(), options.batchnorm);
     let (copy, outcome) = loop {
@@ -180,7 +194,7 @@ fn strip_copy(before: &Examined<'_>, options: &Options) -> Result<Copied> {
         let mut copy = before.model().clone();
         let job = apply::Job {
             sites,
-            found,
+            found: &found,
             plan: &plan,
             batch_norms: &batch_norms,
             prune_inputs: options.prune_inputs,
@@ -198,10 +212,27 @@ fn strip_copy(before: &Examined<'_>, options: &Options) -> Result<Copied> {
     };
     Ok(Copied {
         copy,
+        sites: found,
         plan,
         batch_norms,
         outcome,
     })
+}
+
+/// The sites, each with the convention of the first filter that it matches.
+fn with_conventions(before: &Examined<'_>, options: &Options) -> Result<Arc<[Site]>> {
+    let found = before.sites()?;
+    if options.conventions.is_empty() {
+        return Ok(found.clone());
+    }
+    let mut sites = found.to_vec();
+    for (filter, convention) in &options.conventions {
+        let chosen = filter::chosen(before.model(), found, std::slice::from_ref(filter))?;
+        for (site, _) in sites.iter_mut().zip(chosen).filter(|(_, chosen)| *chosen) {
+            site.convention.get_or_insert(*convention);
+        }
+    }
+    Ok(sites.into())
 }
 
 /// Fails if something is refused: with `strict` in any case, otherwise if nothing else is done.

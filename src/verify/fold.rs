@@ -93,12 +93,10 @@ pub(crate) fn verify_steps(
     #[cfg(feature = "tract")]
     if let Some(settings) = &options.run {
         first.measured = measure::measured(before, &removed.sites, &settings.host)?;
-        if options.convention == Convention::Classic {
-            let operators = measure::operators(before, &removed.sites, &settings.host)?;
-            if !operators.is_empty() {
-                let report = first.measured.get_or_insert_default();
-                report.sites.extend(operators);
-            }
+        let operators = measure::operators(before, &removed.sites, &settings.host)?;
+        if !operators.is_empty() {
+            let report = first.measured.get_or_insert_default();
+            report.sites.extend(operators);
         }
         first.allow_unmeasured = options.allow_unmeasured;
     }

@@ -76,7 +76,7 @@ impl Question {
         allowed: &Allowed,
         options: &Options,
     ) -> Option<Question> {
-        let stripped = Stripped::of(view, removed, allowed, options.convention);
+        let stripped = Stripped::of(view, removed, allowed);
         Question::new(Relation::Stripped(stripped), options)
     }
 

@@ -14,7 +14,7 @@ mod shown;
 
 use std::collections::BTreeMap;
 
-use crate::dropout::{Convention, Examined, Form, Kind, Side, Site, under};
+use crate::dropout::{Convention, Examined, Form, Kind, Side, Site, inherited, under};
 use crate::onnx::{DataType, Editor, Model, NodeId, numbers};
 use crate::semantics::inline::inline;
 use crate::semantics::operator::Linear;
@@ -46,7 +46,7 @@ pub(super) fn of(side: Side<'_>, convention: Convention) -> Result<Option<Refere
     let side = side.with(&sites);
     let view = side.view;
     if !side.sites.iter().any(|site| is_in_function(view, site)) {
-        return edited(side, convention);
+        return edited(side);
     }
     let model = view.model;
     let opset = |graph| model.opset(graph, "");
@@ -56,9 +56,11 @@ pub(super) fn of(side: Side<'_>, convention: Convention) -> Result<Option<Refere
         return Err(Unrunnable::new(why).into());
     }
     // the scales of a mask may differ between calls: each call gets a body of its own
-    let inlined = Examined::owning(inline(view)?.model);
-    let side = inlined.side()?;
-    edited(side.with(&under(side.sites, convention)), convention)
+    let inlined = inline(view)?;
+    let examined = Examined::new(&inlined.model);
+    let own = examined.side()?;
+    let sites = inherited(own.sites, &inlined, side.sites);
+    edited(own.with(&under(&sites, convention)))
 }
 
 /// True if a mask is drawn or applied in a function.
@@ -67,11 +69,8 @@ fn is_in_function(view: View<'_>, site: &Site) -> bool {
     nodes.any(|node| view.function_of(node.graph).is_some())
 }
 
-fn edited(side: Side<'_>, convention: Convention) -> Result<Option<Reference>, Stop> {
-    let operators = match convention {
-        Convention::Inverted | Convention::Identity => Vec::new(),
-        Convention::Classic => classic::operators(side)?,
-    };
+fn edited(side: Side<'_>) -> Result<Option<Reference>, Stop> {
+    let operators = classic::operators(side)?;
     let masks = Site::each_node(side.sites).filter(|site| has_reference(site));
     let masks: Vec<&Site> = masks.collect();
     if operators.is_empty() && masks.is_empty() {

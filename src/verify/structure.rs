@@ -108,12 +108,12 @@ pub(crate) fn compare_sides(
     let (before, after) = (before.with(&sites), after.with(&others));
     let mut shared = Shared::new(new.source().derives_from(old.source()));
     let exceptions = Exceptions::before(allowed, before.facts);
-    let first = Builder::build(before, exceptions, convention, &mut shared)
-        .map_err(|e| old.source().name_in(e))?;
+    let first = Builder::build(before, exceptions, &mut shared);
+    let first = first.map_err(|e| old.source().name_in(e))?;
     shared.contents.second_model();
     let exceptions = Exceptions::after(allowed, before.view, after.facts);
-    let second = Builder::build(after, exceptions, convention, &mut shared)
-        .map_err(|e| new.source().name_in(e))?;
+    let second = Builder::build(after, exceptions, &mut shared);
+    let second = second.map_err(|e| new.source().name_in(e))?;
     // an unsound model is an error, not a difference: so this comes last
     if let Some(mismatch) = interface(old, new, allowed) {
         return Ok(Verdict::Different(mismatch));

@@ -46,7 +46,12 @@ fn made(opset: i64, n: i64, text: &str) -> Model {
         single("n", ELEMENTS),
         single("eps", 1e-6),
         single("four", 4.0),
+        single("half", 0.5),
+        single("limit", 1.98),
         ("region", f32s(&[1, 1, 6, 6], &region)),
+        ("w", f32s(&[1, 1, 1, 6], &[0.0, 0.1, 0.2, 0.3, 0.4, 0.5])),
+        ("kernel", f32s(&[4, 1, 3, 3], &[1.0; 36])),
+        ("bias", f32s(&[4], &[0.0, 0.0, 0.0, 0.1])),
         ("heads", i64s(&[1])),
     ];
     let mut body = graph(all);
@@ -144,6 +149,46 @@ fn the_region_that_blocks_are_drawn_in() {
     let seed = BLOCKS.replace("pool = MaxPool(s)", "r = Mul(s, region)\npool = MaxPool(r)");
     let text = "mean = ReduceMean(m)\nd = Mul(h, m)\nout = Div(d, mean)";
     is_counted(&made(17, 2, &format!("{seed}\n{text}")), None, NOTHING);
+}
+
+/// timm's DropBlock has the region in the threshold, and spreads zeros by the pool of what is negative.
+#[test]
+fn a_region_in_the_threshold_and_a_pool_of_zeros() {
+    let region = "inside = Greater(region, half)\nf = Cast(inside)\n";
+    let threshold = "t = Sub(limit, f)\nu = RandomUniformLike(h)\na = Add(t, u)\n\
+                     b = GreaterOrEqual(a, one)\ns = Cast(b)\nminus = Neg(s)\n\
+                     pool = MaxPool(minus)\n";
+    let count = "mean = ReduceMean(m)\nd = Mul(h, m)\nout = Div(d, mean)";
+    for region in ["f = Identity(region)\n", region] {
+        let text = format!("{region}{threshold}m = Neg(pool)\n{count}");
+        is_counted(&made(17, 2, &text), None, NOTHING);
+    }
+    // zeros and minus ones, and a region of many numbers
+    assert!(found(&format!("{region}{threshold}m = Identity(pool)\n{count}")).is_empty());
+    let varied = threshold.replace("Sub(limit, f)", "Sub(limit, w)");
+    assert!(found(&format!("{varied}m = Neg(pool)\n{count}")).is_empty());
+}
+
+#[test]
+fn blocks_that_a_convolution_makes() {
+    let seed = "u = RandomUniformLike(h)\nb = Less(u, gamma)\ns = Cast(b)\n";
+    let count = "m = Cast(free)\nmean = ReduceMean(m)\nd = Mul(h, m)\nout = Div(d, mean)";
+    let blocks = |conv: &str| {
+        let text = format!("{seed}c = {conv}\nfree = Less(c, half)\n{count}");
+        let mut model = made(17, 2, &text);
+        for node in &mut model.main_mut().node {
+            if node.op_type() == "Conv" {
+                *node = node
+                    .clone()
+                    .with(int("group", 4))
+                    .with(ints("pads", &[1; 4]));
+            }
+        }
+        model
+    };
+    is_counted(&blocks("Conv(s, kernel)"), None, NOTHING);
+    // with a bias it is not known that anything is kept
+    assert!(sites(&blocks("Conv(s, kernel, bias)")).is_empty());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Layers that a draw skips, by an If: found, and left to the author of the model.
+//! Layers that a draw skips, by an If: strip lets them run always.
 
 use dropout_onnx::audit::{ModelAudit, Verdict};
 use dropout_onnx::dropout::{Form, Mode, Scaling};
@@ -6,7 +6,7 @@ use dropout_onnx::dropout::{Form, Mode, Scaling};
 use crate::common::build::{graph, ints, model, op, subgraph, untyped, x_to_y};
 use crate::common::masks::{nodes, spelt};
 use crate::common::proto::{Graph, Model};
-use crate::common::stripped::refusal;
+use crate::common::stripped::{refusal, strips};
 
 fn branch(text: &str) -> Graph {
     let mut branch = graph(nodes(text));
@@ -55,9 +55,54 @@ fn a_layer_that_is_skipped_at_random_is_dropped() {
         );
         assert_eq!(site.inference_scale, 1.0);
         assert_eq!(found.verdict, Some(Verdict::Active));
-        let why = refusal(&made);
-        assert!(why.contains("decides whether a layer runs"), "{why}");
+        let stripped = strips(&made).draws_nothing();
+        let lines = stripped.after.lines();
+        assert!(
+            lines.iter().any(|line| line == "y = If(layer/runs)"),
+            "{lines:?}"
+        );
+        // the condition of the branch with the layer
+        let runs = &stripped.after.main().initializer;
+        let runs = runs
+            .iter()
+            .find(|tensor| tensor.name() == "layer/runs")
+            .expect("a condition");
+        assert_eq!(runs.raw_data(), [u8::from(then.contains("p ="))]);
+        assert_eq!(audit(&stripped.after).verdict, Some(Verdict::Clean));
     }
+}
+
+/// Two layers of one draw.
+fn twice(second: &str) -> Model {
+    let mut model = made(LAYER, SKIP, "c = Identity(b)");
+    let condition = nodes(second);
+    let mut node = op("y = If(e)")
+        .with(subgraph(
+            "then_branch",
+            branch("i = Sigmoid(z)\nj = Add(z, i)"),
+        ))
+        .with(subgraph("else_branch", branch("k = Identity(z)")));
+    node.name = Some("second".to_string());
+    let body = &mut model.main_mut().node;
+    let first = body.last_mut().expect("an If");
+    first.output[0] = "z".to_string();
+    body.extend(condition.into_iter().chain([node]));
+    model
+}
+
+#[test]
+fn one_draw_may_skip_several_layers() {
+    let half = "half = Mul(keep, keep)\nd = Less(u, half)\ne = Squeeze(d)";
+    let both = twice(half);
+    let found = audit(&both);
+    let rates: Vec<_> = found.sites.iter().map(|site| site.rate).collect();
+    assert_eq!(rates, [Some(0.2), Some(0.36)]);
+    strips(&both).draws_nothing();
+    // the twin: either the one or the other
+    let either = twice("d = Greater(u, keep)\ne = Squeeze(d)");
+    assert_eq!(audit(&either).sites.len(), 2);
+    let why = refusal(&either);
+    assert!(why.contains("no draw runs all"), "{why}");
 }
 
 /// What replaces the value, or draws by itself, is an augmentation.

@@ -18,7 +18,7 @@ use dropout_onnx::verify::verify_change;
 
 use crate::Status;
 use crate::completions::Offering;
-use crate::io::{self, Files, Format, Global};
+use crate::io::{self, Files, Global, PlanFormat};
 use crate::lines::Lines;
 use crate::many::{self, Done, Many, Report, Reported};
 use crate::rewriting::{Conclusion, Rewriting};
@@ -69,24 +69,13 @@ pub struct Args {
     sites: bool,
     /// Format of the report, or of the list of --sites
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: SitesFormat,
+    format: PlanFormat,
     #[command(flatten)]
     selectors: Selectors,
     #[command(flatten)]
     many: Many,
     #[command(flatten)]
     verify: Verify,
-}
-
-/// The format of a report or of a list of sites.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum SitesFormat {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-    /// With --sites: a plan file, to edit and pass to --plan
-    Toml,
 }
 
 #[derive(clap::Args)]
@@ -190,11 +179,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if args.sites {
         return sites::run(&args.files.input, &options, args.format, global.verbose);
     }
-    let format = match args.format {
-        SitesFormat::Text => Format::Text,
-        SitesFormat::Json => Format::Json,
-        SitesFormat::Toml => bail!("--format toml requires --sites"),
-    };
+    let format = args.format.of_report(false, "--sites")?;
     let selectors = &args.selectors;
     if options.choices.is_empty() && selectors.like.is_none() && selectors.from.is_none() {
         bail!(

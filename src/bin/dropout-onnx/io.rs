@@ -53,6 +53,29 @@ pub enum Format {
     Json,
 }
 
+/// The format of a report that can be a plan file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people
+    Text,
+    /// For programs; of many models, one line each
+    #[value(alias = "jsonl")]
+    Json,
+    /// With --sites (insert) or --dry-run (strip): a plan file, to edit and pass to --plan
+    Toml,
+}
+
+impl PlanFormat {
+    /// The format of the report around it; a plan file needs `option`.
+    pub fn of_report(self, planned: bool, option: &str) -> Result<Format> {
+        match self {
+            PlanFormat::Json => Ok(Format::Json),
+            PlanFormat::Toml if !planned => bail!("--format toml requires {option}"),
+            PlanFormat::Text | PlanFormat::Toml => Ok(Format::Text),
+        }
+    }
+}
+
 impl Global {
     /// Applies the options that concern the whole run.
     pub fn apply(&self) {

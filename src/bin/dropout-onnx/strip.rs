@@ -2,7 +2,7 @@
 
 mod check;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use dropout_onnx::audit::SiteRecord;
@@ -10,12 +10,12 @@ use dropout_onnx::dropout::{Convention, Kind, Mode};
 use dropout_onnx::job::Written;
 use dropout_onnx::report::{document, one_line};
 use dropout_onnx::rewrite::fold::Folded;
-use dropout_onnx::rewrite::strip::{Left, Options, Stripped, strip};
+use dropout_onnx::rewrite::strip::{Left, Options, PlanFile, Stripped, plan_text, strip};
 use dropout_onnx::rewrite::{Action, Filter};
 
 use crate::Status;
 use crate::completions::choices;
-use crate::io::{self, Files, Format, Global};
+use crate::io::{self, Files, Global, PlanFormat};
 use crate::lines::Lines;
 use crate::many::{self, Done, Many, Report, Reported};
 use crate::rewriting::{Conclusion, Rewriting};
@@ -65,12 +65,16 @@ pub struct Args {
     /// scope, form, kind, mode, rate
     #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
     filters: Vec<Filter>,
+    /// Read selectors and conventions from a TOML file: `[[strip]]` tables with the keys of --where and
+    /// convention, where all keys of a table must match. The first table that matches a dropout applies
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// Remove nothing if one of the selected dropouts cannot be removed
     #[arg(long)]
     strict: bool,
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    format: PlanFormat,
     /// Exit with 1 if strip would change any of the models, and write nothing
     ///
     /// Dropout that an `[[allow]]` in dropout-onnx.toml accepts does not count.
@@ -94,6 +98,8 @@ Examples:
   dropout-onnx strip --batchnorm --prune-inputs model.onnx
   dropout-onnx strip --where layer=encoder.* model.onnx
   dropout-onnx strip --dry-run model.onnx           prints what would be removed
+  dropout-onnx strip -n --format toml model.onnx > strip.toml
+  dropout-onnx strip --plan strip.toml model.onnx   with the conventions of a plan
   dropout-onnx strip --check models/                exits with 1 if there is dropout to strip
   dropout-onnx strip - < model.onnx > clean.onnx
 
@@ -118,14 +124,18 @@ fn kind() -> clap::builder::PossibleValuesParser {
 }
 
 fn options(args: &Args) -> Result<Options> {
-    Ok(Options {
+    let mut options = Options {
         allow_unmeasured: args.allow_unmeasured,
         batchnorm: args.batchnorm,
         prune_inputs: args.prune_inputs,
         filters: args.filters.clone(),
         strict: args.strict,
         ..Options::of_words(&args.only, &args.kinds, args.convention)?
-    })
+    };
+    if let Some(path) = &args.plan {
+        PlanFile::read(path)?.merge(&mut options)?;
+    }
+    Ok(options)
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
@@ -136,7 +146,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         &args.many,
         (&args.files, &args.verify),
         global,
-        args.format,
+        args.format.of_report(args.files.dry_run, "--dry-run")?,
         |files, global, report| rewrite(args, files, global, report),
     )
 }
@@ -174,7 +184,10 @@ fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> R
         end: &summary.end,
         words: &|| words(&summary),
         document: &|| document::strip(&summary.end, summary.stripped, summary.folded),
-        text: &|| text(args, global, &summary, &left),
+        text: &|| match args.format {
+            PlanFormat::Toml => plan_text(&io::name(&files.input).display().to_string(), &stripped),
+            _ => text(args, global, &summary, &left),
+        },
     })
 }
 
@@ -289,13 +302,10 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> Stri
         let scale = *scale as f32;
         line(
             "scaled",
-            match report.stripped.plan.convention {
-                Convention::Classic => format!("`{value}` by {scale}: inference scales by 1-p"),
-                _ => format!("`{value}` by {scale}, the mean of its mask"),
-            },
+            format!("`{value}` by {scale}, the mean of its mask"),
         );
     }
-    if let Some(assumed) = assumed(report.stripped) {
+    for assumed in assumed(report.stripped) {
         line("assumed", assumed);
     }
     let kept = report.stripped.plan.steps.iter();
@@ -338,19 +348,27 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> Stri
 }
 
 /// What was assumed about masks that leave what they keep as it is.
-fn assumed(stripped: &Stripped) -> Option<String> {
-    let assumed = stripped.outcome.assumed.len();
-    let masks = (assumed > 0).then(|| count(assumed, "unscaled mask"))?;
-    Some(match stripped.plan.convention {
-        Convention::Identity => format!(
-            "inference uses the data of {masks} as it is. If this is classic dropout, which scales it by 1-p, use \
-             --convention inverted"
-        ),
-        _ => format!(
-            "classic dropout for {masks}: inference scales by 1-p. If it uses the data as it is (DropEdge, \
-             SpecAugment, token dropout), use --convention identity"
-        ),
-    })
+fn assumed(stripped: &Stripped) -> impl Iterator<Item = String> {
+    let number = |identity: bool| {
+        let masks = stripped.outcome.assumed.iter();
+        let of = masks.filter(|mask| (mask.convention == Convention::Identity) == identity);
+        Some(of.count()).filter(|number| *number > 0)
+    };
+    let identity = number(true).map(|masks| {
+        format!(
+            "inference uses the data of {} as it is. If this is classic dropout, which scales it by 1-p, use \
+             --convention inverted",
+            count(masks, "unscaled mask")
+        )
+    });
+    let classic = number(false).map(|masks| {
+        format!(
+            "classic dropout for {}: inference scales by 1-p. If it uses the data as it is (DropEdge, \
+             SpecAugment, token dropout), use --convention identity",
+            count(masks, "unscaled mask")
+        )
+    });
+    classic.into_iter().chain(identity)
 }
 
 fn tell_left(lines: &mut Lines, args: &Args, rest: &Left) {

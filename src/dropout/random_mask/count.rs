@@ -8,6 +8,7 @@
 //! nothing at inference.
 
 mod cone;
+mod few;
 mod product;
 
 use crate::dropout::noise_shape::{Fit, fit};
@@ -23,6 +24,7 @@ use super::draw::Draw;
 use super::law::Law;
 use super::piece::inside;
 use cone::Cone;
+use few::are_bits;
 
 /// Data times a mask, rescaled.
 struct Product {
@@ -43,7 +45,10 @@ impl Finder<'_> {
         let Some(draw) = self.draw(source, &self.conditions)? else {
             return Ok(Vec::new());
         };
-        let cone = self.cone(draw.drawn)?;
+        let mut cone = self.cone(draw.drawn);
+        let few = self.few(&cone, None)?.into_iter();
+        let bits = few.filter(|(_, few)| are_bits(few));
+        cone.bits = bits.map(|(value, _)| value).collect();
         let mut products: Vec<Product> = Vec::new();
         let mut used: HashSet<NodeId> = HashSet::default();
         for &node in &cone.meetings {
@@ -162,9 +167,13 @@ impl Finder<'_> {
         let mut fills = Vec::new();
         for point in spans(ends, draw.var).into_iter().map(inside) {
             let drawn = draw.values((point, point)).0;
-            fills.push((drawn, self.filled(cone, drawn)?.get(&first.mask).copied()));
+            fills.push((drawn, self.few(cone, Some(drawn))?.remove(&first.mask)));
         }
-        let at = |number: f64| fills.iter().find(|(_, fill)| *fill == Some(number));
+        let at = |number: f64| {
+            fills
+                .iter()
+                .find(|(_, fill)| fill.as_deref() == Some(&[number]))
+        };
         let (Some(&(kept, _)), false) = (at(1.0), law.is_some() && rate.is_none()) else {
             return Ok(None); // nothing is ever kept, or dropped
         };

@@ -4,6 +4,7 @@
 
 use crate::dropout::scores::is_scores;
 use crate::dropout::{Kind, Scaling};
+use crate::hash::HashSet;
 use crate::onnx::ValueId;
 use crate::semantics::operator::Shape;
 
@@ -70,21 +71,20 @@ impl Finder<'_> {
 
     /// True of what selects rows of a table, and does nothing else.
     fn are_indices(&self, value: ValueId) -> bool {
-        let mut open = vec![self.view.value(value)];
-        let mut steps = 0;
+        let (mut open, mut seen) = (vec![self.view.value(value)], HashSet::default());
         while let Some(value) = open.pop() {
-            for (node, input) in value.readers() {
-                steps += 1;
-                let operator = node.operator();
-                if operator.is_some_and(|op| op.shape == Shape::Gather) && input == 1 {
-                    continue;
-                }
-                if steps > 64 || !operator.is_some_and(|op| op.copies()) {
-                    return false;
-                }
-                open.extend(node.output(0));
+            let mut others = value.readers().filter(|(node, input)| {
+                let gathers = node.operator().is_some_and(|op| op.shape == Shape::Gather);
+                !(gathers && *input == 1)
+            });
+            if !others.all(|(node, _)| {
+                let passes = node.operator().is_some_and(|op| op.copies());
+                open.extend(node.output(0).filter(|output| seen.insert(output.id)));
+                passes
+            }) {
+                return false;
             }
         }
-        steps > 0
+        self.view.value(value).readers().next().is_some()
     }
 }

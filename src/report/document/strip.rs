@@ -50,7 +50,9 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
             .collect::<Vec<_>>(),
         "convention": stripped.plan.convention,
         "assumed": outcome.assumed.iter()
-            .map(|(value, scale)| json!({"value": value.to_string(), "scale": scale}))
+            .map(|mask| json!({
+                "value": mask.value.to_string(), "scale": mask.scale, "convention": mask.convention,
+            }))
             .collect::<Vec<_>>(),
         "batchnorm": norms.collect::<Vec<_>>(),
         "identities": outcome.identities.iter()

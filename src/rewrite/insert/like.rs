@@ -106,6 +106,11 @@ impl Finder<'_> {
         if !stripped {
             return vec![Err("strip does not remove it".to_string())];
         }
+        if site.runs_if.is_some() {
+            return vec![Err(
+                "it skips a layer, and insert writes none like it".to_string()
+            )];
+        }
         let spots = spots(self.trained.view(), self.from.view, site);
         if spots.is_empty() {
             return vec![Err("nothing reads it".to_string())];

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{Candidate, Choice, Options};
 use crate::error::{Error, Result};
 use crate::rewrite::names::usage;
+use crate::rewrite::plan_file::{comment, parse, quoted, read, table};
 use crate::rewrite::{Acting, Rate};
 
 /// A file that lists what to insert: `[[insert]]` tables with at, after, name, layer, preset, scope,
@@ -44,14 +45,8 @@ struct Entry {
 /// # Errors
 /// The rate of a candidate is not valid.
 pub fn plan_text(model: &str, found: &[Candidate], options: &Options) -> Result<String> {
-    let quoted = |text: &str| toml::Value::from(text).to_string();
-    // a name may have line breaks
-    let comment = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut text = format!(
-        "# {}\nmode = {}\n",
-        comment(&format!("dropout-onnx insert {model} --plan FILE")),
-        quoted(&options.acting.to_string())
-    );
+    let mut text = comment(&format!("dropout-onnx insert {model} --plan FILE"));
+    text.push_str(&format!("mode = {}\n", quoted(&options.acting.to_string())));
     if let Some(seed) = options.seed {
         text.push_str(&format!("seed = {seed}\n"));
     }
@@ -81,17 +76,7 @@ pub fn plan_text(model: &str, found: &[Candidate], options: &Options) -> Result<
         lines.push(format!("rate = {}", site.rate));
         let axes = site.shared_axes.as_ref();
         lines.extend(axes.map(|axes| format!("shared_axes = {axes:?}")));
-        text.push_str(&format!("\n# {}\n", comment(&facts.join(", "))));
-        let out = match &site.left {
-            Some(why) => {
-                text.push_str(&format!("# skipped: {}\n", comment(why)));
-                "# "
-            }
-            None => "",
-        };
-        lines
-            .iter()
-            .for_each(|line| text.push_str(&format!("{out}{line}\n")));
+        text.push_str(&table(&facts.join(", "), site.left.as_deref(), &lines));
     }
     Ok(text)
 }
@@ -105,9 +90,7 @@ impl PlanFile {
     /// # Errors
     /// It cannot be read, or is no such TOML; the message has the line.
     pub fn read(path: &Path) -> Result<PlanFile> {
-        let text =
-            std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", e).in_file(path))?;
-        let file = PlanFile::parse(&text).map_err(|e| e.in_file(path))?;
+        let file: PlanFile = read(path)?;
         let path = path.to_path_buf();
         Ok(PlanFile { path, ..file })
     }
@@ -117,16 +100,7 @@ impl PlanFile {
     /// # Errors
     /// It is no such TOML; the message has the line.
     pub fn parse(text: &str) -> Result<PlanFile> {
-        toml::from_str(text).map_err(|e| {
-            let line = e
-                .span()
-                .map(|span| text[..span.start].matches('\n').count() + 1);
-            let error = usage(e.message().into());
-            match line {
-                Some(line) => error.at(format!("line {line}")),
-                None => error,
-            }
-        })
+        parse(text)
     }
 
     /// Adds the settings of the file; options take precedence. `mode_given`: the options have a mode.

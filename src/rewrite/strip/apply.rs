@@ -2,7 +2,7 @@
 
 use std::cell::LazyCell;
 
-use crate::dropout::{Convention, Exit, Form, MaskUse, Site};
+use crate::dropout::{Exit, Form, MaskUse, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Editor, Model, Name, NodeId, Values};
@@ -13,7 +13,9 @@ use crate::semantics::draws::{Reach, Reached};
 use crate::semantics::view::View;
 
 use super::removal::{Factor, Strip};
-use super::{BatchNorm, Outcome, batch_norm, calls, foreign, operator, random_mask, states};
+use super::{
+    Assumed, BatchNorm, Outcome, batch_norm, calls, foreign, operator, random_mask, states,
+};
 
 /// A place where dropout is removed.
 enum Cut<'s> {
@@ -21,6 +23,8 @@ enum Cut<'s> {
     Operator(&'s Site, Option<Factor>),
     /// With the factor that stays, if one does: its type is known before the edits only.
     Exit(&'s Exit, Option<Factor>),
+    /// An If that runs a layer with this condition.
+    Layer(NodeId, bool),
 }
 
 /// What was done.
@@ -52,7 +56,7 @@ pub(super) fn apply(model: &mut Model, values: Values, job: Job<'_>) -> Result<A
     let order = model.check_order(&values)?;
     let applied: Vec<&Site> = plan.applied().map(|step| &sites[step.site]).collect();
     let inputs = graph_inputs(View::new(model, &values));
-    let mut cuts = cuts(View::new(model, &values), &applied, plan.convention);
+    let mut cuts = cuts(View::new(model, &values), &applied);
     let mut strip = Strip {
         called: prune::called(model),
         editor: Editor::new(model, values),
@@ -72,6 +76,7 @@ pub(super) fn apply(model: &mut Model, values: Values, job: Job<'_>) -> Result<A
             }
             Cut::Operator(site, factor) => operator::remove(&mut strip, site, factor)?,
             Cut::Exit(exit, factor) => random_mask::cut(&mut strip, exit, factor)?,
+            Cut::Layer(node, runs) => random_mask::run_layer(&mut strip, node, runs),
         }
     }
     strip.clean(&applied)?;
@@ -87,17 +92,16 @@ pub(super) fn apply(model: &mut Model, values: Values, job: Job<'_>) -> Result<A
 }
 
 /// Where sites are removed, by node.
-fn cuts<'s>(
-    view: View<'_>,
-    sites: &[&'s Site],
-    convention: Convention,
-) -> HashMap<NodeId, Vec<Cut<'s>>> {
+fn cuts<'s>(view: View<'_>, sites: &[&'s Site]) -> HashMap<NodeId, Vec<Cut<'s>>> {
     let mut cuts: HashMap<NodeId, Vec<Cut<'_>>> = HashMap::default();
     for site in Site::each_node(sites.iter().copied()) {
         if site.form == Form::Operator {
-            let scales = convention == Convention::Classic && site.rate != Some(0.0);
-            let factor = site.classic_factor(view).filter(|_| scales);
+            let factor = site.classic_factor(view).filter(|_| site.is_classic());
             let cut = Cut::Operator(site, factor);
+            cuts.entry(site.nodes[0]).or_default().push(cut);
+        }
+        if let Some(runs) = site.runs_if {
+            let cut = Cut::Layer(site.nodes[0], runs);
             cuts.entry(site.nodes[0]).or_default().push(cut);
         }
         for exit in &site.exits {
@@ -110,13 +114,18 @@ fn cuts<'s>(
     cuts
 }
 
-/// What came out of the removed masks that leave what they keep as it is, and 1-p.
-fn assumed(values: &Values, job: Job<'_>) -> Vec<(Name, f64)> {
+/// The removed masks that leave what they keep as it is.
+fn assumed(values: &Values, job: Job<'_>) -> Vec<Assumed> {
     let removed = job.plan.applied().map(|step| &job.found[step.site]);
-    let exits = Site::each_node(removed).flat_map(|site| &site.exits);
-    let assumed = exits.filter(|exit| exit.is_unscaled());
-    let named = assumed.map(|exit| (values[exit.output].name.clone(), exit.scale));
-    named.collect()
+    let each = Site::each_node(removed).flat_map(|site| {
+        let unscaled = site.exits.iter().filter(|exit| exit.is_unscaled());
+        unscaled.map(|exit| Assumed {
+            value: values[exit.output].name.clone(),
+            scale: exit.scale,
+            convention: site.convention.unwrap_or(job.plan.convention),
+        })
+    });
+    each.collect()
 }
 
 impl Strip<'_> {

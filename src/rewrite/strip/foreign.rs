@@ -2,7 +2,7 @@
 
 use smallvec::smallvec;
 
-use crate::dropout::{Convention, Site};
+use crate::dropout::Site;
 use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, Name, Node};
 use crate::rewrite::Reason;
@@ -14,11 +14,11 @@ use super::operator;
 use super::removal::Strip;
 
 /// Why an operator cannot be replaced.
-pub(super) fn refusal(facts: Facts<'_>, site: &Site, convention: Convention) -> Option<Reason> {
+pub(super) fn refusal(facts: Facts<'_>, site: &Site) -> Option<Reason> {
     let node = facts.view().node(site.nodes[0]);
     let foreign = site.foreign?;
     let op = &node.op_type;
-    if convention == Convention::Classic {
+    if site.is_classic() {
         let why = format!("classic dropout scales by 1-p, and {op} is inverted dropout");
         return Some(Reason::Inexpressible(why.into()));
     }

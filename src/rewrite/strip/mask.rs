@@ -5,6 +5,7 @@
 //! scales by `1/(1-p)` itself, and would differentiate dropout that is no longer there.
 
 use crate::dropout::{Convention, MaskUse, OperatorVersion, Site, version};
+use crate::hash::HashSet;
 use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, encode_float};
 use crate::rewrite::Reason;
 use crate::rewrite::upstream::Upstream;
@@ -39,9 +40,16 @@ fn is_own(gradient: NodeRef<'_>) -> bool {
 }
 
 /// What masks of gradients are computed from, except for those that are removed with their dropout; `None` in
-/// a model without such gradients. Classic dropout scales the gradient, so that none is removed.
-pub(super) fn gradients(view: View<'_>, convention: Convention) -> Option<Upstream> {
-    let stays = |node| convention == Convention::Classic || !is_own(node);
+/// a model without such gradients. Classic dropout scales the gradient, which is not removed.
+pub(super) fn gradients(view: View<'_>, sites: &[Site]) -> Option<Upstream> {
+    let classic = sites
+        .iter()
+        .filter(|site| site.convention == Some(Convention::Classic));
+    let classic: HashSet<NodeId> = classic.map(|site| site.nodes[0]).collect();
+    let stays = |node: NodeRef<'_>| {
+        let dropout = node.input(1).and_then(|mask| mask.node());
+        !is_own(node) || dropout.is_some_and(|dropout| classic.contains(&dropout.id))
+    };
     let gradients = view
         .nodes()
         .filter(|&node| is_gradient(node) && stays(node));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{apply, plan};
-use crate::dropout::{Convention, Examined, Form, MaskUse, Mode, Side, Site};
+use crate::dropout::{Convention, Examined, Form, MaskUse, Mode, Side, Site, under};
 use crate::onnx::{DataType, NodeId};
 use crate::rewrite::Edited;
 use crate::rewrite::strip::Options;
@@ -139,6 +139,7 @@ fn stripped(before: &Examined<'_>, sites: &[Site], convention: Convention) -> Op
     let sites: Vec<Site> = renumbered
         .map(|(id, site)| Site { id, ..site.clone() })
         .collect();
+    let sites = under(&sites, convention);
     let plan = plan::plan(before.facts(), &sites, &options).ok()?;
     let mut copy = before.model().clone();
     let job = apply::Job {
@@ -157,8 +158,9 @@ fn stripped(before: &Examined<'_>, sites: &[Site], convention: Convention) -> Op
 /// Which check refutes a result. All of them are given the same claims about the original.
 fn refuted(before: Side<'_>, after: &Edited, convention: Convention) -> Seen {
     let after = after.examined().side().unwrap();
+    let sites = under(before.sites, convention);
     let removed = Removed {
-        sites: before.sites.iter().collect(),
+        sites: sites.iter().collect(),
         ..Removed::default()
     };
     let found = |structure: bool| {

@@ -11,8 +11,8 @@ use super::random_mask::multiply;
 use super::removal::{Factor, Strip};
 
 /// Why a classic dropout cannot leave its scale.
-pub(super) fn refusal(view: View<'_>, site: &Site, convention: Convention) -> Option<Reason> {
-    if convention == Convention::Inverted {
+pub(super) fn refusal(view: View<'_>, site: &Site) -> Option<Reason> {
+    if site.convention != Some(Convention::Classic) {
         return None;
     }
     let because = |why: &str| format!("classic dropout scales by 1-p, {why}").into();

@@ -16,6 +16,8 @@ pub struct Options {
     /// What dropout means at inference where the file does not declare it. Classic dropout leaves a `Mul` by
     /// `1-p`.
     pub convention: Convention,
+    /// What dropouts that match mean instead; the first filter that matches decides.
+    pub conventions: Vec<(Filter, Convention)>,
     /// Batch normalization in training mode becomes its inference form.
     pub batchnorm: bool,
     /// Inputs of the model that only dropout used are removed.
@@ -36,6 +38,7 @@ impl Default for Options {
             kinds: vec![Kind::Dropout, Kind::AlphaDropout, Kind::GaussianDropout],
             frozen_masks: false,
             convention: Convention::Inverted,
+            conventions: Vec::new(),
             batchnorm: false,
             prune_inputs: false,
             allow_unmeasured: false,

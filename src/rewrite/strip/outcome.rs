@@ -1,5 +1,6 @@
 //! What strip did.
 
+use crate::dropout::Convention;
 use crate::onnx::Name;
 
 /// What strip did, in addition to its plan.
@@ -16,10 +17,8 @@ pub struct Outcome {
     pub masks: Vec<Name>,
     /// Values that a `Mul` with the inference scale makes now, and that scale.
     pub scales: Vec<(Name, f64)>,
-    /// Masks that leave what they keep as it is: what came out of them, and 1-p. Classic dropout multiplies by
-    /// that at inference, under [`crate::dropout::Convention::Identity`] nothing does: the file does not
-    /// declare which of them is right.
-    pub assumed: Vec<(Name, f64)>,
+    /// Masks that leave what they keep as it is: the file does not declare what they mean at inference.
+    pub assumed: Vec<Assumed>,
     /// States of loops that only carried a mask, and that went: loop and how many.
     pub states: Vec<(String, usize)>,
     /// Functions that nothing calls any more, and that went.
@@ -32,6 +31,19 @@ pub struct Outcome {
     pub pruned_inputs: Vec<Name>,
     /// Graph inputs that stay in the interface although nothing uses them any more.
     pub idle_inputs: Vec<Name>,
+}
+
+/// A mask that leaves what it keeps as it is. Classic dropout multiplies by 1-p at inference, under
+/// [`Convention::Identity`] nothing does.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Assumed {
+    /// What came out of it.
+    pub value: Name,
+    /// 1-p.
+    pub scale: f64,
+    /// What it was taken to mean.
+    pub convention: Convention,
 }
 
 impl Outcome {

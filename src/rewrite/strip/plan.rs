@@ -1,6 +1,6 @@
 //! Which sites are removed, and why others are not.
 
-use crate::dropout::{Convention, Form, Mode, Problem, Site};
+use crate::dropout::{Form, Mode, Problem, Site};
 use crate::error::Result;
 use crate::rewrite::filter;
 use crate::rewrite::upstream::Upstream;
@@ -15,7 +15,7 @@ use super::{Options, foreign, mask, operator, random_mask};
 /// A filter matches no site.
 pub(super) fn plan(facts: Facts<'_>, sites: &[Site], options: &Options) -> Result<Plan> {
     let view = facts.view();
-    let gradients = mask::gradients(view, options.convention);
+    let gradients = mask::gradients(view, sites);
     let chosen = filter::chosen(view.model, sites, &options.filters)?;
     let steps = sites.iter().zip(chosen).map(|(site, chosen)| Step {
         site: site.id,
@@ -29,7 +29,7 @@ pub(super) fn plan(facts: Facts<'_>, sites: &[Site], options: &Options) -> Resul
     for site in sites.iter().filter(|site| !site.calls.is_empty()) {
         let twins = sites.iter().filter(|other| site.is_twin_of(other));
         let twins: Vec<&Site> = twins.collect();
-        if let Some(action) = with_twins(site, &twins, &steps, options.convention) {
+        if let Some(action) = with_twins(site, &twins, &steps) {
             steps[site.id].action = action;
         }
     }
@@ -40,14 +40,10 @@ pub(super) fn plan(facts: Facts<'_>, sites: &[Site], options: &Options) -> Resul
 }
 
 /// What happens to a site that is the same node as others: removing one removes all.
-fn with_twins(
-    site: &Site,
-    twins: &[&Site],
-    steps: &[Step],
-    convention: Convention,
-) -> Option<Action> {
+fn with_twins(site: &Site, twins: &[&Site], steps: &[Step]) -> Option<Action> {
     let applied = |site: &Site| steps[site.id].action == Action::Apply;
-    let scales = |site: &Site| site.classic_scale();
+    let scales = |site: &Site| site.is_classic().then(|| site.classic_scale());
+    let means = |site: &Site| (site.convention, scales(site));
     match &steps[site.id].action {
         Action::NoEffect(_) if site.mode == Mode::Inert => twins
             .iter()
@@ -55,8 +51,7 @@ fn with_twins(
             .then_some(Action::Apply),
         Action::Apply => {
             let kept = |twin: &&&Site| !applied(twin) && twin.mode != Mode::Inert;
-            let different = convention == Convention::Classic
-                && twins.iter().any(|twin| scales(twin) != scales(site));
+            let different = twins.iter().any(|twin| means(twin) != means(site));
             let why = match twins.iter().find(kept) {
                 Some(_) => "other calls of its function keep this dropout",
                 None if different => "the calls of its function scale by different rates",
@@ -97,12 +92,10 @@ fn action(
     });
     let invalid = invalid.map(|why| Reason::Invalid(why.to_string().into()));
     let refusal = invalid.or_else(|| match site.form {
-        Form::Operator if site.foreign.is_some() => {
-            foreign::refusal(facts, site, options.convention)
-        }
+        Form::Operator if site.foreign.is_some() => foreign::refusal(facts, site),
         Form::Operator => entangled(site)
             .or_else(|| mask::refusal(view, site, gradients))
-            .or_else(|| operator::refusal(view, site, options.convention)),
+            .or_else(|| operator::refusal(view, site)),
         _ => entangled(site).or_else(|| random_mask::refusal(view, site)),
     });
     refusal.map_or(Action::Apply, Action::Refused)

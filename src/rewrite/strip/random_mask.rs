@@ -4,7 +4,7 @@ use smallvec::smallvec;
 
 use crate::dropout::{Exit, Site};
 use crate::error::{Error, Result};
-use crate::onnx::{Name, Node, NodeId, ValueId};
+use crate::onnx::{DataType, Name, Node, NodeId, ValueId};
 use crate::rewrite::Reason;
 use crate::semantics::view::View;
 
@@ -54,6 +54,15 @@ pub(super) fn cut(strip: &mut Strip<'_>, exit: &Exit, factor: Option<Factor>) ->
         Some(factor) => multiply(strip, id, exit.output, moved, (factor, exit.scale), &label),
         None => strip.replace(id, &label, exit.output, moved),
     }
+}
+
+/// Lets an If run its layer always.
+pub(super) fn run_layer(strip: &mut Strip<'_>, id: NodeId, runs: bool) {
+    let editor = &mut strip.editor;
+    strip.idle.extend(editor.values().input(id, 0));
+    let (at, runs) = ((id.graph, Some(id)), [u8::from(runs)]);
+    let condition = editor.add_constant(at, "layer/runs", (DataType::BOOL, &[], &runs));
+    editor.set_input_to(id, 0, &condition);
 }
 
 /// The data before it was scaled, and the nodes that move its elements between there and the mask, if

@@ -71,6 +71,7 @@ impl<'m> Asking<'m> {
             (Rule::Filled, _) => self.filled(node),
             (Rule::Gather, _) => self.picked(node),
             (Rule::Slice, _) => self.sliced_list(node),
+            (Rule::Permute, _) => self.transposed(node),
             (Rule::Split, _) => None,
             (Rule::Concat, _) => self.joined(node),
             (Rule::Expand, _) => self.expanded(node),
@@ -170,20 +171,27 @@ impl<'m> Asking<'m> {
             _ => None,
         };
         let (start, end) = (number(1, "starts"), number(2, "ends"));
-        let step = if node.input(4).is_some() {
-            number(4, "")
-        } else {
-            Some(1)
+        let step = match node.input(4) {
+            Some(_) => number(4, ""),
+            None => Some(1),
         };
-        let list = self.list(node, 0, "");
-        let (list, start, end) = (list?, start?, end?);
-        if step? != 1 {
-            return None;
-        }
+        let (list, shape) = (self.list(node, 0, ""), self.shape(node, 0));
+        let axes = self.integers(node, 3, "axes");
+        let (list, start, end, step) = (list?, start?, end?, step?);
         match list {
-            Shape::Dims(dims) => Some(Shape::of(cut(&dims, start, end).iter().copied())),
+            Shape::Dims(dims) => {
+                let rows = match shape.and_then(|shape| rows(&shape)) {
+                    Some([rows, _]) if axes.as_deref() == Some(&[0]) => rows,
+                    Some(_) => return None,
+                    None => dims.len(),
+                };
+                let width = dims.len() / rows.max(1);
+                let rows = positions(rows, (start, end, step))?;
+                let all = rows.flat_map(|row| dims[row * width..][..width].iter().copied());
+                Some(Shape::of(all))
+            }
             // of a shape of unknown rank, as many as lie between two ends of one sign
-            Shape::Like(_) => {
+            Shape::Like(_) if step == 1 => {
                 let count = match (start, end) {
                     (-1, 1..) => 1,
                     _ if (start < 0) == (end < 0) => end.checked_sub(start)?,
@@ -195,7 +203,20 @@ impl<'m> Asking<'m> {
                 let dims: Option<Vec<Dim>> = places.map(|axis| list.at(axis)).collect();
                 Some(Shape::of(dims?))
             }
+            Shape::Like(_) => None,
         }
+    }
+
+    fn transposed(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let (list, shape) = (self.list(node, 0, ""), self.shape(node, 0));
+        let turned = self
+            .given(node)
+            .ints("perm")
+            .is_none_or(|perm| *perm == [1, 0]);
+        let (dims, [rows, columns]) = (list?.to_vec()?, rows(&shape?)?);
+        let all = (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column));
+        let all = all.map(|place| dims.get(place).copied());
+        Some(Shape::of(all.collect::<Option<Vec<Dim>>>()?)).filter(|_| turned)
     }
 
     fn joined(&mut self, node: NodeRef<'m>) -> Option<Shape> {
@@ -237,6 +258,31 @@ impl<'m> Asking<'m> {
         let all: Vec<Dim> = all.take(LONGEST + 1).map(Dim::Size).collect();
         (step != 0 && all.len() <= LONGEST).then(|| Shape::of(all))
     }
+}
+
+/// The sizes of a table of two axes.
+fn rows(shape: &Shape) -> Option<[usize; 2]> {
+    match shape.all_sizes()?[..] {
+        [rows, columns] => Some([usize::try_from(rows).ok()?, usize::try_from(columns).ok()?]),
+        _ => None,
+    }
+}
+
+/// The places that a Slice takes.
+fn positions(
+    len: usize,
+    (start, end, step): (i64, i64, i64),
+) -> Option<impl Iterator<Item = usize>> {
+    let len = i64::try_from(len).ok()?;
+    let from = |i: i64| if i < 0 { i.saturating_add(len) } else { i };
+    let (start, end) = match step {
+        1.. => (from(start).clamp(0, len), from(end).clamp(0, len)),
+        0 => return None,
+        _ => (from(start).clamp(-1, len - 1), from(end).clamp(-1, len - 1)),
+    };
+    let within = move |at: &i64| if step > 0 { *at < end } else { *at > end };
+    let next = move |at: &i64| at.checked_add(step).filter(within);
+    Some(std::iter::successors(Some(start).filter(within), next).map(|at| at as usize))
 }
 
 /// The dimensions that a Shape takes.

@@ -104,6 +104,31 @@ fn shape_arithmetic_keeps_symbols() {
     );
 }
 
+/// TorchScript computes the pads of ONNX, all that are before and then all that are after, from those of
+/// PyTorch, axis by axis from the last.
+#[test]
+fn pads_are_reordered() {
+    let pads = |step| {
+        let nodes = [
+            op("pairs = Reshape(given, rows)"),
+            op(&format!("back = Slice(pairs, minus, least, zero, {step})")),
+            op("turned = Transpose(back)").with(ints("perm", &[1, 0])),
+            op("pads = Reshape(turned, minus)"),
+            op("z = Pad(x, pads)"),
+        ];
+        let graph = fed(nodes)
+            .init("given", i64s(&[2, 3, 0, 1]))
+            .init("rows", i64s(&[-1, 2]))
+            .init("least", i64s(&[i64::MIN + 1]))
+            .init("zero", i64s(&[0]))
+            .init("two", i64s(&[2]))
+            .init("minus", i64s(&[-1]));
+        model(17, graph)
+    };
+    are(&pads("minus"), &[("z", "? 11")]);
+    are(&pads("two"), &[("z", "? ?")]);
+}
+
 #[test]
 fn multiples_of_symbols_are_compared() {
     let nodes = [

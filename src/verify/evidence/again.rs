@@ -1,6 +1,6 @@
 //! The question of a document, put again.
 
-use crate::dropout::{Examined, Side};
+use crate::dropout::{Examined, Side, Site};
 use crate::error::Result;
 use crate::verify::change::verify_examined;
 use crate::verify::engine::Host;
@@ -36,7 +36,8 @@ pub(super) fn again(
                     sites: sites.iter().collect(),
                     allowed,
                 };
-                verify_steps(before, after, &removed, None, &options)?
+                let all = marked(before, &sites);
+                verify_steps(before.with(&all), after, &removed, None, &options)?
             }
             Err(why) => return Ok(Err(why)),
         },
@@ -60,7 +61,8 @@ pub(super) fn again(
                 return Ok(Err(NO_FOLD.to_string()));
             };
             let fold = fold(after, folded.exact, &allowed, &rounded);
-            verify_steps(before, between, &removed, Some(fold), &options)?
+            let all = marked(before, &sites);
+            verify_steps(before.with(&all), between, &removed, Some(fold), &options)?
         }
         Relation::Folded(folded) => {
             let Some((allowed, rounded)) = folded.folds(before.view.model, after.view.model) else {
@@ -78,4 +80,13 @@ pub(super) fn again(
         },
     };
     Ok(Ok(found))
+}
+
+/// The sites of a model, those that were removed with the conventions that are claimed.
+fn marked(before: Side<'_>, removed: &[Site]) -> Vec<Site> {
+    let mut all = before.sites.to_vec();
+    for site in removed {
+        all[site.id].convention = site.convention;
+    }
+    all
 }

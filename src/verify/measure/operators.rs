@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::dropout::{Form, Side, Site};
+use crate::dropout::{Side, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, NodeId};
@@ -41,8 +41,8 @@ pub(in crate::verify) fn operators(
     host: &Host,
 ) -> Result<Vec<SiteReport>> {
     let scaled = sites.iter().filter_map(|site| {
-        let operator = site.form == Form::Operator;
-        Some((*site, site.rate.filter(|rate| operator && *rate > 0.0)?))
+        let rate = site.rate.filter(|rate| *rate > 0.0)?;
+        site.is_classic().then_some((*site, rate))
     });
     let scaled: Vec<(&Site, f64)> = scaled.collect();
     if scaled.is_empty() {

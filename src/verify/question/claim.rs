@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Place;
-use crate::dropout::{Form, Kind, Scaling, Site};
+use crate::dropout::{Convention, Form, Kind, Scaling, Site};
 use crate::onnx::NodeId;
 use crate::semantics::view::View;
 
@@ -24,6 +24,8 @@ pub(in crate::verify) struct Claim {
     kind: Kind,
     /// How kept elements are scaled in training.
     scaling: Scaling,
+    /// What it is taken to mean at inference.
+    convention: Convention,
     /// The probability to drop, or the standard deviation of noise; null if callers differ.
     rate: Option<f64>,
     /// Whether elements share draws.
@@ -67,6 +69,7 @@ impl Claim {
             form: site.form,
             kind: site.kind,
             scaling: site.scaling,
+            convention: site.convention.unwrap_or_default(),
             rate: site.rate,
             shared: site.noise_shape.is_some(),
             off: site.off,
@@ -99,6 +102,7 @@ impl Claim {
         }
         (site.form, site.kind, site.scaling) = (self.form, self.kind, self.scaling);
         (site.rate, site.off) = (self.rate, self.off);
+        site.convention = Some(self.convention);
         site.given = site.given.map(|(value, _)| value).zip(self.given);
         let shape = site.noise_shape.take().unwrap_or_default();
         site.noise_shape = self.shared.then_some(shape);

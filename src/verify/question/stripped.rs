@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Place;
 use super::claim::Claim;
-use crate::dropout::{Convention, Form, Side, Site};
+use crate::dropout::{Side, Site};
 use crate::semantics::view::View;
 use crate::verify::structure::Allowed;
 
@@ -22,16 +22,9 @@ pub(in crate::verify) struct Stripped {
 }
 
 impl Stripped {
-    pub fn of(
-        view: View<'_>,
-        removed: &[&Site],
-        allowed: &Allowed,
-        convention: Convention,
-    ) -> Stripped {
-        // under the classic convention an operator leaves a factor of its rate
-        let scaled = |site: &Site| convention == Convention::Classic && site.form == Form::Operator;
+    pub fn of(view: View<'_>, removed: &[&Site], allowed: &Allowed) -> Stripped {
         let masks = removed.iter();
-        let masks = masks.filter(|site| !site.exits.is_empty() || scaled(site));
+        let masks = masks.filter(|site| !site.exits.is_empty() || site.is_classic());
         let norms = allowed.inference_norms.iter();
         let inputs = allowed.removed_inputs.iter();
         Stripped {

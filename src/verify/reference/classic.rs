@@ -1,8 +1,7 @@
 //! Classic `Dropout` operators: each is followed by a product with 1-p. The operators stay, and pass
 //! their data through.
 
-use crate::dropout::Side;
-use crate::dropout::{Form, ScalarBytes};
+use crate::dropout::{ScalarBytes, Side};
 use crate::onnx::{Editor, Node, NodeId};
 use crate::verify::engine::Unrunnable;
 
@@ -11,8 +10,7 @@ use crate::verify::engine::Unrunnable;
 /// # Errors
 /// A factor is unknown.
 pub(super) fn operators(side: Side<'_>) -> Result<Vec<(NodeId, ScalarBytes)>, Unrunnable> {
-    let sites = side.sites.iter();
-    let sites = sites.filter(|site| site.form == Form::Operator && site.rate != Some(0.0));
+    let sites = side.sites.iter().filter(|site| site.is_classic());
     let mut operators: Vec<(NodeId, ScalarBytes)> = Vec::new();
     for site in sites {
         let id = site.nodes[0];

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dropout::Side;
-use crate::dropout::{Convention, Form, ScalarBytes, Site};
+use crate::dropout::{ScalarBytes, Site};
 use crate::error::{Error, Result};
 use crate::hash::HashMap;
-use crate::onnx::{GraphId, NodeId, ValueId};
+use crate::onnx::{DataType, GraphId, NodeId, ValueId};
 use crate::semantics::view::{NodeRef, View};
 
 use super::allowed::Exceptions;
@@ -80,7 +80,6 @@ impl<'s, 'm> Builder<'s, 'm> {
     pub fn build(
         side: Side<'m>,
         exceptions: Exceptions,
-        convention: Convention,
         shared: &'s mut Shared<'m>,
     ) -> Result<Numbering<'m>> {
         let view = side.view;
@@ -99,10 +98,7 @@ impl<'s, 'm> Builder<'s, 'm> {
             },
             reachable: Reachable::new(view, side.sites, &exceptions),
             exceptions,
-            classic: match convention {
-                Convention::Inverted | Convention::Identity => HashMap::default(),
-                Convention::Classic => classic(view, side.sites),
-            },
+            classic: classic(view, side.sites),
             functions: vec![None; view.model.functions().len()],
             draws: HashMap::default(),
             impure: vec![false; view.model.graph_slots()],
@@ -260,7 +256,11 @@ impl<'s, 'm> Builder<'s, 'm> {
     fn arguments(&mut self, node: NodeRef<'m>, places: Vec<usize>) -> Vec<Expression> {
         let callee = node.callee();
         let operator = node.operator();
+        let runs = self.reachable.layers.get(&node.id).copied();
         let argument = |input: usize| {
+            if let (Some(runs), 0) = (runs, input) {
+                return self.scalar(DataType::BOOL, vec![runs.into()]);
+            }
             if callee.is_some_and(|function| !self.reachable.has_formal(function, input)) {
                 return Expression::ABSENT;
             }
@@ -296,10 +296,9 @@ impl<'s, 'm> Builder<'s, 'm> {
     }
 }
 
-/// The factors of `Dropout` operators with a rate that is not 0.
+/// The factors of classic `Dropout` operators.
 fn classic(view: View<'_>, sites: &[Site]) -> HashMap<NodeId, Option<ScalarBytes>> {
-    let scales = |site: &&Site| site.form == Form::Operator && site.rate != Some(0.0);
-    let operators = sites.iter().filter(scales);
+    let operators = sites.iter().filter(|site| site.is_classic());
     let mut factors: HashMap<NodeId, Option<ScalarBytes>> = HashMap::default();
     for site in operators {
         let factor = site.classic_factor(view);

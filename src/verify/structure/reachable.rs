@@ -20,6 +20,8 @@ pub(super) struct Reachable<'m> {
     view: View<'m>,
     /// Values that are dropout of data.
     pub exits: HashMap<ValueId, &'m Exit>,
+    /// The conditions of Ifs that run layers at inference.
+    pub layers: HashMap<NodeId, bool>,
     values: Vec<bool>,
     /// States of Loops and Scans, by body.
     loops: HashMap<GraphId, States>,
@@ -39,6 +41,7 @@ impl<'m> Reachable<'m> {
             reachable: Reachable {
                 view,
                 exits: exits(view, sites),
+                layers: layers(sites),
                 values: vec![false; view.values.len()],
                 loops: HashMap::default(),
                 called: BTreeSet::new(),
@@ -181,6 +184,13 @@ fn exits<'m>(view: View<'m>, sites: &'m [Site]) -> HashMap<ValueId, &'m Exit> {
     exits.map(|exit| (exit.output, exit)).collect()
 }
 
+/// The Ifs that run a layer which a draw skips in training.
+fn layers(sites: &[Site]) -> HashMap<NodeId, bool> {
+    let sites = sites.iter().filter(|site| site.entangled.is_none());
+    let layers = sites.filter_map(|site| Some((site.nodes[0], site.runs_if?)));
+    layers.collect()
+}
+
 /// True of dropout, whose result at inference depends on its data alone.
 fn passes(node: NodeRef<'_>) -> bool {
     let foreign = || ForeignDropout::of(node).is_some() && !ForeignDropout::has_other_results(node);
@@ -262,7 +272,8 @@ impl Walk<'_> {
             return;
         }
         if self.nodes.insert(node.id) {
-            let inputs = node.inputs().flatten();
+            let condition = self.reachable.layers.get(&node.id).map_or(0, |_| 1);
+            let inputs = node.inputs().skip(condition).flatten();
             self.open.extend(inputs.map(|input| input.id));
             node.bodies().for_each(|body| self.outputs(body));
         }

@@ -155,6 +155,7 @@ fn folder(subcommand: &str, line: &str) -> Folder {
     let labels = ndarray::arr1(&[3i64, 5]);
     write_npy(folder.path("labels.npy"), &labels).unwrap();
     folder.write("dropout.toml", "rate = 0.2\n[[insert]]\nafter = 'Relu'\n");
+    folder.write("strip.toml", "[[strip]]\nform = 'operator'\n");
     folder.write("strict.toml", "[rules]\ndeny = ['all']\n");
     if has("--baseline baseline.json") {
         let baseline = "audit models --write-baseline baseline.json";

@@ -1,7 +1,7 @@
 //! Masks that leave what they keep as it is: classic dropout, or the identity at inference.
 
 use dropout_onnx::dropout::Convention;
-use dropout_onnx::rewrite::strip::{Options, Stripped, strip};
+use dropout_onnx::rewrite::strip::{Options, PlanFile, Stripped, plan_text, strip};
 use dropout_onnx::verify::{self, Demand, Verdict, run, structure};
 use prost::Message;
 
@@ -83,9 +83,12 @@ fn unscaled_masks_follow_the_convention() {
         let (after, identity) = shown(&model, Convention::Identity);
         assert_eq!(after.lines(), ["h = Relu(x)", "y = Tanh(h)"]);
         assert!(identity.outcome.scales.is_empty());
-        let (value, scale) = &identity.outcome.assumed[0];
-        assert_eq!(value, "d");
-        assert!((scale - (1.0 - rate)).abs() < 1e-6);
+        let assumed = &identity.outcome.assumed[0];
+        assert_eq!(
+            (assumed.value.to_string(), assumed.convention),
+            ("d".to_string(), Convention::Identity)
+        );
+        assert!((assumed.scale - (1.0 - rate)).abs() < 1e-6);
         assert_eq!(seen(&model, &identity, Convention::Identity), [true, true]);
         assert_eq!(
             seen(&model, &identity, Convention::Inverted),
@@ -105,4 +108,124 @@ fn scaled_masks_are_the_same_under_all() {
             assert_eq!(seen(&model, &stripped, *other), [true, true]);
         }
     }
+}
+
+const MASKS: &str = "h = Relu(x)
+    r = RandomUniformLike(h)
+    b = GreaterOrEqual(r, p)
+    k = Cast(b)
+    token = Mul(h, k)
+    g = Tanh(token)
+    q = RandomUniformLike(g)
+    c = GreaterOrEqual(q, p)
+    l = Cast(c)
+    classic = Mul(g, l)
+    o = Sigmoid(classic)
+    y = Dropout(o, p)";
+
+/// Options of a plan file.
+fn planned(text: &str) -> Result<Options, String> {
+    let mut options = Options::default();
+    let plan = PlanFile::parse(text).and_then(|plan| plan.merge(&mut options));
+    plan.map_err(|e| e.to_string()).map(|()| options)
+}
+
+#[test]
+fn a_plan_has_a_convention_for_each_dropout() {
+    let table = |keys: &str, convention: &str| {
+        format!("[[strip]]\n{keys}\nconvention = \"{convention}\"\n")
+    };
+    let model = at(13, 0.3, MASKS);
+    let rest = "[[strip]]\nid = 1\n[[strip]]\nform = \"operator\"\n";
+    for (plan, lines) in [
+        (
+            table("name = \"token\"", "identity") + rest,
+            &[
+                "g = Tanh(h)",
+                "classic = Mul(g, classic/scale)",
+                "y = Sigmoid(classic)",
+            ][..],
+        ),
+        (
+            table("name = \"token\"", "identity") + &table("id = 2", "classic"),
+            // the mask between them stays
+            &["g = Tanh(h)", "classic = Mul(g, l)", "y = Mul(o, y/scale)"],
+        ),
+        (
+            table("name = \"token\"", "identity") + &table("", "classic"),
+            &[
+                "g = Tanh(h)",
+                "classic = Mul(g, classic/scale)",
+                "y = Mul(o, y/scale)",
+            ],
+        ),
+        (
+            // the first that matches
+            table("", "identity") + &table("name = \"token\"", "classic"),
+            &["g = Tanh(h)", "y = Sigmoid(g)"],
+        ),
+    ] {
+        let options = planned(&plan).unwrap();
+        let stripped = strip(&model.read(), &options).expect("strip");
+        let after = stripped.edited.model();
+        let mut bytes = Vec::new();
+        stripped.edited.rope.write_to(&mut bytes).unwrap();
+        let found = Model::decode(&bytes[..]).unwrap().lines();
+        for line in lines {
+            assert!(found.iter().any(|found| found == line), "{plan}{found:?}");
+        }
+        let seen = stripped.verify(&model.read(), None, &verify::Options::default());
+        let seen = seen.unwrap();
+        assert_eq!(
+            seen.verdict(Demand::Rewrite),
+            Verdict::Equal,
+            "{plan}{seen:?}"
+        );
+        // one convention for all is another model
+        let wrong = verify::verify(&model.read(), after, &verify::Options::default()).unwrap();
+        assert_ne!(wrong.verdict(Demand::Rewrite), Verdict::Equal, "{plan}");
+    }
+}
+
+#[test]
+fn a_plan_with_a_fault_is_refused() {
+    for (plan, why) in [
+        ("[[strip]]\nlayr = \"a\"", "strip 1: unknown key `layr`"),
+        ("[[strip]]\nmode = \"\"", "mode is empty"),
+        ("[[strip]]\nid = \"a\"", "`a` is not an id"),
+        ("\n[[strip]]\nconvention = \"modern\"", "line 3"),
+        ("[[insert]]\nat = \"x\"", "unknown field `insert`"),
+    ] {
+        let error = planned(plan).unwrap_err();
+        assert!(error.contains(why), "{plan}: {error}");
+    }
+    let options = planned("[[strip]]\nname = \"nowhere\"").unwrap();
+    let error = strip(&at(13, 0.3, MASKS).read(), &options).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("no dropout matches name=nowhere"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_plan_is_written_and_read_again() {
+    let model = at(13, 0.3, MASKS);
+    let options = Options {
+        filters: vec!["name=token".parse().unwrap()],
+        convention: Convention::Identity,
+        ..Options::default()
+    };
+    let stripped = strip(&model.read(), &options).expect("strip");
+    let text = plan_text("model.onnx", &stripped);
+    assert!(text.contains("# [[strip]]"), "{text}");
+    let again = strip(&model.read(), &planned(&text).unwrap()).expect("strip");
+    assert!(
+        again
+            .edited
+            .model()
+            .is_identical_to(stripped.edited.model())
+            .unwrap()
+    );
 }

@@ -8,26 +8,25 @@ use anyhow::Result;
 use dropout_onnx::report::{alike, document};
 use dropout_onnx::rewrite::insert::{Candidate, Options, candidates, plan_text};
 
-use super::SitesFormat;
 use crate::Status;
-use crate::io;
+use crate::io::{self, PlanFormat};
 use crate::output;
 use crate::style::{DIM, Table, paint, wrap};
 
-pub fn run(input: &Path, options: &Options, format: SitesFormat, verbose: bool) -> Result<Status> {
+pub fn run(input: &Path, options: &Options, format: PlanFormat, verbose: bool) -> Result<Status> {
     let model = io::read(input)?;
     let found = candidates(&model, options).map_err(|e| e.in_file(io::name(input)))?;
     let text = match format {
-        SitesFormat::Toml => plan_text(&io::name(input).display().to_string(), &found, options)?,
-        SitesFormat::Json => {
+        PlanFormat::Toml => plan_text(&io::name(input).display().to_string(), &found, options)?,
+        PlanFormat::Json => {
             document::text(&document::insert_sites(&input.to_string_lossy(), &found))?
         }
-        SitesFormat::Text if found.is_empty() => {
+        PlanFormat::Text if found.is_empty() => {
             "no usual position for dropout; --preset lists all of a kind (conv, ffn, ...), and --after, \
              --name, --layer and --at select others\n"
                 .to_string()
         }
-        SitesFormat::Text => table(&found, options.choices.is_empty(), verbose),
+        PlanFormat::Text => table(&found, options.choices.is_empty(), verbose),
     };
     output::print(&text)?;
     Ok(Status::Done)

@@ -35,7 +35,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let found: Vec<Found> = models.into_iter().map(|model| model.found).collect();
     let configs = ConfigArgs::default().load(&found, &Selection::default())?;
     let (mut status, mut records, mut number) = (Status::Done, Vec::new(), 0);
-    let tells = args.format == Format::Text && !global.quiet;
+    let format = args.format.of_report(false, "--dry-run")?;
+    let tells = format == Format::Text && !global.quiet;
     let clean = global.verbose || found.len() == 1;
     let indexed: Vec<(usize, &Found)> = found.iter().enumerate().collect();
     args.many.jobs.in_order(
@@ -72,7 +73,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         let help = "dropout-onnx strip --in-place removes it";
         output::print(&format!("{}\n", paint(DIM, help)))?;
     }
-    if args.format == Format::Json {
+    if format == Format::Json {
         let document = json!({
             "schema": "dropout-onnx/strip-check/1", "tool": TOOL, "models": records,
         });

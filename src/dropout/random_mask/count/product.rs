@@ -163,7 +163,7 @@ impl<'m> Finder<'m> {
             [size] if near(1.0) => Ok(groups == Dim::Size(1)
                 && self.sized(size).is_some_and(|of| {
                     let size = self.facts.shape(of.id).elements();
-                    size == elements && size != Dim::Unknown
+                    of == counted || size == elements && size != Dim::Unknown
                 })),
             _ => Ok(false),
         }
