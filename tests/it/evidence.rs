@@ -411,7 +411,7 @@ fn outputs_of_another_machine_need_not_be_the_same_bits() {
         panic!("a hash that differs");
     };
     assert!(why.contains("output after: `y` of run 0"), "{why}");
-    *document.pointer_mut("/run/machine").unwrap() = json!("pdp11");
+    *document.pointer_mut("/found/run/machine").unwrap() = json!("pdp11");
     let replay = shown.again(&document).unwrap();
     assert_eq!(replay.verdict, Verdict::Equal);
     assert!(replay.notes[0].contains("pdp11"), "{:?}", replay.notes);
