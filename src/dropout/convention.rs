@@ -3,6 +3,10 @@
 use std::borrow::Cow;
 
 #[cfg(feature = "tract")]
+use crate::hash::HashMap;
+#[cfg(feature = "tract")]
+use crate::onnx::NodeId;
+#[cfg(feature = "tract")]
 use crate::semantics::inline::Inlined;
 
 use super::{Convention, Scaling, Site};
@@ -26,23 +30,25 @@ pub(crate) fn under(sites: &[Site], convention: Convention) -> Cow<'_, [Site]> {
     Cow::Owned(sites)
 }
 
-/// The sites of an inlined model, with the conventions of the sites that they come from.
+/// The sites of an inlined model that come from these, with their conventions.
 #[cfg(feature = "tract")]
-pub(crate) fn inherited<'s>(
-    sites: &'s [Site],
-    inlined: &Inlined,
-    from: &[Site],
-) -> Cow<'s, [Site]> {
-    let own = from.iter().filter(|site| site.convention.is_some());
-    let own: Vec<&Site> = own.collect();
-    if own.is_empty() {
-        return Cow::Borrowed(sites);
-    }
-    let mut sites = sites.to_vec();
-    for site in &mut sites {
-        let origin = inlined.origin(site.nodes[0]).map(|origin| origin.node);
-        let same = own.iter().find(|own| Some(own.nodes[0]) == origin);
-        site.convention = same.and_then(|own| own.convention);
-    }
-    Cow::Owned(sites)
+pub(crate) fn inherited(sites: &[Site], inlined: &Inlined, from: &[Site]) -> Vec<Site> {
+    let nodes = |site: &Site| {
+        let exits: Vec<NodeId> = site.exits.iter().map(|exit| exit.node).collect();
+        exits.into_iter().chain(site.nodes.clone())
+    };
+    let from: HashMap<NodeId, &Site> = from
+        .iter()
+        .rev()
+        .flat_map(|site| nodes(site).map(move |node| (node, site)))
+        .collect();
+    let own = sites.iter().filter_map(|site| {
+        let mut origins = nodes(site).filter_map(|node| inlined.origin(node));
+        let origin = origins.find_map(|origin| from.get(&origin.node))?;
+        Some(Site {
+            convention: origin.convention,
+            ..site.clone()
+        })
+    });
+    own.collect()
 }

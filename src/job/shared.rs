@@ -13,7 +13,14 @@ use super::same_file::same_file;
 /// The files that models in some folders use for their weights: the models, and which ranges each uses.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    used: BTreeMap<PathBuf, Vec<(PathBuf, Vec<Range<u64>>)>>,
+    used: BTreeMap<PathBuf, Vec<User>>,
+}
+
+/// A model, and the ranges of a file that it uses.
+#[derive(Debug)]
+struct User {
+    model: PathBuf,
+    ranges: Vec<Range<u64>>,
 }
 
 impl Shared {
@@ -36,7 +43,8 @@ impl Shared {
         for (file, ranges) in files.unwrap_or_default() {
             if let Ok(real) = folder.join(file).canonicalize() {
                 let users = self.used.entry(real).or_default();
-                users.push((path.to_path_buf(), ranges));
+                let model = path.to_path_buf();
+                users.push(User { model, ranges });
             }
         }
     }
@@ -54,7 +62,7 @@ impl Shared {
             return Ok(None);
         };
         let (file, other) = (Source::open(file)?, Source::open(other)?);
-        for (user, ranges) in users {
+        for User { model, ranges } in users {
             for range in ranges {
                 let part = |source: &Source| {
                     let mut rope = Rope::new();
@@ -63,7 +71,7 @@ impl Shared {
                     Source::from_rope(rope)
                 };
                 if !part(&file).holds_the_same_as(&part(&other))? {
-                    return Ok(Some(user));
+                    return Ok(Some(model));
                 }
             }
         }

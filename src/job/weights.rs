@@ -31,13 +31,9 @@ impl Weights {
         }
         let destination = Destination::new(&self.to)?.as_copy_of(&self.from);
         let source = Source::open(&self.from)?;
-        let whole = [0..source.len()];
-        let ranges = match destination.exists() {
-            true => &whole[..],
-            false => &self.used,
-        };
         let mut rope = Rope::new();
-        for range in ranges {
+        let used = self.used.iter().filter(|_| !destination.exists());
+        for range in used {
             let end = range.end.min(source.len());
             let gap = range.start.saturating_sub(rope.len());
             if gap >= GAP {
@@ -47,7 +43,7 @@ impl Weights {
                 rope.push_range(&source, rope.len()..end);
             }
         }
-        if source.len() - rope.len() < GAP {
+        if source.len() - rope.len() < GAP || destination.exists() {
             rope.push_range(&source, rope.len()..source.len());
         }
         Ok((destination.synced(sync), rope))

@@ -126,6 +126,12 @@ impl Model {
         &self.graphs[id.0 as usize]
     }
 
+    /// True if there is a graph of this number.
+    #[cfg(feature = "tract")]
+    pub(crate) fn has_graph(&self, id: GraphId) -> bool {
+        (id.0 as usize) < self.graphs.len()
+    }
+
     pub(crate) fn graph_mut(&mut self, id: GraphId) -> &mut Graph {
         &mut self.graphs[id.0 as usize]
     }

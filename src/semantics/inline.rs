@@ -22,7 +22,7 @@ use scope::{Bound, Scope, bound, separator};
 
 /// The most nodes of an inlined model: this many for each node in the file, up to a million, but at
 /// least four for each. Calls within calls can double at every level.
-const PER_NODE: usize = 1000;
+const PER_NODE: usize = 2500;
 const MOST: usize = 1_000_000;
 const AT_LEAST: usize = 4;
 

@@ -41,9 +41,10 @@ impl<'m> Marked<'m> {
                 marks.entry(node).or_insert(index);
             }
         }
-        let between = sites.iter();
-        let between = between.map(|site| between(analysis.view(), &site.nodes));
-        let between: Vec<_> = between.collect();
+        let all = sites.iter();
+        let between: Vec<_> = all
+            .map(|site| between(analysis.view(), &site.nodes))
+            .collect();
         for (index, nodes) in between.iter().enumerate() {
             for &node in nodes {
                 marks.entry(node).or_insert(index);

@@ -4,6 +4,7 @@
 //! factors did has to be shown by a run: to the bit where all factors are powers of two and nothing was
 //! rounded, else within the tolerance of the element type.
 
+use std::borrow::Cow;
 #[cfg(feature = "tract")]
 use std::collections::BTreeSet;
 
@@ -20,7 +21,8 @@ use super::structure::Allowed;
 use super::{Demand, Options, Verdict, Verification, verify_sides};
 #[cfg(feature = "tract")]
 use super::{compare, measure, run, run_sides};
-use crate::dropout::{Side, Site};
+use crate::dropout::{Form, Side, Site};
+use crate::hash::HashSet;
 
 /// A fold to verify.
 #[derive(Clone, Copy, Debug)]
@@ -70,13 +72,21 @@ pub(crate) fn verify_fold(
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Removed<'a> {
     /// The dropout.
-    #[cfg_attr(
-        not(feature = "tract"),
-        expect(dead_code, reason = "nothing is measured")
-    )]
     pub sites: Vec<&'a Site>,
     /// What it reports to have changed besides.
     pub allowed: Allowed,
+}
+
+impl Removed<'_> {
+    /// Sites without frozen masks that were not removed: those are constants as any other.
+    fn without_constants<'s>(&self, sites: &'s [Site]) -> Cow<'s, [Site]> {
+        let removed: HashSet<usize> = self.sites.iter().map(|site| site.id).collect();
+        let stays = |site: &Site| site.form == Form::FrozenMask && !removed.contains(&site.id);
+        match sites.iter().any(stays) {
+            true => sites.iter().filter(|site| !stays(site)).cloned().collect(),
+            false => Cow::Borrowed(sites),
+        }
+    }
 }
 
 /// Compares a model with its result after strip, and that with a fold of it: if both are shown, the
@@ -89,7 +99,13 @@ pub(crate) fn verify_steps(
     options: &Options,
 ) -> Result<Verification> {
     #[cfg_attr(not(feature = "tract"), expect(unused_mut, reason = "nothing runs"))]
-    let mut first = verify_sides(before, stripped, &removed.allowed, options)?;
+    let mut first = {
+        let old = removed.without_constants(before.sites);
+        let new = Removed::default();
+        let new = new.without_constants(stripped.sites);
+        let (before, stripped) = (before.with(&old), stripped.with(&new));
+        verify_sides(before, stripped, &removed.allowed, options)?
+    };
     #[cfg(feature = "tract")]
     if let Some(settings) = &options.run {
         first.measured = measure::measured(before, &removed.sites, &settings.host)?;

@@ -73,31 +73,45 @@ pub(crate) fn measured(side: Side<'_>, sites: &[&Site], host: &Host) -> Result<O
 }
 
 fn masks_of(side: Side<'_>, masks: &[&Site], host: &Host) -> Result<Report> {
+    let place = |site: &Site| side.view.model.place(site.nodes[0]);
+    let results = inlined(side, |ground, places| {
+        let claims = masks.iter().map(|site| match places {
+            None => Ok(vec![claim::plain(site)]),
+            Some(places) => places.claims(site),
+        });
+        of_claims(ground, claims.collect(), host)
+    });
+    Ok(match results? {
+        Ok(results) => report(masks, results, place),
+        Err(why) => Report {
+            sites: (masks.iter())
+                .map(|site| SiteReport {
+                    place: place(site),
+                    outcome: Outcome::Unmeasured { why: why.clone() },
+                })
+                .collect(),
+        },
+    })
+}
+
+/// What comes of a model without functions, and of where the nodes of the original are in it if it had some; the
+/// reason in place of it if it cannot be inlined.
+fn inlined<T>(
+    side: Side<'_>,
+    measured: impl FnOnce(&Ground<'_>, Option<&Places<'_>>) -> Result<T>,
+) -> Result<Result<T, String>> {
     let view = side.view;
-    let place = |site: &Site| view.model.place(site.nodes[0]);
-    let all = |outcome: Outcome| Report {
-        sites: (masks.iter())
-            .map(|site| SiteReport {
-                place: place(site),
-                outcome: outcome.clone(),
-            })
-            .collect(),
-    };
     if view.model.functions().is_empty() {
-        let claims = masks.iter().map(|site| Ok(vec![claim::plain(site)]));
-        let results = of_claims(&Ground::new(side.facts)?, claims.collect(), host)?;
-        return Ok(report(masks, results, place));
+        return measured(&Ground::new(side.facts)?, None).map(Ok);
     }
     let inlined = match inline(view) {
         Ok(inlined) => inlined,
-        Err(Failure::Refused(why)) => return Ok(all(Outcome::Unmeasured { why })),
+        Err(Failure::Refused(why)) => return Ok(Err(why)),
         Err(Failure::Error(error)) => return Err(error),
     };
     let flat = Analysis::of(&inlined.model);
     let places = Places::new(view, &inlined, flat.view());
-    let claims = masks.iter().map(|site| places.claims(site)).collect();
-    let results = of_claims(&Ground::new(flat.facts())?, claims, host)?;
-    Ok(report(masks, results, place))
+    measured(&Ground::new(flat.facts())?, Some(&places)).map(Ok)
 }
 
 fn report(

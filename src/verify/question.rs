@@ -15,13 +15,13 @@ use super::acting::Expected;
 use super::structure::Allowed;
 use crate::dropout::Site;
 use crate::error::Result;
-use crate::onnx::{DataType, GraphId, Model, NodeId};
+use crate::onnx::{DataType, Model};
 use crate::semantics::view::View;
 use between::Between;
 use changed::Changed;
-use folded::Folded;
+pub(super) use folded::Folded;
 use how::How;
-use stripped::Stripped;
+pub(super) use stripped::Stripped;
 
 /// What is compared with what, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,39 +117,4 @@ impl Question {
         let changed = Changed::of(after, expected);
         Question::new(Relation::Changed(changed), options)
     }
-}
-
-/// A node, by its graph (in the order of the file) and its place in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(super) struct Place {
-    /// The graph.
-    graph: u32,
-    /// The index of the node in it.
-    node: u32,
-}
-
-impl From<NodeId> for Place {
-    fn from(id: NodeId) -> Place {
-        Place {
-            graph: id.graph.0,
-            node: id.index,
-        }
-    }
-}
-
-impl Place {
-    /// The node, if a model has it.
-    pub(super) fn of(self, model: &Model) -> Option<NodeId> {
-        let graph = graph(model, self.graph)?;
-        let index = self.node;
-        ((index as usize) < model.graph(graph).node_slots()).then_some(NodeId { graph, index })
-    }
-}
-
-/// The graph of a model at this place in the file.
-fn graph(model: &Model, index: u32) -> Option<GraphId> {
-    let mut graphs = model.graphs().map(|(id, _)| id);
-    graphs.find(|id| id.0 == index)
 }

@@ -89,14 +89,16 @@ fn edited(side: Side<'_>) -> Result<Option<Reference>, Stop> {
     }
     let step = step(side.view, &masks);
     let adds = masks.iter().any(|site| adds(side.view, site));
+    let folded = is_folded(&masks);
     let masks = masks.into_iter();
-    let rounded: Vec<DataType> = masks
+    let mut rounded: Vec<DataType> = masks
         .flat_map(|site| {
             shown::keep_all(&mut editor, site);
             mask::keep_all(&mut editor, site)
         })
         .collect();
     editor.finish()?;
+    rounded.extend(folded.then_some(DataType::FLOAT));
     Ok(Some(Reference {
         source: Source::from_rope(copy.to_rope()?),
         tolerance: step.unwrap_or_else(|| tolerance(&rounded, adds)),
@@ -169,6 +171,14 @@ fn step(view: View<'_>, masks: &[&Site]) -> Option<Tolerance> {
     let atol = 2.0 * scales.reduce(f64::max)?;
     let atol = format!("{atol:.1e}").parse().unwrap_or(atol);
     Some(Tolerance::Close { rtol, atol })
+}
+
+/// True if a mask leaves a factor that rounds, where another multiplies what it keeps: engines multiply the constants
+/// that stand next to each other first, which are others in the result.
+fn is_folded(masks: &[&Site]) -> bool {
+    let mut exits = masks.iter().flat_map(|site| &site.exits);
+    let is_power = |number: f64| number.abs().log2().fract() == 0.0;
+    exits.clone().any(|exit| exit.kept.0 != 1.0) && exits.any(|exit| !is_power(exit.scale))
 }
 
 /// True if a mask is applied by an addition: a kept −0 comes out as 0.

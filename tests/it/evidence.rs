@@ -111,7 +111,7 @@ fn normed() -> Shown {
     let found = stripped.verify(&before, None, &how()).unwrap();
     let shown = Shown::new(&before, &stripped.edited, &found);
     for changed in ["inference_norms", "removed_inputs"] {
-        let place = format!("/question/result/{changed}");
+        let place = format!("/question/result/changes/{changed}");
         let mut document = shown.document.clone();
         let changed = document.pointer_mut(&place).unwrap();
         assert_eq!(changed.as_array().unwrap().len(), 1, "{place}");

@@ -5,6 +5,7 @@ use dropout_onnx::onnx::{DataType, Values};
 use dropout_onnx::rewrite::Action;
 use dropout_onnx::rewrite::fold::{Options, fold};
 use dropout_onnx::rewrite::strip;
+use dropout_onnx::verify::{Demand, Verdict};
 
 use crate::common::build::{f32_scalar, f32s, function, graph, int, model, op, raw, tensor};
 use crate::common::proto::{Graph, Model, Node};
@@ -372,6 +373,26 @@ fn a_mask_in_a_function() {
     };
     assert_eq!(sites(&called("h")).len(), 1);
     assert_eq!(sites(&called("w")).len(), 0, "weights are no data");
+}
+
+#[test]
+fn a_mask_that_stays_is_a_constant_of_both_models() {
+    let kept = drawn(&[4, 16], 0.3, 5);
+    let mask = floats(&[4, 16], &kept, 1.0 / 0.7);
+    let mask = op("m = Constant()").with(tensor("value", mask));
+    // with the function inlined, dropout is between product and scores, and gone from the result
+    let lines = ["f = local::f(h)", "d = Dropout(f, r, t)", "y = Softmax(d)"];
+    let graph = after_relu(&lines, &[4, 16])
+        .init("r", f32_scalar(0.5))
+        .init("t", raw(DataType::BOOL, &[], &[1]));
+    let f = function("f", "a", "b", 18, [mask, op("b = Mul(a, m)")]);
+    let model = model(18, graph).imports("local", 1).function(f).read();
+    let stripped = strip::strip(&model, &strip::Options::default()).unwrap();
+    let left = stripped.edited.examined().sites().unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].mode, Mode::Frozen);
+    let found = stripped.verify(&model, None, &Default::default()).unwrap();
+    assert_eq!(found.verdict(Demand::Rewrite), Verdict::Equal);
 }
 
 /// No dropout: y = h·m, with m of ones, of twos, and scaled afterwards.

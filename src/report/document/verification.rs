@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::verify::run::Outcome;
-use crate::verify::{Verification, acting, measure, structure};
+use crate::verify::{Verification, structure};
 
 /// What was found, each way.
 pub(super) fn value(verification: &Verification) -> Value {
@@ -35,27 +35,16 @@ pub(super) fn value(verification: &Verification) -> Value {
             "tolerance": run.tolerance.to_string(), "reference": run.reference, "notes": run.notes,
         })
     });
-    let acting = verification.acting.as_ref().map(|report| {
-        let sites = report.sites.iter().map(|site| {
-            let (result, why) = match &site.outcome {
-                acting::Outcome::AsSaid => ("as_said", None),
-                acting::Outcome::Unlike(why) => ("unlike", Some(why)),
-                acting::Outcome::Unseen(why) => ("unseen", Some(why)),
-            };
-            json!({
-                "output": site.output, "rate": site.rate, "draws": site.draws,
-                "dropped": site.dropped, "result": result, "why": why,
-            })
-        });
-        let sites: Vec<_> = sites.collect();
-        json!({"seed": report.seed, "runs": report.runs, "sites": sites})
-    });
+    let acting = verification
+        .acting
+        .as_ref()
+        .map(|report| json!({"seed": report.seed, "runs": report.runs, "sites": report.sites}));
     let mut document = json!({"structure": structure, "run": run});
     if verification.identical {
         document["identical"] = json!(true);
     }
     if let Some(report) = &verification.measured {
-        document["measured"] = measured(report);
+        document["measured"] = json!({"sites": report.sites});
     }
     if let Some(reached) = &verification.reached {
         let places = reached
@@ -68,27 +57,4 @@ pub(super) fn value(verification: &Verification) -> Value {
         document["acting"] = acting;
     }
     document
-}
-
-/// What the masks do that were removed, one by one.
-fn measured(report: &measure::Report) -> Value {
-    let sites = report.sites.iter().map(|site| match &site.outcome {
-        measure::Outcome::AsAssumed {
-            rate,
-            within,
-            kept,
-            shared,
-            constant,
-        } => json!({
-            "place": site.place, "result": "as_assumed", "rate": rate, "within": within,
-            "kept": kept, "shared": shared, "constant": constant,
-        }),
-        measure::Outcome::Unlike { why } => {
-            json!({"place": site.place, "result": "unlike", "why": why})
-        }
-        measure::Outcome::Unmeasured { why } => {
-            json!({"place": site.place, "result": "unmeasured", "why": why})
-        }
-    });
-    json!({"sites": sites.collect::<Vec<_>>()})
 }

@@ -112,7 +112,9 @@ pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
             let from = *keys.entry(key).or_insert_with(|| {
                 let (mut lines, mut shape) = (vec![label.clone()], Shape::Port);
                 match producer {
-                    _ if marked.view().value(value).graph != graph => lines.push("from outside".into()),
+                    _ if marked.view().value(value).graph != graph => {
+                        lines.push("from outside".into())
+                    }
                     Producer::Node { .. } => (lines, shape) = (vec!["…".into()], Shape::Cut),
                     _ => lines.push("input".into()),
                 }

@@ -2,15 +2,13 @@
 
 use crate::dropout::{Examined, Side, Site};
 use crate::error::Result;
+use crate::onnx::DataType;
 use crate::verify::change::verify_examined;
 use crate::verify::engine::Host;
 use crate::verify::fold::{Fold, Removed, verify_fold, verify_steps};
 use crate::verify::inputs::InputSpec;
-use crate::verify::question::{Question, Relation};
+use crate::verify::question::{Folded, Question, Relation, Stripped};
 use crate::verify::{Verification, verify_models};
-
-/// Why a fold is not one of these models.
-const NO_FOLD: &str = "it folds what the models do not have";
 
 /// Puts a question to two models.
 ///
@@ -22,21 +20,12 @@ pub(super) fn again(
     (host, inputs): (&Host, &[InputSpec]),
 ) -> Result<Result<Verification, String>> {
     let options = question.how.options(host, inputs)?;
-    let fold = |after, exact, allowed, rounded| Fold {
-        after,
-        allowed,
-        exact,
-        rounded,
-    };
     let found = match &question.result {
         Relation::Other => verify_models(before, after, &options)?,
         Relation::Stripped(stripped) => match stripped.removed(before, after) {
-            Ok((sites, allowed)) => {
-                let removed = Removed {
-                    sites: sites.iter().collect(),
-                    allowed,
-                };
+            Ok(sites) => {
                 let all = marked(before, &sites);
+                let removed = removed(stripped, &sites);
                 verify_steps(before.with(&all), after, &removed, None, &options)?
             }
             Err(why) => return Ok(Err(why)),
@@ -48,32 +37,23 @@ pub(super) fn again(
         } => {
             let between = Examined::owning(between.model(before.view.model)?);
             let between = between.side()?;
-            let (sites, allowed) = match stripped.removed(before, between) {
-                Ok(removed) => removed,
+            let steps = stripped
+                .removed(before, between)
+                .and_then(|sites| Ok((sites, rounded(folded, (between, after))?)));
+            match steps {
+                Ok((sites, rounded)) => {
+                    let fold = fold(folded, after, &rounded);
+                    let all = marked(before, &sites);
+                    let removed = removed(stripped, &sites);
+                    verify_steps(before.with(&all), between, &removed, Some(fold), &options)?
+                }
                 Err(why) => return Ok(Err(why)),
-            };
-            let removed = Removed {
-                sites: sites.iter().collect(),
-                allowed,
-            };
-            let Some((allowed, rounded)) = folded.folds(between.view.model, after.view.model)
-            else {
-                return Ok(Err(NO_FOLD.to_string()));
-            };
-            let fold = fold(after, folded.exact, &allowed, &rounded);
-            let all = marked(before, &sites);
-            verify_steps(before.with(&all), between, &removed, Some(fold), &options)?
+            }
         }
-        Relation::Folded(folded) => {
-            let Some((allowed, rounded)) = folded.folds(before.view.model, after.view.model) else {
-                return Ok(Err(NO_FOLD.to_string()));
-            };
-            verify_fold(
-                before,
-                fold(after, folded.exact, &allowed, &rounded),
-                &options,
-            )?
-        }
+        Relation::Folded(folded) => match rounded(folded, (before, after)) {
+            Ok(rounded) => verify_fold(before, fold(folded, after, &rounded), &options)?,
+            Err(why) => return Ok(Err(why)),
+        },
         Relation::Changed(changed) => match changed.expected(after) {
             Ok(expected) => verify_examined(before, after, &expected, &options)?,
             Err(why) => return Ok(Err(why)),
@@ -89,4 +69,30 @@ fn marked(before: Side<'_>, removed: &[Site]) -> Vec<Site> {
         all[site.id].convention = site.convention;
     }
     all
+}
+
+fn removed<'a>(stripped: &Stripped, sites: &'a [Site]) -> Removed<'a> {
+    Removed {
+        sites: sites.iter().collect(),
+        allowed: stripped.changes.clone(),
+    }
+}
+
+fn fold<'a>(folded: &'a Folded, after: Side<'a>, rounded: &'a [DataType]) -> Fold<'a> {
+    Fold {
+        after,
+        allowed: &folded.changes,
+        exact: folded.exact,
+        rounded,
+    }
+}
+
+/// The element types that are rounded, of a fold that is one of these models.
+fn rounded(
+    folded: &Folded,
+    (before, after): (Side<'_>, Side<'_>),
+) -> Result<Vec<DataType>, String> {
+    let fits = folded.changes.fits(before.view.model, after.view.model);
+    let rounded = folded.rounded().filter(|_| fits);
+    rounded.ok_or_else(|| "it folds what the models do not have".to_string())
 }

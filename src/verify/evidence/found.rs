@@ -21,44 +21,14 @@ pub(super) struct Found {
     /// differ where runs show that the outputs are equal.
     structure: Option<usize>,
     /// The masks, measured on the model's own nodes; null if there were none to measure.
-    measured: Option<Vec<Measured>>,
+    measured: Option<Vec<measure::SiteReport>>,
     /// What the runs showed; null if there were none.
     run: Option<Run>,
     /// The places that differ in structure and that the runs reach; null if structures are the same, or
     /// differ only where all runs compute what differs.
     reached: Option<Vec<String>>,
     /// How operators drop that were made active; null if there were none.
-    acting: Option<Vec<Acted>>,
-}
-
-/// What was measured of a mask.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-struct Measured {
-    /// Its place.
-    place: String,
-    /// The facts; null if it could not be measured.
-    facts: Option<Facts>,
-    /// Why it could not be measured.
-    unmeasured: Option<String>,
-}
-
-/// Facts of a mask.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-struct Facts {
-    /// The probability to drop, or the standard deviation of noise.
-    rate: f64,
-    /// How far the rate may be from that; 0 if it was found exactly.
-    within: f64,
-    /// What kept elements are multiplied by.
-    kept: f64,
-    /// Whether elements share draws.
-    shared: bool,
-    /// Whether nothing is drawn.
-    constant: bool,
+    acting: Option<Vec<acting::SiteReport>>,
 }
 
 /// What the runs showed.
@@ -82,23 +52,6 @@ struct Run {
     runs: Vec<Record>,
 }
 
-/// How an operator dropped.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-struct Acted {
-    /// Its output.
-    output: String,
-    /// The rate that was asked for.
-    rate: f64,
-    /// The number of draws.
-    draws: usize,
-    /// The number of elements that were dropped.
-    dropped: usize,
-    /// Why it could not be observed.
-    unseen: Option<String>,
-}
-
 /// Numbers that may come out a little different on another machine.
 fn is_near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * (1.0 + a.abs())
@@ -114,13 +67,13 @@ impl Found {
                 structure::Verdict::Same { outputs } => Some(*outputs),
                 structure::Verdict::Different(_) => None,
             }),
-            measured: found.measured.as_ref().map(measured),
+            measured: found.measured.as_ref().map(|report| report.sites.clone()),
             run: found.run.as_ref().map(Run::of),
             reached: found.reached.as_ref().map(|reached| {
                 let places = reached.places.iter();
                 places.map(|place| place.place.clone()).collect()
             }),
-            acting: found.acting.as_ref().map(acted),
+            acting: found.acting.as_ref().map(|report| report.sites.clone()),
         }
     }
 
@@ -145,7 +98,7 @@ impl Found {
         match (masks, others) {
             (Some(masks), Some(others)) if masks.len() == others.len() => {
                 let mut pairs = masks.iter().zip(others);
-                if let Some((mask, _)) = pairs.find(|(mask, other)| !mask.is_like(other)) {
+                if let Some((mask, _)) = pairs.find(|(mask, other)| !is_like(mask, other)) {
                     return Some(format!("{} is measured to be something else", mask.place));
                 }
             }
@@ -194,65 +147,27 @@ impl Found {
     }
 }
 
-impl Measured {
-    fn is_like(&self, other: &Measured) -> bool {
-        let facts = match (self.facts, other.facts) {
-            (Some(one), Some(other)) => {
-                is_near(one.rate, other.rate)
-                    && is_near(one.within, other.within)
-                    && is_near(one.kept, other.kept)
-                    && (one.shared, one.constant) == (other.shared, other.constant)
-            }
-            (one, other) => one.is_none() && other.is_none(),
-        };
-        facts && self.place == other.place
-    }
-}
-
-fn measured(report: &measure::Report) -> Vec<Measured> {
-    let sites = report.sites.iter().map(|site| {
-        let (facts, unmeasured) = match &site.outcome {
-            measure::Outcome::AsAssumed {
-                rate,
-                within,
-                kept,
-                shared,
-                constant,
-            } => {
-                let facts = Facts {
-                    rate: *rate,
-                    within: *within,
-                    kept: *kept,
-                    shared: *shared,
-                    constant: *constant,
-                };
-                (Some(facts), None)
-            }
-            measure::Outcome::Unlike { why } | measure::Outcome::Unmeasured { why } => {
-                (None, Some(why.clone()))
-            }
-        };
-        Measured {
-            place: site.place.clone(),
-            facts,
-            unmeasured,
+/// True of the same facts, and of two masks that could not be measured.
+fn is_like(one: &measure::SiteReport, other: &measure::SiteReport) -> bool {
+    use measure::Outcome::AsAssumed;
+    let facts = |site: &measure::SiteReport| match site.outcome {
+        AsAssumed {
+            rate,
+            within,
+            kept,
+            shared,
+            constant,
+        } => Some(([rate, within, kept], (shared, constant))),
+        _ => None,
+    };
+    let alike = match (facts(one), facts(other)) {
+        (Some((numbers, facts)), Some((others, same))) => {
+            let mut pairs = numbers.iter().zip(others);
+            facts == same && pairs.all(|(&one, other)| is_near(one, other))
         }
-    });
-    sites.collect()
-}
-
-fn acted(report: &acting::Report) -> Vec<Acted> {
-    let sites = report.sites.iter().map(|site| Acted {
-        output: site.output.clone(),
-        rate: site.rate,
-        draws: site.draws,
-        dropped: site.dropped,
-        unseen: match &site.outcome {
-            acting::Outcome::AsSaid => None,
-            acting::Outcome::Unlike(why) | acting::Outcome::Unseen(why) => Some(why.clone()),
-        },
-    });
-    sites.collect()
+        (one, other) => one.is_none() && other.is_none(),
+    };
+    alike && one.place == other.place
 }
 
 impl Run {

@@ -7,17 +7,14 @@ use crate::dropout::{Side, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, NodeId};
-use crate::semantics::analysis::Analysis;
-use crate::semantics::inline::{Failure, inline};
 use crate::semantics::view::View;
-use crate::verify::engine::{Fill, Host, Meaning, Stop, Subject, Value, Values};
-use crate::verify::run::try_modes;
+use crate::verify::engine::{Host, Meaning, Stop, Value, Values};
 
-use super::claim::Places;
 use super::expected::resolution;
 use super::probe::{Ends, Sized, Writer};
 use super::region::{Dependents, Ground, Input, Region};
-use super::{Outcome, SiteReport, element};
+use super::trials::load;
+use super::{Outcome, SiteReport, element, inlined};
 
 /// The data of each operator: ones in this shape.
 const SHAPE: [usize; 2] = [64, 64];
@@ -64,32 +61,22 @@ pub(in crate::verify) fn operators(
         shared: scaled[site].0.noise_shape.is_some(),
         node,
     };
-    if side.view.model.functions().is_empty() {
-        let nodes = scaled.iter().map(|(site, _)| site.nodes[0]).enumerate();
+    let ran = inlined(side, |ground, places| {
+        let nodes = scaled.iter().enumerate().flat_map(|(at, (site, _))| {
+            let node = site.nodes[0];
+            let nodes = match places {
+                None => vec![node],
+                Some(places) => places.nodes(site, node).collect(),
+            };
+            nodes.into_iter().map(move |node| (at, node))
+        });
         let trials: Vec<Trial> = nodes.map(trial).collect();
-        run(&Ground::new(side.facts)?, &trials, host, &mut reports)?;
-        return Ok(reports);
-    }
-    let inlined = match inline(side.view) {
-        Ok(inlined) => inlined,
-        Err(Failure::Error(error)) => return Err(error),
-        Err(Failure::Refused(why)) => {
-            let outcome = Outcome::Unmeasured { why };
-            reports
-                .iter_mut()
-                .for_each(|report| report.outcome = outcome.clone());
-            return Ok(reports);
-        }
-    };
-    let flat = Analysis::of(&inlined.model);
-    let copies = Places::new(side.view, &inlined, flat.view());
-    let nodes = scaled.iter().enumerate();
-    let nodes = nodes.flat_map(|(at, (site, _))| {
-        let nodes = copies.nodes(site, site.nodes[0]);
-        nodes.map(move |node| (at, node)).collect::<Vec<_>>()
+        run(ground, &trials, host, &mut reports)
     });
-    let trials: Vec<Trial> = nodes.map(trial).collect();
-    run(&Ground::new(flat.facts())?, &trials, host, &mut reports)?;
+    if let Err(why) = ran? {
+        let outcome = Outcome::Unmeasured { why };
+        (reports.iter_mut()).for_each(|report| report.outcome = outcome.clone());
+    }
     Ok(reports)
 }
 
@@ -196,22 +183,11 @@ fn outputs(
     (sized, ends): (&[Sized<'_>], &[Ends]),
     host: &Host,
 ) -> Result<BTreeMap<String, Value>, Stop> {
-    let subject = Subject {
-        label: "the operator",
-        source,
-        folder: view.model.folder(),
-        external: 0,
-    };
     let meaning = Meaning::Training {
         seed: 0,
         rate: None,
     };
-    let runnable = try_modes(host, |mode| {
-        let parsed = host.read(&subject, meaning, mode)?;
-        let none = BTreeMap::new();
-        let shapes = parsed.choose(&none, &BTreeMap::new(), Fill::ALL[0])?;
-        parsed.runnable(&shapes)
-    })?;
+    let runnable = load(view, ("the operator", source), meaning, host)?;
     let mut inputs = Values::new();
     for (sized, ends) in sized.iter().zip(ends) {
         for (feed, (element, shape)) in ends.feeds.iter().zip(&sized.inputs) {

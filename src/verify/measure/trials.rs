@@ -11,6 +11,7 @@ use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, ValueId};
 use crate::semantics::operator::Operator;
 use crate::semantics::view::{ValueRef, View};
+use crate::source::Source;
 use crate::verify::engine::normal;
 use crate::verify::engine::{Fill as Sizes, Host, Meaning, Runnable, Stop, Subject, Value, Values};
 use crate::verify::run::try_modes;
@@ -215,18 +216,12 @@ fn together(
 ) -> Result<(), Stop> {
     let regions: Vec<&Sized<'_>> = classes.iter().map(|class| &class.sized).collect();
     let (source, ends) = writer.model(&regions)?;
-    let subject = Subject {
-        label: "the mask",
-        source: &source,
-        folder: ground.view().model.folder(),
-        external: 0,
-    };
-    let runnable = try_modes(host, |mode| {
-        let parsed = host.read(&subject, Meaning::Inference, mode)?;
-        let none = BTreeMap::new();
-        let shapes = parsed.choose(&none, &BTreeMap::new(), Sizes::ALL[0])?;
-        parsed.runnable(&shapes)
-    })?;
+    let runnable = load(
+        ground.view(),
+        ("the mask", &source),
+        Meaning::Inference,
+        host,
+    )?;
     for number in 0.. {
         let trials: Vec<Option<Trial>> = classes.iter().map(|c| c.experiment.next()).collect();
         if trials.iter().all(Option::is_none) {
@@ -246,6 +241,26 @@ fn together(
         }
     }
     Ok(())
+}
+
+/// Loads a model of regions, in the first mode in which it can be.
+pub(super) fn load(
+    view: View<'_>,
+    (label, source): (&str, &Source),
+    meaning: Meaning,
+    host: &Host,
+) -> Result<Runnable, Stop> {
+    let subject = Subject {
+        label,
+        source,
+        folder: view.model.folder(),
+        external: 0,
+    };
+    try_modes(host, |mode| {
+        let parsed = host.read(&subject, meaning, mode)?;
+        let shapes = parsed.choose(&BTreeMap::new(), &BTreeMap::new(), Sizes::ALL[0])?;
+        parsed.runnable(&shapes)
+    })
 }
 
 /// Gives a region its numbers.

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Place;
 use crate::dropout::{Convention, Form, Kind, Scaling, Site};
 use crate::onnx::NodeId;
 use crate::semantics::view::View;
@@ -15,9 +14,9 @@ pub(in crate::verify) struct Claim {
     /// Its place, for people.
     place: String,
     /// Its nodes: the first names it, the second draws.
-    nodes: Vec<Place>,
+    nodes: Vec<NodeId>,
     /// The calls of functions that it is of, the innermost first; empty if all calls are alike.
-    calls: Vec<Place>,
+    calls: Vec<NodeId>,
     /// How it is written.
     form: Form,
     /// Its kind.
@@ -64,8 +63,8 @@ impl Claim {
         });
         Claim {
             place: view.model.place(site.nodes[0]),
-            nodes: site.nodes.iter().copied().map(Place::from).collect(),
-            calls: site.calls.iter().copied().map(Place::from).collect(),
+            nodes: site.nodes.clone(),
+            calls: site.calls.clone(),
             form: site.form,
             kind: site.kind,
             scaling: site.scaling,
@@ -83,10 +82,7 @@ impl Claim {
     /// # Errors
     /// There is none, or it has other uses.
     pub fn site(&self, view: View<'_>, sites: &[Site]) -> Result<Site, String> {
-        let places = |ids: &[NodeId]| ids.iter().copied().map(Place::from).collect::<Vec<_>>();
-        let here =
-            |site: &&Site| places(&site.nodes) == self.nodes && places(&site.calls) == self.calls;
-        let found = sites.iter().find(here);
+        let found = sites.iter().find(|site| self.is_about(site));
         let mut site = found
             .ok_or_else(|| format!("there is no mask at {}", self.place))?
             .clone();
@@ -114,8 +110,6 @@ impl Claim {
 
     /// True of a claim about this site.
     pub fn is_about(&self, site: &Site) -> bool {
-        let nodes = site.nodes.iter().copied().map(Place::from);
-        let calls = site.calls.iter().copied().map(Place::from);
-        nodes.eq(self.nodes.iter().copied()) && calls.eq(self.calls.iter().copied())
+        self.nodes == site.nodes && self.calls == site.calls
     }
 }

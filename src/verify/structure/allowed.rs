@@ -1,13 +1,19 @@
 //! Differences that count as equal, because a rewrite reports that it made them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::hash::{HashMap, HashSet};
+#[cfg(feature = "tract")]
+use crate::onnx::Model;
 use crate::onnx::{Attribute, GraphId, Name, NodeId, ValueId};
 use crate::semantics::batch_norm::{OF_TRAINING, by_batch, is_batch_norm};
 use crate::semantics::facts::Facts;
 use crate::semantics::view::View;
 
 /// What may differ between a model and the result of a rewrite, besides dropout.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Allowed {
     /// Factors of the model before that may be missing, each with the input that is its data.
@@ -22,12 +28,15 @@ pub struct Allowed {
     pub removed_inputs: Vec<Name>,
     /// An input that was added to the main graph.
     pub added_input: Option<Name>,
-    /// Names of outputs: those of the main graphs are paired by position.
+    /// Names of outputs, which a document has among the options: those of the main graphs are paired by position.
+    #[serde(skip)]
     pub output_names: bool,
 }
 
 /// Weights that were multiplied by a factor.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ScaledWeights {
     /// The node of the model before that reads them.
@@ -41,7 +50,9 @@ pub struct ScaledWeights {
 }
 
 /// An attribute that was multiplied by a factor.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ScaledAttribute {
     /// The node of the model before.
@@ -60,6 +71,20 @@ impl Allowed {
             ..Allowed::default()
         };
         *self == named
+    }
+
+    /// True if two models have the nodes and graphs that it is about.
+    #[cfg(feature = "tract")]
+    pub(in crate::verify) fn fits(&self, before: &Model, after: &Model) -> bool {
+        let factors = self.factors.iter().map(|(node, _)| *node);
+        let nodes = factors.chain(self.weights.iter().map(|weights| weights.node));
+        let nodes = nodes.chain(self.attributes.iter().map(|scaled| scaled.node));
+        let mut nodes = nodes.chain(self.inference_norms.iter().copied());
+        let mut graphs = self.weights.iter().map(|weights| weights.graph);
+        nodes.all(|node| {
+            let slots = || before.graph(node.graph).node_slots();
+            before.has_graph(node.graph) && (node.index as usize) < slots()
+        }) && graphs.all(|graph| after.has_graph(graph))
     }
 }
 

@@ -3,7 +3,8 @@
 use dropout_onnx::dropout::Scaling;
 
 use super::spelt::{DRAWN, inside};
-use crate::common::build::ints;
+use crate::common::build::{f32s, ints, model};
+use crate::common::masks::spelt;
 use crate::common::proto::Model;
 use crate::common::stripped::{refusal, strips};
 
@@ -112,5 +113,21 @@ fn a_first_state_of_zeros_made_of_the_data() {
         );
         let stripped = strips(&inside(15, 0.3, &text)).draws_nothing();
         assert_eq!(stripped.sites[0].scaling, Scaling::Inverted);
+    }
+}
+
+/// Engines multiply constants first that stand next to each other: 2 in the original, 0.75 in the result.
+#[test]
+fn a_factor_that_is_left_next_to_one_that_is_removed() {
+    let text = "v = Mul(x, c)\nr = RandomUniformLike(v)\nb = GreaterOrEqual(r, half)\nk = Cast(b)
+        m = Mul(k, two)\nd = Mul(v, m)
+        q = RandomUniformLike(d)\ng = GreaterOrEqual(q, p)\nj = Cast(g)
+        e = Mul(d, j)\nf = Div(e, t)\ny = Sigmoid(f)";
+    for c in [[0.712_613_4, 0.775_586_9, 1.421_742], [1.5, 0.5, 1.0]] {
+        let numbers = [("half", 0.5), ("two", 2.0), ("p", 0.25), ("t", 0.666_666_7)];
+        let graph = spelt(text, &numbers).init("c", f32s(&[3], &c));
+        let stripped = strips(&model(15, graph)).draws_nothing();
+        let scales = stripped.sites.iter().map(|site| site.exits[0].scale);
+        assert_eq!(scales.collect::<Vec<_>>(), [1.0, 0.75]);
     }
 }
