@@ -67,7 +67,7 @@ fn observe(editor: &mut Editor<'_>, node: NodeRef<'_>, input: usize, site: usize
             watch::SITE,
             AttributeValue::Int(site as i64),
         )],
-        ..Node::new(watch::OPERATOR)
+        ..watch::node()
     };
     let made: Name = editor.put(at, "reach/watch", watch);
     editor.set_input_to(node.id, input, &made);

@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 
 use crate::onnx::{Attribute, AttributeValue, DataType, Name, Node};
+use crate::verify::engine::draws::{DOMAIN, DRAW, DROP};
 use crate::verify::engine::patch::Patch;
 
 /// Expressions with a name, for bodies.
@@ -397,8 +398,15 @@ impl Body<'_, '_, '_> {
         let inputs = operands.into_iter();
         let inputs = inputs.map(|operand| value(self.patch, operand).unwrap_or_default());
         let inputs: Vec<Name> = inputs.collect();
-        let node = Node::new(op_type).on(inputs);
-        let node = Node { attributes, ..node };
+        let domain = match [DRAW, DROP].contains(&op_type) {
+            true => DOMAIN.into(),
+            false => Name::default(),
+        };
+        let node = Node {
+            attributes,
+            domain,
+            ..Node::new(op_type).on(inputs)
+        };
         if outputs == 1 {
             return Some(vec![Operand::Value(self.patch.put(node))]);
         }
