@@ -16,7 +16,7 @@ use super::slot::with_slot;
 
 /// The domain of the operators that both engines are given.
 pub(super) const DOMAIN: &str = "dropout_onnx";
-/// Data and a ratio of 64 bits; what is left of the data, and what was kept.
+/// Data and a ratio of 64 bits; the kept elements, scaled, and a mask of them.
 pub(super) const DROP: &str = "Drop";
 /// Numbers of 64 bits of the shape of its input.
 pub(super) const DRAW: &str = "Draw";
@@ -134,7 +134,7 @@ pub(super) fn kept(stream: Stream, ratio: f64, count: usize) -> Option<Vec<bool>
 /// A ratio by which elements can be dropped.
 ///
 /// # Errors
-/// It is none.
+/// It is outside of [0, 1).
 pub(super) fn ratio(ratio: f64) -> Result<f64, String> {
     let why = || format!("Dropout has ratio {ratio}, which is not in [0, 1)");
     let is_ratio = (0.0..1.0).contains(&ratio);

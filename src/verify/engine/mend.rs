@@ -12,21 +12,23 @@ mod normalizations;
 mod older;
 mod outputs;
 mod padding;
+mod patch;
 mod quantized;
 mod recurrent;
+mod site;
 
 use std::collections::BTreeMap;
 
 pub(super) use outputs::give_outputs;
 
 use super::Meaning;
-use super::patch::Patch;
-use super::site::Site;
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{Editor, Model, Node, NodeId, Values};
 use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::View;
+use patch::Patch;
+use site::Site;
 
 /// The opset of a model, and what its dropout computes.
 pub(super) type Setting = (i64, Meaning);

@@ -5,8 +5,6 @@
 
 pub(super) mod library;
 
-#[cfg(test)]
-mod agreement;
 mod operators;
 mod tensor;
 

@@ -11,11 +11,11 @@
 //! In inference the output is the input and the mask is all true: a model with dropout and the same model without it
 //! are the same graph. Source: the ONNX operator changelog.
 
+use super::site::Site;
 use super::{Repair, always};
 use crate::onnx::DataType;
 use crate::verify::engine::Meaning;
 use crate::verify::engine::copy::VERSION;
-use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::made("Dropout", always, |site| {
@@ -114,10 +114,18 @@ fn drawn(site: &Site<'_>) -> String {
         .element(0)
         .filter(|_| is_like || operator == "Bernoulli");
     let element = element(declared.or(of_input).or(site.output_element(0)));
+    // without what opsets up to 8 lack
+    let zeros = |rank, shape| match rank {
+        0 => "0f".to_string(),
+        rank => format!("Tile(Reshape(0f, {:?}), {shape})", vec![1; rank]),
+    };
     let shape = match () {
-        () if operator.starts_with("Stateless") => "ConstantOfShape(Cast(x){to=int64})",
-        () if is_like || operator == "Bernoulli" => "Cast(x){to=float}",
-        () => "Expand(0f, @shape=0i)",
+        () if operator.starts_with("Stateless") => match site.sizes(0) {
+            Some([Some(rank)]) => zeros(*rank as usize, "Cast(x){to=int64}"),
+            _ => "ConstantOfShape(Cast(x){to=int64})".to_string(),
+        },
+        () if is_like || operator == "Bernoulli" => "Cast(x){to=float}".to_string(),
+        () => zeros(site.ints("shape").unwrap_or_default().len(), "@shape"),
     };
     let normal = i64::from(is_normal);
     let draw = format!("Draw({shape}){{stream, repeats, low, high, mean, scale, normal={normal}}}");

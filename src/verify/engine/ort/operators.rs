@@ -101,7 +101,7 @@ impl Operator for Draw {
     }
 }
 
-/// Data by a ratio: what is left, and what was kept.
+/// Data and a ratio; the kept elements, scaled, and a mask of them.
 struct Drop<T>(PhantomData<fn() -> T>);
 
 /// An element that can be kept and scaled.
