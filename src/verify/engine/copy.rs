@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::draws::{DOMAIN, REPEATS, STREAM};
+use super::draws::{DOMAIN, REPEATS, STREAM, VERSION};
 use super::functions::{Flat, flat};
 use super::mend::{self, Repair, give_outputs, mend};
 use super::{Meaning, Stop};
@@ -14,9 +14,6 @@ use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Node, NodeId, 
 use crate::semantics::view::View;
 use crate::source::{Rope, Source};
 use crate::wire::{bytes_field, varint_field};
-
-/// The attribute that holds the opset version ruling a `Dropout`.
-pub(super) const VERSION: &str = "dropout_onnx.version";
 
 /// A copy to run.
 pub(super) struct Copy {

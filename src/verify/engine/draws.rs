@@ -24,6 +24,8 @@ pub(super) const DRAW: &str = "Draw";
 pub(super) const STREAM: &str = "stream";
 /// The attribute that is 1 if a node is evaluated repeatedly in each step of a loop that is written out.
 pub(super) const REPEATS: &str = "repeats";
+/// The attribute that holds the opset ruling a dropout.
+pub(super) const VERSION: &str = "dropout_onnx.version";
 /// The attribute that is 1 for numbers of a normal distribution.
 pub(super) const NORMAL: &str = "normal";
 /// Why no number is drawn outside of a run.

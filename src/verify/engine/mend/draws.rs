@@ -15,7 +15,7 @@ use super::site::Site;
 use super::{Repair, always};
 use crate::onnx::DataType;
 use crate::verify::engine::Meaning;
-use crate::verify::engine::copy::VERSION;
+use crate::verify::engine::draws::VERSION;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::made("Dropout", always, |site| {
