@@ -55,8 +55,10 @@ pub use labels::Labels;
 pub struct Options {
     /// Runs at every rate; at least two.
     pub runs: usize,
-    /// Seed of the masks and of random inputs.
+    /// Seed of random inputs.
     pub seed: u64,
+    /// Seed of the masks; without one, `seed`.
+    pub mask_seed: Option<u64>,
     /// Rates to set all dropout to in turn, each in `[0, 1)`; empty for the rates of the model.
     pub rates: Vec<f64>,
     /// How to read outputs as a classifier's, or not as one.
@@ -79,6 +81,7 @@ impl Default for Options {
         Options {
             runs: 100,
             seed: 0,
+            mask_seed: None,
             rates: Vec::new(),
             classes: Vec::new(),
             labels: Vec::new(),
@@ -102,8 +105,10 @@ pub struct Report {
     pub per_site: Vec<SiteSampling>,
     /// Runs at every rate.
     pub runs: usize,
-    /// The seed.
+    /// The seed of random inputs.
     pub seed: u64,
+    /// The seed of the masks.
+    pub mask_seed: u64,
     /// Shape of every input.
     pub shapes: BTreeMap<String, Vec<usize>>,
     /// Inputs with random data, because none was supplied.
@@ -194,8 +199,8 @@ impl Report {
 
     /// All figures as numpy's `.npz`, in doubles. In the shape of the output: `OUTPUT.mean`,
     /// `OUTPUT.std`, `OUTPUT.deterministic` and, of classes, `OUTPUT.probabilities` (their mean); in the
-    /// shape of its rows: `OUTPUT.entropy`, `OUTPUT.agreement` and `OUTPUT.top`. With labels, `OUTPUT.accuracy`. Besides, `runs` and
-    /// `seed`. With rates, `rates`, and rates along a first axis of the figures. What single runs gave is
+    /// shape of its rows: `OUTPUT.entropy`, `OUTPUT.agreement` and `OUTPUT.top`. With labels, `OUTPUT.accuracy`. Besides, `runs`,
+    /// `seed` and `mask_seed`. With rates, `rates`, and rates along a first axis of the figures. What single runs gave is
     /// not kept.
     ///
     /// # Errors

@@ -93,9 +93,9 @@ pub struct Options {
 words! {
     /// Which output of one model is compared with which of another.
     Pairing {
-        /// The one of the same name.
+        /// Outputs of the same name.
         ByName = "by-name",
-        /// The one at the same position.
+        /// Outputs at the same position.
         ByPosition = "by-position",
     }
 }

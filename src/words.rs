@@ -5,14 +5,14 @@ pub const TOOL: &str = concat!("dropout-onnx ", env!("CARGO_PKG_VERSION"));
 
 /// An enum whose values have a word each, which can be printed and parsed.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[doc = $about:literal])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[derive(serde::Serialize, serde::Deserialize)]
         #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+        pub enum $name { $($(#[doc = $about])* $variant,)* }
 
         impl $name {
             /// Every value, in order.
@@ -21,6 +21,13 @@ macro_rules! words {
             /// The word for it, on the command line and in reports.
             pub fn word(self) -> &'static str {
                 match self { $($name::$variant => $word,)* }
+            }
+
+            /// Its meaning, as the help of the command has it.
+            #[doc(hidden)]
+            pub fn about(self) -> &'static str {
+                let about = match self { $($name::$variant => concat!($($about),*),)* };
+                about.trim_start().trim_end_matches('.')
             }
         }
 

@@ -527,6 +527,7 @@ def sample(
     *,
     runs: int = 100,
     seed: int = 0,
+    mask_seed: int | None = None,
     rates: Iterable[float] = (),
     classes: str | Iterable[str] = (),
     labels: Labels = None,
@@ -545,7 +546,8 @@ def sample(
     Args:
         model: The model.
         runs: Number of runs, at each rate.
-        seed: Seed of the masks and of random inputs.
+        seed: Seed of the random inputs.
+        mask_seed: Seed of the masks; by default that of the inputs.
         rates: Set all dropout to each of these rates in turn.
         classes: How to read outputs as a classifier's: `OUTPUT=HOW` or `OUTPUT=HOW@AXIS`, like
             `--classes`.
@@ -573,6 +575,7 @@ def sample(
         given(model),
         runs,
         seed,
+        mask_seed,
         list(rates),
         words(classes),
         true_classes(labels),

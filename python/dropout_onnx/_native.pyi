@@ -82,6 +82,7 @@ def sample(
     model: Native,
     runs: int,
     seed: int,
+    mask_seed: Optional[int],
     rates: list[float],
     classes: list[str],
     labels: Sequence[Fed],

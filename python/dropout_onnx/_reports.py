@@ -753,6 +753,7 @@ class SampleReport(Report):
     sites: tuple[Site, ...] = field(metadata=_each(Site))
     runs: int
     seed: int
+    mask_seed: int
     engine: str
     shapes: Mapping[str, list[int]]
     """The shape of each input."""

@@ -144,13 +144,14 @@ type Figures = BTreeMap<&'static str, Py<PyBytes>>;
 
 /// The document of a sampling, the figures of each output of each rate, and the plot.
 #[pyfunction(name = "sample")]
-#[pyo3(signature = (model, runs, seed, rates, classes, labels, per_site, dim, input, limits, progress))]
+#[pyo3(signature = (model, runs, seed, mask_seed, rates, classes, labels, per_site, dim, input, limits, progress))]
 #[expect(clippy::too_many_arguments, reason = "options of a command")]
 pub fn py_sample(
     py: Python<'_>,
     model: Given,
     runs: usize,
     seed: u64,
+    mask_seed: Option<u64>,
     rates: Vec<f64>,
     classes: Vec<String>,
     labels: Vec<Fed>,
@@ -165,6 +166,7 @@ pub fn py_sample(
         let options = sample::Options {
             runs,
             seed,
+            mask_seed,
             rates,
             classes: classes.collect::<Result<_>>()?,
             labels: crate::options::labels(labels)?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::remote::Ranges;
 use bytes::Bytes;
-use dropout_onnx::job::{External, Files};
+use dropout_onnx::job::Files;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::sample::{LabelData, Labels};
 use dropout_onnx::source::Source;
@@ -87,19 +87,17 @@ pub struct Where {
 impl Where {
     /// For the library, and the model.
     pub fn files(self) -> Result<(Files, Given)> {
-        let external_data = match self.external_data.as_deref() {
-            None => None,
-            Some("copy") => Some(External::Copy),
-            Some("link") => Some(External::Link),
-            Some(other) => return Err(word("external_data", other, "copy or link")),
-        };
+        let external_data = self.external_data.map(|how| match how.parse() {
+            Ok(external) => Ok(external),
+            Err(_) => Err(word("external_data", &how, "copy or link")),
+        });
         let files = Files {
             input: self.model.path(),
             output: self.out,
             in_place: self.in_place,
             force: self.force,
             dry_run: self.dry_run,
-            external_data,
+            external_data: external_data.transpose()?,
             evidence: self.evidence,
             no_sync: !self.sync,
         };

@@ -81,8 +81,8 @@ pub fn lines(diff: &Diff) -> Vec<String> {
     lines
 }
 
-/// The differences that matter, in lines; in each scope, the others are counted. What describes the model
-/// comes last.
+/// The differences that matter, in lines: several initializers that were added or removed in one; the others are
+/// counted. What describes the model comes last.
 pub fn short_lines(diff: &Diff) -> Vec<String> {
     let class = |change: &&Change| Class::of(change);
     let real = diff.changes.iter();
@@ -90,17 +90,26 @@ pub fn short_lines(diff: &Diff) -> Vec<String> {
     let place = |change: &Change| diff.changes.iter().position(|c| c.scope == change.scope);
     real.sort_by_cached_key(|c| (place(c), matches!(c.part, Part::Initializer | Part::Value)));
     let mut lines = Vec::new();
-    scopes(real, &mut lines);
-    for (of, text) in [
+    for changes in real.chunk_by(|a, b| a.scope == b.scope) {
+        lines.push(one_line(&changes[0].scope));
+        let together = |a: &&Change, b: &&Change| bulk(a).is_some() && bulk(a) == bulk(b);
+        for changes in changes.chunk_by(together) {
+            lines.push(format!("  {}", one_line(&several(changes))));
+        }
+    }
+    let others = [
         (Class::Implied, "rewired past removed nodes"),
         (Class::Renamed, "renamed"),
         (Class::Described, "with other metadata"),
-    ] {
+    ];
+    let others = others.into_iter().filter_map(|(of, text)| {
         let changes = diff.changes.iter();
         let changes: Vec<&Change> = changes.filter(|c| class(c) == of).collect();
-        if !changes.is_empty() {
-            lines.push(format!("also {}: {}", text, numbers(&changes)));
-        }
+        (!changes.is_empty()).then(|| format!("{} {text}", numbers(&changes)))
+    });
+    let others: Vec<String> = others.collect();
+    if !others.is_empty() {
+        lines.push(format!("also {}", others.join("; ")));
     }
     let model = diff.changes.iter();
     scopes(
@@ -108,6 +117,34 @@ pub fn short_lines(diff: &Diff) -> Vec<String> {
         &mut lines,
     );
     lines
+}
+
+/// A kind of change that is reported together if there are several.
+fn bulk(change: &Change) -> Option<Kind> {
+    let whole = matches!(change.change, Kind::Added | Kind::Removed);
+    (whole && change.part == Part::Initializer).then_some(change.change)
+}
+
+/// The line of a change, or of several of [`bulk`].
+fn several(changes: &[&Change]) -> String {
+    const NAMED: usize = 4;
+    let [first, _, ..] = changes else {
+        return changes[0].to_string();
+    };
+    let names: Vec<&str> = changes.iter().map(|change| &*change.name).collect();
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = names[..names.len().min(NAMED)].join(", ");
+    format!("{} {}: {named}{more}", sign(first.change), numbers(changes))
+}
+
+/// True if the interface differs, which the structures are compared by first.
+pub fn differs_at_interface(diff: &Diff) -> bool {
+    let part = |change: &Change| matches!(change.part, Part::Input | Part::Output);
+    let mut changes = diff.changes.iter();
+    changes.any(|change| change.scope == "graph" && part(change))
 }
 
 /// Lines of changes, under the names of their scopes.
@@ -159,14 +196,17 @@ impl Class {
     }
 }
 
+fn sign(kind: Kind) -> char {
+    match kind {
+        Kind::Added => '+',
+        Kind::Removed => '-',
+        _ => '~',
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self.change {
-            Kind::Added => '+',
-            Kind::Removed => '-',
-            _ => '~',
-        };
-        write!(f, "{sign} {}", self.part.word())?;
+        write!(f, "{} {}", sign(self.change), self.part.word())?;
         if !self.name.is_empty() {
             write!(f, " {}", self.name)?;
         }

@@ -287,18 +287,24 @@ words! {
 }
 
 words! {
-    /// What dropout is taken to mean at inference where the file does not declare it.
-    #[derive(Default)]
+    /// What dropout means at inference where the file does not declare it.
     Convention {
-        /// `Dropout` operators are the identity, as ONNX, Keras and PyTorch have it. A mask that does not
-        /// scale what it keeps is classic.
-        #[default]
+        /// The identity, as ONNX, Keras and PyTorch scale in training; 1-p for a mask that does not scale.
         Inverted = "inverted",
-        /// A product by `1-p`: dropout does not scale in training (Srivastava 2014).
+        /// A product by 1-p: a Mul replaces each operator, which fold can move into weights.
         Classic = "classic",
-        /// The identity, also of a mask that does not scale what it keeps: inference uses the data as it
-        /// is (DropEdge, SpecAugment, token dropout).
+        /// The identity, also for a mask that does not scale (DropEdge, SpecAugment, token dropout).
         Identity = "identity",
+    }
+}
+
+#[expect(
+    clippy::derivable_impls,
+    reason = "variants of `words!` have no attributes"
+)]
+impl Default for Convention {
+    fn default() -> Self {
+        Convention::Inverted
     }
 }
 

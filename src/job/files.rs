@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::Model;
 use crate::source::{Destination, Rope, Staged, stage, stage_link};
+use crate::words::words;
 
 use super::same_file::{or_here, same_file};
 use super::shared::Shared;
@@ -35,14 +36,14 @@ pub struct Files {
     pub no_sync: bool,
 }
 
-/// How files of weights are taken along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum External {
-    /// Copied.
-    Copy,
-    /// Linked.
-    Link,
+words! {
+    /// How files of weights are taken along.
+    External {
+        /// Copy them.
+        Copy = "copy",
+        /// Create hard links to them.
+        Link = "link",
+    }
 }
 
 /// A place that a result may go to.

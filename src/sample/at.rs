@@ -23,7 +23,7 @@ pub(super) struct At<'a> {
 impl At<'_> {
     fn meaning(&self) -> Meaning {
         Meaning::Training {
-            seed: self.options.seed,
+            seed: self.options.mask_seed.unwrap_or(self.options.seed),
             rate: self.rate,
         }
     }

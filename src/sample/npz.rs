@@ -22,6 +22,7 @@ fn arrays(report: &Report) -> Result<Vec<u8>, WriteNpzError> {
     let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
     writer.add_array("runs", &arr0(report.runs as u64))?;
     writer.add_array("seed", &arr0(report.seed))?;
+    writer.add_array("mask_seed", &arr0(report.mask_seed))?;
     if !rates.is_empty() {
         writer.add_array("rates", &arr1(&rates))?;
     }

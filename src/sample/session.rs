@@ -47,6 +47,7 @@ pub(super) fn sample(
             per_site: Vec::new(),
             runs: options.runs,
             seed: options.seed,
+            mask_seed: options.mask_seed.unwrap_or(options.seed),
             shapes: BTreeMap::new(),
             made: Vec::new(),
             chosen: BTreeMap::new(),

@@ -8,13 +8,14 @@ use std::ops::Range;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::value::Datetime;
 
 use super::{Allowance, Config, Day};
 use crate::audit::{Selection, rule};
 use crate::error::{Error, ErrorKind, Result};
+use crate::words::words;
 
 /// dropout-onnx.toml: settings of `dropout-onnx audit` for the models next to it and below.
 #[derive(Deserialize)]
@@ -88,29 +89,28 @@ struct Allow {
     count: Option<NonZeroUsize>,
 }
 
-/// The format of an audit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// A table, for people.
-    Text,
-    /// One line per finding.
-    Concise,
-    /// The audit document.
-    Json,
-    /// One line per model.
-    Jsonl,
-    /// SARIF 2.1.0.
-    Sarif,
-    /// GitHub Actions annotations.
-    Github,
-    /// JUnit XML.
-    Junit,
-    /// Tables in Markdown.
-    Markdown,
-    /// A page to sort and filter.
-    Html,
+words! {
+    /// The format of an audit.
+    Format {
+        /// A table, for people.
+        Text = "text",
+        /// One line per finding: `path: level rule: message`.
+        Concise = "concise",
+        /// The audit document, described by docs/audit.schema.json.
+        Json = "json",
+        /// One line per model, as soon as it is audited.
+        Jsonl = "jsonl",
+        /// SARIF 2.1.0, for code scanning.
+        Sarif = "sarif",
+        /// GitHub Actions annotations.
+        Github = "github",
+        /// JUnit XML: one suite per model, one test per finding.
+        Junit = "junit",
+        /// Tables, for a job summary.
+        Markdown = "markdown",
+        /// A page to sort and filter, in one file.
+        Html = "html",
+    }
 }
 
 /// What is written as a table: serde would also take an array of its values.

@@ -4,12 +4,12 @@ mod findings;
 mod text;
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 use dropout_onnx::audit::baseline::Resolved;
-use dropout_onnx::audit::config::{self, Usage};
+use dropout_onnx::audit::config::{Format, Usage};
 use dropout_onnx::audit::{Document, Level, ModelAudit};
 use dropout_onnx::keras::Archive;
 use dropout_onnx::onnx::Model;
@@ -19,8 +19,10 @@ use dropout_onnx::show::svg::{self, Picture};
 
 use crate::Status;
 use crate::baseline::{BaselineArgs, Baselines};
+use crate::completions::choices;
 use crate::config::{ConfigArgs, Configs};
 use crate::io::{self, Global};
+use crate::output::{self, Output, Report};
 use crate::parallel;
 use crate::paths::{Found, PathArgs};
 use crate::rules::RuleArgs;
@@ -31,12 +33,11 @@ use crate::rules::RuleArgs;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Format of the report [default: text, or the configuration's]
-    #[arg(long, value_name = "FORMAT")]
+    /// Format of the report [default: by FILE's extension, the configuration's, or text]
+    #[arg(long, value_name = "FORMAT", value_parser = choices(Format::ALL, |it| (it.word(), it.about())))]
     format: Option<Format>,
-    /// Write the report to a file once it is complete
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
     /// Number of models to audit in parallel [default: CPU cores]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -56,44 +57,6 @@ pub struct Args {
     config: ConfigArgs,
     #[command(flatten)]
     baseline: BaselineArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A table, for people
-    Text,
-    /// One line per finding: `path: level rule: message`
-    Concise,
-    /// The audit document, described by docs/audit.schema.json
-    Json,
-    /// One line per model, as soon as it is audited
-    Jsonl,
-    /// SARIF 2.1.0, for code scanning
-    Sarif,
-    /// GitHub Actions annotations
-    Github,
-    /// JUnit XML: one suite per model, one test per finding
-    Junit,
-    /// Tables, for a job summary
-    Markdown,
-    /// A page to sort and filter, in one file
-    Html,
-}
-
-impl From<config::Format> for Format {
-    fn from(format: config::Format) -> Format {
-        match format {
-            config::Format::Text => Format::Text,
-            config::Format::Concise => Format::Concise,
-            config::Format::Json => Format::Json,
-            config::Format::Jsonl => Format::Jsonl,
-            config::Format::Sarif => Format::Sarif,
-            config::Format::Github => Format::Github,
-            config::Format::Junit => Format::Junit,
-            config::Format::Markdown => Format::Markdown,
-            config::Format::Html => Format::Html,
-        }
-    }
 }
 
 const EXAMPLES: &str = "\
@@ -120,7 +83,7 @@ const INVALID: &[&str] = &["unsound-model", "invalid-dropout", "invalid-rate"];
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if let Some(page) = args.rules.explained()? {
-        io::print(&page)?;
+        output::print(&page)?;
         return Ok(Status::Done);
     }
     let rules = args.rules.selection()?;
@@ -131,27 +94,23 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         (Some(_), _) => bail!("--source takes one model, which was exported from it"),
     };
     let configs = args.config.load(&found, &rules)?;
-    let format = match args.format {
-        Some(format) => format,
-        None => configs.format()?.map_or(Format::Text, Format::from),
-    };
     let models = || found.iter().map(Found::path);
     let settings: Vec<&Path> = configs.files().chain(args.baseline.files()).collect();
-    let report = match &args.output {
-        Some(path) if settings.iter().any(|file| io::same_place(file, path)) => {
-            bail!(
-                "{}: is also read or written; name another file",
-                path.display()
-            )
-        }
-        Some(path) => Some(io::ReportFile::new(path, models(), global)?),
-        None => None,
-    };
+    if let Some(path) = args.output.file()
+        && settings.iter().any(|file| io::same_place(file, path))
+    {
+        let path = path.display();
+        bail!("{path}: is also read or written; name another file");
+    }
+    let report = args.output.open(models(), global)?;
+    let parse = |word: &str| word.parse().ok();
+    let otherwise = || configs.format();
+    let format = output::format(args.format, args.output.file(), parse, otherwise)?;
     let baselines = args.baseline.open(models(), configs.files(), global)?;
     let run = Run {
         args,
         global,
-        format,
+        format: format.unwrap_or(Format::Text),
         configs,
         baselines,
         report,
@@ -167,7 +126,7 @@ struct Run<'a> {
     format: Format,
     configs: Configs,
     baselines: Baselines,
-    report: Option<io::ReportFile>,
+    report: Report,
     source: Option<Archive>,
 }
 
@@ -183,7 +142,7 @@ struct Audited {
 impl Run<'_> {
     fn audit(mut self, found: &[Found]) -> Result<Status> {
         let mut pictures = Pictures::new();
-        let streams = self.format == Format::Jsonl && self.report.is_none();
+        let streams = self.format == Format::Jsonl && self.report.is_printed();
         let progress = self.global.bar("auditing", found.len());
         let (mut models, mut usages, mut resolved) = (Vec::new(), Vec::new(), Vec::new());
         let indexed: Vec<(usize, &Found)> = found.iter().enumerate().collect();
@@ -192,16 +151,23 @@ impl Run<'_> {
             &indexed,
             |(index, found)| self.model(*index, found),
             |audited| {
+                let mut read = ControlFlow::Continue(());
                 if streams {
                     let line = jsonl::line(&audited.model)?;
-                    progress.suspend(|| io::print(&line))?;
+                    read = progress.suspend(|| output::stream(&line))?;
                 }
                 pictures.insert(audited.model.path.clone(), audited.pictures);
                 models.push(audited.model);
                 usages.push(audited.usages);
                 resolved.extend(audited.resolved);
                 progress.inc(1);
-                Ok(())
+                // a baseline has all models
+                let writes = self.baselines.writes();
+                Ok(if writes {
+                    ControlFlow::Continue(())
+                } else {
+                    read
+                })
             },
         )?;
         progress.finish_and_clear();
@@ -254,11 +220,7 @@ impl Run<'_> {
 
     fn print(&self, document: &Document, pictures: &Pictures, streamed: bool) -> Result<()> {
         if !streamed {
-            let text = report(self.format, document, pictures, self.global)?;
-            match &self.report {
-                Some(file) => file.write(&text)?,
-                None => io::print(&text)?,
-            }
+            self.report.write(&self.text(document, pictures)?)?;
         }
         if self.format == Format::Jsonl && !self.global.quiet {
             // a line is a model, and nothing else
@@ -290,35 +252,30 @@ impl Run<'_> {
         }
         status
     }
-}
 
-fn report(
-    format: Format,
-    document: &Document,
-    pictures: &Pictures,
-    global: &Global,
-) -> Result<String> {
-    let models = document.models.iter();
-    let base = || std::env::current_dir().context("cannot find the current folder");
-    Ok(match format {
-        Format::Text | Format::Concise if global.quiet => String::new(),
-        Format::Text => text::document(document, global.verbose),
-        Format::Concise => {
-            let remarks = document.remarks.iter().map(concise::remark);
-            models.map(concise::lines).chain(remarks).collect()
-        }
-        Format::Json => json::text(document)?,
-        Format::Jsonl => models.map(jsonl::line).collect::<Result<_, _>>()?,
-        Format::Sarif => sarif::text(document, &base()?),
-        Format::Github => {
-            let base = base()?;
-            let remarks = document.remarks.iter();
-            let remarks = remarks.map(|remark| github::remark(remark, &base));
-            let models = models.map(|model| github::commands(model, &base));
-            models.chain(remarks).collect()
-        }
-        Format::Junit => junit::text(document)?,
-        Format::Markdown => markdown::text(document),
-        Format::Html => html::text(document, pictures),
-    })
+    fn text(&self, document: &Document, pictures: &Pictures) -> Result<String> {
+        let models = document.models.iter();
+        let base = || std::env::current_dir().context("cannot find the current folder");
+        Ok(match self.format {
+            Format::Text | Format::Concise if self.report.is_quiet() => String::new(),
+            Format::Concise => {
+                let remarks = document.remarks.iter().map(concise::remark);
+                models.map(concise::lines).chain(remarks).collect()
+            }
+            Format::Json => json::text(document)?,
+            Format::Jsonl => models.map(jsonl::line).collect::<Result<_, _>>()?,
+            Format::Sarif => sarif::text(document, &base()?),
+            Format::Github => {
+                let base = base()?;
+                let remarks = document.remarks.iter();
+                let remarks = remarks.map(|remark| github::remark(remark, &base));
+                let models = models.map(|model| github::commands(model, &base));
+                models.chain(remarks).collect()
+            }
+            Format::Junit => junit::text(document)?,
+            Format::Markdown => markdown::text(document),
+            Format::Html => html::text(document, pictures),
+            _ => text::document(document, self.global.verbose),
+        })
+    }
 }

@@ -7,7 +7,8 @@ use dropout_onnx::audit::baseline::{Baseline, Resolved, path_from};
 use dropout_onnx::audit::{ModelAudit, Remark, Selection};
 use dropout_onnx::report::one_line;
 
-use crate::io::{self, Global, ReportFile, identity, same_file, same_place};
+use crate::io::{self, Global, identity, same_file, same_place};
+use crate::output::ReportFile;
 use crate::verification::count;
 
 /// Which findings are known.

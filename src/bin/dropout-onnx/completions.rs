@@ -1,11 +1,14 @@
 //! `dropout-onnx completions`: completion scripts for shells.
 
+use std::str::FromStr;
+
 use anyhow::{Context, Result};
 use clap::CommandFactory;
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap_complete::Shell;
+use dropout_onnx::Error;
 
-use crate::io;
+use crate::output;
 use crate::{Cli, Status};
 
 /// Print a completion script for a shell
@@ -36,7 +39,7 @@ pub fn run(args: &Args) -> Result<Status> {
     if args.shell == Shell::Bash {
         script = with_one_label(&script, &name);
     }
-    io::print(&script)?;
+    output::print(&script)?;
     Ok(Status::Done)
 }
 
@@ -46,6 +49,19 @@ pub fn run(args: &Args) -> Result<Status> {
 fn with_one_label(script: &str, name: &str) -> String {
     let label = |hyphen: &str| format!("{}__subcmd__", name.replace('-', hyphen));
     script.replace(&label("__subcmd__"), &label("__"))
+}
+
+/// Parses an enum of words of the library; `describe` has each word and its meaning.
+pub fn choices<T>(
+    all: &[T],
+    describe: fn(T) -> (&'static str, &'static str),
+) -> impl TypedValueParser<Value = T> + use<T>
+where
+    T: FromStr<Err = Error> + Copy + Send + Sync + 'static,
+{
+    let values = all.iter().map(|value| describe(*value));
+    let values = values.map(|(word, about)| PossibleValue::new(word).help(about));
+    PossibleValuesParser::new(values).try_map(|word| word.parse::<T>())
 }
 
 /// Values that completions offer for an argument. `inner` parses it, may accept others, and reports

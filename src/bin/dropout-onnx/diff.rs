@@ -1,20 +1,22 @@
 //! `dropout-onnx diff`: the changes between two models, by name.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ValueEnum;
-use dropout_onnx::diff::{self, Diff, Options, Verdict, markdown, text};
+use dropout_onnx::diff::{self, Diff, Options, Verdict, markdown};
 use dropout_onnx::report::document;
 
 use crate::Status;
 use crate::io::{self, Global};
+use crate::output::{self, Output};
 use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
 
 /// List the changes between two models, by name
 ///
-/// Nodes, weights, inputs and outputs are compared. A renamed node is recognised by what it computes. A renamed value is one change: its readers do not
-/// count as changed.
+/// Nodes, weights, inputs and outputs are compared. A renamed node is recognised by what it computes. A
+/// renamed value is one change: its readers do not count as changed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -24,9 +26,11 @@ pub struct Args {
     /// Changed model
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    /// Format of the report
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    /// Format of the report [default: by FILE's extension, or text]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -36,6 +40,7 @@ enum Format {
     /// For programs
     Json,
     /// A table, for a comment or a job summary
+    #[value(alias = "md")]
     Markdown,
 }
 
@@ -44,11 +49,15 @@ Examples:
   dropout-onnx diff model.onnx model.stripped.onnx
   dropout-onnx diff epoch1.onnx epoch2.onnx            by how much weights differ
   dropout-onnx diff a.onnx b.onnx --format markdown >> \"$GITHUB_STEP_SUMMARY\"
+  dropout-onnx diff a.onnx b.onnx --output changes.json
 
 Exit status: 0 no differences; 1 different; 2 error.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let (before, after) = io::read_both(&args.before, &args.after)?;
+    let paths = [args.before.as_path(), &args.after];
+    let report = args.output.open(paths, global)?;
+    let format = output::format(args.format, args.output.file(), output::value, || Ok(None))?;
+    let (before, after) = io::read_both(paths[0], paths[1])?;
     let options = Options {
         values: true,
         structure: true,
@@ -56,57 +65,57 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let progress = global.progress("comparing");
     let found = diff::diff(&before, &after, &options)?;
     progress.finish_and_clear();
-    let names = [&args.before, &args.after].map(|path| path.to_string_lossy().into_owned());
-    match args.format {
-        Format::Text if global.quiet => {}
-        Format::Text => io::print(&report(&found, global.verbose))?,
-        Format::Json => {
-            let document = document::diff(&found, &names[0], &names[1])?;
-            io::print(&document::text(&document)?)?;
-        }
-        Format::Markdown => io::print(&markdown::text(&found, &names[0], &names[1]))?,
-    }
+    let [before, after] = paths.map(Path::to_string_lossy);
+    report.write(&match format {
+        None | Some(Format::Text) if report.is_quiet() => String::new(),
+        None | Some(Format::Text) => text(&found, global.verbose),
+        Some(Format::Json) => document::text(&document::diff(&found, &before, &after)?)?,
+        Some(Format::Markdown) => markdown::text(&found, &before, &after),
+    })?;
     Ok(match found.is_empty() {
         true => Status::Done,
         false => Status::Found,
     })
 }
 
-fn report(found: &Diff, verbose: bool) -> String {
+fn text(found: &Diff, verbose: bool) -> String {
     let style = match found.verdict {
         Verdict::IdenticalBytes | Verdict::SameModel => GOOD,
         Verdict::SameStructure => WARN,
         Verdict::Different => BAD,
     };
     let mut out = String::new();
-    for line in wrap(&text::summary(found), 0) {
+    for line in wrap(&diff::text::summary(found), 0) {
         out.push_str(&(paint(style, line) + "\n"));
     }
-    if let Some(parts) = &found.parts {
+    let listed = diff::text::differs_at_interface(found);
+    if let Some(parts) = found.parts.as_ref().filter(|_| !listed) {
         let line = format!("structure: {}", dropout_onnx::report::one_line(parts));
         for line in wrap(&line, 0) {
             out.push_str(&(paint(DIM, line) + "\n"));
         }
     }
-    let short = text::short_lines(found);
-    let hidden = short.iter().any(|line| line.starts_with("also "));
-    let lines = match verbose {
-        true => lines(found),
-        false => paint_lines(short),
+    let all = diff::text::lines(found);
+    let mut lines = match verbose {
+        true => all,
+        false => {
+            let (mut short, all) = (
+                diff::text::short_lines(found),
+                HashSet::<String>::from_iter(all),
+            );
+            if short.iter().any(|line| !all.contains(line)) {
+                short.push("-v lists all changes".to_string());
+            }
+            short
+        }
     };
-    for line in lines {
-        out.push_str(&line);
-        out.push('\n');
-    }
-    if hidden && !verbose {
-        out.push_str(&(paint(DIM, "-v lists all changes") + "\n"));
-    }
-    out
+    lines = paint_lines(lines);
+    out + &lines.join("\n") + if lines.is_empty() { "" } else { "\n" }
 }
 
 /// Every difference, in colour.
 pub fn lines(found: &Diff) -> Vec<String> {
-    paint_lines(text::lines(found))
+    paint_lines(diff::text::lines(found))
 }
 
 fn paint_lines(lines: Vec<String>) -> Vec<String> {
@@ -116,7 +125,7 @@ fn paint_lines(lines: Vec<String>) -> Vec<String> {
             Some('-') if line.starts_with("  ") => paint(BAD, line),
             Some('+') if line.starts_with("  ") => paint(GOOD, line),
             _ if line.starts_with("  ") => line,
-            _ if line.starts_with("also ") => paint(DIM, line),
+            _ if line.starts_with("also ") || line.starts_with("-v ") => paint(DIM, line),
             _ => paint(LABEL, line),
         });
     painted.collect()

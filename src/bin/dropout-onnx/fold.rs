@@ -9,8 +9,9 @@ use dropout_onnx::rewrite::fold::{Folded, Options, Step, fold};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
+use crate::lines::Lines;
 use crate::many::{self, Done, Many, Report, Reported};
-use crate::rewriting::{Conclusion, Lines, Rewriting};
+use crate::rewriting::{Conclusion, Rewriting};
 use crate::style::{DIM, GOOD, Table, WARN, paint};
 use crate::verification::{Verify, count};
 

@@ -55,6 +55,7 @@ const SCREENS: &[Screen] = &[
         command: "show",
         options: &[
             "format",
+            "output",
             "anonymous",
             "no_hash",
             "check",
@@ -65,7 +66,7 @@ const SCREENS: &[Screen] = &[
     },
     Screen {
         command: "diff",
-        options: &["format"],
+        options: &["format", "output"],
         example: "diff model.onnx model.stripped.onnx",
     },
     Screen {

@@ -19,8 +19,9 @@ use dropout_onnx::verify::verify_change;
 use crate::Status;
 use crate::completions::Offering;
 use crate::io::{self, Files, Format, Global};
+use crate::lines::Lines;
 use crate::many::{self, Done, Many, Report, Reported};
-use crate::rewriting::{Conclusion, Lines, Rewriting};
+use crate::rewriting::{Conclusion, Rewriting};
 use crate::style::{DIM, Table, WARN, paint};
 use crate::verification::{Verify, count};
 

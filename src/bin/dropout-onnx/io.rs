@@ -1,7 +1,7 @@
 //! Arguments that subcommands share: where models come from and go to, colours, messages.
 
 use std::fs::File;
-use std::io::{ErrorKind, IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use anstream::ColorChoice;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use dropout_onnx::Error;
-use dropout_onnx::job;
+use dropout_onnx::job::{self, External};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::report::one_line;
-use dropout_onnx::source::{Destination, Rope, Source, write_atomic};
+use dropout_onnx::source::Source;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::completions::choices;
 use crate::style;
 pub use dropout_onnx::job::{beside, may_write, name, same_file};
 
@@ -154,69 +155,6 @@ pub fn read_both(before: &Path, after: &Path) -> Result<(Model, Model)> {
     Ok((read(before)?, read(after)?))
 }
 
-/// Writes a report to standard output. If its reader has closed the pipe, as `head` does once it has read
-/// enough, the rest is dropped without a word: the exit status stays that of the whole run.
-///
-/// # Errors
-/// Standard output cannot be written.
-pub fn print(text: &str) -> Result<()> {
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::io("cannot write", e)
-            .in_file("standard output")
-            .into()),
-        _ => Ok(()),
-    }
-}
-
-/// Writes bytes to standard output.
-pub fn print_bytes(bytes: &[u8]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(bytes)
-        .and_then(|()| out.flush())
-        .map_err(|e| Error::io("cannot write", e).in_file("standard output"))?;
-    Ok(())
-}
-
-/// The file of a report.
-pub struct ReportFile(Destination);
-
-impl ReportFile {
-    /// Refuses to overwrite a model of the report.
-    pub fn new<'p>(
-        path: &Path,
-        about: impl IntoIterator<Item = &'p Path>,
-        global: &Global,
-    ) -> Result<ReportFile> {
-        let destination = Destination::new(path)?.synced(!global.no_sync);
-        if destination.is_read_only() {
-            bail!("{}: is read-only; make it writable first", path.display());
-        }
-        let mut about = about.into_iter();
-        if about.any(|model| same_file(model, destination.real())) {
-            bail!(
-                "{}: is one of the models; name another file",
-                path.display()
-            );
-        }
-        Ok(ReportFile(destination))
-    }
-
-    /// Its folder.
-    pub fn folder(&self) -> &Path {
-        self.0.real().parent().unwrap_or(Path::new(""))
-    }
-
-    /// Replaces the file by the report, without styles.
-    pub fn write(&self, text: &str) -> Result<()> {
-        let plain = anstream::adapter::strip_str(text).to_string();
-        let mut rope = Rope::new();
-        rope.push(plain);
-        write_atomic(&self.0, &rope)?;
-        Ok(())
-    }
-}
-
 /// Writes a report to standard error.
 pub fn print_aside(text: &str) {
     // There is nowhere left to say that this failed.
@@ -273,16 +211,8 @@ pub struct Files {
     #[arg(short = 'n', long)]
     pub dry_run: bool,
     /// If OUT is in a different folder, also copy or link the external-data files next to IN
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", value_parser = choices(External::ALL, |it| (it.word(), it.about())))]
     external_data: Option<External>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum External {
-    /// Copy them
-    Copy,
-    /// Create hard links to them
-    Link,
 }
 
 impl Files {
@@ -306,10 +236,7 @@ impl Files {
             in_place: self.in_place,
             force: self.force,
             dry_run: self.dry_run,
-            external_data: self.external_data.map(|how| match how {
-                External::Copy => job::External::Copy,
-                External::Link => job::External::Link,
-            }),
+            external_data: self.external_data,
             ..job::Files::default()
         }
     }

@@ -9,7 +9,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 use dropout_onnx::Error;
 use dropout_onnx::source::{Destination, Rope, write_atomic};
 
-use crate::io::{self, Global};
+use crate::io::Global;
+use crate::output;
 use crate::{Cli, Status};
 
 /// Print a manual page, or write all manual pages
@@ -46,7 +47,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             let destination = Destination::new(&path)?.synced(!global.no_sync);
             write_atomic(&destination, &rope)?;
             if !global.quiet {
-                io::print(&format!("{}\n", path.display()))?;
+                output::print(&format!("{}\n", path.display()))?;
             }
         }
         return Ok(Status::Done);
@@ -62,7 +63,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
             }
         },
     };
-    io::print(&page(command, &program)?)?;
+    output::print(&page(command, &program)?)?;
     Ok(Status::Done)
 }
 

@@ -1,6 +1,7 @@
 //! A rewrite or check of many models: files and folders, on all cores, with one report.
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
+use crate::output;
 use crate::parallel;
 use crate::paths::{self, Found};
 use crate::rewriting::Conclusion;
@@ -38,6 +40,16 @@ pub struct Jobs {
     /// Number of models to work on in parallel [default: CPU cores]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+}
+
+/// What is done with many models.
+pub struct Batch<'a> {
+    pub words: &'a Words,
+    pub format: Format,
+    /// Where the lines go.
+    pub report: &'a output::Report,
+    /// True of work that writes files: it continues although no one reads the report.
+    pub writes: bool,
 }
 
 /// The words of a progress bar and a summary.
@@ -167,8 +179,12 @@ pub fn run(
         &tasks,
         |task| &task.input,
         |task| one(task, files, &silent, format, &rewrite),
-        &words,
-        format,
+        &Batch {
+            words: &words,
+            format,
+            report: &output::Report::printed(global),
+            writes: true,
+        },
         global,
     )
 }
@@ -179,7 +195,7 @@ impl Jobs {
         &self,
         items: &[T],
         work: impl Fn(&T) -> R + Sync,
-        each: impl FnMut(R) -> Result<()>,
+        each: impl FnMut(R) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         parallel::in_order(self.jobs, items, work, each)
     }
@@ -191,12 +207,18 @@ impl Jobs {
         tasks: &[T],
         path: impl Fn(&T) -> &Path + Sync,
         work: impl Fn(&T) -> Result<Done> + Sync,
-        words: &Words,
-        format: Format,
+        batch: &Batch<'_>,
         global: &Global,
     ) -> Result<Status> {
+        let Batch {
+            words,
+            format,
+            report,
+            writes,
+        } = *batch;
         let progress = global.bar(words.doing, tasks.len());
-        let [mut found, mut failed] = [0; 2];
+        let [mut good, mut found, mut failed] = [0; 3];
+        let mut whole = String::new();
         self.in_order(
             tasks,
             |task| (path(task).to_path_buf(), work(task)),
@@ -215,18 +237,25 @@ impl Jobs {
                     let status = Status::Failed;
                     Done { status, line }
                 });
-                found += usize::from(done.status == Status::Found);
-                failed += usize::from(done.status == Status::Failed);
-                if format == Format::Json || !global.quiet {
-                    progress.suspend(|| io::print(&done.line))?;
-                }
+                *match done.status {
+                    Status::Done => &mut good,
+                    Status::Found => &mut found,
+                    Status::Failed => &mut failed,
+                } += 1;
                 progress.inc(1);
-                Ok(())
+                if !report.is_printed() {
+                    whole.push_str(&done.line);
+                } else if format == Format::Json || !report.is_quiet() {
+                    let read = progress.suspend(|| output::stream(&done.line))?;
+                    if !writes {
+                        return Ok(read);
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
             },
         )?;
         progress.finish_and_clear();
-        if format == Format::Text && !global.quiet {
-            let good = tasks.len() - failed - found;
+        if format == Format::Text && !report.is_quiet() {
             let mut parts = vec![format!("{good} {}", words.done)];
             for (number, style, word) in [(found, BAD, words.found), (failed, WARN, words.failed)] {
                 if number > 0 {
@@ -234,8 +263,9 @@ impl Jobs {
                 }
             }
             let models = count(tasks.len(), "model");
-            io::print(&format!("{models}: {}\n", parts.join(", ")))?;
+            whole.push_str(&format!("{models}: {}\n", parts.join(", ")));
         }
+        report.write(&whole)?;
         Ok(match (failed, found) {
             (0, 0) => Status::Done,
             (0, _) => Status::Found,

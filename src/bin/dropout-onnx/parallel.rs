@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -12,15 +13,16 @@ use anyhow::{Context, Result};
 const STACK: usize = 8 << 20;
 
 /// Works on the items in `jobs` threads, by default one per core, and returns the results in the
-/// order of the items, each as soon as those before it are there.
+/// order of the items, each as soon as those before it are there. The work stops when `each` asks for that,
+/// or fails.
 ///
 /// # Errors
-/// What `each` returned; the work then stops. Or no thread can be had.
+/// What `each` returned. Or no thread can be had.
 pub fn in_order<T: Sync, R: Send>(
     jobs: Option<NonZeroUsize>,
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
-    mut each: impl FnMut(R) -> Result<()>,
+    mut each: impl FnMut(R) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let cores = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let jobs = jobs.unwrap_or_else(cores).get().min(items.len());
@@ -50,7 +52,9 @@ pub fn in_order<T: Sync, R: Send>(
         for (index, result) in results {
             early.insert(index, result);
             while let Some(result) = early.remove(&wanted) {
-                each(result)?;
+                if each(result)?.is_break() {
+                    return Ok(());
+                }
                 wanted += 1;
             }
         }
@@ -77,7 +81,7 @@ mod tests {
             };
             let each = |result| {
                 results.push(result);
-                Ok(())
+                Ok(ControlFlow::Continue(()))
             };
             in_order(NonZeroUsize::new(jobs), &items, work, each).unwrap();
             assert_eq!(results, items, "{jobs} jobs");
@@ -86,14 +90,21 @@ mod tests {
 
     #[test]
     fn the_work_stops_when_nobody_wants_the_rest() {
-        let done = AtomicUsize::new(0);
         let items = vec![(); 10_000];
-        let work = |(): &()| {
-            thread::sleep(Duration::from_micros(100));
-            done.fetch_add(1, Ordering::Relaxed)
+        let done = |each: fn(usize) -> Result<ControlFlow<()>>| {
+            let done = AtomicUsize::new(0);
+            let work = |(): &()| {
+                thread::sleep(Duration::from_micros(100));
+                done.fetch_add(1, Ordering::Relaxed)
+            };
+            let end = in_order(NonZeroUsize::new(2), &items, work, each);
+            (
+                end.map_err(|e| e.to_string()),
+                done.into_inner() < items.len() / 2,
+            )
         };
-        let refused = in_order(NonZeroUsize::new(2), &items, work, |_| bail!("enough"));
-        assert_eq!(refused.unwrap_err().to_string(), "enough");
-        assert!(done.load(Ordering::Relaxed) < items.len() / 2);
+        assert_eq!(done(|_| bail!("enough")), (Err("enough".to_string()), true));
+        assert_eq!(done(|_| Ok(ControlFlow::Break(()))), (Ok(()), true));
+        assert_eq!(done(|_| Ok(ControlFlow::Continue(()))), (Ok(()), false));
     }
 }

@@ -1,12 +1,10 @@
 //! The steps that are common to all rewriting subcommands: read, verify, write, report.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::ops::Deref;
 
 use anyhow::Result;
 use bytesize::ByteSize;
-use dropout_onnx::diff::{self, Diff};
 use dropout_onnx::job::{Ended, Job, Target, Written};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::report::one_line;
@@ -16,7 +14,9 @@ use dropout_onnx::verify::{Options, Verification};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
-use crate::style::{BAD, GOOD, LABEL, NO_BREAK, Table, WARN, paint, wrap};
+use crate::lines::Lines;
+use crate::output;
+use crate::style::{BAD, GOOD, NO_BREAK, WARN, paint};
 use crate::verification::{self, Verify};
 
 /// A rewrite that is about to begin.
@@ -119,10 +119,7 @@ impl Conclusion<'_> {
             }
         }
         match &self.verification {
-            Some(found) => {
-                let verbose = self.global.verbose;
-                lines.0.push_str(&verification::text(found, verbose));
-            }
+            Some(found) => verification::tell(lines, found, self.global.verbose),
             None if self.written == Written::Yes => {
                 lines.line("verified", paint(WARN, "no (--verify none)"));
             }
@@ -167,55 +164,9 @@ impl Conclusion<'_> {
         match self.job.target() {
             _ if self.global.quiet && format == Format::Text && !different => {}
             Target::Stream => io::print_aside(text),
-            Target::File(_) => io::print(text)?,
+            Target::File(_) => output::print(text)?,
         }
         Ok(())
-    }
-}
-
-/// The width of labels, with the space after them.
-const INDENT: usize = 10;
-
-/// A report as text: lines with labels.
-#[derive(Default)]
-pub struct Lines(String);
-
-impl Lines {
-    pub fn line(&mut self, label: &str, text: String) {
-        self.block(label, &wrap(&text, INDENT).join("\n"));
-    }
-
-    /// Lines that are not wrapped, such as those of a table.
-    fn block(&mut self, label: &str, text: &str) {
-        for (index, line) in text.lines().enumerate() {
-            let label = if index == 0 { label } else { "" };
-            let label = paint(LABEL, format!("{label:<8}"));
-            let _ = writeln!(self.0, "{label}  {line}");
-        }
-    }
-
-    /// A table; the label is before its first line.
-    pub fn table(&mut self, label: &str, table: &Table) {
-        let text = table.render(&" ".repeat(INDENT));
-        if let Some(text) = text.get(INDENT..) {
-            let _ = write!(
-                self.0,
-                "{}{text}",
-                paint(LABEL, format!("{label:<INDENT$}"))
-            );
-        }
-    }
-
-    /// A summary of the differences, then each of them.
-    fn diff(&mut self, diff: &Diff) {
-        self.line("changed", diff::text::summary(diff));
-        for line in crate::diff::lines(diff) {
-            self.block("", &line);
-        }
-    }
-
-    pub fn into_text(self) -> String {
-        self.0
     }
 }
 

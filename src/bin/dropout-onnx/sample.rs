@@ -13,6 +13,7 @@ use dropout_onnx::source::{Destination, Rope, write_atomic};
 
 use crate::Status;
 use crate::io::{self, Global};
+use crate::output;
 use crate::verification::{Feed, Limits};
 
 /// Run a model with dropout on; report mean and spread of outputs
@@ -29,9 +30,10 @@ use crate::verification::{Feed, Limits};
 ///
 /// Only these figures are kept, not the outputs of single runs. A .npz file contains OUTPUT.mean,
 /// OUTPUT.std, OUTPUT.deterministic and OUTPUT.probabilities in the shape of the output,
-/// OUTPUT.entropy, OUTPUT.agreement and OUTPUT.top in the shape of its rows, with --labels
-/// OUTPUT.accuracy, and runs and seed, as float64. With --rates it also has rates, and the other arrays get
-/// a leading axis for them. The figures of --per-site are in JSON only, where NaN is null.
+/// OUTPUT.entropy, OUTPUT.agreement and OUTPUT.top in the shape of its rows, and with --labels
+/// OUTPUT.accuracy, and the numbers runs, seed and mask_seed. All are float64, except for OUTPUT.top and these
+/// numbers, which are integers. With --rates it also has rates, and the other arrays get a leading axis for
+/// them. The figures of --per-site are in JSON only, where NaN is null.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -41,9 +43,12 @@ pub struct Args {
     /// Number of runs, at each rate; at least 2
     #[arg(long, value_name = "N", default_value_t = 100)]
     runs: usize,
-    /// Seed of the masks and of random inputs
+    /// Seed of the random inputs
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Seed of the masks [default: the value of --seed]
+    #[arg(long, value_name = "N")]
+    mask_seed: Option<u64>,
     /// Set all dropout to each of these rates in turn, and plot spread against rate
     #[arg(long, value_name = "P", value_delimiter = ',', value_parser = rate)]
     rates: Vec<f64>,
@@ -69,7 +74,7 @@ pub struct Args {
     feed: Feed,
     #[command(flatten)]
     limits: Limits,
-    /// Format of the figures [default: by the extension of FILE, otherwise text]
+    /// Format of the figures [default: by FILE's extension, or text]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Write the figures of every element to this file (.json, .npz for NumPy, or text); `-` is standard
@@ -123,13 +128,15 @@ fn labels(text: &str) -> Result<Labels, String> {
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let (format, output, plot) = (args.format(), args.destination(global)?, args.plot(global)?);
+    let (output, plot) = (args.destination(global)?, args.plot(global)?);
+    let format = args.format()?;
     if format == Format::Npz && output.is_none() {
         bail!("--format npz requires --output FILE.npz, or `-` for standard output");
     }
     let options = Options {
         runs: args.runs,
         seed: args.seed,
+        mask_seed: args.mask_seed,
         rates: args.rates.clone(),
         classes: args.classes.clone(),
         labels: args.labels.clone(),
@@ -153,7 +160,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let told = told::Told::new(&model, &report, &args.classes);
     let bytes = || -> Result<Vec<u8>> {
         Ok(match format {
-            Format::Text => plain(&told.text(true)).into_bytes(),
+            Format::Text => output::plain(&told.text(true)).into_bytes(),
             Format::Json => {
                 let name = args.input.to_string_lossy();
                 let document = document::sample(&name, &model, &report, plot_file)?;
@@ -175,16 +182,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         written.push(write(destination, svg.clone().into_bytes())?);
     }
     if to_stdout {
-        io::print_bytes(&bytes()?)?;
+        output::print_bytes(&bytes()?)?;
     } else if !global.quiet {
-        io::print(&(told.text(global.verbose) + &told::written(&written)))?;
+        output::print(&(told.text(global.verbose) + &told::written(&written)))?;
     }
     Ok(Status::Done)
-}
-
-/// Text without the styles that are for terminals.
-fn plain(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
 }
 
 fn write(destination: &Destination, bytes: Vec<u8>) -> Result<String> {
@@ -195,14 +197,13 @@ fn write(destination: &Destination, bytes: Vec<u8>) -> Result<String> {
 }
 
 impl Args {
-    fn format(&self) -> Format {
-        let extension = self.output.as_ref().and_then(|file| file.extension());
-        let extension = extension.map(|extension| extension.to_string_lossy().to_lowercase());
-        self.format.unwrap_or(match extension.as_deref() {
-            Some("json") => Format::Json,
-            Some("npz") => Format::Npz,
-            _ => Format::Text,
-        })
+    fn format(&self) -> Result<Format> {
+        let file = self
+            .output
+            .as_deref()
+            .filter(|file| *file != Path::new("-"));
+        let format = output::format(self.format, file, output::value, || Ok(None))?;
+        Ok(format.unwrap_or(Format::Text))
     }
 
     /// Where the figures go, if not only to people.

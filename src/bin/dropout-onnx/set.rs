@@ -11,8 +11,9 @@ use dropout_onnx::verify::verify_change;
 use crate::Status;
 use crate::insert::{mode, rate, switched};
 use crate::io::{self, Files, Format, Global};
+use crate::lines::Lines;
 use crate::many::{self, Done, Many, Report, Reported};
-use crate::rewriting::{Conclusion, Lines, Rewriting};
+use crate::rewriting::{Conclusion, Rewriting};
 use crate::verification::{Verify, count};
 
 /// Change the rate, mode or seed of existing dropout

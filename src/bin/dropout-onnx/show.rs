@@ -15,6 +15,7 @@ use check::{Checked, Snapshot};
 use crate::Status;
 use crate::io::{self, Global};
 use crate::many::Jobs;
+use crate::output::{self, Output};
 use crate::paths;
 
 /// Print a model as stable text, for snapshots and for reading
@@ -29,9 +30,11 @@ pub struct Args {
     /// With --check or --write-snapshots also several models, folders and patterns.
     #[arg(value_name = "IN", required = true)]
     inputs: Vec<PathBuf>,
-    /// Output format [default: text; with --check, that of the snapshot]
+    /// Output format [default: by FILE's extension, or text; with --check, that of the snapshot]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
     /// Omit the names of values, nodes and graphs
     ///
     /// Renaming them then changes nothing.
@@ -49,7 +52,7 @@ pub struct Args {
     /// Compare with a snapshot and print the differences
     ///
     /// Several models are compared with the snapshots in a folder: NAME.onnx with NAME.onnx.snap.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "output")]
     check: Option<PathBuf>,
     /// Create or update the snapshot
     #[arg(long, requires = "check")]
@@ -57,7 +60,7 @@ pub struct Args {
     /// Create or update the snapshots of all models in this folder
     ///
     /// The same as --check DIR --update, and creates the folder.
-    #[arg(long, value_name = "DIR", conflicts_with = "check")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["check", "output"])]
     write_snapshots: Option<PathBuf>,
     #[command(flatten)]
     jobs: Jobs,
@@ -83,7 +86,7 @@ Examples:
   dropout-onnx show model.onnx --anonymous                   the same for any names of values
   dropout-onnx show models/ --write-snapshots snapshots      writes snapshots/NAME.onnx.snap
   dropout-onnx show models/ --check snapshots
-  dropout-onnx show model.onnx --format svg > dropout.svg
+  dropout-onnx show model.onnx --output dropout.svg
   dropout-onnx show model.onnx --format dot | dot -Tpdf > model.pdf
 
 Exit status: 0 printed, or equal to the snapshot; 1 different from the snapshot; 2 error.";
@@ -96,7 +99,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         let advice = "add --check DIR or --write-snapshots DIR for the snapshots";
         return match &args.inputs[..] {
             [input] if several => Err(paths::not_one(input, advice)),
-            [input] => print(args, input),
+            [input] => print(args, input, global),
             _ => bail!("show prints one model; {advice} of several"),
         };
     };
@@ -105,17 +108,20 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     }
     let checked = checked(args, &args.inputs[0], path, update, global)?;
     if !global.quiet {
-        io::print(&checked.text)?;
+        output::print(&checked.text)?;
     }
     Ok(checked.status())
 }
 
-fn print(args: &Args, input: &Path) -> Result<Status> {
+fn print(args: &Args, input: &Path, global: &Global) -> Result<Status> {
+    let report = args.output.open([input], global)?;
     let model = io::read(input)?;
-    let format = args.format.unwrap_or(Format::Text);
-    io::print(&rendered(format, input, &model, &options(args))?)?;
+    let format = output::format(args.format, args.output.file(), output::value, || Ok(None))?;
+    let format = format.unwrap_or(Format::Text);
+    report.write(&rendered(format, input, &model, &options(args))?)?;
     Ok(Status::Done)
 }
+
 fn options(args: &Args) -> Options {
     Options {
         anonymous: args.anonymous,

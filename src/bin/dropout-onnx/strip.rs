@@ -5,7 +5,6 @@ mod check;
 use std::path::Path;
 
 use anyhow::Result;
-use clap::ValueEnum;
 use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::{Convention, Kind, Mode};
 use dropout_onnx::job::Written;
@@ -15,9 +14,11 @@ use dropout_onnx::rewrite::strip::{Left, Options, Stripped, strip};
 use dropout_onnx::rewrite::{Action, Filter};
 
 use crate::Status;
+use crate::completions::choices;
 use crate::io::{self, Files, Format, Global};
+use crate::lines::Lines;
 use crate::many::{self, Done, Many, Report, Reported};
-use crate::rewriting::{Conclusion, Lines, Rewriting};
+use crate::rewriting::{Conclusion, Rewriting};
 use crate::set::filter;
 use crate::style::{Table, WARN, paint};
 use crate::verification::{Verify, count};
@@ -46,8 +47,8 @@ pub struct Args {
     )]
     kinds: Vec<String>,
     /// What dropout means at inference where the file does not declare it
-    #[arg(long, value_name = "WHICH", default_value = "inverted")]
-    convention: Which,
+    #[arg(long, value_name = "WHICH", default_value = "inverted", value_parser = choices(Convention::ALL, |it| (it.word(), it.about())))]
+    convention: Convention,
     /// Let BatchNormalization that uses batch statistics use the running statistics in the file
     #[arg(long)]
     batchnorm: bool,
@@ -106,16 +107,6 @@ const NORM: &str = "BatchNormalization layer";
 /// The number of dropouts that a report lists, unless asked for all.
 const SHOWN: usize = 12;
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Which {
-    /// The identity, as ONNX, Keras and PyTorch scale in training; 1-p for a mask that does not scale
-    Inverted,
-    /// A product by 1-p: a Mul replaces each operator, which fold can move into weights
-    Classic,
-    /// The identity, also for a mask that does not scale (DropEdge, SpecAugment, token dropout)
-    Identity,
-}
-
 fn mode() -> clap::builder::PossibleValuesParser {
     let words: Vec<&'static str> = Mode::ALL.iter().map(|mode| mode.word()).collect();
     clap::builder::PossibleValuesParser::new(words)
@@ -127,18 +118,13 @@ fn kind() -> clap::builder::PossibleValuesParser {
 }
 
 fn options(args: &Args) -> Result<Options> {
-    let convention = match args.convention {
-        Which::Inverted => Convention::Inverted,
-        Which::Classic => Convention::Classic,
-        Which::Identity => Convention::Identity,
-    };
     Ok(Options {
         allow_unmeasured: args.allow_unmeasured,
         batchnorm: args.batchnorm,
         prune_inputs: args.prune_inputs,
         filters: args.filters.clone(),
         strict: args.strict,
-        ..Options::of_words(&args.only, &args.kinds, convention)?
+        ..Options::of_words(&args.only, &args.kinds, args.convention)?
     })
 }
 

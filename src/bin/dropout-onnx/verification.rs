@@ -1,12 +1,10 @@
 //! Arguments of verification, and its results in words.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum, value_parser};
 use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::engine::{Engines, Host, Isolation};
@@ -14,7 +12,9 @@ use dropout_onnx::verify::inputs::InputSpec;
 use dropout_onnx::verify::run::{Outcome, RunReport, Settings};
 use dropout_onnx::verify::{Options, Verification, acting, measure, reach, structure};
 
-use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
+use crate::completions::choices;
+use crate::lines::Lines;
+use crate::style::{BAD, DIM, GOOD, WARN, paint};
 
 /// How a result is verified.
 #[derive(Args)]
@@ -49,9 +49,8 @@ pub struct Verify {
 /// How models are run, and the limits of the process that runs them.
 #[derive(Args)]
 pub struct Limits {
-    /// The engine that runs models: tract, ONNX Runtime (ort), or tract and, for what it cannot run, ONNX
-    /// Runtime (auto)
-    #[arg(long, value_name = "ENGINE", default_value = "auto", value_parser = engines())]
+    /// The engine that runs models
+    #[arg(long, value_name = "ENGINE", default_value = "auto", value_parser = choices(Engines::ALL, |it| (it.word(), it.about())))]
     engine: Engines,
     /// Time limit in seconds for loading a model, and for each run of it [default: 30, and 4 for every
     /// MiB of the model, up to 300]
@@ -61,12 +60,6 @@ pub struct Limits {
     /// model, but at most three quarters of the machine's]
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     memory_limit: Option<u64>,
-}
-
-/// The words for engines.
-fn engines() -> impl TypedValueParser<Value = Engines> {
-    let words = Engines::ALL.iter().map(|engines| engines.word());
-    PossibleValuesParser::new(words).try_map(|word| word.parse::<Engines>())
 }
 
 impl Limits {
@@ -169,13 +162,13 @@ impl Verify {
     }
 }
 
-/// What verification found, for people: a line each way, after `label`.
-pub fn text(verification: &Verification, verbose: bool) -> String {
-    let mut lines = Vec::new();
+/// What verification found, for people: a line each way.
+pub fn tell(lines: &mut Lines, verification: &Verification, verbose: bool) {
+    let mut found = Vec::new();
     if verification.identical {
-        lines.push(paint(GOOD, "identical bytes").to_string());
+        found.push(paint(GOOD, "identical bytes").to_string());
     } else if let Some(structure) = &verification.structure {
-        lines.push(match structure {
+        found.push(match structure {
             structure::Verdict::Same { outputs } => {
                 let same = paint(GOOD, "identical");
                 let but = match &verification.allowed {
@@ -190,10 +183,10 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
         });
     }
     if let Some(measured) = &verification.measured {
-        lines.extend(self::measured(measured, verbose));
+        found.extend(self::measured(measured, verbose));
     }
     if let Some(run) = &verification.run {
-        lines.push(format!("run: {}", self::run(run)));
+        found.push(format!("run: {}", self::run(run)));
         if verbose {
             let shapes = run
                 .shapes
@@ -201,44 +194,31 @@ pub fn text(verification: &Verification, verbose: bool) -> String {
                 .map(|(input, shape)| format!("{input}{shape:?}"));
             let shapes: Vec<_> = shapes.collect();
             if !shapes.is_empty() {
-                lines.push(format!("     inputs {}", shapes.join(", ")));
+                found.push(format!("     inputs {}", shapes.join(", ")));
             }
-            lines.push(format!(
+            found.push(format!(
                 "     {} ran both models {}",
                 run.mode.engine(),
                 run.mode
             ));
             let reference = run.reference.iter();
-            lines.extend(reference.map(|note| format!("     {note}")));
+            found.extend(reference.map(|note| format!("     {note}")));
         }
-        lines.extend(run.notes.iter().map(|note| format!("     note: {note}")));
+        found.extend(run.notes.iter().map(|note| format!("     note: {note}")));
         for difference in &run.recorded {
-            lines.push(format!(
+            found.push(format!(
                 "     {} the test data (before) and the original (after) differ: {difference}",
                 paint(WARN, "note:")
             ));
         }
     }
     if let Some(reached) = &verification.reached {
-        lines.extend(self::reached(reached, verbose));
+        found.extend(self::reached(reached, verbose));
     }
     if let Some(acting) = &verification.acting {
-        lines.extend(self::acting(acting, verbose));
+        found.extend(self::acting(acting, verbose));
     }
-    let mut out = String::new();
-    for (index, line) in lines.iter().enumerate() {
-        let indent = " ".repeat(line.len() - line.trim_start().len());
-        for (part, text) in wrap(line.trim_start(), 12 + indent.len())
-            .iter()
-            .enumerate()
-        {
-            let label = if index + part == 0 { "verified" } else { "" };
-            let hanging = if part == 0 { "" } else { "  " };
-            let label = paint(LABEL, format!("{label:<8}"));
-            let _ = writeln!(out, "{label}  {indent}{hanging}{text}");
-        }
-    }
-    out
+    lines.items("verified", &found);
 }
 
 /// What masks do by the original's own nodes: one line for those that do the same, and one for each that

@@ -3,7 +3,6 @@
 mod folders;
 mod replay;
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anstyle::Style;
@@ -15,15 +14,16 @@ use dropout_onnx::verify::evidence::Evidence;
 use dropout_onnx::verify::run::Outcome;
 use dropout_onnx::verify::{Demand, Options, Pairing, Verdict, Verification, verify};
 
-use clap::builder::TypedValueParser;
 use serde_json::Value;
 
 use crate::Status;
-use crate::completions::Offering;
+use crate::completions::choices;
 use crate::io::{self, Format, Global};
+use crate::lines::Lines;
 use crate::many::Jobs;
+use crate::output::{self, Output, Report, ReportFile};
 use crate::paths;
-use crate::style::{BAD, DIM, GOOD, LABEL, WARN, paint, wrap};
+use crate::style::{BAD, DIM, GOOD, WARN, paint};
 use crate::verification::{self, Verify};
 
 /// Compare two models, by structure and by running both
@@ -55,11 +55,13 @@ pub struct Args {
     )]
     replay: Option<PathBuf>,
     /// Compare outputs of the same name, or at the same position
-    #[arg(long, value_name = "HOW", default_value = "by-name", value_parser = pairing())]
+    #[arg(long, value_name = "HOW", default_value = "by-name", value_parser = choices(Pairing::ALL, |it| (it.word(), it.about())))]
     outputs: Pairing,
-    /// Format of the report
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    /// Format of the report [default: by FILE's extension, or text]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     jobs: Jobs,
     #[command(flatten)]
@@ -105,21 +107,53 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
 /// Compares and reports the only two models, with evidence if it is asked for.
 fn one(paths: [&Path; 2], args: &Args, options: &Options, global: &Global) -> Result<Status> {
     let evidence = args.verify.evidence.as_deref();
-    let evidence = evidence.map(|path| io::ReportFile::new(path, paths, global));
+    let evidence = evidence.map(|path| ReportFile::new(path, paths, global));
     let evidence = evidence.transpose()?;
+    let report = args.output.open(paths, global)?;
     let compared = Compared::new(paths, options, global)?;
-    match args.format {
-        Format::Json => io::print(&document::text(&compared.document())?)?,
-        Format::Text if !global.quiet => io::print(&compared.text(args, global))?,
-        Format::Text => {}
-    }
+    args.write(
+        &report,
+        &compared.verdict,
+        || Ok(compared.document()),
+        |lines| {
+            compared.tell(lines, args, global);
+        },
+    )?;
     if let (Some(file), Verdict::Equal) = (evidence, &compared.verdict) {
         let folder = file.folder().to_path_buf();
         let [before, after] = &compared.models;
         let (old, new) = ((paths[0], before), (paths[1], after));
         file.write(&Evidence::of(&compared.found, old, new, &folder)?.text()?)?;
     }
-    concluded(&compared.verdict, args.format, global)
+    concluded(&compared.verdict)
+}
+
+impl Args {
+    fn format(&self) -> Result<Format> {
+        let format = output::format(self.format, self.output.file(), output::value, || Ok(None))?;
+        Ok(format.unwrap_or(Format::Text))
+    }
+
+    /// Writes the report of two models; the text ends with the verdict.
+    fn write(
+        &self,
+        report: &Report,
+        verdict: &Verdict,
+        document: impl FnOnce() -> Result<Value>,
+        tell: impl FnOnce(&mut Lines),
+    ) -> Result<()> {
+        report.write(&match self.format()? {
+            Format::Json => document::text(&document()?)?,
+            Format::Text if report.is_quiet() => String::new(),
+            Format::Text => {
+                let mut lines = Lines::default();
+                tell(&mut lines);
+                let (style, _) = told(verdict);
+                lines.line("verdict", paint(style, verdict.word()));
+                lines.into_text()
+            }
+        })
+    }
 }
 
 /// Two models and what was found.
@@ -151,22 +185,16 @@ impl Compared {
         document::verify(before, after, &self.found)
     }
 
-    fn text(&self, args: &Args, global: &Global) -> String {
-        let mut text = String::new();
+    fn tell(&self, lines: &mut Lines, args: &Args, global: &Global) {
         let [before, after] = &self.names;
         if let Some(assumed) = (self.found.assumed).note(&one_line(before), &one_line(after)) {
-            for (index, line) in wrap(&assumed.to_string(), 10).iter().enumerate() {
-                let label = if index == 0 { "assumed" } else { "" };
-                let label = paint(LABEL, format!("{label:<8}"));
-                let _ = writeln!(text, "{label}  {line}");
-            }
+            lines.line("assumed", assumed.to_string());
         }
-        text.push_str(&verification::text(&self.found, global.verbose));
+        verification::tell(lines, &self.found, global.verbose);
         if args.verify.is_exact() && numbers_differ(&self.found) {
             let hint = "compared exactly; allow for rounding with --rtol and --atol";
-            let _ = writeln!(text, "{:15}{}", "", paint(DIM, hint));
+            lines.items("", &[format!("     {}", paint(DIM, hint))]);
         }
-        text
     }
 }
 
@@ -179,26 +207,16 @@ fn told(verdict: &Verdict) -> (Style, Status) {
     }
 }
 
-/// Prints the verdict, and the exit status that follows.
-fn concluded(verdict: &Verdict, format: Format, global: &Global) -> Result<Status> {
-    let (style, status) = told(verdict);
-    if format == Format::Text && !global.quiet {
-        let label = paint(LABEL, format!("{:<8}", "verdict"));
-        io::print(&format!("{label}  {}\n", paint(style, verdict.word())))?;
-    }
+/// The exit status of a verdict.
+fn concluded(verdict: &Verdict) -> Result<Status> {
     if let Verdict::NotShown { reason } = verdict {
         bail!("not shown to be equal or different: {reason}");
     }
-    Ok(status)
+    Ok(told(verdict).1)
 }
 
 /// Is the difference one of numbers, such as a fold makes by rounding?
 fn numbers_differ(found: &Verification) -> bool {
     let run = found.run.as_ref().map(|run| &run.outcome);
     matches!(run, Some(Outcome::Different(Difference::Value { .. })))
-}
-
-fn pairing() -> impl TypedValueParser<Value = Pairing> {
-    let parse = |text: &str| text.parse().map_err(|e: dropout_onnx::Error| e.to_string());
-    Offering::new(parse, Pairing::ALL.iter().map(|pairing| pairing.word()))
 }

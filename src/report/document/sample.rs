@@ -26,8 +26,10 @@ pub(super) struct Document<'r> {
     sites: Vec<SiteRecord>,
     /// Runs at every rate.
     runs: usize,
-    /// The seed.
+    /// The seed of random inputs.
     seed: u64,
+    /// The seed of the masks.
+    mask_seed: u64,
     /// The engine and its version.
     engine: String,
     /// The shape of every input.
@@ -149,6 +151,7 @@ pub fn sample(input: &str, model: &Model, report: &Report, plot: Option<&Path>) 
         sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
         runs: report.runs,
         seed: report.seed,
+        mask_seed: report.mask_seed,
         engine: report.engine.clone(),
         shapes: &report.shapes,
         random_inputs: &report.made,

@@ -9,11 +9,11 @@ use crate::words::words;
 words! {
     /// Which engines may run models.
     Engines {
-        /// tract; ONNX Runtime for what tract cannot run, if it is there.
+        /// tract, and ONNX Runtime, if it is installed, for what tract cannot run.
         Auto = "auto",
-        /// tract alone.
+        /// tract only.
         Tract = "tract",
-        /// ONNX Runtime alone.
+        /// ONNX Runtime only.
         Ort = "ort",
     }
 }

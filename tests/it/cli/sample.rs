@@ -115,7 +115,7 @@ fn every_format() {
     for name in reader.names().unwrap() {
         let name = name.trim_end_matches(".npy").to_string();
         let shape = match name.as_str() {
-            "runs" | "seed" | "y.top" => {
+            "runs" | "seed" | "mask_seed" | "y.top" => {
                 let array: ArrayD<u64> = reader.by_name(&name).unwrap();
                 format!("u64{:?}", array.shape())
             }

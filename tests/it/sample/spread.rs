@@ -8,7 +8,7 @@ use dropout_onnx::dropout::Kind;
 use dropout_onnx::onnx::DataType;
 use dropout_onnx::sample::{Options, Output, average};
 
-use super::fed;
+use super::{fed, sampled};
 use crate::common::build::{f32_scalar, f32s, flag, float, graph, i64s, int, ints, model, op};
 use crate::common::proto::{Graph, Model, Node, Tensor};
 
@@ -225,6 +225,27 @@ fn at_the_rate_of_the_model() {
         assert_eq!(report.samplings[0].rate, None);
         shows(what, &report.samplings[0].outputs[0], of_inverted(P), sum);
     }
+}
+
+#[test]
+fn one_seed_is_that_of_the_inputs_and_another_that_of_the_masks() {
+    let (_, model) = inverted().into_iter().next().unwrap();
+    let at = |seed, mask_seed| {
+        let options = Options {
+            seed,
+            mask_seed,
+            ..options(&[])
+        };
+        let output = sampled(&model.read(), &options).samplings[0].outputs[0].clone();
+        (output.deterministic.unwrap(), output.std)
+    };
+    let (inputs, spread) = at(7, None);
+    assert_eq!(at(7, Some(7)), (inputs.clone(), spread.clone()));
+    let (same, other) = at(7, Some(8));
+    assert!(same == inputs && other != spread);
+    // the twin: the other seed changes the inputs
+    let (other, _) = at(8, Some(7));
+    assert_ne!(other, inputs);
 }
 
 #[test]

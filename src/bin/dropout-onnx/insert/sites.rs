@@ -11,6 +11,7 @@ use dropout_onnx::rewrite::insert::{Candidate, Options, candidates, plan_text};
 use super::SitesFormat;
 use crate::Status;
 use crate::io;
+use crate::output;
 use crate::style::{DIM, Table, paint, wrap};
 
 pub fn run(input: &Path, options: &Options, format: SitesFormat, verbose: bool) -> Result<Status> {
@@ -28,7 +29,7 @@ pub fn run(input: &Path, options: &Options, format: SitesFormat, verbose: bool) 
         }
         SitesFormat::Text => table(&found, options.choices.is_empty(), verbose),
     };
-    io::print(&text)?;
+    output::print(&text)?;
     Ok(Status::Done)
 }
 

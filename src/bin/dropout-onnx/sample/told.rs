@@ -8,7 +8,7 @@ use dropout_onnx::dropout::{Kind, Mode, Site};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::sample::{ClassSpec, Numbers, Output, Report, is_sampled};
 
-use crate::rewriting::Lines;
+use crate::lines::Lines;
 use crate::style::{DIM, LABEL, Table, WARN, paint};
 use crate::verification::count;
 
@@ -44,7 +44,7 @@ impl<'a> Told<'a> {
         let runs = report.runs;
         lines.line(
             "runs",
-            format!("{runs}{per}, seed {} ({})", report.seed, report.engine),
+            format!("{runs}{per}, {} ({})", seeds(report), report.engine),
         );
         for (input, shape) in &report.shapes {
             let made = match report.made.contains(input) {
@@ -129,6 +129,14 @@ impl<'a> Told<'a> {
         }
         let hint = format!("if these are logits, --classes {name} adds entropy and agreement");
         format!("{INDENT}{}\n", paint(DIM, hint))
+    }
+}
+
+/// `seed 7`, or both seeds if they differ.
+fn seeds(report: &Report) -> String {
+    match report.mask_seed == report.seed {
+        true => format!("seed {}", report.seed),
+        false => format!("seed {}, mask seed {}", report.seed, report.mask_seed),
     }
 }
 

@@ -10,7 +10,8 @@ use dropout_onnx::show::{Header, Options, json};
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use crate::Status;
-use crate::io::{Global, ReportFile};
+use crate::io::Global;
+use crate::output::ReportFile;
 use crate::style::{BAD, DIM, GOOD, paint};
 
 /// Lines of context around a change.

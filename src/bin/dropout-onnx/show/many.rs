@@ -8,7 +8,8 @@ use super::check::Outcome;
 use super::{Args, checked};
 use crate::Status;
 use crate::io::{Format, Global};
-use crate::many::{Done, Words};
+use crate::many::{Batch, Done, Words};
+use crate::output::Report;
 use crate::paths::{self, Found, Model};
 
 /// Compares all models with their snapshots in `folder`, or writes these.
@@ -33,8 +34,12 @@ pub fn run(args: &Args, folder: &Path, update: bool, global: &Global) -> Result<
         &models,
         |model| model.found.path(),
         |model| one(args, model, folder, update, global),
-        &words,
-        Format::Text,
+        &Batch {
+            words: &words,
+            format: Format::Text,
+            report: &Report::printed(global),
+            writes: update,
+        },
         global,
     )
 }

@@ -1,5 +1,6 @@
 //! `strip --check`: is there anything to strip? For hooks and CI.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -14,6 +15,7 @@ use super::{Args, options};
 use crate::Status;
 use crate::config::{ConfigArgs, Configs};
 use crate::io::{self, Format, Global};
+use crate::output;
 use crate::paths::{self, Found};
 use crate::style::{DIM, GOOD, WARN, paint};
 use crate::verification::count;
@@ -47,7 +49,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
                         status = status.max(Status::Found);
                     }
                     if tells && (clean || checked.changes) {
-                        io::print(&checked.text)?;
+                        output::print(&checked.text)?;
                     }
                     checked.record(path)
                 }
@@ -59,22 +61,22 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
                 }
             };
             records.push(record);
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         },
     )?;
     if tells && found.len() > 1 {
         let models = count(found.len(), "model");
-        io::print(&format!("{models}: {number} to strip\n"))?;
+        output::print(&format!("{models}: {number} to strip\n"))?;
     }
     if tells && number > 0 {
         let help = "dropout-onnx strip --in-place removes it";
-        io::print(&format!("{}\n", paint(DIM, help)))?;
+        output::print(&format!("{}\n", paint(DIM, help)))?;
     }
     if args.format == Format::Json {
         let document = json!({
             "schema": "dropout-onnx/strip-check/1", "tool": TOOL, "models": records,
         });
-        io::print(&document::text(&document)?)?;
+        output::print(&document::text(&document)?)?;
     }
     Ok(status)
 }

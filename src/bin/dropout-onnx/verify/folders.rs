@@ -10,7 +10,7 @@ use dropout_onnx::verify::{Options, Verdict};
 use super::{Args, Compared, told};
 use crate::Status;
 use crate::io::{Format, Global};
-use crate::many::{Done, Words};
+use crate::many::{Batch, Done, Words};
 use crate::paths::{self, Found};
 use crate::style::{LABEL, paint};
 
@@ -43,12 +43,24 @@ pub fn run(
     }
     let names: Vec<PathBuf> = names.into_iter().collect();
     let silent = global.silent();
+    let models = names
+        .iter()
+        .flat_map(|name| folders.map(|folder| folder.join(name)));
+    let models: Vec<PathBuf> = models.collect();
+    let format = args.format()?;
+    let report = args
+        .output
+        .open(models.iter().map(PathBuf::as_path), global)?;
     args.jobs.each(
         &names,
         PathBuf::as_path,
-        |name| pair(name, folders, args.format, options, &silent),
-        &WORDS,
-        args.format,
+        |name| pair(name, folders, format, options, &silent),
+        &Batch {
+            words: &WORDS,
+            format,
+            report: &report,
+            writes: false,
+        },
         global,
     )
 }

@@ -1,6 +1,5 @@
 //! `verify --replay`: is what a document has evidence of still shown?
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -10,8 +9,8 @@ use dropout_onnx::verify::evidence::Evidence;
 
 use super::{Args, concluded};
 use crate::Status;
-use crate::io::{self, Format, Global};
-use crate::style::{BAD, DIM, LABEL, paint, wrap};
+use crate::io::{self, Global};
+use crate::style::{BAD, DIM, paint};
 use crate::verification;
 
 /// Shows the same again of the files that the evidence names, or of those given.
@@ -27,41 +26,27 @@ pub fn run(path: &Path, args: &Args, global: &Global) -> Result<Status> {
     };
     let before = given(&args.before, before, "the original")?;
     let after = given(&args.after, after, "the result")?;
+    let report = args.output.open([before.as_path(), &after], global)?;
     let (old, new) = io::read_both(&before, &after)?;
     let host = args.verify.limits.host()?;
     let progress = global.progress("verifying");
     let replay = evidence.replay(&old, &new, &host, &args.verify.feed.inputs)?;
     progress.finish_and_clear();
     let names = [&before, &after].map(|path| path.to_string_lossy());
-    match args.format {
-        Format::Json => {
-            let document = document::replay(&path.to_string_lossy(), &names, &replay);
-            io::print(&document::text(&document)?)?;
+    let document = || Ok(document::replay(&path.to_string_lossy(), &names, &replay));
+    args.write(&report, &replay.verdict, document, |lines| {
+        let [before, after] = names.each_ref().map(|name| one_line(name));
+        let document = one_line(&path.to_string_lossy());
+        lines.line("evidence", format!("{document}: {before} and {after}"));
+        for note in &replay.notes {
+            lines.line("", paint(DIM, note));
         }
-        Format::Text if !global.quiet => {
-            let mut text = String::new();
-            let mut line = |label: &str, line: String| {
-                for (index, part) in wrap(&line, 10).iter().enumerate() {
-                    let label = if index == 0 { label } else { "" };
-                    let label = paint(LABEL, format!("{label:<8}"));
-                    let _ = writeln!(text, "{label}  {part}");
-                }
-            };
-            let [before, after] = names.map(|name| one_line(&name));
-            let document = one_line(&path.to_string_lossy());
-            line("evidence", format!("{document}: {before} and {after}"));
-            for note in &replay.notes {
-                line("", paint(DIM, note));
-            }
-            if let Verdict::Different { why } = &replay.verdict {
-                line("", paint(BAD, why));
-            }
-            if let Some(found) = &replay.verification {
-                text.push_str(&verification::text(found, global.verbose));
-            }
-            io::print(&text)?;
+        if let Verdict::Different { why } = &replay.verdict {
+            lines.line("", paint(BAD, why));
         }
-        Format::Text => {}
-    }
-    concluded(&replay.verdict, args.format, global)
+        if let Some(found) = &replay.verification {
+            verification::tell(lines, found, global.verbose);
+        }
+    })?;
+    concluded(&replay.verdict)
 }
