@@ -63,6 +63,10 @@ enum Body {
     Memory(Bytes),
     Rope(Rope),
     Computed(Box<dyn ReadAt>),
+    #[cfg_attr(
+        not(feature = "tract"),
+        expect(dead_code, reason = "no weights are copied")
+    )]
     Zeros,
 }
 

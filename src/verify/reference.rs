@@ -173,8 +173,8 @@ fn step(view: View<'_>, masks: &[&Site]) -> Option<Tolerance> {
     Some(Tolerance::Close { rtol, atol })
 }
 
-/// True if a mask leaves a factor that rounds, where another multiplies what it keeps: engines multiply the constants
-/// that stand next to each other first, which are others in the result.
+/// True if a mask leaves a factor that rounds, where another multiplies what it keeps: engines multiply
+/// neighbouring constants first, which are others in the result.
 fn is_folded(masks: &[&Site]) -> bool {
     let mut exits = masks.iter().flat_map(|site| &site.exits);
     let is_power = |number: f64| number.abs().log2().fract() == 0.0;

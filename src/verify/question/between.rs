@@ -1,4 +1,4 @@
-//! The model between a strip and a fold, in a document: pieces of the original, and what is new. It is not
+//! The model between a strip and a fold, in a document: pieces of the original, and new bytes. It is not
 //! trusted: both steps are shown of it.
 
 use serde::{Deserialize, Serialize};
