@@ -28,14 +28,17 @@ pub enum ErrorKind {
 }
 
 /// What went wrong, where (file, byte offset, node) and why.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct Error(Box<Inner>);
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Inner {
     kind: ErrorKind,
     file: Option<PathBuf>,
     offset: Option<u64>,
     place: Option<String>,
     why: String,
+    #[serde(skip)]
     io: Option<io::Error>,
 }
 

@@ -118,12 +118,13 @@ fn error(stop: Stop) -> Error {
         Stop::Unrunnable(why) => {
             let way_out = match why.operator {
                 Some(_) => {
-                    "to sample it with another runtime, make its operators active with \
+                    "; to sample it with another runtime, make its operators active with \
                      `dropout-onnx set --mode active` (and disable optimizations in ONNX Runtime)"
                 }
-                None => "if this depends on the inputs, supply others with --input and --dim",
+                None if why.is_final() => "",
+                None => "; if this depends on the inputs, supply others with --input and --dim",
             };
-            Error::new(ErrorKind::Unsupported, format!("{}; {way_out}", why.reason))
+            Error::new(ErrorKind::Unsupported, format!("{}{way_out}", why.reason))
         }
     }
 }

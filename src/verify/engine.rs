@@ -18,11 +18,9 @@ mod operators;
 #[cfg(feature = "ort")]
 mod ort;
 mod panics;
-mod patch;
 mod port;
 mod process;
 mod shapes;
-mod site;
 mod slot;
 mod tract;
 mod value;
@@ -96,7 +94,7 @@ pub struct Unrunnable {
     pub reason: String,
     /// The operator that prevents it, if there is one.
     pub operator: Option<String>,
-    /// True if the process that ran it has ended: it crashed, or reached a limit.
+    /// True if there is no more engine: its process crashed or reached a limit, or its library is not here.
     pub ended: bool,
 }
 
@@ -109,7 +107,7 @@ impl Unrunnable {
         }
     }
 
-    /// The process that ran the model has ended.
+    /// There is no more engine.
     fn ended(reason: String) -> Self {
         Unrunnable {
             ended: true,
@@ -118,7 +116,7 @@ impl Unrunnable {
     }
 
     /// True if another way to run it would end no better.
-    pub(super) fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         self.ended || self.operator.is_some()
     }
 
@@ -159,7 +157,7 @@ impl fmt::Display for Unrunnable {
 }
 
 /// Why there is no result.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Stop {
     /// No engine can.
     Unrunnable(Unrunnable),

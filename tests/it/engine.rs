@@ -1,5 +1,6 @@
 //! The engines that run models.
 
+mod agreement;
 mod both;
 mod broken;
 mod compare;

@@ -88,7 +88,7 @@ fn observe(editor: &mut Editor<'_>, view: View<'_>, site: usize, watch: &Watch) 
             inputs: smallvec![watch.data.clone(), made],
             outputs: smallvec![name],
             attributes: vec![Attribute::new(watch::SITE, site)],
-            ..Node::new(watch::OPERATOR)
+            ..watch::node()
         };
         editor.insert_node(at.0, at.1, observer);
     }

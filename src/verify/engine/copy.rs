@@ -5,34 +5,15 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::draws::{DOMAIN, REPEATS, STREAM, VERSION};
 use super::functions::{Flat, flat};
 use super::mend::{self, Repair, give_outputs, mend};
-use super::patch::int;
 use super::{Meaning, Stop};
 use crate::hash::HashMap;
-use crate::onnx::{
-    Attribute, AttributeValue, Editor, Model, Name, Node, NodeId, RANDOM_OPERATORS, Values,
-};
+use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Node, NodeId, Values};
 use crate::semantics::view::View;
 use crate::source::{Rope, Source};
 use crate::wire::{bytes_field, varint_field};
-
-/// The attribute that holds the opset version ruling a `Dropout`.
-pub(super) const VERSION: &str = "dropout_onnx.version";
-/// The attribute that declares whether a `Dropout` trains: one of the three below.
-pub(super) const TRAINING: &str = "dropout_onnx.training";
-/// It does not: the inference meaning.
-pub(super) const NEVER: i64 = 0;
-/// According to the operator.
-pub(super) const AS_WRITTEN: i64 = 1;
-/// It does, also where its version cannot declare it.
-pub(super) const ALWAYS: i64 = 2;
-/// The attribute that takes the place of the ratio: the bits of a 64 bit float.
-pub(super) const RATE: &str = "dropout_onnx.rate";
-/// The attribute that holds a node's stream of random numbers.
-pub(super) const STREAM: &str = "dropout_onnx.stream";
-/// The attribute that is 1 if a node is evaluated repeatedly in each step of a loop that is written out.
-pub(super) const REPEATS: &str = "dropout_onnx.repeats";
 
 /// A copy to run.
 pub(super) struct Copy {
@@ -56,35 +37,13 @@ impl Copy {
             versions,
             opset,
         } = flat(source)?;
+        let random = mark(&mut model, meaning, &versions)?;
         let mut notes = Vec::new();
         let common: Vec<&Repair> = mend::ALL.iter().copied().flatten().collect();
         for repairs in [&common[..], repairs] {
-            notes.extend(mend(&mut model, repairs, opset)?);
+            notes.extend(mend(&mut model, repairs, (opset, meaning))?);
         }
         give_outputs(&mut model)?;
-        let marks = marks(&model, meaning);
-        let mut random = BTreeMap::new();
-        if !marks.is_empty() {
-            let values = Values::new(&model);
-            let mut editor = Editor::new(&mut model, values);
-            for (id, stream) in marks {
-                let node = editor.model().node(id);
-                if !node.is("Dropout") {
-                    *random.entry(node.op_type.to_string()).or_default() += 1;
-                }
-                let own = match node.attribute(VERSION).map(|version| &version.value) {
-                    Some(AttributeValue::Int(version)) => Some(*version),
-                    _ => versions.get(&id).copied(),
-                };
-                let version = own.unwrap_or(opset);
-                let repeats = repeats(editor.view(), id).then(|| int(REPEATS, 1));
-                let attributes = attributes(node, meaning, stream, version);
-                for attribute in attributes.into_iter().chain(repeats) {
-                    editor.set_attribute(id, attribute);
-                }
-            }
-            editor.finish()?;
-        }
         Ok(Copy {
             model,
             notes,
@@ -93,9 +52,8 @@ impl Copy {
         })
     }
 
-    /// Its bytes. A model without an opset gets that of its functions, or 1, and `domain` is one of its
-    /// domains.
-    pub(super) fn source(&self, domain: Option<&str>) -> Result<Source, Stop> {
+    /// Its bytes. A model without an opset gets that of its functions, or 1.
+    pub(super) fn source(&self) -> Result<Source, Stop> {
         let mut rope: Rope = self.model.to_rope()?;
         let import = |domain: &str, version: i64| {
             let domain = bytes_field(1, domain.as_bytes());
@@ -105,20 +63,55 @@ impl Copy {
         if self.model.opset(self.model.main(), "").is_none() {
             rope.push(import("", self.opset));
         }
-        if let Some(domain) = domain {
-            rope.push(import(domain, 1));
-        }
+        rope.push(import(DOMAIN, 1));
         Ok(Source::from_rope(rope))
     }
 }
 
-/// The operators that draw, each with a stream of its own. A stream belongs to a name, so that both sides
-/// of a comparison draw the same numbers whatever was removed.
-fn marks(model: &Model, meaning: Meaning) -> Vec<(NodeId, u64)> {
-    let draws = |node: &Node| {
-        let random = || RANDOM_OPERATORS.iter().any(|name| node.op_type == *name);
-        node.in_default_domain() && (node.op_type == "Dropout" || random())
-    };
+/// Marks the operators that draw: each with a stream of its own, and with the opset of a function that rules it.
+/// Returns those that are no dropout, and how often they occur.
+fn mark(
+    model: &mut Model,
+    meaning: Meaning,
+    versions: &HashMap<NodeId, i64>,
+) -> Result<BTreeMap<String, usize>, Stop> {
+    let streams = streams(model, meaning);
+    let mut random = BTreeMap::new();
+    if streams.is_empty() {
+        return Ok(random);
+    }
+    let values = Values::new(model);
+    let mut editor = Editor::new(model, values);
+    for (id, stream) in streams {
+        let node = editor.model().node(id);
+        let operator = node.op_type.to_string();
+        let int = |name: &str, value| Attribute::new(name, AttributeValue::Int(value));
+        let mut marks = vec![int(STREAM, stream.cast_signed())];
+        marks.extend(repeats(editor.view(), id).then(|| int(REPEATS, 1)));
+        marks.extend(versions.get(&id).map(|&version| int(VERSION, version)));
+        if node.is("Multinomial") {
+            // the engines' own implementation: seeded by this attribute, else different every time
+            marks.clear();
+            if own_seed(node) == 0 {
+                let seed = AttributeValue::Float((stream % (1 << 24)) as f32);
+                marks.push(Attribute::new("seed", seed));
+            }
+        }
+        if !operator.contains("Dropout") {
+            *random.entry(operator).or_default() += 1;
+        }
+        for mark in marks {
+            editor.set_attribute(id, mark);
+        }
+    }
+    editor.finish()?;
+    Ok(random)
+}
+
+/// The operators that draw. A stream belongs to a name, so that both sides of a comparison draw the same numbers
+/// whatever was removed.
+fn streams(model: &Model, meaning: Meaning) -> Vec<(NodeId, u64)> {
+    let draws = |node: &Node| node.is("Multinomial") || mend::draws(node);
     let drawing: Vec<(NodeId, &Node)> = model.nodes().filter(|(_, node)| draws(node)).collect();
     if drawing.is_empty() {
         return Vec::new();
@@ -159,24 +152,4 @@ fn own_seed(node: &Node) -> u64 {
         Some(AttributeValue::Float(seed)) => u64::from(seed.to_bits()) + 1,
         Some(_) => 1,
     }
-}
-
-/// What a node that draws must do.
-fn attributes(node: &Node, meaning: Meaning, stream: u64, version: i64) -> Vec<Attribute> {
-    let mut attributes = vec![int(STREAM, stream.cast_signed())];
-    if node.is("Dropout") {
-        let (training, rate) = match meaning {
-            Meaning::Inference => (NEVER, None),
-            Meaning::AsWritten { .. } => (AS_WRITTEN, None),
-            Meaning::Training { rate, .. } => (ALWAYS, rate),
-        };
-        attributes.extend([int(VERSION, version), int(TRAINING, training)]);
-        attributes.extend(rate.map(|rate| int(RATE, rate.to_bits().cast_signed())));
-    }
-    if node.is("Multinomial") && own_seed(node) == 0 {
-        // the engines' own implementation: seeded by this attribute, else different every time
-        let seed = AttributeValue::Float((stream % (1 << 24)) as f32);
-        attributes.push(Attribute::new("seed", seed));
-    }
-    attributes
 }

@@ -14,6 +14,23 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::slot::with_slot;
 
+/// The domain of the operators that both engines are given.
+pub(super) const DOMAIN: &str = "dropout_onnx";
+/// Data and a ratio of 64 bits; the kept elements, scaled, and a mask of them.
+pub(super) const DROP: &str = "Drop";
+/// Numbers of 64 bits of the shape of its input.
+pub(super) const DRAW: &str = "Draw";
+/// The attribute with the stream of a node.
+pub(super) const STREAM: &str = "stream";
+/// The attribute that is 1 if a node is evaluated repeatedly in each step of a loop that is written out.
+pub(super) const REPEATS: &str = "repeats";
+/// The attribute that holds the opset ruling a dropout.
+pub(super) const VERSION: &str = "dropout_onnx.version";
+/// The attribute that is 1 for numbers of a normal distribution.
+pub(super) const NORMAL: &str = "normal";
+/// Why no number is drawn outside of a run.
+pub(super) const EARLY: &str = "random numbers are drawn in a run only";
+
 struct Draws {
     run: u64,
     evaluations: HashMap<Stream, u64>,
@@ -116,6 +133,16 @@ pub(super) fn kept(stream: Stream, ratio: f64, count: usize) -> Option<Vec<bool>
     Some(keep)
 }
 
+/// A ratio by which elements can be dropped.
+///
+/// # Errors
+/// It is outside of [0, 1).
+pub(super) fn ratio(ratio: f64) -> Result<f64, String> {
+    let why = || format!("Dropout has ratio {ratio}, which is not in [0, 1)");
+    let is_ratio = (0.0..1.0).contains(&ratio);
+    is_ratio.then_some(ratio).ok_or_else(why)
+}
+
 /// The distribution of a draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Law {
@@ -124,6 +151,24 @@ pub(super) enum Law {
 }
 
 impl Law {
+    /// By the attributes of an operator; `None` if they are not numbers.
+    pub(super) fn of(is_normal: bool, number: impl Fn(&str) -> Option<f32>) -> Option<Law> {
+        let number = |name, default| {
+            let number = number(name).unwrap_or(default);
+            number.is_finite().then_some(f64::from(number))
+        };
+        Some(match is_normal {
+            true => Law::Normal {
+                mean: number("mean", 0.0)?,
+                scale: number("scale", 1.0)?,
+            },
+            false => Law::Uniform {
+                low: number("low", 0.0)?,
+                high: number("high", 1.0)?,
+            },
+        })
+    }
+
     /// Numbers of this distribution; `None` outside of a run.
     pub(super) fn draw(self, stream: Stream, count: usize) -> Option<Vec<f64>> {
         let mut generator = generator(stream)?;

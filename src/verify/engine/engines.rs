@@ -41,5 +41,5 @@ fn ort(library: Option<&Path>) -> Result<Box<dyn Engine + '_>, Unrunnable> {
 #[cfg(not(feature = "ort"))]
 fn ort(_: Option<&Path>) -> Result<Box<dyn Engine + '_>, Unrunnable> {
     let why = "this program was built without ONNX Runtime (feature `ort`)";
-    Err(Unrunnable::new(why))
+    Err(Unrunnable::ended(why.to_string()))
 }

@@ -6,27 +6,32 @@ mod arithmetic;
 mod attention;
 mod body;
 mod draws;
-mod dropouts;
 mod fused;
 mod indices;
 mod normalizations;
 mod older;
 mod outputs;
 mod padding;
+mod patch;
 mod quantized;
 mod recurrent;
+mod site;
 
 use std::collections::BTreeMap;
 
 pub(super) use outputs::give_outputs;
 
-use super::patch::Patch;
-use super::site::Site;
+use super::Meaning;
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{Editor, Model, Node, NodeId, Values};
 use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::View;
+use patch::Patch;
+use site::Site;
+
+/// The opset of a model, and what its dropout computes.
+pub(super) type Setting = (i64, Meaning);
 
 /// The domain of the operators of ONNX Runtime.
 pub(super) const MICROSOFT: &str = "com.microsoft";
@@ -48,7 +53,6 @@ enum With {
     Body(&'static str),
     /// One that depends on the node.
     Made(fn(&Site<'_>) -> String),
-    Nodes(fn(Patch<'_, '_>)),
 }
 
 impl Repair {
@@ -94,7 +98,6 @@ impl Repair {
                 let text = text(&patch);
                 body::write(&mut patch, &text);
             }
-            With::Nodes(make) => make(patch),
         }
     }
 
@@ -122,7 +125,7 @@ fn always(_: &Site<'_>) -> bool {
 }
 
 /// What no engine has, or not as it is meant here.
-pub(super) const ALL: &[&[Repair]] = &[draws::ALL, dropouts::ALL, normalizations::TRAINING];
+pub(super) const ALL: &[&[Repair]] = &[draws::ALL, normalizations::TRAINING];
 
 /// What tract alone lacks, or reads wrongly.
 pub(super) const TRACT: &[&[Repair]] = &[
@@ -137,16 +140,25 @@ pub(super) const TRACT: &[&[Repair]] = &[
     recurrent::ALL,
 ];
 
+/// Whether a node is a dropout or draws random numbers.
+pub(super) fn draws(node: &Node) -> bool {
+    draws::ALL.iter().any(|repair| repair.is_of(node))
+}
+
 /// Makes some repairs: first of operators of other domains, then of those of ONNX that take their places.
 /// Returns what a reader should know.
 ///
 /// # Errors
 /// A repair left a value without a producer, which is a bug in it.
-pub(super) fn mend(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result<Vec<String>> {
+pub(super) fn mend(
+    model: &mut Model,
+    repairs: &[&Repair],
+    setting: Setting,
+) -> Result<Vec<String>> {
     let (own, foreign): (Vec<&Repair>, _) = repairs.iter().partition(|r| r.domain.is_empty());
     let mut caveats: BTreeMap<&str, usize> = BTreeMap::new();
     for repairs in [foreign, own] {
-        for caveat in once(model, &repairs, opset)? {
+        for caveat in once(model, &repairs, setting)? {
             *caveats.entry(caveat).or_default() += 1;
         }
     }
@@ -157,7 +169,7 @@ pub(super) fn mend(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result
 }
 
 /// Makes repairs of one kind; the caveats of those that were made.
-fn once(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result<Vec<&'static str>> {
+fn once(model: &mut Model, repairs: &[&Repair], setting: Setting) -> Result<Vec<&'static str>> {
     let named: HashSet<&[u8]> = repairs.iter().map(|r| r.operator.as_bytes()).collect();
     let asks = |node: &Node| named.contains(node.op_type.as_bytes());
     if !model.nodes().any(|(_, node)| asks(node)) {
@@ -173,7 +185,7 @@ fn once(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result<Vec<&'stat
             .filter(|repair| repair.is_of(node))
             .peekable();
         repairs.peek()?;
-        let site = Site::new(facts, id, opset);
+        let site = Site::new(facts, id, setting);
         let repair = repairs.find(|repair| (repair.applies)(&site))?;
         Some((id, site.settled(), *repair))
     });

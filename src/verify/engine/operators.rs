@@ -1,8 +1,7 @@
 //! Operators that tract is given: dropout and draws that can be repeated, and a node that observes.
 
 pub(super) mod branches;
-pub(super) mod dropout;
-pub(super) mod random;
+pub(super) mod own;
 mod repeated;
 pub(super) mod sequences;
 pub(super) mod sizes;

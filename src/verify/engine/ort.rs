@@ -5,9 +5,6 @@
 
 pub(super) mod library;
 
-#[cfg(test)]
-mod agreement;
-mod lower;
 mod operators;
 mod tensor;
 
@@ -47,13 +44,12 @@ impl Engine for Ort<'_> {
         _: Mode,
     ) -> Result<(About, Box<dyn Read>), Stop> {
         let runtime = library::loaded(self.0)?;
-        let mut copy = Copy::of(subject.source, meaning, &[])?;
+        let copy = Copy::of(subject.source, meaning, &[])?;
         if let (None, Some(tensor)) = (subject.folder, external(&copy.model)) {
             return Err(Unrunnable::no_folder(&tensor).into());
         }
-        lower::lower(&mut copy.model)?;
         let inputs = Inputs::of(&copy.model)?;
-        let bytes = bytes(&copy.source(Some(operators::DOMAIN))?)?;
+        let bytes = bytes(&copy.source()?)?;
         let session = {
             // what all sessions share is not made for two at once
             let _alone = LOADING.lock();

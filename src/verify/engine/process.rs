@@ -186,7 +186,7 @@ impl Talk {
         }
         loop {
             match self.replies.recv_timeout(GLANCE) {
-                Ok(Reply::Stopped(stopped)) => return Err(stopped.into()),
+                Ok(Reply::Stopped(stop)) => return Err(stop),
                 Ok(reply) => return Ok(reply),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.ended()),
                 Err(RecvTimeoutError::Timeout) => {}

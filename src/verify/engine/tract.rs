@@ -15,14 +15,14 @@ use tract_onnx::tract_hir::internal::TypedSimplePlan;
 
 use super::backend::{About, Engine, Read, Ready, Values};
 use super::copy::Copy;
-use super::draws::{in_run, numbering};
+use super::draws::{DRAW, DROP, in_run, numbering};
 use super::mend::Repair;
-use super::operators::{branches, dropout, random, sequences, sizes, unrolled, watch};
+use super::operators::{branches, own, sequences, sizes, unrolled, watch};
 use super::port::{Declared, Inputs};
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, TRACT, Unrunnable, Value};
 use super::{guard, shapes};
 use crate::interrupt;
-use crate::onnx::{Model, RANDOM_OPERATORS};
+use crate::onnx::Model;
 
 /// tract, and the repairs that it needs.
 pub(super) struct Tract(pub(super) Vec<&'static Repair>);
@@ -49,21 +49,18 @@ impl Engine for Tract {
         mode: Mode,
     ) -> Result<(About, Box<dyn Read>), Stop> {
         let mut onnx = tract_onnx::onnx();
-        onnx.op_register.insert("Dropout", dropout::build);
-        onnx.op_register.insert(watch::OPERATOR, watch::build);
+        for name in [DROP, DRAW, watch::OPERATOR] {
+            onnx.op_register.insert(name, own::build);
+        }
         onnx.op_register.insert("Loop", unrolled::build);
         onnx.op_register.insert("If", branches::build);
         onnx.op_register.insert("Shape", sizes::shape);
-        let draws = RANDOM_OPERATORS.iter();
-        for name in draws.filter(|name| **name != "Multinomial") {
-            onnx.op_register.insert(name, random::build);
-        }
         for name in sequences::ALL {
             onnx.op_register.insert(name, sequences::build);
         }
         let copy = Copy::of(subject.source, meaning, &self.0)?;
         let folder = subject.folder.map(Path::to_path_buf);
-        let edited = Model::read_in(copy.source(None)?, folder)?;
+        let edited = Model::read_in(copy.source()?, folder)?;
         support::check(&edited, &onnx.op_register)?;
         let inputs = Inputs::of(&edited)?;
         let (proto, weights) = proto::translated(&edited, copy.opset)?;

@@ -22,11 +22,8 @@ impl Value {
 
     /// A tensor of an element type, by its ONNX name in lower case; `None` if the shape asks for another
     /// number of elements, or the engine lacks the type.
-    pub(in crate::verify) fn from_numbers(
-        element: &str,
-        shape: &[usize],
-        numbers: &[f64],
-    ) -> Option<Value> {
+    #[doc(hidden)]
+    pub fn from_numbers(element: &str, shape: &[usize], numbers: &[f64]) -> Option<Value> {
         let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;
         let wide = Tensor::from_shape(shape, numbers)
             .ok()

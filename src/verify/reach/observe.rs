@@ -23,7 +23,7 @@ fn watch_node(site: usize, data: &Name, output: &Name) -> Node {
     Node {
         inputs: smallvec![data.clone(), output.clone()],
         attributes: vec![Attribute::new(watch::SITE, site)],
-        ..Node::new(watch::OPERATOR)
+        ..watch::node()
     }
 }
 

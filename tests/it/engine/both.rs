@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use dropout_onnx::verify::engine::{
-    Engines, Fill, Host, Meaning, Mode, Runnable, Stop, Subject, Value,
+    Engines, Fill, Host, Meaning, Mode, Port, Runnable, Shapes, Stop, Subject, Value,
 };
 
 use super::models::*;
@@ -15,8 +15,27 @@ use dropout_onnx::verify::run::{Outcome, Settings};
 
 const DRAWN: Meaning = Meaning::AsWritten { seed: 3 };
 
-/// Reads a model with one engine and makes it ready, with at least two of everything.
-fn on(engines: Engines, model: &Model, meaning: Meaning) -> Result<Runnable, Stop> {
+/// Reads a model with one engine and makes it ready.
+pub(super) fn on(
+    engines: Engines,
+    subject: &Subject<'_>,
+    meaning: Meaning,
+    fill: Fill,
+) -> Result<(Runnable, Vec<Port>, Shapes), Stop> {
+    let mut host = Host::default();
+    host.engines = engines;
+    let mode = match engines {
+        Engines::Ort => Mode::OnnxRuntime,
+        _ => Mode::Optimised,
+    };
+    let parsed = host.read(subject, meaning, mode)?;
+    let shapes = parsed.choose(&BTreeMap::new(), &BTreeMap::new(), fill)?;
+    let ports = parsed.inputs().to_vec();
+    Ok((parsed.runnable(&shapes)?, ports, shapes))
+}
+
+/// The same of a model of ours, with at least two of everything.
+fn ready(engines: Engines, model: &Model, meaning: Meaning) -> Result<Runnable, Stop> {
     let source = model.source();
     let subject = Subject {
         label: "model",
@@ -24,24 +43,16 @@ fn on(engines: Engines, model: &Model, meaning: Meaning) -> Result<Runnable, Sto
         folder: None,
         external: 0,
     };
-    let mut host = Host::default();
-    host.engines = engines;
-    let mode = match engines {
-        Engines::Ort => Mode::OnnxRuntime,
-        _ => Mode::Optimised,
-    };
-    let parsed = host.read(&subject, meaning, mode)?;
-    let shapes = parsed.choose(&BTreeMap::new(), &BTreeMap::new(), Fill::ALL[0])?;
-    parsed.runnable(&shapes)
+    Ok(on(engines, &subject, meaning, Fill::ALL[0])?.0)
 }
 
 /// True if ONNX Runtime can be loaded; prints it if not.
-fn ort_is_here() -> bool {
+pub(super) fn ort_is_here() -> bool {
     let model = model(13)
         .input("x", FLOAT, &[Fix(1)])
         .node(node("Neg", &["x"], &["y"]))
         .output("y", FLOAT, &[Fix(1)]);
-    match on(Engines::Ort, &model, DRAWN) {
+    match ready(Engines::Ort, &model, DRAWN) {
         Ok(_) => true,
         Err(Stop::Unrunnable(why)) => {
             println!("left out, as ONNX Runtime is not here: {why}");
@@ -65,7 +76,7 @@ fn both(model: &Model, meaning: Meaning, x: &Value) -> Option<[Vec<Value>; 2]> {
         return None;
     }
     Some([Engines::Tract, Engines::Ort].map(|engines| {
-        let ready = on(engines, model, meaning).unwrap_or_else(|stop| panic!("{stop}"));
+        let ready = self::ready(engines, model, meaning).unwrap_or_else(|stop| panic!("{stop}"));
         let inputs = BTreeMap::from([("x".to_string(), x.clone())]);
         let runs = [0, 1, 0].map(|run| ready.run(&inputs, run).unwrap());
         assert_eq!(bits(&runs[0]), bits(&runs[2]), "{engines}");

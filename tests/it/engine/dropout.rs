@@ -266,14 +266,25 @@ fn ratio_and_training_mode_may_come_at_run_time() {
 #[test]
 fn a_ratio_outside_its_range_does_not_train() {
     for ratio in [-0.1f32, 1.0, f32::NAN] {
-        let known = site(6, ratio, true, FLOAT);
-        assert!(
-            reason(load(&known.source(), TRAIN)).contains("not in [0, 1)"),
-            "{ratio}"
-        );
+        for version in [6, 13] {
+            let known = site(version, ratio, true, FLOAT);
+            let why = reason(load(&known.source(), TRAIN));
+            assert!(why.contains("not in [0, 1)"), "{version}: {why}");
+        }
         let model = site(13, ratio, true, FLOAT);
-        let runnable = load(&model.source(), TRAIN).unwrap();
-        let inputs = [("x".to_string(), row(&[1.0, 2.0]))].into();
+        let mut given = model.clone();
+        given
+            .graph()
+            .initializer
+            .retain(|tensor| tensor.name != "ratio");
+        given = given.input("ratio", FLOAT, &[]);
+        let runnable = load(&given.source(), TRAIN).unwrap();
+        let ratio = Value::from_f32(&[], &[ratio]).unwrap();
+        let inputs = [
+            ("x".to_string(), row(&[1.0, 2.0])),
+            ("ratio".to_string(), ratio),
+        ]
+        .into();
         let stop = runnable.run(&inputs, 0).unwrap_err();
         assert!(stop.to_string().contains("not in [0, 1)"), "{stop}");
         // In inference nobody looks at it.

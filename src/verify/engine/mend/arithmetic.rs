@@ -1,8 +1,8 @@
 //! Arithmetic that tract lacks for some element types, or reads wrongly.
 
+use super::site::Site;
 use super::{Repair, always};
 use crate::onnx::DataType;
-use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     // a bias or a factor makes tract compute in single precision, whatever the element type

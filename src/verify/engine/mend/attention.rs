@@ -1,7 +1,7 @@
 //! Attention as products of matrices.
 
 use super::Repair;
-use crate::verify::engine::site::Site;
+use super::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::of("Attention", is_beyond_tract, ATTENTION),

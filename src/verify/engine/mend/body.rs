@@ -12,30 +12,14 @@
 //! new one, one of the node's own, all of its own, and none of that name. `self` is the operator of the node. `x?` is left out if it is
 //! absent, and an operator of two that is left with one is that one.
 
+mod text;
+
 use std::collections::BTreeMap;
 
+use super::patch::Patch;
 use crate::onnx::{Attribute, AttributeValue, DataType, Name, Node};
-use crate::verify::engine::patch::Patch;
-
-/// Expressions with a name, for bodies.
-const LIBRARY: &str = "
-    size(x, axis) = Gather(Shape(x), axis)
-    scalar(x) = Reshape(CastLike(x, 0i), [])
-    count(n) = Range(0i, scalar(n), 1i)
-    logistic(x) = Div(1, Add(Exp(Neg(x)), 1))
-    inverse(x, epsilon) = Reciprocal(Sqrt(Add(ReduceMean(Mul(x, x), [-1]), CastLike(epsilon, x))))
-    backwards(x, axis) = Gather(x, Sub(Sub(size(x, axis), [1]), count(size(x, axis)))){axis=@layout}
-    unit(query) = Reciprocal(Sqrt(CastLike(size(query, [3]), query)))
-    heads(x, shape) = Transpose(Reshape(x, shape)){perm=[0, 2, 1, 3]}
-    joined(x) = Reshape(Transpose(x){perm=[0, 2, 1, 3]}, [0, 0, -1])
-    later(query, key, past) = Less(Add(Reshape(count(size(query, [2])), [-1, 1]), past), count(size(key, [2])))
-    shown(lengths, key) = Less(count(size(key, [2])), Reshape(CastLike(lengths, 0i), [-1, 1, 1, 1]))
-    grouped(x, query) = Reshape(
-        Expand(
-            Unsqueeze(x, [2]),
-            Concat(size(x, [0, 1]), Div(size(query, [1]), size(x, [1])), size(x, [2, 3])){axis=0}),
-        Concat(size(x, [0]), size(query, [1]), size(x, [2, 3])){axis=0})
-";
+use crate::verify::engine::draws::{DOMAIN, DRAW, DROP};
+use text::{Cursor, LIBRARY};
 
 /// What an expression is.
 #[derive(Clone)]
@@ -51,10 +35,6 @@ enum Operand {
 /// What the names in an expression are.
 type Scope = BTreeMap<String, Operand>;
 
-/// The rest of a text.
-#[derive(Clone, Copy)]
-struct Cursor<'t>(&'t str);
-
 /// A body on its way.
 struct Body<'p, 'e, 'm> {
     patch: &'p mut Patch<'e, 'm>,
@@ -62,7 +42,7 @@ struct Body<'p, 'e, 'm> {
     outputs: Vec<String>,
 }
 
-/// Writes a body in place of a node. A text that cannot be read leaves an output without a producer, which
+/// Writes a body in place of a node. A text that cannot be read leaves the outputs without a producer, which
 /// [`super::mend`] reports.
 pub(super) fn write(patch: &mut Patch<'_, '_>, text: &str) {
     let (inputs, rest) = text.split_once("=>").unwrap_or_default();
@@ -86,7 +66,11 @@ pub(super) fn write(patch: &mut Patch<'_, '_>, text: &str) {
         outputs,
     };
     let mut text = Cursor(rest);
-    while body.statement(&mut text, &mut scope).is_some() {}
+    while !text.0.trim().is_empty() {
+        if body.statement(&mut text, &mut scope).is_none() {
+            return;
+        }
+    }
     for (index, name) in body.outputs.iter().enumerate() {
         if let Some(operand) = scope.get(name)
             && let Some(value) = value(body.patch, operand.clone())
@@ -105,45 +89,8 @@ fn value(patch: &mut Patch<'_, '_>, operand: Operand) -> Option<Name> {
     }
 }
 
-impl<'t> Cursor<'t> {
-    /// Takes characters that fit.
-    fn take(&mut self, fits: impl Fn(char) -> bool) -> &'t str {
-        let rest = self.0.trim_start();
-        let end = rest.find(|c| !fits(c)).unwrap_or(rest.len());
-        let (taken, rest) = rest.split_at(end);
-        self.0 = rest;
-        taken
-    }
-
-    /// Takes a sign if it is next.
-    fn eat(&mut self, sign: &str) -> bool {
-        let rest = self.0.trim_start().strip_prefix(sign);
-        self.0 = rest.unwrap_or(self.0);
-        rest.is_some()
-    }
-
-    fn word(&mut self) -> &'t str {
-        self.take(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
-    }
-
-    /// A number with its suffix.
-    fn number(&mut self) -> &'t str {
-        self.take(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
-    }
-
-    /// Takes the rest of a statement.
-    fn skip(&mut self) {
-        let mut depth = 0;
-        let end = self.0.find(|c| {
-            depth += i32::from("([{".contains(c)) - i32::from(")]}".contains(c));
-            c == '\n' && depth == 0
-        });
-        self.0 = &self.0[end.unwrap_or(self.0.len())..];
-    }
-}
-
 impl Body<'_, '_, '_> {
-    /// `None` at the end.
+    /// `None` if it cannot be read.
     fn statement(&mut self, text: &mut Cursor<'_>, scope: &mut Scope) -> Option<()> {
         if text.eat("if ") {
             let mut holds = true;
@@ -397,8 +344,15 @@ impl Body<'_, '_, '_> {
         let inputs = operands.into_iter();
         let inputs = inputs.map(|operand| value(self.patch, operand).unwrap_or_default());
         let inputs: Vec<Name> = inputs.collect();
-        let node = Node::new(op_type).on(inputs);
-        let node = Node { attributes, ..node };
+        let domain = match [DRAW, DROP].contains(&op_type) {
+            true => DOMAIN.into(),
+            false => Name::default(),
+        };
+        let node = Node {
+            attributes,
+            domain,
+            ..Node::new(op_type).on(inputs)
+        };
         if outputs == 1 {
             return Some(vec![Operand::Value(self.patch.put(node))]);
         }
@@ -415,5 +369,72 @@ fn plain(text: &str) -> AttributeValue {
         (Some(integer), _) => AttributeValue::Int(integer),
         (None, Ok(number)) => AttributeValue::Float(number),
         (None, Err(_)) => AttributeValue::String(text.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::onnx::Model;
+    use crate::source::Source;
+    use crate::verify::engine::Meaning;
+    use crate::verify::engine::mend::{Repair, always, mend};
+    use crate::wire::{bytes_field, varint_field};
+
+    /// The operators of `y = LeakyRelu(x, , a)` after a repair by a body, or the error.
+    fn mended(body: &'static str) -> Result<Vec<String>, String> {
+        let text = |number, text: &str| bytes_field(number, text.as_bytes());
+        let alpha = [
+            text(1, "alpha"),
+            vec![0x15, 0, 0, 0, 0x3f],
+            varint_field(20, 1),
+        ];
+        let inputs = ["x", "", "a"].map(|name| text(1, name));
+        let node = [
+            text(2, "y"),
+            text(4, "LeakyRelu"),
+            bytes_field(5, &alpha.concat()),
+        ];
+        let node = [inputs.concat(), node.concat()].concat();
+        let value = |name| text(1, name);
+        let graph = [
+            bytes_field(1, &node),
+            bytes_field(11, &value("x")),
+            bytes_field(11, &value("a")),
+            bytes_field(12, &value("y")),
+        ];
+        let source = Source::from_bytes(bytes_field(7, &graph.concat()));
+        let mut model = Model::read(source).map_err(|error| error.to_string())?;
+        let repair = Repair::of("LeakyRelu", always, body);
+        let made = mend(&mut model, &[&repair], (13, Meaning::Inference));
+        made.map_err(|error| error.to_string())?;
+        let nodes = model.nodes().map(|(_, node)| node.op_type.to_string());
+        Ok(nodes
+            .filter(|op| op != "Constant" && op != "Identity")
+            .collect())
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_is_an_error() {
+        assert_eq!(mended("x => y\n y = Neg(x)").unwrap(), ["Neg"]);
+        for wrong in [
+            "y = Neg(x",
+            "y = Neg(z)",
+            "y = Neg(x) y = missing(x)",
+            "z = Neg(x)",
+            "",
+        ] {
+            let body: &'static str = Box::leak(format!("x => y\n {wrong}").into_boxed_str());
+            assert!(mended(body).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_left_out() {
+        let body = "x b a => y\n y = Add(x, b?)\n y = Mul(y, a?)";
+        assert_eq!(mended(body).unwrap(), ["Mul"]);
+        let body = "x b a => y z\n y = x\n if b: y = Neg(y)\n if a: y = Abs(y)\n if z: y = Exp(y)";
+        assert_eq!(mended(body).unwrap(), ["Abs"]);
+        let body = "x => y\n y = x\n if alpha: y = Neg(y)\n if beta: y = Abs(y)";
+        assert_eq!(mended(body).unwrap(), ["Neg"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Operators of ONNX Runtime that fuse several of ONNX, or that ONNX has by now.
 
+use super::site::Site;
 use super::{Repair, always};
-use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::made("FusedMatMul", always, product).foreign(),

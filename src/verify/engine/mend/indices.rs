@@ -1,7 +1,7 @@
 //! Operators that address elements by indices, and grids of places.
 
 use super::Repair;
-use crate::verify::engine::site::Site;
+use super::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::of("ScatterND", counts_from_the_end, COUNTED),

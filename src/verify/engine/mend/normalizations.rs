@@ -1,7 +1,7 @@
 //! Normalizations, losses, and pooling by norms.
 
+use super::site::Site;
 use super::{Repair, always};
-use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::made("BatchNormalization", has_parameters_of_a_run, |site| {

@@ -1,8 +1,8 @@
 //! Forms of older opsets, which tract lacks or reads by the rules of newer ones.
 
 use super::Repair;
+use super::site::Site;
 use crate::onnx::DataType;
-use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     // tract makes sizes of what is cast to int64, which some of its operators do not take

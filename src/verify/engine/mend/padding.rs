@@ -1,9 +1,9 @@
 //! Padding that tract lacks: negative, by another part of the data, of booleans, or by a computed number.
 
 use super::Repair;
+use super::site::Site;
 use crate::onnx::DataType;
 use crate::semantics::facts::axis_of;
-use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[Repair::made("Pad", needs, padded)];
 

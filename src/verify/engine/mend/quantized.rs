@@ -1,8 +1,8 @@
 //! Operators of ONNX Runtime on quantized tensors: as those on floats, between `DequantizeLinear` and
 //! `QuantizeLinear`.
 
+use super::site::Site;
 use super::{Repair, always};
-use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::made("QLinearAdd", always, binary).foreign(),

@@ -1,8 +1,8 @@
 //! Recurrent layers that tract reads wrongly: run backwards alone, or in half precision.
 
 use super::Repair;
+use super::site::Site;
 use crate::onnx::DataType;
-use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::made("LSTM", needs, |site| recurrent(site, "y, h, c")),

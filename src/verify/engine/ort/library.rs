@@ -36,14 +36,15 @@ pub(super) struct Loaded {
 /// It is nowhere.
 pub(in crate::verify::engine) fn find(given: Option<&Path>) -> Result<PathBuf, Unrunnable> {
     if let Some(path) = env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
-        return Ok(path.into());
+        let path = PathBuf::from(path);
+        return Ok(library_in(&path).unwrap_or(path));
     }
     let folders = given.map(Path::to_path_buf).into_iter();
     let folders = folders.chain(packages()).chain(SYSTEM.map(PathBuf::from));
     let mut found = folders.filter_map(|folder| library_in(&folder));
     found.next().ok_or_else(|| {
         let why = format!("ONNX Runtime was not found (`pip install onnxruntime`, or {VARIABLE})");
-        Unrunnable::new(why)
+        Unrunnable::ended(why)
     })
 }
 
@@ -97,7 +98,9 @@ pub(super) fn loaded(library: Option<&Path>) -> Result<&'static Loaded, Unrunnab
     static LOADED: OnceLock<Result<Loaded, String>> = OnceLock::new();
     let path = find(library)?;
     let loaded = LOADED.get_or_init(|| load(&path));
-    loaded.as_ref().map_err(|why| Unrunnable::new(why.clone()))
+    loaded
+        .as_ref()
+        .map_err(|why| Unrunnable::ended(why.clone()))
 }
 
 fn load(path: &Path) -> Result<Loaded, String> {

@@ -9,29 +9,27 @@ use ort::operator::{
     OperatorOutput,
 };
 use ort::value::{PrimitiveTensorElementType, TensorElementType, ValueRef};
-use tract_onnx::prelude::Datum;
 
 use super::tensor;
-use crate::verify::engine::draws::{Law, Stream, kept};
-use crate::verify::engine::watch::{Seen, saw};
-
-/// The domain of the operators.
-pub(super) const DOMAIN: &str = "dropout_onnx";
-/// The attribute that holds a node's stream.
-pub(super) const STREAM: &str = "stream";
-/// The attribute with the two numbers of a law.
-pub(super) const NUMBERS: &str = "numbers";
-/// The attribute that is 1 for a normal distribution.
-pub(super) const NORMAL: &str = "normal";
-/// The attribute with the index of a site that is observed.
-pub(super) const SITE: &str = "site";
+use crate::verify::engine::draws::{
+    self, DOMAIN, DRAW, DROP, EARLY, Law, NORMAL, REPEATS, STREAM, Stream, kept,
+};
+use crate::verify::engine::watch::{OPERATOR, SITE, Seen, saw};
 
 /// All of them.
 pub(super) fn domain() -> ort::Result<OperatorDomain> {
-    let domain = OperatorDomain::new(DOMAIN)?.add(Draw)?;
-    let domain = domain.add(Dropout::<f32>::NEW)?.add(Watch::<f32>::NEW)?;
-    let domain = domain.add(Dropout::<f64>::NEW)?.add(Watch::<f64>::NEW)?;
-    domain.add(Dropout::<f16>::NEW)?.add(Watch::<f16>::NEW)
+    let mut domain = OperatorDomain::new(DOMAIN)?.add(Draw)?;
+    domain = domain
+        .add(Drop::<f32>::NEW)?
+        .add(Drop::<f64>::NEW)?
+        .add(Drop::<f16>::NEW)?;
+    macro_rules! watch {
+        ($type:ty) => {
+            domain = domain.add(Watch::<$type>(PhantomData))?;
+        };
+    }
+    tensor::each_type!(watch);
+    Ok(domain)
 }
 
 fn missing(what: &str) -> ort::Error {
@@ -39,7 +37,7 @@ fn missing(what: &str) -> ort::Error {
 }
 
 fn early() -> ort::Error {
-    ort::Error::new("random numbers are drawn in a run only")
+    ort::Error::new(EARLY)
 }
 
 fn input(context: &ComputeContext, index: usize) -> ort::Result<ValueRef<'_>> {
@@ -59,18 +57,24 @@ fn first<T: PrimitiveTensorElementType + Copy>(value: &ValueRef<'_>) -> ort::Res
         .ok_or_else(|| missing("an element"))
 }
 
-/// Random numbers, in 64 bits, of a shape that is the input.
+fn stream(kernel: &KernelContext<'_>) -> ort::Result<Stream> {
+    let stream = Stream::new(int(kernel, STREAM)?.cast_unsigned());
+    let repeats = kernel.get::<i64>(REPEATS) == Some(1);
+    Ok(if repeats { stream.repeating() } else { stream })
+}
+
+/// Random numbers of the shape of the input.
 struct Draw;
 
 impl Operator for Draw {
     type Kernel<'attr> = BoxedKernel<'attr>;
 
     fn name(&self) -> &str {
-        "Draw"
+        DRAW
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        [OperatorInput::required(TensorElementType::Int64)]
+        [OperatorInput::required(TensorElementType::Float32)]
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
@@ -81,26 +85,13 @@ impl Operator for Draw {
         &self,
         kernel: &KernelContext<'attr>,
     ) -> ort::Result<BoxedKernel<'attr>> {
-        let stream = Stream::new(int(kernel, STREAM)?.cast_unsigned());
-        let numbers: Vec<f32> = kernel.get(NUMBERS).ok_or_else(|| missing(NUMBERS))?;
-        let [one, two] = numbers[..] else {
-            return Err(missing(NUMBERS));
-        };
-        let (one, two) = (f64::from(one), f64::from(two));
-        let law = match int(kernel, NORMAL)? {
-            0 => Law::Uniform {
-                low: one,
-                high: two,
-            },
-            _ => Law::Normal {
-                mean: one,
-                scale: two,
-            },
-        };
+        let stream = stream(kernel)?;
+        let law = Law::of(int(kernel, NORMAL)? != 0, |name| kernel.get(name));
+        let law = law.ok_or_else(|| missing("a number"))?;
         Ok(Box::new(move |context: &ComputeContext| {
             let shape = input(context, 0)?;
-            let (_, shape) = shape.try_extract_tensor::<i64>()?;
-            let output = context.output(0, shape)?;
+            let (shape, _) = shape.try_extract_tensor::<f32>()?;
+            let output = context.output(0, shape.clone())?;
             let mut output = output.ok_or_else(|| missing("the output"))?;
             let (_, elements) = output.try_extract_tensor_mut::<f64>()?;
             let drawn = law.draw(stream, elements.len()).ok_or_else(early)?;
@@ -110,59 +101,54 @@ impl Operator for Draw {
     }
 }
 
-/// Dropout of data by a ratio, if it trains; and its mask.
-struct Dropout<T>(PhantomData<T>);
+/// Data and a ratio; the kept elements, scaled, and a mask of them.
+struct Drop<T>(PhantomData<fn() -> T>);
 
 /// An element that can be kept and scaled.
-trait Scaled: PrimitiveTensorElementType + Datum + Copy + Default + 'static {
-    const TYPE: TensorElementType;
+trait Scaled: PrimitiveTensorElementType + Copy + Default + 'static {
     fn scaled(self, scale: f64) -> Self;
 }
 
 impl Scaled for f32 {
-    const TYPE: TensorElementType = TensorElementType::Float32;
     fn scaled(self, scale: f64) -> f32 {
         self * scale as f32
     }
 }
 
 impl Scaled for f64 {
-    const TYPE: TensorElementType = TensorElementType::Float64;
     fn scaled(self, scale: f64) -> f64 {
         self * scale
     }
 }
 
 impl Scaled for f16 {
-    const TYPE: TensorElementType = TensorElementType::Float16;
     fn scaled(self, scale: f64) -> f16 {
         f16::from_f32(self.to_f32() * scale as f32)
     }
 }
 
-impl<T: Scaled> Dropout<T> {
-    const NEW: Dropout<T> = Dropout(PhantomData);
+impl<T: Scaled> Drop<T> {
+    const NEW: Drop<T> = Drop(PhantomData);
 }
 
-impl<T: Scaled> Operator for Dropout<T> {
+impl<T: Scaled> Operator for Drop<T> {
     type Kernel<'attr> = BoxedKernel<'attr>;
 
     fn name(&self) -> &str {
-        "Dropout"
+        DROP
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
         [
-            OperatorInput::required(T::TYPE),
+            OperatorInput::required(T::into_tensor_element_type()),
             OperatorInput::required(TensorElementType::Float64),
-            OperatorInput::required(TensorElementType::Bool),
         ]
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
         [
-            OperatorOutput::required(T::TYPE),
-            OperatorOutput::optional(TensorElementType::Bool),
+            OperatorOutput::required(T::into_tensor_element_type()),
+            OperatorOutput::required(TensorElementType::Bool),
         ]
     }
 
@@ -170,18 +156,12 @@ impl<T: Scaled> Operator for Dropout<T> {
         &self,
         kernel: &KernelContext<'attr>,
     ) -> ort::Result<BoxedKernel<'attr>> {
-        let stream = Stream::new(int(kernel, STREAM)?.cast_unsigned());
+        let stream = stream(kernel)?;
         Ok(Box::new(move |context: &ComputeContext| {
             let data = input(context, 0)?;
             let (shape, elements) = data.try_extract_tensor::<T>()?;
-            let ratio = match first::<bool>(&input(context, 2)?)? {
-                true => first::<f64>(&input(context, 1)?)?,
-                false => 0.0,
-            };
-            if !(0.0..1.0).contains(&ratio) {
-                let why = format!("Dropout has ratio {ratio}, which is not in [0, 1)");
-                return Err(ort::Error::new(why));
-            }
+            let ratio = draws::ratio(first::<f64>(&input(context, 1)?)?);
+            let ratio = ratio.map_err(ort::Error::new)?;
             let keep = kept(stream, ratio, elements.len()).ok_or_else(early)?;
             let scale = 1.0 / (1.0 - ratio);
             let output = context.output(0, shape.clone())?;
@@ -190,38 +170,32 @@ impl<T: Scaled> Operator for Dropout<T> {
             for ((computed, &x), &kept) in computed.iter_mut().zip(elements).zip(&keep) {
                 *computed = if kept { x.scaled(scale) } else { T::default() };
             }
-            if context.num_outputs()? > 1
-                && let Some(mut mask) = context.output(1, shape.clone())?
-            {
-                mask.try_extract_tensor_mut::<bool>()?
-                    .1
-                    .copy_from_slice(&keep);
-            }
+            let mask = context.output(1, shape.clone())?;
+            let mut mask = mask.ok_or_else(|| missing("the mask"))?;
+            mask.try_extract_tensor_mut::<bool>()?
+                .1
+                .copy_from_slice(&keep);
             Ok(())
         }))
     }
 }
 
 /// Observes data and output of a dropout, and passes the output through.
-struct Watch<T>(PhantomData<T>);
+struct Watch<T>(PhantomData<fn() -> T>);
 
-impl<T> Watch<T> {
-    const NEW: Watch<T> = Watch(PhantomData);
-}
-
-impl<T: Scaled> Operator for Watch<T> {
+impl<T: PrimitiveTensorElementType + Copy + 'static> Operator for Watch<T> {
     type Kernel<'attr> = BoxedKernel<'attr>;
 
     fn name(&self) -> &str {
-        crate::verify::engine::watch::OPERATOR
+        OPERATOR
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        [T::TYPE, T::TYPE].map(OperatorInput::required)
+        [(); 2].map(|()| OperatorInput::required(T::into_tensor_element_type()))
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
-        [OperatorOutput::required(T::TYPE)]
+        [OperatorOutput::required(T::into_tensor_element_type())]
     }
 
     fn create_kernel<'attr>(

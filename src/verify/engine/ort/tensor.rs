@@ -25,6 +25,8 @@ macro_rules! each_type {
     };
 }
 
+pub(super) use each_type;
+
 pub(super) fn to_ort(value: &Value) -> ort::Result<DynValue> {
     let (shape, datum) = (value.shape().to_vec(), value.0.datum_type());
     macro_rules! of {

@@ -31,7 +31,7 @@ pub fn serve(gone: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let mut state = State::default();
     for request in requests {
         let reply = state.answer(request);
-        let reply = reply.unwrap_or_else(|stop| Reply::Stopped(stop.into()));
+        let reply = reply.unwrap_or_else(Reply::Stopped);
         rmp_serde::encode::write(&mut stdout, &reply).map_err(io::Error::other)?;
         stdout.flush()?;
     }

@@ -7,8 +7,8 @@ use tract_onnx::model::OnnxOpRegister;
 use crate::onnx::{
     AttributeValue, DataType, GraphId, GraphKind, Model, Node, NodeId, ValueType, Values,
 };
-use crate::verify::engine::Unrunnable;
 use crate::verify::engine::mend::MICROSOFT as DOMAIN;
+use crate::verify::engine::{Unrunnable, draws};
 
 /// Operators of Microsoft's domain that tract implements by Microsoft's meaning.
 const MICROSOFT: [&str; 9] = [
@@ -63,6 +63,7 @@ fn operators(model: &Model, register: &OnnxOpRegister) -> Result<(), Unrunnable>
         let known = match &*domain {
             "" => register.0.contains_key(&*name),
             DOMAIN => MICROSOFT.contains(&&*name),
+            draws::DOMAIN => true,
             "ai.onnx.ml" => CLASSICAL.contains(&&*name),
             _ => false,
         };

@@ -3,9 +3,7 @@
 use std::ops::Deref;
 
 use super::site::Site;
-use crate::onnx::{
-    At, Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, encode_float,
-};
+use crate::onnx::{At, DataType, Editor, Name, Node, NodeId, encode_float};
 
 /// A node that is being replaced.
 pub(super) struct Patch<'e, 'm> {
@@ -21,11 +19,6 @@ impl Deref for Patch<'_, '_> {
     fn deref(&self) -> &Site<'static> {
         &self.site
     }
-}
-
-/// An attribute that is an integer.
-pub(super) fn int(name: &str, value: i64) -> Attribute {
-    Attribute::new(name, AttributeValue::Int(value))
 }
 
 impl<'e, 'm> Patch<'e, 'm> {
@@ -96,15 +89,5 @@ impl<'e, 'm> Patch<'e, 'm> {
     /// Inserts an integer.
     pub(super) fn integer(&mut self, value: i64) -> Name {
         self.constant(DataType::INT64, &[], &value.to_le_bytes())
-    }
-
-    /// Inserts a node with the name of the old one and some of its outputs.
-    pub(super) fn end(&mut self, outputs: impl IntoIterator<Item = Name>, node: Node) {
-        let node = Node {
-            name: std::mem::take(&mut self.site.node.to_mut().name),
-            outputs: outputs.into_iter().collect(),
-            ..node
-        };
-        self.editor.insert_node(self.at.0, self.at.1, node);
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::onnx::Model;
-use crate::verify::engine::{
-    Engines, Fill, Host, Meaning, Mode, Port, Runnable, Stop, Subject, Value, Values,
-};
+use dropout_onnx::onnx::Model;
+use dropout_onnx::verify::engine::{Engines, Fill, Meaning, Port, Subject, Value};
+
+use super::both::{on, ort_is_here};
 
 const DRAWN: Meaning = Meaning::AsWritten { seed: 1 };
 
@@ -37,24 +37,8 @@ fn made(port: &Port, shape: &[usize]) -> Option<Value> {
     )
 }
 
-fn ready(subject: &Subject<'_>, mode: Mode, fill: Fill) -> Result<(Runnable, Values), Stop> {
-    let host = Host {
-        engines: Engines::Ort,
-        ..Host::default()
-    };
-    let parsed = host.read(subject, DRAWN, mode)?;
-    let shapes = parsed.choose(&BTreeMap::new(), &BTreeMap::new(), fill)?;
-    let ports = parsed.inputs().to_vec();
-    let values = ports.iter().filter_map(|port| {
-        let value = made(port, shapes.inputs.get(&port.name)?)?;
-        Some((port.name.clone(), value))
-    });
-    let values = values.collect();
-    Ok((parsed.runnable(&shapes)?, values))
-}
-
 /// The outputs of both engines for the first sizes with which both run.
-fn both(path: &Path) -> Option<[BTreeMap<String, Value>; 2]> {
+fn run_by_both(path: &Path) -> Option<[BTreeMap<String, Value>; 2]> {
     let model = Model::open(path).ok()?;
     let subject = Subject {
         label: "model",
@@ -63,13 +47,17 @@ fn both(path: &Path) -> Option<[BTreeMap<String, Value>; 2]> {
         external: 0,
     };
     Fill::ALL.into_iter().find_map(|fill| {
-        let run = |mode| {
-            let (ready, values) = ready(&subject, mode, fill).ok()?;
-            let outputs = ready.run(&values, 0).ok()?;
+        let run = |engines| {
+            let (ready, ports, shapes) = on(engines, &subject, DRAWN, fill).ok()?;
+            let values = ports.iter().filter_map(|port| {
+                let value = made(port, shapes.inputs.get(&port.name)?)?;
+                Some((port.name.clone(), value))
+            });
+            let outputs = ready.run(&values.collect(), 0).ok()?;
             let named = ready.outputs().iter().cloned().zip(outputs);
             Some(named.collect::<BTreeMap<_, _>>())
         };
-        Some([run(Mode::Optimised)?, run(Mode::OnnxRuntime)?])
+        Some([run(Engines::Tract)?, run(Engines::Ort)?])
     })
 }
 
@@ -102,7 +90,7 @@ fn told(line: &str) {
 
 #[test]
 fn both_engines_compute_the_same() {
-    if super::library::loaded(None).is_err() {
+    if !ort_is_here() {
         told("left out, as ONNX Runtime is not here");
         return;
     }
@@ -116,7 +104,7 @@ fn both_engines_compute_the_same() {
     }
     let (mut agreed, mut apart) = (0, Vec::new());
     for path in &paths {
-        let Some([tract, ort]) = both(path) else {
+        let Some([tract, ort]) = run_by_both(path) else {
             told(&format!("not run by both: {}", path.display()));
             continue;
         };

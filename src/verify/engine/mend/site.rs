@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use crate::onnx::{AttributeValue, DataType, Name, Node, NodeId};
 use crate::semantics::facts::Facts;
 use crate::semantics::view::ValueRef;
+use crate::verify::engine::Meaning;
 
 /// A node that may need a repair. Facts about it are found when they are asked for.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub(super) struct Site<'m> {
     pub(super) node: Cow<'m, Node>,
     /// The opset by which an engine reads the model.
     pub(super) opset: i64,
+    /// What dropout computes.
+    pub(super) meaning: Meaning,
     id: NodeId,
     inputs: Vec<Known>,
     outputs: Vec<Known>,
@@ -26,16 +29,18 @@ struct Known {
     element: OnceCell<Option<DataType>>,
     sizes: OnceCell<Option<Vec<Option<i64>>>>,
     integers: OnceCell<Option<Vec<i64>>>,
+    number: OnceCell<Option<f64>>,
     is_constant: OnceCell<bool>,
     is_used: OnceCell<bool>,
 }
 
 impl<'m> Site<'m> {
-    pub(super) fn new(facts: Facts<'m>, id: NodeId, opset: i64) -> Site<'m> {
+    pub(super) fn new(facts: Facts<'m>, id: NodeId, (opset, meaning): (i64, Meaning)) -> Site<'m> {
         let node = facts.view().node(id).get();
         Site {
             node: Cow::Borrowed(node),
             opset,
+            meaning,
             id,
             inputs: vec![Known::default(); node.inputs.len()],
             outputs: vec![Known::default(); node.outputs.len()],
@@ -47,7 +52,7 @@ impl<'m> Site<'m> {
     pub(super) fn settled(self) -> Site<'static> {
         for input in 0..self.inputs.len() {
             let _ = (self.element(input), self.sizes(input), self.integers(input));
-            self.is_constant(input);
+            let _ = (self.is_constant(input), self.number(input));
         }
         for output in 0..self.outputs.len() {
             let _ = (self.output_element(output), self.wants(output));
@@ -56,6 +61,7 @@ impl<'m> Site<'m> {
             node: Cow::Owned(self.node.into_owned()),
             facts: None,
             opset: self.opset,
+            meaning: self.meaning,
             id: self.id,
             inputs: self.inputs,
             outputs: self.outputs,
@@ -144,6 +150,15 @@ impl<'m> Site<'m> {
         let found = || self.facts?.integers(self.id, index, "");
         let known = &self.inputs.get(index)?.integers;
         known.get_or_init(found).as_deref()
+    }
+
+    /// The number that an input always is.
+    pub(super) fn number(&self, index: usize) -> Option<f64> {
+        let found = || {
+            let (facts, value) = self.of_input(index)?;
+            Some(facts.constant(value.id)?.value)
+        };
+        *self.inputs.get(index)?.number.get_or_init(found)
     }
 
     /// The integers that an attribute or an input holds.
