@@ -1,34 +1,49 @@
 //! Plan files: what a rewrite does at each place, in TOML.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
 use super::names::usage;
 use crate::error::{Error, Result};
 
-/// Reads a plan file.
-///
-/// # Errors
-/// It cannot be read, or is no such TOML; the message has the line.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text =
-        std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", e).in_file(path))?;
-    parse(&text).map_err(|e| e.in_file(path))
+/// A plan file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct PlanFile<T> {
+    pub(super) plan: T,
+    pub(super) path: PathBuf,
 }
 
-/// Reads the text of a plan file.
-pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
-    toml::from_str(text).map_err(|e| {
-        let line = e
-            .span()
-            .map(|span| text[..span.start].matches('\n').count() + 1);
-        let error = usage(e.message().into());
-        match line {
-            Some(line) => error.at(format!("line {line}")),
-            None => error,
-        }
-    })
+impl<T: DeserializeOwned> PlanFile<T> {
+    /// Reads a plan file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no such TOML; the message has the line.
+    pub fn read(path: &Path) -> Result<PlanFile<T>> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|e| Error::io("cannot read", e).in_file(path))?;
+        let file = PlanFile::parse(&text).map_err(|e| e.in_file(path))?;
+        let path = path.to_path_buf();
+        Ok(PlanFile { path, ..file })
+    }
+
+    /// Reads the text of a plan file.
+    ///
+    /// # Errors
+    /// It is no such TOML; the message has the line.
+    pub fn parse(text: &str) -> Result<PlanFile<T>> {
+        let plan = toml::from_str(text).map_err(|e| {
+            let line = |at: usize| format!("line {}", text[..at].matches('\n').count() + 1);
+            let error = usage(e.message().into());
+            match e.span() {
+                Some(span) => error.at(line(span.start)),
+                None => error,
+            }
+        })?;
+        let path = PathBuf::new();
+        Ok(PlanFile { plan, path })
+    }
 }
 
 /// Text in quotes, as a plan file has it.

@@ -1,28 +1,27 @@
 //! Plan files: positions and rates of dropout, in TOML.
 
-use std::path::{Path, PathBuf};
-
 use serde::Deserialize;
 
 use super::{Candidate, Choice, Options};
 use crate::error::{Error, Result};
 use crate::rewrite::names::usage;
-use crate::rewrite::plan_file::{comment, parse, quoted, read, table};
+use crate::rewrite::plan_file::{self, comment, quoted, table};
 use crate::rewrite::{Acting, Rate};
 
 /// A file that lists what to insert: `[[insert]]` tables with at, after, name, layer, preset, scope,
 /// rate and shared_axes, all of which must hold; `rate`, `mode` and `seed` above them.
+pub type PlanFile = plan_file::PlanFile<Insert>;
+
+/// What a plan file has.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct PlanFile {
+#[doc(hidden)]
+pub struct Insert {
     rate: Option<f64>,
     mode: Option<String>,
     seed: Option<i64>,
     #[serde(default)]
     insert: Vec<Entry>,
-    #[serde(skip)]
-    path: PathBuf,
 }
 
 /// One `[[insert]]`: all of its keys must match.
@@ -85,42 +84,25 @@ pub fn plan_text(model: &str, found: &[Candidate], options: &Options) -> Result<
 const MAIN: &str = "graph";
 
 impl PlanFile {
-    /// Reads a plan file.
-    ///
-    /// # Errors
-    /// It cannot be read, or is no such TOML; the message has the line.
-    pub fn read(path: &Path) -> Result<PlanFile> {
-        let file: PlanFile = read(path)?;
-        let path = path.to_path_buf();
-        Ok(PlanFile { path, ..file })
-    }
-
-    /// Reads the text of a plan file.
-    ///
-    /// # Errors
-    /// It is no such TOML; the message has the line.
-    pub fn parse(text: &str) -> Result<PlanFile> {
-        parse(text)
-    }
-
     /// Adds the settings of the file; options take precedence. `mode_given`: the options have a mode.
     ///
     /// # Errors
     /// A rate, a mode or a preset is not valid, or an `[[insert]]` selects nothing.
     pub fn merge(self, options: &mut Options, mode_given: bool) -> Result<()> {
         let rate = |rate: Option<f64>| rate.map(Rate::new).transpose();
-        let named = |e: Error| e.in_file(&self.path);
-        if let (false, Some(mode)) = (mode_given, &self.mode) {
+        let PlanFile { plan, path } = self;
+        let named = |e: Error| e.in_file(&path);
+        if let (false, Some(mode)) = (mode_given, &plan.mode) {
             options.acting = mode.parse::<Acting>().map_err(named)?;
         }
-        options.seed = options.seed.or(self.seed);
+        options.seed = options.seed.or(plan.seed);
         options.rate = match options.rate {
             Some(rate) => Some(rate),
-            None => rate(self.rate).map_err(named)?,
+            None => rate(plan.rate).map_err(named)?,
         };
-        for (index, entry) in self.insert.into_iter().enumerate() {
+        for (index, entry) in plan.insert.into_iter().enumerate() {
             let place = format!("insert {}", index + 1);
-            let named = |e: Error| e.at(&place).in_file(&self.path);
+            let named = |e: Error| e.at(&place).in_file(&path);
             let preset = entry.preset.map(|preset| preset.parse()).transpose();
             let choice = Choice {
                 at: entry.at.map(|at| at.as_str().into()),

@@ -1,25 +1,25 @@
 //! Plan files: what each dropout means at inference, in TOML.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::{Options, Stripped};
 use crate::dropout::Convention;
 use crate::error::{Error, Result};
-use crate::rewrite::plan_file::{comment, parse, quoted, read, table};
+use crate::rewrite::plan_file::{self, comment, quoted, table};
 use crate::rewrite::{Action, Filter};
 
 /// A file that lists what to strip: `[[strip]]` tables with the keys of a [`Filter`], all of which must hold,
 /// and a convention. The first table that matches a dropout applies.
+pub type PlanFile = plan_file::PlanFile<Strip>;
+
+/// What a plan file has.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct PlanFile {
+#[doc(hidden)]
+pub struct Strip {
     strip: Vec<Entry>,
-    #[serde(skip)]
-    path: PathBuf,
 }
 
 /// One `[[strip]]`.
@@ -31,32 +31,15 @@ struct Entry {
 }
 
 impl PlanFile {
-    /// Reads a plan file.
-    ///
-    /// # Errors
-    /// It cannot be read, or is no such TOML; the message has the line.
-    pub fn read(path: &Path) -> Result<PlanFile> {
-        let file: PlanFile = read(path)?;
-        let path = path.to_path_buf();
-        Ok(PlanFile { path, ..file })
-    }
-
-    /// Reads the text of a plan file.
-    ///
-    /// # Errors
-    /// It is no such TOML; the message has the line.
-    pub fn parse(text: &str) -> Result<PlanFile> {
-        parse(text)
-    }
-
     /// Adds its tables to the filters and conventions.
     ///
     /// # Errors
     /// A key or a value of a table is not valid.
     pub fn merge(self, options: &mut Options) -> Result<()> {
-        for (index, entry) in self.strip.into_iter().enumerate() {
+        let PlanFile { plan, path } = self;
+        for (index, entry) in plan.strip.into_iter().enumerate() {
             let place = format!("strip {}", index + 1);
-            let named = |e: Error| e.at(&place).in_file(&self.path);
+            let named = |e: Error| e.at(&place).in_file(&path);
             let mut filter = Filter::default();
             for (key, value) in &entry.keys {
                 let text = value.as_str().map(str::to_string);
