@@ -177,7 +177,7 @@ fn no_repair_panics() {
         float_data: vec![0.5, -0.5],
         ..Default::default()
     };
-    for repair in repairs() {
+    for repair in mend::ALL.iter().chain(TRACT).copied().flatten() {
         for (inputs, attribute) in [(0, Vec::new()), (0, odd.clone()), (9, odd.clone())] {
             let node = pb::NodeProto {
                 op_type: repair.operator.into(),
