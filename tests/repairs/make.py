@@ -83,6 +83,8 @@ def arithmetic():
              make_node("Sub", ["z", "x"], ["y"])]  # fmt: skip
     case("ConstantOfShape.float", nodes, x("float", 3))
     one("Sigmoid.double", "Sigmoid", ["x"], x("double", 2, 3))
+    ties = [[0.5, 1.5, -2.5], [-0.3, 2.7, 6e15]]
+    one("Round.double", "Round", ["x"], x("double", 2, 3, of=ties), opset=11)
     one("LeakyRelu.double", "LeakyRelu", ["x"], x("double", 2, 3), alpha=0.2)
     one("Swish.alpha", "Swish", ["x"], x("float", 2, 3), alpha=0.5, opset=24)
     one("Celu.alpha", "Celu", ["x"], x("float", 2, 3), alpha=0.5)

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::draws::{DOMAIN, REPEATS, STREAM, VERSION};
 use super::functions::{Flat, flat};
 use super::mend::{self, Repair, give_outputs, mend};
-use super::{Meaning, Stop};
+use super::{Meaning, Stop, Unrunnable};
 use crate::hash::HashMap;
 use crate::onnx::{Attribute, AttributeValue, Editor, Model, Name, Node, NodeId, Values};
 use crate::semantics::view::View;
@@ -41,7 +41,8 @@ impl Copy {
         let mut notes = Vec::new();
         let common: Vec<&Repair> = mend::ALL.iter().copied().flatten().collect();
         for repairs in [&common[..], repairs] {
-            notes.extend(mend(&mut model, repairs, (opset, meaning))?);
+            let mended = mend(&mut model, repairs, (opset, meaning));
+            notes.extend(mended.map_err(|error| Unrunnable::new(error.to_string()))?);
         }
         give_outputs(&mut model)?;
         Ok(Copy {

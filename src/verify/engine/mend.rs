@@ -149,7 +149,7 @@ pub(super) fn draws(node: &Node) -> bool {
 /// Returns what a reader should know.
 ///
 /// # Errors
-/// A repair left a value without a producer, which is a bug in it.
+/// A body needs what a node lacks, and leaves a value without a producer.
 pub(super) fn mend(
     model: &mut Model,
     repairs: &[&Repair],

@@ -101,6 +101,16 @@ pub(super) const ALL: &[Repair] = &[
          wide = Cast(x){to=double}
          y = CastLike(Mul(wide, wide), x)",
     ),
+    // to the nearest even: beyond 2^52, a double has no fraction
+    Repair::of(
+        "Round",
+        |site| is(site, "double"),
+        "x => y
+         size = Abs(x)
+         whole = Sub(Add(size, 4503599627370496), 4503599627370496)
+         y = Where(Less(x, 0), Neg(whole), whole)
+         y = Where(Less(size, 4503599627370496), y, x)",
+    ),
     // tract has none of halves
     Repair::of(
         "QuantizeLinear",

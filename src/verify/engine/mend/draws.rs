@@ -121,7 +121,7 @@ fn drawn(site: &Site<'_>) -> String {
     };
     let shape = match () {
         () if operator.starts_with("Stateless") => match site.sizes(0) {
-            Some([Some(rank)]) => zeros(*rank as usize, "Cast(x){to=int64}"),
+            Some([Some(rank @ 0..=16)]) => zeros(*rank as usize, "Cast(x){to=int64}"),
             _ => "ConstantOfShape(Cast(x){to=int64})".to_string(),
         },
         () if is_like || operator == "Bernoulli" => "Cast(x){to=float}".to_string(),

@@ -56,7 +56,7 @@ fn is_list(site: &Site<'_>) -> bool {
 /// The number of axes of the space: by the matrices, or by the number of sizes.
 fn space(site: &Site<'_>) -> Option<i64> {
     let rows = site.sizes(0).and_then(|sizes| *sizes.get(1)?);
-    let sizes = || Some((*site.sizes(1)?.first()?)? - 2);
+    let sizes = || (*site.sizes(1)?.first()?)?.checked_sub(2);
     let axes = rows.or_else(sizes)?;
     Some(axes).filter(|axes| (2..=3).contains(axes))
 }

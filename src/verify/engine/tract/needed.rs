@@ -12,7 +12,7 @@ use tract_onnx::pb;
 use super::Tract;
 use crate::source::Source;
 use crate::verify::engine::backend::{Engine, Values};
-use crate::verify::engine::mend::{Repair, TRACT};
+use crate::verify::engine::mend::{self, Repair, TRACT};
 use crate::verify::engine::operators::sequences;
 use crate::verify::engine::{Engines, Fill, Meaning, Mode, Stop, Subject, Value};
 
@@ -177,7 +177,7 @@ fn no_repair_panics() {
         float_data: vec![0.5, -0.5],
         ..Default::default()
     };
-    for repair in repairs() {
+    for repair in mend::ALL.iter().chain(TRACT).copied().flatten() {
         for (inputs, attribute) in [(0, Vec::new()), (0, odd.clone()), (9, odd.clone())] {
             let node = pb::NodeProto {
                 op_type: repair.operator.into(),
@@ -231,4 +231,34 @@ fn tract_lacks_the_operators_that_it_is_given() {
         assert!(!own.op_register.0.contains_key(operator), "{operator}");
     }
     assert!(own.op_register.0.contains_key("If"));
+}
+
+#[test]
+fn the_operators_that_tract_lacks_are_in_the_documentation() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let (schemas, page) = (read("tests/schema/operators.tsv"), read("docs/engines.md"));
+    let own = tract_onnx::onnx();
+    let repaired: BTreeSet<String> = mend::ALL
+        .iter()
+        .chain(TRACT)
+        .copied()
+        .flatten()
+        .map(Repair::name)
+        .collect();
+    let has = |name: &str| {
+        let given = given().any(|given| given == name);
+        given || repaired.contains(name) || own.op_register.0.contains_key(name)
+    };
+    let names = schemas
+        .lines()
+        .skip(1)
+        .filter_map(|row| row.split('\t').next());
+    let lacking: BTreeSet<&str> = names.filter(|name| !has(name)).collect();
+    let (_, told) = page
+        .split_once("Of ONNX up to opset 26, tract lacks ")
+        .unwrap();
+    let (told, _) = told.split_once(':').unwrap();
+    let told: BTreeSet<&str> = told.split('`').skip(1).step_by(2).collect();
+    assert_eq!(lacking, told);
 }
