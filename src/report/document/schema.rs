@@ -1,46 +1,14 @@
 //! The JSON Schemas of documents, made of their types.
 
-mod rewrites;
-
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-use super::{diff, insert_sites, sample};
+use super::{Rewrite, diff, fold, insert, insert_sites, replay, sample, set, strip, verify};
 use crate::audit::schema::{committed, file, folder, made};
-use crate::diff::Diff;
 use crate::onnx::Model;
-use crate::rewrite::insert::{Candidate, Options, candidates};
+use crate::rewrite::insert::{Options, candidates};
 use crate::show;
-
-/// A difference, and its models.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape of what diff() puts together")]
-struct Difference {
-    /// The program that wrote it, with its version.
-    tool: &'static str,
-    /// The model before.
-    before: String,
-    /// The model after.
-    after: String,
-    #[schemars(flatten)]
-    found: Diff,
-}
-
-/// Places where dropout could be inserted.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "the shape of what insert_sites() puts together")]
-struct Places {
-    /// The version of the document.
-    #[schemars(extend("const" = "dropout-onnx/insert-sites/1"))]
-    schema: String,
-    /// The program that wrote it, with its version.
-    tool: String,
-    /// The model.
-    input: String,
-    /// The places.
-    sites: Vec<Candidate>,
-}
 
 fn model(name: &str) -> Model {
     Model::open(folder().join(format!("fixtures/{name}.onnx"))).unwrap()
@@ -97,7 +65,7 @@ fn sampled() -> Vec<Value> {
 fn places() -> Vec<Value> {
     let found = candidates(&model("torch_course_eval_op17"), &Options::default()).unwrap();
     assert!(!found.is_empty());
-    vec![insert_sites("a.onnx", &found)]
+    vec![insert_sites("a.onnx", &found).unwrap()]
 }
 
 /// A schema, documents that it describes, and changes of the first that it must refuse.
@@ -108,12 +76,33 @@ struct Kind {
     wrong: &'static [(&'static str, Value)],
 }
 
+/// The schema of a document of a command.
+fn of<T: JsonSchema>(name: &str, title: &str) -> Value {
+    let mut schema = made::<T>(title, SchemaSettings::draft2020_12().for_serialize());
+    schema["properties"]["schema"]["const"] = json!(format!("dropout-onnx/{name}/1"));
+    schema
+}
+
+/// Those of which `tests/it/cli/schemas.rs` holds more documents against the schemas.
+fn rewrites() -> Vec<(&'static str, Value)> {
+    let titled = |name: &'static str, make: fn(&str, &str) -> Value| {
+        (name, make(name, &format!("A {name} by dropout-onnx")))
+    };
+    vec![
+        titled("strip", of::<Rewrite<'_, strip::Strip<'_>>>),
+        titled("fold", of::<Rewrite<'_, fold::Fold<'_>>>),
+        titled("set", of::<Rewrite<'_, set::Set<'_>>>),
+        titled("insert", of::<Rewrite<'_, insert::Insert<'_>>>),
+        titled("verify", of::<verify::Verify<'_>>),
+        titled("replay", of::<replay::Document<'_>>),
+    ]
+}
+
 fn kinds() -> Vec<Kind> {
-    let settings = || SchemaSettings::draft2020_12().for_serialize();
     vec![
         Kind {
             name: "diff",
-            schema: made::<Difference>("A diff by dropout-onnx", settings()),
+            schema: of::<diff::Differences<'_>>("diff", "A diff by dropout-onnx"),
             documents: differences(),
             wrong: const {
                 &[
@@ -125,7 +114,7 @@ fn kinds() -> Vec<Kind> {
         },
         Kind {
             name: "show",
-            schema: made::<show::Document>("A model by dropout-onnx show", settings()),
+            schema: of::<show::Document>("show", "A model by dropout-onnx show"),
             documents: shown(),
             wrong: const {
                 &[
@@ -137,7 +126,7 @@ fn kinds() -> Vec<Kind> {
         },
         Kind {
             name: "sample",
-            schema: made::<sample::Document<'_>>("A sampling by dropout-onnx", settings()),
+            schema: of::<sample::Document<'_>>("sample", "A sampling by dropout-onnx"),
             documents: sampled(),
             wrong: const {
                 &[
@@ -149,9 +138,9 @@ fn kinds() -> Vec<Kind> {
         },
         Kind {
             name: "insert-sites",
-            schema: made::<Places>(
+            schema: of::<insert::Places<'_>>(
+                "insert-sites",
                 "Places for dropout by dropout-onnx insert --sites",
-                settings(),
             ),
             documents: places(),
             wrong: const {
@@ -167,7 +156,7 @@ fn kinds() -> Vec<Kind> {
 /// `UPDATE_DOCS=1 cargo test --lib schema` updates the files.
 #[test]
 fn committed_schemas_of_rewrites_are_current() {
-    for (name, schema) in rewrites::schemas() {
+    for (name, schema) in rewrites() {
         current(name, &schema);
     }
 }

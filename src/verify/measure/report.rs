@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// What the original's own nodes were measured to do.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Report {
     /// One entry for each mask that a rewrite removed.
@@ -11,17 +14,21 @@ pub struct Report {
 }
 
 /// What was measured of one mask.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SiteReport {
     /// Its place, for people.
     pub place: String,
     /// What was found.
+    #[serde(flatten)]
     pub outcome: Outcome,
 }
 
 /// What was found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "result", rename_all = "snake_case")]
 pub enum Outcome {
     /// It does what the rewrite assumes.
     AsAssumed {

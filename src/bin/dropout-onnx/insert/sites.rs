@@ -20,7 +20,7 @@ pub fn run(input: &Path, options: &Options, format: SitesFormat, verbose: bool) 
     let text = match format {
         SitesFormat::Toml => plan_text(&io::name(input).display().to_string(), &found, options)?,
         SitesFormat::Json => {
-            document::text(&document::insert_sites(&input.to_string_lossy(), &found))?
+            document::text(&document::insert_sites(&input.to_string_lossy(), &found)?)?
         }
         SitesFormat::Text if found.is_empty() => {
             "no usual position for dropout; --preset lists all of a kind (conv, ffn, ...), and --after, \

@@ -82,7 +82,7 @@ fn pair(
     let compared = Compared::new([&sides[0], &sides[1]], options, global)?;
     let (style, status) = told(&compared.verdict);
     let line = match format {
-        Format::Json => format!("{}\n", compared.document()),
+        Format::Json => format!("{}\n", compared.document()?),
         Format::Text => {
             let name = paint(LABEL, one_line(&name.to_string_lossy()));
             let why = match &compared.verdict {
