@@ -25,7 +25,7 @@ pub(super) struct Document<'r> {
     reached: Option<&'r [reach::Place]>,
     /// Dropout that was made active.
     #[serde(skip_serializing_if = "Option::is_none")]
-    acting: Option<Acting<'r>>,
+    acting: Option<&'r acting::Report>,
 }
 
 #[derive(Serialize)]
@@ -72,29 +72,6 @@ struct Run<'r> {
     notes: &'r [String],
 }
 
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Acting<'r> {
-    seed: u64,
-    runs: usize,
-    sites: Vec<Acts<'r>>,
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Acts<'r> {
-    output: &'r str,
-    /// The probability to drop.
-    rate: f64,
-    /// The number of independent draws.
-    draws: usize,
-    /// The number of draws that dropped.
-    dropped: usize,
-    #[cfg_attr(test, schemars(extend("enum" = ["as_said", "unlike", "unseen"])))]
-    result: &'static str,
-    why: Option<&'r str>,
-}
-
 impl Document<'_> {
     pub fn of(verification: &Verification) -> Document<'_> {
         let structure = verification.structure.as_ref();
@@ -114,11 +91,7 @@ impl Document<'_> {
             identical: verification.identical.then_some(true),
             measured: verification.measured.as_ref(),
             reached: verification.reached.as_ref().map(|found| &*found.places),
-            acting: verification.acting.as_ref().map(|report| Acting {
-                seed: report.seed,
-                runs: report.runs,
-                sites: report.sites.iter().map(Acts::of).collect(),
-            }),
+            acting: verification.acting.as_ref(),
         }
     }
 }
@@ -143,24 +116,6 @@ impl Run<'_> {
             tolerance: run.tolerance.to_string(),
             reference: &run.reference,
             notes: &run.notes,
-        }
-    }
-}
-
-impl Acts<'_> {
-    fn of(site: &acting::SiteReport) -> Acts<'_> {
-        let (result, why) = match &site.outcome {
-            acting::Outcome::AsSaid => ("as_said", None),
-            acting::Outcome::Unlike(why) => ("unlike", Some(&**why)),
-            acting::Outcome::Unseen(why) => ("unseen", Some(&**why)),
-        };
-        Acts {
-            output: &site.output,
-            rate: site.rate,
-            draws: site.draws,
-            dropped: site.dropped,
-            result,
-            why,
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// The outcome of a site that no run reached, for example in a branch that was not taken.
 pub(super) const NOT_REACHED: &str = "it was not reached by any run";
 
 /// What a check of active dropout found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Report {
     /// The seed of the draws.
@@ -18,7 +21,8 @@ pub struct Report {
 }
 
 /// What was observed at one site.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SiteReport {
     /// Its output.
@@ -30,11 +34,14 @@ pub struct SiteReport {
     /// How many of them dropped.
     pub dropped: usize,
     /// The outcome.
+    #[serde(flatten)]
     pub outcome: Outcome,
 }
 
 /// The outcome of one site.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "result", content = "why", rename_all = "snake_case")]
 pub enum Outcome {
     /// It drops as requested.
     AsSaid,
