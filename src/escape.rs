@@ -53,7 +53,7 @@ pub(crate) fn html(text: &str) -> String {
     out
 }
 
-/// A text of at most so many characters: a long name keeps its end, where names differ.
+/// A text of at most `most` characters: a long name keeps its end, where names differ.
 pub(crate) fn tail(text: &str, most: usize) -> String {
     match text.chars().count().checked_sub(most) {
         Some(over @ 1..) => std::iter::once('…')
