@@ -5,10 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Rate;
-use super::names::{glob, nearest, usage};
+use super::names::{glob, usage};
 use crate::dropout::{Form, Kind, Mode, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, Name};
+use crate::words::instead;
 
 /// Dropouts that match all of these criteria.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,17 +33,15 @@ pub struct Filter {
     pub rate: Option<Rate>,
 }
 
+const KEYS: [&str; 8] = [
+    "id", "name", "layer", "scope", "form", "kind", "mode", "rate",
+];
+
 impl FromStr for Filter {
     type Err = Error;
 
     /// `KEY=VALUE`, several with commas between; without a key it is a name.
     fn from_str(text: &str) -> Result<Filter> {
-        fn word<T: Copy + fmt::Display>(all: &[T], key: &str, text: &str) -> Result<Option<T>> {
-            let found = all.iter().find(|word| word.to_string() == text);
-            let words: Vec<String> = all.iter().map(ToString::to_string).collect();
-            let why = || format!("unknown {key} `{text}`; expected {}", words.join(", "));
-            found.copied().map(Some).ok_or_else(|| usage(why()))
-        }
         let mut filter = Filter::default();
         for part in text.split(',') {
             let (key, value) = part.split_once('=').unwrap_or(("name", part));
@@ -58,14 +57,13 @@ impl FromStr for Filter {
                 "name" => filter.name = pattern()?,
                 "layer" => filter.layer = pattern()?,
                 "scope" => filter.scope = pattern()?,
-                "form" => filter.form = word(Form::ALL, key, value)?,
-                "kind" => filter.kind = word(Kind::ALL, key, value)?,
-                "mode" => filter.mode = word(Mode::ALL, key, value)?,
+                "form" => filter.form = Some(value.parse()?),
+                "kind" => filter.kind = Some(value.parse()?),
+                "mode" => filter.mode = Some(value.parse()?),
                 "rate" => filter.rate = Some(value.parse()?),
                 _ => {
-                    return Err(usage(format!(
-                        "unknown key `{key}`; expected id, name, layer, scope, form, kind, mode or rate"
-                    )));
+                    let instead = instead(key, KEYS.iter().copied());
+                    return Err(usage(format!("unknown key `{key}`{instead}")));
                 }
             }
         }
@@ -165,6 +163,6 @@ fn known(model: &Model, sites: &[Site], filter: &Filter) -> String {
     };
     match names.is_empty() {
         true => ": this file does not declare layers".into(),
-        false => nearest(asked, names.iter().map(String::as_str)),
+        false => instead(asked, names.iter().map(String::as_str)),
     }
 }
