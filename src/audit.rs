@@ -237,7 +237,6 @@ impl ModelAudit {
         let found = dropout::search(&analysis)?;
         let values = analysis.values();
         let flaws = model.flaws(values);
-        let sites = &found.sites;
         let verdict = Verdict::of(&analysis, &found, &flaws);
         let opset = model.opset_imports.iter().map(|import| {
             let domain = match import.domain.is_empty() {
@@ -246,10 +245,14 @@ impl ModelAudit {
             };
             (domain, import.version.into())
         });
-        let mut prints = Fingerprints::new(analysis.view(), sites);
-        let records = sites.iter().map(|site| SiteRecord {
-            fingerprint: Some(prints.site(site)),
-            ..SiteRecord::new(model, site)
+        let mut prints = Fingerprints::new(analysis.view(), &found.sites);
+        let reads_weights = selection.reads_weights();
+        let findings = Context::new(analysis.facts(), &found, &flaws, reads_weights)
+            .check(|rule| selection.level(rule), &mut prints);
+        // in place: of a million nodes, a fifth may be sites
+        let records = found.sites.into_iter().map(|site| SiteRecord {
+            fingerprint: Some(prints.site(&site)),
+            ..SiteRecord::new(model, &site)
         });
         Ok(ModelAudit {
             bytes: Some(model.source().len()),
@@ -263,8 +266,7 @@ impl ModelAudit {
             rules: selection.changed(),
             verdict: Some(verdict),
             sites: records.collect(),
-            findings: Context::new(analysis.facts(), &found, &flaws, selection.reads_weights())
-                .check(|rule| selection.level(rule), &mut prints),
+            findings,
             ..ModelAudit::empty(path)
         })
     }

@@ -71,13 +71,13 @@ pub(super) struct Fingerprints<'m> {
     through: HashMap<NodeId, SmallVec<[ValueId; 2]>>,
     /// Other nodes of dropouts.
     inner: HashSet<NodeId>,
+    /// What several ask about: what only one asks about is made once, and not kept.
     before: HashMap<(ValueId, u8), u64>,
-    after: HashMap<(ValueId, u8), u64>,
     users: HashMap<(NodeId, u8), u64>,
     scopes: HashMap<GraphId, u64>,
     far: Far,
     /// Of sites, by id.
-    made: HashMap<usize, u64>,
+    made: Vec<Option<Fingerprint>>,
 }
 
 /// Hashes without parts.
@@ -100,7 +100,6 @@ impl<'m> Fingerprints<'m> {
             through: HashMap::default(),
             inner: HashSet::default(),
             before: HashMap::default(),
-            after: HashMap::default(),
             users: HashMap::default(),
             scopes: HashMap::default(),
             far: Far {
@@ -108,7 +107,7 @@ impl<'m> Fingerprints<'m> {
                 user: Hash::of("user").finish(),
                 output: Hash::of("output").finish(),
             },
-            made: HashMap::default(),
+            made: vec![None; sites.len()],
         };
         for site in sites {
             new.inner.extend(&site.nodes);
@@ -124,12 +123,9 @@ impl<'m> Fingerprints<'m> {
 
     /// The fingerprint of a site.
     pub fn site(&mut self, site: &Site) -> Fingerprint {
-        let made = match self.made.get(&site.id) {
-            Some(&made) => made,
-            None => self.make(site),
-        };
-        self.made.insert(site.id, made);
-        Fingerprint(made)
+        let made = self.made[site.id].unwrap_or_else(|| Fingerprint(self.make(site)));
+        self.made[site.id] = Some(made);
+        made
     }
 
     fn make(&mut self, site: &Site) -> u64 {
@@ -150,7 +146,7 @@ impl<'m> Fingerprints<'m> {
             end.number(output.map_or(0, |output| self.after(output, AFTER)));
             end.finish()
         });
-        hash.sorted(ends.collect());
+        hash.sorted(&mut ends.collect::<SmallVec<[u64; 4]>>());
         for call in &site.calls {
             self.inputs(*call, BEFORE, &mut hash);
         }
@@ -218,16 +214,19 @@ impl<'m> Fingerprints<'m> {
 
     /// The producers of a value, `steps` upstream.
     fn before(&mut self, value: ValueId, steps: u8) -> u64 {
+        let asked = value;
         let value = self.source(value);
         let made = self.view.value(value).producer();
-        if steps == 0 && made.is_some() && self.weight(value).is_none() {
+        let weight = self.weight(value);
+        if steps == 0 && made.is_some() && weight.is_none() {
             return self.far.before;
         }
-        if let Some(&known) = self.before.get(&(value, steps)) {
+        let asked_often = value != asked || self.view.value(value).uses().nth(1).is_some();
+        if asked_often && let Some(&known) = self.before.get(&(value, steps)) {
             return known;
         }
         let mut hash = Hash::of("before");
-        if let Some(weight) = self.weight(value) {
+        if let Some(weight) = weight {
             weight.tell(&mut hash);
         } else if let Some((node, output)) = made {
             self.operator(node.id, &mut hash);
@@ -237,7 +236,9 @@ impl<'m> Fingerprints<'m> {
             hash.text("input");
         }
         let found = hash.finish();
-        self.before.insert((value, steps), found);
+        if asked_often {
+            self.before.insert((value, steps), found);
+        }
         found
     }
 
@@ -257,11 +258,8 @@ impl<'m> Fingerprints<'m> {
 
     /// The readers of a value, `steps` downstream.
     fn after(&mut self, value: ValueId, steps: u8) -> u64 {
-        if let Some(&known) = self.after.get(&(value, steps)) {
-            return known;
-        }
-        let mut users = Vec::new();
-        let mut open = vec![value];
+        let mut users = SmallVec::<[u64; 4]>::new();
+        let mut open = SmallVec::<[ValueId; 4]>::from([value].as_slice());
         let mut passed = 0;
         while let Some(value) = open.pop() {
             for at in self.view.value(value).uses() {
@@ -279,23 +277,22 @@ impl<'m> Fingerprints<'m> {
                     passed += 1;
                     open.extend(outputs);
                 } else if self.counts(id) {
-                    users.push(self.user(id, steps));
+                    users.push(self.user(id, steps, passed > 0));
                 }
             }
         }
         let mut hash = Hash::of("after");
-        hash.sorted(users);
-        let found = hash.finish();
-        self.after.insert((value, steps), found);
-        found
+        hash.sorted(&mut users);
+        hash.finish()
     }
 
-    /// A node that reads a value, at one of its inputs or at many.
-    fn user(&mut self, id: NodeId, steps: u8) -> u64 {
+    /// A node that reads a value, at one of its inputs or at many; `passed`: others are between them.
+    fn user(&mut self, id: NodeId, steps: u8, passed: bool) -> u64 {
         if steps == 0 {
             return self.far.user;
         }
-        if let Some(&known) = self.users.get(&(id, steps)) {
+        let asked_often = passed || self.view.node(id).get().inputs.len() > 1;
+        if asked_often && let Some(&known) = self.users.get(&(id, steps)) {
             return known;
         }
         let mut hash = Hash::of("user");
@@ -308,7 +305,9 @@ impl<'m> Fingerprints<'m> {
         }
         self.outputs(id, steps - 1, &mut hash);
         let found = hash.finish();
-        self.users.insert((id, steps), found);
+        if asked_often {
+            self.users.insert((id, steps), found);
+        }
         found
     }
 
@@ -436,9 +435,9 @@ impl Hash {
     }
 
     /// Parts whose order does not matter.
-    fn sorted(&mut self, mut parts: Vec<u64>) {
+    fn sorted(&mut self, parts: &mut [u64]) {
         parts.sort_unstable();
-        parts.into_iter().for_each(|part| self.number(part));
+        parts.iter().for_each(|&part| self.number(part));
     }
 
     fn finish(&self) -> u64 {

@@ -195,23 +195,21 @@ impl<'m> Context<'m> {
     pub fn check(
         &self,
         level: impl Fn(&Rule) -> Option<Level>,
-        prints: &mut Fingerprints<'m>,
+        prints: &mut Fingerprints<'_>,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for rule in RULES {
             let Some(level) = level(rule) else {
                 continue;
             };
-            findings.extend(
-                (rule.check)(self)
-                    .into_iter()
-                    .map(|found| (rule, level, found)),
-            );
+            let found = (rule.check)(self).into_iter().map(|found| {
+                let at = (found.graph, found.node);
+                (at, self.finding(rule, level, found, prints))
+            });
+            findings.extend(found);
         }
-        findings.sort_by_key(|(_, _, found)| (found.graph, found.node));
-        let findings = findings.into_iter();
-        let findings =
-            findings.map(|(rule, level, found)| self.finding(rule, level, found, prints));
+        findings.sort_by_key(|(at, _)| *at);
+        let findings = findings.into_iter().map(|(_, finding)| finding);
         findings.collect()
     }
 
@@ -220,7 +218,7 @@ impl<'m> Context<'m> {
         rule: &Rule,
         level: Level,
         found: Found,
-        prints: &mut Fingerprints<'m>,
+        prints: &mut Fingerprints<'_>,
     ) -> Finding {
         let site = found.site.and_then(|id| self.sites.get(id));
         let at = || Some(self.model.place(found.node?));

@@ -185,10 +185,10 @@ impl Model {
     /// The version of an operator set that rules in a graph: the enclosing function's, or the
     /// model's. The highest, where a file names several; `""` and `ai.onnx` are the same.
     pub fn opset(&self, graph: GraphId, domain: &str) -> Option<i64> {
-        let same = |name: &Name| {
-            name.as_bytes() == domain.as_bytes()
-                || (domain.is_empty() && *name == "ai.onnx")
-                || (domain == "ai.onnx" && name.is_empty())
+        let is_default = |domain: &[u8]| domain.is_empty() || domain == b"ai.onnx";
+        let same = |name: &Name| match is_default(domain.as_bytes()) {
+            true => is_default(name.as_bytes()),
+            false => *name == *domain,
         };
         let highest = |imports: &[OpsetImport]| {
             let matching = imports.iter().filter(|import| same(&import.domain));

@@ -92,7 +92,7 @@ impl Borrow<[u8]> for Name {
 impl PartialEq for Name {
     fn eq(&self, other: &Name) -> bool {
         match (&self.0, &other.0) {
-            (Some(a), Some(b)) => std::ptr::eq(&a.slice, &b.slice) || a.slice == b.slice,
+            (Some(a), Some(b)) => a.ptr() == b.ptr() || a.slice == b.slice,
             (a, b) => a.is_none() && b.is_none(),
         }
     }
@@ -121,7 +121,11 @@ impl Ord for Name {
 
 impl PartialEq<str> for Name {
     fn eq(&self, other: &str) -> bool {
-        self.as_bytes() == other.as_bytes()
+        // nothing is not compared by `memcmp`, which reads at no address slowly
+        match &self.0 {
+            Some(bytes) => bytes.slice == *other.as_bytes(),
+            None => other.is_empty(),
+        }
     }
 }
 

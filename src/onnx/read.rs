@@ -393,7 +393,8 @@ impl Reader<'_> {
             match field.number {
                 1 => node.inputs.push(self.name(&field)?),
                 2 => node.outputs.push(self.name(&field)?),
-                3 => node.name = self.name(&field)?,
+                // its own, as a rule: nothing is gained by a search for equal ones
+                3 => node.name = Name::from(self.window.peek(field.payload())?),
                 4 => node.op_type = self.name(&field)?,
                 5 => {
                     let attribute = self.attribute(Some((id, depth)), field)?;

@@ -86,11 +86,15 @@ def arithmetic():
     one("LeakyRelu.double", "LeakyRelu", ["x"], x("double", 2, 3), alpha=0.2)
     one("Swish.alpha", "Swish", ["x"], x("float", 2, 3), alpha=0.5, opset=24)
     one("Celu.alpha", "Celu", ["x"], x("float", 2, 3), alpha=0.5)
+    one("Mul.square", "Mul", ["x", "x"], x("int64", 2, 3))
     given = {**x("bool", 3, of=[1, 0, 1]), "z": ("bool", [3], [1, 1, 0])}
     one("Equal.bool", "Equal", ["x", "z"], given)
     nodes = [make_node("Range", ["a", "b", "c"], ["r"]), make_node("Add", ["x", "r"], ["y"])]
     steps = {key: np.array(value, np.float32) for key, value in {"a": 0, "b": 1.4, "c": 0.5}.items()}
     case("Range.float", nodes, x("float", 2, 3), steps)
+    half = {"s": np.float16(0.01), "z": np.uint8(128)}
+    nodes = [make_node("QuantizeLinear", ["x", "s", "z"], ["q"]), make_node("DequantizeLinear", ["q", "s", "z"], ["y"])]
+    case("QuantizeLinear.float16", nodes, x("float16", 2, 2, of=[[0.123, -0.567], [0.3, 0.909]]), half, opset=19)
     nodes = [make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
              make_node("DequantizeLinear", ["q", "s", "z"], ["y"])]  # fmt: skip
     quantized = {"s": np.array([0.0131], np.float32), "z": np.array([3], np.int8)}
@@ -143,7 +147,8 @@ def reductions():
         case(f"{op}.noop", [make_node(op, ["x", ""], ["y"], noop_with_empty_axes=1)], x("float", 1, 1, of=[[0.5]]), opset=18)
     for op in ("ReduceMax", "ReduceMin"):
         one(f"{op}.bool", op, ["x", "a"], x("bool", 2, 2, of=[[1, 0], [1, 1]]), {"a": ints(1)}, opset=20)
-    one("ReduceSumSquare.int64", "ReduceSumSquare", ["x"], x("int64", 2, 3), axes=[1])
+    for op, element in (("ReduceL2", "int32"), ("ReduceL2", "int64"), ("ReduceLogSum", "int64"), ("ReduceSumSquare", "int64")):
+        one(f"{op}.{element}", op, ["x"], x(element, 2, 3, of=[[1, 2, 2], [5, 12, 0]]), axes=[1])
 
 
 def normalizations():
@@ -308,6 +313,8 @@ def grids():
         one(f"AffineGrid.plane{aligned}", "AffineGrid", ["x", "s"], x("float", 2, 2, 3), {"s": ints(2, 1, 3, 4)},
             align_corners=aligned, opset=20)  # fmt: skip
     one("AffineGrid.space", "AffineGrid", ["x", "s"], x("float", 1, 3, 4), {"s": ints(1, 1, 2, 3, 4)}, opset=20)
+    theta = numbers([2, 2, 3])
+    one("AffineGrid.open", "AffineGrid", ["x", "s"], x("float", "N", "R", "C", of=theta), {"s": ints(2, 1, 3, 4)}, opset=20)
     one("CenterCropPad.all", "CenterCropPad", ["x", "s"], x("float", 5, 4), {"s": ints(2, 7)}, opset=18)
     one("CenterCropPad.axes", "CenterCropPad", ["x", "s"], x("float", "N", 5, 4), {"s": ints(8, 1)}, axes=[1, -1], opset=18)
 

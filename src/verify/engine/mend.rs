@@ -4,21 +4,17 @@
 
 mod arithmetic;
 mod attention;
+mod body;
 mod draws;
 mod dropouts;
 mod fused;
-mod grids;
 mod indices;
-mod losses;
 mod normalizations;
 mod older;
 mod outputs;
 mod padding;
-mod pooling;
 mod quantized;
 mod recurrent;
-mod reductions;
-mod resampling;
 
 use std::collections::BTreeMap;
 
@@ -41,36 +37,64 @@ pub(super) struct Repair {
     pub(super) operator: &'static str,
     /// Whether a node of it needs the repair.
     applies: fn(&Site<'_>) -> bool,
-    mend: fn(Patch<'_, '_>),
+    with: With,
     /// What a reader should know if it was made.
     caveat: Option<&'static str>,
 }
 
+/// What takes the place of a node.
+enum With {
+    /// A body, as [`body`] describes it.
+    Body(&'static str),
+    /// One that depends on the node.
+    Made(fn(&Site<'_>) -> String),
+    Nodes(fn(Patch<'_, '_>)),
+}
+
 impl Repair {
     /// Of an operator of ONNX.
-    const fn of(
-        operator: &'static str,
-        applies: fn(&Site<'_>) -> bool,
-        mend: fn(Patch<'_, '_>),
-    ) -> Repair {
+    const fn new(operator: &'static str, applies: fn(&Site<'_>) -> bool, with: With) -> Repair {
         Repair {
             domain: "",
             operator,
             applies,
-            mend,
+            with,
             caveat: None,
         }
     }
 
-    /// Of an operator of ONNX Runtime.
-    const fn foreign(
+    const fn of(
         operator: &'static str,
         applies: fn(&Site<'_>) -> bool,
-        mend: fn(Patch<'_, '_>),
+        body: &'static str,
     ) -> Repair {
+        Repair::new(operator, applies, With::Body(body))
+    }
+
+    const fn made(
+        operator: &'static str,
+        applies: fn(&Site<'_>) -> bool,
+        body: fn(&Site<'_>) -> String,
+    ) -> Repair {
+        Repair::new(operator, applies, With::Made(body))
+    }
+
+    /// Of an operator of ONNX Runtime.
+    const fn foreign(self) -> Repair {
         Repair {
             domain: MICROSOFT,
-            ..Repair::of(operator, applies, mend)
+            ..self
+        }
+    }
+
+    fn apply(&self, mut patch: Patch<'_, '_>) {
+        match &self.with {
+            With::Body(text) => body::write(&mut patch, text),
+            With::Made(text) => {
+                let text = text(&patch);
+                body::write(&mut patch, &text);
+            }
+            With::Nodes(make) => make(patch),
         }
     }
 
@@ -105,17 +129,12 @@ pub(super) const TRACT: &[&[Repair]] = &[
     arithmetic::ALL,
     attention::ALL,
     fused::ALL,
-    grids::ALL,
     indices::ALL,
-    losses::ALL,
     normalizations::ALL,
     older::ALL,
     padding::ALL,
-    pooling::ALL,
     quantized::ALL,
     recurrent::ALL,
-    reductions::ALL,
-    resampling::ALL,
 ];
 
 /// Makes some repairs: first of operators of other domains, then of those of ONNX that take their places.
@@ -166,7 +185,7 @@ fn once(model: &mut Model, repairs: &[&Repair], opset: i64) -> Result<Vec<&'stat
     let caveats = caveats.collect();
     let mut editor = Editor::new(model, values);
     for (id, site, repair) in found {
-        (repair.mend)(Patch::new(&mut editor, id, site));
+        repair.apply(Patch::new(&mut editor, id, site));
     }
     editor.finish()?;
     Ok(caveats)

@@ -5,5 +5,6 @@ pub(super) mod dropout;
 pub(super) mod random;
 mod repeated;
 pub(super) mod sequences;
+pub(super) mod sizes;
 pub(super) mod unrolled;
 pub(in crate::verify) mod watch;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use crate::onnx::{Attribute, AttributeValue, DataType, Name, Node, NodeId};
+use crate::onnx::{AttributeValue, DataType, Name, Node, NodeId};
 use crate::semantics::facts::Facts;
 use crate::semantics::view::ValueRef;
 
@@ -85,12 +85,6 @@ impl<'m> Site<'m> {
     pub(super) fn text(&self, name: &str) -> &str {
         let text = self.node.string(name).unwrap_or_default();
         std::str::from_utf8(text).unwrap_or_default()
-    }
-
-    /// The node's own attributes of these names.
-    pub(super) fn attributes(&self, names: &[&str]) -> Vec<Attribute> {
-        let own = names.iter().filter_map(|name| self.node.attribute(name));
-        own.cloned().collect()
     }
 
     /// An input of the node; the empty name if it is absent.

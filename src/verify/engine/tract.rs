@@ -17,7 +17,7 @@ use super::backend::{About, Engine, Read, Ready, Values};
 use super::copy::Copy;
 use super::draws::{in_run, numbering};
 use super::mend::Repair;
-use super::operators::{branches, dropout, random, sequences, unrolled, watch};
+use super::operators::{branches, dropout, random, sequences, sizes, unrolled, watch};
 use super::port::{Declared, Inputs};
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, TRACT, Unrunnable, Value};
 use super::{guard, shapes};
@@ -53,6 +53,7 @@ impl Engine for Tract {
         onnx.op_register.insert(watch::OPERATOR, watch::build);
         onnx.op_register.insert("Loop", unrolled::build);
         onnx.op_register.insert("If", branches::build);
+        onnx.op_register.insert("Shape", sizes::shape);
         let draws = RANDOM_OPERATORS.iter();
         for name in draws.filter(|name| **name != "Multinomial") {
             onnx.op_register.insert(name, random::build);

@@ -69,7 +69,7 @@ impl<'m> Builder<'_, 'm> {
         let attributes = attributes.collect();
         impure |= self.attributes(&mut words, attributes)?;
         let number = self.shared.expressions.number(Tag::Apply, &words);
-        self.numbering.nodes.entry(number).or_insert(node.id);
+        self.numbering.applied(number, node.id);
         Ok((number, impure))
     }
 

@@ -35,7 +35,7 @@ pub(super) enum Tag {
     Apply,
     /// The n-th of applications that look alike but may differ.
     Draw,
-    /// An output of an application.
+    /// An output of an application but the first, which is the application itself.
     Output,
     /// Ones in the shape of something.
     Ones,
@@ -71,6 +71,7 @@ impl Default for Expressions {
             strings: HashMap::default(),
         };
         expressions.number(Tag::Absent, &[]);
+        expressions.string(b"");
         expressions
     }
 }
@@ -86,14 +87,25 @@ fn words<'e>(words: &'e [u32], ends: &[usize], number: u32) -> Option<&'e [u32]>
 }
 
 impl Expressions {
-    /// The number of a string.
+    /// The number of a string: 0 of the empty one.
     pub fn string(&mut self, bytes: &[u8]) -> u32 {
+        if bytes.is_empty() && !self.strings.is_empty() {
+            return 0;
+        }
         if let Some(&number) = self.strings.get(bytes) {
             return number;
         }
         let number = self.strings.len() as u32;
         self.strings.insert(bytes.into(), number);
         number
+    }
+
+    /// An output of an application.
+    pub fn output(&mut self, application: Expression, place: usize) -> Expression {
+        match place {
+            0 => application,
+            _ => self.number(Tag::Output, &[application.0, place as u32]),
+        }
     }
 
     /// The number of the expression with this key.

@@ -187,9 +187,8 @@ impl<'m> Builder<'_, 'm> {
 
     fn transposed_back(&self, node: NodeRef<'m>, data: Expression) -> Option<Expression> {
         let expressions = &self.shared.expressions;
-        let first = Expression(*expressions.words(data, Tag::Output)?.first()?);
-        let of = step::parts(expressions, first)?.inputs.first().copied()?;
-        let first = self.view.node(*self.numbering.nodes.get(&first)?);
+        let of = step::parts(expressions, data)?.inputs.first().copied()?;
+        let first = self.view.node(self.numbering.node(data)?);
         let undoes = first.is("Transpose")
             && match (first.ints("perm"), node.ints("perm")) {
                 (None, None) => true, // both reverse all axes

@@ -52,7 +52,7 @@ impl<'m> Builder<'_, 'm> {
             *first = data;
         }
         let (number, _) = self.application(node, inputs, &[0])?;
-        Ok(self.shared.expressions.number(Tag::Output, &[number.0, 0]))
+        Ok(number)
     }
 
     /// As if there were a Mul in this graph.
@@ -93,8 +93,7 @@ impl<'m> Builder<'_, 'm> {
             words.extend([expressions.string(name.as_bytes()), 2]);
             push_long(&mut words, number as u64);
         }
-        let number = expressions.number(Tag::Apply, &words);
-        expressions.number(Tag::Output, &[number.0, 0])
+        expressions.number(Tag::Apply, &words)
     }
 
     pub(super) fn scalar(&mut self, element: DataType, bytes: Vec<u8>) -> Expression {

@@ -97,7 +97,7 @@ impl Sides<'_, '_> {
             return (old[0] == new[0]).then(|| "defaults differ".to_string());
         }
         let versions = |expression, side: &Numbering<'_>| {
-            let node = *side.nodes.get(&expression)?;
+            let node = side.node(expression)?;
             let domain = side
                 .view
                 .model
@@ -122,7 +122,7 @@ impl Sides<'_, '_> {
             _ => {}
         }
         let outputs = |expression, side: &Numbering<'_>| {
-            let node = side.view.model.node(*side.nodes.get(&expression)?);
+            let node = side.view.model.node(side.node(expression)?);
             Some((node.op_type.clone(), node.outputs.len()))
         };
         if let (Some((was, old)), Some((is, new))) =
@@ -139,7 +139,7 @@ impl Sides<'_, '_> {
 fn describe(side: &Numbering<'_>, shared: &Shared<'_>, expression: Expression) -> String {
     let has = |tag| shared.expressions.words(expression, tag);
     let of_output = has(Tag::Output).map(|words| Expression(words[0]));
-    if let Some(&id) = side.nodes.get(&of_output.unwrap_or(expression)) {
+    if let Some(id) = side.node(of_output.unwrap_or(expression)) {
         let node = side.view.model.node(id);
         return format!("{} `{}`", node.op_type, side.view.model.label(id));
     }

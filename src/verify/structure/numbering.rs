@@ -22,8 +22,8 @@ pub(super) struct Numbering<'m> {
     numbers: Vec<Expression>,
     /// Values that an output depends on.
     live: Vec<bool>,
-    /// The node at which an application occurs first.
-    pub nodes: HashMap<Expression, NodeId>,
+    /// By number, the node at which an application occurs first.
+    nodes: Vec<Option<NodeId>>,
     /// What graphs in attributes compute.
     pub bodies: HashMap<GraphId, Expression>,
     /// Functions: one may be missing in the other model, as what calls of it compute is compared.
@@ -36,6 +36,20 @@ impl Numbering<'_> {
     /// True if an output depends on a value.
     pub fn is_live(&self, value: ValueId) -> bool {
         self.live[value.index()]
+    }
+
+    /// The node at which an application occurs first.
+    pub fn node(&self, application: Expression) -> Option<NodeId> {
+        self.nodes.get(application.0 as usize).copied().flatten()
+    }
+
+    /// Notes that a node is an application.
+    pub fn applied(&mut self, application: Expression, node: NodeId) {
+        let index = application.0 as usize;
+        if index >= self.nodes.len() {
+            self.nodes.resize(index + 1, None);
+        }
+        self.nodes[index].get_or_insert(node);
     }
 
     /// The number of a value.
@@ -78,7 +92,7 @@ impl<'s, 'm> Builder<'s, 'm> {
                 view,
                 numbers: vec![Expression::ABSENT; view.values.len()],
                 live: Vec::new(),
-                nodes: HashMap::default(),
+                nodes: Vec::new(),
                 bodies: HashMap::default(),
                 functions: BTreeSet::new(),
                 results: BTreeMap::new(),
@@ -182,8 +196,7 @@ impl<'s, 'm> Builder<'s, 'm> {
             let value = node.output(output);
             let value = value.filter(|value| !self.reachable.exits.contains_key(&value.id));
             if let Some(value) = value {
-                let words = [number.0, place as u32];
-                let number = self.shared.expressions.number(Tag::Output, &words);
+                let number = self.shared.expressions.output(number, place);
                 self.set(value.id, number);
                 if let Some(data) = scaled {
                     self.shared.set_scaled(number, data);
@@ -278,7 +291,7 @@ impl<'s, 'm> Builder<'s, 'm> {
         *count += 1;
         let words = [application.0, *count];
         let number = self.shared.expressions.number(Tag::Draw, &words);
-        self.numbering.nodes.entry(number).or_insert(node.id);
+        self.numbering.applied(number, node.id);
         number
     }
 }

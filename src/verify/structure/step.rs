@@ -119,7 +119,7 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
 
 /// The inputs of a commutative operator in the other order, if one of them is then the same.
 fn exchanged(sides: &Sides<'_, '_>, old: Expression, was: &[u32], is: &[u32]) -> Option<[u32; 2]> {
-    let node = sides.before.view.node(*sides.before.nodes.get(&old)?);
+    let node = sides.before.view.node(sides.before.node(old)?);
     let (&[a, b], &[c, d]) = (was, is) else {
         return None;
     };
@@ -196,7 +196,7 @@ fn differing(old: &[u32], new: &[u32]) -> Vec<(Expression, Expression)> {
 
 /// The operator of ONNX that an application applies.
 pub(super) fn operator<'m>(side: &Numbering<'m>, application: Expression) -> Option<&'m str> {
-    let node = side.view.node(*side.nodes.get(&application)?);
+    let node = side.view.node(side.node(application)?);
     node.callee().is_none().then(|| node.op())
 }
 
@@ -205,10 +205,7 @@ fn bodies<'a>(
     side: &'a Numbering<'_>,
     application: Expression,
 ) -> impl Iterator<Item = Expression> + 'a {
-    let node = side
-        .nodes
-        .get(&application)
-        .map(|&id| side.view.model.node(id));
+    let node = side.node(application).map(|id| side.view.model.node(id));
     let mut attributes: Vec<_> = node.iter().flat_map(|node| &node.attributes).collect();
     attributes.sort_by(|a, b| a.name.cmp(&b.name));
     let graphs = attributes

@@ -1,220 +1,114 @@
-//! Attention as products of matrices: what both domains share, and that of ONNX.
-
-mod foreign;
+//! Attention as products of matrices.
 
 use super::Repair;
-use crate::onnx::{DataType, Name};
-use crate::verify::engine::patch::{Patch, int};
 use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
-    Repair::of("Attention", needs, attention),
-    Repair::foreign("Attention", foreign::is_plain, foreign::packed),
-    Repair::foreign(
-        "MultiHeadAttention",
-        foreign::is_separate,
-        foreign::multi_head,
-    ),
+    Repair::of("Attention", is_beyond_tract, ATTENTION),
+    Repair::made("Attention", is_packed, |_| format!("{PACKED}{WEIGHED}")).foreign(),
+    Repair::made("MultiHeadAttention", is_separate, |_| {
+        format!("{SEPARATE}{WEIGHED}")
+    })
+    .foreign(),
 ];
 
-/// Queries, keys and values as `[batch, heads, steps, size]`, and what is added to their products.
-struct Heads {
-    query: Name,
-    key: Name,
-    value: Name,
-    /// Broadcast to `[batch, heads, queries, keys]`.
-    biases: Vec<Name>,
-    softcap: f32,
-}
-
-/// Stages of the product of queries and keys.
-struct Scores {
-    raw: Name,
-    capped: Name,
-    biased: Name,
-    weights: Name,
-}
-
-impl Heads {
-    fn attend(self, patch: &mut Patch<'_, '_>) -> (Name, Scores) {
-        let scale = patch.float("scale", 0.0);
-        let scale = match scale == 0.0 {
-            false => patch.number(0, scale.into()),
-            true => {
-                let size = patch.size(&self.query, 3);
-                let size = patch.op("CastLike", [&size, &self.query]);
-                let root = patch.op("Sqrt", [&size]);
-                patch.op("Reciprocal", [&root])
-            }
-        };
-        let query = patch.op("Mul", [&self.query, &scale]);
-        let key = patch.transpose(&self.key, &[0, 1, 3, 2]);
-        let raw = patch.op("MatMul", [&query, &key]);
-        let mut capped = raw.clone();
-        if self.softcap != 0.0 {
-            let cap = patch.number(0, self.softcap.into());
-            capped = patch.op("Div", [&capped, &cap]);
-            capped = patch.op("Tanh", [&capped]);
-            capped = patch.op("Mul", [&capped, &cap]);
-        }
-        let mut biased = capped.clone();
-        for bias in &self.biases {
-            biased = patch.op("Add", [&biased, bias]);
-        }
-        let weights = patch.op_with("Softmax", [&biased], vec![int("axis", -1)]);
-        let result = patch.op("MatMul", [&weights, &self.value]);
-        let scores = Scores {
-            raw,
-            capped,
-            biased,
-            weights,
-        };
-        (result, scores)
-    }
-}
-
-/// `[batch, steps, heads · size]` as `[batch, heads, steps, size]`.
-fn split(patch: &mut Patch<'_, '_>, value: &Name, heads: i64) -> Name {
-    let value = patch.reshape(value, &[0, 0, heads, -1]);
-    patch.transpose(&value, &[0, 2, 1, 3])
-}
-
-/// The way back.
-fn joined(patch: &mut Patch<'_, '_>, value: &Name) -> Name {
-    let value = patch.transpose(value, &[0, 2, 1, 3]);
-    patch.reshape(&value, &[0, 0, -1])
-}
-
-/// Zero where a condition holds, and else a number that hides what it is added to.
-fn hiding(patch: &mut Patch<'_, '_>, seen: &Name, hidden: f64) -> Name {
-    let (zero, hidden) = (patch.number(0, 0.0), patch.number(0, hidden));
-    patch.op("Where", [seen, &zero, &hidden])
-}
-
-/// Hides the keys after each query, which follows a number of earlier keys.
-fn causal(patch: &mut Patch<'_, '_>, [query, key]: [&Name; 2], offset: &Name, hidden: f64) -> Name {
-    let [rows, columns] = [query, key].map(|value| {
-        let steps = patch.size(value, 2);
-        let steps = patch.int64(&steps);
-        patch.count(&steps)
-    });
-    let rows = patch.reshape(&rows, &[-1, 1]);
-    let rows = patch.op("Add", [&rows, offset]);
-    let is_later = patch.op("Less", [&rows, &columns]);
-    let seen = patch.op("Not", [&is_later]);
-    hiding(patch, &seen, hidden)
-}
-
-/// Past and present along the steps.
-fn after(patch: &mut Patch<'_, '_>, past: usize, present: &Name) -> Name {
-    match patch.input(past) {
-        past if past.is_empty() => present.clone(),
-        past => patch.concat(&[&past, present], 2),
-    }
-}
-
-/// The number of steps in the past.
-fn steps_of(patch: &mut Patch<'_, '_>, past: &Name, axis: i64) -> Name {
-    match past.is_empty() {
-        true => patch.integers(&[0]),
-        false => {
-            let steps = patch.size(past, axis);
-            patch.int64(&steps)
-        }
-    }
-}
-
 /// What tract refuses or reads otherwise: a mask of booleans, a past, a cap, products as an output, lengths.
-fn needs(site: &Site<'_>) -> bool {
-    let is_boolean = site.element(3) == Some(DataType::BOOL);
+fn is_beyond_tract(site: &Site<'_>) -> bool {
+    let is_boolean = site.element(3) == Some(crate::onnx::DataType::BOOL);
     let has_more = (4..7).any(|input| site.has(input)) || site.node.output(3).is_some();
     let is_known = site.rank(0).is_some();
     is_known && (is_boolean || has_more || site.float("softcap", 0.0) != 0.0)
 }
 
-fn attention(mut patch: Patch<'_, '_>) {
-    let is_flat = patch.rank(0) == Some(3);
-    let named = [("q_num_heads", 0), ("kv_num_heads", 1), ("kv_num_heads", 2)];
-    let [query, key, value] = named.map(|(heads, input)| {
-        let (value, heads) = (patch.input(input), patch.int(heads, 1));
-        match is_flat {
-            true => split(&mut patch, &value, heads),
-            false => value,
-        }
-    });
-    let [key, value] = [(4, key), (5, value)].map(|(past, new)| after(&mut patch, past, &new));
-    let [present_key, present_value] = [key.clone(), value.clone()];
-    let [key, value] = [&key, &value].map(|each| grouped(&mut patch, each, &query));
-    let heads = Heads {
-        biases: biases(&mut patch, &query, &key),
-        query,
-        key,
-        value,
-        softcap: patch.float("softcap", 0.0),
-    };
-    let mode = patch.int("qk_matmul_output_mode", 0);
-    let (result, scores) = heads.attend(&mut patch);
-    let result = match is_flat {
-        true => joined(&mut patch, &result),
-        false => result,
-    };
-    let scores = match mode {
-        0 => scores.raw,
-        1 => scores.capped,
-        2 => scores.biased,
-        _ => scores.weights,
-    };
-    let outputs = [&result, &present_key, &present_value, &scores];
-    for (output, value) in outputs.into_iter().enumerate() {
-        patch.give(output, value);
-    }
+const ATTENTION: &str = "
+    query key value mask past_key past_value lengths => y present_key present_value scores
+    if query.rank=3: query = heads(query, [0, 0, @q_num_heads, -1])
+    if query.rank=3: key = heads(key, [0, 0, @kv_num_heads, -1])
+    if query.rank=3: value = heads(value, [0, 0, @kv_num_heads, -1])
+    present_key = Concat(past_key?, key){axis=2}
+    present_value = Concat(past_value?, value){axis=2}
+    key = grouped(present_key, query)
+    scale = unit(query)
+    if scale: scale = @scale=1
+    raw = MatMul(Mul(query, scale), Transpose(key){perm=[0, 1, 3, 2]})
+    capped = raw
+    if softcap: capped = Mul(Tanh(Div(raw, @softcap=1)), @softcap=1)
+    past = [0]
+    if past_key: past = size(past_key, [2])
+    if lengths: past = Reshape(Sub(CastLike(lengths, 0i), size(query, [2])), [-1, 1, 1, 1])
+    if mask.type=bool: mask = Where(mask, 0, -inf)
+    biased = Add(capped, mask?)
+    if is_causal: biased = Add(biased, Where(later(query, key, past), -inf, 0))
+    if lengths: biased = Add(biased, Where(shown(lengths, key), 0, -inf))
+    scores = Softmax(biased){axis=-1}
+    y = MatMul(scores, grouped(present_value, query))
+    if query.rank=3: y = joined(y)
+    if qk_matmul_output_mode=0: scores = raw
+    if qk_matmul_output_mode=1: scores = capped
+    if qk_matmul_output_mode=2: scores = biased
+";
+
+/// `Attention` of ONNX Runtime.
+fn is_packed(site: &Site<'_>) -> bool {
+    site.int("do_rotary", 0) == 0 && !site.has(6) && has_mask_of_rank(site, 3)
 }
 
-/// Keys or values for groups of queries: each head as often as there are queries for it.
-fn grouped(patch: &mut Patch<'_, '_>, value: &Name, query: &Name) -> Name {
-    let [all, own] = [query, value].map(|each| patch.size(each, 1));
-    let [batch, steps, size] = [0, 2, 3].map(|axis| patch.size(value, axis));
-    let times = patch.op("Div", [&all, &own]);
-    let shape = patch.concat(&[&batch, &own, &times, &steps, &size], 0);
-    let value = patch.unsqueeze(value, &[2]);
-    let value = patch.op("Expand", [&value, &shape]);
-    let shape = patch.concat(&[&batch, &all, &steps, &size], 0);
-    patch.op("Reshape", [&value, &shape])
+const PACKED: &str = "
+    data weights bias mask past scores => y present
+    all = Add(MatMul(data, weights), bias?)
+    if qkv_hidden_sizes: query, key, value = Split(all, @qkv_hidden_sizes){axis=-1}
+    if !qkv_hidden_sizes: query, key, value = Split(all){axis=-1}
+    query = heads(query, [0, 0, @num_heads, -1])
+    key = heads(key, [0, 0, @num_heads, -1])
+    value = heads(value, [0, 0, @num_heads, -1])
+    if past: key = Concat(Gather(past, 0i), key){axis=2}
+    if past: value = Concat(Gather(past, 1i), value){axis=2}
+    if present: present = Concat(Unsqueeze(key, [0]), Unsqueeze(value, [0])){axis=0}
+    steps = [0]
+    if past: steps = size(past, [3])
+";
+
+/// `MultiHeadAttention` with queries, keys and values of their own.
+fn is_separate(site: &Site<'_>) -> bool {
+    let are_flat = site.rank(0) == Some(3) && site.rank(1) == site.rank(2);
+    let is_known = are_flat && matches!(site.rank(1), Some(3 | 4));
+    is_known && !site.has(8) && !site.has(9) && has_mask_of_rank(site, 4)
 }
 
-/// The mask, the order of the steps, and the lengths of the keys.
-fn biases(patch: &mut Patch<'_, '_>, query: &Name, key: &Name) -> Vec<Name> {
-    let hidden = f64::NEG_INFINITY;
-    let mut biases = Vec::new();
-    if patch.has(3) {
-        let mask = patch.input(3);
-        biases.push(match patch.element(3) == Some(DataType::BOOL) {
-            true => hiding(patch, &mask, hidden),
-            false => mask,
-        });
-    }
-    let lengths = patch.input(6);
-    if patch.int("is_causal", 0) != 0 {
-        let offset = match lengths.is_empty() {
-            true => {
-                let past = patch.input(4);
-                steps_of(patch, &past, 2)
-            }
-            false => {
-                let queries = patch.size(query, 2);
-                let queries = patch.int64(&queries);
-                let offset = patch.op("Sub", [&lengths, &queries]);
-                patch.reshape(&offset, &[-1, 1, 1, 1])
-            }
-        };
-        biases.push(causal(patch, [query, key], &offset, hidden));
-    }
-    if !lengths.is_empty() {
-        let places = patch.size(key, 2);
-        let places = patch.count(&places);
-        let lengths = patch.reshape(&lengths, &[-1, 1, 1, 1]);
-        let seen = patch.op("Less", [&places, &lengths]);
-        biases.push(hiding(patch, &seen, hidden));
-    }
-    biases
+const SEPARATE: &str = "
+    query key value bias mask scores past_key past_value => y present_key present_value
+    if bias: one = size(query, [-1])
+    if bias: two = Add(one, one)
+    if bias, value.rank=3: three = Add(two, size(value, [-1]))
+    if bias: query = Add(query, Slice(bias, [0], one))
+    if bias, key.rank=3: key = Add(key, Slice(bias, one, two))
+    if bias, value.rank=3: value = Add(value, Slice(bias, two, three))
+    query = heads(query, [0, 0, @num_heads, -1])
+    if key.rank=3: key = heads(key, [0, 0, @num_heads, -1])
+    if value.rank=3: value = heads(value, [0, 0, @num_heads, -1])
+    key = Concat(past_key?, key){axis=2}
+    value = Concat(past_value?, value){axis=2}
+    present_key = key
+    present_value = value
+    steps = [0]
+    if past_key: steps = size(past_key, [2])
+";
+
+/// What ONNX Runtime adds to the products: a mask of integers (lengths of keys, or which key is seen by all, or
+/// by each query), the order of the steps, and a bias.
+const WEIGHED: &str = "
+    scale = unit(query)
+    if scale: scale = @scale=1
+    products = MatMul(Mul(query, scale), Transpose(key){perm=[0, 1, 3, 2]})
+    if mask.rank=1: seen = shown(mask, key)
+    if mask.rank=2: seen = Unsqueeze(Less(0i, CastLike(mask, 0i)), [1, 2])
+    if mask.rank=3: seen = Unsqueeze(Less(0i, CastLike(mask, 0i)), [1])
+    if mask: products = Add(products, Where(seen, 0, @mask_filter_value=-10000))
+    if unidirectional: products = Add(products, Where(later(query, key, steps), @mask_filter_value=-10000, 0))
+    products = Add(products, scores?)
+    y = joined(MatMul(Softmax(products){axis=-1}, value))
+";
+
+fn has_mask_of_rank(site: &Site<'_>, input: usize) -> bool {
+    !site.has(input) || matches!(site.rank(input), Some(1..=3))
 }

@@ -1,17 +1,21 @@
 //! Draws that tf2onnx leaves in the default domain, where they are not defined.
 
-use super::Repair;
+use super::{Repair, With};
 use crate::onnx::{Attribute, AttributeValue, DataType, Node};
 use crate::verify::engine::patch::Patch;
 use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
-    Repair::of("StatelessRandomUniformV2", has_shape, |patch| {
-        drawn(patch, "RandomUniformLike");
-    }),
-    Repair::of("StatelessRandomNormalV2", has_shape, |patch| {
-        drawn(patch, "RandomNormalLike");
-    }),
+    Repair::new(
+        "StatelessRandomUniformV2",
+        has_shape,
+        With::Nodes(|patch| drawn(patch, "RandomUniformLike")),
+    ),
+    Repair::new(
+        "StatelessRandomNormalV2",
+        has_shape,
+        With::Nodes(|patch| drawn(patch, "RandomNormalLike")),
+    ),
 ];
 
 fn has_shape(site: &Site<'_>) -> bool {

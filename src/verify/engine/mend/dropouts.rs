@@ -1,6 +1,6 @@
 //! Dropout operators of ONNX Runtime's training, which its usual builds lack: as `Dropout`.
 
-use super::{Repair, always};
+use super::{Repair, With, always};
 use crate::onnx::{Attribute, AttributeValue, Name, Node};
 use crate::verify::engine::copy::VERSION;
 use crate::verify::engine::patch::Patch;
@@ -8,13 +8,13 @@ use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
     // data, bias, residual, ratio, training_mode
-    Repair::foreign("BiasDropout", always, biased),
-    Repair::foreign("BitmaskBiasDropout", has_no_mask, biased),
+    Repair::new("BiasDropout", always, With::Nodes(biased)).foreign(),
+    Repair::new("BitmaskBiasDropout", has_no_mask, With::Nodes(biased)).foreign(),
     // data, ratio, training_mode
-    Repair::foreign("BitmaskDropout", has_no_mask, plain),
+    Repair::new("BitmaskDropout", has_no_mask, With::Nodes(plain)).foreign(),
     // data, ratio
-    Repair::of("TrainableDropout", always, plain),
-    Repair::foreign("TrainableDropout", always, plain),
+    Repair::new("TrainableDropout", always, With::Nodes(plain)),
+    Repair::new("TrainableDropout", always, With::Nodes(plain)).foreign(),
 ];
 
 /// A mask of bits is not made.

@@ -1,134 +1,106 @@
-//! Operators of ONNX Runtime that fuse several of ONNX.
+//! Operators of ONNX Runtime that fuse several of ONNX, or that ONNX has by now.
 
 use super::{Repair, always};
-use crate::onnx::{Attribute, AttributeValue, Name, Node};
-use crate::verify::engine::patch::{Patch, float, int};
-
-use super::arithmetic::scaled;
+use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
-    Repair::foreign("FusedMatMul", always, product),
-    Repair::foreign("TransposeMatMul", always, product),
-    Repair::foreign("FusedGemm", always, gemm),
-    Repair::foreign("FusedConv", always, conv),
-    Repair::foreign("BiasSoftmax", always, softmax),
-    Repair::foreign(
+    Repair::made("FusedMatMul", always, product).foreign(),
+    Repair::made("TransposeMatMul", always, product).foreign(),
+    Repair::made("FusedGemm", is_known, |site| {
+        let parameters = ["activation_alpha", "activation_beta"].map(|name| site.float(name, 0.0));
+        format!(
+            "a b bias => y
+             y = Gemm(a, b, bias){{transA, transB, alpha, beta}}
+             {}",
+            activated(site, &parameters),
+        )
+    })
+    .foreign(),
+    // a fourth input is added before the activation
+    Repair::made("FusedConv", is_known, |site| {
+        format!(
+            "x weights bias more => y
+             y = Conv(x, weights, bias){{auto_pad, dilations, group, kernel_shape, pads, strides}}
+             y = Add(y, more?)
+             {}",
+            activated(site, site.floats("activation_params")),
+        )
+    })
+    .foreign(),
+    // over all axes from one on
+    Repair::of(
+        "BiasSoftmax",
+        always,
+        "x bias => y
+         sum = Add(x, bias)
+         y = Reshape(Softmax(Flatten(sum){axis}){axis=-1}, Shape(sum))",
+    )
+    .foreign(),
+    Repair::made(
         "ExpandDims",
-        |site| site.list("", 1).is_some(),
-        |mut patch| {
-            let axes = patch.list("", 1).map(<[i64]>::to_vec).unwrap_or_default();
-            let result = patch.unsqueeze(&patch.input(0), &axes);
-            patch.give(0, &result);
+        |site| site.integers(1).is_some(),
+        |site| {
+            let axes = site.integers(1).unwrap_or_default();
+            format!("x => y\n y = Unsqueeze(x, {axes:?})")
         },
-    ),
-    Repair::foreign("GridSample", always, of_onnx),
-    Repair::foreign("Range", always, of_onnx),
-    Repair::foreign("Trilu", always, of_onnx),
-    Repair::foreign("QuantizeLinear", always, of_onnx),
-    Repair::foreign("DequantizeLinear", always, of_onnx),
+    )
+    .foreign(),
+    Repair::of("GridSample", always, OF_ONNX).foreign(),
+    Repair::of("Range", always, OF_ONNX).foreign(),
+    Repair::of("Trilu", always, OF_ONNX).foreign(),
+    Repair::of("QuantizeLinear", always, OF_ONNX).foreign(),
+    Repair::of("DequantizeLinear", always, OF_ONNX).foreign(),
 ];
 
+const OF_ONNX: &str = "a b c => y
+    y = self(a, b, c){*}";
+
 /// A product of matrices, transposed first if asked for: the last two axes, or the batch axes with the last.
-fn product(mut patch: Patch<'_, '_>) {
-    let a = turned(&mut patch, 0, ["transA", "transBatchA"]);
-    let b = turned(&mut patch, 1, ["transB", "transBatchB"]);
-    let product = patch.op("MatMul", [&a, &b]);
-    let alpha = patch.float("alpha", 1.0);
-    let product = scaled(&mut patch, product, alpha);
-    patch.give(0, &product);
+fn product(site: &Site<'_>) -> String {
+    let [a, b] = [
+        turned(site, 0, ["transA", "transBatchA"]),
+        turned(site, 1, ["transB", "transBatchB"]),
+    ];
+    format!("a b => y\n y = Mul(MatMul(Transpose(a){a}, Transpose(b){b}), @alpha=1)")
 }
 
-fn turned(patch: &mut Patch<'_, '_>, input: usize, names: [&str; 2]) -> Name {
-    let value = patch.input(input);
-    let [last, batch] = names.map(|name| patch.int(name, 0) != 0);
-    let rank = patch.rank(input).unwrap_or(2) as i64;
-    if rank < 2 || !(last || batch) {
-        return value;
+fn turned(site: &Site<'_>, input: usize, names: [&str; 2]) -> String {
+    let [last, batch] = names.map(|name| site.int(name, 0) != 0);
+    let rank = site.rank(input).unwrap_or(2);
+    let mut perm: Vec<usize> = (0..rank).collect();
+    if batch && rank > 1 {
+        perm[..rank - 1].rotate_left(1);
     }
-    let mut perm: Vec<i64> = (0..rank).collect();
-    if batch {
-        let moved = perm.remove(0);
-        perm.insert((rank - 2) as usize, moved);
+    if last && rank > 1 {
+        perm.swap(rank - 2, rank - 1);
     }
-    if last {
-        perm.swap((rank - 2) as usize, (rank - 1) as usize);
-    }
-    patch.transpose(&value, &perm)
+    format!("{{perm={perm:?}}}")
+}
+
+/// The names of the parameters of an activation.
+fn parameters(activation: &str) -> Option<&'static [&'static str]> {
+    Some(match activation {
+        "" | "Clip" | "Relu" | "Sigmoid" | "Tanh" | "Softplus" | "Softsign" => &[],
+        "LeakyRelu" | "Elu" | "ThresholdedRelu" => &["alpha"],
+        "HardSigmoid" | "ScaledTanh" | "ParametricSoftplus" => &["alpha", "beta"],
+        _ => return None,
+    })
+}
+
+fn is_known(site: &Site<'_>) -> bool {
+    parameters(site.text("activation")).is_some()
 }
 
 /// The activation that a fused operator ends with.
-fn activated(patch: &mut Patch<'_, '_>, value: &Name, parameters: &[f32]) {
-    let named: &[&str] = match patch.text("activation") {
-        "LeakyRelu" | "Elu" | "ThresholdedRelu" => &["alpha"],
-        "HardSigmoid" | "ScaledTanh" | "ParametricSoftplus" => &["alpha", "beta"],
-        _ => &[],
-    };
-    let attributes: Vec<Attribute> = named
-        .iter()
-        .zip(parameters)
-        .map(|(n, &p)| float(n, p))
-        .collect();
-    match patch.text("activation").to_string().as_str() {
-        "" => patch.give(0, value),
-        "Clip" => {
-            let bounds = [0, 1].map(|at| parameters.get(at).copied().unwrap_or_default());
-            let [low, high] = bounds.map(|bound| patch.number(0, bound.into()));
-            let raised = patch.op("Max", [value, &low]);
-            patch.end_with("Min", [&raised, &high], Vec::new());
+fn activated(site: &Site<'_>, given: &[f32]) -> String {
+    let number = |at: usize| given.get(at).copied().unwrap_or_default();
+    match site.text("activation") {
+        "" => String::new(),
+        "Clip" => format!("y = Min(Max(y, {:?}), {:?})", number(0), number(1)),
+        name => {
+            let named = parameters(name).unwrap_or_default().iter().zip(given);
+            let named: Vec<String> = named.map(|(name, x)| format!("{name}={x:?}")).collect();
+            format!("y = {name}(y){{{}}}", named.join(", "))
         }
-        name => patch.end_with(name, [value], attributes),
     }
-}
-
-fn gemm(mut patch: Patch<'_, '_>) {
-    let inputs = patch.node.inputs.clone();
-    let attributes = patch.attributes(&["transA", "transB", "alpha", "beta"]);
-    let product = patch.op_with("Gemm", &inputs, attributes);
-    let parameters = ["activation_alpha", "activation_beta"];
-    let given = parameters
-        .iter()
-        .filter(|name| patch.node.attribute(name).is_some());
-    let parameters: Vec<f32> = given.map(|name| patch.float(name, 0.0)).collect();
-    activated(&mut patch, &product, &parameters);
-}
-
-/// A convolution; a fourth input is added to it before the activation.
-fn conv(mut patch: Patch<'_, '_>) {
-    let count = if patch.has(2) { 3 } else { 2 };
-    let inputs: Vec<Name> = (0..count).map(|input| patch.input(input)).collect();
-    let own = [
-        "auto_pad",
-        "dilations",
-        "group",
-        "kernel_shape",
-        "pads",
-        "strides",
-    ];
-    let attributes = patch.attributes(&own);
-    let mut result = patch.op_with("Conv", &inputs, attributes);
-    if patch.has(3) {
-        result = patch.op("Add", [&result, &patch.input(3)]);
-    }
-    let parameters = patch.floats("activation_params").to_vec();
-    activated(&mut patch, &result, &parameters);
-}
-
-/// Softmax over all axes from one on, of a sum.
-fn softmax(mut patch: Patch<'_, '_>) {
-    let axis = patch.int("axis", 1);
-    let sum = patch.op("Add", [&patch.input(0), &patch.input(1)]);
-    let flat = patch.op_with("Flatten", [&sum], vec![int("axis", axis)]);
-    let flat = patch.op_with("Softmax", [&flat], vec![int("axis", -1)]);
-    let shape = patch.op("Shape", [&sum]);
-    let attributes = vec![Attribute::new("allowzero", AttributeValue::Int(0))];
-    patch.end_with("Reshape", [&flat, &shape], attributes);
-}
-
-/// The operator of ONNX of the same name, which it was before ONNX had it.
-fn of_onnx(mut patch: Patch<'_, '_>) {
-    let node = Node {
-        domain: Name::default(),
-        ..patch.node.clone().into_owned()
-    };
-    patch.end(node.outputs.clone(), node);
 }

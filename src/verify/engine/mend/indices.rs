@@ -1,20 +1,40 @@
-//! Operators that address elements by indices.
+//! Operators that address elements by indices, and grids of places.
 
-use super::{Repair, always};
-use crate::onnx::{DataType, Name};
-use crate::verify::engine::patch::{Patch, int};
+use super::Repair;
 use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
-    Repair::of("ScatterND", counts_from_the_end, |patch| {
-        counted(patch, "ScatterND")
-    }),
-    Repair::of("GatherND", counts_from_the_end, |patch| {
-        counted(patch, "GatherND")
-    }),
-    Repair::of("ReverseSequence", |site| site.rank(0).is_some(), reversed),
-    Repair::of("Trilu", |site| site.has(1), triangle),
-    Repair::of("CumSum", always, sums),
+    Repair::of("ScatterND", counts_from_the_end, COUNTED),
+    Repair::of("GatherND", counts_from_the_end, COUNTED),
+    // each column of a batch has its own length, up to which it is reversed
+    Repair::of(
+        "ReverseSequence",
+        super::always,
+        "x lengths => y
+         flat = Reshape(x, [0, 0, -1])
+         step = Unsqueeze(count(size(x, [0])), [1, 2])
+         length = Unsqueeze(CastLike(lengths, 0i), [0, 2])
+         if time_axis: step = Unsqueeze(count(size(x, [1])), [0, 2])
+         if time_axis: length = Unsqueeze(CastLike(lengths, 0i), [1, 2])
+         from = Where(Less(step, length), Sub(Sub(length, [1]), step), step)
+         y = GatherElements(flat, Expand(from, Shape(flat))){axis=@time_axis}
+         y = Reshape(y, Shape(x))",
+    ),
+    // the number may be a list of one
+    Repair::of(
+        "Trilu",
+        is_list,
+        "x k => y
+         y = Trilu(x, scalar(k)){*}",
+    ),
+    Repair::of(
+        "CumSum",
+        is_list,
+        "x axis => y
+         y = CumSum(x, scalar(axis)){*}",
+    ),
+    Repair::made("AffineGrid", |site| space(site).is_some(), affine),
+    Repair::made("CenterCropPad", |site| site.rank(0).is_some(), centred),
 ];
 
 /// Negative indices count from the end, for which tract looks before the first element.
@@ -23,76 +43,69 @@ fn counts_from_the_end(site: &Site<'_>) -> bool {
     site.has(1) && known.is_none_or(|indices| indices.iter().any(|&index| index < 0))
 }
 
-fn counted(mut patch: Patch<'_, '_>, op_type: &str) {
-    let [data, indices] = [patch.input(0), patch.input(1)];
-    let batch = patch.int("batch_dims", 0);
-    let indices = patch.int64(&indices);
-    let sizes = patch.op("Shape", [&data]);
-    let first = patch.integers(&[batch]);
-    let depth = patch.size(&indices, -1);
-    let axes = patch.count(&depth);
-    let axes = patch.op("Add", [&axes, &first]);
-    let sizes = patch.op("Gather", [&sizes, &axes]);
-    let sizes = patch.int64(&sizes);
-    let from_start = patch.op("Add", [&indices, &sizes]);
-    let zero = patch.integer(0);
-    let is_negative = patch.op("Less", [&indices, &zero]);
-    let indices = patch.op("Where", [&is_negative, &from_start, &indices]);
-    let mut inputs = patch.node.inputs.clone();
-    inputs[1] = indices;
-    let attributes = patch.node.attributes.clone();
-    patch.end_with(op_type, &inputs, attributes);
+const COUNTED: &str = "data indices updates => y
+    indices = CastLike(indices, 0i)
+    axes = Add(count(size(indices, [-1])), @batch_dims=0i)
+    from_start = Add(indices, Gather(Shape(data), axes))
+    y = self(data, Where(Less(indices, 0i), from_start, indices), updates){*}";
+
+fn is_list(site: &Site<'_>) -> bool {
+    site.has(1) && site.rank(1) != Some(0)
 }
 
-/// Each column of a batch has its own length, up to which it is reversed: the elements are gathered by
-/// `length - 1 - t` where t is less than the length, and by t elsewhere.
-fn reversed(mut patch: Patch<'_, '_>) {
-    let [x, lengths] = [patch.input(0), patch.input(1)];
-    let rank = patch.rank(0).unwrap_or(2) as i64;
-    let [time, batch] = [patch.int("time_axis", 0), patch.int("batch_axis", 1)];
-    let along = |axis: i64| -> Vec<i64> {
-        (0..rank)
-            .map(|other| if other == axis { -1 } else { 1 })
-            .collect()
-    };
-    let steps = patch.size(&x, time);
-    let steps = patch.count(&steps);
-    let steps = patch.reshape(&steps, &along(time));
-    let lengths = patch.int64(&lengths);
-    let lengths = patch.reshape(&lengths, &along(batch));
-    let one = patch.integer(1);
-    let last = patch.op("Sub", [&lengths, &one]);
-    let mirrored = patch.op("Sub", [&last, &steps]);
-    let is_within = patch.op("Less", [&steps, &lengths]);
-    let from = patch.op("Where", [&is_within, &mirrored, &steps]);
-    let shape = patch.op("Shape", [&x]);
-    let from = patch.op("Expand", [&from, &shape]);
-    patch.end_with("GatherElements", [&x, &from], vec![int("axis", time)]);
+/// The number of axes of the space: by the matrices, or by the number of sizes.
+fn space(site: &Site<'_>) -> Option<i64> {
+    let rows = site.sizes(0).and_then(|sizes| *sizes.get(1)?);
+    let sizes = || Some((*site.sizes(1)?.first()?)? - 2);
+    let axes = rows.or_else(sizes)?;
+    Some(axes).filter(|axes| (2..=3).contains(axes))
 }
 
-/// A number of `Trilu` or `CumSum` may be a list of one, or have been a size.
-fn number(patch: &mut Patch<'_, '_>, input: usize) -> Name {
-    let value = patch.input(input);
-    let value = patch.int64(&value);
-    patch.reshape(&value, &[])
-}
-
-fn triangle(mut patch: Patch<'_, '_>) {
-    let (x, k) = (patch.input(0), number(&mut patch, 1));
-    let attributes = patch.node.attributes.clone();
-    patch.end_with("Trilu", [&x, &k], attributes);
-}
-
-/// tract may have made sizes of the integers, which it cannot add up: doubles hold them exactly.
-fn sums(mut patch: Patch<'_, '_>) {
-    let (x, axis) = (patch.input(0), number(&mut patch, 1));
-    let attributes = patch.node.attributes.clone();
-    if patch.element(0) != Some(DataType::INT64) {
-        patch.end_with("CumSum", [&x, &axis], attributes);
-        return;
+/// The products of the matrices with the places of the space, each place as (x, y, 1) or (x, y, z, 1): from -1 to 1,
+/// of the first and last element, or of their outer edges.
+fn affine(site: &Site<'_>) -> String {
+    let axes = space(site).unwrap_or(2);
+    let mut text = "theta sizes => y\n sizes = CastLike(sizes, 0i)\n".to_string();
+    let [mut places, mut sizes] = [String::new(), String::new()];
+    for axis in 0..axes {
+        let mut shape = vec![1; axes as usize + 1];
+        shape[axis as usize] = -1;
+        text += &format!(
+            "n{axis} = Gather(sizes, [{}])
+             size = CastLike(n{axis}, theta)
+             twice = Mul(CastLike(count(n{axis}), theta), 2)
+             if align_corners: place = Div(twice, Sub(size, 1))
+             if !align_corners: place = Div(Add(twice, 1), size)
+             p{axis} = Reshape(Sub(place, 1), {shape:?})\n",
+            axis + 2
+        );
+        places.insert_str(0, &format!("Expand(p{axis}, shape), "));
+        sizes += &format!("n{axis}, ");
     }
-    let numbers = patch.cast(&x, DataType::DOUBLE);
-    let sums = patch.op_with("CumSum", [&numbers, &axis], attributes);
-    let sums = patch.int64(&sums);
-    patch.give(0, &sums);
+    let width = axes + 1;
+    text + &format!(
+        "shape = Concat({sizes}[1]){{axis=0}}
+         base = Reshape(Concat({places}Expand(1, shape)){{axis=-1}}, [1, -1, {width}])
+         grid = MatMul(base, Transpose(theta){{perm=[0, 2, 1]}})
+         y = Reshape(grid, Concat(size(theta, [0]), {sizes}[{axes}]){{axis=0}})"
+    )
+}
+
+/// Half of the elements that are too many are cut from either side, and half of those that are missing added.
+fn centred(site: &Site<'_>) -> String {
+    let rank = site.rank(0).unwrap_or_default() as i64;
+    let axes = site
+        .ints("axes")
+        .map_or_else(|| (0..rank).collect(), <[i64]>::to_vec);
+    format!(
+        "x wanted => y
+         sizes = size(x, {axes:?})
+         wanted = CastLike(wanted, 0i)
+         more = Max(Sub(sizes, wanted), [0])
+         less = Max(Sub(wanted, sizes), [0])
+         start = Div(more, [2])
+         before = Div(less, [2])
+         x = Slice(x, start, Add(start, Sub(sizes, more)), {axes:?})
+         y = Pad(x, Concat(before, Sub(less, before)){{axis=0}}, none, {axes:?})"
+    )
 }

@@ -1,210 +1,139 @@
-//! Normalizations.
+//! Normalizations, losses, and pooling by norms.
 
 use super::{Repair, always};
-use crate::onnx::{DataType, Name, Node};
-use crate::verify::engine::patch::{Patch, int};
 use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
-    Repair::of("BatchNormalization", has_parameters_of_a_run, batch),
-    Repair::of("LayerNormalization", has_empty_bias, |mut patch| {
-        let inputs = [patch.input(0), patch.input(1)];
-        let attributes = patch.node.attributes.clone();
-        let outputs = patch.node.outputs.clone();
-        let node = Node::new("LayerNormalization").on(inputs);
-        patch.end(outputs, Node { attributes, ..node });
+    Repair::made("BatchNormalization", has_parameters_of_a_run, |site| {
+        // computed in single precision if the types differ
+        let is_mixed = site.element(0) != site.element(1) || site.element(0) != site.element(3);
+        let wide = |name: &str| match is_mixed {
+            true => format!("Cast({name}){{to=float}}"),
+            false => name.to_string(),
+        };
+        let [x, scale, bias, mean, variance] = ["x", "scale", "bias", "mean", "variance"].map(wide);
+        format!(
+            "x scale bias mean variance => y
+             variance = {variance}
+             factor = Div({scale}, Sqrt(Add(variance, CastLike(@epsilon=1e-5f, variance))))
+             centred = Sub(Reshape({x}, [0, 0, -1]), Unsqueeze({mean}, [1]))
+             scaled = Add(Mul(centred, Unsqueeze(factor, [1])), Unsqueeze({bias}, [1]))
+             y = CastLike(Reshape(scaled, Shape(x)), x)"
+        )
     }),
-    Repair::foreign("SkipLayerNormalization", always, skip),
-    Repair::foreign("SkipSimplifiedLayerNormalization", always, skip_simplified),
-    Repair::foreign("EmbedLayerNormalization", always, embed),
+    // tract has another default for epsilon, and cannot leave the bias away
+    Repair::of(
+        "SkipLayerNormalization",
+        always,
+        "x skip scale bias more => y mean inverse sum
+         sum = Add(Add(x, skip), more?)
+         wide = sum
+         if scale.type=float16: wide = Cast(sum){to=float}
+         mean = ReduceMean(wide, [-1])
+         centred = Sub(wide, mean)
+         inverse = inverse(centred, @epsilon=1e-12f)
+         y = Add(Mul(CastLike(Mul(centred, inverse), sum), scale), bias?)",
+    )
+    .foreign(),
+    // tract does not read the bias of the sum
+    Repair::of(
+        "SkipSimplifiedLayerNormalization",
+        always,
+        "x skip scale more => y mean inverse sum
+         sum = Add(Add(x, skip), more?)
+         wide = sum
+         if scale.type=float16: wide = Cast(sum){to=float}
+         y = Mul(CastLike(Mul(wide, inverse(wide, @epsilon=1e-5f)), sum), scale)",
+    )
+    .foreign(),
+    Repair::of(
+        "EmbedLayerNormalization",
+        always,
+        "words segments of_word of_place of_segment scale bias mask places => y lengths sum
+         if !places: places = count(size(words, [1]))
+         sum = Add(Gather(of_word, words), Gather(of_place, places))
+         if segments, of_segment: sum = Add(sum, Gather(of_segment, segments))
+         wide = sum
+         if scale.type=float16: wide = Cast(sum){to=float}
+         centred = Sub(wide, ReduceMean(wide, [-1]))
+         y = Mul(centred, inverse(centred, @epsilon=1e-12f))
+         y = Add(Mul(CastLike(y, sum), scale), bias)
+         if lengths, mask: lengths = ReduceSum(mask, [1]){keepdims=0}
+         if lengths, !mask: lengths = Expand(CastLike(0i, words), size(words, [0]))",
+    )
+    .foreign(),
+    // over the second axis, whatever the opset takes as the default
+    Repair::made("SoftmaxCrossEntropyLoss", always, |_| {
+        format!(
+            "scores labels weights => y logarithms
+             centred = Sub(scores, ReduceMax(scores, [1]))
+             logarithms = Sub(centred, Log(ReduceSum(Exp(centred), [1])))
+             {LIKELIHOOD}"
+        )
+    }),
+    Repair::made("NegativeLogLikelihoodLoss", always, |_| {
+        format!("logarithms labels weights => y\n {LIKELIHOOD}")
+    }),
+    // without windows that reach over the end: the sum from the mean
+    Repair::made(
+        "LpPool",
+        |site| site.int("ceil_mode", 0) == 0 && site.ints("kernel_shape").is_some(),
+        |site| {
+            let window = site.ints("kernel_shape").unwrap_or_default().iter();
+            let window: f64 = window.map(|&size| size as f64).product();
+            format!(
+                "x => y
+                 powers = Pow(Abs(x), CastLike(@p=2i, x))
+                 mean = AveragePool(powers){{*, !p, count_include_pad=1}}
+                 y = Pow(Mul(mean, {window:?}), Reciprocal(CastLike(@p=2i, x)))"
+            )
+        },
+    ),
+    Repair::made(
+        "GlobalLpPool",
+        |site| site.rank(0).is_some(),
+        |site| {
+            let axes: Vec<usize> = (2..site.rank(0).unwrap_or(2)).collect();
+            format!(
+                "x => y
+             sum = ReduceSum(Pow(Abs(x), CastLike(@p=2i, x)), {axes:?})
+             y = Pow(sum, Reciprocal(CastLike(@p=2i, x)))"
+            )
+        },
+    ),
 ];
+
+/// The negative logarithm at the label of each place, times the weight of the label; 0 if it is ignored.
+const LIKELIHOOD: &str = "labels = CastLike(labels, 0i)
+    if ignore_index.given: ignored = Equal(labels, @ignore_index=0i)
+    if ignore_index.given: labels = Where(ignored, 0i, labels)
+    chosen = GatherElements(logarithms, Unsqueeze(labels, [1])){axis=1}
+    if weights: weight = Gather(weights, labels)
+    if !weights: weight = Expand(1, Shape(labels))
+    if ignore_index.given: weight = Where(ignored, 0, weight)
+    y = Neg(Mul(Reshape(chosen, Shape(labels)), weight))
+    if !reduction=none: y = ReduceSum(Reshape(y, [-1]), [0]){keepdims=0}
+    if !reduction=none, !reduction=sum: y = Div(y, ReduceSum(Reshape(weight, [-1]), [0]){keepdims=0})";
 
 /// A batch normalization that trains, and whose statistics nothing reads.
 pub(super) const TRAINING: &[Repair] = &[Repair {
     caveat: Some("BatchNormalization in training form is computed in its inference form"),
-    ..Repair::of("BatchNormalization", trains, |mut patch| {
-        let inputs = patch.node.inputs.clone();
-        let mut attributes = patch.node.attributes.clone();
-        attributes.retain(|attribute| attribute.name != "training_mode");
-        patch.end_with("BatchNormalization", &inputs, attributes);
-    })
+    ..Repair::of(
+        "BatchNormalization",
+        |site| {
+            let outputs = site.node.outputs.len();
+            let trains = outputs > 1 || site.int("training_mode", 0) != 0;
+            trains && !(1..outputs).any(|output| site.wants(output))
+        },
+        "x scale bias mean variance => y
+         y = BatchNormalization(x, scale, bias, mean, variance){*, !training_mode}",
+    )
 }];
-
-fn trains(site: &Site<'_>) -> bool {
-    let outputs = site.node.outputs.len();
-    let trains = outputs > 1 || site.int("training_mode", 0) != 0;
-    trains && !(1..outputs).any(|output| site.wants(output))
-}
-
-fn has_empty_bias(site: &Site<'_>) -> bool {
-    site.node.inputs.len() == 3 && !site.has(2)
-}
 
 /// tract takes constants of the type of the data alone. A training form is left to it.
 fn has_parameters_of_a_run(site: &Site<'_>) -> bool {
     let infers = site.node.outputs.len() == 1 && site.int("training_mode", 0) == 0;
     let is_spatial = site.int("spatial", 1) == 1;
     let asks = |input| !site.is_constant(input) || site.element(input) != site.element(0);
-    infers && is_spatial && (1..5).any(asks) && site.rank(0).is_some()
-}
-
-fn batch(mut patch: Patch<'_, '_>) {
-    let x = patch.input(0);
-    let mut shape = vec![1; patch.rank(0).unwrap_or(2)];
-    if let Some(channels) = shape.get_mut(1) {
-        *channels = -1;
-    }
-    let is_mixed = patch.element(0) != patch.element(1) || patch.element(0) != patch.element(3);
-    let wide = |patch: &mut Patch<'_, '_>, value: &Name| match is_mixed {
-        true => patch.cast(value, DataType::FLOAT),
-        false => value.clone(),
-    };
-    let data = wide(&mut patch, &x);
-    let parameters = [1, 2, 3, 4].map(|input| {
-        let value = patch.input(input);
-        let value = wide(&mut patch, &value);
-        patch.reshape(&value, &shape)
-    });
-    let [scale, bias, mean, variance] = &parameters;
-    let epsilon = patch.float("epsilon", 1e-5);
-    let epsilon = match is_mixed {
-        true => patch.constant(DataType::FLOAT, &[], &epsilon.to_le_bytes()),
-        false => patch.number(0, epsilon.into()),
-    };
-    let variance = patch.op("Add", [variance, &epsilon]);
-    let deviation = patch.op("Sqrt", [&variance]);
-    let factor = patch.op("Div", [scale, &deviation]);
-    let centred = patch.op("Sub", [&data, mean]);
-    let scaled = patch.op("Mul", [&centred, &factor]);
-    let result = patch.op("Add", [&scaled, bias]);
-    if !is_mixed {
-        patch.give(0, &result);
-        return;
-    }
-    patch.end_with("CastLike", [&result, &x], Vec::new());
-}
-
-/// The inputs of scale and bias, and outputs of mean and inverse deviation.
-struct Layer {
-    scale: usize,
-    bias: Option<usize>,
-    is_centred: bool,
-    epsilon: f32,
-    statistics: Option<[usize; 2]>,
-}
-
-/// The layer normalization of a sum, in single precision if that is in half. The result is the first
-/// output.
-fn normalized(patch: &mut Patch<'_, '_>, sum: &Name, layer: &Layer) {
-    let epsilon = patch.float("epsilon", layer.epsilon).to_le_bytes();
-    let x = match patch.element(layer.scale) == Some(DataType::FLOAT16) {
-        true => patch.cast(sum, DataType::FLOAT),
-        false => sum.clone(),
-    };
-    let numbers = [1f32.to_le_bytes(), epsilon];
-    let numbers = numbers.map(|bytes| patch.constant(DataType::FLOAT, &[], &bytes));
-    let [one, epsilon] = numbers.map(|number| patch.op("CastLike", [&number, &x]));
-    let mean = patch.mean(&x, &[-1]);
-    let centred = match layer.is_centred {
-        true => patch.op("Sub", [&x, &mean]),
-        false => x,
-    };
-    let square = patch.op("Mul", [&centred, &centred]);
-    let variance = patch.mean(&square, &[-1]);
-    let variance = patch.op("Add", [&variance, &epsilon]);
-    let deviation = patch.op("Sqrt", [&variance]);
-    let inverse = patch.op("Div", [&one, &deviation]);
-    let scaled = patch.op("Mul", [&centred, &inverse]);
-    let scaled = patch.op("CastLike", [&scaled, sum]);
-    let mut result = patch.op("Mul", [&scaled, &patch.input(layer.scale)]);
-    if let Some(bias) = layer.bias.filter(|&bias| patch.has(bias)) {
-        result = patch.op("Add", [&result, &patch.input(bias)]);
-    }
-    patch.give(0, &result);
-    for (output, value) in layer.statistics.into_iter().flatten().zip([mean, inverse]) {
-        patch.give(output, &value);
-    }
-}
-
-/// The sum of the first two inputs, and a third.
-fn summed(patch: &mut Patch<'_, '_>, third: usize) -> Name {
-    let sum = patch.op("Add", [&patch.input(0), &patch.input(1)]);
-    match patch.has(third) {
-        true => patch.op("Add", [&sum, &patch.input(third)]),
-        false => sum,
-    }
-}
-
-/// input, skip, scale, bias, bias of the sum: tract has another default for epsilon, and cannot leave the first
-/// bias away.
-fn skip(mut patch: Patch<'_, '_>) {
-    let sum = summed(&mut patch, 4);
-    let layer = Layer {
-        scale: 2,
-        bias: Some(3),
-        is_centred: true,
-        epsilon: 1e-12,
-        statistics: Some([1, 2]),
-    };
-    normalized(&mut patch, &sum, &layer);
-    patch.give(3, &sum);
-}
-
-/// input, skip, scale, bias of the sum, which tract does not read.
-fn skip_simplified(mut patch: Patch<'_, '_>) {
-    let sum = summed(&mut patch, 3);
-    let layer = Layer {
-        scale: 2,
-        bias: None,
-        is_centred: false,
-        epsilon: 1e-5,
-        statistics: None,
-    };
-    normalized(&mut patch, &sum, &layer);
-    patch.give(3, &sum);
-}
-
-/// Identifiers of words and segments, embeddings of words, positions and segments, scale and bias, mask,
-/// identifiers of positions. The second output is the length by the mask.
-fn embed(mut patch: Patch<'_, '_>) {
-    let [words, segments] = [patch.input(0), patch.input(1)];
-    let mut sum = patch.op("Gather", [&patch.input(2), &words]);
-    let positions = match patch.has(8) {
-        true => patch.input(8),
-        false => {
-            let length = patch.size(&words, 1);
-            patch.count(&length)
-        }
-    };
-    let positions = patch.op("Gather", [&patch.input(3), &positions]);
-    sum = patch.op("Add", [&sum, &positions]);
-    if !segments.is_empty() && patch.has(4) {
-        let segments = patch.op("Gather", [&patch.input(4), &segments]);
-        sum = patch.op("Add", [&sum, &segments]);
-    }
-    let layer = Layer {
-        scale: 5,
-        bias: Some(6),
-        is_centred: true,
-        epsilon: 1e-12,
-        statistics: None,
-    };
-    normalized(&mut patch, &sum, &layer);
-    patch.give(2, &sum);
-    if !patch.wants(1) {
-        return;
-    }
-    let lengths = match patch.has(7) {
-        true => {
-            let mask = patch.input(7);
-            let kept = vec![int("keepdims", 0)];
-            patch.along(("ReduceSum", 13), &mask, &[1], kept)
-        }
-        false => {
-            let batch = patch.size(&words, 0);
-            let zero = patch.constant(DataType::INT32, &[], &[0; 4]);
-            patch.op("Expand", [&zero, &batch])
-        }
-    };
-    patch.give(1, &lengths);
+    infers && is_spatial && (1..5).any(asks)
 }

@@ -1,51 +1,53 @@
-//! Forms of older opsets, which tract does not read.
+//! Forms of older opsets, which tract lacks or reads by the rules of newer ones.
 
 use super::Repair;
-use crate::onnx::{DataType, Node};
-use crate::verify::engine::patch::{Patch, int};
+use crate::onnx::DataType;
 use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
-    Repair::of(
+    // tract makes sizes of what is cast to int64, which some of its operators do not take
+    Repair::made(
         "Cast",
-        |site| element_by_word(site).is_some(),
-        |mut patch| {
-            let element = element_by_word(&patch).unwrap_or(DataType::FLOAT);
-            let result = patch.cast(&patch.input(0).clone(), element);
-            patch.give(0, &result);
+        |site| element(site).is_some(),
+        |site| {
+            let element = element(site).and_then(DataType::name).unwrap_or_default();
+            let cast = match element {
+                "int64" => "CastLike(x, 0i)".to_string(),
+                element => format!("Cast(x){{to={element}}}"),
+            };
+            format!("x => y\n y = {cast}")
         },
     ),
     Repair::of(
         "TopK",
         |site| site.node.attribute("k").is_some(),
-        |mut patch| {
-            let x = patch.input(0);
-            let count = patch.int("k", 1);
-            let count = patch.integers(&[count]);
-            let axis = int("axis", patch.int("axis", -1));
-            let outputs = patch.node.outputs.clone();
-            patch.end(outputs, Node::new("TopK").on([x, count]).with(axis));
-        },
+        "x => y indices
+         y, indices = TopK(x, [@k]){axis}",
     ),
     Repair::of(
         "Reshape",
         |site| site.ints("shape").is_some(),
-        |mut patch| {
-            let shape = patch.ints("shape").map(<[i64]>::to_vec).unwrap_or_default();
-            let result = patch.reshape(&patch.input(0).clone(), &shape);
-            patch.give(0, &result);
-        },
+        "x => y
+         y = Reshape(x, @shape)",
     ),
-    Repair::of("Add", starts_at_an_axis, aligned),
-    Repair::of("Sub", starts_at_an_axis, aligned),
-    Repair::of("Mul", starts_at_an_axis, aligned),
-    Repair::of("Div", starts_at_an_axis, aligned),
+    Repair::made("Add", starts_at_an_axis, aligned),
+    Repair::made("Sub", starts_at_an_axis, aligned),
+    Repair::made("Mul", starts_at_an_axis, aligned),
+    Repair::made("Div", starts_at_an_axis, aligned),
+    // up to opset 10, the element nearest below is taken
+    Repair::of(
+        "Resize",
+        |site| site.opset == 10,
+        "x scales => y
+         y = Resize(x, scales){*, nearest_mode=floor}",
+    ),
+    Repair::made("Upsample", |site| site.rank(0).is_some(), upsampled),
 ];
 
-/// Before opset 6, `Cast` names its type by a word.
-fn element_by_word(site: &Site<'_>) -> Option<DataType> {
-    let word = site.text("to").to_lowercase();
-    DataType::from_name(&word)
+/// The element type of a cast to int64, or, before opset 6, to a word.
+fn element(site: &Site<'_>) -> Option<DataType> {
+    let word = DataType::from_name(&site.text("to").to_lowercase());
+    word.or((site.int("to", 0) == i64::from(DataType::INT64.0)).then_some(DataType::INT64))
 }
 
 /// Before opset 7, the second input may be broadcast from an axis of the first on.
@@ -58,21 +60,51 @@ fn missing(site: &Site<'_>) -> Option<i64> {
     site.node.attribute("axis")?;
     let [wide, narrow] = [site.rank(0)? as i64, site.rank(1)? as i64];
     let axis = site.int("axis", 0);
-    let axis = if axis < 0 { axis + wide } else { axis };
+    let axis = if axis < 0 {
+        axis.saturating_add(wide)
+    } else {
+        axis
+    };
     if !(0..=wide).contains(&axis) {
         return None;
     }
     Some(wide - axis - narrow)
 }
 
-fn aligned(mut patch: Patch<'_, '_>) {
-    let [a, b] = [patch.input(0), patch.input(1)];
-    let mut shape = vec![0; patch.rank(1).unwrap_or_default()];
-    shape.resize(
-        shape.len() + missing(&patch).unwrap_or_default() as usize,
-        1,
-    );
-    let b = patch.reshape(&b, &shape);
-    let op_type = patch.node.op_type.to_string();
-    patch.end_with(&op_type, [&a, &b], Vec::new());
+fn aligned(site: &Site<'_>) -> String {
+    let mut shape = vec![0; site.rank(1).unwrap_or_default()];
+    shape.resize(shape.len() + missing(site).unwrap_or_default() as usize, 1);
+    format!("a b => y\n y = self(a, Reshape(b, {shape:?}))")
+}
+
+/// Axis by axis: the element at i of the result lies at i / scale.
+fn upsampled(site: &Site<'_>) -> String {
+    let rank = site.rank(0).unwrap_or_default();
+    let is_linear = matches!(site.text("mode"), "linear" | "bilinear");
+    let mut text = "y scales => y
+        if !scales: scales = @scales"
+        .to_string();
+    for axis in 0..rank {
+        text += &format!(
+            "
+            size = size(y, [{axis}])
+            scale = Gather(scales, [{axis}])
+            total = Floor(Mul(Cast(size){{to=float}}, scale))
+            places = Div(Cast(count(total)){{to=float}}, scale)
+            lower = CastLike(Floor(places), 0i)
+            first = Gather(y, lower){{axis={axis}}}"
+        );
+        let mut along = vec![1; rank];
+        along[axis] = -1;
+        text += &match is_linear {
+            false => "\n y = first".to_string(),
+            true => format!(
+                "
+                second = Gather(y, Min(Add(lower, [1]), Sub(size, [1]))){{axis={axis}}}
+                weight = CastLike(Reshape(Sub(places, Floor(places)), {along:?}), y)
+                y = Add(first, Mul(Sub(second, first), weight))"
+            ),
+        };
+    }
+    text
 }

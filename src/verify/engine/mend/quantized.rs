@@ -2,139 +2,88 @@
 //! `QuantizeLinear`.
 
 use super::{Repair, always};
-use crate::onnx::{Attribute, DataType, Name, Node};
-use crate::verify::engine::patch::{Patch, int};
 use crate::verify::engine::site::Site;
 
 pub(super) const ALL: &[Repair] = &[
-    Repair::foreign("QLinearAdd", always, |patch| binary(patch, "Add")),
-    Repair::foreign("QLinearMul", always, |patch| binary(patch, "Mul")),
-    Repair::foreign("QLinearSigmoid", always, |patch| {
-        unary(patch, "Sigmoid", &[])
-    }),
-    Repair::foreign("QLinearLeakyRelu", always, |patch| {
-        unary(patch, "LeakyRelu", &["alpha"]);
-    }),
-    Repair::foreign("QLinearSoftmax", over_one_axis, |patch| {
-        unary(patch, "Softmax", &["axis"]);
-    }),
-    Repair::foreign("QLinearGlobalAveragePool", channels_first, |patch| {
-        unary(patch, "GlobalAveragePool", &[]);
-    }),
-    Repair::foreign("QLinearAveragePool", channels_first, |patch| {
-        unary(patch, "AveragePool", &POOL)
-    }),
-    Repair::foreign("QLinearConcat", always, concat),
-    Repair::foreign("QGemm", always, gemm),
-    Repair::foreign("DynamicQuantizeMatMul", always, dynamic),
-    Repair::foreign("MatMulIntegerToFloat", always, |mut patch| {
-        let [a, b] = [patch.input(0), patch.input(1)];
-        let [scale, zero] = [patch.input(2), patch.input(4)];
-        let weights = [b, patch.input(3), patch.input(5)];
-        product(&mut patch, [a, scale, zero], weights, 6);
-    }),
-];
-
-const POOL: [&str; 6] = [
-    "auto_pad",
-    "ceil_mode",
-    "count_include_pad",
-    "kernel_shape",
-    "pads",
-    "strides",
+    Repair::made("QLinearAdd", always, binary).foreign(),
+    Repair::made("QLinearMul", always, binary).foreign(),
+    Repair::made("QLinearSigmoid", always, unary).foreign(),
+    Repair::made("QLinearLeakyRelu", always, unary).foreign(),
+    // before opset 13, it is over all axes from one on
+    Repair::made(
+        "QLinearSoftmax",
+        |site| site.int("opset", 1) >= 13 && site.opset >= 13,
+        unary,
+    )
+    .foreign(),
+    Repair::made("QLinearGlobalAveragePool", channels_first, unary).foreign(),
+    Repair::made("QLinearAveragePool", channels_first, unary).foreign(),
+    // the scale and zero point of the result come first
+    Repair::made("QLinearConcat", always, |site| {
+        let parts = 0..site.node.inputs.len().saturating_sub(2) / 3;
+        let inputs: Vec<String> = parts.clone().map(|n| format!("x{n} s{n} z{n}")).collect();
+        let parts = parts.map(|n| format!("DequantizeLinear(x{n}, s{n}, z{n})"));
+        let parts: Vec<String> = parts.collect();
+        let (inputs, parts) = (inputs.join(" "), parts.join(", "));
+        format!(
+            "scale zero {inputs} => y\n y = QuantizeLinear(Concat({parts}){{axis}}, scale, zero)"
+        )
+    })
+    .foreign(),
+    // a bias of integers has the product of the scales; without a scale of the result it is floats
+    Repair::of(
+        "QGemm",
+        always,
+        "a a_scale a_zero b b_scale b_zero bias scale zero => y
+         if transB: b = DequantizeLinear(b, b_scale, b_zero){axis=0}
+         if !transB: b = DequantizeLinear(b, b_scale, b_zero){axis=1}
+         y = Gemm(DequantizeLinear(a, a_scale, a_zero), b){transA, transB}
+         if bias: y = Add(y, Mul(Cast(bias){to=float}, Mul(a_scale, b_scale)))
+         y = Mul(y, @alpha=1f)
+         if scale: y = QuantizeLinear(y, scale, zero)",
+    )
+    .foreign(),
+    Repair::of(
+        "DynamicQuantizeMatMul",
+        always,
+        "x b b_scale b_zero bias => y
+         a, a_scale, a_zero = DynamicQuantizeLinear(x)
+         y = Cast(MatMulInteger(a, b, a_zero, b_zero)){to=float}
+         y = Add(Mul(y, Mul(a_scale, b_scale)), bias?)",
+    )
+    .foreign(),
+    Repair::of(
+        "MatMulIntegerToFloat",
+        always,
+        "a b a_scale b_scale a_zero b_zero bias => y
+         y = Cast(MatMulInteger(a, b, a_zero, b_zero)){to=float}
+         y = Add(Mul(y, Mul(a_scale, b_scale)), bias?)",
+    )
+    .foreign(),
 ];
 
 fn channels_first(site: &Site<'_>) -> bool {
     site.int("channels_last", 0) == 0
 }
 
-/// Before opset 13, it is over all axes from one on.
-fn over_one_axis(site: &Site<'_>) -> bool {
-    site.int("opset", 1) >= 13 && site.opset >= 13
+/// The operator on floats.
+fn of_floats(site: &Site<'_>) -> String {
+    site.node.op_type.to_string().replace("QLinear", "")
 }
 
-/// A tensor as floats, with the scale and zero point that follow it.
-fn real(patch: &mut Patch<'_, '_>, at: usize) -> Name {
-    let inputs = [at, at + 1, at + 2].map(|input| patch.input(input));
-    patch.op("DequantizeLinear", &inputs)
+fn binary(site: &Site<'_>) -> String {
+    let op = of_floats(site);
+    format!(
+        "a a_scale a_zero b b_scale b_zero scale zero => y
+         a = DequantizeLinear(a, a_scale, a_zero)
+         y = QuantizeLinear({op}(a, DequantizeLinear(b, b_scale, b_zero)), scale, zero)"
+    )
 }
 
-/// Floats as the first output, with the scale and zero point from an input on.
-fn quantized(patch: &mut Patch<'_, '_>, value: &Name, at: usize) {
-    let [scale, zero] = [at, at + 1].map(|input| patch.input(input));
-    patch.end_with("QuantizeLinear", [value, &scale, &zero], Vec::new());
-}
-
-fn binary(mut patch: Patch<'_, '_>, op_type: &str) {
-    let both = [0, 3].map(|at| real(&mut patch, at));
-    let result = patch.op(op_type, &both);
-    quantized(&mut patch, &result, 6);
-}
-
-fn unary(mut patch: Patch<'_, '_>, op_type: &str, attributes: &[&str]) {
-    let x = real(&mut patch, 0);
-    let attributes = patch.attributes(attributes);
-    let result = patch.op_with(op_type, [&x], attributes);
-    quantized(&mut patch, &result, 3);
-}
-
-/// The scale and zero point of the result come first.
-fn concat(mut patch: Patch<'_, '_>) {
-    let parts = (2..patch.node.inputs.len()).step_by(3);
-    let parts: Vec<Name> = parts.map(|at| real(&mut patch, at)).collect();
-    let axis = patch.attributes(&["axis"]);
-    let result = patch.op_with("Concat", &parts, axis);
-    quantized(&mut patch, &result, 0);
-}
-
-/// A, B, and a bias of integers, whose scale is the product of theirs; without a scale of the result it is
-/// floats.
-fn gemm(mut patch: Patch<'_, '_>) {
-    let a = real(&mut patch, 0);
-    let inputs = [3, 4, 5].map(|input| patch.input(input));
-    let axis = int("axis", if patch.int("transB", 0) == 0 { 1 } else { 0 });
-    let b = patch.op_with("DequantizeLinear", &inputs, vec![axis]);
-    let attributes: Vec<Attribute> = patch.attributes(&["transA", "transB"]);
-    let product = patch.op_with("Gemm", [&a, &b], attributes);
-    let mut result = product;
-    if patch.has(6) {
-        let scale = patch.op("Mul", [&patch.input(1), &patch.input(4)]);
-        let bias = patch.cast(&patch.input(6), DataType::FLOAT);
-        let bias = patch.op("Mul", [&bias, &scale]);
-        result = patch.op("Add", [&result, &bias]);
-    }
-    let alpha = patch.float("alpha", 1.0);
-    let result = match alpha == 1.0 {
-        true => result,
-        false => {
-            let factor = patch.constant(DataType::FLOAT, &[], &alpha.to_le_bytes());
-            patch.op("Mul", [&result, &factor])
-        }
-    };
-    match patch.has(7) {
-        true => quantized(&mut patch, &result, 7),
-        false => patch.give(0, &result),
-    }
-}
-
-/// Data, weights, their scale and zero point, bias: the data are quantized first.
-fn dynamic(mut patch: Patch<'_, '_>) {
-    let x = patch.input(0);
-    let parts: [Name; 3] = std::array::from_fn(|_| patch.fresh());
-    patch.put_as(parts.clone(), Node::new("DynamicQuantizeLinear").on([x]));
-    let weights = [1, 2, 3].map(|input| patch.input(input));
-    product(&mut patch, parts, weights, 4);
-}
-
-/// The product of quantized matrices, each with scale and zero point, and a bias, as floats.
-fn product(patch: &mut Patch<'_, '_>, a: [Name; 3], b: [Name; 3], bias: usize) {
-    let inputs = [&a[0], &b[0], &a[2], &b[2]];
-    let product = patch.op("MatMulInteger", inputs);
-    let product = patch.cast(&product, DataType::FLOAT);
-    let scale = patch.op("Mul", [&a[1], &b[1]]);
-    let mut result = patch.op("Mul", [&product, &scale]);
-    if patch.has(bias) {
-        result = patch.op("Add", [&result, &patch.input(bias)]);
-    }
-    patch.give(0, &result);
+fn unary(site: &Site<'_>) -> String {
+    let op = of_floats(site);
+    format!(
+        "x x_scale x_zero scale zero => y
+         y = QuantizeLinear({op}(DequantizeLinear(x, x_scale, x_zero)){{*}}, scale, zero)"
+    )
 }

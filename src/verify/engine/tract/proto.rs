@@ -125,6 +125,10 @@ impl Translator<'_> {
             output: node.outputs.iter().map(Name::to_string).collect(),
             ..Default::default()
         };
+        // an input left out at the end is one that is not there
+        while proto.input.last().is_some_and(String::is_empty) {
+            proto.input.pop();
+        }
         for attribute in &node.attributes {
             let place = format!("{} of node {}", attribute.name, self.model.label(id));
             proto.attribute.push(self.attribute(attribute, &place)?);

@@ -1,0 +1,419 @@
+//! Bodies of repairs, as text:
+//!
+//! ```text
+//! x bias => y                            inputs and outputs of the node, by position
+//! centred = Sub(x, ReduceMean(x, [-1]))  a node for each operator, in the form of the newest opset
+//! if bias: y = Add(centred, bias)        made if an input is present, an output read, an attribute given, or …
+//! if !bias: y = centred                  … `x.rank=3`, `x.type=bool`, `mode=sum`
+//! ```
+//!
+//! A number has the element type of the first input, `1f`, `1d` and `1i` have their own, and `[1, 2]` is a list of
+//! integers. `@alpha=1` is the attribute of the node or else a number. Braces hold attributes: `{axis=1, pads, *, !p}` are a
+//! new one, one of the node's own, all of its own, and none of that name. `self` is the operator of the node. `x?` is left out if it is
+//! absent, and an operator of two that is left with one is that one.
+
+use std::collections::BTreeMap;
+
+use crate::onnx::{Attribute, AttributeValue, DataType, Name, Node};
+use crate::verify::engine::patch::Patch;
+
+/// Expressions with a name, for bodies.
+const LIBRARY: &str = "
+    size(x, axis) = Gather(Shape(x), axis)
+    scalar(x) = Reshape(CastLike(x, 0i), [])
+    count(n) = Range(0i, scalar(n), 1i)
+    logistic(x) = Div(1, Add(Exp(Neg(x)), 1))
+    inverse(x, epsilon) = Reciprocal(Sqrt(Add(ReduceMean(Mul(x, x), [-1]), CastLike(epsilon, x))))
+    backwards(x, axis) = Gather(x, Sub(Sub(size(x, axis), [1]), count(size(x, axis)))){axis=@layout}
+    unit(query) = Reciprocal(Sqrt(CastLike(size(query, [3]), query)))
+    heads(x, shape) = Transpose(Reshape(x, shape)){perm=[0, 2, 1, 3]}
+    joined(x) = Reshape(Transpose(x){perm=[0, 2, 1, 3]}, [0, 0, -1])
+    later(query, key, past) = Less(Add(Reshape(count(size(query, [2])), [-1, 1]), past), count(size(key, [2])))
+    shown(lengths, key) = Less(count(size(key, [2])), Reshape(CastLike(lengths, 0i), [-1, 1, 1, 1]))
+    grouped(x, query) = Reshape(
+        Expand(
+            Unsqueeze(x, [2]),
+            Concat(size(x, [0, 1]), Div(size(query, [1]), size(x, [1])), size(x, [2, 3])){axis=0}),
+        Concat(size(x, [0]), size(query, [1]), size(x, [2, 3])){axis=0})
+";
+
+/// What an expression is.
+#[derive(Clone)]
+enum Operand {
+    Absent,
+    /// Absent, and not to be an input.
+    Omitted,
+    Value(Name),
+    /// Not yet a node: older opsets have such lists as attributes.
+    List(Vec<i64>),
+}
+
+/// What the names in an expression are.
+type Scope = BTreeMap<String, Operand>;
+
+/// The rest of a text.
+#[derive(Clone, Copy)]
+struct Cursor<'t>(&'t str);
+
+/// A body on its way.
+struct Body<'p, 'e, 'm> {
+    patch: &'p mut Patch<'e, 'm>,
+    inputs: Vec<String>,
+    outputs: Vec<String>,
+}
+
+/// Writes a body in place of a node. A text that cannot be read leaves an output without a producer, which
+/// [`super::mend`] reports.
+pub(super) fn write(patch: &mut Patch<'_, '_>, text: &str) {
+    let (inputs, rest) = text.split_once("=>").unwrap_or_default();
+    let (outputs, rest) = rest.split_once('\n').unwrap_or_default();
+    let [inputs, outputs] = [inputs, outputs].map(|names| {
+        let names = names.split_whitespace();
+        names.map(str::to_string).collect::<Vec<_>>()
+    });
+    let given = inputs.iter().enumerate().map(|(index, name)| {
+        let value = match patch.input(index) {
+            absent if absent.is_empty() => Operand::Absent,
+            value => Operand::Value(value),
+        };
+        (name.clone(), value)
+    });
+    let mut scope: Scope = given.collect();
+    scope.insert("none".into(), Operand::Absent);
+    let mut body = Body {
+        patch,
+        inputs,
+        outputs,
+    };
+    let mut text = Cursor(rest);
+    while body.statement(&mut text, &mut scope).is_some() {}
+    for (index, name) in body.outputs.iter().enumerate() {
+        if let Some(operand) = scope.get(name)
+            && let Some(value) = value(body.patch, operand.clone())
+        {
+            body.patch.give(index, &value);
+        }
+    }
+}
+
+/// A value in the graph; the empty name if it is absent.
+fn value(patch: &mut Patch<'_, '_>, operand: Operand) -> Option<Name> {
+    match operand {
+        Operand::Absent | Operand::Omitted => None,
+        Operand::Value(value) => Some(value),
+        Operand::List(list) => Some(patch.integers(&list)),
+    }
+}
+
+impl<'t> Cursor<'t> {
+    /// Takes characters that fit.
+    fn take(&mut self, fits: impl Fn(char) -> bool) -> &'t str {
+        let rest = self.0.trim_start();
+        let end = rest.find(|c| !fits(c)).unwrap_or(rest.len());
+        let (taken, rest) = rest.split_at(end);
+        self.0 = rest;
+        taken
+    }
+
+    /// Takes a sign if it is next.
+    fn eat(&mut self, sign: &str) -> bool {
+        let rest = self.0.trim_start().strip_prefix(sign);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    fn word(&mut self) -> &'t str {
+        self.take(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
+    }
+
+    /// A number with its suffix.
+    fn number(&mut self) -> &'t str {
+        self.take(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+    }
+
+    /// Takes the rest of a statement.
+    fn skip(&mut self) {
+        let mut depth = 0;
+        let end = self.0.find(|c| {
+            depth += i32::from("([{".contains(c)) - i32::from(")]}".contains(c));
+            c == '\n' && depth == 0
+        });
+        self.0 = &self.0[end.unwrap_or(self.0.len())..];
+    }
+}
+
+impl Body<'_, '_, '_> {
+    /// `None` at the end.
+    fn statement(&mut self, text: &mut Cursor<'_>, scope: &mut Scope) -> Option<()> {
+        if text.eat("if ") {
+            let mut holds = true;
+            while !text.eat(":") {
+                text.eat(",");
+                holds &= self.holds(text)?;
+            }
+            if !holds {
+                text.skip();
+                return Some(());
+            }
+        }
+        let mut names = vec![text.word()];
+        while text.eat(",") {
+            names.push(text.word());
+        }
+        if !text.eat("=") {
+            return None;
+        }
+        let mut found = self.expression(text, scope, names.len())?.into_iter();
+        for name in names {
+            scope.insert(name.to_string(), found.next()?);
+        }
+        Some(())
+    }
+
+    /// Whether a condition holds.
+    fn holds(&self, text: &mut Cursor<'_>) -> Option<bool> {
+        let wanted = !text.eat("!");
+        let (name, fact) = match text.word() {
+            "" => return None,
+            word => word.split_once('.').unwrap_or((word, "")),
+        };
+        let expected = text.eat("=").then(|| text.number());
+        let at = |names: &[String]| names.iter().position(|other| other == name);
+        let holds = match (at(&self.inputs), at(&self.outputs), expected) {
+            (Some(input), _, Some(expected)) if fact == "rank" => {
+                let rank = self.patch.rank(input).map(|rank| rank.to_string());
+                rank.as_deref() == Some(expected)
+            }
+            (Some(input), _, Some(expected)) => {
+                self.patch.element(input).and_then(DataType::name) == Some(expected)
+            }
+            (Some(input), ..) => self.patch.has(input),
+            (_, Some(output), _) => self.patch.wants(output),
+            (_, _, Some(expected)) => match expected.parse::<i64>() {
+                Ok(expected) => self.patch.int(name, 0) == expected,
+                Err(_) => self.patch.text(name) == expected,
+            },
+            _ => self.patch.node.attribute(name).is_some_and(|given| {
+                fact == "given"
+                    || !matches!(
+                        given.value,
+                        AttributeValue::Int(0) | AttributeValue::Float(0.0)
+                    )
+            }),
+        };
+        Some(holds == wanted)
+    }
+
+    /// The values of an expression: as many as asked for, if it is an operator.
+    fn expression(
+        &mut self,
+        text: &mut Cursor<'_>,
+        scope: &Scope,
+        outputs: usize,
+    ) -> Option<Vec<Operand>> {
+        let next = text.0.trim_start().chars().next()?;
+        let one = match next {
+            '[' => Operand::List(self.list(text)?),
+            '@' => self.attribute(text)?,
+            '-' | '0'..='9' => self.literal(text.number(), None)?,
+            _ => {
+                let name = text.word();
+                if text.eat("(") {
+                    return self.call(name, text, scope, outputs);
+                }
+                match (scope.get(name)?.clone(), text.eat("?")) {
+                    (Operand::Absent, true) => Operand::Omitted,
+                    (operand, _) => operand,
+                }
+            }
+        };
+        Some(vec![one])
+    }
+
+    fn list(&self, text: &mut Cursor<'_>) -> Option<Vec<i64>> {
+        let mut list = Vec::new();
+        text.eat("[");
+        while !text.eat("]") {
+            text.eat(",");
+            list.push(match text.eat("@") {
+                true => {
+                    let name = text.word();
+                    let default = if text.eat("=") { text.number() } else { "1" };
+                    self.patch.int(name, default.parse().ok()?)
+                }
+                false => text.number().parse().ok()?,
+            });
+        }
+        Some(list)
+    }
+
+    /// The attribute of the node, or a number in its place.
+    fn attribute(&mut self, text: &mut Cursor<'_>) -> Option<Operand> {
+        text.eat("@");
+        let name = text.word();
+        let default = if text.eat("=") { text.number() } else { "" };
+        match self
+            .patch
+            .node
+            .attribute(name)
+            .map(|given| given.value.clone())
+        {
+            Some(AttributeValue::Ints(list)) => Some(Operand::List(list)),
+            Some(AttributeValue::Int(number)) => Some(Operand::Value(self.patch.integer(number))),
+            Some(AttributeValue::Floats(list)) => {
+                let bytes: Vec<u8> = list.iter().flat_map(|x| x.to_le_bytes()).collect();
+                let dims = [list.len() as i64];
+                let list = self.patch.constant(DataType::FLOAT, &dims, &bytes);
+                Some(Operand::Value(list))
+            }
+            Some(AttributeValue::Float(number)) => self.literal(default, Some(number.into())),
+            _ => self.literal(default, None),
+        }
+    }
+
+    /// A number as it is written, or another one of its type.
+    fn literal(&mut self, text: &str, other: Option<f64>) -> Option<Operand> {
+        let (digits, suffix) = match text.strip_suffix(['f', 'd', 'i']) {
+            Some(digits) if text != "-inf" => (digits, &text[digits.len()..]),
+            _ => (text, ""),
+        };
+        let number: f64 = match other {
+            Some(other) => other,
+            None => digits.parse().ok()?,
+        };
+        let value = match suffix {
+            "i" => self.patch.integer(number as i64),
+            "d" => {
+                let bytes = number.to_le_bytes();
+                self.patch.constant(DataType::DOUBLE, &[], &bytes)
+            }
+            "f" => {
+                let bytes = (number as f32).to_le_bytes();
+                self.patch.constant(DataType::FLOAT, &[], &bytes)
+            }
+            _ => self.patch.number(0, number),
+        };
+        Some(Operand::Value(value))
+    }
+
+    /// An operator, or an expression of the library.
+    fn call(
+        &mut self,
+        name: &str,
+        text: &mut Cursor<'_>,
+        scope: &Scope,
+        outputs: usize,
+    ) -> Option<Vec<Operand>> {
+        let mut operands = Vec::new();
+        while !text.eat(")") {
+            text.eat(",");
+            operands.push(self.expression(text, scope, 1)?.pop()?);
+        }
+        if name != "self" && name.starts_with(|c: char| c.is_ascii_lowercase()) {
+            let (_, found) = LIBRARY.split_once(&format!("\n    {name}("))?;
+            let (names, found) = found.split_once(") = ")?;
+            let names = names.split(", ").map(str::to_string);
+            let scope = names.zip(operands).collect();
+            return self.expression(&mut Cursor(found), &scope, outputs);
+        }
+        let attributes = self.attributes(text)?;
+        let count = operands.len();
+        operands.retain(|operand| !matches!(operand, Operand::Omitted));
+        if operands.len() < count && operands.len() < 2 {
+            return Some(vec![operands.pop().unwrap_or(Operand::Absent)]);
+        }
+        let name = match name {
+            "self" => self.patch.node.op_type.to_string(),
+            name => name.to_string(),
+        };
+        self.node(&name, operands, attributes, outputs)
+    }
+
+    /// The attributes of an operator: a later one of a name takes the place of an earlier.
+    fn attributes(&self, text: &mut Cursor<'_>) -> Option<Vec<Attribute>> {
+        let mut attributes: Vec<Attribute> = Vec::new();
+        if !text.eat("{") {
+            return Some(attributes);
+        }
+        while !text.eat("}") {
+            text.eat(",");
+            if text.eat("*") {
+                attributes.clone_from(&self.patch.node.attributes);
+                continue;
+            }
+            let is_unwanted = text.eat("!");
+            let name = text.word();
+            let own = |other: &str| {
+                self.patch
+                    .node
+                    .attribute(other)
+                    .map(|own| own.value.clone())
+            };
+            let value = match () {
+                () if is_unwanted => None,
+                () if !text.eat("=") => own(name),
+                () if text.eat("@") => own(text.word()),
+                () if text.0.starts_with('[') => Some(AttributeValue::Ints(self.list(text)?)),
+                () => Some(plain(text.number())),
+            };
+            attributes.retain(|attribute| attribute.name != name);
+            attributes.extend(value.map(|value| Attribute::new(name, value)));
+        }
+        Some(attributes)
+    }
+
+    /// Writes a node, in the form that the opset has.
+    fn node(
+        &mut self,
+        op_type: &str,
+        mut operands: Vec<Operand>,
+        mut attributes: Vec<Attribute>,
+        outputs: usize,
+    ) -> Option<Vec<Operand>> {
+        let (opset, count) = (self.patch.opset, operands.len());
+        let (since, names): (i64, &[&str]) = match op_type {
+            "Slice" => (10, &["starts", "ends", "axes"]),
+            "Pad" => (11, &["pads"]),
+            "Squeeze" | "Unsqueeze" | "ReduceSum" => (13, &["axes"]),
+            "Split" => (13, &["split"]),
+            reduction if reduction.starts_with("Reduce") => (18, &["axes"]),
+            _ => (0, &[]),
+        };
+        let are_lists = operands
+            .iter()
+            .skip(1)
+            .all(|each| matches!(each, Operand::List(_)));
+        if opset < since && count > 1 && are_lists {
+            for (name, operand) in names.iter().zip(operands.drain(1..)) {
+                if let Operand::List(list) = operand {
+                    attributes.push(Attribute::new(name, AttributeValue::Ints(list)));
+                }
+            }
+        }
+        if op_type == "Split" && count == 1 && opset >= 18 {
+            let parts = AttributeValue::Int(outputs as i64);
+            attributes.push(Attribute::new("num_outputs", parts));
+        }
+        let inputs = operands.into_iter();
+        let inputs = inputs.map(|operand| value(self.patch, operand).unwrap_or_default());
+        let inputs: Vec<Name> = inputs.collect();
+        let node = Node::new(op_type).on(inputs);
+        let node = Node { attributes, ..node };
+        if outputs == 1 {
+            return Some(vec![Operand::Value(self.patch.put(node))]);
+        }
+        let names: Vec<Name> = (0..outputs).map(|_| self.patch.fresh()).collect();
+        self.patch.put_as(names.clone(), node);
+        Some(names.into_iter().map(Operand::Value).collect())
+    }
+}
+
+/// An integer, a number, an element type, or a word.
+fn plain(text: &str) -> AttributeValue {
+    let element = || DataType::from_name(text).map(|element| i64::from(element.0));
+    match (text.parse().ok().or_else(element), text.parse()) {
+        (Some(integer), _) => AttributeValue::Int(integer),
+        (None, Ok(number)) => AttributeValue::Float(number),
+        (None, Err(_)) => AttributeValue::String(text.into()),
+    }
+}
