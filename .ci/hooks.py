@@ -9,6 +9,7 @@ environments that it makes. Only the wheel and cargo are stand-ins, with the pro
 build takes minutes. .ci/release_dry_run.sh runs the hooks with the wheel itself.
 """
 
+import atexit
 import os
 import re
 import shutil
@@ -27,6 +28,10 @@ MANIFEST = ROOT / ".pre-commit-hooks.yaml"
 ACTIVE, CLEAN, INERT = "torch_course_preserve_op17", "torch_course_eval_op17", "keras_course_train_op8"
 
 
+# The wheel of setuptools, which builds the package of the hooks.
+BACKEND = Path(tempfile.mkdtemp(prefix="backend"))
+
+
 class Scratch:
     def __init__(self, folder: Path, manifest: str):
         self.hooks, self.models, self.bin = (folder / name for name in ("hooks", "models", "bin"))
@@ -39,6 +44,7 @@ class Scratch:
             "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
             "GIT_CONFIG_NOSYSTEM": "1",
             "PIP_FIND_LINKS": (folder / "wheels").as_uri(),
+            "PIP_NO_INDEX": "1",
         }
         self.environment.pop("PRE_COMMIT_FROM_REF", None)
         (folder / "gitconfig").write_text(
@@ -72,7 +78,7 @@ class Scratch:
             f"{name}.data/scripts/dropout-onnx": f"#!/bin/sh\nexec '{PROGRAM}' \"$@\"\n",
         }
         files[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
-        folder.mkdir()
+        shutil.copytree(BACKEND, folder)
         with zipfile.ZipFile(folder / f"{name}-py3-none-any.whl", "w") as wheel:
             for file, text in files.items():
                 entry = zipfile.ZipInfo(file)
@@ -176,6 +182,9 @@ def check(manifest: str):
 
 
 def main():
+    atexit.register(shutil.rmtree, BACKEND)
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--dest", BACKEND, "--no-deps", "setuptools>=61"], check=True)
     manifest = MANIFEST.read_text()
     check(manifest)
     print("passed  audit and strip --check as hooks of pre-commit")

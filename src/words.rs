@@ -4,9 +4,9 @@
 pub const TOOL: &str = concat!("dropout-onnx ", env!("CARGO_PKG_VERSION"));
 
 /// How many names a message lists.
-const LISTED: usize = 12;
+const LISTED: usize = 24;
 
-/// What to say about a name that does not exist, after that: the closest of those that do, or the first of all.
+/// The hint after a message about an unknown name: the closest of the names that exist, or the first of them.
 pub(crate) fn instead<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     let most = name.len() / 3;

@@ -77,7 +77,7 @@ fn filters_that_match_nothing() {
 fn filters_that_cannot_be_read() {
     for (filter, words) in [
         ("colour=red", "unknown key `colour`"),
-        ("mode=loud", "unknown mode `loud`; expected inert"),
+        ("mode=loud", "unknown value `loud`; there are inert"),
         ("form=mask", "unknown form"),
         ("rate=1", "is not a rate"),
         ("layer=", "layer is empty"),
