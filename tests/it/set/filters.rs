@@ -78,7 +78,8 @@ fn filters_that_cannot_be_read() {
     for (filter, words) in [
         ("colour=red", "unknown key `colour`"),
         ("mode=loud", "unknown value `loud`; there are inert"),
-        ("form=mask", "unknown form"),
+        ("form=mask", "unknown value `mask`; there are operator"),
+        ("form=scales", "did you mean `scale`"),
         ("rate=1", "is not a rate"),
         ("layer=", "layer is empty"),
         ("id=-1", "`-1` is not an id"),
