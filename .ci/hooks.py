@@ -3,18 +3,21 @@
 
     .ci/hooks.py target/debug/dropout-onnx
 
-The manifest is the real one, in a repository of its own, and so is what pre-commit does with it:
-`language: rust` runs `cargo install` in an environment it makes. Only cargo is a stand-in: it writes
-its arguments down and installs the program that was built before, as a release build takes minutes.
-That the package builds is for `cargo package` (.ci/package.sh) to show.
+The manifest and pyproject.toml are the real ones, in a repository of their own, and so is what pre-commit does with
+them: `language: python` installs the released wheel with pip, and `language: rust` runs `cargo install`, in
+environments that it makes. Only the wheel and cargo are stand-ins, with the program that was built before: a release
+build takes minutes. .ci/release_dry_run.sh runs the hooks with the wheel itself.
 """
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
+import zipfile
 from pathlib import Path
 
 import yaml
@@ -23,6 +26,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = Path(sys.argv[1]).resolve()
 MANIFEST = ROOT / ".pre-commit-hooks.yaml"
 ACTIVE, CLEAN, INERT = "torch_course_preserve_op17", "torch_course_eval_op17", "keras_course_train_op8"
+
+
+# The wheel of setuptools, which builds the package of the hooks.
+BACKEND = Path(tempfile.mkdtemp(prefix="backend"))
 
 
 class Scratch:
@@ -36,6 +43,8 @@ class Scratch:
             "PATH": f"{self.bin}:{os.environ['PATH']}",
             "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
             "GIT_CONFIG_NOSYSTEM": "1",
+            "PIP_FIND_LINKS": (folder / "wheels").as_uri(),
+            "PIP_NO_INDEX": "1",
         }
         self.environment.pop("PRE_COMMIT_FROM_REF", None)
         (folder / "gitconfig").write_text(
@@ -50,12 +59,31 @@ class Scratch:
             f"mkdir -p \"$2/bin\" && ln -s '{PROGRAM}' \"$2/bin/dropout-onnx\"\n"
         )
         cargo.chmod(0o755)
+        self.release(folder / "wheels")
         self.hooks.mkdir()
         (self.hooks / MANIFEST.name).write_text(manifest)
-        for name in ("Cargo.toml", "Cargo.lock"):
+        for name in ("Cargo.toml", "Cargo.lock", "pyproject.toml"):
             shutil.copy(ROOT / name, self.hooks)
         self.commit(self.hooks)
         self.models.mkdir()
+
+    def release(self, folder: Path):
+        """The wheel of this version, with a script for the program."""
+        version = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
+        name = f"dropout_onnx-{version}"
+        info = f"{name}.dist-info"
+        files = {
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: dropout-onnx\nVersion: {version}\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: hooks\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{name}.data/scripts/dropout-onnx": f"#!/bin/sh\nexec '{PROGRAM}' \"$@\"\n",
+        }
+        files[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
+        shutil.copytree(BACKEND, folder)
+        with zipfile.ZipFile(folder / f"{name}-py3-none-any.whl", "w") as wheel:
+            for file, text in files.items():
+                entry = zipfile.ZipInfo(file)
+                entry.external_attr = 0o100755 << 16
+                wheel.writestr(entry, text)
 
     def git(self, folder: Path, *arguments: str) -> str:
         command = ["git", *arguments]
@@ -73,15 +101,18 @@ class Scratch:
         calls = self.calls.read_text().splitlines()
         return [call for call in calls if call.startswith("install ")]
 
-    def run(self, models: dict[str, str], *hooks: str, args: list[str] | None = None):
-        """Runs hooks on these files and no others."""
+    def environments(self) -> int:
+        """The number of environments with the wheel."""
+        return len(list((self.models.parent / "cache").glob("repo*/py_env*/bin/dropout-onnx")))
+
+    def run(self, models: dict[str, str], *hooks: str, **more):
+        """Runs hooks on these files and no others; `more` is in their configuration."""
         shutil.rmtree(self.models)
         self.models.mkdir()
         for name, stem in models.items():
             path = self.models / name
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / "fixtures" / f"{stem}.onnx", path)
-        more = {} if args is None else {"args": args}
         repository = {
             "repo": str(self.hooks),
             "rev": self.git(self.hooks, "rev-parse", "HEAD"),
@@ -113,7 +144,7 @@ def check(manifest: str):
         assert ran.returncode == 1, ran
         assert "acts.onnx: active, 2 dropout layers" in ran.stdout, ran.stdout
         assert "-dash.onnx: clean" in ran.stdout and "acts.bin" not in ran.stdout, ran.stdout
-        assert len(scratch.installs()) == 1, scratch.installs()
+        assert (scratch.environments(), scratch.installs()) == (1, [])
 
         ran = scratch.run(models | {"inert.onnx": INERT}, audit)
         assert ran.returncode == 0, ran.stdout
@@ -143,10 +174,17 @@ def check(manifest: str):
         ran = scratch.run({f"{i}.onnx": CLEAN for i in range(2)}, fix)
         assert ran.returncode == 0, ran.stdout
         # one environment serves all hooks
+        assert (scratch.environments(), scratch.installs()) == (1, [])
+        # where there is no wheel, cargo builds the program
+        ran = scratch.run({"acts.onnx": ACTIVE}, strip, language="rust")
+        assert ran.returncode == 1 and "2 dropout layers to strip" in ran.stdout, ran.stdout
         assert len(scratch.installs()) == 1, scratch.installs()
 
 
 def main():
+    atexit.register(shutil.rmtree, BACKEND)
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--dest", BACKEND, "--no-deps", "setuptools>=61"], check=True)
     manifest = MANIFEST.read_text()
     check(manifest)
     print("passed  audit and strip --check as hooks of pre-commit")

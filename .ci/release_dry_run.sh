@@ -98,13 +98,14 @@ for manifest in "$out"/dropout_onnx-*/{,python/}Cargo.toml; do
 done
 left_out+=("an installation from the sdist: it builds the wheel again, 20 minutes")
 
-step "the hook of docs/ci.md, with that wheel"
+step "the hooks of this commit, with that wheel"
 fresh hooks pre-commit
 mkdir "$out/models"
 (
   cd "$out/models"
   git init --quiet .
-  sed -n '/repo: local/,/^```/p' "$OLDPWD/docs/ci.md" | sed '/^```/d' | sed '1i repos:' >.pre-commit-config.yaml
+  printf 'repos:\n- repo: %s\n  rev: %s\n  hooks:\n  - id: dropout-onnx-strip-check\n' \
+    "$OLDPWD" "$(git -C "$OLDPWD" rev-parse HEAD)" >.pre-commit-config.yaml
   cp "$active" model.onnx
   git add .
   export PRE_COMMIT_HOME=$out/hooks-cache PIP_FIND_LINKS=$out/dist

@@ -45,10 +45,22 @@ pub(crate) fn html(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            // XML 1.0 has no such characters
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
     out
+}
+
+/// A text of at most `most` characters: a long name keeps its end, where names differ.
+pub(crate) fn tail(text: &str, most: usize) -> String {
+    match text.chars().count().checked_sub(most) {
+        Some(over @ 1..) => std::iter::once('…')
+            .chain(text.chars().skip(over + 1))
+            .collect(),
+        _ => text.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,25 @@
 /// The program, with its version.
 pub const TOOL: &str = concat!("dropout-onnx ", env!("CARGO_PKG_VERSION"));
 
+/// How many names a message lists.
+const LISTED: usize = 24;
+
+/// The hint after a message about an unknown name: the closest of the names that exist, or the first of them.
+pub(crate) fn instead<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let most = name.len() / 3;
+    let near = (names.iter())
+        .filter(|other| other.len().abs_diff(name.len()) <= most)
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .filter(|(distance, _)| *distance <= most);
+    match (near.min(), names.len().saturating_sub(LISTED)) {
+        (Some((_, near)), _) => format!("; did you mean `{near}`?"),
+        (None, _) if names.is_empty() => String::new(),
+        (None, 0) => format!("; there are {}", names.join(", ")),
+        (None, more) => format!("; there are {}, {more} more", names[..LISTED].join(", ")),
+    }
+}
+
 /// An enum whose values have a word each, which can be printed and parsed.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[doc = $about:literal])* $variant:ident = $word:literal,)* }) => {
@@ -43,8 +62,8 @@ macro_rules! words {
             fn from_str(text: &str) -> $crate::Result<$name> {
                 let found = $name::ALL.iter().find(|value| value.word() == text);
                 found.copied().ok_or_else(|| {
-                    let words: Vec<_> = $name::ALL.iter().map(|value| value.word()).collect();
-                    let why = format!("expected one of {}, not `{text}`", words.join(", "));
+                    let words = $name::ALL.iter().map(|value| value.word());
+                    let why = format!("unknown value `{text}`{}", $crate::words::instead(text, words));
                     $crate::Error::new($crate::ErrorKind::Usage, why)
                 })
             }

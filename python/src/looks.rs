@@ -103,7 +103,7 @@ pub fn py_verify(
             evidence.write(&Destination::new(&path)?)?;
         }
         progress.tell("done", 2, 2);
-        document::text(&document::verify(&names[0], &names[1], &found))
+        document::text(&document::verify(&names[0], &names[1], &found)?)
     })
 }
 
@@ -135,7 +135,7 @@ pub fn py_replay(
         let replay = shown.replay(&before, &after, &limits.host()?, &specs(input)?)?;
         progress.tell("done", 2, 2);
         let evidence = evidence.to_string_lossy();
-        document::text(&document::replay(&evidence, &names, &replay))
+        document::text(&document::replay(&evidence, &names, &replay)?)
     })
 }
 

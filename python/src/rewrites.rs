@@ -305,7 +305,7 @@ pub fn py_insert_sites(py: Python<'_>, model: Given, choices: Choices) -> PyResu
     long(py, None, move |_| {
         let (name, options) = (model.name(), choices.options()?);
         let found = model.during(|model| candidates(model, &options))?;
-        document::text(&document::insert_sites(&name, &found))
+        document::text(&document::insert_sites(&name, &found)?)
     })
 }
 

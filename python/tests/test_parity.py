@@ -133,9 +133,9 @@ def test_set(models, document):
 
 def test_sample(models, document):
     name = "torch_course_preserve_op17.onnx"
-    options = ["--runs", "10", "--seed", "7", "--rates", "0.1,0.5"]
+    options = ["--runs", "10", "--seed", "7", "--mask-seed", "3", "--rates", "0.1,0.5"]
     said = document("sample", name, *options)
-    report = do.sample(name, runs=10, seed=7, rates=[0.1, 0.5])
+    report = do.sample(name, runs=10, seed=7, mask_seed=3, rates=[0.1, 0.5])
     plot = said.pop("plot")
     assert {**report.to_dict(), "plot": None} == {**said, "plot": None}
     assert report.svg == Path(plot).read_text()

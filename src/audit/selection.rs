@@ -3,6 +3,7 @@
 use super::Level;
 use super::rules::{RULES, Rule};
 use crate::error::{Error, ErrorKind, Result};
+use crate::words::instead;
 
 /// The rules of an audit and their levels. By default all rules, at their default levels.
 ///
@@ -176,19 +177,11 @@ pub(super) const GROUPS: &[&str] = &["all", "errors", "warnings", "notes"];
 /// # Errors
 /// The name is unknown; the message has the closest name.
 pub fn rule(name: &str) -> Result<&'static Rule> {
-    if let Some(rule) = RULES.iter().find(|rule| rule.name == name) {
-        return Ok(rule);
-    }
-    let distance = |rule: &&Rule| strsim::damerau_levenshtein(rule.name, name);
-    let nearest = RULES.iter().min_by_key(distance);
-    let hint = match nearest.filter(|rule| distance(rule) <= rule.name.len() / 3) {
-        Some(rule) => format!("; did you mean `{}`?", rule.name),
-        None => {
-            let names: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
-            format!("; the rules are {}", names.join(", "))
-        }
-    };
-    Err(usage(format!("unknown rule `{name}`{hint}")))
+    let found = RULES.iter().find(|rule| rule.name == name);
+    found.ok_or_else(|| {
+        let names = RULES.iter().map(|rule| rule.name);
+        usage(format!("unknown rule `{name}`{}", instead(name, names)))
+    })
 }
 
 fn usage(why: String) -> Error {

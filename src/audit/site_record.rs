@@ -35,22 +35,17 @@ pub struct SiteRecord {
     /// How the mask is used.
     pub mask: MaskUse,
     /// Its scope: `graph`, `graph/node.attribute`, `function:domain::name`.
-    #[cfg_attr(test, schemars(with = "String"))]
     pub scope: Name,
     /// The layer of the framework it comes from, if known.
     pub layer: Option<String>,
     /// Its nodes; a node without a name is listed by its first output.
-    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub nodes: Vec<Name>,
     /// The calls of functions that set it, the innermost first, where other calls set it differently.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub calls: Vec<Name>,
     /// The value it is applied to.
-    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub input: Option<Name>,
     /// Its result.
-    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub output: Option<Name>,
     /// Its identity, independent of names; in audits only. See `docs/configuration.md`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -251,6 +251,16 @@ words! {
     }
 }
 
+impl Kind {
+    /// The symbol of its strength: a probability, or of additive noise the standard deviation.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Kind::GaussianNoise => "σ",
+            _ => "p",
+        }
+    }
+}
+
 words! {
     /// Whether a dropout acts, from the mildest to the worst.
     Mode {

@@ -153,18 +153,19 @@ impl<'de> serde::Deserialize<'de> for Name {
     }
 }
 
+/// As text in documents.
 #[cfg(test)]
 impl schemars::JsonSchema for Name {
+    fn inline_schema() -> bool {
+        true
+    }
+
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        String::schema_name()
+        "Name".into()
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         String::json_schema(generator)
-    }
-
-    fn inline_schema() -> bool {
-        true
     }
 }
 

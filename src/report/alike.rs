@@ -100,17 +100,9 @@ fn chunks(text: &str) -> Vec<&str> {
     chunks
 }
 
-/// `p` of dropout, `σ` of additive noise.
-fn symbol(record: &SiteRecord) -> &'static str {
-    match record.kind {
-        Kind::GaussianNoise => "σ",
-        _ => "p",
-    }
-}
-
 /// The rate: `p=0.5`, or the standard deviation of noise: `σ=0.1`.
 pub fn rate(record: &SiteRecord) -> String {
-    let symbol = symbol(record);
+    let symbol = record.kind.symbol();
     match record.rate {
         Some(rate) => format!("{symbol}={rate}"),
         None => format!("{symbol}=?"),
@@ -120,7 +112,7 @@ pub fn rate(record: &SiteRecord) -> String {
 /// The rates of all dropouts: `p=0.1–0.3`, `σ=0.1`.
 pub fn rates(records: &[SiteRecord]) -> Vec<String> {
     let ranges = ["p", "σ"].into_iter().filter_map(|of| {
-        let known = records.iter().filter(|record| symbol(record) == of);
+        let known = records.iter().filter(|record| record.kind.symbol() == of);
         let known: Vec<f64> = known.filter_map(|record| record.rate).collect();
         let least = known.iter().copied().reduce(f64::min)?;
         let most = known.iter().copied().reduce(f64::max)?;

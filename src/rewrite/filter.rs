@@ -5,10 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Rate;
-use super::names::{glob, nearest, usage};
+use super::names::{glob, usage};
 use crate::dropout::{Form, Kind, Mode, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, Name};
+use crate::words::instead;
 
 /// Dropouts that match all of these criteria.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +33,10 @@ pub struct Filter {
     pub rate: Option<Rate>,
 }
 
+const KEYS: [&str; 8] = [
+    "id", "name", "layer", "scope", "form", "kind", "mode", "rate",
+];
+
 impl FromStr for Filter {
     type Err = Error;
 
@@ -49,12 +54,6 @@ impl FromStr for Filter {
 impl Filter {
     /// Adds a criterion.
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<()> {
-        fn word<T: Copy + fmt::Display>(all: &[T], key: &str, text: &str) -> Result<Option<T>> {
-            let found = all.iter().find(|word| word.to_string() == text);
-            let words: Vec<String> = all.iter().map(ToString::to_string).collect();
-            let why = || format!("unknown {key} `{text}`; expected {}", words.join(", "));
-            found.copied().map(Some).ok_or_else(|| usage(why()))
-        }
         if value.is_empty() {
             return Err(usage(format!("{key} is empty")));
         }
@@ -67,14 +66,13 @@ impl Filter {
             "name" => self.name = pattern()?,
             "layer" => self.layer = pattern()?,
             "scope" => self.scope = pattern()?,
-            "form" => self.form = word(Form::ALL, key, value)?,
-            "kind" => self.kind = word(Kind::ALL, key, value)?,
-            "mode" => self.mode = word(Mode::ALL, key, value)?,
+            "form" => self.form = Some(value.parse()?),
+            "kind" => self.kind = Some(value.parse()?),
+            "mode" => self.mode = Some(value.parse()?),
             "rate" => self.rate = Some(value.parse()?),
             _ => {
-                return Err(usage(format!(
-                    "unknown key `{key}`; expected id, name, layer, scope, form, kind, mode or rate"
-                )));
+                let instead = instead(key, KEYS.iter().copied());
+                return Err(usage(format!("unknown key `{key}`{instead}")));
             }
         }
         Ok(())
@@ -173,6 +171,6 @@ fn known(model: &Model, sites: &[Site], filter: &Filter) -> String {
     };
     match names.is_empty() {
         true => ": this file does not declare layers".into(),
-        false => nearest(asked, names.iter().map(String::as_str)),
+        false => instead(asked, names.iter().map(String::as_str)),
     }
 }

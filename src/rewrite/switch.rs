@@ -9,6 +9,7 @@ use crate::onnx::{
     DataType, Editor, GraphId, GraphKind, Model, Name, Producer, ValueId, ValueType,
 };
 use crate::rewrite::Reason;
+use crate::words::instead;
 
 /// Whether a dropout is to act.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +38,8 @@ impl FromStr for Acting {
             ("runtime", "") => Ok(Acting::Runtime(INPUT.into())),
             ("runtime", name) => Ok(Acting::Runtime(name.into())),
             _ => {
-                let why = format!("expected inert, active, runtime or runtime:NAME, not `{text}`");
+                let words = ["inert", "active", "runtime", "runtime:NAME"];
+                let why = format!("unknown mode `{text}`{}", instead(text, words));
                 Err(Error::new(ErrorKind::Usage, why))
             }
         }

@@ -10,6 +10,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::{Classes, Output, average};
+use crate::escape::tail;
 
 pub(super) use bars::sites;
 pub(super) use lines::rates;
@@ -102,17 +103,13 @@ fn number(value: f64, end: f64) -> String {
     }
 }
 
-/// The last of a long name: that is where outputs differ. Characters that XML cannot hold are replaced.
+/// A name that fits, of characters that XML has.
 fn shortened(name: &str) -> String {
-    let plain = name.chars().map(|c| match c {
-        c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => '\u{fffd}',
-        c => c,
-    });
-    let count = name.chars().count();
-    match count > 24 {
-        true => format!("…{}", plain.skip(count - 23).collect::<String>()),
-        false => plain.collect(),
-    }
+    let plain = name.replace(
+        |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'),
+        "\u{fffd}",
+    );
+    tail(&plain, 24)
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use std::fmt::Write;
 
 use super::Options;
 use super::marks::{Marked, colours};
-use crate::dropout::{Kind, Mode, Site};
+use crate::dropout::{Mode, Site};
 use crate::error::Result;
-use crate::escape::one_line;
+use crate::escape::{html as escape, one_line};
 use crate::onnx::{GraphKind, Model, Values};
-use draw::{Drawing, escape};
+use draw::Drawing;
 use panel::{Panel, panel};
 
 /// Between panels and around them.
@@ -267,11 +267,6 @@ fn heading(site: &Site) -> String {
         rate,
         ..
     } = site;
-    // the strength of noise is its standard deviation
-    let strength = match kind {
-        Kind::GaussianNoise => "σ",
-        _ => "p",
-    };
     let rate = rate.map_or("?".to_string(), |rate| rate.to_string());
-    format!("{mode}, {strength}={rate}, {form}")
+    format!("{mode}, {}={rate}, {form}", kind.symbol())
 }

@@ -8,6 +8,8 @@
 mod constant;
 mod observe;
 
+use serde::Serialize;
+
 use super::engine::{Stop, Subject};
 use super::run::Settings;
 use super::structure::{Mismatch, What};
@@ -23,7 +25,8 @@ pub struct Report {
 }
 
 /// A place at which two models differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Place {
     /// The place, for people.
     pub place: String,

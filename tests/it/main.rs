@@ -24,6 +24,7 @@ mod regressions;
 mod release;
 mod rules;
 mod scales;
+mod schemas;
 mod score;
 mod search_limits;
 mod skipped_layers;

@@ -81,5 +81,8 @@ fn all_files_name_one_version() {
     let version = value(&read("Cargo.toml"), "version");
     assert_eq!(value(&read("python/Cargo.toml"), "version"), version);
     assert_eq!(value(&read("CITATION.cff"), "version"), version);
+    let hooks = read("pyproject.toml");
+    assert_eq!(value(&hooks, "version"), version);
+    assert!(hooks.contains(&format!("\"dropout-onnx=={version}\"")));
     assert_ne!(value("version = \"0.0.1\"", "version"), version);
 }

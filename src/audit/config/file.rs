@@ -15,7 +15,7 @@ use toml::value::Datetime;
 use super::{Allowance, Config, Day};
 use crate::audit::{Selection, rule};
 use crate::error::{Error, ErrorKind, Result};
-use crate::words::words;
+use crate::words::{instead, words};
 
 /// dropout-onnx.toml: settings of `dropout-onnx audit` for the models next to it and below.
 #[derive(Deserialize)]
@@ -293,14 +293,7 @@ fn reworded(message: &str) -> String {
         }
     };
     let wrong = names.next().unwrap_or_default();
-    let names: Vec<&str> = names.collect();
-    let distance = |name: &&&str| strsim::damerau_levenshtein(name, wrong);
-    let nearest = names.iter().min_by_key(distance);
-    let hint = match nearest.filter(|name| distance(name) <= name.len().max(4) / 2) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => format!("there are {}", names.join(", ")),
-    };
-    format!("{unknown} `{wrong}`; {hint}")
+    format!("{unknown} `{wrong}`{}", instead(wrong, names))
 }
 
 /// What the schema knows of names.

@@ -26,21 +26,16 @@ pub struct BaselineArgs {
 /// The baselines of a run.
 pub struct Baselines {
     /// The baseline that was read.
-    known: Option<Known>,
+    known: Option<Named>,
     /// The baseline to write.
-    new: Option<New>,
+    new: Option<(Named, ReportFile)>,
 }
 
-struct Known {
+/// A baseline, and its place.
+struct Named {
     path: PathBuf,
+    /// Absolute and without links.
     folder: PathBuf,
-    baseline: Baseline,
-}
-
-struct New {
-    path: PathBuf,
-    folder: PathBuf,
-    file: ReportFile,
     baseline: Baseline,
 }
 
@@ -53,12 +48,12 @@ impl BaselineArgs {
         mut settings: impl Iterator<Item = &'p Path>,
         global: &Global,
     ) -> Result<Baselines> {
-        let known = self.baseline.as_deref().map(Known::open).transpose()?;
+        let known = self.baseline.as_deref().map(known).transpose()?;
         let new = match self.write_baseline.as_deref() {
             Some(path) if settings.any(|other| same_place(other, path)) => {
                 bail!("{}: is also read; name another file", path.display())
             }
-            Some(path) => Some(New::open(path, models, global)?),
+            Some(path) => Some(new(path, models, global)?),
             None => None,
         };
         Ok(Baselines { known, new })
@@ -97,14 +92,14 @@ impl Baselines {
         resolved.dedup();
         let name = known.path.to_string_lossy();
         // the file is written, and they are out of it
-        let rewritten = (self.new.iter()).any(|new| same_file(&new.path, &known.path));
+        let rewritten = (self.new.iter()).any(|(new, _)| same_file(&new.path, &known.path));
         let resolved = resolved.iter().filter(|_| !rewritten);
         resolved.map(|resolved| resolved.remark(&name)).collect()
     }
 
     /// Adds the findings of a model to the baseline to write.
     pub fn add(&mut self, path: &Path, model: &ModelAudit) {
-        if let Some(new) = &mut self.new {
+        if let Some((new, _)) = &mut self.new {
             let path = path_from(&new.folder, &identity(path));
             new.baseline.add(&path, model);
         }
@@ -117,53 +112,53 @@ impl Baselines {
 
     /// Writes the new baseline and reports it; refuses if a model could not be audited.
     pub fn write(&self, models: &[ModelAudit]) -> Result<Option<String>> {
-        let Some(new) = &self.new else {
+        let Some((new, file)) = &self.new else {
             return Ok(None);
         };
         let path = new.path.display();
         if models.iter().any(|model| model.error.is_some()) {
             bail!("{path}: not written, because a model could not be audited");
         }
-        new.file.write(&new.baseline.text()?)?;
+        file.write(&new.baseline.text()?)?;
         let findings = count(new.baseline.len(), "finding");
         Ok(Some(one_line(&format!("{path}: written, {findings}"))))
     }
 }
 
-impl Known {
-    fn open(path: &Path) -> Result<Known> {
-        if !path.exists() {
-            bail!(
-                "{}: does not exist; create it with --write-baseline",
-                path.display()
-            );
-        }
-        let baseline = read(path)?;
-        Ok(Known {
-            path: path.to_path_buf(),
-            folder: folder(path)?,
-            baseline,
-        })
+/// Reads the known findings.
+fn known(path: &Path) -> Result<Named> {
+    if !path.exists() {
+        let path = path.display();
+        bail!("{path}: does not exist; create it with --write-baseline");
     }
+    let baseline = read(path)?;
+    Named::new(path, baseline)
 }
 
-impl New {
-    fn open<'p>(
-        path: &Path,
-        models: impl Iterator<Item = &'p Path>,
-        global: &Global,
-    ) -> Result<New> {
-        let file = ReportFile::new(path, models, global)?;
-        let folder = folder(path)?;
-        if path.exists() {
-            read(path)
-                .context("not overwritten, because it is not a baseline; name another file")?;
-        }
-        Ok(New {
+/// An empty baseline; refuses to overwrite another file.
+fn new<'p>(
+    path: &Path,
+    models: impl Iterator<Item = &'p Path>,
+    global: &Global,
+) -> Result<(Named, ReportFile)> {
+    let file = ReportFile::new(path, models, global)?;
+    let named = Named::new(path, Baseline::default())?;
+    if path.exists() {
+        read(path).context("not overwritten, because it is not a baseline; name another file")?;
+    }
+    Ok((named, file))
+}
+
+impl Named {
+    fn new(path: &Path, baseline: Baseline) -> Result<Named> {
+        let whole = identity(path);
+        let Some(folder) = whole.parent().filter(|folder| folder.is_absolute()) else {
+            bail!("{}: its folder does not exist", path.display());
+        };
+        Ok(Named {
             path: path.to_path_buf(),
-            folder,
-            file,
-            baseline: Baseline::default(),
+            folder: folder.to_path_buf(),
+            baseline,
         })
     }
 }
@@ -174,14 +169,4 @@ const MOST: u64 = 1 << 30;
 fn read(path: &Path) -> Result<Baseline> {
     let text = io::read_text(path, "baseline", MOST)?;
     Ok(Baseline::parse(&text).map_err(|e| e.in_file(path))?)
-}
-
-/// The folder of the file, absolute and without links.
-fn folder(path: &Path) -> Result<PathBuf> {
-    let whole = identity(path);
-    let folder = whole.parent().filter(|folder| folder.is_absolute());
-    match folder {
-        Some(folder) => Ok(folder.to_path_buf()),
-        None => bail!("{}: its folder does not exist", path.display()),
-    }
 }

@@ -81,6 +81,11 @@ const SCREENS: &[Screen] = &[
     },
 ];
 
+/// The names of the subcommands.
+pub fn subcommands() -> impl Iterator<Item = &'static str> {
+    SCREENS.iter().map(|screen| screen.command)
+}
+
 /// The program, with its screens.
 pub fn command() -> Command {
     let mut program = on_one_screen(Cli::command(), &[], "audit models/");

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use dropout_onnx::Error;
 use dropout_onnx::source::{Destination, Rope, write_atomic};
 
+use crate::help;
 use crate::io::Global;
 use crate::output;
 use crate::{Cli, Status};
@@ -18,7 +20,7 @@ use crate::{Cli, Status};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Subcommand of the page [default: the program]
-    #[arg(value_name = "SUBCOMMAND")]
+    #[arg(value_name = "SUBCOMMAND", value_parser = PossibleValuesParser::new(help::subcommands()))]
     subcommand: Option<String>,
     /// Write all pages to this folder: dropout-onnx.1, dropout-onnx-audit.1 and so on
     #[arg(short, long, value_name = "FOLDER", conflicts_with = "subcommand")]
@@ -52,17 +54,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         }
         return Ok(Status::Done);
     }
-    let command = match &args.subcommand {
-        None => &program,
-        Some(name) => match program.find_subcommand(name) {
-            Some(command) => command,
-            None => {
-                let all = program.get_subcommands().map(Command::get_name);
-                let all: Vec<_> = all.collect();
-                bail!("unknown subcommand `{name}`; there are {}", all.join(", "));
-            }
-        },
-    };
+    let name = args.subcommand.as_deref().unwrap_or_default();
+    let command = program.find_subcommand(name).unwrap_or(&program);
     output::print(&page(command, &program)?)?;
     Ok(Status::Done)
 }

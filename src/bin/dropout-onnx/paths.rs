@@ -43,22 +43,10 @@ pub enum Found {
 impl PathArgs {
     /// Finds the files: in the order of the arguments, those of a folder sorted, none of them twice.
     pub fn find(&self) -> Result<Vec<Found>> {
-        let (with_slash, names): (Vec<_>, Vec<_>) =
-            self.glob.iter().partition(|glob| glob.contains('/'));
-        let search = Search {
-            names: globs(&names)?,
-            paths: globs(&with_slash)?,
-            asked: self.glob.join(", "),
-            no_ignore: self.no_ignore,
-        };
-        let mut found = Vec::new();
+        let search = Search::of(&self.glob, self.no_ignore)?;
         let listed = self.files_from.as_deref().map_or(Ok(Vec::new()), list)?;
-        for path in self.paths.iter().chain(&listed) {
-            search.add(path, &mut found);
-        }
-        let mut seen = HashSet::new();
-        found.retain(|found| seen.insert(identity(found.path())));
-        Ok(found)
+        let models = search.models(self.paths.iter().chain(&listed));
+        Ok(models.into_iter().map(|model| model.found).collect())
     }
 }
 
@@ -71,31 +59,8 @@ pub struct Model {
 
 /// The models of these paths, folders and patterns, none of them twice.
 pub fn models(paths: &[PathBuf]) -> Result<Vec<Model>> {
-    let pattern = MODELS.to_string();
-    let search = Search {
-        names: globs(&[&pattern])?,
-        paths: globs(&[])?,
-        asked: pattern,
-        no_ignore: false,
-    };
-    let (mut models, mut seen) = (Vec::new(), HashSet::new());
-    for path in paths {
-        let mut found = Vec::new();
-        search.add(path, &mut found);
-        found.retain(|found| seen.insert(identity(found.path())));
-        let folder = match patterns::split(path) {
-            Some((folder, _)) => folder,
-            None => path.clone(),
-        };
-        models.extend(found.into_iter().map(|found| {
-            let below = match folder.is_dir() {
-                true => below(&folder, found.path()).to_path_buf(),
-                false => PathBuf::from(found.path().file_name().unwrap_or_default()),
-            };
-            Model { found, below }
-        }));
-    }
-    Ok(models)
+    let search = Search::of(&[MODELS.to_string()], false)?;
+    Ok(search.models(paths))
 }
 
 /// True of arguments that may mean several models: a folder or a pattern.
@@ -119,6 +84,17 @@ impl Found {
     pub fn path(&self) -> &Path {
         match self {
             Found::File(path) | Found::Nothing(path, _) => path,
+        }
+    }
+
+    /// The file to read.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn file(&self) -> Result<&Path> {
+        match self {
+            Found::File(path) => Ok(path),
+            Found::Nothing(_, error) => bail!("{error}"),
         }
     }
 }
@@ -161,6 +137,34 @@ struct Search {
 }
 
 impl Search {
+    fn of(globs: &[String], no_ignore: bool) -> Result<Search> {
+        let (paths, names): (Vec<_>, Vec<_>) = globs.iter().partition(|glob| glob.contains('/'));
+        Ok(Search {
+            names: self::globs(&names)?,
+            paths: self::globs(&paths)?,
+            asked: globs.join(", "),
+            no_ignore,
+        })
+    }
+
+    fn models<'p>(&self, paths: impl IntoIterator<Item = &'p PathBuf>) -> Vec<Model> {
+        let (mut models, mut seen) = (Vec::new(), HashSet::new());
+        for path in paths {
+            let mut found = Vec::new();
+            self.add(path, &mut found);
+            found.retain(|found| seen.insert(identity(found.path())));
+            let folder = patterns::split(path).map_or(path.clone(), |(folder, _)| folder);
+            models.extend(found.into_iter().map(|found| {
+                let below = match folder.is_dir() {
+                    true => below(&folder, found.path()).to_path_buf(),
+                    false => PathBuf::from(found.path().file_name().unwrap_or_default()),
+                };
+                Model { found, below }
+            }));
+        }
+        models
+    }
+
     fn add(&self, path: &Path, found: &mut Vec<Found>) {
         if path.is_dir() {
             return self.walk(path, found);

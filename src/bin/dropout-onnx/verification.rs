@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anstyle::Style;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum, value_parser};
 use dropout_onnx::verify::compare::Tolerance;
@@ -221,105 +222,100 @@ pub fn tell(lines: &mut Lines, verification: &Verification, verbose: bool) {
     lines.items("verified", &found);
 }
 
-/// What masks do by the original's own nodes: one line for those that do the same, and one for each that
-/// was not measured.
-fn measured(report: &measure::Report, verbose: bool) -> Vec<String> {
-    let good =
-        |site: &&measure::SiteReport| matches!(site.outcome, measure::Outcome::AsAssumed { .. });
-    let mut kinds: Vec<String> = Vec::new();
-    for site in report.sites.iter().filter(good) {
-        let kind = site.outcome.to_string();
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    let share = format!(
-        "{} of {}",
-        report.count(),
-        count(report.sites.len(), "mask")
-    );
-    let style = if report.count() == report.sites.len() {
-        GOOD
-    } else {
-        WARN
-    };
-    let mut lines = vec![match &kinds[..] {
-        [] => format!("measured: {}", paint(style, share)),
-        [only] => format!("measured: {}: {only}", paint(style, share)),
-        _ => format!("measured: {}: each as assumed", paint(style, share)),
-    }];
-    for site in &report.sites {
-        let style = match site.outcome {
-            measure::Outcome::AsAssumed { .. } if !verbose => continue,
-            measure::Outcome::AsAssumed { .. } => GOOD,
-            measure::Outcome::Unlike { .. } => BAD,
-            measure::Outcome::Unmeasured { .. } => WARN,
-        };
-        lines.push(format!(
-            "     {}: {}",
-            site.place,
-            paint(style, &site.outcome)
-        ));
-    }
-    lines
-}
-
-/// The places that differ in structure: one line, and one for each that no run reaches.
-fn reached(report: &reach::Report, verbose: bool) -> Vec<String> {
-    let missed = report
-        .places
+/// A line about several places, and one for each that is not as it should be; all of them if `verbose`.
+/// `places`: each with its outcome.
+fn graded(
+    line: impl FnOnce(usize) -> String,
+    places: impl Iterator<Item = (String, Style, String)>,
+    verbose: bool,
+) -> Vec<String> {
+    let places: Vec<_> = places.collect();
+    let good = places.iter().filter(|(_, style, _)| *style == GOOD).count();
+    let shown = places
         .iter()
-        .filter(|place| place.unreached.is_some());
-    let good = report.places.len() - missed.count();
-    let style = if good == report.places.len() {
-        GOOD
-    } else {
-        WARN
-    };
-    let share = format!("{good} of {}", count(report.places.len(), "difference"));
-    let mut lines = vec![format!("reached: {} by the runs", paint(style, share))];
-    for place in &report.places {
-        match &place.unreached {
-            Some(why) => lines.push(format!("     {}: {}", place.place, paint(WARN, why))),
-            None if verbose => {
-                lines.push(format!("     {}: {}", place.place, paint(GOOD, "reached")))
-            }
-            None => {}
-        }
-    }
-    lines
+        .filter(|(_, style, _)| verbose || *style != GOOD);
+    let shown = shown.map(|(place, style, what)| format!("     {place}: {}", paint(*style, what)));
+    [line(good)].into_iter().chain(shown).collect()
 }
 
-/// The observed effect of active dropout: one line, and one for each site that differs.
+/// `2 of 3 masks`, in the colour of all or not all.
+fn share(good: usize, all: usize, what: &str) -> String {
+    let style = if good == all { GOOD } else { WARN };
+    paint(style, format!("{good} of {}", count(all, what)))
+}
+
+/// The masks that were removed, by the original's own nodes.
+fn measured(report: &measure::Report, verbose: bool) -> Vec<String> {
+    let mut kinds: Vec<String> = Vec::new();
+    let places = report.sites.iter().map(|site| {
+        let (style, what) = (style_of(&site.outcome), site.outcome.to_string());
+        if style == GOOD && !kinds.contains(&what) {
+            kinds.push(what.clone());
+        }
+        (site.place.clone(), style, what)
+    });
+    let places: Vec<_> = places.collect();
+    let line = |good| {
+        let share = share(good, report.sites.len(), "mask");
+        match &kinds[..] {
+            [] => format!("measured: {share}"),
+            [only] => format!("measured: {share}: {only}"),
+            _ => format!("measured: {share}: each as assumed"),
+        }
+    };
+    graded(line, places.into_iter(), verbose)
+}
+
+fn style_of(outcome: &measure::Outcome) -> Style {
+    match outcome {
+        measure::Outcome::AsAssumed { .. } => GOOD,
+        measure::Outcome::Unlike { .. } => BAD,
+        measure::Outcome::Unmeasured { .. } => WARN,
+    }
+}
+
+/// The places that differ in structure, and whether runs reach them.
+fn reached(report: &reach::Report, verbose: bool) -> Vec<String> {
+    let all = report.places.len();
+    let line = |good| format!("reached: {} by the runs", share(good, all, "difference"));
+    let places = report.places.iter().map(|place| {
+        let (style, what) = match &place.unreached {
+            Some(why) => (WARN, why.clone()),
+            None => (GOOD, "reached".to_string()),
+        };
+        (place.place.clone(), style, what)
+    });
+    graded(line, places, verbose)
+}
+
+/// The observed effect of active dropout.
 fn acting(report: &acting::Report, verbose: bool) -> Vec<String> {
-    let is = |site: &&acting::SiteReport| site.outcome == acting::Outcome::AsSaid;
-    let good = report.sites.iter().filter(is);
-    let share = format!(
-        "{} of {}",
-        good.clone().count(),
-        count(report.sites.len(), "site")
-    );
-    let (share, runs) = (paint(GOOD, share), count(report.runs, "run"));
-    let dropping = good.filter(|site| site.rate > 0.0);
+    let observed = report.sites.iter();
+    let observed = observed.filter(|site| site.outcome == acting::Outcome::AsSaid);
+    let dropping = observed.filter(|site| site.rate > 0.0);
     let draws: usize = dropping.map(|site| site.draws).sum();
-    let mut lines = vec![match report.sites.iter().all(|site| site.rate == 0.0) {
-        true => format!("sampled: {share} inert ({runs})"),
-        false => format!(
-            "sampled: {share} at the requested rates, within 5 standard deviations, and reproducible \
-             with a seed ({runs}, {draws} draws, seed {})",
-            report.seed,
-        ),
-    }];
-    for site in &report.sites {
+    let inert = report.sites.iter().all(|site| site.rate == 0.0);
+    let line = |good| {
+        let share = format!("{good} of {}", count(report.sites.len(), "site"));
+        let (share, runs) = (paint(GOOD, share), count(report.runs, "run"));
+        match inert {
+            true => format!("sampled: {share} inert ({runs})"),
+            false => format!(
+                "sampled: {share} at the requested rates, within 5 standard deviations, and reproducible \
+                 with a seed ({runs}, {draws} draws, seed {})",
+                report.seed,
+            ),
+        }
+    };
+    let places = report.sites.iter().map(|site| {
         let style = match site.outcome {
-            acting::Outcome::AsSaid if !verbose => continue,
             acting::Outcome::AsSaid => GOOD,
             acting::Outcome::Unlike(_) => BAD,
             acting::Outcome::Unseen(_) => WARN,
         };
-        lines.push(format!("     `{}`: {}", site.output, paint(style, site)));
-    }
-    lines
+        (format!("`{}`", site.output), style, site.to_string())
+    });
+    graded(line, places, verbose)
 }
 
 fn run(report: &RunReport) -> String {

@@ -114,7 +114,7 @@ fn one(paths: [&Path; 2], args: &Args, options: &Options, global: &Global) -> Re
     args.write(
         &report,
         &compared.verdict,
-        || Ok(compared.document()),
+        || compared.document(),
         |lines| {
             compared.tell(lines, args, global);
         },
@@ -139,7 +139,7 @@ impl Args {
         &self,
         report: &Report,
         verdict: &Verdict,
-        document: impl FnOnce() -> Result<Value>,
+        document: impl FnOnce() -> dropout_onnx::Result<Value>,
         tell: impl FnOnce(&mut Lines),
     ) -> Result<()> {
         report.write(&match self.format()? {
@@ -180,7 +180,7 @@ impl Compared {
         })
     }
 
-    fn document(&self) -> Value {
+    fn document(&self) -> dropout_onnx::Result<Value> {
         let [before, after] = &self.names;
         document::verify(before, after, &self.found)
     }

@@ -1,47 +1,100 @@
 //! What insert did, and where it could.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::rewrite;
+use super::{Step, rewrite};
 use crate::audit::TOOL;
 use crate::error::Result;
 use crate::job::Ended;
-use crate::rewrite::Action;
-use crate::rewrite::insert::{Candidate, Inserted, Options};
+use crate::onnx::Name;
+use crate::rewrite::insert::{Candidate, Inserted, Options, Unplaced};
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Insert<'r> {
+    /// The mode of the dropout.
+    mode: String,
+    /// A step for each place.
+    plan: Vec<Place<'r>>,
+    /// Dropout of the model of --like or --from that has no place.
+    unplaced: &'r [Unplaced],
+    /// The number of dropouts that were inserted.
+    inserted: usize,
+    /// The input that switches dropout, if one does.
+    switch: Option<&'r Name>,
+    /// True if that input was added.
+    added_input: bool,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Place<'r> {
+    /// insert, leave or refuse.
+    #[serde(flatten)]
+    step: Step,
+    place: &'r str,
+    /// The value that is dropped.
+    data: &'r Name,
+    /// The result of the dropout.
+    output: &'r Name,
+    rate: f64,
+    seed: Option<i64>,
+    /// The axes along which the mask is shared.
+    shared_axes: Option<&'r [i64]>,
+}
 
 /// The document of an insert.
 ///
 /// # Errors
 /// Weights that must be compared cannot be read.
 pub fn insert(end: &Ended<'_>, options: &Options, inserted: &Inserted) -> Result<Value> {
-    let steps = inserted.plan.steps.iter();
-    let steps = steps.map(|step| {
+    let plan = inserted.plan.steps.iter().map(|step| {
         let place = &inserted.places[step.site];
-        let (action, why) = match &step.action {
-            Action::Apply => ("insert", None),
-            Action::NoEffect(why) => ("leave", Some(why)),
-            Action::Refused(why) => ("refuse", Some(why)),
-        };
-        json!({
-            "action": action, "why": why, "place": step.label,
-            "data": place.data.to_string(), "output": place.output.to_string(),
-            "rate": place.rate.value(), "seed": place.seed, "shared_axes": place.shared_axes,
-        })
+        Place {
+            step: Step::of(&step.action, ["insert", "leave", "refuse"]),
+            place: &step.label,
+            data: &place.data,
+            output: &place.output,
+            rate: place.rate.value(),
+            seed: place.seed,
+            shared_axes: place.shared_axes.as_deref(),
+        }
     });
-    let parts = json!({
-        "mode": options.acting.to_string(),
-        "plan": steps.collect::<Vec<_>>(),
-        "unplaced": inserted.unplaced,
-        "inserted": inserted.outcome.inserted,
-        "switch": inserted.outcome.switch.as_ref().map(ToString::to_string),
-        "added_input": inserted.outcome.added_input,
-    });
+    let parts = Insert {
+        mode: options.acting.to_string(),
+        plan: plan.collect(),
+        unplaced: &inserted.unplaced,
+        inserted: inserted.outcome.inserted,
+        switch: inserted.outcome.switch.as_ref(),
+        added_input: inserted.outcome.added_input,
+    };
     rewrite("insert", end, parts)
 }
 
+/// Places where dropout could be inserted.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Places<'r> {
+    /// The version of the document.
+    schema: &'static str,
+    /// The program that wrote it, with its version.
+    tool: &'static str,
+    /// The model.
+    input: &'r str,
+    /// The places.
+    sites: &'r [Candidate],
+}
+
 /// The document of the places where dropout would go in a model, called `input`.
-pub fn insert_sites(input: &str, sites: &[Candidate]) -> Value {
-    json!({
-        "schema": "dropout-onnx/insert-sites/1", "tool": TOOL, "input": input, "sites": sites,
-    })
+///
+/// # Errors
+/// None that places give rise to; the serializer's own.
+pub fn insert_sites(input: &str, sites: &[Candidate]) -> Result<Value> {
+    Ok(serde_json::to_value(Places {
+        schema: "dropout-onnx/insert-sites/1",
+        tool: TOOL,
+        input,
+        sites,
+    })?)
 }

@@ -16,7 +16,6 @@ use crate::sample::{self, Report};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Document<'r> {
     /// The version of the document.
-    #[cfg_attr(test, schemars(extend("const" = "dropout-onnx/sample/1")))]
     schema: &'static str,
     /// The program that wrote it, with its version.
     tool: &'static str,

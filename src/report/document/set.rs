@@ -1,13 +1,36 @@
 //! What set did.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::{names, rewrite};
+use super::{Step, rewrite};
 use crate::audit::SiteRecord;
 use crate::error::Result;
 use crate::job::Ended;
+use crate::onnx::Name;
+use crate::rewrite::Rate;
 use crate::rewrite::set::{Changed, Options};
-use crate::rewrite::{Action, Rate};
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Set<'r> {
+    /// The new rate.
+    rate: Option<f64>,
+    /// The new mode.
+    mode: Option<String>,
+    /// The dropouts before the change.
+    sites: Vec<SiteRecord>,
+    /// A step for each dropout: set, leave or refuse.
+    plan: Vec<Step>,
+    /// The number of dropouts that were changed.
+    changed: usize,
+    /// The input that switches dropout, if one does.
+    switch: Option<&'r Name>,
+    /// True if that input was added.
+    added_input: bool,
+    /// Inputs that are no longer used.
+    idle_inputs: &'r [Name],
+}
 
 /// The document of a set.
 ///
@@ -16,22 +39,19 @@ use crate::rewrite::{Action, Rate};
 pub fn set(end: &Ended<'_>, options: &Options, changed: &Changed) -> Result<Value> {
     let model = end.job.model();
     let sites = changed.sites.iter();
-    let sites: Vec<_> = sites.map(|site| SiteRecord::new(model, site)).collect();
-    let steps = changed.plan.steps.iter().map(|step| match &step.action {
-        Action::Apply => json!({"action": "set"}),
-        Action::NoEffect(why) => json!({"action": "leave", "why": why}),
-        Action::Refused(why) => json!({"action": "refuse", "why": why}),
-    });
+    let steps = changed.plan.steps.iter();
     let outcome = &changed.outcome;
-    let parts = json!({
-        "rate": options.rate.map(Rate::value),
-        "mode": options.acting.as_ref().map(ToString::to_string),
-        "sites": sites,
-        "plan": steps.collect::<Vec<_>>(),
-        "changed": outcome.changed,
-        "switch": outcome.switch.as_ref().map(ToString::to_string),
-        "added_input": outcome.added_input,
-        "idle_inputs": names(&outcome.idle_inputs),
-    });
+    let parts = Set {
+        rate: options.rate.map(Rate::value),
+        mode: options.acting.as_ref().map(ToString::to_string),
+        sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
+        plan: steps
+            .map(|step| Step::of(&step.action, ["set", "leave", "refuse"]))
+            .collect(),
+        changed: outcome.changed,
+        switch: outcome.switch.as_ref(),
+        added_input: outcome.added_input,
+        idle_inputs: &outcome.idle_inputs,
+    };
     rewrite("set", end, parts)
 }

@@ -1,14 +1,87 @@
 //! What strip did.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::{fold, names, rewrite};
+use super::{Identity, Step, fold, identities, rewrite};
 use crate::audit::SiteRecord;
+use crate::dropout::Convention;
 use crate::error::Result;
 use crate::job::Ended;
-use crate::rewrite::Action;
+use crate::onnx::Name;
 use crate::rewrite::fold::Folded;
-use crate::rewrite::strip::Stripped;
+use crate::rewrite::strip::{Assumed, Stripped};
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Strip<'r> {
+    /// The dropouts of the model.
+    sites: Vec<SiteRecord>,
+    /// A step for each dropout: remove, keep or refuse.
+    plan: Vec<Step>,
+    removed: Removed<'r>,
+    /// Masks in use, replaced by all true.
+    masks: &'r [Name],
+    /// Scales that inference needs.
+    scales: Vec<Scale<'r>>,
+    /// What dropout means at inference where the file does not declare it.
+    convention: Convention,
+    /// Masks that do not scale, with the scale that was assumed of inference.
+    assumed: &'r [Assumed],
+    /// Batch normalizations in training mode.
+    batchnorm: Vec<Norm<'r>>,
+    identities: Vec<Identity<'r>>,
+    /// Inputs that are no longer used.
+    idle_inputs: &'r [Name],
+    left: Left,
+    /// The fold after it, if there was one.
+    fold: Option<fold::Fold<'r>>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Removed<'r> {
+    dropouts: usize,
+    /// Inputs that only dropout used.
+    inputs: &'r [Name],
+    /// Nodes left unused.
+    nodes: &'r [Name],
+    /// Initializers left unused.
+    initializers: &'r [Name],
+    /// Functions that are no longer called.
+    functions: &'r [Name],
+    /// The number of states of loops that carried a mask.
+    loop_states: usize,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Scale<'r> {
+    value: &'r Name,
+    scale: f64,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Norm<'r> {
+    node: &'r str,
+    /// infer, keep or refuse.
+    #[serde(flatten)]
+    step: Step,
+    /// True if its running statistics are those of a layer that was never trained.
+    untrained: bool,
+}
+
+/// Parts of the result that still act.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Left {
+    dropouts: usize,
+    frozen_masks: usize,
+    random_operators: usize,
+    unloadable_operators: usize,
+    batchnorm: usize,
+}
 
 /// The document of a strip, and of the fold that followed it.
 ///
@@ -17,56 +90,46 @@ use crate::rewrite::strip::Stripped;
 pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> Result<Value> {
     let model = end.job.model();
     let sites = stripped.sites.iter();
-    let sites: Vec<_> = sites.map(|site| SiteRecord::new(model, site)).collect();
+    let steps = stripped.plan.steps.iter();
     let outcome = &stripped.outcome;
     let left = stripped.left()?;
-    let norms = stripped.batch_norms.iter().map(|norm| {
-        let (action, why) = match &norm.action {
-            Action::Apply => ("infer", None),
-            Action::NoEffect(why) => ("keep", Some(why)),
-            Action::Refused(why) => ("refuse", Some(why)),
-        };
-        json!({"node": norm.label, "action": action, "why": why, "untrained": norm.untrained})
+    let norms = stripped.batch_norms.iter().map(|norm| Norm {
+        node: &norm.label,
+        step: Step::of(&norm.action, ["infer", "keep", "refuse"]),
+        untrained: norm.untrained,
     });
-    let actions = stripped.plan.steps.iter().map(|step| match &step.action {
-        Action::Apply => json!({"action": "remove"}),
-        Action::NoEffect(why) => json!({"action": "keep", "why": why}),
-        Action::Refused(why) => json!({"action": "refuse", "why": why}),
-    });
-    let parts = json!({
-        "sites": sites,
-        "plan": actions.collect::<Vec<_>>(),
-        "removed": {
-            "dropouts": outcome.removed,
-            "inputs": names(&outcome.pruned_inputs),
-            "nodes": names(&outcome.nodes),
-            "initializers": names(&outcome.initializers),
-            "functions": names(&outcome.functions),
-            "loop_states": outcome.states.iter().map(|(_, count)| count).sum::<usize>(),
+    let parts = Strip {
+        sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
+        plan: steps
+            .map(|step| Step::of(&step.action, ["remove", "keep", "refuse"]))
+            .collect(),
+        removed: Removed {
+            dropouts: outcome.removed,
+            inputs: &outcome.pruned_inputs,
+            nodes: &outcome.nodes,
+            initializers: &outcome.initializers,
+            functions: &outcome.functions,
+            loop_states: outcome.states.iter().map(|(_, count)| count).sum(),
         },
-        "masks": names(&outcome.masks),
-        "scales": outcome.scales.iter()
-            .map(|(value, scale)| json!({"value": value.to_string(), "scale": scale}))
-            .collect::<Vec<_>>(),
-        "convention": stripped.plan.convention,
-        "assumed": outcome.assumed.iter()
-            .map(|mask| json!({
-                "value": mask.value.to_string(), "scale": mask.scale, "convention": mask.convention,
-            }))
-            .collect::<Vec<_>>(),
-        "batchnorm": norms.collect::<Vec<_>>(),
-        "identities": outcome.identities.iter()
-            .map(|(value, why)| json!({"value": value, "why": why}))
-            .collect::<Vec<_>>(),
-        "idle_inputs": names(&outcome.idle_inputs),
-        "left": {
-            "dropouts": left.acting.values().sum::<usize>(),
-            "frozen_masks": left.frozen,
-            "random_operators": left.random,
-            "unloadable_operators": left.unloadable,
-            "batchnorm": left.batch_norms,
+        masks: &outcome.masks,
+        scales: outcome
+            .scales
+            .iter()
+            .map(|&(ref value, scale)| Scale { value, scale })
+            .collect(),
+        convention: stripped.plan.convention,
+        assumed: &outcome.assumed,
+        batchnorm: norms.collect(),
+        identities: identities(&outcome.identities),
+        idle_inputs: &outcome.idle_inputs,
+        left: Left {
+            dropouts: left.acting.values().sum(),
+            frozen_masks: left.frozen,
+            random_operators: left.random,
+            unloadable_operators: left.unloadable,
+            batchnorm: left.batch_norms,
         },
-        "fold": folded.map(fold::parts),
-    });
+        fold: folded.map(fold::Fold::of),
+    };
     rewrite("strip", end, parts)
 }

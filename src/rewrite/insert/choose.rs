@@ -10,8 +10,9 @@ use crate::dropout::Layers;
 use crate::error::{Error, Result};
 use crate::hash::HashMap;
 use crate::onnx::{GraphId, Model, Name, NodeId, Use, ValueId};
-use crate::rewrite::names::{glob, listed, nearest, usage};
+use crate::rewrite::names::{glob, usage};
 use crate::semantics::view::View;
+use crate::words::instead;
 
 use super::flow::Flow;
 use super::position::Positions;
@@ -165,7 +166,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
         let found: Vec<GraphId> = found.map(|&(id, _)| id).collect();
         if found.is_empty() {
             let names = scopes.iter().map(|(_, scope)| scope.as_str());
-            let hint = nearest(pattern, names);
+            let hint = instead(pattern, names);
             return Err(usage(format!("no scope matches `{pattern}`{hint}")));
         }
         Ok(Some(found))
@@ -189,7 +190,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
             }
             [] => {
                 let names = all_names(model);
-                let hint = nearest(&name.to_string(), names.iter().map(String::as_str));
+                let hint = instead(&name.to_string(), names.iter().map(String::as_str));
                 Err(usage(format!("there is no value `{name}`{hint}")))
             }
             _ => {
@@ -205,10 +206,8 @@ impl<'f, 'm> Chooser<'f, 'm> {
     fn no_operator(&self, op_type: &str) -> Error {
         let nodes = self.flow.view.model.nodes();
         let names: BTreeSet<String> = nodes.map(|(_, node)| node.op_type.to_string()).collect();
-        usage(format!(
-            "no node has the operator `{op_type}`; the model has {}",
-            listed(names.into_iter())
-        ))
+        let instead = instead(op_type, names.iter().map(String::as_str));
+        usage(format!("no node has the operator `{op_type}`{instead}"))
     }
 
     /// Alone: the outputs of layers. With other criteria: all values in them.
@@ -229,7 +228,7 @@ impl<'f, 'm> Chooser<'f, 'm> {
                 true => format!("no layer matches `{pattern}`: this file does not declare layers"),
                 false => format!(
                     "no layer matches `{pattern}`{}",
-                    nearest(pattern, names.iter().copied())
+                    instead(pattern, names.iter().copied())
                 ),
             }));
         }

@@ -27,6 +27,7 @@ pub struct Like {
 
 /// A dropout of another model that has no place in this one.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Unplaced {
     /// Its layer, or its node, in the other model.

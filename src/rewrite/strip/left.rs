@@ -50,10 +50,3 @@ impl Stripped {
         Ok(left)
     }
 }
-
-impl Left {
-    /// True if nothing draws random numbers or depends on the batch, and every runtime may load the model.
-    pub fn is_nothing(&self) -> bool {
-        *self == Left::default()
-    }
-}

@@ -35,7 +35,8 @@ pub struct Outcome {
 
 /// A mask that leaves what it keeps as it is. Classic dropout multiplies by 1-p at inference, under
 /// [`Convention::Identity`] nothing does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Assumed {
     /// What came out of it.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::layout::{Layout, Place, layout};
 use super::panel::{Edge, Item, Panel, Shape};
+use crate::escape::{html as escape, tail};
 
 /// The width of a letter of the boxes' font.
 const LETTER: f64 = 7.3;
@@ -61,7 +62,8 @@ fn draw_item(out: &mut String, item: &Item, place: &Place) {
         width,
         height,
     } = *place;
-    let (left, title) = (x - width / 2.0, escape(&item.lines.join("\n")));
+    let lines: Vec<String> = item.lines.iter().map(|line| escape(line)).collect();
+    let (left, title) = (x - width / 2.0, lines.join("\n"));
     let (class, radius) = match item.shape {
         Shape::Node(None) => ("box".to_string(), 4.0),
         Shape::Node(Some((mode, own))) => {
@@ -77,7 +79,10 @@ fn draw_item(out: &mut String, item: &Item, place: &Place) {
     );
     for (index, line) in item.lines.iter().enumerate() {
         let class = if index == 0 { "op" } else { "dim" };
-        let (base, text) = (y + LINE * (index as f64 + 1.0) + 1.0, escape(&cut(line)));
+        let (base, text) = (
+            y + LINE * (index as f64 + 1.0) + 1.0,
+            escape(&tail(line, LONGEST)),
+        );
         let _ = writeln!(
             out,
             r#"<text class="{class}" x="{x:.1}" y="{base:.1}" text-anchor="middle">{text}</text>"#
@@ -106,31 +111,4 @@ fn draw_edge(out: &mut String, edge: &Edge, places: &[Place], bends: &[(f64, f64
         out,
         r#"<path class="edge" d="{path}"><title>{label}</title></path>"#
     );
-}
-
-/// A text that fits its box; a long name keeps its end, which is more specific.
-fn cut(text: &str) -> String {
-    match text.chars().count().checked_sub(LONGEST) {
-        Some(over) if over > 0 => std::iter::once('…')
-            .chain(text.chars().skip(over + 1))
-            .collect(),
-        _ => text.to_string(),
-    }
-}
-
-/// Text between XML tags; control characters were written out before.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            // XML 1.0 has no such characters
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub(super) const NOT_REACHED: &str = "it was not reached by any run";
 
 /// What a check of active dropout found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Report {
     /// The seed of the draws.

@@ -88,7 +88,10 @@ fn a_page_for_the_program_and_for_every_subcommand() {
 fn unknown_manual_pages_are_refused() {
     let folder = Folder::new();
     folder.write("file", "");
-    folder.refuses("man stirp", &["unknown subcommand `stirp`", "audit, strip"]);
+    folder.refuses(
+        "man stirp",
+        &["invalid value 'stirp'", "a similar value exists: 'strip'"],
+    );
     folder.refuses("man --output file", &["file: "]);
     folder.refuses("man strip --output pages", &["--output"]);
 }

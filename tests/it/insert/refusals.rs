@@ -34,7 +34,12 @@ fn choices_that_match_nothing() {
     refuses(
         &small(),
         &options([after("Relux")]),
-        &["no node has the operator `Relux`", "Cast, Neg, Relu, Shape"],
+        &["no node has the operator `Relux`; did you mean `Relu`?"],
+    );
+    refuses(
+        &small(),
+        &options([after("MaxPool")]),
+        &["no node has the operator `MaxPool`; there are Cast, Neg, Relu, Shape"],
     );
     refuses(
         &small(),

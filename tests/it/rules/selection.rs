@@ -135,10 +135,10 @@ fn unknown_names_are_errors_with_the_nearest_name() {
             "Mask-Used",
             "unknown rule `Mask-Used`; did you mean `mask-used`?",
         ),
-        ("", "unknown rule ``; the rules are active-dropout, "),
+        ("", "unknown rule ``; there are active-dropout, "),
         (
             "everything",
-            "unknown rule `everything`; the rules are active-dropout, ",
+            "unknown rule `everything`; there are active-dropout, ",
         ),
     ] {
         for what in ["select", "allow", "deny"] {

@@ -77,8 +77,9 @@ fn filters_that_match_nothing() {
 fn filters_that_cannot_be_read() {
     for (filter, words) in [
         ("colour=red", "unknown key `colour`"),
-        ("mode=loud", "unknown mode `loud`; expected inert"),
-        ("form=mask", "unknown form"),
+        ("mode=loud", "unknown value `loud`; there are inert"),
+        ("form=mask", "unknown value `mask`; there are operator"),
+        ("form=scales", "did you mean `scale`"),
         ("rate=1", "is not a rate"),
         ("layer=", "layer is empty"),
         ("id=-1", "`-1` is not an id"),

@@ -19,7 +19,7 @@ pub fn run(input: &Path, options: &Options, format: PlanFormat, verbose: bool) -
     let text = match format {
         PlanFormat::Toml => plan_text(&io::name(input).display().to_string(), &found, options)?,
         PlanFormat::Json => {
-            document::text(&document::insert_sites(&input.to_string_lossy(), &found))?
+            document::text(&document::insert_sites(&input.to_string_lossy(), &found)?)?
         }
         PlanFormat::Text if found.is_empty() => {
             "no usual position for dropout; --preset lists all of a kind (conv, ffn, ...), and --after, \

@@ -4,7 +4,7 @@ mod sweep;
 
 use std::collections::BTreeMap;
 
-use dropout_onnx::dropout::{Kind, Mode, Site};
+use dropout_onnx::dropout::{Mode, Site};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::sample::{ClassSpec, Numbers, Output, Report, is_sampled};
 
@@ -142,10 +142,7 @@ fn seeds(report: &Report) -> String {
 
 /// The rate of a dropout: `p=0.5`, of noise its standard deviation.
 fn strength(site: &Site) -> String {
-    let symbol = match site.kind {
-        Kind::GaussianNoise => "σ",
-        _ => "p",
-    };
+    let symbol = site.kind.symbol();
     match site.rate {
         Some(rate) => format!("{symbol}={rate}"),
         None => format!("{symbol} from a model input"),

@@ -10,7 +10,7 @@ use crate::Status;
 use crate::io::{Format, Global};
 use crate::many::{Batch, Done, Words};
 use crate::output::Report;
-use crate::paths::{self, Found, Model};
+use crate::paths::{self, Model};
 
 /// Compares all models with their snapshots in `folder`, or writes these.
 pub fn run(args: &Args, folder: &Path, update: bool, global: &Global) -> Result<Status> {
@@ -45,10 +45,7 @@ pub fn run(args: &Args, folder: &Path, update: bool, global: &Global) -> Result<
 }
 
 fn one(args: &Args, model: &Model, folder: &Path, update: bool, global: &Global) -> Result<Done> {
-    let path = match &model.found {
-        Found::File(path) => path,
-        Found::Nothing(_, error) => bail!("{error}"),
-    };
+    let path = model.found.file()?;
     let snapshot = snapshot(folder, &model.below);
     if let (Some(folder), true) = (snapshot.parent(), update) {
         let cannot = || format!("{}: cannot create the folder", folder.display());

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use dropout_onnx::audit::{ModelAudit, Selection, TOOL};
 use dropout_onnx::diff;
 use dropout_onnx::onnx::Model;
@@ -119,10 +119,7 @@ fn check(
     args: &Args,
     global: &Global,
 ) -> Result<Checked> {
-    let path = match found {
-        Found::File(path) => path,
-        Found::Nothing(_, error) => bail!("{error}"),
-    };
+    let path = found.file()?;
     let model = io::read(path)?;
     let stripped = strip(&model, &options(args)?).map_err(|e| e.in_file(io::name(path)))?;
     let allowed = match stripped.outcome.removed {

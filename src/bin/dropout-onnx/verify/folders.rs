@@ -11,7 +11,7 @@ use super::{Args, Compared, told};
 use crate::Status;
 use crate::io::{Format, Global};
 use crate::many::{Batch, Done, Words};
-use crate::paths::{self, Found};
+use crate::paths;
 use crate::style::{LABEL, paint};
 
 const WORDS: Words = Words {
@@ -35,9 +35,7 @@ pub fn run(
     let mut names = BTreeSet::new();
     for folder in folders {
         for model in paths::models(std::slice::from_ref(folder))? {
-            if let Found::Nothing(_, error) = model.found {
-                bail!(error);
-            }
+            model.found.file()?;
             names.insert(model.below);
         }
     }
@@ -82,7 +80,7 @@ fn pair(
     let compared = Compared::new([&sides[0], &sides[1]], options, global)?;
     let (style, status) = told(&compared.verdict);
     let line = match format {
-        Format::Json => format!("{}\n", compared.document()),
+        Format::Json => format!("{}\n", compared.document()?),
         Format::Text => {
             let name = paint(LABEL, one_line(&name.to_string_lossy()));
             let why = match &compared.verdict {

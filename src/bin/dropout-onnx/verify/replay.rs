@@ -33,7 +33,7 @@ pub fn run(path: &Path, args: &Args, global: &Global) -> Result<Status> {
     let replay = evidence.replay(&old, &new, &host, &args.verify.feed.inputs)?;
     progress.finish_and_clear();
     let names = [&before, &after].map(|path| path.to_string_lossy());
-    let document = || Ok(document::replay(&path.to_string_lossy(), &names, &replay));
+    let document = || document::replay(&path.to_string_lossy(), &names, &replay);
     args.write(&report, &replay.verdict, document, |lines| {
         let [before, after] = names.each_ref().map(|name| one_line(name));
         let document = one_line(&path.to_string_lossy());
