@@ -9,8 +9,8 @@ pub(crate) mod alpha;
 mod coin;
 mod convention;
 mod examined;
-mod exit;
 mod frozen_mask;
+mod junction;
 mod layer_name;
 mod limit;
 mod noise_shape;
@@ -43,7 +43,7 @@ pub(crate) use examined::Side;
 #[doc(hidden)]
 pub use examined::{Examine, Examined};
 #[doc(hidden)]
-pub use exit::{Exit, FrozenInput, KeptDraw, Prescale};
+pub use junction::{FrozenInput, Junction, KeptDraw, Prescale};
 pub(crate) use layer_name::Layers;
 #[doc(hidden)]
 pub use limit::Limit;
@@ -178,7 +178,7 @@ fn is_named_dropout(node: NodeRef<'_>) -> bool {
     DROPOUT.iter().any(|part| name.contains(part)) && !name.ends_with("grad")
 }
 
-/// Finds the dropouts that are written as masks: those with exits. Their ids, layers and noise shapes
+/// Finds the dropouts that are written as masks: those with junctions. Their ids, layers and noise shapes
 /// are unknown.
 ///
 /// # Errors
@@ -226,8 +226,8 @@ fn recognise(all: &[Recogniser], facts: Facts<'_>, limits: &Limits) -> Result<Ve
 
 /// Corrects the mode of a site by whether its graphs run.
 fn within(facts: Facts<'_>, site: &mut Site) {
-    let exits = site.exits.iter().map(|exit| exit.node.graph);
-    let applied = exits.map(|graph| facts.runs(graph)).max();
+    let junctions = site.junctions.iter().map(|junction| junction.node.graph);
+    let applied = junctions.map(|graph| facts.runs(graph)).max();
     let applied = applied.unwrap_or_else(|| facts.runs(site.graph));
     let drawn = site.source().map(|source| facts.runs(source.graph));
     let runs = applied.min(drawn.unwrap_or(Runs::Always));

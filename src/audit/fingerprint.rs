@@ -380,10 +380,13 @@ type End = (NodeId, Option<ValueId>, Option<ValueId>);
 
 /// The places where data passes a site.
 fn ends(site: &Site) -> SmallVec<[End; 1]> {
-    let ends = site.exits.iter().map(|exit| match exit.prescale {
-        Some(prescale) => (prescale.node, Some(prescale.from), Some(exit.output)),
-        None => (exit.node, Some(exit.data), Some(exit.output)),
-    });
+    let ends = site
+        .junctions
+        .iter()
+        .map(|junction| match junction.prescale {
+            Some(prescale) => (prescale.node, Some(prescale.from), Some(junction.output)),
+            None => (junction.node, Some(junction.data), Some(junction.output)),
+        });
     let mut ends: SmallVec<_> = ends.collect();
     if ends.is_empty() || site.form == Form::Scale {
         let first = site.nodes.first().copied();

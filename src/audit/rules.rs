@@ -273,8 +273,8 @@ impl<'m> Context<'m> {
 
 /// The values that a site produces.
 fn outputs<'c>(context: &'c Context<'_>, site: &'c Site) -> impl Iterator<Item = ValueRef<'c>> {
-    let exits = site.exits.iter().map(|exit| exit.output);
-    let outputs = exits.chain(site.output.filter(|_| site.exits.is_empty()));
+    let junctions = site.junctions.iter().map(|junction| junction.output);
+    let outputs = junctions.chain(site.output.filter(|_| site.junctions.is_empty()));
     outputs.map(|output| context.view.value(output))
 }
 

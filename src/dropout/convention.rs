@@ -23,8 +23,11 @@ pub(crate) fn under(sites: &[Site], convention: Convention) -> Cow<'_, [Site]> {
         let own = *site.convention.get_or_insert(convention);
         if own == Convention::Identity && site.is_unscaled() {
             (site.scaling, site.inference_scale) = (Scaling::Other, 1.0);
-            let unscaled = site.exits.iter_mut().filter(|exit| exit.is_unscaled());
-            unscaled.for_each(|exit| exit.scale = 1.0);
+            let unscaled = site
+                .junctions
+                .iter_mut()
+                .filter(|junction| junction.is_unscaled());
+            unscaled.for_each(|junction| junction.scale = 1.0);
         }
     }
     Cow::Owned(sites)
@@ -34,8 +37,12 @@ pub(crate) fn under(sites: &[Site], convention: Convention) -> Cow<'_, [Site]> {
 #[cfg(feature = "tract")]
 pub(crate) fn inherited(sites: &[Site], inlined: &Inlined, from: &[Site]) -> Vec<Site> {
     let nodes = |site: &Site| {
-        let exits: Vec<NodeId> = site.exits.iter().map(|exit| exit.node).collect();
-        exits.into_iter().chain(site.nodes.clone())
+        let junctions: Vec<NodeId> = site
+            .junctions
+            .iter()
+            .map(|junction| junction.node)
+            .collect();
+        junctions.into_iter().chain(site.nodes.clone())
     };
     let from: HashMap<NodeId, &Site> = from
         .iter()

@@ -26,7 +26,7 @@ use super::limit::Limits;
 use super::order;
 use super::origin::Origins;
 use super::scores::is_scores;
-use super::{Exit, Form, FrozenInput, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
+use super::{Form, FrozenInput, Junction, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
 use constant::Mask;
 
 /// Fewer elements show nothing.
@@ -78,7 +78,7 @@ struct Finder<'m> {
 
 /// The place where a frozen mask is applied.
 struct Meeting {
-    exit: Exit,
+    junction: Junction,
     /// The node that the mask is an input of.
     node: NodeId,
     data: ValueId,
@@ -90,8 +90,8 @@ struct Meeting {
 fn site(values: &Values, meetings: &[Meeting]) -> Option<Site> {
     let first = meetings.first()?;
     let name = |value: ValueId| -> Option<Name> { Some(values[value].name.clone()) };
-    let mut nodes = vec![first.exit.node];
-    nodes.extend(Some(first.node).filter(|&node| node != first.exit.node));
+    let mut nodes = vec![first.junction.node];
+    nodes.extend(Some(first.node).filter(|&node| node != first.junction.node));
     Some(Site {
         kind: first.kind,
         mode: Mode::Frozen,
@@ -100,15 +100,15 @@ fn site(values: &Values, meetings: &[Meeting]) -> Option<Site> {
         scaling: first.scaling,
         inference_scale: match first.scaling {
             Scaling::Inverted => 1.0,
-            _ => first.exit.scale,
+            _ => first.junction.scale,
         },
         mask: MaskUse::Used,
         input: Some(first.data),
         input_name: name(first.data),
-        output: Some(first.exit.output),
-        output_name: name(first.exit.output),
-        exits: meetings.iter().map(|m| m.exit.clone()).collect(),
-        ..Site::new(Form::FrozenMask, first.exit.node.graph, nodes)
+        output: Some(first.junction.output),
+        output_name: name(first.junction.output),
+        junctions: meetings.iter().map(|m| m.junction.clone()).collect(),
+        ..Site::new(Form::FrozenMask, first.junction.node.graph, nodes)
     })
 }
 
@@ -152,9 +152,9 @@ impl Finder<'_> {
         let before = scaled.map_or(1.0, |(_, factor)| factor);
         let after = place::factor_after(self, output);
         let (after_node, after_output, after_factor) = after.unwrap_or((id, output, 1.0));
-        let at = |node, output, scale, factor: f64| Exit {
+        let at = |node, output, scale, factor: f64| Junction {
             kept: (mask.scale * factor, 0.0),
-            ..self.exit(id, mask, (node, output), data, scale)
+            ..self.junction(id, mask, (node, output), data, scale)
         };
         let mut scaled_before = at(id, output, 1.0 / before, 1.0);
         scaled_before.prescale = scaled.map(|(prescale, _)| prescale);
@@ -173,7 +173,7 @@ impl Finder<'_> {
             return None;
         }
         let distinct = mask.distinct();
-        for (scale, exit) in ways {
+        for (scale, junction) in ways {
             let rate = rate_of(scale);
             // a scale of 2 or 5 may be anything's; one of 1.4285714 is dropout's
             let told = mask.scale.fract() != 0.0;
@@ -189,11 +189,11 @@ impl Finder<'_> {
                 continue;
             };
             let drawn = named || order::is_drawn(&mask.dims, &mask.kept, false);
-            if !drawn || is_scores(self.facts.view(), exit.output) {
+            if !drawn || is_scores(self.facts.view(), junction.output) {
                 return None;
             }
             return Some(Meeting {
-                exit,
+                junction,
                 node: id,
                 data,
                 kind: Kind::Dropout,
@@ -211,14 +211,14 @@ impl Finder<'_> {
     }
 
     /// The place where the mask of a node is applied, and the end of the product.
-    fn exit(
+    fn junction(
         &self,
         id: NodeId,
         mask: &Mask,
         (node, output): (NodeId, ValueId),
         data: ValueId,
         scale: f64,
-    ) -> Exit {
+    ) -> Junction {
         let at = self.facts.view().node(id);
         let place = |value| (0..3).find(|&i| at.input(i).map(|input| input.id) == Some(value));
         let data_at = place(data).unwrap_or(0);
@@ -226,7 +226,7 @@ impl Finder<'_> {
             true => (0, f64::from(u8::from(data_at == 1))),
             false => (1 - data_at.min(1), mask.scale),
         };
-        Exit {
+        Junction {
             node,
             data,
             path: Vec::new(),
@@ -270,7 +270,7 @@ impl Finder<'_> {
             return None;
         }
         Some(Meeting {
-            exit: self.exit(id, mask, (id, output), data, 1.0 - rate),
+            junction: self.junction(id, mask, (id, output), data, 1.0 - rate),
             node: id,
             data,
             kind: Kind::Dropout,

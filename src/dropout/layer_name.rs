@@ -80,14 +80,14 @@ impl<'m> Layers<'m> {
     fn of_names(&self, site: &Site) -> Option<String> {
         let (model, numbered) = (self.model, self.numbered);
         let (first, last) = (*site.nodes.first()?, *site.nodes.last()?);
-        let (exit, source) = (path_name(model.node(first)), path_name(model.node(last)));
+        let (junction, source) = (path_name(model.node(first)), path_name(model.node(last)));
         // a module that draws is the dropout, wherever its mask is used
-        if let Some(path) = source.or(exit).filter(|path| path.starts_with('/')) {
+        if let Some(path) = source.or(junction).filter(|path| path.starts_with('/')) {
             return self.modules.of_path(path);
         }
         let drawn = matches!(site.form, Form::RandomMask | Form::FrozenMask);
         let by_dropout = drawn && site.kind == Kind::Dropout;
-        let mut path = keras::path(exit, source, by_dropout, numbered)?;
+        let mut path = keras::path(junction, source, by_dropout, numbered)?;
         let mut softmax = || {
             let softmax = softmax(self.facts.view(), site.input?)?;
             keras::path(path_name(softmax.get()), None, false, numbered)

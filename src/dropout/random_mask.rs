@@ -13,12 +13,12 @@ mod constants;
 mod contexts;
 mod count;
 mod draw;
-mod exits;
 mod fit;
 mod fixed;
 mod form;
 mod gate;
 mod judge;
+mod junctions;
 mod law;
 mod maps;
 mod passes;
@@ -82,11 +82,12 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
                 others.push(source);
                 continue;
             }
-            let exits = found.iter().flat_map(|site| &site.exits);
-            let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
+            let junctions = found.iter().flat_map(|site| &site.junctions);
+            let plain = junctions
+                .filter(|junction| junction.prescale.is_none() && junction.path.is_empty());
             finder
                 .found
-                .extend(plain.map(|exit| (exit.output, (exit.data, exit.scale))));
+                .extend(plain.map(|junction| (junction.output, (junction.data, junction.scale))));
             sites.extend(found);
         }
         // what was found now may be what stood in the way of another

@@ -7,7 +7,7 @@ use crate::semantics::scalar::plain;
 use crate::semantics::view::View;
 use crate::words::words;
 
-use super::exit::{Exit, KeptDraw};
+use super::junction::{Junction, KeptDraw};
 use super::problem::Problem;
 use super::version::{OperatorVersion, version};
 
@@ -57,7 +57,7 @@ pub struct Site {
     pub switch: Option<ValueId>,
     /// Where a mask is applied to data, and what that means at inference; empty for operators. A mask of
     /// several uses (the gates of an LSTM) has several.
-    pub exits: Vec<Exit>,
+    pub junctions: Vec<Junction>,
     /// What the switch is when a mask does not act: 0 or 1.
     pub off: Option<f64>,
     /// An input of the model that is the rate and has no default, and what it was taken to be.
@@ -113,7 +113,7 @@ impl Site {
             output: None,
             output_name: None,
             switch: None,
-            exits: Vec::new(),
+            junctions: Vec::new(),
             off: None,
             given: None,
             kept_draw: None,
@@ -182,7 +182,7 @@ impl Site {
     /// True if inference multiplies by a number that the file does not have: it is an assumption that the
     /// mask, which leaves what it keeps as it is, is classic dropout.
     pub fn is_unscaled(&self) -> bool {
-        self.exits.iter().any(Exit::is_unscaled)
+        self.junctions.iter().any(Junction::is_unscaled)
     }
 
     /// The node that draws a random mask.
@@ -199,21 +199,25 @@ impl Site {
         let mut seen = HashSet::default();
         let mut found = Vec::new();
         let mut open: Vec<NodeId> = self.source().into_iter().collect();
-        open.extend(self.exits.iter().map(|exit| exit.node));
+        open.extend(self.junctions.iter().map(|junction| junction.node));
         while let Some(id) = open.pop() {
             if found.len() > MASK_NODES || !seen.insert(id) {
                 continue;
             }
             found.push(id);
             for output in view.node(id).produced() {
-                if !self.exits.iter().any(|exit| exit.output == output.id) {
+                if !self
+                    .junctions
+                    .iter()
+                    .any(|junction| junction.output == output.id)
+                {
                     open.extend(output.readers().map(|(node, _)| node.id));
                 }
             }
         }
-        for exit in &self.exits {
-            let before = exit.prescale.map(|prescale| prescale.node);
-            let before = before.into_iter().chain(exit.chain(view));
+        for junction in &self.junctions {
+            let before = junction.prescale.map(|prescale| prescale.node);
+            let before = before.into_iter().chain(junction.chain(view));
             found.extend(before.filter(|&id| seen.insert(id)));
         }
         found

@@ -217,7 +217,7 @@ fn insert_examined(before: &Examined<'_>, options: &Options) -> Result<Inserted>
 
 /// Checks that dropout which was there before as a mask is still seen to be one.
 fn undisturbed(before: &Examined<'_>, after: &Examined<'_>) -> Result<()> {
-    let is_mask = |site: &&Site| !site.exits.is_empty();
+    let is_mask = |site: &&Site| !site.junctions.is_empty();
     let mut old = before.sites()?.iter().filter(is_mask).peekable();
     if old.peek().is_none() {
         return Ok(());
@@ -229,7 +229,7 @@ fn undisturbed(before: &Examined<'_>, after: &Examined<'_>) -> Result<()> {
             new.graph == old.graph
                 && new.output_name == old.output_name
                 && new.rate == old.rate
-                && new.exits.len() == old.exits.len()
+                && new.junctions.len() == old.junctions.len()
                 && new.entangled.is_some() == old.entangled.is_some()
         })
     };

@@ -256,9 +256,12 @@ fn refuse(plan: &Plan, norms: &[BatchNorm], strict: bool) -> Result<()> {
 /// once other dropout is removed, or no longer. The inference form of both models would
 /// then be undefined.
 fn settled(sites: &[Site], plan: &Plan, after: &Examined<'_>) -> Result<()> {
-    let found = after.sites()?.iter().filter(|site| !site.exits.is_empty());
+    let found = after
+        .sites()?
+        .iter()
+        .filter(|site| !site.junctions.is_empty());
     let applied: Vec<usize> = plan.applied().map(|step| step.site).collect();
-    let masks = sites.iter().filter(|site| !site.exits.is_empty());
+    let masks = sites.iter().filter(|site| !site.junctions.is_empty());
     let mut kept: Vec<&Site> = masks.filter(|site| !applied.contains(&site.id)).collect();
     let names = LazyCell::new(|| -> HashSet<&Name> {
         let values = after.view().all_values();
@@ -266,7 +269,7 @@ fn settled(sites: &[Site], plan: &Plan, after: &Examined<'_>) -> Result<()> {
     });
     for site in found {
         let same = |old: &&Site| {
-            let facts = |site: &Site| (site.form, site.kind, site.scaling, site.exits.len());
+            let facts = |site: &Site| (site.form, site.kind, site.scaling, site.junctions.len());
             // what has another name now was renamed, unless it is still there
             let moved =
                 |name: &Name| site.output_name.as_ref() != Some(name) && names.contains(name);

@@ -6,7 +6,7 @@
 //! then has this rate is read by the recognisers, not taken from the request.
 
 use crate::dropout::alpha::scale_and_shift;
-use crate::dropout::{self, Exit, Form, KeptDraw, Kind, MaskUse, Site};
+use crate::dropout::{self, Form, Junction, KeptDraw, Kind, MaskUse, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{
     Attribute, AttributeValue, DataType, Editor, Model, Node, NodeId, Values, encode_float,
@@ -52,25 +52,25 @@ pub(super) fn set(editor: &mut Editor<'_>, site: &Site, rate: f64) -> Result<(),
         }
         Kind::Dropout | Kind::AlphaDropout => {
             choose(editor, draw, rate)?;
-            for exit in &site.exits {
-                let (factor, shift) = change(site.kind, exit, rate);
-                affine(editor, exit, factor, shift)?;
+            for junction in &site.junctions {
+                let (factor, shift) = change(site.kind, junction, rate);
+                affine(editor, junction, factor, shift)?;
             }
             Ok(())
         }
     }
 }
 
-/// What makes of the output of an exit that with another rate.
-fn change(kind: Kind, exit: &Exit, rate: f64) -> (f64, f64) {
-    let (a, b) = exit.kept;
+/// What makes of the output of a junction that with another rate.
+fn change(kind: Kind, junction: &Junction, rate: f64) -> (f64, f64) {
+    let (a, b) = junction.kept;
     if kind == Kind::AlphaDropout {
         let (new_a, new_b) = scale_and_shift(rate);
         return (new_a / a, new_b - b * new_a / a);
     }
-    let inverted = exit.prescale.is_some() || !exit.needs_scale();
+    let inverted = junction.prescale.is_some() || !junction.needs_scale();
     match inverted {
-        true => (exit.scale / a / (1.0 - rate), 0.0),
+        true => (junction.scale / a / (1.0 - rate), 0.0),
         false => (1.0, 0.0), // classic: training does not scale
     }
 }
@@ -123,13 +123,18 @@ fn choose(editor: &mut Editor<'_>, draw: KeptDraw, rate: f64) -> Result<(), Stri
     Ok(())
 }
 
-/// Puts `factor · y + shift` in the place of what comes out of an exit.
-fn affine(editor: &mut Editor<'_>, exit: &Exit, factor: f64, shift: f64) -> Result<(), String> {
+/// Puts `factor · y + shift` in the place of what comes out of a junction.
+fn affine(
+    editor: &mut Editor<'_>,
+    junction: &Junction,
+    factor: f64,
+    shift: f64,
+) -> Result<(), String> {
     if (factor - 1.0).abs() < NEAR && shift.abs() < NEAR {
         return Ok(());
     }
     let model = editor.model();
-    let ends = [exit.output, exit.data].into_iter();
+    let ends = [junction.output, junction.data].into_iter();
     let mut known = ends.filter_map(|value| model.element_type(editor.values(), value));
     let element = known.next().unwrap_or(DataType::FLOAT);
     let encoded = (
@@ -139,7 +144,7 @@ fn affine(editor: &mut Editor<'_>, exit: &Exit, factor: f64, shift: f64) -> Resu
     let (Some(factor), Some(added)) = encoded else {
         return Err(format!("it drops {element} elements"));
     };
-    let Some((data, at, name)) = editor.detach(exit.node, exit.output) else {
+    let Some((data, at, name)) = editor.detach(junction.node, junction.output) else {
         return Err("its output has no name".to_string());
     };
     let factor = editor.put_constant(at, "rate/factor", (element, &[], &factor));

@@ -63,7 +63,7 @@ pub(crate) fn measured(side: Side<'_>, sites: &[&Site], host: &Host) -> Result<O
     let masks: Vec<&Site> = sites
         .iter()
         .copied()
-        .filter(|s| !s.exits.is_empty())
+        .filter(|s| !s.junctions.is_empty())
         .collect();
     if masks.is_empty() {
         return Ok(None);
@@ -163,15 +163,16 @@ fn of_claims(
     let mut outputs: HashMap<_, HashSet<ValueId>> = HashMap::default();
     for claim in claims.iter().flatten().flatten() {
         let of_draw = outputs.entry(claim.draw).or_default();
-        of_draw.extend(claim.exits.iter().map(|exit| exit.output));
+        of_draw.extend(claim.junctions.iter().map(|junction| junction.output));
     }
-    let exits = claims
+    let junctions = claims
         .iter()
         .flatten()
         .flatten()
-        .flat_map(|claim| &claim.exits);
-    let plain = exits.filter(|exit| exit.prescale.is_none() && exit.path.is_empty());
-    let removed = plain.map(|exit| (exit.output, (exit.data, exit.scale)));
+        .flat_map(|claim| &claim.junctions);
+    let plain =
+        junctions.filter(|junction| junction.prescale.is_none() && junction.path.is_empty());
+    let removed = plain.map(|junction| (junction.output, (junction.data, junction.scale)));
     let removed = removed.collect();
     for (site, claims) in claims.into_iter().enumerate() {
         let mut found = Vec::new();
@@ -215,29 +216,29 @@ fn regions(
         None => None,
     };
     let mut tasks = Vec::new();
-    for exit in &claim.exits {
-        if dependents.values.contains(&exit.data) {
-            let name = &view.value(exit.data).get().name;
+    for junction in &claim.junctions {
+        if dependents.values.contains(&junction.data) {
+            let name = &view.value(junction.data).get().name;
             let why = format!("is applied to `{name}`, which depends on the same draw");
             return Err(Fault::Unlike(why));
         }
         // the factor before a mask is measured with it
-        let (data, chain) = match exit.prescale {
-            Some(prescale) => (prescale.from, exit.chain(view)),
-            None => (exit.data, Vec::new()),
+        let (data, chain) = match junction.prescale {
+            Some(prescale) => (prescale.from, junction.chain(view)),
+            None => (junction.data, Vec::new()),
         };
         let mut cuts = numbers(claim);
         cuts.extend(drawn.map(|value| (value.id, Input::Draw)));
         cuts.insert(data, Input::Data);
-        let path = [&chain[..], &exit.path].concat();
-        let region = ground.region(exit.output, &cuts, &dependents, &path, removed);
+        let path = [&chain[..], &junction.path].concat();
+        let region = ground.region(junction.output, &cuts, &dependents, &path, removed);
         let region = region.map_err(Fault::Unknown)?;
         if drawn.is_some() && region.draws.is_empty() {
-            let name = &view.value(exit.output).get().name;
+            let name = &view.value(junction.output).get().name;
             let why = format!("does not decide about `{name}`");
             return Err(Fault::Unlike(why));
         }
-        let mut expected = Expected::of(view, claim.site, exit, draw).without(region.left_out);
+        let mut expected = Expected::of(view, claim.site, junction, draw).without(region.left_out);
         if ground.is_zero(data) {
             // a multiple of 0 is any other
             (expected.kept, expected.scale) = (None, None);

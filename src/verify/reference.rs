@@ -65,7 +65,11 @@ pub(super) fn of(side: Side<'_>, convention: Convention) -> Result<Option<Refere
 
 /// True if a mask is drawn or applied in a function.
 fn is_in_function(view: View<'_>, site: &Site) -> bool {
-    let mut nodes = site.exits.iter().map(|exit| exit.node).chain(site.source());
+    let mut nodes = site
+        .junctions
+        .iter()
+        .map(|junction| junction.node)
+        .chain(site.source());
     nodes.any(|node| view.function_of(node.graph).is_some())
 }
 
@@ -176,18 +180,19 @@ fn step(view: View<'_>, masks: &[&Site]) -> Option<Tolerance> {
 /// True if a mask leaves a factor that rounds, where another multiplies what it keeps: engines multiply
 /// neighbouring constants first, which are others in the result.
 fn is_folded(masks: &[&Site]) -> bool {
-    let mut exits = masks.iter().flat_map(|site| &site.exits);
+    let mut junctions = masks.iter().flat_map(|site| &site.junctions);
     let is_power = |number: f64| number.abs().log2().fract() == 0.0;
-    exits.clone().any(|exit| exit.kept.0 != 1.0) && exits.any(|exit| !is_power(exit.scale))
+    junctions.clone().any(|junction| junction.kept.0 != 1.0)
+        && junctions.any(|junction| !is_power(junction.scale))
 }
 
 /// True if a mask is applied by an addition: a kept −0 comes out as 0.
 fn adds(view: View<'_>, site: &Site) -> bool {
-    let mut exits = site
-        .exits
+    let mut junctions = site
+        .junctions
         .iter()
-        .filter_map(|exit| view.node(exit.node).operator());
-    exits.any(|operator| matches!(operator.linear, Linear::Joint))
+        .filter_map(|junction| view.node(junction.node).operator());
+    junctions.any(|operator| matches!(operator.linear, Linear::Joint))
 }
 
 /// The tolerance for rounding in these types: that of the coarsest, as outputs may be of a finer one.

@@ -131,7 +131,7 @@ fn the_exit_has_the_inference_scale() {
         let read = model.read();
         let values = Values::new(&read);
         let sites = dropout::find(&dropout_onnx::Analysis::of(&read)).expect("sites");
-        let exit = &sites[0].exits[0];
+        let exit = &sites[0].junctions[0];
         assert_eq!(sites[0].nodes[0], exit.node);
         let name = |value| values[value].name.to_string();
         (
@@ -216,7 +216,7 @@ fn a_mask_without_a_scale_is_classic_by_its_names() {
         let site = &sites[0];
         assert_eq!(site.scaling, Scaling::Classic);
         assert!((site.rate.expect("a rate") - p).abs() < 0.1);
-        assert_eq!(site.inference_scale, site.exits[0].scale);
+        assert_eq!(site.inference_scale, site.junctions[0].scale);
         assert!((site.inference_scale + site.rate.expect("a rate") - 1.0).abs() < 1e-9);
     }
 }
@@ -354,7 +354,7 @@ fn one_mask_of_several_uses_is_one_dropout() {
     let graph = after_relu(&lines, &[4, 64]).init("d", floats(&[4, 64], &kept, 1.0 / 0.7));
     let sites = sites(&model(13, graph));
     assert_eq!(sites.len(), 1);
-    assert_eq!(sites[0].exits.len(), 2);
+    assert_eq!(sites[0].junctions.len(), 2);
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn a_mask_may_have_any_number_of_uses() {
     for uses in [100, 400, 3000] {
         let found = search(&masks_in_a_row(uses));
         assert_eq!((found.sites.len(), found.limits.len()), (1, 0), "{uses}");
-        assert_eq!(found.sites[0].exits.len(), uses);
+        assert_eq!(found.sites[0].junctions.len(), uses);
     }
 }
 

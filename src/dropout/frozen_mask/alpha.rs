@@ -2,7 +2,7 @@
 //! 2017).
 
 use crate::dropout::alpha::{ALPHA, scale_and_shift};
-use crate::dropout::{Exit, FrozenInput, Kind, Scaling};
+use crate::dropout::{FrozenInput, Junction, Kind, Scaling};
 use crate::onnx::{NodeId, ValueId};
 use crate::semantics::view::NodeRef;
 
@@ -43,17 +43,17 @@ impl<'m> Finder<'m> {
                 near(a, scale) && near(b, shift) && mask.fits(p)
             })?;
         let place = (shifted.id, shifted.output(0)?.id);
-        let exit = self.exit(id, mask, place, data, 1.0);
+        let junction = self.junction(id, mask, place, data, 1.0);
         let fill = FrozenInput {
             node: filled.id,
             input,
             kept: 0.0,
         };
         Some(Meeting {
-            exit: Exit {
+            junction: Junction {
                 kept: (a, b),
-                frozen: exit.frozen.iter().copied().chain([fill]).collect(),
-                ..exit
+                frozen: junction.frozen.iter().copied().chain([fill]).collect(),
+                ..junction
             },
             node: id,
             data,

@@ -5,7 +5,7 @@ use crate::dropout::{Kind, Scaling};
 use crate::onnx::ValueId;
 use crate::semantics::view::NodeRef;
 
-use super::{Exit, Finder, FrozenInput, Meeting};
+use super::{Finder, FrozenInput, Junction, Meeting};
 
 /// Fewer elements show nothing.
 const FEWEST: usize = 16;
@@ -34,7 +34,7 @@ impl<'m> Finder<'m> {
             Kind::GaussianNoise => deviation,
             _ => variance / (1.0 + variance),
         };
-        let exit = Exit {
+        let junction = Junction {
             node: node.id,
             data,
             path: Vec::new(),
@@ -49,7 +49,7 @@ impl<'m> Finder<'m> {
             }],
         };
         let meeting = Meeting {
-            exit,
+            junction,
             node: node.id,
             data,
             kind,

@@ -123,21 +123,21 @@ pub(super) fn are_numbered(names: &[&str]) -> bool {
     !layers.is_empty() && layers.iter().all(from_1)
 }
 
-/// The path of the layer that an exit and a source have in common. `by_dropout`: TensorFlow's own
+/// The path of the layer that a junction and a source have in common. `by_dropout`: TensorFlow's own
 /// dropout drew the mask, in a scope of its own, and what it is applied to names the layer: converters
 /// merge draws of different layers. `numbered`: see [`are_numbered`].
 pub(super) fn path(
-    exit: Option<&str>,
+    junction: Option<&str>,
     source: Option<&str>,
     by_dropout: bool,
     numbered: bool,
 ) -> Option<Vec<String>> {
-    let own = by_dropout && exit.and_then(dropout_scope).is_some();
+    let own = by_dropout && junction.and_then(dropout_scope).is_some();
     let source = source.filter(|_| !own);
-    let both = [exit, source].map(|name| name.and_then(|name| layer(name, by_dropout)));
+    let both = [junction, source].map(|name| name.and_then(|name| layer(name, by_dropout)));
     let path = match both {
-        [Some(exit), Some(source)] => {
-            let pairs = exit.into_iter().zip(source);
+        [Some(junction), Some(source)] => {
+            let pairs = junction.into_iter().zip(source);
             let common = pairs.take_while(|(e, s)| e == s);
             common.map(|(e, _)| e).collect()
         }

@@ -7,13 +7,13 @@ use crate::onnx::{DataType, NodeId, Use, ValueId};
 
 use super::conditions::Conditions;
 use super::draw::Draw;
-use super::exits::{self, Found, Precision};
+use super::junctions::{self, Found, Precision};
 use super::law::Law;
 use super::maps::Maps;
 use super::piece::{Interval, Var, inside};
 use super::walk::Trace;
 use super::{Finder, decimal};
-use crate::dropout::{Exit, Scaling};
+use crate::dropout::{Junction, Scaling};
 
 /// How far the numbers of a mask may be from what they ought to be, relatively: units in the last
 /// place of float32, of float16 and of bfloat16.
@@ -25,16 +25,16 @@ const STEP: f64 = 4e-3;
 
 /// What one look at a draw showed.
 pub(super) struct Attempt {
-    pub exits: Vec<Found>,
+    pub junctions: Vec<Found>,
     /// Where the draw drops zeros, which stay what they are.
-    pub zeros: Vec<Exit>,
+    pub zeros: Vec<Junction>,
     pub trace: Trace,
-    /// Draws with which every exit keeps its data, all elements being the same, and a number of the variable
+    /// Draws with which every junction keeps its data, all elements being the same, and a number of the variable
     /// among them; `None` if elements have to differ for that.
     pub kept: Option<Interval>,
     pub point: Option<f64>,
-    /// Draws with which every exit drops its data; empty (the first above the second) if there are
-    /// none, or if an exit takes several elements of the draw.
+    /// Draws with which every junction drops its data; empty (the first above the second) if there are
+    /// none, or if a junction takes several elements of the draw.
     pub dropped: Interval,
     /// How far numbers may be from what they ought to be, relatively.
     pub precision: f64,
@@ -49,7 +49,7 @@ impl Attempt {
             None => found.data.value,
         };
         let inverted = |found: &Found| found.class.scaling == Scaling::Inverted;
-        let all = || self.exits.iter();
+        let all = || self.junctions.iter();
         let pairs = all().flat_map(|one| all().map(move |two| (one, two)));
         let mut pairs = pairs
             .filter(|(one, two)| base(two) == one.output)
@@ -58,18 +58,20 @@ impl Attempt {
         pairs.peek().is_some() && pairs.all(apart) && all().all(inverted)
     }
 
-    /// The exit that classifies the whole: one that inference can omit, or else the first.
+    /// The junction that classifies the whole: one that inference can omit, or else the first.
     pub fn leading(&self) -> Option<&Found> {
-        leading(self.exits.iter())
+        leading(self.junctions.iter())
     }
 }
 
-/// The one of some exits that classifies them.
-pub(super) fn leading<'f>(mut exits: impl Iterator<Item = &'f Found> + Clone) -> Option<&'f Found> {
-    let mut inverted = exits
+/// The one of some junctions that classifies them.
+pub(super) fn leading<'f>(
+    mut junctions: impl Iterator<Item = &'f Found> + Clone,
+) -> Option<&'f Found> {
+    let mut inverted = junctions
         .clone()
         .filter(|found| found.class.scaling == Scaling::Inverted);
-    inverted.next().or(exits.next())
+    inverted.next().or(junctions.next())
 }
 
 impl Finder<'_> {
@@ -111,19 +113,20 @@ impl Finder<'_> {
             room: PRECISION,
             complement: bernoulli && self.view.model.producer_name == *"jax2onnx",
         };
-        let strict = exits::find(self, &trace, conditions, precision)?;
-        let (exits, room) = match self.room(&trace, strict.as_ref().map(|(found, _)| &found[..])) {
-            Some(room) => {
-                let precision = Precision { room, ..precision };
-                (exits::find(self, &trace, conditions, precision)?, room)
-            }
-            None => (strict, PRECISION),
-        };
-        let Some((exits, before)) = exits else {
+        let strict = junctions::find(self, &trace, conditions, precision)?;
+        let (junctions, room) =
+            match self.room(&trace, strict.as_ref().map(|(found, _)| &found[..])) {
+                Some(room) => {
+                    let precision = Precision { room, ..precision };
+                    (junctions::find(self, &trace, conditions, precision)?, room)
+                }
+                None => (strict, PRECISION),
+            };
+        let Some((junctions, before)) = junctions else {
             return Ok(None);
         };
         let zeros = self.zeros(&trace, conditions)?;
-        let Some(found) = attempt(exits, trace, &draw, room) else {
+        let Some(found) = attempt(junctions, trace, &draw, room) else {
             return Ok(None);
         };
         let found = Attempt {
@@ -135,7 +138,7 @@ impl Finder<'_> {
     }
 
     /// Values of a mask times zero that something else reads: the first state of an unrolled loop.
-    fn zeros(&self, trace: &Trace, conditions: &Conditions) -> Result<Vec<Exit>> {
+    fn zeros(&self, trace: &Trace, conditions: &Conditions) -> Result<Vec<Junction>> {
         let mut zeros = Vec::new();
         for &(id, output) in &trace.made {
             let form = &trace.forms[&output];
@@ -155,7 +158,7 @@ impl Finder<'_> {
             let inputs = self.view.node(id).inputs().flatten();
             for data in inputs.filter(|input| !known(input.id)) {
                 if self.number(data.id, conditions)? == Some(0.0) {
-                    zeros.push(Exit {
+                    zeros.push(Junction {
                         node: id,
                         data: data.id,
                         path: Vec::new(),
@@ -174,7 +177,7 @@ impl Finder<'_> {
 
     /// The room that numbers of a short type need, where they are further from what they ought to be.
     fn room(&self, trace: &Trace, strict: Option<&[Found]>) -> Option<f64> {
-        let first = strict.and_then(|exits| leading(exits.iter()));
+        let first = strict.and_then(|junctions| leading(junctions.iter()));
         let plain = |rate: f64| {
             let fract = (decimal(rate, PRECISION) * 1e4).fract();
             fract.min(1.0 - fract) < 1e-6 // four digits
@@ -203,9 +206,9 @@ impl Finder<'_> {
     }
 }
 
-fn attempt(exits: Vec<Found>, trace: Trace, draw: &Draw, precision: f64) -> Option<Attempt> {
+fn attempt(junctions: Vec<Found>, trace: Trace, draw: &Draw, precision: f64) -> Option<Attempt> {
     let mut laws: Vec<&Law> = Vec::new();
-    for found in &exits {
+    for found in &junctions {
         if !laws.contains(&&found.a) {
             laws.push(&found.a);
         }
@@ -221,7 +224,7 @@ fn attempt(exits: Vec<Found>, trace: Trace, draw: &Draw, precision: f64) -> Opti
     };
     let kept = spans.iter().rev().find(every(true)).copied();
     if kept.is_none() && laws.len() > 1 {
-        return None; // what one exit keeps another drops: a choice
+        return None; // what one junction keeps another drops: a choice
     }
     let dropped = spans
         .iter()
@@ -233,7 +236,7 @@ fn attempt(exits: Vec<Found>, trace: Trace, draw: &Draw, precision: f64) -> Opti
         dropped: dropped.map_or((1.0, 0.0), |span| draw.values(*span)),
         precision,
         default_used: false,
-        exits,
+        junctions,
         zeros: Vec::new(),
         trace,
     })

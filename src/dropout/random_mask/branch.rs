@@ -8,7 +8,7 @@ use crate::onnx::ValueId;
 use super::Finder;
 use super::attempt::Attempt;
 use super::law::Law;
-use super::site::exit;
+use super::site::junction;
 use super::switches::NEAR;
 use super::walk::Branched;
 
@@ -38,7 +38,7 @@ impl Finder<'_> {
     }
 }
 
-/// True if every exit equals the inference result where the mask is the number.
+/// True if every junction equals the inference result where the mask is the number.
 fn is_inference(attempt: &Attempt, branched: &Branched) -> bool {
     let near = |x: f64, y: f64| (x - y).abs() <= NEAR * y.abs().max(1.0);
     let Some(mask) = attempt
@@ -49,8 +49,8 @@ fn is_inference(attempt: &Attempt, branched: &Branched) -> bool {
     else {
         return false;
     };
-    attempt.exits.iter().all(|found| {
-        // what the exit makes of the mask: a multiple of it
+    attempt.junctions.iter().all(|found| {
+        // what the junction makes of the mask: a multiple of it
         let first = |law: &Law| law.vars().first().copied();
         let (Some(var), Some(own)) = (first(mask), first(&found.a)) else {
             return false;
@@ -66,7 +66,7 @@ fn is_inference(attempt: &Attempt, branched: &Branched) -> bool {
             return false;
         };
         let linear = numbers.iter().all(|(m, a)| near(*a, factor * m));
-        let scale = exit(found, attempt).scale;
+        let scale = junction(found, attempt).scale;
         !var.normal && linear && found.b.is_zero() && near(factor * branched.number, scale)
     })
 }

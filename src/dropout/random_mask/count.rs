@@ -12,7 +12,7 @@ mod few;
 mod product;
 
 use crate::dropout::noise_shape::{Fit, fit};
-use crate::dropout::{Exit, Form, KeptDraw, MaskUse, Mode, RateOrigin, Scaling, Site};
+use crate::dropout::{Form, Junction, KeptDraw, MaskUse, Mode, RateOrigin, Scaling, Site};
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::onnx::{NodeId, Use, ValueId};
@@ -200,15 +200,15 @@ impl Finder<'_> {
                 value: kept,
                 dropped: at(0.0).map(|(drawn, _)| *drawn),
             }),
-            exits: products.iter().map(exit).collect(),
+            junctions: products.iter().map(junction).collect(),
             entangled: entangled.map(String::from),
             ..Site::new(Form::RandomMask, first.node.graph, vec![first.node, source])
         }))
     }
 }
 
-fn exit(product: &Product) -> Exit {
-    Exit {
+fn junction(product: &Product) -> Junction {
+    Junction {
         node: product.node,
         data: product.data,
         path: product.path.clone(),

@@ -1,6 +1,6 @@
 //! Whether a mask, and what it is scaled by, leave data in its shape.
 
-use crate::dropout::Exit;
+use crate::dropout::Junction;
 use crate::dropout::noise_shape::{Fit, fit};
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{NodeId, ValueId};
@@ -10,12 +10,12 @@ use super::Finder;
 use super::walk::Trace;
 
 impl Finder<'_> {
-    /// The size of all operands applied to data on the way to the exits, compared with the data.
-    pub(super) fn fit(&self, exits: &[Exit], trace: &Trace) -> Fit {
+    /// The size of all operands applied to data on the way to the junctions, compared with the data.
+    pub(super) fn fit(&self, junctions: &[Junction], trace: &Trace) -> Fit {
         let made: HashMap<ValueId, NodeId> = trace.made.iter().map(|&(id, v)| (v, id)).collect();
         let mut nodes: Vec<(NodeId, ValueId)> = Vec::new();
         let mut seen = HashSet::default();
-        let mut open: Vec<ValueId> = exits.iter().map(|exit| exit.output).collect();
+        let mut open: Vec<ValueId> = junctions.iter().map(|junction| junction.output).collect();
         while let Some(value) = open.pop() {
             let Some(&id) = made.get(&value).filter(|_| seen.insert(value)) else {
                 continue;
@@ -24,10 +24,10 @@ impl Finder<'_> {
             let form = trace.forms.get(&value);
             let term = form.and_then(|form| form.terms.first());
             let zero = || {
-                exits
+                junctions
                     .iter()
-                    .find(|exit| exit.output == value)
-                    .map(|exit| exit.data)
+                    .find(|junction| junction.output == value)
+                    .map(|junction| junction.data)
             };
             if let Some(data) = term.map(|term| term.atom.value).or_else(zero) {
                 nodes.push((id, data));

@@ -1,7 +1,7 @@
 //! Dropout that a flag chooses in place of the data it was made of: `Where(flag, dropped, x)`, or
 //! `l · dropped + (1 − l) · x` with the number l of the flag.
 
-use crate::dropout::Exit;
+use crate::dropout::Junction;
 use crate::error::Result;
 use crate::onnx::{NodeId, Use, ValueId};
 
@@ -17,13 +17,13 @@ struct Gate {
 }
 
 impl Finder<'_> {
-    /// Moves exits to after the choices that one input decides at each of them. Returns that input, and
+    /// Moves junctions to after the choices that one input decides at each of them. Returns that input, and
     /// what it is where it chooses the data.
-    pub(super) fn gate(&self, exits: &mut [Exit]) -> Result<Option<(ValueId, f64)>> {
+    pub(super) fn gate(&self, junctions: &mut [Junction]) -> Result<Option<(ValueId, f64)>> {
         let mut gates: Vec<Gate> = Vec::new();
-        for exit in &*exits {
-            let gate = match self.gate_of(exit)? {
-                None => self.mixture(exit)?,
+        for junction in &*junctions {
+            let gate = match self.gate_of(junction)? {
+                None => self.mixture(junction)?,
                 found => found,
             };
             match gate {
@@ -37,28 +37,30 @@ impl Finder<'_> {
                 _ => return Ok(None),
             }
         }
-        for (exit, gate) in exits.iter_mut().zip(&gates) {
-            (exit.node, exit.output) = (gate.node, gate.output);
+        for (junction, gate) in junctions.iter_mut().zip(&gates) {
+            (junction.node, junction.output) = (gate.node, gate.output);
         }
         Ok(gates.first().map(|gate| gate.switch))
     }
 
-    fn gate_of(&self, exit: &Exit) -> Result<Option<Gate>> {
-        let mut uses = self.uses(exit.output);
+    fn gate_of(&self, junction: &Junction) -> Result<Option<Gate>> {
+        let mut uses = self.uses(junction.output);
         let (Some(Use::Input { node, input }), None) = (uses.next(), uses.next()) else {
             return Ok(None);
         };
         let node = self.view.node(node);
-        let plain = exit.prescale.map_or(exit.data, |prescale| prescale.from);
-        let chain = exit.chain(self.view);
-        let moved = !exit.path.is_empty() || !chain.is_empty();
+        let plain = junction
+            .prescale
+            .map_or(junction.data, |prescale| prescale.from);
+        let chain = junction.chain(self.view);
+        let moved = !junction.path.is_empty() || !chain.is_empty();
         let other = match input {
             1 => 2,
             2 => 1,
             _ => return Ok(None),
         };
         let data = node.input(other).is_some_and(|other| other.id == plain);
-        if node.op() != "Where" || !data || moved || exit.needs_scale() {
+        if node.op() != "Where" || !data || moved || junction.needs_scale() {
             return Ok(None);
         }
         let (Some(condition), Some(output)) = (node.input(0), node.output(0)) else {
@@ -84,7 +86,7 @@ impl Finder<'_> {
     }
 
     /// A sum of the dropped data and the data, of which a flag takes one and leaves the other.
-    fn mixture(&self, exit: &Exit) -> Result<Option<Gate>> {
+    fn mixture(&self, junction: &Junction) -> Result<Option<Gate>> {
         let only = |value: ValueId, op: &str| {
             let mut uses = self.uses(value);
             let (Some(Use::Input { node, input }), None) = (uses.next(), uses.next()) else {
@@ -94,8 +96,8 @@ impl Finder<'_> {
             let other = node.input(1 - (input as usize).min(1))?;
             node.is(op).then_some((node, other))
         };
-        let moved = !exit.path.is_empty() || exit.needs_scale();
-        let Some((dropped, on)) = only(exit.output, "Mul").filter(|_| !moved) else {
+        let moved = !junction.path.is_empty() || junction.needs_scale();
+        let Some((dropped, on)) = only(junction.output, "Mul").filter(|_| !moved) else {
             return Ok(None);
         };
         let sum = dropped
@@ -104,7 +106,9 @@ impl Finder<'_> {
         let Some((sum, kept)) = sum else {
             return Ok(None);
         };
-        let plain = exit.prescale.map_or(exit.data, |prescale| prescale.from);
+        let plain = junction
+            .prescale
+            .map_or(junction.data, |prescale| prescale.from);
         let Some(kept) = kept.node().filter(|node| node.is("Mul")) else {
             return Ok(None);
         };

@@ -5,8 +5,8 @@ use crate::onnx::{NodeId, ValueId};
 
 use super::Finder;
 use super::attempt::Attempt;
-use super::site::exit;
-use crate::dropout::Exit;
+use super::site::junction;
+use crate::dropout::Junction;
 use crate::dropout::noise_shape::Fit;
 
 /// What a draw was found to be.
@@ -43,7 +43,7 @@ impl Finder<'_> {
     pub(super) fn judge(&self, source: NodeId) -> Result<Option<Judged>> {
         if let Some(attempt) = self.attempt(source, &self.conditions)? {
             let mut open = false;
-            for found in &attempt.exits {
+            for found in &attempt.junctions {
                 open |= self.open(found.data.value, &self.conditions)?.is_some();
             }
             if (open || attempt.default_used)
@@ -52,9 +52,12 @@ impl Finder<'_> {
                 return Ok(Some(judged));
             }
             // one number that a run gives, in the shape of a mask, is a part of the mask
-            let exits = attempt.exits.iter().map(|found| exit(found, &attempt));
-            let exits: Vec<Exit> = exits.collect();
-            let number = open && self.fit(&exits, &attempt.trace) == Fit::Larger;
+            let junctions = attempt
+                .junctions
+                .iter()
+                .map(|found| junction(found, &attempt));
+            let junctions: Vec<Junction> = junctions.collect();
+            let number = open && self.fit(&junctions, &attempt.trace) == Fit::Larger;
             return Ok((!number).then(|| Judged::plain(attempt)));
         }
         if let Some(judged) = self.by_contexts(source)? {

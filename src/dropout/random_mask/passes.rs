@@ -12,7 +12,7 @@ use super::switches::NEAR;
 use super::walk::Trace;
 
 impl Finder<'_> {
-    /// True if, under these conditions, all exits are what inference makes of the data.
+    /// True if, under these conditions, all junctions are what inference makes of the data.
     pub(super) fn passes(
         &self,
         source: NodeId,
@@ -24,8 +24,8 @@ impl Finder<'_> {
             None => return Ok(false),
         };
         let trace = self.walk(&seeds, conditions)?;
-        for found in &on.exits {
-            let scale = super::site::exit(found, on).scale;
+        for found in &on.junctions {
+            let scale = super::site::junction(found, on).scale;
             let near = |a: f64| (a - scale).abs() <= NEAR * scale.abs();
             let multiple = self.multiple(found.output, &found.data, &trace, conditions)?;
             if !multiple.is_some_and(near) {

@@ -3,7 +3,7 @@
 use crate::dropout::noise_shape::Fit;
 use crate::dropout::origin::lists_constants;
 use crate::dropout::{
-    Exit, Form, KeptDraw, Kind, MaskUse, Mode, Prescale, RateOrigin, Scaling, Site,
+    Form, Junction, KeptDraw, Kind, MaskUse, Mode, Prescale, RateOrigin, Scaling, Site,
 };
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
@@ -12,31 +12,35 @@ use crate::semantics::operator::{Linear, Role};
 
 use super::Finder;
 use super::attempt::{Attempt, along, leading};
-use super::exits::Found;
 use super::judge::Judged;
+use super::junctions::Found;
 use super::piece::Interval;
 use super::scalar;
 use super::walk::Trace;
 
 /// A factor that makes up for what one mask drops cannot make up for another's.
 pub(super) fn give_back_factors(sites: &mut [Site]) {
-    let exits = sites.iter().flat_map(|site| &site.exits);
-    let exits: HashSet<NodeId> = exits.map(|exit| exit.node).collect();
+    let junctions = sites.iter().flat_map(|site| &site.junctions);
+    let junctions: HashSet<NodeId> = junctions.map(|junction| junction.node).collect();
     for site in sites {
-        for exit in &mut site.exits {
-            let taken = |prescale: &Prescale| exits.contains(&prescale.node);
-            if exit.prescale.take_if(|prescale| taken(prescale)).is_some() {
-                site.scaling = match (exit.kept.0 - 1.0).abs() < 1e-6 {
+        for junction in &mut site.junctions {
+            let taken = |prescale: &Prescale| junctions.contains(&prescale.node);
+            if junction
+                .prescale
+                .take_if(|prescale| taken(prescale))
+                .is_some()
+            {
+                site.scaling = match (junction.kept.0 - 1.0).abs() < 1e-6 {
                     true => Scaling::Classic,
                     false => Scaling::Other,
                 };
-                site.inference_scale = round(exit.scale);
+                site.inference_scale = round(junction.scale);
             }
         }
     }
 }
 
-/// What all exits of a draw have in common.
+/// What all junctions of a draw have in common.
 struct Common {
     switch: Option<(ValueId, f64)>,
     mode: Mode,
@@ -61,22 +65,22 @@ impl Finder<'_> {
     /// The dropouts of what a draw was found to be.
     pub(super) fn judged(&self, source: NodeId, judged: Judged) -> Result<Vec<Site>> {
         let attempt = &judged.attempt;
-        let (mut exits, entangled) = exits(&judged);
+        let (mut junctions, entangled) = junctions(&judged);
         let mut switch = judged.switch;
-        let obstacle = self.obstacle(&exits, &attempt.trace);
+        let obstacle = self.obstacle(&junctions, &attempt.trace);
         let mut entangled = obstacle
-            .or(self.hidden(source, &exits, &attempt.trace))
+            .or(self.hidden(source, &junctions, &attempt.trace))
             .or(entangled);
-        share_factors(&mut exits);
-        if attempt.trace.starts.is_empty() && self.is_nested(&exits, &attempt.trace) {
+        share_factors(&mut junctions);
+        if attempt.trace.starts.is_empty() && self.is_nested(&junctions, &attempt.trace) {
             entangled = Some("the mask is applied again to data it has already masked".into());
         }
         if !judged.passes {
             entangled = Some("it scales the data if its switch is off".into());
         }
-        let before: Vec<ValueId> = exits.iter().map(|exit| exit.output).collect();
+        let before: Vec<ValueId> = junctions.iter().map(|junction| junction.output).collect();
         if switch.is_none() && judged.contexts.is_empty() {
-            switch = self.gate(&mut exits)?;
+            switch = self.gate(&mut junctions)?;
         }
         let switch = switch.or(match self.branch_switch(attempt) {
             Ok(switch) => switch,
@@ -127,8 +131,12 @@ impl Finder<'_> {
             entangled,
             precision: attempt.precision,
         };
-        let moved: HashMap<ValueId, Exit> = before.into_iter().zip(exits).collect();
-        let zeros: Vec<ValueId> = attempt.zeros.iter().map(|exit| exit.output).collect();
+        let moved: HashMap<ValueId, Junction> = before.into_iter().zip(junctions).collect();
+        let zeros: Vec<ValueId> = attempt
+            .zeros
+            .iter()
+            .map(|junction| junction.output)
+            .collect();
         let sites = self.groups(&judged).into_iter().enumerate();
         let sites = sites.filter_map(|(place, group)| {
             let zeros = if place == 0 { &zeros[..] } else { &[] };
@@ -137,20 +145,20 @@ impl Finder<'_> {
         Ok(sites.flat_map(|site| by_calls(&judged, site)).collect())
     }
 
-    /// The dropout of one rate; `moved` has the exits by the values they were found at.
+    /// The dropout of one rate; `moved` has the junctions by the values they were found at.
     fn site(
         &self,
         source: NodeId,
         judged: &Judged,
         (group, zeros): (&[&Found], &[ValueId]),
-        moved: &HashMap<ValueId, Exit>,
+        moved: &HashMap<ValueId, Junction>,
         common: &Common,
     ) -> Option<Site> {
         let leading = leading(group.iter().copied())?;
         let class = leading.class;
         let output = moved
             .get(&leading.output)
-            .map_or(leading.output, |exit| exit.output);
+            .map_or(leading.output, |junction| junction.output);
         let base = match &leading.prescale {
             Some(before) => before.prescale.from,
             None => leading.data.value,
@@ -161,9 +169,11 @@ impl Finder<'_> {
         rates.extend(others.map(|found| found.class.rate));
         rates.dedup();
         let mut seen = HashSet::default();
-        let exits = group.iter().filter(|found| seen.insert(found.output));
-        let exits = exits.map(|found| found.output).chain(zeros.iter().copied());
-        let exits = exits.filter_map(|output| moved.get(&output).cloned());
+        let junctions = group.iter().filter(|found| seen.insert(found.output));
+        let junctions = junctions
+            .map(|found| found.output)
+            .chain(zeros.iter().copied());
+        let junctions = junctions.filter_map(|output| moved.get(&output).cloned());
         Some(Site {
             kind: class.kind,
             mode: common.mode,
@@ -193,7 +203,7 @@ impl Finder<'_> {
             off: common.switch.map(|(_, off)| off),
             given: common.given,
             kept_draw: common.kept_draw,
-            exits: exits.collect(),
+            junctions: junctions.collect(),
             entangled: common.entangled.clone(),
             ..Site::new(
                 Form::RandomMask,
@@ -203,18 +213,18 @@ impl Finder<'_> {
         })
     }
 
-    /// The exits of a draw by kind, rate and layer: converters merge the draws of different layers. All
+    /// The junctions of a draw by kind, rate and layer: converters merge the draws of different layers. All
     /// together where contexts have rates of their own.
     fn groups<'j>(&self, judged: &'j Judged) -> Vec<Vec<&'j Found>> {
         let mut groups: Vec<Vec<&Found>> = Vec::new();
         if !judged.contexts.is_empty() {
             let all = std::iter::once(&judged.attempt).chain(&judged.contexts);
-            return vec![all.flat_map(|attempt| &attempt.exits).collect()];
+            return vec![all.flat_map(|attempt| &attempt.junctions).collect()];
         }
         let scope = |found: &Found| {
             crate::dropout::layer_name::dropout_scope(self.view.node(found.node).get())
         };
-        for found in &judged.attempt.exits {
+        for found in &judged.attempt.junctions {
             let same = |group: &&mut Vec<&Found>| {
                 let (one, two) = (group[0].class, found.class);
                 one.kind == two.kind
@@ -229,15 +239,15 @@ impl Finder<'_> {
         groups
     }
 
-    /// Why the exits cannot be cut off.
-    fn obstacle(&self, exits: &[Exit], trace: &Trace) -> Option<String> {
-        if let Some(id) = exits.iter().find_map(|exit| self.rounded(exit)) {
+    /// Why the junctions cannot be cut off.
+    fn obstacle(&self, junctions: &[Junction], trace: &Trace) -> Option<String> {
+        if let Some(id) = junctions.iter().find_map(|junction| self.rounded(junction)) {
             let place = self.view.node(id).place();
             return Some(format!(
                 "{place} rounds its output, which its mask does not scale"
             ));
         }
-        match self.fit(exits, trace) {
+        match self.fit(junctions, trace) {
             Fit::Within => {}
             Fit::Unknown => {
                 let why = "its mask may be larger than the data, whose shape is not known";
@@ -256,18 +266,20 @@ impl Finder<'_> {
 
     /// Why a mask that is an output of the model cannot stay: it is drawn in a branch or a body, or applied in
     /// another graph.
-    fn hidden(&self, source: NodeId, exits: &[Exit], trace: &Trace) -> Option<String> {
-        let elsewhere = exits.iter().any(|exit| exit.node.graph != source.graph);
+    fn hidden(&self, source: NodeId, junctions: &[Junction], trace: &Trace) -> Option<String> {
+        let elsewhere = junctions
+            .iter()
+            .any(|junction| junction.node.graph != source.graph);
         let apart = elsewhere || self.view.owner(source.graph).is_some();
         let shown = trace.shown.filter(|_| apart);
         let main = self.view.model.scope(self.view.model.main());
         shown.map(|_| format!("its mask is an output of {main}"))
     }
 
-    /// The node that rounds what an exit makes, where inference would scale that: to round a multiple
+    /// The node that rounds what a junction makes, where inference would scale that: to round a multiple
     /// and to take the multiple of what is rounded are two things.
-    fn rounded(&self, exit: &Exit) -> Option<NodeId> {
-        let scaled = exit.needs_scale().then_some(exit.output);
+    fn rounded(&self, junction: &Junction) -> Option<NodeId> {
+        let scaled = junction.needs_scale().then_some(junction.output);
         let mut open: Vec<ValueId> = scaled.into_iter().collect();
         let mut seen = HashSet::default();
         while let Some(value) = open.pop() {
@@ -300,14 +312,14 @@ impl Finder<'_> {
         None
     }
 
-    /// True if one exit is made of another: what one produces is not the data, to the other.
-    fn is_nested(&self, exits: &[Exit], trace: &Trace) -> bool {
-        if exits.len() < 2 {
+    /// True if one junction is made of another: what one produces is not the data, to the other.
+    fn is_nested(&self, junctions: &[Junction], trace: &Trace) -> bool {
+        if junctions.len() < 2 {
             return false;
         }
-        let outputs: HashSet<ValueId> = exits.iter().map(|exit| exit.output).collect();
+        let outputs: HashSet<ValueId> = junctions.iter().map(|junction| junction.output).collect();
         let mut seen = HashSet::default();
-        let mut open: Vec<NodeId> = exits.iter().map(|exit| exit.node).collect();
+        let mut open: Vec<NodeId> = junctions.iter().map(|junction| junction.node).collect();
         while let Some(id) = open.pop() {
             for value in self.view.node(id).inputs().flatten() {
                 if outputs.contains(&value.id) {
@@ -323,31 +335,34 @@ impl Finder<'_> {
     }
 }
 
-/// The exits of a draw, in all contexts, and why they cannot be cut off.
-fn exits(judged: &Judged) -> (Vec<Exit>, Option<String>) {
-    let mut exits: Vec<Exit> = Vec::new();
+/// The junctions of a draw, in all contexts, and why they cannot be cut off.
+fn junctions(judged: &Judged) -> (Vec<Junction>, Option<String>) {
+    let mut junctions: Vec<Junction> = Vec::new();
     let mut places: HashMap<ValueId, usize> = HashMap::default();
     let mut entangled = None;
     for attempt in std::iter::once(&judged.attempt).chain(&judged.contexts) {
-        let found = attempt.exits.iter().map(|found| exit(found, attempt));
-        for exit in found.chain(attempt.zeros.iter().cloned()) {
-            let Some(&place) = places.get(&exit.output) else {
-                places.insert(exit.output, exits.len());
-                exits.push(exit);
+        let found = attempt
+            .junctions
+            .iter()
+            .map(|found| junction(found, attempt));
+        for junction in found.chain(attempt.zeros.iter().cloned()) {
+            let Some(&place) = places.get(&junction.output) else {
+                places.insert(junction.output, junctions.len());
+                junctions.push(junction);
                 continue;
             };
-            let known = &exits[place];
-            if known.prescale != exit.prescale || known.path != exit.path {
+            let known = &junctions[place];
+            if known.prescale != junction.prescale || known.path != junction.path {
                 entangled = Some("the calls of its function differ".into());
                 continue;
             }
-            let same = (known.scale - exit.scale).abs() <= 1e-9 * known.scale.abs();
-            if !same && exit.prescale.is_none() {
+            let same = (known.scale - junction.scale).abs() <= 1e-9 * known.scale.abs();
+            if !same && junction.prescale.is_none() {
                 entangled = Some("the calls of its function have different scales".into());
             }
         }
     }
-    (exits, entangled)
+    (junctions, entangled)
 }
 
 /// A site for each context, if they have rates of their own.
@@ -361,14 +376,14 @@ fn by_calls(judged: &Judged, site: Site) -> Vec<Site> {
     let sites = contexts.into_iter().rev().filter_map(|(attempt, calls)| {
         let rate = attempt.leading()?.class.rate;
         // what a call keeps has the scale of that call
-        let exits = site.exits.iter().map(|known| {
+        let junctions = site.junctions.iter().map(|known| {
             let found = attempt
-                .exits
+                .junctions
                 .iter()
                 .find(|found| found.output == known.output);
-            let own = found.map(|found| exit(found, attempt));
+            let own = found.map(|found| junction(found, attempt));
             let (kept, scale) = own.map_or((known.kept, known.scale), |own| (own.kept, own.scale));
-            Exit {
+            Junction {
                 kept,
                 scale,
                 ..known.clone()
@@ -376,7 +391,7 @@ fn by_calls(judged: &Judged, site: Site) -> Vec<Site> {
         });
         Some(Site {
             rate: Some(decimal(rate, attempt.precision)),
-            exits: exits.collect(),
+            junctions: junctions.collect(),
             calls: calls.clone(),
             ..site.clone()
         })
@@ -394,21 +409,23 @@ fn middle((low, high): Interval) -> Option<f64> {
     (low <= high).then_some((low + high) / 2.0)
 }
 
-/// A factor before that one exit makes up for is shared if another exit has it in its data.
-fn share_factors(exits: &mut [Exit]) {
-    let data = exits.iter().filter(|exit| exit.prescale.is_none());
-    let data: HashSet<ValueId> = data.map(|exit| exit.data).collect();
-    for exit in exits {
-        if let Some(prescale) = &mut exit.prescale {
-            prescale.shared |= data.contains(&exit.data);
+/// A factor before that one junction makes up for is shared if another junction has it in its data.
+fn share_factors(junctions: &mut [Junction]) {
+    let data = junctions
+        .iter()
+        .filter(|junction| junction.prescale.is_none());
+    let data: HashSet<ValueId> = data.map(|junction| junction.data).collect();
+    for junction in junctions {
+        if let Some(prescale) = &mut junction.prescale {
+            prescale.shared |= data.contains(&junction.data);
         }
     }
 }
 
-pub(super) fn exit(found: &Found, attempt: &Attempt) -> Exit {
+pub(super) fn junction(found: &Found, attempt: &Attempt) -> Junction {
     let class = found.class;
     let own = match &found.prescale {
-        // the class has both factors, the exit its own
+        // the class has both factors, the junction its own
         Some(before) => class.scale / before.factor,
         None => class.scale,
     };
@@ -424,7 +441,7 @@ pub(super) fn exit(found: &Found, attempt: &Attempt) -> Exit {
             .and_then(|point| along(law, point))
             .unwrap_or(f64::NAN)
     };
-    Exit {
+    Junction {
         node: found.node,
         data: found.data.value,
         path: found.data.path.clone(),

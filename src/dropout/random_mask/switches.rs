@@ -167,7 +167,7 @@ impl Finder<'_> {
             leading.is_some_and(|found| found.class.scaling == Scaling::Inverted)
         };
         let outputs = |attempt: &Attempt| -> Vec<ValueId> {
-            attempt.exits.iter().map(|found| found.output).collect()
+            attempt.junctions.iter().map(|found| found.output).collect()
         };
         let same = outputs(&attempt) == outputs(&other);
         let is_rate = same && inverted(&attempt) && inverted(&other);
@@ -193,7 +193,7 @@ impl Finder<'_> {
             (open.input, Law::affine(0.0, 1.0, number)),
         ];
         let trace = self.walk(&seeds, conditions)?;
-        Ok(on.exits.iter().all(|found| {
+        Ok(on.junctions.iter().all(|found| {
             let form = trace.forms.get(&found.output);
             let term = form.and_then(|form| form.single().filter(|_| form.rest.is_zero()));
             let Some(term) = term.filter(|term| term.atom == found.data && term.law.is_known())

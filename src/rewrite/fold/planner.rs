@@ -37,11 +37,11 @@ fn of_mask() -> Reason {
 /// Nodes of dropout that is written as a mask, with the factors that make up for what it drops.
 fn masks(sites: &[Site]) -> HashSet<NodeId> {
     let mut masks = HashSet::default();
-    for site in sites.iter().filter(|site| !site.exits.is_empty()) {
+    for site in sites.iter().filter(|site| !site.junctions.is_empty()) {
         masks.extend(&site.nodes);
-        for exit in &site.exits {
-            masks.insert(exit.node);
-            masks.extend(exit.prescale.map(|prescale| prescale.node));
+        for junction in &site.junctions {
+            masks.insert(junction.node);
+            masks.extend(junction.prescale.map(|prescale| prescale.node));
         }
     }
     masks

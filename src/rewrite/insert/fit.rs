@@ -64,8 +64,8 @@ impl<'m> Fit<'m> {
         for site in sites {
             dropped.extend(site.input);
             dropped.extend(site.output);
-            for exit in &site.exits {
-                dropped.extend([exit.data, exit.output]);
+            for junction in &site.junctions {
+                dropped.extend([junction.data, junction.output]);
             }
             let mask = site.mask_nodes(view).into_iter();
             for id in mask.chain(site.nodes.iter().copied()) {

@@ -116,13 +116,13 @@ impl Finder<'_> {
         if spots.is_empty() {
             return vec![Err("nothing reads it".to_string())];
         }
-        if site.exits.len() > 1 && spots.len() > 1 {
+        if site.junctions.len() > 1 && spots.len() > 1 {
             return vec![Err("its mask is applied to several values".to_string())];
         }
         let elsewhere = |source: NodeId| {
-            site.exits
+            site.junctions
                 .iter()
-                .any(|exit| exit.node.graph != source.graph)
+                .any(|junction| junction.node.graph != source.graph)
         };
         if site.source().is_some_and(elsewhere) {
             let why =
@@ -239,7 +239,11 @@ fn shared_axes(site: &Site) -> Result<Option<Vec<i64>>, String> {
     let Some(shape) = &site.noise_shape else {
         return Ok(None);
     };
-    if site.exits.iter().any(|exit| !exit.path.is_empty()) {
+    if site
+        .junctions
+        .iter()
+        .any(|junction| !junction.path.is_empty())
+    {
         return Err("its mask is shared along axes that are rearranged after it".to_string());
     }
     let shared = shape.iter().enumerate().filter(|(_, size)| *size == "1");

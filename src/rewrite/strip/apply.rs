@@ -2,7 +2,7 @@
 
 use std::cell::LazyCell;
 
-use crate::dropout::{Exit, Form, MaskUse, Site};
+use crate::dropout::{Form, Junction, MaskUse, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{Editor, Model, Name, NodeId, Values};
@@ -22,7 +22,7 @@ enum Cut<'s> {
     /// With the factor that stays, if one does.
     Operator(&'s Site, Option<Factor>),
     /// With the factor that stays, if one does: its type is known before the edits only.
-    Exit(&'s Exit, Option<Factor>),
+    Junction(&'s Junction, Option<Factor>),
     /// An If that runs a layer with this condition.
     Layer(NodeId, bool),
 }
@@ -75,7 +75,7 @@ pub(super) fn apply(model: &mut Model, values: Values, job: Job<'_>) -> Result<A
                 foreign::remove(&mut strip, site)?
             }
             Cut::Operator(site, factor) => operator::remove(&mut strip, site, factor)?,
-            Cut::Exit(exit, factor) => random_mask::cut(&mut strip, exit, factor)?,
+            Cut::Junction(junction, factor) => random_mask::cut(&mut strip, junction, factor)?,
             Cut::Layer(node, runs) => random_mask::run_layer(&mut strip, node, runs),
         }
     }
@@ -104,11 +104,11 @@ fn cuts<'s>(view: View<'_>, sites: &[&'s Site]) -> HashMap<NodeId, Vec<Cut<'s>>>
             let cut = Cut::Layer(site.nodes[0], runs);
             cuts.entry(site.nodes[0]).or_default().push(cut);
         }
-        for exit in &site.exits {
-            let factor = exit.needs_scale().then(|| exit.factor(view));
+        for junction in &site.junctions {
+            let factor = junction.needs_scale().then(|| junction.factor(view));
             let factor = factor.flatten();
-            let cut = Cut::Exit(exit, factor);
-            cuts.entry(exit.node).or_default().push(cut);
+            let cut = Cut::Junction(junction, factor);
+            cuts.entry(junction.node).or_default().push(cut);
         }
     }
     cuts
@@ -118,10 +118,13 @@ fn cuts<'s>(view: View<'_>, sites: &[&'s Site]) -> HashMap<NodeId, Vec<Cut<'s>>>
 fn assumed(values: &Values, job: Job<'_>) -> Vec<Assumed> {
     let removed = job.plan.applied().map(|step| &job.found[step.site]);
     let each = Site::each_node(removed).flat_map(|site| {
-        let unscaled = site.exits.iter().filter(|exit| exit.is_unscaled());
-        unscaled.map(|exit| Assumed {
-            value: values[exit.output].name.clone(),
-            scale: exit.scale,
+        let unscaled = site
+            .junctions
+            .iter()
+            .filter(|junction| junction.is_unscaled());
+        unscaled.map(|junction| Assumed {
+            value: values[junction.output].name.clone(),
+            scale: junction.scale,
             convention: site.convention.unwrap_or(job.plan.convention),
         })
     });

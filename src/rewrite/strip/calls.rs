@@ -70,10 +70,15 @@ impl Strip<'_> {
 
 /// The functions in which these sites are.
 pub(super) fn changed(view: View<'_>, sites: &[&Site]) -> BTreeSet<usize> {
-    let exits = |site: &&Site| site.exits.iter().map(|exit| exit.node).collect::<Vec<_>>();
+    let junctions = |site: &&Site| {
+        site.junctions
+            .iter()
+            .map(|junction| junction.node)
+            .collect::<Vec<_>>()
+    };
     let nodes = sites
         .iter()
-        .flat_map(|site| site.nodes.iter().copied().chain(exits(site)));
+        .flat_map(|site| site.nodes.iter().copied().chain(junctions(site)));
     nodes
         .filter_map(|node| view.function_of(node.graph))
         .collect()

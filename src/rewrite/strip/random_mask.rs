@@ -2,7 +2,7 @@
 
 use smallvec::smallvec;
 
-use crate::dropout::{Exit, Site};
+use crate::dropout::{Junction, Site};
 use crate::error::{Error, Result};
 use crate::onnx::{DataType, Name, Node, NodeId, ValueId};
 use crate::rewrite::Reason;
@@ -13,46 +13,61 @@ use super::removal::{Factor, Strip};
 /// Why a mask cannot be removed.
 pub(super) fn refusal(view: View<'_>, site: &Site) -> Option<Reason> {
     let scope = |why: &'static str| Some(Reason::Scope(why.into()));
-    site.exits.iter().find_map(|exit| {
-        let graph = exit.node.graph;
+    site.junctions.iter().find_map(|junction| {
+        let graph = junction.node.graph;
         let here = |node: &NodeId| node.graph == graph;
-        let chain = || exit.chain(view);
-        if !exit.path.iter().all(here) {
+        let chain = || junction.chain(view);
+        if !junction.path.iter().all(here) {
             return scope("a function rearranges its elements");
         }
-        if exit.prescale.is_some_and(|p| p.shared) && !chain().iter().all(here) {
+        if junction.prescale.is_some_and(|p| p.shared) && !chain().iter().all(here) {
             return scope("its data is scaled in a different graph");
         }
-        let is_exit = |output| site.exits.iter().any(|exit| exit.output == output);
-        let mut others = view.node(exit.node).produced();
-        if others.any(|other| other.is_used() && !is_exit(other.id)) {
+        let is_junction = |output| {
+            site.junctions
+                .iter()
+                .any(|junction| junction.output == output)
+        };
+        let mut others = view.node(junction.node).produced();
+        if others.any(|other| other.is_used() && !is_junction(other.id)) {
             let why = "other outputs of its node are used";
             return Some(Reason::Shared(why.into()));
         }
-        let untyped = exit.needs_scale() && exit.factor(view).is_none();
-        let scale = exit.scale;
+        let untyped = junction.needs_scale() && junction.factor(view).is_none();
+        let scale = junction.scale;
         let why = || format!("inference scales it by {scale}, but its element type is unknown");
         untyped.then(|| Reason::Unknown(why().into()))
     })
 }
 
 /// Lets what reads the output of a mask read the data, as in inference.
-pub(super) fn cut(strip: &mut Strip<'_>, exit: &Exit, factor: Option<Factor>) -> Result<()> {
-    let id = exit.node;
+pub(super) fn cut(
+    strip: &mut Strip<'_>,
+    junction: &Junction,
+    factor: Option<Factor>,
+) -> Result<()> {
+    let id = junction.node;
     let node = strip.editor.view().node(id);
     let (removed, label) = (node.is_removed(), node.name.clone());
     if !removed {
         strip.idle.extend(node.given().map(|(_, value)| value.id));
     }
-    let (data, mut moves) = unscaled(strip, exit)?;
-    moves.extend(&exit.path);
+    let (data, mut moves) = unscaled(strip, junction)?;
+    moves.extend(&junction.path);
     if !removed {
         strip.editor.remove_node(id);
     }
     let moved = (moves.into_iter()).try_fold(data, |data, node| again(strip, node, id, data))?;
     match factor {
-        Some(factor) => multiply(strip, id, exit.output, moved, (factor, exit.scale), &label),
-        None => strip.replace(id, &label, exit.output, moved),
+        Some(factor) => multiply(
+            strip,
+            id,
+            junction.output,
+            moved,
+            (factor, junction.scale),
+            &label,
+        ),
+        None => strip.replace(id, &label, junction.output, moved),
     }
 }
 
@@ -67,15 +82,15 @@ pub(super) fn run_layer(strip: &mut Strip<'_>, id: NodeId, runs: bool) {
 
 /// The data before it was scaled, and the nodes that move its elements between there and the mask, if
 /// these have to be repeated.
-fn unscaled(strip: &mut Strip<'_>, exit: &Exit) -> Result<(ValueId, Vec<NodeId>)> {
-    let data = strip.now(exit.data);
-    let Some(prescale) = &exit.prescale else {
+fn unscaled(strip: &mut Strip<'_>, junction: &Junction) -> Result<(ValueId, Vec<NodeId>)> {
+    let data = strip.now(junction.data);
+    let Some(prescale) = &junction.prescale else {
         return Ok((data, Vec::new()));
     };
     let from = strip.now(prescale.from);
     let view = strip.editor.view();
     if prescale.shared {
-        return Ok((from, exit.chain(view)));
+        return Ok((from, junction.chain(view)));
     }
     let node = view.node(prescale.node);
     if node.is_removed() {

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::dropout::{Exit, Form, Site};
+use crate::dropout::{Form, Junction, Site};
 use crate::hash::HashMap;
 use crate::onnx::{NodeId, Producer, Use, ValueId};
 use crate::semantics::inline::Inlined;
@@ -14,7 +14,7 @@ pub(super) struct Claim<'s> {
     pub site: &'s Site,
     /// The node that draws; `None` of a constant mask.
     pub draw: Option<NodeId>,
-    pub exits: Vec<Exit>,
+    pub junctions: Vec<Junction>,
     /// The switch, and what it is where the mask is off.
     pub switch: Option<(ValueId, f64)>,
     /// A number that was assumed for an input.
@@ -26,7 +26,7 @@ pub(super) fn plain(site: &Site) -> Claim<'_> {
     Claim {
         site,
         draw: site.source(),
-        exits: site.exits.clone(),
+        junctions: site.junctions.clone(),
         switch: site.switch.zip(site.off),
         given: site.given,
     }
@@ -61,7 +61,7 @@ impl<'m> Places<'m> {
     pub fn claims<'s>(&self, site: &'s Site) -> Result<Vec<Claim<'s>>, String> {
         let first = match site.form {
             Form::RandomMask => site.source(),
-            _ => site.exits.first().map(|exit| exit.node),
+            _ => site.junctions.first().map(|junction| junction.node),
         };
         let copies = first
             .into_iter()
@@ -95,22 +95,25 @@ impl<'m> Places<'m> {
             Some(source) => Some(self.node(source, calls)?),
             None => None,
         };
-        let exits = site.exits.iter().map(|exit| self.exit(exit, calls));
+        let junctions = site
+            .junctions
+            .iter()
+            .map(|junction| self.junction(junction, calls));
         Some(Claim {
             site,
             draw,
-            exits: exits.collect::<Option<_>>()?,
+            junctions: junctions.collect::<Option<_>>()?,
             switch: number(site.switch.zip(site.off))?,
             given: number(site.given)?,
         })
     }
 
-    fn exit(&self, exit: &Exit, calls: &[NodeId]) -> Option<Exit> {
-        let mut copy = exit.clone();
-        copy.node = self.node(exit.node, calls)?;
-        copy.data = self.value(exit.data, calls)?;
-        copy.output = self.value(exit.output, calls)?;
-        let path = exit.path.iter().map(|&node| self.node(node, calls));
+    fn junction(&self, junction: &Junction, calls: &[NodeId]) -> Option<Junction> {
+        let mut copy = junction.clone();
+        copy.node = self.node(junction.node, calls)?;
+        copy.data = self.value(junction.data, calls)?;
+        copy.output = self.value(junction.output, calls)?;
+        let path = junction.path.iter().map(|&node| self.node(node, calls));
         copy.path = path.collect::<Option<_>>()?;
         if let Some(prescale) = &mut copy.prescale {
             prescale.node = self.node(prescale.node, calls)?;

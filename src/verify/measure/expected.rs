@@ -1,6 +1,6 @@
 //! What a rewrite assumes about a use of a mask, as numbers to be measured.
 
-use crate::dropout::{Exit, Form, Kind, Scaling, Site};
+use crate::dropout::{Form, Junction, Kind, Scaling, Site};
 use crate::onnx::{DataType, NodeId};
 use crate::semantics::draws::{distribution, drawn, second_of_two};
 use crate::semantics::facts::Facts;
@@ -68,10 +68,10 @@ pub(super) enum Draw {
 }
 
 impl Expected {
-    pub fn of(view: View<'_>, site: &Site, exit: &Exit, draw: Option<Draw>) -> Expected {
+    pub fn of(view: View<'_>, site: &Site, junction: &Junction, draw: Option<Draw>) -> Expected {
         let frozen = site.form == Form::FrozenMask;
         // the factor that the data has already
-        let before = exit.prescale.map_or(1.0, |_| 1.0 / exit.scale);
+        let before = junction.prescale.map_or(1.0, |_| 1.0 / junction.scale);
         let points = site
             .kept_draw
             .map(|kept| [Some(kept.value), kept.dropped])
@@ -80,18 +80,18 @@ impl Expected {
             kind: site.kind,
             rate: site.rate,
             kept: (!frozen).then_some(Line {
-                factor: exit.kept.0 * before,
-                shift: exit.kept.1,
+                factor: junction.kept.0 * before,
+                shift: junction.kept.1,
             }),
-            scale: Some(exit.scale * before),
+            scale: Some(junction.scale * before),
             shared: Some(site.noise_shape.is_some()),
             draw,
             points: points.flatten().flatten().collect(),
             switched: site.switch.is_some(),
-            unscaled: is_unscaled(exit),
-            integers: is_integer(view, exit),
-            counted: counted(site, exit),
-            drawn: drawn_for(view, exit),
+            unscaled: is_unscaled(junction),
+            integers: is_integer(view, junction),
+            counted: counted(site, junction),
+            drawn: drawn_for(view, junction),
         }
     }
 
@@ -216,8 +216,9 @@ impl Draw {
     }
 }
 
-fn counted(site: &Site, exit: &Exit) -> Option<Counted> {
-    let blocks = site.form == Form::RandomMask && site.kind == Kind::Dropout && is_unscaled(exit);
+fn counted(site: &Site, junction: &Junction) -> Option<Counted> {
+    let blocks =
+        site.form == Form::RandomMask && site.kind == Kind::Dropout && is_unscaled(junction);
     match site.scaling {
         Scaling::Count => Some(Counted::Rescaled),
         _ if blocks && site.rate.is_none() && site.given.is_none() => Some(Counted::Blocks),
@@ -226,17 +227,17 @@ fn counted(site: &Site, exit: &Exit) -> Option<Counted> {
 }
 
 /// True of a mask that leaves what it keeps as it is, where inference does so as well.
-fn is_unscaled(exit: &Exit) -> bool {
-    exit.kept == (1.0, 0.0) && exit.scale == 1.0
+fn is_unscaled(junction: &Junction) -> bool {
+    junction.kept == (1.0, 0.0) && junction.scale == 1.0
 }
 
-fn is_integer(view: View<'_>, exit: &Exit) -> bool {
-    let element = view.value(exit.data).element_type();
+fn is_integer(view: View<'_>, junction: &Junction) -> bool {
+    let element = view.value(junction.data).element_type();
     element.is_some_and(|element| !element.is_float())
 }
 
-fn drawn_for(view: View<'_>, exit: &Exit) -> Option<usize> {
-    let frozen = exit.frozen.first()?;
+fn drawn_for(view: View<'_>, junction: &Junction) -> Option<usize> {
+    let frozen = junction.frozen.first()?;
     let mask = view.node(frozen.node).input(frozen.input)?;
     let sizes = &mask.initializer()?.dims;
     usize::try_from(sizes.iter().product::<i64>()).ok()

@@ -25,7 +25,7 @@ fn each_mask(mut then: impl FnMut(&str, Side<'_>, &Site)) {
         let examined = Examined::new(&model);
         let side = examined.side().unwrap();
         let name = path.file_stem().unwrap().to_string_lossy();
-        let masks = side.sites.iter().filter(|site| !site.exits.is_empty());
+        let masks = side.sites.iter().filter(|site| !site.junctions.is_empty());
         for site in masks.filter(|site| site.entangled.is_none()) {
             then(&name, side, site);
         }
@@ -102,13 +102,13 @@ fn mutants(view: View<'_>, site: &Site) -> Vec<(&'static str, Site)> {
         Some(())
     });
     add("the scale", &|site| {
-        let exit = site.exits.iter_mut().find(|_| drops)?;
-        exit.scale *= 1.25;
+        let junction = site.junctions.iter_mut().find(|_| drops)?;
+        junction.scale *= 1.25;
         Some(())
     });
     add("kept elements", &|site| {
-        let exit = site.exits.iter_mut().find(|_| drawn && !noise)?;
-        exit.kept.0 *= 1.25;
+        let junction = site.junctions.iter_mut().find(|_| drawn && !noise)?;
+        junction.kept.0 *= 1.25;
         Some(())
     });
     add("another kind", &|site| {
@@ -122,22 +122,25 @@ fn mutants(view: View<'_>, site: &Site) -> Vec<(&'static str, Site)> {
         Some(())
     });
     add("data from before", &|site| {
-        let exit = site.exits.first_mut()?;
-        let before = view.value(exit.data).node()?.input(0)?;
-        let shape = view.value(exit.data).node()?.op() == "Identity";
-        exit.data = Some(before.id).filter(|_| !shape)?;
-        exit.prescale = None;
+        let junction = site.junctions.first_mut()?;
+        let before = view.value(junction.data).node()?.input(0)?;
+        let shape = view.value(junction.data).node()?.op() == "Identity";
+        junction.data = Some(before.id).filter(|_| !shape)?;
+        junction.prescale = None;
         Some(())
     });
     add("another output", &|site| {
-        let exit = site.exits.first_mut()?;
-        let (reader, _) = view.value(exit.output).readers().next()?;
-        exit.output = reader.output(0).filter(|_| reader.op() != "Identity")?.id;
+        let junction = site.junctions.first_mut()?;
+        let (reader, _) = view.value(junction.output).readers().next()?;
+        junction.output = reader.output(0).filter(|_| reader.op() != "Identity")?.id;
         Some(())
     });
     add("the factor before", &|site| {
-        let exit = site.exits.iter_mut().find(|exit| exit.prescale.is_some())?;
-        exit.prescale.as_mut()?.from = exit.data;
+        let junction = site
+            .junctions
+            .iter_mut()
+            .find(|junction| junction.prescale.is_some())?;
+        junction.prescale.as_mut()?.from = junction.data;
         Some(())
     });
     add("shared axes", &|site| {
@@ -150,18 +153,18 @@ fn mutants(view: View<'_>, site: &Site) -> Vec<(&'static str, Site)> {
         Some(())
     });
     add("uses, one missing", &|site| {
-        (drawn && site.exits.len() > 1).then(|| site.exits.remove(0))?;
+        (drawn && site.junctions.len() > 1).then(|| site.junctions.remove(0))?;
         Some(())
     });
     add("uses, one too many", &|site| {
-        let mut more = site.exits.first().filter(|_| drawn)?.clone();
+        let mut more = site.junctions.first().filter(|_| drawn)?.clone();
         let Producer::Node { node, .. } = view.value(more.data).get().producer else {
             return None;
         };
         let before = view.node(node).input(0)?;
         (more.node, more.output, more.data) = (node, more.data, before.id);
         (more.path, more.prescale) = (Vec::new(), None);
-        site.exits.push(more);
+        site.junctions.push(more);
         Some(())
     });
     found

@@ -55,11 +55,11 @@ struct Usage {
 impl Claim {
     pub fn of(view: View<'_>, site: &Site) -> Claim {
         let name = |value| view.value(value).get().name.to_string();
-        let uses = site.exits.iter().map(|exit| Usage {
-            data: name(exit.data),
-            output: name(exit.output),
-            scale: exit.scale,
-            kept: exit.kept,
+        let uses = site.junctions.iter().map(|junction| Usage {
+            data: name(junction.data),
+            output: name(junction.output),
+            scale: junction.scale,
+            kept: junction.kept,
         });
         Claim {
             place: view.model.place(site.nodes[0]),
@@ -87,7 +87,10 @@ impl Claim {
             .ok_or_else(|| format!("there is no mask at {}", self.place))?
             .clone();
         let name = |value| view.value(value).get().name.to_string();
-        let uses = site.exits.iter().map(|e| (name(e.data), name(e.output)));
+        let uses = site
+            .junctions
+            .iter()
+            .map(|e| (name(e.data), name(e.output)));
         let claimed = self.uses.iter();
         if !uses.eq(claimed.map(|usage| (usage.data.clone(), usage.output.clone()))) {
             return Err(format!("the uses of {} are not those claimed", self.place));
@@ -102,8 +105,8 @@ impl Claim {
         site.given = site.given.map(|(value, _)| value).zip(self.given);
         let shape = site.noise_shape.take().unwrap_or_default();
         site.noise_shape = self.shared.then_some(shape);
-        for (exit, usage) in site.exits.iter_mut().zip(&self.uses) {
-            (exit.scale, exit.kept) = (usage.scale, usage.kept);
+        for (junction, usage) in site.junctions.iter_mut().zip(&self.uses) {
+            (junction.scale, junction.kept) = (usage.scale, usage.kept);
         }
         Ok(site)
     }

@@ -22,7 +22,7 @@ impl Stripped {
     pub fn of(view: View<'_>, removed: &[&Site], changes: &Allowed) -> Stripped {
         // an operator that is classic leaves a factor of its rate
         let masks = removed.iter();
-        let masks = masks.filter(|site| !site.exits.is_empty() || site.is_classic());
+        let masks = masks.filter(|site| !site.junctions.is_empty() || site.is_classic());
         Stripped {
             claims: masks.map(|site| Claim::of(view, site)).collect(),
             changes: changes.clone(),
@@ -35,12 +35,12 @@ impl Stripped {
     /// It is not about these models.
     pub fn removed(&self, before: Side<'_>, after: Side<'_>) -> Result<Vec<Site>, String> {
         let masks = |side: Side<'_>| {
-            let masks = side.sites.iter().filter(|site| !site.exits.is_empty());
+            let masks = side.sites.iter().filter(|site| !site.junctions.is_empty());
             masks.count()
         };
         let unclaimed = before.sites.iter().filter(|site| {
             let claimed = self.claims.iter().any(|claim| claim.is_about(site));
-            !site.exits.is_empty() && !claimed
+            !site.junctions.is_empty() && !claimed
         });
         let unclaimed: Vec<&Site> = unclaimed.collect();
         if unclaimed.len() > masks(after) {

@@ -1,6 +1,6 @@
 //! Edits that let a mask keep everything.
 
-use crate::dropout::{Exit, FrozenInput, KeptDraw, MaskUse, Scaling, Site};
+use crate::dropout::{FrozenInput, Junction, KeptDraw, MaskUse, Scaling, Site};
 use crate::hash::HashSet;
 use crate::onnx::{
     Attribute, DataType, Editor, Name, Node, NodeId, ValueId, encode_float, encode_number,
@@ -20,16 +20,16 @@ pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) -> Vec<DataType> {
         Some(draw) if site.mask != MaskUse::Output => replace_draw(editor, draw),
         _ => {}
     }
-    let frozen = site.exits.iter().flat_map(|exit| &exit.frozen);
+    let frozen = site.junctions.iter().flat_map(|junction| &junction.frozen);
     frozen.for_each(|frozen| replace_frozen(editor, frozen));
     let mut rounded = Vec::new();
-    for exit in &site.exits {
+    for junction in &site.junctions {
         let rounds = match site.off {
-            None => rescale(editor, exit) || site.scaling == Scaling::Count,
-            Some(_) => exit.scale != 1.0 || exit.prescale.is_some(),
+            None => rescale(editor, junction) || site.scaling == Scaling::Count,
+            Some(_) => junction.scale != 1.0 || junction.prescale.is_some(),
         };
         if rounds {
-            rounded.push(element_at(editor, exit));
+            rounded.push(element_at(editor, junction));
         }
     }
     rounded
@@ -56,15 +56,17 @@ fn replace_in_mask(editor: &mut Editor<'_>, site: &Site, value: ValueId, number:
     }
 }
 
-/// The nodes that compute the mask of a site, from its exits back to the data.
+/// The nodes that compute the mask of a site, from its junctions back to the data.
 pub(super) fn mask_nodes(view: View<'_>, site: &Site) -> HashSet<NodeId> {
-    let exits = site.exits.iter();
-    let before = exits.filter_map(|exit| exit.prescale);
-    let data = site.exits.iter().map(|exit| exit.data);
+    let junctions = site.junctions.iter();
+    let before = junctions.filter_map(|junction| junction.prescale);
+    let data = site.junctions.iter().map(|junction| junction.data);
     let data = data.chain(before.clone().map(|prescale| prescale.from));
     let mut seen: HashSet<ValueId> = data.collect();
-    let exits = site.exits.iter().map(|exit| exit.node);
-    let mut open: Vec<NodeId> = exits.chain(before.map(|prescale| prescale.node)).collect();
+    let junctions = site.junctions.iter().map(|junction| junction.node);
+    let mut open: Vec<NodeId> = junctions
+        .chain(before.map(|prescale| prescale.node))
+        .collect();
     let mut nodes = HashSet::default();
     while let Some(id) = open.pop() {
         let node = view.node(id);
@@ -127,26 +129,26 @@ pub(super) fn constant_draw(editor: &mut Editor<'_>, draw: KeptDraw) -> Option<(
 }
 
 /// The element type of the data after a mask.
-fn element_at(editor: &Editor<'_>, exit: &Exit) -> DataType {
-    let mut ends = [exit.output, exit.data].into_iter();
+fn element_at(editor: &Editor<'_>, junction: &Junction) -> DataType {
+    let mut ends = [junction.output, junction.data].into_iter();
     let found = ends.find_map(|value| editor.model().element_type(editor.values(), value));
     found.unwrap_or(DataType::FLOAT)
 }
 
 /// Multiplies the output of a mask that keeps everything so that it has the inference scale. True if
 /// that rounds where the model after does not.
-fn rescale(editor: &mut Editor<'_>, exit: &Exit) -> bool {
-    let (a, b) = exit.kept;
-    let factor = exit.scale / a;
-    let element = element_at(editor, exit);
+fn rescale(editor: &mut Editor<'_>, junction: &Junction) -> bool {
+    let (a, b) = junction.kept;
+    let factor = junction.scale / a;
+    let element = element_at(editor, junction);
     if factor == 1.0 && b == 0.0 {
-        return exit.prescale.is_some();
+        return junction.prescale.is_some();
     }
     let (Some(shift), Some(scale)) = (encode_float(element, b), encode_float(element, factor))
     else {
         return true;
     };
-    let Some((mut data, at, name)) = editor.detach(exit.node, exit.output) else {
+    let Some((mut data, at, name)) = editor.detach(junction.node, junction.output) else {
         return true;
     };
     if b != 0.0 {
@@ -158,5 +160,5 @@ fn rescale(editor: &mut Editor<'_>, exit: &Exit) -> bool {
     // whatever else the mask multiplies by may be rounded before it gets there
     let is_power = |number: f64| number.abs().log2().fract() == 0.0;
     let is_exact = is_power(factor) && is_power(a);
-    b != 0.0 || !(is_exact || (a == 1.0 && exit.prescale.is_none()))
+    b != 0.0 || !(is_exact || (a == 1.0 && junction.prescale.is_none()))
 }

@@ -8,7 +8,7 @@ use crate::semantics::view::View;
 
 use super::mask::{constant_draw, mask_nodes};
 
-/// Lets exits read a copy of the mask that is made of a draw that keeps everything.
+/// Lets junctions read a copy of the mask that is made of a draw that keeps everything.
 pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) {
     let Some(draw) = site.kept_draw.filter(|_| site.mask == MaskUse::Output) else {
         return;
@@ -38,20 +38,24 @@ pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) {
             names.insert(output.clone(), kept);
         }
     }
-    for exit in &site.exits {
-        let inputs = editor.model().node(exit.node).inputs.clone();
+    for junction in &site.junctions {
+        let inputs = editor.model().node(junction.node).inputs.clone();
         for (input, name) in inputs.iter().enumerate() {
             if let Some(kept) = names.get(name) {
-                editor.set_input_to(exit.node, input, kept);
+                editor.set_input_to(junction.node, input, kept);
             }
         }
     }
 }
 
-/// The nodes between the draw and the exits, in order.
+/// The nodes between the draw and the junctions, in order.
 fn copied(view: View<'_>, site: &Site, source: NodeId) -> Vec<NodeId> {
     let of_mask = mask_nodes(view, site);
-    let exits: HashSet<NodeId> = site.exits.iter().map(|exit| exit.node).collect();
+    let junctions: HashSet<NodeId> = site
+        .junctions
+        .iter()
+        .map(|junction| junction.node)
+        .collect();
     let mut behind: HashSet<NodeId> = [source].into_iter().collect();
     let order = view.model.check_order(view.values).unwrap_or_default();
     let between = order.into_iter().filter(|&id| {
@@ -62,7 +66,7 @@ fn copied(view: View<'_>, site: &Site, source: NodeId) -> Vec<NodeId> {
             .filter_map(|value| value.node());
         let between = id.graph == source.graph
             && of_mask.contains(&id)
-            && !exits.contains(&id)
+            && !junctions.contains(&id)
             && makers.any(|node| behind.contains(&node.id));
         between && behind.insert(id)
     });

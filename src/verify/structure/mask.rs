@@ -2,7 +2,7 @@
 //! without the factor that compensates for dropped elements, or times the scale that no factor
 //! compensates for.
 
-use crate::dropout::Exit;
+use crate::dropout::Junction;
 use crate::error::Result;
 use crate::onnx::{DataType, GraphId};
 use crate::semantics::operator::{Operator, schema};
@@ -13,29 +13,31 @@ use super::numbering::Builder;
 
 impl<'m> Builder<'_, 'm> {
     /// Numbers the outputs of a node that are dropout of data.
-    pub(super) fn exits(&mut self, node: NodeRef<'m>) -> Result<()> {
+    pub(super) fn junctions(&mut self, node: NodeRef<'m>) -> Result<()> {
         for output in node.outputs().flatten() {
-            if let Some(&exit) = self.reachable.exits.get(&output.id) {
-                let number = self.inference(exit)?;
+            if let Some(&junction) = self.reachable.junctions.get(&output.id) {
+                let number = self.inference(junction)?;
                 self.set(output.id, number);
             }
         }
         Ok(())
     }
 
-    fn inference(&mut self, exit: &Exit) -> Result<Expression> {
-        let start = exit.prescale.map_or(exit.data, |prescale| prescale.from);
+    fn inference(&mut self, junction: &Junction) -> Result<Expression> {
+        let start = junction
+            .prescale
+            .map_or(junction.data, |prescale| prescale.from);
         let mut number = self.numbering.value(start);
-        let mut moves = exit.chain(self.view);
-        moves.extend(&exit.path);
+        let mut moves = junction.chain(self.view);
+        moves.extend(&junction.path);
         for id in moves {
             number = self.moved(self.view.node(id), number)?;
         }
-        if exit.needs_scale()
-            && let Some((element, bytes)) = exit.factor(self.view)
+        if junction.needs_scale()
+            && let Some((element, bytes)) = junction.factor(self.view)
         {
             let factor = self.scalar(element, bytes);
-            let graph = self.view.value(exit.output).graph;
+            let graph = self.view.value(junction.output).graph;
             number = self.product(graph, number, factor);
         }
         Ok(number)

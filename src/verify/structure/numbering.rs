@@ -167,8 +167,8 @@ impl<'s, 'm> Builder<'s, 'm> {
         if self.excepted(node) {
             return Ok(());
         }
-        if !self.reachable.exits.is_empty() {
-            self.exits(node)?;
+        if !self.reachable.junctions.is_empty() {
+            self.junctions(node)?;
         }
         if !self.reachable.has_node(node) {
             return Ok(());
@@ -190,7 +190,7 @@ impl<'s, 'm> Builder<'s, 'm> {
         }
         for (place, output) in outputs.into_iter().enumerate() {
             let value = node.output(output);
-            let value = value.filter(|value| !self.reachable.exits.contains_key(&value.id));
+            let value = value.filter(|value| !self.reachable.junctions.contains_key(&value.id));
             if let Some(value) = value {
                 let number = self.shared.expressions.output(number, place);
                 self.set(value.id, number);

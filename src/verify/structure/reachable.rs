@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::dropout::{Exit, Site};
+use crate::dropout::{Junction, Site};
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{AttributeValue, GraphId, GraphKind, Name, NodeId, Producer, ValueId};
 use crate::semantics::foreign::ForeignDropout;
@@ -19,7 +19,7 @@ use super::states::States;
 pub(super) struct Reachable<'m> {
     view: View<'m>,
     /// Values that are dropout of data.
-    pub exits: HashMap<ValueId, &'m Exit>,
+    pub junctions: HashMap<ValueId, &'m Junction>,
     /// The conditions of Ifs that run layers at inference.
     pub layers: HashMap<NodeId, bool>,
     values: Vec<bool>,
@@ -40,7 +40,7 @@ impl<'m> Reachable<'m> {
         let mut walk = Walk {
             reachable: Reachable {
                 view,
-                exits: exits(view, sites),
+                junctions: junctions(view, sites),
                 layers: layers(sites),
                 values: vec![false; view.values.len()],
                 loops: HashMap::default(),
@@ -89,7 +89,7 @@ impl<'m> Reachable<'m> {
     /// True if a node has a reachable output that is not dropout of data.
     pub fn has_node(&self, node: NodeRef<'_>) -> bool {
         let mut outputs = node.outputs().flatten();
-        outputs.any(|output| self.has(output.id) && !self.exits.contains_key(&output.id))
+        outputs.any(|output| self.has(output.id) && !self.junctions.contains_key(&output.id))
     }
 
     /// True if an output of a function depends on its input at this place.
@@ -176,12 +176,14 @@ impl<'m> Reachable<'m> {
 }
 
 /// The places where masks are applied to data; without those whose inference meaning is unknown.
-fn exits<'m>(view: View<'m>, sites: &'m [Site]) -> HashMap<ValueId, &'m Exit> {
-    let scaled = |exit: &Exit| !exit.needs_scale() || exit.factor(view).is_some();
+fn junctions<'m>(view: View<'m>, sites: &'m [Site]) -> HashMap<ValueId, &'m Junction> {
+    let scaled = |junction: &Junction| !junction.needs_scale() || junction.factor(view).is_some();
     let sites = sites.iter().filter(|site| site.entangled.is_none());
-    let sites = sites.filter(|site| site.exits.iter().all(scaled));
-    let exits = sites.flat_map(|site| &site.exits);
-    exits.map(|exit| (exit.output, exit)).collect()
+    let sites = sites.filter(|site| site.junctions.iter().all(scaled));
+    let junctions = sites.flat_map(|site| &site.junctions);
+    junctions
+        .map(|junction| (junction.output, junction))
+        .collect()
 }
 
 /// The Ifs that run a layer which a draw skips in training.
@@ -212,8 +214,8 @@ impl Walk<'_> {
         }
         let known = self.view.value(value);
         match (known.producer(), known.producer) {
-            (Some((node, output)), _) => match self.reachable.exits.get(&value) {
-                Some(&exit) => self.exit(exit),
+            (Some((node, output)), _) => match self.reachable.junctions.get(&value) {
+                Some(&junction) => self.junction(junction),
                 None => self.node(node, output),
             },
             (None, Producer::Input(input)) => self.formal(known.graph, input as usize),
@@ -221,11 +223,13 @@ impl Walk<'_> {
         }
     }
 
-    fn exit(&mut self, exit: &Exit) {
-        let start = exit.prescale.map_or(exit.data, |prescale| prescale.from);
+    fn junction(&mut self, junction: &Junction) {
+        let start = junction
+            .prescale
+            .map_or(junction.data, |prescale| prescale.from);
         self.open.push(start);
-        let mut moves = exit.chain(self.view);
-        moves.extend(&exit.path);
+        let mut moves = junction.chain(self.view);
+        moves.extend(&junction.path);
         for id in moves {
             let inputs = self.view.node(id).inputs().skip(1);
             self.open.extend(inputs.flatten().map(|input| input.id));

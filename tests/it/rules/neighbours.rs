@@ -1,6 +1,6 @@
 //! Rules about what stands after a dropout.
 
-use dropout_onnx::dropout::{Exit, Kind};
+use dropout_onnx::dropout::{Junction, Kind};
 use dropout_onnx::onnx::Values;
 
 use super::{constants, dropouts, fires, random_mask, said_of, silent, with_ratio};
@@ -165,10 +165,10 @@ fn every_result_of_a_mask_is_looked_at() {
     }
     let read = model.read();
     let values = Values::new(&read);
-    let exits: Vec<Exit> = (0..3)
+    let exits: Vec<Junction> = (0..3)
         .map(|index| {
             let node = read.nodes().nth(index).unwrap().0;
-            Exit {
+            Junction {
                 node,
                 data: values.input(node, 0).unwrap(),
                 output: values.output(&read, node, 0).unwrap(),
@@ -182,7 +182,7 @@ fn every_result_of_a_mask_is_looked_at() {
         .collect();
     for rule in ["dropout-before-batchnorm", "dropout-on-output"] {
         assert_eq!(
-            said_of(rule, &model, |site| site.exits = exits.clone()).len(),
+            said_of(rule, &model, |site| site.junctions = exits.clone()).len(),
             1
         );
     }

@@ -1,6 +1,6 @@
 //! Mutants of what `set` claims: each fact of a claim off by one step is seen.
 
-use dropout_onnx::dropout::Exit;
+use dropout_onnx::dropout::Junction;
 use dropout_onnx::onnx::{Model, Name, Values};
 use dropout_onnx::rewrite::Rate;
 use dropout_onnx::rewrite::set::{self, set};
@@ -58,7 +58,8 @@ fn masks_that_were_set() {
     };
     let expected = changed.expected(&options).unwrap();
     let (x, d) = (value("x"), value("d"));
-    let exit = |e: &mut Expected, change: &dyn Fn(&mut Exit)| change(&mut e.masks[0].exits[0]);
+    let exit =
+        |e: &mut Expected, change: &dyn Fn(&mut Junction)| change(&mut e.masks[0].junctions[0]);
     let mutations: &[Mutation<'_>] = &[
         ("a lower rate", &|e| e.masks[0].rate = Some(0.19)),
         ("a higher rate", &|e| e.masks[0].rate = Some(0.21)),

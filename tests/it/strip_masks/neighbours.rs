@@ -53,7 +53,7 @@ fn one_mask_for_several_layers() {
         "out = Sub(u, v)",
         "y = Tanh(out)",
     ]);
-    assert_eq!(stripped.sites[0].exits.len(), 2);
+    assert_eq!(stripped.sites[0].junctions.len(), 2);
 }
 
 /// Keras draws the masks of all gates at once.

@@ -127,7 +127,7 @@ fn a_factor_that_is_left_next_to_one_that_is_removed() {
         let numbers = [("half", 0.5), ("two", 2.0), ("p", 0.25), ("t", 0.666_666_7)];
         let graph = spelt(text, &numbers).init("c", f32s(&[3], &c));
         let stripped = strips(&model(15, graph)).draws_nothing();
-        let scales = stripped.sites.iter().map(|site| site.exits[0].scale);
+        let scales = stripped.sites.iter().map(|site| site.junctions[0].scale);
         assert_eq!(scales.collect::<Vec<_>>(), [1.0, 0.75]);
     }
 }

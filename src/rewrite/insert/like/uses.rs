@@ -17,9 +17,9 @@ pub(super) struct Spot {
 /// Where a dropout was. `with`: the model with it; `without`: the same nodes, except for those that were
 /// removed with dropout.
 pub(super) fn spots(with: View<'_>, without: View<'_>, site: &Site) -> Vec<Spot> {
-    let exits = site.exits.iter().map(|exit| exit.output);
-    let own = site.output.filter(|_| site.exits.is_empty());
-    let outputs: BTreeSet<ValueId> = exits.chain(own).collect();
+    let junctions = site.junctions.iter().map(|junction| junction.output);
+    let own = site.output.filter(|_| site.junctions.is_empty());
+    let outputs: BTreeSet<ValueId> = junctions.chain(own).collect();
     let mut search = Search {
         with,
         without,

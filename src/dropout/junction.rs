@@ -8,7 +8,7 @@ use crate::semantics::view::View;
 /// At inference `output` is `scale · data`, its elements moved as the nodes of `path` do; where there
 /// is a `prescale` it is what data is without that factor, to the last bit.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Exit {
+pub struct Junction {
     /// The node whose output is what dropout makes of the data.
     pub node: NodeId,
     /// The data: it does not depend on the draw.
@@ -43,7 +43,7 @@ pub struct FrozenInput {
 /// Tolerance within which a scale counts as 1, so no Mul is needed.
 const ONE: f64 = 1e-9;
 
-impl Exit {
+impl Junction {
     /// True if inference multiplies by a number that is nowhere in the model.
     pub fn needs_scale(&self) -> bool {
         self.prescale.is_none() && (self.scale - 1.0).abs() > ONE
@@ -84,7 +84,7 @@ impl Exit {
 }
 
 /// A node that multiplies by a constant (or divides) before the mask does. Only nodes that move
-/// elements or cast them are between its output and the data of the exit.
+/// elements or cast them are between its output and the data of the junction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Prescale {

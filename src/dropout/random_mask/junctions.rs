@@ -1,7 +1,7 @@
-//! The exits of a draw: values that are dropout of data.
+//! The junctions of a draw: values that are dropout of data.
 //!
 //! From the first value that combines data and the draw, up to the last that combines either again.
-//! Cutting a draw off at all its exits leaves nothing that depends on it.
+//! Cutting a draw off at all its junctions leaves nothing that depends on it.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ pub(super) struct Precision {
     pub complement: bool,
 }
 
-/// Finds the exits of a trace, and what is dropout on the way to them; `None` if the draw is applied to data in any other way than as dropout.
+/// Finds the junctions of a trace, and what is dropout on the way to them; `None` if the draw is applied to data in any other way than as dropout.
 pub(super) fn find(
     finder: &Finder<'_>,
     trace: &Trace,
@@ -156,7 +156,7 @@ impl Search<'_, '_> {
     }
 
     /// Finds the factors before the mask that have other readers too: any node except those between
-    /// the draw and the exits that the factor is for.
+    /// the draw and the junctions that the factor is for.
     fn share(&mut self) -> Result<()> {
         let mut of_factor: HashMap<NodeId, Vec<NodeId>> = HashMap::default();
         for found in &self.found {
@@ -169,7 +169,7 @@ impl Search<'_, '_> {
         }
         let inside: HashMap<NodeId, HashSet<NodeId>> = of_factor
             .into_iter()
-            .map(|(factor, exits)| (factor, self.behind(exits)))
+            .map(|(factor, junctions)| (factor, self.behind(junctions)))
             .collect();
         for found in &mut self.found {
             let factor = found.prescale.as_ref().map(|before| before.prescale.node);
@@ -196,7 +196,7 @@ impl Search<'_, '_> {
         inside
     }
 
-    /// True if all readers of dropped data are downstream of an exit.
+    /// True if all readers of dropped data are downstream of a junction.
     fn is_covered(&self) -> bool {
         let view = self.finder.view;
         let mut seen: HashSet<ValueId> = self.found.iter().map(|found| found.output).collect();
@@ -236,7 +236,7 @@ impl Search<'_, '_> {
         true
     }
 
-    /// Finds the exits downstream of values that depend on data. False if one of them is no dropout.
+    /// Finds the junctions downstream of values that depend on data. False if one of them is no dropout.
     fn close(&mut self, mut open: Vec<ValueId>) -> Result<bool> {
         let mut seen = HashSet::default();
         while let Some(value) = open.pop() {
@@ -249,7 +249,7 @@ impl Search<'_, '_> {
             }
             let (found, again) = match uses.together.is_empty() {
                 true => self.chained(value, uses)?,
-                // what else uses it needs an exit as well
+                // what else uses it needs a junction as well
                 false if uses.apart > 0 => (self.classified(value)?, uses.together),
                 false => {
                     open.extend(uses.together);
@@ -269,7 +269,7 @@ impl Search<'_, '_> {
         Ok(true)
     }
 
-    /// The exit after a value, in a row of values that one node each reads: the first that is dropout
+    /// The junction after a value, in a row of values that one node each reads: the first that is dropout
     /// that inference can omit, or else the first that is dropout. `None` where the last
     /// is combined with the draw again: then the result of that.
     fn chained(
