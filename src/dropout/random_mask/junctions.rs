@@ -64,7 +64,8 @@ pub(super) struct Precision {
     pub complement: bool,
 }
 
-/// Finds the junctions of a trace, and what is dropout on the way to them; `None` if the draw is applied to data in any other way than as dropout.
+/// Finds the junctions of a trace, and what is dropout on the way to them; `None` if the draw is applied to data
+/// in any other way than as dropout.
 pub(super) fn find(
     finder: &Finder<'_>,
     trace: &Trace,
