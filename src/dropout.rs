@@ -32,7 +32,7 @@ use crate::hash::HashSet;
 use crate::interrupt;
 use crate::onnx::{Name, NodeId};
 use crate::semantics::analysis::Analysis;
-use crate::semantics::facts::{Facts, Memo, Runs};
+use crate::semantics::facts::{Facts, Runs};
 use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
 
@@ -185,7 +185,7 @@ fn is_named_dropout(node: NodeRef<'_>) -> bool {
 /// As [`find`].
 #[cfg(feature = "tract")]
 pub(crate) fn find_masks(view: View<'_>) -> Result<Vec<Site>> {
-    let memo = Memo::default();
+    let memo = crate::semantics::facts::Memo::default();
     recognise(MASKS, Facts::new(view, &memo), &Limits::default())
 }
 
