@@ -247,9 +247,9 @@ def test_options_and_defaults_are_the_command_s(command):
         "insert": {"output", "output-dir", "jobs", "format", "sites"},
         "set": {"output", "output-dir", "jobs", "format"},
         "sample": {"format", "output", "plot", "force"},
-        "verify": {"format", "jobs", "replay"},
-        "show": {"check", "update", "write-snapshots", "jobs"},
-        "diff": {"format"},
+        "verify": {"format", "output", "jobs", "replay"},
+        "show": {"output", "check", "update", "write-snapshots", "jobs"},
+        "diff": {"format", "output"},
     }
     everywhere = {"color", "quiet", "verbose", "no-sync", "help", "version"}
     for name, left_out in elsewhere.items():

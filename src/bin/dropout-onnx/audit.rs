@@ -33,7 +33,7 @@ use crate::rules::RuleArgs;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Format of the report [default: by FILE's extension, the configuration's, or text]
+    /// Format of the report [default: text, or by FILE's extension or the configuration]
     #[arg(long, value_name = "FORMAT", value_parser = choices(Format::ALL, |it| (it.word(), it.about())))]
     format: Option<Format>,
     #[command(flatten)]

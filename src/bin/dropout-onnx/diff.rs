@@ -26,7 +26,7 @@ pub struct Args {
     /// Changed model
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    /// Format of the report [default: by FILE's extension, or text]
+    /// Format of the report [default: text, or by FILE's extension]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     #[command(flatten)]

@@ -74,7 +74,7 @@ pub struct Args {
     feed: Feed,
     #[command(flatten)]
     limits: Limits,
-    /// Format of the figures [default: by FILE's extension, or text]
+    /// Format of the figures [default: text, or by FILE's extension]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Write the figures of every element to this file (.json, .npz for NumPy, or text); `-` is standard

@@ -30,7 +30,7 @@ pub struct Args {
     /// With --check or --write-snapshots also several models, folders and patterns.
     #[arg(value_name = "IN", required = true)]
     inputs: Vec<PathBuf>,
-    /// Output format [default: by FILE's extension, or text; with --check, that of the snapshot]
+    /// Output format [default: text, or by FILE's extension; with --check, that of the snapshot]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     #[command(flatten)]

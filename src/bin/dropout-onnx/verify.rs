@@ -57,7 +57,7 @@ pub struct Args {
     /// Compare outputs of the same name, or at the same position
     #[arg(long, value_name = "HOW", default_value = "by-name", value_parser = choices(Pairing::ALL, |it| (it.word(), it.about())))]
     outputs: Pairing,
-    /// Format of the report [default: by FILE's extension, or text]
+    /// Format of the report [default: text, or by FILE's extension]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     #[command(flatten)]
