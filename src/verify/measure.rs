@@ -65,10 +65,17 @@ pub(crate) fn measured(side: Side<'_>, sites: &[&Site], host: &Host) -> Result<O
         .copied()
         .filter(|s| !s.junctions.is_empty())
         .collect();
-    if masks.is_empty() {
-        return Ok(None);
-    }
-    let report = masks_of(side, &masks, host)?;
+    let mut report = match masks.is_empty() {
+        true => Report::default(),
+        false => masks_of(side, &masks, host)?,
+    };
+    let layers = sites.iter().filter(|site| site.runs_if.is_some());
+    report.sites.extend(layers.map(|site| SiteReport {
+        place: side.view.model.place(site.nodes[0]),
+        outcome: Outcome::Unmeasured {
+            why: "a draw decides whether its layer runs".into(),
+        },
+    }));
     Ok(Some(report).filter(|report| !report.sites.is_empty()))
 }
 

@@ -12,7 +12,9 @@ use dropout_onnx::verify::evidence::{Evidence, Replay};
 use dropout_onnx::verify::{self, Demand, Options, Verdict, Verification, run, verify_change};
 use serde_json::{Value, json};
 
-use crate::common::build::{f32_scalar, f32s, flag, int, model, op, x_to_y};
+use crate::common::build::{
+    f32_scalar, f32s, flag, graph, int, ints, model, op, subgraph, untyped, x_to_y,
+};
 use crate::common::masks::{MASKS, USES, at, numbers, spelt};
 use crate::common::proto;
 
@@ -72,6 +74,32 @@ fn stripped(model: &proto::Model) -> Shown {
     assert!(stripped.outcome.removed > 0);
     let found = stripped.verify(&before, None, &how()).unwrap();
     Shown::new(&before, &stripped.edited, &found)
+}
+
+#[test]
+fn a_layer_that_a_draw_skips_is_claimed() {
+    let branch = |line: &str| {
+        let mut branch = graph([op(line)]);
+        branch.output = vec![untyped(&branch.node[0].output[0])];
+        branch
+    };
+    let choice = op("y = If(b)")
+        .with(subgraph("then_branch", branch("p = Add(x, w)")))
+        .with(subgraph("else_branch", branch("q = Identity(x)")));
+    let draw = op("u = RandomUniform()").with(ints("shape", &[1]));
+    let nodes = [draw, op("b = Less(u, keep)"), op("w = Tanh(x)"), choice];
+    let before = examined(&model(17, x_to_y(nodes).init("keep", f32_scalar(0.8))));
+    let options = strip::Options {
+        allow_unmeasured: true,
+        ..strip::Options::default()
+    };
+    let stripped = strip::strip(&before, &options).unwrap();
+    let found = stripped.verify(&before, None, &how()).unwrap();
+    let shown = Shown::new(&before, &stripped.edited, &found);
+    assert_eq!(shown.verdict(&shown.document), Some(Verdict::Equal));
+    let mut document = shown.document.clone();
+    *document.pointer_mut("/question/result/claims").unwrap() = json!([]);
+    assert_ne!(shown.verdict(&document), Some(Verdict::Equal));
 }
 
 fn classic() -> Shown {

@@ -1,7 +1,9 @@
 //! Layers that a draw skips, by an If: strip lets them run always.
 
-use dropout_onnx::audit::{ModelAudit, Verdict};
+use dropout_onnx::audit::{self, ModelAudit};
 use dropout_onnx::dropout::{Form, Mode, Scaling};
+use dropout_onnx::rewrite::strip;
+use dropout_onnx::verify::{self, Demand, Verdict, measure};
 
 use crate::common::build::{graph, ints, model, op, subgraph, untyped, x_to_y};
 use crate::common::masks::{nodes, spelt};
@@ -27,7 +29,7 @@ fn made(then: &str, or: &str, condition: &str) -> Model {
     model(17, body)
 }
 
-fn audit(model: &Model) -> ModelAudit {
+fn audited(model: &Model) -> ModelAudit {
     ModelAudit::new("model.onnx", &model.read()).expect("an audit")
 }
 
@@ -43,7 +45,7 @@ fn a_layer_that_is_skipped_at_random_is_dropped() {
         ("p = Sum(w, x)", SKIP, "w = Abs(x)\nc = Identity(b)", 0.2),
     ] {
         let made = made(then, or, condition);
-        let found = audit(&made);
+        let found = audited(&made);
         let [site] = &found.sites[..] else {
             panic!("{then}: {:?}", found.sites);
         };
@@ -54,7 +56,7 @@ fn a_layer_that_is_skipped_at_random_is_dropped() {
             "{then}"
         );
         assert_eq!(site.inference_scale, 1.0);
-        assert_eq!(found.verdict, Some(Verdict::Active));
+        assert_eq!(found.verdict, Some(audit::Verdict::Active));
         let stripped = strips(&made).draws_nothing();
         let lines = stripped.after.lines();
         assert!(
@@ -68,7 +70,32 @@ fn a_layer_that_is_skipped_at_random_is_dropped() {
             .find(|tensor| tensor.name() == "layer/runs")
             .expect("a condition");
         assert_eq!(runs.raw_data(), [u8::from(then.contains("p ="))]);
-        assert_eq!(audit(&stripped.after).verdict, Some(Verdict::Clean));
+        assert_eq!(
+            audited(&stripped.after).verdict,
+            Some(audit::Verdict::Clean)
+        );
+    }
+}
+
+#[test]
+fn that_a_draw_decides_about_a_layer_is_not_measured() {
+    let model = made(LAYER, SKIP, "c = Identity(b)").read();
+    for allow_unmeasured in [false, true] {
+        let options = strip::Options {
+            allow_unmeasured,
+            ..strip::Options::default()
+        };
+        let stripped = strip::strip(&model, &options).unwrap();
+        let found = stripped
+            .verify(&model, None, &verify::Options::default())
+            .unwrap();
+        let is_shown = found.verdict(Demand::Rewrite) == Verdict::Equal;
+        assert_eq!(is_shown, allow_unmeasured);
+        let measured = found.measured.unwrap();
+        assert!(matches!(
+            &measured.sites[..],
+            [site] if matches!(&site.outcome, measure::Outcome::Unmeasured { .. })
+        ));
     }
 }
 
@@ -94,13 +121,13 @@ fn twice(second: &str) -> Model {
 fn one_draw_may_skip_several_layers() {
     let half = "half = Mul(keep, keep)\nd = Less(u, half)\ne = Squeeze(d)";
     let both = twice(half);
-    let found = audit(&both);
+    let found = audited(&both);
     let rates: Vec<_> = found.sites.iter().map(|site| site.rate).collect();
     assert_eq!(rates, [Some(0.2), Some(0.36)]);
     strips(&both).draws_nothing();
     // the twin: either the one or the other
     let either = twice("d = Greater(u, keep)\ne = Squeeze(d)");
-    assert_eq!(audit(&either).sites.len(), 2);
+    assert_eq!(audited(&either).sites.len(), 2);
     let why = refusal(&either);
     assert!(why.contains("no draw runs all"), "{why}");
 }
@@ -120,14 +147,14 @@ fn a_choice_between_results_is_random() {
         (LAYER, LAYER),
         (SKIP, "r = Identity(x)"),
     ] {
-        let found = audit(&made(then, or, "c = Identity(b)"));
+        let found = audited(&made(then, or, "c = Identity(b)"));
         assert!(found.sites.is_empty(), "{then}: {:?}", found.sites);
-        assert_eq!(found.verdict, Some(Verdict::Random), "{then}");
+        assert_eq!(found.verdict, Some(audit::Verdict::Random), "{then}");
     }
     // the twin: the draw is used elsewhere as well
     let mut used = made(LAYER, SKIP, "c = Identity(b)");
     used.main_mut().node.push(op("z = Add(y, u)"));
     let graph = std::mem::take(used.main_mut());
     *used.main_mut() = graph.output("z");
-    assert!(audit(&used).sites.is_empty());
+    assert!(audited(&used).sites.is_empty());
 }
