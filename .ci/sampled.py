@@ -57,7 +57,7 @@ def figures(binary, model, feed, folder, *options):
         raise SystemExit(f"{line}: exit {done.returncode}: {done.stdout}{done.stderr}")
     arrays = dict(np.load(out))
     if "rates" in arrays:
-        own = ("rates", "runs", "seed")
+        own = ("rates", "runs", "seed", "mask_seed")
         arrays = {name: array if name in own else array[0] for name, array in arrays.items()}
     return arrays
 
