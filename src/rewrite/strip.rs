@@ -31,6 +31,7 @@ mod states;
 #[cfg(all(test, feature = "tract"))]
 mod mutants;
 
+use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::sync::Arc;
 
@@ -105,10 +106,11 @@ impl Stripped {
         let after = self.edited.examined().side()?;
         let sites = under(&self.sites, self.plan.convention);
         // in both models what stays means the same
-        let mut own = self.sites.to_vec();
+        let mut own = Cow::Borrowed(&self.sites[..]);
         let kept = self.plan.steps.iter();
-        for step in kept.filter(|step| step.action != Action::Apply) {
-            own[step.site].convention = None;
+        let kept = kept.filter(|step| step.action != Action::Apply);
+        for step in kept.filter(|step| self.sites[step.site].convention.is_some()) {
+            own.to_mut()[step.site].convention = None;
         }
         let removed = self.plan.applied().filter_map(|step| sites.get(step.site));
         let norms = self.batch_norms.iter();
