@@ -1,4 +1,4 @@
-//! A file of weights that a result takes along.
+//! Files of weights that are copied with a result.
 
 use std::ops::Range;
 use std::path::PathBuf;

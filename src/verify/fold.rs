@@ -80,12 +80,13 @@ pub(crate) struct Removed<'a> {
 impl Removed<'_> {
     /// Sites without frozen masks that were not removed: those are constants as any other.
     fn without_constants<'s>(&self, sites: &'s [Site]) -> Cow<'s, [Site]> {
-        let removed: HashSet<usize> = self.sites.iter().map(|site| site.id).collect();
-        let stays = |site: &Site| site.form == Form::FrozenMask && !removed.contains(&site.id);
-        match sites.iter().any(stays) {
-            true => sites.iter().filter(|site| !stays(site)).cloned().collect(),
-            false => Cow::Borrowed(sites),
+        let is_frozen = |site: &Site| site.form == Form::FrozenMask;
+        if !sites.iter().any(is_frozen) {
+            return Cow::Borrowed(sites);
         }
+        let removed: HashSet<usize> = self.sites.iter().map(|site| site.id).collect();
+        let counts = |site: &&Site| !is_frozen(site) || removed.contains(&site.id);
+        sites.iter().filter(counts).cloned().collect()
     }
 }
 

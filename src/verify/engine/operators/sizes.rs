@@ -1,5 +1,5 @@
-//! `Shape` and `Cast` for tract, whose own make sizes of integers, which many of its operators do not take: here they are
-//! integers, unless only a run determines them.
+//! `Shape` for tract. The sizes that its own gives are no integers, and many of its operators do not take them: here
+//! they are integers, unless only a run determines them.
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
