@@ -105,10 +105,7 @@ fn rewrite(
             how,
         )
     })?;
-    let records = changed.sites.iter();
-    let records: Vec<_> = records
-        .map(|site| SiteRecord::new(rewriting.model(), site))
-        .collect();
+    let records = SiteRecord::all(rewriting.model(), changed.sites.iter());
     report(&Reported {
         end: &end,
         words: &|| format!("{} set", count(changed.outcome.changed, "dropout layer")),

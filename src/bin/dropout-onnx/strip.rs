@@ -170,12 +170,11 @@ fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> R
     let end = rewriting.conclude(edited, unchanged, |options| {
         stripped.verify(rewriting.before(), folded.as_ref(), options)
     })?;
-    let records = stripped.sites.iter();
-    let records = records.map(|site| SiteRecord::new(rewriting.model(), site));
+    let records = SiteRecord::all(rewriting.model(), stripped.sites.iter());
     let summary = Summary {
         stripped: &stripped,
         folded: folded.as_ref(),
-        records: records.collect(),
+        records,
         end,
     };
     warn(summary.stripped, io::name(&files.input));

@@ -147,7 +147,7 @@ pub fn sample(input: &str, model: &Model, report: &Report, plot: Option<&Path>) 
         schema: "dropout-onnx/sample/1",
         tool: TOOL,
         input,
-        sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
+        sites: SiteRecord::all(model, sites),
         runs: report.runs,
         seed: report.seed,
         mask_seed: report.mask_seed,

@@ -44,7 +44,7 @@ pub fn set(end: &Ended<'_>, options: &Options, changed: &Changed) -> Result<Valu
     let parts = Set {
         rate: options.rate.map(Rate::value),
         mode: options.acting.as_ref().map(ToString::to_string),
-        sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
+        sites: SiteRecord::all(model, sites),
         plan: steps
             .map(|step| Step::of(&step.action, ["set", "leave", "refuse"]))
             .collect(),

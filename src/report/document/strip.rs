@@ -99,7 +99,7 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
         untrained: norm.untrained,
     });
     let parts = Strip {
-        sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
+        sites: SiteRecord::all(model, sites),
         plan: steps
             .map(|step| Step::of(&step.action, ["remove", "keep", "refuse"]))
             .collect(),
