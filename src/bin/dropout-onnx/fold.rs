@@ -90,7 +90,10 @@ fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> R
     })?;
     report(&Reported {
         end: &end,
-        words: &|| format!("{} folded", count(folded.outcome.folded, "factor")),
+        words: &|| match folded.outcome.folded {
+            0 => "nothing to fold".to_string(),
+            some => format!("{} folded", count(some, "factor")),
+        },
         document: &|| document::fold(&end, &folded),
         text: &|| text(files, global, &folded, &end),
     })

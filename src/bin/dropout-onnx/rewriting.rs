@@ -103,8 +103,10 @@ impl Conclusion<'_> {
             None => "",
         };
         match self.written {
+            Written::Yes if self.unchanged => format!("; copied to {name}"),
             Written::Yes => format!("{verified}; written to {name}"),
             Written::Untouched => "; nothing written".to_string(),
+            Written::DryRun if self.unchanged => format!("; would be copied to {name}"),
             Written::DryRun => format!("; would be written to {name}"),
             Written::Different => "; the result differs, so nothing was written".to_string(),
         }
@@ -141,14 +143,15 @@ impl Conclusion<'_> {
             }
         };
         lines.line("size", sizes);
-        let name = self.job.target().name();
+        let (name, input) = (self.job.target().name(), self.job.files().input.display());
+        let copy = match self.unchanged {
+            true => format!(", a copy of {input}"),
+            false => String::new(),
+        };
         let written = match self.written {
-            Written::Yes => paint(GOOD, name),
-            Written::Untouched => {
-                let input = self.job.files().input.display();
-                format!("nothing: {input} needs no change")
-            }
-            Written::DryRun => format!("nothing (dry run); would be {name}"),
+            Written::Yes => paint(GOOD, name) + &copy,
+            Written::Untouched => format!("nothing: {input} needs no change"),
+            Written::DryRun => format!("nothing (dry run); would be {name}{copy}"),
             Written::Different => paint(BAD, "nothing: the result differs from the original"),
         };
         lines.line("written", written);

@@ -20,7 +20,7 @@ use crate::lines::Lines;
 use crate::many::{self, Done, Many, Report, Reported};
 use crate::rewriting::{Conclusion, Rewriting};
 use crate::set::filter;
-use crate::style::{Table, WARN, paint};
+use crate::style::{Table, WARN, paint, wrap};
 use crate::verification::{Verify, count};
 
 /// Remove dropout for inference; verify that nothing else changed
@@ -252,10 +252,9 @@ fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> Stri
     let mut lines = Lines::default();
     if report.records.is_empty() && nothing && report.stripped.outcome.is_unchanged() {
         let input = one_line(&io::name(&args.files.input).to_string_lossy());
-        let found =
-            format!("{input}: no dropout in this file; nothing to strip, nothing written\n");
+        let found = format!("{input}: no dropout in this file; nothing to strip, nothing written");
         tell_left(&mut lines, args, rest);
-        return found + &lines.into_text();
+        return wrap(&found, 0).join("\n") + "\n" + &lines.into_text();
     }
     let outcome = &report.stripped.outcome;
     lines.line("found", found(report));

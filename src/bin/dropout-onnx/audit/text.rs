@@ -15,7 +15,7 @@ use dropout_onnx::report::{help, help_in, one_line, rates, summary, worst_first}
 
 use super::findings::{self, Paragraph};
 use crate::sites;
-use crate::style::{BAD, DIM, GOOD, LABEL, Table, WARN, paint};
+use crate::style::{BAD, DIM, GOOD, LABEL, Table, WARN, paint, wrap};
 use crate::verification::count;
 
 /// The number of models up to which clean ones are listed without `verbose`.
@@ -46,7 +46,9 @@ pub fn document(document: &Document, verbose: bool) -> String {
         let _ = writeln!(out, "{}", paint(DIM, more));
     }
     if !models.is_empty() {
-        let _ = writeln!(out, "{}", paint(LABEL, summary(&document.models)));
+        for line in wrap(&summary(&document.models), 0) {
+            let _ = writeln!(out, "{}", paint(LABEL, line));
+        }
     }
     out.push_str(&findings::remarks(&document.remarks, verbose));
     out

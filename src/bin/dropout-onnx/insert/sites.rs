@@ -22,9 +22,9 @@ pub fn run(input: &Path, options: &Options, format: PlanFormat, verbose: bool) -
             document::text(&document::insert_sites(&input.to_string_lossy(), &found)?)?
         }
         PlanFormat::Text if found.is_empty() => {
-            "no usual position for dropout; --preset lists all of a kind (conv, ffn, ...), and --after, \
-             --name, --layer and --at select others\n"
-                .to_string()
+            let none = "no usual position for dropout; --preset lists all of a kind (conv, ffn, ...), and \
+                        --after, --name, --layer and --at select others";
+            wrap(none, 0).join("\n") + "\n"
         }
         PlanFormat::Text => table(&found, options.choices.is_empty(), verbose),
     };
