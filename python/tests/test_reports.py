@@ -81,13 +81,6 @@ def test_a_column_without_text_is_left_out():
     assert table([], [["x", "y"]]).count("<th") == 1
 
 
-def test_a_picture_styles_nothing_around_it():
-    html = do.show(NAME, format="svg")._repr_html_()
-    rules = html.split("<style>")[1].split("</style>")[0].splitlines()
-    rules = [rule for rule in rules if "{" in rule and not rule.startswith("@")]
-    assert rules and all(rule.startswith(".dropout-onnx ") for rule in rules)
-
-
 def test_an_unreadable_model_has_no_verdict():
     report = do.audit("missing.onnx", NAME, errors="report")
     assert [model.verdict for model in report.models] == [None, "active"]

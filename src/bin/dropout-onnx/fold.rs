@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::Action;
-use dropout_onnx::rewrite::fold::{Folded, Options, Step, fold};
+use dropout_onnx::rewrite::fold::{Folded, Lost, Options, Scaled, Step, Weight, fold};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -130,32 +130,28 @@ pub fn tell(lines: &mut Lines, folded: &Folded, files: &Files, global: &Global) 
         let more = format!("and {} more; -v lists them all", steps.len() - shown);
         lines.line("", paint(DIM, more));
     }
-    for (name, bytes) in &outcome.weights {
+    for Weight { name, bytes, .. } in &outcome.weights {
         lines.line("scaled", format!("`{name}`, {bytes} bytes"));
     }
-    for (copy, of, bytes) in &outcome.copies {
-        let why = format!("`{of}` has other readers: {bytes} bytes more");
-        lines.line("copied", format!("`{copy}`: {why}"));
+    for copy in &outcome.copies {
+        let (name, of) = (&copy.name, copy.of.clone().unwrap_or_default());
+        let why = format!("`{of}` has other readers: {} bytes more", copy.bytes);
+        lines.line("copied", format!("`{name}`: {why}"));
     }
-    for (name, elements) in &outcome.lost {
+    for Lost { name, elements, .. } in &outcome.lost {
         let elements = count(usize::try_from(*elements).unwrap_or(usize::MAX), "element");
         let why = "became so small that digits are lost";
         lines.line("lost", format!("`{name}`: {elements} {why}"));
     }
-    for (node, name, is) in &outcome.attributes {
+    for Scaled { node, name, is, .. } in &outcome.attributes {
         lines.line("scaled", format!("{name} of {node} to {is}"));
     }
     for name in &outcome.embedded {
         let from = "from external data into the model";
         lines.line("moved", format!("`{name}`: {from}"));
     }
-    for (value, why) in &outcome.identities {
-        lines.line("kept", format!("an Identity for `{value}`: {why}"));
-    }
-    for input in &outcome.idle_inputs {
-        let stays = "is no longer used, but stays in the interface";
-        lines.line("input", format!("`{input}` {stays}"));
-    }
+    lines.identities(&outcome.identities);
+    lines.idle_inputs(&outcome.idle_inputs, "");
 }
 
 fn table<'a>(steps: impl Iterator<Item = &'a Step>, verbose: bool) -> Table {

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use anstyle::Style;
 use anyhow::{Context, Result, anyhow, bail};
 use dropout_onnx::report::{document, one_line};
 use serde_json::{Value, json};
@@ -217,31 +218,16 @@ impl Jobs {
             writes,
         } = *batch;
         let progress = global.bar(words.doing, tasks.len());
-        let [mut good, mut found, mut failed] = [0; 3];
+        let mut numbers = [0; 3];
         let mut whole = String::new();
         self.in_order(
             tasks,
             |task| (path(task).to_path_buf(), work(task)),
             |(path, done)| {
                 let done = done.unwrap_or_else(|error| {
-                    let error = format!("{error:#}");
-                    progress.suspend(|| io::complain_of(&path, &error));
-                    let document = json!({
-                        words.key: path.to_string_lossy(),
-                        "error": error,
-                    });
-                    let line = match format {
-                        Format::Json => format!("{document}\n"),
-                        Format::Text => String::new(),
-                    };
-                    let status = Status::Failed;
-                    Done { status, line }
+                    progress.suspend(|| failed(&path, &format!("{error:#}"), words.key, format))
                 });
-                *match done.status {
-                    Status::Done => &mut good,
-                    Status::Found => &mut found,
-                    Status::Failed => &mut failed,
-                } += 1;
+                numbers[done.status as usize] += 1;
                 progress.inc(1);
                 if !report.is_printed() {
                     whole.push_str(&done.line);
@@ -255,13 +241,17 @@ impl Jobs {
             },
         )?;
         progress.finish_and_clear();
+        let [good, found, failed] = numbers;
         if format == Format::Text && !report.is_quiet() {
-            let mut parts = vec![format!("{good} {}", words.done)];
-            for (number, style, word) in [(found, BAD, words.found), (failed, WARN, words.failed)] {
-                if number > 0 {
-                    parts.push(paint(style, format!("{number} {word}")));
-                }
-            }
+            let plain = Style::new();
+            let parts = [
+                (good, plain, words.done),
+                (found, BAD, words.found),
+                (failed, WARN, words.failed),
+            ];
+            let parts = parts.into_iter().filter(|(number, ..)| *number > 0);
+            let parts = parts.map(|(number, style, word)| paint(style, format!("{number} {word}")));
+            let parts: Vec<String> = parts.collect();
             let models = count(tasks.len(), "model");
             whole.push_str(&format!("{models}: {}\n", parts.join(", ")));
         }
@@ -272,6 +262,18 @@ impl Jobs {
             _ => Status::Failed,
         })
     }
+}
+
+/// Complains about a model that failed.
+fn failed(path: &Path, error: &str, key: &str, format: Format) -> Done {
+    io::complain_of(path, error);
+    let document = json!({key: path.to_string_lossy(), "error": error});
+    let line = match format {
+        Format::Json => format!("{document}\n"),
+        Format::Text => String::new(),
+    };
+    let status = Status::Failed;
+    Done { status, line }
 }
 
 /// Prints the report of the only model.

@@ -149,12 +149,7 @@ fn text(
         let added = changed.outcome.added_input;
         lines.line("input", switched(switch.to_string(), added));
     }
-    for input in &changed.outcome.idle_inputs {
-        lines.line(
-            "input",
-            format!("`{input}` is no longer used, but stays in the interface"),
-        );
-    }
+    lines.idle_inputs(&changed.outcome.idle_inputs, "");
     end.text(&mut lines);
     lines.into_text()
 }

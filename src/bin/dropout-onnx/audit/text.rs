@@ -11,6 +11,7 @@ use std::path::Path;
 use anstyle::Style;
 use bytesize::ByteSize;
 use dropout_onnx::audit::{Document, Level, ModelAudit, RULES, State, TOOL, Verdict};
+use dropout_onnx::dropout::Mode;
 use dropout_onnx::report::{help, help_in, one_line, rates, summary, worst_first};
 
 use super::findings::{self, Paragraph};
@@ -96,8 +97,8 @@ fn source(model: &ModelAudit) -> String {
     let plain = Style::new();
     for dropout in source {
         let style = match dropout.state {
-            State::Active => BAD,
-            State::Inert | State::Missing => GOOD,
+            State::Is(Mode::Active) => BAD,
+            State::Is(Mode::Inert) | State::Missing => GOOD,
             _ => WARN,
         };
         let other = dropout.exported_rate;
