@@ -54,7 +54,7 @@ pub fn wrap(text: &str, indent: usize) -> Vec<String> {
 /// A page in Markdown whose paragraphs fit the terminal; code, tables, lists and titles stay as they are.
 pub fn page(text: &str) -> String {
     let blocks = text.trim_end().split("\n\n").map(|block| {
-        let is_text = |line: &str| line.starts_with(|c: char| c == '`' || c.is_alphanumeric());
+        let is_text = |line: &str| !line.starts_with(['#', '|', '-', '*', ' ']);
         match block.lines().all(is_text) && !block.starts_with("```") {
             true => wrap(&block.replace('\n', " "), 0).join("\n"),
             false => block.to_string(),
