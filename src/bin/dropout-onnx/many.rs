@@ -14,9 +14,20 @@ use crate::io::{self, Files, Format, Global};
 use crate::output;
 use crate::parallel;
 use crate::paths::{self, Found};
-use crate::rewriting::Conclusion;
+use crate::rewriting::{Conclusion, Rewriting};
 use crate::style::{BAD, GOOD, LABEL, WARN, paint};
 use crate::verification::{Verify, count};
+
+/// What a rewrite reads, writes and verifies.
+#[derive(clap::Args)]
+pub struct Work {
+    #[command(flatten)]
+    pub files: Files,
+    #[command(flatten)]
+    pub many: Many,
+    #[command(flatten)]
+    verify: Verify,
+}
 
 /// The other models of a rewrite, and where the results are written.
 #[derive(clap::Args)]
@@ -149,17 +160,38 @@ impl Many {
     }
 }
 
+impl Task {
+    /// Where it is read from and written to, below a folder that exists.
+    fn files(&self, files: &Files) -> Result<Files> {
+        if let Some(error) = &self.error {
+            return Err(anyhow!("{error}"));
+        }
+        let folder = self.output.as_deref().and_then(Path::parent);
+        if let (Some(folder), false) = (folder, files.dry_run) {
+            let cannot = || format!("{}: cannot create the folder", folder.display());
+            std::fs::create_dir_all(folder).with_context(cannot)?;
+        }
+        Ok(files.of(&self.input, self.output.as_deref()))
+    }
+}
+
 /// Rewrites one model, or many: then with one line or document for each, and a summary. A model that fails
-/// does not stop the others.
+/// does not stop the others. `suffix` is what the rewrite puts into the name of a result.
 pub fn run(
-    many: &Many,
-    (files, verify): (&Files, &Verify),
-    global: &Global,
+    work: &Work,
+    suffix: &str,
     format: Format,
-    rewrite: impl Fn(&Files, &Global, Report<'_>) -> Result<Done> + Sync,
+    global: &Global,
+    rewrite: impl Fn(&Rewriting<'_>, Report<'_>) -> Result<Done> + Sync,
 ) -> Result<Status> {
+    let Work {
+        files,
+        many,
+        verify,
+    } = work;
     let Some(tasks) = many.tasks(files)? else {
-        let done = rewrite(files, global, &|reported| whole(reported, format))?;
+        let rewriting = Rewriting::open(files, verify, global, suffix)?;
+        let done = rewrite(&rewriting, &|reported| whole(reported, format))?;
         return Ok(done.status);
     };
     if let Some(evidence) = &verify.evidence {
@@ -179,7 +211,11 @@ pub fn run(
     many.jobs.each(
         &tasks,
         |task| &task.input,
-        |task| one(task, files, &silent, format, &rewrite),
+        |task| {
+            let files = task.files(files)?;
+            let rewriting = Rewriting::open(&files, verify, &silent, suffix)?;
+            rewrite(&rewriting, &|reported| one(reported, format))
+        },
         &Batch {
             words: &words,
             format,
@@ -289,34 +325,18 @@ fn whole(reported: &Reported<'_>, format: Format) -> Result<Done> {
     })
 }
 
-/// Rewrites one of many.
-fn one(
-    task: &Task,
-    files: &Files,
-    global: &Global,
-    format: Format,
-    rewrite: &impl Fn(&Files, &Global, Report<'_>) -> Result<Done>,
-) -> Result<Done> {
-    if let Some(error) = &task.error {
-        return Err(anyhow!("{error}"));
-    }
-    let folder = task.output.as_deref().and_then(Path::parent);
-    if let (Some(folder), false) = (folder, files.dry_run) {
-        let cannot = || format!("{}: cannot create the folder", folder.display());
-        std::fs::create_dir_all(folder).with_context(cannot)?;
-    }
-    let files = files.of(&task.input, task.output.as_deref());
-    rewrite(&files, global, &|reported| {
-        let status = reported.end.status();
-        let line = match format {
-            Format::Json => format!("{}\n", (reported.document)()?),
-            Format::Text => {
-                let style = if status == Status::Done { GOOD } else { BAD };
-                let input = paint(LABEL, one_line(&task.input.to_string_lossy()));
-                let words = format!("{}{}", (reported.words)(), reported.end.words());
-                format!("{input}: {}\n", paint(style, words))
-            }
-        };
-        Ok(Done { status, line })
-    })
+/// The line about one of many.
+fn one(reported: &Reported<'_>, format: Format) -> Result<Done> {
+    let Reported { end, .. } = reported;
+    let status = end.status();
+    let line = match format {
+        Format::Json => format!("{}\n", (reported.document)()?),
+        Format::Text => {
+            let style = if status == Status::Done { GOOD } else { BAD };
+            let input = one_line(&end.job.files().input.to_string_lossy());
+            let words = paint(style, format!("{}{}", (reported.words)(), end.words()));
+            format!("{}: {words}\n", paint(LABEL, input))
+        }
+    };
+    Ok(Done { status, line })
 }

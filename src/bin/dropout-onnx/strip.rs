@@ -14,11 +14,10 @@ use dropout_onnx::rewrite::{Action, Filter};
 
 use crate::Status;
 use crate::completions::choices;
-use crate::io::{self, Files, Global, PlanFormat};
-use crate::many::{self, Done, Many, Report, Reported};
+use crate::io::{self, Global, PlanFormat};
+use crate::many::{self, Done, Report, Reported, Work};
 use crate::rewriting::Rewriting;
-use crate::set::filter;
-use crate::verification::{Verify, count};
+use crate::verification::count;
 
 /// Remove dropout for inference; verify that nothing else changed
 ///
@@ -28,8 +27,6 @@ use crate::verification::{Verify, count};
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    #[command(flatten)]
-    files: Files,
     /// Remove only dropout of these modes
     #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = mode())]
     only: Vec<String>,
@@ -60,7 +57,7 @@ pub struct Args {
     fold: bool,
     /// Only dropout matching all KEY=VALUE pairs; repeat the option for alternatives. Keys: id, name, layer,
     /// scope, form, kind, mode, rate
-    #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
+    #[arg(long = "where", value_name = "SELECTOR")]
     filters: Vec<Filter>,
     /// Read selectors and conventions from a TOML file: `[[strip]]` tables with the keys of --where and
     /// convention, where all keys of a table must match. The first table that matches a dropout applies
@@ -78,9 +75,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir", "evidence"])]
     check: bool,
     #[command(flatten)]
-    many: Many,
-    #[command(flatten)]
-    verify: Verify,
+    work: Work,
 }
 
 const EXAMPLES: &str = "\
@@ -139,20 +134,22 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if args.check {
         return check::run(args, global);
     }
+    let format = args
+        .format
+        .of_report(args.work.files.dry_run, "--dry-run")?;
     many::run(
-        &args.many,
-        (&args.files, &args.verify),
+        &args.work,
+        "stripped",
+        format,
         global,
-        args.format.of_report(args.files.dry_run, "--dry-run")?,
-        |files, global, report| rewrite(args, files, global, report),
+        |rewriting, report| rewrite(args, rewriting, report),
     )
 }
 
 /// Strips one model.
-fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> Result<Done> {
-    let rewriting = Rewriting::open(files, &args.verify, global, "stripped")?;
+fn rewrite(args: &Args, rewriting: &Rewriting<'_>, report: Report<'_>) -> Result<Done> {
     let stripped = strip(rewriting.before(), &options(args)?);
-    let stripped = stripped.map_err(|e| e.in_file(io::name(&files.input)))?;
+    let stripped = stripped.map_err(|e| e.in_file(rewriting.name()))?;
     let folded = match args.fold {
         true => Some(stripped.fold_scales()?),
         false => None,
@@ -175,15 +172,15 @@ fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> R
         records: records.collect(),
         end,
     };
-    warn(summary.stripped, io::name(&files.input));
+    warn(summary.stripped, rewriting.name());
     let left = stripped.left()?;
     report(&Reported {
         end: &summary.end,
         words: &|| told::words(&summary),
         document: &|| document::strip(&summary.end, summary.stripped, summary.folded),
         text: &|| match args.format {
-            PlanFormat::Toml => plan_text(&io::name(&files.input).display().to_string(), &stripped),
-            _ => told::text(args, global, &summary, &left),
+            PlanFormat::Toml => plan_text(&rewriting.name().display().to_string(), &stripped),
+            _ => told::text(args, &summary, &left),
         },
     })
 }

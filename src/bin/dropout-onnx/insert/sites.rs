@@ -77,22 +77,23 @@ fn table(found: &[Candidate], usual: bool, verbose: bool) -> String {
         ]);
         table.remark(left);
     }
+    table.compact().render("") + &hint(found, usual)
+}
+
+/// What inserts at the positions of presets.
+fn hint(found: &[Candidate], usual: bool) -> String {
     let presets: BTreeSet<&str> = found.iter().filter_map(|site| site.preset).collect();
-    let presets: Vec<&str> = presets.into_iter().collect();
-    let hint = match presets.is_empty() {
-        true => String::new(),
-        false => {
-            let presets = presets.join(",");
-            let rate = "append =RATE for another rate";
-            let hint = match usual {
-                true => format!(
-                    "--preset {presets} inserts at these positions and all others of their kinds; {rate}; --format \
-                     toml writes this list as a plan"
-                ),
-                false => format!("--preset {presets} inserts them; {rate}"),
-            };
-            format!("{}\n", paint(DIM, wrap(&hint, 0).join("\n")))
-        }
+    if presets.is_empty() {
+        return String::new();
+    }
+    let presets = presets.into_iter().collect::<Vec<_>>().join(",");
+    let rate = "append =RATE for another rate";
+    let hint = match usual {
+        true => format!(
+            "--preset {presets} inserts at these positions and all others of their kinds; {rate}; --format \
+             toml writes this list as a plan"
+        ),
+        false => format!("--preset {presets} inserts them; {rate}"),
     };
-    table.compact().render("") + &hint
+    format!("{}\n", paint(DIM, wrap(&hint, 0).join("\n")))
 }

@@ -39,13 +39,13 @@ const WORDS: Words = Words {
 /// Looks at every model; one that cannot be stripped does not keep it from the others. Dropout that an
 /// `[[allow]]` in the nearest `dropout-onnx.toml` accepts is counted, and does not decide the status.
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let models = paths::models(&args.many.paths(&args.files))?;
+    let models = paths::models(&args.work.many.paths(&args.work.files))?;
     let found: Vec<Found> = models.into_iter().map(|model| model.found).collect();
     let configs = ConfigArgs::default().load(&found, &Selection::default())?;
     let format = args.format.of_report(false, "--dry-run")?;
     let all = global.verbose || found.len() == 1;
     let indexed: Vec<(usize, &Found)> = found.iter().enumerate().collect();
-    let status = args.many.jobs.each(
+    let status = args.work.many.jobs.each(
         &indexed,
         |(_, found)| found.path(),
         |(index, found)| {

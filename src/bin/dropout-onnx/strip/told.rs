@@ -9,7 +9,7 @@ use dropout_onnx::rewrite::fold::Folded;
 use dropout_onnx::rewrite::strip::{Left, Options, Stripped};
 
 use super::{Args, NORM};
-use crate::io::{self, Global};
+use crate::io;
 use crate::lines::Lines;
 use crate::rewriting::Conclusion;
 use crate::style::{Table, WARN, paint, wrap};
@@ -41,21 +41,22 @@ pub struct Summary<'a> {
     pub end: Conclusion<'a>,
 }
 
-pub fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> String {
+pub fn text(args: &Args, report: &Summary<'_>, rest: &Left) -> String {
+    let files = report.end.job.files();
     let nothing = matches!(report.end.written, Written::Untouched | Written::DryRun);
     let mut lines = Lines::default();
     if report.records.is_empty() && nothing && report.stripped.outcome.is_unchanged() {
-        let input = one_line(&io::name(&args.files.input).to_string_lossy());
+        let input = one_line(&io::name(&files.input).to_string_lossy());
         let found = format!("{input}: no dropout in this file; nothing to strip, nothing written");
         tell_left(&mut lines, args, rest);
         return wrap(&found, 0).join("\n") + "\n" + &lines.into_text();
     }
     lines.line("found", found(report));
-    lines.table("", &sites(report, global.verbose));
-    changed(&mut lines, report, args.files.dry_run);
+    lines.table("", &sites(report, report.end.verbose));
+    changed(&mut lines, report, files.dry_run);
     stayed(&mut lines, report);
     if let Some(folded) = report.folded {
-        crate::fold::tell(&mut lines, folded, &args.files, global);
+        crate::fold::tell(&mut lines, folded, &report.end);
     }
     report.end.text(&mut lines);
     tell_left(&mut lines, args, rest);
