@@ -142,6 +142,7 @@ pub(super) const TRACT: &[&[Repair]] = &[
 ];
 
 /// What ONNX Runtime alone lacks.
+#[cfg(feature = "ort")]
 pub(super) const ORT: &[Repair] = older::ORT;
 
 /// Whether a node is a dropout or draws random numbers.

@@ -45,6 +45,7 @@ pub(super) const ALL: &[Repair] = &[
 ];
 
 /// Copies are written in the form of the newest opset.
+#[cfg(feature = "ort")]
 pub(super) const ORT: &[Repair] = &[Repair::of(
     "ConstantOfShape",
     |site| site.opset < 9,
