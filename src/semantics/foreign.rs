@@ -102,9 +102,6 @@ impl ForeignDropout {
     /// The dropout operator that a node is; `None` of ONNX's own, and of calls of functions.
     pub fn of(node: NodeRef<'_>) -> Option<&'static ForeignDropout> {
         let aten = node.op_type == "ATen";
-        if node.in_default_domain() && !aten {
-            return None;
-        }
         let name = match aten {
             true => node.string("operator")?,
             false => node.op_type.as_bytes(),
