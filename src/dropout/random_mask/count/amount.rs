@@ -49,13 +49,14 @@ impl Amount {
         Some(self)
     }
 
-    pub fn is_near(mut self, other: &Amount, relative: f64) -> bool {
+    pub fn is_near(&self, other: &Amount, relative: f64) -> bool {
+        let mut left = self.sizes.clone();
         let mut taken = |size: &Shape| {
-            let at = self.sizes.iter().position(|own| own == size);
-            at.map(|at| self.sizes.swap_remove(at)).is_some()
+            let at = left.iter().position(|own| own == size);
+            at.map(|at| left.swap_remove(at)).is_some()
         };
         other.sizes.iter().all(&mut taken)
-            && self.sizes.is_empty()
+            && left.is_empty()
             && (self.number / other.number - 1.0).abs() < relative
     }
 }
