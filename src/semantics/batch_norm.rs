@@ -7,7 +7,7 @@ use crate::hash::HashSet;
 use crate::onnx::{Attribute, AttributeValue, Name};
 
 use super::facts::Facts;
-use super::view::NodeRef;
+use super::view::{NodeRef, ValueRef};
 
 /// The attributes that matter in training alone: the first two choose it.
 pub(crate) const OF_TRAINING: [&str; 3] = ["training_mode", "is_test", "momentum"];
@@ -34,6 +34,34 @@ pub(crate) fn by_batch(facts: Facts<'_>) -> impl Iterator<Item = NodeRef<'_>> {
     };
     let norms = view.nodes().filter(|&node| is_batch_norm(node));
     norms.filter(trains)
+}
+
+/// Each mean of squares over a batch, of data whose mean is taken over the same axes: batch normalization that
+/// is written out, as tf2onnx and JAX do. With the data.
+pub(crate) fn written_out<'m>(
+    facts: Facts<'m>,
+) -> impl Iterator<Item = (NodeRef<'m>, ValueRef<'m>)> {
+    let axes = move |mean: NodeRef<'m>| facts.integers(mean.id, 1, "axes");
+    let means = facts.view().nodes().filter(|node| node.is("ReduceMean"));
+    means.filter_map(move |node| {
+        let squared = squared(node.input(0)?.node()?)?;
+        let centred = squared.node().filter(|node| node.is("Sub"));
+        let over = axes(node).filter(|axes| axes.contains(&0))?;
+        let is_mean = |(mean, _): (NodeRef<'m>, usize)| {
+            mean.is("ReduceMean") && axes(mean).as_ref() == Some(&over)
+        };
+        let data = [centred.and_then(|sub| sub.input(0)), Some(squared)];
+        let mut data = data.into_iter().flatten();
+        let data = data.find(|data| data.readers().any(is_mean))?;
+        let some = facts.rank(data.id).is_none_or(|rank| over.len() < rank);
+        some.then_some((node, data))
+    })
+}
+
+/// What a node squares.
+fn squared(node: NodeRef<'_>) -> Option<ValueRef<'_>> {
+    let (base, other) = (node.input(0)?, node.input(1)?);
+    (node.is("Pow") || node.is("Mul") && base == other).then_some(base)
 }
 
 /// True if an attribute is on, or off, as asked: in a function, for one of its calls.

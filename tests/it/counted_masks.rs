@@ -53,6 +53,9 @@ fn made(opset: i64, n: i64, text: &str) -> Model {
         ("kernel", f32s(&[4, 1, 3, 3], &[1.0; 36])),
         ("bias", f32s(&[4], &[0.0, 0.0, 0.0, 0.1])),
         ("heads", i64s(&[1])),
+        ("zero", i64s(&[0])),
+        ("each", i64s(&[144])),
+        ("fewer", i64s(&[143])),
     ];
     let mut body = graph(all);
     body.input.push(typed("x", DataType::FLOAT, &dims));
@@ -142,6 +145,41 @@ fn a_count_that_is_computed_from_the_shape() {
         );
         is_counted(&made(17, -1, &format!("{BLOCKS}\n{text}")), None, NOTHING);
     }
+}
+
+/// Dynamo multiplies the size of the batch by what it knows of the other sizes.
+#[test]
+fn a_count_of_sizes_that_a_run_decides() {
+    let text = |each: &str| {
+        format!(
+            "{BLOCKS}\nshape = Shape(x)\nbatch = Gather(shape, zero)\nsize = Mul({each}, batch)\n\
+             f = Cast(size)\nsum = ReduceSum(m)\nd = Mul(h, m)\nup = Mul(d, f)\nout = Div(up, sum)"
+        )
+    };
+    is_counted(&made(17, -1, &text("each")), None, NOTHING);
+    assert!(sites(&made(17, -1, &text("fewer"))).is_empty());
+}
+
+/// The share of blocks that torchvision draws depends on how large the image is.
+#[test]
+fn a_threshold_that_depends_on_sizes() {
+    let text = |threshold: &str| {
+        format!(
+            "{threshold}\n{}\nmean = ReduceMean(m)\nd = Mul(h, m)\nout = Div(d, mean)",
+            BLOCKS.replace("gamma", "threshold")
+        )
+    };
+    let sizes =
+        "shape = Shape(x)\nbatch = Gather(shape, zero)\nf = Cast(batch)\nthreshold = Div(gamma, f)";
+    is_counted(&made(17, -1, &text(sizes)), None, NOTHING);
+    let data = "average = ReduceMean(h)\nthreshold = Mul(gamma, average)";
+    assert!(sites(&made(17, -1, &text(data))).is_empty());
+}
+
+#[test]
+fn blocks_that_are_filled_with_noise() {
+    let text = "noise = RandomNormalLike(h)\nk = Sub(one, m)\na = Mul(h, m)\nb = Mul(noise, k)\nout = Add(a, b)";
+    assert!(found(&format!("{BLOCKS}\n{text}")).is_empty());
 }
 
 #[test]

@@ -650,6 +650,16 @@ const ALPHA: f64 = -1.758_099_340_847_376_6;
 
 /// Alpha dropout by a constant mask, with this number in the place of what is dropped.
 fn alpha(p: f64, lost: f64) -> Model {
+    let lines = [
+        "d = Mul(h, m)",
+        "f = Add(d, l)",
+        "t = Mul(f, a)",
+        "y = Add(t, b)",
+    ];
+    alpha_as(&lines, p, lost)
+}
+
+fn alpha_as(lines: &[&str], p: f64, lost: f64) -> Model {
     let dims = [4, 32];
     let kept = drawn(&dims, p, 51);
     let lost: Vec<f32> = kept
@@ -657,13 +667,7 @@ fn alpha(p: f64, lost: f64) -> Model {
         .map(|&k| if k { 0.0 } else { lost as f32 })
         .collect();
     let a = ((1.0 - p) * (1.0 + p * ALPHA * ALPHA)).powf(-0.5);
-    let lines = [
-        "d = Mul(h, m)",
-        "f = Add(d, l)",
-        "t = Mul(f, a)",
-        "y = Add(t, b)",
-    ];
-    let graph = after_relu(&lines, &dims)
+    let graph = after_relu(lines, &dims)
         .init("m", floats(&dims, &kept, 1.0))
         .init("l", f32s(&dims, &lost))
         .init("a", f32_scalar(a as f32))
@@ -696,6 +700,29 @@ fn alpha_dropout() {
         stripped(&model, &["y = Relu(x)"]);
     }
     assert!(sites(&alpha(0.2, -1.0)).is_empty(), "another number");
+}
+
+/// Paddle copies values, and adds zero.
+#[test]
+fn alpha_dropout_with_copies_in_between() {
+    let lines = [
+        "d = Mul(h, m)",
+        "c = Identity(d)",
+        "f = Add(c, l)",
+        "t = Mul(f, a)",
+        "s = Add(t, more)",
+        "y = Add(s, b)",
+    ];
+    let with = |more: f32| {
+        let mut model = alpha_as(&lines, 0.2, ALPHA);
+        let graph = model.graph.take().unwrap();
+        model.graph = Some(graph.init("more", f32_scalar(more)));
+        model
+    };
+    let model = with(0.0);
+    assert_eq!(sites(&model)[0].kind, Kind::AlphaDropout);
+    stripped(&model, &["y = Relu(x)"]);
+    assert!(sites(&with(0.1)).is_empty());
 }
 
 /// h times constants, or plus them.

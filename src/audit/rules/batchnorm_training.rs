@@ -1,6 +1,7 @@
 //! `batchnorm-training`.
 
-use crate::semantics::batch_norm::by_batch;
+use crate::dropout::Origins;
+use crate::semantics::batch_norm::{by_batch, written_out};
 use crate::semantics::facts::{Facts, Runs};
 use crate::semantics::view::NodeRef;
 
@@ -14,7 +15,9 @@ rule! {
     /// A `BatchNormalization` that normalizes by the statistics of the current batch. From opset
     /// 14 on this is `training_mode=1`. Below opset 14 more than one output means training mode,
     /// unless `is_test` (below opset 7) is set. Below opset 7, one output without `is_test` counts
-    /// as inference, as it does in runtimes.
+    /// as inference, as it does in runtimes. Batch normalization that is written out (tf2onnx, JAX) is found by
+    /// its variance: a `ReduceMean` of squares over the first axis, of data whose mean is taken over the same
+    /// axes.
     ///
     /// ## Why it matters
     ///
@@ -31,7 +34,8 @@ rule! {
     /// ## What to do
     ///
     /// `dropout-onnx strip --batchnorm` writes its inference form, which normalizes by the running statistics
-    /// in the file. Or export again in inference mode (`model.eval()`).
+    /// in the file. Or export again in inference mode (`model.eval()`, `training=False`): what is written out has no
+    /// running statistics in the file.
     "batchnorm-training", Warning, check
 }
 
@@ -50,6 +54,9 @@ pub(in crate::audit) fn training(facts: Facts<'_>) -> impl Iterator<Item = NodeR
         let known = node.domain == "com.microsoft" && node.op_type == "BatchNormInternal";
         known && node.callee().is_none() && node.int("training_mode", 0) != 0
     });
+    let origins = Origins::new(facts);
+    let written = written_out(facts).filter(move |(_, data)| origins.is_data(data.id));
     let norms = by_batch(facts).chain(internal);
+    let norms = norms.chain(written.map(|(variance, _)| variance));
     norms.filter(move |node| facts.runs(node.graph()) != Runs::Never)
 }

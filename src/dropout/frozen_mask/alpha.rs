@@ -25,7 +25,7 @@ impl<'m> Finder<'m> {
         mask: &Mask,
         output: ValueId,
     ) -> Option<Meeting> {
-        let (filled, input) = self.reader(output, "Add")?;
+        let (filled, input) = self.reader(self.copied(output), "Add")?;
         let constant = filled.input(input)?.id;
         let numbers = self.numbers(self.tensor(constant)?)?;
         let fills = |(&kept, &number): (&bool, &f64)| near(number, if kept { 0.0 } else { ALPHA });
@@ -33,8 +33,8 @@ impl<'m> Finder<'m> {
         if mask.scale != 1.0 || numbers.len() != mask.kept.len() || !pairs.into_iter().all(fills) {
             return None;
         }
-        let (_, scaled, a) = place::factor_after(self, filled.output(0)?.id)?;
-        let (shifted, shift) = self.reader(scaled, "Add")?;
+        let (_, scaled, a) = place::factor_after(self, self.copied(filled.output(0)?.id))?;
+        let (shifted, shift) = self.reader(self.copied(scaled), "Add")?;
         let b = self.number(shifted.input(shift)?.id)?;
         let rate = (1..=90)
             .map(|percent| f64::from(percent) / 100.0)
@@ -61,6 +61,21 @@ impl<'m> Finder<'m> {
             rate,
             scaling: Scaling::Inverted,
         })
+    }
+
+    /// A value after nodes that copy it or add zero to it, as Paddle writes them, and that alone read it.
+    fn copied(&self, value: ValueId) -> ValueId {
+        let mut at = self.facts.view().value(value);
+        while let Some((node, input)) = at.readers().next().filter(|_| at.uses().count() == 1) {
+            let other = node.input(1 - input.min(1));
+            let zero = || other.and_then(|other| self.number(other.id)) == Some(0.0);
+            let same = node.is("Identity") || node.is("Add") && zero();
+            match node.output(0).filter(|_| same) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        at.id
     }
 
     /// The only reader of a value, if it has this operator, and its other input.

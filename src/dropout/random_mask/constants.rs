@@ -86,7 +86,12 @@ impl Finder<'_> {
                 self.as_fact(value)
             }
             Producer::SparseInitializer(_) => self.as_fact(value),
-            Producer::Node { node, output: 0 } => self.computed(self.view.node(node), conditions),
+            Producer::Node { node, output: 0 } => {
+                match self.computed(self.view.node(node), conditions)? {
+                    Step::Is(None) if graph.kind == GraphKind::Main => self.as_fact(value),
+                    step => Ok(step),
+                }
+            }
             _ => Ok(Step::Is(None)),
         }
     }

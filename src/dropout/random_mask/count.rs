@@ -7,6 +7,7 @@
 //! that MaxPool made are DropBlock even without a scale: no other layer has them, and DropBlock does
 //! nothing at inference.
 
+mod amount;
 mod cone;
 mod few;
 mod product;
@@ -93,7 +94,8 @@ impl Finder<'_> {
     /// are a mask rescaled by its count.
     fn product(&self, node: NodeRef<'_>, cone: &Cone) -> Result<Option<Product>> {
         let is_data = |value: &ValueRef<'_>| !cone.has(value.id) && !self.is_fixed(value.id);
-        let Some(data) = node.inputs().flatten().find(is_data) else {
+        let data = node.inputs().flatten().find(is_data);
+        let Some(data) = data.filter(|data| !self.is_noise(data.id)) else {
             return Ok(None);
         };
         let (mut at, mut next) = (data, node);
@@ -164,10 +166,17 @@ impl Finder<'_> {
         let rate = law.map(dropped).filter(|&rate| 0.0 < rate && rate < 1.0);
         // where the laws of the draw change
         let ends = trace.forms.values().flat_map(|form| form.rest.ends());
+        let points = spans(ends, draw.var).into_iter().map(inside);
+        let points = points.map(|point| draw.values((point, point)).0);
+        let mut points: Vec<(f64, f64)> = points.map(|drawn| (drawn, drawn)).collect();
+        if law.is_none() {
+            // a threshold that depends on sizes is between the least and the most that is drawn
+            let (low, high) = draw.values(draw.var.range());
+            points.extend([(low, f64::NEG_INFINITY), (high, f64::INFINITY)]);
+        }
         let mut fills = Vec::new();
-        for point in spans(ends, draw.var).into_iter().map(inside) {
-            let drawn = draw.values((point, point)).0;
-            fills.push((drawn, self.few(cone, Some(drawn))?.remove(&first.mask)));
+        for (drawn, as_if) in points {
+            fills.push((drawn, self.few(cone, Some(as_if))?.remove(&first.mask)));
         }
         let at = |number: f64| {
             fills

@@ -196,14 +196,6 @@ impl<'m> Flow<'m> {
         calls.iter().map(move |&call| view.node(call))
     }
 
-    /// What the first call of its function passes for a formal input.
-    pub fn passed(&self, value: ValueRef<'m>) -> Option<ValueRef<'m>> {
-        let call = self.calls_of(value.graph).next()?;
-        let inputs = &self.view.model.graph(value.graph).inputs;
-        let place = inputs.iter().position(|info| info.name == value.name)?;
-        call.input(place)
-    }
-
     /// The body of the function that a node calls.
     pub fn body(&self, node: NodeRef<'m>) -> Option<GraphId> {
         let index = node.callee()?;

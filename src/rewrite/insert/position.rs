@@ -11,7 +11,7 @@ mod usual;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::onnx::{DataType, Tensor, Use, ValueId};
+use crate::onnx::{Use, ValueId};
 use crate::semantics::operator::Operator;
 use crate::semantics::view::{NodeRef, ValueRef};
 
@@ -101,11 +101,11 @@ impl<'m> Finder<'_, 'm> {
             Preset::Conv => convolutions(flow, &self.branches),
             Preset::Attention => {
                 let found = nodes.filter_map(|node| attention(flow, node));
-                found.map(|value| (value, true)).collect()
+                found.map(|value| (value, style.has_attention())).collect()
             }
             Preset::Residual => {
                 let found = branches.filter_map(|branch| {
-                    let usual = style.has_residual() && !style.is_of_normalized(flow, branch);
+                    let usual = style.has_residual(flow, branch);
                     Some((branch.projection(flow)?, usual))
                 });
                 found.collect()
@@ -119,7 +119,7 @@ impl<'m> Finder<'_, 'm> {
                 found.chain(normalized.map(|value| (value, true))).collect()
             }
             Preset::DropPath => {
-                let found = branches.map(|branch| (branch.end, style.is_deep(flow, branch)));
+                let found = branches.map(|branch| (branch.whole(), style.is_deep(flow, branch)));
                 found.collect()
             }
             Preset::Embedding => {
@@ -175,10 +175,10 @@ fn is_pointwise<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
         Some(Kind::Dense) => true,
         Some(Kind::Convolution) if node.op() == "Conv" => {
             let ones = |sizes: &[i64]| sizes.iter().all(|&size| size == 1);
-            let weights = || stored(flow, node.input(1)?);
+            let weights = || dims(flow, node.input(1)?);
             let sizes = match node.ints("kernel_shape") {
                 Some(kernel) => Some(ones(kernel)),
-                None => weights().map(|(_, dims)| ones(dims.get(2..).unwrap_or_default())),
+                None => weights().map(|dims| ones(dims.get(2..).unwrap_or_default())),
             };
             sizes == Some(true) && node.int("group", 1) == 1
         }
@@ -191,24 +191,10 @@ fn is_by_channel<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
     flow.layer(node) == Some(Kind::Convolution) && node.int("group", 1) > 1
 }
 
-/// The element type and dimensions of a weight, past what only casts or moves it.
-fn stored<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> Option<(DataType, Vec<i64>)> {
-    let of = |tensor: &Tensor| (tensor.data_type, tensor.dims.clone());
-    for _ in 0..MOVES {
-        if let Some(index) = value.initializer {
-            return Some(of(flow.view.model.graph(value.graph).initializer(index)));
-        }
-        value = match value.node() {
-            None => flow.passed(value)?,
-            Some(node) if node.op() == "Constant" => {
-                let attributes = node.get().attributes.iter();
-                let tensors = attributes.flat_map(|attribute| attribute.tensors());
-                return tensors.map(of).next();
-            }
-            Some(node) => node.input(0).filter(|_| passes(node))?,
-        };
-    }
-    None
+/// The sizes of a weight; in a function, by the first call.
+fn dims<'m>(flow: &Flow<'m>, weight: ValueRef<'m>) -> Option<Vec<i64>> {
+    let context = *flow.facts.contexts(weight.graph).first()?;
+    flow.facts.shape_in(context, weight.id).all_sizes()
 }
 
 /// How many nodes may move a value about before it is used.

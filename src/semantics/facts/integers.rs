@@ -125,7 +125,7 @@ impl<'m> Asking<'m> {
         }
     }
 
-    /// The elements of a small tensor of whole numbers.
+    /// The elements of a small tensor. Those that are no whole numbers are unknown.
     fn elements(&self, tensor: &Tensor) -> Option<Shape> {
         if tensor.elements()? > LONGEST as u64 || tensor.external.is_some() {
             return None;
@@ -138,8 +138,12 @@ impl<'m> Asking<'m> {
             .ok()??;
         let numbers = numbers(tensor.data_type, &bytes)?;
         // the largest and smallest of 64 bits are rounded, and back again
-        let whole = numbers.iter().all(|n| n.fract() == 0.0);
-        whole.then(|| Shape::of(numbers.into_iter().map(|n| Dim::Size(n as i64))))
+        Some(Shape::of(numbers.into_iter().map(|n| {
+            match n.fract() == 0.0 {
+                true => Dim::Size(n as i64),
+                false => Dim::Unknown,
+            }
+        })))
     }
 
     fn filled(&mut self, node: NodeRef<'m>) -> Option<Shape> {

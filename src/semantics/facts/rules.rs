@@ -2,6 +2,7 @@
 
 mod parts;
 mod reshape;
+mod resize;
 
 use crate::hash::HashMap;
 use crate::onnx::AttributeValue;
@@ -71,6 +72,8 @@ impl<'m> Asking<'m> {
             Rule::Squeeze => self.squeeze(node),
             Rule::Unsqueeze => self.unsqueeze(node),
             Rule::Expand => self.expand(node),
+            Rule::Resize => self.resize(node),
+            Rule::Blocks => self.blocks(node),
             Rule::Tile => self.tile(node),
             Rule::Pad => self.pad(node),
             Rule::Gather => {

@@ -104,6 +104,57 @@ fn shape_arithmetic_keeps_symbols() {
     );
 }
 
+/// Of images of a batch, and a height, that only a run decides.
+#[test]
+fn windows_and_scales_keep_symbols() {
+    let nodes = [
+        op("same = Conv(image, w)").with(ints("pads", &[1, 1, 1, 1])),
+        op("narrow = MaxPool(image)").with(ints("kernel_shape", &[3, 3])),
+        op("half = MaxPool(image)")
+            .with(ints("kernel_shape", &[2, 2]))
+            .with(ints("strides", &[2, 2])),
+        op("large = Resize(image, , scales)"),
+        op("odd = Resize(image, , fractions)"),
+        op("sized = Resize(image, , , sizes)"),
+        op("wide = Conv(narrow, u)").with(ints("pads", &[2, 2, 2, 2])),
+        op("flat = DepthToSpace(image)").with(int("blocksize", 2)),
+        op("deep = SpaceToDepth(flat)").with(int("blocksize", 2)),
+        op("thin = SpaceToDepth(image)").with(int("blocksize", 2)),
+        op("z = Relu(same)"),
+    ];
+    let mut graph = graph(nodes)
+        .input_of("image", DataType::FLOAT, &[0, 4, 0, 8])
+        .output_of("z", DataType::FLOAT, &[])
+        .init("w", f32s(&[5, 4, 3, 3], &[0.0; 180]))
+        .init("u", f32s(&[1, 4, 3, 3], &[0.0; 36]))
+        .init("scales", f32s(&[4], &[1.0, 1.0, 2.0, 2.0]))
+        .init("fractions", f32s(&[4], &[1.0, 1.0, 0.5, 2.0]))
+        .init("sizes", i64s(&[2, 4, 9, 9]));
+    let tensor = graph.input[0].r#type.as_mut().unwrap();
+    let shape = tensor.tensor_type.as_mut().unwrap().shape.as_mut().unwrap();
+    for (axis, name) in [(0, "n"), (2, "h")] {
+        shape.dim[axis] = ProtoDim {
+            dim_value: None,
+            dim_param: Some(name.into()),
+        };
+    }
+    are(
+        &model(17, graph),
+        &[
+            ("same", "n 5 h 8"),
+            ("narrow", "n 4 ? 6"),
+            ("wide", "n 1 h 8"),
+            ("half", "n 4 ? 4"),
+            ("large", "n 4 ? 16"),
+            ("odd", "n 4 ? 16"),
+            ("sized", "2 4 9 9"),
+            ("flat", "n 1 ? 16"),
+            ("deep", "n 4 h 8"),
+            ("thin", "n 16 ? 4"),
+        ],
+    );
+}
+
 /// TorchScript computes the pads of ONNX, all that are before and then all that are after, from those of
 /// PyTorch, axis by axis from the last.
 #[test]

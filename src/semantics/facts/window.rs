@@ -67,8 +67,18 @@ impl Window {
         (self.kernel - 1) * self.dilation + 1
     }
 
-    /// How often it fits; `None` where runtimes may differ.
-    fn count(&self, size: i64, ceil: bool) -> Option<i64> {
+    /// How often it fits; unknown where runtimes may differ.
+    fn count(&self, size: Dim, ceil: bool) -> Dim {
+        let more = self.pads.checked_sub(self.extent() - 1);
+        match (size, more) {
+            (Dim::Size(size), _) => self.steps(size, ceil).map_or(Dim::Unknown, Dim::Size),
+            (size, _) if self.stride == 1 && self.auto == Auto::Same => size,
+            (size, Some(more)) if self.stride == 1 => size.plus(Dim::Size(more)),
+            _ => Dim::Unknown,
+        }
+    }
+
+    fn steps(&self, size: i64, ceil: bool) -> Option<i64> {
         if self.auto == Auto::Same {
             return Some(size.checked_add(self.stride - 1)? / self.stride);
         }
@@ -110,7 +120,9 @@ pub(super) fn transposed(
     let told = given.value("output_shape").is_some();
     spatial(given, data, weights, out, |window, axis, size| {
         let more = more.get(axis).copied().unwrap_or(0);
-        (!told).then(|| window.spread(size, more)).flatten()
+        let spread = size.size().filter(|_| !told);
+        let spread = spread.and_then(|size| window.spread(size, more));
+        spread.map_or(Dim::Unknown, Dim::Size)
     })
 }
 
@@ -119,7 +131,7 @@ fn spatial(
     data: Option<Vec<Dim>>,
     weights: &[Dim],
     channels: Dim,
-    size: impl Fn(&Window, usize, i64) -> Option<i64>,
+    size: impl Fn(&Window, usize, Dim) -> Dim,
 ) -> Option<Shape> {
     let mut shape = vec![Dim::Unknown; weights.len()];
     *shape.get_mut(1)? = channels;
@@ -128,10 +140,7 @@ fn spatial(
     if let Some(data) = data.filter(|data| data.len() == weights.len()) {
         shape[0] = data[0];
         for (axis, window) in windows.iter().flatten().enumerate() {
-            let counted = data[axis + 2]
-                .size()
-                .and_then(|old| size(window, axis, old));
-            shape[axis + 2] = counted.map_or(Dim::Unknown, Dim::Size);
+            shape[axis + 2] = size(window, axis, data[axis + 2]);
         }
     }
     Some(Shape::of(shape))
@@ -142,8 +151,7 @@ pub(super) fn pooled(given: Given<'_>, mut shape: Vec<Dim>) -> Option<Shape> {
     let windows = windows(given, given.ints("kernel_shape").unwrap_or_default());
     for (axis, dim) in shape.iter_mut().skip(2).enumerate() {
         let window = windows.as_ref().and_then(|all| all.get(axis));
-        let counted = dim.size().and_then(|size| window?.count(size, ceil));
-        *dim = counted.map_or(Dim::Unknown, Dim::Size);
+        *dim = window.map_or(Dim::Unknown, |window| window.count(*dim, ceil));
     }
     Some(Shape::of(shape))
 }

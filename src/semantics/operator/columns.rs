@@ -51,6 +51,8 @@ pub(crate) enum Shape {
     OfSecond,
     /// As many axes as the first input has.
     SameRank,
+    /// Blocks of an image become channels, or the reverse.
+    Blocks,
     /// That of all inputs together.
     Broadcast,
     Concat,
@@ -80,6 +82,8 @@ pub(crate) enum Shape {
     Reduce,
     /// Without the axis in an attribute.
     ReduceAxis,
+    /// By sizes or scales.
+    Resize,
     Reshape,
     /// The rows of the first input, each with the number of elements in an attribute.
     Sampled,

@@ -764,6 +764,64 @@ fn samples_are_dropped_whole_in_residual_branches() {
     );
 }
 
+/// What a dense connection adds has dropout; what a Ghost module adds, channel by channel, has none.
+#[test]
+fn ghost_modules_are_no_dense_connections() {
+    let joined = |groups: i64, width: usize| {
+        let nodes = [
+            op("g = Conv(x, w)"),
+            op("h = Relu(g)"),
+            op("n = Conv(h, v)").with(int("group", groups)),
+            op("j = Concat(h, n)").with(int("axis", 1)),
+            op("y = Conv(j, u)"),
+        ];
+        let ones = |dims: &[i64]| f32s(dims, &vec![0.5; dims.iter().product::<i64>() as usize]);
+        let graph = graph(nodes)
+            .input_of("x", DataType::FLOAT, &[1, 2, 4, 4])
+            .output_of("y", DataType::FLOAT, &[1, 2, 4, 4])
+            .init("w", ones(&[4, 2, 1, 1]))
+            .init("v", ones(&[4, width as i64, 1, 1]))
+            .init("u", ones(&[2, 8, 1, 1]));
+        listed(&model(17, graph)).contains(&("n".to_string(), "conv"))
+    };
+    assert!(joined(1, 4));
+    assert!(!joined(4, 1));
+}
+
+/// ReXNet adds a shortcut to some of the channels, after it has dropped all of them.
+#[test]
+fn a_sum_of_some_channels_drops_all_of_them() {
+    let ends = |other: &str| {
+        let nodes = [
+            op("c = Conv(x, w)"),
+            op("h = Mish(c)"),
+            op("d = Conv(h, v)"),
+            op("part = Slice(d, zero, two, one)"),
+            op("sum = Add(part, x)"),
+            op(&format!("rest = {other}")),
+            op("j = Concat(sum, rest)").with(int("axis", 1)),
+            op("y = Conv(j, u)"),
+        ];
+        let ones = |dims: &[i64]| f32s(dims, &vec![0.5; dims.iter().product::<i64>() as usize]);
+        let graph = graph(nodes)
+            .input_of("x", DataType::FLOAT, &[1, 2, 4, 4])
+            .output_of("y", DataType::FLOAT, &[1, 2, 4, 4])
+            .init("w", ones(&[4, 2, 3, 3]))
+            .init("v", ones(&[4, 4, 1, 1]))
+            .init("u", ones(&[2, 4, 1, 1]));
+        let numbers = [("zero", 0), ("one", 1), ("two", 2), ("four", 4)];
+        let graph = numbers
+            .iter()
+            .fold(graph, |graph, (name, n)| graph.init(name, i64s(&[*n])));
+        let options = super::check::options([choice(Preset::DropPath)]);
+        let found = candidates(&model(18, graph).read(), &options).unwrap();
+        found.into_iter().map(|site| site.value).collect::<Vec<_>>()
+    };
+    assert_eq!(ends("Slice(d, two, four, one)"), ["d"]);
+    // of what is cut off nothing is used
+    assert_eq!(ends("Slice(x, zero, two, one)"), ["part"]);
+}
+
 #[test]
 fn the_softmax_of_an_attention_operator_takes_none() {
     let graph = weights(

@@ -1,9 +1,10 @@
 //! Rules about operators that are no dropout.
 
 use dropout_onnx::audit::Verdict;
+use dropout_onnx::onnx::DataType;
 
 use super::{fires, silent, verdict};
-use crate::common::build::{f32s, function, int, model, op, x_to_y};
+use crate::common::build::{f32s, function, graph, int, ints, model, op, x_to_y};
 use crate::common::proto::{Model, Node};
 
 fn normalised(opset: i64, node: Node) -> Model {
@@ -56,6 +57,47 @@ fn batchnorm_training() {
         );
         silent(rule, &normalised(opset, norm("y")));
     }
+}
+
+/// As tf2onnx and JAX write it.
+#[test]
+fn batch_normalization_that_is_written_out() {
+    let rule = "batchnorm-training";
+    let what = "is in training mode: it normalizes by the current batch";
+    let written = |text: &str, axes: &[i64], start: &str| {
+        let lines = text.lines().map(|line| match op(line) {
+            mean if mean.op_type() == "ReduceMean" => mean.with(ints("axes", axes)),
+            other => other,
+        });
+        let ends = [
+            op("e = Add(var, eps)"),
+            op("d = Sqrt(e)"),
+            op("c = Sub(h, m)"),
+            op("y = Div(c, d)"),
+        ];
+        let nodes = [op(start)].into_iter().chain(lines).chain(ends);
+        let body = graph(nodes)
+            .input_of("x", DataType::FLOAT, &[-1, 3, 4, 4])
+            .output_of("y", DataType::FLOAT, &[-1, 3, 4, 4])
+            .init("w", f32s(&[3, 3, 1, 1], &[0.5; 9]))
+            .init("eps", f32s(&[], &[1e-3]));
+        model(15, body)
+    };
+    let tensorflow = "m = ReduceMean(h)\ns = Sub(h, m)\nsq = Mul(s, s)\nvar = ReduceMean(sq)";
+    let fast =
+        "m = ReduceMean(h)\nsq = Mul(h, h)\nms = ReduceMean(sq)\nmm = Mul(m, m)\nvar = Sub(ms, mm)";
+    for text in [tensorflow, fast] {
+        let normalised = written(text, &[0, 2, 3], "h = Conv(x, w)");
+        fires(rule, &normalised, what);
+        assert_eq!(verdict(&normalised), Some(Verdict::Training));
+        // one channel of one element of a batch, all of a tensor, and weights
+        silent(rule, &written(text, &[2, 3], "h = Conv(x, w)"));
+        silent(rule, &written(text, &[0, 1, 2, 3], "h = Conv(x, w)"));
+        silent(rule, &written(text, &[0, 2, 3], "h = Relu(w)"));
+    }
+    // a mean of squares, and no mean
+    let squares = "m = ReduceMax(h)\nsq = Mul(h, h)\nvar = ReduceMean(sq)";
+    silent(rule, &written(squares, &[0, 2, 3], "h = Conv(x, w)"));
 }
 
 #[test]

@@ -138,7 +138,21 @@ fn made(node: NodeRef<'_>, inputs: &[Option<Few>]) -> Option<Few> {
     let zeros = || layer && is_zero(&inputs[0]) && inputs.len() <= 2;
     found
         .or_else(|| zeros().then(|| smallvec![0.0]))
+        .or_else(|| compared(node.op(), inputs))
         .or_else(|| scalar::makes_booleans(node.op()).then(bits))
+}
+
+/// What a comparison of an infinite number with an unknown one gives: an unknown number is finite.
+fn compared(op: &str, inputs: &[Option<Few>]) -> Option<Few> {
+    let number = |few: &Option<Few>| match few.as_deref() {
+        None => Some(0.0),
+        Some(&[number]) if number.is_infinite() => Some(number),
+        Some(_) => None,
+    };
+    let numbers: Vec<f64> = inputs.iter().map(number).collect::<Option<_>>()?;
+    let decided = scalar::makes_booleans(op) && numbers.iter().any(|number| *number != 0.0);
+    let number = scalar::apply(op, &numbers, false).filter(|_| decided);
+    number.map(|number| smallvec![number])
 }
 
 /// All that an elementwise operator can make of some numbers.

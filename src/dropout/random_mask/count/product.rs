@@ -3,10 +3,10 @@
 use crate::dropout::Scaling;
 use crate::error::Result;
 use crate::onnx::ValueId;
-use crate::semantics::facts::Dim;
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::Finder;
+use super::amount::Amount;
 use super::cone::Cone;
 
 /// How far a count may be from what it ought to be, relatively.
@@ -59,10 +59,8 @@ impl<'m> Finder<'m> {
             _ => return Ok(None),
         };
         // where each row has a count, the rows have to be the same
-        let sum = count
-            .output(0)
-            .map(|sum| self.facts.shape(sum.id).elements());
-        let moves = sum == Some(Dim::Size(1));
+        let sum = count.output(0).map(|sum| self.facts.shape(sum.id));
+        let moves = sum.and_then(|sum| sum.elements().size()) == Some(1);
         let counted = count
             .input(0)
             .map(|input| self.stripped(input.id, moves, cone));
@@ -145,57 +143,29 @@ impl<'m> Finder<'m> {
 
     /// True if what divides the mask is its share of ones.
     fn is_share(&self, all: &Factors<'_>, count: NodeRef<'_>) -> Result<bool> {
-        let near = |number: f64| (all.number / number - 1.0).abs() < NEAR;
         if count.is("ReduceMean") {
-            return Ok(near(1.0) && all.sizes.is_empty());
+            return Ok((all.number - 1.0).abs() < NEAR && all.sizes.is_empty());
         }
         let (Some(counted), Some(sum)) = (count.input(0), count.output(0)) else {
             return Ok(false);
         };
-        let elements = self.facts.shape(counted.id).elements();
-        let groups = self.facts.shape(sum.id).elements();
-        match all.sizes[..] {
-            [] => {
-                let each = self.reduced(count, counted);
-                let each = each.or_else(|| Some(elements.size()? as f64 / groups.size()? as f64));
-                Ok(each.is_some_and(near))
+        for cx in self.facts.contexts(count.graph()) {
+            let shape = |value: ValueRef<'_>| self.facts.shape_in(cx, value.id);
+            let elements = Amount::of(1.0).times(&shape(counted));
+            let mut share = Amount::of(all.number).times(&shape(sum));
+            for &size in &all.sizes {
+                share = match share {
+                    Some(share) => self.sized(cx, size, share)?,
+                    None => None,
+                };
             }
-            [size] if near(1.0) => Ok(groups == Dim::Size(1)
-                && self.sized(size).is_some_and(|of| {
-                    let size = self.facts.shape(of.id).elements();
-                    of == counted || size == elements && size != Dim::Unknown
-                })),
-            _ => Ok(false),
-        }
-    }
-
-    /// How many elements are in each sum, by the axes.
-    fn reduced(&self, count: NodeRef<'_>, counted: ValueRef<'_>) -> Option<f64> {
-        let axes = self
-            .facts
-            .integers(count.id, 1, "axes")
-            .filter(|axes| !axes.is_empty())?;
-        let shape = self.facts.shape(counted.id);
-        let sizes = axes.iter().map(|&axis| shape.at(axis)?.size());
-        let sizes: Option<Vec<i64>> = sizes.collect();
-        Some(sizes?.iter().product::<i64>() as f64)
-    }
-
-    /// The value whose number of elements this is.
-    fn sized(&self, size: ValueId) -> Option<ValueRef<'m>> {
-        let mut at = self.view.value(size);
-        loop {
-            let (node, _) = at.producer()?;
-            at = node.input(0)?;
-            match node.op() {
-                "Size" => return Some(at),
-                "ReduceProd" => {
-                    let shape = at.node().filter(|node| node.is("Shape"))?;
-                    return shape.input(0);
-                }
-                _ if node.operator().is_some_and(|op| op.copies()) => {}
-                _ => return None,
+            let (Some(elements), Some(share)) = (elements, share) else {
+                return Ok(false);
+            };
+            if !share.is_near(&elements, NEAR) {
+                return Ok(false);
             }
         }
+        Ok(true)
     }
 }

@@ -30,8 +30,15 @@ pub(super) fn axes(flow: &Flow<'_>, value: ValueId, axes: &[i64]) -> Result<Vec<
                 return found.ok_or_else(unknown);
             }
             Some(Shape::Permute) => moved.push(node.ints("perm").ok_or_else(unknown)?),
-            Some(Shape::Same | Shape::SameRank | Shape::Broadcast | Shape::Concat | Shape::Pad) => {
-            }
+            Some(
+                Shape::Same
+                | Shape::SameRank
+                | Shape::Resize
+                | Shape::Blocks
+                | Shape::Broadcast
+                | Shape::Concat
+                | Shape::Pad,
+            ) => {}
             Some(Shape::Squeeze | Shape::Unsqueeze | Shape::Slice | Shape::Split) => lost = true,
             _ => return Ok(axes.to_vec()),
         }

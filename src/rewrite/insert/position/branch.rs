@@ -6,7 +6,7 @@ use crate::semantics::operator::{Layer, Role};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Kind, Source};
-use super::{is_by_channel, is_pointwise, is_used_once, passes, readers, unmoved};
+use super::{dims, is_by_channel, is_pointwise, is_used_once, passes, readers, unmoved};
 
 /// What a residual sum adds to the value from which it was computed.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +111,29 @@ impl<'m> Branch<'m> {
     /// True of a part of a transformer: attention, or layers that work on each position alone.
     pub fn is_block(&self) -> bool {
         self.way.attends || !self.way.spatial
+    }
+
+    /// True if it mixes the channels of images by a convolution.
+    pub fn is_of_images(&self, flow: &Flow<'m>) -> bool {
+        let nodes = between(flow, self.end, self.start).unwrap_or_default();
+        nodes.into_iter().any(|node| {
+            let mixes = node.op() == "Conv" && !is_by_channel(flow, node);
+            let weights = node.input(1).filter(|_| mixes);
+            let weights = weights.and_then(|weights| dims(flow, weights));
+            weights.is_some_and(|dims| dims.len() == 4)
+        })
+    }
+
+    /// Its end; of a sum of a part of the channels, the value that the part is of.
+    pub fn whole(&self) -> ValueRef<'m> {
+        let part = self
+            .end
+            .node()
+            .filter(|node| matches!(node.op(), "Slice" | "Split"));
+        let whole = part.and_then(|part| part.input(0));
+        whole
+            .filter(|whole| !is_used_once(*whole))
+            .unwrap_or(self.end)
     }
 
     /// The output of its last layer, with its bias, before it is scaled or normalized.
@@ -239,10 +262,14 @@ fn follows_dense<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
     is_by_channel(flow, node) && before.is_some_and(dense)
 }
 
-/// True of an activation that is not made of pieces of lines; of a gate in squeeze and excitation it is not.
+/// True of an activation that is not made of pieces of lines; of a gate it is not.
 fn is_smooth<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
     let smooth = ["Sigmoid", "Erf", "Gelu", "Swish", "Tanh", "Elu", "Mish"];
     let data = node.input(0).filter(|_| smooth.contains(&node.op()));
+    let own =
+        |reader: NodeRef<'m>| data.is_some_and(|data| reader.inputs().any(|of| of == Some(data)));
+    let gates = node.op() == "Sigmoid" && !node.produced().flat_map(readers).any(own);
+    let data = data.filter(|_| !gates);
     let source = data.and_then(|data| flow.source(data));
     source.is_some_and(|source| match flow.layer(source) {
         Some(Kind::Convolution) => true,

@@ -8,7 +8,7 @@ use crate::semantics::view::{NodeRef, ValueRef};
 use super::super::flow::{Flow, Kind, Source};
 use super::activation::activation;
 use super::branch::{Branch, between};
-use super::{is_by_channel, is_pointwise, is_used_once, readers, stored, unmoved};
+use super::{dims, is_by_channel, is_pointwise, is_used_once, readers, unmoved};
 
 /// The activations of convolutions, and what dense connections add; whether each is usual: in residual branches
 /// of sequences and after a normalization and an activation that come first, in dense connections, and at the
@@ -69,8 +69,8 @@ fn is_usual<'m>(flow: &Flow<'m>, body: &Branch<'m>) -> bool {
     let Some(last) = flow.source(body.end) else {
         return false;
     };
-    let dims = last.input(1).and_then(|weights| stored(flow, weights));
-    let sequence = dims.is_some_and(|(_, dims)| dims.len() == 3);
+    let weights = last.input(1).and_then(|weights| dims(flow, weights));
+    let sequence = weights.is_some_and(|dims| dims.len() == 3);
     let normalizes = |node: NodeRef<'m>| {
         let role = node.operator().map(|operator| operator.role);
         role == Some(Role::Normalisation)
@@ -88,7 +88,9 @@ fn connected<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> Vec<ValueRef<'m>> {
             matches!(root.source, Source::Layer(_, Kind::Convolution)) && !root.activated
         });
         let grows = |&&other: &&ValueRef<'m>| other != part && between(flow, part, other).is_some();
-        let conv = flow.source(part).is_some_and(|layer| layer.op() == "Conv");
+        // what Ghost modules add to their own input is made channel by channel
+        let conv = |layer: NodeRef<'m>| layer.op() == "Conv" && !is_by_channel(flow, layer);
+        let conv = flow.source(part).is_some_and(conv);
         plain && conv && parts.iter().any(|other| grows(&other))
     });
     let last = last.filter(|&part| is_used_once(part) || readers(part).all(|r| r.op() == "Concat"));

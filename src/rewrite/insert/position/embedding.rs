@@ -1,12 +1,12 @@
 //! What the first block of a transformer is given, and rows that are looked up.
 
 use crate::hash::HashSet;
-use crate::onnx::ValueId;
+use crate::onnx::{DataType, ValueId};
 use crate::semantics::operator::{Layer, Role};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Kind, Source};
-use super::{Branch, MOVES, is_used_once, readers, stored, unmoved};
+use super::{Branch, MOVES, dims, is_used_once, readers, unmoved};
 
 /// What the first block of each stream is given (true); where there is none, the rows that are looked up.
 pub(super) fn embeddings<'m>(
@@ -116,7 +116,8 @@ pub(super) fn looked_up<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> Option<ValueR
         return None;
     }
     let (table, rows) = (node.input(0)?, node.input(1)?);
-    let stored = || stored(flow, table).is_some_and(|(of, dims)| of.is_float() && dims.len() == 2);
-    let found = !flow.is_data(table) && flow.is_data(rows) && stored();
+    let is_float = || table.element_type().is_some_and(DataType::is_float);
+    let of_rows = || is_float() && dims(flow, table).is_some_and(|dims| dims.len() == 2);
+    let found = !flow.is_data(table) && flow.is_data(rows) && of_rows();
     found.then(|| node.produced().next())?
 }

@@ -7,7 +7,7 @@ use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Kind, Source};
 use super::embedding::looked_up;
-use super::{is_pointwise, stored, unmoved};
+use super::{dims, is_pointwise, unmoved};
 
 /// What the first of the last layers reads: pooled or flattened features, those of one position, or of each.
 /// `sums`: the residual ones.
@@ -45,15 +45,14 @@ pub(super) fn is_of_words<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
         .view
         .nodes()
         .filter(|&node| looked_up(flow, node).is_some());
-    let dims = |value: Option<ValueRef<'m>>| Some(stored(flow, value?)?.1);
-    let rows = tables.filter_map(|node| dims(node.input(0))?.first().copied());
+    let rows = tables.filter_map(|node| dims(flow, node.input(0)?)?.first().copied());
     let Some(words) = rows.max() else {
         return false;
     };
     let mut given = node.given();
     given.any(|(_, value)| {
         !flow.is_data(value)
-            && dims(Some(value)).is_some_and(|of| of.len() == 2 && of.contains(&words))
+            && dims(flow, value).is_some_and(|of| of.len() == 2 && of.contains(&words))
     })
 }
 

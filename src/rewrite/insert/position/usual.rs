@@ -2,6 +2,7 @@
 
 use crate::hash::HashSet;
 use crate::onnx::ValueId;
+use crate::semantics::batch_norm::is_batch_norm;
 use crate::semantics::operator::{Layer, Role, Shape};
 use crate::semantics::view::{NodeRef, ValueRef};
 
@@ -10,7 +11,7 @@ use super::attention::{attention, scores};
 use super::branch::{Branch, between};
 use super::embedding::looked_up;
 use super::head::is_of_words;
-use super::{MOVES, is_by_channel, passes, readers, stored, unmoved};
+use super::{MOVES, dims, is_by_channel, passes, readers, unmoved};
 
 /// How far back the product is searched that gives scores, in nodes.
 const SCORES: usize = 32;
@@ -26,6 +27,12 @@ pub(super) struct Style {
     rotary: bool,
     /// It is normalized without a mean.
     rms: bool,
+    /// A dense layer adds a bias.
+    biased: bool,
+    /// What attention gives is normalized by batch after its last layer.
+    batched: bool,
+    /// Images pass residual branches of convolutions that mix channels as well as attention.
+    hybrid: bool,
     /// It predicts words.
     words: bool,
     /// A convolution gives positions.
@@ -51,6 +58,7 @@ impl Style {
             let role = node.operator().map(|operator| operator.role);
             style.recurrent |= role == Some(Role::Layer(Layer::Recurrent));
             style.rms |= is_root_mean_square(node);
+            style.biased |= is_biased(flow, node);
             style.looks_up |= looked_up(flow, node).is_some();
             style.counts |= node.op() == "CumSum" && flow.data_inputs(node).len() == 1;
             style.quick |= is_quick(flow, node);
@@ -63,12 +71,14 @@ impl Style {
             }
         }
         style.attends = branches.iter().any(|branch| branch.way.attends);
-        let attend = branches.iter().filter(|branch| branch.way.attends);
-        let given: HashSet<ValueId> = attend
+        let attend = || branches.iter().filter(|branch| branch.way.attends);
+        style.batched = attend().any(|branch| is_of_batch(flow, branch.end));
+        let given: HashSet<ValueId> = attend()
             .filter_map(|branch| begins(flow, branch.skip))
             .collect();
-        let mut convolutions = branches.iter().filter(|branch| !branch.is_block());
-        style.convolved = convolutions.any(|branch| given.contains(&branch.sum.id));
+        let bodies = || branches.iter().filter(|branch| !branch.is_block());
+        style.hybrid = style.attends && bodies().any(|body| body.is_of_images(flow));
+        style.convolved = !style.hybrid && bodies().any(|body| given.contains(&body.sum.id));
         style
     }
 
@@ -94,16 +104,22 @@ impl Style {
 
     /// True of models that are trained without dropout, except of attention.
     fn is_bare(&self) -> bool {
-        self.rms && self.rotary || self.quick
+        let modern = self.rotary && (self.rms || !self.biased);
+        modern || self.quick || self.batched
     }
 
-    pub fn has_residual(&self) -> bool {
-        !self.is_bare()
+    /// Where what attention gives is normalized by batch, nothing but whole branches is dropped.
+    pub fn has_attention(&self) -> bool {
+        !(self.batched || self.hybrid && self.fused)
+    }
+
+    pub fn has_residual<'m>(&self, flow: &Flow<'m>, branch: &Branch<'m>) -> bool {
+        !self.is_bare() && !is_of_batch(flow, branch.end) && !self.is_of_normalized(flow, branch)
     }
 
     /// `stream`: whether it is what the first block of a transformer is given.
     pub fn has_embedding(&self, stream: bool) -> bool {
-        !self.is_bare() && (stream || self.recurrent)
+        !self.is_bare() && !self.hybrid && (stream || self.recurrent)
     }
 
     /// Classifiers of images with attention have none before a single layer, unless one layer computes queries
@@ -147,8 +163,14 @@ impl Style {
     pub fn has_ffn<'m>(&self, flow: &Flow<'m>, branch: &Branch<'m>) -> bool {
         let twice = flow.root(branch.end).is_some_and(|root| root.activated);
         let speech = self.crosses || self.convolved;
-        let images = self.fused && !self.words || branch.way.mixes || self.reduced;
-        !self.attends && !self.looks_up || speech || self.rms && !self.rotary || images || twice
+        let fused = self.fused && !self.words && !self.hybrid;
+        let images = fused || branch.way.mixes || self.reduced;
+        let has = !self.attends && !self.looks_up
+            || speech
+            || self.rms && !self.rotary
+            || images
+            || twice;
+        has && !self.batched && !is_of_batch(flow, branch.end)
     }
 
     /// True of a branch that is dropped as a whole: scaled by channel, normalized or rolled back at its end, or
@@ -233,11 +255,27 @@ fn is_scaled<'m>(flow: &Flow<'m>, end: ValueRef<'m>) -> bool {
     };
     let weights = node.given().filter(|&(_, value)| !flow.is_data(value));
     let mut sizes =
-        weights.filter_map(|(_, value)| Some(stored(flow, value)?.1.iter().product::<i64>()));
+        weights.filter_map(|(_, value)| Some(dims(flow, value)?.iter().product::<i64>()));
     let normalized = node
         .operator()
         .is_some_and(|op| op.role == Role::Normalisation);
     normalized || node.op() == "Mul" && sizes.any(|size| size > 1)
+}
+
+/// True of what is normalized by batch, by a node of its own.
+fn is_of_batch<'m>(flow: &Flow<'m>, end: ValueRef<'m>) -> bool {
+    unmoved(flow, end).node().is_some_and(is_batch_norm)
+}
+
+/// True of a dense layer with a bias.
+fn is_biased<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
+    let weights = |node: NodeRef<'m>| node.given().any(|(_, value)| !flow.is_data(value));
+    let added = |value: ValueRef<'m>| {
+        let mut sums = readers(value).filter(|reader| reader.op() == "Add");
+        sums.any(weights)
+    };
+    let own = node.op() == "Gemm" && node.input(2).is_some();
+    flow.layer(node) == Some(Kind::Dense) && (own || node.produced().any(added))
 }
 
 /// True of a value that is rolled back: its parts are joined in another order.
@@ -287,9 +325,9 @@ fn is_quick<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
 
 /// True of a convolution of single channels that looks at five elements along an axis, or more.
 fn is_wide<'m>(flow: &Flow<'m>, node: NodeRef<'m>) -> bool {
-    let dims = || stored(flow, node.input(1)?).map(|(_, dims)| dims);
+    let kernel = || dims(flow, node.input(1)?);
     let wide = |dims: Vec<i64>| dims.iter().skip(2).any(|&size| size >= 5);
-    is_by_channel(flow, node) && dims().is_some_and(wide)
+    is_by_channel(flow, node) && kernel().is_some_and(wide)
 }
 
 /// The product of queries and keys that gives scores.
