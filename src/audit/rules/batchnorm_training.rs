@@ -40,9 +40,13 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    let what = "is in training mode: it normalizes by the current batch";
-    training(context.facts)
-        .map(|node| context.at_node(node.id, what))
+    let what = |node: NodeRef<'_>| match node.is("ReduceMean") {
+        true => "normalizes by the current batch, without running statistics: export again",
+        false => "is in training mode: it normalizes by the current batch",
+    };
+    let found = training(context.facts);
+    found
+        .map(|node| context.at_node(node.id, what(node)))
         .collect()
 }
 

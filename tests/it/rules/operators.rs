@@ -63,7 +63,7 @@ fn batchnorm_training() {
 #[test]
 fn batch_normalization_that_is_written_out() {
     let rule = "batchnorm-training";
-    let what = "is in training mode: it normalizes by the current batch";
+    let what = "normalizes by the current batch, without running statistics: export again";
     let written = |text: &str, axes: &[i64], start: &str| {
         let lines = text.lines().map(|line| match op(line) {
             mean if mean.op_type() == "ReduceMean" => mean.with(ints("axes", axes)),
