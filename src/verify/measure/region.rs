@@ -57,6 +57,23 @@ pub(super) struct Region {
     pub is_coarse: bool,
 }
 
+impl Region {
+    fn new(output: ValueId, path: &[NodeId]) -> Region {
+        Region {
+            output,
+            nodes: Vec::new(),
+            inputs: Vec::new(),
+            constants: Vec::new(),
+            aliases: Vec::new(),
+            path: path.to_vec(),
+            left_out: 1.0,
+            draws: HashSet::default(),
+            rounds: None,
+            is_coarse: false,
+        }
+    }
+}
+
 /// What other masks leave, by their outputs: a multiple of their data.
 pub(super) type Removed = HashMap<ValueId, (ValueId, f64)>;
 
@@ -229,18 +246,7 @@ impl<'m> Ground<'m> {
             seen: HashSet::default(),
             open: vec![output],
             nodes: BTreeSet::new(),
-            region: Region {
-                output,
-                nodes: Vec::new(),
-                inputs: Vec::new(),
-                constants: Vec::new(),
-                aliases: Vec::new(),
-                path: path.to_vec(),
-                left_out: 1.0,
-                draws: HashSet::default(),
-                rounds: None,
-                is_coarse: false,
-            },
+            region: Region::new(output, path),
         };
         for &step in path {
             let others = view.node(step).given().filter(|&(input, _)| input > 0);
@@ -258,13 +264,12 @@ impl<'m> Ground<'m> {
         let mut region = cutter.region;
         region.nodes = cutter.nodes.into_iter().collect();
         region.nodes.sort_by_key(|&node| self.rank(node));
-        let mut nodes = region.nodes.iter().map(|&id| view.node(id));
-        region.is_coarse = nodes.any(|node| node.op() == "QuantizeLinear");
-        let ranges = region.nodes.iter().filter_map(|&id| {
-            let node = view.node(id);
-            let data = node.input(0).filter(|_| node.op() == "QuantizeLinear")?;
-            let range = quantised(self.facts, node);
-            range.filter(|_| of_data.values.contains(&data.id))
+        let nodes = region.nodes.iter().map(|&id| view.node(id));
+        let rounding = nodes.filter(|node| node.op() == "QuantizeLinear");
+        region.is_coarse = rounding.clone().next().is_some();
+        let ranges = rounding.filter_map(|node| {
+            let of_data = of_data.values.contains(&node.input(0)?.id);
+            quantised(self.facts, node).filter(|_| of_data)
         });
         region.rounds = ranges.reduce(|one, two| (one.0.max(two.0), one.1.min(two.1)));
         region.inputs.sort_by_key(|(value, _)| value.index());
