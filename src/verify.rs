@@ -360,10 +360,6 @@ fn subject<'a>(
     reference: Option<&'a reference::Reference>,
 ) -> engine::Subject<'a> {
     let model = side.view.model;
-    engine::Subject {
-        label,
-        source: reference.map_or(model.source(), |reference| &reference.source),
-        folder: model.folder(),
-        external: model.external_bytes(),
-    }
+    let source = reference.map_or(model.source(), |reference| &reference.source);
+    engine::Subject::of(model, label, source)
 }

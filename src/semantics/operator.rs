@@ -190,11 +190,12 @@ impl Operator {
         self.data == Data::First && self.elements == Elements::Pick && !padded
     }
 
-    /// True if its two inputs can be exchanged, without attributes.
-    pub fn is_commutative(&self) -> bool {
+    /// True if this number of inputs can be in any order, without attributes.
+    pub fn is_commutative(&self, inputs: usize) -> bool {
         let bits = ["BitwiseAnd", "BitwiseOr", "BitwiseXor"];
-        let words = ["Add", "Mul", "And", "Or", "Xor", "Equal"];
-        words.contains(&self.name) || bits.contains(&self.name)
+        let words = ["Add", "Mul", "And", "Or", "Xor", "Equal", "Sum"];
+        let two = words.contains(&self.name) || bits.contains(&self.name);
+        (two && inputs == 2) || ["Max", "Min"].contains(&self.name)
     }
 
     /// True if it changes the element type and nothing else.

@@ -68,6 +68,8 @@ pub(crate) enum What {
         value: ValueId,
         other: Option<ValueId>,
     },
+    /// The attributes of a node, and the node of the other model in its place, if there is one.
+    Attributes { node: NodeId, other: Option<NodeId> },
     /// Something that no run shows to be reached.
     Never { node: NodeId, why: &'static str },
 }
