@@ -189,7 +189,7 @@ fn adds(view: View<'_>, site: &Site) -> bool {
 fn tolerance(rounded: &[DataType], adds: bool) -> Tolerance {
     let coarse = [DataType::FLOAT16, DataType::BFLOAT16];
     match rounded.iter().any(|element| coarse.contains(element)) {
-        true => Tolerance::OfType("float16"),
+        true => Tolerance::OfType(DataType::FLOAT16),
         false if rounded.is_empty() && adds => Tolerance::Values,
         false if rounded.is_empty() => Tolerance::Exact,
         false => Tolerance::ByType,
