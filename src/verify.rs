@@ -318,7 +318,7 @@ fn run_sides(
     settings: &run::Settings,
 ) -> Result<run::RunReport> {
     let mut settings = run::Settings {
-        steady: steady::outputs(before.view),
+        steady: steady::outputs(before)?,
         ..settings.clone()
     };
     let named = |e| before.view.model.source().name_in(e);

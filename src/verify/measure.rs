@@ -31,7 +31,8 @@ use claim::{Claim, Places};
 use expected::{Draw, Expected};
 use experiment::{Fault, Measured};
 pub(in crate::verify) use operators::operators;
-use region::{Ground, Input, Region, Removed};
+pub(in crate::verify) use region::Ground;
+use region::{Input, Region, Removed};
 #[doc(hidden)]
 pub use report::SiteReport;
 pub use report::{Outcome, Report};

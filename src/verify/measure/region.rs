@@ -78,7 +78,7 @@ impl Region {
 pub(super) type Removed = HashMap<ValueId, (ValueId, f64)>;
 
 /// A model that regions are cut out of.
-pub(super) struct Ground<'m> {
+pub(in crate::verify) struct Ground<'m> {
     pub facts: Facts<'m>,
     rank: HashMap<NodeId, usize>,
     /// By value, whether it is computed from constants and shapes alone.
@@ -86,7 +86,7 @@ pub(super) struct Ground<'m> {
 }
 
 /// The values that depend on others.
-pub(super) struct Dependents {
+pub(in crate::verify) struct Dependents {
     pub values: HashSet<ValueId>,
     /// Outputs of the model among them.
     outputs: Vec<ValueId>,
@@ -220,7 +220,7 @@ impl<'m> Ground<'m> {
     ///
     /// # Errors
     /// The region cannot be computed alone, for this reason.
-    pub fn region(
+    pub(super) fn region(
         &self,
         output: ValueId,
         cuts: &HashMap<ValueId, Input>,
@@ -395,6 +395,8 @@ fn after(node: NodeRef<'_>, input: usize) -> Vec<ValueRef<'_>> {
     }
     match Loop::of(node).and_then(|around| around.formal_of(input)) {
         Some(formal) => vec![formal],
+        // at most the shape of a mask depends on the data
+        None if is_dropout(node) => node.output(0).into_iter().collect(),
         None => node.produced().collect(),
     }
 }
