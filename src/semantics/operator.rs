@@ -198,6 +198,16 @@ impl Operator {
         (two && inputs == 2) || ["Max", "Min"].contains(&self.name)
     }
 
+    /// The number of inputs, of these, that it may leave as they are: a Relu, a Clip, a Floor the first, a Max
+    /// each.
+    pub fn passable(&self, inputs: usize) -> usize {
+        match (self.elements, self.data, self.linear) {
+            (Elements::Map, Data::First, _) => 1,
+            (Elements::Map, _, Linear::JointPositive) if inputs > 1 => inputs,
+            _ => 0,
+        }
+    }
+
     /// True if it changes the element type and nothing else.
     pub fn casts(&self) -> bool {
         self.role == Role::Cast && self.elements == Elements::Copy

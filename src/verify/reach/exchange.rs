@@ -2,7 +2,7 @@
 
 use super::Trial;
 use crate::error::Result;
-use crate::onnx::Editor;
+use crate::onnx::{Editor, Node, NodeId};
 use crate::source::Source;
 use crate::verify::compare::Tolerance;
 use crate::verify::engine::{Meaning, Subject};
@@ -19,6 +19,20 @@ impl Trial<'_> {
             return Ok(Some("there are too many differences to try".to_string()));
         }
         self.left -= 1;
+        Ok(match self.exchange(edit)? {
+            Outcome::Different(_) => None,
+            Outcome::Equal => Some("no output depends on it in any run".to_string()),
+            Outcome::Unrunnable {
+                which,
+                operator: None,
+                ..
+            } if which == EXCHANGED => None,
+            Outcome::Unrunnable { reason, .. } => Some(format!("not run: {reason}")),
+        })
+    }
+
+    /// Compares the model with an edit of it, to the bit.
+    fn exchange(&self, edit: impl FnOnce(&mut Editor<'_>)) -> Result<Outcome> {
         let view = self.side.view;
         let mut copy = view.model.clone();
         let mut editor = Editor::new(&mut copy, view.values.clone());
@@ -32,15 +46,24 @@ impl Trial<'_> {
         };
         let old = Subject::of(view.model, self.label, view.model.source());
         let new = Subject::of(view.model, EXCHANGED, &source);
-        Ok(match run::compare(&old, &new, &settings)?.outcome {
-            Outcome::Different(_) => None,
-            Outcome::Equal => Some("no output depends on it in any run".to_string()),
-            Outcome::Unrunnable {
-                which,
-                operator: None,
-                ..
-            } if which == EXCHANGED => None,
-            Outcome::Unrunnable { reason, .. } => Some(format!("not run: {reason}")),
+        Ok(run::compare(&old, &new, &settings)?.outcome)
+    }
+
+    /// Why outputs stay the same if what reads an elementwise operator reads an input of it.
+    pub(super) fn passed(&mut self, id: NodeId, input: usize) -> Result<Option<String>> {
+        let node = self.side.view.node(id);
+        let opset = self.side.view.model.opset(id.graph, "");
+        let (Some(data), Some(output), Some(8..)) = (node.input(input), node.output(0), opset)
+        else {
+            return Ok(Some("it is not observed".to_string()));
+        };
+        self.unmoved(|editor| {
+            if let Some((made, at, name)) = editor.detach(id, output.id) {
+                // others may broadcast it
+                let shape = editor.put(at, "reach/shape", Node::new("Shape").on([made]));
+                let passed = Node::new("Expand").on([data.name.clone(), shape]);
+                editor.put_as(at, name, passed);
+            }
         })
     }
 }

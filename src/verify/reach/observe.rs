@@ -63,7 +63,10 @@ impl Trial<'_> {
                 What::Rows { node, .. } => (*node, 1),
                 What::Side { node, .. } | What::Branch { node, .. } => (*node, 0),
                 What::Body { node, .. } => (*node, view.node(*node).inputs.len().saturating_sub(1)),
-                What::Constant { .. } | What::Attributes { .. } | What::Never { .. } => continue,
+                What::Constant { .. }
+                | What::Attributes { .. }
+                | What::Passed { .. }
+                | What::Never { .. } => continue,
             };
             any = true;
             match what {
@@ -178,7 +181,10 @@ impl Trial<'_> {
                 let most = seen.iter().copied().fold(0.0, f64::max);
                 (most < wanted).then(|| format!("no run takes more than {most} of its iterations"))
             }
-            What::Constant { .. } | What::Attributes { .. } | What::Never { .. } => None,
+            What::Constant { .. }
+            | What::Attributes { .. }
+            | What::Passed { .. }
+            | What::Never { .. } => None,
         })
     }
 

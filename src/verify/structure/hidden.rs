@@ -123,29 +123,29 @@ impl<'s, 'm> OneSide<'s, 'm> {
         found
     }
 
-    /// What has to be reached of a node's attributes.
-    fn attributes(&self, node: NodeRef<'m>) -> Option<What> {
+    /// What has to be reached of an operator itself: its attributes, and that it does something.
+    fn operator(&self, node: NodeRef<'m>, found: &mut Vec<What>) {
         let expressions = &self.sides.shared.expressions;
-        let output = node
-            .outputs()
-            .flatten()
-            .find(|value| self.is_own(value.id))?;
+        let Some(output) = node.produced().find(|value| self.is_own(value.id)) else {
+            return;
+        };
         let mut number = self.side.value(output.id);
         for tag in [Tag::Output, Tag::Draw] {
-            number = expressions
-                .words(number, tag)
-                .map_or(number, |words| Expression(words[0]));
+            let words = expressions.words(number, tag);
+            number = words.map_or(number, |words| Expression(words[0]));
         }
+        let (exclusive, id) = (self.exclusive.contains(&number), node.id);
         let other = self.applications.get(&number).copied();
-        let moves = self.exclusive.contains(&number) && has_floats(node);
-        (other.is_some() || moves).then_some(What::Attributes {
-            node: node.id,
-            other,
-        })
+        if other.is_some() || (exclusive && has_floats(node)) {
+            found.push(What::Attributes { node: id, other });
+        }
+        let inputs = node.operator().filter(|_| exclusive);
+        let inputs = inputs.map_or(0, |operator| operator.passable(node.inputs.len()));
+        found.extend((0..inputs).map(|input| What::Passed { node: id, input }));
     }
 
     fn node(&self, node: NodeRef<'m>, found: &mut Vec<What>, constants: &mut HashSet<ValueId>) {
-        found.extend(self.attributes(node));
+        self.operator(node, found);
         for graph in node.bodies() {
             let body = self.side.bodies.get(&graph);
             if body.is_some_and(|body| self.other_bodies.contains(body)) {

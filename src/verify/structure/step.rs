@@ -165,8 +165,14 @@ pub(super) fn exclusive(
 /// What a run has to reach of an expression that only one side is made of.
 pub(super) fn kind(sides: &Sides<'_, '_>, side: &Numbering<'_>, expression: Expression) -> Kind {
     let has = |tag| sides.shared.expressions.words(expression, tag).is_some();
+    let passes = |id| {
+        let node = side.view.node(id);
+        let operator = node.operator();
+        operator.is_some_and(|operator| operator.passable(node.inputs.len()) > 0)
+    };
     match operator(side, expression) {
         Some("If" | "Loop" | "Scan" | "Where") => Kind::Branch,
+        Some(_) if side.node(expression).is_some_and(passes) => Kind::Branch,
         _ if has(Tag::Constant) || has(Tag::Sparse) => Kind::Constant,
         Some(_)
             if side

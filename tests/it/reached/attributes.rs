@@ -1,4 +1,5 @@
-//! Attributes that differ: reached if outputs change with those of the other model.
+//! Attributes that differ, and operators that one model lacks: reached if outputs change with those of the other
+//! model, and without the operator.
 
 use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::{Demand, Verdict};
@@ -110,6 +111,36 @@ fn floats_of_an_operator_on_one_side() {
     is_equal(leaky("h = Neg(x)"), larger("h = Neg(x)"));
     let why = "attributes of graph: LeakyRelu `y` (before): attribute `alpha`";
     is_not_shown(leaky("h = Abs(x)"), larger("h = Abs(x)"), why);
+}
+
+#[test]
+fn an_operator_of_one_model_has_to_do_something() {
+    let with =
+        |nodes: &[&str], k: f32| x_to_y(nodes.iter().map(|text| op(text))).init("k", f32_scalar(k));
+    let plain = |k| with(&["y = Add(x, k)"], k);
+    for (last, why) in [
+        (
+            "y = Relu(a)",
+            "Relu `y` (before), without which it is input 0: no output",
+        ),
+        (
+            "y = Max(a, x)",
+            "Max `y` (before), without which it is input 0: no output",
+        ),
+        (
+            "y = LeakyRelu(a)",
+            "LeakyRelu `y` (before), without which it is input 0: no output",
+        ),
+    ] {
+        let clipped = |k| with(&["a = Add(x, k)", last], k);
+        is_not_shown(clipped(100.0), plain(100.0), why);
+        let [one, other] = [clipped(-1.0), plain(-1.0)].map(|graph| model(17, graph));
+        assert!(matches!(
+            verdict_of(&one, &other),
+            Verdict::Different { .. }
+        ));
+    }
+    is_equal(with(&["y = Max(x, k)"], 0.0), with(&["y = Relu(x)"], 0.0));
 }
 
 #[test]
