@@ -53,7 +53,7 @@ use allowed::Exceptions;
 #[doc(hidden)]
 pub use allowed::{Allowed, ScaledAttribute, ScaledWeights};
 #[cfg(feature = "tract")]
-pub(super) use attributes::{floats, written};
+pub(super) use attributes::{floats, of_inference};
 pub use difference::Mismatch;
 #[cfg(feature = "tract")]
 pub(crate) use difference::What;

@@ -129,10 +129,11 @@ fn claimed(source: &Source) -> Option<u64> {
 /// Reads with the element type that the file turns out to have: those that numpy and ONNX share, except
 /// float16, which `ndarray-npy` cannot read.
 fn any_element(source: &Source) -> Result<Tensor, String> {
-    fn read<T: ReadableElement + Datum>(source: &Source) -> Result<Tensor, ReadNpyError> {
+    type Read = Result<Tensor, ReadNpyError>;
+    fn read<T: ReadableElement + Datum>(source: &Source) -> Read {
         Ok(ArrayD::<T>::read_npy(source.reader(0..source.len()))?.into())
     }
-    let readers: [fn(&Source) -> Result<Tensor, ReadNpyError>; 11] = [
+    let readers: [fn(&Source) -> Read; 11] = [
         read::<f32>,
         read::<f64>,
         read::<i64>,

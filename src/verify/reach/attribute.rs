@@ -5,7 +5,7 @@ use super::observe::LARGEST;
 use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, Editor, Name, NodeId, encode_tensor};
 use crate::semantics::view::NodeRef;
-use crate::verify::structure::{floats, written};
+use crate::verify::structure::{floats, of_inference};
 
 /// The longest list that is exchanged as a whole: elements of a longer one might hide in the others.
 const LONGEST: usize = 16;
@@ -50,31 +50,30 @@ impl Trial<'_> {
 
 /// The attributes that differ in two nodes, each with its value in the second; `None` if one cannot be copied.
 fn exchanged(one: NodeRef<'_>, other: NodeRef<'_>) -> Result<Option<Vec<(Name, Given)>>> {
-    let given = |node: NodeRef<'_>, name: &Name| -> Result<Option<Given>> {
-        match written(node).find(|attribute| attribute.name == *name) {
-            Some(attribute) => Ok(copied(node, &attribute.value)?.map(Some)),
-            None => Ok(Some(None)),
-        }
+    let (Some(here), Some(there)) = (values(one)?, values(other)?) else {
+        return Ok(None);
     };
-    let mut changes: Vec<(Name, Given)> = Vec::new();
-    for attribute in written(one).chain(written(other)) {
-        let name = &attribute.name;
-        let known = changes.iter().any(|(other, _)| other == name);
-        if known || !attribute.graphs().is_empty() {
-            continue;
-        }
-        let (Some(here), Some(there)) = (given(one, name)?, given(other, name)?) else {
-            return Ok(None);
-        };
-        let same = match (&here, &there) {
-            (Some(here), Some(there)) => here.is_same(there),
-            (here, there) => here.is_none() && there.is_none(),
-        };
-        if !same {
-            changes.push((name.clone(), there));
-        }
-    }
-    Ok(Some(changes))
+    let of = |all: &[(Name, AttributeValue)], name: &Name| {
+        all.iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.clone())
+    };
+    let lost = here.iter().filter(|(name, _)| of(&there, name).is_none());
+    let lost = lost.map(|(name, _)| (name.clone(), None));
+    let same = |name, value: &AttributeValue| of(&here, name).is_some_and(|it| it.is_same(value));
+    let set = there.iter().filter(|(name, value)| !same(name, value));
+    let set = set.map(|(name, value)| (name.clone(), Some(value.clone())));
+    Ok(Some(lost.chain(set).collect()))
+}
+
+/// The attributes of a node, besides graphs, as any model can have them; `None` if one cannot be copied.
+fn values(node: NodeRef<'_>) -> Result<Option<Vec<(Name, AttributeValue)>>> {
+    let attributes = of_inference(node).filter(|attribute| attribute.graphs().is_empty());
+    let copies = attributes.map(|attribute| {
+        let value = copied(node, &attribute.value)?;
+        Ok(value.map(|value| (attribute.name.clone(), value)))
+    });
+    copies.collect()
 }
 
 /// A value as any model can have it; `None` if it cannot be copied.

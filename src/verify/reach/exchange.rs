@@ -52,16 +52,23 @@ impl Trial<'_> {
     /// Why outputs stay the same if what reads an elementwise operator reads an input of it.
     pub(super) fn passed(&mut self, id: NodeId, input: usize) -> Result<Option<String>> {
         let node = self.side.view.node(id);
-        let opset = self.side.view.model.opset(id.graph, "");
-        let (Some(data), Some(output), Some(8..)) = (node.input(input), node.output(0), opset)
-        else {
+        let (Some(data), Some(output)) = (node.input(input), node.output(0)) else {
             return Ok(Some("it is not observed".to_string()));
         };
+        let alone = node
+            .operator()
+            .is_some_and(|operator| operator.passable(2) == 1);
         self.unmoved(|editor| {
             if let Some((made, at, name)) = editor.detach(id, output.id) {
-                // others may broadcast it
-                let shape = editor.put(at, "reach/shape", Node::new("Shape").on([made]));
-                let passed = Node::new("Expand").on([data.name.clone(), shape]);
+                let data = [data.name.clone()];
+                let passed = match alone {
+                    true => Node::new("Identity").on(data),
+                    false => {
+                        // others may broadcast it
+                        let shape = editor.put(at, "reach/shape", Node::new("Shape").on([made]));
+                        Node::new("Expand").on(data.into_iter().chain([shape]))
+                    }
+                };
                 editor.put_as(at, name, passed);
             }
         })

@@ -1,7 +1,7 @@
 //! Attributes as words of an expression's key.
 
 use crate::error::Result;
-use crate::onnx::{Attribute, AttributeValue, NodeId};
+use crate::onnx::{Attribute, AttributeValue, Name, NodeId};
 use crate::semantics::batch_norm::{OF_TRAINING, is_batch_norm};
 use crate::semantics::facts::Facts;
 use crate::semantics::operator::schema;
@@ -11,7 +11,7 @@ use super::expression::push_long;
 use super::numbering::Builder;
 
 /// The attributes of a node that are not at their defaults.
-pub(in crate::verify) fn written<'m>(node: NodeRef<'m>) -> impl Iterator<Item = &'m Attribute> {
+pub(super) fn written<'m>(node: NodeRef<'m>) -> impl Iterator<Item = &'m Attribute> {
     let opset = opset(node);
     let attributes = node.get().attributes.iter();
     attributes.filter(move |attribute| {
@@ -58,16 +58,19 @@ pub(super) fn agree(
         && rest(other).all(|attribute| is_in(attribute, one))
 }
 
-/// The attributes of a node that are floats and matter at inference.
+/// Those of them that matter at inference.
+pub(in crate::verify) fn of_inference<'m>(
+    node: NodeRef<'m>,
+) -> impl Iterator<Item = &'m Attribute> {
+    let normalises = is_batch_norm(node);
+    let of_training = |name: &Name| OF_TRAINING.iter().any(|other| *name == *other);
+    written(node).filter(move |attribute| !normalises || !of_training(&attribute.name))
+}
+
+/// Those of them that are floats.
 pub(in crate::verify) fn floats<'m>(node: NodeRef<'m>) -> impl Iterator<Item = &'m Attribute> {
-    let matters = move |name| !is_batch_norm(node) || OF_TRAINING.iter().all(|other| name != other);
-    written(node).filter(move |attribute| {
-        let float = matches!(
-            attribute.value,
-            AttributeValue::Float(_) | AttributeValue::Floats(_)
-        );
-        float && matters(&attribute.name)
-    })
+    use AttributeValue::{Float, Floats};
+    of_inference(node).filter(|attribute| matches!(attribute.value, Float(_) | Floats(_)))
 }
 
 /// True of a node with such attributes.
