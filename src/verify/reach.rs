@@ -5,7 +5,7 @@
 //! outputs change, if only by a bit, once that of the other model takes its place: a run in which they do not
 //! shows nothing about it. Elements that differ are exchanged in several groups, so that none hides in the
 //! others. Where the other model has nothing in its place, numbers take the place of others. An elementwise
-//! operator is reached if outputs change once its input takes its place: a Relu of positive numbers is none.
+//! operator is reached if outputs change once its input takes its place, unlike a Relu of positive numbers.
 
 mod attribute;
 mod constant;
