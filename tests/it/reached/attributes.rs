@@ -121,15 +121,15 @@ fn an_operator_of_one_model_has_to_do_something() {
     for (last, why) in [
         (
             "y = Relu(a)",
-            "Relu `y` (before), without which it is input 0: no output",
+            "Relu `y`, without which it is input 0 (before): no output",
         ),
         (
             "y = Max(a, x)",
-            "Max `y` (before), without which it is input 0: no output",
+            "Max `y`, without which it is input 0 (before): no output",
         ),
         (
             "y = LeakyRelu(a)",
-            "LeakyRelu `y` (before), without which it is input 0: no output",
+            "LeakyRelu `y`, without which it is input 0 (before): no output",
         ),
     ] {
         let clipped = |k| with(&["a = Add(x, k)", last], k);
