@@ -55,6 +55,7 @@ pub use remark::Remark;
 use rules::{Context, training};
 pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
+use site_record::Scopes;
 pub use site_record::SiteRecord;
 #[doc(hidden)]
 pub use source::{SourceDropout, State};
@@ -246,13 +247,14 @@ impl ModelAudit {
             (domain, import.version.into())
         });
         let mut prints = Fingerprints::new(analysis.view(), &found.sites);
+        let mut scopes = Scopes::new(model);
         let reads_weights = selection.reads_weights();
         let findings = Context::new(analysis.facts(), &found, &flaws, reads_weights)
             .check(|rule| selection.level(rule), &mut prints);
         // in place: of a million nodes, a fifth may be sites
         let records = found.sites.into_iter().map(|site| SiteRecord {
             fingerprint: Some(prints.site(&site)),
-            ..SiteRecord::new(model, &site)
+            ..SiteRecord::new(&mut scopes, &site)
         });
         Ok(ModelAudit {
             bytes: Some(model.source().len()),

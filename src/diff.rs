@@ -23,7 +23,6 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::onnx::Model;
 use crate::show::Number;
-use crate::source::Source;
 use crate::verify::structure;
 use crate::words::words;
 
@@ -192,7 +191,7 @@ words! {
 /// # }
 /// ```
 pub fn diff(before: &Model, after: &Model, options: &Options) -> Result<Diff> {
-    let identical = identical(before.source(), after.source())?;
+    let identical = before.source().holds_the_same_as(after.source())?;
     // external data beside another copy of the same file may be other data
     let same_weights = || -> Result<bool> {
         Ok(before.folder() == after.folder() || before.external_files()?.is_empty())
@@ -224,28 +223,4 @@ pub fn diff(before: &Model, after: &Model, options: &Options) -> Result<Diff> {
         parts,
         changes,
     })
-}
-
-/// True if two sources hold the same bytes; reads both up to the first that differ.
-fn identical(a: &Source, b: &Source) -> Result<bool> {
-    if a.len() != b.len() {
-        return Ok(false);
-    }
-    let (origin, other) = (a.origin(0..a.len()), b.origin(0..b.len()));
-    if origin.is_some() && origin == other {
-        return Ok(true);
-    }
-    let (mut a, mut b) = (a.reader(0..a.len()), b.reader(0..b.len()));
-    loop {
-        let (left, right) = (a.chunk()?, b.chunk()?);
-        let count = left.len().min(right.len());
-        if left[..count] != right[..count] {
-            return Ok(false);
-        }
-        if count == 0 {
-            return Ok(true);
-        }
-        a.consume(count);
-        b.consume(count);
-    }
 }

@@ -212,7 +212,11 @@ fn recognise(all: &[Recogniser], facts: Facts<'_>, limits: &Limits) -> Result<Ve
     let mut sites = Vec::new();
     for recogniser in all {
         interrupt::check()?;
-        sites.extend(recogniser(&search)?);
+        let mut found = recogniser(&search)?;
+        match sites.is_empty() {
+            true => sites = found,
+            false => sites.append(&mut found),
+        }
     }
     let drawn: HashSet<NodeId> = sites.iter().filter_map(Site::source).collect();
     sites.retain(|site| site.form != Form::Operator || !drawn.contains(&site.nodes[0]));

@@ -49,6 +49,8 @@ pub struct Ended<'a> {
     pub job: &'a Job,
     /// What the rewrite made.
     pub edited: &'a Edited,
+    /// True if that is the original.
+    pub unchanged: bool,
     /// What verification found, if it was asked for.
     pub verification: Option<Verification>,
     /// Whether the result was written.
@@ -129,11 +131,16 @@ impl Job {
         verify: impl FnOnce(&Options) -> Result<Verification>,
         stream: &mut dyn Write,
     ) -> Result<Ended<'a>> {
+        let untouched = unchanged && !self.asks_for_a_copy();
         let mut end = Ended {
             job: self,
             edited,
+            unchanged,
             verification: None,
-            written: Written::DryRun,
+            written: match untouched {
+                true => Written::Untouched,
+                false => Written::DryRun,
+            },
         };
         if self.files.dry_run {
             return Ok(end);
@@ -161,17 +168,14 @@ impl Job {
                 }
             }
         }
-        end.written = match unchanged && !self.asks_for_a_copy() {
-            true => Written::Untouched,
-            false => {
-                let files = &self.files;
-                if files.in_place {
-                    self.model().source().check_in_place()?;
-                }
-                files.write(&edited.rope, &self.target, &self.external, stream)?;
-                Written::Yes
+        if !untouched {
+            let files = &self.files;
+            if files.in_place {
+                self.model().source().check_in_place()?;
             }
-        };
+            files.write(&edited.rope, &self.target, &self.external, stream)?;
+            end.written = Written::Yes;
+        }
         self.prove(&end)?;
         Ok(end)
     }
@@ -204,7 +208,9 @@ impl Ended<'_> {
     pub fn output(&self) -> Option<String> {
         match self.written {
             Written::Yes => Some(self.job.target.name()),
-            Written::Untouched if self.job.files.in_place => Some(self.job.target.name()),
+            Written::Untouched if self.job.files.in_place && !self.job.files.dry_run => {
+                Some(self.job.target.name())
+            }
             Written::Untouched | Written::DryRun | Written::Different => None,
         }
     }

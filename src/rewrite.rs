@@ -24,7 +24,7 @@ use std::fmt;
 
 use crate::dropout::{Convention, Examined};
 use crate::error::{Error, ErrorKind, Result};
-use crate::onnx::Model;
+use crate::onnx::{Model, Name};
 use crate::source::{Rope, Source};
 
 pub use filter::Filter;
@@ -52,6 +52,17 @@ pub struct Step {
     pub label: String,
     /// What is done.
     pub action: Action,
+}
+
+/// A value that an `Identity` is left for.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Identity {
+    /// The value.
+    pub value: Name,
+    /// Why an Identity is left for it.
+    pub why: &'static str,
 }
 
 /// What is done to a site.

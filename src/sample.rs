@@ -37,6 +37,8 @@ mod session;
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::dropout::{Form, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{GraphKind, Model};
@@ -145,7 +147,8 @@ pub struct SiteSampling {
 }
 
 /// One output over all runs; elements in row-major order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Output {
     /// Its name.
@@ -155,15 +158,19 @@ pub struct Output {
     /// Its shape.
     pub shape: Vec<usize>,
     /// What it is at inference; `None` if that could not be run.
+    #[cfg_attr(test, schemars(with = "Option<Vec<Option<f64>>>"))]
     pub deterministic: Option<Vec<f64>>,
     /// The mean of every element; NaN if it was NaN or infinite in any run.
+    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
     pub mean: Vec<f64>,
     /// The standard deviation of every element, that of a sample: the squared deviations are divided
     /// by one less than the runs (numpy's `ddof=1`). NaN where the mean is.
+    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
     pub std: Vec<f64>,
     /// Elements that were NaN or infinite in some run.
     pub not_finite: usize,
     /// Statistics as a classifier's, if it is one.
+    #[serde(skip)]
     pub classes: Option<Classes>,
 }
 

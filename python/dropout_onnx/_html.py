@@ -15,6 +15,7 @@ _COLOURS = {
 
 # notebooks align the cells of tables to the right, unless each of them says otherwise
 _LEFT = ' style="text-align:left"'
+_LONG = ' style="text-align:left;overflow-wrap:anywhere"'
 
 
 def chip(word: str) -> str:
@@ -27,16 +28,19 @@ def chip(word: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column may be coloured; empty without rows."""
+    """A table whose first column may be coloured, without columns that have no text; empty without rows."""
     if not rows:
         return ""
-    top = "".join(f"<th{_LEFT}>{escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(map(_cell, row, range(len(row)))) + "</tr>" for row in rows)
+    shown = [column for column in range(len(rows[0])) if any(row[column] for row in rows)]
+    top = "".join(f"<th{_LEFT}>{escape(head[column])}</th>" for column in shown if head)
+    cells = ("".join(_cell(row[column], column) for column in shown) for row in rows)
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _cell(text: str, column: int) -> str:
-    return f"<td{_LEFT}>{escape(text) if column else chip(text)}</td>"
+    style = _LONG if len(text) > 32 else _LEFT
+    return f"<td{style}>{escape(text) if column else chip(text)}</td>"
 
 
 def title(text: str, word: str | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Callable, Generic, Mapping, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Mapping, Sequence, TypeVar
 
 from . import _html
 
@@ -28,7 +28,7 @@ class Record:
         values: dict[str, Any] = {"_document": document, **more}
         for part in fields(cls):
             if part.name not in values:
-                value = document.get(part.name)
+                value = document.get(part.name.rstrip("_"))  # `is_`: a word of Python
                 make = part.metadata.get("make")
                 if make is not None and value is not None:
                     value = make(value)
@@ -47,19 +47,24 @@ class Record:
         return copy.deepcopy(dict(self._document))
 
 
-def _each(kind: type[Record]) -> dict[str, Callable[[Any], Any]]:
+def _each(kind: type[Record]) -> dict[str, Any]:
     """Metadata of a field with several records."""
-    return {"make": lambda values: tuple(kind._read(value) for value in values)}
+    return {"part": kind, "make": lambda values: tuple(kind._read(value) for value in values)}
 
 
-def _one(kind: type[Record]) -> dict[str, Callable[[Any], Any]]:
+def _one(kind: type[Record]) -> dict[str, Any]:
     """Metadata of a field with one record."""
-    return {"make": kind._read}
+    return {"part": kind, "make": kind._read}
 
 
 @dataclass(frozen=True)
 class Report(Record):
     """A whole document."""
+
+    schema: str
+    """The version of the document."""
+    tool: str
+    """The program that wrote it, with its version."""
 
     def _repr_html_(self) -> str:
         return _html.pre(repr(self))
@@ -121,6 +126,16 @@ _SITE = ["mode", "kind and rate", "form", "scope", "layer or node"]
 
 
 @dataclass(frozen=True)
+class Allowed(Record):
+    """Why a finding is allowed."""
+
+    reason: str
+    """The reason in the configuration."""
+    expires: str | None
+    """The last day on which it is allowed: `2026-12-31`."""
+
+
+@dataclass(frozen=True)
 class Finding(Record):
     """A finding of a rule."""
 
@@ -132,6 +147,21 @@ class Finding(Record):
     message: str
     fingerprint: str | None
     """Its identity across versions of the model."""
+    allowed: Allowed | None = field(metadata=_one(Allowed))
+    """Why it is allowed, if a configuration allows it."""
+    baseline: str | None
+    """Whether the baseline records it, if there is one: new, unchanged."""
+
+
+@dataclass(frozen=True)
+class Remark(Record):
+    """A remark about a configuration or a baseline."""
+
+    name: str
+    level: str
+    path: str
+    line: int | None
+    message: str
 
 
 @dataclass(frozen=True)
@@ -186,7 +216,9 @@ class ModelAudit(Record):
     def _head(self) -> str:
         number = len(self.sites)
         count = "no dropout" if number == 0 else f"{number} dropout layer{'' if number == 1 else 's'}"
-        return f"{self.path}: {self.error or f'{self.verdict}, {count}'}"
+        if self.error is not None:
+            return self.error if self.path in self.error else f"{self.path}: {self.error}"
+        return f"{self.path}: {self.verdict}, {count}"
 
     def __repr__(self) -> str:
         lines = [f"  {' '.join(_site(site))}" for site in self.sites]
@@ -206,11 +238,9 @@ class ModelAudit(Record):
 class AuditReport(Report):
     """The audit of any number of models."""
 
-    schema: str
-    tool: str
-    """The program that wrote it, with its version."""
     models: tuple[ModelAudit, ...] = field(metadata=_each(ModelAudit))
     """In the order of the arguments."""
+    remarks: tuple[Remark, ...] = field(metadata=_each(Remark))
 
     @property
     def verdict(self) -> str | None:
@@ -266,6 +296,8 @@ class Structure(Record):
     """What differs: operators, interface, attributes, constant, branch, unknown."""
     outputs: int | None
     """The number of outputs compared."""
+    but_for: str | None
+    """The changes of the rewrite, which do not count."""
     place: str | None
     why: str | None
 
@@ -292,26 +324,149 @@ class Run(Record):
 
 
 @dataclass(frozen=True)
+class Mask(Record):
+    """What was measured of one mask, on the original's own nodes."""
+
+    place: str
+    result: str
+    """as_assumed, unlike, unmeasured."""
+    rate: float | None
+    """The probability to drop; of noise the standard deviation."""
+    within: float | None
+    """How far the rate may be from that; 0 if it was found exactly."""
+    kept: float | None
+    """The factor that kept elements are multiplied by."""
+    shared: bool | None
+    """True if elements share draws."""
+    constant: bool | None
+    """True if nothing is drawn: the mask is a constant."""
+    why: str | None
+
+
+@dataclass(frozen=True)
+class Measured(Record):
+    """What the original's own nodes were measured to do."""
+
+    sites: tuple[Mask, ...] = field(metadata=_each(Mask))
+    """One for each mask that was removed or changed."""
+
+
+@dataclass(frozen=True)
+class Reached(Record):
+    """A place where two models differ."""
+
+    place: str
+    unreached: str | None
+    """Why the runs do not reach it; None if they do."""
+
+
+@dataclass(frozen=True)
+class Observed(Record):
+    """What was observed at one active dropout."""
+
+    output: str
+    rate: float
+    """The requested probability to drop."""
+    draws: int
+    """The number of independent draws that were observed."""
+    dropped: int
+    """The number of them that dropped."""
+    result: str
+    """as_said, unlike, unseen."""
+    why: str | None
+
+
+@dataclass(frozen=True)
+class Acting(Record):
+    """The observed effect of dropout that was inserted or changed."""
+
+    seed: int
+    runs: int
+    sites: tuple[Observed, ...] = field(metadata=_each(Observed))
+
+
+@dataclass(frozen=True)
 class Verification(Record):
-    """The results of both checks; None if a check was disabled."""
+    """The results of each check; None if it was disabled, or there was nothing for it to check."""
 
     structure: Structure | None = field(metadata=_one(Structure))
     run: Run | None = field(metadata=_one(Run))
     identical: bool | None
     """True if both models are the same bytes: neither is run then."""
+    measured: Measured | None = field(metadata=_one(Measured))
+    """The masks that were removed or changed."""
+    reached: tuple[Reached, ...] | None = field(metadata=_each(Reached))
+    """The places where the models differ, and whether the runs reach them."""
+    acting: Acting | None = field(metadata=_one(Acting))
+    """Dropout that was made active."""
 
     def __repr__(self) -> str:
         if self.identical:
             return "identical bytes"
         said = []
         if self.structure is not None:
-            where = f" {self.structure.place}" if self.structure.place else ""
-            why = f" {self.structure.why}" if self.structure.why else ""
-            said.append(f"structure {self.structure.result}{where}{why}")
+            where = " ".join(filter(None, [self.structure.place, self.structure.why]))
+            said.append(f"structure {self.structure.result}{where and f': {where}'}")
         if self.run is not None:
             why = f": {self.run.why}" if self.run.why else ""
             said.append(f"run {self.run.result}{why} ({self.run.runs} runs, {self.run.engine})")
+        if self.measured is not None:
+            sites = self.measured.sites
+            good = sum(site.result == "as_assumed" for site in sites)
+            said.append(f"measured {good} of {len(sites)} masks")
+        if self.acting is not None:
+            as_said = sum(site.result == "as_said" for site in self.acting.sites)
+            said.append(f"sampled {as_said} of {len(self.acting.sites)} sites")
         return "; ".join(said) or "not verified"
+
+
+@dataclass(frozen=True)
+class Delta(Record):
+    """By how much the elements of two tensors differ."""
+
+    elements: int
+    """The number of elements."""
+    differing: int
+    """The number of elements that differ."""
+    max_abs: float | str | None
+    """The largest difference, as text where JSON has no number for it; None if there are only NaNs."""
+    at: tuple[int, ...] | None
+    """The index of the largest difference."""
+    nan: int
+    """The number of elements that are NaN on one side only."""
+
+
+@dataclass(frozen=True)
+class Change(Record):
+    """A difference between two models."""
+
+    scope: str
+    part: str
+    """model, opset, metadata, graph, function, input, output, initializer, value, node, training."""
+    name: str
+    change: str
+    """added, removed, rewired, changed, renamed, moved."""
+    what: str | None
+    before: str | None
+    after: str | None
+    past: tuple[str, ...] | None
+    """Removed nodes through which it was reached before."""
+    through: tuple[str, ...] | None
+    """Added nodes through which it is reached after."""
+    values: Delta | None = field(metadata=_one(Delta))
+    """By how much the elements differ."""
+
+
+@dataclass(frozen=True)
+class Difference(Record):
+    """The differences between two models."""
+
+    schema: str
+    verdict: str
+    """identical_bytes, same_model, same_structure, different."""
+    parts: str | None
+    """Where the structures first diverge."""
+    changes: tuple[Change, ...] = field(metadata=_each(Change))
 
 
 M = TypeVar("M")
@@ -324,12 +479,13 @@ class Rewrite(Report, Generic[M]):
 
     model: M | None = field(compare=False, repr=False)
     """The result: of the same kind as the argument, or the path `out`. None after a dry run."""
-    schema: str
     input: str
     output: str | None
     """The path of the result; None if it was not written."""
     bytes: Sizes = field(metadata=_one(Sizes))
     verification: Verification | None = field(metadata=_one(Verification))
+    diff: Difference = field(metadata=_one(Difference))
+    """The changes, by name."""
 
     def _lines(self) -> list[tuple[str, str]]:
         return []
@@ -370,41 +526,110 @@ class Removed(Record):
     """Inputs of the model."""
 
 
-@dataclass(frozen=True, repr=False)
-class FoldReport(Rewrite[M]):
-    """The report of fold."""
+@dataclass(frozen=True)
+class Factor(Step):
+    """The plan for a constant factor: fold, keep."""
 
-    factors: tuple[Step, ...] = field(metadata=_each(Step))
+    node: str
+    value: str
+    factor: str | None
+    """The factor as text; None if its values are unknown."""
+    elements: int
+    into: tuple[str, ...]
+    """Nodes whose weights or attributes it is multiplied into."""
+    through: tuple[str, ...]
+    """Nodes that it passes on the way."""
+
+
+@dataclass(frozen=True)
+class Weight(Record):
+    """A weight that was scaled."""
+
+    name: str
+    of: str | None
+    """The weight that it is a copy of."""
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Lost(Record):
+    """A weight with elements that became so small that digits are lost."""
+
+    name: str
+    elements: int
+
+
+@dataclass(frozen=True)
+class ScaledAttribute(Record):
+    """An attribute that was scaled."""
+
+    node: str
+    name: str
+    is_: float
+    """Its new value."""
+
+
+@dataclass(frozen=True)
+class Identity(Record):
+    """A value that an Identity was left for."""
+
+    value: str
+    why: str
+
+
+@dataclass(frozen=True, repr=False)
+class _Folded:
+    """The changes of a fold."""
+
+    factors: tuple[Factor, ...] = field(metadata=_each(Factor))
     """The constant factors that were found."""
     folded: int
     """The number of factors that were folded."""
+    weights: tuple[Weight, ...] = field(metadata=_each(Weight))
+    """Weights that were scaled."""
+    copies: tuple[Weight, ...] = field(metadata=_each(Weight))
+    """Weights that were copied first, because they have other readers."""
+    embedded: tuple[str, ...]
+    """Weights that are no longer external data."""
+    lost: tuple[Lost, ...] = field(metadata=_each(Lost))
+    attributes: tuple[ScaledAttribute, ...] = field(metadata=_each(ScaledAttribute))
+    identities: tuple[Identity, ...] = field(metadata=_each(Identity))
+    removed: tuple[str, ...]
+    """Initializers left unused."""
+    idle_inputs: tuple[str, ...]
+    """Inputs that are no longer used."""
+
+
+@dataclass(frozen=True)
+class Fold(_Folded, Record):
+    """The fold after a strip."""
+
+
+@dataclass(frozen=True, repr=False)
+class FoldReport(_Folded, Rewrite[M]):
+    """The report of fold."""
 
     def _lines(self) -> list[tuple[str, str]]:
         return [("folded", f"{self.folded} of {len(self.factors)} constant factors")]
 
 
 @dataclass(frozen=True)
-class Change(Record):
-    """A difference between two models."""
+class Scale(Record):
+    """A factor that inference needs."""
 
-    scope: str
-    part: str
-    """model, opset, metadata, graph, function, input, output, initializer, value, node, training."""
-    name: str
-    change: str
-    """added, removed, rewired, changed, renamed, moved."""
-    what: str | None
-    before: str | None
-    after: str | None
+    value: str
+    scale: float
 
 
 @dataclass(frozen=True)
-class Difference(Record):
-    """The differences between two models."""
+class Left(Record):
+    """The number of parts of the result that still act."""
 
-    verdict: str
-    """identical_bytes, same_model, same_structure, different."""
-    changes: tuple[Change, ...] = field(metadata=_each(Change))
+    dropouts: int
+    frozen_masks: int
+    random_operators: int
+    unloadable_operators: int
+    batchnorm: int
 
 
 @dataclass(frozen=True)
@@ -450,8 +675,12 @@ class StripReport(Rewrite[M]):
     """Masks for which the convention matters."""
     batchnorm: tuple[BatchNorm, ...] = field(metadata=_each(BatchNorm))
     """What was done to each BatchNormalization that used batch statistics, if `batchnorm` was given."""
-    diff: Difference | None = field(metadata=_one(Difference))
-    """The changes, by name."""
+    scales: tuple[Scale, ...] = field(metadata=_each(Scale))
+    """Factors that inference needs, which were inserted."""
+    identities: tuple[Identity, ...] = field(metadata=_each(Identity))
+    left: Left = field(metadata=_one(Left))
+    fold: Fold | None = field(metadata=_one(Fold))
+    """The fold that followed, if it was asked for."""
 
     def _lines(self) -> list[tuple[str, str]]:
         return [("removed", f"{self.removed.dropouts} of {len(self.sites)} dropout layers")]
@@ -518,13 +747,14 @@ class InsertSite(Record):
     rate: float
     left: str | None
     """The reason for not inserting dropout there."""
+    shared_axes: tuple[int, ...] | None
+    """The axes along which the mask would be shared."""
 
 
 @dataclass(frozen=True)
 class InsertSitesReport(Report):
     """The places where dropout could be inserted."""
 
-    schema: str
     input: str
     sites: tuple[InsertSite, ...] = field(metadata=_each(InsertSite))
 
@@ -570,7 +800,6 @@ class SetReport(Rewrite[M]):
 class VerifyReport(Report):
     """What two models are to each other."""
 
-    schema: str
     before: str
     after: str
     assumed: str | None
@@ -599,7 +828,6 @@ class VerifyReport(Report):
 class ReplayReport(Report):
     """What came of evidence that was shown again."""
 
-    schema: str
     evidence: str
     before: str
     after: str
@@ -624,7 +852,6 @@ class ReplayReport(Report):
 class DiffReport(Report):
     """The report of diff."""
 
-    schema: str
     before: str
     after: str
     verdict: str
@@ -750,7 +977,6 @@ class SiteSampling(Record):
 class SampleReport(Report):
     """The report of sample."""
 
-    schema: str
     input: str
     sites: tuple[Site, ...] = field(metadata=_each(Site))
     runs: int

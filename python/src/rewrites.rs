@@ -69,6 +69,7 @@ impl<'a> Work<'a> {
         let mut data = Vec::new();
         let end = self.job.conclude(edited, unchanged, verify, &mut data)?;
         let written = match end.written {
+            _ if self.job.files().dry_run => "dry_run",
             Written::Yes => "yes",
             Written::Untouched => "untouched",
             Written::DryRun => "dry_run",

@@ -64,12 +64,21 @@ def test_the_report_of_an_audit():
 def test_notebooks_align_left_and_colour_verdicts():
     audit = do.audit(NAME)._repr_html_()
     cells = audit.count("<td") + audit.count("<th>") + audit.count("<th ")
-    assert cells == audit.count('style="text-align:left"') > 10
+    assert cells == audit.count('style="text-align:left') > 10
     red, green = "background:#b42318", "background:#1a7f37"
     assert f'<span style="{red}' in audit and green not in audit
     clean = do.audit(str(FIXTURES / "torch_course_eval_op17.onnx"))._repr_html_()
     assert green in clean and red not in clean
-    assert red in do.audit("missing.onnx", errors="report")._repr_html_()
+    missing = do.audit("missing.onnx", errors="report")._repr_html_()
+    assert red in missing and missing.count("missing.onnx") == 1
+
+
+def test_a_column_without_text_is_left_out():
+    from dropout_onnx._html import table
+
+    assert table(["a", "b"], [["x", ""], ["y", ""]]).count("<th") == 2  # <thead>, and one column
+    assert table(["a", "b"], [["x", ""], ["", "y"]]).count("<th") == 3
+    assert table([], [["x", "y"]]).count("<th") == 1
 
 
 def test_an_unreadable_model_has_no_verdict():
@@ -110,6 +119,56 @@ def test_the_report_of_strip(tmp_path):
     lines = repr(report).splitlines()
     assert lines[0] == "removed   2 of 2 dropout layers"
     assert lines[-1].startswith("written   ")
+
+
+def keys(schema, whole):
+    """The keys of a part of a document, each with its part."""
+    while "$ref" in schema or "anyOf" in schema:
+        if "$ref" in schema:
+            schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
+        else:
+            schema = next(kind for kind in schema["anyOf"] if kind.get("type") != "null")
+    if "items" in schema:
+        return keys(schema["items"], whole)
+    kinds = [schema, *schema.get("oneOf", [])]
+    return {key: part for kind in kinds for key, part in kind.get("properties", {}).items()}
+
+
+def unread(record, schema, whole, place):
+    """Keys of a part of a document that its record has no field for."""
+    read = {field.name.rstrip("_"): field for field in dataclasses.fields(record)}
+    for key, part in keys(schema, whole).items():
+        if key not in read:
+            yield f"{place}.{key}"
+        elif "part" in read[key].metadata:
+            yield from unread(read[key].metadata["part"], part, whole, f"{place}.{key}")
+
+
+def test_every_key_of_a_document_is_a_field():
+    documents = {
+        **{"audit": do.AuditReport, "strip": do.StripReport, "fold": do.FoldReport, "set": do.SetReport},
+        **{"insert": do.InsertReport, "insert-sites": do.InsertSitesReport, "diff": do.DiffReport},
+        **{"verify": do.VerifyReport, "replay": do.ReplayReport, "sample": do.SampleReport},
+    }
+    missing = []
+    for name, report in documents.items():
+        schema = json.loads((FIXTURES.parent / "docs" / f"{name}.schema.json").read_text())
+        missing += unread(report, schema, schema, name)
+    # a report in Python has the plot, and no file of it
+    assert missing == ["sample.plot"]
+
+
+def test_what_verification_measured_is_typed(tmp_path):
+    name = str(FIXTURES / "keras_course_random_mask_op13.onnx")
+    found = do.strip(name, out=tmp_path / "out.onnx").verification
+    assert [(mask.result, mask.rate, mask.kept) for mask in found.measured.sites] == [("as_assumed", 0.5, 2.0)] * 2
+    assert repr(found).endswith("measured 2 of 2 masks")
+    assert found.reached is None and found.acting is None
+    name = str(FIXTURES / "torch_course_eval_op17.onnx")
+    found = do.insert(name, out=tmp_path / "more.onnx", after="Relu=0.25", mode="active").verification
+    assert [(site.result, site.rate) for site in found.acting.sites] == [("as_said", 0.25)] * 2
+    assert all(0 < site.dropped < site.draws for site in found.acting.sites)
+    assert found.measured is None and repr(found).endswith("sampled 2 of 2 sites")
 
 
 def test_what_this_version_does_not_know_stays_in_the_document():

@@ -30,6 +30,7 @@ pub(super) use batchnorm_training::training;
 
 use super::finding::BETWEEN;
 use super::fingerprint::Fingerprints;
+use super::site_record::Scopes;
 use super::{Finding, Level};
 use crate::dropout::{Findings, Kind, Limit, Mode, Problem, RandomOperator, Site};
 use crate::hash::HashMap;
@@ -197,6 +198,7 @@ impl<'m> Context<'m> {
         level: impl Fn(&Rule) -> Option<Level>,
         prints: &mut Fingerprints<'_>,
     ) -> Vec<Finding> {
+        let mut scopes = Scopes::new(self.model);
         let mut findings = Vec::new();
         for rule in RULES {
             let Some(level) = level(rule) else {
@@ -204,7 +206,7 @@ impl<'m> Context<'m> {
             };
             let found = (rule.check)(self).into_iter().map(|found| {
                 let at = (found.graph, found.node);
-                (at, self.finding(rule, level, found, prints))
+                (at, self.finding(rule, level, found, prints, &mut scopes))
             });
             findings.extend(found);
         }
@@ -219,11 +221,13 @@ impl<'m> Context<'m> {
         level: Level,
         found: Found,
         prints: &mut Fingerprints<'_>,
+        scopes: &mut Scopes<'_>,
     ) -> Finding {
         let site = found.site.and_then(|id| self.sites.get(id));
-        let at = || Some(self.model.place(found.node?));
+        let scope = scopes.name(found.graph);
+        let at = || Some(self.model.place_in(&scope.to_text(), found.node?));
         let place = found.place.or_else(at);
-        let place = place.unwrap_or_else(|| self.model.scope(found.graph));
+        let place = place.unwrap_or_else(|| scope.to_string());
         Finding {
             rule: rule.name,
             level,
@@ -237,7 +241,7 @@ impl<'m> Context<'m> {
             baseline: None,
             message: [&*place, BETWEEN, &*found.what].concat(),
             place: place.len(),
-            scope: self.model.scope(found.graph).into(),
+            scope,
             node: found.node.map(|node| self.model.label(node)),
         }
     }
@@ -250,7 +254,7 @@ impl<'m> Context<'m> {
     /// Sites with a problem.
     fn problems(&self) -> impl Iterator<Item = (&'m Site, &'m Problem)> + use<'m> {
         let sites = self.sites.iter();
-        sites.filter_map(|site| Some((site, site.problem.as_ref()?)))
+        sites.filter_map(|site| Some((site, site.problem.as_deref()?)))
     }
 
     fn at_site(&self, site: &Site, what: impl Into<Cow<'static, str>>) -> Found {

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::dropout::{Form, Kind, MaskUse, Mode, RateOrigin, Scaling, Site};
-use crate::onnx::{Model, Name};
+use crate::hash::HashMap;
+use crate::onnx::{GraphId, Model, Name};
 
 use super::Fingerprint;
 
@@ -53,9 +54,42 @@ pub struct SiteRecord {
     pub fingerprint: Option<Fingerprint>,
 }
 
+/// The names of the scopes of a model, each made once.
+#[derive(Debug)]
+pub(super) struct Scopes<'m> {
+    model: &'m Model,
+    named: HashMap<GraphId, Name>,
+}
+
+impl<'m> Scopes<'m> {
+    /// None is named yet.
+    pub fn new(model: &'m Model) -> Self {
+        Scopes {
+            model,
+            named: HashMap::default(),
+        }
+    }
+
+    /// The name of the scope that a graph is.
+    pub fn name(&mut self, graph: GraphId) -> Name {
+        let name = || self.model.scope(graph).into();
+        self.named.entry(graph).or_insert_with(name).clone()
+    }
+}
+
 impl SiteRecord {
-    /// The record of a site.
-    pub fn new(model: &Model, site: &Site) -> SiteRecord {
+    /// The records of sites of a model.
+    pub fn all<'s>(model: &Model, sites: impl IntoIterator<Item = &'s Site>) -> Vec<SiteRecord> {
+        let mut scopes = Scopes::new(model);
+        let sites = sites.into_iter();
+        sites
+            .map(|site| SiteRecord::new(&mut scopes, site))
+            .collect()
+    }
+
+    /// The record of a site; `scopes`: of its model.
+    pub(super) fn new(scopes: &mut Scopes<'_>, site: &Site) -> SiteRecord {
+        let model = scopes.model;
         SiteRecord {
             id: site.id,
             form: site.form,
@@ -68,7 +102,7 @@ impl SiteRecord {
             noise_shape: site.noise_shape.clone(),
             seed: site.seed,
             mask: site.mask,
-            scope: model.scope(site.graph).into(),
+            scope: scopes.name(site.graph),
             layer: site.layer.clone(),
             nodes: site.nodes.iter().map(|&id| model.label(id)).collect(),
             calls: site.calls.iter().map(|&id| model.label(id)).collect(),

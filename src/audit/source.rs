@@ -1,24 +1,33 @@
 //! The dropout of the model that a file was exported from, and what became of it.
 
+use std::fmt;
+
 use serde::Serialize;
 
-use crate::words::words;
+use crate::dropout::Mode;
 
-words! {
-    /// What became of a dropout of the source.
-    State {
-        /// It drops in every run.
-        Active = "active",
-        /// An input decides.
-        Runtime = "runtime",
-        /// Its mask is a constant.
-        Frozen = "frozen",
-        /// It is there, and does not drop.
-        Inert = "inert",
-        /// The file does not have it, as after an export for inference.
-        Missing = "missing",
-        /// Not found, but the file has dropout without the name of a layer of the source.
-        Unknown = "unknown",
+/// What became of a dropout of the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum State {
+    /// The file does not have it, as after an export for inference.
+    Missing,
+    /// Not found, but the file has dropout without the name of a layer of the source.
+    Unknown,
+    /// It is there, in this mode.
+    #[serde(untagged)]
+    Is(Mode),
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Is(mode) => mode.word(),
+            State::Missing => "missing",
+            State::Unknown => "unknown",
+        })
     }
 }
 
@@ -47,7 +56,6 @@ pub struct SourceDropout {
 mod keras {
     use super::{SourceDropout, State};
     use crate::audit::{ModelAudit, SiteRecord};
-    use crate::dropout::Mode;
     use crate::keras::{Archive, Drops, Layer};
 
     /// Tolerance of a rate, which models have in single precision.
@@ -82,12 +90,7 @@ mod keras {
         if mine.is_empty() && layer.drops.len() == 1 {
             mine = here.to_vec();
         }
-        let state = |site: &&SiteRecord| match site.mode {
-            Mode::Active => State::Active,
-            Mode::Runtime => State::Runtime,
-            Mode::Frozen => State::Frozen,
-            Mode::Inert => State::Inert,
-        };
+        let worst = mine.iter().map(|site| site.mode).max();
         let none = if unnamed {
             State::Unknown
         } else {
@@ -98,7 +101,7 @@ mod keras {
             layer_class: layer.class.clone(),
             argument: drops.argument.clone(),
             rate: drops.rate,
-            state: mine.iter().map(state).min().unwrap_or(none),
+            state: worst.map_or(none, State::Is),
             exported_rate: mine.iter().find_map(|site| site.rate),
             sites: mine.iter().map(|site| site.id).collect(),
         }

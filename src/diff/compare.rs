@@ -11,7 +11,7 @@ use crate::semantics::view::View;
 pub(super) struct Found<'m> {
     pub before: View<'m>,
     pub after: View<'m>,
-    pub matching: Matching,
+    pub matching: Matching<'m>,
     pub options: Options,
     pub changes: Vec<Change>,
 }

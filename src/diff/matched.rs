@@ -9,20 +9,20 @@ use crate::onnx::{Attribute, GraphId};
 use crate::semantics::view::View;
 
 /// Matches these graphs, and then those inside their nodes.
-pub(super) fn matching(
-    before: View<'_>,
-    after: View<'_>,
+pub(super) fn matching<'m>(
+    before: View<'m>,
+    after: View<'m>,
     roots: Vec<(GraphId, GraphId)>,
-) -> Result<Matching> {
-    let mut matching = Matching::default();
+) -> Result<Matching<'m>> {
+    let mut matching = Matching::new(before, after);
     let mut queue = VecDeque::from(roots);
     while let Some((a, b)) = queue.pop_front() {
         matching.graphs.push((a, b));
-        matching.by_names(before, after, a, b);
-        structural::match_nodes(&mut matching, before, after, a, b)?;
-        matching.by_numbers(before, after, a, b);
-        structural::match_nodes(&mut matching, before, after, a, b)?;
-        matching.remaining_weights(before, after, a, b);
+        matching.by_names(a, b);
+        structural::match_nodes(&mut matching, a, b)?;
+        matching.by_numbers(a, b);
+        structural::match_nodes(&mut matching, a, b)?;
+        matching.remaining_weights(a, b);
         for node in before.nodes_of(a) {
             let Some(&other) = matching.nodes.get(&node.id) else {
                 continue;

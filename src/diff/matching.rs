@@ -9,8 +9,9 @@ use crate::show::tensor_text;
 const SMALL: u64 = 16;
 
 /// The matches found so far.
-#[derive(Default)]
-pub(super) struct Matching {
+pub(super) struct Matching<'m> {
+    pub before: View<'m>,
+    pub after: View<'m>,
     pub graphs: Vec<(GraphId, GraphId)>,
     pub nodes: HashMap<NodeId, NodeId>,
     pub nodes_back: HashMap<NodeId, NodeId>,
@@ -20,24 +21,37 @@ pub(super) struct Matching {
     fresh: Vec<(NodeId, NodeId)>,
 }
 
-impl Matching {
+impl<'m> Matching<'m> {
+    pub fn new(before: View<'m>, after: View<'m>) -> Matching<'m> {
+        Matching {
+            before,
+            after,
+            graphs: Vec::new(),
+            nodes: HashMap::default(),
+            nodes_back: HashMap::default(),
+            values: HashMap::default(),
+            values_back: HashMap::default(),
+            fresh: Vec::new(),
+        }
+    }
+
     /// What can be matched by names alone, and what follows from that.
-    pub fn by_names(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
-        self.interface(before, after, a, b);
-        let plausible = |matching: &Matching, node: NodeRef<'_>, other: NodeRef<'_>| {
+    pub fn by_names(&mut self, a: GraphId, b: GraphId) {
+        self.interface(a, b);
+        let plausible = |matching: &Matching<'_>, node: NodeRef<'_>, other: NodeRef<'_>| {
             !matching.contradicts(node, other)
         };
-        self.by_name(before, after, a, b, plausible);
-        self.by_output(before, after, a, b, plausible);
-        self.by_weight(before, after, a, b);
-        self.follow(before, after);
+        self.by_name(a, b, plausible);
+        self.by_output(a, b, plausible);
+        self.by_weight(a, b);
+        self.follow();
     }
 
     /// Matches the remaining nodes by names even if these are numbered.
-    pub fn by_numbers(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
-        self.by_name(before, after, a, b, |_, _, _| true);
-        self.by_output(before, after, a, b, |_, _, _| true);
-        self.follow(before, after);
+    pub fn by_numbers(&mut self, a: GraphId, b: GraphId) {
+        self.by_name(a, b, |_, _, _| true);
+        self.by_output(a, b, |_, _, _| true);
+        self.follow();
     }
 
     /// True of nodes whose names have the same number by chance: they read different weights.
@@ -62,35 +76,35 @@ impl Matching {
     }
 
     /// Nodes of the same operator that are the only readers of a weight.
-    fn by_weight(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
-        let theirs = only_readers(after, b);
-        for (weight, node) in only_readers(before, a) {
+    fn by_weight(&mut self, a: GraphId, b: GraphId) {
+        let theirs = only_readers(self.after, b);
+        for (weight, node) in only_readers(self.before, a) {
             let other = self.values.get(&weight).and_then(|of| theirs.get(of));
             if let (Some(node), Some(&Some(other))) = (node, other)
-                && before.node(node).op_type == after.node(other).op_type
+                && self.before.node(node).op_type == self.after.node(other).op_type
             {
-                self.pair(before, after, node, other);
+                self.pair(node, other);
             }
         }
     }
 
     /// Inputs by name, then by place; weights by name, unless exporters number them: these are matched by
     /// their use first.
-    fn interface(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
-        let (graph, other) = (before.model.graph(a), after.model.graph(b));
+    fn interface(&mut self, a: GraphId, b: GraphId) {
+        let (graph, other) = (self.before.model.graph(a), self.after.model.graph(b));
         for info in &graph.inputs {
             if other.inputs.iter().any(|input| input.name == info.name) {
-                self.names(before, after, (a, &info.name), (b, &info.name));
+                self.names((a, &info.name), (b, &info.name));
             }
         }
         for (info, other) in graph.inputs.iter().zip(&other.inputs) {
-            self.names(before, after, (a, &info.name), (b, &other.name));
+            self.names((a, &info.name), (b, &other.name));
         }
-        self.weights(before, after, (a, b), |tensor| !is_numbered(tensor));
+        self.weights(a, b, |tensor| !is_numbered(tensor));
     }
 
     /// Weights that are still unmatched: by content, then by name.
-    pub fn remaining_weights(&mut self, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
+    pub fn remaining_weights(&mut self, a: GraphId, b: GraphId) {
         let texts = |view: View<'_>, graph: GraphId, open: &dyn Fn(ValueId) -> bool| {
             let tensors = view
                 .model
@@ -105,47 +119,39 @@ impl Matching {
             });
             found.collect::<Vec<_>>()
         };
-        let mine = texts(before, a, &|value| !self.values.contains_key(&value));
-        let mut theirs = texts(after, b, &|value| !self.values_back.contains_key(&value));
+        let mine = texts(self.before, a, &|value| !self.values.contains_key(&value));
+        let mut theirs = texts(self.after, b, &|value| {
+            !self.values_back.contains_key(&value)
+        });
         for (text, value) in mine {
             if let Some(at) = theirs.iter().position(|(other, _)| *other == text) {
                 self.value(value, theirs.remove(at).1);
             }
         }
-        self.weights(before, after, (a, b), |_| true);
+        self.weights(a, b, |_| true);
     }
 
     /// Matches weights of the same name, of those that `of` chooses.
-    fn weights(
-        &mut self,
-        before: View<'_>,
-        after: View<'_>,
-        (a, b): (GraphId, GraphId),
-        of: impl Fn(&Tensor) -> bool,
-    ) {
-        let graph = before.model.graph(a);
+    fn weights(&mut self, a: GraphId, b: GraphId, of: impl Fn(&Tensor) -> bool) {
+        let graph = self.before.model.graph(a);
         let dense = graph.initializers().map(|(_, tensor)| tensor);
         let sparse = graph
             .sparse_initializers()
             .iter()
             .map(|sparse| &sparse.values);
         for tensor in dense.chain(sparse).filter(|tensor| of(tensor)) {
-            let value = after.lookup(b, &tensor.name);
+            let value = self.after.lookup(b, &tensor.name);
             let own = value.filter(|value| value.get().graph == b);
             if own.is_some_and(|value| value.is_weight()) {
-                self.names(before, after, (a, &tensor.name), (b, &tensor.name));
+                self.names((a, &tensor.name), (b, &tensor.name));
             }
         }
     }
 
-    fn names(
-        &mut self,
-        before: View<'_>,
-        after: View<'_>,
-        (a, name): (GraphId, &Name),
-        (b, other): (GraphId, &Name),
-    ) {
-        if let (Some(value), Some(other)) = (before.lookup(a, name), after.lookup(b, other)) {
+    fn names(&mut self, (a, name): (GraphId, &Name), (b, other): (GraphId, &Name)) {
+        if let (Some(value), Some(other)) =
+            (self.before.lookup(a, name), self.after.lookup(b, other))
+        {
             self.value(value.id, other.id);
         }
     }
@@ -159,13 +165,18 @@ impl Matching {
     }
 
     /// Two nodes are the same, and so is what they produce.
-    pub fn pair(&mut self, before: View<'_>, after: View<'_>, a: NodeId, b: NodeId) {
+    pub fn pair(&mut self, a: NodeId, b: NodeId) {
         if self.nodes.contains_key(&a) || self.nodes_back.contains_key(&b) {
             return;
         }
         self.nodes.insert(a, b);
         self.nodes_back.insert(b, a);
-        for (a, b) in before.node(a).outputs().zip(after.node(b).outputs()) {
+        for (a, b) in self
+            .before
+            .node(a)
+            .outputs()
+            .zip(self.after.node(b).outputs())
+        {
             if let (Some(a), Some(b)) = (a, b) {
                 self.value(a.id, b.id);
             }
@@ -176,25 +187,23 @@ impl Matching {
     /// Nodes of the same name, if no other has it, and if they have more in common than that.
     fn by_name(
         &mut self,
-        before: View<'_>,
-        after: View<'_>,
         a: GraphId,
         b: GraphId,
-        fits: impl Fn(&Matching, NodeRef<'_>, NodeRef<'_>) -> bool,
+        fits: impl Fn(&Matching<'_>, NodeRef<'_>, NodeRef<'_>) -> bool,
     ) {
-        let (mine, theirs) = (by_name(before, a), by_name(after, b));
-        for node in before.nodes_of(a) {
+        let (mine, theirs) = (by_name(self.before, a), by_name(self.after, b));
+        for node in self.before.nodes_of(a) {
             let only = |names: &HashMap<&Name, Vec<NodeId>>| match names.get(&node.get().name) {
                 Some(nodes) if nodes.len() == 1 => Some(nodes[0]),
                 _ => None,
             };
             if let (Some(_), Some(other)) = (only(&mine), only(&theirs)) {
-                let same = after.node(other).get();
+                let same = self.after.node(other).get();
                 let shared = (node.outputs.iter())
                     .any(|name| !name.is_empty() && same.outputs.contains(name));
-                let fits = fits(self, node, after.node(other));
+                let fits = fits(self, node, self.after.node(other));
                 if fits && (shared || node.op_type == same.op_type) {
-                    self.pair(before, after, node.id, other);
+                    self.pair(node.id, other);
                 }
             }
         }
@@ -203,30 +212,33 @@ impl Matching {
     /// Nodes of the same operator that produce a value of the same name.
     fn by_output(
         &mut self,
-        before: View<'_>,
-        after: View<'_>,
         a: GraphId,
         b: GraphId,
-        fits: impl Fn(&Matching, NodeRef<'_>, NodeRef<'_>) -> bool,
+        fits: impl Fn(&Matching<'_>, NodeRef<'_>, NodeRef<'_>) -> bool,
     ) {
-        for node in before.nodes_of(a) {
+        for node in self.before.nodes_of(a) {
             let mut outputs = node.get().outputs.iter().filter(|name| !name.is_empty());
             let found = outputs.find_map(|name| {
-                let value = after.lookup(b, name);
+                let value = self.after.lookup(b, name);
                 let other = value.filter(|value| value.get().graph == b)?.node()?;
                 (other.op_type == node.op_type && fits(self, node, other)).then_some(other.id)
             });
             if let Some(other) = found {
-                self.pair(before, after, node.id, other);
+                self.pair(node.id, other);
             }
         }
     }
 
     /// Matches the inputs of matched nodes: the weights they use, and the nodes they come from,
     /// if these have the same operator.
-    pub fn follow(&mut self, before: View<'_>, after: View<'_>) {
+    pub fn follow(&mut self) {
         while let Some((a, b)) = self.fresh.pop() {
-            for values in before.node(a).inputs().zip(after.node(b).inputs()) {
+            for values in self
+                .before
+                .node(a)
+                .inputs()
+                .zip(self.after.node(b).inputs())
+            {
                 if let (Some(from), Some(to)) = values {
                     self.same_value(from, to);
                 }
@@ -245,7 +257,7 @@ impl Matching {
             && a.domain == b.domain
             && self.graphs.contains(&(a.graph(), b.graph()))
         {
-            self.pair(a.view(), b.view(), a.id, b.id);
+            self.pair(a.id, b.id);
         }
     }
 }

@@ -12,13 +12,8 @@ const ROUNDS: usize = 32;
 
 /// Matches nodes of the same operator, attributes and inputs; then those of the same operator and
 /// inputs, if there is one on either side; then what these come from.
-pub(super) fn match_nodes(
-    matching: &mut Matching,
-    before: View<'_>,
-    after: View<'_>,
-    a: GraphId,
-    b: GraphId,
-) -> Result<()> {
+pub(super) fn match_nodes(matching: &mut Matching<'_>, a: GraphId, b: GraphId) -> Result<()> {
+    let (before, after) = (matching.before, matching.after);
     let mut texts = (HashMap::default(), HashMap::default());
     for _ in 0..ROUNDS {
         let known = matching.nodes.len();
@@ -33,17 +28,17 @@ pub(super) fn match_nodes(
         let same = |value: ValueId| matching.values_back.contains_key(&value).then_some(value);
         let theirs = numbers.expressions(&theirs, same, &mut texts.1)?;
         let strict = |found: &Found| found.strict;
-        pair(matching, before, after, &mine, &theirs, strict, usize::MAX);
+        pair(matching, &mine, &theirs, strict, usize::MAX);
         let loose = |found: &Found| found.loose;
-        pair(matching, before, after, &mine, &theirs, loose, 1);
+        pair(matching, &mine, &theirs, loose, 1);
         for values in before.graph_outputs(a).zip(after.graph_outputs(b)) {
             if let (Some(from), Some(to)) = values {
                 matching.same_value(from, to);
             }
         }
-        matching.follow(before, after);
+        matching.follow();
         if matching.nodes.len() == known {
-            replaced(matching, before, after, a, b);
+            replaced(matching, a, b);
             if matching.nodes.len() == known {
                 break;
             }
@@ -53,7 +48,8 @@ pub(super) fn match_nodes(
 }
 
 /// Matches nodes of another operator that make the same value of something that is the same.
-fn replaced(matching: &mut Matching, before: View<'_>, after: View<'_>, a: GraphId, b: GraphId) {
+fn replaced(matching: &mut Matching<'_>, a: GraphId, b: GraphId) {
+    let (before, after) = (matching.before, matching.after);
     for node in open(before, a, |id| matching.nodes.contains_key(&id)) {
         for (output, name) in node.outputs.iter().enumerate() {
             let value = (!name.is_empty()).then(|| after.lookup(b, name)).flatten();
@@ -67,7 +63,7 @@ fn replaced(matching: &mut Matching, before: View<'_>, after: View<'_>, a: Graph
             });
             let sources = node.inputs.is_empty() && other.inputs.is_empty();
             if other.graph() == b && place == output && (shared || sources) {
-                matching.pair(before, after, node.id, other.id);
+                matching.pair(node.id, other.id);
             }
         }
     }
@@ -88,9 +84,7 @@ struct Found {
 
 /// Pairs nodes of the same number in order, if there are at most `MOST` of them.
 fn pair(
-    matching: &mut Matching,
-    before: View<'_>,
-    after: View<'_>,
+    matching: &mut Matching<'_>,
     mine: &[Found],
     theirs: &[Found],
     number: impl Fn(&Found) -> u32,
@@ -107,7 +101,7 @@ fn pair(
         let (mine, theirs) = groups.remove(&number(found)).unwrap_or_default();
         if mine.len().max(theirs.len()) <= most {
             for (&a, &b) in mine.iter().zip(&theirs) {
-                matching.pair(before, after, a, b);
+                matching.pair(a, b);
             }
         }
     }

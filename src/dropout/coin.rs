@@ -82,13 +82,14 @@ fn reached<'m>(
     let mut open = vec![value];
     while let Some(value) = open.pop() {
         for (node, _) in value.readers() {
-            if !node.in_default_domain() || !seen.insert(node.id) {
+            if !node.in_default_domain() {
                 continue;
             }
             if is_end(node) {
                 return Some(node);
             }
-            if passes(node) || node.operator().is_some_and(|operator| operator.copies()) {
+            let passes = || passes(node) || node.operator().is_some_and(Operator::copies);
+            if passes() && seen.insert(node.id) {
                 open.extend(node.output(0));
             }
         }

@@ -20,8 +20,8 @@ pub(super) fn name(facts: Facts<'_>, sites: &mut [Site]) -> Result<()> {
     let model = facts.view().model;
     let mut layers = Layers::new(facts);
     let rates = sites.iter().filter_map(|site| {
-        let node = model.node(*site.nodes.last()?);
-        Some((path_name(node)?, site.rate))
+        let name = path_name(model.node(*site.nodes.last()?))?;
+        name.starts_with('/').then_some((name, site.rate))
     });
     layers.modules.tell_apart(rates);
     for site in &mut *sites {
@@ -88,11 +88,11 @@ impl<'m> Layers<'m> {
         let drawn = matches!(site.form, Form::RandomMask | Form::FrozenMask);
         let by_dropout = drawn && site.kind == Kind::Dropout;
         let mut path = keras::path(junction, source, by_dropout, numbered)?;
-        let mut softmax = || {
+        let softmax = || {
             let softmax = softmax(self.facts.view(), site.input?)?;
             keras::path(path_name(softmax.get()), None, false, numbered)
         };
-        if keras::is_inner(&path, &mut softmax) {
+        if keras::is_inner(&path, softmax) {
             path.pop();
         }
         Some(path.join("/"))

@@ -24,21 +24,21 @@ pub(super) fn find(search: &Search<'_>) -> Result<Vec<Site>> {
     for node in search.facts.view().nodes() {
         // a model-local function of this name takes the operator's place
         if node.is("Dropout") && node.callee().is_none() {
-            sites.extend(operators(search, node)?);
+            operators(search, node, &mut sites)?;
         } else if let Some(foreign) = ForeignDropout::of(node) {
-            sites.extend(foreign_operators(search, node, foreign)?);
+            foreign_operators(search, node, foreign, &mut sites)?;
         }
     }
     Ok(sites)
 }
 
-fn operators(search: &Search<'_>, node: NodeRef<'_>) -> Result<Vec<Site>> {
+fn operators(search: &Search<'_>, node: NodeRef<'_>, sites: &mut Vec<Site>) -> Result<()> {
     let opset = node.view().model.opset(node.graph(), "");
     let law = version(opset.unwrap_or(i64::MAX));
     let setting = |cx| Setting::of(search, cx, node, opset.unwrap_or(i64::MAX));
     let coin = OnceCell::new();
     let called = calls::distinguished(search, node, 1, &setting)?.into_iter();
-    let sites = called.map(|mut called| {
+    sites.extend(called.map(|mut called| {
         let setting = &mut called.setting;
         if opset.is_none() {
             let why = "there is no opset_import for the version of Dropout";
@@ -54,33 +54,36 @@ fn operators(search: &Search<'_>, node: NodeRef<'_>) -> Result<Vec<Site>> {
             entangled: acts.then(coin).flatten(),
             ..described(node, called)
         }
-    });
-    Ok(sites.collect())
+    }));
+    Ok(())
 }
 
 fn foreign_operators(
     search: &Search<'_>,
     node: NodeRef<'_>,
     foreign: &'static ForeignDropout,
-) -> Result<Vec<Site>> {
+    sites: &mut Vec<Site>,
+) -> Result<()> {
     let setting = |cx| Setting::of_foreign(search, cx, node, foreign);
     let called = calls::distinguished(search, node, foreign.ratio.input, &setting)?.into_iter();
     let switch = match foreign.switch {
         Switch::Always => None,
         Switch::On(place) | Switch::Off(place) => node.input(place.input),
     };
-    let sites = called.map(|called| Site {
-        kind: match foreign.is_alpha {
-            true => Kind::AlphaDropout,
-            false => Kind::Dropout,
-        },
-        foreign: Some(foreign),
-        switch: switch
-            .filter(|_| called.setting.is_switched)
-            .map(|switch| switch.id),
-        ..described(node, called)
-    });
-    Ok(sites.collect())
+    sites.extend(called.map(|called| {
+        Site {
+            kind: match foreign.is_alpha {
+                true => Kind::AlphaDropout,
+                false => Kind::Dropout,
+            },
+            foreign: Some(foreign),
+            switch: switch
+                .filter(|_| called.setting.is_switched)
+                .map(|switch| switch.id),
+            ..described(node, called)
+        }
+    }));
+    Ok(())
 }
 
 fn described(node: NodeRef<'_>, called: Called) -> Site {
@@ -103,9 +106,9 @@ fn described(node: NodeRef<'_>, called: Called) -> Site {
         input_name: node.get().input(0).cloned(),
         output: node.output(0).map(|output| output.id),
         output_name: node.get().output(0).cloned(),
-        problem: without.or(setting.problem),
+        problem: without.or(setting.problem).map(Box::new),
         calls: called.calls,
-        passed: called.passed,
+        passed: called.passed.map(Box::new),
         ..Site::new(Form::Operator, node.graph(), vec![node.id])
     }
 }

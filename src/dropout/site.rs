@@ -64,7 +64,7 @@ pub struct Site {
     pub given: Option<(ValueId, f64)>,
     /// A draw that keeps everything: of random masks. `None` if there is none for all calls of a
     /// function.
-    pub kept_draw: Option<KeptDraw>,
+    pub kept_draw: Option<Box<KeptDraw>>,
     /// The condition of an If that runs a layer which a draw skips; the If is the first node.
     pub runs_if: Option<bool>,
     /// Why it can be found but not removed: something else uses the mask, or the rest of the model
@@ -79,11 +79,11 @@ pub struct Site {
     /// the same; otherwise other sites have the same nodes, and other calls.
     pub calls: Vec<NodeId>,
     /// The call and its attribute that is the rate, if one is.
-    pub passed: Option<(NodeId, Name)>,
+    pub passed: Option<Box<(NodeId, Name)>>,
     /// The operator of another domain that it is.
     pub(crate) foreign: Option<&'static ForeignDropout>,
     /// Its fault: a ratio outside `[0, 1)`, a training_mode that is no boolean.
-    pub problem: Option<Problem>,
+    pub problem: Option<Box<Problem>>,
 }
 
 /// A scalar: its type, and its bytes as in `raw_data`.

@@ -44,6 +44,9 @@ const UNPACK: &str = "unpack it first";
 const PICKLE: &str = "a Python pickle";
 const TORCH: &str = "a PyTorch file (torch.save or TorchScript)";
 const HTML: &str = "an HTML page";
+const OPENVINO: &str = "an OpenVINO model (.xml)";
+const PRINTED: &str = "an ONNX model as text";
+const PARSE: &str = "write it as a binary file first, with `onnx.load` and `onnx.save` in Python";
 
 /// Text of no kind in [`SIGNATURES`].
 pub(super) const TEXT: Foreign = Foreign {
@@ -64,7 +67,7 @@ const SIGNATURES: &[(Start, &str, &str)] = &[
         "fetch the file first, with `git annex get`",
     ),
     (
-        At(0, b"\x89HDF\r\n\x1a\n"),
+        At(0, b"\x89HDF"),
         "an HDF5 file, the format of Keras models (.h5)",
         EXPORT_H5,
     ),
@@ -140,11 +143,15 @@ const SIGNATURES: &[(Start, &str, &str)] = &[
     (Text("<!doctype html"), HTML, DOWNLOAD),
     (Text("<html"), HTML, DOWNLOAD),
     (Text("{"), "a JSON file", OTHER),
+    (Text("<net "), OPENVINO, CONVERTED),
     (
         Text("<?xml"),
-        "an XML file, the format of OpenVINO models",
-        CONVERTED,
+        "an XML file",
+        "use the ONNX model that an OpenVINO model was converted from, or download the file again",
     ),
+    (Text("ir_version:"), PRINTED, PARSE),
+    (Text("<\n"), PRINTED, PARSE),
+    (At(0, b"ftrt"), "a TensorRT engine", CONVERTED),
 ];
 
 /// Kinds of files that are protobuf messages too, recognised by their names.

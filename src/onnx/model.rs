@@ -262,9 +262,14 @@ impl Model {
 
     /// A node's place in words: its scope, operator and label.
     pub fn place(&self, id: NodeId) -> String {
+        self.place_in(&self.scope(id.graph), id)
+    }
+
+    /// As [`Model::place`], of a node in this scope.
+    pub(crate) fn place_in(&self, scope: &str, id: NodeId) -> String {
         let op = &self.node(id).op_type.to_text();
-        let (scope, label) = (self.scope(id.graph), self.label(id));
-        [&*scope, ": ", op, " `", &label.to_text(), "`"].concat()
+        let label = self.label(id);
+        [scope, ": ", op, " `", &label.to_text(), "`"].concat()
     }
 
     /// The function a node calls, if it calls a model-local one.

@@ -38,6 +38,13 @@ impl Name {
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
+
+    /// Where its bytes are, in steps of their alignment: names at one place are equal, and a model's
+    /// equal names are at one place. 0 of the empty name.
+    pub(super) fn address(&self) -> u64 {
+        let of = |bytes: &ThinArc<(), u8>| bytes.ptr().addr() / 16;
+        self.0.as_ref().map_or(0, of) as u64
+    }
 }
 
 /// True if some bytes contain others.
@@ -51,16 +58,41 @@ pub(crate) struct Interner {
     /// Each with its hash, so that growing reads none.
     names: HashTable<(u64, Name)>,
     hasher: RandomState,
+    recent: Recent<Name>,
 }
 
 impl Interner {
     /// The name with these bytes.
     pub fn name(&mut self, bytes: &[u8]) -> Name {
         let hash = self.hasher.hash_one(bytes);
+        let recent = self.recent.at(hash);
+        if recent.as_bytes() == bytes {
+            return recent.clone();
+        }
         let is = |(other, name): &(u64, Name)| *other == hash && name.as_bytes() == bytes;
         let entry = self.names.entry(hash, is, |(hash, _)| *hash);
         let entry = entry.or_insert_with(|| (hash, Name::from(bytes)));
-        entry.get().1.clone()
+        recent.clone_from(&entry.get().1);
+        recent.clone()
+    }
+}
+
+/// What was last looked up, by hash: nodes use what nodes shortly before them make, and few operators.
+/// This little is always near, and a table of a million names is not.
+#[derive(Clone, Debug)]
+pub(super) struct Recent<T>(Box<[T]>);
+
+impl<T> Recent<T> {
+    /// The only place for what has this hash.
+    pub fn at(&mut self, hash: u64) -> &mut T {
+        let place = hash as usize % self.0.len();
+        &mut self.0[place]
+    }
+}
+
+impl<T: Default> Default for Recent<T> {
+    fn default() -> Self {
+        Recent((0..512).map(|_| T::default()).collect())
     }
 }
 

@@ -158,7 +158,9 @@ impl Reader<'_> {
         };
         let graph = of(7);
         if graph.is_empty() {
-            return Err(Error::model("the model has no graph"));
+            return Err(Error::model(
+                "the model has no graph; it may be another protobuf file, such as a TensorFlow model or a tensor",
+            ));
         }
         let main = self.graph(GraphKind::Main, None, &graph, 0)?;
         let mut functions = Vec::new();

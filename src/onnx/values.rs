@@ -14,11 +14,13 @@ use std::sync::OnceLock;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use crate::hash::HashMap;
+
 use super::data_type::DataType;
 use super::graph::{Graph, GraphKind};
 use super::ids::{GraphId, NodeId};
 use super::model::Model;
-use super::name::Name;
+use super::name::{Name, Recent};
 use super::node::Node;
 use uses::Uses;
 
@@ -47,17 +49,7 @@ pub struct Value {
     pub producer: Producer,
     /// The initializer of this name, if there is one: the value itself, or the default of an input.
     pub initializer: Option<u32>,
-    /// The sparse initializer that is the default of an input, if there is one.
-    pub(crate) sparse: Option<u32>,
     uses: Uses,
-}
-
-impl Value {
-    /// True of an input that has no default yet.
-    fn takes_default(&self) -> bool {
-        let has_default = self.initializer.is_some() || self.sparse.is_some();
-        matches!(self.producer, Producer::Input(_)) && !has_default
-    }
 }
 
 /// Where a value comes from.
@@ -120,11 +112,15 @@ pub struct Values {
     /// Values by graph and name.
     names: HashTable<u32>,
     hasher: RandomState,
+    /// Values, by where their names are.
+    recent: Recent<u32>,
     /// For each graph, for each node, where its values are in `at_ports`.
     ports: Vec<Vec<Ports>>,
     /// The values at the inputs and outputs of nodes.
     at_ports: Vec<u32>,
     links: Vec<uses::Link>,
+    /// The sparse initializers that are the defaults of inputs.
+    sparse_defaults: HashMap<ValueId, u32>,
     /// Names defined twice in one graph, with the later definition.
     pub(super) duplicates: Vec<(GraphId, Name, Option<NodeId>)>,
     /// Uses of names that nothing defines.
@@ -148,9 +144,11 @@ impl Values {
             values: Vec::new(),
             names: HashTable::new(),
             hasher: RandomState::default(),
+            recent: Recent::default(),
             ports: vec![Vec::new(); model.graph_slots()],
             at_ports: Vec::new(),
             links: Vec::new(),
+            sparse_defaults: HashMap::default(),
             duplicates: Vec::new(),
             undefined: Vec::new(),
             element_types: OnceLock::new(),
@@ -213,9 +211,9 @@ impl Values {
         }
         for (index, tensor) in graph.initializers() {
             let input = self.find(id, &tensor.name);
-            match input.map(|value| &mut self.values[value.index()]) {
-                Some(value) if value.takes_default() => value.initializer = Some(index),
-                _ => {
+            match input.filter(|&value| self.takes_default(value)) {
+                Some(value) => self.values[value.index()].initializer = Some(index),
+                None => {
                     if let Some(value) = self.add(id, &tensor.name, Producer::Initializer(index)) {
                         self.values[value.index()].initializer = Some(index);
                     }
@@ -225,9 +223,11 @@ impl Values {
         for (index, sparse) in graph.sparse_initializers().iter().enumerate() {
             let name = &sparse.values.name;
             let input = self.find(id, name);
-            match input.map(|value| &mut self.values[value.index()]) {
-                Some(value) if value.takes_default() => value.sparse = Some(index as u32),
-                _ => {
+            match input.filter(|&value| self.takes_default(value)) {
+                Some(value) => {
+                    self.sparse_defaults.insert(value, index as u32);
+                }
+                None => {
                     self.add(id, name, Producer::SparseInitializer(index as u32));
                 }
             }
@@ -236,6 +236,18 @@ impl Values {
         for (index, node) in graph.nodes() {
             self.define_node(NodeId { graph: id, index }, node);
         }
+    }
+
+    /// True of an input that has no default yet.
+    fn takes_default(&self, value: ValueId) -> bool {
+        let is_input = matches!(self[value].producer, Producer::Input(_));
+        let has_default = self[value].initializer.is_some();
+        is_input && !has_default && self.sparse_default(value).is_none()
+    }
+
+    /// The sparse initializer that is the default of an input, if there is one.
+    pub(crate) fn sparse_default(&self, input: ValueId) -> Option<u32> {
+        self.sparse_defaults.get(&input).copied()
     }
 
     /// Defines the outputs of a node, and makes room for its inputs.
@@ -281,7 +293,6 @@ impl Values {
                 name: name.clone(),
                 producer,
                 initializer: None,
-                sparse: None,
                 uses: Uses::default(),
             });
             return Some(ValueId(next));
@@ -327,6 +338,11 @@ impl Values {
             };
             self.at_ports[first + input] = self.use_name(model, id.graph, name, at);
         }
+        // the nodes after it are those that use what it makes
+        for (output, name) in node.outputs.iter().enumerate() {
+            let port = first + node.inputs.len() + output;
+            *self.recent.at(name.address()) = self.at_ports[port];
+        }
         for name in node.named_values() {
             if let Some(value) = self.lookup(model, id.graph, &name) {
                 self.add_use(value, Use::Attribute(id));
@@ -338,8 +354,16 @@ impl Values {
         if name.is_empty() {
             return NONE;
         }
-        match self.lookup(model, graph, name) {
+        let recent = *self.recent.at(name.address());
+        let is = |value: &Value| value.graph == graph && value.name.address() == name.address();
+        let known = self.values.get(recent as usize).is_some_and(is);
+        let value = match known {
+            true => Some(ValueId(recent)),
+            false => self.lookup(model, graph, name),
+        };
+        match value {
             Some(value) => {
+                *self.recent.at(name.address()) = value.0;
                 self.add_use(value, at);
                 value.0
             }

@@ -107,17 +107,3 @@ impl Step {
         }
     }
 }
-
-/// A value that an Identity is left for.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Identity<'r> {
-    value: &'r str,
-    /// Why an Identity is left for it.
-    why: &'static str,
-}
-
-fn identities<'r>(all: &'r [(String, &'static str)]) -> Vec<Identity<'r>> {
-    let all = all.iter();
-    all.map(|(value, why)| Identity { value, why }).collect()
-}

@@ -2,30 +2,32 @@
 
 use smallvec::smallvec;
 
+use super::Identity;
 use crate::error::Result;
 use crate::onnx::{Editor, Name, Node, NodeId, Producer, Use, ValueId};
 
 /// Lets everything that used `output`, which a removed node made, use `data`. Where the name of
 /// `output` must live on, `data` takes it over; where that cannot be, an `Identity` called `label`
-/// replaces the node, and the reason is returned.
+/// replaces the node, and is returned.
 pub(super) fn pass_through(
     editor: &mut Editor<'_>,
     removed: NodeId,
     label: &Name,
     output: ValueId,
     data: ValueId,
-) -> Result<Option<&'static str>> {
+) -> Result<Option<Identity>> {
     let Some(why) = redirect(editor, output, data)? else {
         return Ok(None);
     };
     let values = editor.values();
+    let value = values[output].name.clone();
     let identity = Node {
         name: label.clone(),
-        outputs: smallvec![values[output].name.clone()],
+        outputs: smallvec![value.clone()],
         ..Node::new("Identity").on([values[data].name.clone()])
     };
     editor.insert_node(removed.graph, Some(removed), identity);
-    Ok(Some(why))
+    Ok(Some(Identity { value, why }))
 }
 
 /// Lets everything that used `output` use `data`. Returns why that cannot be.

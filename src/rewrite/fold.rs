@@ -38,7 +38,7 @@ use crate::verify::fold::{Fold, verify_fold};
 use crate::verify::{self, Verification};
 #[doc(hidden)]
 pub use factor::Factor;
-pub use outcome::Outcome;
+pub use outcome::{Lost, Outcome, Scaled, Weight};
 #[doc(hidden)]
 pub use step::Step;
 

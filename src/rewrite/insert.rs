@@ -116,7 +116,8 @@ pub struct Place {
 }
 
 /// The result of insert, in addition to its plan.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Outcome {
     /// The number of dropouts inserted.

@@ -67,10 +67,11 @@ impl FromStr for Seed {
 }
 
 /// The result of set, in addition to its plan.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Dropouts changed.
+    /// The number of dropouts that were changed.
     pub changed: usize,
     /// The input of the model that switches them, if one does.
     pub switch: Option<Name>,

@@ -18,10 +18,14 @@ pub(super) use candidates::{candidates, is_sigmoid};
 pub(super) use counter::Counter;
 pub use spec::{ClassSpec, Taken};
 
+use serde::Serialize;
+
 use rows::Rows;
 
 /// The kind of numbers of a classifier's output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Numbers {
     /// They are the probabilities of the classes: not negative, and with the sum 1, as softmax has it.
     Probabilities,
@@ -60,7 +64,8 @@ impl Numbers {
 
 /// Statistics of the classes of an output. A row is the support of one distribution: all elements
 /// along the axis of the classes, or, of binary ones, a single element.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Classes {
     /// How the output's numbers are read.
@@ -73,12 +78,15 @@ pub struct Classes {
     /// row-major order.
     pub shape: Vec<usize>,
     /// The mean probabilities, in the shape of the output; of binary ones that of yes.
+    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
     pub mean: Vec<f64>,
     /// Entropy of the mean distribution of every row in nats, from 0 to ln(count).
+    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
     pub entropy: Vec<f64>,
     /// The class that most runs put on top, of every row; of several the first.
     pub top: Vec<usize>,
     /// The share of the runs that do. A run where a row has NaN counts, and puts none on top.
+    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
     pub agreement: Vec<f64>,
     /// With labels: the share of rows whose top class is their label.
     pub accuracy: Option<f64>,

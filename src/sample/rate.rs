@@ -38,7 +38,7 @@ pub(super) fn set(editor: &mut Editor<'_>, site: &Site, rate: f64) -> Result<(),
     if site.mask == MaskUse::Output {
         return Err("its mask is an output, which a different rate would change as well".into());
     }
-    let Some(draw) = site.kept_draw else {
+    let Some(draw) = &site.kept_draw else {
         return Err("the calls of its function have different rates or scales".to_string());
     };
     match site.kind {
@@ -51,7 +51,7 @@ pub(super) fn set(editor: &mut Editor<'_>, site: &Site, rate: f64) -> Result<(),
             Ok(())
         }
         Kind::Dropout | Kind::AlphaDropout => {
-            choose(editor, draw, rate)?;
+            choose(editor, **draw, rate)?;
             for junction in &site.junctions {
                 let (factor, shift) = change(site.kind, junction, rate);
                 affine(editor, junction, factor, shift)?;

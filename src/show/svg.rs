@@ -226,9 +226,10 @@ pub fn style(below: &str) -> String {
 }
 
 fn document(width: f64, height: f64, body: &str) -> String {
-    let style = style("");
+    // in a notebook or a page, its rules must not reach other pictures
+    let style = style(".dropout-onnx ");
     format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0}" height="{height:.0}" viewBox="0 0 {width:.0} {height:.0}">
+        r##"<svg class="dropout-onnx" xmlns="http://www.w3.org/2000/svg" width="{width:.0}" height="{height:.0}" viewBox="0 0 {width:.0} {height:.0}">
 <style>
 {style}</style>
 {ARROW}

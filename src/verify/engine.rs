@@ -153,8 +153,7 @@ impl Unrunnable {
         let why = match result {
             // tract's own words for an allocation that failed
             Err(panic) if panic.starts_with("failed to allocate") => {
-                let why = "tract ran out of memory (--memory-limit)";
-                return Unrunnable::ended(why.to_string());
+                return Unrunnable::ended(isolation::allocation_failed("tract"));
             }
             Ok(error) => explain(&error),
             Err(panic) => format!("panic: {}", line(&panic)),

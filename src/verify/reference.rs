@@ -123,7 +123,7 @@ fn mask_notes(model: &Model, sites: &[&Site]) -> Vec<String> {
     let mut draws = Vec::new();
     for site in sites {
         *kinds.entry((site.form, site.kind)).or_default() += 1;
-        if let Some(draw) = site.kept_draw {
+        if let Some(draw) = &site.kept_draw {
             let draw = format!("{}", draw.value as f32);
             if !draws.contains(&draw) {
                 draws.push(draw);

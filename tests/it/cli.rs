@@ -10,6 +10,8 @@ mod help;
 mod html;
 mod insert;
 mod isolation;
+#[cfg(feature = "ort")]
+mod libraries;
 mod many;
 mod places;
 mod recorded;

@@ -1,7 +1,7 @@
 //! The engines that run models.
 
 mod agreement;
-mod both;
+pub(crate) mod both;
 mod broken;
 mod compare;
 mod data;

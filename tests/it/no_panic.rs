@@ -1,14 +1,17 @@
 //! No panic on any input, and what strip says holds, whatever it was given.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use crate::common::promises::{Reached, changing, folding, parse, stripping};
 use crate::common::tape::{cases, tapes};
+use dropout_onnx::audit::ModelAudit;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::source::Source;
 use dropout_onnx::wire::{bytes_field, varint_field};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use prost::Message;
 
 /// Real models to break.
 static FIXTURES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
@@ -277,4 +280,40 @@ fn functions_that_call_functions_are_followed_in_bounded_time() {
     }
     assert_eq!(parse(&bytes), Reached::Read);
     assert_eq!(stripping(&bytes), Reached::Stripped);
+}
+
+/// Dropped data, masks, data and constants, in every order, as one to four inputs of every operator: a
+/// file may give an operator more inputs than it has, or fewer.
+#[test]
+fn operators_take_any_number_of_any_inputs() {
+    let schemas = include_str!("../schema/operators.tsv").lines();
+    let operators: BTreeSet<&str> = schemas
+        .skip(1)
+        .filter_map(|line| line.split('\t').next())
+        .collect();
+    assert!(operators.len() > 150, "{operators:?}");
+    let values = ["d", "k", "x", "s"];
+    let mut lists: Vec<String> = values.map(String::from).to_vec();
+    // of two all, of three and four some
+    for (from, step) in [(0, 1), (4, 9), (20, 9)] {
+        let longer = |list: &String| values.map(|value| format!("{list}, {value}"));
+        let longer: Vec<String> = lists[from..].iter().flat_map(longer).collect();
+        lists.extend(longer.into_iter().step_by(step));
+    }
+    for operator in operators {
+        let mask = "r = RandomUniform()\nb = Less(r, keep)\nk = Cast(b)\nd = Mul(x, k)";
+        let applied = (lists.iter().enumerate())
+            .map(|(place, list)| format!("o{place} = {operator}({list})"))
+            .collect::<Vec<String>>();
+        let sum: Vec<String> = (0..lists.len()).map(|place| format!("o{place}")).collect();
+        let text = format!(
+            "{mask}\n{}\ny = Sum({})",
+            applied.join("\n"),
+            sum.join(", ")
+        );
+        let bytes = crate::common::masks::at(13, 0.5, &text).encode_to_vec();
+        let model = Model::read(Source::from_bytes(bytes.clone())).unwrap();
+        ModelAudit::new("model.onnx", &model).unwrap();
+        assert!(stripping(&bytes) >= Reached::Read, "{operator}");
+    }
 }

@@ -122,13 +122,13 @@ fn is_test_has_no_meaning_from_opset_7_on() {
     for opset in [7, 10, 12, 22] {
         let site = with_attributes(opset, &[int("is_test", 0)]);
         assert_eq!(site.mode, Mode::Inert);
-        assert!(matches!(site.problem, Some(Problem::Version(_))));
+        assert!(matches!(site.problem.as_deref(), Some(Problem::Version(_))));
     }
 }
 
 /// What is wrong with a site.
 fn problem(site: &Site) -> Option<&str> {
-    site.problem.as_ref().map(Problem::text)
+    site.problem.as_deref().map(Problem::text)
 }
 
 /// The rate and the problem of a `Dropout` that acts, with this ratio.

@@ -108,7 +108,9 @@ def arithmetic():
 
 
 def integers():
-    """What is cast to int64 is a size to tract."""
+    """What is cast to int64 is a size to tract, and so is what `Shape` returns."""
+    nodes = [make_node("Shape", ["x"], ["s"]), make_node("Sub", ["s", "o"], ["d"]), make_node("Sign", ["d"], ["y"])]
+    case("Shape.sign", nodes, x("float", 2, 3), {"o": ints(3)})
     cast = make_node("Cast", ["x"], ["c"], to=TensorProto.INT64)
     given = x("int32", 2, 3)
     nodes = [cast, make_node("Add", ["c", "o"], ["d"]), make_node("Mod", ["o", "d"], ["y"])]
@@ -149,7 +151,8 @@ def reductions():
         case(f"{op}.noop", [make_node(op, ["x", ""], ["y"], noop_with_empty_axes=1)], x("float", 1, 1, of=[[0.5]]), opset=18)
     for op in ("ReduceMax", "ReduceMin"):
         one(f"{op}.bool", op, ["x", "a"], x("bool", 2, 2, of=[[1, 0], [1, 1]]), {"a": ints(1)}, opset=20)
-    for op, element in (("ReduceL2", "int32"), ("ReduceL2", "int64"), ("ReduceLogSum", "int64"), ("ReduceSumSquare", "int64")):
+    for op, element in (("ReduceL2", "int32"), ("ReduceL2", "int64"), ("ReduceLogSum", "int64"), ("ReduceSumSquare", "int64"),
+                        ("ReduceLogSumExp", "int32"), ("ReduceLogSumExp", "int64")):  # fmt: skip
         one(f"{op}.{element}", op, ["x"], x(element, 2, 3, of=[[1, 2, 2], [5, 12, 0]]), axes=[1])
 
 
@@ -204,6 +207,7 @@ def resampling():
         one(f"Upsample.{mode}7", "Upsample", ["x"], x("float", 1, 2, 3, 4), mode=mode, scales=[1.0, 1.0, 2.0, 2.0], opset=7)
         scales = {"s": np.array([1, 1, 1.5, 1.25], np.float32)}
         one(f"Upsample.{mode}9", "Upsample", ["x", "s"], x("float", "N", 2, 4, 4), scales, mode=mode, opset=9)
+    one("Upsample.whole", "Upsample", ["x"], x("int32", 1, 1, 3, 4), mode="linear", scales=[1.0, 1.0, 2.0, 2.0], opset=7)
     one("Resize.nearest10", "Resize", ["x", "s"], x("float", 1, 1, 3, 4), {"s": np.array([1, 1, 1.7, 2], np.float32)}, opset=10)
 
 
@@ -213,6 +217,12 @@ def recurrent():
             shapes = {"w": [1, gates * 3, 4], "r": [1, gates * 3, 3], "b": [1, gates * 6]}
             weights = {key: numbers(shape, element, at) for at, (key, shape) in enumerate(shapes.items())}
             one(f"{op}.{direction}-{element}", op, ["x", "w", "r", "b"], x(element, 5, 2, 4), weights, opset=14,
+                outputs=["y", "h"], hidden_size=3, direction=direction)  # fmt: skip
+        for direction, count in (("forward", 1), ("reverse", 1), ("bidirectional", 2)):
+            shapes = {"w": [count, gates * 3, 4], "r": [count, gates * 3, 3], "f": [count, 2, 3]}
+            weights = {key: numbers(shape, seed=at) for at, (key, shape) in enumerate(shapes.items())}
+            given = {**x("float", 5, 2, 4), "n": ("int32", [2], [5, 3])}
+            one(f"{op}.lengths-{direction}", op, ["x", "w", "r", "", "n", "f"], given, weights, opset=14,
                 outputs=["y", "h"], hidden_size=3, direction=direction)  # fmt: skip
 
 
@@ -286,7 +296,8 @@ def attention():
     heads = dict(domain=MICROSOFT, num_heads=2)
     separate = {"q": ("float", [2, 3, 4]), "k": ("float", [2, 5, 4]), "v": ("float", [2, 5, 6])}
     mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], np.int32)
-    one(f"{name}.bias", op, ["q", "k", "v", "b", "m"], separate, {"b": numbers([14]), "m": mask}, **heads)
+    for kind, opset in (("bias", 17), ("old", 9)):
+        one(f"{name}.{kind}", op, ["q", "k", "v", "b", "m"], separate, {"b": numbers([14]), "m": mask}, opset=opset, **heads)
     one(f"{name}.scores", op, ["q", "k", "v", "", "", "a"], {**separate, "a": ("float", [1, 2, 3, 5])}, **heads)
     square = {key: ("float", [2, 3, 4]) for key in "qkv"}
     one(f"{name}.causal", op, ["q", "k", "v"], square, unidirectional=1, **heads)
@@ -329,23 +340,17 @@ def quantized():
     last = make_node("DequantizeLinear", ["r", "t", "z"], ["y"])
     pair, alone = ["q", "s", "z", "q", "s", "z", "t", "z"], ["q", "s", "z", "t", "z"]
 
-    def through(op, inputs, given, results=None, **attributes):
+    def through(op, inputs, given, kind="plain", **attributes):
         node = make_node(op, inputs, ["r"], domain=MICROSOFT, **attributes)
-        case(f"{MICROSOFT}.{op}.plain", [first, node, last], given, scales, results=results)
-
-    def softmax(fed):
-        """By the definition: ONNX Runtime's table is a step off."""
-        steps = np.clip(np.round(fed["x"] / scales["s"]) + 128, 0, 255) - 128
-        power = np.exp(steps * scales["s"])
-        share = power / power.sum(-1, keepdims=True)
-        return [(np.round(share / scales["t"]) * scales["t"]).astype(np.float32)]
+        case(f"{MICROSOFT}.{op}.{kind}", [first, node, last], given, scales)
 
     rows = x("float", 2, 3, of=[[0.113, -0.567, 0.3], [0.909, -0.02, 0.71]])
     through("QLinearAdd", pair, rows)
     through("QLinearMul", pair, rows)
     through("QLinearSigmoid", alone, rows)
     through("QLinearLeakyRelu", alone, rows, alpha=0.3)
-    through("QLinearSoftmax", alone, rows, softmax, axis=-1, opset=13)
+    through("QLinearSoftmax", alone, rows, axis=-1, opset=13)
+    through("QLinearSoftmax", alone, rows, "flat", axis=0, opset=12)
     through("QLinearConcat", ["t", "z", "q", "s", "z", "q", "s", "z"], rows, axis=1)
     through("QLinearGlobalAveragePool", alone, x("float", 1, 2, 3, 3))
     through("QLinearAveragePool", alone, x("float", 1, 2, 4, 4), kernel_shape=[2, 2])
@@ -417,6 +422,19 @@ def loops():
              states=[("list", "list_in", "list_out")], before=[start], after=[end], most="three")  # fmt: skip
 
 
+def choices():
+    """tract gives all `If` one name."""
+    nodes = []
+    for name, op in {"a": "Neg", "b": "Exp"}.items():
+        branches = {
+            branch: make_graph([make_node(of, ["x"], [branch + name])], branch, [], [onnx.ValueInfoProto(name=branch + name)])
+            for branch, of in {"then_branch": op, "else_branch": "Abs"}.items()
+        }
+        nodes.append(make_node("If", ["c"], [name], **branches))
+    nodes.append(make_node("Add", ["a", "b"], ["y"]))
+    case("If.two", nodes, {**x("float", 3), "c": ("bool", [], True)})
+
+
 def sequences():
     split = make_node("SplitToSequence", ["x", "n"], ["l"], axis=1)
     at = make_node("SequenceAt", ["l", "i"], ["y"])
@@ -445,7 +463,7 @@ def listed(value):
 
 def main():
     for make in (arithmetic, integers, indices, reductions, normalizations, padding, resampling, recurrent, fused,
-                 attention, losses, pooling, grids, quantized, older, loops, sequences):  # fmt: skip
+                 attention, losses, pooling, grids, quantized, older, loops, choices, sequences):  # fmt: skip
         make()
     for old in HERE.glob("*.onnx"):
         old.unlink()

@@ -26,6 +26,7 @@ use crate::output::{self, Output, Report};
 use crate::parallel;
 use crate::paths::{Found, PathArgs};
 use crate::rules::RuleArgs;
+use crate::style;
 
 /// List the dropout in models, and whether it is still active
 ///
@@ -83,7 +84,7 @@ const INVALID: &[&str] = &["unsound-model", "invalid-dropout", "invalid-rate"];
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if let Some(page) = args.rules.explained()? {
-        output::print(&page)?;
+        output::print(&style::page(&page))?;
         return Ok(Status::Done);
     }
     let rules = args.rules.selection()?;
@@ -142,7 +143,7 @@ struct Audited {
 impl Run<'_> {
     fn audit(mut self, found: &[Found]) -> Result<Status> {
         let mut pictures = Pictures::new();
-        let streams = self.format == Format::Jsonl && self.report.is_printed();
+        let streams = self.streams();
         let progress = self.global.bar("auditing", found.len());
         let (mut models, mut usages, mut resolved) = (Vec::new(), Vec::new(), Vec::new());
         let indexed: Vec<(usize, &Found)> = found.iter().enumerate().collect();
@@ -153,8 +154,8 @@ impl Run<'_> {
             |audited| {
                 let mut read = ControlFlow::Continue(());
                 if streams {
-                    let line = jsonl::line(&audited.model)?;
-                    read = progress.suspend(|| output::stream(&line))?;
+                    let lines = self.lines(&audited.model)?;
+                    read = progress.suspend(|| output::stream(&lines))?;
                 }
                 pictures.insert(audited.model.path.clone(), audited.pictures);
                 models.push(audited.model);
@@ -218,14 +219,33 @@ impl Run<'_> {
         drawn.unwrap_or_default()
     }
 
+    /// True of formats with lines for each model, which are printed as soon as they are known.
+    fn streams(&self) -> bool {
+        let lines = match self.format {
+            Format::Concise => !self.global.quiet,
+            format => format == Format::Jsonl,
+        };
+        lines && self.report.is_printed()
+    }
+
+    fn lines(&self, model: &ModelAudit) -> Result<String> {
+        Ok(match self.format {
+            Format::Jsonl => jsonl::line(model)?,
+            _ => concise::lines(model),
+        })
+    }
+
     fn print(&self, document: &Document, pictures: &Pictures, streamed: bool) -> Result<()> {
+        let remarks = document.remarks.iter().map(concise::remark);
+        let remarks: String = remarks.collect();
+        match self.format {
+            // a line is a model, and nothing else
+            Format::Jsonl if !self.global.quiet => io::print_aside(&remarks),
+            Format::Concise if streamed => output::print(&remarks)?,
+            _ => {}
+        }
         if !streamed {
             self.report.write(&self.text(document, pictures)?)?;
-        }
-        if self.format == Format::Jsonl && !self.global.quiet {
-            // a line is a model, and nothing else
-            let remarks = document.remarks.iter().map(concise::remark);
-            io::print_aside(&remarks.collect::<String>());
         }
         Ok(())
     }

@@ -5,15 +5,15 @@ use anyhow::Result;
 use clap::ValueEnum;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::Action;
-use dropout_onnx::rewrite::fold::{Folded, Options, Step, fold};
+use dropout_onnx::rewrite::fold::{Folded, Lost, Options, Scaled, Step, Weight, fold};
 
 use crate::Status;
-use crate::io::{self, Files, Format, Global};
+use crate::io::{Format, Global};
 use crate::lines::Lines;
-use crate::many::{self, Done, Many, Report, Reported};
+use crate::many::{self, Done, Report, Reported, Work};
 use crate::rewriting::{Conclusion, Rewriting};
 use crate::style::{DIM, GOOD, Table, WARN, paint};
-use crate::verification::{Verify, count};
+use crate::verification::count;
 
 /// Fold constant factors into the weights around them
 ///
@@ -32,8 +32,6 @@ use crate::verification::{Verify, count};
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    #[command(flatten)]
-    files: Files,
     /// Fold only factors that dropout left: recognised scales, and those that strip inserted
     #[arg(long, value_name = "WHICH")]
     only: Option<Only>,
@@ -44,9 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
-    many: Many,
-    #[command(flatten)]
-    verify: Verify,
+    work: Work,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -67,45 +63,45 @@ written unless the status is 0.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     many::run(
-        &args.many,
-        (&args.files, &args.verify),
-        global,
+        &args.work,
+        "folded",
         args.format,
-        |files, global, report| rewrite(args, files, global, report),
+        global,
+        |rewriting, report| rewrite(args, rewriting, report),
     )
 }
 
 /// Folds the factors of one model.
-fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> Result<Done> {
-    let rewriting = Rewriting::open(files, &args.verify, global, "folded")?;
+fn rewrite(args: &Args, rewriting: &Rewriting<'_>, report: Report<'_>) -> Result<Done> {
     let options = Options {
         only_dropout: args.only == Some(Only::Dropout),
         at: args.at.clone(),
     };
     let folded = fold(rewriting.before(), &options);
-    let folded = folded.map_err(|e| e.in_file(io::name(&files.input)))?;
+    let folded = folded.map_err(|e| e.in_file(rewriting.name()))?;
     let unchanged = folded.outcome.is_unchanged();
     let end = rewriting.conclude(&folded.edited, unchanged, |options| {
         folded.verify(rewriting.before(), options)
     })?;
     report(&Reported {
         end: &end,
-        words: &|| format!("{} folded", count(folded.outcome.folded, "factor")),
+        words: &|| match folded.outcome.folded {
+            0 => "nothing to fold".to_string(),
+            some => format!("{} folded", count(some, "factor")),
+        },
         document: &|| document::fold(&end, &folded),
-        text: &|| text(files, global, &folded, &end),
+        text: &|| {
+            let mut lines = Lines::default();
+            tell(&mut lines, &folded, &end);
+            end.text(&mut lines);
+            lines.into_text()
+        },
     })
 }
 
-fn text(files: &Files, global: &Global, folded: &Folded, end: &Conclusion<'_>) -> String {
-    let mut lines = Lines::default();
-    tell(&mut lines, folded, files, global);
-    end.text(&mut lines);
-    lines.into_text()
-}
-
 /// What was planned and done, for people: all of the plan, where it is a dry run.
-pub fn tell(lines: &mut Lines, folded: &Folded, files: &Files, global: &Global) {
-    let verbose = global.verbose;
+pub fn tell(lines: &mut Lines, folded: &Folded, end: &Conclusion<'_>) {
+    let verbose = end.verbose;
     let outcome = &folded.outcome;
     let steps = &folded.plan.steps;
     let found = match steps.len() {
@@ -117,7 +113,7 @@ pub fn tell(lines: &mut Lines, folded: &Folded, files: &Files, global: &Global) 
         ),
     };
     lines.line("found", found);
-    let shown = match verbose || files.dry_run {
+    let shown = match verbose || end.job.files().dry_run {
         true => usize::MAX,
         false => 12,
     };
@@ -127,32 +123,28 @@ pub fn tell(lines: &mut Lines, folded: &Folded, files: &Files, global: &Global) 
         let more = format!("and {} more; -v lists them all", steps.len() - shown);
         lines.line("", paint(DIM, more));
     }
-    for (name, bytes) in &outcome.weights {
+    for Weight { name, bytes, .. } in &outcome.weights {
         lines.line("scaled", format!("`{name}`, {bytes} bytes"));
     }
-    for (copy, of, bytes) in &outcome.copies {
-        let why = format!("`{of}` has other readers: {bytes} bytes more");
-        lines.line("copied", format!("`{copy}`: {why}"));
+    for copy in &outcome.copies {
+        let (name, of) = (&copy.name, copy.of.clone().unwrap_or_default());
+        let why = format!("`{of}` has other readers: {} bytes more", copy.bytes);
+        lines.line("copied", format!("`{name}`: {why}"));
     }
-    for (name, elements) in &outcome.lost {
+    for Lost { name, elements, .. } in &outcome.lost {
         let elements = count(usize::try_from(*elements).unwrap_or(usize::MAX), "element");
         let why = "became so small that digits are lost";
         lines.line("lost", format!("`{name}`: {elements} {why}"));
     }
-    for (node, name, is) in &outcome.attributes {
+    for Scaled { node, name, is, .. } in &outcome.attributes {
         lines.line("scaled", format!("{name} of {node} to {is}"));
     }
     for name in &outcome.embedded {
         let from = "from external data into the model";
         lines.line("moved", format!("`{name}`: {from}"));
     }
-    for (value, why) in &outcome.identities {
-        lines.line("kept", format!("an Identity for `{value}`: {why}"));
-    }
-    for input in &outcome.idle_inputs {
-        let stays = "is no longer used, but stays in the interface";
-        lines.line("input", format!("`{input}` {stays}"));
-    }
+    lines.identities(&outcome.identities);
+    lines.idle_inputs(&outcome.idle_inputs, "");
 }
 
 fn table<'a>(steps: impl Iterator<Item = &'a Step>, verbose: bool) -> Table {

@@ -14,16 +14,15 @@ use dropout_onnx::rewrite::insert::{
     By, Choice, Inserted, Options, PlanFile, Preset, Unplaced, from, insert, like,
 };
 use dropout_onnx::rewrite::{Acting, Action, Rate, Step};
-use dropout_onnx::verify::verify_change;
 
 use crate::Status;
 use crate::completions::Offering;
-use crate::io::{self, Files, Global, PlanFormat};
+use crate::io::{self, Global, PlanFormat};
 use crate::lines::Lines;
-use crate::many::{self, Done, Many, Report, Reported};
+use crate::many::{self, Done, Report, Reported, Work};
 use crate::rewriting::{Conclusion, Rewriting};
 use crate::style::{DIM, Table, WARN, paint};
-use crate::verification::{Verify, count};
+use crate::verification::count;
 
 /// Insert dropout, for fine-tuning or Monte Carlo dropout
 ///
@@ -37,12 +36,10 @@ use crate::verification::{Verify, count};
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    #[command(flatten)]
-    files: Files,
     /// Probability to drop, for selectors without =RATE
     ///
     /// A number of at least 0 and less than 1; presets have a usual one. At 0 nothing is dropped until `set` changes the rate.
-    #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
     rate: Option<Rate>,
     /// Mode of the dropout: inert, active, or runtime[:NAME]
     ///
@@ -73,9 +70,7 @@ pub struct Args {
     #[command(flatten)]
     selectors: Selectors,
     #[command(flatten)]
-    many: Many,
-    #[command(flatten)]
-    verify: Verify,
+    work: Work,
 }
 
 #[derive(clap::Args)]
@@ -127,10 +122,6 @@ Examples:
 Exit status: 0 inserted and verified; 1 the result differs, nothing is written; 2 error,
 nothing is written.";
 
-pub fn rate(text: &str) -> Result<Rate, String> {
-    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
-}
-
 /// Parses `--mode`; completions offer the modes without a name.
 pub fn mode() -> impl TypedValueParser<Value = Acting> {
     let parse = |text: &str| text.parse().map_err(|e: dropout_onnx::Error| e.to_string());
@@ -177,7 +168,12 @@ fn options(args: &Args) -> Result<Options> {
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let options = options(args)?;
     if args.sites {
-        return sites::run(&args.files.input, &options, args.format, global.verbose);
+        return sites::run(
+            &args.work.files.input,
+            &options,
+            args.format,
+            global.verbose,
+        );
     }
     let format = args.format.of_report(false, "--sites")?;
     let selectors = &args.selectors;
@@ -188,11 +184,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         );
     }
     many::run(
-        &args.many,
-        (&args.files, &args.verify),
-        global,
+        &args.work,
+        "dropout",
         format,
-        |files, global, report| rewrite(args, &options, files, global, report),
+        global,
+        |rewriting, report| rewrite(args, &options, rewriting, report),
     )
 }
 
@@ -200,12 +196,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
 fn rewrite(
     args: &Args,
     options: &Options,
-    files: &Files,
-    global: &Global,
+    rewriting: &Rewriting<'_>,
     report: Report<'_>,
 ) -> Result<Done> {
-    let rewriting = Rewriting::open(files, &args.verify, global, "dropout")?;
-    let here = |e: dropout_onnx::Error| e.in_file(io::name(&files.input));
+    let here = |e: dropout_onnx::Error| e.in_file(rewriting.name());
     let (mut options, mut unplaced) = (options.clone(), Vec::new());
     let found = match (&args.selectors.like, &args.selectors.from) {
         (Some(path), _) => {
@@ -223,19 +217,12 @@ fn rewrite(
         unplaced = found.unplaced;
     }
     // also where nothing else can be inserted
-    warn(&unplaced, io::name(&files.input));
+    warn(&unplaced, rewriting.name());
     let options = &options;
     let mut inserted = insert(rewriting.before(), options).map_err(here)?;
     inserted.unplaced = unplaced;
     let expected = inserted.expected(options);
-    let end = rewriting.conclude(&inserted.edited, false, |how| {
-        verify_change(
-            rewriting.before(),
-            inserted.edited.examined(),
-            &expected,
-            how,
-        )
-    })?;
+    let end = rewriting.conclude_change(&inserted.edited, false, &expected)?;
     report(&Reported {
         end: &end,
         words: &|| {
@@ -245,7 +232,7 @@ fn rewrite(
             )
         },
         document: &|| document::insert(&end, options, &inserted),
-        text: &|| text(global, options, &inserted, &end),
+        text: &|| text(options, &inserted, &end),
     })
 }
 
@@ -256,7 +243,7 @@ fn warn(unplaced: &[Unplaced], path: &Path) {
     }
 }
 
-fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusion<'_>) -> String {
+fn text(options: &Options, inserted: &Inserted, end: &Conclusion<'_>) -> String {
     let mut lines = Lines::default();
     let number = count(inserted.outcome.inserted, "dropout layer");
     match end.written {
@@ -266,7 +253,7 @@ fn text(global: &Global, options: &Options, inserted: &Inserted, end: &Conclusio
         ),
         _ => lines.line("inserted", format!("{number}, {}", options.acting)),
     }
-    lines.table("", &table(inserted, global.verbose));
+    lines.table("", &table(inserted, end.verbose));
     if let Some(switch) = &inserted.outcome.switch {
         lines.line(
             "input",

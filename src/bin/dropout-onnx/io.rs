@@ -207,6 +207,7 @@ pub fn warn(text: &str) {
 
 /// The input and output of a rewrite.
 #[derive(Args, Clone)]
+#[command(next_help_heading = None::<&'static str>)]
 pub struct Files {
     /// Model to read; `-` is standard input
     #[arg(value_name = "IN")]

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use dropout_onnx::diff::{self, Diff};
+use dropout_onnx::onnx::Name;
+use dropout_onnx::rewrite::Identity;
 
 use crate::style::{LABEL, Table, paint, wrap};
 
@@ -50,6 +52,20 @@ impl Lines {
                 "{}{text}",
                 paint(LABEL, format!("{label:<INDENT$}"))
             );
+        }
+    }
+
+    pub fn identities(&mut self, all: &[Identity]) {
+        for Identity { value, why, .. } in all {
+            self.line("kept", format!("an Identity for `{value}`: {why}"));
+        }
+    }
+
+    /// Inputs of the model that the result no longer uses; `hint`: what removes them.
+    pub fn idle_inputs(&mut self, inputs: &[Name], hint: &str) {
+        for input in inputs {
+            let stays = "is no longer used, but stays in the interface";
+            self.line("input", format!("`{input}` {stays}{hint}"));
         }
     }
 

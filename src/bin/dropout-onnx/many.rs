@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use anstyle::Style;
 use anyhow::{Context, Result, anyhow, bail};
 use dropout_onnx::report::{document, one_line};
 use serde_json::{Value, json};
@@ -13,9 +14,20 @@ use crate::io::{self, Files, Format, Global};
 use crate::output;
 use crate::parallel;
 use crate::paths::{self, Found};
-use crate::rewriting::Conclusion;
+use crate::rewriting::{Conclusion, Rewriting};
 use crate::style::{BAD, GOOD, LABEL, WARN, paint};
 use crate::verification::{Verify, count};
+
+/// What a rewrite reads, writes and verifies.
+#[derive(clap::Args)]
+pub struct Work {
+    #[command(flatten)]
+    pub files: Files,
+    #[command(flatten)]
+    pub many: Many,
+    #[command(flatten)]
+    verify: Verify,
+}
 
 /// The other models of a rewrite, and where the results are written.
 #[derive(clap::Args)]
@@ -148,17 +160,38 @@ impl Many {
     }
 }
 
+impl Task {
+    /// Where it is read from and written to, below a folder that exists.
+    fn files(&self, files: &Files) -> Result<Files> {
+        if let Some(error) = &self.error {
+            return Err(anyhow!("{error}"));
+        }
+        let folder = self.output.as_deref().and_then(Path::parent);
+        if let (Some(folder), false) = (folder, files.dry_run) {
+            let cannot = || format!("{}: cannot create the folder", folder.display());
+            std::fs::create_dir_all(folder).with_context(cannot)?;
+        }
+        Ok(files.of(&self.input, self.output.as_deref()))
+    }
+}
+
 /// Rewrites one model, or many: then with one line or document for each, and a summary. A model that fails
-/// does not stop the others.
+/// does not stop the others. `suffix` is what the rewrite puts into the name of a result.
 pub fn run(
-    many: &Many,
-    (files, verify): (&Files, &Verify),
-    global: &Global,
+    work: &Work,
+    suffix: &str,
     format: Format,
-    rewrite: impl Fn(&Files, &Global, Report<'_>) -> Result<Done> + Sync,
+    global: &Global,
+    rewrite: impl Fn(&Rewriting<'_>, Report<'_>) -> Result<Done> + Sync,
 ) -> Result<Status> {
+    let Work {
+        files,
+        many,
+        verify,
+    } = work;
     let Some(tasks) = many.tasks(files)? else {
-        let done = rewrite(files, global, &|reported| whole(reported, format))?;
+        let rewriting = Rewriting::open(files, verify, global, suffix)?;
+        let done = rewrite(&rewriting, &|reported| whole(reported, format))?;
         return Ok(done.status);
     };
     if let Some(evidence) = &verify.evidence {
@@ -178,7 +211,11 @@ pub fn run(
     many.jobs.each(
         &tasks,
         |task| &task.input,
-        |task| one(task, files, &silent, format, &rewrite),
+        |task| {
+            let files = task.files(files)?;
+            let rewriting = Rewriting::open(&files, verify, &silent, suffix)?;
+            rewrite(&rewriting, &|reported| one(reported, format))
+        },
         &Batch {
             words: &words,
             format,
@@ -217,31 +254,16 @@ impl Jobs {
             writes,
         } = *batch;
         let progress = global.bar(words.doing, tasks.len());
-        let [mut good, mut found, mut failed] = [0; 3];
+        let mut numbers = [0; 3];
         let mut whole = String::new();
         self.in_order(
             tasks,
             |task| (path(task).to_path_buf(), work(task)),
             |(path, done)| {
                 let done = done.unwrap_or_else(|error| {
-                    let error = format!("{error:#}");
-                    progress.suspend(|| io::complain_of(&path, &error));
-                    let document = json!({
-                        words.key: path.to_string_lossy(),
-                        "error": error,
-                    });
-                    let line = match format {
-                        Format::Json => format!("{document}\n"),
-                        Format::Text => String::new(),
-                    };
-                    let status = Status::Failed;
-                    Done { status, line }
+                    progress.suspend(|| failed(&path, &format!("{error:#}"), words.key, format))
                 });
-                *match done.status {
-                    Status::Done => &mut good,
-                    Status::Found => &mut found,
-                    Status::Failed => &mut failed,
-                } += 1;
+                numbers[done.status as usize] += 1;
                 progress.inc(1);
                 if !report.is_printed() {
                     whole.push_str(&done.line);
@@ -255,13 +277,17 @@ impl Jobs {
             },
         )?;
         progress.finish_and_clear();
+        let [good, found, failed] = numbers;
         if format == Format::Text && !report.is_quiet() {
-            let mut parts = vec![format!("{good} {}", words.done)];
-            for (number, style, word) in [(found, BAD, words.found), (failed, WARN, words.failed)] {
-                if number > 0 {
-                    parts.push(paint(style, format!("{number} {word}")));
-                }
-            }
+            let plain = Style::new();
+            let parts = [
+                (good, plain, words.done),
+                (found, BAD, words.found),
+                (failed, WARN, words.failed),
+            ];
+            let parts = parts.into_iter().filter(|(number, ..)| *number > 0);
+            let parts = parts.map(|(number, style, word)| paint(style, format!("{number} {word}")));
+            let parts: Vec<String> = parts.collect();
             let models = count(tasks.len(), "model");
             whole.push_str(&format!("{models}: {}\n", parts.join(", ")));
         }
@@ -272,6 +298,18 @@ impl Jobs {
             _ => Status::Failed,
         })
     }
+}
+
+/// Complains about a model that failed.
+fn failed(path: &Path, error: &str, key: &str, format: Format) -> Done {
+    io::complain_of(path, error);
+    let document = json!({key: path.to_string_lossy(), "error": error});
+    let line = match format {
+        Format::Json => format!("{document}\n"),
+        Format::Text => String::new(),
+    };
+    let status = Status::Failed;
+    Done { status, line }
 }
 
 /// Prints the report of the only model.
@@ -287,34 +325,18 @@ fn whole(reported: &Reported<'_>, format: Format) -> Result<Done> {
     })
 }
 
-/// Rewrites one of many.
-fn one(
-    task: &Task,
-    files: &Files,
-    global: &Global,
-    format: Format,
-    rewrite: &impl Fn(&Files, &Global, Report<'_>) -> Result<Done>,
-) -> Result<Done> {
-    if let Some(error) = &task.error {
-        return Err(anyhow!("{error}"));
-    }
-    let folder = task.output.as_deref().and_then(Path::parent);
-    if let (Some(folder), false) = (folder, files.dry_run) {
-        let cannot = || format!("{}: cannot create the folder", folder.display());
-        std::fs::create_dir_all(folder).with_context(cannot)?;
-    }
-    let files = files.of(&task.input, task.output.as_deref());
-    rewrite(&files, global, &|reported| {
-        let status = reported.end.status();
-        let line = match format {
-            Format::Json => format!("{}\n", (reported.document)()?),
-            Format::Text => {
-                let style = if status == Status::Done { GOOD } else { BAD };
-                let input = paint(LABEL, one_line(&task.input.to_string_lossy()));
-                let words = format!("{}{}", (reported.words)(), reported.end.words());
-                format!("{input}: {}\n", paint(style, words))
-            }
-        };
-        Ok(Done { status, line })
-    })
+/// The line about one of many.
+fn one(reported: &Reported<'_>, format: Format) -> Result<Done> {
+    let Reported { end, .. } = reported;
+    let status = end.status();
+    let line = match format {
+        Format::Json => format!("{}\n", (reported.document)()?),
+        Format::Text => {
+            let style = if status == Status::Done { GOOD } else { BAD };
+            let input = one_line(&end.job.files().input.to_string_lossy());
+            let words = paint(style, format!("{}{}", (reported.words)(), end.words()));
+            format!("{}: {words}\n", paint(LABEL, input))
+        }
+    };
+    Ok(Done { status, line })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::path::Path;
 
 use anyhow::Result;
 use bytesize::ByteSize;
@@ -9,8 +10,9 @@ use dropout_onnx::job::{Ended, Job, Target, Written};
 use dropout_onnx::onnx::Model;
 use dropout_onnx::report::one_line;
 use dropout_onnx::rewrite::Edited;
+use dropout_onnx::verify::acting::Expected;
 use dropout_onnx::verify::run::Outcome;
-use dropout_onnx::verify::{Options, Verification};
+use dropout_onnx::verify::{Options, Verification, verify_change};
 
 use crate::Status;
 use crate::io::{self, Files, Format, Global};
@@ -28,7 +30,9 @@ pub struct Rewriting<'a> {
 /// How it ended.
 pub struct Conclusion<'a> {
     end: Ended<'a>,
-    global: &'a Global,
+    /// True if every step is printed.
+    pub verbose: bool,
+    quiet: bool,
 }
 
 impl<'a> Rewriting<'a> {
@@ -61,9 +65,28 @@ impl<'a> Rewriting<'a> {
             Target::Stream => Box::new(std::io::stdout().lock()),
             Target::File(_) => Box::new(std::io::sink()),
         };
-        let end = self.job.conclude(edited, unchanged, verify, &mut stream)?;
-        let global = self.global;
-        Ok(Conclusion { end, global })
+        Ok(Conclusion {
+            end: self.job.conclude(edited, unchanged, verify, &mut stream)?,
+            verbose: self.global.verbose,
+            quiet: self.global.quiet,
+        })
+    }
+
+    /// The same of a rewrite that changes what dropout does: `expected`.
+    pub fn conclude_change(
+        &'a self,
+        edited: &'a Edited,
+        unchanged: bool,
+        expected: &Expected,
+    ) -> Result<Conclusion<'a>> {
+        self.conclude(edited, unchanged, |how| {
+            verify_change(self.before(), edited.examined(), expected, how)
+        })
+    }
+
+    /// The name of the model in messages.
+    pub fn name(&self) -> &Path {
+        io::name(&self.files().input)
     }
 }
 
@@ -103,8 +126,10 @@ impl Conclusion<'_> {
             None => "",
         };
         match self.written {
+            Written::Yes if self.unchanged => format!("; copied to {name}"),
             Written::Yes => format!("{verified}; written to {name}"),
             Written::Untouched => "; nothing written".to_string(),
+            Written::DryRun if self.unchanged => format!("; would be copied to {name}"),
             Written::DryRun => format!("; would be written to {name}"),
             Written::Different => "; the result differs, so nothing was written".to_string(),
         }
@@ -112,14 +137,14 @@ impl Conclusion<'_> {
 
     /// The result of verification, the sizes and the destination, as text.
     pub fn text(&self, lines: &mut Lines) {
-        if self.global.verbose {
+        if self.verbose {
             match self.changes() {
                 Ok(diff) => lines.diff(&diff),
                 Err(e) => lines.line("changed", paint(WARN, format!("cannot be listed: {e}"))),
             }
         }
         match &self.verification {
-            Some(found) => verification::tell(lines, found, self.global.verbose),
+            Some(found) => verification::tell(lines, found, self.verbose),
             None if self.written == Written::Yes => {
                 lines.line("verified", paint(WARN, "no (--verify none)"));
             }
@@ -141,14 +166,15 @@ impl Conclusion<'_> {
             }
         };
         lines.line("size", sizes);
-        let name = self.job.target().name();
+        let (name, input) = (self.job.target().name(), self.job.files().input.display());
+        let copy = match self.unchanged {
+            true => format!(", a copy of {input}"),
+            false => String::new(),
+        };
         let written = match self.written {
-            Written::Yes => paint(GOOD, name),
-            Written::Untouched => {
-                let input = self.job.files().input.display();
-                format!("nothing: {input} needs no change")
-            }
-            Written::DryRun => format!("nothing (dry run); would be {name}"),
+            Written::Yes => paint(GOOD, name) + &copy,
+            Written::Untouched => format!("nothing: {input} needs no change"),
+            Written::DryRun => format!("nothing (dry run); would be {name}{copy}"),
             Written::Different => paint(BAD, "nothing: the result differs from the original"),
         };
         lines.line("written", written);
@@ -162,7 +188,7 @@ impl Conclusion<'_> {
     pub fn print(&self, text: &str, format: Format) -> Result<()> {
         let different = self.written == Written::Different;
         match self.job.target() {
-            _ if self.global.quiet && format == Format::Text && !different => {}
+            _ if self.quiet && format == Format::Text && !different => {}
             Target::Stream => io::print_aside(text),
             Target::File(_) => output::print(text)?,
         }

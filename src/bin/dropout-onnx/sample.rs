@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use dropout_onnx::job::Target;
 use dropout_onnx::report::document;
+use dropout_onnx::rewrite::Rate;
 use dropout_onnx::sample::{ClassSpec, Labels, Options, sample};
 use dropout_onnx::source::{Destination, Rope, write_atomic};
 
@@ -50,19 +51,19 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     mask_seed: Option<u64>,
     /// Set all dropout to each of these rates in turn, and plot spread against rate
-    #[arg(long, value_name = "P", value_delimiter = ',', value_parser = rate)]
-    rates: Vec<f64>,
+    #[arg(long, value_name = "P", value_delimiter = ',')]
+    rates: Vec<Rate>,
     /// How to read an output as a classifier's: OUTPUT=HOW or OUTPUT=HOW@AXIS. HOW is probabilities,
     /// logits (softmax is applied), binary (each element is a probability), binary-logits (sigmoid is
     /// applied) or none; OUTPUT alone is probabilities if they sum to 1, and logits otherwise
-    #[arg(long, value_name = "OUTPUT[=HOW]", value_parser = class_spec)]
+    #[arg(long, value_name = "OUTPUT[=HOW]")]
     classes: Vec<ClassSpec>,
     /// True classes of the rows of an output, to report accuracy
     ///
     /// One class number per row, counted from 0 (.npy, .npz or .pb). Write OUTPUT=FILE if there are several
     /// classifiers. Without labels, a sweep over --rates shows how uncertain
     /// the model is at each rate, but not which rate is best.
-    #[arg(long, value_name = "FILE", value_parser = labels)]
+    #[arg(long, value_name = "FILE")]
     labels: Vec<Labels>,
     /// Also run each dropout alone, to see which moves outputs most
     ///
@@ -112,39 +113,13 @@ enum Format {
     Npz,
 }
 
-fn rate(text: &str) -> Result<f64, String> {
-    match text.trim().parse::<f64>() {
-        Ok(rate) if (0.0..1.0).contains(&rate) => Ok(rate),
-        _ => Err("expected 0 <= rate < 1".to_string()),
-    }
-}
-
-fn class_spec(text: &str) -> Result<ClassSpec, String> {
-    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
-}
-
-fn labels(text: &str) -> Result<Labels, String> {
-    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
-}
-
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let (output, plot) = (args.destination(global)?, args.plot(global)?);
     let format = args.format()?;
     if format == Format::Npz && output.is_none() {
         bail!("--format npz requires --output FILE.npz, or `-` for standard output");
     }
-    let options = Options {
-        runs: args.runs,
-        seed: args.seed,
-        mask_seed: args.mask_seed,
-        rates: args.rates.clone(),
-        classes: args.classes.clone(),
-        labels: args.labels.clone(),
-        per_site: args.per_site,
-        dims: args.feed.dims()?,
-        inputs: args.feed.inputs.clone(),
-        host: args.limits.host()?,
-    };
+    let options = args.options()?;
     let model = io::read(&args.input)?;
     let all = args.runs.saturating_mul(args.rates.len().max(1));
     let bar = global.bar("sampling", all);
@@ -197,6 +172,21 @@ fn write(destination: &Destination, bytes: Vec<u8>) -> Result<String> {
 }
 
 impl Args {
+    fn options(&self) -> Result<Options> {
+        Ok(Options {
+            runs: self.runs,
+            seed: self.seed,
+            mask_seed: self.mask_seed,
+            rates: self.rates.iter().map(|rate| rate.value()).collect(),
+            classes: self.classes.clone(),
+            labels: self.labels.clone(),
+            per_site: self.per_site,
+            dims: self.feed.dims()?,
+            inputs: self.feed.inputs.clone(),
+            host: self.limits.host()?,
+        })
+    }
+
     fn format(&self) -> Result<Format> {
         let file = self
             .output

@@ -6,15 +6,14 @@ use dropout_onnx::job::Written;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::set::{Changed, Filter, Options, Seed, set};
 use dropout_onnx::rewrite::{Acting, Action, Rate};
-use dropout_onnx::verify::verify_change;
 
 use crate::Status;
-use crate::insert::{mode, rate, switched};
-use crate::io::{self, Files, Format, Global};
+use crate::insert::{mode, switched};
+use crate::io::{Format, Global};
 use crate::lines::Lines;
-use crate::many::{self, Done, Many, Report, Reported};
+use crate::many::{self, Done, Report, Reported, Work};
 use crate::rewriting::{Conclusion, Rewriting};
-use crate::verification::{Verify, count};
+use crate::verification::count;
 
 /// Change the rate, mode or seed of existing dropout
 ///
@@ -24,30 +23,26 @@ use crate::verification::{Verify, count};
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    #[command(flatten)]
-    files: Files,
     /// New probability to drop: 0 <= R < 1
-    #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
     rate: Option<Rate>,
     /// New mode: inert, active, or runtime[:NAME], which adds an optional boolean input that is false
     /// by default
     #[arg(long, value_name = "MODE", value_parser = mode(), hide_possible_values = true)]
     mode: Option<Acting>,
     /// New seed of the first dropout, the others get consecutive seeds; or `none`
-    #[arg(long, value_name = "N|none", value_parser = seed, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N|none", allow_negative_numbers = true)]
     mask_seed: Option<Seed>,
     /// Only dropout matching all KEY=VALUE pairs, separated by commas; repeat the option for
     /// alternatives. Keys are name, layer, scope (patterns), id (its number in an audit, from 0), form,
     /// kind, mode and rate
-    #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
+    #[arg(long = "where", value_name = "SELECTOR")]
     filters: Vec<Filter>,
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
-    many: Many,
-    #[command(flatten)]
-    verify: Verify,
+    work: Work,
 }
 
 const EXAMPLES: &str = "\
@@ -60,14 +55,6 @@ Examples:
 Exit status: 0 set and verified; 1 the result differs, nothing is written; 2 error, nothing
 is written.";
 
-fn seed(text: &str) -> Result<Seed, String> {
-    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
-}
-
-pub fn filter(text: &str) -> Result<Filter, String> {
-    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
-}
-
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let options = Options {
         filters: args.filters.clone(),
@@ -76,11 +63,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         seed: args.mask_seed,
     };
     many::run(
-        &args.many,
-        (&args.files, &args.verify),
-        global,
+        &args.work,
+        "set",
         args.format,
-        |files, global, report| rewrite(args, &options, files, global, report),
+        global,
+        |rewriting, report| rewrite(args, &options, rewriting, report),
     )
 }
 
@@ -88,42 +75,24 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
 fn rewrite(
     args: &Args,
     options: &Options,
-    files: &Files,
-    global: &Global,
+    rewriting: &Rewriting<'_>,
     report: Report<'_>,
 ) -> Result<Done> {
-    let rewriting = Rewriting::open(files, &args.verify, global, "set")?;
-    let named = |e: dropout_onnx::Error| e.in_file(io::name(&files.input));
+    let named = |e: dropout_onnx::Error| e.in_file(rewriting.name());
     let changed = set(rewriting.before(), options).map_err(named)?;
     let expected = changed.expected(options).map_err(named)?;
     let unchanged = changed.outcome.changed == 0;
-    let end = rewriting.conclude(&changed.edited, unchanged, |how| {
-        verify_change(
-            rewriting.before(),
-            changed.edited.examined(),
-            &expected,
-            how,
-        )
-    })?;
-    let records = changed.sites.iter();
-    let records: Vec<_> = records
-        .map(|site| SiteRecord::new(rewriting.model(), site))
-        .collect();
+    let end = rewriting.conclude_change(&changed.edited, unchanged, &expected)?;
+    let records = SiteRecord::all(rewriting.model(), changed.sites.iter());
     report(&Reported {
         end: &end,
         words: &|| format!("{} set", count(changed.outcome.changed, "dropout layer")),
         document: &|| document::set(&end, options, &changed),
-        text: &|| text(args, global, &changed, &records, &end),
+        text: &|| text(args, &changed, &records, &end),
     })
 }
 
-fn text(
-    args: &Args,
-    global: &Global,
-    changed: &Changed,
-    records: &[SiteRecord],
-    end: &Conclusion<'_>,
-) -> String {
+fn text(args: &Args, changed: &Changed, records: &[SiteRecord], end: &Conclusion<'_>) -> String {
     let mut lines = Lines::default();
     let mut what = Vec::new();
     what.extend(args.rate.map(|rate| format!("p={rate}")));
@@ -143,18 +112,13 @@ fn text(
         Action::Apply => (record, String::new()),
         other => (record, other.to_string()),
     });
-    let table = crate::sites::table(&sites.collect::<Vec<_>>(), global.verbose);
+    let table = crate::sites::table(&sites.collect::<Vec<_>>(), end.verbose);
     lines.table("before", &table);
     if let Some(switch) = &changed.outcome.switch {
         let added = changed.outcome.added_input;
         lines.line("input", switched(switch.to_string(), added));
     }
-    for input in &changed.outcome.idle_inputs {
-        lines.line(
-            "input",
-            format!("`{input}` is no longer used, but stays in the interface"),
-        );
-    }
+    lines.idle_inputs(&changed.outcome.idle_inputs, "");
     end.text(&mut lines);
     lines.into_text()
 }

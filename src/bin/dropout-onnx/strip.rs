@@ -1,27 +1,23 @@
 //! `dropout-onnx strip`: dropout removed for inference.
 
 mod check;
+mod told;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use dropout_onnx::audit::SiteRecord;
 use dropout_onnx::dropout::{Convention, Kind, Mode};
-use dropout_onnx::job::Written;
-use dropout_onnx::report::{document, one_line};
-use dropout_onnx::rewrite::fold::Folded;
-use dropout_onnx::rewrite::strip::{Left, Options, PlanFile, Stripped, plan_text, strip};
+use dropout_onnx::report::document;
+use dropout_onnx::rewrite::strip::{Options, PlanFile, Stripped, plan_text, strip};
 use dropout_onnx::rewrite::{Action, Filter};
 
 use crate::Status;
 use crate::completions::choices;
-use crate::io::{self, Files, Global, PlanFormat};
-use crate::lines::Lines;
-use crate::many::{self, Done, Many, Report, Reported};
-use crate::rewriting::{Conclusion, Rewriting};
-use crate::set::filter;
-use crate::style::{Table, WARN, paint};
-use crate::verification::{Verify, count};
+use crate::io::{self, Global, PlanFormat};
+use crate::many::{self, Done, Report, Reported, Work};
+use crate::rewriting::Rewriting;
+use crate::verification::count;
 
 /// Remove dropout for inference; verify that nothing else changed
 ///
@@ -31,8 +27,6 @@ use crate::verification::{Verify, count};
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    #[command(flatten)]
-    files: Files,
     /// Remove only dropout of these modes
     #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = mode())]
     only: Vec<String>,
@@ -63,7 +57,7 @@ pub struct Args {
     fold: bool,
     /// Only dropout matching all KEY=VALUE pairs; repeat the option for alternatives. Keys: id, name, layer,
     /// scope, form, kind, mode, rate
-    #[arg(long = "where", value_name = "SELECTOR", value_parser = filter)]
+    #[arg(long = "where", value_name = "SELECTOR")]
     filters: Vec<Filter>,
     /// Read selectors and conventions from a TOML file: `[[strip]]` tables with the keys of --where and
     /// convention, where all keys of a table must match. The first table that matches a dropout applies
@@ -81,9 +75,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["out", "in_place", "force", "dry_run", "output_dir", "evidence"])]
     check: bool,
     #[command(flatten)]
-    many: Many,
-    #[command(flatten)]
-    verify: Verify,
+    work: Work,
 }
 
 const EXAMPLES: &str = "\
@@ -142,20 +134,22 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     if args.check {
         return check::run(args, global);
     }
+    let format = args
+        .format
+        .of_report(args.work.files.dry_run, "--dry-run")?;
     many::run(
-        &args.many,
-        (&args.files, &args.verify),
+        &args.work,
+        "stripped",
+        format,
         global,
-        args.format.of_report(args.files.dry_run, "--dry-run")?,
-        |files, global, report| rewrite(args, files, global, report),
+        |rewriting, report| rewrite(args, rewriting, report),
     )
 }
 
 /// Strips one model.
-fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> Result<Done> {
-    let rewriting = Rewriting::open(files, &args.verify, global, "stripped")?;
+fn rewrite(args: &Args, rewriting: &Rewriting<'_>, report: Report<'_>) -> Result<Done> {
     let stripped = strip(rewriting.before(), &options(args)?);
-    let stripped = stripped.map_err(|e| e.in_file(io::name(&files.input)))?;
+    let stripped = stripped.map_err(|e| e.in_file(rewriting.name()))?;
     let folded = match args.fold {
         true => Some(stripped.fold_scales()?),
         false => None,
@@ -170,23 +164,22 @@ fn rewrite(args: &Args, files: &Files, global: &Global, report: Report<'_>) -> R
     let end = rewriting.conclude(edited, unchanged, |options| {
         stripped.verify(rewriting.before(), folded.as_ref(), options)
     })?;
-    let records = stripped.sites.iter();
-    let records = records.map(|site| SiteRecord::new(rewriting.model(), site));
-    let summary = Summary {
+    let records = SiteRecord::all(rewriting.model(), stripped.sites.iter());
+    let summary = told::Summary {
         stripped: &stripped,
         folded: folded.as_ref(),
-        records: records.collect(),
+        records,
         end,
     };
-    warn(summary.stripped, io::name(&files.input));
+    warn(summary.stripped, rewriting.name());
     let left = stripped.left()?;
     report(&Reported {
         end: &summary.end,
-        words: &|| words(&summary),
+        words: &|| told::words(&summary),
         document: &|| document::strip(&summary.end, summary.stripped, summary.folded),
         text: &|| match args.format {
-            PlanFormat::Toml => plan_text(&io::name(&files.input).display().to_string(), &stripped),
-            _ => text(args, global, &summary, &left),
+            PlanFormat::Toml => plan_text(&rewriting.name().display().to_string(), &stripped),
+            _ => told::text(args, &summary, &left),
         },
     })
 }
@@ -220,268 +213,4 @@ fn warn(stripped: &Stripped, path: &Path) {
             first.label
         ));
     }
-}
-
-/// What was done to one of many models.
-fn words(report: &Summary<'_>) -> String {
-    let kept = report.records.len() - report.stripped.outcome.removed;
-    let kept = match kept {
-        0 => String::new(),
-        some => format!(", {} kept", count(some, "dropout layer")),
-    };
-    let removed = match report.stripped.outcome.removed {
-        0 if report.stripped.outcome.batch_norms > 0 => {
-            count(report.stripped.outcome.batch_norms, NORM) + " in inference form"
-        }
-        0 if report.records.is_empty() => "no dropout".to_string(),
-        0 => "nothing to strip".to_string(),
-        some => format!("{} removed", count(some, "dropout layer")),
-    };
-    removed + &kept
-}
-
-struct Summary<'a> {
-    stripped: &'a Stripped,
-    folded: Option<&'a Folded>,
-    records: Vec<SiteRecord>,
-    end: Conclusion<'a>,
-}
-
-fn text(args: &Args, global: &Global, report: &Summary<'_>, rest: &Left) -> String {
-    let nothing = matches!(report.end.written, Written::Untouched | Written::DryRun);
-    let mut lines = Lines::default();
-    if report.records.is_empty() && nothing && report.stripped.outcome.is_unchanged() {
-        let input = one_line(&io::name(&args.files.input).to_string_lossy());
-        let found =
-            format!("{input}: no dropout in this file; nothing to strip, nothing written\n");
-        tell_left(&mut lines, args, rest);
-        return found + &lines.into_text();
-    }
-    let outcome = &report.stripped.outcome;
-    lines.line("found", found(report));
-    lines.table("", &sites(report, global.verbose));
-    let mut line = |label: &str, text: String| lines.line(label, text);
-    let active = modes(report, Mode::Active);
-    if active > 0 {
-        let were = match active {
-            1 => "1 was active,".to_string(),
-            many => format!("{many} were active,"),
-        };
-        let still = (report.stripped.plan.steps.iter())
-            .filter(|step| step.action != Action::Apply)
-            .filter(|step| report.stripped.sites[step.site].mode == Mode::Active);
-        let would = args.files.dry_run;
-        let result = match (still.count(), would) {
-            (0, false) => "is the inference model".to_string(),
-            (0, true) => "would be the inference model".to_string(),
-            (some, false) => format!("still has {some} active"),
-            (some, true) => format!("would still have {some} active"),
-        };
-        let were = paint(WARN, were);
-        line(
-            "",
-            format!("{were} so the original was non-deterministic; the result {result}"),
-        );
-    }
-    if outcome.removed > 0 {
-        match args.files.dry_run {
-            true => line("dry run", format!("would remove {}", removed(report))),
-            false => line("removed", removed(report)),
-        }
-    }
-    if outcome.batch_norms > 0 {
-        let norms = count(outcome.batch_norms, NORM);
-        let would = if args.files.dry_run {
-            "would switch "
-        } else {
-            ""
-        };
-        line("switched", format!("{would}{norms} to running statistics"));
-    }
-    for (value, scale) in &outcome.scales {
-        let scale = *scale as f32;
-        line(
-            "scaled",
-            format!("`{value}` by {scale}, the mean of its mask"),
-        );
-    }
-    for assumed in assumed(report.stripped) {
-        line("assumed", assumed);
-    }
-    let kept = report.stripped.plan.steps.iter();
-    let kept = kept.filter(|step| step.action != Action::Apply).count();
-    if kept > 0 {
-        let kept = paint(WARN, count(kept, "dropout layer"));
-        line("kept", format!("{kept}, see above"));
-    }
-    for (value, why) in &outcome.identities {
-        line("kept", format!("an Identity for `{value}`: {why}"));
-    }
-    if !outcome.masks.is_empty() {
-        let masks: Vec<_> = outcome
-            .masks
-            .iter()
-            .map(|mask| format!("`{mask}`"))
-            .collect();
-        line(
-            "masks",
-            format!("replaced by all true: {}", masks.join(", ")),
-        );
-    }
-    for input in &outcome.idle_inputs {
-        line(
-            "input",
-            format!(
-                "`{input}` is no longer used, but stays in the interface (--prune-inputs removes it)"
-            ),
-        );
-    }
-    for input in &outcome.pruned_inputs {
-        line("input", format!("`{input}` removed: only dropout used it"));
-    }
-    if let Some(folded) = report.folded {
-        crate::fold::tell(&mut lines, folded, &args.files, global);
-    }
-    report.end.text(&mut lines);
-    tell_left(&mut lines, args, rest);
-    lines.into_text()
-}
-
-/// What was assumed about masks that leave what they keep as it is.
-fn assumed(stripped: &Stripped) -> impl Iterator<Item = String> {
-    let number = |identity: bool| {
-        let masks = stripped.outcome.assumed.iter();
-        let of = masks.filter(|mask| (mask.convention == Convention::Identity) == identity);
-        Some(of.count()).filter(|number| *number > 0)
-    };
-    let identity = number(true).map(|masks| {
-        format!(
-            "inference uses the data of {} as it is. If this is classic dropout, which scales it by 1-p, use \
-             --convention inverted",
-            count(masks, "unscaled mask")
-        )
-    });
-    let classic = number(false).map(|masks| {
-        format!(
-            "classic dropout for {}: inference scales by 1-p. If it uses the data as it is (DropEdge, \
-             SpecAugment, token dropout), use --convention identity",
-            count(masks, "unscaled mask")
-        )
-    });
-    classic.into_iter().chain(identity)
-}
-
-fn tell_left(lines: &mut Lines, args: &Args, rest: &Left) {
-    let left = left(args, rest);
-    for (place, text) in left.into_iter().enumerate() {
-        lines.line(if place == 0 { "left" } else { "" }, paint(WARN, text));
-    }
-}
-
-/// What the result has left that draws random numbers or that no runtime loads, a line each.
-fn left(args: &Args, left: &Left) -> Vec<String> {
-    let option = |word: &str| {
-        let asked = args
-            .kinds
-            .iter()
-            .any(|kind| kind == word || kind == Options::ALL);
-        match asked {
-            true => String::new(),
-            false => format!("; --kind {word} removes it"),
-        }
-    };
-    let mut draws: Vec<String> = Vec::new();
-    for (kind, number) in &left.acting {
-        let word = kind.word();
-        draws.push(format!("{number} {word}{}", option(word)));
-    }
-    if left.random > 0 {
-        let outside = count(left.random, "operator") + " outside dropout";
-        draws.push(outside);
-    }
-    let mut lines = Vec::new();
-    if !draws.is_empty() {
-        let draws = draws.join(", ");
-        lines.push(format!("the result still draws random numbers ({draws})"));
-    }
-    if left.frozen > 0 {
-        let masks = count(left.frozen, "frozen mask");
-        let hint = option(Options::FROZEN_MASK);
-        lines.push(format!(
-            "{masks} that drops the same elements on every run{hint}"
-        ));
-    }
-    if left.batch_norms > 0 {
-        let verb = if left.batch_norms == 1 { "uses" } else { "use" };
-        let hint = match args.batchnorm {
-            true => "",
-            false => "; --batchnorm switches to running statistics",
-        };
-        let norms = count(left.batch_norms, NORM);
-        lines.push(format!("{norms} still {verb} batch statistics{hint}"));
-    }
-    if left.unloadable > 0 {
-        lines.push(count(left.unloadable, "operator") + " that no runtime loads");
-    }
-    lines
-}
-
-fn modes(report: &Summary<'_>, mode: Mode) -> usize {
-    let steps = report.stripped.plan.applied();
-    steps
-        .filter(|step| report.stripped.sites[step.site].mode == mode)
-        .count()
-}
-
-fn found(report: &Summary<'_>) -> String {
-    if report.records.is_empty() {
-        return "no dropout in this file".to_string();
-    }
-    let scopes: std::collections::BTreeSet<_> =
-        report.records.iter().map(|record| &record.scope).collect();
-    let modes = Mode::ALL.iter().rev().filter_map(|mode| {
-        let of = report.records.iter().filter(|record| record.mode == *mode);
-        match of.count() {
-            0 => None,
-            some => Some(format!("{some} {mode}")),
-        }
-    });
-    let modes: Vec<_> = modes.collect();
-    let scopes = match scopes.len() {
-        1 => String::new(),
-        many => format!(", in {many} scopes"),
-    };
-    let number = count(report.records.len(), "dropout layer");
-    format!("{number} ({}){scopes}", modes.join(", "))
-}
-
-fn removed(report: &Summary<'_>) -> String {
-    let outcome = &report.stripped.outcome;
-    let mut parts = vec![count(outcome.removed, "dropout layer")];
-    if !outcome.nodes.is_empty() {
-        parts.push(count(outcome.nodes.len(), "unused node"));
-    }
-    if !outcome.initializers.is_empty() {
-        parts.push(count(outcome.initializers.len(), "unused initializer"));
-    }
-    let states: usize = outcome.states.iter().map(|(_, count)| count).sum();
-    if states > 0 {
-        parts.push(count(states, "loop state") + " that carried a mask");
-    }
-    if !outcome.functions.is_empty() {
-        parts.push(count(outcome.functions.len(), "uncalled function"));
-    }
-    parts.join(", ")
-}
-
-fn sites(report: &Summary<'_>, verbose: bool) -> Table {
-    let steps = report.stripped.plan.steps.iter();
-    let sites = report.records.iter().zip(steps).map(|(record, step)| {
-        let remark = match &step.action {
-            Action::Apply => String::new(),
-            other => other.to_string(),
-        };
-        (record, remark)
-    });
-    crate::sites::table(&sites.collect::<Vec<_>>(), verbose)
 }

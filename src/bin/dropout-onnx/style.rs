@@ -51,6 +51,18 @@ pub fn wrap(text: &str, indent: usize) -> Vec<String> {
         .collect()
 }
 
+/// A page in Markdown whose paragraphs fit the terminal; code, tables, lists and titles stay as they are.
+pub fn page(text: &str) -> String {
+    let blocks = text.trim_end().split("\n\n").map(|block| {
+        let is_text = |line: &str| !line.starts_with(['#', '|', '-', '*', ' ']);
+        match block.lines().all(is_text) && !block.starts_with("```") {
+            true => wrap(&block.replace('\n', " "), 0).join("\n"),
+            false => block.to_string(),
+        }
+    });
+    blocks.collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
 /// Rows in columns, two blanks between them. Styles apply to whole cells. A cell that would pass the edge of the
 /// terminal is on a line below, with those after it.
 #[derive(Default)]

@@ -86,7 +86,7 @@ pub struct Feed {
     ///
     /// Also `all=data.npz`, a folder of ONNX test data (`test_data_set_0`), or one `input_0.pb` of such a
     /// folder.
-    #[arg(long = "input", value_name = "SPEC", value_parser = input)]
+    #[arg(long = "input", value_name = "SPEC")]
     pub inputs: Vec<InputSpec>,
 }
 
@@ -124,10 +124,6 @@ fn dim(text: &str) -> Result<(String, usize), String> {
 
 fn memory(text: &str) -> Result<u64, String> {
     Isolation::parse_memory(text).map_err(|e| e.to_string())
-}
-
-fn input(text: &str) -> Result<InputSpec, String> {
-    text.parse().map_err(|e: dropout_onnx::Error| e.to_string())
 }
 
 fn tolerance(text: &str) -> Result<f64, String> {

@@ -52,7 +52,7 @@ fn is_one_of(component: &str, of: &[&str]) -> bool {
 }
 
 /// Scopes, from the outermost in.
-type Path<'n> = SmallVec<[&'n str; 8]>;
+pub(super) type Path<'n> = SmallVec<[&'n str; 8]>;
 
 /// The scopes that an operation is in, down to where a layer's control flow begins; whether it
 /// does begin.
@@ -126,47 +126,43 @@ pub(super) fn are_numbered(names: &[&str]) -> bool {
 /// The path of the layer that a junction and a source have in common. `by_dropout`: TensorFlow's own
 /// dropout drew the mask, in a scope of its own, and what it is applied to names the layer: converters
 /// merge draws of different layers. `numbered`: see [`are_numbered`].
-pub(super) fn path(
-    junction: Option<&str>,
-    source: Option<&str>,
+pub(super) fn path<'n>(
+    junction: Option<&'n str>,
+    source: Option<&'n str>,
     by_dropout: bool,
     numbered: bool,
-) -> Option<Vec<String>> {
+) -> Option<Path<'n>> {
     let own = by_dropout && junction.and_then(dropout_scope).is_some();
     let source = source.filter(|_| !own);
     let both = [junction, source].map(|name| name.and_then(|name| layer(name, by_dropout)));
-    let path = match both {
+    let mut path = match both {
         [Some(junction), Some(source)] => {
             let pairs = junction.into_iter().zip(source);
             let common = pairs.take_while(|(e, s)| e == s);
-            common.map(|(e, _)| e).collect()
+            common.map(|(e, _)| e).collect::<Path<'_>>()
         }
         [Some(path), None] | [None, Some(path)] => path,
         [None, None] => return None,
     };
-    let outer = path.iter().take_while(|scope| split(scope).1.is_some());
-    let numbered = if numbered { outer.count() } else { 0 };
-    let names = path
-        .into_iter()
-        .enumerate()
-        .map(|(i, scope)| match i < numbered {
-            true => split(scope).0.to_string(),
-            false => scope.to_string(),
-        });
-    let path: Vec<String> = names.collect();
+    for scope in path.iter_mut().take_while(|_| numbered) {
+        match split(scope) {
+            (layer, Some(_)) => *scope = layer,
+            (_, None) => break,
+        }
+    }
     (!path.is_empty()).then_some(path)
 }
 
 /// True of the dropout that a layer made for itself (MultiHeadAttention's on its softmax): it is listed
 /// by the layer that its author wrote. `softmax`: the path of the Softmax that the data comes from.
-pub(super) fn is_inner(path: &[String], softmax: &mut dyn FnMut() -> Option<Vec<String>>) -> bool {
-    let [_, .., owner, last] = path else {
+pub(super) fn is_inner<'n>(path: &[&str], softmax: impl FnOnce() -> Option<Path<'n>>) -> bool {
+    let [owner @ .., last] = path else {
         return false;
     };
-    if path.len() < 3 || owner.is_empty() || split(last).0 != "dropout" {
+    let is_owned = owner.len() > 1 && owner.last().is_some_and(|owner| !owner.is_empty());
+    if !is_owned || split(last).0 != "dropout" {
         return false;
     }
-    let owner = &path[..path.len() - 1];
     softmax().is_some_and(|softmax| match softmax.strip_prefix(owner) {
         Some([]) => true,
         Some([inner]) => split(inner).0 == "softmax",

@@ -1,5 +1,7 @@
 //! A dropout in a function, distinguished by the calls that set it differently.
 
+use smallvec::SmallVec;
+
 use crate::dropout::Search;
 use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, Name, NodeId};
@@ -38,9 +40,17 @@ pub(super) fn distinguished(
     node: NodeRef<'_>,
     ratio_input: usize,
     setting: &dyn Fn(ContextId) -> Result<Setting>,
-) -> Result<Vec<Called>> {
+) -> Result<SmallVec<[Called; 1]>> {
     let (facts, view) = (search.facts, node.view());
-    let mut done = Vec::new();
+    let mut done = SmallVec::new();
+    if view.function_of(node.graph()).is_none() {
+        done.push(Called {
+            setting: setting(ContextId::OUTSIDE)?,
+            calls: Vec::new(),
+            passed: None,
+        });
+        return Ok(done);
+    }
     let mut open = vec![Open {
         calls: Vec::new(),
         ratio: attribute_of_call(node, ratio_input),

@@ -195,11 +195,11 @@ impl Finder<'_> {
             input_name: Some(name(first.data)),
             output: Some(first.output),
             output_name: Some(name(first.output)),
-            kept_draw: Some(KeptDraw {
+            kept_draw: Some(Box::new(KeptDraw {
                 source,
                 value: kept,
                 dropped: at(0.0).map(|(drawn, _)| *drawn),
-            }),
+            })),
             junctions: products.iter().map(junction).collect(),
             entangled: entangled.map(String::from),
             ..Site::new(Form::RandomMask, first.node.graph, vec![first.node, source])

@@ -166,15 +166,16 @@ impl Application<'_> {
         }
         let share = 1.0 / inputs.len() as f64;
         let ones = vec![1.0; inputs.len()];
-        match op {
-            "Neg" => self.sum(&inputs, &[-1.0]),
-            "Sub" => self.sum(&inputs, &[1.0, -1.0]),
-            "Mean" => self.sum(&inputs, &vec![share; inputs.len()]),
-            "Add" | "Sum" => self.sum(&inputs, &ones),
-            "Mul" if inputs[1].is_numeric() => self.scaled("Mul", x, inputs[1]),
-            "Mul" if x.is_numeric() => self.scaled("Mul", inputs[1], x),
-            "Div" if inputs[1].is_numeric() => self.scaled("Div", x, inputs[1]),
-            "Where" => self.chosen(x, inputs[1], inputs[2]),
+        // a file may have an operator with more inputs or fewer
+        match (op, &inputs[..]) {
+            ("Neg", [_]) => self.sum(&inputs, &[-1.0]),
+            ("Sub", [_, _]) => self.sum(&inputs, &[1.0, -1.0]),
+            ("Mean", _) => self.sum(&inputs, &vec![share; inputs.len()]),
+            ("Add", [_, _]) | ("Sum", _) => self.sum(&inputs, &ones),
+            ("Mul", [x, by]) if by.is_numeric() => self.scaled("Mul", x, by),
+            ("Mul", [by, x]) if by.is_numeric() => self.scaled("Mul", x, by),
+            ("Div", [x, by]) if by.is_numeric() => self.scaled("Div", x, by),
+            ("Where", [by, x, y]) => self.chosen(by, x, y),
             _ => Ok(None),
         }
     }

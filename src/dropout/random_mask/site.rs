@@ -202,7 +202,7 @@ impl Finder<'_> {
             switch: common.switch.map(|(value, _)| value),
             off: common.switch.map(|(_, off)| off),
             given: common.given,
-            kept_draw: common.kept_draw,
+            kept_draw: common.kept_draw.map(Box::new),
             junctions: junctions.collect(),
             entangled: common.entangled.clone(),
             ..Site::new(

@@ -149,7 +149,7 @@ impl Finder<'_> {
             output_name: output.map(|output| output.get().name.clone()),
             runs_if: Some(layer.runs),
             entangled: kept.is_none().then(|| why.to_string()),
-            kept_draw: kept,
+            kept_draw: kept.map(Box::new),
             ..Site::new(
                 Form::RandomMask,
                 layer.node.graph(),

@@ -8,7 +8,7 @@ use crate::audit::TOOL;
 use crate::error::Result;
 use crate::job::Ended;
 use crate::onnx::Name;
-use crate::rewrite::insert::{Candidate, Inserted, Options, Unplaced};
+use crate::rewrite::insert::{Candidate, Inserted, Options, Outcome, Unplaced};
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -19,12 +19,8 @@ pub(super) struct Insert<'r> {
     plan: Vec<Place<'r>>,
     /// Dropout of the model of --like or --from that has no place.
     unplaced: &'r [Unplaced],
-    /// The number of dropouts that were inserted.
-    inserted: usize,
-    /// The input that switches dropout, if one does.
-    switch: Option<&'r Name>,
-    /// True if that input was added.
-    added_input: bool,
+    #[serde(flatten)]
+    outcome: &'r Outcome,
 }
 
 #[derive(Serialize)]
@@ -65,9 +61,7 @@ pub fn insert(end: &Ended<'_>, options: &Options, inserted: &Inserted) -> Result
         mode: options.acting.to_string(),
         plan: plan.collect(),
         unplaced: &inserted.unplaced,
-        inserted: inserted.outcome.inserted,
-        switch: inserted.outcome.switch.as_ref(),
-        added_input: inserted.outcome.added_input,
+        outcome: &inserted.outcome,
     };
     rewrite("insert", end, parts)
 }

@@ -73,26 +73,11 @@ struct SiteSampling<'r> {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Output<'r> {
-    /// Its name.
-    name: &'r str,
-    /// Its element type.
-    element_type: &'static str,
-    /// Its shape.
-    shape: &'r [usize],
+    #[serde(flatten)]
+    output: &'r sample::Output,
     /// The mean of the standard deviations of its elements.
     #[cfg_attr(test, schemars(with = "Option<f64>"))]
     spread: f64,
-    /// The output at inference; null if that could not be run.
-    #[cfg_attr(test, schemars(with = "Option<Vec<Option<f64>>>"))]
-    deterministic: &'r Option<Vec<f64>>,
-    /// The mean of every element.
-    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
-    mean: &'r [f64],
-    /// The sample standard deviation of every element.
-    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
-    std: &'r [f64],
-    /// Elements that were NaN or infinite in a run.
-    not_finite: usize,
     /// Statistics as a classifier's, if it is one.
     classes: Option<Classes<'r>>,
 }
@@ -101,31 +86,10 @@ struct Output<'r> {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Classes<'r> {
-    /// The kind of numbers.
-    numbers: &'static str,
-    /// The axis of the classes; null for a binary classifier.
-    axis: Option<usize>,
-    /// The number of classes.
-    count: usize,
-    /// The shape of the rows.
-    shape: &'r [usize],
-    /// The mean distribution.
-    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
-    mean: &'r [f64],
-    /// The entropy of the mean distribution, in nats, row by row.
-    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
-    entropy: &'r [f64],
-    /// The most frequent top class.
-    top: &'r [usize],
-    /// The share of runs with that top class.
-    #[cfg_attr(test, schemars(with = "Vec<Option<f64>>"))]
-    agreement: &'r [f64],
+    #[serde(flatten)]
+    classes: &'r sample::Classes,
     /// The top class at inference.
     deterministic_top: Option<Vec<usize>>,
-    /// With labels: the share of rows whose top class is their label.
-    accuracy: Option<f64>,
-    /// The same of the top class at inference.
-    deterministic_accuracy: Option<f64>,
 }
 
 /// The document of a sampling of a model, called `input`; `plot`: the file of the plot, if there is one.
@@ -147,7 +111,7 @@ pub fn sample(input: &str, model: &Model, report: &Report, plot: Option<&Path>) 
         schema: "dropout-onnx/sample/1",
         tool: TOOL,
         input,
-        sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
+        sites: SiteRecord::all(model, sites),
         runs: report.runs,
         seed: report.seed,
         mask_seed: report.mask_seed,
@@ -165,29 +129,14 @@ pub fn sample(input: &str, model: &Model, report: &Report, plot: Option<&Path>) 
 
 impl<'r> Output<'r> {
     fn of(output: &'r sample::Output) -> Output<'r> {
-        let classes = output.classes.as_ref().map(|classes| Classes {
-            numbers: classes.numbers.name(),
-            axis: classes.axis,
-            count: classes.count,
-            shape: &classes.shape,
-            mean: &classes.mean,
-            entropy: &classes.entropy,
-            top: &classes.top,
-            agreement: &classes.agreement,
-            deterministic_top: output.deterministic_top(),
-            accuracy: classes.accuracy,
-            deterministic_accuracy: classes.deterministic_accuracy,
-        });
+        let classes = output.classes.as_ref();
         Output {
-            name: &output.name,
-            element_type: output.element_type,
-            shape: &output.shape,
+            output,
             spread: output.spread(),
-            deterministic: &output.deterministic,
-            mean: &output.mean,
-            std: &output.std,
-            not_finite: output.not_finite,
-            classes,
+            classes: classes.map(|classes| Classes {
+                classes,
+                deterministic_top: output.deterministic_top(),
+            }),
         }
     }
 }

@@ -7,9 +7,8 @@ use super::{Step, rewrite};
 use crate::audit::SiteRecord;
 use crate::error::Result;
 use crate::job::Ended;
-use crate::onnx::Name;
 use crate::rewrite::Rate;
-use crate::rewrite::set::{Changed, Options};
+use crate::rewrite::set::{Changed, Options, Outcome};
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -22,14 +21,8 @@ pub(super) struct Set<'r> {
     sites: Vec<SiteRecord>,
     /// A step for each dropout: set, leave or refuse.
     plan: Vec<Step>,
-    /// The number of dropouts that were changed.
-    changed: usize,
-    /// The input that switches dropout, if one does.
-    switch: Option<&'r Name>,
-    /// True if that input was added.
-    added_input: bool,
-    /// Inputs that are no longer used.
-    idle_inputs: &'r [Name],
+    #[serde(flatten)]
+    outcome: &'r Outcome,
 }
 
 /// The document of a set.
@@ -40,18 +33,14 @@ pub fn set(end: &Ended<'_>, options: &Options, changed: &Changed) -> Result<Valu
     let model = end.job.model();
     let sites = changed.sites.iter();
     let steps = changed.plan.steps.iter();
-    let outcome = &changed.outcome;
     let parts = Set {
         rate: options.rate.map(Rate::value),
         mode: options.acting.as_ref().map(ToString::to_string),
-        sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
+        sites: SiteRecord::all(model, sites),
         plan: steps
             .map(|step| Step::of(&step.action, ["set", "leave", "refuse"]))
             .collect(),
-        changed: outcome.changed,
-        switch: outcome.switch.as_ref(),
-        added_input: outcome.added_input,
-        idle_inputs: &outcome.idle_inputs,
+        outcome: &changed.outcome,
     };
     rewrite("set", end, parts)
 }

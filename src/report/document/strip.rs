@@ -3,12 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Identity, Step, fold, identities, rewrite};
+use super::{Step, fold, rewrite};
 use crate::audit::SiteRecord;
 use crate::dropout::Convention;
 use crate::error::Result;
 use crate::job::Ended;
 use crate::onnx::Name;
+use crate::rewrite::Identity;
 use crate::rewrite::fold::Folded;
 use crate::rewrite::strip::{Assumed, Stripped};
 
@@ -30,7 +31,8 @@ pub(super) struct Strip<'r> {
     assumed: &'r [Assumed],
     /// Batch normalizations in training mode.
     batchnorm: Vec<Norm<'r>>,
-    identities: Vec<Identity<'r>>,
+    /// Values that an Identity is left for.
+    identities: &'r [Identity],
     /// Inputs that are no longer used.
     idle_inputs: &'r [Name],
     left: Left,
@@ -99,7 +101,7 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
         untrained: norm.untrained,
     });
     let parts = Strip {
-        sites: sites.map(|site| SiteRecord::new(model, site)).collect(),
+        sites: SiteRecord::all(model, sites),
         plan: steps
             .map(|step| Step::of(&step.action, ["remove", "keep", "refuse"]))
             .collect(),
@@ -120,7 +122,7 @@ pub fn strip(end: &Ended<'_>, stripped: &Stripped, folded: Option<&Folded>) -> R
         convention: stripped.plan.convention,
         assumed: &outcome.assumed,
         batchnorm: norms.collect(),
-        identities: identities(&outcome.identities),
+        identities: &outcome.identities,
         idle_inputs: &outcome.idle_inputs,
         left: Left {
             dropouts: left.acting.values().sum(),

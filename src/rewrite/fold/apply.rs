@@ -15,7 +15,7 @@ use crate::verify::structure::ScaledAttribute;
 use super::change::Change;
 use super::factor::{Spread, is_power_of_two};
 use super::operand::Holder;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Scaled};
 use super::propagate::label;
 use super::step::Step;
 
@@ -99,7 +99,11 @@ impl Fold<'_> {
     fn attribute(&mut self, id: NodeId, name: &'static str, by: f64) {
         let node = self.editor.view().node(id);
         let new = (f64::from(node.float(name, 1.0)) * by) as f32;
-        self.outcome.attributes.push((label(node), name, new));
+        self.outcome.attributes.push(Scaled {
+            node: label(node),
+            name,
+            is: new,
+        });
         self.outcome.allowed.attributes.push(ScaledAttribute {
             node: id,
             attribute: name.into(),
@@ -120,11 +124,9 @@ impl Fold<'_> {
         self.outcome.folded += 1;
         let factor = (step.node, step.data);
         self.outcome.allowed.factors.push(factor);
-        if let (Some(data), Some(output)) = (data, output)
-            && let Some(why) = pass_through(&mut self.editor, step.node, &label, output, data)?
-        {
-            let name = self.editor.values()[output].name.to_string();
-            self.outcome.identities.push((name, why));
+        if let (Some(data), Some(output)) = (data, output) {
+            let stays = pass_through(&mut self.editor, step.node, &label, output, data)?;
+            self.outcome.identities.extend(stays);
         }
         if let Some(constant) = constant {
             self.clear(constant);

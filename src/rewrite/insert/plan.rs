@@ -62,6 +62,8 @@ pub fn plan(before: &Examined<'_>, options: &Options) -> Result<(Vec<Place>, Pla
 
 /// The selected values, each with its settings.
 fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place>> {
+    let mut chooser = Chooser::new(flow);
+    let chosen = chooser.all(options)?;
     for choice in &options.choices {
         if options.rate_of(choice).is_none() {
             return Err(usage(format!(
@@ -69,8 +71,6 @@ fn chosen(flow: &Flow<'_>, fit: &Fit<'_>, options: &Options) -> Result<Vec<Place
             )));
         }
     }
-    let mut chooser = Chooser::new(flow);
-    let chosen = chooser.all(options)?;
     let seconds = seconds(&mut chooser, options, &chosen)?;
     let fits = |(&(value, _), &index): (&(ValueId, _), &usize)| {
         fit.has_axes(flow.view.value(value), &options.choices[index])

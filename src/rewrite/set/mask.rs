@@ -166,7 +166,7 @@ fn threshold(
         return None;
     }
     let source = view.node(site.source()?);
-    let kept = site.kept_draw?.value;
+    let kept = site.kept_draw.as_ref()?.value;
     let share = |is_dropped: bool, rate: f64| if is_dropped { rate } else { 1.0 - rate };
     let of_share = |is_dropped| {
         let is_it = is_near(constant, share(is_dropped, now));

@@ -89,7 +89,7 @@ pub(super) fn apply(
 ) -> Result<()> {
     let id = site.nodes[0];
     let law = law(editor.model(), site);
-    if let (Some((call, name)), Some(rate)) = (&site.passed, options.rate) {
+    if let (Some((call, name)), Some(rate)) = (site.passed.as_deref(), options.rate) {
         pass(editor, (*call, name), rate.value());
     }
     let rate = options.rate.filter(|_| site.passed.is_none());

@@ -187,11 +187,10 @@ impl Strip<'_> {
             .view()
             .nodes()
             .filter(|node| node.is("Identity"));
-        let outputs = nodes.filter_map(|node| Some(node.output(0)?.name.to_string()));
-        let stay: HashSet<String> = outputs.collect();
-        self.outcome
-            .identities
-            .retain(|(name, _)| stay.contains(name));
+        let outputs = nodes.filter_map(|node| Some(node.output(0)?.name.clone()));
+        let stay: HashSet<Name> = outputs.collect();
+        let identities = &mut self.outcome.identities;
+        identities.retain(|identity| stay.contains(&identity.value));
         let outcome = Outcome {
             removed,
             functions: self.pruned.functions,

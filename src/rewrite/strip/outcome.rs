@@ -2,6 +2,7 @@
 
 use crate::dropout::Convention;
 use crate::onnx::Name;
+use crate::rewrite::Identity;
 
 /// What strip did, in addition to its plan.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,7 +13,7 @@ pub struct Outcome {
     /// Batch normalizations that became their inference form.
     pub batch_norms: usize,
     /// Places where an `Identity` stays, and why.
-    pub identities: Vec<(String, &'static str)>,
+    pub identities: Vec<Identity>,
     /// Masks that became all true.
     pub masks: Vec<Name>,
     /// Values that a `Mul` with the inference scale makes now, and that scale.

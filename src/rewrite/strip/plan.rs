@@ -85,7 +85,7 @@ fn action(
     if !asked {
         return left(format!("remove it with --kind {name}"));
     }
-    let invalid = site.problem.as_ref().filter(|problem| match problem {
+    let invalid = site.problem.as_deref().filter(|problem| match problem {
         Problem::Version(_) => false,
         Problem::Rate(_) => site.mode != Mode::Inert,
         Problem::Meaning(_) => true,

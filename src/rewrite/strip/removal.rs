@@ -48,11 +48,9 @@ impl Strip<'_> {
         data: ValueId,
     ) -> Result<()> {
         self.moved.insert(output, data);
-        if let Some(why) = pass_through(&mut self.editor, removed, label, output, data)? {
-            let name = self.editor.values()[output].name.to_string();
-            self.outcome.identities.push((name, why));
-        } else {
-            self.editor.inherit(output, data);
+        match pass_through(&mut self.editor, removed, label, output, data)? {
+            Some(identity) => self.outcome.identities.push(identity),
+            None => self.editor.inherit(output, data),
         }
         Ok(())
     }

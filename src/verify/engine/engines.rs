@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::backend::Engine;
 use super::tract::Tract;
-use super::{Mode, Unrunnable, mend};
+use super::{Mode, Unrunnable};
 
 /// The engine of a mode. `library` is that of ONNX Runtime, as [`library`] found it.
 ///
@@ -13,9 +13,7 @@ use super::{Mode, Unrunnable, mend};
 pub(super) fn of(mode: Mode, library: Option<&Path>) -> Result<Box<dyn Engine + '_>, Unrunnable> {
     match mode {
         Mode::OnnxRuntime => ort(library),
-        _ => Ok(Box::new(Tract(
-            mend::TRACT.iter().copied().flatten().collect(),
-        ))),
+        _ => Ok(Box::new(Tract::new())),
     }
 }
 
@@ -35,6 +33,7 @@ pub(super) fn library(_: Option<&Path>) -> Result<Option<PathBuf>, Unrunnable> {
 
 #[cfg(feature = "ort")]
 fn ort(library: Option<&Path>) -> Result<Box<dyn Engine + '_>, Unrunnable> {
+    let library = super::ort::library::loaded(library)?;
     Ok(Box::new(super::ort::Ort(library)))
 }
 

@@ -82,6 +82,40 @@ fn machine_memory() -> u64 {
     system.total_memory().min(group)
 }
 
+/// Limits the data of this process: what it allocates beyond that fails.
+#[cfg(target_os = "linux")]
+pub(super) fn limit_memory(bytes: u64) -> Result<(), Error> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let before = getrlimit(Resource::Data);
+    let limit = Rlimit {
+        current: Some(before.current.unwrap_or(u64::MAX).min(bytes)),
+        maximum: before.maximum,
+    };
+    setrlimit(Resource::Data, limit)
+        .map_err(|e| Error::io("cannot limit the engine's memory", e.into()))
+}
+
+/// Elsewhere the process that asks looks at how much this one holds.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn limit_memory(_: u64) -> Result<(), Error> {
+    Ok(())
+}
+
+/// An allocation of an engine in this process failed, in words.
+pub(super) fn allocation_failed(engine: &str) -> String {
+    #[cfg(target_os = "linux")]
+    if let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::Data).current {
+        return out_of_memory(engine, limit);
+    }
+    format!("{engine} ran out of memory")
+}
+
+/// An engine asked for more memory than it may have, in words.
+pub(super) fn out_of_memory(engine: &str, limit: u64) -> String {
+    let limit = ByteSize(limit).display().iec();
+    format!("{engine} needs more than {limit} of memory (--memory-limit)")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

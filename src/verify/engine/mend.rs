@@ -20,6 +20,7 @@ mod site;
 use std::collections::BTreeMap;
 
 pub(super) use outputs::give_outputs;
+pub(super) use recurrent::unread;
 
 use super::Meaning;
 use crate::error::Result;
@@ -139,6 +140,10 @@ pub(super) const TRACT: &[&[Repair]] = &[
     quantized::ALL,
     recurrent::ALL,
 ];
+
+/// What ONNX Runtime alone lacks.
+#[cfg(feature = "ort")]
+pub(super) const ORT: &[Repair] = older::ORT;
 
 /// Whether a node is a dropout or draws random numbers.
 pub(super) fn draws(node: &Node) -> bool {

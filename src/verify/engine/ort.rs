@@ -18,9 +18,10 @@ use ort::session::{Session, SessionInputValue};
 use super::backend::{About, Engine, Read, Ready, Values};
 use super::copy::Copy;
 use super::draws::in_run;
+use super::mend::{self, Repair};
 use super::port::{Declared, Inputs};
 use super::watch::{Seen, seeing};
-use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value, shapes};
+use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value, isolation, shapes};
 use crate::interrupt;
 use crate::source::Source;
 use library::Loaded;
@@ -28,7 +29,7 @@ use library::Loaded;
 static LOADING: Mutex<()> = Mutex::new(());
 
 /// ONNX Runtime.
-pub(super) struct Ort<'a>(pub(super) Option<&'a Path>);
+pub(super) struct Ort(pub(super) &'static Loaded);
 
 /// A model that ONNX Runtime has loaded.
 struct Model {
@@ -36,15 +37,16 @@ struct Model {
     session: Mutex<Session>,
 }
 
-impl Engine for Ort<'_> {
+impl Engine for Ort {
     fn read(
         &self,
         subject: &Subject,
         meaning: Meaning,
         _: Mode,
     ) -> Result<(About, Box<dyn Read>), Stop> {
-        let runtime = library::loaded(self.0)?;
-        let copy = Copy::of(subject.source, meaning, &[])?;
+        let Ort(runtime) = self;
+        let repairs: Vec<&Repair> = mend::ORT.iter().collect();
+        let copy = Copy::of(subject.source, meaning, &repairs)?;
         if let (None, Some(tensor)) = (subject.folder, external(&copy.model)) {
             return Err(Unrunnable::no_folder(&tensor).into());
         }
@@ -102,12 +104,35 @@ fn bytes(source: &Source) -> Result<Vec<u8>, Stop> {
 /// An error of ONNX Runtime: the first line of it.
 fn cannot<R>(doing: &str, error: &ort::Error<R>) -> Unrunnable {
     let message = error.message().trim();
-    let line = message.lines().next().unwrap_or_default();
+    let failed = ["std::bad_alloc", "Failed to allocate memory"];
+    if failed.iter().any(|failed| message.contains(failed)) {
+        return Unrunnable::ended(isolation::allocation_failed("ONNX Runtime"));
+    }
+    let line = without_place(message.lines().next().unwrap_or_default());
     let short = match line.char_indices().nth(300) {
         Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_string(),
+        None => line,
     };
     Unrunnable::new(format!("ONNX Runtime cannot {doing} this model: {short}"))
+}
+
+/// An error without the file, line and function of ONNX Runtime's source that it begins with.
+fn without_place(line: &str) -> String {
+    let found = [".cc:", ".h:"].iter().find_map(|end| line.find(end));
+    let place = found.and_then(|at| {
+        let start = line[..at].rfind(' ').map_or(0, |space| space + 1);
+        let mut depth = 0;
+        let end = line[at..].find(|c: char| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            c == ')' && depth == 0
+        });
+        Some(start..at + end? + 1)
+    });
+    let mut line = line.to_string();
+    if let Some(place) = place {
+        line.replace_range(place, "");
+    }
+    line.trim_start().trim_start_matches("const ").to_string()
 }
 
 impl Read for Model {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rmp_serde::encode;
 
 use super::backend::{About, Engine, Read, Ready, Values};
-use super::isolation::{Isolation, Limits};
+use super::isolation::{self, Isolation, Limits};
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt;
@@ -130,6 +130,8 @@ impl Talk {
         let cannot = |e| Error::io("cannot start the engine process", e).in_file(program);
         let mut child = Command::new(program)
             .arg(ENGINE_ARGUMENT)
+            // otherwise the allocator takes more than is asked for, and all of it counts
+            .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -197,7 +199,9 @@ impl Talk {
                 return Err(Unrunnable::ended(ended::timed_out(self.engine, timeout)).into());
             }
             if ended::resident_memory(&self.child).is_some_and(|bytes| bytes > memory) {
-                return Err(Unrunnable::ended(ended::out_of_memory(self.engine, memory)).into());
+                return Err(
+                    Unrunnable::ended(isolation::out_of_memory(self.engine, memory)).into(),
+                );
             }
         }
     }

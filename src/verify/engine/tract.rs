@@ -9,14 +9,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use tract_onnx::model::ParsingContext;
+use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::plan::eval;
-use tract_onnx::tract_hir::internal::TypedSimplePlan;
+use tract_onnx::tract_hir::internal::{InferenceOp, TypedSimplePlan};
 
 use super::backend::{About, Engine, Read, Ready, Values};
 use super::copy::Copy;
 use super::draws::{DRAW, DROP, in_run, numbering};
-use super::mend::Repair;
+use super::mend::{self, Repair};
 use super::operators::{branches, own, sequences, sizes, unrolled, watch};
 use super::port::{Declared, Inputs};
 use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, TRACT, Unrunnable, Value};
@@ -24,8 +26,31 @@ use super::{guard, shapes};
 use crate::interrupt;
 use crate::onnx::Model;
 
-/// tract, and the repairs that it needs.
-pub(super) struct Tract(pub(super) Vec<&'static Repair>);
+/// Reads a node of an operator.
+type Build = fn(&ParsingContext, &NodeProto) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
+
+/// tract, and what it needs.
+pub(super) struct Tract {
+    repairs: Vec<&'static Repair>,
+    /// Operators that it lacks, or that take the place of its own.
+    given: Vec<(&'static str, Build)>,
+}
+
+impl Tract {
+    pub(super) fn new() -> Tract {
+        let sequences = sequences::ALL.map(|name| (name, sequences::build as Build));
+        let mut given = Vec::from(sequences);
+        given.extend([
+            ("If", branches::build as Build),
+            ("Loop", unrolled::build),
+            ("Shape", sizes::shape),
+        ]);
+        Tract {
+            repairs: mend::TRACT.iter().copied().flatten().collect(),
+            given,
+        }
+    }
+}
 
 /// A model that tract has parsed, its symbolic dimensions still open.
 struct Graph {
@@ -52,13 +77,10 @@ impl Engine for Tract {
         for name in [DROP, DRAW, watch::OPERATOR] {
             onnx.op_register.insert(name, own::build);
         }
-        onnx.op_register.insert("Loop", unrolled::build);
-        onnx.op_register.insert("If", branches::build);
-        onnx.op_register.insert("Shape", sizes::shape);
-        for name in sequences::ALL {
-            onnx.op_register.insert(name, sequences::build);
+        for &(name, build) in &self.given {
+            onnx.op_register.insert(name, build);
         }
-        let copy = Copy::of(subject.source, meaning, &self.0)?;
+        let copy = Copy::of(subject.source, meaning, &self.repairs)?;
         let folder = subject.folder.map(Path::to_path_buf);
         let edited = Model::read_in(copy.source()?, folder)?;
         support::check(&edited, &onnx.op_register)?;

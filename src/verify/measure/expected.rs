@@ -74,6 +74,7 @@ impl Expected {
         let before = junction.prescale.map_or(1.0, |_| 1.0 / junction.scale);
         let points = site
             .kept_draw
+            .as_ref()
             .map(|kept| [Some(kept.value), kept.dropped])
             .into_iter();
         Expected {

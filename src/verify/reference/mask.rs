@@ -16,8 +16,8 @@ pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) -> Vec<DataType> {
     for (input, number) in numbers.into_iter().flatten() {
         replace_in_mask(editor, site, input, number);
     }
-    match site.kept_draw {
-        Some(draw) if site.mask != MaskUse::Output => replace_draw(editor, draw),
+    match &site.kept_draw {
+        Some(draw) if site.mask != MaskUse::Output => replace_draw(editor, **draw),
         _ => {}
     }
     let frozen = site.junctions.iter().flat_map(|junction| &junction.frozen);

@@ -10,7 +10,8 @@ use super::mask::{constant_draw, mask_nodes};
 
 /// Lets junctions read a copy of the mask that is made of a draw that keeps everything.
 pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) {
-    let Some(draw) = site.kept_draw.filter(|_| site.mask == MaskUse::Output) else {
+    let draw = site.kept_draw.as_deref();
+    let Some(draw) = draw.filter(|_| site.mask == MaskUse::Output) else {
         return;
     };
     let copied = copied(
@@ -18,7 +19,7 @@ pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) {
         site,
         draw.source,
     );
-    let Some((drawn, kept)) = constant_draw(editor, draw) else {
+    let Some((drawn, kept)) = constant_draw(editor, *draw) else {
         return;
     };
     let mut names: HashMap<Name, Name> = [(drawn, kept)].into_iter().collect();

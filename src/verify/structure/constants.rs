@@ -65,7 +65,7 @@ impl<'m> Builder<'_, 'm> {
         value: ValueRef<'m>,
     ) -> Result<Expression> {
         let graph = self.view.model.graph(id);
-        let default = match (value.initializer, value.sparse) {
+        let default = match (value.initializer, self.view.values.sparse_default(value.id)) {
             (Some(index), _) => self.tensor(graph.initializer(index))?,
             (None, Some(index)) => self.sparse(&graph.sparse_initializers()[index as usize])?,
             (None, None) => Expression::ABSENT,

@@ -140,6 +140,11 @@ fn other_kinds_of_files() {
         (b"\n<!DOCTYPE html>\n<html>", "an HTML page"),
         (b"<HTML><body>404", "an HTML page"),
         (b"<?xml version=\"1.0\"?><net/>", "OpenVINO"),
+        (b"<net name=\"m\" version=\"11\">", "an OpenVINO model"),
+        (b"ir_version: 8\ngraph {\n}\n", "an ONNX model as text"),
+        (b"<\n  ir_version: 8\n>\ng (", "an ONNX model as text"),
+        (b"ftrt\x00\x00", "a TensorRT engine"),
+        (b"\x89HDF\r\n", "an HDF5 file"), // cut off
         (b"\x80\x03}q\x00.", "a Python pickle"),
         (b"\x80\x05\x95\x0b", "a Python pickle"),
         (b" {\"model\": 1}", "a JSON file"),

@@ -15,6 +15,7 @@ use prost::Message;
 
 use crate::common::build::{f32s, graph, i64s, int, model, op};
 use crate::common::proto::Node;
+use crate::engine::both::ort_is_here;
 
 /// A Dropout and what comes after it, from `x` of the given shape to `y`.
 fn file(folder: &Folder, dims: &[i64], after: Node, weights: &[(&str, &[f32])]) {
@@ -54,7 +55,12 @@ fn exhausts(folder: &Folder) {
 
 #[track_caller]
 fn not_run(folder: &Folder, arguments: &str, why: &str) {
-    let said = folder.run(arguments).exits(0);
+    let engine = if arguments.contains("--engine") {
+        ""
+    } else {
+        " --engine tract"
+    };
+    let said = folder.run(&format!("{arguments}{engine}")).exits(0);
     assert!(said.text().contains("identical"), "{}", said.text());
     let text = unwrapped(said.text());
     assert!(text.contains(&format!("not run: {why}")), "{text}");
@@ -66,9 +72,12 @@ fn a_crash_of_the_engine_is_not_one_of_the_command() {
     let folder = Folder::new();
     crashes(&folder);
     not_run(&folder, "strip model.onnx", "tract crashed");
-    let refused = folder.refuses("strip model.onnx o.onnx --verify run", &["tract crashed"]);
+    let refused = folder.refuses(
+        "strip model.onnx o.onnx --verify run --engine tract",
+        &["tract crashed"],
+    );
     assert!(refused.contains("nothing was written"), "{refused}");
-    let twice = "verify model.onnx model.stripped.onnx --verify run";
+    let twice = "verify model.onnx model.stripped.onnx --verify run --engine tract";
     let said = folder.run(twice);
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.text().contains("not run: tract crashed"), "{said:?}");
@@ -95,6 +104,34 @@ fn a_model_that_needs_too_much_memory_is_not_run() {
     // the twin: what fits runs under the same limit
     folder.copy("torch_mlp_training_op7", "small.onnx");
     let said = folder.run("strip small.onnx --memory-limit 2GiB").exits(0);
+    assert!(said.text().contains("equal outputs"), "{}", said.text());
+}
+
+#[test]
+fn both_engines_name_the_memory_limit() {
+    let folder = Folder::new();
+    exhausts(&folder);
+    for (engine, name) in [("tract", "tract"), ("ort", "ONNX Runtime")] {
+        if engine == "ort" && !ort_is_here() {
+            continue;
+        }
+        for (limit, words) in [("500MiB", "500.0 MiB"), ("1MiB", "1.0 MiB")] {
+            let command =
+                format!("strip model.onnx --engine {engine} --memory-limit {limit} --force");
+            let why = format!("{name} needs more than {words} of memory (--memory-limit)");
+            not_run(&folder, &command, &why);
+        }
+    }
+}
+
+/// What is not used does not count.
+#[test]
+fn a_limit_counts_what_the_engine_needs() {
+    let folder = Folder::new();
+    folder.copy("torch_mlp_training_op7", "model.onnx");
+    let said = folder
+        .run("strip model.onnx --engine tract --memory-limit 100MiB")
+        .exits(0);
     assert!(said.text().contains("equal outputs"), "{}", said.text());
 }
 
@@ -128,7 +165,7 @@ fn sampling_is_isolated_too() {
     let folder = Folder::new();
     hangs(&folder, -1000);
     folder.refuses(
-        "sample model.onnx --timeout 1",
+        "sample model.onnx --timeout 1 --engine tract",
         &["did not finish within 1 s"],
     );
 }

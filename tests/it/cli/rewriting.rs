@@ -67,7 +67,7 @@ fn many_models_keep_their_tree_and_one_that_fails_stops_no_other() {
     assert!(lines[0].starts_with("models/active.onnx: 2 dropout layers removed, verified by "));
     assert_eq!(
         lines[1],
-        "models/clean.onnx: no dropout; written to out/clean.onnx"
+        "models/clean.onnx: no dropout; copied to out/clean.onnx"
     );
     assert!(
         lines[2].ends_with("; written to out/sub/mlp.onnx"),

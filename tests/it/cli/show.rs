@@ -50,14 +50,14 @@ fn a_closed_pipe_ends_quietly_with_the_status_of_the_whole_run() {
     }
     statuses.dedup();
     assert_eq!(statuses, [0, 1, 0]);
-    // models after the last one that was read are left out
-    let arguments = ["audit", "--format", "jsonl", model, "missing.onnx"];
-    let (status, stderr) = run(&arguments, Stdio::null());
-    assert!(status == Some(2) && stderr.starts_with("error: missing.onnx: "));
-    assert_eq!(
-        run(&arguments, closed_pipe().into()),
-        (Some(0), String::new())
-    );
+    // models after the last one that was read are left out, where each has lines of its own
+    for format in ["jsonl", "concise"] {
+        let arguments = ["audit", "--format", format, model, "missing.onnx"];
+        let (status, stderr) = run(&arguments, Stdio::null());
+        assert!(status == Some(2) && stderr.starts_with("error: missing.onnx: "));
+        let read = run(&arguments, closed_pipe().into());
+        assert_eq!(read, (Some(0), String::new()), "{format}");
+    }
     // of a model that is written to standard output, something is lost
     let model = run(
         &["strip", "--verify", "none", model, "-"],

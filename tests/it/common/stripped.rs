@@ -196,12 +196,8 @@ impl Stripped {
     /// An `Identity` stays for these names alone.
     #[track_caller]
     pub fn keeps_identity_for(self, names: &[&str]) -> Stripped {
-        let kept: Vec<&str> = self
-            .outcome
-            .identities
-            .iter()
-            .map(|(n, _)| &n[..])
-            .collect();
+        let identities = self.outcome.identities.iter();
+        let kept: Vec<String> = identities.map(|it| it.value.to_string()).collect();
         assert_eq!(kept, names);
         self
     }

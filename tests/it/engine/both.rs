@@ -47,7 +47,7 @@ fn ready(engines: Engines, model: &Model, meaning: Meaning) -> Result<Runnable, 
 }
 
 /// True if ONNX Runtime can be loaded; prints it if not.
-pub(super) fn ort_is_here() -> bool {
+pub(crate) fn ort_is_here() -> bool {
     let model = model(13)
         .input("x", FLOAT, &[Fix(1)])
         .node(node("Neg", &["x"], &["y"]))
@@ -150,6 +150,22 @@ fn draws_are_the_same_in_both() {
             .output("r", FLOAT, &[Fix(N as i64)]);
         if let Some([tract, ort]) = both(&model, DRAWN, &counting()) {
             assert_eq!(bits(&tract[1..2]), bits(&ort[1..2]));
+        }
+    }
+}
+
+/// Copies contain it whatever the opset, and ONNX Runtime has it from opset 9 on.
+#[test]
+fn constants_of_a_shape_are_of_every_opset() {
+    for opset in [7, 8, 9] {
+        let model = unary(opset)
+            .node(node("Shape", &["x"], &["s"]))
+            .node(node("ConstantOfShape", &["s"], &["c"]).tensor("value", floats("", &[1], &[0.5])))
+            .node(node("Add", &["x", "c"], &["y"]))
+            .output("y", FLOAT, &[Fix(N as i64)]);
+        if let Some([tract, ort]) = both(&model, Meaning::Inference, &counting()) {
+            assert_eq!(bits(&tract), bits(&ort), "opset {opset}");
+            assert_eq!(ort[0].to_f64()[0], -2.5);
         }
     }
 }

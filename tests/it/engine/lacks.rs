@@ -182,7 +182,8 @@ fn inputs_without_a_type_or_a_shape() {
 fn a_model_without_a_graph() {
     let mut model = base();
     model.0.graph = None;
-    assert_eq!(why(&model), "the model has no graph");
+    let why = why(&model);
+    assert!(why.starts_with("the model has no graph"), "{why}");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn into_the_alpha_and_beta_of_a_gemm_of_computed_weights() {
         .outcome
         .attributes
         .iter()
-        .map(|a| (a.1, a.2))
+        .map(|a| (a.name, a.is))
         .collect();
     assert_eq!(found, [("alpha", 2.0 * S), ("beta", S)]);
 }

@@ -115,10 +115,10 @@ fn into_the_alpha_of_a_gemm_whose_weights_would_have_to_be_copied() {
         .init("s", f32_scalar(S))
         .init("w", f32s(&[3, 3], &some(9)));
     let folded = folds(&opset17(graph)).has("w", &some(9));
-    let [(_, name, alpha)] = &folded.whole.outcome.attributes[..] else {
+    let [scaled] = &folded.whole.outcome.attributes[..] else {
         panic!("{:?}", folded.whole.outcome);
     };
-    assert_eq!((*name, *alpha), ("alpha", S));
+    assert_eq!((scaled.name, scaled.is), ("alpha", S));
     assert!(folded.whole.outcome.copies.is_empty());
 }
 
@@ -133,7 +133,7 @@ fn into_the_alpha_of_a_gemm_whose_weights_a_run_computes() {
         ],
     );
     let folded = folds(&opset17(graph.init("s", f32_scalar(0.5))));
-    assert_eq!(folded.whole.outcome.attributes[0].2, 0.5);
+    assert_eq!(folded.whole.outcome.attributes[0].is, 0.5);
     assert!(folded.whole.outcome.exact);
 }
 
@@ -147,7 +147,7 @@ fn into_the_beta_of_a_gemm() {
     .init("s", f32_scalar(S))
     .init("w", f32s(&[3, 3], &some(9)));
     let folded = folds(&opset17(graph)).has("w", &some(9));
-    assert_eq!(folded.whole.outcome.attributes[0].1, "beta");
+    assert_eq!(folded.whole.outcome.attributes[0].name, "beta");
 }
 
 #[test]

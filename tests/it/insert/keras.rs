@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dropout_onnx::audit::{ModelAudit, State};
-use dropout_onnx::dropout::Examined;
+use dropout_onnx::dropout::{Examined, Mode};
 use dropout_onnx::keras::Archive;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::rewrite::insert::{Inserted, Like, Options, from, insert};
@@ -137,14 +137,15 @@ fn became(source: &Archive, name: &str) -> Vec<(String, State)> {
 #[test]
 fn an_audit_reports_what_became_of_each() {
     let source = archive("mlp.keras");
-    use State::{Active, Missing};
+    use State::Missing;
+    const ACTIVE: State = State::Is(Mode::Active);
     let all = |states: [State; 6]| -> Vec<(String, State)> {
         let layers = ["drop1", "block/drop2", "gd", "gn", "ad", "last"];
         layers.map(String::from).into_iter().zip(states).collect()
     };
     assert_eq!(became(&source, "mlp.onnx"), all([Missing; 6]));
     // a Sequential that is called with training=True passes it on
-    let on = all([Active, Active, Missing, Missing, Active, Missing]);
+    let on = all([ACTIVE, ACTIVE, Missing, Missing, ACTIVE, Missing]);
     assert_eq!(became(&source, "mlp_mc.onnx"), on);
 }
 

@@ -186,13 +186,17 @@ fn boxes_show_constants_and_outer_values() {
 #[test]
 fn every_class_has_a_style() {
     let picture = svg::text(&everything().read(), &Options::default()).unwrap();
-    let classes = picture.split("class=\"").skip(1);
+    let classes = picture.split("class=\"").skip(2); // the first is the picture's own
     let classes = classes.flat_map(|rest| rest.split('"').next().unwrap().split(' '));
     for class in classes {
         assert!(picture.contains(&format!(".{class} {{")), "{class}");
     }
     let dark = "@media (prefers-color-scheme: dark)";
     assert_eq!(picture.matches(dark).count(), 1);
+    // in a page, other pictures keep theirs
+    let rules = picture.split("</style>").next().unwrap().lines();
+    let mut rules = rules.filter(|line| line.contains(": ") && !line.starts_with('@'));
+    assert!(rules.all(|rule| rule.starts_with(".dropout-onnx ")));
 }
 
 #[test]

@@ -11,11 +11,12 @@ use std::path::Path;
 use anstyle::Style;
 use bytesize::ByteSize;
 use dropout_onnx::audit::{Document, Level, ModelAudit, RULES, State, TOOL, Verdict};
+use dropout_onnx::dropout::Mode;
 use dropout_onnx::report::{help, help_in, one_line, rates, summary, worst_first};
 
 use super::findings::{self, Paragraph};
 use crate::sites;
-use crate::style::{BAD, DIM, GOOD, LABEL, Table, WARN, paint};
+use crate::style::{BAD, DIM, GOOD, LABEL, Table, WARN, paint, wrap};
 use crate::verification::count;
 
 /// The number of models up to which clean ones are listed without `verbose`.
@@ -46,7 +47,9 @@ pub fn document(document: &Document, verbose: bool) -> String {
         let _ = writeln!(out, "{}", paint(DIM, more));
     }
     if !models.is_empty() {
-        let _ = writeln!(out, "{}", paint(LABEL, summary(&document.models)));
+        for line in wrap(&summary(&document.models), 0) {
+            let _ = writeln!(out, "{}", paint(LABEL, line));
+        }
     }
     out.push_str(&findings::remarks(&document.remarks, verbose));
     out
@@ -94,8 +97,8 @@ fn source(model: &ModelAudit) -> String {
     let plain = Style::new();
     for dropout in source {
         let style = match dropout.state {
-            State::Active => BAD,
-            State::Inert | State::Missing => GOOD,
+            State::Is(Mode::Active) => BAD,
+            State::Is(Mode::Inert) | State::Missing => GOOD,
             _ => WARN,
         };
         let other = dropout.exported_rate;

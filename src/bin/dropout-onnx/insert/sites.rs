@@ -22,9 +22,9 @@ pub fn run(input: &Path, options: &Options, format: PlanFormat, verbose: bool) -
             document::text(&document::insert_sites(&input.to_string_lossy(), &found)?)?
         }
         PlanFormat::Text if found.is_empty() => {
-            "no usual position for dropout; --preset lists all of a kind (conv, ffn, ...), and --after, \
-             --name, --layer and --at select others\n"
-                .to_string()
+            let none = "no usual position for dropout; --preset lists all of a kind (conv, ffn, ...), and \
+                        --after, --name, --layer and --at select others";
+            wrap(none, 0).join("\n") + "\n"
         }
         PlanFormat::Text => table(&found, options.choices.is_empty(), verbose),
     };
@@ -77,22 +77,23 @@ fn table(found: &[Candidate], usual: bool, verbose: bool) -> String {
         ]);
         table.remark(left);
     }
+    table.compact().render("") + &hint(found, usual)
+}
+
+/// What inserts at the positions of presets.
+fn hint(found: &[Candidate], usual: bool) -> String {
     let presets: BTreeSet<&str> = found.iter().filter_map(|site| site.preset).collect();
-    let presets: Vec<&str> = presets.into_iter().collect();
-    let hint = match presets.is_empty() {
-        true => String::new(),
-        false => {
-            let presets = presets.join(",");
-            let rate = "append =RATE for another rate";
-            let hint = match usual {
-                true => format!(
-                    "--preset {presets} inserts at these positions and all others of their kinds; {rate}; --format \
-                     toml writes this list as a plan"
-                ),
-                false => format!("--preset {presets} inserts them; {rate}"),
-            };
-            format!("{}\n", paint(DIM, wrap(&hint, 0).join("\n")))
-        }
+    if presets.is_empty() {
+        return String::new();
+    }
+    let presets = presets.into_iter().collect::<Vec<_>>().join(",");
+    let rate = "append =RATE for another rate";
+    let hint = match usual {
+        true => format!(
+            "--preset {presets} inserts at these positions and all others of their kinds; {rate}; --format \
+             toml writes this list as a plan"
+        ),
+        false => format!("--preset {presets} inserts them; {rate}"),
     };
-    table.compact().render("") + &hint
+    format!("{}\n", paint(DIM, wrap(&hint, 0).join("\n")))
 }

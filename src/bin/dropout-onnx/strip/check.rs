@@ -1,13 +1,12 @@
 //! `strip --check`: is there anything to strip? For hooks and CI.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::Result;
 use dropout_onnx::audit::{ModelAudit, Selection, TOOL};
 use dropout_onnx::diff;
 use dropout_onnx::onnx::Model;
-use dropout_onnx::report::{document, one_line};
+use dropout_onnx::report::one_line;
 use dropout_onnx::rewrite::strip::{Stripped, strip};
 use serde_json::{Value, json};
 
@@ -15,7 +14,8 @@ use super::{Args, options};
 use crate::Status;
 use crate::config::{ConfigArgs, Configs};
 use crate::io::{self, Format, Global};
-use crate::output;
+use crate::many::{Batch, Done, Words};
+use crate::output::{self, Report};
 use crate::paths::{self, Found};
 use crate::style::{DIM, GOOD, WARN, paint};
 use crate::verification::count;
@@ -28,56 +28,48 @@ const PRESENCE: &[&str] = &[
     "runtime-dropout",
 ];
 
+const WORDS: Words = Words {
+    doing: "checking",
+    key: "path",
+    done: "with nothing to strip",
+    found: "to strip",
+    failed: "failed",
+};
+
 /// Looks at every model; one that cannot be stripped does not keep it from the others. Dropout that an
 /// `[[allow]]` in the nearest `dropout-onnx.toml` accepts is counted, and does not decide the status.
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let models = paths::models(&args.many.paths(&args.files))?;
+    let models = paths::models(&args.work.many.paths(&args.work.files))?;
     let found: Vec<Found> = models.into_iter().map(|model| model.found).collect();
     let configs = ConfigArgs::default().load(&found, &Selection::default())?;
-    let (mut status, mut records, mut number) = (Status::Done, Vec::new(), 0);
     let format = args.format.of_report(false, "--dry-run")?;
-    let tells = format == Format::Text && !global.quiet;
-    let clean = global.verbose || found.len() == 1;
+    let all = global.verbose || found.len() == 1;
     let indexed: Vec<(usize, &Found)> = found.iter().enumerate().collect();
-    args.many.jobs.in_order(
+    let status = args.work.many.jobs.each(
         &indexed,
-        |(index, found)| (found.path(), check(*index, found, &configs, args, global)),
-        |(path, checked)| {
-            let record = match checked {
-                Ok(checked) => {
-                    if checked.counts() {
-                        number += 1;
-                        status = status.max(Status::Found);
-                    }
-                    if tells && (clean || checked.changes) {
-                        output::print(&checked.text)?;
-                    }
-                    checked.record(path)
-                }
-                Err(error) => {
-                    let error = format!("{error:#}");
-                    io::complain_of(path, &error);
-                    status = Status::Failed;
-                    json!({"path": path.to_string_lossy(), "error": error})
-                }
-            };
-            records.push(record);
-            Ok(ControlFlow::Continue(()))
+        |(_, found)| found.path(),
+        |(index, found)| {
+            let checked = check(*index, found, &configs, args, global)?;
+            Ok(Done {
+                status: checked.status(),
+                line: match format {
+                    Format::Json => format!("{}\n", checked.document(found.path())),
+                    Format::Text if all || checked.changes => checked.text,
+                    Format::Text => String::new(),
+                },
+            })
         },
+        &Batch {
+            words: &WORDS,
+            format,
+            report: &Report::printed(global),
+            writes: false,
+        },
+        global,
     )?;
-    if tells && found.len() > 1 {
-        let models = count(found.len(), "model");
-        output::print(&format!("{models}: {number} to strip\n"))?;
-    }
-    if tells && number > 0 {
+    if status == Status::Found && format == Format::Text && !global.quiet {
         let help = "dropout-onnx strip --in-place removes it";
         output::print(&format!("{}\n", paint(DIM, help)))?;
-    }
-    if format == Format::Json {
-        let document = json!({
-            "schema": "dropout-onnx/strip-check/1", "tool": TOOL, "models": records,
-        });
-        output::print(&document::text(&document)?)?;
     }
     Ok(status)
 }
@@ -95,19 +87,24 @@ struct Checked {
 }
 
 impl Checked {
-    /// True if strip would change the model, and not only where that is allowed.
-    fn counts(&self) -> bool {
-        self.changes && (self.batch_norms > 0 || self.removed == 0 || self.removed > self.allowed)
+    /// Found if strip would change the model, and not only where that is allowed.
+    fn status(&self) -> Status {
+        let more = self.batch_norms > 0 || self.removed == 0 || self.removed > self.allowed;
+        match self.changes && more {
+            true => Status::Found,
+            false => Status::Done,
+        }
     }
 
-    fn record(&self, path: &Path) -> Value {
+    fn document(&self, path: &Path) -> Value {
         json!({
+            "schema": "dropout-onnx/strip-check/1",
+            "tool": TOOL,
             "path": path.to_string_lossy(),
             "would_change": self.changes,
             "dropouts": self.removed,
             "batchnorm": self.batch_norms,
             "allowed": self.allowed,
-            "error": null,
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::rewrite::fold::operand::Holder;
 use crate::rewrite::fold::weights;
 use crate::verify::structure::ScaledWeights;
 
+use super::super::outcome::{Lost, Weight};
 use super::{Fold, Place};
 
 impl Fold<'_> {
@@ -85,15 +86,19 @@ impl Fold<'_> {
         });
         outcome.allowed.weights.extend(scaled);
         if lost > 0 {
-            outcome.lost.push((name.clone(), lost));
+            outcome.lost.push(Lost {
+                name: name.clone(),
+                elements: lost,
+            });
         }
         if tensor.external.is_some() {
             outcome.embedded.push(name.clone());
         }
-        match in_place {
-            true => outcome.weights.push((name, bytes)),
-            false => outcome.copies.push((name, original, bytes)),
-        }
+        let (list, of) = match in_place {
+            true => (&mut outcome.weights, None),
+            false => (&mut outcome.copies, Some(original)),
+        };
+        list.push(Weight { name, of, bytes });
         Ok(())
     }
 

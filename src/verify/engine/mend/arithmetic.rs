@@ -95,6 +95,14 @@ pub(super) const ALL: &[Repair] = &[
     Repair::of("ReduceLogSum", is_signed, REDUCED_INTEGERS),
     Repair::of("ReduceSumSquare", is_signed, REDUCED_INTEGERS),
     Repair::of(
+        "ReduceLogSumExp",
+        is_signed,
+        "x axes => y
+         wide = Cast(x){to=double}
+         rest = self(Sub(wide, ReduceMax(wide, axes){*, keepdims=1}), axes){*}
+         y = CastLike(Add(rest, ReduceMax(wide, axes){*}), x)",
+    ),
+    Repair::of(
         "Mul",
         |site| site.input(0) == site.input(1) && is(site, "int64"),
         "x => y

@@ -78,11 +78,9 @@ fn is_separate(site: &Site<'_>) -> bool {
 const SEPARATE: &str = "
     query key value bias mask scores past_key past_value => y present_key present_value
     if bias: one = size(query, [-1])
-    if bias: two = Add(one, one)
-    if bias, value.rank=3: three = Add(two, size(value, [-1]))
-    if bias: query = Add(query, Slice(bias, [0], one))
-    if bias, key.rank=3: key = Add(key, Slice(bias, one, two))
-    if bias, value.rank=3: value = Add(value, Slice(bias, two, three))
+    if bias: query = Add(query, Gather(bias, count(one)))
+    if bias, key.rank=3: key = Add(key, Gather(bias, Add(count(one), one)))
+    if bias, value.rank=3: value = Add(value, Gather(bias, Add(count(size(value, [-1])), Add(one, one))))
     query = heads(query, [0, 0, @num_heads, -1])
     if key.rank=3: key = heads(key, [0, 0, @num_heads, -1])
     if value.rank=3: value = heads(value, [0, 0, @num_heads, -1])

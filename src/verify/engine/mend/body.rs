@@ -214,6 +214,13 @@ impl Body<'_, '_, '_> {
                 Some(Operand::Value(list))
             }
             Some(AttributeValue::Float(number)) => self.literal(default, Some(number.into())),
+            Some(AttributeValue::Tensor(tensor)) => {
+                let elements = self.patch.elements(&tensor)?;
+                let (element, dims) = (tensor.data_type, &tensor.dims[..]);
+                Some(Operand::Value(
+                    self.patch.constant(element, dims, &elements),
+                ))
+            }
             _ => self.literal(default, None),
         }
     }

@@ -44,6 +44,15 @@ pub(super) const ALL: &[Repair] = &[
     Repair::made("Upsample", |site| site.rank(0).is_some(), upsampled),
 ];
 
+/// Copies are written in the form of the newest opset.
+#[cfg(feature = "ort")]
+pub(super) const ORT: &[Repair] = &[Repair::of(
+    "ConstantOfShape",
+    |site| site.opset < 9,
+    "shape => y
+     y = Reshape(Tile(Reshape(@value=0f, [1]), ReduceProd(shape)), shape)",
+)];
+
 /// The element type of a cast to int64, or, before opset 6, to a word.
 fn element(site: &Site<'_>) -> Option<DataType> {
     let word = DataType::from_name(&site.text("to").to_lowercase());
@@ -81,9 +90,16 @@ fn aligned(site: &Site<'_>) -> String {
 fn upsampled(site: &Site<'_>) -> String {
     let rank = site.rank(0).unwrap_or_default();
     let is_linear = matches!(site.text("mode"), "linear" | "bilinear");
-    let mut text = "y scales => y
-        if !scales: scales = @scales"
-        .to_string();
+    let is_whole = is_linear && site.element(0).is_some_and(|element| !element.is_float());
+    let (first, last) = match is_whole {
+        true => ("Cast(x){to=float}", "CastLike(y, x)"),
+        false => ("x", "y"),
+    };
+    let mut text = format!(
+        "x scales => y
+        if !scales: scales = @scales
+        y = {first}"
+    );
     for axis in 0..rank {
         text += &format!(
             "
@@ -106,5 +122,5 @@ fn upsampled(site: &Site<'_>) -> String {
             ),
         };
     }
-    text
+    text + &format!("\n y = {last}")
 }

@@ -3,7 +3,10 @@
 use std::ops::Deref;
 
 use super::site::Site;
-use crate::onnx::{At, DataType, Editor, Name, Node, NodeId, encode_float};
+use crate::onnx::{At, DataType, Editor, Name, Node, NodeId, Tensor, encode_float};
+
+/// The bytes of the largest tensor of an attribute that is a constant of a body.
+const SMALL: u64 = 1 << 10;
 
 /// A node that is being replaced.
 pub(super) struct Patch<'e, 'm> {
@@ -66,6 +69,12 @@ impl<'e, 'm> Patch<'e, 'm> {
     pub(super) fn constant(&mut self, element: DataType, dims: &[i64], bytes: &[u8]) -> Name {
         let elements = (element, dims, bytes);
         self.editor.put_constant(self.at, "run", elements)
+    }
+
+    /// The elements of a small tensor.
+    pub(super) fn elements(&self, tensor: &Tensor) -> Option<Vec<u8>> {
+        let model = self.editor.model();
+        model.small_elements(tensor, SMALL).ok()?
     }
 
     /// Inserts a number of the element type of an input.

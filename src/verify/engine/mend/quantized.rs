@@ -3,17 +3,25 @@
 
 use super::site::Site;
 use super::{Repair, always};
+use crate::semantics::facts::axis_of;
 
 pub(super) const ALL: &[Repair] = &[
     Repair::made("QLinearAdd", always, binary).foreign(),
     Repair::made("QLinearMul", always, binary).foreign(),
     Repair::made("QLinearSigmoid", always, unary).foreign(),
     Repair::made("QLinearLeakyRelu", always, unary).foreign(),
-    // before opset 13, it is over all axes from one on
     Repair::made(
         "QLinearSoftmax",
-        |site| site.int("opset", 1) >= 13 && site.opset >= 13,
-        unary,
+        |site| softmax(site).is_some(),
+        |site| {
+            let softmax = softmax(site).unwrap_or_default();
+            // ONNX Runtime multiplies by a whole number in place of the quotient by the scale
+            format!(
+                "x x_scale x_zero scale zero => y
+             x = DequantizeLinear(x, x_scale, x_zero)
+             y = QuantizeLinear(Mul({softmax}, Floor(Reciprocal(scale))), 1f, zero)"
+            )
+        },
     )
     .foreign(),
     Repair::made("QLinearGlobalAveragePool", channels_first, unary).foreign(),
@@ -64,6 +72,19 @@ pub(super) const ALL: &[Repair] = &[
 
 fn channels_first(site: &Site<'_>) -> bool {
     site.int("channels_last", 0) == 0
+}
+
+/// The softmax of a `QLinearSoftmax`: before opset 13 over all axes from one on.
+fn softmax(site: &Site<'_>) -> Option<String> {
+    let rank = site.rank(0)?;
+    let axis = axis_of(site.int("axis", -1), rank)?;
+    match site.int("opset", 1) {
+        ..13 => Some(format!(
+            "Reshape(Softmax(Flatten(x){{axis={axis}}}){{axis=1}}, Shape(x))"
+        )),
+        _ if axis + 1 == rank || site.opset >= 13 => Some(format!("Softmax(x){{axis={axis}}}")),
+        _ => None,
+    }
 }
 
 /// The operator on floats.

@@ -12,6 +12,12 @@ use crate::verify::engine::Unrunnable;
 /// The variable that holds the path of the library.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 
+/// The first version of the Python package with a library of its own.
+const FIRST_PACKAGE: &str = "1.19";
+
+/// The first version that the crate `ort` loads.
+const FIRST: &str = "1.17";
+
 /// Folders of the system that may hold it.
 const SYSTEM: [&str; 7] = [
     "/usr/local/lib",
@@ -24,7 +30,7 @@ const SYSTEM: [&str; 7] = [
 ];
 
 /// A library in this process: there can be only one.
-pub(super) struct Loaded {
+pub(in crate::verify::engine) struct Loaded {
     pub(super) environment: Environment,
     /// Its name and version.
     pub(super) version: String,
@@ -37,14 +43,37 @@ pub(super) struct Loaded {
 pub(in crate::verify::engine) fn find(given: Option<&Path>) -> Result<PathBuf, Unrunnable> {
     if let Some(path) = env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
-        return Ok(library_in(&path).unwrap_or(path));
+        return library_in(&path).ok_or_else(|| {
+            let what = match path.is_dir() {
+                true => "a folder without the library",
+                false => "no file",
+            };
+            let path = path.display();
+            Unrunnable::ended(format!(
+                "ONNX Runtime was not found: {VARIABLE}={path} is {what}"
+            ))
+        });
     }
     let folders = given.map(Path::to_path_buf).into_iter();
-    let folders = folders.chain(packages()).chain(SYSTEM.map(PathBuf::from));
-    let mut found = folders.filter_map(|folder| library_in(&folder));
+    let folders: Vec<PathBuf> = folders.chain(packages()).collect();
+    let system = SYSTEM.iter().map(PathBuf::from);
+    let mut found = folders
+        .iter()
+        .cloned()
+        .chain(system)
+        .filter_map(|folder| library_in(&folder));
     found.next().ok_or_else(|| {
-        let why = format!("ONNX Runtime was not found (`pip install onnxruntime`, or {VARIABLE})");
-        Unrunnable::ended(why)
+        let old = folders.iter().find(|folder| folder.is_dir());
+        Unrunnable::ended(match old {
+            Some(folder) => format!(
+                "the onnxruntime package in {} is too old: {FIRST_PACKAGE} is the first that other \
+                 programs can load (`pip install --upgrade onnxruntime`)",
+                folder.display(),
+            ),
+            None => {
+                format!("ONNX Runtime was not found (`pip install onnxruntime`, or {VARIABLE})")
+            }
+        })
     })
 }
 
@@ -94,7 +123,9 @@ fn library_in(folder: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// It is nowhere, or cannot be loaded.
-pub(super) fn loaded(library: Option<&Path>) -> Result<&'static Loaded, Unrunnable> {
+pub(in crate::verify::engine) fn loaded(
+    library: Option<&Path>,
+) -> Result<&'static Loaded, Unrunnable> {
     static LOADED: OnceLock<Result<Loaded, String>> = OnceLock::new();
     let path = find(library)?;
     let loaded = LOADED.get_or_init(|| load(&path));
@@ -104,20 +135,34 @@ pub(super) fn loaded(library: Option<&Path>) -> Result<&'static Loaded, Unrunnab
 }
 
 fn load(path: &Path) -> Result<Loaded, String> {
-    let cannot = |why: String| {
+    let cannot = |why: &str| {
         let path = path.display();
         format!("ONNX Runtime cannot be loaded from {path}: {why}")
     };
-    let builder = ort::init_from(path).map_err(|error| cannot(error.to_string()))?;
+    let builder = ort::init_from(path).map_err(|error| cannot(&reason(&error.to_string())))?;
     let environment = builder.with_name("dropout-onnx").with_telemetry(false);
     let environment = environment.build();
-    let environment = environment.map_err(|error| cannot(error.to_string()))?;
+    let environment = environment.map_err(|error| cannot(error.message()))?;
     environment.set_log_level(LogLevel::Fatal);
     let version = version(path);
     Ok(Loaded {
         environment,
         version: format!("ONNX Runtime {version}"),
     })
+}
+
+/// Why a library cannot be loaded, by the words of the crate `ort`.
+fn reason(words: &str) -> String {
+    match words.split_once("but got '") {
+        Some((_, found)) => {
+            let found = found.trim_end_matches('\'');
+            format!("it is version {found}, and {FIRST} or later is needed")
+        }
+        None if words.contains("does not export") => {
+            "it is not a library of ONNX Runtime".to_string()
+        }
+        None => "it is not a shared library for this system, or needs another one".to_string(),
+    }
 }
 
 /// The version in the name of the file or of the package around it; else the commit it was built from.

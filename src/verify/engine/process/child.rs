@@ -8,7 +8,7 @@ use super::protocol::{Reply, Request};
 use crate::error::{Error, ErrorKind};
 use crate::source::Source;
 use crate::verify::engine::backend::{Read, Ready};
-use crate::verify::engine::{Stop, Subject, engines};
+use crate::verify::engine::{Stop, Subject, engines, isolation};
 
 /// Answers requests on standard input until there are no more: what the command does when it is started
 /// with [`super::ENGINE_ARGUMENT`] alone. `gone` is called once the parent process has ended, even in the
@@ -63,14 +63,15 @@ impl State {
                     let why = format!("the engine process is version {here}, not {version}");
                     return Err(Error::new(ErrorKind::Unsupported, why).into());
                 }
-                limit_memory(memory)?;
                 let subject = Subject {
                     label: &label,
                     source: &Source::from_parts(model)?,
                     folder: folder.as_deref(),
                     external: 0,
                 };
+                // a library that is loaded has its memory
                 let engine = engines::of(mode, library.as_deref())?;
+                isolation::limit_memory(memory)?;
                 let (about, model) = engine.read(&subject, meaning, mode)?;
                 self.read = Some(model);
                 Ok(Reply::Read(about))
@@ -95,24 +96,4 @@ impl State {
 
 fn early() -> Stop {
     Error::new(ErrorKind::Usage, "there is no model yet").into()
-}
-
-/// Limits the data of this process: what it allocates beyond that fails, and ends it.
-#[cfg(target_os = "linux")]
-fn limit_memory(bytes: u64) -> Result<(), Error> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let before = getrlimit(Resource::Data);
-    let lowest = |limit: Option<u64>| Some(limit.map_or(bytes, |limit| limit.min(bytes)));
-    let limit = Rlimit {
-        current: lowest(before.current),
-        maximum: before.maximum,
-    };
-    setrlimit(Resource::Data, limit)
-        .map_err(|e| Error::io("cannot limit the engine's memory", e.into()))
-}
-
-/// Elsewhere the process that asks looks at how much this one holds.
-#[cfg(not(target_os = "linux"))]
-fn limit_memory(_: u64) -> Result<(), Error> {
-    Ok(())
 }

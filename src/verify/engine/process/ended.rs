@@ -3,7 +3,7 @@
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-use bytesize::ByteSize;
+use crate::verify::engine::isolation::out_of_memory;
 
 /// It took too long.
 pub(super) fn timed_out(engine: &str, limit: Duration) -> String {
@@ -11,16 +11,11 @@ pub(super) fn timed_out(engine: &str, limit: Duration) -> String {
     format!("{engine} did not finish within {seconds} s (--timeout)")
 }
 
-/// It asked for too much memory.
-pub(super) fn out_of_memory(engine: &str, limit: u64) -> String {
-    let limit = ByteSize(limit).display().iec();
-    format!("{engine} needs more than {limit} of memory (--memory-limit)")
-}
-
 /// By its status and its standard error.
 pub(super) fn why(engine: &str, status: ExitStatus, words: &str, memory: u64) -> String {
-    // Rust's own words, from before it aborts
-    if words.contains("memory allocation of") || words.contains("out of memory") {
+    // the words of Rust and of C++, from before they abort
+    let failed = ["memory allocation of", "out of memory", "bad_alloc"];
+    if failed.iter().any(|failed| words.contains(failed)) {
         return out_of_memory(engine, memory);
     }
     if words.contains("overflowed its stack") {

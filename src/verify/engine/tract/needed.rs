@@ -1,6 +1,6 @@
-//! Each repair for tract works, and is needed with the tract that is linked: `tests/repairs` has models that are
-//! named after the operator whose repair they need, and what ONNX Runtime computes with them. A test that fails
-//! here means that a repair can go.
+//! Each repair for tract and each operator that it is given works, and is needed with the tract that is linked:
+//! `tests/repairs` has models that are named after the operator that needs it, and what ONNX Runtime computes with
+//! them. A test that fails here means that one can go.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,14 +12,8 @@ use tract_onnx::pb;
 use super::Tract;
 use crate::source::Source;
 use crate::verify::engine::backend::{Engine, Values};
-use crate::verify::engine::mend::{self, Repair, TRACT};
-use crate::verify::engine::operators::sequences;
+use crate::verify::engine::mend::{self, Repair};
 use crate::verify::engine::{Engines, Fill, Meaning, Mode, Stop, Subject, Value};
-
-/// Operators that tract is given.
-fn given() -> impl Iterator<Item = &'static str> {
-    ["Loop"].into_iter().chain(sequences::ALL)
-}
 
 /// Element type, shape and elements, by name.
 type Tensors = BTreeMap<String, (String, Vec<usize>, Vec<f64>)>;
@@ -49,12 +43,24 @@ fn values(tensors: &Tensors) -> Values {
     values.collect()
 }
 
-fn repairs() -> Vec<&'static Repair> {
-    TRACT.iter().copied().flatten().collect()
+impl Tract {
+    /// The operators with a repair, and those that it is given.
+    fn mended(&self) -> BTreeSet<String> {
+        let repairs = self.repairs.iter().map(|repair| repair.name());
+        let given = self.given.iter().map(|(name, _)| (*name).to_string());
+        repairs.chain(given).collect()
+    }
+
+    fn without(operator: &str) -> Tract {
+        let mut tract = Tract::new();
+        tract.repairs.retain(|repair| repair.name() != operator);
+        tract.given.retain(|(name, _)| *name != operator);
+        tract
+    }
 }
 
 /// The outputs that tract computes in the first mode in which it can.
-fn run(name: &str, example: &Example, repairs: &[&'static Repair]) -> Result<Values, String> {
+fn run(name: &str, example: &Example, tract: &Tract) -> Result<Values, String> {
     let source = Source::open(folder().join(format!("{name}.onnx"))).unwrap();
     let subject = Subject {
         label: "model",
@@ -68,7 +74,6 @@ fn run(name: &str, example: &Example, repairs: &[&'static Repair]) -> Result<Val
     let mut last = String::new();
     for mode in Mode::of(Engines::Tract) {
         let outputs = || -> Result<Values, Stop> {
-            let tract = Tract(repairs.to_vec());
             let (about, read) = tract.read(&subject, Meaning::Inference, mode)?;
             let shapes = read.choose(&BTreeMap::new(), &shapes, Fill::ALL[0])?;
             let (found, _) = read.ready(&shapes)?.run(&values(&example.inputs), 0)?;
@@ -107,8 +112,8 @@ fn difference(example: &Example, found: &Values) -> Option<String> {
         })
 }
 
-fn failure(name: &str, example: &Example, repairs: &[&'static Repair]) -> Option<String> {
-    match run(name, example, repairs) {
+fn failure(name: &str, example: &Example, tract: &Tract) -> Option<String> {
+    match run(name, example, tract) {
         Ok(found) => difference(example, &found),
         Err(why) => Some(why),
     }
@@ -121,22 +126,21 @@ fn operator(name: &str) -> &str {
 
 #[test]
 fn each_repair_works_and_is_needed() {
-    let (examples, repairs) = (examples(), repairs());
+    let tract = Tract::new();
     let mut wrong = Vec::new();
-    let mut needed = BTreeSet::new();
-    for (name, example) in &examples {
-        if let Some(why) = failure(name, example, &repairs) {
+    let mut unneeded = tract.mended();
+    for (name, example) in &examples() {
+        if let Some(why) = failure(name, example, &tract) {
             wrong.push(format!("{name}: {why}"));
         }
         let operator = operator(name);
-        let others = repairs.iter().filter(|repair| repair.name() != operator);
-        let others: Vec<_> = others.copied().collect();
-        if others.len() < repairs.len() && failure(name, example, &others).is_some() {
-            needed.insert(operator);
+        if unneeded.contains(operator)
+            && failure(name, example, &Tract::without(operator)).is_some()
+        {
+            unneeded.remove(operator);
         }
     }
-    let names = repairs.iter().map(|repair| repair.name());
-    let unneeded = names.filter(|name| !needed.contains(name.as_str()));
+    let unneeded = unneeded.iter();
     wrong.extend(unneeded.map(|name| format!("no model needs the repair of {name}")));
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -145,9 +149,9 @@ fn each_repair_works_and_is_needed() {
 fn each_repair_is_in_the_documentation() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/engines.md");
     let page = std::fs::read_to_string(page).unwrap();
-    for repair in repairs() {
-        let name = format!("`{}`", repair.operator);
-        assert!(page.contains(&name), "{name} is missing");
+    for operator in Tract::new().mended() {
+        let (_, name) = operator.rsplit_once('.').unwrap_or(("", &operator));
+        assert!(page.contains(&format!("`{name}`")), "{name} is missing");
     }
 }
 
@@ -177,7 +181,7 @@ fn no_repair_panics() {
         float_data: vec![0.5, -0.5],
         ..Default::default()
     };
-    for repair in mend::ALL.iter().chain(TRACT).copied().flatten() {
+    for repair in mend::ALL.iter().chain(mend::TRACT).copied().flatten() {
         for (inputs, attribute) in [(0, Vec::new()), (0, odd.clone()), (9, odd.clone())] {
             let node = pb::NodeProto {
                 op_type: repair.operator.into(),
@@ -208,7 +212,7 @@ fn no_repair_panics() {
                 external: 0,
             };
             // whatever comes of it
-            drop(Tract(repairs()).read(&subject, Meaning::Inference, Mode::Optimised));
+            drop(Tract::new().read(&subject, Meaning::Inference, Mode::Optimised));
         }
     }
 }
@@ -216,7 +220,7 @@ fn no_repair_panics() {
 #[test]
 fn what_differs_is_seen() {
     let (name, example) = examples().pop_first().unwrap();
-    let found = run(&name, &example, &repairs()).unwrap();
+    let found = run(&name, &example, &Tract::new()).unwrap();
     assert_eq!(difference(&example, &found), None);
     let mut other = examples().remove(&name).unwrap();
     let (_, _, numbers) = other.outputs.values_mut().next().unwrap();
@@ -225,31 +229,14 @@ fn what_differs_is_seen() {
 }
 
 #[test]
-fn tract_lacks_the_operators_that_it_is_given() {
-    let own = tract_onnx::onnx();
-    for operator in given() {
-        assert!(!own.op_register.0.contains_key(operator), "{operator}");
-    }
-    assert!(own.op_register.0.contains_key("If"));
-}
-
-#[test]
 fn the_operators_that_tract_lacks_are_in_the_documentation() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
     let (schemas, page) = (read("tests/schema/operators.tsv"), read("docs/engines.md"));
     let own = tract_onnx::onnx();
-    let repaired: BTreeSet<String> = mend::ALL
-        .iter()
-        .chain(TRACT)
-        .copied()
-        .flatten()
-        .map(Repair::name)
-        .collect();
-    let has = |name: &str| {
-        let given = given().any(|given| given == name);
-        given || repaired.contains(name) || own.op_register.0.contains_key(name)
-    };
+    let mut mended = Tract::new().mended();
+    mended.extend(mend::ALL.iter().copied().flatten().map(Repair::name));
+    let has = |name: &str| mended.contains(name) || own.op_register.0.contains_key(name);
     let names = schemas
         .lines()
         .skip(1)

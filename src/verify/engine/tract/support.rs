@@ -7,7 +7,7 @@ use tract_onnx::model::OnnxOpRegister;
 use crate::onnx::{
     AttributeValue, DataType, GraphId, GraphKind, Model, Node, NodeId, ValueType, Values,
 };
-use crate::verify::engine::mend::MICROSOFT as DOMAIN;
+use crate::verify::engine::mend::{MICROSOFT as DOMAIN, unread};
 use crate::verify::engine::{Unrunnable, draws};
 
 /// Operators of Microsoft's domain that tract implements by Microsoft's meaning.
@@ -120,27 +120,6 @@ fn node(model: &Model, id: NodeId, node: &Node) -> Result<(), Unrunnable> {
         return Err(lacks(&op, why));
     }
     Ok(())
-}
-
-/// An attribute of a recurrent layer that changes what it computes, and that tract ignores.
-fn unread(node: &Node) -> Option<&'static str> {
-    let usual: &[&[u8]] = match &*node.op_type.to_text() {
-        "LSTM" => &[b"Sigmoid", b"Tanh", b"Tanh"],
-        "GRU" => &[b"Sigmoid", b"Tanh"],
-        "RNN" => &[b"Tanh"],
-        _ => return None,
-    };
-    let is_other = |given: &[Vec<u8>]| given != usual;
-    match node.attribute("activations").map(|given| &given.value) {
-        Some(AttributeValue::Strings(given)) if given.chunks(usual.len()).any(is_other) => {
-            return Some("activations");
-        }
-        _ => {}
-    }
-    if node.attribute("clip").is_some() {
-        return Some("clip");
-    }
-    (node.int("input_forget", 0) != 0).then_some("input_forget")
 }
 
 /// Whether tract has an element type; `place` is where it is.
