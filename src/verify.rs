@@ -318,7 +318,7 @@ fn run_sides(
     settings: &run::Settings,
 ) -> Result<run::RunReport> {
     let mut settings = run::Settings {
-        steady: steady::outputs(before.view),
+        steady: steady::outputs(before)?,
         ..settings.clone()
     };
     let named = |e| before.view.model.source().name_in(e);
@@ -360,10 +360,6 @@ fn subject<'a>(
     reference: Option<&'a reference::Reference>,
 ) -> engine::Subject<'a> {
     let model = side.view.model;
-    engine::Subject {
-        label,
-        source: reference.map_or(model.source(), |reference| &reference.source),
-        folder: model.folder(),
-        external: model.external_bytes(),
-    }
+    let source = reference.map_or(model.source(), |reference| &reference.source);
+    engine::Subject::of(model, label, source)
 }

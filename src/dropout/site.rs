@@ -193,6 +193,12 @@ impl Site {
         }
     }
 
+    /// True of dropout that is written as a mask, drawn or constant, and of a draw that decides about a layer:
+    /// not of an operator.
+    pub(crate) fn is_mask(&self) -> bool {
+        !self.junctions.is_empty() || self.runs_if.is_some()
+    }
+
     /// The nodes that make a mask of a draw and drop data with it, and those that scale the data before;
     /// none of an operator.
     pub(crate) fn mask_nodes(&self, view: View<'_>) -> Vec<NodeId> {

@@ -56,6 +56,26 @@ pub enum AttributeValue {
     Other(Range<u64>),
 }
 
+impl AttributeValue {
+    /// True of two numbers, strings or lists of them that are the same to the bit, and of two tensors of the
+    /// same bytes that no file had.
+    pub(crate) fn is_same(&self, other: &AttributeValue) -> bool {
+        use AttributeValue::{Float, Floats, Int, Ints, NewTensor, String, Strings};
+        match (self, other) {
+            (Float(one), Float(other)) => one.to_bits() == other.to_bits(),
+            (Floats(one), Floats(other)) => one
+                .iter()
+                .map(|f| f.to_bits())
+                .eq(other.iter().map(|f| f.to_bits())),
+            (Int(one), Int(other)) => one == other,
+            (Ints(one), Ints(other)) => one == other,
+            (String(one), String(other)) | (NewTensor(one), NewTensor(other)) => one == other,
+            (Strings(one), Strings(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 impl Attribute {
     /// An attribute that no file had.
     pub fn new(name: &str, value: AttributeValue) -> Attribute {

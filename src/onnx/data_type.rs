@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// An element type, by its number in `onnx.proto`; numbers this crate does not know are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DataType(pub i32);
@@ -98,5 +101,19 @@ impl fmt::Display for DataType {
             Some(name) => f.pad(name),
             None => write!(f, "type {}", self.0),
         }
+    }
+}
+
+impl Serialize for DataType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for DataType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<DataType, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let unknown = || D::Error::custom(format!("`{name}` is no element type"));
+        DataType::from_name(&name).ok_or_else(unknown)
     }
 }

@@ -35,6 +35,8 @@ pub struct Editor<'m> {
     values: Values,
     /// Value names anywhere in the model, once a fresh one was asked for.
     taken: Option<HashSet<Name>>,
+    /// The last number of a fresh name, by its hint.
+    numbers: HashMap<Name, usize>,
     /// Values that lost their producer.
     gone: Vec<ValueId>,
     /// For each graph, its value_info entries and annotations by name, once one was asked for.
@@ -48,6 +50,7 @@ impl<'m> Editor<'m> {
             model,
             values,
             taken: None,
+            numbers: HashMap::default(),
             gone: Vec::new(),
             described: HashMap::default(),
         }
@@ -307,12 +310,17 @@ impl<'m> Editor<'m> {
                 .collect()
         });
         let mut name = Name::from(hint);
-        let mut count = 1;
-        while !taken.insert(name.clone()) {
-            count += 1;
-            name = Name::from(format!("{hint}_{count}"));
+        if taken.insert(name.clone()) {
+            return name;
         }
-        name
+        let count = self.numbers.entry(name).or_insert(1);
+        loop {
+            *count += 1;
+            name = Name::from(format!("{hint}_{count}"));
+            if taken.insert(name.clone()) {
+                return name;
+            }
+        }
     }
 
     /// Removes a function without calls.

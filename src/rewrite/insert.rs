@@ -218,7 +218,7 @@ fn insert_examined(before: &Examined<'_>, options: &Options) -> Result<Inserted>
 
 /// Checks that dropout which was there before as a mask is still seen to be one.
 fn undisturbed(before: &Examined<'_>, after: &Examined<'_>) -> Result<()> {
-    let is_mask = |site: &&Site| !site.junctions.is_empty();
+    let is_mask = |site: &&Site| site.is_mask();
     let mut old = before.sites()?.iter().filter(is_mask).peekable();
     if old.peek().is_none() {
         return Ok(());

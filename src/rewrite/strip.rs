@@ -258,12 +258,9 @@ fn refuse(plan: &Plan, norms: &[BatchNorm], strict: bool) -> Result<()> {
 /// once other dropout is removed, or no longer. The inference form of both models would
 /// then be undefined.
 fn settled(sites: &[Site], plan: &Plan, after: &Examined<'_>) -> Result<()> {
-    let found = after
-        .sites()?
-        .iter()
-        .filter(|site| !site.junctions.is_empty());
+    let found = after.sites()?.iter().filter(|site| site.is_mask());
     let applied: Vec<usize> = plan.applied().map(|step| step.site).collect();
-    let masks = sites.iter().filter(|site| !site.junctions.is_empty());
+    let masks = sites.iter().filter(|site| site.is_mask());
     let mut kept: Vec<&Site> = masks.filter(|site| !applied.contains(&site.id)).collect();
     let names = LazyCell::new(|| -> HashSet<&Name> {
         let values = after.view().all_values();

@@ -3,6 +3,8 @@
 //! Sources: `contrib_defs.cc` and `training_op_defs.cc` of ONNX Runtime; `native_functions.yaml` of
 //! PyTorch, whose operators reach ONNX as ATen nodes or as calls of torch_lib without its functions.
 
+use crate::onnx::Use;
+
 use super::view::{NodeRef, ValueRef};
 
 /// A dropout operator that is not part of ONNX. Its data is its first input, and its mask is its second
@@ -130,13 +132,29 @@ impl ForeignDropout {
         node.inputs().take(count).flatten()
     }
 
-    /// True if something uses more than its result.
+    /// True if something uses more than its result, besides gradients that read its mask.
     pub fn has_other_results(node: NodeRef<'_>) -> bool {
-        node.outputs()
-            .skip(1)
-            .flatten()
-            .any(|output| output.is_used())
+        let view = node.view();
+        let is_mask = |at: Use| match at {
+            Use::Input { node, input } => input == 1 && is_gradient(view.node(node)),
+            _ => false,
+        };
+        let others = node.outputs().skip(1).flatten();
+        others
+            .flat_map(|output| output.uses())
+            .any(|at| !is_mask(at))
     }
+}
+
+/// True of an operator of ONNX Runtime that computes the gradient of a dropout; its second input is the mask.
+pub(crate) fn is_gradient(node: NodeRef<'_>) -> bool {
+    let named = node.op_type == "DropoutGrad" || node.op_type == "BitmaskDropoutGrad";
+    named && node.domain == "com.microsoft"
+}
+
+/// True of a dropout operator of ONNX or another domain: its second output is its mask.
+pub(crate) fn has_mask(node: NodeRef<'_>) -> bool {
+    node.is("Dropout") || ForeignDropout::of(node).is_some()
 }
 
 /// The axis of the Softmax in a node.

@@ -190,11 +190,22 @@ impl Operator {
         self.data == Data::First && self.elements == Elements::Pick && !padded
     }
 
-    /// True if its two inputs can be exchanged, without attributes.
-    pub fn is_commutative(&self) -> bool {
+    /// True if this number of inputs can be in any order, without attributes.
+    pub fn is_commutative(&self, inputs: usize) -> bool {
         let bits = ["BitwiseAnd", "BitwiseOr", "BitwiseXor"];
-        let words = ["Add", "Mul", "And", "Or", "Xor", "Equal"];
-        words.contains(&self.name) || bits.contains(&self.name)
+        let words = ["Add", "Mul", "And", "Or", "Xor", "Equal", "Sum"];
+        let two = words.contains(&self.name) || bits.contains(&self.name);
+        (two && inputs == 2) || ["Max", "Min"].contains(&self.name)
+    }
+
+    /// The number of inputs, of these, that it may leave as they are: a Relu, a Clip, a Floor the first, a Max
+    /// each.
+    pub fn passable(&self, inputs: usize) -> usize {
+        match (self.elements, self.data, self.linear) {
+            (Elements::Map, Data::First, _) => 1,
+            (Elements::Map, _, Linear::JointPositive) if inputs > 1 => inputs,
+            _ => 0,
+        }
     }
 
     /// True if it changes the element type and nothing else.

@@ -2,9 +2,9 @@
 //!
 //! A copy in memory has a node after every site that observes its data and its output, also in
 //! branches, in bodies of Scan and in functions; tract runs the copy with this crate's `Dropout` and
-//! draws. At every site the dropped fraction must lie within the binomial interval of its rate, kept
-//! elements must be scaled by `1/(1-p)`, and the same seed must drop the same elements again. Elements
-//! that are 0 before dropout do not count. Dropout with a switch passes its data while that is off.
+//! draws. At every site the dropped fraction must lie within the binomial interval of its rate, and kept
+//! elements must be scaled by `1/(1-p)`. Elements that are 0 before dropout do not count. Dropout with a switch
+//! passes its data while that is off.
 
 mod axes;
 mod count;
@@ -13,8 +13,7 @@ mod observe;
 mod report;
 mod tally;
 
-use super::engine::watch::Seen;
-use super::engine::{Meaning, Stop, Subject, Value};
+use super::engine::{Meaning, Stop, Subject};
 use super::run::{self, Settings};
 use crate::error::Result;
 use crate::semantics::view::View;
@@ -51,12 +50,7 @@ pub(super) fn check(view: View<'_>, expected: &Expected, settings: &Settings) ->
 /// Observes dropout in runs of one copy.
 fn sampled(view: View<'_>, expected: &Expected, settings: &Settings) -> Result<Report> {
     let copy = observe::observed(view, expected)?;
-    let subject = Subject {
-        label: "after",
-        source: &copy,
-        folder: view.model.folder(),
-        external: view.model.external_bytes(),
-    };
+    let subject = Subject::of(view.model, "after", &copy);
     let mut settings = settings.clone();
     settings.meaning = Meaning::AsWritten {
         seed: settings.seed,
@@ -68,7 +62,7 @@ fn sampled(view: View<'_>, expected: &Expected, settings: &Settings) -> Result<R
         sites: Vec::new(),
     };
     for again in [false, true] {
-        match run::watched(&subject, &settings, &mut |run, seen| tally.add(run, seen)) {
+        match run::watched(&subject, &settings, &mut |run, seen| tally.add(run, &seen)) {
             Ok(()) => {}
             Err(Stop::Error(error)) => return Err(error),
             Err(Stop::Unrunnable(unrunnable)) => {
@@ -90,30 +84,7 @@ fn sampled(view: View<'_>, expected: &Expected, settings: &Settings) -> Result<R
         let more = report.runs * WANTED.div_ceil(least);
         settings.runs = more.min(RUNS).max(report.runs);
     }
-    check_seed(&subject, settings, &tally.first, &mut report);
     Ok(report)
-}
-
-/// Repeats the first run: the same seed must drop the same elements.
-fn check_seed(subject: &Subject<'_>, settings: Settings, first: &[Seen], report: &mut Report) {
-    let settings = Settings {
-        runs: 1,
-        ..settings
-    };
-    let mut again = Vec::new();
-    if run::watched(subject, &settings, &mut |_, seen| again = seen).is_err() {
-        return;
-    }
-    for (index, site) in report.sites.iter_mut().enumerate() {
-        let bits = |value: &Value| value.to_f64().into_iter().map(f64::to_bits).collect();
-        let drawn = |seen: &[Seen]| -> Vec<Vec<u64>> {
-            let seen = seen.iter().filter(|seen| seen.site == index);
-            seen.map(|seen| bits(&seen.output)).collect()
-        };
-        if site.outcome == Outcome::AsSaid && drawn(first) != drawn(&again) {
-            site.outcome = Outcome::Unlike("drops different elements with the same seed".into());
-        }
-    }
 }
 
 /// The report where sites are not made of their data: no copy of the model can show how they act.

@@ -10,7 +10,7 @@ use std::fmt;
 
 use tract_onnx::prelude::{Datum, DatumType, f16};
 
-use super::engine::{Value, elements};
+use super::engine::{self, Value};
 pub use difference::Difference;
 use tolerance::Bound;
 pub use tolerance::Tolerance;
@@ -103,7 +103,8 @@ fn differing<T: Element>(
     (bound, noise): (Option<Bound>, &[f64]),
 ) -> Option<Found> {
     let mut found: Option<Found> = None;
-    let pairs = elements::<T>(&before.0).iter().zip(elements::<T>(&after.0));
+    let [one, two] = [before, after].map(|value| engine::elements::<T>(&value.0));
+    let pairs = one.iter().zip(two);
     for (place, (&one, &two)) in pairs.enumerate() {
         let noise = noise.get(place).copied().unwrap_or_default();
         if one.same(two) || bound.is_some_and(|bound| one.close(two, bound, noise)) {
@@ -135,12 +136,16 @@ fn position(mut place: usize, shape: &[usize]) -> Vec<usize> {
     index
 }
 
-trait Element: Datum + Copy + fmt::Display {
+trait Element: Datum + Copy + PartialEq + fmt::Display {
     /// As a float, for distances.
     fn wide(self) -> f64;
 
     /// Bit for bit, all NaN being one.
-    fn same(self, other: Self) -> bool;
+    fn same(self, other: Self) -> bool {
+        let [one, two] = [self.wide(), other.wide()];
+        let zeros = one != 0.0 || one.is_sign_negative() == two.is_sign_negative();
+        (self == other && zeros) || (one.is_nan() && two.is_nan())
+    }
 
     fn close(self, other: Self, Bound { rtol, atol }: Bound, noise: f64) -> bool {
         let [before, after] = [self.wide(), other.wide()];
@@ -150,46 +155,19 @@ trait Element: Datum + Copy + fmt::Display {
     }
 }
 
-macro_rules! floats {
-    ($($float:ty),*) => {$(
-        impl Element for $float {
+macro_rules! elements {
+    ($wide:expr; $($element:ty),*) => {$(
+        impl Element for $element {
             fn wide(self) -> f64 {
-                f64::from(self)
-            }
-
-            fn same(self, other: Self) -> bool {
-                self.to_bits() == other.to_bits() || (self.is_nan() && other.is_nan())
+                $wide(self)
             }
         }
     )*};
 }
 
-macro_rules! integers {
-    ($($integer:ty),*) => {$(
-        impl Element for $integer {
-            fn wide(self) -> f64 {
-                self as f64
-            }
-
-            fn same(self, other: Self) -> bool {
-                self == other
-            }
-        }
-    )*};
-}
-
-floats!(f16, f32, f64);
-integers!(i8, i16, i32, i64, u8, u16, u32, u64);
-
-impl Element for bool {
-    fn wide(self) -> f64 {
-        f64::from(u8::from(self))
-    }
-
-    fn same(self, other: Self) -> bool {
-        self == other
-    }
-}
+elements!(f64::from; f16, f32, f64, i8, i16, i32, u8, u16, u32);
+elements!(|whole| whole as f64; i64, u64);
+elements!(|flag| f64::from(u8::from(flag)); bool);
 
 #[cfg(test)]
 mod tests {

@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use tract_onnx::prelude::TractError;
 
 use crate::error::Error;
+use crate::onnx::Model;
 use crate::semantics::inline::Failure;
 use crate::source::Source;
 
@@ -64,6 +65,18 @@ pub struct Subject<'a> {
     pub folder: Option<&'a Path>,
     /// Bytes of that data, by which the default limits of a process grow.
     pub external: u64,
+}
+
+impl<'a> Subject<'a> {
+    /// A model, or a copy of it.
+    pub fn of(model: &'a Model, label: &'a str, source: &'a Source) -> Subject<'a> {
+        Subject {
+            label,
+            source,
+            folder: model.folder(),
+            external: model.external_bytes(),
+        }
+    }
 }
 
 /// What a training dropout site computes.

@@ -191,11 +191,11 @@ fn run_folded(
     let mut halves = halves
         .into_iter()
         .filter(|half| fold.rounded.contains(half));
-    if let Some(name) = halves.find_map(|half| half.name()) {
-        settings.tolerance = compare::Tolerance::OfType(name);
+    if let Some(half) = halves.next() {
+        settings.tolerance = compare::Tolerance::OfType(half);
         let mut report = run_sides(before, fold.after, Convention::Inverted, &settings)?;
         let tolerance = settings.tolerance;
-        notes.push(format!("{name} is computed in on the way: {tolerance}"));
+        notes.push(format!("{half} is computed in on the way: {tolerance}"));
         report.notes.extend(notes);
         return Ok(report);
     }
@@ -204,7 +204,7 @@ fn run_folded(
     let after = fold.after.view.model;
     let outputs = after.graph(after.main()).outputs.iter();
     let elements = outputs.filter_map(|info| match info.value_type() {
-        ValueType::Tensor { element, .. } => element.name(),
+        ValueType::Tensor { element, .. } => Some(element),
         _ => None,
     });
     for element in elements.collect::<BTreeSet<_>>() {

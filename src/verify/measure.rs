@@ -31,7 +31,8 @@ use claim::{Claim, Places};
 use expected::{Draw, Expected};
 use experiment::{Fault, Measured};
 pub(in crate::verify) use operators::operators;
-use region::{Ground, Input, Region, Removed};
+pub(in crate::verify) use region::Ground;
+use region::{Input, Region, Removed};
 #[doc(hidden)]
 pub use report::SiteReport;
 pub use report::{Outcome, Report};
@@ -60,23 +61,25 @@ pub fn measure(model: &impl Examine, sites: &[Site], host: &Host) -> Result<Opti
 /// # Errors
 /// As [`measure`].
 pub(crate) fn measured(side: Side<'_>, sites: &[&Site], host: &Host) -> Result<Option<Report>> {
-    let masks: Vec<&Site> = sites
-        .iter()
-        .copied()
-        .filter(|s| !s.junctions.is_empty())
-        .collect();
+    let masks = sites.iter().copied().filter(|site| site.is_mask());
+    let (layers, masks): (Vec<&Site>, Vec<&Site>) = masks.partition(|site| site.runs_if.is_some());
     let mut report = match masks.is_empty() {
         true => Report::default(),
         false => masks_of(side, &masks, host)?,
     };
-    let layers = sites.iter().filter(|site| site.runs_if.is_some());
-    report.sites.extend(layers.map(|site| SiteReport {
-        place: side.view.model.place(site.nodes[0]),
-        outcome: Outcome::Unmeasured {
-            why: "a draw decides whether its layer runs".into(),
-        },
-    }));
+    let why = "a draw decides whether its layer runs";
+    report.sites.extend(unmeasured(side, &layers, why));
     Ok(Some(report).filter(|report| !report.sites.is_empty()))
+}
+
+/// Sites that are not measured, for one reason.
+fn unmeasured(side: Side<'_>, sites: &[&Site], why: &str) -> Vec<SiteReport> {
+    let outcome = Outcome::Unmeasured { why: why.into() };
+    let sites = sites.iter().map(|site| SiteReport {
+        place: side.view.model.place(site.nodes[0]),
+        outcome: outcome.clone(),
+    });
+    sites.collect()
 }
 
 fn masks_of(side: Side<'_>, masks: &[&Site], host: &Host) -> Result<Report> {
@@ -91,12 +94,7 @@ fn masks_of(side: Side<'_>, masks: &[&Site], host: &Host) -> Result<Report> {
     Ok(match results? {
         Ok(results) => report(masks, results, place),
         Err(why) => Report {
-            sites: (masks.iter())
-                .map(|site| SiteReport {
-                    place: place(site),
-                    outcome: Outcome::Unmeasured { why: why.clone() },
-                })
-                .collect(),
+            sites: unmeasured(side, masks, &why),
         },
     })
 }

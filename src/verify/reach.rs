@@ -1,16 +1,20 @@
 //! Whether runs reach what differs between two models: the rows of a Gather, the sides of a Where, the
-//! branches of an If, the bodies of a Loop or Scan, and constants.
+//! branches of an If, the bodies of a Loop or Scan, constants, attributes, and elementwise operators.
 //!
-//! Nodes in a copy of each model observe indices and conditions. A constant is reached if the outputs change,
-//! if only by a bit, once the constant of the other model takes its place: a run in which they do not shows
-//! nothing about it. Elements that differ are exchanged in several groups, so that none hides in the others.
+//! Nodes in a copy of each model observe indices and conditions. A constant or an attribute is reached if the
+//! outputs change, if only by a bit, once that of the other model takes its place: a run in which they do not
+//! shows nothing about it. Elements that differ are exchanged in several groups, so that none hides in the
+//! others. Where the other model has nothing in its place, numbers take the place of others. An elementwise
+//! operator is reached if outputs change once its input takes its place, unlike a Relu of positive numbers.
 
+mod attribute;
 mod constant;
+mod exchange;
 mod observe;
 
 use serde::Serialize;
 
-use super::engine::{Stop, Subject};
+use super::engine::Stop;
 use super::run::Settings;
 use super::structure::{Mismatch, What};
 use crate::dropout::Side;
@@ -93,6 +97,8 @@ pub(super) fn check(
             let unreached = match what {
                 What::Never { why, .. } => Some((*why).to_string()),
                 What::Constant { value, other } => trial.exchanged(*value, *other)?,
+                What::Attributes { node, other } => trial.attributes(*node, *other)?,
+                What::Passed { node, input } => trial.passed(*node, *input)?,
                 _ => trial.missed(what, &observed, index)?,
             };
             report.places.push(Place {
@@ -117,21 +123,13 @@ fn place(view: View<'_>, what: &What, label: &str) -> String {
             format!("{}: {inner}", node(*id))
         }
         What::Constant { value, .. } => format!("constant `{}`", view.value(*value).get().name),
+        What::Attributes { node: id, .. } => format!("attributes of {}", node(*id)),
+        What::Passed { node: id, input } => {
+            format!("{}, without which it is input {input}", node(*id))
+        }
         What::Never { node: id, .. } => node(*id),
     };
     format!("{named} ({label})")
-}
-
-impl<'a> Trial<'a> {
-    fn subject<'s>(&'s self, source: &'s crate::source::Source) -> Subject<'s> {
-        let model = self.side.view.model;
-        Subject {
-            label: self.label,
-            source,
-            folder: model.folder(),
-            external: model.external_bytes(),
-        }
-    }
 }
 
 /// Why a model did not run.

@@ -2,9 +2,10 @@
 //!
 //! The draw of each mask is replaced by one that keeps its element, such as 0.75 for `u ≥ 0.5`, in the
 //! shape of the draw; the mask is computed from that as the file declares. Kept elements come out
-//! scaled by `1/(1-p)` (or unscaled, or as in alpha dropout): one `Mul`, after a `Sub` where something
-//! was added, restores the inference scale. Normal draws become their mean. Nothing is removed, and
-//! nothing of how strip removes masks is used.
+//! scaled by `1/(1-p)` (or unscaled, or as in alpha dropout): the number that scales them is divided by
+//! itself where a product reads it, else one `Mul`, after a `Sub` where something was added, restores the
+//! inference scale. Normal draws become their mean. Nothing is removed, and nothing of how strip removes
+//! masks is used.
 //!
 //! A mask with a switch is compared with the switch off.
 
@@ -93,16 +94,14 @@ fn edited(side: Side<'_>) -> Result<Option<Reference>, Stop> {
     }
     let step = step(side.view, &masks);
     let adds = masks.iter().any(|site| adds(side.view, site));
-    let folded = is_folded(&masks);
     let masks = masks.into_iter();
-    let mut rounded: Vec<DataType> = masks
+    let rounded: Vec<DataType> = masks
         .flat_map(|site| {
             shown::keep_all(&mut editor, site);
             mask::keep_all(&mut editor, site)
         })
         .collect();
     editor.finish()?;
-    rounded.extend(folded.then_some(DataType::FLOAT));
     Ok(Some(Reference {
         source: Source::from_rope(copy.to_rope()?),
         tolerance: step.unwrap_or_else(|| tolerance(&rounded, adds)),
@@ -177,15 +176,6 @@ fn step(view: View<'_>, masks: &[&Site]) -> Option<Tolerance> {
     Some(Tolerance::Close { rtol, atol })
 }
 
-/// True if a mask leaves a factor that rounds, where another multiplies what it keeps: engines multiply
-/// neighbouring constants first, which are others in the result.
-fn is_folded(masks: &[&Site]) -> bool {
-    let mut junctions = masks.iter().flat_map(|site| &site.junctions);
-    let is_power = |number: f64| number.abs().log2().fract() == 0.0;
-    junctions.clone().any(|junction| junction.kept.0 != 1.0)
-        && junctions.any(|junction| !is_power(junction.scale))
-}
-
 /// True if a mask is applied by an addition: a kept −0 comes out as 0.
 fn adds(view: View<'_>, site: &Site) -> bool {
     let mut junctions = site
@@ -199,7 +189,7 @@ fn adds(view: View<'_>, site: &Site) -> bool {
 fn tolerance(rounded: &[DataType], adds: bool) -> Tolerance {
     let coarse = [DataType::FLOAT16, DataType::BFLOAT16];
     match rounded.iter().any(|element| coarse.contains(element)) {
-        true => Tolerance::OfType("float16"),
+        true => Tolerance::OfType(DataType::FLOAT16),
         false if rounded.is_empty() && adds => Tolerance::Values,
         false if rounded.is_empty() => Tolerance::Exact,
         false => Tolerance::ByType,

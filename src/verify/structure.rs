@@ -52,6 +52,8 @@ use crate::onnx::{Model, ValueInfo};
 use allowed::Exceptions;
 #[doc(hidden)]
 pub use allowed::{Allowed, ScaledAttribute, ScaledWeights};
+#[cfg(feature = "tract")]
+pub(super) use attributes::{floats, of_inference};
 pub use difference::Mismatch;
 #[cfg(feature = "tract")]
 pub(crate) use difference::What;

@@ -9,4 +9,5 @@ mod masks;
 mod models;
 mod neutral;
 mod outputs;
+mod rounding;
 mod weights;

@@ -37,7 +37,7 @@ fn of_mask() -> Reason {
 /// Nodes of dropout that is written as a mask, with the factors that make up for what it drops.
 fn masks(sites: &[Site]) -> HashSet<NodeId> {
     let mut masks = HashSet::default();
-    for site in sites.iter().filter(|site| !site.junctions.is_empty()) {
+    for site in sites.iter().filter(|site| site.is_mask()) {
         masks.extend(&site.nodes);
         for junction in &site.junctions {
             masks.insert(junction.node);

@@ -52,6 +52,7 @@ fn last_axis(facts: Facts<'_>, node: NodeRef<'_>) -> i64 {
 /// Replaces it with its inference form.
 pub(super) fn remove(strip: &mut Strip<'_>, site: &Site) -> Result<()> {
     let id = site.nodes[0];
+    operator::pass_gradients(strip, id)?;
     let node = strip.editor.view().node(id);
     let mut steps = site
         .foreign

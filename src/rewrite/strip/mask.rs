@@ -9,14 +9,8 @@ use crate::hash::HashSet;
 use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Name, Node, NodeId, encode_float};
 use crate::rewrite::Reason;
 use crate::rewrite::upstream::Upstream;
+use crate::semantics::foreign::{has_mask, is_gradient};
 use crate::semantics::view::{NodeRef, ValueRef, View};
-
-/// Operators of ONNX Runtime that compute the gradient of a dropout; their second input is its mask.
-const GRADIENTS: &[&str] = &["BitmaskDropoutGrad", "DropoutGrad"];
-
-fn is_gradient(node: NodeRef<'_>) -> bool {
-    node.domain == "com.microsoft" && GRADIENTS.iter().any(|op| node.op_type == *op)
-}
 
 /// The gradients that are removed with a dropout: they read its mask itself, and their ratio and mode are
 /// constants.
@@ -34,7 +28,7 @@ fn is_own(gradient: NodeRef<'_>) -> bool {
         let value = gradient.input(input);
         value.is_none_or(ValueRef::is_in_file)
     };
-    let dropout = mask.is_some_and(|(node, output)| node.is("Dropout") && output == 1);
+    let dropout = mask.is_some_and(|(node, output)| has_mask(node) && output == 1);
     let here = mask.is_some_and(|(node, _)| node.graph() == gradient.graph());
     is_gradient(gradient) && dropout && here && constant(2) && constant(3)
 }
@@ -56,7 +50,7 @@ pub(super) fn gradients(view: View<'_>, sites: &[Site]) -> Option<Upstream> {
     let masks = gradients.filter_map(|node| Some((node.id, node.input(1)?.id)));
     let masks: Vec<_> = masks.collect();
     // what becomes of the data of a Dropout does not change its mask
-    let reads = |node: NodeRef<'_>, _| node.op() != "Dropout";
+    let reads = |node: NodeRef<'_>, _| !has_mask(node);
     (!masks.is_empty()).then(|| Upstream::of(view, masks, reads))
 }
 

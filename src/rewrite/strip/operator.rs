@@ -35,6 +35,15 @@ pub(super) fn refusal(view: View<'_>, site: &Site) -> Option<Reason> {
     })
 }
 
+/// Removes the gradients of a dropout that is the identity.
+pub(super) fn pass_gradients(strip: &mut Strip<'_>, id: NodeId) -> Result<()> {
+    let gradients = mask::own_gradients(strip.editor.view().node(id));
+    let gradients: Vec<NodeId> = gradients.map(|node| node.id).collect();
+    gradients
+        .into_iter()
+        .try_for_each(|gradient| pass_gradient(strip, gradient))
+}
+
 /// Lets what reads the gradient of a dropout's data read that of its result.
 fn pass_gradient(strip: &mut Strip<'_>, id: NodeId) -> Result<()> {
     let node = strip.editor.view().node(id);
@@ -56,11 +65,7 @@ fn pass_gradient(strip: &mut Strip<'_>, id: NodeId) -> Result<()> {
 pub(super) fn remove(strip: &mut Strip<'_>, site: &Site, factor: Option<Factor>) -> Result<()> {
     let id = site.nodes[0];
     if factor.is_none() {
-        let gradients = mask::own_gradients(strip.editor.view().node(id));
-        let gradients: Vec<NodeId> = gradients.map(|node| node.id).collect();
-        for gradient in gradients {
-            pass_gradient(strip, gradient)?;
-        }
+        pass_gradients(strip, id)?;
     }
     let view = strip.editor.view();
     let node = view.node(id);

@@ -66,15 +66,18 @@ pub(crate) fn is_default(operator: &str, opset: i64, attribute: &Attribute) -> b
         }
         _ => return false,
     };
-    let versions = schemas()
-        .1
-        .get(operator)
-        .filter(|_| since(operator, opset).is_some());
-    let defaults = versions.into_iter().flat_map(|versions| &versions.defaults);
-    let current = defaults
-        .filter(|(name, since, _)| attribute.name == *name && *since <= opset)
-        .max_by_key(|(_, since, _)| *since);
-    current.is_some_and(|(_, _, value)| *value == written)
+    let name = attribute.name.as_str();
+    let default = name.and_then(|name| default_of(operator, opset, name));
+    default.is_some_and(|default| default == written)
+}
+
+/// The default of an attribute, after a letter for its type.
+pub(crate) fn default_of(operator: &str, opset: i64, attribute: &str) -> Option<&'static str> {
+    since(operator, opset)?;
+    let defaults = schemas().1.get(operator)?.defaults.iter();
+    let current = defaults.filter(|(name, since, _)| attribute == *name && *since <= opset);
+    let current = current.max_by_key(|(_, since, _)| *since)?;
+    Some(current.2)
 }
 
 #[cfg(test)]

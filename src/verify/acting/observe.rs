@@ -2,12 +2,10 @@
 
 use std::collections::VecDeque;
 
-use smallvec::smallvec;
-
 use super::expected::{Expected, Watch};
 use crate::error::Result;
 use crate::hash::HashSet;
-use crate::onnx::{Attribute, AttributeValue, DataType, Editor, Name, Node, Producer, ValueType};
+use crate::onnx::{DataType, Editor, Name, Node, Producer, ValueType};
 use crate::semantics::view::View;
 use crate::source::Source;
 use crate::verify::engine::watch;
@@ -81,14 +79,11 @@ fn observe(editor: &mut Editor<'_>, view: View<'_>, site: usize, watch: &Watch) 
     };
     // the data may be the output of a site that is observed already
     if let Some((made, at, name)) = editor.detach(node, output) {
-        let site = AttributeValue::Int(site as i64);
         let observer = Node {
             // tract requires distinct names of nodes
             name: Name::from(format!("{made}/watch").as_str()),
-            inputs: smallvec![watch.data.clone(), made],
-            outputs: smallvec![name],
-            attributes: vec![Attribute::new(watch::SITE, site)],
-            ..watch::node()
+            outputs: [name].into_iter().collect(),
+            ..watch::node(site, &watch.data, &made)
         };
         editor.insert_node(at.0, at.1, observer);
     }

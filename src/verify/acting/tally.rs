@@ -5,10 +5,9 @@ use super::expected::Watch;
 use super::report::{NOT_REACHED, Outcome, SiteReport};
 use crate::verify::engine::watch::Seen;
 
-/// Observations of all sites. Of the runs only the first is kept.
+/// Observations of all sites.
 pub(super) struct Tally<'w> {
     pub sites: Vec<Progress<'w>>,
-    pub first: Vec<Seen>,
     pub runs: usize,
 }
 
@@ -16,27 +15,23 @@ impl<'w> Tally<'w> {
     pub fn new(watches: &'w [Watch]) -> Tally<'w> {
         Tally {
             sites: watches.iter().map(Progress::new).collect(),
-            first: Vec::new(),
             runs: 0,
         }
     }
 
     /// Adds a run; run 0 starts over.
-    pub fn add(&mut self, run: usize, seen: Vec<Seen>) {
+    pub fn add(&mut self, run: usize, seen: &[Seen]) {
         if run == 0 {
             for site in &mut self.sites {
                 *site = Progress::new(site.watch);
             }
         }
-        for seen in &seen {
+        for seen in seen {
             if let Some(site) = self.sites.get_mut(seen.site) {
                 site.add(seen);
             }
         }
         self.runs = run + 1;
-        if run == 0 {
-            self.first = seen;
-        }
     }
 }
 

@@ -2,10 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, ErrorKind, Result};
+use crate::onnx::DataType;
 
 /// How far two outputs may differ.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Tolerance {
     /// The same bits; any NaN equals any NaN.
@@ -24,7 +29,7 @@ pub enum Tolerance {
     /// the largest element. Integers and booleans are exact.
     ByType,
     /// The same for this element type, which is computed in on the way.
-    OfType(&'static str),
+    OfType(#[cfg_attr(test, schemars(with = "String"))] DataType),
 }
 
 /// How far one output may differ: by these parts of each element, and by as much in any element.
@@ -84,7 +89,7 @@ impl Tolerance {
             Tolerance::Values => ((0.0, 0.0), 1.0),
             Tolerance::Close { rtol, atol } => ((rtol, atol), 1.0),
             Tolerance::ByType => (parts(element)?, largest()),
-            Tolerance::OfType(other) => (parts(element).and(parts(other))?, largest()),
+            Tolerance::OfType(other) => (parts(element).and(parts(other.name()?))?, largest()),
         };
         let atol = atol * scale;
         Some(Bound { rtol, atol })
@@ -108,7 +113,7 @@ impl fmt::Display for Tolerance {
             Tolerance::Values => f.write_str("except for the sign of zeros"),
             Tolerance::Close { rtol, atol } => write!(f, "within rtol {rtol:e}, atol {atol:e}"),
             Tolerance::ByType => f.write_str("within the tolerance of the element type"),
-            Tolerance::OfType(element) => match parts(element) {
+            Tolerance::OfType(element) => match element.name().and_then(parts) {
                 Some((each, largest)) => {
                     write!(
                         f,

@@ -2,7 +2,6 @@
 
 use crate::dropout::{Examined, Side, Site};
 use crate::error::Result;
-use crate::onnx::DataType;
 use crate::verify::change::verify_examined;
 use crate::verify::engine::Host;
 use crate::verify::fold::{Fold, Removed, verify_fold, verify_steps};
@@ -39,10 +38,9 @@ pub(super) fn again(
             let between = between.side()?;
             let steps = stripped
                 .removed(before, between)
-                .and_then(|sites| Ok((sites, rounded(folded, (between, after))?)));
+                .and_then(|sites| Ok((sites, fold(folded, between, after)?)));
             match steps {
-                Ok((sites, rounded)) => {
-                    let fold = fold(folded, after, &rounded);
+                Ok((sites, fold)) => {
                     let all = marked(before, &sites);
                     let removed = removed(stripped, &sites);
                     verify_steps(before.with(&all), between, &removed, Some(fold), &options)?
@@ -50,8 +48,8 @@ pub(super) fn again(
                 Err(why) => return Ok(Err(why)),
             }
         }
-        Relation::Folded(folded) => match rounded(folded, (before, after)) {
-            Ok(rounded) => verify_fold(before, fold(folded, after, &rounded), &options)?,
+        Relation::Folded(folded) => match fold(folded, before, after) {
+            Ok(fold) => verify_fold(before, fold, &options)?,
             Err(why) => return Ok(Err(why)),
         },
         Relation::Changed(changed) => match changed.expected(after) {
@@ -78,21 +76,15 @@ fn removed<'a>(stripped: &Stripped, sites: &'a [Site]) -> Removed<'a> {
     }
 }
 
-fn fold<'a>(folded: &'a Folded, after: Side<'a>, rounded: &'a [DataType]) -> Fold<'a> {
-    Fold {
-        after,
-        allowed: &folded.changes,
-        exact: folded.exact,
-        rounded,
+/// A fold, if it is of these models.
+fn fold<'a>(folded: &'a Folded, before: Side<'_>, after: Side<'a>) -> Result<Fold<'a>, String> {
+    match folded.changes.fits(before.view.model, after.view.model) {
+        true => Ok(Fold {
+            after,
+            allowed: &folded.changes,
+            exact: folded.exact,
+            rounded: &folded.rounded,
+        }),
+        false => Err("it folds what the models do not have".to_string()),
     }
-}
-
-/// The element types that are rounded, of a fold that is one of these models.
-fn rounded(
-    folded: &Folded,
-    (before, after): (Side<'_>, Side<'_>),
-) -> Result<Vec<DataType>, String> {
-    let fits = folded.changes.fits(before.view.model, after.view.model);
-    let rounded = folded.rounded().filter(|_| fits);
-    rounded.ok_or_else(|| "it folds what the models do not have".to_string())
 }

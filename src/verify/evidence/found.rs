@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::machine::machine;
 use crate::verify::run::{Outcome, Record, RunReport};
@@ -52,10 +53,11 @@ struct Run {
     runs: Vec<Record>,
 }
 
-/// Numbers that may come out a little different on another machine.
-fn is_near(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-6 * (1.0 + a.abs())
-}
+/// What may differ between two machines, by its key in the document: reasons in words.
+const OF_MACHINE: [&str; 4] = ["engine", "machine", "unrunnable", "why"];
+
+/// What is the same only with the same engine on the same kind of machine.
+const OF_ENGINE: [&str; 4] = ["before", "after", "draws", "dropped"];
 
 impl Found {
     pub fn of(found: &Verification) -> Found {
@@ -77,60 +79,14 @@ impl Found {
         }
     }
 
-    /// How what was found again differs; `None` if it is the same.
+    /// The first place in the document at which what was found again differs; `None` if it is the same.
     pub fn difference(&self, again: &Found) -> Option<String> {
-        if self.identical != again.identical {
-            return Some("both models are the same bytes in one of both".to_string());
-        }
-        match (&self.stripped, &again.stripped) {
-            (Some(one), Some(other)) => {
-                if let Some(why) = one.difference(other) {
-                    return Some(format!("of the strip, {why}"));
-                }
-            }
-            (None, None) => {}
-            _ => return Some("there are other steps".to_string()),
-        }
-        if self.structure != again.structure {
-            return Some("structure shows something else".to_string());
-        }
-        let [masks, others] = [self, again].map(|found| found.measured.as_deref());
-        match (masks, others) {
-            (Some(masks), Some(others)) if masks.len() == others.len() => {
-                let mut pairs = masks.iter().zip(others);
-                if let Some((mask, _)) = pairs.find(|(mask, other)| !is_like(mask, other)) {
-                    return Some(format!("{} is measured to be something else", mask.place));
-                }
-            }
-            (None, None) => {}
-            _ => return Some("other masks are measured".to_string()),
-        }
-        match (&self.run, &again.run) {
-            (Some(run), Some(other)) => {
-                if let Some(why) = run.difference(other) {
-                    return Some(why);
-                }
-            }
-            (None, None) => {}
-            _ => return Some("the models run in one of both".to_string()),
-        }
-        if self.reached != again.reached {
-            return Some("the runs reach other differences".to_string());
-        }
-        let same_machine = self.is_comparable(again);
-        let [some, others] = [self, again].map(|found| found.acting.as_deref());
-        let alike = match (some, others) {
-            (Some(some), Some(others)) => {
-                let mut pairs = some.iter().zip(others);
-                some.len() == others.len()
-                    && pairs.all(|(one, other)| match same_machine {
-                        true => one == other,
-                        false => (&one.output, one.rate) == (&other.output, other.rate),
-                    })
-            }
-            (some, others) => some.is_none() && others.is_none(),
-        };
-        (!alike).then(|| "operators drop something else".to_string())
+        let exact = self.is_comparable(again);
+        let varies = |key: &str| OF_MACHINE.contains(&key) || (!exact && OF_ENGINE.contains(&key));
+        let [one, other] =
+            [self, again].map(|found| serde_json::to_value(found).unwrap_or_default());
+        let place = difference(&one, &other, &varies)?;
+        Some(format!("found{place} differs from the evidence"))
     }
 
     /// True if the same engine ran on the same kind of machine: then outputs have to be the same bits.
@@ -147,27 +103,33 @@ impl Found {
     }
 }
 
-/// True of the same facts, and of two masks that could not be measured.
-fn is_like(one: &measure::SiteReport, other: &measure::SiteReport) -> bool {
-    use measure::Outcome::AsAssumed;
-    let facts = |site: &measure::SiteReport| match site.outcome {
-        AsAssumed {
-            rate,
-            within,
-            kept,
-            shared,
-            constant,
-        } => Some(([rate, within, kept], (shared, constant))),
-        _ => None,
-    };
-    let alike = match (facts(one), facts(other)) {
-        (Some((numbers, facts)), Some((others, same))) => {
-            let mut pairs = numbers.iter().zip(others);
-            facts == same && pairs.all(|(&one, other)| is_near(one, other))
+/// The first place at which two documents differ, besides keys whose values vary.
+fn difference(one: &Value, other: &Value, varies: &dyn Fn(&str) -> bool) -> Option<String> {
+    match (one, other) {
+        (Value::Object(some), Value::Object(others)) => {
+            let mut keys = some.keys().chain(others.keys()).filter(|key| !varies(key));
+            keys.find_map(|key| {
+                let [one, other] = [some, others].map(|all| all.get(key).unwrap_or(&Value::Null));
+                // whatever the names of inputs are
+                let none: &dyn Fn(&str) -> bool = &|_| false;
+                let varies = if key == "inputs" { none } else { varies };
+                Some(format!(".{key}{}", difference(one, other, varies)?))
+            })
         }
-        (one, other) => one.is_none() && other.is_none(),
-    };
-    alike && one.place == other.place
+        (Value::Array(some), Value::Array(others)) if some.len() == others.len() => {
+            let mut pairs = some.iter().zip(others).enumerate();
+            pairs.find_map(|(index, (one, other))| {
+                Some(format!("[{index}]{}", difference(one, other, varies)?))
+            })
+        }
+        (Value::Number(one), Value::Number(other)) if one.is_f64() && other.is_f64() => {
+            // may come out a little different on another machine
+            let [one, other] = [one, other].map(|number| number.as_f64().unwrap_or_default());
+            let near = (one - other).abs() <= 1e-6 * (1.0 + one.abs());
+            (!near).then(String::new)
+        }
+        (one, other) => (one != other).then(String::new),
+    }
 }
 
 impl Run {
@@ -185,24 +147,5 @@ impl Run {
             elements: report.elements,
             runs: report.records.clone(),
         }
-    }
-
-    fn difference(&self, again: &Run) -> Option<String> {
-        if self.tolerance != again.tolerance {
-            let (one, other) = (&self.tolerance, &again.tolerance);
-            return Some(format!("outputs are equal {other}, in the evidence {one}"));
-        }
-        let facts = |run: &Run| (run.elements, run.runs.len(), run.unrunnable.is_some());
-        if facts(self) != facts(again) || self.chosen_dims != again.chosen_dims {
-            return Some("other runs were made".to_string());
-        }
-        let outputs = (&self.engine, &self.machine) == (&again.engine, &again.machine);
-        for (index, (one, other)) in self.runs.iter().zip(&again.runs).enumerate() {
-            if let Some(what) = one.difference(other, outputs) {
-                let why = "does not have the hash of the evidence";
-                return Some(format!("{what} of run {index} {why}"));
-            }
-        }
-        None
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn npy(source: &Source) -> Result<Tensor, String> {
     if claimed(source).is_some_and(|elements| elements > source.len()) {
         return Err("its header declares more elements than the file contains".into());
     }
-    let tensor = guard(|| any_element(&mut |element| element.in_file(source)));
+    let tensor = guard(|| any_element(source));
     tensor
         .and_then(|tensor| tensor)
         .map_err(|why| format!("cannot read this .npy file: {why}"))
@@ -126,41 +126,29 @@ fn claimed(source: &Source) -> Option<u64> {
     })
 }
 
-/// An element type that numpy and ONNX share, except float16, which `ndarray-npy` cannot read.
-trait Kind {
-    fn in_file(&self, source: &Source) -> Result<Tensor, ReadNpyError>;
-}
-
-struct Of<T>(std::marker::PhantomData<T>);
-
-impl<T: ReadableElement + Datum> Kind for Of<T> {
-    fn in_file(&self, source: &Source) -> Result<Tensor, ReadNpyError> {
-        let reader = source.reader(0..source.len());
-        Ok(ArrayD::<T>::read_npy(reader)?.into())
+/// Reads with the element type that the file turns out to have: those that numpy and ONNX share, except
+/// float16, which `ndarray-npy` cannot read.
+fn any_element(source: &Source) -> Result<Tensor, String> {
+    type Read = Result<Tensor, ReadNpyError>;
+    fn read<T: ReadableElement + Datum>(source: &Source) -> Read {
+        Ok(ArrayD::<T>::read_npy(source.reader(0..source.len()))?.into())
     }
-}
-
-/// Reads with the element type that the file turns out to have.
-fn any_element(
-    read: &mut dyn FnMut(&dyn Kind) -> Result<Tensor, ReadNpyError>,
-) -> Result<Tensor, String> {
-    use std::marker::PhantomData as P;
-    let kinds: [&dyn Kind; 11] = [
-        &Of::<f32>(P),
-        &Of::<f64>(P),
-        &Of::<i64>(P),
-        &Of::<i32>(P),
-        &Of::<bool>(P),
-        &Of::<u8>(P),
-        &Of::<i8>(P),
-        &Of::<i16>(P),
-        &Of::<u16>(P),
-        &Of::<u32>(P),
-        &Of::<u64>(P),
+    let readers: [fn(&Source) -> Read; 11] = [
+        read::<f32>,
+        read::<f64>,
+        read::<i64>,
+        read::<i32>,
+        read::<bool>,
+        read::<u8>,
+        read::<i8>,
+        read::<i16>,
+        read::<u16>,
+        read::<u32>,
+        read::<u64>,
     ];
     let mut descriptor = String::new();
-    for kind in kinds {
-        match read(kind) {
+    for read in readers {
+        match read(source) {
             Ok(tensor) => return Ok(tensor),
             Err(ReadNpyError::WrongDescriptor(found)) => descriptor = found.to_string(),
             Err(error) => return Err(error.to_string()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::dropout::{Side, Site};
 use crate::error::Result;
-use crate::hash::{HashMap, HashSet};
+use crate::hash::HashMap;
 use crate::onnx::{DataType, NodeId};
 use crate::semantics::view::View;
 use crate::verify::engine::{Host, Meaning, Stop, Value, Values};
@@ -14,19 +14,10 @@ use super::expected::resolution;
 use super::probe::{Ends, Sized, Writer};
 use super::region::{Dependents, Ground, Input, Region};
 use super::trials::load;
-use super::{Outcome, SiteReport, element, inlined};
+use super::{Outcome, SiteReport, element, inlined, unmeasured};
 
 /// The data of each operator: ones in this shape.
 const SHAPE: [usize; 2] = [64, 64];
-
-/// An operator in one call of its function.
-struct Trial {
-    site: usize,
-    claimed: f64,
-    /// Whether elements are assumed to share draws.
-    shared: bool,
-    node: NodeId,
-}
 
 /// Runs the operators among some sites, and compares their rates with those in the sites.
 ///
@@ -37,32 +28,15 @@ pub(in crate::verify) fn operators(
     sites: &[&Site],
     host: &Host,
 ) -> Result<Vec<SiteReport>> {
-    let scaled = sites.iter().filter_map(|site| {
-        let rate = site.rate.filter(|rate| *rate > 0.0)?;
-        site.is_classic().then_some((*site, rate))
-    });
-    let scaled: Vec<(&Site, f64)> = scaled.collect();
-    if scaled.is_empty() {
+    let drops = |site: &&Site| site.rate.is_some_and(|rate| rate > 0.0);
+    let sites = sites.iter().copied().filter(drops);
+    let sites: Vec<&Site> = sites.filter(|site| site.is_classic()).collect();
+    if sites.is_empty() {
         return Ok(Vec::new());
     }
-    let place = |site: &Site| side.view.model.place(site.nodes[0]);
-    let mut reports: Vec<SiteReport> = scaled
-        .iter()
-        .map(|(site, _)| SiteReport {
-            place: place(site),
-            outcome: Outcome::Unmeasured {
-                why: "no call of its function was found".into(),
-            },
-        })
-        .collect();
-    let trial = |(site, node): (usize, NodeId)| Trial {
-        site,
-        claimed: scaled[site].1,
-        shared: scaled[site].0.noise_shape.is_some(),
-        node,
-    };
+    let mut reports = unmeasured(side, &sites, "no call of its function was found");
     let ran = inlined(side, |ground, places| {
-        let nodes = scaled.iter().enumerate().flat_map(|(at, (site, _))| {
+        let nodes = sites.iter().enumerate().flat_map(|(at, site)| {
             let node = site.nodes[0];
             let nodes = match places {
                 None => vec![node],
@@ -70,12 +44,11 @@ pub(in crate::verify) fn operators(
             };
             nodes.into_iter().map(move |node| (at, node))
         });
-        let trials: Vec<Trial> = nodes.map(trial).collect();
-        run(ground, &trials, host, &mut reports)
+        let nodes: Vec<(usize, NodeId)> = nodes.collect();
+        run(ground, &nodes, &sites, host, &mut reports)
     });
     if let Err(why) = ran? {
-        let outcome = Outcome::Unmeasured { why };
-        (reports.iter_mut()).for_each(|report| report.outcome = outcome.clone());
+        reports = unmeasured(side, &sites, &why);
     }
     Ok(reports)
 }
@@ -100,24 +73,24 @@ fn region(ground: &Ground<'_>, node: NodeId) -> Result<Region, String> {
     }
 }
 
+/// Runs operators, each in one call of its function. `nodes`: with the place of its site.
 fn run(
     ground: &Ground<'_>,
-    trials: &[Trial],
+    nodes: &[(usize, NodeId)],
+    sites: &[&Site],
     host: &Host,
     reports: &mut [SiteReport],
 ) -> Result<()> {
     let view = ground.view();
     let mut regions = Vec::new();
-    for trial in trials {
-        match region(ground, trial.node) {
-            Ok(region) => regions.push((trial, region)),
-            Err(why) => reports[trial.site].outcome = Outcome::Unmeasured { why },
+    for &(site, node) in nodes {
+        match region(ground, node) {
+            Ok(region) => regions.push((site, region)),
+            Err(why) => reports[site].outcome = Outcome::Unmeasured { why },
         }
     }
-    let sized: Vec<Sized<'_>> = regions
-        .iter()
-        .map(|(_, region)| sized(view, region))
-        .collect();
+    let sized = regions.iter().map(|(_, region)| sized(view, region));
+    let sized: Vec<Sized<'_>> = sized.collect();
     if sized.is_empty() {
         return Ok(());
     }
@@ -126,33 +99,28 @@ fn run(
         Ok(outputs) => outputs,
         Err(Stop::Error(error)) => return Err(error),
         Err(Stop::Unrunnable(why)) => {
-            for (trial, _) in &regions {
+            for &(site, _) in &regions {
                 let why = why.reason.clone();
-                reports[trial.site].outcome = Outcome::Unmeasured { why };
+                reports[site].outcome = Outcome::Unmeasured { why };
             }
             return Ok(());
         }
     };
-    let mut refuted: HashSet<usize> = HashSet::default();
-    for (((trial, _), sized), ends) in regions.iter().zip(&sized).zip(&ends) {
+    for ((&(site, _), sized), ends) in regions.iter().zip(&sized).zip(&ends) {
+        if matches!(reports[site].outcome, Outcome::Unlike { .. }) {
+            continue;
+        }
         let element = sized
             .inputs
             .first()
             .map_or(DataType::FLOAT, |input| input.0);
         let output = outputs.get(&ends.output.to_string());
-        let outcome = match trial.shared {
-            true => Outcome::Unlike {
+        reports[site].outcome = match sites[site].noise_shape {
+            Some(_) => Outcome::Unlike {
                 why: "draws for each element, where shared draws were assumed".into(),
             },
-            false => judged(trial.claimed, element, output),
+            None => judged(sites[site].rate.unwrap_or_default(), element, output),
         };
-        if refuted.contains(&trial.site) {
-            continue;
-        }
-        if matches!(outcome, Outcome::Unlike { .. }) {
-            refuted.insert(trial.site);
-        }
-        reports[trial.site].outcome = outcome;
     }
     Ok(())
 }

@@ -57,11 +57,28 @@ pub(super) struct Region {
     pub is_coarse: bool,
 }
 
+impl Region {
+    fn new(output: ValueId, path: &[NodeId]) -> Region {
+        Region {
+            output,
+            nodes: Vec::new(),
+            inputs: Vec::new(),
+            constants: Vec::new(),
+            aliases: Vec::new(),
+            path: path.to_vec(),
+            left_out: 1.0,
+            draws: HashSet::default(),
+            rounds: None,
+            is_coarse: false,
+        }
+    }
+}
+
 /// What other masks leave, by their outputs: a multiple of their data.
 pub(super) type Removed = HashMap<ValueId, (ValueId, f64)>;
 
 /// A model that regions are cut out of.
-pub(super) struct Ground<'m> {
+pub(in crate::verify) struct Ground<'m> {
     pub facts: Facts<'m>,
     rank: HashMap<NodeId, usize>,
     /// By value, whether it is computed from constants and shapes alone.
@@ -69,7 +86,7 @@ pub(super) struct Ground<'m> {
 }
 
 /// The values that depend on others.
-pub(super) struct Dependents {
+pub(in crate::verify) struct Dependents {
     pub values: HashSet<ValueId>,
     /// Outputs of the model among them.
     outputs: Vec<ValueId>,
@@ -203,7 +220,7 @@ impl<'m> Ground<'m> {
     ///
     /// # Errors
     /// The region cannot be computed alone, for this reason.
-    pub fn region(
+    pub(super) fn region(
         &self,
         output: ValueId,
         cuts: &HashMap<ValueId, Input>,
@@ -229,18 +246,7 @@ impl<'m> Ground<'m> {
             seen: HashSet::default(),
             open: vec![output],
             nodes: BTreeSet::new(),
-            region: Region {
-                output,
-                nodes: Vec::new(),
-                inputs: Vec::new(),
-                constants: Vec::new(),
-                aliases: Vec::new(),
-                path: path.to_vec(),
-                left_out: 1.0,
-                draws: HashSet::default(),
-                rounds: None,
-                is_coarse: false,
-            },
+            region: Region::new(output, path),
         };
         for &step in path {
             let others = view.node(step).given().filter(|&(input, _)| input > 0);
@@ -258,13 +264,12 @@ impl<'m> Ground<'m> {
         let mut region = cutter.region;
         region.nodes = cutter.nodes.into_iter().collect();
         region.nodes.sort_by_key(|&node| self.rank(node));
-        let mut nodes = region.nodes.iter().map(|&id| view.node(id));
-        region.is_coarse = nodes.any(|node| node.op() == "QuantizeLinear");
-        let ranges = region.nodes.iter().filter_map(|&id| {
-            let node = view.node(id);
-            let data = node.input(0).filter(|_| node.op() == "QuantizeLinear")?;
-            let range = quantised(self.facts, node);
-            range.filter(|_| of_data.values.contains(&data.id))
+        let nodes = region.nodes.iter().map(|&id| view.node(id));
+        let rounding = nodes.filter(|node| node.op() == "QuantizeLinear");
+        region.is_coarse = rounding.clone().next().is_some();
+        let ranges = rounding.filter_map(|node| {
+            let of_data = of_data.values.contains(&node.input(0)?.id);
+            quantised(self.facts, node).filter(|_| of_data)
         });
         region.rounds = ranges.reduce(|one, two| (one.0.max(two.0), one.1.min(two.1)));
         region.inputs.sort_by_key(|(value, _)| value.index());
@@ -390,6 +395,8 @@ fn after(node: NodeRef<'_>, input: usize) -> Vec<ValueRef<'_>> {
     }
     match Loop::of(node).and_then(|around| around.formal_of(input)) {
         Some(formal) => vec![formal],
+        // at most the shape of a mask depends on the data
+        None if is_dropout(node) => node.output(0).into_iter().collect(),
         None => node.produced().collect(),
     }
 }

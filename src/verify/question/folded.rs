@@ -15,7 +15,8 @@ pub(in crate::verify) struct Folded {
     /// Whether every factor is a power of two.
     pub exact: bool,
     /// Element types whose rounding differs.
-    rounded: Vec<String>,
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    pub rounded: Vec<DataType>,
 }
 
 impl Folded {
@@ -23,13 +24,7 @@ impl Folded {
         Folded {
             changes: changes.clone(),
             exact,
-            rounded: rounded.iter().map(ToString::to_string).collect(),
+            rounded: rounded.to_vec(),
         }
-    }
-
-    /// Element types whose rounding differs; `None` if one is unknown.
-    pub fn rounded(&self) -> Option<Vec<DataType>> {
-        let names = self.rounded.iter();
-        names.map(|name| DataType::from_name(name)).collect()
     }
 }

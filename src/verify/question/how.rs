@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::dropout::Convention;
 use crate::error::{Error, ErrorKind, Result};
-use crate::onnx::DataType;
 use crate::verify::compare::Tolerance;
 use crate::verify::engine::{Host, Meaning};
 use crate::verify::inputs::InputSpec;
@@ -45,29 +44,7 @@ struct Runs {
     /// Inputs whose data was in memory: it has to be given again.
     memory: Vec<String>,
     /// How far outputs may differ.
-    tolerance: Within,
-}
-
-/// How far outputs may differ.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Within {
-    /// Not at all.
-    Exact,
-    /// In the sign of zeros.
-    Values,
-    /// By these parts.
-    Close {
-        /// Of each element.
-        rtol: f64,
-        /// Of any element.
-        atol: f64,
-    },
-    /// By the rounding of each element type.
-    ByType,
-    /// By the rounding of this one.
-    OfType(String),
+    tolerance: Tolerance,
 }
 
 impl How {
@@ -112,13 +89,7 @@ impl Runs {
             dims: settings.dims.clone(),
             inputs: inputs.map(ToString::to_string).collect(),
             memory: memory.collect(),
-            tolerance: match settings.tolerance {
-                Tolerance::Exact => Within::Exact,
-                Tolerance::Values => Within::Values,
-                Tolerance::Close { rtol, atol } => Within::Close { rtol, atol },
-                Tolerance::ByType => Within::ByType,
-                Tolerance::OfType(element) => Within::OfType(element.to_string()),
-            },
+            tolerance: settings.tolerance,
         })
     }
 
@@ -132,7 +103,7 @@ impl Runs {
             seed: self.seed,
             dims: self.dims.clone(),
             inputs,
-            tolerance: self.tolerance.read()?,
+            tolerance: self.tolerance,
             host: host.clone(),
             ..run::Settings::default()
         })
@@ -146,21 +117,5 @@ impl Runs {
             return Err(Error::new(ErrorKind::Usage, why));
         }
         self.inputs.iter().map(|spec| spec.parse()).collect()
-    }
-}
-
-impl Within {
-    fn read(&self) -> Result<Tolerance> {
-        match self {
-            Within::Exact => Ok(Tolerance::Exact),
-            Within::Values => Ok(Tolerance::Values),
-            Within::Close { rtol, atol } => Tolerance::asked(Some(*rtol), Some(*atol)),
-            Within::ByType => Ok(Tolerance::ByType),
-            Within::OfType(name) => {
-                let element = DataType::from_name(name).and_then(DataType::name);
-                let why = || Error::new(ErrorKind::Usage, format!("`{name}` is no element type"));
-                Ok(Tolerance::OfType(element.ok_or_else(why)?))
-            }
-        }
     }
 }

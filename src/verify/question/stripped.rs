@@ -22,7 +22,7 @@ impl Stripped {
     pub fn of(view: View<'_>, removed: &[&Site], changes: &Allowed) -> Stripped {
         // an operator that is classic leaves a factor of its rate
         let masks = removed.iter();
-        let masks = masks.filter(|site| is_mask(site) || site.is_classic());
+        let masks = masks.filter(|site| site.is_mask() || site.is_classic());
         Stripped {
             claims: masks.map(|site| Claim::of(view, site)).collect(),
             changes: changes.clone(),
@@ -34,10 +34,10 @@ impl Stripped {
     /// # Errors
     /// It is not about these models.
     pub fn removed(&self, before: Side<'_>, after: Side<'_>) -> Result<Vec<Site>, String> {
-        let masks = |side: Side<'_>| side.sites.iter().filter(|site| is_mask(site)).count();
+        let masks = |side: Side<'_>| side.sites.iter().filter(|site| site.is_mask()).count();
         let unclaimed = before.sites.iter().filter(|site| {
             let claimed = self.claims.iter().any(|claim| claim.is_about(site));
-            is_mask(site) && !claimed
+            site.is_mask() && !claimed
         });
         let unclaimed: Vec<&Site> = unclaimed.collect();
         if unclaimed.len() > masks(after) {
@@ -51,9 +51,4 @@ impl Stripped {
         }
         sites.collect()
     }
-}
-
-/// True of dropout by a draw, which decides about elements or about a layer.
-fn is_mask(site: &Site) -> bool {
-    !site.junctions.is_empty() || site.runs_if.is_some()
 }

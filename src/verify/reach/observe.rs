@@ -1,13 +1,11 @@
 //! Indices, conditions and iterations, as runs have them.
 
-use smallvec::smallvec;
-
 use super::{Trial, stopped};
 use crate::error::Result;
-use crate::onnx::{Attribute, AttributeValue, Editor, GraphId, Name, Node, Tensor};
+use crate::onnx::{Editor, GraphId, Tensor};
 use crate::semantics::view::{NodeRef, ValueRef};
 use crate::source::Source;
-use crate::verify::engine::watch;
+use crate::verify::engine::{Subject, watch};
 use crate::verify::run;
 use crate::verify::structure::What;
 
@@ -17,23 +15,13 @@ pub(super) type Observed = Result<Vec<Vec<f64>>, String>;
 /// How many bytes of weights are compared row by row.
 pub(super) const LARGEST: u64 = 1 << 28;
 
-/// A node that passes its second input through, and observes both.
-fn watch_node(site: usize, data: &Name, output: &Name) -> Node {
-    let site = AttributeValue::Int(site as i64);
-    Node {
-        inputs: smallvec![data.clone(), output.clone()],
-        attributes: vec![Attribute::new(watch::SITE, site)],
-        ..watch::node()
-    }
-}
-
 /// Inserts a node before another that observes one of its inputs.
 fn observe(editor: &mut Editor<'_>, node: NodeRef<'_>, input: usize, site: usize) {
     let Some(name) = node.get().inputs.get(input).filter(|name| !name.is_empty()) else {
         return;
     };
     let at = (node.graph(), Some(node.id));
-    let made = editor.put(at, "reach/watch", watch_node(site, name, name));
+    let made = editor.put(at, "reach/watch", watch::node(site, name, name));
     editor.set_input_to(node.id, input, &made);
 }
 
@@ -44,7 +32,7 @@ fn observe_iterations(editor: &mut Editor<'_>, body: GraphId, site: usize) {
     let (Some(number), Some(output)) = (graph.inputs.first(), graph.outputs.get(1)) else {
         return;
     };
-    let watch = watch_node(site, &number.name, &output.name);
+    let watch = watch::node(site, &number.name, &output.name);
     let made = editor.put((body, None), "reach/watch", watch);
     if let Some(made) = editor.values().lookup(editor.model(), body, &made) {
         editor.set_output(body, 1, made);
@@ -75,7 +63,10 @@ impl Trial<'_> {
                 What::Rows { node, .. } => (*node, 1),
                 What::Side { node, .. } | What::Branch { node, .. } => (*node, 0),
                 What::Body { node, .. } => (*node, view.node(*node).inputs.len().saturating_sub(1)),
-                What::Constant { .. } | What::Never { .. } => continue,
+                What::Constant { .. }
+                | What::Attributes { .. }
+                | What::Passed { .. }
+                | What::Never { .. } => continue,
             };
             any = true;
             match what {
@@ -101,7 +92,8 @@ impl Trial<'_> {
                 }
             }
         };
-        match run::watched(&self.subject(&source), self.settings, &mut add) {
+        let subject = Subject::of(view.model, self.label, &source);
+        match run::watched(&subject, self.settings, &mut add) {
             Ok(()) => Ok(Ok(seen)),
             Err(stop) => Ok(Err(stopped(stop)?)),
         }
@@ -189,7 +181,10 @@ impl Trial<'_> {
                 let most = seen.iter().copied().fold(0.0, f64::max);
                 (most < wanted).then(|| format!("no run takes more than {most} of its iterations"))
             }
-            What::Constant { .. } | What::Never { .. } => None,
+            What::Constant { .. }
+            | What::Attributes { .. }
+            | What::Passed { .. }
+            | What::Never { .. } => None,
         })
     }
 

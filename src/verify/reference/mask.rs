@@ -23,9 +23,10 @@ pub(super) fn keep_all(editor: &mut Editor<'_>, site: &Site) -> Vec<DataType> {
     let frozen = site.junctions.iter().flat_map(|junction| &junction.frozen);
     frozen.for_each(|frozen| replace_frozen(editor, frozen));
     let mut rounded = Vec::new();
+    let mut plain = HashSet::default();
     for junction in &site.junctions {
         let rounds = match site.off {
-            None => rescale(editor, junction) || site.scaling == Scaling::Count,
+            None => rescale(editor, junction, &mut plain) || site.scaling == Scaling::Count,
             Some(_) => junction.scale != 1.0 || junction.prescale.is_some(),
         };
         if rounds {
@@ -135,21 +136,72 @@ fn element_at(editor: &Editor<'_>, junction: &Junction) -> DataType {
     found.unwrap_or(DataType::FLOAT)
 }
 
-/// Multiplies the output of a mask that keeps everything so that it has the inference scale. True if
-/// that rounds where the model after does not.
-fn rescale(editor: &mut Editor<'_>, junction: &Junction) -> bool {
+/// Gives the output of a mask that keeps everything the inference scale. True if that rounds where the model
+/// after does not, or rounds otherwise: engines multiply neighbouring constants first.
+fn rescale(editor: &mut Editor<'_>, junction: &Junction, plain: &mut HashSet<NodeId>) -> bool {
     let (a, b) = junction.kept;
-    let factor = junction.scale / a;
-    let element = element_at(editor, junction);
-    if factor == 1.0 && b == 0.0 {
+    if junction.scale / a == 1.0 && b == 0.0 {
         return junction.prescale.is_some();
     }
+    let factor = left_factor(editor, junction, plain);
+    if factor != 1.0 || b != 0.0 {
+        correct(editor, junction, factor);
+    }
+    let is_power = |number: f64| number.abs().log2().fract() == 0.0;
+    b != 0.0 || !is_power(junction.scale) || !is_power(a)
+}
+
+/// Makes numbers that data is multiplied by 1 where they are, so that nothing rounds. Returns the factor by
+/// which the output still has to be multiplied.
+fn left_factor(editor: &mut Editor<'_>, junction: &Junction, plain: &mut HashSet<NodeId>) -> f64 {
+    let (mut scale, (mut kept, shift)) = (junction.scale, junction.kept);
+    if let Some(before) = junction.prescale.filter(|before| !before.shared)
+        && (plain.contains(&before.node) || divide(editor, before.node, before.from, 1.0 / scale))
+    {
+        plain.insert(before.node);
+        scale = 1.0;
+    }
+    if kept != 1.0 && shift == 0.0 && divide(editor, junction.node, junction.data, kept) {
+        kept = 1.0;
+    }
+    scale / kept
+}
+
+/// Divides what a node multiplies data by by a number. False of a node that is no product or quotient of the
+/// data and something else.
+fn divide(editor: &mut Editor<'_>, id: NodeId, data: ValueId, number: f64) -> bool {
+    let view = View::new(editor.model(), editor.values());
+    let node = view.node(id);
+    let is_data = |input| node.input(input).is_some_and(|value| value.id == data);
+    let (other, number) = match (is_data(0), is_data(1)) {
+        (true, false) if node.is("Mul") => (1, number),
+        (false, true) if node.is("Mul") => (0, number),
+        (true, false) if node.is("Div") => (1, 1.0 / number),
+        _ => return false,
+    };
+    let operand = node.input(other);
+    let element = operand.and_then(|operand| operand.element_type());
+    let bytes = element.and_then(|element| Some((element, encode_float(element, number)?)));
+    let (Some(operand), Some((element, bytes))) = (operand, bytes) else {
+        return false;
+    };
+    let (name, at) = (operand.name.clone(), (id.graph, Some(id)));
+    let number = editor.put_constant(at, "kept/factor", (element, &[], &bytes));
+    let one = editor.put(at, "kept/one", Node::new("Div").on([name, number]));
+    editor.set_input_to(id, other, &one);
+    true
+}
+
+/// Takes what a mask adds from its output, and multiplies the rest by a factor.
+fn correct(editor: &mut Editor<'_>, junction: &Junction, factor: f64) {
+    let b = junction.kept.1;
+    let element = element_at(editor, junction);
     let (Some(shift), Some(scale)) = (encode_float(element, b), encode_float(element, factor))
     else {
-        return true;
+        return;
     };
     let Some((mut data, at, name)) = editor.detach(junction.node, junction.output) else {
-        return true;
+        return;
     };
     if b != 0.0 {
         let shift = editor.put_constant(at, "kept/shift", (element, &[], &shift));
@@ -157,8 +209,4 @@ fn rescale(editor: &mut Editor<'_>, junction: &Junction) -> bool {
     }
     let scale = editor.put_constant(at, "kept/scale", (element, &[], &scale));
     editor.put_as(at, name, Node::new("Mul").on([data, scale]));
-    // whatever else the mask multiplies by may be rounded before it gets there
-    let is_power = |number: f64| number.abs().log2().fract() == 0.0;
-    let is_exact = is_power(factor) && is_power(a);
-    b != 0.0 || !(is_exact || (a == 1.0 && junction.prescale.is_none()))
 }

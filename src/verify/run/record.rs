@@ -53,23 +53,6 @@ impl Record {
             after: named(after),
         }
     }
-
-    /// The first tensor that differs in another record: among the inputs, and if asked among the outputs.
-    pub(in crate::verify) fn difference(&self, other: &Record, outputs: bool) -> Option<String> {
-        let parts = [
-            ("input", &self.inputs, &other.inputs),
-            ("output before:", &self.before, &other.before),
-            ("output after:", &self.after, &other.after),
-        ];
-        for (what, one, other) in parts.into_iter().take(if outputs { 3 } else { 1 }) {
-            let names = one.keys().chain(other.keys());
-            let mut differing = names.filter(|name| one.get(*name) != other.get(*name));
-            if let Some(name) = differing.next() {
-                return Some(format!("{what} `{name}`"));
-            }
-        }
-        None
-    }
 }
 
 impl Hashed {

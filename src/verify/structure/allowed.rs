@@ -98,7 +98,7 @@ pub(super) struct Exceptions {
     /// Of the model after: the same weights. They are not read.
     values: HashMap<ValueId, u32>,
     attributes: HashMap<NodeId, Vec<Name>>,
-    /// Batch normalizations that are in inference form, or may be: none if none may.
+    /// Batch normalizations that are in inference form, or may be.
     norms: HashSet<NodeId>,
     /// Of the model after: names in place of those of the main graph's outputs.
     outputs: Vec<Name>,
@@ -107,10 +107,7 @@ pub(super) struct Exceptions {
 impl Exceptions {
     pub fn before(allowed: &Allowed, facts: Facts<'_>) -> Exceptions {
         let mut exceptions = Exceptions {
-            norms: match &allowed.inference_norms[..] {
-                [] => HashSet::default(),
-                also => inference_norms(facts, also),
-            },
+            norms: inference_norms(facts, &allowed.inference_norms),
             factors: allowed.factors.iter().copied().collect(),
             ..Exceptions::default()
         };
@@ -129,13 +126,13 @@ impl Exceptions {
 
     pub fn after(allowed: &Allowed, before: View<'_>, facts: Facts<'_>) -> Exceptions {
         let view = facts.view();
-        let mut exceptions = Exceptions::default();
+        let mut exceptions = Exceptions {
+            norms: inference_norms(facts, &[]),
+            ..Exceptions::default()
+        };
         if allowed.output_names {
             let outputs = before.model.graph(before.model.main()).outputs.iter();
             exceptions.outputs = outputs.map(|info| info.name.clone()).collect();
-        }
-        if !allowed.inference_norms.is_empty() {
-            exceptions.norms = inference_norms(facts, &[]);
         }
         for ((graph, name), number) in numbers(allowed) {
             if let Some(value) = view.lookup(graph, name) {

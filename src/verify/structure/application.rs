@@ -1,9 +1,9 @@
 //! Applications of operators and functions to their inputs.
 
 use crate::error::Result;
-use crate::semantics::operator::{Operator, schema};
 use crate::semantics::view::NodeRef;
 
+use super::attributes::written;
 use super::expression::{Expression, Tag, push_long};
 use super::numbering::Builder;
 
@@ -51,21 +51,19 @@ impl<'m> Builder<'_, 'm> {
         while inputs.last() == Some(&Expression::ABSENT) {
             inputs.pop();
         }
-        let exchanges = node.operator().is_some_and(Operator::is_commutative);
-        if exchanges && inputs.len() == 2 && node.attributes.is_empty() {
+        let operator = node.operator();
+        let exchanges = operator.is_some_and(|operator| operator.is_commutative(inputs.len()));
+        if exchanges && node.attributes.is_empty() {
             inputs.sort_unstable();
         }
         words.push(inputs.len() as u32);
         words.extend(inputs.iter().map(|input| input.0));
-        let attributes = node.get().attributes.iter();
-        let attributes = attributes.filter(|a| !self.exceptions.has(node.id, a));
+        let attributes = written(node).filter(|a| !self.exceptions.has(node.id, a));
         let read = |name| match node.callee() {
             Some(function) => self.reachable.has_attribute(function, name),
             None => true,
         };
         let attributes = attributes.filter(|a| read(&a.name));
-        let opset = self.view.model.opset(node.graph(), "").unwrap_or(0);
-        let attributes = attributes.filter(|a| !schema::is_default(node.op(), opset, a));
         let attributes = attributes.collect();
         impure |= self.attributes(&mut words, attributes)?;
         let number = self.shared.expressions.number(Tag::Apply, &words);

@@ -1,10 +1,82 @@
 //! Attributes as words of an expression's key.
 
 use crate::error::Result;
-use crate::onnx::{Attribute, AttributeValue};
+use crate::onnx::{Attribute, AttributeValue, Name, NodeId};
+use crate::semantics::batch_norm::{OF_TRAINING, is_batch_norm};
+use crate::semantics::facts::Facts;
+use crate::semantics::operator::schema;
+use crate::semantics::view::NodeRef;
 
 use super::expression::push_long;
 use super::numbering::Builder;
+
+/// The attributes of a node that are not at their defaults.
+pub(super) fn written<'m>(node: NodeRef<'m>) -> impl Iterator<Item = &'m Attribute> {
+    let opset = opset(node);
+    let attributes = node.get().attributes.iter();
+    attributes.filter(move |attribute| {
+        // without one, a Transpose reverses the axes
+        let reverses = |perm: &[i64]| perm.iter().rev().copied().eq(0..perm.len() as i64);
+        let reversed = match &attribute.value {
+            AttributeValue::Ints(perm) => node.is("Transpose") && reverses(perm),
+            _ => false,
+        };
+        !reversed && !schema::is_default(node.op(), opset, attribute)
+    })
+}
+
+fn opset(node: NodeRef<'_>) -> i64 {
+    node.view().model.opset(node.graph(), "").unwrap_or(0)
+}
+
+/// True if attributes of two nodes that are not written alike are the same, as an axis counted from the other end.
+pub(super) fn agree(
+    (facts, one): (Facts<'_>, NodeId),
+    (others, other): (Facts<'_>, NodeId),
+) -> bool {
+    const AXIS: &str = "axis";
+    let (one, other) = (facts.view().node(one), others.view().node(other));
+    let rest = |node| written(node).filter(|attribute| attribute.name != AXIS);
+    let is_in = |attribute: &Attribute, node| {
+        let mut given = rest(node);
+        given.any(|a| a.name == attribute.name && a.value.is_same(&attribute.value))
+    };
+    let axis = |facts: Facts<'_>, node: NodeRef<'_>| {
+        let default = schema::default_of(node.op(), opset(node), AXIS);
+        let default = default.and_then(|default| default.strip_prefix('i')?.parse().ok());
+        let axis = match node.attribute(AXIS).map(|attribute| &attribute.value) {
+            Some(AttributeValue::Int(axis)) => Some(*axis),
+            _ => default,
+        }?;
+        let rank = facts.rank(node.input(0)?.id)? as i64;
+        Some(if axis < 0 { axis + rank } else { axis })
+    };
+    let [axis, other_axis] = [axis(facts, one), axis(others, other)];
+    axis.is_some()
+        && axis == other_axis
+        && rest(one).all(|attribute| is_in(attribute, other))
+        && rest(other).all(|attribute| is_in(attribute, one))
+}
+
+/// Those of them that matter at inference.
+pub(in crate::verify) fn of_inference<'m>(
+    node: NodeRef<'m>,
+) -> impl Iterator<Item = &'m Attribute> {
+    let normalises = is_batch_norm(node);
+    let of_training = |name: &Name| OF_TRAINING.iter().any(|other| *name == *other);
+    written(node).filter(move |attribute| !normalises || !of_training(&attribute.name))
+}
+
+/// Those of them that are floats.
+pub(in crate::verify) fn floats<'m>(node: NodeRef<'m>) -> impl Iterator<Item = &'m Attribute> {
+    use AttributeValue::{Float, Floats};
+    of_inference(node).filter(|attribute| matches!(attribute.value, Float(_) | Floats(_)))
+}
+
+/// True of a node with such attributes.
+pub(super) fn has_floats(node: NodeRef<'_>) -> bool {
+    floats(node).next().is_some()
+}
 
 impl<'m> Builder<'_, 'm> {
     /// Appends attributes, by name. True if a graph among them draws at random.

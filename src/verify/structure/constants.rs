@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::onnx::{GraphId, GraphKind, Producer, SparseInitializer, Tensor, ValueInfo, ValueType};
 use crate::semantics::view::ValueRef;
 
+use super::contents::SMALL;
 use super::expression::{Expression, Tag, push_long};
 use super::numbering::Builder;
 
@@ -103,7 +104,18 @@ impl<'m> Builder<'_, 'm> {
         Ok(())
     }
 
+    /// A sparse tensor: a few elements are the constant that they are.
     pub(super) fn sparse(&mut self, sparse: &'m SparseInitializer) -> Result<Expression> {
+        if let Some(bytes) = self.dense(sparse)? {
+            let element = sparse.values.data_type.0 as u32;
+            let mut words = vec![element, sparse.dims.len() as u32];
+            sparse
+                .dims
+                .iter()
+                .for_each(|&dim| push_long(&mut words, dim as u64));
+            words.push(self.shared.contents.of_bytes(bytes));
+            return Ok(self.shared.expressions.number(Tag::Constant, &words));
+        }
         let mut words = vec![sparse.dims.len() as u32];
         for &dim in &sparse.dims {
             push_long(&mut words, dim as u64);
@@ -111,5 +123,53 @@ impl<'m> Builder<'_, 'm> {
         self.tensor_words(&mut words, &sparse.values)?;
         self.tensor_words(&mut words, &sparse.indices)?;
         Ok(self.shared.expressions.number(Tag::Sparse, &words))
+    }
+
+    /// All elements of a sparse tensor; `None` if they are not few, or it is broken.
+    fn dense(&self, sparse: &SparseInitializer) -> Result<Option<Vec<u8>>> {
+        let model = self.view.model;
+        let read = |tensor| model.small_elements(tensor, SMALL);
+        let (Some(values), Some(indices)) = (read(&sparse.values)?, read(&sparse.indices)?) else {
+            return Ok(None);
+        };
+        let indices = indices
+            .as_chunks()
+            .0
+            .iter()
+            .copied()
+            .map(i64::from_le_bytes);
+        let indices: Vec<i64> = indices.collect();
+        let count = sparse.values.elements().unwrap_or(0) as usize;
+        let width = values.len() / count.max(1);
+        let mut sizes = sparse.dims.iter();
+        let size = sizes.try_fold(width as u64, |all, &dim| {
+            all.checked_mul(dim.try_into().ok()?)
+        });
+        let Some(size) = size.filter(|&size| width > 0 && size <= SMALL) else {
+            return Ok(None);
+        };
+        let mut dense = vec![0; size as usize];
+        let axes = indices.len() / count.max(1);
+        for (place, value) in indices.chunks(axes.max(1)).zip(values.chunks(width)) {
+            // either one index of all elements, or one of each axis
+            let elements = [size as i64 / width as i64];
+            let sizes = if place.len() == 1 {
+                &elements[..]
+            } else {
+                &sparse.dims
+            };
+            let mut axes = place.iter().zip(sizes);
+            let along = |at: i64, (index, size): (&i64, &i64)| {
+                (0..*size).contains(index).then(|| at * size + index)
+            };
+            let Some(at) = axes
+                .try_fold(0, along)
+                .filter(|_| place.len() == sizes.len())
+            else {
+                return Ok(None);
+            };
+            dense[at as usize * width..][..width].copy_from_slice(value);
+        }
+        Ok(Some(dense))
     }
 }

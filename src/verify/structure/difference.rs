@@ -34,7 +34,8 @@ words! {
         Attributes = "attributes",
         /// A constant or an initializer differs, or is there on one side only.
         Constant = "constant",
-        /// A graph in an If or Loop differs, or a side that a Where selects from.
+        /// A graph in an If or Loop differs, a side that a Where selects from, or an elementwise operator, which
+        /// may leave what runs feed it as it is.
         Branch = "branch",
         /// There are too many differences to follow them all.
         Unknown = "unknown",
@@ -68,6 +69,11 @@ pub(crate) enum What {
         value: ValueId,
         other: Option<ValueId>,
     },
+    /// An input of an elementwise operator that the other model lacks: outputs change once the input takes the
+    /// place of the output.
+    Passed { node: NodeId, input: usize },
+    /// The attributes of a node, and the node of the other model in its place, if there is one.
+    Attributes { node: NodeId, other: Option<NodeId> },
     /// Something that no run shows to be reached.
     Never { node: NodeId, why: &'static str },
 }

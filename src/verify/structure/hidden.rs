@@ -1,11 +1,12 @@
-//! What a run may not reach although two models differ there: rows, sides, branches and constants.
+//! What a run may not reach although two models differ there: rows, sides, branches, constants and attributes.
 
+use super::attributes::has_floats;
 use super::difference::{Hidden, Kind, What};
 use super::expression::{Expression, Tag};
 use super::numbering::Numbering;
 use super::sides::Sides;
 use crate::hash::{HashMap, HashSet};
-use crate::onnx::{Producer, ValueId};
+use crate::onnx::{NodeId, Producer, ValueId};
 use crate::semantics::operator::Elements;
 use crate::semantics::view::NodeRef;
 
@@ -14,13 +15,15 @@ const PLACES: usize = 1000;
 
 impl Sides<'_, '_> {
     /// The places that runs have to reach; none if there are too many, or differences that runs do not show
-    /// at all. `constants`: pairs of constants that are in each other's place.
+    /// at all. `pairs`: constants, and applications with other attributes, in each other's place. `exclusive`:
+    /// what only one of both models has.
     pub(super) fn hidden(
         &self,
         kinds: &HashSet<Kind>,
-        constants: &[(Expression, Expression)],
+        pairs: &[(Expression, Expression)],
+        exclusive: &[HashSet<Expression>; 2],
     ) -> Vec<Hidden> {
-        let shown = |kind: &Kind| matches!(kind, Kind::Operators | Kind::Constant | Kind::Branch);
+        let shown = |kind: &Kind| !matches!(kind, Kind::Interface | Kind::Unknown);
         let functions = |side: &Numbering<'_>| !side.view.model.functions().is_empty();
         if !kinds.iter().all(shown) || functions(self.before) || functions(self.after) {
             return Vec::new();
@@ -30,11 +33,12 @@ impl Sides<'_, '_> {
             (false, [self.before, self.after]),
             (true, [self.after, self.before]),
         ] {
-            let pairs = constants.iter().map(|&(old, new)| match after {
+            let pairs = pairs.iter().map(|&(old, new)| match after {
                 false => (old, new),
                 true => (new, old),
             });
-            let one = OneSide::new(self, [one, other], pairs.collect());
+            let only = &exclusive[usize::from(after)];
+            let one = OneSide::new(self, [one, other], pairs.collect(), only);
             let places = one.places().into_iter();
             found.extend(places.map(|what| Hidden { after, what }));
         }
@@ -51,7 +55,11 @@ struct OneSide<'s, 'm> {
     side: &'s Numbering<'m>,
     others: HashSet<Expression>,
     other_bodies: HashSet<Expression>,
+    /// What the other model has in place of constants, and of applications with other attributes.
     counterparts: HashMap<Expression, ValueId>,
+    applications: HashMap<Expression, NodeId>,
+    /// What only this model has.
+    exclusive: &'s HashSet<Expression>,
 }
 
 impl<'s, 'm> OneSide<'s, 'm> {
@@ -59,6 +67,7 @@ impl<'s, 'm> OneSide<'s, 'm> {
         sides: &'s Sides<'s, 'm>,
         [side, other]: [&'s Numbering<'m>; 2],
         pairs: Vec<(Expression, Expression)>,
+        exclusive: &'s HashSet<Expression>,
     ) -> Self {
         let live = other
             .view
@@ -67,13 +76,16 @@ impl<'s, 'm> OneSide<'s, 'm> {
             .filter(|&value| other.is_live(value));
         let others: HashMap<Expression, ValueId> =
             live.map(|value| (other.value(value), value)).collect();
-        let counterparts = pairs.into_iter();
-        let counterparts =
-            counterparts.filter_map(|(one, other)| Some((one, *others.get(&other)?)));
+        let values = pairs.iter();
+        let values = values.filter_map(|(one, other)| Some((*one, *others.get(other)?)));
+        let nodes = pairs.iter();
+        let nodes = nodes.filter_map(|(one, place)| Some((*one, other.node(*place)?)));
         OneSide {
             sides,
             side,
-            counterparts: counterparts.collect(),
+            exclusive,
+            counterparts: values.collect(),
+            applications: nodes.collect(),
             other_bodies: other.bodies.values().copied().collect(),
             others: others.into_keys().collect(),
         }
@@ -111,7 +123,29 @@ impl<'s, 'm> OneSide<'s, 'm> {
         found
     }
 
+    /// What has to be reached of an operator itself: its attributes, and that it does something.
+    fn operator(&self, node: NodeRef<'m>, found: &mut Vec<What>) {
+        let expressions = &self.sides.shared.expressions;
+        let Some(output) = node.produced().find(|value| self.is_own(value.id)) else {
+            return;
+        };
+        let mut number = self.side.value(output.id);
+        for tag in [Tag::Output, Tag::Draw] {
+            let words = expressions.words(number, tag);
+            number = words.map_or(number, |words| Expression(words[0]));
+        }
+        let (exclusive, id) = (self.exclusive.contains(&number), node.id);
+        let other = self.applications.get(&number).copied();
+        if other.is_some() || (exclusive && has_floats(node)) {
+            found.push(What::Attributes { node: id, other });
+        }
+        let inputs = node.operator().filter(|_| exclusive);
+        let inputs = inputs.map_or(0, |operator| operator.passable(node.inputs.len()));
+        found.extend((0..inputs).map(|input| What::Passed { node: id, input }));
+    }
+
     fn node(&self, node: NodeRef<'m>, found: &mut Vec<What>, constants: &mut HashSet<ValueId>) {
+        self.operator(node, found);
         for graph in node.bodies() {
             let body = self.side.bodies.get(&graph);
             if body.is_some_and(|body| self.other_bodies.contains(body)) {

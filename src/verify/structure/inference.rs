@@ -4,7 +4,7 @@
 
 use crate::error::Result;
 use crate::onnx::{AttributeValue, DataType, encode_number};
-use crate::semantics::foreign::{ForeignDropout, Inference, softmax_axis};
+use crate::semantics::foreign::{ForeignDropout, Inference, has_mask, is_gradient, softmax_axis};
 use crate::semantics::view::NodeRef;
 
 use super::contents::SMALL;
@@ -101,13 +101,11 @@ impl<'m> Builder<'_, 'm> {
 
     /// True of the gradient of a `Dropout` that is the identity: it reads the mask of that one.
     fn passes_gradient(&self, node: NodeRef<'m>) -> bool {
-        let gradient = node.op_type == "DropoutGrad" || node.op_type == "BitmaskDropoutGrad";
         let mask = || node.input(1).and_then(|mask| mask.producer());
-        gradient
-            && node.domain == "com.microsoft"
+        is_gradient(node)
             && node.outputs.len() == 1
             && mask().is_some_and(|(dropout, output)| {
-                output == 1 && dropout.is("Dropout") && !self.classic.contains_key(&dropout.id)
+                output == 1 && has_mask(dropout) && !self.classic.contains_key(&dropout.id)
             })
     }
 

@@ -85,7 +85,8 @@ impl<'m> Builder<'_, 'm> {
         push_long(&mut words, version as u64);
         let mut inputs = inputs.to_vec();
         // as an application by a node: of an unknown operator the order counts
-        if Operator::named(operator, opset).is_some_and(Operator::is_commutative) {
+        let known = Operator::named(operator, opset);
+        if known.is_some_and(|operator| operator.is_commutative(inputs.len())) {
             inputs.sort_unstable();
         }
         words.push(inputs.len() as u32);

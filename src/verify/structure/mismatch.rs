@@ -5,7 +5,7 @@ use super::expression::{Expression, Tag};
 use super::numbering::Numbering;
 use super::shared::Shared;
 use super::sides::Sides;
-use super::step::{Step, exclusive, operator, step};
+use super::step::{Step, exclusive, kind, operator, step};
 use super::weights::Weights;
 use crate::hash::HashSet;
 use crate::onnx::Producer;
@@ -21,7 +21,7 @@ impl Sides<'_, '_> {
     /// and the weights if only these differ.
     pub fn kind(&self, pairs: Vec<Pair>) -> (Kind, Vec<Hidden>, Option<Weights>) {
         let mut kinds = HashSet::from_iter([Kind::Operators]);
-        let mut constants = Vec::new();
+        let (mut constants, mut attributes) = (Vec::new(), Vec::new());
         let mut versions = false;
         let mut seen: HashSet<Pair> = pairs.iter().copied().collect();
         let (mut open, mut leaves) = (pairs, Vec::new());
@@ -29,24 +29,31 @@ impl Sides<'_, '_> {
             if seen.len() > STEPS {
                 return (Kind::Unknown, Vec::new(), None);
             }
-            let Step { inputs, own } = step(self, pair);
+            let step = step(self, pair);
+            let Step { inputs, own, .. } = step;
+            versions |= step.versions;
             match own {
-                Some(Kind::Operators) if inputs.is_empty() => leaves.push(pair),
-                Some(Kind::Operators) => versions = true,
+                Some(Kind::Operators) if !step.versions => leaves.push(pair),
+                Some(Kind::Operators) => {}
                 Some(own) => {
                     kinds.insert(own);
-                    if own == Kind::Constant {
-                        constants.push(pair);
+                    match own {
+                        Kind::Constant => constants.push(pair),
+                        Kind::Attributes => attributes.push(pair),
+                        _ => {}
                     }
                 }
                 None => {}
             }
             open.extend(inputs.into_iter().filter(|&pair| seen.insert(pair)));
         }
-        kinds.insert(exclusive(self, &leaves));
+        let exclusive = exclusive(self, &leaves);
+        for (side, own) in [self.before, self.after].into_iter().zip(&exclusive) {
+            kinds.extend(own.iter().map(|&expression| kind(self, side, expression)));
+        }
         let worst = kinds.iter().copied().max().unwrap_or(Kind::Operators);
         let hidden = match worst.hidden_from_runs() {
-            Some(_) => self.hidden(&kinds, &constants),
+            Some(_) => self.hidden(&kinds, &[&constants[..], &attributes].concat(), &exclusive),
             None => Vec::new(),
         };
         let weights = match leaves.is_empty() && !versions {

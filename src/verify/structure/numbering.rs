@@ -7,6 +7,7 @@ use crate::dropout::{ScalarBytes, Site};
 use crate::error::{Error, Result};
 use crate::hash::HashMap;
 use crate::onnx::{DataType, GraphId, NodeId, ValueId};
+use crate::semantics::facts::Facts;
 use crate::semantics::view::{NodeRef, View};
 
 use super::allowed::Exceptions;
@@ -19,6 +20,7 @@ use super::states::States;
 #[derive(Debug)]
 pub(super) struct Numbering<'m> {
     pub view: View<'m>,
+    pub facts: Facts<'m>,
     numbers: Vec<Expression>,
     /// Values that an output depends on.
     live: Vec<bool>,
@@ -89,6 +91,7 @@ impl<'s, 'm> Builder<'s, 'm> {
             shared,
             numbering: Numbering {
                 view,
+                facts: side.facts,
                 numbers: vec![Expression::ABSENT; view.values.len()],
                 live: Vec::new(),
                 nodes: Vec::new(),

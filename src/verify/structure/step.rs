@@ -1,11 +1,11 @@
 //! One step from two different expressions towards what they are made of.
 
+use super::attributes::{agree, has_floats};
 use super::difference::Kind;
 use super::expression::{Expression, Expressions, Tag};
 use super::numbering::Numbering;
 use super::sides::Sides;
 use crate::hash::HashSet;
-use crate::semantics::operator::Operator;
 
 /// What differs in two expressions.
 #[derive(Debug, Default)]
@@ -14,17 +14,22 @@ pub(super) struct Step {
     pub inputs: Vec<(Expression, Expression)>,
     /// What differs besides.
     pub own: Option<Kind>,
+    /// Whether both apply versions of one operator.
+    pub versions: bool,
 }
 
 impl Step {
     fn of(inputs: Vec<(Expression, Expression)>) -> Step {
-        Step { inputs, own: None }
+        Step {
+            inputs,
+            ..Step::default()
+        }
     }
 
     fn own(kind: Kind) -> Step {
         Step {
-            inputs: Vec::new(),
             own: Some(kind),
+            ..Step::default()
         }
     }
 }
@@ -55,6 +60,7 @@ pub(super) fn step(sides: &Sides<'_, '_>, (old, new): (Expression, Expression)) 
         return Step {
             inputs: differing(&old[..1], &new[..1]),
             own: (old[1..] != new[1..]).then_some(Kind::Attributes),
+            versions: false,
         };
     }
     if let Some((old, new)) = both(Tag::Input) {
@@ -79,8 +85,10 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
     let mut step = Step::default();
     match (was.function, is.function) {
         (Some(was), Some(is)) => step.inputs.extend(differing(&[was], &[is])),
-        (None, None) if was.version != is.version => step.own = Some(Kind::Operators),
-        (None, None) => {}
+        (None, None) => {
+            step.versions = was.version != is.version;
+            step.own = step.versions.then_some(Kind::Operators);
+        }
         _ => return None,
     }
     let selects = operator(sides.before, old) == Some("Where");
@@ -106,9 +114,14 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
                 was == is || bodies.contains(&(Expression(*was), Expression(*is)))
             });
         let chosen = matches!(operator(sides.before, old), Some("If" | "Loop" | "Scan"));
-        step.own = step.own.max(match (graphs, chosen) {
-            (true, false) => None,
-            (true, true) => Some(Kind::Branch),
+        let nodes = (sides.before.node(old), sides.after.node(new));
+        step.own = step.own.max(match (graphs, nodes) {
+            (true, _) => chosen.then_some(Kind::Branch),
+            (false, (Some(one), Some(other)))
+                if agree((sides.before.facts, one), (sides.after.facts, other)) =>
+            {
+                None
+            }
             (false, _) => Some(Kind::Attributes),
         });
         step.inputs
@@ -124,13 +137,17 @@ fn exchanged(sides: &Sides<'_, '_>, old: Expression, was: &[u32], is: &[u32]) ->
         return None;
     };
     let crosswise = (a == d || b == c) && a != c && b != d;
-    let commutative = node.operator().is_some_and(Operator::is_commutative);
+    let commutative = node
+        .operator()
+        .is_some_and(|operator| operator.is_commutative(2));
     (crosswise && commutative && node.attributes.is_empty()).then_some([d, c])
 }
 
-/// The worst kind of difference among expressions that only one side of these pairs is made of: no
-/// run has to reach a constant or a branch.
-pub(super) fn exclusive(sides: &Sides<'_, '_>, leaves: &[(Expression, Expression)]) -> Kind {
+/// The expressions that only one side of these pairs is made of, for each side.
+pub(super) fn exclusive(
+    sides: &Sides<'_, '_>,
+    leaves: &[(Expression, Expression)],
+) -> [HashSet<Expression>; 2] {
     let old = reached(
         sides,
         sides.before,
@@ -141,18 +158,31 @@ pub(super) fn exclusive(sides: &Sides<'_, '_>, leaves: &[(Expression, Expression
         sides.after,
         leaves.iter().map(|pair| pair.1).collect(),
     );
-    let expressions = &sides.shared.expressions;
-    let kind = |side, &expression: &Expression| {
-        let has = |tag| expressions.words(expression, tag).is_some();
-        match operator(side, expression) {
-            Some("If" | "Loop" | "Scan" | "Where") => Kind::Branch,
-            _ if has(Tag::Constant) || has(Tag::Sparse) => Kind::Constant,
-            _ => Kind::Operators,
-        }
+    let only = |one: &HashSet<_>, other| one.difference(other).copied().collect();
+    [only(&old, &new), only(&new, &old)]
+}
+
+/// What a run has to reach of an expression that only one side is made of.
+pub(super) fn kind(sides: &Sides<'_, '_>, side: &Numbering<'_>, expression: Expression) -> Kind {
+    let has = |tag| sides.shared.expressions.words(expression, tag).is_some();
+    let passes = |id| {
+        let node = side.view.node(id);
+        let operator = node.operator();
+        operator.is_some_and(|operator| operator.passable(node.inputs.len()) > 0)
     };
-    let before = old.difference(&new).map(|e| kind(sides.before, e));
-    let after = new.difference(&old).map(|e| kind(sides.after, e));
-    before.chain(after).max().unwrap_or(Kind::Operators)
+    match operator(side, expression) {
+        Some("If" | "Loop" | "Scan" | "Where") => Kind::Branch,
+        Some(_) if side.node(expression).is_some_and(passes) => Kind::Branch,
+        _ if has(Tag::Constant) || has(Tag::Sparse) => Kind::Constant,
+        Some(_)
+            if side
+                .node(expression)
+                .is_some_and(|node| has_floats(side.view.node(node))) =>
+        {
+            Kind::Attributes
+        }
+        _ => Kind::Operators,
+    }
 }
 
 /// All that expressions of one model are made of.

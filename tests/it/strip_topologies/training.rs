@@ -3,7 +3,7 @@
 use dropout_onnx::onnx::DataType;
 use dropout_onnx::verify::structure;
 
-use crate::common::build::{SHAPE, f32_scalar, flag, model, op, string, strings, x_to_y};
+use crate::common::build::{SHAPE, f32_scalar, f32s, flag, model, op, string, strings, x_to_y};
 use crate::common::proto::{Model, Node};
 use crate::common::stripped::{refusal, strips, strips_unrun};
 
@@ -83,6 +83,44 @@ fn a_gradient_that_reads_the_mask_is_removed_with_its_dropout() {
         assert_eq!(stripped.after.lines(), ["y = Relu(x)", "dx = Mul(dy, y)"]);
         assert!(stripped.outcome.masks.is_empty());
     }
+}
+
+#[test]
+fn a_gradient_that_reads_the_mask_of_another_domain_is_removed_too() {
+    let of = |dropout: &str, gradient: &str, rate: &str| {
+        let nodes = [
+            op("h = Relu(x)"),
+            op("q = Add(r, r)"),
+            op(&format!("y, m = com.microsoft::{dropout}")),
+            op(&format!("dh = com.microsoft::{gradient}(dy, m, {rate}, t)")),
+            op("dx = Mul(dh, h)"),
+        ];
+        let graph = x_to_y(nodes)
+            .input("dy")
+            .output_of("dx", DataType::FLOAT, SHAPE)
+            .init("r", f32_scalar(0.25))
+            .init("t", flag(true))
+            .init("b", f32s(&[3], &[1.0, 2.0, 3.0]));
+        model(13, graph).imports("com.microsoft", 1)
+    };
+    let plain = of("BitmaskDropout(h, r, t)", "BitmaskDropoutGrad", "r");
+    let stripped = strips_unrun(&plain, "com.microsoft::BitmaskDropout");
+    let wanted = ["y = Relu(x)", "q = Add(r, r)", "dx = Mul(dy, y)"];
+    assert_eq!(stripped.after.lines(), wanted);
+    let biased = of("BiasDropout(h, b, , r, t)", "DropoutGrad", "r");
+    let stripped = strips_unrun(&biased, "com.microsoft::DropoutGrad");
+    let wanted = [
+        "h = Relu(x)",
+        "q = Add(r, r)",
+        "y = Add(h, b)",
+        "dx = Mul(dy, h)",
+    ];
+    assert_eq!(stripped.after.lines(), wanted);
+    let why = refusal(&of("BitmaskDropout(h, r, t)", "BitmaskDropoutGrad", "q"));
+    assert!(
+        why.contains("BitmaskDropoutGrad `dh` uses its mask"),
+        "{why}"
+    );
 }
 
 #[test]

@@ -4,9 +4,9 @@ use dropout_onnx::verify::structure::{Verdict, compare};
 use dropout_onnx::verify::{self, Options};
 
 use crate::common::build::{
-    f32_scalar, f32s, float, floats, function, graph, i64s, int, ints, model, op, x_to_y,
+    f32_scalar, f32s, float, floats, function, graph, i64s, int, ints, model, op, sparse, x_to_y,
 };
-use crate::common::proto::{Graph, Model, Node};
+use crate::common::proto::{Graph, Model, Node, SparseTensor};
 
 fn same(one: &Model, two: &Model) -> bool {
     let verdict = compare(&one.read(), &two.read()).unwrap();
@@ -48,6 +48,25 @@ fn defaults_of_attributes() {
 }
 
 #[test]
+fn attributes_that_inference_does_not_read() {
+    let norm = |attribute| {
+        let ones = f32s(&[3], &[1.0, 2.0, 3.0]);
+        let norm = op("y = BatchNormalization(x, a, a, a, a)").with(attribute);
+        model(17, x_to_y([norm]).init("a", ones))
+    };
+    let momentum = |momentum| norm(float("momentum", momentum));
+    judged([momentum(0.9), momentum(0.1), norm(float("epsilon", 0.1))]);
+    let training = |momentum| {
+        let mut model = norm(float("momentum", momentum));
+        let node = &mut model.main_mut().node[0];
+        *node = node.clone().with(int("training_mode", 1));
+        node.output.extend(["mean".into(), "variance".into()]);
+        model
+    };
+    assert!(!same(&training(0.9), &training(0.1)));
+}
+
+#[test]
 fn forms_of_constants() {
     let product = |k: Option<Node>| {
         let mut all: Vec<Node> = k.into_iter().collect();
@@ -64,6 +83,16 @@ fn forms_of_constants() {
     // a scalar is no row of one element
     let one = model(17, product(None).init("k", f32s(&[1], &[2.5])));
     assert!(!same(&number(2.5), &one) && same(&row(&[2.5]), &one));
+    let few = |place: i64| {
+        let entries = SparseTensor {
+            values: Some(f32s(&[1], &[2.0])),
+            indices: Some(i64s(&[place])),
+            dims: vec![3],
+        };
+        model(17, product(Some(constant(sparse("sparse_value", entries)))))
+    };
+    let initializer = model(17, product(None).init("k", f32s(&[3], &[0.0, 2.0, 0.0])));
+    judged([few(1), initializer, few(2)]);
     let shape = |k: &[i64]| {
         let k = constant(ints("value_ints", k));
         nodes([k, op("y = Reshape(x, k)")])
@@ -79,6 +108,20 @@ fn inputs_that_can_be_exchanged() {
         let [one, other] = ["a, b", "b, a"].map(|ab| two(&format!("y = {operator}({ab})")));
         judged([one, other, two("y = Add(a, a)")]);
     }
+    let three = |last: &str| {
+        let nodes = ["a = Relu(x)", "b = Tanh(x)", "c = Neg(x)", last];
+        model(17, texts(&nodes))
+    };
+    for operator in ["Max", "Min"] {
+        let [one, other] =
+            ["a, b, c", "c, a, b"].map(|abc| three(&format!("y = {operator}({abc})")));
+        judged([one, other, three(&format!("y = {operator}(a, b)"))]);
+    }
+    // which sum is rounded first matters
+    assert!(!same(
+        &three("y = Sum(a, b, c)"),
+        &three("y = Sum(c, a, b)")
+    ));
     for operator in ["Sub", "Div", "MatMul", "Concat"] {
         let [one, other] = ["a, b", "b, a"].map(|ab| two(&format!("y = {operator}({ab})")));
         assert!(!same(&one, &other), "{operator}");
@@ -127,6 +170,12 @@ fn transposes_that_undo_each_other() {
     let plain = || model(17, texts(&["y = Relu(x)"]));
     let turn = [1, 2, 0];
     judged([twice(&turn, &[2, 0, 1]), plain(), twice(&turn, &turn)]);
+    let [one, two] = [vec![ints("perm", &[1, 0])], vec![]].map(|perm: Vec<_>| {
+        let turned = perm.into_iter().fold(op("a = Transpose(x)"), Node::with);
+        nodes([turned, op("y = Relu(a)")])
+    });
+    let kept = op("a = Transpose(x)").with(ints("perm", &[0, 1]));
+    judged([one, two, nodes([kept, op("y = Relu(a)")])]);
     let reversed = texts(&["a = Transpose(x)", "b = Transpose(a)", "y = Relu(b)"]);
     let once = texts(&["a = Transpose(x)", "y = Relu(a)"]);
     judged([model(17, reversed), plain(), model(17, once)]);

@@ -174,7 +174,7 @@ impl<'m> Skeleton<'m> {
         let mut made_of: Vec<u32> = data.iter().map(print).collect();
         if node
             .operator()
-            .is_some_and(|operator| operator.is_commutative())
+            .is_some_and(|operator| operator.is_commutative(node.inputs.len()))
         {
             made_of.sort_unstable();
         }

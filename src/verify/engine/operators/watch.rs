@@ -6,7 +6,9 @@
 
 use std::cell::RefCell;
 
-use crate::onnx::Node;
+use smallvec::smallvec;
+
+use crate::onnx::{Attribute, AttributeValue, Name, Node};
 use crate::verify::engine::Value;
 use crate::verify::engine::draws::DOMAIN;
 use crate::verify::engine::slot::with_slot;
@@ -16,10 +18,12 @@ pub(in crate::verify) const OPERATOR: &str = "Watch";
 /// The attribute with the index of the site.
 pub(in crate::verify) const SITE: &str = "site";
 
-/// A node of it, without inputs.
-pub(in crate::verify) fn node() -> Node {
+/// A node of it: passes `output` through.
+pub(in crate::verify) fn node(site: usize, data: &Name, output: &Name) -> Node {
     Node {
         domain: DOMAIN.into(),
+        inputs: smallvec![data.clone(), output.clone()],
+        attributes: vec![Attribute::new(SITE, AttributeValue::Int(site as i64))],
         ..Node::new(OPERATOR)
     }
 }
