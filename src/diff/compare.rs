@@ -77,7 +77,7 @@ pub(super) fn functions(model: &Model) -> Vec<&Function> {
 }
 
 impl Found<'_> {
-    /// Records a name that is another one after.
+    /// Records a changed name.
     pub fn renamed(
         &mut self,
         (scope, part, name): (&str, Part, &str),
