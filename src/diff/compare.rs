@@ -4,7 +4,7 @@ use super::matched;
 use super::matching::Matching;
 use super::{Change, Kind, Options, Part};
 use crate::error::Result;
-use crate::onnx::{Function, GraphId, Model, Values};
+use crate::onnx::{Function, GraphId, Model, Name, Values};
 use crate::semantics::view::View;
 
 /// A comparison under way.
@@ -77,6 +77,24 @@ pub(super) fn functions(model: &Model) -> Vec<&Function> {
 }
 
 impl Found<'_> {
+    /// Records a changed name.
+    pub fn renamed(
+        &mut self,
+        (scope, part, name): (&str, Part, &str),
+        what: impl Into<Option<String>>,
+        old: &Name,
+        new: &Name,
+    ) {
+        if old != new {
+            self.changes.push(Change {
+                what: what.into(),
+                before: Some(old.to_string()),
+                after: Some(new.to_string()),
+                ..change_of(scope, part, name, Kind::Renamed)
+            });
+        }
+    }
+
     /// The scope of a graph, in the model before.
     pub fn scope(&self, graph: GraphId) -> String {
         self.before.model.scope(graph)

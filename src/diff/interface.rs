@@ -19,10 +19,7 @@ impl Found<'_> {
             Part::Graph,
             old.name.as_str().unwrap_or("?"),
         );
-        if old.name != new.name {
-            let names = (Some(old.name.to_string()), Some(new.name.to_string()));
-            self.renamed(place, "name".to_string(), names.0, names.1);
-        }
+        self.renamed(place, "name".to_string(), &old.name, &new.name);
         let fields = (
             self.before.model.graph_fields(a)?,
             self.after.model.graph_fields(b)?,
@@ -34,22 +31,6 @@ impl Found<'_> {
         self.types(&scope, a, b);
         self.quantization(&scope, old, new);
         self.nodes(&scope, a, b)
-    }
-
-    pub(super) fn renamed(
-        &mut self,
-        (scope, part, name): (&str, Part, &str),
-        what: impl Into<Option<String>>,
-        before: Option<String>,
-        after: Option<String>,
-    ) {
-        let change = change_of(scope, part, name, Kind::Renamed);
-        self.changes.push(Change {
-            what: what.into(),
-            before,
-            after,
-            ..change
-        });
     }
 
     fn inputs(&mut self, scope: &str, a: GraphId, b: GraphId) {
@@ -113,10 +94,7 @@ impl Found<'_> {
     }
 
     fn pair_of_infos(&mut self, place: (&str, Part, &str), old: &ValueInfo, new: &ValueInfo) {
-        if old.name != new.name {
-            let names = (old.name.to_string(), new.name.to_string());
-            self.renamed(place, None, Some(names.0), Some(names.1));
-        }
+        self.renamed(place, None, &old.name, &new.name);
         self.changed(place, "type".to_string(), kind(old), kind(new));
     }
 
@@ -170,10 +148,7 @@ impl Found<'_> {
         old: Weight<'_>,
         new: Weight<'_>,
     ) -> Result<()> {
-        if old.name() != new.name() {
-            let names = (old.name().to_string(), new.name().to_string());
-            self.renamed(place, None, Some(names.0), Some(names.1));
-        }
+        self.renamed(place, None, old.name(), new.name());
         let (Weight::Dense(a), Weight::Dense(b)) = (old, new) else {
             let texts = (old.text(self.before)?, new.text(self.after)?);
             let what = "elements".to_string();

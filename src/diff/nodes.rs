@@ -3,7 +3,7 @@
 use super::compare::{Found, change_of};
 use super::{Change, Kind, Part};
 use crate::error::Result;
-use crate::onnx::{Attribute, AttributeValue, GraphId, Node, NodeId, ValueId};
+use crate::onnx::{Attribute, AttributeValue, GraphId, Name, Node, NodeId, ValueId};
 use crate::semantics::view::View;
 use crate::show::{attribute_text, node_text};
 use crate::wire::Field;
@@ -79,19 +79,15 @@ impl Found<'_> {
             Some(operators.0),
             Some(operators.1),
         );
-        if old.name != new.name {
-            let names = (old.name.to_string(), new.name.to_string());
-            let what = "name".to_string();
-            self.renamed(place, what, Some(names.0), Some(names.1));
-        }
+        self.renamed(place, "name".to_string(), &old.name, &new.name);
         for output in 0..old.outputs.len().max(new.outputs.len()) {
-            let name = |node: &Node| node.output(output).map(|name| name.to_string());
             let what = format!("output {output}");
-            match (name(old), name(new)) {
-                (Some(old), Some(new)) if old != new => {
-                    self.renamed(place, what, Some(old), Some(new));
+            match (old.output(output), new.output(output)) {
+                (Some(old), Some(new)) => self.renamed(place, what, old, new),
+                (old, new) => {
+                    let [old, new] = [old, new].map(|name| name.map(Name::to_string));
+                    self.changed(place, what, old, new);
                 }
-                (old, new) => self.changed(place, what, old, new),
             }
         }
         self.attributes(place, old, new)?;

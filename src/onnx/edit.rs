@@ -290,25 +290,7 @@ impl<'m> Editor<'m> {
     /// A name that no value of the model has, made from a readable hint.
     pub fn fresh_name(&mut self, hint: &str) -> Name {
         let model = &*self.model;
-        let taken = self.taken.get_or_insert_with(|| {
-            let of_graph = |graph: &Graph| {
-                let nodes = graph
-                    .nodes()
-                    .flat_map(|(_, n)| n.outputs.iter().chain(&n.inputs));
-                let infos = graph
-                    .inputs
-                    .iter()
-                    .chain(&graph.outputs)
-                    .map(|info| &info.name);
-                let tensors = graph.initializers().map(|(_, tensor)| &tensor.name);
-                let all = nodes.chain(infos).chain(tensors);
-                all.cloned().collect::<Vec<_>>()
-            };
-            model
-                .graphs()
-                .flat_map(|(_, graph)| of_graph(graph))
-                .collect()
-        });
+        let taken = self.taken.get_or_insert_with(|| model.value_names());
         let mut name = Name::from(hint);
         if taken.insert(name.clone()) {
             return name;
@@ -349,5 +331,21 @@ impl<'m> Editor<'m> {
             self.remove_description(graph, &name);
         }
         Ok(())
+    }
+}
+
+impl Model {
+    /// The names of all values, and those that nothing defines.
+    pub(crate) fn value_names(&self) -> HashSet<Name> {
+        let of_graph = |graph: &Graph| {
+            let nodes = graph.nodes();
+            let nodes = nodes.flat_map(|(_, node)| node.outputs.iter().chain(&node.inputs));
+            let infos = graph.inputs.iter().chain(&graph.outputs);
+            let tensors = graph.initializers().map(|(_, tensor)| &tensor.name);
+            let all = nodes.chain(infos.map(|info| &info.name)).chain(tensors);
+            all.cloned().collect::<Vec<_>>()
+        };
+        let graphs = self.graphs();
+        graphs.flat_map(|(_, graph)| of_graph(graph)).collect()
     }
 }

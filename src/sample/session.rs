@@ -34,46 +34,31 @@ pub(super) fn sample(
         ref rates => rates.iter().copied().map(Some).collect(),
     };
     let alone = if options.per_site { sampled.len() } else { 0 };
-    let labels = labels::read(options)?;
     let mut session = Session {
         options,
+        labels: labels::read(options)?,
         stand: None,
         done: 0,
         all: options.runs.saturating_mul(rates.len() + alone),
         watch,
-        report: Report {
-            samplings: Vec::new(),
-            per_site: Vec::new(),
-            runs: options.runs,
-            seed: options.seed,
-            mask_seed: options.mask_seed.unwrap_or(options.seed),
-            shapes: BTreeMap::new(),
-            made: Vec::new(),
-            chosen: BTreeMap::new(),
-            notes: Vec::new(),
-            engine: options.host.names(),
-            sites: sites.to_vec(),
-        },
+        report: empty(options, sites),
     };
     for &rate in &rates {
-        let mut outputs = session.outputs(view, &sampled, rate, None)?;
-        labels::apply(&labels, &mut outputs)?;
+        let outputs = session.outputs(view, &sampled, rate, None)?;
         let notes = outputs.iter().filter_map(caveats::not_finite);
         session.report.notes.extend(notes);
         session.report.samplings.push(Sampling { rate, outputs });
     }
+    let first = session.report.samplings.first();
+    let inference: Inference = (first.iter())
+        .flat_map(|at| &at.outputs)
+        .map(|output| (output.name.clone(), output.deterministic.clone()))
+        .collect();
     for site in sampled.iter().take(alone) {
         let edited = per_site::alone(model, sites, site)?;
         let examined = edited.examined();
-        let found = examined.sites()?;
-        let only = self::sampled(examined.model(), found);
-        let first = session.report.samplings.first();
-        let inference: BTreeMap<String, Option<Vec<f64>>> = (first.iter())
-            .flat_map(|at| &at.outputs)
-            .map(|output| (output.name.clone(), output.deterministic.clone()))
-            .collect();
-        let mut outputs = session.outputs(examined.view(), &only, rates[0], Some(&inference))?;
-        labels::apply(&labels, &mut outputs)?;
+        let only = self::sampled(examined.model(), examined.sites()?);
+        let outputs = session.outputs(examined.view(), &only, rates[0], Some(&inference))?;
         let sampling = per_site::sampling(model, site, outputs);
         session.report.per_site.push(sampling);
     }
@@ -82,6 +67,26 @@ pub(super) fn sample(
     report.notes.dedup();
     Ok(report)
 }
+
+/// The report before the first run.
+fn empty(options: &Options, sites: &[Site]) -> Report {
+    Report {
+        samplings: Vec::new(),
+        per_site: Vec::new(),
+        runs: options.runs,
+        seed: options.seed,
+        mask_seed: options.mask_seed.unwrap_or(options.seed),
+        shapes: BTreeMap::new(),
+        made: Vec::new(),
+        chosen: BTreeMap::new(),
+        notes: Vec::new(),
+        engine: options.host.names(),
+        sites: sites.to_vec(),
+    }
+}
+
+/// Outputs at inference, by name; `None` of one that has not the elements of the runs.
+type Inference = BTreeMap<String, Option<Vec<f64>>>;
 
 /// The dropouts that are sampled, each node once.
 fn sampled<'s>(model: &Model, sites: &'s [Site]) -> Vec<&'s Site> {
@@ -102,6 +107,7 @@ fn unmoved(report: &Report) -> Option<String> {
 /// The runs so far.
 struct Session<'a> {
     options: &'a Options,
+    labels: Vec<labels::Read>,
     /// What the first copy was found to run with: the inputs of all runs.
     stand: Option<Setup>,
     /// Runs that were made, and all of them.
@@ -118,7 +124,7 @@ impl Session<'_> {
         view: View<'_>,
         sampled: &[&Site],
         rate: Option<f64>,
-        inference: Option<&BTreeMap<String, Option<Vec<f64>>>>,
+        inference: Option<&Inference>,
     ) -> Result<Vec<Output>> {
         let options = self.options;
         let given = |name: &Name| caveats::is_given(options, &name.to_string());
@@ -144,19 +150,16 @@ impl Session<'_> {
         let (done, all, watch) = (self.done, self.all, &mut *self.watch);
         let mut outputs = on.run(stand, &mut |run| watch(done + run, all))?;
         self.done += options.runs;
-        match known {
-            Ok(mut known) => {
-                for output in &mut outputs {
-                    let values = known.remove(&output.name).flatten();
-                    output.deterministic =
-                        values.filter(|values| values.len() == output.mean.len());
-                }
-            }
-            Err(why) => {
-                let note = format!("no deterministic output: {why}");
-                self.report.notes.push(note);
-            }
+        let known = known.unwrap_or_else(|why| {
+            let note = format!("no deterministic output: {why}");
+            self.report.notes.push(note);
+            Inference::new()
+        });
+        for output in &mut outputs {
+            let values = known.get(&output.name).cloned().flatten();
+            output.deterministic = values.filter(|values| values.len() == output.mean.len());
         }
+        labels::apply(&self.labels, &mut outputs)?;
         Ok(outputs)
     }
 

@@ -84,75 +84,103 @@ enum Key {
 /// The graph around a dropout.
 pub(super) fn panel(marked: &mut Marked<'_>, site: usize) -> Panel {
     let graph = marked.sites[site].graph;
-    let around = around(marked, site, graph);
-    let mut keys = BTreeMap::new();
-    let mut panel = Panel::default();
-    for &node in &around {
-        let mut lines = vec![one_line(&marked.model.node(node).op_type.to_string())];
-        lines.push(marked.node(node));
-        lines.extend(marked.numbers(node));
-        let of = marked.site(node);
-        let own = marked.sites[site].nodes.contains(&node);
-        let shape = Shape::Node(of.map(|of| (of.mode, own)));
-        keys.insert(Key::Node(node), panel.items.len());
-        panel.items.push(Item { lines, shape });
+    let mut drawing = Drawing {
+        around: around(marked, site, graph),
+        marked,
+        graph,
+        keys: BTreeMap::new(),
+        panel: Panel::default(),
+    };
+    for node in drawing.around.clone() {
+        drawing.node(node, site);
     }
-    for &node in &around {
-        let to = keys[&Key::Node(node)];
-        let inputs = marked.view().node(node).inputs().flatten();
+    for node in drawing.around.clone() {
+        drawing.inputs(node);
+    }
+    for node in drawing.around.clone() {
+        drawing.outputs(node);
+    }
+    drawing.panel
+}
+
+/// A panel on its way.
+struct Drawing<'d, 'm> {
+    marked: &'d mut Marked<'m>,
+    graph: GraphId,
+    around: Vec<NodeId>,
+    keys: BTreeMap<Key, usize>,
+    panel: Panel,
+}
+
+impl Drawing<'_, '_> {
+    fn item(&mut self, key: Key, lines: Vec<String>, shape: Shape) -> usize {
+        self.panel.items.push(Item { lines, shape });
+        *self.keys.entry(key).or_insert(self.panel.items.len() - 1)
+    }
+
+    fn edge(&mut self, from: usize, to: usize, label: &str) {
+        let label = label.to_string();
+        self.panel.edges.push(Edge { from, to, label });
+    }
+
+    fn node(&mut self, node: NodeId, site: usize) {
+        let operator = self.marked.model.node(node).op_type.to_string();
+        let mut lines = vec![one_line(&operator), self.marked.node(node)];
+        lines.extend(self.marked.numbers(node));
+        let own = self.marked.sites[site].nodes.contains(&node);
+        let shape = Shape::Node(self.marked.site(node).map(|of| (of.mode, own)));
+        self.item(Key::Node(node), lines, shape);
+    }
+
+    fn inputs(&mut self, node: NodeId) {
+        let to = self.keys[&Key::Node(node)];
+        let inputs = self.marked.view().node(node).inputs().flatten();
         for value in inputs.map(|value| value.id).collect::<Vec<_>>() {
-            let producer = marked.view().value(value).producer;
+            let found = self.marked.view().value(value).get();
+            if found.initializer.is_some() {
+                continue; // weights are written in their node's box
+            }
+            let (producer, is_outside) = (found.producer, found.graph != self.graph);
+            let label = self.marked.value(value);
             let key = match producer {
-                // weights are written in their node's box
-                _ if marked.view().value(value).initializer.is_some() => continue,
-                Producer::Node { node, .. } if around.contains(&node) => Key::Node(node),
+                Producer::Node { node, .. } if self.around.contains(&node) => Key::Node(node),
                 _ => Key::Value(value),
             };
-            let label = marked.value(value);
-            let from = *keys.entry(key).or_insert_with(|| {
-                let (mut lines, mut shape) = (vec![label.clone()], Shape::Port);
-                match producer {
-                    _ if marked.view().value(value).graph != graph => {
-                        lines.push("from outside".into())
-                    }
-                    Producer::Node { .. } => (lines, shape) = (vec!["…".into()], Shape::Cut),
-                    _ => lines.push("input".into()),
+            let from = match (self.keys.get(&key), producer) {
+                (Some(&known), _) => known,
+                (None, Producer::Node { .. }) if !is_outside => {
+                    self.item(key, vec!["…".into()], Shape::Cut)
                 }
-                panel.items.push(Item { lines, shape });
-                panel.items.len() - 1
-            });
-            panel.edges.push(Edge { from, to, label });
+                _ => {
+                    let what = if is_outside { "from outside" } else { "input" };
+                    self.item(key, vec![label.clone(), what.into()], Shape::Port)
+                }
+            };
+            self.edge(from, to, &label);
         }
     }
-    for &node in &around {
-        let from = keys[&Key::Node(node)];
-        let outputs = marked.view().node(node).outputs().flatten();
+
+    fn outputs(&mut self, node: NodeId) {
+        let from = self.keys[&Key::Node(node)];
+        let outputs = self.marked.view().node(node).outputs().flatten();
         for value in outputs.map(|value| value.id).collect::<Vec<_>>() {
-            let label = marked.value(value);
-            for at in marked.view().value(value).uses().collect::<Vec<_>>() {
+            let label = self.marked.value(value);
+            for at in self.marked.view().value(value).uses().collect::<Vec<_>>() {
                 let (key, lines, shape) = match at {
-                    Use::Input { node, .. } if around.contains(&node) => continue,
-                    Use::Output { graph: of, output } if of == graph => {
+                    Use::Input { node, .. } if self.around.contains(&node) => continue,
+                    Use::Output { graph, output } if graph == self.graph => {
                         let lines = vec![label.clone(), "output".to_string()];
-                        (Key::Output(of, output), lines, Shape::Port)
+                        (Key::Output(graph, output), lines, Shape::Port)
                     }
                     _ => (Key::Beyond(value), vec!["…".to_string()], Shape::Cut),
                 };
-                if keys.contains_key(&key) {
-                    continue;
+                if !self.keys.contains_key(&key) {
+                    let to = self.item(key, lines, shape);
+                    self.edge(from, to, &label);
                 }
-                let to = panel.items.len();
-                keys.insert(key, to);
-                panel.items.push(Item { lines, shape });
-                panel.edges.push(Edge {
-                    from,
-                    to,
-                    label: label.clone(),
-                });
             }
         }
     }
-    panel
 }
 
 /// The nodes of a dropout and those near them, in the same graph.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fill, Meaning, Mode, Port, Shapes, Stop, Subject, Value};
+use super::{Meaning, Mode, Port, Shapes, Stop, Subject, Value};
 use crate::verify::engine::watch::Seen;
 
 /// Values by name.
@@ -33,13 +33,6 @@ pub(super) trait Engine {
 
 /// A model that an engine has read, its symbolic dimensions still open.
 pub(super) trait Read: Send + Sync {
-    fn choose(
-        &self,
-        dims: &BTreeMap<String, usize>,
-        given: &BTreeMap<String, Vec<usize>>,
-        fill: Fill,
-    ) -> Result<Shapes, Stop>;
-
     fn ready(self: Box<Self>, shapes: &Shapes) -> Result<Box<dyn Ready>, Stop>;
 }
 

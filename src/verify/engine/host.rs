@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use super::backend::{About, Read, Ready, Values};
 use super::isolation::Isolation;
 use super::process::Isolated;
-use super::{Engines, Fill, Meaning, Mode, Port, Shapes, Stop, Subject, TRACT, Value, engines};
+use super::{
+    Engines, Fill, Meaning, Mode, Port, Shapes, Stop, Subject, TRACT, Value, engines, shapes,
+};
 use crate::error::{Error, ErrorKind};
 use crate::verify::engine::watch::Seen;
 
@@ -149,7 +151,7 @@ impl Parsed {
         given: &BTreeMap<String, Vec<usize>>,
         fill: Fill,
     ) -> Result<Shapes, Stop> {
-        self.model.choose(dims, given, fill)
+        shapes::choose(&self.about.ports, dims, given, fill)
     }
 
     /// Analyses and optimises the model for these shapes.

@@ -12,7 +12,6 @@ mod normalizations;
 mod older;
 mod outputs;
 mod padding;
-mod patch;
 mod quantized;
 mod recurrent;
 mod site;
@@ -25,10 +24,10 @@ pub(super) use recurrent::unread;
 use super::Meaning;
 use crate::error::Result;
 use crate::hash::HashSet;
-use crate::onnx::{Editor, Model, Node, NodeId, Values};
+use crate::onnx::{Editor, Model, Node, Values};
 use crate::semantics::facts::{Facts, Memo};
 use crate::semantics::view::View;
-use patch::Patch;
+use body::Fresh;
 use site::Site;
 
 /// The opset of a model, and what its dropout computes.
@@ -92,13 +91,11 @@ impl Repair {
         }
     }
 
-    fn apply(&self, mut patch: Patch<'_, '_>) {
+    /// What takes the place of a node.
+    fn nodes(&self, site: &Site<'_>, fresh: &mut Fresh) -> Vec<Node> {
         match &self.with {
-            With::Body(text) => body::write(&mut patch, text),
-            With::Made(text) => {
-                let text = text(&patch);
-                body::write(&mut patch, &text);
-            }
+            With::Body(text) => body::write(site, text, fresh),
+            With::Made(text) => body::write(site, &text(site), fresh),
         }
     }
 
@@ -183,26 +180,26 @@ fn once(model: &mut Model, repairs: &[&Repair], setting: Setting) -> Result<Vec<
     let values = Values::new(model);
     let memo = Memo::default();
     let facts = Facts::new(View::new(model, &values), &memo);
-    let found = model.nodes().filter(|(_, node)| asks(node));
-    let found = found.filter_map(|(id, node)| {
-        let mut repairs = repairs
-            .iter()
-            .filter(|repair| repair.is_of(node))
-            .peekable();
-        repairs.peek()?;
+    let mut fresh = Fresh::new(model);
+    let (mut planned, mut caveats) = (Vec::new(), Vec::new());
+    for (id, node) in model.nodes().filter(|(_, node)| asks(node)) {
         let site = Site::new(facts, id, setting);
-        let repair = repairs.find(|repair| (repair.applies)(&site))?;
-        Some((id, site.settled(), *repair))
-    });
-    let found: Vec<(NodeId, Site<'static>, &Repair)> = found.collect();
-    if found.is_empty() {
-        return Ok(Vec::new());
+        let mut repairs = repairs.iter().filter(|repair| repair.is_of(node));
+        if let Some(repair) = repairs.find(|repair| (repair.applies)(&site)) {
+            planned.push((id, repair.nodes(&site, &mut fresh)));
+            caveats.extend(repair.caveat);
+        }
     }
-    let caveats = found.iter().filter_map(|(_, _, repair)| repair.caveat);
-    let caveats = caveats.collect();
+    if planned.is_empty() {
+        return Ok(caveats);
+    }
     let mut editor = Editor::new(model, values);
-    for (id, site, repair) in found {
-        repair.apply(Patch::new(&mut editor, id, site));
+    for (id, nodes) in planned {
+        let next = editor.node_behind(id);
+        editor.remove_node(id);
+        for node in nodes {
+            editor.insert_node(id.graph, next, node);
+        }
     }
     editor.finish()?;
     Ok(caveats)

@@ -8,7 +8,6 @@ pub(super) mod library;
 mod operators;
 mod tensor;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -19,9 +18,9 @@ use super::backend::{About, Engine, Read, Ready, Values};
 use super::copy::Copy;
 use super::draws::in_run;
 use super::mend::{self, Repair};
-use super::port::{Declared, Inputs};
+use super::port::ports;
 use super::watch::{Seen, seeing};
-use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value, isolation, shapes};
+use super::{Meaning, Mode, Port, Shapes, Stop, Subject, Unrunnable, Value, isolation};
 use crate::interrupt;
 use crate::source::Source;
 use library::Loaded;
@@ -33,7 +32,7 @@ pub(super) struct Ort(pub(super) &'static Loaded);
 
 /// A model that ONNX Runtime has loaded.
 struct Model {
-    inputs: Inputs,
+    ports: Vec<Port>,
     session: Mutex<Session>,
 }
 
@@ -50,7 +49,7 @@ impl Engine for Ort {
         if let (None, Some(tensor)) = (subject.folder, external(&copy.model)) {
             return Err(Unrunnable::no_folder(&tensor).into());
         }
-        let inputs = Inputs::of(&copy.model)?;
+        let ports = ports(&copy.model)?;
         let bytes = bytes(&copy.source()?)?;
         let session = {
             // what all sessions share is not made for two at once
@@ -61,7 +60,7 @@ impl Engine for Ort {
         };
         let about = About {
             engine: runtime.version.clone(),
-            ports: inputs.ports(),
+            ports: ports.clone(),
             outputs: (session.outputs().iter())
                 .map(|output| output.name().to_string())
                 .collect(),
@@ -69,7 +68,7 @@ impl Engine for Ort {
             random: copy.random,
         };
         let session = Mutex::new(session);
-        Ok((about, Box::new(Model { inputs, session })))
+        Ok((about, Box::new(Model { ports, session })))
     }
 }
 
@@ -136,15 +135,6 @@ fn without_place(line: &str) -> String {
 }
 
 impl Read for Model {
-    fn choose(
-        &self,
-        dims: &BTreeMap<String, usize>,
-        given: &BTreeMap<String, Vec<usize>>,
-        fill: Fill,
-    ) -> Result<Shapes, Stop> {
-        shapes::choose(&self.inputs.all, dims, given, fill)
-    }
-
     fn ready(self: Box<Self>, _: &Shapes) -> Result<Box<dyn Ready>, Stop> {
         Ok(self)
     }
@@ -153,7 +143,7 @@ impl Read for Model {
 impl Ready for Model {
     fn run(&self, inputs: &Values, run: u64) -> Result<(Vec<Value>, Vec<Seen>), Stop> {
         let mut fed: Vec<(&str, SessionInputValue<'_>)> = Vec::new();
-        for Declared { port, .. } in &self.inputs.all {
+        for port in &self.ports {
             if let Some(value) = inputs.get(&port.name) {
                 let value = tensor::to_ort(value).map_err(|error| cannot("run", &error))?;
                 fed.push((&port.name, value.into()));

@@ -1,9 +1,7 @@
 //! The inputs of a model.
 
 use serde::{Deserialize, Serialize};
-use tract_onnx::dim_expr::parse_onnx_dim;
 use tract_onnx::prelude::DatumType;
-use tract_onnx::tract_hir::internal::{SymbolScope, TDim};
 
 use super::value::element_type;
 use super::{Unrunnable, element_name};
@@ -23,30 +21,14 @@ pub struct Port {
     pub dims: Option<Vec<Dim>>,
 }
 
-/// The inputs that have to be fed.
-pub(super) struct Inputs {
-    pub(super) all: Vec<Declared>,
-    /// What the dimensions are made of lives as long as this.
-    _symbols: SymbolScope,
-}
-
-/// An input and the sizes of its axes.
-pub(super) struct Declared {
-    pub(super) port: Port,
-    pub(super) datum: DatumType,
-    pub(super) facts: Option<Vec<Option<TDim>>>,
-}
-
 /// The size of one axis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Dim {
     /// Fixed.
     Fixed(usize),
-    /// The same size wherever the name is used.
-    Named(String),
-    /// An expression of names, as tract prints it.
-    Expression(String),
+    /// A name, which has the same size wherever it is used, or an expression of names.
+    Symbolic(String),
     /// Not declared.
     Unknown,
 }
@@ -58,80 +40,37 @@ impl Port {
     }
 }
 
-impl Inputs {
-    /// Those of a model.
-    ///
-    /// # Errors
-    /// An input is not a tensor, or of a type that no engine has here.
-    pub(super) fn of(model: &Model) -> Result<Inputs, Unrunnable> {
-        let symbols = SymbolScope::default();
-        let graph = model.graph(model.main());
-        let defaults: HashSet<&Name> = graph.initializers().map(|(_, t)| &t.name).collect();
-        let fed = graph.inputs.iter();
-        let fed = fed.filter(|input| !defaults.contains(&input.name));
-        let all = fed.map(|input| Declared::of(input, &symbols));
-        Ok(Inputs {
-            all: all.collect::<Result<_, _>>()?,
-            _symbols: symbols,
-        })
-    }
-
-    /// The same without symbolic sizes.
-    pub(super) fn ports(&self) -> Vec<Port> {
-        self.all.iter().map(|input| input.port.clone()).collect()
-    }
+/// The inputs of a model that have to be fed.
+///
+/// # Errors
+/// One is not a tensor, or of a type that no engine has here.
+pub(super) fn ports(model: &Model) -> Result<Vec<Port>, Unrunnable> {
+    let graph = model.graph(model.main());
+    let defaults: HashSet<&Name> = graph.initializers().map(|(_, t)| &t.name).collect();
+    let fed = graph.inputs.iter();
+    let fed = fed.filter(|input| !defaults.contains(&input.name));
+    fed.map(port).collect()
 }
 
-impl Declared {
-    fn of(input: &ValueInfo, symbols: &SymbolScope) -> Result<Declared, Unrunnable> {
-        let name = input.name.to_string();
-        let ValueType::Tensor { element, shape } = input.value_type() else {
-            let why = format!("input {name} is not declared as a tensor");
-            return Err(Unrunnable::new(why));
-        };
-        let datum = element.name().and_then(element_type);
-        let datum = datum.ok_or_else(|| {
-            Unrunnable::new(format!("input {name} has elements of type {element}"))
-        })?;
-        let sized = |dim: &Dimension| match dim {
-            Dimension::Size(size) if *size >= 0 => Some(TDim::Val(*size)),
-            Dimension::Symbol(name) => symbolic(&name.to_text(), symbols),
-            _ => None,
-        };
-        let facts: Option<Vec<Option<TDim>>> = shape.map(|dims| dims.iter().map(sized).collect());
-        let shown = |dim: &Option<TDim>| match dim {
-            None => Dim::Unknown,
-            Some(TDim::Sym(symbol)) => Dim::Named(symbol.to_string()),
-            Some(dim) => match dim.as_i64().and_then(|size| usize::try_from(size).ok()) {
-                Some(size) => Dim::Fixed(size),
-                None => Dim::Expression(dim.to_string()),
-            },
-        };
-        let dims = facts.as_ref();
-        let port = Port {
-            name,
-            element: element_name(datum).to_string(),
-            dims: dims.map(|facts| facts.iter().map(shown).collect()),
-        };
-        Ok(Declared { port, datum, facts })
-    }
-}
-
-/// A size by its name, or an expression of names and numbers; `None` if it means nothing.
-fn symbolic(name: &str, symbols: &SymbolScope) -> Option<TDim> {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_.".contains(&b);
-    let is_name = name.starts_with(|c: char| !c.is_ascii_digit()) && name.bytes().all(is_plain);
-    let is_expression = name.contains(['+', '-', '*', '/', '('])
-        && name
-            .bytes()
-            .all(|b| is_plain(b) || b"+-*/(), ".contains(&b));
-    match name {
-        "" | "?" => None,
-        _ if !is_name && (is_expression || name.bytes().all(|b| b.is_ascii_digit())) => {
-            parse_onnx_dim(symbols, name).ok()
-        }
-        _ => Some(symbols.sym(name).into()),
-    }
+fn port(input: &ValueInfo) -> Result<Port, Unrunnable> {
+    let name = input.name.to_string();
+    let ValueType::Tensor { element, shape } = input.value_type() else {
+        let why = format!("input {name} is not declared as a tensor");
+        return Err(Unrunnable::new(why));
+    };
+    let datum = element.name().and_then(element_type);
+    let datum = datum
+        .ok_or_else(|| Unrunnable::new(format!("input {name} has elements of type {element}")))?;
+    let size = |dim: Dimension| match dim {
+        Dimension::Size(size) => usize::try_from(size).map_or(Dim::Unknown, Dim::Fixed),
+        Dimension::Symbol(name) => Dim::Symbolic(name.to_string()),
+        _ => Dim::Unknown,
+    };
+    Ok(Port {
+        name,
+        element: element_name(datum).to_string(),
+        dims: shape.map(|dims| dims.into_iter().map(size).collect()),
+    })
 }
 
 /// An input was named that the model does not have.

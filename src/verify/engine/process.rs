@@ -5,7 +5,6 @@ mod ended;
 mod protocol;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::io::{BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -18,7 +17,7 @@ use rmp_serde::encode;
 
 use super::backend::{About, Engine, Read, Ready, Values};
 use super::isolation::{self, Isolation, Limits};
-use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
+use super::{Meaning, Mode, Shapes, Stop, Subject, Unrunnable, Value};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt;
 use crate::verify::engine::watch::Seen;
@@ -90,20 +89,6 @@ impl Process {
 }
 
 impl Read for Process {
-    fn choose(
-        &self,
-        dims: &BTreeMap<String, usize>,
-        given: &BTreeMap<String, Vec<usize>>,
-        fill: Fill,
-    ) -> Result<Shapes, Stop> {
-        let (dims, given) = (dims.clone(), given.clone());
-        let mut talk = self.talk();
-        match talk.ask(&Request::Choose { dims, given, fill })? {
-            Reply::Chosen(shapes) => Ok(shapes),
-            _ => Err(talk.confused()),
-        }
-    }
-
     fn ready(self: Box<Self>, shapes: &Shapes) -> Result<Box<dyn Ready>, Stop> {
         let shapes = shapes.clone();
         let reply = self.talk().ask(&Request::Ready { shapes })?;

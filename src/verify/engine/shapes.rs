@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tract_onnx::tract_hir::internal::{Symbol, SymbolValues, TDim};
+use tract_onnx::dim_expr::parse_onnx_dim;
+use tract_onnx::tract_hir::internal::{Symbol, SymbolScope, SymbolValues, TDim};
 
-use super::port::{Declared, no_input};
-use super::{Stop, Unrunnable};
+use super::port::no_input;
+use super::{Dim, Port, Stop, Unrunnable, guard};
 use crate::error::{Error, ErrorKind};
 
 /// Larger inputs are not made up.
@@ -66,15 +67,28 @@ pub struct Shapes {
     pub chosen: BTreeMap<String, usize>,
 }
 
+/// An input and the sizes of its axes; `None` where one is open.
+struct Declared<'p> {
+    port: &'p Port,
+    facts: Option<Vec<Option<TDim>>>,
+}
+
 /// Determines every size: from the shapes given for whole inputs, then from the dimensions given by
 /// name, then from `fill`.
 pub(super) fn choose(
-    inputs: &[Declared],
+    ports: &[Port],
     dims: &BTreeMap<String, usize>,
     given: &BTreeMap<String, Vec<usize>>,
     fill: Fill,
 ) -> Result<Shapes, Stop> {
-    let symbols = symbols(inputs);
+    let scope = SymbolScope::default();
+    let inputs = ports.iter().map(|port| {
+        let dims = port.dims.as_ref();
+        let facts = dims.map(|dims| dims.iter().map(|dim| size(dim, &scope)).collect());
+        Declared { port, facts }
+    });
+    let inputs: Vec<Declared<'_>> = inputs.collect();
+    let symbols = symbols(&inputs);
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
     for (name, &size) in dims {
         if !symbols.contains_key(name) {
@@ -91,7 +105,7 @@ pub(super) fn choose(
     }
     for (name, shape) in given {
         let Some(input) = inputs.iter().find(|input| input.port.name == *name) else {
-            return Err(no_input(name, inputs.iter().map(|input| &input.port)).into());
+            return Err(no_input(name, ports.iter()).into());
         };
         bind(input, shape, &mut sizes)?;
     }
@@ -105,7 +119,7 @@ pub(super) fn choose(
         });
         values.set(symbol, i64::try_from(size).unwrap_or(i64::MAX));
     }
-    for input in inputs {
+    for input in &inputs {
         let shape = match given.get(&input.port.name) {
             Some(shape) => shape.clone(),
             None => open(input, &values, fill, &mut shapes)?,
@@ -122,8 +136,30 @@ pub(super) fn choose(
     Ok(shapes)
 }
 
+/// The size of an axis: of one name, or an expression of names and numbers; `None` if it means nothing.
+fn size(dim: &Dim, scope: &SymbolScope) -> Option<TDim> {
+    let name = match dim {
+        Dim::Fixed(size) => return Some(TDim::Val(i64::try_from(*size).ok()?)),
+        Dim::Symbolic(name) => name.as_str(),
+        Dim::Unknown => return None,
+    };
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_.".contains(&b);
+    let is_name = name.starts_with(|c: char| !c.is_ascii_digit()) && name.bytes().all(is_plain);
+    let is_expression = name.contains(['+', '-', '*', '/', '('])
+        && name
+            .bytes()
+            .all(|b| is_plain(b) || b"+-*/(), ".contains(&b));
+    match name {
+        "" | "?" => None,
+        _ if !is_name && (is_expression || name.bytes().all(|b| b.is_ascii_digit())) => {
+            guard(|| parse_onnx_dim(scope, name)).ok()?.ok()
+        }
+        _ => Some(scope.sym(name).into()),
+    }
+}
+
 /// The symbols in shapes of inputs by name, and whether each is the first axis of one.
-fn symbols(inputs: &[Declared]) -> BTreeMap<String, (Symbol, bool)> {
+fn symbols(inputs: &[Declared<'_>]) -> BTreeMap<String, (Symbol, bool)> {
     let mut symbols: BTreeMap<String, (Symbol, bool)> = BTreeMap::new();
     for input in inputs {
         for (axis, dim) in input.facts.iter().flatten().enumerate() {
@@ -139,7 +175,7 @@ fn symbols(inputs: &[Declared]) -> BTreeMap<String, (Symbol, bool)> {
 
 /// Checks a shape against the declared one and takes the sizes of named dimensions from it.
 fn bind(
-    input: &Declared,
+    input: &Declared<'_>,
     shape: &[usize],
     sizes: &mut BTreeMap<String, usize>,
 ) -> Result<(), Stop> {
@@ -174,7 +210,7 @@ fn bind(
 
 /// The shape of an input for which none was given.
 fn open(
-    input: &Declared,
+    input: &Declared<'_>,
     values: &SymbolValues,
     fill: Fill,
     shapes: &mut Shapes,

@@ -5,7 +5,6 @@ mod needed;
 mod proto;
 mod support;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,11 +17,11 @@ use tract_onnx::tract_hir::internal::{InferenceOp, TypedSimplePlan};
 use super::backend::{About, Engine, Read, Ready, Values};
 use super::copy::Copy;
 use super::draws::{DRAW, DROP, in_run, numbering};
+use super::guard;
 use super::mend::{self, Repair};
 use super::operators::{branches, own, sequences, sizes, unrolled, watch};
-use super::port::{Declared, Inputs};
-use super::{Fill, Meaning, Mode, Shapes, Stop, Subject, TRACT, Unrunnable, Value};
-use super::{guard, shapes};
+use super::port::ports;
+use super::{Meaning, Mode, Port, Shapes, Stop, Subject, TRACT, Unrunnable, Value};
 use crate::interrupt;
 use crate::onnx::Model;
 
@@ -55,7 +54,7 @@ impl Tract {
 /// A model that tract has parsed, its symbolic dimensions still open.
 struct Graph {
     model: InferenceModel,
-    inputs: Inputs,
+    ports: Vec<Port>,
     mode: Mode,
 }
 
@@ -84,7 +83,7 @@ impl Engine for Tract {
         let folder = subject.folder.map(Path::to_path_buf);
         let edited = Model::read_in(copy.source()?, folder)?;
         support::check(&edited, &onnx.op_register)?;
-        let inputs = Inputs::of(&edited)?;
+        let ports = ports(&edited)?;
         let (proto, weights) = proto::translated(&edited, copy.opset)?;
         onnx.provider = Arc::new(weights);
         let parsed = guard(|| onnx.parse(&proto, Some(proto::FOLDER)));
@@ -97,17 +96,13 @@ impl Engine for Tract {
         let outputs = edited.graph(edited.main()).outputs.iter();
         let about = About {
             engine: TRACT.to_string(),
-            ports: inputs.ports(),
+            ports: ports.clone(),
             outputs: outputs.map(|output| output.name.to_string()).collect(),
             notes: copy.notes,
             random: copy.random,
         };
         let model = parsed.model;
-        let graph = Graph {
-            model,
-            inputs,
-            mode,
-        };
+        let graph = Graph { model, ports, mode };
         Ok((about, Box::new(graph)))
     }
 }
@@ -122,25 +117,15 @@ fn finished<T>(doing: &str, result: Result<TractResult<T>, String>) -> Result<T,
 }
 
 impl Read for Graph {
-    fn choose(
-        &self,
-        dims: &BTreeMap<String, usize>,
-        given: &BTreeMap<String, Vec<usize>>,
-        fill: Fill,
-    ) -> Result<Shapes, Stop> {
-        shapes::choose(&self.inputs.all, dims, given, fill)
-    }
-
     fn ready(mut self: Box<Self>, shapes: &Shapes) -> Result<Box<dyn Ready>, Stop> {
-        let mut facts = Vec::with_capacity(self.inputs.all.len());
-        for Declared { port, datum, .. } in &self.inputs.all {
-            let Some(shape) = shapes.inputs.get(&port.name) else {
-                return Err(Unrunnable::new(format!("input {} has no shape", port.name)).into());
-            };
-            facts.push(InferenceFact::dt_shape(*datum, shape));
+        let mut facts = Vec::with_capacity(self.ports.len());
+        for port in &self.ports {
+            let shape = shapes.inputs.get(&port.name).zip(port.datum());
+            let (shape, datum) = shape
+                .ok_or_else(|| Unrunnable::new(format!("input {} has no shape", port.name)))?;
+            facts.push(InferenceFact::dt_shape(datum, shape));
         }
-        let inputs = self.inputs.all.iter().map(|input| input.port.name.clone());
-        let inputs = inputs.collect();
+        let inputs = self.ports.iter().map(|port| port.name.clone()).collect();
         let mode = self.mode;
         let prepare = move || {
             for (index, fact) in facts.into_iter().enumerate() {

@@ -66,7 +66,9 @@ pub(super) const ALL: &[Repair] = &[
     // integers, which is wrong
     Repair::of(
         "DequantizeLinear",
-        |site| !site.is_constant(0) && matches!(site.sizes(1), None | Some([] | [Some(1)])),
+        |site| {
+            !site.is_constant(0) && matches!(site.sizes(1).as_deref(), None | Some([] | [Some(1)]))
+        },
         "x scale zero => y
          y = CastLike(x, scale)
          if zero: y = Sub(y, CastLike(zero, scale))
@@ -104,7 +106,7 @@ pub(super) const ALL: &[Repair] = &[
     ),
     Repair::of(
         "Mul",
-        |site| site.input(0) == site.input(1) && is(site, "int64"),
+        |site| site.node.input(0) == site.node.input(1) && is(site, "int64"),
         "x => y
          wide = Cast(x){to=double}
          y = CastLike(Mul(wide, wide), x)",

@@ -16,8 +16,9 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use super::patch::Patch;
-use crate::onnx::{Attribute, AttributeValue, DataType, Name, Node};
+use super::site::Site;
+use crate::hash::HashSet;
+use crate::onnx::{Attribute, AttributeValue, DataType, Model, Name, Node, encode_float};
 use crate::verify::engine::draws::{DOMAIN, DRAW, DROP};
 use text::{Cursor, LIBRARY};
 
@@ -35,61 +36,111 @@ enum Operand {
 /// What the names in an expression are.
 type Scope = BTreeMap<String, Operand>;
 
-/// A body on its way.
-struct Body<'p, 'e, 'm> {
-    patch: &'p mut Patch<'e, 'm>,
-    inputs: Vec<String>,
-    outputs: Vec<String>,
+/// Names that no value of a model has.
+pub(super) struct Fresh {
+    taken: HashSet<Name>,
+    count: usize,
 }
 
-/// Writes a body in place of a node. A text that cannot be read leaves the outputs without a producer, which
+impl Fresh {
+    pub(super) fn new(model: &Model) -> Fresh {
+        Fresh {
+            taken: model.value_names(),
+            count: 0,
+        }
+    }
+
+    fn name(&mut self, hint: &str) -> Name {
+        loop {
+            self.count += 1;
+            let name = Name::from(format!("{hint}/run{}", self.count));
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+}
+
+/// A body on its way.
+struct Body<'b, 'm> {
+    site: &'b Site<'m>,
+    label: String,
+    fresh: &'b mut Fresh,
+    inputs: Vec<&'b str>,
+    outputs: Vec<&'b str>,
+    nodes: Vec<Node>,
+}
+
+/// The nodes of a body in place of a node. A text that cannot be read leaves the outputs without a producer, which
 /// [`super::mend`] reports.
-pub(super) fn write(patch: &mut Patch<'_, '_>, text: &str) {
+pub(super) fn write(site: &Site<'_>, text: &str, fresh: &mut Fresh) -> Vec<Node> {
     let (inputs, rest) = text.split_once("=>").unwrap_or_default();
     let (outputs, rest) = rest.split_once('\n').unwrap_or_default();
-    let [inputs, outputs] = [inputs, outputs].map(|names| {
-        let names = names.split_whitespace();
-        names.map(str::to_string).collect::<Vec<_>>()
-    });
-    let given = inputs.iter().enumerate().map(|(index, name)| {
-        let value = match patch.input(index) {
-            absent if absent.is_empty() => Operand::Absent,
-            value => Operand::Value(value),
-        };
-        (name.clone(), value)
+    let mut body = Body {
+        site,
+        label: site.label(),
+        fresh,
+        inputs: inputs.split_whitespace().collect(),
+        outputs: outputs.split_whitespace().collect(),
+        nodes: Vec::new(),
+    };
+    let given = body.inputs.iter().enumerate().map(|(index, name)| {
+        let value = site.node.input(index).cloned();
+        let value = value.map_or(Operand::Absent, Operand::Value);
+        ((*name).to_string(), value)
     });
     let mut scope: Scope = given.collect();
     scope.insert("none".into(), Operand::Absent);
-    let mut body = Body {
-        patch,
-        inputs,
-        outputs,
-    };
     let mut text = Cursor(rest);
     while !text.0.trim().is_empty() {
         if body.statement(&mut text, &mut scope).is_none() {
-            return;
+            return body.nodes;
         }
     }
-    for (index, name) in body.outputs.iter().enumerate() {
-        if let Some(operand) = scope.get(name)
-            && let Some(value) = value(body.patch, operand.clone())
+    for (index, name) in body.outputs.clone().into_iter().enumerate() {
+        if let (Some(operand), Some(output)) = (scope.get(name), site.node.output(index))
+            && let Some(value) = body.value(operand.clone())
         {
-            body.patch.give(index, &value);
+            let mut identity = Node::new("Identity").on([value]);
+            if index == 0 {
+                identity.name = site.node.name.clone();
+            }
+            body.put([output.clone()], identity);
         }
     }
+    body.nodes
 }
 
-/// A value in the graph; the empty name if it is absent.
-fn value(patch: &mut Patch<'_, '_>, operand: Operand) -> Option<Name> {
-    match operand {
-        Operand::Absent | Operand::Omitted => None,
-        Operand::Value(value) => Some(value),
-        Operand::List(list) => Some(patch.integers(&list)),
+impl Body<'_, '_> {
+    /// Adds a node with these outputs.
+    fn put(&mut self, outputs: impl IntoIterator<Item = Name>, node: Node) {
+        let outputs = outputs.into_iter().collect();
+        self.nodes.push(Node { outputs, ..node });
     }
-}
 
-impl Body<'_, '_, '_> {
+    /// Adds a constant.
+    fn constant(&mut self, element: DataType, dims: &[i64], bytes: &[u8]) -> Name {
+        let name = self.fresh.name(&self.label);
+        let value = Attribute::tensor((element, dims, bytes));
+        self.put([name.clone()], Node::new("Constant").with(value));
+        name
+    }
+
+    /// A value in the graph; `None` if it is absent.
+    fn value(&mut self, operand: Operand) -> Option<Name> {
+        match operand {
+            Operand::Absent | Operand::Omitted => None,
+            Operand::Value(value) => Some(value),
+            Operand::List(list) => {
+                let bytes: Vec<u8> = list
+                    .iter()
+                    .flat_map(|number| number.to_le_bytes())
+                    .collect();
+                Some(self.constant(DataType::INT64, &[list.len() as i64], &bytes))
+            }
+        }
+    }
+
     /// `None` if it cannot be read.
     fn statement(&mut self, text: &mut Cursor<'_>, scope: &mut Scope) -> Option<()> {
         if text.eat("if ") {
@@ -125,22 +176,22 @@ impl Body<'_, '_, '_> {
             word => word.split_once('.').unwrap_or((word, "")),
         };
         let expected = text.eat("=").then(|| text.number());
-        let at = |names: &[String]| names.iter().position(|other| other == name);
+        let at = |names: &[&str]| names.iter().position(|other| *other == name);
         let holds = match (at(&self.inputs), at(&self.outputs), expected) {
             (Some(input), _, Some(expected)) if fact == "rank" => {
-                let rank = self.patch.rank(input).map(|rank| rank.to_string());
+                let rank = self.site.rank(input).map(|rank| rank.to_string());
                 rank.as_deref() == Some(expected)
             }
             (Some(input), _, Some(expected)) => {
-                self.patch.element(input).and_then(DataType::name) == Some(expected)
+                self.site.element(input).and_then(DataType::name) == Some(expected)
             }
-            (Some(input), ..) => self.patch.has(input),
-            (_, Some(output), _) => self.patch.wants(output),
+            (Some(input), ..) => self.site.has(input),
+            (_, Some(output), _) => self.site.wants(output),
             (_, _, Some(expected)) => match expected.parse::<i64>() {
-                Ok(expected) => self.patch.int(name, 0) == expected,
-                Err(_) => self.patch.text(name) == expected,
+                Ok(expected) => self.site.int(name, 0) == expected,
+                Err(_) => self.site.text(name) == expected,
             },
-            _ => self.patch.node.attribute(name).is_some_and(|given| {
+            _ => self.site.node.attribute(name).is_some_and(|given| {
                 fact == "given"
                     || !matches!(
                         given.value,
@@ -186,7 +237,7 @@ impl Body<'_, '_, '_> {
                 true => {
                     let name = text.word();
                     let default = if text.eat("=") { text.number() } else { "1" };
-                    self.patch.int(name, default.parse().ok()?)
+                    self.site.int(name, default.parse().ok()?)
                 }
                 false => text.number().parse().ok()?,
             });
@@ -199,27 +250,20 @@ impl Body<'_, '_, '_> {
         text.eat("@");
         let name = text.word();
         let default = if text.eat("=") { text.number() } else { "" };
-        match self
-            .patch
-            .node
-            .attribute(name)
-            .map(|given| given.value.clone())
-        {
+        let given = self.site.node.attribute(name);
+        match given.map(|given| given.value.clone()) {
             Some(AttributeValue::Ints(list)) => Some(Operand::List(list)),
-            Some(AttributeValue::Int(number)) => Some(Operand::Value(self.patch.integer(number))),
+            Some(AttributeValue::Int(number)) => self.literal("i", Some(number as f64)),
             Some(AttributeValue::Floats(list)) => {
                 let bytes: Vec<u8> = list.iter().flat_map(|x| x.to_le_bytes()).collect();
-                let dims = [list.len() as i64];
-                let list = self.patch.constant(DataType::FLOAT, &dims, &bytes);
+                let list = self.constant(DataType::FLOAT, &[list.len() as i64], &bytes);
                 Some(Operand::Value(list))
             }
             Some(AttributeValue::Float(number)) => self.literal(default, Some(number.into())),
             Some(AttributeValue::Tensor(tensor)) => {
-                let elements = self.patch.elements(&tensor)?;
-                let (element, dims) = (tensor.data_type, &tensor.dims[..]);
-                Some(Operand::Value(
-                    self.patch.constant(element, dims, &elements),
-                ))
+                let elements = self.site.elements(&tensor)?;
+                let tensor = self.constant(tensor.data_type, &tensor.dims, &elements);
+                Some(Operand::Value(tensor))
             }
             _ => self.literal(default, None),
         }
@@ -235,19 +279,28 @@ impl Body<'_, '_, '_> {
             Some(other) => other,
             None => digits.parse().ok()?,
         };
-        let value = match suffix {
-            "i" => self.patch.integer(number as i64),
-            "d" => {
-                let bytes = number.to_le_bytes();
-                self.patch.constant(DataType::DOUBLE, &[], &bytes)
-            }
-            "f" => {
-                let bytes = (number as f32).to_le_bytes();
-                self.patch.constant(DataType::FLOAT, &[], &bytes)
-            }
-            _ => self.patch.number(0, number),
+        let element = match suffix {
+            "i" => DataType::INT64,
+            "d" => DataType::DOUBLE,
+            "f" => DataType::FLOAT,
+            _ => self.site.element(0).unwrap_or(DataType(0)),
         };
-        Some(Operand::Value(value))
+        let bytes = match element {
+            DataType::INT64 if suffix == "i" => Some((number as i64).to_le_bytes().to_vec()),
+            element => encode_float(element, number),
+        };
+        if let Some(bytes) = bytes {
+            return Some(Operand::Value(self.constant(element, &[], &bytes)));
+        }
+        // of a type that no number is written in
+        let float = (number as f32).to_le_bytes();
+        let inputs = [
+            self.constant(DataType::FLOAT, &[], &float),
+            self.site.node.input(0)?.clone(),
+        ];
+        let like = self.fresh.name(&self.label);
+        self.put([like.clone()], Node::new("CastLike").on(inputs));
+        Some(Operand::Value(like))
     }
 
     /// An operator, or an expression of the library.
@@ -277,7 +330,7 @@ impl Body<'_, '_, '_> {
             return Some(vec![operands.pop().unwrap_or(Operand::Absent)]);
         }
         let name = match name {
-            "self" => self.patch.node.op_type.to_string(),
+            "self" => self.site.node.op_type.to_string(),
             name => name.to_string(),
         };
         self.node(&name, operands, attributes, outputs)
@@ -292,16 +345,14 @@ impl Body<'_, '_, '_> {
         while !text.eat("}") {
             text.eat(",");
             if text.eat("*") {
-                attributes.clone_from(&self.patch.node.attributes);
+                attributes.clone_from(&self.site.node.attributes);
                 continue;
             }
             let is_unwanted = text.eat("!");
             let name = text.word();
             let own = |other: &str| {
-                self.patch
-                    .node
-                    .attribute(other)
-                    .map(|own| own.value.clone())
+                let own = self.site.node.attribute(other);
+                own.map(|own| own.value.clone())
             };
             let value = match () {
                 () if is_unwanted => None,
@@ -324,7 +375,7 @@ impl Body<'_, '_, '_> {
         mut attributes: Vec<Attribute>,
         outputs: usize,
     ) -> Option<Vec<Operand>> {
-        let (opset, count) = (self.patch.opset, operands.len());
+        let (opset, count) = (self.site.opset, operands.len());
         let (since, names): (i64, &[&str]) = match op_type {
             "Slice" => (10, &["starts", "ends", "axes"]),
             "Pad" => (11, &["pads"]),
@@ -349,7 +400,7 @@ impl Body<'_, '_, '_> {
             attributes.push(Attribute::new("num_outputs", parts));
         }
         let inputs = operands.into_iter();
-        let inputs = inputs.map(|operand| value(self.patch, operand).unwrap_or_default());
+        let inputs = inputs.map(|operand| self.value(operand).unwrap_or_default());
         let inputs: Vec<Name> = inputs.collect();
         let domain = match [DRAW, DROP].contains(&op_type) {
             true => DOMAIN.into(),
@@ -360,11 +411,8 @@ impl Body<'_, '_, '_> {
             domain,
             ..Node::new(op_type).on(inputs)
         };
-        if outputs == 1 {
-            return Some(vec![Operand::Value(self.patch.put(node))]);
-        }
-        let names: Vec<Name> = (0..outputs).map(|_| self.patch.fresh()).collect();
-        self.patch.put_as(names.clone(), node);
+        let names: Vec<Name> = (0..outputs).map(|_| self.fresh.name(&self.label)).collect();
+        self.put(names.clone(), node);
         Some(names.into_iter().map(Operand::Value).collect())
     }
 }

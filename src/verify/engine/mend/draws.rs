@@ -120,7 +120,7 @@ fn drawn(site: &Site<'_>) -> String {
         rank => format!("Tile(Reshape(0f, {:?}), {shape})", vec![1; rank]),
     };
     let shape = match () {
-        () if operator.starts_with("Stateless") => match site.sizes(0) {
+        () if operator.starts_with("Stateless") => match site.sizes(0).as_deref() {
             Some([Some(rank @ 0..=16)]) => zeros(*rank as usize, "Cast(x){to=int64}"),
             _ => "ConstantOfShape(Cast(x){to=int64})".to_string(),
         },

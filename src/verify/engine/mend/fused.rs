@@ -38,9 +38,9 @@ pub(super) const ALL: &[Repair] = &[
     .foreign(),
     Repair::made(
         "ExpandDims",
-        |site| site.integers(1).is_some(),
+        |site| site.integers("", 1).is_some(),
         |site| {
-            let axes = site.integers(1).unwrap_or_default();
+            let axes = site.integers("", 1).unwrap_or_default();
             format!("x => y\n y = Unsqueeze(x, {axes:?})")
         },
     )

@@ -39,7 +39,7 @@ pub(super) const ALL: &[Repair] = &[
 
 /// Negative indices count from the end, for which tract looks before the first element.
 fn counts_from_the_end(site: &Site<'_>) -> bool {
-    let known = site.integers(1);
+    let known = site.integers("", 1);
     site.has(1) && known.is_none_or(|indices| indices.iter().any(|&index| index < 0))
 }
 

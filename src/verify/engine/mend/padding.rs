@@ -9,10 +9,10 @@ pub(super) const ALL: &[Repair] = &[Repair::made("Pad", needs, padded)];
 
 /// The elements to add before and after each axis: negative ones are removed.
 fn amounts(site: &Site<'_>) -> Option<[Vec<i64>; 2]> {
-    let pads = site.list("pads", 1)?;
+    let pads = site.integers("pads", 1)?;
     let rank = site.rank(0)?;
     let axes: Vec<i64> = match site.has(3) {
-        true => site.integers(3)?.to_vec(),
+        true => site.integers("", 3)?,
         false => (0..rank as i64).collect(),
     };
     let (before, after) = pads.split_at_checked(axes.len())?;

@@ -27,7 +27,7 @@ fn is_half(site: &Site<'_>) -> bool {
 
 /// The last state of the cell is not computed then.
 fn has_lengths(site: &Site<'_>) -> bool {
-    let is_usual = site.int("layout", 0) == 0 && unread(&site.node).is_none();
+    let is_usual = site.int("layout", 0) == 0 && unread(site.node).is_none();
     site.has(0) && site.has(4) && is_usual && !site.wants(2)
 }
 

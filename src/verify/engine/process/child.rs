@@ -76,10 +76,6 @@ impl State {
                 self.read = Some(model);
                 Ok(Reply::Read(about))
             }
-            Request::Choose { dims, given, fill } => {
-                let read = self.read.as_ref().ok_or_else(early)?;
-                Ok(Reply::Chosen(read.choose(&dims, &given, fill)?))
-            }
             Request::Ready { shapes } => {
                 let read = self.read.take().ok_or_else(early)?;
                 self.ready = Some(read.ready(&shapes)?);

@@ -2,7 +2,6 @@
 //! one reply to each on its standard output.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::source::Part;
 use crate::verify::engine::backend::{About, Values};
 use crate::verify::engine::watch::Seen;
-use crate::verify::engine::{Fill, Meaning, Mode, Shapes, Stop, Value};
+use crate::verify::engine::{Meaning, Mode, Shapes, Stop, Value};
 
 /// In this order: one of the first, any number of the others.
 #[derive(Serialize, Deserialize)]
@@ -27,11 +26,6 @@ pub(super) enum Request<'a> {
         mode: Mode,
         library: Option<PathBuf>,
     },
-    Choose {
-        dims: BTreeMap<String, usize>,
-        given: BTreeMap<String, Vec<usize>>,
-        fill: Fill,
-    },
     Ready {
         shapes: Shapes,
     },
@@ -44,7 +38,6 @@ pub(super) enum Request<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Reply {
     Read(About),
-    Chosen(Shapes),
     Ready,
     Ran(Vec<Value>, Vec<Seen>),
     Stopped(Stop),

@@ -13,7 +13,7 @@ use super::Tract;
 use crate::source::Source;
 use crate::verify::engine::backend::{Engine, Values};
 use crate::verify::engine::mend::{self, Repair};
-use crate::verify::engine::{Engines, Fill, Meaning, Mode, Stop, Subject, Value};
+use crate::verify::engine::{Engines, Fill, Meaning, Mode, Stop, Subject, Value, shapes};
 
 /// Element type, shape and elements, by name.
 type Tensors = BTreeMap<String, (String, Vec<usize>, Vec<f64>)>;
@@ -75,7 +75,7 @@ fn run(name: &str, example: &Example, tract: &Tract) -> Result<Values, String> {
     for mode in Mode::of(Engines::Tract) {
         let outputs = || -> Result<Values, Stop> {
             let (about, read) = tract.read(&subject, Meaning::Inference, mode)?;
-            let shapes = read.choose(&BTreeMap::new(), &shapes, Fill::ALL[0])?;
+            let shapes = shapes::choose(&about.ports, &BTreeMap::new(), &shapes, Fill::ALL[0])?;
             let (found, _) = read.ready(&shapes)?.run(&values(&example.inputs), 0)?;
             Ok(about.outputs.into_iter().zip(found).collect())
         };
