@@ -253,7 +253,10 @@ impl Body<'_, '_> {
         let given = self.site.node.attribute(name);
         match given.map(|given| given.value.clone()) {
             Some(AttributeValue::Ints(list)) => Some(Operand::List(list)),
-            Some(AttributeValue::Int(number)) => self.literal("i", Some(number as f64)),
+            Some(AttributeValue::Int(number)) => {
+                let number = self.constant(DataType::INT64, &[], &number.to_le_bytes());
+                Some(Operand::Value(number))
+            }
             Some(AttributeValue::Floats(list)) => {
                 let bytes: Vec<u8> = list.iter().flat_map(|x| x.to_le_bytes()).collect();
                 let list = self.constant(DataType::FLOAT, &[list.len() as i64], &bytes);
