@@ -22,6 +22,38 @@ pub(crate) fn instead<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) 
     }
 }
 
+/// A message of serde, in the words of TOML instead of Rust's. Of "unknown field `alow`, expected one of `allow`, …"
+/// the nearest name, or all if none is near.
+#[cfg(any(feature = "config", feature = "plan-files"))]
+pub(crate) fn reworded(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = match message.split_once(" `") {
+        Some(("unknown field", _)) => "unknown key",
+        Some(("unknown variant", _)) => "unknown value",
+        _ => {
+            let words = [
+                ("missing field", "missing key"),
+                ("wanted string or table", "expected a string"),
+                ("invalid type: map", "invalid type: a table"),
+                ("invalid type: sequence", "invalid type: an array"),
+                ("expected a sequence", "expected an array"),
+                (
+                    "expected a TOML datetime",
+                    "expected a date without quotes, like 2026-12-31",
+                ),
+                (
+                    "expected a nonzero usize",
+                    "expected a number of at least 1",
+                ),
+            ];
+            let message = message.to_string();
+            return (words.iter()).fold(message, |text, (rust, toml)| text.replace(rust, toml));
+        }
+    };
+    let wrong = names.next().unwrap_or_default();
+    format!("{unknown} `{wrong}`{}", instead(wrong, names))
+}
+
 /// An enum whose values have a word each, which can be printed and parsed.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[doc = $about:literal])* $variant:ident = $word:literal,)* }) => {

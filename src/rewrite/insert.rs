@@ -61,7 +61,8 @@ pub struct Options {
 }
 
 /// Values chosen by all that is given here.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Choice {
     /// The value of this name, exactly.
     pub at: Option<Name>,
@@ -75,14 +76,17 @@ pub struct Choice {
     /// made in them.
     pub layer: Option<String>,
     /// A position that has a name.
+    #[serde(deserialize_with = "preset::named")]
     pub preset: Option<Preset>,
     /// Their rate.
     pub rate: Option<Rate>,
     /// The axes along which their masks are shared: `[2, 3]` for whole channels of images.
     pub shared_axes: Option<Vec<i64>>,
     /// The uses that read the dropout; all, if not given.
+    #[serde(skip)]
     pub readers: Option<Vec<Use>>,
     /// Where it cannot be inserted, the rest is.
+    #[serde(skip)]
     pub optional: bool,
 }
 

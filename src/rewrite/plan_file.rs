@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::names::usage;
 use crate::error::{Error, Result};
+use crate::words::reworded;
 
 /// A plan file.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl<T: DeserializeOwned> PlanFile<T> {
     pub fn parse(text: &str) -> Result<PlanFile<T>> {
         let plan = toml::from_str(text).map_err(|e| {
             let line = |at: usize| format!("line {}", text[..at].matches('\n').count() + 1);
-            let error = usage(e.message().into());
+            let error = usage(reworded(e.message()));
             match e.span() {
                 Some(span) => error.at(line(span.start)),
                 None => error,

@@ -7,7 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The probability to drop an element: at least 0, and less than 1 also as a float32, which is what
 /// Dropout of ONNX has.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]
+#[serde(try_from = "f64")]
 pub struct Rate(f64);
 
 impl Rate {
@@ -36,6 +37,14 @@ impl Rate {
     /// What a kept element is multiplied by.
     pub fn scale(self) -> f64 {
         1.0 / (1.0 - self.0)
+    }
+}
+
+impl TryFrom<f64> for Rate {
+    type Error = Error;
+
+    fn try_from(rate: f64) -> Result<Rate> {
+        Rate::new(rate)
     }
 }
 

@@ -12,7 +12,8 @@ use crate::rewrite::Reason;
 use crate::words::instead;
 
 /// Whether a dropout is to act.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
 #[non_exhaustive]
 pub enum Acting {
     /// Never: it passes its input through.
@@ -26,6 +27,14 @@ pub enum Acting {
 
 /// The default name of the input.
 const INPUT: &str = "training_mode";
+
+impl TryFrom<String> for Acting {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Acting> {
+        text.parse()
+    }
+}
 
 impl FromStr for Acting {
     type Err = Error;

@@ -15,7 +15,7 @@ use toml::value::Datetime;
 use super::{Allowance, Config, Day};
 use crate::audit::{Selection, rule};
 use crate::error::{Error, ErrorKind, Result};
-use crate::words::{instead, words};
+use crate::words::{reworded, words};
 
 /// dropout-onnx.toml: settings of `dropout-onnx audit` for the models next to it and below.
 #[derive(Deserialize)]
@@ -263,37 +263,6 @@ fn position(text: &str, byte: usize) -> (usize, usize) {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default();
     (line, column.chars().count() + 1)
-}
-
-/// A message of serde, in the words of TOML instead of Rust's. Of "unknown field `alow`, expected one of `allow`, …"
-/// the nearest name, or all if none is near.
-fn reworded(message: &str) -> String {
-    let mut names = message.split('`').skip(1).step_by(2);
-    let unknown = match message.split_once(" `") {
-        Some(("unknown field", _)) => "unknown key",
-        Some(("unknown variant", _)) => "unknown value",
-        _ => {
-            let words = [
-                ("missing field", "missing key"),
-                ("wanted string or table", "expected a string"),
-                ("invalid type: map", "invalid type: a table"),
-                ("invalid type: sequence", "invalid type: an array"),
-                ("expected a sequence", "expected an array"),
-                (
-                    "expected a TOML datetime",
-                    "expected a date without quotes, like 2026-12-31",
-                ),
-                (
-                    "expected a nonzero usize",
-                    "expected a number of at least 1",
-                ),
-            ];
-            let message = message.to_string();
-            return (words.iter()).fold(message, |text, (rust, toml)| text.replace(rust, toml));
-        }
-    };
-    let wrong = names.next().unwrap_or_default();
-    format!("{unknown} `{wrong}`{}", instead(wrong, names))
 }
 
 /// What the schema knows of names.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Candidate, Choice, Options};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::rewrite::names::usage;
 use crate::rewrite::plan_file::{self, comment, quoted, table};
 use crate::rewrite::{Acting, Rate};
@@ -17,25 +17,12 @@ pub type PlanFile = plan_file::PlanFile<Insert>;
 #[serde(deny_unknown_fields)]
 #[doc(hidden)]
 pub struct Insert {
-    rate: Option<f64>,
-    mode: Option<String>,
+    rate: Option<Rate>,
+    mode: Option<Acting>,
     seed: Option<i64>,
+    /// One for each `[[insert]]`: all of its keys must match.
     #[serde(default)]
-    insert: Vec<Entry>,
-}
-
-/// One `[[insert]]`: all of its keys must match.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    at: Option<String>,
-    scope: Option<String>,
-    after: Option<String>,
-    name: Option<String>,
-    layer: Option<String>,
-    preset: Option<String>,
-    rate: Option<f64>,
-    shared_axes: Option<Vec<i64>>,
+    insert: Vec<Choice>,
 }
 
 /// A plan file that chooses what was found in a model called `model`; what would be left out is a
@@ -87,40 +74,21 @@ impl PlanFile {
     /// Adds the settings of the file; options take precedence. `mode_given`: the options have a mode.
     ///
     /// # Errors
-    /// A rate, a mode or a preset is not valid, or an `[[insert]]` selects nothing.
+    /// An `[[insert]]` selects nothing.
     pub fn merge(self, options: &mut Options, mode_given: bool) -> Result<()> {
-        let rate = |rate: Option<f64>| rate.map(Rate::new).transpose();
         let PlanFile { plan, path } = self;
-        let named = |e: Error| e.in_file(&path);
-        if let (false, Some(mode)) = (mode_given, &plan.mode) {
-            options.acting = mode.parse::<Acting>().map_err(named)?;
+        if let (false, Some(mode)) = (mode_given, plan.mode) {
+            options.acting = mode;
         }
         options.seed = options.seed.or(plan.seed);
-        options.rate = match options.rate {
-            Some(rate) => Some(rate),
-            None => rate(plan.rate).map_err(named)?,
-        };
-        for (index, entry) in plan.insert.into_iter().enumerate() {
+        options.rate = options.rate.or(plan.rate);
+        let empty = |choice: &Choice| choice.to_string().is_empty();
+        if let Some(index) = plan.insert.iter().position(empty) {
+            let why = "selects nothing: give at, after, name, layer, preset or scope";
             let place = format!("insert {}", index + 1);
-            let named = |e: Error| e.at(&place).in_file(&path);
-            let preset = entry.preset.map(|preset| preset.parse()).transpose();
-            let choice = Choice {
-                at: entry.at.map(|at| at.as_str().into()),
-                scope: entry.scope,
-                after: entry.after,
-                name: entry.name,
-                layer: entry.layer,
-                preset: preset.map_err(named)?,
-                rate: rate(entry.rate).map_err(named)?,
-                shared_axes: entry.shared_axes,
-                ..Choice::default()
-            };
-            if choice.to_string().is_empty() {
-                let why = "selects nothing: give at, after, name, layer, preset or scope";
-                return Err(named(usage(why.into())));
-            }
-            options.choices.push(choice);
+            return Err(usage(why.into()).at(place).in_file(&path));
         }
+        options.choices.extend(plan.insert);
         Ok(())
     }
 }

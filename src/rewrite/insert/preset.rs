@@ -1,5 +1,8 @@
 //! Positions that have names: where a network of a known kind usually has dropout.
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
 use crate::rewrite::Rate;
 use crate::words::words;
 
@@ -22,6 +25,12 @@ words! {
         /// The branch as it is added, dropped for whole samples.
         DropPath = "drop-path",
     }
+}
+
+/// Read by its word, as on the command line.
+pub(super) fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Preset>, D::Error> {
+    let word = String::deserialize(from)?;
+    word.parse().map(Some).map_err(D::Error::custom)
 }
 
 impl Preset {

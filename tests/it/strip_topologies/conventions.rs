@@ -194,7 +194,7 @@ fn a_plan_with_a_fault_is_refused() {
         ("[[strip]]\nmode = \"\"", "mode is empty"),
         ("[[strip]]\nid = \"a\"", "`a` is not an id"),
         ("\n[[strip]]\nconvention = \"modern\"", "line 3"),
-        ("[[insert]]\nat = \"x\"", "unknown field `insert`"),
+        ("[[insert]]\nat = \"x\"", "unknown key `insert`"),
     ] {
         let error = planned(plan).unwrap_err();
         assert!(error.contains(why), "{plan}: {error}");
