@@ -6,7 +6,7 @@
 use crate::hash::HashSet;
 use crate::onnx::{Attribute, AttributeValue, Name};
 
-use super::facts::Facts;
+use super::facts::{Dim, Facts};
 use super::view::{NodeRef, ValueRef};
 
 /// The attributes that matter in training alone: the first two choose it.
@@ -53,8 +53,12 @@ pub(crate) fn written_out<'m>(
         let data = [centred.and_then(|sub| sub.input(0)), Some(squared)];
         let mut data = data.into_iter().flatten();
         let data = data.find(|data| data.readers().any(is_mean))?;
-        let some = facts.rank(data.id).is_none_or(|rank| over.len() < rank);
-        some.then_some((node, data))
+        // a first axis of 1 is no batch: Keras 2 lays rows out as channels for its LayerNormalization
+        let of_batch = facts
+            .shape(data.id)
+            .dims()
+            .is_none_or(|dims| over.len() < dims.len() && dims.first() != Some(&Dim::Size(1)));
+        of_batch.then_some((node, data))
     })
 }
 

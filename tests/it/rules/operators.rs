@@ -4,7 +4,7 @@ use dropout_onnx::audit::Verdict;
 use dropout_onnx::onnx::DataType;
 
 use super::{fires, silent, verdict};
-use crate::common::build::{f32s, function, graph, int, ints, model, op, x_to_y};
+use crate::common::build::{f32s, function, graph, i64s, int, ints, model, op, x_to_y};
 use crate::common::proto::{Model, Node};
 
 fn normalised(opset: i64, node: Node) -> Model {
@@ -80,6 +80,7 @@ fn batch_normalization_that_is_written_out() {
             .input_of("x", DataType::FLOAT, &[-1, 3, 4, 4])
             .output_of("y", DataType::FLOAT, &[-1, 3, 4, 4])
             .init("w", f32s(&[3, 3, 1, 1], &[0.5; 9]))
+            .init("rows", i64s(&[1, -1, 16, 1]))
             .init("eps", f32s(&[], &[1e-3]));
         model(15, body)
     };
@@ -94,6 +95,8 @@ fn batch_normalization_that_is_written_out() {
         silent(rule, &written(text, &[2, 3], "h = Conv(x, w)"));
         silent(rule, &written(text, &[0, 1, 2, 3], "h = Conv(x, w)"));
         silent(rule, &written(text, &[0, 2, 3], "h = Relu(w)"));
+        // Keras 2 lays rows out as channels of one element for its LayerNormalization
+        silent(rule, &written(text, &[0, 2, 3], "h = Reshape(x, rows)"));
     }
     // a mean of squares, and no mean
     let squares = "m = ReduceMax(h)\nsq = Mul(h, h)\nvar = ReduceMean(sq)";
