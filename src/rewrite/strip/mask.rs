@@ -54,20 +54,30 @@ pub(super) fn gradients(view: View<'_>, sites: &[Site]) -> Option<Upstream> {
     (!masks.is_empty()).then(|| Upstream::of(view, masks, reads))
 }
 
+/// Why a gradient would be wrong without the mask of a site.
+pub(super) fn gradient_refusal(
+    view: View<'_>,
+    site: &Site,
+    gradients: Option<&Upstream>,
+) -> Option<Reason> {
+    let mask = view.node(site.nodes[0]).output(1)?;
+    let gradient = view.node(gradients?.from(mask.id)?);
+    let (op, label) = (&gradient.op_type, gradient.label());
+    let why = format!(
+        "{op} `{label}` uses its mask, and its gradient would be wrong once the dropout is removed; \
+         strip the model before gradients are added"
+    );
+    Some(Reason::Shared(why.into()))
+}
+
 /// Why the mask of a site cannot be made all true.
 pub(super) fn refusal(view: View<'_>, site: &Site, gradients: Option<&Upstream>) -> Option<Reason> {
     if matches!(site.mask, MaskUse::None | MaskUse::Unused) {
         return None;
     }
-    let mask = view.node(site.nodes[0]).output(1);
-    let gradient = mask.and_then(|mask| gradients?.from(mask.id));
-    if let Some(gradient) = gradient.map(|gradient| view.node(gradient)) {
-        let (op, label) = (&gradient.op_type, gradient.label());
-        let why = format!(
-            "{op} `{label}` uses its mask, and its gradient would be wrong once the dropout is removed; \
-             strip the model before gradients are added"
-        );
-        return Some(Reason::Shared(why.into()));
+    let gradient = gradient_refusal(view, site, gradients);
+    if gradient.is_some() {
+        return gradient;
     }
     let typed = version(view.model.opset(site.graph, "")?) < OperatorVersion::InferenceBool;
     match element_type(view, site, typed) {

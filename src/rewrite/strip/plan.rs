@@ -92,7 +92,9 @@ fn action(
     });
     let invalid = invalid.map(|why| Reason::Invalid(why.to_string().into()));
     let refusal = invalid.or_else(|| match site.form {
-        Form::Operator if site.foreign.is_some() => foreign::refusal(facts, site),
+        Form::Operator if site.foreign.is_some() => {
+            foreign::refusal(facts, site).or_else(|| mask::gradient_refusal(view, site, gradients))
+        }
         Form::Operator => entangled(site)
             .or_else(|| mask::refusal(view, site, gradients))
             .or_else(|| operator::refusal(view, site)),
