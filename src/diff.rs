@@ -30,7 +30,8 @@ use crate::words::words;
 pub const SCHEMA: &str = "dropout-onnx/diff/1";
 
 /// Options of a comparison.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, derive_setters::Setters)]
+#[non_exhaustive]
 pub struct Options {
     /// Report by how much weights differ. Reads both weights of each pair that differs.
     pub values: bool,

@@ -12,7 +12,7 @@
 //!
 //! # fn main() -> dropout_onnx::Result<()> {
 //! let model = Model::open("fixtures/keras_course_train_op8.onnx")?;
-//! let options = Options { runs: 20, seed: 7, ..Options::default() };
+//! let options = Options::default().runs(20).seed(7);
 //! let report = sample(&model, &options, &mut |_, _| {})?;
 //! let output = &report.samplings[0].outputs[0];
 //! assert!(output.std.iter().all(|&std| std > 0.0));
@@ -53,7 +53,8 @@ pub use labels::LabelData;
 pub use labels::Labels;
 
 /// What to sample.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, derive_setters::Setters)]
+#[non_exhaustive]
 pub struct Options {
     /// Runs at every rate; at least two.
     pub runs: usize,

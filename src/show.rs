@@ -38,7 +38,8 @@ pub use header::Header;
 pub const VERSION: u32 = 1;
 
 /// Options of the text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, derive_setters::Setters)]
+#[non_exhaustive]
 pub struct Options {
     /// Omit the names of values, nodes, graphs and symbolic dimensions, and order nodes independently of
     /// names: models that differ only in names have the same text.

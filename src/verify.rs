@@ -77,7 +77,8 @@ pub use verdict::Assumed;
 pub use verdict::{Demand, Verdict, Verification};
 
 /// How to verify.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, derive_setters::Setters)]
+#[non_exhaustive]
 pub struct Options {
     /// Compare the structure of both models.
     pub structure: bool,

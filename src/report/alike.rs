@@ -8,6 +8,7 @@ use crate::audit::SiteRecord;
 use crate::dropout::{Form, Kind, Scaling};
 
 /// Things that differ only in the numbers of their places.
+#[non_exhaustive]
 pub struct Alike<T, const N: usize> {
     /// The things, in order; at least one.
     pub items: Vec<T>,

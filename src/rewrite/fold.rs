@@ -48,7 +48,8 @@ use factors::Candidate;
 use planner::Planner;
 
 /// Which factors to fold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, derive_setters::Setters)]
+#[non_exhaustive]
 pub struct Options {
     /// Only those that dropout leaves: factors that are recognised as its scale, and those that
     /// `strip` inserted.

@@ -46,7 +46,8 @@ pub use preset::Preset;
 pub use selector::By;
 
 /// What to insert.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, derive_setters::Setters)]
+#[non_exhaustive]
 pub struct Options {
     /// Where; whatever any of them matches.
     pub choices: Vec<Choice>,
@@ -61,8 +62,9 @@ pub struct Options {
 }
 
 /// Values chosen by all that is given here.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Deserialize, derive_setters::Setters)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Choice {
     /// The value of this name, exactly.
     pub at: Option<Name>,
@@ -185,11 +187,8 @@ impl fmt::Display for Choice {
 /// use dropout_onnx::rewrite::{Rate, strip};
 ///
 /// let model = Model::open("fixtures/torch_course_eval_op17.onnx")?;
-/// let options = Options {
-///     choices: vec![Choice { preset: Some(Preset::Head), ..Choice::default() }],
-///     rate: Some(Rate::new(0.3)?),
-///     ..Options::default()
-/// };
+/// let choice = Choice::default().preset(Some(Preset::Head));
+/// let options = Options::default().choices(vec![choice]).rate(Some(Rate::new(0.3)?));
 /// let inserted = insert(&model, &options)?;
 /// assert_eq!(inserted.outcome.inserted, 2);
 ///

@@ -31,7 +31,8 @@ use change::Change;
 type Changes = Result<Vec<Change>, Reason>;
 
 /// What to set, and where.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, derive_setters::Setters)]
+#[non_exhaustive]
 pub struct Options {
     /// The dropouts to change: those matching any of these, or all without any.
     pub filters: Vec<Filter>,
@@ -109,7 +110,7 @@ pub struct Changed {
 /// use dropout_onnx::rewrite::set::{Options, set};
 ///
 /// let model = Model::open("fixtures/torch_course_preserve_op17.onnx")?;
-/// let options = Options { rate: Some(Rate::new(0.2)?), ..Options::default() };
+/// let options = Options::default().rate(Some(Rate::new(0.2)?));
 /// let changed = set(&model, &options)?;
 /// let sites = changed.edited.examined().sites()?;
 /// assert!(sites.iter().all(|site| site.rate == Some(0.2)));

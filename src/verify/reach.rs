@@ -23,6 +23,7 @@ use crate::semantics::view::View;
 
 /// The places that differ, and whether runs reach them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// One entry for each place.
     pub places: Vec<Place>,
@@ -31,6 +32,7 @@ pub struct Report {
 /// A place at which two models differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Place {
     /// The place, for people.
     pub place: String,

@@ -26,7 +26,8 @@ pub(crate) use setup::{Setup, setup};
 use side::{Ran, first_side, inputs, interface};
 
 /// How to run and compare.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, derive_setters::Setters)]
+#[non_exhaustive]
 pub struct Settings {
     /// Number of runs, each with inputs of its own. Every test data set is a run, and comes first.
     pub runs: usize,

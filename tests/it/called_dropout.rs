@@ -139,10 +139,7 @@ fn strip_removes_the_node_for_all_calls() {
 /// Classic scales of .9 and .75 are not one node.
 #[test]
 fn classic_strip_needs_one_rate() {
-    let options = Options {
-        convention: Convention::Classic,
-        ..Options::default()
-    };
+    let options = Options::default().convention(Convention::Classic);
     let why = strip(&two().read(), &options).unwrap_err().to_string();
     assert!(
         why.contains("the calls of its function scale by different rates"),
@@ -162,10 +159,7 @@ fn modes() -> Model {
 
 #[test]
 fn a_node_that_other_calls_keep_is_not_removed() {
-    let only = |mode| Options {
-        only: vec![mode],
-        ..Options::default()
-    };
+    let only = |mode| Options::default().only(vec![mode]);
     let why = strip(&modes().read(), &only(Mode::Inert))
         .unwrap_err()
         .to_string();
@@ -179,11 +173,9 @@ fn a_node_that_other_calls_keep_is_not_removed() {
 }
 
 fn to_rate(rate: f64, filter: &str) -> set::Options {
-    set::Options {
-        rate: Some(rate.to_string().parse().unwrap()),
-        filters: vec![filter.parse().unwrap()],
-        ..set::Options::default()
-    }
+    set::Options::default()
+        .rate(Some(rate.to_string().parse().unwrap()))
+        .filters(vec![filter.parse().unwrap()])
 }
 
 #[test]

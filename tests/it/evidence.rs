@@ -57,10 +57,7 @@ impl Shown {
 }
 
 fn how() -> Options {
-    let settings = run::Settings {
-        runs: 2,
-        ..run::Settings::default()
-    };
+    let settings = run::Settings::default().runs(2);
     Options::asked(true, Some(settings))
 }
 
@@ -89,10 +86,7 @@ fn a_layer_that_a_draw_skips_is_claimed() {
     let draw = op("u = RandomUniform()").with(ints("shape", &[1]));
     let nodes = [draw, op("b = Less(u, keep)"), op("w = Tanh(x)"), choice];
     let before = examined(&model(17, x_to_y(nodes).init("keep", f32_scalar(0.8))));
-    let options = strip::Options {
-        allow_unmeasured: true,
-        ..strip::Options::default()
-    };
+    let options = strip::Options::default().allow_unmeasured(true);
     let stripped = strip::strip(&before, &options).unwrap();
     let found = stripped.verify(&before, None, &how()).unwrap();
     let shown = Shown::new(&before, &stripped.edited, &found);
@@ -104,10 +98,7 @@ fn a_layer_that_a_draw_skips_is_claimed() {
 
 fn classic() -> Shown {
     let before = examined(&operators());
-    let options = strip::Options {
-        convention: Convention::Classic,
-        ..strip::Options::default()
-    };
+    let options = strip::Options::default().convention(Convention::Classic);
     let stripped = strip::strip(&before, &options).unwrap();
     let found = stripped.verify(&before, None, &how()).unwrap();
     assert_eq!(found.measured.as_ref().unwrap().count(), 1);
@@ -130,11 +121,7 @@ fn normed() -> Shown {
         .init("mean", f32s(&[3], &[0.25; 3]))
         .init("var", f32s(&[3], &[1.0; 3]));
     let before = examined(&model(17, graph));
-    let options = strip::Options {
-        batchnorm: true,
-        prune_inputs: true,
-        ..strip::Options::default()
-    };
+    let options = strip::Options::default().batchnorm(true).prune_inputs(true);
     let stripped = strip::strip(&before, &options).unwrap();
     let found = stripped.verify(&before, None, &how()).unwrap();
     let shown = Shown::new(&before, &stripped.edited, &found);
@@ -187,13 +174,11 @@ fn changed(model: &proto::Model, options: &set::Options) -> Shown {
 
 fn inserted() -> Shown {
     let before = examined(&model(17, x_to_y([op("r = Relu(x)"), op("y = Tanh(r)")])));
-    let options = insert::Options {
-        choices: vec![Choice::parse(By::After, "Relu=0.2").unwrap()],
-        rate: None,
-        acting: "runtime:training".parse().unwrap(),
-        seed: Some(3),
-        ..insert::Options::default()
-    };
+    let options = insert::Options::default()
+        .choices(vec![Choice::parse(By::After, "Relu=0.2").unwrap()])
+        .rate(None)
+        .acting("runtime:training".parse().unwrap())
+        .seed(Some(3));
     let inserted = insert::insert(&before, &options).unwrap();
     let expected = inserted.expected(&options);
     let found = verify_change(&before, inserted.edited.examined(), &expected, &how()).unwrap();
@@ -231,14 +216,8 @@ fn switched() -> proto::Model {
 }
 
 fn everything() -> Vec<(&'static str, Shown)> {
-    let rate = |rate| set::Options {
-        rate: Some(Rate::new(rate).unwrap()),
-        ..set::Options::default()
-    };
-    let active = set::Options {
-        acting: Some(Acting::Active),
-        ..rate(0.4)
-    };
+    let rate = |rate| set::Options::default().rate(Some(Rate::new(rate).unwrap()));
+    let active = rate(0.4).acting(Some(Acting::Active));
     vec![
         ("mask", stripped(&masked())),
         ("switched mask", stripped(&switched())),

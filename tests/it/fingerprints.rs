@@ -121,10 +121,7 @@ fn fingerprints_survive_changes_of_other_dropout() {
         if inert == 0 || inert == audit.sites.len() {
             continue;
         }
-        let options = strip::Options {
-            only: vec![Mode::Inert],
-            ..strip::Options::default()
-        };
+        let options = strip::Options::default().only(vec![Mode::Inert]);
         let stripped = strip(&model, &options).unwrap();
         let mut before = BTreeMap::new();
         for print in sites(&model) {

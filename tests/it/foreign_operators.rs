@@ -258,10 +258,7 @@ fn what_cannot_be_expressed_is_refused() {
         why.contains("its inference form needs opset 7 or later"),
         "{why}"
     );
-    let options = set::Options {
-        rate: Some("0.2".parse().unwrap()),
-        ..set::Options::default()
-    };
+    let options = set::Options::default().rate(Some("0.2".parse().unwrap()));
     let model = with(17, op("d = com.microsoft::BiasDropout(h, b, , p, on)")).read();
     let why = set::set(&model, &options).unwrap_err().to_string();
     assert!(why.contains("BiasDropout is not part of ONNX"), "{why}");

@@ -678,11 +678,9 @@ fn alpha_as(lines: &[&str], p: f64, lost: f64) -> Model {
 /// What strip leaves of a model, frozen masks and noise removed.
 #[track_caller]
 fn stripped(model: &Model, leaves: &[&str]) {
-    let options = strip::Options {
-        kinds: Kind::ALL.to_vec(),
-        frozen_masks: true,
-        ..strip::Options::default()
-    };
+    let options = strip::Options::default()
+        .kinds(Kind::ALL.to_vec())
+        .frozen_masks(true);
     crate::common::stripped::strips_as(model, &options).leaves(leaves);
 }
 

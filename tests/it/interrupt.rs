@@ -13,10 +13,7 @@ fn job(out: &std::path::Path, runs: usize, before_writing: impl Fn()) -> Result<
         output: Some(out.into()),
         ..Files::default()
     };
-    let settings = run::Settings {
-        runs,
-        ..run::Settings::default()
-    };
+    let settings = run::Settings::default().runs(runs);
     let how = verify::Options::asked(true, Some(settings));
     let job = Job::open(files, "stripped", Some(how), || Model::open(MODEL))?;
     let stripped = strip(job.before(), &Options::default())?;

@@ -11,10 +11,7 @@ use crate::common::build::{f32_scalar, f32s, graph, i64s, int, model, op, subgra
 use crate::common::proto::{Graph, Node};
 
 fn compared(one: &Model, other: &Model, tolerance: Tolerance) -> Verification {
-    let settings = run::Settings {
-        tolerance,
-        ..run::Settings::default()
-    };
+    let settings = run::Settings::default().tolerance(tolerance);
     verify::verify(one, other, &Options::asked(true, Some(settings))).unwrap()
 }
 

@@ -177,10 +177,7 @@ fn a_factor_called_almost_as_strip_calls_it() {
             (12, &y),
         ]));
         folding(&bytes);
-        let only_dropout = fold::Options {
-            only_dropout: true,
-            ..fold::Options::default()
-        };
+        let only_dropout = fold::Options::default().only_dropout(true);
         fold::fold(&read(&bytes), &only_dropout).unwrap();
     }
 }

@@ -50,7 +50,7 @@ fn fed(model: &Model, shape: &[usize], x: &[f32], options: Options) -> Report {
         input: "x".into(),
         file,
     }];
-    let report = sampled(&model.read(), &Options { inputs, ..options });
+    let report = sampled(&model.read(), &options.inputs(inputs));
     assert!(report.made.is_empty(), "{:?}", report.made);
     report
 }

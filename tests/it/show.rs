@@ -7,11 +7,9 @@ mod pictures;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::show::{self, Options};
 
-const ANONYMOUS: Options = Options {
-    anonymous: true,
-    no_hash: false,
-    strict: false,
-};
+fn anonymous() -> Options {
+    Options::default().anonymous(true)
+}
 
 fn text(model: &Model, options: &Options) -> String {
     show::text::text(&show::document(model, options).unwrap())

@@ -81,10 +81,7 @@ fn a_layer_that_is_skipped_at_random_is_dropped() {
 fn that_a_draw_decides_about_a_layer_is_not_measured() {
     let model = made(LAYER, SKIP, "c = Identity(b)").read();
     for allow_unmeasured in [false, true] {
-        let options = strip::Options {
-            allow_unmeasured,
-            ..strip::Options::default()
-        };
+        let options = strip::Options::default().allow_unmeasured(allow_unmeasured);
         let stripped = strip::strip(&model, &options).unwrap();
         let found = stripped
             .verify(&model, None, &verify::Options::default())

@@ -58,10 +58,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
     let report = args.output.open(paths, global)?;
     let format = output::format(args.format, args.output.file(), output::value, || Ok(None))?;
     let (before, after) = io::read_both(paths[0], paths[1])?;
-    let options = Options {
-        values: true,
-        structure: true,
-    };
+    let options = Options::default().values(true).structure(true);
     let progress = global.progress("comparing");
     let found = diff::diff(&before, &after, &options)?;
     progress.finish_and_clear();

@@ -73,10 +73,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
 
 /// Folds the factors of one model.
 fn rewrite(args: &Args, rewriting: &Rewriting<'_>, report: Report<'_>) -> Result<Done> {
-    let options = Options {
-        only_dropout: args.only == Some(Only::Dropout),
-        at: args.at.clone(),
-    };
+    let options = Options::default()
+        .only_dropout(args.only == Some(Only::Dropout))
+        .at(args.at.clone());
     let folded = fold(rewriting.before(), &options);
     let folded = folded.map_err(|e| e.in_file(rewriting.name()))?;
     let unchanged = folded.outcome.is_unchanged();

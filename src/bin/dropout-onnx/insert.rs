@@ -146,18 +146,15 @@ fn options(args: &Args) -> Result<Options> {
         &selectors.preset,
         &selectors.at,
     ];
-    let choices = choices.into_iter().flatten().map(|choice| Choice {
-        shared_axes: args.shared_axes.clone(),
-        ..choice.clone()
-    });
+    let choices = choices.into_iter().flatten();
+    let choices = choices.map(|choice| choice.clone().shared_axes(args.shared_axes.clone()));
     let choices = choices.collect();
-    let mut options = Options {
-        choices,
-        rate: args.rate,
-        acting: args.mode.clone(),
-        seed: args.mask_seed,
-        mask_output: args.mask_output,
-    };
+    let mut options = Options::default()
+        .choices(choices)
+        .rate(args.rate)
+        .acting(args.mode.clone())
+        .seed(args.mask_seed)
+        .mask_output(args.mask_output);
     if let Some(path) = &selectors.plan {
         let file = PlanFile::read(path)?;
         file.merge(&mut options, args.mode != Acting::Inert)?;

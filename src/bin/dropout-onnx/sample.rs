@@ -173,18 +173,17 @@ fn write(destination: &Destination, bytes: Vec<u8>) -> Result<String> {
 
 impl Args {
     fn options(&self) -> Result<Options> {
-        Ok(Options {
-            runs: self.runs,
-            seed: self.seed,
-            mask_seed: self.mask_seed,
-            rates: self.rates.iter().map(|rate| rate.value()).collect(),
-            classes: self.classes.clone(),
-            labels: self.labels.clone(),
-            per_site: self.per_site,
-            dims: self.feed.dims()?,
-            inputs: self.feed.inputs.clone(),
-            host: self.limits.host()?,
-        })
+        Ok(Options::default()
+            .runs(self.runs)
+            .seed(self.seed)
+            .mask_seed(self.mask_seed)
+            .rates(self.rates.iter().map(|rate| rate.value()).collect())
+            .classes(self.classes.clone())
+            .labels(self.labels.clone())
+            .per_site(self.per_site)
+            .dims(self.feed.dims()?)
+            .inputs(self.feed.inputs.clone())
+            .host(self.limits.host()?))
     }
 
     fn format(&self) -> Result<Format> {

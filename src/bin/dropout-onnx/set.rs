@@ -56,12 +56,11 @@ Exit status: 0 set and verified; 1 the result differs, nothing is written; 2 err
 is written.";
 
 pub fn run(args: &Args, global: &Global) -> Result<Status> {
-    let options = Options {
-        filters: args.filters.clone(),
-        rate: args.rate,
-        acting: args.mode.clone(),
-        seed: args.mask_seed,
-    };
+    let options = Options::default()
+        .filters(args.filters.clone())
+        .rate(args.rate)
+        .acting(args.mode.clone())
+        .seed(args.mask_seed);
     many::run(
         &args.work,
         "set",

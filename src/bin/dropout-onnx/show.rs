@@ -123,11 +123,10 @@ fn print(args: &Args, input: &Path, global: &Global) -> Result<Status> {
 }
 
 fn options(args: &Args) -> Options {
-    Options {
-        anonymous: args.anonymous,
-        no_hash: args.no_hash,
-        strict: args.strict,
-    }
+    Options::default()
+        .anonymous(args.anonymous)
+        .no_hash(args.no_hash)
+        .strict(args.strict)
 }
 
 /// Compares a model with its snapshot.

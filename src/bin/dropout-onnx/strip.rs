@@ -116,14 +116,12 @@ fn kind() -> clap::builder::PossibleValuesParser {
 }
 
 fn options(args: &Args) -> Result<Options> {
-    let mut options = Options {
-        allow_unmeasured: args.allow_unmeasured,
-        batchnorm: args.batchnorm,
-        prune_inputs: args.prune_inputs,
-        filters: args.filters.clone(),
-        strict: args.strict,
-        ..Options::of_words(&args.only, &args.kinds, args.convention)?
-    };
+    let mut options = Options::of_words(&args.only, &args.kinds, args.convention)?
+        .allow_unmeasured(args.allow_unmeasured)
+        .batchnorm(args.batchnorm)
+        .prune_inputs(args.prune_inputs)
+        .filters(args.filters.clone())
+        .strict(args.strict);
     if let Some(path) = &args.plan {
         PlanFile::read(path)?.merge(&mut options)?;
     }

@@ -141,15 +141,13 @@ impl Verify {
 
     /// The library's options; `None` without verification.
     pub fn options(&self) -> Result<Option<Options>> {
-        let settings = Settings {
-            runs: self.runs,
-            seed: self.seed,
-            dims: self.feed.dims()?,
-            inputs: self.feed.inputs.clone(),
-            tolerance: Tolerance::asked(self.rtol, self.atol)?,
-            host: self.limits.host()?,
-            ..Settings::default()
-        };
+        let settings = Settings::default()
+            .runs(self.runs)
+            .seed(self.seed)
+            .dims(self.feed.dims()?)
+            .inputs(self.feed.inputs.clone())
+            .tolerance(Tolerance::asked(self.rtol, self.atol)?)
+            .host(self.limits.host()?);
         Ok(match self.verify {
             How::All => Some(Options::asked(true, Some(settings))),
             How::Structure => Some(Options::asked(true, None)),

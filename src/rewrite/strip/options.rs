@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::rewrite::Filter;
 
 /// What to strip.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, derive_setters::Setters)]
+#[non_exhaustive]
 pub struct Options {
     /// The modes whose sites are removed.
     pub only: Vec<Mode>,

@@ -16,6 +16,7 @@ use crate::words::TOOL;
 
 /// What came of evidence that was shown again.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Replay {
     /// Equal if it is still shown.
     pub verdict: Verdict,

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::semantics::view::NodeRef;
 
 use super::attributes::written;
-use super::expression::{Expression, Tag, push_long};
+use super::expression::{Expression, Words, push_long};
 use super::numbering::Builder;
 
 impl<'m> Builder<'_, 'm> {
@@ -31,7 +31,8 @@ impl<'m> Builder<'_, 'm> {
         } else {
             name
         };
-        let mut words: Vec<u32> = name.map(|name| expressions.string(name)).to_vec();
+        let mut words = Words::new();
+        words.extend(name.map(|name| expressions.string(name)));
         // the parts of a Split depend on its number of outputs; of other domains anything may
         let counted = node.is("Split") || !node.in_default_domain();
         let named = |&output: &usize| counted || !node.outputs[output].is_empty();
@@ -56,8 +57,6 @@ impl<'m> Builder<'_, 'm> {
         if exchanges && node.attributes.is_empty() {
             inputs.sort_unstable();
         }
-        words.push(inputs.len() as u32);
-        words.extend(inputs.iter().map(|input| input.0));
         let attributes = written(node).filter(|a| !self.exceptions.has(node.id, a));
         let read = |name| match node.callee() {
             Some(function) => self.reachable.has_attribute(function, name),
@@ -66,7 +65,7 @@ impl<'m> Builder<'_, 'm> {
         let attributes = attributes.filter(|a| read(&a.name));
         let attributes = attributes.collect();
         impure |= self.attributes(&mut words, attributes)?;
-        let number = self.shared.expressions.number(Tag::Apply, &words);
+        let number = self.shared.expressions.apply(&words, &inputs);
         self.numbering.applied(number, node.id);
         Ok((number, impure))
     }

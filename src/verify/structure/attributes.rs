@@ -7,7 +7,7 @@ use crate::semantics::facts::Facts;
 use crate::semantics::operator::schema;
 use crate::semantics::view::NodeRef;
 
-use super::expression::push_long;
+use super::expression::{Words, push_long};
 use super::numbering::Builder;
 
 /// The attributes of a node that are not at their defaults.
@@ -82,7 +82,7 @@ impl<'m> Builder<'_, 'm> {
     /// Appends attributes, by name. True if a graph among them draws at random.
     pub(super) fn attributes(
         &mut self,
-        words: &mut Vec<u32>,
+        words: &mut Words,
         mut sorted: Vec<&'m Attribute>,
     ) -> Result<bool> {
         sorted.sort_by(|a, b| a.name.cmp(&b.name));
@@ -95,7 +95,7 @@ impl<'m> Builder<'_, 'm> {
         Ok(impure)
     }
 
-    fn attribute(&mut self, words: &mut Vec<u32>, attribute: &'m Attribute) -> Result<bool> {
+    fn attribute(&mut self, words: &mut Words, attribute: &'m Attribute) -> Result<bool> {
         let expressions = &mut self.shared.expressions;
         let mut strings = |kind: u32, strings: &[Vec<u8>]| {
             words.extend([kind, strings.len() as u32]);

@@ -5,7 +5,7 @@ use crate::onnx::{GraphId, GraphKind, Producer, SparseInitializer, Tensor, Value
 use crate::semantics::view::ValueRef;
 
 use super::contents::SMALL;
-use super::expression::{Expression, Tag, push_long};
+use super::expression::{Expression, Tag, Words, push_long};
 use super::numbering::Builder;
 
 impl<'m> Builder<'_, 'm> {
@@ -86,7 +86,7 @@ impl<'m> Builder<'_, 'm> {
     }
 
     pub(super) fn tensor(&mut self, tensor: &'m Tensor) -> Result<Expression> {
-        let mut words = Vec::new();
+        let mut words = Words::new();
         self.tensor_words(&mut words, tensor)?;
         let constant = self.shared.expressions.number(Tag::Constant, &words);
         if tensor.dims.is_empty() {
@@ -95,7 +95,7 @@ impl<'m> Builder<'_, 'm> {
         Ok(constant)
     }
 
-    pub(super) fn tensor_words(&mut self, words: &mut Vec<u32>, tensor: &'m Tensor) -> Result<()> {
+    pub(super) fn tensor_words(&mut self, words: &mut Words, tensor: &'m Tensor) -> Result<()> {
         words.extend([tensor.data_type.0 as u32, tensor.dims.len() as u32]);
         for &dim in &tensor.dims {
             push_long(words, dim as u64);
@@ -108,7 +108,7 @@ impl<'m> Builder<'_, 'm> {
     pub(super) fn sparse(&mut self, sparse: &'m SparseInitializer) -> Result<Expression> {
         if let Some(bytes) = self.dense(sparse)? {
             let element = sparse.values.data_type.0 as u32;
-            let mut words = vec![element, sparse.dims.len() as u32];
+            let mut words = Words::from_slice(&[element, sparse.dims.len() as u32]);
             sparse
                 .dims
                 .iter()
@@ -116,7 +116,7 @@ impl<'m> Builder<'_, 'm> {
             words.push(self.shared.contents.of_bytes(bytes));
             return Ok(self.shared.expressions.number(Tag::Constant, &words));
         }
-        let mut words = vec![sparse.dims.len() as u32];
+        let mut words = Words::from_slice(&[sparse.dims.len() as u32]);
         for &dim in &sparse.dims {
             push_long(&mut words, dim as u64);
         }

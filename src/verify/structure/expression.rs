@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use smallvec::SmallVec;
 
 use crate::hash::HashMap;
 
@@ -16,6 +17,9 @@ impl Expression {
     /// An input that is absent.
     pub const ABSENT: Expression = Expression(0);
 }
+
+/// The words of a key in the making.
+pub(super) type Words = SmallVec<[u32; 16]>;
 
 /// What kind of thing an expression is: the first word of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +35,9 @@ pub(super) enum Tag {
     Constant,
     /// A constant sparse tensor.
     Sparse,
-    /// An operator applied to inputs.
+    /// An operator: its name, domain, overload and number of outputs, a version or a function, attributes.
+    Operator,
+    /// An operator, by number, applied to inputs.
     Apply,
     /// The n-th of applications that look alike but may differ.
     Draw,
@@ -108,6 +114,14 @@ impl Expressions {
         }
     }
 
+    /// An operator with this key, applied to inputs.
+    pub fn apply(&mut self, operator: &[u32], inputs: &[Expression]) -> Expression {
+        let operator = self.number(Tag::Operator, operator);
+        let words = [operator].into_iter().chain(inputs.iter().copied());
+        let words: Words = words.map(|part| part.0).collect();
+        self.number(Tag::Apply, &words)
+    }
+
     /// The number of the expression with this key.
     pub fn number(&mut self, tag: Tag, words: &[u32]) -> Expression {
         let start = self.words.len();
@@ -141,6 +155,6 @@ impl Expressions {
 }
 
 /// Appends a number of two words.
-pub(super) fn push_long(words: &mut Vec<u32>, value: u64) {
+pub(super) fn push_long(words: &mut Words, value: u64) {
     words.extend([value as u32, (value >> 32) as u32]);
 }

@@ -8,7 +8,7 @@ use crate::semantics::foreign::{ForeignDropout, Inference, has_mask, is_gradient
 use crate::semantics::view::NodeRef;
 
 use super::contents::SMALL;
-use super::expression::{Expression, Tag, push_long};
+use super::expression::{Expression, Tag, Words, push_long};
 use super::numbering::Builder;
 use super::step;
 
@@ -143,7 +143,7 @@ impl<'m> Builder<'_, 'm> {
         if bytes.len() as u64 > SMALL {
             return None;
         }
-        let mut words = vec![element.0 as u32, 1];
+        let mut words = Words::from_slice(&[element.0 as u32, 1]);
         push_long(&mut words, size as u64);
         words.push(self.shared.contents.of_bytes(bytes));
         Some(self.shared.expressions.number(Tag::Constant, &words))

@@ -8,7 +8,7 @@ use crate::onnx::{DataType, GraphId};
 use crate::semantics::operator::{Operator, schema};
 use crate::semantics::view::NodeRef;
 
-use super::expression::{Expression, Tag, push_long};
+use super::expression::{Expression, Tag, Words, push_long};
 use super::numbering::Builder;
 
 impl<'m> Builder<'_, 'm> {
@@ -79,7 +79,8 @@ impl<'m> Builder<'_, 'm> {
     ) -> Expression {
         let expressions = &mut self.shared.expressions;
         let none = expressions.string(b"");
-        let mut words = vec![expressions.string(operator.as_bytes()), none, none, 1, 0];
+        let name = expressions.string(operator.as_bytes());
+        let mut words = Words::from_slice(&[name, none, none, 1, 0]);
         let opset = self.view.model.opset(graph, "").unwrap_or(0);
         let version = schema::since(operator, opset).unwrap_or(opset);
         push_long(&mut words, version as u64);
@@ -89,14 +90,12 @@ impl<'m> Builder<'_, 'm> {
         if known.is_some_and(|operator| operator.is_commutative(inputs.len())) {
             inputs.sort_unstable();
         }
-        words.push(inputs.len() as u32);
-        words.extend(inputs.iter().map(|input| input.0));
         words.push(u32::from(attribute.is_some()));
         if let Some((name, number)) = attribute {
             words.extend([expressions.string(name.as_bytes()), 2]);
             push_long(&mut words, number as u64);
         }
-        expressions.number(Tag::Apply, &words)
+        expressions.apply(&words, &inputs)
     }
 
     pub(super) fn scalar(&mut self, element: DataType, bytes: Vec<u8>) -> Expression {

@@ -111,24 +111,28 @@ impl<'s, 'm> Builder<'s, 'm> {
         Ok(builder.numbering)
     }
 
-    fn number(&mut self, order: Vec<NodeId>) -> Result<()> {
+    fn number(&mut self, mut order: Vec<NodeId>) -> Result<()> {
         let model = self.view.model;
-        let mut nodes: HashMap<GraphId, Vec<NodeId>> = HashMap::default();
-        for id in order {
-            nodes.entry(model.root(id.graph)).or_default().push(id);
-        }
+        let roots = self.roots()?;
+        let places: HashMap<GraphId, usize> = roots.iter().copied().zip(0..).collect();
+        let place = |id: &NodeId| places.get(&model.root(id.graph)).copied();
+        order.sort_by_key(place);
         let mut graphs: HashMap<GraphId, Vec<GraphId>> = HashMap::default();
         for (id, _) in model.graphs() {
             graphs.entry(model.root(id)).or_default().push(id);
         }
-        for root in self.roots()? {
+        for (at, root) in roots.into_iter().enumerate() {
             // a function's draws are its own: its calls are told apart by the caller
             self.draws.clear();
             for &graph in graphs.get(&root).into_iter().flatten() {
                 self.inputs_and_initializers(graph)?;
             }
-            for &node in nodes.get(&root).into_iter().flatten() {
-                self.node(self.view.node(node))?;
+            let first = order.partition_point(|id| place(id) < Some(at));
+            for id in order[first..]
+                .iter()
+                .take_while(|&id| place(id) == Some(at))
+            {
+                self.node(self.view.node(*id))?;
             }
             self.root(root)?;
         }

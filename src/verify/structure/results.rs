@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::onnx::{GraphId, GraphKind};
 
-use super::expression::{Expression, Tag};
+use super::expression::{Expression, Tag, Words};
 use super::numbering::Builder;
 
 impl Builder<'_, '_> {
@@ -37,7 +37,7 @@ impl Builder<'_, '_> {
         let graph = model.graph(id);
         let scope = model.scope(id);
         if let GraphKind::Function(index) = graph.kind {
-            let mut words = vec![self.body(id).0];
+            let mut words = Words::from_slice(&[self.body(id).0]);
             let defaults = model.functions()[index].defaults.iter();
             self.attributes(&mut words, defaults.collect())?;
             let function = self.shared.expressions.number(Tag::Function, &words);

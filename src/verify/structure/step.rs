@@ -255,15 +255,14 @@ pub(super) struct Parts<'a> {
     attributes: &'a [u32],
 }
 
-/// Takes the key of an application apart: operator, domain, overload, outputs, then a function's
-/// body (1, number) or a version (0, two words), the inputs and the attributes.
+/// Takes the key of an application apart, and that of its operator: name, domain, overload, outputs, then
+/// a function's body (1, number) or a version (0, two words), and the attributes.
 pub(super) fn parts(expressions: &Expressions, application: Expression) -> Option<Parts<'_>> {
-    let words = expressions.words(application, Tag::Apply)?;
+    let (&applied, inputs) = expressions.words(application, Tag::Apply)?.split_first()?;
+    let words = expressions.words(Expression(applied), Tag::Operator)?;
     let (operator, rest) = words.split_at_checked(4)?;
     let (&calls, rest) = rest.split_first()?;
-    let (head, rest) = rest.split_at_checked(if calls == 1 { 1 } else { 2 })?;
-    let (&count, rest) = rest.split_first()?;
-    let (inputs, attributes) = rest.split_at_checked(count as usize)?;
+    let (head, attributes) = rest.split_at_checked(if calls == 1 { 1 } else { 2 })?;
     let (function, version) = match calls {
         1 => (Some(head[0]), &head[1..]),
         _ => (None, head),

@@ -171,10 +171,7 @@ fn sampling_is_isolated_too() {
 }
 
 fn settings(program: impl AsRef<Path>) -> run::Settings {
-    run::Settings {
-        host: Host::isolated(Isolation::new(program.as_ref())),
-        ..run::Settings::default()
-    }
+    run::Settings::default().host(Host::isolated(Isolation::new(program.as_ref())))
 }
 
 fn compare(model: &Model, settings: run::Settings) -> dropout_onnx::Result<run::RunReport> {
@@ -209,12 +206,7 @@ fn outputs_are_equal_to_the_bit_in_both_hosts() {
     use dropout_onnx::sample::{Options, sample};
     let model = Model::open(fixture("torch_course_preserve_op17")).unwrap();
     let of = |host: Host, seed| {
-        let options = Options {
-            runs: 5,
-            seed,
-            host,
-            ..Options::default()
-        };
+        let options = Options::default().runs(5).seed(seed).host(host);
         let report = sample(&model, &options, &mut |_, _| {}).unwrap();
         format!("{:?}", report.samplings)
     };
@@ -254,10 +246,7 @@ fn a_request_to_stop_ends_a_run_that_hangs() {
 #[test]
 fn a_request_to_stop_ends_quick_runs_without_end() {
     let model = Model::open(fixture("torch_course_preserve_op17")).unwrap();
-    let endless = run::Settings {
-        runs: usize::MAX,
-        ..settings(PROGRAM)
-    };
+    let endless = settings(PROGRAM).runs(usize::MAX);
     let interrupt = Interrupt::default();
     let error = std::thread::scope(|scope| {
         let endless = scope.spawn(|| interrupt.heeded(|| compare(&model, endless)));

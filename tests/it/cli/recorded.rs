@@ -40,16 +40,12 @@ fn run(before: &Model, after: &Model, stem: &str, set: usize) -> RunReport {
 fn run_as(before: &Model, after: &Model, stem: &str, set: usize, meaning: Meaning) -> RunReport {
     let folder = test_data(stem, set);
     assert!(folder.join("output_0.pb").is_file(), "{}", folder.display());
-    let options = Options {
-        structure: false,
-        run: Some(Settings {
-            runs: 1,
-            inputs: vec![InputSpec::TestSet { folder }],
-            meaning,
-            ..Settings::default()
-        }),
-        ..Options::default()
-    };
+    let options = Options::default().structure(false).run(Some(
+        Settings::default()
+            .runs(1)
+            .inputs(vec![InputSpec::TestSet { folder }])
+            .meaning(meaning),
+    ));
     let found = verify(before, after, &options).unwrap_or_else(|e| panic!("{stem}: {e}"));
     found.run.unwrap()
 }

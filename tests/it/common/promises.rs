@@ -58,28 +58,23 @@ fn shown(model: &Model) {
     let _ = show::text(model);
     for anonymous in [false, true] {
         for no_hash in [false, true] {
-            let options = show::Options {
-                anonymous,
-                no_hash,
-                strict: false,
-            };
+            let options = show::Options::default()
+                .anonymous(anonymous)
+                .no_hash(no_hash)
+                .strict(false);
             if let Ok(document) = show::document(model, &options) {
                 let _ = show::text::text(&document);
                 let _ = show::json::text(&document);
             }
         }
-        let options = show::Options {
-            anonymous,
-            no_hash: true,
-            strict: false,
-        };
+        let options = show::Options::default()
+            .anonymous(anonymous)
+            .no_hash(true)
+            .strict(false);
         let _ = show::dot::text(model, &options);
         let _ = show::svg::text(model, &options);
     }
-    let options = diff::Options {
-        values: true,
-        structure: true,
-    };
+    let options = diff::Options::default().values(true).structure(true);
     let found = diff::diff(model, model, &options);
     assert!(found.is_ok_and(|found| found.is_empty()), "unlike itself");
 }
@@ -87,11 +82,9 @@ fn shown(model: &Model) {
 /// A model that can be stripped computes the same, has no `Dropout` but refused ones, and cannot be stripped again;
 /// so too if noise and frozen masks go as well.
 pub fn stripping(bytes: &[u8]) -> Reached {
-    let everything = Options {
-        kinds: Kind::ALL.to_vec(),
-        frozen_masks: true,
-        ..Options::default()
-    };
+    let everything = Options::default()
+        .kinds(Kind::ALL.to_vec())
+        .frozen_masks(true);
     stripping_as(bytes, &everything);
     stripping_as(bytes, &Options::default())
 }
@@ -174,23 +167,15 @@ pub fn changing(bytes: &[u8]) {
         Err(e) => panic!("the changed model only: {e}"),
     };
     let rate = Rate::new(0.25).ok();
-    let everywhere = Choice {
-        name: Some("*".into()),
-        ..Choice::default()
-    };
-    let options = insert::Options {
-        choices: vec![everywhere],
-        rate,
-        ..insert::Options::default()
-    };
+    let everywhere = Choice::default().name(Some("*".into()));
+    let options = insert::Options::default()
+        .choices(vec![everywhere])
+        .rate(rate);
     let _ = candidates(&model, &insert::Options::default());
     if let Ok(inserted) = insert(&model, &options) {
         same(inserted.edited.model());
     }
-    let options = set::Options {
-        rate,
-        ..set::Options::default()
-    };
+    let options = set::Options::default().rate(rate);
     if let Ok(changed) = set(&model, &options) {
         same(changed.edited.model());
     }

@@ -79,10 +79,7 @@ fn what_no_typed_view_shows_is_compared_as_well() {
 
 #[test]
 fn the_structure_is_equal_or_the_first_difference_is_reported() {
-    let options = Options {
-        structure: true,
-        ..Options::default()
-    };
+    let options = Options::default().structure(true);
     let before = everything().read();
     let mut after = everything();
     node(&mut after, "mean").name = Some("average".into());

@@ -64,7 +64,7 @@ proptest! {
     #[test]
     fn an_odd_model_is_itself(tapes in tapes()) {
         let bytes = tapes.model();
-        let options = Options { values: true, structure: true };
+        let options = Options::default().values(true).structure(true);
         let found = diff(&read(&bytes), &read(&bytes), &options).unwrap();
         prop_assert_eq!(found.verdict, Verdict::IdenticalBytes);
     }

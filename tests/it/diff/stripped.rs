@@ -37,10 +37,7 @@ fn the_diff_of_strip_is_what_it_did() {
     let mut judged = 0;
     for path in crate::common::models() {
         let model = Model::open(&path).unwrap();
-        let options = strip::Options {
-            kinds: DropoutKind::ALL.to_vec(),
-            ..strip::Options::default()
-        };
+        let options = strip::Options::default().kinds(DropoutKind::ALL.to_vec());
         let Ok(stripped) = strip(&model, &options) else {
             continue;
         };
@@ -48,10 +45,7 @@ fn the_diff_of_strip_is_what_it_did() {
         let found = diff(
             &model,
             after,
-            &Options {
-                structure: true,
-                values: false,
-            },
+            &Options::default().structure(true).values(false),
         )
         .unwrap();
         let place = path.display();

@@ -12,10 +12,7 @@ fn with(w: Tensor) -> crate::common::proto::Model {
 }
 
 fn delta_of(before: &Model, after: &Model) -> Option<Delta> {
-    let options = Options {
-        values: true,
-        structure: false,
-    };
+    let options = Options::default().values(true).structure(false);
     let found = diff(before, after, &options).unwrap();
     assert_eq!(found.changes.len(), 1, "{:?}", found.changes);
     found.changes[0].values.clone()

@@ -173,10 +173,7 @@ fn a_tolerance_lets_rounding_pass_and_no_more() {
         model
     };
     let with = |factor, tolerance| {
-        let settings = Settings {
-            tolerance,
-            ..Settings::default()
-        };
+        let settings = Settings::default().tolerance(tolerance);
         compare_with(&network(true), &scaled(factor), &settings).outcome == Outcome::Equal
     };
     assert!(with(1.000_001, Tolerance::ByType) && !with(1.000_001, Tolerance::Exact));
@@ -197,10 +194,7 @@ fn training_dropout_is_compared_by_its_inference_meaning() {
         .input
         .extend(["".into(), "t".into()]);
     assert_eq!(compare(&training, &network(false)).outcome, Outcome::Equal);
-    let settings = Settings {
-        meaning: Meaning::AsWritten { seed: 1 },
-        ..Settings::default()
-    };
+    let settings = Settings::default().meaning(Meaning::AsWritten { seed: 1 });
     assert!(matches!(
         compare_with(&training, &network(false), &settings).outcome,
         Outcome::Different(_)
@@ -275,10 +269,7 @@ fn nothing_compared_is_not_equal() {
     let report = compare(&empty("s"), &empty("s"));
     assert!(unrunnable(&report).1.contains("no output has any elements"));
     let partly = empty("s").output("s", INT64, &[Fix(2)]);
-    let steady = Settings {
-        steady: ["s".to_string()].into(),
-        ..Settings::default()
-    };
+    let steady = Settings::default().steady(["s".to_string()].into());
     let report = compare_with(&partly, &partly, &steady);
     assert_eq!((&report.outcome, report.elements), (&Outcome::Equal, 6));
     assert!(
@@ -332,10 +323,7 @@ fn a_tolerance_is_relative_to_the_largest_element_and_no_channel_may_be_wrong() 
             .node(node("Mul", &["x", "k"], &["y"]))
             .output("y", FLOAT, &[Fix(2), Fix(4)])
     };
-    let by_type = Settings {
-        tolerance: Tolerance::ByType,
-        ..Settings::default()
-    };
+    let by_type = Settings::default().tolerance(Tolerance::ByType);
     let equal = |one, two| {
         let report = compare_with(&scales(one), &scales(two), &by_type);
         report.outcome == Outcome::Equal
@@ -363,10 +351,7 @@ fn what_the_original_rounds_away_is_no_difference() {
         let sine = node("Sin", &[&last], &["y"]);
         model.node(sine).output("y", FLOAT, &[Fix(64)])
     };
-    let by_type = Settings {
-        tolerance: Tolerance::ByType,
-        ..Settings::default()
-    };
+    let by_type = Settings::default().tolerance(Tolerance::ByType);
     let report = compare_with(&wave(&[3.0, 0.7]), &wave(&[2.1]), &by_type);
     assert_eq!(report.outcome, Outcome::Equal);
     let note = "no more than the rounding of the original";

@@ -223,19 +223,13 @@ fn data_from_test_sets() {
         Some(tensor("", &[1.0, 2.5])),
     );
     let negative = test_set(folder.path(), 2, tensor("x", &[-1.0, 2.0]), None);
-    let one = Settings {
-        runs: 1,
-        ..with(&[&right])
-    };
+    let one = with(&[&right]).runs(1);
     let report = compare_with(&relu, &abs, &one);
     assert_eq!(
         (report.outcome, report.runs, report.recorded.len()),
         (Outcome::Equal, 1, 0)
     );
-    let both = Settings {
-        runs: 0,
-        ..with(&[&right, &wrong])
-    };
+    let both = with(&[&right, &wrong]).runs(0);
     let report = compare_with(&relu, &abs, &both);
     assert_eq!(
         (report.outcome, report.runs, report.recorded.len()),
@@ -248,10 +242,7 @@ fn data_from_test_sets() {
         "{}",
         report.recorded[0]
     );
-    let third = Settings {
-        runs: 0,
-        ..with(&[&right, &negative])
-    };
+    let third = with(&[&right, &negative]).runs(0);
     difference(&compare_with(&relu, &abs, &third));
 }
 

@@ -30,10 +30,7 @@ pub(super) fn fed(
 
 pub(super) fn with(inputs: &[&str]) -> Settings {
     let inputs = inputs.iter().map(|spec| spec.parse().unwrap()).collect();
-    Settings {
-        inputs,
-        ..Settings::default()
-    }
+    Settings::default().inputs(inputs)
 }
 
 pub(super) fn sum() -> Model {
@@ -64,10 +61,7 @@ fn symbolic_dimensions_are_assumed_and_reported() {
 
 #[test]
 fn sizes_can_be_given() {
-    let dims = |name: &str, size| Settings {
-        dims: [(name.to_string(), size)].into(),
-        ..Settings::default()
-    };
+    let dims = |name: &str, size| Settings::default().dims([(name.to_string(), size)].into());
     let report = fed(&sum(), &dims("n", 5)).unwrap();
     assert_eq!(
         (&report.shapes["a:0"][..], &report.shapes["b"][..]),
@@ -115,10 +109,7 @@ fn names_that_tract_cannot_parse() {
         .input("x", FLOAT, &[Sym("batch size"), Sym("größe")])
         .node(node("Relu", &["x"], &["y"]))
         .output("y", FLOAT, &[Sym("batch size"), Sym("größe")]);
-    let settings = Settings {
-        dims: [("größe".to_string(), 5)].into(),
-        ..Settings::default()
-    };
+    let settings = Settings::default().dims([("größe".to_string(), 5)].into());
     let report = fed(&model, &settings).unwrap();
     assert_eq!(report.outcome, Outcome::Equal);
     assert_eq!(report.shapes["x"], [2, 5]);
@@ -212,33 +203,12 @@ fn the_seed_decides_the_inputs() {
         .input("x", FLOAT, &[Fix(1)])
         .node(node("Identity", &["x"], &["y"]))
         .output("y", FLOAT, &[]);
-    let outcome = |seed| {
-        compare_with(
-            &one,
-            &two,
-            &Settings {
-                seed,
-                runs: 1,
-                ..Settings::default()
-            },
-        )
-        .outcome
-    };
+    let outcome = |seed| compare_with(&one, &two, &Settings::default().seed(seed).runs(1)).outcome;
     let outcomes: Vec<_> = (0..20).map(outcome).collect();
     assert_eq!(outcomes, (0..20).map(outcome).collect::<Vec<_>>());
     assert!(outcomes.contains(&Outcome::Equal) && outcomes.iter().any(|o| *o != Outcome::Equal));
-    let more = Settings {
-        runs: 20,
-        ..Settings::default()
-    };
+    let more = Settings::default().runs(20);
     difference(&compare_with(&one, &two, &more));
-    let error = fed(
-        &one,
-        &Settings {
-            runs: 0,
-            ..Settings::default()
-        },
-    )
-    .unwrap_err();
+    let error = fed(&one, &Settings::default().runs(0)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
 }

@@ -78,10 +78,7 @@ fn an_output_that_never_reacts_is_named() {
     );
     assert!(report.runs > 3);
     // the twin that the inputs cannot change need not react
-    let steady = Settings {
-        steady: BTreeSet::from(["y".to_string()]),
-        ..Settings::default()
-    };
+    let steady = Settings::default().steady(BTreeSet::from(["y".to_string()]));
     let report = compare_with(&before, &after, &steady);
     assert!(report.still.is_empty() && report.runs == 3, "{report:?}");
 }
@@ -89,10 +86,7 @@ fn an_output_that_never_reacts_is_named() {
 #[test]
 fn one_run_asked_for_is_two_with_different_inputs() {
     let relu = network(vec![node("Relu", &["x"], &["y"])], Vec::new(), FLOAT);
-    let one = Settings {
-        runs: 1,
-        ..Settings::default()
-    };
+    let one = Settings::default().runs(1);
     let report = compare_with(&relu, &relu, &one);
     assert_eq!((report.runs, report.still.len()), (2, 0));
 }
@@ -110,10 +104,7 @@ fn outputs_can_be_paired_by_position() {
         said.contains("output a is missing after (--outputs by-position"),
         "{said}"
     );
-    let by_position = Settings {
-        outputs: Pairing::ByPosition,
-        ..Settings::default()
-    };
+    let by_position = Settings::default().outputs(Pairing::ByPosition);
     let report = compare_with(&before, &after, &by_position);
     assert_eq!(report.outcome, Outcome::Equal);
     let report = compare_with(&before, &named("b", "Neg"), &by_position);

@@ -22,14 +22,7 @@ fn text(model: &Model) -> String {
 #[test]
 fn paddles_downscale_is_folded_into_the_next_layer() {
     let before = fixture("paddle_downscale_op7");
-    let folded = fold(
-        &before,
-        &Options {
-            only_dropout: true,
-            ..Options::default()
-        },
-    )
-    .unwrap();
+    let folded = fold(&before, &Options::default().only_dropout(true)).unwrap();
     assert_eq!(folded.outcome.folded, 1);
     assert_eq!(verified(&before, &folded).1, Verdict::Equal);
     let after = folded.edited.model();
@@ -44,14 +37,7 @@ fn a_classic_mask_is_stripped_and_its_scale_folded() {
     let before = fixture("torch_classic_mask_op11");
     let stripped = strip::strip(&before, &strip::Options::default()).unwrap();
     let middle = stripped.edited.model();
-    let folded = fold(
-        middle,
-        &Options {
-            only_dropout: true,
-            ..Options::default()
-        },
-    )
-    .unwrap();
+    let folded = fold(middle, &Options::default().only_dropout(true)).unwrap();
     assert_eq!(folded.outcome.folded, 1);
     assert_eq!(verified(middle, &folded).1, Verdict::Equal);
     let after = folded.edited.model();

@@ -299,10 +299,7 @@ fn nothing_to_fold_leaves_the_model_as_it_is() {
 #[test]
 fn names_that_are_no_factors_and_factors_that_cannot_go_are_errors() {
     let model = product(&["k = MatMul(h, w)", "y = Sigmoid(k)"], &[2, 2]).read();
-    let at = |name: &str| Options {
-        at: vec![name.into()],
-        ..Options::default()
-    };
+    let at = |name: &str| Options::default().at(vec![name.into()]);
     assert_eq!(fold(&model, &at("h")).unwrap().outcome.folded, 1);
     let error = fold(&model, &at("k")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
@@ -336,10 +333,7 @@ fn only_what_dropout_left_is_folded_on_request() {
         .init("w", f32s(&[3, 2], &some(6)))
         .init("v", f32s(&[2, 2], &some(4)));
     let before = opset17(graph);
-    let options = Options {
-        only_dropout: true,
-        ..Options::default()
-    };
+    let options = Options::default().only_dropout(true);
     let folded = fold(&before.read(), &options).unwrap();
     assert_eq!(folded.outcome.folded, 1);
     let after = Model::decode(&bytes(&folded.edited.rope)[..]).unwrap();

@@ -1,7 +1,7 @@
 //! Dropout that acts is watched; a dropout that does not do as it says is seen.
 
 use dropout_onnx::onnx::{DataType, Model};
-use dropout_onnx::rewrite::insert::{Choice, insert};
+use dropout_onnx::rewrite::insert::insert;
 use dropout_onnx::verify::acting::{Expected, Outcome, Report};
 use dropout_onnx::verify::{self, Demand, Verdict, verify_change};
 
@@ -30,10 +30,10 @@ fn report(before: &proto::Model, after: &Model, expected: &Expected) -> Report {
 #[test]
 fn fractions_scales_and_seeds_are_as_requested() {
     for (acting, rates) in [("active", [0.1, 0.5]), ("runtime", [0.3, 0.9])] {
-        let choices = ["h", "k"].into_iter().zip(rates).map(|(name, p)| Choice {
-            rate: rate(p),
-            ..at(name)
-        });
+        let choices = ["h", "k"]
+            .into_iter()
+            .zip(rates)
+            .map(|(name, p)| at(name).rate(rate(p)));
         let options = seeded(acts(acting, options(choices)));
         let (found, _) = inserts_verified(&wide(), &options);
         let acting = found.acting.unwrap();
@@ -110,10 +110,7 @@ fn channels_drop_whole_where_axes_are_shared() {
         let mut model = wide();
         model.opset_import[0].version = Some(opset);
         for axes in [vec![2, 3], vec![-1, -2], vec![0]] {
-            let choice = Choice {
-                shared_axes: Some(axes),
-                ..at("h")
-            };
+            let choice = at("h").shared_axes(Some(axes));
             let options = seeded(acts(acting, options([choice])));
             let (found, after) = inserts_verified(&model, &options);
             assert_eq!(after.dropouts(), 0);

@@ -18,48 +18,31 @@ pub fn rate(rate: f64) -> Option<Rate> {
 
 /// The value of this name.
 pub fn at(name: &str) -> Choice {
-    Choice {
-        at: Some(name.into()),
-        ..Choice::default()
-    }
+    Choice::default().at(Some(name.into()))
 }
 
 pub fn after(op_type: &str) -> Choice {
-    Choice {
-        after: Some(op_type.into()),
-        ..Choice::default()
-    }
+    Choice::default().after(Some(op_type.into()))
 }
 
 pub fn named(pattern: &str) -> Choice {
-    Choice {
-        name: Some(pattern.into()),
-        ..Choice::default()
-    }
+    Choice::default().name(Some(pattern.into()))
 }
 
 /// These choices at rate 0.3, inert.
 pub fn options(choices: impl IntoIterator<Item = Choice>) -> Options {
-    Options {
-        choices: choices.into_iter().collect(),
-        rate: rate(0.3),
-        ..Options::default()
-    }
+    Options::default()
+        .choices(choices.into_iter().collect())
+        .rate(rate(0.3))
 }
 
 pub fn acts(acting: &str, options: Options) -> Options {
-    Options {
-        acting: acting.parse::<Acting>().unwrap(),
-        ..options
-    }
+    options.acting(acting.parse::<Acting>().unwrap())
 }
 
 /// With seeds from 7 on.
 pub fn seeded(options: Options) -> Options {
-    Options {
-        seed: Some(7),
-        ..options
-    }
+    options.seed(Some(7))
 }
 
 /// Strips a model of all it may.
@@ -70,10 +53,7 @@ pub fn stripped(model: &onnx::Model) -> Vec<u8> {
 
 /// As [`stripped`], with the inputs that only dropout used.
 pub fn pruned(model: &onnx::Model) -> Vec<u8> {
-    let options = strip::Options {
-        prune_inputs: true,
-        ..strip::Options::default()
-    };
+    let options = strip::Options::default().prune_inputs(true);
     bytes_of(&strip(model, &options).unwrap().edited.rope)
 }
 

@@ -29,7 +29,7 @@ fn possible(model: &Model, options: Options) -> Option<Options> {
         .into_iter()
         .map(|name| at(&name.to_string()))
         .collect();
-    (!choices.is_empty()).then_some(Options { choices, ..options })
+    (!choices.is_empty()).then_some(options.choices(choices))
 }
 
 #[test]

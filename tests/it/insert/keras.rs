@@ -31,11 +31,9 @@ fn found(source: &Archive, name: &str) -> Like {
 }
 
 fn inserted(source: &Archive, name: &str, acting: Acting) -> Inserted {
-    let options = Options {
-        choices: found(source, name).choices,
-        acting,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .choices(found(source, name).choices)
+        .acting(acting);
     insert(&model(name), &options).unwrap()
 }
 

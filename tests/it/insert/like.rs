@@ -17,11 +17,9 @@ fn found(model: &onnx::Model, trained: &onnx::Model) -> dropout_onnx::Result<Lik
 /// Inserts what has a place, active; asserts that strip gives the model back.
 #[track_caller]
 fn placed(model: &onnx::Model, like: &Like) -> Inserted {
-    let options = Options {
-        choices: like.choices.clone(),
-        acting: Acting::Active,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .choices(like.choices.clone())
+        .acting(Acting::Active);
     let inserted = insert(model, &options).expect("insert");
     let back = stripped(inserted.edited.model());
     assert!(
@@ -249,10 +247,7 @@ fn fixtures_get_their_dropout_back() {
             without += 1;
             continue;
         };
-        let options = Options {
-            choices: like.choices.clone(),
-            ..Options::default()
-        };
+        let options = Options::default().choices(like.choices.clone());
         let Ok(inserted) = insert(&bare, &options) else {
             continue;
         };

@@ -122,10 +122,7 @@ impl Score {
             .map(|it| format!("{}: {}", it.dropout, it.why))
             .collect();
         let mut suggest = |choices: Vec<Choice>, named: bool| {
-            let options = Options {
-                choices,
-                ..Options::default()
-            };
+            let options = Options::default().choices(choices);
             let found = candidates(&model, &options).unwrap_or_default();
             for site in found.iter().filter(|site| site.left.is_none()) {
                 let of = match named {
@@ -138,10 +135,7 @@ impl Score {
         };
         suggest(Vec::new(), false);
         for &preset in Preset::ALL {
-            let choice = Choice {
-                preset: Some(preset),
-                ..Choice::default()
-            };
+            let choice = Choice::default().preset(Some(preset));
             suggest(vec![choice], true);
         }
         score

@@ -10,10 +10,7 @@ use crate::common::build::*;
 use crate::common::proto::{Graph, Node};
 
 fn choice(preset: Preset) -> Choice {
-    Choice {
-        preset: Some(preset),
-        ..Choice::default()
-    }
+    Choice::default().preset(Some(preset))
 }
 
 /// Which values of a graph the presets know if they are asked for, each with the preset.
@@ -421,17 +418,15 @@ fn presets_have_a_usual_rate() {
         op("y = MatMul(r, u)"),
     ]);
     let model = model(17, head);
-    let choice = |rate: Option<f64>| Choice {
-        preset: Some(Preset::Head),
-        rate: rate.map(|rate| dropout_onnx::rewrite::Rate::new(rate).unwrap()),
-        ..Choice::default()
+    let choice = |rate: Option<f64>| {
+        Choice::default()
+            .preset(Some(Preset::Head))
+            .rate(rate.map(|rate| dropout_onnx::rewrite::Rate::new(rate).unwrap()))
     };
     let rates = |own: Option<f64>, all: Option<f64>| {
-        let options = Options {
-            choices: vec![choice(own)],
-            rate: all.map(|rate| dropout_onnx::rewrite::Rate::new(rate).unwrap()),
-            ..Options::default()
-        };
+        let options = Options::default()
+            .choices(vec![choice(own)])
+            .rate(all.map(|rate| dropout_onnx::rewrite::Rate::new(rate).unwrap()));
         let (inserted, _) = inserts(&model, &options);
         let rates = inserted.places.iter().map(|place| place.rate.value());
         rates.collect::<Vec<_>>()
@@ -539,10 +534,7 @@ fn presets_at_one_value_are_never_left_out_unreported() {
     );
     let plan = |presets: &[Preset]| {
         let choices = presets.iter().map(|&preset| choice(preset));
-        let options = Options {
-            acting: Acting::Active,
-            ..super::check::options(choices)
-        };
+        let options = super::check::options(choices).acting(Acting::Active);
         let (inserted, _) = inserts(&graph, &options);
         let left = inserted
             .plan
@@ -740,10 +732,7 @@ fn samples_are_dropped_whole_in_residual_branches() {
         &["w", "v", "u"],
     );
     let graph = model(17, graph);
-    let options = |acting| Options {
-        acting,
-        ..super::check::options([choice(Preset::DropPath)])
-    };
+    let options = |acting| super::check::options([choice(Preset::DropPath)]).acting(acting);
     let (inserted, written) = inserts(&graph, &options(Acting::Active));
     let places: Vec<_> = inserted.places.iter().collect();
     assert_eq!(places.len(), 1);

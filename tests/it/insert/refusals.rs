@@ -47,10 +47,7 @@ fn choices_that_match_nothing() {
         &["`zz*`", "matches nothing"],
     );
     refuses(&small(), &options([at("hh")]), &["there is no value `hh`"]);
-    let layer = Choice {
-        layer: Some("encoder".into()),
-        ..Choice::default()
-    };
+    let layer = Choice::default().layer(Some("encoder".into()));
     refuses(
         &small(),
         &options([layer.clone()]),
@@ -69,15 +66,9 @@ fn choices_that_match_nothing() {
 
 #[test]
 fn choices_without_a_rate_or_with_two() {
-    let open = Options {
-        rate: None,
-        ..options([after("Relu")])
-    };
+    let open = options([after("Relu")]).rate(None);
     refuses(&small(), &open, &["after Relu", "no rate"]);
-    let other = Choice {
-        rate: rate(0.5),
-        ..named("h*")
-    };
+    let other = named("h*").rate(rate(0.5));
     refuses(
         &small(),
         &options([named("h"), other]),
@@ -123,10 +114,7 @@ fn switches_that_cannot_be() {
 #[test]
 fn axes_that_cannot_be_shared() {
     let sharing = |axes: &[i64], acting: &str| {
-        let choice = Choice {
-            shared_axes: Some(axes.to_vec()),
-            ..at("h")
-        };
+        let choice = at("h").shared_axes(Some(axes.to_vec()));
         acts(acting, options([choice]))
     };
     refuses(&small(), &sharing(&[1], "inert"), &["needs --mode active"]);
@@ -135,10 +123,7 @@ fn axes_that_cannot_be_shared() {
         &sharing(&[2], "active"),
         &["2 axes, so there is no axis 2"],
     );
-    let zero = Options {
-        rate: rate(0.0),
-        ..sharing(&[1], "active")
-    };
+    let zero = sharing(&[1], "active").rate(rate(0.0));
     refuses(&small(), &zero, &["a mask with a rate of 0"]);
     let old = model(8, x_to_y([op("h = Relu(x)"), op("y = Neg(h)")]));
     refuses(&old, &sharing(&[1], "active"), &["opset 9 or later"]);
@@ -165,14 +150,12 @@ fn ranks_follow_from_operators() {
         .init("w", f32s(&[3, 3], &[0.5; 9]))
         .init("c", f32s(&[1, 1, 3], &[0.5; 3]))
         .input_of("n", DataType::INT64, &[2]);
-        let choice = Choice {
-            shared_axes: Some(vec![5]),
-            ..at(if rank == "its rank is unknown" {
-                "i"
-            } else {
-                "h"
-            })
-        };
+        let choice = at(if rank == "its rank is unknown" {
+            "i"
+        } else {
+            "h"
+        })
+        .shared_axes(Some(vec![5]));
         let options = acts("active", options([choice]));
         refuses(&model(23, graph), &options, &[rank]);
     }

@@ -30,10 +30,7 @@ fn names(model: &Model, choice: Choice) -> Vec<String> {
 }
 
 fn layer(pattern: &str) -> Choice {
-    Choice {
-        layer: Some(pattern.into()),
-        ..Choice::default()
-    }
+    Choice::default().layer(Some(pattern.into()))
 }
 
 const COURSE: &str = "torch_course_eval_op17";
@@ -49,28 +46,19 @@ fn each_kind_of_selector() {
     assert_eq!(names(&model, layer("1")), both[..1]);
     assert_eq!(names(&model, layer("[14]")), both);
     assert_eq!(names(&model, at(both[0])), both[..1]);
-    let head = Choice {
-        preset: Some(Preset::Head),
-        ..Choice::default()
-    };
+    let head = Choice::default().preset(Some(Preset::Head));
     assert_eq!(names(&model, head), both);
 }
 
 #[test]
 fn criteria_of_one_choice_all_hold() {
-    let choice = Choice {
-        layer: Some("4".into()),
-        ..after("Relu")
-    };
+    let choice = after("Relu").layer(Some("4".into()));
     assert_eq!(names(&fixture(COURSE), choice), ["/4/Relu_output_0"]);
 }
 
 #[test]
 fn choices_have_rates_of_their_own_and_a_name_counts_for_more() {
-    let one = Choice {
-        rate: rate(0.1),
-        ..at("/4/Relu_output_0")
-    };
+    let one = at("/4/Relu_output_0").rate(rate(0.1));
     let found = places(&fixture(COURSE), &options([after("Relu"), one]));
     let wanted = [
         ("/1/Relu_output_0".to_string(), 0.3),
@@ -144,14 +132,8 @@ fn dropout_that_is_there_is_not_doubled() {
 
 #[test]
 fn precedence_of_overlapping_selectors() {
-    let head = || Choice {
-        preset: Some(Preset::Head),
-        ..Choice::default()
-    };
-    let rated = |choice: Choice, p: f64| Choice {
-        rate: rate(p),
-        ..choice
-    };
+    let head = || Choice::default().preset(Some(Preset::Head));
+    let rated = |choice: Choice, p: f64| choice.rate(rate(p));
     let model = fixture(COURSE);
     let value = "/4/Relu_output_0";
     // at one rate, one is as good as the other
@@ -211,10 +193,7 @@ fn scopes_distinguish_values_with_the_same_name() {
         assert_eq!(inserted.places.len(), 1);
         assert_eq!(model.read().scope(inserted.places[0].graph), site.scope);
     }
-    let scoped = |scope: &str| Choice {
-        scope: Some(scope.into()),
-        ..Choice::default()
-    };
+    let scoped = |scope: &str| Choice::default().scope(Some(scope.into()));
     // alone: all values there
     let (inserted, _) = inserts(&model, &options([scoped("*then_branch")]));
     assert_eq!(inserted.plan.applied().count(), 2);

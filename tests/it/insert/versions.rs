@@ -2,7 +2,6 @@
 
 use dropout_onnx::dropout::{self, Mode};
 use dropout_onnx::onnx::DataType;
-use dropout_onnx::rewrite::insert::{Choice, Options};
 
 use super::check::*;
 use crate::common::build::*;
@@ -127,10 +126,7 @@ fn the_mask_is_an_output_if_asked() {
     for opset in [6, 7, 10, 12, 13, 22] {
         let model = relu(opset);
         for mask_output in [true, false] {
-            let options = Options {
-                mask_output,
-                ..options([at("h")])
-            };
+            let options = options([at("h")]).mask_output(mask_output);
             let (_, after) = inserts_verified(&model, &options);
             let mut nodes = after.main().node.iter();
             let dropout = nodes.find(|node| node.is("Dropout")).unwrap();
@@ -146,14 +142,8 @@ fn the_mask_is_an_output_if_asked() {
 #[test]
 fn a_mask_that_is_shared_is_no_output_of_an_operator() {
     let model = relu(13);
-    let shared = Choice {
-        shared_axes: Some(vec![0]),
-        ..at("h")
-    };
-    let options = Options {
-        mask_output: true,
-        ..acts("active", options([shared]))
-    };
+    let shared = at("h").shared_axes(Some(vec![0]));
+    let options = acts("active", options([shared])).mask_output(true);
     let why = refusal(&model, &options);
     assert!(
         why.contains("--mask-output needs a Dropout operator"),

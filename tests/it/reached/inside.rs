@@ -220,14 +220,13 @@ fn scanned(rows: Option<i64>, text: &str) -> Model {
 #[test]
 fn bodies_of_scans_have_to_run() {
     let verdict = |declared: Option<i64>, rows: usize, [one, other]: [&str; 2]| {
-        let settings = run::Settings {
-            dims: declared
+        let settings = run::Settings::default().dims(
+            declared
                 .is_none()
                 .then(|| ("n".to_string(), rows))
                 .into_iter()
                 .collect(),
-            ..run::Settings::default()
-        };
+        );
         let [one, other] = [one, other].map(|text| scanned(declared, text).read());
         let found = verify::verify(&one, &other, &Options::asked(true, Some(settings))).unwrap();
         found.verdict(Demand::Outputs)

@@ -25,12 +25,10 @@ fn classifier(softmax: bool) -> Model {
 }
 
 fn run(softmax: bool, classes: &[&str]) -> Report {
-    let options = Options {
-        runs: 2000,
-        seed: 11,
-        classes: classes.iter().map(|spec| spec.parse().unwrap()).collect(),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .runs(2000)
+        .seed(11)
+        .classes(classes.iter().map(|spec| spec.parse().unwrap()).collect());
     fed(&classifier(softmax), &[1, 2], &[2.0, 0.5], options)
 }
 

@@ -49,11 +49,7 @@ fn damaged_models_are_sampled_or_refused() {
         } else {
             vec![0.2, 0.6]
         };
-        let options = Options {
-            runs: 2,
-            rates,
-            ..Options::default()
-        };
+        let options = Options::default().runs(2).rates(rates);
         match sample(&model, &options, &mut |_, _| {}) {
             Ok(report) => {
                 done += 1;

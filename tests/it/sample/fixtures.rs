@@ -8,11 +8,7 @@ use super::{fixture, fixtures, refusal, sampled};
 use crate::common::proto::Tensor;
 
 fn options(runs: usize) -> Options {
-    Options {
-        runs,
-        seed: 7,
-        ..Options::default()
-    }
+    Options::default().runs(runs).seed(7)
 }
 
 fn spread(report: &Report) -> Vec<f64> {
@@ -49,13 +45,7 @@ const SAMPLED: [&str; 21] = [
 fn every_one_spreads_more_at_higher_rates() {
     for stem in SAMPLED {
         let rates = vec![0.0, 0.1, 0.5];
-        let report = sampled(
-            &fixture(stem),
-            &Options {
-                rates,
-                ..options(12)
-            },
-        );
+        let report = sampled(&fixture(stem), &options(12).rates(rates));
         let spread = spread(&report);
         let noise = stem.contains("kinds"); // Gaussian noise stays
         assert!(noise || spread[0] == 0.0, "{stem}: {spread:?}");
@@ -78,13 +68,7 @@ fn the_deterministic_output_is_the_recorded_one() {
         let inputs = vec![InputSpec::TestSet {
             folder: folder.clone(),
         }];
-        let report = sampled(
-            &fixture(stem),
-            &Options {
-                inputs,
-                ..options(2)
-            },
-        );
+        let report = sampled(&fixture(stem), &options(2).inputs(inputs));
         for (index, output) in report.samplings[0].outputs.iter().enumerate() {
             let bytes = std::fs::read(folder.join(format!("output_{index}.pb"))).unwrap();
             let tensor = Tensor::decode(&bytes[..]).unwrap();
@@ -126,13 +110,7 @@ fn masks_are_drawn_at_the_rate_of_the_file() {
     ] {
         let written = spread(&sampled(&fixture(stem), &options(300)))[0];
         let rates = vec![0.4, 0.5, 0.6];
-        let set = spread(&sampled(
-            &fixture(stem),
-            &Options {
-                rates,
-                ..options(300)
-            },
-        ));
+        let set = spread(&sampled(&fixture(stem), &options(300).rates(rates)));
         assert!(
             (written / set[1] - 1.0).abs() < 0.05,
             "{stem}: {written} {set:?}"
@@ -162,10 +140,7 @@ fn a_branch_with_dropout_is_taken_without_data() {
         let inputs = vec![InputSpec::TestSet { folder }];
         let report = sampled(
             &fixture("torch_scripted_if_op13"),
-            &Options {
-                inputs,
-                ..options(5)
-            },
+            &options(5).inputs(inputs),
         );
         assert!(report.made.is_empty());
         still += usize::from(spread(&report)[0] == 0.0);
@@ -183,10 +158,7 @@ fn several_test_sets_are_refused() {
     let inputs = vec![set(0), set(1)];
     let found = refusal(
         &fixture("torch_scripted_if_op13"),
-        &Options {
-            inputs,
-            ..options(5)
-        },
+        &options(5).inputs(inputs),
     );
     assert!(found.contains("one input is run"), "{found}");
 }

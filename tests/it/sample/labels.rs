@@ -35,11 +35,9 @@ fn npy<T: WritableElement>(labels: &Array1<T>) -> LabelData {
 
 fn labelled(output: Option<&str>, data: LabelData) -> Options {
     let output = output.map(String::from);
-    Options {
-        runs: 50,
-        labels: vec![Labels { output, data }],
-        ..Options::default()
-    }
+    Options::default()
+        .runs(50)
+        .labels(vec![Labels { output, data }])
 }
 
 fn classes(report: &Report) -> &Classes {
@@ -77,10 +75,7 @@ fn a_column_of_labels_and_a_named_output() {
 
 #[test]
 fn of_every_rate() {
-    let options = Options {
-        rates: vec![0.0, 0.9],
-        ..labelled(None, npy(&arr1(&[0i64, 1, 2, 0])))
-    };
+    let options = labelled(None, npy(&arr1(&[0i64, 1, 2, 0]))).rates(vec![0.0, 0.9]);
     let report = fed(&classifier(), &[4, 3], &X, options);
     let [none, most] = [0, 1].map(|at| report.samplings[at].outputs[0].classes.clone().unwrap());
     assert_eq!(none.accuracy, Some(1.0));
@@ -100,10 +95,7 @@ fn labels_that_do_not_fit() {
             .write_npy(std::fs::File::create(&file).unwrap())
             .unwrap();
         let input = format!("x={}", file.display()).parse().unwrap();
-        let options = Options {
-            inputs: vec![input],
-            ..options
-        };
+        let options = options.inputs(vec![input]);
         refusal(&classifier().read(), &options)
     };
     for (output, labels, why) in [

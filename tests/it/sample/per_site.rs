@@ -23,11 +23,7 @@ fn two() -> Model {
 }
 
 fn options() -> Options {
-    Options {
-        runs: 400,
-        per_site: true,
-        ..Options::default()
-    }
+    Options::default().runs(400).per_site(true)
 }
 
 fn spreads(report: &Report) -> Vec<(String, f64)> {
@@ -51,15 +47,7 @@ fn the_deviation_is_that_of_one_dropout() {
     // both together: the root of the sum of squares, as without the option
     let all = report.samplings[0].outputs[0].spread();
     assert!((all / 101f64.sqrt() - 1.0).abs() < 0.1, "{all}");
-    let without = fed(
-        &two(),
-        &[1, 4],
-        &[1.0; 4],
-        Options {
-            per_site: false,
-            ..options()
-        },
-    );
+    let without = fed(&two(), &[1, 4], &[1.0; 4], options().per_site(false));
     assert_eq!(without.samplings, report.samplings);
     assert!(without.per_site.is_empty());
     // what is at inference is the same for each
@@ -77,19 +65,13 @@ fn the_deviation_is_that_of_one_dropout() {
 #[test]
 fn at_one_rate_of_all() {
     let at = |rate| {
-        let options = Options {
-            rates: vec![rate],
-            ..options()
-        };
+        let options = options().rates(vec![rate]);
         spreads(&fed(&two(), &[1, 4], &[1.0; 4], options))[1].1
     };
     // the root of p / (1 - p)
     assert!((at(0.1) / (10.0 / 3.0) - 1.0).abs() < 0.15, "{}", at(0.1));
     assert_eq!(at(0.0), 0.0);
-    let several = Options {
-        rates: vec![0.1, 0.2],
-        ..options()
-    };
+    let several = options().rates(vec![0.1, 0.2]);
     assert_eq!(
         refusal(&two().read(), &several),
         "--per-site takes at most one of --rates"
@@ -103,10 +85,7 @@ fn masks_and_functions() {
         ("torch24_nested_functions_random_mask_op18", 1),
         ("torch112_function_called_twice_op15", 1),
     ] {
-        let options = Options {
-            runs: 4,
-            ..options()
-        };
+        let options = options().runs(4);
         let mut steps = Vec::new();
         let model = fixture(stem);
         let report = sample(&model, &options, &mut |done, all| steps.push((done, all))).unwrap();
@@ -146,14 +125,7 @@ fn a_bar_for_each() {
     assert!((ratio - 10.0).abs() < 1.5, "{bars:?}");
     // the twin: no picture without the option
     assert_eq!(
-        sampled(
-            &two().read(),
-            &Options {
-                runs: 2,
-                ..Options::default()
-            }
-        )
-        .svg(),
+        sampled(&two().read(), &Options::default().runs(2)).svg(),
         None
     );
 }

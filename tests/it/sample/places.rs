@@ -10,12 +10,7 @@ use crate::common::build::{
 use crate::common::proto::{Graph, Model, Node};
 
 fn options(rates: &[f64]) -> Options {
-    Options {
-        runs: 30,
-        seed: 5,
-        rates: rates.to_vec(),
-        ..Options::default()
-    }
+    Options::default().runs(30).seed(5).rates(rates.to_vec())
 }
 
 fn outputs(model: &Model, rates: &[f64]) -> Vec<Output> {

@@ -21,11 +21,9 @@ fn after(nodes: Vec<Node>) -> Model {
 const X: [f32; 6] = [1.0, 2.0, 0.5, -1.0, 3.0, 0.25];
 
 fn options(classes: &[&str]) -> Options {
-    Options {
-        runs: 40,
-        classes: classes.iter().map(|spec| spec.parse().unwrap()).collect(),
-        ..Options::default()
-    }
+    Options::default()
+        .runs(40)
+        .classes(classes.iter().map(|spec| spec.parse().unwrap()).collect())
 }
 
 fn output(nodes: Vec<Node>, classes: &[&str]) -> Output {

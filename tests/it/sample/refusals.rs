@@ -15,46 +15,25 @@ fn refuses(options: Options, why: &str) {
 #[test]
 fn options_that_make_no_sense() {
     for runs in [0, 1] {
-        refuses(
-            Options {
-                runs,
-                ..Options::default()
-            },
-            "must be at least 2",
-        );
+        refuses(Options::default().runs(runs), "must be at least 2");
     }
     for rate in [1.0, -0.1, f64::NAN, f64::INFINITY] {
         let rates = vec![0.5, rate];
-        refuses(
-            Options {
-                rates,
-                ..Options::default()
-            },
-            "outside [0, 1)",
-        );
+        refuses(Options::default().rates(rates), "outside [0, 1)");
     }
     let classes = vec!["nope".parse().unwrap()];
     refuses(
-        Options {
-            classes,
-            ..Options::default()
-        },
+        Options::default().classes(classes),
         "no output nope; its outputs: y",
     );
     let dims = [("nope".to_string(), 3)].into();
     refuses(
-        Options {
-            dims,
-            ..Options::default()
-        },
+        Options::default().dims(dims),
         "no input has a dimension nope",
     );
     let inputs = vec!["nope:1,2".parse().unwrap()];
     refuses(
-        Options {
-            inputs,
-            ..Options::default()
-        },
+        Options::default().inputs(inputs),
         "no input nope; its inputs: x",
     );
 }
@@ -120,13 +99,7 @@ fn a_rate_without_data_is_not_random() {
 /// The twin of a rate that nobody gives: it is not selected where rates are set.
 fn set(open: &Model) {
     let rates = vec![0.2, 0.4];
-    let report = sampled(
-        open,
-        &Options {
-            rates,
-            ..Options::default()
-        },
-    );
+    let report = sampled(open, &Options::default().rates(rates));
     assert_eq!(report.samplings.len(), 2);
     let std = |at: usize| report.samplings[at].outputs[0].spread();
     assert!(0.0 < std(0) && std(0) < std(1), "{} {}", std(0), std(1));
@@ -146,13 +119,7 @@ fn a_mask_that_is_also_used_otherwise_keeps_its_rate() {
         .init("zero", crate::common::build::f32_scalar(0.0));
     let model = model(13, graph).read();
     let rates = vec![0.2];
-    let found = refusal(
-        &model,
-        &Options {
-            rates,
-            ..Options::default()
-        },
-    );
+    let found = refusal(&model, &Options::default().rates(rates));
     assert!(found.contains("its rate cannot be set"), "{found}");
     let report = sampled(&model, &Options::default());
     let note = report

@@ -189,12 +189,7 @@ fn fits(output: &Output, mean: f64, variance: f64) -> bool {
 }
 
 fn options(rates: &[f64]) -> Options {
-    Options {
-        runs: RUNS,
-        seed: 7,
-        rates: rates.to_vec(),
-        ..Options::default()
-    }
+    Options::default().runs(RUNS).seed(7).rates(rates.to_vec())
 }
 
 fn of_inverted(p: f64) -> (f64, f64) {
@@ -231,11 +226,7 @@ fn at_the_rate_of_the_model() {
 fn one_seed_is_that_of_the_inputs_and_another_that_of_the_masks() {
     let (_, model) = inverted().into_iter().next().unwrap();
     let at = |seed, mask_seed| {
-        let options = Options {
-            seed,
-            mask_seed,
-            ..options(&[])
-        };
+        let options = options(&[]).seed(seed).mask_seed(mask_seed);
         let output = sampled(&model.read(), &options).samplings[0].outputs[0].clone();
         (output.deterministic.unwrap(), output.std)
     };
@@ -344,10 +335,7 @@ fn rate_0_drops_nothing() {
             &model,
             &[ROWS, 8],
             &X.repeat(ROWS),
-            Options {
-                runs: 3,
-                ..options(&[0.0, 0.5])
-            },
+            options(&[0.0, 0.5]).runs(3),
         );
         let [still, moving] = [0, 1].map(|at| &report.samplings[at].outputs[0]);
         assert_eq!(average(&still.std), 0.0, "{what}");

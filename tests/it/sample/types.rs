@@ -10,12 +10,7 @@ use crate::common::build::{entry, f32_scalar, f32s, graph, int, model, op, raw, 
 use crate::common::proto::Model;
 
 fn options(rates: &[f64]) -> Options {
-    Options {
-        runs: 30,
-        seed: 5,
-        rates: rates.to_vec(),
-        ..Options::default()
-    }
+    Options::default().runs(30).seed(5).rates(rates.to_vec())
 }
 
 /// Dropout as an operator or as a random mask, of elements of this type.

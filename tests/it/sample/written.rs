@@ -11,12 +11,7 @@ use super::{fixture, sampled};
 const STEM: &str = "keras_course_random_mask_op13";
 
 fn report(seed: u64, rates: &[f64]) -> Report {
-    let options = Options {
-        runs: 10,
-        seed,
-        rates: rates.to_vec(),
-        ..Options::default()
-    };
+    let options = Options::default().runs(10).seed(seed).rates(rates.to_vec());
     sampled(&fixture(STEM), &options)
 }
 

@@ -9,31 +9,19 @@ use dropout_onnx::verify::measure::Outcome;
 use dropout_onnx::verify::{self, Demand, Verdict, Verification, verify_change};
 
 pub fn to_rate(rate: f64) -> Options {
-    Options {
-        rate: Some(Rate::new(rate).unwrap()),
-        ..Options::default()
-    }
+    Options::default().rate(Some(Rate::new(rate).unwrap()))
 }
 
 pub fn to_mode(acting: &str) -> Options {
-    Options {
-        acting: Some(acting.parse().unwrap()),
-        ..Options::default()
-    }
+    Options::default().acting(Some(acting.parse().unwrap()))
 }
 
 pub fn to_seed(seed: Seed) -> Options {
-    Options {
-        seed: Some(seed),
-        ..Options::default()
-    }
+    Options::default().seed(Some(seed))
 }
 
 pub fn only(filter: &str, options: Options) -> Options {
-    Options {
-        filters: vec![filter.parse().unwrap()],
-        ..options
-    }
+    options.filters(vec![filter.parse().unwrap()])
 }
 
 pub fn fixture(stem: &str) -> Model {

@@ -41,10 +41,7 @@ fn several_filters_choose_what_any_chooses() {
     let filters = ["layer=2", "layer=5"]
         .map(|filter| filter.parse().unwrap())
         .to_vec();
-    let options = Options {
-        filters,
-        ..to_rate(0.125)
-    };
+    let options = to_rate(0.125).filters(filters);
     let changed = set(&fixture("torch_course_preserve_op17"), &options).unwrap();
     assert_eq!(changed.outcome.changed, 2);
 }

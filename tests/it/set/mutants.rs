@@ -44,10 +44,7 @@ fn masks_that_were_set() {
     let text = "r = RandomUniformLike(x)\nb = GreaterOrEqual(r, p)\nk = Cast(b)
         h = Relu(x)\nd = Mul(h, k)\ny = Mul(d, s)";
     let model = masks::at(15, 0.3, text).read();
-    let options = set::Options {
-        rate: Some(Rate::new(0.2).unwrap()),
-        ..set::Options::default()
-    };
+    let options = set::Options::default().rate(Some(Rate::new(0.2).unwrap()));
     let changed = set(&model, &options).unwrap();
     let after = changed.edited.model();
     let values = Values::new(after);

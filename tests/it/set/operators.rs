@@ -2,7 +2,7 @@
 
 use dropout_onnx::dropout::Mode;
 use dropout_onnx::onnx::DataType;
-use dropout_onnx::rewrite::set::{Options, Seed};
+use dropout_onnx::rewrite::set::Seed;
 
 use super::check::*;
 use crate::common::build::*;
@@ -311,9 +311,6 @@ fn a_ratio_outside_the_interval_is_not_made_to_act() {
         why.contains("its rate of 1 is outside [0, 1); give --rate as well"),
         "{why}"
     );
-    let both = Options {
-        acting: Some("active".parse().unwrap()),
-        ..to_rate(0.4)
-    };
+    let both = to_rate(0.4).acting(Some("active".parse().unwrap()));
     sets(&model, &both);
 }

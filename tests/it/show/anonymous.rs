@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use prost::Message;
 use tract_onnx::pb;
 
-use super::{ANONYMOUS, text};
+use super::{anonymous, text};
 use crate::common::everything::{EDITS, everything};
 use crate::common::rename::rename;
 
@@ -45,16 +45,16 @@ proptest! {
         let mut renamed = model.clone();
         rename(&mut renamed, seed, false);
         let (before, after) = (read(model), read(&renamed));
-        prop_assert_eq!(text(&before, &ANONYMOUS), text(&after, &ANONYMOUS), "{}", path);
+        prop_assert_eq!(text(&before, &anonymous()), text(&after, &anonymous()), "{}", path);
         // the twin: with names it is another text
         prop_assert_ne!(show::text(&before).unwrap(), show::text(&after).unwrap());
-        let json = |model: &Model| show::json::text(&show::document(model, &ANONYMOUS).unwrap()).unwrap();
+        let json = |model: &Model| show::json::text(&show::document(model, &anonymous()).unwrap()).unwrap();
         prop_assert_eq!(json(&before), json(&after));
         // some dropout is known by its name alone, and pictures mark what is dropout
         if sites(&before) == sites(&after) {
-            let dot = |model: &Model| show::dot::text(model, &ANONYMOUS).unwrap();
+            let dot = |model: &Model| show::dot::text(model, &anonymous()).unwrap();
             prop_assert_eq!(dot(&before), dot(&after));
-            let svg = |model: &Model| show::svg::text(model, &ANONYMOUS).ok();
+            let svg = |model: &Model| show::svg::text(model, &anonymous()).ok();
             prop_assert_eq!(svg(&before), svg(&after));
         }
     }
@@ -71,17 +71,17 @@ proptest! {
             main.initializer.rotate_left((random >> 50) as usize % 4);
         }
         let (before, after) = (before.read(), after.read());
-        prop_assert_eq!(text(&before, &ANONYMOUS), text(&after, &ANONYMOUS));
+        prop_assert_eq!(text(&before, &anonymous()), text(&after, &anonymous()));
     }
 }
 
 #[test]
 fn the_text_changes_with_the_meaning_and_not_with_names() {
-    let before = text(&everything().read(), &ANONYMOUS);
+    let before = text(&everything().read(), &anonymous());
     for edit in EDITS {
         let mut model = everything();
         (edit.edit)(&mut model);
-        let after = text(&model.read(), &ANONYMOUS);
+        let after = text(&model.read(), &anonymous());
         // symbols are names, too: only which are the same counts, and `rows` is not `batch`
         assert_eq!(before == after, edit.names_only, "{}:\n{after}", edit.what);
     }
@@ -143,14 +143,8 @@ fn without_names_and_hashes_only_what_affects_the_result_is_shown() {
             model.opset_import[0].version = 14
         }),
     ];
-    let lenient = show::Options {
-        no_hash: true,
-        ..ANONYMOUS
-    };
-    let strict = show::Options {
-        strict: true,
-        ..lenient
-    };
+    let lenient = anonymous().no_hash(true);
+    let strict = lenient.strict(true);
     let [before, strictly] = [lenient, strict].map(|options| text(&read(&model), &options));
     for (what, same, edit) in edits {
         let mut edited = model.clone();
@@ -169,10 +163,7 @@ fn names_of_layers_are_not_in_pictures_without_names() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/keras_course_random_mask_op13.onnx");
     let model = Model::open(path).unwrap();
     let [named, nameless] = [false, true].map(|anonymous| {
-        let options = show::Options {
-            anonymous,
-            ..show::Options::default()
-        };
+        let options = show::Options::default().anonymous(anonymous);
         let texts = [
             show::svg::text(&model, &options),
             show::dot::text(&model, &options),

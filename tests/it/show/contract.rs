@@ -5,20 +5,18 @@ use std::io::Write;
 use dropout_onnx::onnx::Model;
 use dropout_onnx::show::{self, Header, Options};
 
-use super::{ANONYMOUS, text};
+use super::{anonymous, text};
 use crate::common::everything::everything;
 
-const NO_HASH: Options = Options {
-    anonymous: false,
-    no_hash: true,
-    strict: false,
-};
+fn no_hash() -> Options {
+    Options::default().no_hash(true)
+}
 
 #[test]
 fn text_of_everything() {
     let model = everything().read();
     insta::assert_snapshot!("everything", show::text(&model).unwrap());
-    insta::assert_snapshot!("everything_anonymous", text(&model, &ANONYMOUS));
+    insta::assert_snapshot!("everything_anonymous", text(&model, &anonymous()));
     let document = show::document(&model, &Options::default()).unwrap();
     insta::assert_snapshot!("everything_json", show::json::text(&document).unwrap());
 }
@@ -26,7 +24,7 @@ fn text_of_everything() {
 #[test]
 fn the_first_line_has_version_and_options() {
     let model = everything().read();
-    for options in [Options::default(), ANONYMOUS, NO_HASH] {
+    for options in [Options::default(), anonymous(), no_hash()] {
         let header = Header::parse(&text(&model, &options)).unwrap();
         assert_eq!((header.version, header.options), (show::VERSION, options));
     }
@@ -48,7 +46,7 @@ fn without_hashes_large_weights_are_not_read() {
         missing.contains("w: float[3, 4] missing in \"w.bin\"\n"),
         "{missing}"
     );
-    let unread = text(&model, &NO_HASH);
+    let unread = text(&model, &no_hash());
     assert!(unread.contains("w: float[3, 4] in \"w.bin\"\n"), "{unread}");
     // the twin: small ones are, and where the file is there it is read for a hash
     assert!(unread.contains("b: float[4] {1.0, 2.0, 3.0, 4.0}\n"));
@@ -56,7 +54,7 @@ fn without_hashes_large_weights_are_not_read() {
     let read = show::text(&model).unwrap();
     assert!(read.contains("w: float[3, 4] #"), "{read}");
     // where elements stand is no part of what is computed
-    assert!(!text(&model, &ANONYMOUS).contains("w.bin"));
+    assert!(!text(&model, &anonymous()).contains("w.bin"));
 }
 
 /// 1 GiB of weights that take no room on the disk, hashed through a buffer.

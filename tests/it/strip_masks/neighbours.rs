@@ -144,10 +144,7 @@ fn noise_stays_unless_asked_for() {
     let made = inside(15, 0.3, text).by("tf2onnx");
     let stripped = strips(&made);
     assert!(stripped.outcome.is_unchanged());
-    let asked = Options {
-        kinds: vec![Kind::GaussianNoise],
-        ..Options::default()
-    };
+    let asked = Options::default().kinds(vec![Kind::GaussianNoise]);
     strips_as(&made, &asked).draws_nothing().leaves(GONE);
 }
 
@@ -157,10 +154,7 @@ fn only_the_kinds_asked_for_go() {
     let text = format!(
         "{DRAWN}xs = Mul(x, s)\nd = Mul(xs, k)\nn = RandomNormalLike(d)\nm = Mul(n, p)\ny = Add(d, m)"
     );
-    let asked = Options {
-        kinds: vec![Kind::GaussianNoise],
-        ..Options::default()
-    };
+    let asked = Options::default().kinds(vec![Kind::GaussianNoise]);
     let stripped =
         strip::strip(&inside(15, 0.3, &text).by("tf2onnx").read(), &asked).expect("strip");
     assert_eq!(stripped.outcome.removed, 1);
@@ -186,10 +180,7 @@ fn frozen() -> Model {
 #[test]
 fn frozen_masks_stay_unless_asked_for() {
     assert!(strips(&frozen()).outcome.is_unchanged());
-    let asked = Options {
-        frozen_masks: true,
-        ..Options::default()
-    };
+    let asked = Options::default().frozen_masks(true);
     strips_as(&frozen(), &asked)
         .leaves(&["h = Relu(x)", "y = Tanh(h)"])
         .keeps_initializers(&[]);

@@ -8,10 +8,7 @@ use prost::Message;
 use crate::common::build::{f32s, function, graph, int, ints, model, op, reference};
 use crate::common::proto::{Graph, Model, Node};
 
-const OPTIONS: fn() -> Options = || Options {
-    batchnorm: true,
-    ..Options::default()
-};
+const OPTIONS: fn() -> Options = || Options::default().batchnorm(true);
 
 /// A graph of images `x` and `y`, with statistics of two channels.
 fn images(nodes: impl IntoIterator<Item = Node>) -> Graph {
@@ -53,10 +50,7 @@ fn switches(model: &Model) -> (Model, Stripped) {
         "{found:?}"
     );
     assert_eq!(found.run.expect("asked for").outcome, run::Outcome::Equal);
-    let options = verify::Options {
-        run: None,
-        ..verify::Options::default()
-    };
+    let options = verify::Options::default().run(None);
     let plain = verify::verify(&before, stripped.edited.model(), &options).unwrap();
     assert!(
         matches!(plain.structure, Some(structure::Verdict::Different(_))),
@@ -163,10 +157,7 @@ fn a_refused_one_stays_and_others_are_switched() {
     let (_, stripped) = stripped(&model);
     assert_eq!(stripped.outcome.batch_norms, 1);
     assert_eq!(stripped.left().unwrap().batch_norms, 1);
-    let strict = Options {
-        strict: true,
-        ..OPTIONS()
-    };
+    let strict = OPTIONS().strict(true);
     assert!(strip(&model.read(), &strict).is_err());
 }
 

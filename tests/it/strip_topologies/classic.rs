@@ -12,18 +12,12 @@ use crate::common::build::{
 use crate::common::proto::{Graph, Model};
 
 fn classic(model: &Model) -> dropout_onnx::Result<Stripped> {
-    let options = Options {
-        convention: Convention::Classic,
-        ..Options::default()
-    };
+    let options = Options::default().convention(Convention::Classic);
     strip(&model.read(), &options)
 }
 
 fn under(convention: Convention) -> verify::Options {
-    verify::Options {
-        convention,
-        ..verify::Options::default()
-    }
+    verify::Options::default().convention(convention)
 }
 
 /// Strips, and asserts that the result is what classic dropout is at inference, and that the inverted

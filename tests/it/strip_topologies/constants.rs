@@ -301,10 +301,7 @@ fn a_refused_site_stays_and_the_others_go() {
     let left = stripped.edited.model();
     let left = left.nodes().filter(|(_, node)| node.is("Dropout"));
     assert_eq!(left.count(), 1);
-    let strict = Options {
-        strict: true,
-        ..Options::default()
-    };
+    let strict = Options::default().strict(true);
     assert!(strip(&two.read(), &strict).unwrap_err().why().contains(why));
     // the twin: alone it is an error
     let alone = x_to_y([op("b = Dropout(x, r, on)"), op("y = Relu(b)")]);

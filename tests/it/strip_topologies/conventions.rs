@@ -24,10 +24,7 @@ const SCALED: &str = "h = Relu(x)
     y = Tanh(d)";
 
 fn stripped(model: &Model, convention: Convention) -> (Model, Stripped) {
-    let options = Options {
-        convention,
-        ..Options::default()
-    };
+    let options = Options::default().convention(convention);
     let stripped = strip(&model.read(), &options).expect("strip");
     let mut bytes = Vec::new();
     stripped.edited.rope.write_to(&mut bytes).unwrap();
@@ -55,10 +52,7 @@ fn shown(model: &Model, convention: Convention) -> (Model, Stripped) {
 
 /// Whether structure, run and measurement agree under another convention.
 fn seen(model: &Model, stripped: &Stripped, convention: Convention) -> [bool; 2] {
-    let options = verify::Options {
-        convention,
-        ..verify::Options::default()
-    };
+    let options = verify::Options::default().convention(convention);
     let found = verify::verify(&model.read(), stripped.edited.model(), &options).unwrap();
     [
         matches!(found.structure, Some(structure::Verdict::Same { .. })),
@@ -212,11 +206,9 @@ fn a_plan_with_a_fault_is_refused() {
 #[test]
 fn a_plan_is_written_and_read_again() {
     let model = at(13, 0.3, MASKS);
-    let options = Options {
-        filters: vec!["name=token".parse().unwrap()],
-        convention: Convention::Identity,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .filters(vec!["name=token".parse().unwrap()])
+        .convention(Convention::Identity);
     let stripped = strip(&model.read(), &options).expect("strip");
     let text = plan_text("model.onnx", &stripped);
     assert!(text.contains("# [[strip]]"), "{text}");

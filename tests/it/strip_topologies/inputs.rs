@@ -9,10 +9,7 @@ use crate::common::build::{f32_scalar, flag, function, graph, model, op, x_to_y}
 use crate::common::proto::{Graph, Model};
 
 fn pruned(model: &Model) -> (Model, Stripped) {
-    let options = Options {
-        prune_inputs: true,
-        ..Options::default()
-    };
+    let options = Options::default().prune_inputs(true);
     let stripped = strip(&model.read(), &options).expect("strip");
     let found = stripped
         .verify(&model.read(), None, &verify::Options::default())
@@ -98,10 +95,7 @@ fn a_model_without_dropout_keeps_its_inputs() {
         13,
         x_to_y([op("y = Relu(x)")]).input_of("idle", DataType::FLOAT, &[]),
     );
-    let options = Options {
-        prune_inputs: true,
-        ..Options::default()
-    };
+    let options = Options::default().prune_inputs(true);
     let stripped = strip(&before.read(), &options).unwrap();
     assert!(stripped.outcome.is_unchanged() && stripped.outcome.pruned_inputs.is_empty());
 }

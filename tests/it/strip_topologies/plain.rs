@@ -275,10 +275,7 @@ fn attributes_of_another_version_go_with_their_node() {
 fn a_ratio_of_another_version_is_the_classic_scale() {
     let dropout = op("d = Dropout(h)").with(float("ratio", 0.2));
     let nodes = [op("h = Relu(x)"), dropout, op("y = Tanh(d)")];
-    let options = Options {
-        convention: Convention::Classic,
-        ..Options::default()
-    };
+    let options = Options::default().convention(Convention::Classic);
     let stripped = strip(&model(13, x_to_y(nodes)).read(), &options).unwrap();
     assert_eq!(stripped.outcome.scales, [("d".into(), 0.8)]);
 }

@@ -171,10 +171,7 @@ fn only_inert_leaves_what_is_active() {
     use dropout_onnx::rewrite::strip::{Options, strip};
     let nodes = ["a = Dropout(x, , t)", "b = Dropout(a)", "y = Relu(b)"].map(op);
     let read = model(13, x_to_y(nodes).init("t", flag(true))).read();
-    let options = Options {
-        only: vec![Mode::Inert],
-        ..Options::default()
-    };
+    let options = Options::default().only(vec![Mode::Inert]);
     let stripped = strip(&read, &options).unwrap();
     assert_eq!(stripped.outcome.removed, 1);
     let mut bytes = Vec::new();

@@ -323,10 +323,7 @@ fn what_cannot_be_run_is_not_equal_for_that() {
     let mut body = graph([op("t = com.example::Foo(x)")]);
     body.output.push(untyped("t"));
     let before = model(13, x_to_y([op("y = com.example::Foo(x)")])).imports("com.example", 1);
-    let options = verify::Options {
-        structure: false,
-        ..verify::Options::default()
-    };
+    let options = verify::Options::default().structure(false);
     let mut after = before.clone();
     after.metadata_props.push(entry("note", "another file"));
     let verification = verify::verify(&before.read(), &after.read(), &options).unwrap();

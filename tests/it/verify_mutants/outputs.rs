@@ -24,10 +24,7 @@ fn differ(before: &Model, after: &Model, kind: Kind, why: &str) -> Verdict {
     assert_eq!(*outcome, verify::run::Outcome::Equal);
     let strict = found.verdict(Demand::Rewrite);
     assert!(matches!(strict, Verdict::Different { .. }), "{strict:?}");
-    let by_runs = verify::Options {
-        structure: false,
-        ..verify::Options::default()
-    };
+    let by_runs = verify::Options::default().structure(false);
     let by_runs = compared(before, after, &by_runs);
     assert_eq!(by_runs.verdict(Demand::Outputs), Verdict::Equal);
     found.verdict(Demand::Outputs)
@@ -231,10 +228,7 @@ fn what_cannot_be_run_is_not_different_for_that() {
     }
     let strict = found.verdict(Demand::Rewrite);
     assert!(matches!(strict, Verdict::Different { .. }), "{strict:?}");
-    let options = verify::Options {
-        run: None,
-        ..verify::Options::default()
-    };
+    let options = verify::Options::default().run(None);
     let by_structure = compared(&before, &after, &options).verdict(Demand::Outputs);
     assert!(
         matches!(by_structure, Verdict::Different { .. }),
@@ -256,10 +250,7 @@ fn a_split_into_three_is_not_one_into_two() {
         graph.output.push(untyped("y"));
         model(13, graph)
     };
-    let options = verify::Options {
-        run: None,
-        ..verify::Options::default()
-    };
+    let options = verify::Options::default().run(None);
     let found = compared(&of("p, q, "), &of("p, q"), &options);
     assert!(matches!(
         found.structure,

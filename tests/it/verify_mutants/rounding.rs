@@ -13,10 +13,7 @@ use crate::common::proto::{self, Graph, Node, Tensor};
 const HALF: DataType = DataType::FLOAT16;
 
 fn runs(before: &Model, after: &Model) -> Outcome {
-    let options = verify::Options {
-        structure: false,
-        ..verify::Options::default()
-    };
+    let options = verify::Options::default().structure(false);
     let found = verify::verify(before, after, &options).unwrap();
     found.run.unwrap().outcome
 }
