@@ -163,18 +163,17 @@ pub fn py_sample(
 ) -> PyResult<(String, Vec<Vec<Figures>>, Vec<Vec<Figures>>, Option<String>)> {
     let (document, report) = long(py, progress, move |progress| {
         let classes = classes.iter().map(|spec| spec.parse());
-        let options = sample::Options {
-            runs,
-            seed,
-            mask_seed,
-            rates,
-            classes: classes.collect::<Result<_>>()?,
-            labels: crate::options::labels(labels)?,
-            per_site,
-            dims: dim,
-            inputs: specs(input)?,
-            host: limits.host()?,
-        };
+        let options = sample::Options::default()
+            .runs(runs)
+            .seed(seed)
+            .mask_seed(mask_seed)
+            .rates(rates)
+            .classes(classes.collect::<Result<_>>()?)
+            .labels(crate::options::labels(labels)?)
+            .per_site(per_site)
+            .dims(dim)
+            .inputs(specs(input)?)
+            .host(limits.host()?);
         let name = model.name();
         let model = model.read()?;
         let mut all = 0;
@@ -228,11 +227,10 @@ pub fn py_show(
     strict: bool,
 ) -> PyResult<(String, String)> {
     long(py, None, move |_| {
-        let options = show::Options {
-            anonymous,
-            no_hash,
-            strict,
-        };
+        let options = show::Options::default()
+            .anonymous(anonymous)
+            .no_hash(no_hash)
+            .strict(strict);
         let name = model.name();
         let shown = model.during(|model| shown(model, &format, &options));
         shown.map_err(|e| named(e, &name))
@@ -266,10 +264,7 @@ pub fn py_diff(
         let names = [before.name(), after.name()];
         let (before, after) = (before.read()?, after.read()?);
         progress.tell("comparing", 1, 2);
-        let options = diff::Options {
-            values: true,
-            structure: true,
-        };
+        let options = diff::Options::default().values(true).structure(true);
         let found = diff::diff(&before, &after, &options)?;
         let mut lines = vec![diff::text::summary(&found)];
         lines.extend(diff::text::lines(&found));

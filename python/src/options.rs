@@ -164,15 +164,13 @@ impl Limits {
 impl How {
     /// The library's options; `None` without verification.
     pub fn options(self) -> Result<Option<Options>> {
-        let settings = Settings {
-            runs: self.runs,
-            seed: self.seed,
-            dims: self.dims,
-            inputs: specs(self.input)?,
-            tolerance: Tolerance::asked(self.rtol, self.atol)?,
-            host: self.limits.host()?,
-            ..Settings::default()
-        };
+        let settings = Settings::default()
+            .runs(self.runs)
+            .seed(self.seed)
+            .dims(self.dims)
+            .inputs(specs(self.input)?)
+            .tolerance(Tolerance::asked(self.rtol, self.atol)?)
+            .host(self.limits.host()?);
         Ok(match self.verify.as_str() {
             "all" => Some(Options::asked(true, Some(settings))),
             "structure" => Some(Options::asked(true, None)),

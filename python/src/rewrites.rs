@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use dropout_onnx::dropout::{Convention, Examined};
-use dropout_onnx::keras::Archive;
 use dropout_onnx::job::{Ended, Files, Job, Target, Written};
+use dropout_onnx::keras::Archive;
 use dropout_onnx::report::document;
 use dropout_onnx::rewrite::insert::{By, Choice, PlanFile, Unplaced, candidates, from, like};
 use dropout_onnx::rewrite::{Acting, Edited, Rate, fold, insert, set, strip};
@@ -145,14 +145,12 @@ pub fn py_strip(
     call(py, progress, move |progress| {
         let convention: Convention = convention.parse()?;
         let filters = r#where.iter().map(|filter| filter.parse());
-        let mut options = strip::Options {
-            filters: filters.collect::<Result<_>>()?,
-            strict,
-            batchnorm,
-            prune_inputs,
-            allow_unmeasured,
-            ..strip::Options::of_words(&only, &kind, convention)?
-        };
+        let mut options = strip::Options::of_words(&only, &kind, convention)?
+            .filters(filters.collect::<Result<_>>()?)
+            .strict(strict)
+            .batchnorm(batchnorm)
+            .prune_inputs(prune_inputs)
+            .allow_unmeasured(allow_unmeasured);
         if let Some(plan) = &plan {
             strip::PlanFile::read(plan)?.merge(&mut options)?;
         }
@@ -189,7 +187,7 @@ pub fn py_fold(
             Some("dropout") => true,
             Some(other) => return Err(word("only", other, "dropout")),
         };
-        let options = fold::Options { only_dropout, at };
+        let options = fold::Options::default().only_dropout(only_dropout).at(at);
         let work = Work::open(files.files()?, verify.options()?, "folded", progress)?;
         let folded = fold::fold(work.job.before(), &options).map_err(work.named())?;
         work.conclude(
@@ -248,20 +246,16 @@ impl Choices {
         let choices = all.map(|(by, text)| {
             let shared_axes = self.shared_axes.clone();
             let choice = Choice::parse(by, text)?;
-            Ok(Choice {
-                shared_axes,
-                ..choice
-            })
+            Ok(choice.shared_axes(shared_axes))
         });
         let acting: Acting = self.mode.parse()?;
         let given = acting != Acting::Inert;
-        let mut options = insert::Options {
-            choices: choices.collect::<Result<_>>()?,
-            rate: self.rate.map(Rate::new).transpose()?,
-            acting,
-            seed: self.seed,
-            mask_output: self.mask_output,
-        };
+        let mut options = insert::Options::default()
+            .choices(choices.collect::<Result<_>>()?)
+            .rate(self.rate.map(Rate::new).transpose()?)
+            .acting(acting)
+            .seed(self.seed)
+            .mask_output(self.mask_output);
         if let Some(plan) = &self.plan {
             PlanFile::read(plan)?.merge(&mut options, given)?;
         }
@@ -325,12 +319,11 @@ pub fn py_set(
 ) -> PyResult<impl for<'py> IntoPyObject<'py>> {
     call(py, progress, move |progress| {
         let filters = r#where.iter().map(|filter| filter.parse());
-        let options = set::Options {
-            filters: filters.collect::<Result<_>>()?,
-            rate: rate.map(Rate::new).transpose()?,
-            acting: mode.map(|mode| mode.parse()).transpose()?,
-            seed: seed.map(|seed| seed.parse()).transpose()?,
-        };
+        let options = set::Options::default()
+            .filters(filters.collect::<Result<_>>()?)
+            .rate(rate.map(Rate::new).transpose()?)
+            .acting(mode.map(|mode| mode.parse()).transpose()?)
+            .seed(seed.map(|seed| seed.parse()).transpose()?);
         let work = Work::open(files.files()?, verify.options()?, "set", progress)?;
         let changed = set::set(work.job.before(), &options).map_err(work.named())?;
         let expected = changed.expected(&options).map_err(work.named())?;

@@ -68,13 +68,7 @@ pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
         let before = left.len();
         let (mut others, mut waits) = (Vec::new(), false);
         for source in left {
-            let mut found = finder.sites(source)?;
-            if found.is_empty() {
-                found = finder.counted(source)?;
-            }
-            if found.is_empty() {
-                found = finder.skipped(source)?;
-            }
+            let found = finder.alone(source)?;
             // a mask that drops another, smaller one may be what the other drops
             let stuck = !last && found.iter().any(|site| site.entangled.is_some());
             waits |= stuck;
@@ -163,6 +157,18 @@ impl<'m> Finder<'m> {
 }
 
 impl Finder<'_> {
+    /// The dropout that one draw makes.
+    fn alone(&self, source: NodeId) -> Result<Vec<Site>> {
+        let mut found = self.sites(source)?;
+        if found.is_empty() {
+            found = self.counted(source)?;
+        }
+        if found.is_empty() {
+            found = self.skipped(source)?;
+        }
+        Ok(found)
+    }
+
     /// True of a draw that no value depends on which leads to an output.
     fn is_settled(&self, source: NodeId) -> Result<bool> {
         let conditions = Conditions::default();

@@ -221,16 +221,14 @@ impl<'m> Inliner<'m> {
             }
         }
         let given = call.get().attributes.iter();
-        let given = given.filter_map(|attribute| Some((&attribute.name, bound(scope, attribute)?)));
-        let defaults = function.defaults.iter().map(|default| {
+        let given = given.filter_map(|attribute| bound(scope, attribute).map(|b| (attribute, b)));
+        let defaults = function.defaults.iter().map(|attribute| {
             let scope = scope.clone();
-            let attribute = default;
-            (&default.name, Bound { attribute, scope })
+            (attribute, Bound { attribute, scope })
         });
         let attributes = defaults.chain(given);
-        inner.attributes = attributes
-            .map(|(name, bound)| (name.clone(), bound))
-            .collect();
+        let attributes = attributes.map(|(attribute, bound)| (attribute.name.clone(), bound));
+        inner.attributes = attributes.collect();
         let inner = Rc::new(inner);
         for node in view.nodes_of(function.body) {
             self.node(out, graph, node, &inner)?;

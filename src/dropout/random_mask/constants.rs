@@ -7,7 +7,7 @@ use crate::onnx::{
 };
 use crate::semantics::calls::ContextId;
 use crate::semantics::facts::{Known, Origin};
-use crate::semantics::operator::Role;
+use crate::semantics::operator::{Operator, Role};
 use crate::semantics::view::NodeRef;
 
 use super::Finder;
@@ -178,24 +178,32 @@ impl Finder<'_> {
                 default,
             })));
         }
+        let made = self.number_of(node, operator, &inputs);
+        Ok(Step::Is(made.map(|(number, element)| Uniform {
+            number,
+            element,
+            default,
+        })))
+    }
+
+    /// The number that an operator makes of numbers, and its type.
+    fn number_of(
+        &self,
+        node: NodeRef<'_>,
+        operator: &'static Operator,
+        inputs: &[Form],
+    ) -> Option<(f64, Option<DataType>)> {
         let maps = Maps::default();
         let application = Application {
             operator,
             node: node.id,
             inputs: inputs.iter().map(Some).collect(),
-            element: self.element_of(node, &inputs),
+            element: self.element_of(node, inputs),
             maps: &maps,
         };
         let form = application.form().ok().flatten();
-        let number = form.filter(Form::is_numeric).and_then(|form| {
-            let number = form.rest.as_constant()?;
-            Some(Uniform {
-                number,
-                element: form.element,
-                default,
-            })
-        });
-        Ok(Step::Is(number))
+        let form = form.filter(Form::is_numeric)?;
+        Some((form.rest.as_constant()?, form.element))
     }
 
     /// A product of data and zero: zeros, unless the zero was only assumed.

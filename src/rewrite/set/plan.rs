@@ -67,21 +67,26 @@ pub(super) fn plan(view: View<'_>, sites: &[Site], options: &Options) -> Result<
             }
         }
     }
-    for site in sites.iter().filter(|site| !site.calls.is_empty()) {
-        let own = options.acting.is_none() && options.seed.is_none() && site.passed.is_some();
-        let alike = own || with_twins(site, sites, &planned.plan);
-        let action = &mut planned.plan.steps[site.id].action;
-        if *action == Action::Apply && !alike {
-            let why = "other calls of its function would change too; select all of them";
-            *action = Action::Refused(Reason::Scope(why.into()));
-        }
-    }
+    refuse_parts(sites, options, &mut planned.plan);
     for (change, owner) in planned.changes.iter().zip(owners) {
         if let Some(why) = change::refusal(view, change, &planned.changes) {
             planned.plan.steps[owner].action = Action::Refused(why);
         }
     }
     Ok(planned)
+}
+
+/// Refuses sites in functions of which other calls would change too.
+fn refuse_parts(sites: &[Site], options: &Options, plan: &mut Plan) {
+    for site in sites.iter().filter(|site| !site.calls.is_empty()) {
+        let own = options.acting.is_none() && options.seed.is_none() && site.passed.is_some();
+        let alike = own || with_twins(site, sites, plan);
+        let action = &mut plan.steps[site.id].action;
+        if *action == Action::Apply && !alike {
+            let why = "other calls of its function would change too; select all of them";
+            *action = Action::Refused(Reason::Scope(why.into()));
+        }
+    }
 }
 
 /// True if all sites of a node are changed, or are as requested.

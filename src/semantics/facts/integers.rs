@@ -87,25 +87,7 @@ impl<'m> Asking<'m> {
                     dims.into_iter().map(|dim| dim.times(Dim::Size(-1))),
                 ))
             }
-            (_, "Where") => {
-                let [condition, x, y] = [0, 1, 2].map(|input| self.list(node, input, ""));
-                let (x, y) = (x?, y?);
-                let condition = condition?.to_vec()?;
-                let long = condition.len().max(x.rank()?).max(y.rank()?);
-                let of =
-                    |dims: &[Dim], i: usize| dims.get(if dims.len() == 1 { 0 } else { i }).copied();
-                let dims: Option<Vec<Dim>> = (0..long)
-                    .map(|i| {
-                        let (x, y) = (of(x.dims()?, i)?, of(y.dims()?, i)?);
-                        Some(match of(&condition, i)? {
-                            Dim::Size(0) => y,
-                            Dim::Size(_) => x,
-                            _ => x.join(y),
-                        })
-                    })
-                    .collect();
-                Some(Shape::of(dims?))
-            }
+            (_, "Where") => self.chosen(node),
             (Rule::Broadcast, op) if node.get().inputs.len() == 2 => {
                 let of = elementwise(op)?;
                 let (one, two) = (self.list(node, 0, ""), self.list(node, 1, ""));
@@ -113,6 +95,25 @@ impl<'m> Asking<'m> {
             }
             _ => None,
         }
+    }
+
+    fn chosen(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let [condition, x, y] = [0, 1, 2].map(|input| self.list(node, input, ""));
+        let (x, y) = (x?, y?);
+        let condition = condition?.to_vec()?;
+        let long = condition.len().max(x.rank()?).max(y.rank()?);
+        let of = |dims: &[Dim], i: usize| dims.get(if dims.len() == 1 { 0 } else { i }).copied();
+        let dims: Option<Vec<Dim>> = (0..long)
+            .map(|i| {
+                let (x, y) = (of(x.dims()?, i)?, of(y.dims()?, i)?);
+                Some(match of(&condition, i)? {
+                    Dim::Size(0) => y,
+                    Dim::Size(_) => x,
+                    _ => x.join(y),
+                })
+            })
+            .collect();
+        Some(Shape::of(dims?))
     }
 
     fn constant_list(&mut self, node: NodeRef<'m>) -> Option<Shape> {

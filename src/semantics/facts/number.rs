@@ -141,9 +141,15 @@ impl<'m> Asking<'m> {
                 None => either(x, y),
             });
         }
-        if operator.elements != Elements::Map {
-            return Known::Computed;
+        match operator.elements {
+            Elements::Map => self.mapped(node),
+            _ => Known::Computed,
         }
+    }
+
+    /// What an operator that computes element by element makes of numbers.
+    fn mapped(&mut self, node: NodeRef<'m>) -> Known {
+        let op = node.op();
         let inputs = node.get().inputs.len();
         let all: Vec<Known> = (0..inputs)
             .map(|input| self.input_number(node, input))

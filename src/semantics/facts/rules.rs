@@ -31,17 +31,17 @@ impl<'m> Asking<'m> {
         if !self.given(node).is_known() && rule != Rule::Constant {
             return None;
         }
+        self.by_rule(node, output, rule)
+    }
+
+    fn by_rule(&mut self, node: NodeRef<'m>, output: usize, rule: Rule) -> Option<Shape> {
         match rule {
             Rule::Same => self.shape(node, 0),
             Rule::OfSecond => self.shape(node, 1),
             Rule::SameRank => Some(Shape::of_rank(self.dims(node, 0)?.len())),
             Rule::Scalar => Some(Shape::scalar()),
             Rule::Drawn => self.drawn(node),
-            Rule::Sampled => {
-                let rows = self.shape(node, 0)?.at(0).unwrap_or(Dim::Unknown);
-                let columns = self.given(node).int("sample_size", 1);
-                Some(Shape::of([rows, Dim::Size(columns)]))
-            }
+            Rule::Sampled => self.sampled(node),
             Rule::Filled => self.list(node, 0, ""),
             Rule::Constant => constant(self.given(node)),
             Rule::Broadcast => self.all_broadcast(node),
@@ -54,17 +54,8 @@ impl<'m> Asking<'m> {
                 window::transposed(self.given(node), self.dims(node, 0), &self.dims(node, 1)?)
             }
             Rule::Pool => window::pooled(self.given(node), self.dims(node, 0)?),
-            Rule::GlobalPool => {
-                let dims = self.dims(node, 0)?.into_iter().enumerate();
-                Some(Shape::of(dims.map(|(axis, dim)| {
-                    if axis < 2 { dim } else { Dim::Size(1) }
-                })))
-            }
-            Rule::Permute => {
-                let dims = self.dims(node, 0)?;
-                let axes = permutation(self.given(node).value("perm"), dims.len())?;
-                Some(Shape::of(axes.into_iter().map(|axis| dims[axis])))
-            }
+            Rule::GlobalPool => self.global_pool(node),
+            Rule::Permute => self.permuted(node),
             Rule::Concat => self.concat(node),
             Rule::Einsum => self.einsum(node),
             Rule::Flatten => flatten(&self.dims(node, 0)?, self.given(node).int("axis", 1)),
@@ -76,24 +67,11 @@ impl<'m> Asking<'m> {
             Rule::Blocks => self.blocks(node),
             Rule::Tile => self.tile(node),
             Rule::Pad => self.pad(node),
-            Rule::Gather => {
-                let (mut dims, indices) = (self.dims(node, 0)?, self.dims(node, 1)?);
-                let axis = axis_of(self.given(node).int("axis", 0), dims.len())?;
-                dims.splice(axis..=axis, indices);
-                Some(Shape::of(dims))
-            }
+            Rule::Gather => self.gathered(node),
             Rule::Slice => self.slice(node),
             Rule::Split => self.split(node, output),
             Rule::Reduce => self.reduce(node),
-            Rule::ReduceAxis => {
-                let mut dims = self.dims(node, 0)?;
-                let axis = axis_of(self.given(node).int("axis", 0), dims.len())?;
-                match self.given(node).int("keepdims", 1) {
-                    0 => drop(dims.remove(axis)),
-                    _ => dims[axis] = Dim::Size(1),
-                }
-                Some(Shape::of(dims))
-            }
+            Rule::ReduceAxis => self.reduce_axis(node),
             Rule::Recurrent => recurrent(
                 self.given(node),
                 output,
@@ -103,27 +81,64 @@ impl<'m> Asking<'m> {
             Rule::TopK => self.top_k(node),
             Rule::Dimensions => self.shape_of_shape(node),
             Rule::Range => Some(Shape::of([self.range(node)])),
-            Rule::OneHot => {
-                let mut dims = self.dims(node, 0)?;
-                let axis = axis_of(self.given(node).int("axis", -1), dims.len() + 1)?;
-                let depth = self.integers(node, 1, "");
-                let depth = depth
-                    .and_then(|d| d.first().copied())
-                    .map_or(Dim::Unknown, Dim::Size);
-                dims.insert(axis, depth);
-                Some(Shape::of(dims))
-            }
-            Rule::GatherNd => {
-                let (data, indices) = (self.dims(node, 0)?, self.dims(node, 1)?);
-                let (&depth, outer) = indices.split_last()?;
-                let batch = usize::try_from(self.given(node).int("batch_dims", 0)).ok()?;
-                let depth = usize::try_from(depth.size()?).ok()?;
-                let rest = data.get(batch.checked_add(depth)?..)?;
-                Some(Shape::of(outer.iter().chain(rest).copied()))
-            }
+            Rule::OneHot => self.one_hot(node),
+            Rule::GatherNd => self.gathered_nd(node),
             Rule::Rank(rank) => Some(Shape::of_rank(rank.into())),
             Rule::Other => None,
         }
+    }
+
+    fn sampled(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let rows = self.shape(node, 0)?.at(0).unwrap_or(Dim::Unknown);
+        let columns = self.given(node).int("sample_size", 1);
+        Some(Shape::of([rows, Dim::Size(columns)]))
+    }
+
+    fn global_pool(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let dims = self.dims(node, 0)?.into_iter().enumerate();
+        let dims = dims.map(|(axis, dim)| if axis < 2 { dim } else { Dim::Size(1) });
+        Some(Shape::of(dims))
+    }
+
+    fn permuted(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let dims = self.dims(node, 0)?;
+        let axes = permutation(self.given(node).value("perm"), dims.len())?;
+        Some(Shape::of(axes.into_iter().map(|axis| dims[axis])))
+    }
+
+    fn gathered(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let (mut dims, indices) = (self.dims(node, 0)?, self.dims(node, 1)?);
+        let axis = axis_of(self.given(node).int("axis", 0), dims.len())?;
+        dims.splice(axis..=axis, indices);
+        Some(Shape::of(dims))
+    }
+
+    fn gathered_nd(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let (data, indices) = (self.dims(node, 0)?, self.dims(node, 1)?);
+        let (&depth, outer) = indices.split_last()?;
+        let batch = usize::try_from(self.given(node).int("batch_dims", 0)).ok()?;
+        let depth = usize::try_from(depth.size()?).ok()?;
+        let rest = data.get(batch.checked_add(depth)?..)?;
+        Some(Shape::of(outer.iter().chain(rest).copied()))
+    }
+
+    fn reduce_axis(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let mut dims = self.dims(node, 0)?;
+        let axis = axis_of(self.given(node).int("axis", 0), dims.len())?;
+        match self.given(node).int("keepdims", 1) {
+            0 => drop(dims.remove(axis)),
+            _ => dims[axis] = Dim::Size(1),
+        }
+        Some(Shape::of(dims))
+    }
+
+    fn one_hot(&mut self, node: NodeRef<'m>) -> Option<Shape> {
+        let mut dims = self.dims(node, 0)?;
+        let axis = axis_of(self.given(node).int("axis", -1), dims.len() + 1)?;
+        let depth = self.integers(node, 1, "");
+        let depth = depth.and_then(|depth| depth.first().copied());
+        dims.insert(axis, depth.map_or(Dim::Unknown, Dim::Size));
+        Some(Shape::of(dims))
     }
 
     fn drawn(&mut self, node: NodeRef<'m>) -> Option<Shape> {
