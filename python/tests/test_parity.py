@@ -199,7 +199,7 @@ def test_evidence_of_data_in_memory(models):
     assert do.replay("memory.json", before, stripped, input=data).equal
     other = {"x": np.zeros((2, 20), np.float32)}
     report = do.replay("memory.json", before, stripped, input=other)
-    assert report.verdict == "different" and "input `x` of run 0" in report.why
+    assert report.verdict == "different" and "runs[0].inputs.x" in report.why
     do.verify(before, stripped, evidence="verify.json")
     assert do.replay("verify.json", before, stripped).equal
 
