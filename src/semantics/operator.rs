@@ -199,8 +199,11 @@ impl Operator {
     }
 
     /// The number of inputs, of these, that it may leave as they are: a Relu, a Clip, a Floor the first, a Max
-    /// each.
+    /// each. None of an operator that makes another element type.
     pub fn passable(&self, inputs: usize) -> usize {
+        if !matches!(self.types.first(), Some(Type::Inputs(0, _))) {
+            return 0;
+        }
         match (self.elements, self.data, self.linear) {
             (Elements::Map, Data::First, _) => 1,
             (Elements::Map, _, Linear::JointPositive) if inputs > 1 => inputs,

@@ -84,6 +84,8 @@ pub enum Outcome {
         reason: String,
         /// The operator that is the reason, if it is one.
         operator: Option<String>,
+        /// True if the engine crashed, reached a limit, or is not here.
+        ended: bool,
     },
 }
 
@@ -167,13 +169,16 @@ impl RunReport {
     /// A model cannot be run.
     pub(super) fn unrunnable(settings: &Settings, which: &str, why: Unrunnable) -> RunReport {
         let Unrunnable {
-            reason, operator, ..
+            reason,
+            operator,
+            ended,
         } = why;
         RunReport {
             outcome: Outcome::Unrunnable {
                 which: which.to_string(),
                 reason,
                 operator,
+                ended,
             },
             ..RunReport::new(settings)
         }

@@ -13,7 +13,7 @@ use dropout_onnx::verify::{self, Demand, Options, Verdict, Verification, run, ve
 use serde_json::{Value, json};
 
 use crate::common::build::{
-    f32_scalar, f32s, flag, graph, int, ints, model, op, subgraph, untyped, x_to_y,
+    SHAPE, f32_scalar, f32s, flag, graph, int, ints, model, op, subgraph, untyped, x_to_y,
 };
 use crate::common::masks::{MASKS, USES, at, numbers, spelt};
 use crate::common::proto;
@@ -186,8 +186,17 @@ fn inserted() -> Shown {
 }
 
 fn compared() -> Shown {
-    let one = model(17, x_to_y([op("r = Relu(x)"), op("y = Tanh(r)")])).read();
-    let other = model(17, x_to_y([op("q = Relu(x)"), op("y = Tanh(q)")])).read();
+    // an output may be called as what differs between machines
+    let of = |name: &str| {
+        let nodes = [
+            op(&format!("{name} = Relu(x)")),
+            op(&format!("y = Tanh({name})")),
+            op(&format!("why = Neg({name})")),
+        ];
+        let graph = x_to_y(nodes).output_of("why", DataType::FLOAT, SHAPE);
+        model(17, graph).read()
+    };
+    let (one, other) = (of("r"), of("q"));
     let found = verify::verify(&one, &other, &how()).unwrap();
     assert_eq!(found.verdict(Demand::Outputs), Verdict::Equal);
     Shown::of(one, other, &found)

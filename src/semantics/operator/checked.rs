@@ -190,3 +190,14 @@ fn columns_agree_with_each_other() {
         );
     }
 }
+
+#[test]
+fn only_what_keeps_the_element_type_may_leave_an_input_as_it_is() {
+    let passable = |name| Operator::named(name, 21).unwrap().passable(2);
+    for (name, inputs) in [("Relu", 1), ("Clip", 1), ("PRelu", 1), ("Max", 2)] {
+        assert_eq!(passable(name), inputs, "{name}");
+    }
+    for name in ["IsNaN", "QuantizeLinear", "DequantizeLinear", "Less", "Add"] {
+        assert_eq!(passable(name), 0, "{name}");
+    }
+}

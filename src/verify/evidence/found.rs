@@ -56,6 +56,9 @@ struct Run {
 /// What may differ between two machines, by its key in the document: reasons in words.
 const OF_MACHINE: [&str; 4] = ["engine", "machine", "unrunnable", "why"];
 
+/// What has a key for each name in the model, whatever that is.
+const BY_NAME: [&str; 4] = ["inputs", "before", "after", "chosen_dims"];
+
 /// What is the same only with the same engine on the same kind of machine.
 const OF_ENGINE: [&str; 4] = ["before", "after", "draws", "dropped"];
 
@@ -110,9 +113,11 @@ fn difference(one: &Value, other: &Value, varies: &dyn Fn(&str) -> bool) -> Opti
             let mut keys = some.keys().chain(others.keys()).filter(|key| !varies(key));
             keys.find_map(|key| {
                 let [one, other] = [some, others].map(|all| all.get(key).unwrap_or(&Value::Null));
-                // whatever the names of inputs are
                 let none: &dyn Fn(&str) -> bool = &|_| false;
-                let varies = if key == "inputs" { none } else { varies };
+                let varies = match BY_NAME.contains(&key.as_str()) {
+                    true => none,
+                    false => varies,
+                };
                 Some(format!(".{key}{}", difference(one, other, varies)?))
             })
         }

@@ -11,6 +11,22 @@ use crate::verify::run::{self, Outcome, Settings};
 /// The copy in which something is exchanged.
 const EXCHANGED: &str = "exchanged";
 
+/// Why outputs stay the same with an edit; `None` if they change, or if an engine refuses the edit. That it
+/// lacks an operator or reached a limit shows nothing.
+fn why_unmoved(outcome: Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Different(_) => None,
+        Outcome::Equal => Some("no output depends on it in any run".to_string()),
+        Outcome::Unrunnable {
+            which,
+            operator: None,
+            ended: false,
+            ..
+        } if which == EXCHANGED => None,
+        Outcome::Unrunnable { reason, .. } => Some(format!("not run: {reason}")),
+    }
+}
+
 impl Trial<'_> {
     /// Why outputs stay the same with an edit; `None` if they change, if only by a bit, or if the model no
     /// longer runs, as then what it exchanges decides whether the model does.
@@ -19,16 +35,7 @@ impl Trial<'_> {
             return Ok(Some("there are too many differences to try".to_string()));
         }
         self.left -= 1;
-        Ok(match self.exchange(edit)? {
-            Outcome::Different(_) => None,
-            Outcome::Equal => Some("no output depends on it in any run".to_string()),
-            Outcome::Unrunnable {
-                which,
-                operator: None,
-                ..
-            } if which == EXCHANGED => None,
-            Outcome::Unrunnable { reason, .. } => Some(format!("not run: {reason}")),
-        })
+        Ok(why_unmoved(self.exchange(edit)?))
     }
 
     /// Compares the model with an edit of it, to the bit.
@@ -72,5 +79,28 @@ impl Trial<'_> {
                 editor.put_as(at, name, passed);
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_edit_that_an_engine_refuses_moves_outputs() {
+        let stopped = |which: &str, operator: Option<&str>, ended| {
+            why_unmoved(Outcome::Unrunnable {
+                which: which.to_string(),
+                reason: "it stopped".to_string(),
+                operator: operator.map(str::to_string),
+                ended,
+            })
+        };
+        assert_eq!(stopped(EXCHANGED, None, false), None);
+        let why = Some("not run: it stopped".to_string());
+        assert_eq!(stopped(EXCHANGED, None, true), why);
+        assert_eq!(stopped(EXCHANGED, Some("Foo"), false), why);
+        assert_eq!(stopped("before", None, false), why);
+        assert!(why_unmoved(Outcome::Equal).is_some());
     }
 }

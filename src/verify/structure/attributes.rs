@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::onnx::{Attribute, AttributeValue, Name, NodeId};
 use crate::semantics::batch_norm::{OF_TRAINING, is_batch_norm};
 use crate::semantics::facts::Facts;
-use crate::semantics::operator::schema;
+use crate::semantics::operator::{Shape, schema};
 use crate::semantics::view::NodeRef;
 
 use super::expression::{Words, push_long};
@@ -48,7 +48,9 @@ pub(super) fn agree(
             Some(AttributeValue::Int(axis)) => Some(*axis),
             _ => default,
         }?;
-        let rank = facts.rank(node.input(0)?.id)? as i64;
+        // the axis of a OneHot is one of its output
+        let adds = node.operator()?.shape == Shape::OneHot;
+        let rank = facts.rank(node.input(0)?.id)? as i64 + i64::from(adds);
         Some(if axis < 0 { axis + rank } else { axis })
     };
     let [axis, other_axis] = [axis(facts, one), axis(others, other)];

@@ -114,8 +114,11 @@ impl<'s, 'm> Builder<'s, 'm> {
     fn number(&mut self, mut order: Vec<NodeId>) -> Result<()> {
         let model = self.view.model;
         let roots = self.roots()?;
-        let places: HashMap<GraphId, usize> = roots.iter().copied().zip(0..).collect();
-        let place = |id: &NodeId| places.get(&model.root(id.graph)).copied();
+        let mut places = vec![None; model.graph_slots()];
+        for (place, root) in roots.iter().enumerate() {
+            places[root.0 as usize] = Some(place);
+        }
+        let place = |id: &NodeId| places[model.root(id.graph).0 as usize];
         order.sort_by_key(place);
         let mut graphs: HashMap<GraphId, Vec<GraphId>> = HashMap::default();
         for (id, _) in model.graphs() {

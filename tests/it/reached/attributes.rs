@@ -174,6 +174,25 @@ fn an_axis_may_be_counted_from_the_end() {
     ));
 }
 
+/// That of a OneHot is one of its output, which has one more.
+#[test]
+fn an_axis_of_the_output_is_counted_from_its_end() {
+    let one_hot = |axis: i64| {
+        let nodes = [
+            op("o = OneHot(ids, depth, offon)").with(int("axis", axis)),
+            op("s = ReduceSum(o)").with(int("keepdims", 0)),
+            op("y = Mul(x, s)"),
+        ];
+        x_to_y(nodes)
+            .init("ids", i64s(&[0, 2, 1]))
+            .init("depth", i64s(&[3]))
+            .init("offon", f32s(&[2], &[0.0, 1.0]))
+    };
+    let [one, other] = [-1, 1].map(|axis| model(17, one_hot(axis)));
+    assert_eq!(verdict_of(&one, &other), Verdict::Equal);
+    is_not_shown(one_hot(-1), one_hot(0), "attribute `axis`: no output");
+}
+
 #[test]
 fn axes_may_be_an_attribute_or_an_input() {
     let attribute = op("m = ReduceMean(x)").with(ints("axes", &[1]));
