@@ -7,6 +7,7 @@ use crate::hash::HashSet;
 use crate::onnx::{Attribute, AttributeValue, Name};
 
 use super::facts::{Dim, Facts};
+use super::operator::{Elements, Operator};
 use super::view::{NodeRef, ValueRef};
 
 /// The attributes that matter in training alone: the first two choose it.
@@ -36,8 +37,8 @@ pub(crate) fn by_batch(facts: Facts<'_>) -> impl Iterator<Item = NodeRef<'_>> {
     norms.filter(trains)
 }
 
-/// Each mean of squares over a batch, of data whose mean is taken over the same axes: batch normalization that
-/// is written out, as tf2onnx and JAX do. With the data.
+/// Each mean of squares over a batch, of data whose mean is taken over the same axes and which it scales: batch
+/// normalization that is written out, as tf2onnx and JAX do. With the data.
 pub(crate) fn written_out<'m>(
     facts: Facts<'m>,
 ) -> impl Iterator<Item = (NodeRef<'m>, ValueRef<'m>)> {
@@ -58,8 +59,49 @@ pub(crate) fn written_out<'m>(
             .shape(data.id)
             .dims()
             .is_none_or(|dims| over.len() < dims.len() && dims.first() != Some(&Dim::Size(1)));
-        of_batch.then_some((node, data))
+        (of_batch && scales(node, data)).then_some((node, data))
     })
+}
+
+/// True if data is scaled by what is computed from its variance, element by element: not where the variance is a
+/// feature of its own, as in statistics pooling.
+fn scales(variance: NodeRef<'_>, data: ValueRef<'_>) -> bool {
+    let data = unmoved(data);
+    let is_data = |value: ValueRef<'_>| {
+        let value = unmoved(value);
+        let centred = value.node().filter(|node| node.is("Sub"));
+        let centred = centred.and_then(|sub| sub.input(0)).map(unmoved);
+        value == data || centred == Some(data)
+    };
+    let mut seen = HashSet::default();
+    let mut open: Vec<ValueRef<'_>> = variance.produced().collect();
+    while let Some(value) = open.pop() {
+        for (node, _) in value.readers() {
+            let scales = node.is("Mul") || node.is("Div") || is_batch_norm(node);
+            if scales && node.given().any(|(_, value)| is_data(value)) {
+                return true;
+            }
+            let follows =
+                |operator: &Operator| operator.elements == Elements::Map || operator.passes();
+            if node.operator().is_some_and(follows) && seen.insert(node.id) {
+                open.extend(node.produced());
+            }
+        }
+    }
+    false
+}
+
+/// A value before operators that only move its elements about, or cast them.
+fn unmoved(mut value: ValueRef<'_>) -> ValueRef<'_> {
+    let mut seen = HashSet::default();
+    while let Some(node) = value.node()
+        && node.operator().is_some_and(Operator::passes)
+        && let Some(data) = node.input(0)
+        && seen.insert(node.id)
+    {
+        value = data;
+    }
+    value
 }
 
 /// What a node squares.

@@ -91,6 +91,13 @@ fn batch_normalization_that_is_written_out() {
         let normalised = written(text, &[0, 2, 3], "h = Conv(x, w)");
         fires(rule, &normalised, what);
         assert_eq!(verdict(&normalised), Some(Verdict::Training));
+        // tf2onnx transposes between layers and their normalization
+        let mut transposed = normalised;
+        let nodes = &mut transposed.graph.as_mut().unwrap().node;
+        let centred = nodes.iter().position(|node| node.output[0] == "c");
+        nodes[centred.unwrap()].input[0] = "t".into();
+        nodes.insert(1, op("t = Transpose(h)"));
+        fires(rule, &transposed, what);
         // one channel of one element of a batch, all of a tensor, and weights
         silent(rule, &written(text, &[2, 3], "h = Conv(x, w)"));
         silent(rule, &written(text, &[0, 1, 2, 3], "h = Conv(x, w)"));
@@ -98,6 +105,11 @@ fn batch_normalization_that_is_written_out() {
         // Keras 2 lays rows out as channels of one element for its LayerNormalization
         silent(rule, &written(text, &[0, 2, 3], "h = Reshape(x, rows)"));
     }
+    // mean and deviation are features, and scale nothing
+    let mut pooled = written(tensorflow, &[0, 2, 3], "h = Conv(x, w)");
+    let nodes = &mut pooled.graph.as_mut().unwrap().node;
+    *nodes.last_mut().unwrap() = op("y = Concat(m, d)").with(int("axis", 1));
+    silent(rule, &pooled);
     // a mean of squares, and no mean
     let squares = "m = ReduceMax(h)\nsq = Mul(h, h)\nvar = ReduceMean(sq)";
     silent(rule, &written(squares, &[0, 2, 3], "h = Conv(x, w)"));
