@@ -202,23 +202,27 @@ impl Site {
     /// The nodes that make a mask of a draw and drop data with it, and those that scale the data before;
     /// none of an operator.
     pub(crate) fn mask_nodes(&self, view: View<'_>) -> Vec<NodeId> {
+        let results = self.junctions.iter().map(|junction| junction.output);
+        let results: HashSet<ValueId> = results.collect();
         let mut seen = HashSet::default();
         let mut found = Vec::new();
         let mut open: Vec<NodeId> = self.source().into_iter().collect();
         open.extend(self.junctions.iter().map(|junction| junction.node));
         while let Some(id) = open.pop() {
-            if found.len() > MASK_NODES || !seen.insert(id) {
+            if !seen.insert(id) {
                 continue;
             }
             found.push(id);
-            for output in view.node(id).produced() {
-                if !self
-                    .junctions
-                    .iter()
-                    .any(|junction| junction.output == output.id)
-                {
-                    open.extend(output.readers().map(|(node, _)| node.id));
-                }
+            let node = view.node(id);
+            // what a body computes is data; masks inside of it have junctions of their own
+            if node.bodies().next().is_some() {
+                continue;
+            }
+            for output in node
+                .produced()
+                .filter(|output| !results.contains(&output.id))
+            {
+                open.extend(output.readers().map(|(node, _)| node.id));
             }
         }
         for junction in &self.junctions {
@@ -229,9 +233,6 @@ impl Site {
         found
     }
 }
-
-/// How many nodes a mask is made of, at most.
-const MASK_NODES: usize = 200;
 
 words! {
     /// How a dropout is written.

@@ -40,6 +40,17 @@ pub(crate) fn round(number: f64, element: DataType) -> f64 {
     }
 }
 
+/// The distance from 1 to the next number of a float type: how far rounding moves a number, relatively.
+/// That of float32 for other types.
+pub(crate) fn epsilon(element: DataType) -> f64 {
+    match element {
+        DataType::FLOAT16 => f64::from(half::f16::EPSILON),
+        DataType::BFLOAT16 => f64::from(half::bf16::EPSILON),
+        DataType::DOUBLE => f64::EPSILON,
+        _ => f64::from(f32::EPSILON),
+    }
+}
+
 /// The shortest decimal that its element type rounds to this number.
 pub(crate) fn shortest(number: f64, element: DataType) -> f64 {
     for digits in 0..17 {

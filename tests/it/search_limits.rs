@@ -3,7 +3,7 @@
 use dropout_onnx::dropout::{self, Findings};
 
 use crate::common::build::{f32s, op, x_to_y};
-use crate::common::masks::{at, numbers, spelt};
+use crate::common::masks::{at, masks_in_a_row, numbers, spelt};
 use crate::common::proto::Model;
 
 fn search(model: &Model) -> Findings {
@@ -17,22 +17,6 @@ fn limits(model: &Model) -> Vec<(String, &'static str)> {
     let limits = search(model).limits.into_iter();
     let told = limits.map(|limit| (read.node(limit.node).op_type.to_string(), limit.what));
     told.collect()
-}
-
-/// One mask for many products in a row, each with an operator between.
-fn masks_in_a_row(uses: usize) -> Model {
-    let mut text =
-        String::from("r = RandomUniform()\nb = Less(r, keep)\nk = Cast(b)\nm = Mul(k, s)\n");
-    for i in 0..uses {
-        let from = if i == 0 { "x".into() } else { format!("t{i}") };
-        let to = if i + 1 == uses {
-            "y".into()
-        } else {
-            format!("t{}", i + 1)
-        };
-        text += &format!("d{i} = Mul({from}, m)\n{to} = Tanh(d{i})\n");
-    }
-    at(13, 0.5, &text)
 }
 
 #[test]

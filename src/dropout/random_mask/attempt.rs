@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::Result;
-use crate::onnx::{DataType, NodeId, Use, ValueId};
+use crate::onnx::{NodeId, Use, ValueId};
 
 use super::conditions::Conditions;
 use super::draw::Draw;
@@ -14,12 +14,11 @@ use super::piece::{Interval, Var, inside};
 use super::walk::Trace;
 use super::{Finder, decimal};
 use crate::dropout::{Junction, Scaling};
+use crate::semantics::scalar::epsilon;
 
-/// How far the numbers of a mask may be from what they ought to be, relatively: units in the last
-/// place of float32, of float16 and of bfloat16.
+/// How far the numbers of a mask may be from what they ought to be, relatively: a unit in the last
+/// place of float32.
 pub(super) const PRECISION: f64 = 1e-7;
-const HALF: f64 = 1e-3;
-const BFLOAT16: f64 = 8e-3;
 /// Half a step of 255, or of 127 if they are symmetric.
 const STEP: f64 = 4e-3;
 
@@ -198,11 +197,8 @@ impl Finder<'_> {
             made.next().map(|term| term.atom.value)
         };
         let data = first.map(|found| found.data.value).or_else(dropped)?;
-        match self.view.value(data).element_type()? {
-            DataType::FLOAT16 => Some(HALF),
-            DataType::BFLOAT16 => Some(BFLOAT16),
-            _ => None,
-        }
+        let of_type = epsilon(self.view.value(data).element_type()?);
+        Some(of_type).filter(|epsilon| *epsilon > f64::from(f32::EPSILON))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::onnx::{
     AttributeValue, DataType, GraphId, NodeId, Producer, Tensor, ValueId, numbers, same,
 };
 use crate::semantics::operator::Operator;
+use crate::semantics::scalar::epsilon;
 use crate::semantics::view::{NodeRef, ValueRef};
 
 /// Constants of more bytes are taken for weights.
@@ -37,11 +38,7 @@ type Uniform = (f64, DataType, Vec<i64>);
 impl ConstantInput {
     /// How near, relatively, it is to what it was computed from.
     pub fn precision(&self) -> f64 {
-        match self.element {
-            DataType::FLOAT16 => 1e-3,
-            DataType::BFLOAT16 => 8e-3,
-            _ => 1e-6,
-        }
+        epsilon(self.element).max(1e-6)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::onnx::{DataType, NodeId};
 use crate::semantics::draws::{distribution, drawn, second_of_two};
 use crate::semantics::facts::Facts;
 use crate::semantics::operator::Distribution;
+use crate::semantics::scalar::epsilon;
 use crate::semantics::view::View;
 
 use super::law::Line;
@@ -249,10 +250,5 @@ const GRID: u32 = 32;
 
 /// How close two ends of an interval have to be to be one point, in a type.
 pub(super) fn resolution(element: DataType) -> f64 {
-    match element {
-        DataType::FLOAT16 => 1e-3,
-        DataType::BFLOAT16 => 8e-3,
-        DataType::DOUBLE => 1e-12,
-        _ => 6e-8,
-    }
+    epsilon(element).max(1e-12)
 }

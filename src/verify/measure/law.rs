@@ -2,6 +2,7 @@
 
 use super::probe::Feed;
 use crate::onnx::DataType;
+use crate::semantics::scalar::epsilon;
 
 /// What came out of one trial.
 #[derive(Clone, Debug)]
@@ -25,11 +26,9 @@ const FAR_BELOW: f64 = -1e3;
 
 /// How close numbers have to be, relative to their size.
 pub(super) fn tolerance(element: Option<DataType>) -> f64 {
-    match element {
-        Some(DataType::FLOAT16) => 8e-3,
-        Some(DataType::BFLOAT16) => 6e-2,
-        _ => 2e-5,
-    }
+    element
+        .map_or(0.0, |element| 8.0 * epsilon(element))
+        .max(2e-5)
 }
 
 impl Line {

@@ -129,3 +129,19 @@ pub const USES: &[(&str, &str)] = &[
         "ks = Div(k, keep)\ne = Identity(ks)\ny = Mul(x, e)",
     ),
 ];
+
+/// One mask for many products in a row, each with an operator between.
+pub fn masks_in_a_row(uses: usize) -> Model {
+    let mut text =
+        String::from("r = RandomUniform()\nb = Less(r, keep)\nk = Cast(b)\nm = Mul(k, s)\n");
+    for i in 0..uses {
+        let from = if i == 0 { "x".into() } else { format!("t{i}") };
+        let to = if i + 1 == uses {
+            "y".into()
+        } else {
+            format!("t{}", i + 1)
+        };
+        text += &format!("d{i} = Mul({from}, m)\n{to} = Tanh(d{i})\n");
+    }
+    at(13, 0.5, &text)
+}

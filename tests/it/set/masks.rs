@@ -5,6 +5,7 @@ use dropout_onnx::rewrite::set::Seed;
 
 use super::check::*;
 use crate::common::build::*;
+use crate::common::masks::masks_in_a_row;
 use crate::common::proto::{Model, Node};
 
 /// A mask over `x` made of these nodes, with these constants.
@@ -476,4 +477,12 @@ fn a_deviation_in_an_attribute() {
     let node = changed.edited.model().nodes().next().map(|(_, node)| node);
     let scale = node.and_then(|node| node.attribute("scale"));
     assert!(format!("{scale:?}").contains("Float(1.0)"), "{scale:?}");
+}
+
+#[test]
+fn a_mask_of_any_number_of_uses() {
+    for uses in [1, 300] {
+        let changed = sets_mask(&masks_in_a_row(uses).read(), &to_rate(0.25));
+        assert_eq!(sites(&changed)[0].rate, Some(0.25), "{uses}");
+    }
 }
