@@ -35,6 +35,7 @@ mod hidden;
 mod inference;
 mod mask;
 mod mismatch;
+mod moved;
 mod numbering;
 mod reachable;
 mod results;

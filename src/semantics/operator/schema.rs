@@ -54,6 +54,87 @@ pub(crate) fn since(operator: &str, opset: i64) -> Option<i64> {
     last.filter(|_| opset <= *newest)
 }
 
+/// Parameters of an operator that were attributes at first, and are inputs of newer versions.
+pub(crate) struct Moved {
+    /// The first opset that has them as inputs.
+    pub since: i64,
+    /// Their names as attributes; the first is input 1.
+    pub names: &'static [&'static str],
+}
+
+/// The parameters of an operator that moved from attributes to inputs.
+pub(crate) fn moved(operator: &str) -> Option<&'static Moved> {
+    const AXES: &[&str] = &["axes"];
+    let moved = match operator {
+        "Clip" => {
+            const {
+                &Moved {
+                    since: 11,
+                    names: &["min", "max"],
+                }
+            }
+        }
+        "Pad" => {
+            const {
+                &Moved {
+                    since: 11,
+                    names: &["pads", "value"],
+                }
+            }
+        }
+        "Reshape" => {
+            const {
+                &Moved {
+                    since: 5,
+                    names: &["shape"],
+                }
+            }
+        }
+        "Slice" => {
+            const {
+                &Moved {
+                    since: 10,
+                    names: &["starts", "ends", "axes"],
+                }
+            }
+        }
+        "Split" => {
+            const {
+                &Moved {
+                    since: 13,
+                    names: &["split"],
+                }
+            }
+        }
+        "Squeeze" | "Unsqueeze" | "ReduceSum" => {
+            const {
+                &Moved {
+                    since: 13,
+                    names: AXES,
+                }
+            }
+        }
+        "TopK" => {
+            const {
+                &Moved {
+                    since: 10,
+                    names: &["k"],
+                }
+            }
+        }
+        reduction if reduction.starts_with("Reduce") => {
+            const {
+                &Moved {
+                    since: 18,
+                    names: AXES,
+                }
+            }
+        }
+        _ => return None,
+    };
+    Some(moved)
+}
+
 /// True of an attribute at its default, which might as well be absent.
 pub(crate) fn is_default(operator: &str, opset: i64, attribute: &Attribute) -> bool {
     let written = match &attribute.value {

@@ -3,6 +3,7 @@
 use super::attributes::{agree, has_floats};
 use super::difference::Kind;
 use super::expression::{Expression, Expressions, Tag};
+use super::moved;
 use super::numbering::Numbering;
 use super::sides::Sides;
 use crate::hash::HashSet;
@@ -79,7 +80,22 @@ pub(super) fn step(sides: &Sides<'_, '_>, (old, new): (Expression, Expression)) 
 fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Option<Step> {
     let expressions = &sides.shared.expressions;
     let (was, is) = (parts(expressions, old)?, parts(expressions, new)?);
-    if was.operator != is.operator || was.inputs.len() != is.inputs.len() {
+    if was.operator != is.operator {
+        return None;
+    }
+    let nodes = (sides.before.node(old), sides.after.node(new));
+    if let ((Some(one), Some(other)), (Some(data), Some(others))) =
+        (nodes, (was.inputs.get(..1), is.inputs.get(..1)))
+        && was.version != is.version
+        && moved::agree((sides.before.facts, one), (sides.after.facts, other))
+    {
+        return Some(Step {
+            inputs: differing(data, others),
+            own: Some(Kind::Operators),
+            versions: true,
+        });
+    }
+    if was.inputs.len() != is.inputs.len() {
         return None;
     }
     let mut step = Step::default();
@@ -114,7 +130,6 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
                 was == is || bodies.contains(&(Expression(*was), Expression(*is)))
             });
         let chosen = matches!(operator(sides.before, old), Some("If" | "Loop" | "Scan"));
-        let nodes = (sides.before.node(old), sides.after.node(new));
         step.own = step.own.max(match (graphs, nodes) {
             (true, _) => chosen.then_some(Kind::Branch),
             (false, (Some(one), Some(other)))

@@ -6,7 +6,7 @@ use dropout_onnx::verify::{Demand, Verdict};
 
 use super::{compared, is_equal, is_not_shown};
 use crate::common::build::{f32_scalar, f32s, float, i64s, int, ints, model, op, x_to_y};
-use crate::common::proto::{Graph, Model, Node};
+use crate::common::proto::{Attribute, Graph, Model, Node, Tensor};
 
 fn verdict_of(one: &Model, other: &Model) -> Verdict {
     let found = compared(&one.read(), &other.read(), Tolerance::Exact);
@@ -206,4 +206,158 @@ fn axes_may_be_an_attribute_or_an_input() {
         verdict_of(&attribute, &input(0)),
         Verdict::Different { .. }
     ));
+}
+
+/// An operator with attributes at one opset, and with inputs at a later one.
+struct Version {
+    opset: i64,
+    text: &'static str,
+    attributes: Vec<Attribute>,
+    constants: Vec<Tensor>,
+}
+
+impl Version {
+    /// `h = abs(x) + 1`, which is never 0, and the operator on it.
+    fn model(&self) -> Model {
+        let nodes = [op("a = Abs(x)"), op("h = Add(a, one)")];
+        let node = self
+            .attributes
+            .iter()
+            .cloned()
+            .fold(op(self.text), Node::with);
+        let graph = x_to_y(nodes.into_iter().chain([node])).init("one", f32_scalar(1.0));
+        let constants = self.constants.iter().cloned().zip(["p", "q", "r", "s"]);
+        let graph = constants.fold(graph, |graph, (tensor, name)| graph.init(name, tensor));
+        model(self.opset, graph)
+    }
+}
+
+#[test]
+fn parameters_may_be_attributes_or_inputs() {
+    const END: i64 = i32::MAX as i64;
+    let new = |opset, text, constants| Version {
+        opset,
+        text,
+        attributes: vec![],
+        constants,
+    };
+    let old = |opset, text, attributes| Version {
+        opset,
+        text,
+        attributes,
+        constants: vec![],
+    };
+    let list = |list: &[i64]| i64s(list);
+    let number = f32_scalar;
+    let slice = |end| {
+        new(
+            13,
+            "y = Slice(h, p, q)",
+            vec![list(&[0, 1]), list(&[2, end])],
+        )
+    };
+    let clip = |max| new(13, "y = Clip(h, p, q)", vec![number(-1.0), number(max)]);
+    let pad = |value| new(13, "y = Pad(h, p, q)", vec![list(&[0; 4]), number(value)]);
+    let split = |sizes: &[i64]| Version {
+        attributes: vec![int("axis", 1)],
+        ..new(13, "y, z = Split(h, p)", vec![list(sizes)])
+    };
+    let axes = |opset, text, axis| new(opset, text, vec![list(&[axis])]);
+    let cases = [
+        (
+            old(
+                9,
+                "y = Slice(h)",
+                vec![ints("starts", &[0, 1]), ints("ends", &[2, END])],
+            ),
+            slice(END),
+            slice(END - 1),
+        ),
+        (
+            old(
+                9,
+                "y = Slice(h)",
+                vec![
+                    ints("starts", &[1]),
+                    ints("ends", &[END]),
+                    ints("axes", &[1]),
+                ],
+            ),
+            new(
+                11,
+                "y = Slice(h, p, q, r, s)",
+                vec![list(&[1]), list(&[END]), list(&[1]), list(&[1])],
+            ),
+            new(
+                11,
+                "y = Slice(h, p, q, r, s)",
+                vec![list(&[1]), list(&[END]), list(&[1]), list(&[2])],
+            ),
+        ),
+        (
+            old(
+                6,
+                "y = Clip(h)",
+                vec![float("min", -1.0), float("max", 1e6)],
+            ),
+            clip(1e6),
+            clip(2e6),
+        ),
+        (
+            old(6, "y = Clip(h)", vec![float("min", -1.0)]),
+            new(13, "y = Clip(h, p)", vec![number(-1.0)]),
+            clip(1e6),
+        ),
+        (
+            old(
+                2,
+                "y = Pad(h)",
+                vec![ints("pads", &[0; 4]), float("value", 2.0)],
+            ),
+            pad(2.0),
+            pad(3.0),
+        ),
+        (
+            old(2, "y = Pad(h)", vec![ints("pads", &[0; 4])]),
+            pad(0.0),
+            pad(3.0),
+        ),
+        (
+            old(11, "y = Unsqueeze(h)", vec![ints("axes", &[0])]),
+            axes(13, "y = Unsqueeze(h, p)", 0),
+            axes(13, "y = Unsqueeze(h, p)", 1),
+        ),
+        (
+            old(11, "y = ReduceSum(h)", vec![ints("axes", &[1])]),
+            axes(13, "y = ReduceSum(h, p)", 1),
+            axes(13, "y = ReduceSum(h, p)", 0),
+        ),
+        (
+            old(13, "y = ReduceMax(h)", vec![ints("axes", &[1])]),
+            axes(18, "y = ReduceMax(h, p)", 1),
+            axes(18, "y = ReduceMax(h, p)", 0),
+        ),
+        (
+            old(
+                11,
+                "y, z = Split(h)",
+                vec![int("axis", 1), ints("split", &[1, 2])],
+            ),
+            split(&[1, 2]),
+            split(&[2, 1]),
+        ),
+        (
+            old(9, "y, i = TopK(h)", vec![int("k", 1)]),
+            axes(10, "y, i = TopK(h, p)", 1),
+            axes(10, "y, i = TopK(h, p)", 2),
+        ),
+    ];
+    for (old, new, twin) in cases {
+        let [old, new, twin] = [old, new, twin].map(|version| (version.text, version.model()));
+        let text = old.0;
+        assert_eq!(verdict_of(&old.1, &new.1), Verdict::Equal, "{text}");
+        assert_eq!(verdict_of(&new.1, &old.1), Verdict::Equal, "{text}");
+        assert_ne!(verdict_of(&old.1, &twin.1), Verdict::Equal, "{text}");
+        assert_ne!(verdict_of(&twin.1, &old.1), Verdict::Equal, "{text}");
+    }
 }

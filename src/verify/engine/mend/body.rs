@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use super::site::Site;
 use crate::hash::HashSet;
 use crate::onnx::{Attribute, AttributeValue, DataType, Model, Name, Node, encode_float};
+use crate::semantics::operator::schema;
 use crate::verify::engine::draws::{DOMAIN, DRAW, DROP};
 use text::{Cursor, LIBRARY};
 
@@ -379,14 +380,9 @@ impl Body<'_, '_> {
         outputs: usize,
     ) -> Option<Vec<Operand>> {
         let (opset, count) = (self.site.opset, operands.len());
-        let (since, names): (i64, &[&str]) = match op_type {
-            "Slice" => (10, &["starts", "ends", "axes"]),
-            "Pad" => (11, &["pads"]),
-            "Squeeze" | "Unsqueeze" | "ReduceSum" => (13, &["axes"]),
-            "Split" => (13, &["split"]),
-            reduction if reduction.starts_with("Reduce") => (18, &["axes"]),
-            _ => (0, &[]),
-        };
+        // tract reads these two by the newer form alone
+        let moved = schema::moved(op_type).filter(|_| !matches!(op_type, "TopK" | "Reshape"));
+        let (since, names) = moved.map_or((0, &[][..]), |moved| (moved.since, moved.names));
         let are_lists = operands
             .iter()
             .skip(1)
