@@ -154,12 +154,12 @@ impl<'m> NodeRef<'m> {
         Operator::of(self.view.model, self.id)
     }
 
-    /// The version of its operator by the opset of a graph: the opset in which it began, or that of the graph
-    /// if it is unknown.
+    /// The version of its operator by the opset of a graph: the opset since which it has computed the same, or
+    /// that of the graph if it is unknown.
     pub fn version_in(self, graph: GraphId) -> i64 {
         let domain = self.domain.as_str().unwrap_or_default();
         let opset = self.view.model.opset(graph, domain).unwrap_or(0);
-        schema::since(self.op(), opset).unwrap_or(opset)
+        schema::same_since(self.op(), opset).unwrap_or(opset)
     }
 
     /// The model's own function that it calls, by index.

@@ -1,6 +1,7 @@
 """Writes src/semantics/operator/schemas.tsv: since when each version of an operator is, and the defaults of
 its attributes. A default is `i` and an integer, `f` and the bits of a float, `s` and a string, or `I` and
-integers; `-` is none."""
+integers; `-` is none. A version with `+` computes what the version before does: its schema allows more element
+types, or has more attributes whose defaults are what the version before computes."""
 
 import pathlib
 import struct
@@ -11,6 +12,21 @@ from onnx import AttributeProto
 HERE = pathlib.Path(__file__).resolve()
 OUT = HERE.parents[2] / "src" / "semantics" / "operator" / "schemas.tsv"
 NEWEST = 26
+
+# Versions whose schemas have the attributes, inputs and outputs of the version before, and another meaning.
+OTHER_MEANING = {
+    ("AveragePool", 11), ("AveragePool", 22), ("ConvTranspose", 11), ("Dropout", 10), ("Dropout", 13),
+    ("Dropout", 22), ("LpPool", 11), ("LpPool", 22), ("MaxPool", 11), ("MaxPool", 22), ("MaxUnpool", 11),
+    ("PRelu", 7), ("Resize", 19), ("Slice", 11), ("Upsample", 10),
+}  # fmt: skip
+# Versions with more attributes, whose defaults are what the version before computes.
+SAME_MEANING = {
+    ("ArgMax", 12), ("ArgMin", 12), ("AveragePool", 10), ("Cast", 19), ("Cast", 24), ("CastLike", 19),
+    ("CastLike", 24), ("DepthToSpace", 11), ("DequantizeLinear", 13), ("DequantizeLinear", 21),
+    ("DequantizeLinear", 23), ("GRU", 14), ("GatherND", 12), ("Gemm", 11), ("LSTM", 14), ("MaxPool", 10),
+    ("QuantizeLinear", 13), ("QuantizeLinear", 19), ("QuantizeLinear", 21), ("QuantizeLinear", 23), ("RNN", 14),
+    ("Reshape", 14), ("ScatterElements", 16), ("ScatterND", 16), ("Shape", 15), ("Split", 18), ("TopK", 11),
+}  # fmt: skip
 
 
 def written(value):
@@ -23,6 +39,25 @@ def written(value):
     if value.type == AttributeProto.INTS:
         return "I" + ",".join(map(str, value.ints))
     return "-"
+
+
+def form(schema):
+    """All of a schema but its element types."""
+    attributes = sorted(
+        (a.name, str(a.type), a.required, written(a.default_value)) for a in schema.attributes.values()
+    )
+    ends = [str(end.option) for end in [*schema.inputs, *schema.outputs]]
+    counts = (schema.min_input, schema.max_input, schema.min_output, schema.max_output)
+    return attributes, ends, counts
+
+
+def since_of(name, versions):
+    cells, last = [], None
+    for since, schema in sorted(versions.items()):
+        same = last is not None and form(schema) == form(last) and (name, since) not in OTHER_MEANING
+        cells.append("+" * (same or (name, since) in SAME_MEANING) + str(since))
+        last = schema
+    return " ".join(cells)
 
 
 def main():
@@ -42,7 +77,7 @@ def main():
                 if value != last:
                     cells.append(f"{attribute}@{since}={value}")
                 last = value
-        lines.append("\t".join([name, " ".join(map(str, sorted(versions))), " ".join(cells)]))
+        lines.append("\t".join([name, since_of(name, versions), " ".join(cells)]))
     OUT.write_text("\n".join(lines) + "\n")
 
 

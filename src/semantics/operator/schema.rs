@@ -10,8 +10,8 @@ const SCHEMAS: &str = include_str!("schemas.tsv");
 
 /// The versions of one operator.
 struct Versions {
-    /// The opset in which each began, in order.
-    since: Vec<i64>,
+    /// The opset in which each began, in order, and whether it computes what the version before does.
+    since: Vec<(i64, bool)>,
     /// Defaults of attributes: name, the first opset with this default, the default.
     defaults: Vec<(&'static str, i64, &'static str)>,
 }
@@ -27,16 +27,21 @@ fn schemas() -> &'static (i64, HashMap<&'static str, Versions>) {
             let since = cells.next().unwrap_or_default().split(' ');
             let defaults = cells.next().unwrap_or_default().split(' ');
             let versions = Versions {
-                since: since.filter_map(|opset| opset.parse().ok()).collect(),
+                since: since.filter_map(version).collect(),
                 defaults: defaults.filter_map(default).collect(),
             };
             operators.insert(name, versions);
         }
         let newest = operators
             .remove("")
-            .and_then(|newest| newest.since.first().copied());
+            .and_then(|newest| Some(newest.since.first()?.0));
         (newest.unwrap_or_default(), operators)
     })
+}
+
+fn version(text: &str) -> Option<(i64, bool)> {
+    let number = text.trim_start_matches('+');
+    Some((number.parse().ok()?, number != text))
 }
 
 fn default(text: &'static str) -> Option<(&'static str, i64, &'static str)> {
@@ -48,10 +53,23 @@ fn default(text: &'static str) -> Option<(&'static str, i64, &'static str)> {
 /// The version of an operator of the default domain in an opset, by the opset in which it began; `None` if
 /// the schemas do not have it.
 pub(crate) fn since(operator: &str, opset: i64) -> Option<i64> {
+    Some(versions_until(operator, opset)?.last()?.0)
+}
+
+/// The opset since which an operator of the default domain has computed what it does in an opset; later
+/// versions allow more element types, or attributes whose defaults change nothing.
+pub(crate) fn same_since(operator: &str, opset: i64) -> Option<i64> {
+    let versions = versions_until(operator, opset)?;
+    let first = versions.iter().rfind(|(_, is_same)| !is_same)?;
+    Some(first.0)
+}
+
+/// The versions of an operator that have begun in an opset.
+fn versions_until(operator: &str, opset: i64) -> Option<&'static [(i64, bool)]> {
     let (newest, operators) = schemas();
-    let since = &operators.get(operator)?.since;
-    let last = since.iter().rev().find(|&&since| since <= opset).copied();
-    last.filter(|_| opset <= *newest)
+    let versions = operators.get(operator).filter(|_| opset <= *newest)?;
+    let count = versions.since.partition_point(|(since, _)| *since <= opset);
+    versions.since.get(..count)
 }
 
 /// Parameters of an operator that were attributes at first, and are inputs of newer versions.
@@ -180,6 +198,13 @@ mod tests {
             [Some(11), Some(13)]
         );
         assert_eq!(since("Relu", 27), None, "newer than the schemas");
+        assert_eq!(same_since("Relu", 27), None);
+        let unchanged = [13, 14, 26].map(|opset| same_since("Relu", opset));
+        assert_eq!(unchanged, [Some(6); 3], "more element types");
+        let softmax = [12, 13, 26].map(|opset| same_since("Softmax", opset));
+        assert_eq!(softmax, [Some(1), Some(13), Some(13)]);
+        let slope = [6, 7, 16].map(|opset| same_since("PRelu", opset));
+        assert_eq!(slope, [Some(6), Some(7), Some(7)], "broadcast otherwise");
         assert_eq!(since("Rellu", 13), None);
         assert_eq!(since("Dropout", 0), None);
     }

@@ -82,7 +82,7 @@ impl<'m> Builder<'_, 'm> {
         let name = expressions.string(operator.as_bytes());
         let mut words = Words::from_slice(&[name, none, none, 1, 0]);
         let opset = self.view.model.opset(graph, "").unwrap_or(0);
-        let version = schema::since(operator, opset).unwrap_or(opset);
+        let version = schema::same_since(operator, opset).unwrap_or(opset);
         push_long(&mut words, version as u64);
         let mut inputs = inputs.to_vec();
         // as an application by a node: of an unknown operator the order counts

@@ -137,7 +137,21 @@ fn inputs_that_can_be_exchanged() {
 #[test]
 fn opsets_between_which_an_operator_did_not_change() {
     let at = |opset| model(opset, texts(&["h = MatMul(x, x)", "y = Relu(h)"]));
-    judged([at(14), at(17), at(12)]);
+    // opsets 9, 13 and 14 allow more element types; the attribute of opset 1 has another name
+    judged([at(14), at(17), at(5)]);
+    judged([at(8), at(26), at(5)]);
+    let reshape = |opset, zero: Option<i64>| {
+        let zero = zero.map(|zero| int("allowzero", zero));
+        let reshape = zero.into_iter().fold(op("y = Reshape(x, s)"), Node::with);
+        model(opset, x_to_y([reshape]).init("s", i64s(&[0, -1])))
+    };
+    judged([
+        reshape(13, None),
+        reshape(14, Some(0)),
+        reshape(14, Some(1)),
+    ]);
+    let slope = |opset| model(opset, texts(&["h = Relu(x)", "y = PRelu(x, h)"]));
+    judged([slope(7), slope(16), slope(6)]);
     let softmax = |opset| model(opset, x_to_y([op("y = Softmax(x)").with(int("axis", 1))]));
     judged([softmax(11), softmax(12), softmax(13)]);
 }
