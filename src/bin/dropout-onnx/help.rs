@@ -1,6 +1,7 @@
 //! What `-h` shows, on one screen: the options used most, in this order, and an example. `--help` shows
 //! all of them, these first.
 
+use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory};
 
 use crate::Cli;
@@ -123,6 +124,19 @@ fn place(arg: Arg, shown: &[&str], rest: &mut usize) -> Arg {
         order
     };
     arg.display_order(order).hide_short_help(hidden)
+}
+
+/// The error with the subcommands that are meant: clap suggests none for `help strp`.
+pub fn suggested(error: clap::Error) -> clap::Error {
+    let mut arguments = std::env::args_os();
+    let program = arguments.next();
+    match (error.kind(), arguments.next(), arguments.next()) {
+        (ErrorKind::InvalidSubcommand, Some(help), Some(unknown)) if help == "help" => {
+            let parsed = command().try_get_matches_from(program.into_iter().chain([unknown]));
+            parsed.err().unwrap_or(error)
+        }
+        _ => error,
+    }
 }
 
 #[cfg(test)]

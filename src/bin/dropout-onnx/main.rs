@@ -90,7 +90,8 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::from(2), // the process that asks is gone
         };
     }
-    let cli = Cli::from_arg_matches(&help::command().get_matches());
+    let matches = help::command().try_get_matches();
+    let cli = Cli::from_arg_matches(&matches.unwrap_or_else(|error| help::suggested(error).exit()));
     let cli = cli.unwrap_or_else(|error| error.exit());
     cli.global.apply();
     let result = match &cli.command {
