@@ -142,12 +142,15 @@ impl Finder<'_> {
         Some((known.root, meeting?))
     }
 
-    fn judge(&self, id: NodeId, data: ValueId, value: ValueId, mask: &Mask) -> Option<Meeting> {
-        let (model, values) = (self.facts.view().model, self.facts.view().values);
-        if self.mask(data).is_some() || self.number(data).is_some() {
-            return None;
-        }
-        let output = values.output(model, id, 0)?;
+    /// The scales that a mask may have: its own, and with a factor after or before it; and where it is
+    /// applied with each.
+    fn ways(
+        &self,
+        id: NodeId,
+        data: ValueId,
+        mask: &Mask,
+        output: ValueId,
+    ) -> [(f64, Junction); 3] {
         let scaled = place::factor_before(self, data);
         let before = scaled.map_or(1.0, |(_, factor)| factor);
         let after = place::factor_after(self, output);
@@ -158,14 +161,22 @@ impl Finder<'_> {
         };
         let mut scaled_before = at(id, output, 1.0 / before, 1.0);
         scaled_before.prescale = scaled.map(|(prescale, _)| prescale);
-        let ways = [
+        [
             (mask.scale, at(id, output, 1.0, 1.0)),
             (
                 mask.scale * after_factor,
                 at(after_node, after_output, 1.0, after_factor),
             ),
             (mask.scale * before, scaled_before),
-        ];
+        ]
+    }
+
+    fn judge(&self, id: NodeId, data: ValueId, value: ValueId, mask: &Mask) -> Option<Meeting> {
+        let (model, values) = (self.facts.view().model, self.facts.view().values);
+        if self.mask(data).is_some() || self.number(data).is_some() {
+            return None;
+        }
+        let output = values.output(model, id, 0)?;
         // names are evidence where there is a scale as well
         let named = self.is_named(mask.root) || self.is_named_node(id);
         let whole = mask.dropped() == 0;
@@ -173,7 +184,7 @@ impl Finder<'_> {
             return None;
         }
         let distinct = mask.distinct();
-        for (scale, junction) in ways {
+        for (scale, junction) in self.ways(id, data, mask, output) {
             let rate = rate_of(scale);
             // a scale of 2 or 5 may be anything's; one of 1.4285714 is dropout's
             let told = mask.scale.fract() != 0.0;

@@ -76,6 +76,38 @@ struct Reader {
 }
 
 impl Reader {
+    /// Takes in a layer, or a model among the layers, that is called so many times.
+    fn layer(
+        &mut self,
+        layer: &Value,
+        path: String,
+        calls: usize,
+        inputs: &mut Vec<usize>,
+    ) -> (Named, To) {
+        if let Some(config) = model(layer) {
+            let first = self.layers.len();
+            let inner = self.model(config, &path);
+            for layer in &mut self.layers[first..] {
+                layer.calls = layer.calls.saturating_mul(calls);
+            }
+            let to = To::Inputs(inner.inputs.clone());
+            return (Named::Model(inner), to);
+        }
+        let class = layer["class_name"].as_str().unwrap_or_default();
+        let index = self.layers.len();
+        self.layers.push(Layer {
+            path,
+            class: class.to_string(),
+            inputs: Vec::new(),
+            calls,
+            drops: drops(class, &layer["config"]),
+        });
+        if class == "InputLayer" {
+            inputs.push(index);
+        }
+        (Named::Layer(index), To::Layer(index))
+    }
+
     /// Takes in the layers of a model, below this path.
     fn model(&mut self, config: &Value, path: &str) -> Inner {
         let scope = self.scopes.len();
@@ -100,32 +132,7 @@ impl Reader {
                 true => (last.iter().map(|last| (last.clone(), 0)).collect(), 1),
                 false => inbound(&layer["inbound_nodes"]),
             };
-            let (named, to) = match model(layer) {
-                Some(config) => {
-                    let first = self.layers.len();
-                    let inner = self.model(config, &full);
-                    for layer in &mut self.layers[first..] {
-                        layer.calls = layer.calls.saturating_mul(calls);
-                    }
-                    let to = To::Inputs(inner.inputs.clone());
-                    (Named::Model(inner), to)
-                }
-                None => {
-                    let class = layer["class_name"].as_str().unwrap_or_default();
-                    let index = self.layers.len();
-                    self.layers.push(Layer {
-                        path: full,
-                        class: class.to_string(),
-                        inputs: Vec::new(),
-                        calls,
-                        drops: drops(class, &layer["config"]),
-                    });
-                    if class == "InputLayer" {
-                        inner.inputs.push(index);
-                    }
-                    (Named::Layer(index), To::Layer(index))
-                }
-            };
+            let (named, to) = self.layer(layer, full, calls, &mut inner.inputs);
             // a Sequential model may begin with any layer
             if sequential && last.is_none() && inner.inputs.is_empty() {
                 match &named {

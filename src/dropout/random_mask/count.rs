@@ -24,6 +24,7 @@ use super::attempt::spans;
 use super::draw::Draw;
 use super::law::Law;
 use super::piece::inside;
+use super::walk::Trace;
 use cone::Cone;
 use few::are_bits;
 
@@ -164,18 +165,8 @@ impl Finder<'_> {
             zero.map(|(_, mass, _)| mass).sum::<f64>()
         };
         let rate = law.map(dropped).filter(|&rate| 0.0 < rate && rate < 1.0);
-        // where the laws of the draw change
-        let ends = trace.forms.values().flat_map(|form| form.rest.ends());
-        let points = spans(ends, draw.var).into_iter().map(inside);
-        let points = points.map(|point| draw.values((point, point)).0);
-        let mut points: Vec<(f64, f64)> = points.map(|drawn| (drawn, drawn)).collect();
-        if law.is_none() {
-            // a threshold that depends on sizes is between the least and the most that is drawn
-            let (low, high) = draw.values(draw.var.range());
-            points.extend([(low, f64::NEG_INFINITY), (high, f64::INFINITY)]);
-        }
         let mut fills = Vec::new();
-        for (drawn, as_if) in points {
+        for (drawn, as_if) in points(draw, &trace, law.is_some()) {
             fills.push((drawn, self.few(cone, Some(as_if))?.remove(&first.mask)));
         }
         let at = |number: f64| {
@@ -214,6 +205,20 @@ impl Finder<'_> {
             ..Site::new(Form::RandomMask, first.node.graph, vec![first.node, source])
         }))
     }
+}
+
+/// A number drawn between any two where the laws of the draw change, with what it stands for.
+fn points(draw: &Draw, trace: &Trace, has_law: bool) -> Vec<(f64, f64)> {
+    let ends = trace.forms.values().flat_map(|form| form.rest.ends());
+    let points = spans(ends, draw.var).into_iter().map(inside);
+    let points = points.map(|point| draw.values((point, point)).0);
+    let mut points: Vec<(f64, f64)> = points.map(|drawn| (drawn, drawn)).collect();
+    if !has_law {
+        // a threshold that depends on sizes is between the least and the most that is drawn
+        let (low, high) = draw.values(draw.var.range());
+        points.extend([(low, f64::NEG_INFINITY), (high, f64::INFINITY)]);
+    }
+    points
 }
 
 fn junction(product: &Product) -> Junction {

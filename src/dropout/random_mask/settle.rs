@@ -28,24 +28,7 @@ impl Finder<'_> {
             form.terms = fixed;
             return Ok(Some(form));
         }
-        // a term whose own data came in beside it
-        for term in &mut form.terms {
-            let before = inputs.iter().flat_map(|input| &input.terms);
-            let before: Vec<&Term> = before.filter(|known| known.atom == term.atom).collect();
-            let drawn: Vec<&Law> = before
-                .iter()
-                .filter(|known| known.varies())
-                .map(|known| &known.law)
-                .collect();
-            match drawn[..] {
-                [drawn] if before.len() > 1 => {
-                    term.law = term.law.snapped();
-                    self.join(output, drawn, &term.law, walk);
-                }
-                [_, _, ..] => walk.trace.joined.extend(output),
-                _ => {}
-            }
-        }
+        self.settle_own(output, inputs, &mut form, walk);
         for other in fixed {
             let Some(factor) = other.law.as_constant() else {
                 continue;
@@ -79,6 +62,33 @@ impl Finder<'_> {
             return Ok(None);
         }
         Ok(Some(form))
+    }
+
+    /// Joins terms whose own data came in beside them.
+    fn settle_own(
+        &self,
+        output: Option<ValueId>,
+        inputs: &[Form],
+        form: &mut Form,
+        walk: &mut Walk<'_>,
+    ) {
+        for term in &mut form.terms {
+            let before = inputs.iter().flat_map(|input| &input.terms);
+            let before: Vec<&Term> = before.filter(|known| known.atom == term.atom).collect();
+            let drawn: Vec<&Law> = before
+                .iter()
+                .filter(|known| known.varies())
+                .map(|known| &known.law)
+                .collect();
+            match drawn[..] {
+                [drawn] if before.len() > 1 => {
+                    term.law = term.law.snapped();
+                    self.join(output, drawn, &term.law, walk);
+                }
+                [_, _, ..] => walk.trace.joined.extend(output),
+                _ => {}
+            }
+        }
     }
 
     /// A multiple of dropped data and a multiple of its data make another law.

@@ -12,6 +12,7 @@ use crate::semantics::operator::{Linear, Role};
 
 use super::Finder;
 use super::attempt::{Attempt, along, leading};
+use super::classify::Class;
 use super::judge::Judged;
 use super::junctions::Found;
 use super::piece::Interval;
@@ -82,30 +83,22 @@ impl Finder<'_> {
         if switch.is_none() && judged.contexts.is_empty() {
             switch = self.gate(&mut junctions)?;
         }
-        let switch = switch.or(match self.branch_switch(attempt) {
-            Ok(switch) => switch,
-            Err(why) => {
-                entangled = Some(why.into());
-                None
-            }
+        let of_branch = self.branch_switch(attempt).unwrap_or_else(|why| {
+            entangled = Some(why.into());
+            None
         });
-        let all = std::iter::once(attempt).chain(&judged.contexts);
-        let (mut kept, mut dropped) = (attempt.kept, attempt.dropped);
-        if kept.is_none() {
+        let switch = switch.or(of_branch);
+        if attempt.kept.is_none() {
             entangled = Some("it keeps elements only where those of the draw differ".into());
-        }
-        for other in all {
-            kept = kept.zip(other.kept).map(|(one, two)| common(one, two));
-            dropped = common(dropped, other.dropped);
         }
         let is_given = attempt.default_used || judged.given.is_some();
         let constant = lists_constants(self.view.model);
         let is_replaceable = judged.given.is_some() || attempt.default_used && !constant;
-        let fixed = match switch {
-            Some((value, _)) => self.constant(value, &self.conditions)?,
-            None => None,
-        };
-        let is_off = fixed.is_some_and(|known| !known.default);
+        let fixed = switch.map(|(value, _)| self.constant(value, &self.conditions));
+        let is_off = fixed
+            .transpose()?
+            .flatten()
+            .is_some_and(|known| !known.default);
         if is_off && !judged.passes {
             return Ok(Vec::new()); // it is never on, and when off it is not the identity
         }
@@ -118,25 +111,14 @@ impl Finder<'_> {
             },
             given: judged.given,
             is_given,
-            kept_draw: kept.and_then(middle).map(|value| KeptDraw {
-                source,
-                value,
-                dropped: middle(dropped),
-            }),
-            mask: match attempt.trace.escapes.or(attempt.trace.shown) {
-                None => MaskUse::None,
-                Some(Use::Output { .. }) => MaskUse::Output,
-                Some(_) => MaskUse::Used,
-            },
+            kept_draw: kept_draw(source, attempt, &judged.contexts),
+            mask: mask_use(&attempt.trace),
             entangled,
             precision: attempt.precision,
         };
         let moved: HashMap<ValueId, Junction> = before.into_iter().zip(junctions).collect();
-        let zeros: Vec<ValueId> = attempt
-            .zeros
-            .iter()
-            .map(|junction| junction.output)
-            .collect();
+        let zeros = attempt.zeros.iter().map(|junction| junction.output);
+        let zeros: Vec<ValueId> = zeros.collect();
         let sites = self.groups(&judged).into_iter().enumerate();
         let sites = sites.filter_map(|(place, group)| {
             let zeros = if place == 0 { &zeros[..] } else { &[] };
@@ -163,11 +145,11 @@ impl Finder<'_> {
             Some(before) => before.prescale.from,
             None => leading.data.value,
         };
-        let name = |value: ValueId| self.view.value(value).get().name.clone();
-        let mut rates = vec![class.rate];
         let others = judged.contexts.iter().filter_map(Attempt::leading);
-        rates.extend(others.map(|found| found.class.rate));
-        rates.dedup();
+        let is_same = others
+            .map(|found| found.class.rate)
+            .all(|rate| rate == class.rate);
+        let rate = (is_same && common.given.is_none()).then_some(class.rate);
         let mut seen = HashSet::default();
         let junctions = group.iter().filter(|found| seen.insert(found.output));
         let junctions = junctions
@@ -177,28 +159,19 @@ impl Finder<'_> {
         Some(Site {
             kind: class.kind,
             mode: common.mode,
-            rate: match rates[..] {
-                [rate] if common.given.is_none() => Some(decimal(rate, common.precision)),
-                _ => None,
-            },
+            rate: rate.map(|rate| decimal(rate, common.precision)),
             rate_origin: match common.is_given {
                 true => RateOrigin::Input,
                 false => RateOrigin::Mask,
             },
             scaling: class.scaling,
-            inference_scale: match (class.kind, class.scaling) {
-                _ if class.is_identity => 1.0,
-                (Kind::Dropout, Scaling::Classic | Scaling::Other) => {
-                    round(class.scale * (1.0 - class.rate))
-                }
-                _ => 1.0,
-            },
+            inference_scale: inference_scale(&class),
             seed: seed(self.view.model.node(source)),
             mask: common.mask,
             input: Some(base),
-            input_name: Some(name(base)),
+            input_name: Some(self.view.value(base).get().name.clone()),
             output: Some(output),
-            output_name: Some(name(output)),
+            output_name: Some(self.view.value(output).get().name.clone()),
             switch: common.switch.map(|(value, _)| value),
             off: common.switch.map(|(_, off)| off),
             given: common.given,
@@ -397,6 +370,38 @@ fn by_calls(judged: &Judged, site: Site) -> Vec<Site> {
         })
     });
     sites.collect()
+}
+
+/// What inference multiplies by.
+fn inference_scale(class: &Class) -> f64 {
+    match (class.kind, class.scaling) {
+        (Kind::Dropout, Scaling::Classic | Scaling::Other) if !class.is_identity => {
+            round(class.scale * (1.0 - class.rate))
+        }
+        _ => 1.0,
+    }
+}
+
+fn mask_use(trace: &Trace) -> MaskUse {
+    match trace.escapes.or(trace.shown) {
+        None => MaskUse::None,
+        Some(Use::Output { .. }) => MaskUse::Output,
+        Some(_) => MaskUse::Used,
+    }
+}
+
+/// A draw that keeps everything in every call, and one that drops everything.
+fn kept_draw(source: NodeId, attempt: &Attempt, contexts: &[Attempt]) -> Option<KeptDraw> {
+    let (mut kept, mut dropped) = (attempt.kept, attempt.dropped);
+    for other in contexts {
+        kept = kept.zip(other.kept).map(|(one, two)| common(one, two));
+        dropped = common(dropped, other.dropped);
+    }
+    kept.and_then(middle).map(|value| KeptDraw {
+        source,
+        value,
+        dropped: middle(dropped),
+    })
 }
 
 /// What two intervals have in common.

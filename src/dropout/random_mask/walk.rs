@@ -143,6 +143,17 @@ impl Finder<'_> {
         if !self.is_clear(node, walk) {
             return self.opaque(node, walk);
         }
+        self.apply(node, operator, inputs, walk)
+    }
+
+    /// An operator, applied to inputs of which some are made of the draw.
+    fn apply(
+        &self,
+        node: NodeRef<'_>,
+        operator: &'static Operator,
+        mut inputs: Vec<Option<Rc<Form>>>,
+        walk: &mut Walk<'_>,
+    ) -> Result<()> {
         let mut made = self.applied(node, operator, &inputs, walk)?;
         if made.is_none() && inputs.iter().flatten().any(|form| form.plus) {
             // a sum with other data is data again, where it meets the draw again

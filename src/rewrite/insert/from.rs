@@ -52,23 +52,7 @@ pub fn from(model: &Examined<'_>, source: &Archive) -> Result<Like> {
     }
     let of = layers.iter();
     let of = of.filter_map(|(&node, layer)| Some((node, source.layer_of(layer)?)));
-    let mut finder = Finder {
-        flow: &flow,
-        source,
-        of: of.collect(),
-        nodes: HashMap::default(),
-        readers: HashMap::default(),
-    };
-    for (index, layer) in source.layers.iter().enumerate() {
-        for &input in &layer.inputs {
-            finder.readers.entry(input).or_default().push(index);
-        }
-    }
-    for node in model.view().nodes() {
-        if let Some(&layer) = finder.of.get(&node.id) {
-            finder.nodes.entry(layer).or_default().push(node.id);
-        }
-    }
+    let finder = Finder::new(&flow, source, of.collect());
     let known = model
         .sites()?
         .iter()
@@ -123,7 +107,30 @@ enum Reader {
     Output,
 }
 
-impl<'m> Finder<'_, 'm> {
+impl<'f, 'm> Finder<'f, 'm> {
+    /// `of` is the layer of each node.
+    fn new(flow: &'f Flow<'m>, source: &'f Archive, of: HashMap<NodeId, usize>) -> Self {
+        let mut readers: HashMap<usize, Vec<usize>> = HashMap::default();
+        for (index, layer) in source.layers.iter().enumerate() {
+            for &input in &layer.inputs {
+                readers.entry(input).or_default().push(index);
+            }
+        }
+        let mut nodes: HashMap<usize, Vec<NodeId>> = HashMap::default();
+        for node in flow.view.nodes() {
+            if let Some(&layer) = of.get(&node.id) {
+                nodes.entry(layer).or_default().push(node.id);
+            }
+        }
+        Finder {
+            flow,
+            source,
+            of,
+            nodes,
+            readers,
+        }
+    }
+
     fn view(&self) -> View<'m> {
         self.flow.view
     }

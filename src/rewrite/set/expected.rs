@@ -65,19 +65,26 @@ impl Changed {
                 _ if !seen => Some("its switch is not a separate input"),
                 _ => None,
             };
-            let ends = site.input_name.clone().zip(site.output_name.clone());
-            expected.watches.extend(ends.map(|(data, output)| Watch {
-                graph: site.graph,
-                data,
-                output,
-                rate: rate.unwrap_or_default(),
-                switched: is_switched,
-                shared: None,
-                unseen: unseen.map(str::to_string),
-            }));
+            let rate = rate.unwrap_or_default();
+            expected
+                .watches
+                .extend(watch(site, rate, is_switched, unseen));
         }
         Ok(expected)
     }
+}
+
+/// What a run is to show of a site; `None` if its ends have no names.
+fn watch(site: &Site, rate: f64, switched: bool, unseen: Option<&str>) -> Option<Watch> {
+    Some(Watch {
+        graph: site.graph,
+        data: site.input_name.clone()?,
+        output: site.output_name.clone()?,
+        rate,
+        switched,
+        shared: None,
+        unseen: unseen.map(str::to_string),
+    })
 }
 
 /// The boolean input of the model that switches a dropout operator, and its value where the dropout acts.

@@ -73,40 +73,50 @@ const A_ALPHA: Role = |p| A(p) * ALPHA;
 const MINUS_A_ALPHA: Role = |p| -A(p) * ALPHA;
 const OF_DROPPED: Role = |p| A(p) * ALPHA + B(p);
 
-/// What has to change, or why it cannot.
-pub(super) fn changes(view: View<'_>, site: &Site, rate: Rate) -> Result<Changes> {
-    let refuse = |why: &str| {
-        let why =
-            format!("{why}; replace it with a Dropout operator, with `strip` and then `insert`");
-        Ok(Err(Reason::Inexpressible(why.into())))
-    };
+fn refused(why: &str) -> Reason {
+    let why = format!("{why}; replace it with a Dropout operator, with `strip` and then `insert`");
+    Reason::Inexpressible(why.into())
+}
+
+/// The rate of a mask that another may take the place of.
+fn rate_to_change(site: &Site, rate: Rate) -> Result<f64, Reason> {
     if site.form != Form::RandomMask {
-        return refuse("its mask is a constant without a rate");
+        return Err(refused("its mask is a constant without a rate"));
     }
     if site.kind == Kind::GaussianNoise {
         let why = "Gaussian noise has no rate; exclude it with `--where kind=dropout`";
-        return Ok(Err(Reason::Inexpressible(why.into())));
+        return Err(Reason::Inexpressible(why.into()));
     }
     if site.scaling != Scaling::Inverted && site.inference_scale == 1.0 {
-        return refuse("its mask has no scale of its own");
+        return Err(refused("its mask has no scale of its own"));
     }
     if site.kind == Kind::Dropout && site.scaling != Scaling::Inverted {
-        return refuse("its scale is in a different graph from its draw");
+        return Err(refused("its scale is in a different graph from its draw"));
     }
     if let Some(why) = &site.entangled {
         let why = format!("{why}, so a different rate cannot be verified");
-        return Ok(Err(Reason::Entangled(why.into())));
+        return Err(Reason::Entangled(why.into()));
     }
     if site.mask == MaskUse::Output {
         let why = "its mask is an output, which a different rate would change as well";
-        return Ok(Err(Reason::Shared(why.into())));
+        return Err(Reason::Shared(why.into()));
     }
     if rate.value() == 0.0 {
-        return refuse("a mask that keeps everything would not be recognised as dropout");
+        return Err(refused(
+            "a mask that keeps everything would not be recognised as dropout",
+        ));
     }
-    let Some(now) = site.rate else {
-        return refuse("its rate is decided at run time");
+    site.rate
+        .ok_or_else(|| refused("its rate is decided at run time"))
+}
+
+/// What has to change, or why it cannot.
+pub(super) fn changes(view: View<'_>, site: &Site, rate: Rate) -> Result<Changes> {
+    let now = match rate_to_change(site, rate) {
+        Ok(now) => now,
+        Err(reason) => return Ok(Err(reason)),
     };
+    let refuse = |why| Ok(Err(refused(why)));
     let mut changes: Vec<Change> = Vec::new();
     let (mut thresholds, mut scales) = (0, 0);
     for id in site.mask_nodes(view) {

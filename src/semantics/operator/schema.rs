@@ -72,85 +72,20 @@ fn versions_until(operator: &str, opset: i64) -> Option<&'static [(i64, bool)]> 
     versions.since.get(..count)
 }
 
-/// Parameters of an operator that were attributes at first, and are inputs of newer versions.
-pub(crate) struct Moved {
-    /// The first opset that has them as inputs.
-    pub since: i64,
-    /// Their names as attributes; the first is input 1.
-    pub names: &'static [&'static str],
-}
-
-/// The parameters of an operator that moved from attributes to inputs.
-pub(crate) fn moved(operator: &str) -> Option<&'static Moved> {
-    const AXES: &[&str] = &["axes"];
-    let moved = match operator {
-        "Clip" => {
-            const {
-                &Moved {
-                    since: 11,
-                    names: &["min", "max"],
-                }
-            }
-        }
-        "Pad" => {
-            const {
-                &Moved {
-                    since: 11,
-                    names: &["pads", "value"],
-                }
-            }
-        }
-        "Reshape" => {
-            const {
-                &Moved {
-                    since: 5,
-                    names: &["shape"],
-                }
-            }
-        }
-        "Slice" => {
-            const {
-                &Moved {
-                    since: 10,
-                    names: &["starts", "ends", "axes"],
-                }
-            }
-        }
-        "Split" => {
-            const {
-                &Moved {
-                    since: 13,
-                    names: &["split"],
-                }
-            }
-        }
-        "Squeeze" | "Unsqueeze" | "ReduceSum" => {
-            const {
-                &Moved {
-                    since: 13,
-                    names: AXES,
-                }
-            }
-        }
-        "TopK" => {
-            const {
-                &Moved {
-                    since: 10,
-                    names: &["k"],
-                }
-            }
-        }
-        reduction if reduction.starts_with("Reduce") => {
-            const {
-                &Moved {
-                    since: 18,
-                    names: AXES,
-                }
-            }
-        }
+/// The parameters of an operator that were attributes at first: the first opset that has them as inputs, and
+/// their names. The first of them is input 1.
+pub(crate) fn moved(operator: &str) -> Option<(i64, &'static [&'static str])> {
+    Some(match operator {
+        "Clip" => (11, &["min", "max"]),
+        "Pad" => (11, &["pads", "value"]),
+        "Reshape" => (5, &["shape"]),
+        "Slice" => (10, &["starts", "ends", "axes"]),
+        "Split" => (13, &["split"]),
+        "Squeeze" | "Unsqueeze" | "ReduceSum" => (13, &["axes"]),
+        "TopK" => (10, &["k"]),
+        reduction if reduction.starts_with("Reduce") => (18, &["axes"]),
         _ => return None,
-    };
-    Some(moved)
+    })
 }
 
 /// True of an attribute at its default, which might as well be absent.

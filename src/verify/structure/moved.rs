@@ -1,14 +1,13 @@
 //! Parameters that are attributes in older versions of an operator and inputs in newer ones.
 
-use crate::onnx::{AttributeValue, NodeId};
+use crate::onnx::AttributeValue;
 use crate::semantics::facts::Facts;
-use crate::semantics::operator::schema::{self, Moved};
+use crate::semantics::operator::schema;
 use crate::semantics::view::NodeRef;
 
 use super::attributes::agree_besides;
-
-/// A node of a model.
-type At<'m> = (Facts<'m>, NodeId);
+use super::expression::Expression;
+use super::sides::Sides;
 
 /// What a parameter is.
 #[derive(Debug, PartialEq)]
@@ -20,21 +19,26 @@ enum Parameter {
 
 /// True of two versions of an operator, one with attributes where the other has inputs, and with the same
 /// parameters.
-pub(super) fn agree((facts, one): At<'_>, (others, other): At<'_>) -> bool {
-    let (one, other) = (facts.view().node(one), others.view().node(other));
-    let Some(moved) = schema::moved(one.op()).filter(|_| one.op() == other.op()) else {
+pub(super) fn agree(sides: &Sides<'_, '_>, (old, new): (Expression, Expression)) -> bool {
+    let (before, after) = (sides.before, sides.after);
+    let (Some(one), Some(other)) = (before.node(old), after.node(new)) else {
         return false;
     };
-    let written = |facts, node| parameters(facts, node, moved);
+    let (one, other) = (before.view.node(one), after.view.node(other));
+    let (facts, others) = (before.facts, after.facts);
+    let Some((_, names)) = schema::moved(one.op()).filter(|_| one.op() == other.op()) else {
+        return false;
+    };
+    let written = |facts, node| parameters(facts, node, names);
     let (Some(was), Some(is)) = (written(facts, one), written(others, other)) else {
         return false;
     };
-    was == is && agree_besides(one, other, |name| moved.names.contains(&name))
+    was == is && agree_besides(one, other, |name| names.contains(&name))
 }
 
 /// The parameters of a node; `None` if one is not known, or the node has more inputs than these.
-fn parameters(facts: Facts<'_>, node: NodeRef<'_>, moved: &Moved) -> Option<Vec<Parameter>> {
-    let count = 1 + moved.names.len();
+fn parameters(facts: Facts<'_>, node: NodeRef<'_>, names: &[&str]) -> Option<Vec<Parameter>> {
+    let count = 1 + names.len();
     let steps = match node.input(count) {
         Some(_) if node.is("Slice") => facts.integers(node.id, count, "steps")?,
         Some(_) => return None,
@@ -45,7 +49,7 @@ fn parameters(facts: Facts<'_>, node: NodeRef<'_>, moved: &Moved) -> Option<Vec<
     {
         return None;
     }
-    let names = moved.names.iter().zip(1..);
+    let names = names.iter().zip(1..);
     let given = names.map(|(name, input)| parameter(facts, node, (input, name)));
     let mut given: Vec<Parameter> = given.collect::<Option<_>>()?;
     match &mut given[..] {

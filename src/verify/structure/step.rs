@@ -83,14 +83,10 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
     if was.operator != is.operator {
         return None;
     }
-    let nodes = (sides.before.node(old), sides.after.node(new));
-    if let ((Some(one), Some(other)), (Some(data), Some(others))) =
-        (nodes, (was.inputs.get(..1), is.inputs.get(..1)))
-        && was.version != is.version
-        && moved::agree((sides.before.facts, one), (sides.after.facts, other))
-    {
+    if moved::agree(sides, (old, new)) && was.version != is.version {
+        let data = |parts: Parts<'_>| parts.inputs.first().copied().unwrap_or_default();
         return Some(Step {
-            inputs: differing(data, others),
+            inputs: differing(&[data(was)], &[data(is)]),
             own: Some(Kind::Operators),
             versions: true,
         });
@@ -122,14 +118,9 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
         let bodies: Vec<_> = bodies(sides.before, old)
             .zip(bodies(sides.after, new))
             .collect();
-        // an attribute's words are those of its kind: where two words differ that are not the graphs
-        // in its place, something else does
-        let mut words = was.attributes.iter().zip(is.attributes);
-        let graphs = was.attributes.len() == is.attributes.len()
-            && words.all(|(was, is)| {
-                was == is || bodies.contains(&(Expression(*was), Expression(*is)))
-            });
+        let graphs = only_bodies_differ(was.attributes, is.attributes, &bodies);
         let chosen = matches!(operator(sides.before, old), Some("If" | "Loop" | "Scan"));
+        let nodes = (sides.before.node(old), sides.after.node(new));
         step.own = step.own.max(match (graphs, nodes) {
             (true, _) => chosen.then_some(Kind::Branch),
             (false, (Some(one), Some(other)))
@@ -143,6 +134,17 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
             .extend(bodies.into_iter().filter(|(was, is)| was != is));
     }
     Some(step)
+}
+
+/// True if the words of attributes differ in graphs alone. The words of an attribute are those of its kind:
+/// where two words differ that are not the graphs in its place, something else does.
+fn only_bodies_differ(was: &[u32], is: &[u32], bodies: &[(Expression, Expression)]) -> bool {
+    let is_body = |pair: (&u32, &u32)| bodies.contains(&(Expression(*pair.0), Expression(*pair.1)));
+    was.len() == is.len()
+        && was
+            .iter()
+            .zip(is)
+            .all(|pair| pair.0 == pair.1 || is_body(pair))
 }
 
 /// The inputs of a commutative operator in the other order, if one of them is then the same.

@@ -382,7 +382,7 @@ impl Body<'_, '_> {
         let (opset, count) = (self.site.opset, operands.len());
         // tract reads these two by the newer form alone
         let moved = schema::moved(op_type).filter(|_| !matches!(op_type, "TopK" | "Reshape"));
-        let (since, names) = moved.map_or((0, &[][..]), |moved| (moved.since, moved.names));
+        let (since, names) = moved.unwrap_or((0, &[]));
         let are_lists = operands
             .iter()
             .skip(1)
