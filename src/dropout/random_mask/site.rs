@@ -79,7 +79,7 @@ impl Finder<'_> {
         if !judged.passes {
             entangled = Some("it scales the data if its switch is off".into());
         }
-        let before: Vec<ValueId> = junctions.iter().map(|junction| junction.output).collect();
+        let before: Vec<ValueId> = junctions.iter().map(|place| place.output).collect();
         if switch.is_none() && judged.contexts.is_empty() {
             switch = self.gate(&mut junctions)?;
         }
@@ -91,9 +91,8 @@ impl Finder<'_> {
         if attempt.kept.is_none() {
             entangled = Some("it keeps elements only where those of the draw differ".into());
         }
-        let is_given = attempt.default_used || judged.given.is_some();
-        let constant = lists_constants(self.view.model);
-        let is_replaceable = judged.given.is_some() || attempt.default_used && !constant;
+        let is_default = attempt.default_used && !lists_constants(self.view.model);
+        let is_replaceable = judged.given.is_some() || is_default;
         let fixed = switch.map(|(value, _)| self.constant(value, &self.conditions));
         let is_off = fixed
             .transpose()?
@@ -110,15 +109,14 @@ impl Finder<'_> {
                 false => Mode::Active,
             },
             given: judged.given,
-            is_given,
+            is_given: attempt.default_used || judged.given.is_some(),
             kept_draw: kept_draw(source, attempt, &judged.contexts),
             mask: mask_use(&attempt.trace),
             entangled,
             precision: attempt.precision,
         };
         let moved: HashMap<ValueId, Junction> = before.into_iter().zip(junctions).collect();
-        let zeros = attempt.zeros.iter().map(|junction| junction.output);
-        let zeros: Vec<ValueId> = zeros.collect();
+        let zeros: Vec<ValueId> = attempt.zeros.iter().map(|zero| zero.output).collect();
         let sites = self.groups(&judged).into_iter().enumerate();
         let sites = sites.filter_map(|(place, group)| {
             let zeros = if place == 0 { &zeros[..] } else { &[] };
