@@ -76,7 +76,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Takes in a layer, or a model among the layers, that is called so many times.
+    /// Takes in a layer, or a model among the layers, and the number of its calls.
     fn layer(
         &mut self,
         layer: &Value,

@@ -207,7 +207,7 @@ impl Finder<'_> {
     }
 }
 
-/// A number drawn between any two where the laws of the draw change, with what it stands for.
+/// A number drawn between any two where the laws of the draw change, with the number that it is taken for.
 fn points(draw: &Draw, trace: &Trace, has_law: bool) -> Vec<(f64, f64)> {
     let ends = trace.forms.values().flat_map(|form| form.rest.ends());
     let points = spans(ends, draw.var).into_iter().map(inside);

@@ -64,7 +64,7 @@ impl Finder<'_> {
         Ok(Some(form))
     }
 
-    /// Joins terms whose own data came in beside them.
+    /// Joins terms whose own data is an input as well.
     fn settle_own(
         &self,
         output: Option<ValueId>,
