@@ -10,6 +10,7 @@ mod claim;
 mod expected;
 mod experiment;
 mod law;
+mod layers;
 mod operators;
 mod probe;
 mod region;
@@ -17,7 +18,7 @@ mod report;
 mod sizes;
 mod trials;
 
-use crate::dropout::{Examine, Side, Site};
+use crate::dropout::{Examine, Examined, Side, Site};
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, ValueId};
@@ -67,9 +68,28 @@ pub(crate) fn measured(side: Side<'_>, sites: &[&Site], host: &Host) -> Result<O
         true => Report::default(),
         false => masks_of(side, &masks, host)?,
     };
-    let why = "a draw decides whether its layer runs";
-    report.sites.extend(unmeasured(side, &layers, why));
+    if !layers.is_empty() {
+        report.sites.extend(layers_of(side, &layers, host)?);
+    }
     Ok(Some(report).filter(|report| !report.sites.is_empty()))
+}
+
+/// Layers that a draw skips.
+fn layers_of(side: Side<'_>, layers: &[&Site], host: &Host) -> Result<Vec<SiteReport>> {
+    let (copy, products) = layers::as_masks(side.view, layers)?;
+    let copy = Examined::new(&copy);
+    let copy = copy.unjudged()?;
+    let views = (side.view, copy.view);
+    let masks = products.iter();
+    let masks = masks.filter_map(|(site, product)| layers::mask(views, site, product));
+    let masks: Vec<Site> = masks.collect();
+    let is_mask = |site: &&Site| masks.iter().any(|mask| mask.nodes == site.nodes);
+    let (_, others): (Vec<&Site>, Vec<&Site>) = layers.iter().partition(|site| is_mask(site));
+    let mut sites = masks_of(copy, &masks.iter().collect::<Vec<_>>(), host)?.sites;
+    let why =
+        "a draw decides whether its layer runs, and its data has no type that a mask can have";
+    sites.extend(unmeasured(side, &others, why));
+    Ok(sites)
 }
 
 /// Sites that are not measured, for one reason.

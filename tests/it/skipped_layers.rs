@@ -1,8 +1,10 @@
 //! Layers that a draw skips, by an If: strip lets them run always.
 
+use dropout_onnx::Analysis;
 use dropout_onnx::audit::{self, ModelAudit};
-use dropout_onnx::dropout::{Form, Mode, Scaling};
+use dropout_onnx::dropout::{self, Form, Mode, Scaling, Site};
 use dropout_onnx::rewrite::strip;
+use dropout_onnx::verify::engine::Host;
 use dropout_onnx::verify::{self, Demand, Verdict, measure};
 
 use crate::common::build::{graph, ints, model, op, subgraph, untyped, x_to_y};
@@ -77,9 +79,44 @@ fn a_layer_that_is_skipped_at_random_is_dropped() {
     }
 }
 
+/// What is measured if this is assumed of the layer of a model.
+fn outcome(model: &Model, change: impl FnOnce(&mut Site)) -> measure::Outcome {
+    let read = model.read();
+    let mut sites = dropout::find(&Analysis::of(&read)).unwrap();
+    change(&mut sites[0]);
+    let measured = measure::measure(&read, &sites, &Host::default()).unwrap();
+    measured.expect("a layer").sites[0].outcome.clone()
+}
+
 #[test]
-fn that_a_draw_decides_about_a_layer_is_not_measured() {
-    let model = made(LAYER, SKIP, "c = Identity(b)").read();
+fn that_a_draw_decides_about_a_layer_is_measured() {
+    for (then, or, condition) in [
+        (LAYER, SKIP, "c = Identity(b)"),
+        (SKIP, LAYER, "c = Not(b)"),
+        (SKIP, LAYER, "c = Identity(b)"),
+    ] {
+        let made = made(then, or, condition);
+        let found = outcome(&made, |_| ());
+        let wanted = dropout::find(&Analysis::of(&made.read())).unwrap()[0]
+            .rate
+            .unwrap();
+        let measure::Outcome::AsAssumed { rate, within, .. } = found else {
+            panic!("{found:?}");
+        };
+        assert!((rate - wanted).abs() < 1e-6 && within == 0.0, "{rate}");
+        let unlike = |found| matches!(found, measure::Outcome::Unlike { .. });
+        assert!(unlike(outcome(&made, |site| site.rate = Some(0.3))));
+        let swapped = |site: &mut Site| site.runs_if = site.runs_if.map(|runs| !runs);
+        assert!(unlike(outcome(&made, swapped)));
+    }
+}
+
+/// A product does not broadcast before opset 7.
+#[test]
+fn a_layer_that_cannot_be_measured_is_kept_unless_it_is_allowed() {
+    let mut made = made(LAYER, SKIP, "c = Identity(b)");
+    made.opset_import[0].version = Some(6);
+    let model = made.read();
     for allow_unmeasured in [false, true] {
         let options = strip::Options::default().allow_unmeasured(allow_unmeasured);
         let stripped = strip::strip(&model, &options).unwrap();
