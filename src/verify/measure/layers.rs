@@ -60,7 +60,11 @@ pub(super) fn mask(
     site: &Site,
     product: &Name,
 ) -> Option<Site> {
-    let is_same = |&id: &NodeId| original.node(id).outputs == copy.node(id).outputs;
+    let is_same = |&id: &NodeId| {
+        let outputs = &original.node(id).outputs;
+        let mut nodes = copy.nodes();
+        nodes.any(|node| node.id == id && node.outputs == *outputs)
+    };
     if !site.nodes.iter().all(is_same) {
         return None;
     }
