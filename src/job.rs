@@ -59,6 +59,7 @@ pub struct Ended<'a> {
 
 /// Whether a result was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Written {
     /// It was.
     Yes,

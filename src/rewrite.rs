@@ -67,6 +67,7 @@ pub struct Identity {
 
 /// What is done to a site.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Action {
     /// It is rewritten.
     Apply,

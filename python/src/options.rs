@@ -91,16 +91,15 @@ impl Where {
             Ok(external) => Ok(external),
             Err(_) => Err(word("external_data", &how, "copy or link")),
         });
-        let files = Files {
-            input: self.model.path(),
-            output: self.out,
-            in_place: self.in_place,
-            force: self.force,
-            dry_run: self.dry_run,
-            external_data: external_data.transpose()?,
-            evidence: self.evidence,
-            no_sync: !self.sync,
-        };
+        let files = Files::default()
+            .input(self.model.path())
+            .output(self.out)
+            .in_place(self.in_place)
+            .force(self.force)
+            .dry_run(self.dry_run)
+            .external_data(external_data.transpose()?)
+            .evidence(self.evidence)
+            .no_sync(!self.sync);
         Ok((files, self.model))
     }
 }
@@ -207,10 +206,10 @@ pub fn labels(fed: Vec<Fed>) -> Result<Vec<Labels>> {
     let labels = |fed| match fed {
         Fed::Spec(text) => text.parse(),
         Fed::Shape((output, _)) => Err(word("labels", &output, "an array or a file")),
-        Fed::Array((output, npy)) => Ok(Labels {
-            output: (!output.is_empty()).then_some(output),
-            data: LabelData::Npy(Bytes::from_owner(npy)),
-        }),
+        Fed::Array((output, npy)) => Ok(Labels::new(
+            (!output.is_empty()).then_some(output),
+            LabelData::Npy(Bytes::from_owner(npy)),
+        )),
     };
     fed.into_iter().map(labels).collect()
 }

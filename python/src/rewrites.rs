@@ -73,11 +73,11 @@ impl<'a> Work<'a> {
             Written::Yes => "yes",
             Written::Untouched => "untouched",
             Written::DryRun => "dry_run",
-            Written::Different => "different",
+            _ => "different",
         };
         let path = match self.job.target() {
             Target::File(destination) => Some(destination.named().as_os_str().to_owned()),
-            Target::Stream => None,
+            _ => None,
         };
         let done = Done {
             document: document::text(&document(&end)?)?,

@@ -8,6 +8,7 @@ use crate::semantics::view::View;
 /// At inference `output` is `scale · data`, its elements moved as the nodes of `path` do; where there
 /// is a `prescale` it is what data is without that factor, to the last bit.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Junction {
     /// The node whose output is what dropout makes of the data.
     pub node: NodeId,

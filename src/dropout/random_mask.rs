@@ -46,7 +46,7 @@ use super::limit::Limits;
 use super::{Site, coin};
 use conditions::Conditions;
 use reachable::Reachable;
-use site::decimal;
+use scalar::decimal;
 
 pub(super) fn find(facts: Facts<'_>, limits: &Limits) -> Result<Vec<Site>> {
     let view = facts.view();

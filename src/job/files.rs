@@ -15,7 +15,8 @@ use super::shared::Shared;
 use super::weights::Weights;
 
 /// Where a rewrite reads from and writes to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, derive_setters::Setters)]
+#[non_exhaustive]
 pub struct Files {
     /// The model; `-` is a stream or memory.
     pub input: PathBuf,
@@ -48,6 +49,7 @@ words! {
 
 /// A place that a result may go to.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Target {
     /// A stream: standard output.
     Stream,

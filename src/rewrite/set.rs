@@ -46,6 +46,7 @@ pub struct Options {
 
 /// A seed that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Seed {
     /// This one.
     Number(i64),

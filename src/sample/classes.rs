@@ -26,6 +26,7 @@ use rows::Rows;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Numbers {
     /// They are the probabilities of the classes: not negative, and with the sum 1, as softmax has it.
     Probabilities,

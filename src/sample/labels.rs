@@ -20,6 +20,7 @@ use crate::verify::run::Setup;
 /// # Ok::<(), dropout_onnx::error::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Labels {
     /// The output; `None`: the only one that is a classifier's.
     pub output: Option<String>,
@@ -29,11 +30,19 @@ pub struct Labels {
 
 /// Where labels are.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LabelData {
     /// A file: `.npy`, `.npz` (the array of the output's name, or `labels`) or `.pb`.
     File(PathBuf),
     /// What a `.npy` file would hold, in memory.
     Npy(Bytes),
+}
+
+impl Labels {
+    /// Labels of an output; of the only classifier, without one.
+    pub fn new(output: Option<String>, data: LabelData) -> Labels {
+        Labels { output, data }
+    }
 }
 
 impl FromStr for Labels {

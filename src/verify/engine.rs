@@ -56,6 +56,7 @@ pub const TRACT: &str = "tract 0.23.9";
 
 /// A model to run.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Subject<'a> {
     /// What to call it in messages: "before", "after".
     pub label: &'a str,
@@ -68,6 +69,16 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// A model without external data.
+    pub fn new(label: &'a str, source: &'a Source) -> Subject<'a> {
+        Subject {
+            label,
+            source,
+            folder: None,
+            external: 0,
+        }
+    }
+
     /// A model, or a copy of it.
     pub fn of(model: &'a Model, label: &'a str, source: &'a Source) -> Subject<'a> {
         Subject {
@@ -170,6 +181,7 @@ impl fmt::Display for Unrunnable {
 
 /// Why there is no result.
 #[derive(Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Stop {
     /// No engine can.
     Unrunnable(Unrunnable),

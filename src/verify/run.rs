@@ -71,6 +71,7 @@ impl Default for Settings {
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// Every output of every run is equal.
     Equal,

@@ -68,6 +68,7 @@ pub use weights::{Weight, Weights};
 
 /// What a comparison of structures found.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Both compute the same expression for every output.
     Same {

@@ -48,6 +48,7 @@ pub struct Verification {
 
 /// What the models are to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// They were shown to compute the same.
     Equal,

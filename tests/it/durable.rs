@@ -85,11 +85,7 @@ fn a_model_that_was_replaced_meanwhile_is_not_replaced_in_place() {
     for replaced in [false, true] {
         let folder = Folder::with("torch_mlp_training_op7", "model.onnx");
         let path = folder.path("model.onnx");
-        let files = Files {
-            input: path.clone(),
-            in_place: true,
-            ..Files::default()
-        };
+        let files = Files::default().input(path.clone()).in_place(true);
         let job = Job::open(files, "stripped", None, || Model::open(&path)).unwrap();
         let stripped = strip(job.before(), &Options::default()).unwrap();
         if replaced {

@@ -26,12 +26,7 @@ use models::Model;
 
 /// Makes a model ready with the shapes it declares.
 fn load(source: &Source, meaning: Meaning) -> Result<Runnable, Stop> {
-    let subject = Subject {
-        label: "model",
-        source,
-        folder: None,
-        external: 0,
-    };
+    let subject = Subject::new("model", source);
     let parsed = Host::default().read(&subject, meaning, Mode::Optimised)?;
     let shapes = parsed.choose(&BTreeMap::new(), &BTreeMap::new(), Fill::ALL[0])?;
     Host::default().load(&subject, meaning, Mode::Optimised, &shapes)
@@ -56,7 +51,7 @@ fn row(elements: &[f32]) -> Value {
 fn reason(stopped: Result<Runnable, Stop>) -> String {
     match stopped {
         Err(Stop::Unrunnable(unrunnable)) => unrunnable.reason,
-        Err(Stop::Error(error)) => panic!("an error: {error}"),
+        Err(stop) => panic!("an error: {stop}"),
         Ok(_) => panic!("it loads"),
     }
 }
@@ -70,18 +65,8 @@ fn compare(before: &Model, after: &Model) -> RunReport {
 
 fn compare_with(before: &Model, after: &Model, settings: &Settings) -> RunReport {
     let [one, two] = [before, after].map(Model::source);
-    let before = Subject {
-        label: "before",
-        source: &one,
-        folder: None,
-        external: 0,
-    };
-    let after = Subject {
-        label: "after",
-        source: &two,
-        folder: None,
-        external: 0,
-    };
+    let before = Subject::new("before", &one);
+    let after = Subject::new("after", &two);
     run::compare(&before, &after, settings).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -119,12 +104,7 @@ fn loading_in_steps_is_loading_at_once() {
         .node(models::node("Relu", &["x"], &["y"]))
         .output("y", models::FLOAT, &[]);
     let source = model.source();
-    let subject = Subject {
-        label: "model",
-        source: &source,
-        folder: None,
-        external: 0,
-    };
+    let subject = Subject::new("model", &source);
     let mut shapes = Shapes::default();
     shapes.inputs.insert("x".into(), vec![3]);
     shapes.symbols.insert("n".into(), 3);

@@ -8,11 +8,9 @@ use dropout_onnx::{ErrorKind, Interrupt, Result, onnx::Model};
 const MODEL: &str = "fixtures/torch_course_preserve_op17.onnx";
 
 fn job(out: &std::path::Path, runs: usize, before_writing: impl Fn()) -> Result<()> {
-    let files = Files {
-        input: MODEL.into(),
-        output: Some(out.into()),
-        ..Files::default()
-    };
+    let files = Files::default()
+        .input(MODEL.into())
+        .output(Some(out.into()));
     let settings = run::Settings::default().runs(runs);
     let how = verify::Options::asked(true, Some(settings));
     let job = Job::open(files, "stripped", Some(how), || Model::open(MODEL))?;

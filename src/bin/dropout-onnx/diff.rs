@@ -79,7 +79,7 @@ fn text(found: &Diff, verbose: bool) -> String {
     let style = match found.verdict {
         Verdict::IdenticalBytes | Verdict::SameModel => GOOD,
         Verdict::SameStructure => WARN,
-        Verdict::Different => BAD,
+        _ => BAD,
     };
     let mut out = String::new();
     for line in wrap(&diff::text::summary(found), 0) {

@@ -157,6 +157,7 @@ fn table<'a>(steps: impl Iterator<Item = &'a Step>, verbose: bool) -> Table {
             Action::Apply => (GOOD, "folded", format!("into {}", step.into.join(", "))),
             Action::NoEffect(why) => (DIM, "stays", why.to_string()),
             Action::Refused(why) => (WARN, "stays", why.to_string()),
+            _ => (WARN, "stays", String::new()),
         };
         if verbose && !step.through.is_empty() {
             what.push_str(&format!(", through {}", step.through.join(", ")));

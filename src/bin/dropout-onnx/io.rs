@@ -254,14 +254,12 @@ impl Files {
     pub fn asked(&self) -> job::Files {
         let output = self.output.as_ref().or(self.out.as_ref()).cloned();
         let stream = (!self.in_place && self.input == Path::new("-")).then(|| "-".into());
-        job::Files {
-            input: self.input.clone(),
-            output: output.or(stream),
-            in_place: self.in_place,
-            force: self.force,
-            dry_run: self.dry_run,
-            external_data: self.external_data,
-            ..job::Files::default()
-        }
+        job::Files::default()
+            .input(self.input.clone())
+            .output(output.or(stream))
+            .in_place(self.in_place)
+            .force(self.force)
+            .dry_run(self.dry_run)
+            .external_data(self.external_data)
     }
 }

@@ -39,11 +39,10 @@ impl<'a> Rewriting<'a> {
     /// Reads the model, and checks that the result can be written.
     pub fn open(files: &Files, verify: &Verify, global: &'a Global, suffix: &str) -> Result<Self> {
         let read = || io::read(&files.input);
-        let files = dropout_onnx::job::Files {
-            evidence: verify.evidence.clone(),
-            no_sync: global.no_sync,
-            ..files.asked()
-        };
+        let files = files
+            .asked()
+            .evidence(verify.evidence.clone())
+            .no_sync(global.no_sync);
         let job = Job::open(files, suffix, verify.options()?, read)?;
         Ok(Rewriting { job, global })
     }
@@ -63,7 +62,7 @@ impl<'a> Rewriting<'a> {
         };
         let mut stream: Box<dyn std::io::Write> = match self.job.target() {
             Target::Stream => Box::new(std::io::stdout().lock()),
-            Target::File(_) => Box::new(std::io::sink()),
+            _ => Box::new(std::io::sink()),
         };
         Ok(Conclusion {
             end: self.job.conclude(edited, unchanged, verify, &mut stream)?,
@@ -131,7 +130,7 @@ impl Conclusion<'_> {
             Written::Untouched => "; nothing written".to_string(),
             Written::DryRun if self.unchanged => format!("; would be copied to {name}"),
             Written::DryRun => format!("; would be written to {name}"),
-            Written::Different => "; the result differs, so nothing was written".to_string(),
+            _ => "; the result differs, so nothing was written".to_string(),
         }
     }
 
@@ -175,7 +174,7 @@ impl Conclusion<'_> {
             Written::Yes => paint(GOOD, name) + &copy,
             Written::Untouched => format!("nothing: {input} needs no change"),
             Written::DryRun => format!("nothing (dry run); would be {name}{copy}"),
-            Written::Different => paint(BAD, "nothing: the result differs from the original"),
+            _ => paint(BAD, "nothing: the result differs from the original"),
         };
         lines.line("written", written);
         let shown = matches!(self.written, Written::Yes | Written::Untouched);
@@ -190,7 +189,7 @@ impl Conclusion<'_> {
         match self.job.target() {
             _ if self.quiet && format == Format::Text && !different => {}
             Target::Stream => io::print_aside(text),
-            Target::File(_) => output::print(text)?,
+            _ => output::print(text)?,
         }
         Ok(())
     }

@@ -145,8 +145,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Status> {
         })
     };
     let to_stdout = match &output {
-        Some(Target::File(_)) => false,
         Some(Target::Stream) => true,
+        Some(_) => false,
         None => format == Format::Json,
     };
     let mut written = Vec::new();

@@ -98,7 +98,7 @@ fn text(args: &Args, changed: &Changed, records: &[SiteRecord], end: &Conclusion
     what.extend(args.mode.as_ref().map(ToString::to_string));
     what.extend(args.mask_seed.map(|seed| match seed {
         Seed::Number(seed) => format!("seeds from {seed}"),
-        Seed::None => "no seed".to_string(),
+        _ => "no seed".to_string(),
     }));
     let number = count(changed.outcome.changed, "dropout layer");
     let what = what.join(", ");

@@ -175,6 +175,7 @@ pub fn tell(lines: &mut Lines, verification: &Verification, verbose: bool) {
             structure::Verdict::Different(mismatch) => {
                 format!("structure: {} {mismatch}", paint(WARN, "different:"))
             }
+            _ => format!("structure: {}", paint(WARN, "not compared")),
         });
     }
     if let Some(measured) = &verification.measured {
@@ -264,7 +265,7 @@ fn style_of(outcome: &measure::Outcome) -> Style {
     match outcome {
         measure::Outcome::AsAssumed { .. } => GOOD,
         measure::Outcome::Unlike { .. } => BAD,
-        measure::Outcome::Unmeasured { .. } => WARN,
+        _ => WARN,
     }
 }
 
@@ -305,7 +306,7 @@ fn acting(report: &acting::Report, verbose: bool) -> Vec<String> {
         let style = match site.outcome {
             acting::Outcome::AsSaid => GOOD,
             acting::Outcome::Unlike(_) => BAD,
-            acting::Outcome::Unseen(_) => WARN,
+            _ => WARN,
         };
         (format!("`{}`", site.output), style, site.to_string())
     });
@@ -347,6 +348,7 @@ fn run(report: &RunReport) -> String {
                 paint(DIM, format!("({which}, {})", report.engine))
             )
         }
+        _ => paint(WARN, "not run"),
     }
 }
 

@@ -203,7 +203,7 @@ fn told(verdict: &Verdict) -> (Style, Status) {
     match verdict {
         Verdict::Equal => (GOOD, Status::Done),
         Verdict::Different { .. } => (BAD, Status::Found),
-        Verdict::NotShown { .. } => (WARN, Status::Failed),
+        _ => (WARN, Status::Failed),
     }
 }
 

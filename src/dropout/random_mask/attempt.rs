@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use crate::error::Result;
 use crate::onnx::{NodeId, Use, ValueId};
 
+use super::Finder;
 use super::conditions::Conditions;
 use super::draw::Draw;
 use super::junctions::{self, Found, Precision};
 use super::law::Law;
 use super::maps::Maps;
 use super::piece::{Interval, Var, inside};
+use super::scalar::decimal;
 use super::walk::Trace;
-use super::{Finder, decimal};
-use crate::dropout::{Junction, Scaling};
+use crate::dropout::{Junction, Kind, Scaling};
 use crate::semantics::scalar::epsilon;
 
 /// How far the numbers of a mask may be from what they ought to be, relatively: a unit in the last
@@ -41,6 +42,37 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    /// A place where the mask is applied.
+    pub fn junction(&self, found: &Found) -> Junction {
+        let class = found.class;
+        let own = match &found.prescale {
+            // the class has both factors, the junction its own
+            Some(before) => class.scale / before.factor,
+            None => class.scale,
+        };
+        let scale = match (class.kind, class.scaling, &found.prescale) {
+            _ if class.is_identity => 1.0,
+            (Kind::Dropout, Scaling::Inverted, None) => 1.0,
+            (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate, self.precision)),
+            _ => 1.0,
+        };
+        let at = |law| {
+            self.point
+                .and_then(|point| along(law, point))
+                .unwrap_or(f64::NAN)
+        };
+        Junction {
+            node: found.node,
+            data: found.data.value,
+            path: found.data.path.clone(),
+            output: found.output,
+            scale,
+            prescale: found.prescale.map(|before| before.prescale),
+            kept: (at(&found.a), at(&found.b)),
+            frozen: Vec::new(),
+        }
+    }
+
     /// True of inverted dropout of what is inverted dropout already, at another rate.
     fn is_apart(&self) -> bool {
         let base = |found: &Found| match &found.prescale {

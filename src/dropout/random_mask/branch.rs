@@ -8,7 +8,6 @@ use crate::onnx::ValueId;
 use super::Finder;
 use super::attempt::Attempt;
 use super::law::Law;
-use super::site::junction;
 use super::switches::NEAR;
 use super::walk::Branched;
 
@@ -66,7 +65,7 @@ fn is_inference(attempt: &Attempt, branched: &Branched) -> bool {
             return false;
         };
         let linear = numbers.iter().all(|(m, a)| near(*a, factor * m));
-        let scale = junction(found, attempt).scale;
+        let scale = attempt.junction(found).scale;
         !var.normal && linear && found.b.is_zero() && near(factor * branched.number, scale)
     })
 }

@@ -5,7 +5,6 @@ use crate::onnx::{NodeId, ValueId};
 
 use super::Finder;
 use super::attempt::Attempt;
-use super::site::junction;
 use crate::dropout::Junction;
 use crate::dropout::noise_shape::Fit;
 
@@ -55,7 +54,7 @@ impl Finder<'_> {
             let junctions = attempt
                 .junctions
                 .iter()
-                .map(|found| junction(found, &attempt));
+                .map(|found| attempt.junction(found));
             let junctions: Vec<Junction> = junctions.collect();
             let number = open && self.fit(&junctions, &attempt.trace) == Fit::Larger;
             return Ok((!number).then(|| Judged::plain(attempt)));

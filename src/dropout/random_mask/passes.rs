@@ -25,7 +25,7 @@ impl Finder<'_> {
         };
         let trace = self.walk(&seeds, conditions)?;
         for found in &on.junctions {
-            let scale = super::site::junction(found, on).scale;
+            let scale = on.junction(found).scale;
             let near = |a: f64| (a - scale).abs() <= NEAR * scale.abs();
             let multiple = self.multiple(found.output, &found.data, &trace, conditions)?;
             if !multiple.is_some_and(near) {

@@ -198,6 +198,17 @@ fn crossings(piece: Piece, cell: &Cell, offset: f64) -> Vec<(Var, f64)> {
         .collect()
 }
 
+/// The shortest decimal that is the rate to the precision of its type: the file has the rate, or what
+/// it leaves, or where it falls between other numbers.
+pub(super) fn decimal(rate: f64, precision: f64) -> f64 {
+    let rounded = (1..9).map(|digits| {
+        let unit = 10f64.powi(digits);
+        (rate * unit).round() / unit
+    });
+    let near = |decimal: &f64| (decimal - rate).abs() < precision;
+    rounded.into_iter().find(near).unwrap_or(rate)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,12 +11,12 @@ use crate::onnx::{AttributeValue, Node, NodeId, Use, ValueId};
 use crate::semantics::operator::{Linear, Role};
 
 use super::Finder;
-use super::attempt::{Attempt, along, leading};
+use super::attempt::{Attempt, leading};
 use super::classify::Class;
 use super::judge::Judged;
 use super::junctions::Found;
 use super::piece::Interval;
-use super::scalar;
+use super::scalar::{self, decimal};
 use super::walk::Trace;
 
 /// A factor that makes up for what one mask drops cannot make up for another's.
@@ -312,10 +312,8 @@ fn junctions(judged: &Judged) -> (Vec<Junction>, Option<String>) {
     let mut places: HashMap<ValueId, usize> = HashMap::default();
     let mut entangled = None;
     for attempt in std::iter::once(&judged.attempt).chain(&judged.contexts) {
-        let found = attempt
-            .junctions
-            .iter()
-            .map(|found| junction(found, attempt));
+        let found = attempt.junctions.iter();
+        let found = found.map(|found| attempt.junction(found));
         for junction in found.chain(attempt.zeros.iter().cloned()) {
             let Some(&place) = places.get(&junction.output) else {
                 places.insert(junction.output, junctions.len());
@@ -352,7 +350,7 @@ fn by_calls(judged: &Judged, site: Site) -> Vec<Site> {
                 .junctions
                 .iter()
                 .find(|found| found.output == known.output);
-            let own = found.map(|found| junction(found, attempt));
+            let own = found.map(|found| attempt.junction(found));
             let (kept, scale) = own.map_or((known.kept, known.scale), |own| (own.kept, own.scale));
             Junction {
                 kept,
@@ -425,54 +423,12 @@ fn share_factors(junctions: &mut [Junction]) {
     }
 }
 
-pub(super) fn junction(found: &Found, attempt: &Attempt) -> Junction {
-    let class = found.class;
-    let own = match &found.prescale {
-        // the class has both factors, the junction its own
-        Some(before) => class.scale / before.factor,
-        None => class.scale,
-    };
-    let scale = match (class.kind, class.scaling, &found.prescale) {
-        _ if class.is_identity => 1.0,
-        (Kind::Dropout, Scaling::Inverted, None) => 1.0,
-        (Kind::Dropout, _, _) => own * (1.0 - decimal(class.rate, attempt.precision)),
-        _ => 1.0,
-    };
-    let at = |law| {
-        attempt
-            .point
-            .and_then(|point| along(law, point))
-            .unwrap_or(f64::NAN)
-    };
-    Junction {
-        node: found.node,
-        data: found.data.value,
-        path: found.data.path.clone(),
-        output: found.output,
-        scale,
-        prescale: found.prescale.map(|before| before.prescale),
-        kept: (at(&found.a), at(&found.b)),
-        frozen: Vec::new(),
-    }
-}
-
 pub(super) fn seed(node: &Node) -> Option<i64> {
     match node.attribute("seed").map(|a| &a.value) {
         Some(AttributeValue::Float(seed)) => Some(*seed as i64),
         Some(AttributeValue::Int(seed)) => Some(*seed),
         _ => None,
     }
-}
-
-/// The shortest decimal that is the rate to the precision of its type: the file has the rate, or what
-/// it leaves, or where it falls between other numbers.
-pub(super) fn decimal(rate: f64, precision: f64) -> f64 {
-    let rounded = (1..9).map(|digits| {
-        let unit = 10f64.powi(digits);
-        (rate * unit).round() / unit
-    });
-    let near = |decimal: &f64| (decimal - rate).abs() < precision;
-    rounded.into_iter().find(near).unwrap_or(rate)
 }
 
 fn round(value: f64) -> f64 {

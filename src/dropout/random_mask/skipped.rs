@@ -12,7 +12,8 @@ use crate::semantics::view::NodeRef;
 use super::attempt::{along, spans};
 use super::law::Law;
 use super::piece::inside;
-use super::site::{decimal, seed};
+use super::scalar::decimal;
+use super::site::seed;
 use super::{Finder, attempt};
 
 impl Finder<'_> {

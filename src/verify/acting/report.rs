@@ -42,6 +42,7 @@ pub struct SiteReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "result", content = "why", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// It drops as requested.
     AsSaid,

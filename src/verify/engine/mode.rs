@@ -21,6 +21,7 @@ words! {
 /// How an engine is asked to go about it. Two models are compared in the same mode: the modes differ in
 /// the last bits of their results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Mode {
     /// tract, optimised.
     Optimised,

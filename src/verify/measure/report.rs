@@ -29,6 +29,7 @@ pub struct SiteReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "result", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// It does what the rewrite assumes.
     AsAssumed {

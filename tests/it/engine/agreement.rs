@@ -40,12 +40,7 @@ fn made(port: &Port, shape: &[usize]) -> Option<Value> {
 /// The outputs of both engines for the first sizes with which both run.
 fn run_by_both(path: &Path) -> Option<[BTreeMap<String, Value>; 2]> {
     let model = Model::open(path).ok()?;
-    let subject = Subject {
-        label: "model",
-        source: model.source(),
-        folder: model.folder(),
-        external: 0,
-    };
+    let subject = Subject::of(&model, "model", model.source());
     Fill::ALL.into_iter().find_map(|fill| {
         let run = |engines| {
             let (ready, ports, shapes) = on(engines, &subject, DRAWN, fill).ok()?;

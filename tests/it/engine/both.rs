@@ -37,12 +37,7 @@ pub(super) fn on(
 /// The same of a model of ours, with at least two of everything.
 fn ready(engines: Engines, model: &Model, meaning: Meaning) -> Result<Runnable, Stop> {
     let source = model.source();
-    let subject = Subject {
-        label: "model",
-        source: &source,
-        folder: None,
-        external: 0,
-    };
+    let subject = Subject::new("model", &source);
     Ok(on(engines, &subject, meaning, Fill::ALL[0])?.0)
 }
 
@@ -58,7 +53,7 @@ pub(crate) fn ort_is_here() -> bool {
             println!("left out, as ONNX Runtime is not here: {why}");
             false
         }
-        Err(Stop::Error(error)) => panic!("{error}"),
+        Err(stop) => panic!("{stop}"),
     }
 }
 

@@ -340,18 +340,9 @@ fn external_data_is_followed_inside_the_folder_only() {
         .output("y", FLOAT, &[]);
     let against_inline = |model: Model| {
         let [one, two] = [model.source(), inline.source()];
-        let before = Subject {
-            label: "before",
-            source: &one,
-            folder: Some(&inside),
-            external: 0,
-        };
-        let after = Subject {
-            label: "after",
-            source: &two,
-            folder: None,
-            external: 0,
-        };
+        let mut before = Subject::new("before", &one);
+        before.folder = Some(&inside);
+        let after = Subject::new("after", &two);
         run::compare(&before, &after, &Settings::default()).unwrap()
     };
     assert_eq!(

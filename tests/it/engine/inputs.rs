@@ -12,20 +12,9 @@ pub(super) fn fed(
     settings: &Settings,
 ) -> Result<RunReport, dropout_onnx::error::Error> {
     let source = model.source();
-    let before = Subject {
-        label: "before",
-        source: &source,
-        folder: None,
-        external: 0,
-    };
-    run::compare(
-        &before,
-        &Subject {
-            label: "after",
-            ..before
-        },
-        settings,
-    )
+    let before = Subject::new("before", &source);
+    let after = Subject::new("after", &source);
+    run::compare(&before, &after, settings)
 }
 
 pub(super) fn with(inputs: &[&str]) -> Settings {

@@ -1,12 +1,14 @@
 //! Rules about what stands after a dropout.
 
-use dropout_onnx::dropout::{Junction, Kind};
+use dropout_onnx::Analysis;
+use dropout_onnx::dropout::{self, Junction, Kind};
 use dropout_onnx::onnx::Values;
 
 use super::{constants, dropouts, fires, random_mask, said_of, silent, with_ratio};
 use crate::common::build::{
     f32s, flag, float, function, graph, model, op, subgraph, tensor, x_to_y,
 };
+use crate::common::masks::masks_in_a_row;
 use crate::common::proto::{Graph, Model, Node};
 
 #[test]
@@ -165,19 +167,16 @@ fn every_result_of_a_mask_is_looked_at() {
     }
     let read = model.read();
     let values = Values::new(&read);
+    let masked = masks_in_a_row(1).read();
+    let masked = dropout::find(&Analysis::of(&masked)).unwrap()[0].junctions[0].clone();
     let exits: Vec<Junction> = (0..3)
         .map(|index| {
             let node = read.nodes().nth(index).unwrap().0;
-            Junction {
-                node,
-                data: values.input(node, 0).unwrap(),
-                output: values.output(&read, node, 0).unwrap(),
-                path: Vec::new(),
-                scale: 1.0,
-                prescale: None,
-                kept: (1.0, 0.0),
-                frozen: Vec::new(),
-            }
+            let mut exit = masked.clone();
+            exit.node = node;
+            exit.data = values.input(node, 0).unwrap();
+            exit.output = values.output(&read, node, 0).unwrap();
+            exit
         })
         .collect();
     for rule in ["dropout-before-batchnorm", "dropout-on-output"] {

@@ -37,7 +37,7 @@ fn labelled(output: Option<&str>, data: LabelData) -> Options {
     let output = output.map(String::from);
     Options::default()
         .runs(50)
-        .labels(vec![Labels { output, data }])
+        .labels(vec![Labels::new(output, data)])
 }
 
 fn classes(report: &Report) -> &Classes {

@@ -173,6 +173,6 @@ fn style(level: Level) -> Style {
     match level {
         Level::Error => BAD,
         Level::Warning => WARN,
-        Level::Note => DIM,
+        _ => DIM,
     }
 }

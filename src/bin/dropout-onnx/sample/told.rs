@@ -164,7 +164,7 @@ fn title(output: &Output) -> String {
         let by = match classes.numbers {
             Numbers::Logits => " by softmax",
             Numbers::BinaryLogits => " by sigmoid",
-            Numbers::Probabilities | Numbers::Binary => "",
+            _ => "",
         };
         let along = match classes.axis {
             Some(axis) if axis + 1 < output.shape.len() => format!(" along axis {axis}"),
@@ -246,7 +246,7 @@ fn by_row(table: &mut Table, output: &Output, shown: usize) {
                 Numbers::Probabilities | Numbers::Binary => {
                     figure(output.std[classes.top_element(row)])
                 }
-                Numbers::Logits | Numbers::BinaryLogits => "-".to_string(),
+                _ => "-".to_string(),
             },
             figure(classes.entropy[row]),
             figure(classes.agreement[row]),
