@@ -7,6 +7,7 @@ use crate::common::build::{
     f32_scalar, f32s, flag, float, floats, function, graph, i64s, int, ints, model, op, raw,
     reference, scalar, sparse, string, subgraph, tensor, typed, untyped, x_to_y,
 };
+use crate::common::masks::nodes;
 use crate::common::proto::{Attribute, Graph, Model, Node, SparseTensor, Tensor};
 use crate::common::sites;
 
@@ -876,6 +877,29 @@ fn a_dropout_in_a_loop_without_iterations_is_inert() {
     assert_eq!(of(3, true), Mode::Active);
     assert_eq!(of(0, true), Mode::Inert);
     assert_eq!(of(3, false), Mode::Inert);
+}
+
+/// Keras 2 applies the cell of a masked layer once outside its loop, for the shape of its output.
+#[test]
+fn a_dropout_of_which_only_the_shape_is_read_is_inert() {
+    let of = |reader: &str| {
+        let graph = x_to_y(["d = Dropout(x, , yes)", reader, "y = Expand(x, s)"].map(op));
+        let site = site(&model(13, graph.init("yes", flag(true))));
+        (site.mode, site.unreachable)
+    };
+    assert_eq!(of("s = Shape(d)"), (Mode::Inert, true));
+    assert_eq!(of("s = Cast(d)"), (Mode::Active, false));
+    let masked = |result: &str| {
+        let text = format!(
+            "u = RandomUniformLike(x)\nb = Less(u, p)\nm = Cast:1(b)\nd = Mul(x, m)\n{result}"
+        );
+        let graph = x_to_y(nodes(&text)).init("p", f32_scalar(0.8));
+        let sites = sites(&model(13, graph));
+        (sites[0].mode, sites[0].unreachable)
+    };
+    let shape = "e = Relu(d)\ns = Shape(e)\ny = Expand(x, s)";
+    assert_eq!(masked(shape), (Mode::Inert, true));
+    assert_eq!(masked("y = Relu(d)"), (Mode::Active, false));
 }
 
 /// Numbers that no rule evaluates, but that no input decides either.

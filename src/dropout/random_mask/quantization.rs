@@ -43,7 +43,7 @@ impl<'m> Finder<'m> {
         conditions: &Conditions,
     ) -> Result<Option<f64>> {
         let steps = self.steps(node, conditions)?;
-        Ok(steps.map(|steps| match node.is("QuantizeLinear") {
+        Ok(steps.map(|steps| match node.applies("QuantizeLinear") {
             true => steps.quantized(number),
             false => steps.number(number),
         }))
@@ -60,7 +60,7 @@ impl<'m> Finder<'m> {
         for term in &mut form.terms {
             term.atom.path.push(node.id);
         }
-        if !node.is("QuantizeLinear") {
+        if !node.applies("QuantizeLinear") {
             return Ok(self.is_paired(node).then_some(form));
         }
         let Some(steps) = self.steps(node, walk.conditions)? else {
@@ -87,7 +87,7 @@ impl<'m> Finder<'m> {
     fn is_paired(&self, node: NodeRef<'m>) -> bool {
         let mut value = node.input(0);
         while let Some((before, 0)) = value.and_then(|value| value.producer()) {
-            if before.is("QuantizeLinear") {
+            if before.applies("QuantizeLinear") {
                 let same = |input| {
                     let own = |node: NodeRef<'m>| node.input(input).map(|value| value.id);
                     own(node) == own(before)
@@ -112,7 +112,7 @@ impl<'m> Finder<'m> {
         };
         let (scale, zero) = (number(1)?, number(2)?);
         let of = |value: ValueId| self.view.value(value).element_type();
-        let stored = if node.is("QuantizeLinear") {
+        let stored = if node.applies("QuantizeLinear") {
             node.output(0)
         } else {
             node.input(0)
