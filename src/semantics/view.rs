@@ -160,10 +160,19 @@ impl<'m> NodeRef<'m> {
             .is_some_and(|operator| operator.name == name)
     }
 
-    /// True of an operator that nobody here knows, of another domain than the default one: it may do more than
-    /// compute what is used.
+    /// True of an unknown operator of another domain than the default one: it may do more than compute what is
+    /// used.
     pub fn is_opaque(self) -> bool {
         !self.in_default_domain() && self.callee().is_none() && self.operator().is_none()
+    }
+
+    /// The integers that a QuantizeLinear makes, or that a DequantizeLinear takes.
+    pub fn quantized_type(self) -> Option<DataType> {
+        let stored = match self.applies("QuantizeLinear") {
+            true => self.output(0),
+            false => self.input(0),
+        };
+        stored.and_then(|value| value.element_type())
     }
 
     /// The version of its operator by the opset of a graph: the opset in which it began, or that of the graph

@@ -489,6 +489,46 @@ fn a_ratio_computed_from_constants_is_constant() {
 }
 
 #[test]
+fn a_quantized_ratio() {
+    let byte = |number: u8| raw(DataType::UINT8, &[], &[number]);
+    let of = |lines: &[&str]| {
+        let nodes = lines
+            .iter()
+            .copied()
+            .chain(["d = Dropout(x, r)", "y = Relu(d)"]);
+        let nodes = nodes.map(|line| {
+            let mut node = op(line.trim_start_matches("com.microsoft."));
+            node.domain = line.starts_with("com.").then(|| "com.microsoft".into());
+            node
+        });
+        let graph = x_to_y(nodes)
+            .init("p", f32_scalar(0.2))
+            .init("step", f32_scalar(0.1))
+            .init("q", byte(2))
+            .init("zero", byte(0));
+        let site = site(&model(13, graph).imports("com.microsoft", 1));
+        (site.rate, site.rate_origin)
+    };
+    let is = (Some(0.2), RateOrigin::Constant);
+    assert_eq!(of(&["r = DequantizeLinear(q, step, zero)"]), is);
+    assert_eq!(of(&["r = DequantizeLinear(q, step)"]), is);
+    assert_eq!(
+        of(&["com.microsoft.r = DequantizeLinear(q, step, zero)"]),
+        is
+    );
+    let pair = [
+        "n = QuantizeLinear(p, step, zero)",
+        "r = DequantizeLinear(n, step, zero)",
+    ];
+    assert_eq!(of(&pair), is);
+    let free = [
+        "n = QuantizeLinear(x, step, zero)",
+        "r = DequantizeLinear(n, step, zero)",
+    ];
+    assert_eq!(of(&free), (None, RateOrigin::Unknown));
+}
+
+#[test]
 fn constant_nodes_in_every_form() {
     let sparse_ratio = SparseTensor {
         values: Some(f32s(&[1], &[0.3])),
