@@ -34,6 +34,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::dropout::batch_norm::in_training;
 use crate::dropout::{self, Findings, Mode};
 use crate::error::{Error, Result};
 use crate::onnx::{Flaw, Model, Values};
@@ -52,7 +53,7 @@ pub use fingerprint::Fingerprint;
 use fingerprint::Fingerprints;
 #[doc(hidden)]
 pub use remark::Remark;
-use rules::{Context, training};
+use rules::Context;
 pub use rules::{RULES, Rule, handbook};
 pub use selection::{Selection, rule};
 use site_record::Scopes;
@@ -193,7 +194,7 @@ impl Verdict {
             Mode::Runtime => Verdict::Runtime,
             Mode::Active => Verdict::Active,
         });
-        let training = training(analysis.facts()).next();
+        let training = in_training(analysis.facts()).next();
         let training = training.map(|_| Verdict::Training);
         let random = (!found.random.is_empty()).then_some(Verdict::Random);
         let incomplete = !flaws.is_empty() || !found.limits.is_empty();

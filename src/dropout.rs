@@ -6,6 +6,7 @@
 //! *ratio*: the probability to drop, in `[0, 1)`.
 
 pub(crate) mod alpha;
+pub(crate) mod batch_norm;
 mod coin;
 mod convention;
 mod examined;
@@ -30,8 +31,9 @@ mod zeroed_weight;
 use crate::error::Result;
 use crate::hash::HashSet;
 use crate::interrupt;
-use crate::onnx::{Name, NodeId};
+use crate::onnx::{GraphKind, Name, NodeId};
 use crate::semantics::analysis::Analysis;
+use crate::semantics::draws::{Reach, Reached};
 use crate::semantics::facts::{Facts, Runs};
 use crate::semantics::foreign::ForeignDropout;
 use crate::semantics::view::{NodeRef, View};
@@ -224,6 +226,7 @@ fn recognise(all: &[Recogniser], facts: Facts<'_>, limits: &Limits) -> Result<Ve
         within(facts, site);
     }
     let view = facts.view();
+    without_effect(view, &mut sites);
     sites.retain(|site| site.kind != Kind::GaussianNoise || is_noise_layer(view, site));
     Ok(sites)
 }
@@ -241,6 +244,22 @@ fn within(facts: Facts<'_>, site: &mut Site) {
         (Runs::Sometimes, Mode::Active) => Mode::Runtime,
         (_, mode) => mode,
     };
+}
+
+/// Marks draws that change no output: what is drawn ends unused, or only its shape is read.
+fn without_effect(view: View<'_>, sites: &mut [Site]) {
+    let kind = |site: &Site| &view.model.graph(view.model.root(site.graph)).kind;
+    let is_run = |site: &Site| matches!(kind(site), GraphKind::Main | GraphKind::Function(_));
+    let draws = |site: &Site| matches!(site.form, Form::Operator | Form::RandomMask);
+    let acts = |site: &&mut Site| site.mode != Mode::Inert && draws(site) && is_run(site);
+    let mut reach = None;
+    for site in sites.iter_mut().filter(acts) {
+        let reach = reach.get_or_insert_with(|| Reach::new(view));
+        if reach.of(site.source().unwrap_or(site.nodes[0])) == Reached::Nothing {
+            site.unreachable = true;
+            site.mode = Mode::Inert;
+        }
+    }
 }
 
 /// True of Gaussian noise that can be switched off, that Keras wrote, or that is named after its layer: no

@@ -26,8 +26,6 @@ mod zeroed_weight;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-pub(super) use batchnorm_training::training;
-
 use super::finding::BETWEEN;
 use super::fingerprint::Fingerprints;
 use super::site_record::Scopes;

@@ -73,7 +73,8 @@ pub struct Site {
     /// The layer of the framework it comes from, if known: `sequential/dropout_1`,
     /// `encoder.layers.0.dropout`.
     pub layer: Option<String>,
-    /// True if it is in a branch that is never taken, or in a function that is never called.
+    /// True if it is in a branch that is never taken or in a function that is never called, and if nothing
+    /// reads its result, or only its shape.
     pub unreachable: bool,
     /// The calls of functions that set this rate and mode, the innermost first. Empty where all calls set
     /// the same; otherwise other sites have the same nodes, and other calls.

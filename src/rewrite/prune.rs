@@ -40,9 +40,7 @@ pub(super) fn prune(editor: &mut Editor<'_>, value: ValueId, pruned: &mut Pruned
 fn remove(editor: &mut Editor<'_>, id: NodeId, pruned: &mut Pruned) -> Vec<ValueId> {
     let view = editor.view();
     let node = view.node(id);
-    // an unknown operator may do more than compute its outputs
-    let computes = node.in_default_domain() || node.callee().is_some();
-    if !computes || node.is_removed() || node.produced().any(|output| output.is_used()) {
+    if node.is_opaque() || node.is_removed() || node.produced().any(|output| output.is_used()) {
         return Vec::new();
     }
     let given =

@@ -17,7 +17,8 @@ pub(super) fn none(view: View<'_>, sites: &[Site]) -> Error {
     } else if has(Form::Scale) {
         "its only dropout is a constant scale, so every run would have the same result".to_string()
     } else if sites.iter().any(|site| site.unreachable) {
-        "its only dropout never runs: its branch is never taken, or its function never called"
+        "its only dropout changes no output: its branch is never taken, its function never called, or its \
+         result not read"
             .to_string()
     } else if !sites.is_empty() {
         "its only dropout is in its training graph, which is not run at inference".to_string()

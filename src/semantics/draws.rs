@@ -170,9 +170,7 @@ impl<'m> Reach<'m> {
         for output in view.graph_outputs(view.model.main()).flatten() {
             reach.add(output.id, Reached::Output(output.id));
         }
-        let unknown = |node: &NodeRef<'_>| !node.in_default_domain() && node.callee().is_none();
-        for node in view.nodes().filter(unknown) {
-            // it may do more than compute what is used
+        for node in view.nodes().filter(|node| node.is_opaque()) {
             for (_, value) in node.given() {
                 reach.add(value.id, Reached::Several);
             }

@@ -249,7 +249,14 @@ fn elementwise_inputs(equation: &str) -> Option<usize> {
 
 fn own_rows(node: &Node) -> Option<&'static [Operator]> {
     let rows = rows().get(node.op_type.as_bytes()).copied()?;
-    node.in_default_domain().then_some(rows)
+    let is_alike =
+        node.domain == "com.microsoft" && node.op_type.as_str().is_some_and(is_quantization);
+    (node.in_default_domain() || is_alike).then_some(rows)
+}
+
+/// True of the two operators that ONNX Runtime also has in its own domain, for more types.
+pub(crate) fn is_quantization(name: &str) -> bool {
+    matches!(name, "QuantizeLinear" | "DequantizeLinear")
 }
 
 /// The row that applies to an opset. Before its first opset an operator has no other meaning: files have

@@ -121,6 +121,41 @@ pub(crate) fn apply(op: &str, inputs: &[f64], whole: bool) -> Option<f64> {
     })
 }
 
+/// The steps of a quantized value, if it has the same everywhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Steps {
+    scale: f64,
+    zero: f64,
+    /// The least and the largest integer.
+    range: (f64, f64),
+}
+
+impl Steps {
+    /// The steps that an integer type stores.
+    pub fn of(stored: DataType, scale: f64, zero: f64) -> Option<Steps> {
+        let range = match stored {
+            DataType::INT8 => (-128.0, 127.0),
+            DataType::UINT8 => (0.0, 255.0),
+            DataType::INT16 => (-32768.0, 32767.0),
+            DataType::UINT16 => (0.0, 65535.0),
+            DataType::INT32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
+            _ => return None,
+        };
+        (scale > 0.0).then_some(Steps { scale, zero, range })
+    }
+
+    /// What QuantizeLinear makes of a number.
+    pub fn quantized(self, number: f64) -> f64 {
+        let step = (number / self.scale).round_ties_even() + self.zero;
+        step.clamp(self.range.0, self.range.1)
+    }
+
+    /// What DequantizeLinear makes of a step.
+    pub fn number(self, step: f64) -> f64 {
+        (step - self.zero) * self.scale
+    }
+}
+
 /// Without the rounding error of subtracting decimals in binary.
 pub(crate) fn plain(number: f64) -> f64 {
     (number * 1e9).round() / 1e9

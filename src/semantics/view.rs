@@ -154,6 +154,27 @@ impl<'m> NodeRef<'m> {
         Operator::of(self.view.model, self.id)
     }
 
+    /// True if it applies the operator of ONNX of this name, also where it is of another domain.
+    pub fn applies(self, name: &str) -> bool {
+        self.operator()
+            .is_some_and(|operator| operator.name == name)
+    }
+
+    /// True of an unknown operator of another domain than the default one: it may do more than compute what is
+    /// used.
+    pub fn is_opaque(self) -> bool {
+        !self.in_default_domain() && self.callee().is_none() && self.operator().is_none()
+    }
+
+    /// The integers that a QuantizeLinear makes, or that a DequantizeLinear takes.
+    pub fn quantized_type(self) -> Option<DataType> {
+        let stored = match self.applies("QuantizeLinear") {
+            true => self.output(0),
+            false => self.input(0),
+        };
+        stored.and_then(|value| value.element_type())
+    }
+
     /// The version of its operator by the opset of a graph: the opset since which it has computed the same, or
     /// that of the graph if it is unknown.
     pub fn version_in(self, graph: GraphId) -> i64 {

@@ -157,7 +157,7 @@ fn mask_notes(model: &Model, sites: &[&Site]) -> Vec<String> {
 /// The tolerance for data that was quantized before or after a mask, at another scale than the result
 /// quantizes it: two steps of the coarsest QuantizeLinear. `None` if no mask has that.
 fn step(view: View<'_>, masks: &[&Site]) -> Option<Tolerance> {
-    let quantizes = |id: &NodeId| view.node(*id).is("QuantizeLinear");
+    let quantizes = |id: &NodeId| view.node(*id).applies("QuantizeLinear");
     let is_quantized = |site: &&Site| site.mask_nodes(view).iter().any(quantizes);
     if !masks.iter().any(is_quantized) {
         return None;

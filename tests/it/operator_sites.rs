@@ -7,6 +7,7 @@ use crate::common::build::{
     f32_scalar, f32s, flag, float, floats, function, graph, i64s, int, ints, model, op, raw,
     reference, scalar, sparse, string, subgraph, tensor, typed, untyped, x_to_y,
 };
+use crate::common::masks::nodes;
 use crate::common::proto::{Attribute, Graph, Model, Node, SparseTensor, Tensor};
 use crate::common::sites;
 
@@ -488,6 +489,46 @@ fn a_ratio_computed_from_constants_is_constant() {
 }
 
 #[test]
+fn a_quantized_ratio() {
+    let byte = |number: u8| raw(DataType::UINT8, &[], &[number]);
+    let of = |lines: &[&str]| {
+        let nodes = lines
+            .iter()
+            .copied()
+            .chain(["d = Dropout(x, r)", "y = Relu(d)"]);
+        let nodes = nodes.map(|line| {
+            let mut node = op(line.trim_start_matches("com.microsoft."));
+            node.domain = line.starts_with("com.").then(|| "com.microsoft".into());
+            node
+        });
+        let graph = x_to_y(nodes)
+            .init("p", f32_scalar(0.2))
+            .init("step", f32_scalar(0.1))
+            .init("q", byte(2))
+            .init("zero", byte(0));
+        let site = site(&model(13, graph).imports("com.microsoft", 1));
+        (site.rate, site.rate_origin)
+    };
+    let is = (Some(0.2), RateOrigin::Constant);
+    assert_eq!(of(&["r = DequantizeLinear(q, step, zero)"]), is);
+    assert_eq!(of(&["r = DequantizeLinear(q, step)"]), is);
+    assert_eq!(
+        of(&["com.microsoft.r = DequantizeLinear(q, step, zero)"]),
+        is
+    );
+    let pair = [
+        "n = QuantizeLinear(p, step, zero)",
+        "r = DequantizeLinear(n, step, zero)",
+    ];
+    assert_eq!(of(&pair), is);
+    let free = [
+        "n = QuantizeLinear(x, step, zero)",
+        "r = DequantizeLinear(n, step, zero)",
+    ];
+    assert_eq!(of(&free), (None, RateOrigin::Unknown));
+}
+
+#[test]
 fn constant_nodes_in_every_form() {
     let sparse_ratio = SparseTensor {
         values: Some(f32s(&[1], &[0.3])),
@@ -876,6 +917,29 @@ fn a_dropout_in_a_loop_without_iterations_is_inert() {
     assert_eq!(of(3, true), Mode::Active);
     assert_eq!(of(0, true), Mode::Inert);
     assert_eq!(of(3, false), Mode::Inert);
+}
+
+/// Keras 2 applies the cell of a masked layer once outside its loop, for the shape of its output.
+#[test]
+fn a_dropout_of_which_only_the_shape_is_read_is_inert() {
+    let of = |reader: &str| {
+        let graph = x_to_y(["d = Dropout(x, , yes)", reader, "y = Expand(x, s)"].map(op));
+        let site = site(&model(13, graph.init("yes", flag(true))));
+        (site.mode, site.unreachable)
+    };
+    assert_eq!(of("s = Shape(d)"), (Mode::Inert, true));
+    assert_eq!(of("s = Cast(d)"), (Mode::Active, false));
+    let masked = |result: &str| {
+        let text = format!(
+            "u = RandomUniformLike(x)\nb = Less(u, p)\nm = Cast:1(b)\nd = Mul(x, m)\n{result}"
+        );
+        let graph = x_to_y(nodes(&text)).init("p", f32_scalar(0.8));
+        let sites = sites(&model(13, graph));
+        (sites[0].mode, sites[0].unreachable)
+    };
+    let shape = "e = Relu(d)\ns = Shape(e)\ny = Expand(x, s)";
+    assert_eq!(masked(shape), (Mode::Inert, true));
+    assert_eq!(masked("y = Relu(d)"), (Mode::Active, false));
 }
 
 /// Numbers that no rule evaluates, but that no input decides either.

@@ -91,6 +91,31 @@ fn a_rate_that_is_stored_as_an_integer() {
     );
 }
 
+/// ONNX Runtime has both operators in its own domain, for 16 bits at every opset.
+#[test]
+fn operators_of_onnx_runtime() {
+    let foreign = |mut model: Model| {
+        for node in &mut model.main_mut().node {
+            if ["QuantizeLinear", "DequantizeLinear"].contains(&node.op_type()) {
+                node.domain = Some("com.microsoft".into());
+            }
+        }
+        model.imports("com.microsoft", 1)
+    };
+    let text = format!("{MASK}\nmq = QDQ(m, fine)\nd = Div(mq, keep)\nout = Mul(h, d)");
+    let model = foreign(made(&text, "zero"));
+    let found = sites(&model);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].rate, found[0].scaling),
+        (Some(0.2), Scaling::Inverted)
+    );
+    strips(&model).draws_nothing();
+    let wide = "q = QuantizeLinear(m, fine, zero)\ndq = DequantizeLinear(q, data, zero)";
+    let model = foreign(made(&format!("{MASK}\n{wide}\nout = Mul(h, dq)"), "zero"));
+    assert!(sites(&model).is_empty());
+}
+
 #[test]
 fn gaussian_dropout() {
     let text = "n = RandomNormalLike(h)\nnq = QDQ(n, data)\ns = Mul(nq, sigma)\nsq = QDQ(s, data)\n\

@@ -115,6 +115,29 @@ fn words() {
     }
 }
 
+/// Keras 3 counts negative indices of an Embedding from the end of its table.
+#[test]
+fn words_that_may_be_negative() {
+    let drops =
+        "f = Cast:1(i)\nu = RandomUniformLike(f)\nb = Less(u, p)\nd = Where(b, unknown, i)\n";
+    let wraps = "n = Less(d, zero)\ne = Add(d, rows)\nw = Where(n, e, d)\n";
+    let rows = "h = Shape(table)\nrows = Gather(h, zero)\n";
+    let text = format!("{drops}{rows}{wraps}y = Gather(table, w)");
+    let all = [
+        "h = Shape(table)",
+        "rows = Gather(h, zero)",
+        "n = Less(i, zero)",
+        "e = Add(i, rows)",
+    ];
+    is_identity(
+        &text,
+        &[&all[..], &["w = Where(n, e, i)", "y = Gather(table, w)"]].concat(),
+    );
+    // numbers that also become a result are no words
+    let shown = format!("{drops}{rows}{wraps}g = Gather(table, w)\nq = Cast:1(w)\ny = Add(g, q)");
+    assert!(found(&shown).is_empty());
+}
+
 #[test]
 fn words_that_are_swapped_are_no_dropout() {
     let drops = "f = Cast:1(i)\nu = RandomUniformLike(f)\nb = Less(u, p)\n";

@@ -1,8 +1,6 @@
 //! `batchnorm-training`.
 
-use crate::dropout::Origins;
-use crate::semantics::batch_norm::{by_batch, written_out};
-use crate::semantics::facts::{Facts, Runs};
+use crate::dropout::batch_norm::in_training;
 use crate::semantics::view::NodeRef;
 
 use super::{Context, Found, rule};
@@ -33,9 +31,9 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// `dropout-onnx strip --batchnorm` writes its inference form, which normalizes by the running statistics
-    /// in the file. Or export again in inference mode (`model.eval()`, `training=False`): what is written out has no
-    /// running statistics in the file.
+    /// `dropout-onnx strip --batchnorm` writes its inference form if the file has the running statistics; else
+    /// export again in inference mode (`model.eval()`, `training=False`). What is written out has no running
+    /// statistics in the file.
     "batchnorm-training", Warning, check
 }
 
@@ -44,23 +42,8 @@ fn check(context: &Context<'_>) -> Vec<Found> {
         true => "normalizes by the current batch, without running statistics: export again",
         false => "is in training mode: it normalizes by the current batch",
     };
-    let found = training(context.facts);
+    let found = in_training(context.facts);
     found
         .map(|node| context.at_node(node.id, what(node)))
         .collect()
-}
-
-/// The nodes that run and normalize by the statistics of the current batch, those of ONNX Runtime in models
-/// that it trains included.
-pub(in crate::audit) fn training(facts: Facts<'_>) -> impl Iterator<Item = NodeRef<'_>> {
-    let view = facts.view();
-    let internal = view.nodes().filter(move |&node| {
-        let known = node.domain == "com.microsoft" && node.op_type == "BatchNormInternal";
-        known && node.callee().is_none() && node.int("training_mode", 0) != 0
-    });
-    let origins = Origins::new(facts);
-    let written = written_out(facts).filter(move |(_, data)| origins.is_data(data.id));
-    let norms = by_batch(facts).chain(internal);
-    let norms = norms.chain(written.map(|(variance, _)| variance));
-    norms.filter(move |node| facts.runs(node.graph()) != Runs::Never)
 }

@@ -11,7 +11,8 @@ rule! {
     ///
     /// A `Dropout` operator that is the identity: of opsets 7 to 11, without `training_mode`, or
     /// with a ratio of 0. Also dropout in any form that never runs: in a branch of an `If` whose
-    /// condition is constant, in a `Loop` without iterations, or in a function that is never called.
+    /// condition is constant, in a `Loop` without iterations, or in a function that is never called. Also
+    /// dropout whose result nothing reads, or only for its shape.
     ///
     /// ## Why it matters
     ///
@@ -35,7 +36,10 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     inert
         .filter_map(|site| {
             let what = match (site.unreachable, site.form) {
-                (true, _) => "never runs: its branch is never taken, or its function never called",
+                (true, _) => {
+                    "changes no output: its branch is never taken, its function never called, or its result \
+                     not read"
+                }
                 (false, Form::Operator) => "has no effect, and some runtimes do not support it",
                 (false, _) => return None,
             };

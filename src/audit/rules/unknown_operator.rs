@@ -62,8 +62,9 @@ fn check(context: &Context<'_>) -> Vec<Found> {
 }
 
 fn is_unknown(node: NodeRef<'_>) -> bool {
-    let in_default = node.in_default_domain();
-    let of_default = in_default && (Operator::is_standard(node.get()) || node.draws());
-    let standard = of_default || STANDARD.iter().any(|domain| node.domain == *domain);
+    let draws = node.in_default_domain() && node.draws();
+    let standard = draws
+        || Operator::is_standard(node.get())
+        || STANDARD.iter().any(|domain| node.domain == *domain);
     !standard && node.callee().is_none() && ForeignDropout::of(node).is_none()
 }

@@ -4,7 +4,7 @@
 //! elements of a draw stay what they are, which moves a threshold by half a step at most.
 
 use crate::error::Result;
-use crate::onnx::{DataType, ValueId};
+use crate::semantics::scalar::Steps;
 use crate::semantics::view::NodeRef;
 
 use super::Finder;
@@ -13,26 +13,6 @@ use super::form::Form;
 use super::law::Law;
 use super::piece::Piece;
 use super::walk::Walk;
-
-/// The steps of a quantized value, if it has the same everywhere.
-#[derive(Clone, Copy, Debug)]
-struct Steps {
-    scale: f64,
-    zero: f64,
-    /// The least and the largest integer.
-    range: (f64, f64),
-}
-
-impl Steps {
-    fn quantized(self, number: f64) -> f64 {
-        let step = (number / self.scale).round_ties_even() + self.zero;
-        step.clamp(self.range.0, self.range.1)
-    }
-
-    fn number(self, step: f64) -> f64 {
-        (step - self.zero) * self.scale
-    }
-}
 
 impl<'m> Finder<'m> {
     /// What QuantizeLinear or DequantizeLinear makes of a constant.
@@ -43,7 +23,7 @@ impl<'m> Finder<'m> {
         conditions: &Conditions,
     ) -> Result<Option<f64>> {
         let steps = self.steps(node, conditions)?;
-        Ok(steps.map(|steps| match node.is("QuantizeLinear") {
+        Ok(steps.map(|steps| match node.applies("QuantizeLinear") {
             true => steps.quantized(number),
             false => steps.number(number),
         }))
@@ -60,7 +40,7 @@ impl<'m> Finder<'m> {
         for term in &mut form.terms {
             term.atom.path.push(node.id);
         }
-        if !node.is("QuantizeLinear") {
+        if !node.applies("QuantizeLinear") {
             return Ok(self.is_paired(node).then_some(form));
         }
         let Some(steps) = self.steps(node, walk.conditions)? else {
@@ -87,7 +67,7 @@ impl<'m> Finder<'m> {
     fn is_paired(&self, node: NodeRef<'m>) -> bool {
         let mut value = node.input(0);
         while let Some((before, 0)) = value.and_then(|value| value.producer()) {
-            if before.is("QuantizeLinear") {
+            if before.applies("QuantizeLinear") {
                 let same = |input| {
                     let own = |node: NodeRef<'m>| node.input(input).map(|value| value.id);
                     own(node) == own(before)
@@ -111,23 +91,7 @@ impl<'m> Finder<'m> {
             None => Ok(Some(0.0)),
         };
         let (scale, zero) = (number(1)?, number(2)?);
-        let of = |value: ValueId| self.view.value(value).element_type();
-        let stored = if node.is("QuantizeLinear") {
-            node.output(0)
-        } else {
-            node.input(0)
-        };
-        let range = match stored.and_then(|value| of(value.id)) {
-            Some(DataType::INT8) => (-128.0, 127.0),
-            Some(DataType::UINT8) => (0.0, 255.0),
-            Some(DataType::INT16) => (-32768.0, 32767.0),
-            Some(DataType::UINT16) => (0.0, 65535.0),
-            Some(DataType::INT32) => (f64::from(i32::MIN), f64::from(i32::MAX)),
-            _ => return Ok(None),
-        };
-        let positive = scale.filter(|scale| *scale > 0.0);
-        Ok(positive
-            .zip(zero)
-            .map(|(scale, zero)| Steps { scale, zero, range }))
+        let steps = scale.zip(zero);
+        Ok(steps.and_then(|(scale, zero)| Steps::of(node.quantized_type()?, scale, zero)))
     }
 }

@@ -66,10 +66,7 @@ pub(super) fn reachable(view: View<'_>, calls: &Calls) -> Reachable {
             );
         }
     }
-    let unknown = view
-        .nodes()
-        .filter(|node| !node.get().in_default_domain() && node.callee().is_none());
-    let unknown: Vec<_> = unknown.collect();
+    let unknown: Vec<_> = view.nodes().filter(|node| node.is_opaque()).collect();
     open.extend(unknown.iter().flat_map(|node| node.inputs().flatten()));
     for body in unknown.iter().flat_map(|node| node.bodies()) {
         reachable.graphs.insert(body);

@@ -5,8 +5,8 @@
 use crate::dropout::scores::is_scores;
 use crate::dropout::{Kind, Scaling};
 use crate::hash::HashSet;
-use crate::onnx::ValueId;
-use crate::semantics::operator::Shape;
+use crate::onnx::{Use, ValueId};
+use crate::semantics::operator::{Elements, Shape};
 
 use super::Finder;
 use super::classify::Class;
@@ -69,22 +69,33 @@ impl Finder<'_> {
         Some((class, keeps.ok()?))
     }
 
-    /// True of what selects rows of a table, and does nothing else.
+    /// True of what selects rows of a table, and does nothing else: also after arithmetic, as that of Keras,
+    /// which adds the number of rows where an index is negative.
     fn are_indices(&self, value: ValueId) -> bool {
         let (mut open, mut seen) = (vec![self.view.value(value)], HashSet::default());
         while let Some(value) = open.pop() {
-            let mut others = value.readers().filter(|(node, input)| {
-                let gathers = node.operator().is_some_and(|op| op.shape == Shape::Gather);
-                !(gathers && *input == 1)
-            });
-            if !others.all(|(node, _)| {
-                let passes = node.operator().is_some_and(|op| op.copies());
+            let mut ends = true;
+            for at in value.uses() {
+                let Use::Input { node, input } = at else {
+                    return false; // a result
+                };
+                let node = self.view.node(node);
+                let Some(operator) = node.operator() else {
+                    return false;
+                };
+                ends = false;
+                if operator.shape == Shape::Gather && input == 1 {
+                    continue;
+                }
+                if !operator.copies() && operator.elements != Elements::Map {
+                    return false;
+                }
                 open.extend(node.output(0).filter(|output| seen.insert(output.id)));
-                passes
-            }) {
+            }
+            if ends {
                 return false;
             }
         }
-        self.view.value(value).readers().next().is_some()
+        true
     }
 }

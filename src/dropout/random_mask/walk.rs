@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::error::Result;
 use crate::hash::{HashMap, HashSet};
 use crate::onnx::{DataType, GraphId, GraphKind, NodeId, Use, ValueId};
-use crate::semantics::operator::{Control, Operator, Role};
+use crate::semantics::operator::{self, Control, Operator, Role};
 use crate::semantics::view::NodeRef;
 
 use super::Finder;
@@ -450,7 +450,8 @@ impl Finder<'_> {
 
 /// True of the nodes of a quantized model that round, and take that back.
 pub(super) fn is_quantization(node: NodeRef<'_>) -> bool {
-    node.is("QuantizeLinear") || node.is("DequantizeLinear")
+    node.operator()
+        .is_some_and(|operator| operator::is_quantization(operator.name))
 }
 
 /// The form of an output of a node, if its operator moves elements about.

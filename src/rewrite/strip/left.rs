@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::dropout::batch_norm::{in_training, without_statistics};
 use crate::dropout::{Form, Kind, Mode};
 use crate::error::Result;
-use crate::semantics::batch_norm::by_batch;
 use crate::semantics::draws::unloadable;
 
 use super::Stripped;
@@ -21,6 +21,8 @@ pub struct Left {
     pub random: usize,
     /// Batch normalizations that use the statistics of the batch.
     pub batch_norms: usize,
+    /// Those of them that have no running statistics in the file: they are written out.
+    pub written_out: usize,
     /// Operators that draw and that no runtime loads.
     pub unloadable: usize,
 }
@@ -34,7 +36,8 @@ impl Stripped {
         let after = self.edited.examined();
         let mut left = Left {
             random: after.random()?.len(),
-            batch_norms: by_batch(after.facts()).count(),
+            batch_norms: in_training(after.facts()).count(),
+            written_out: without_statistics(after.facts()).count(),
             unloadable: after.view().nodes().filter_map(unloadable).count(),
             ..Left::default()
         };

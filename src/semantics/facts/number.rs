@@ -4,8 +4,8 @@ use crate::onnx::{
     Attribute, AttributeValue, DataType, Name, Producer, SparseInitializer, Tensor, Uniform, same,
 };
 use crate::semantics::control_flow::{Loop, Outcome, branch_outputs};
-use crate::semantics::operator::{Elements, Role, Shape as Rule};
-use crate::semantics::scalar;
+use crate::semantics::operator::{Elements, Role, Shape as Rule, is_quantization};
+use crate::semantics::scalar::{self, Steps};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::known::{Known, Number, Origin};
@@ -133,6 +133,9 @@ impl<'m> Asking<'m> {
         if let known @ Known::Number(_) = self.list_number(value) {
             return known;
         }
+        if is_quantization(operator.name) {
+            return self.quantized_number(value, node);
+        }
         if op == "Where" {
             let [condition, x, y] = [0, 1, 2].map(|input| self.input_number(node, input));
             return computed(match condition.is_true() {
@@ -145,6 +148,37 @@ impl<'m> Asking<'m> {
             Elements::Map => self.mapped(node),
             _ => Known::Computed,
         }
+    }
+
+    /// What QuantizeLinear or DequantizeLinear makes of a number.
+    fn quantized_number(&mut self, value: ValueRef<'m>, node: NodeRef<'m>) -> Known {
+        let given = [0, 1, 2].map(|input| self.input_number(node, input));
+        let number = |input: usize| match given[input] {
+            Known::Number(number) => Some(number.value),
+            Known::Absent if input == 2 => Some(0.0),
+            _ => None,
+        };
+        let open =
+            |known: &Known| matches!(known, Known::Number(n) if n.origin != Origin::Constant);
+        let origin = match given.iter().any(open) {
+            true => Origin::Computed,
+            false => Origin::Constant,
+        };
+        let made = || {
+            let steps = Steps::of(node.quantized_type()?, number(1)?, number(2)?)?;
+            let element = value.element_type()?;
+            let made = match node.applies("QuantizeLinear") {
+                true => steps.quantized(number(0)?),
+                false => steps.number(number(0)?),
+            };
+            let value = scalar::cast(made, element);
+            Some(Number {
+                value,
+                element,
+                origin,
+            })
+        };
+        made().map_or(Known::Computed, Known::Number)
     }
 
     /// What an operator that computes element by element makes of numbers.

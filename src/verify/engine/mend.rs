@@ -123,7 +123,7 @@ fn always(_: &Site<'_>) -> bool {
 }
 
 /// What no engine has, or not as it is meant here.
-pub(super) const ALL: &[&[Repair]] = &[draws::ALL, normalizations::TRAINING];
+pub(super) const ALL: &[&[Repair]] = &[arithmetic::UNDEFINED, draws::ALL, normalizations::TRAINING];
 
 /// What tract alone lacks, or reads wrongly.
 pub(super) const TRACT: &[&[Repair]] = &[

@@ -46,7 +46,7 @@ impl<'m> Builder<'_, 'm> {
             None => {
                 words.push(0);
                 push_long(&mut words, version as u64);
-                impure |= !node.in_default_domain() || node.draws();
+                impure |= node.is_opaque() || node.draws();
             }
         }
         while inputs.last() == Some(&Expression::ABSENT) {

@@ -65,6 +65,21 @@ fn draws_of_tensorflow_are_draws() {
     assert_ne!(uniform, draw("StatelessRandomUniformV2", 1));
 }
 
+#[test]
+fn the_complement_of_the_error_function() {
+    let model = model(13)
+        .input("x", FLOAT, &[Fix(4)])
+        .node(node("Erfc", &["x"], &["y"]))
+        .output("y", FLOAT, &[Fix(4)]);
+    let found = outputs(&model, ON, &[("x", row(&[-1.0, 0.0, 0.5, 2.0]))], 0)[0].to_f64();
+    let right = [1.842_700_8, 1.0, 0.479_500_1, 0.004_677_7]; // math.erfc
+    let near = found
+        .iter()
+        .zip(right)
+        .all(|(y, right)| (y - right).abs() < 1e-6);
+    assert!(near, "{found:?}");
+}
+
 /// `y = Dropout(x + bias) + rest` by an operator of ONNX Runtime's training.
 fn biased(training: bool, rest: &str) -> Model {
     let inputs = ["x", "bias", rest, "ratio", "training"];

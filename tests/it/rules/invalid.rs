@@ -174,7 +174,9 @@ fn analysis_limit() {
     assert_eq!(verdict(&long), Some(Verdict::Unknown));
     // what was found is found all the same
     let mut active = of(100);
-    active.main_mut().node.push(op("z = Dropout(x, r, on)"));
+    let main = active.main_mut();
+    main.node.push(op("z = Dropout(x, r, on)"));
+    *main = std::mem::take(main).output("z");
     assert_eq!(verdict(&active), Some(Verdict::Active));
     let rules = Selection::default().allow("analysis-limit").unwrap();
     let allowed = ModelAudit::with("model.onnx", &long.read(), &rules).unwrap();

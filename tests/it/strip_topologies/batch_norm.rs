@@ -126,7 +126,29 @@ fn without_the_option_it_stays_and_is_counted() {
     );
     let stripped = strip(&model.read(), &Options::default()).unwrap();
     assert!(stripped.outcome.is_unchanged());
-    assert_eq!(stripped.left().unwrap().batch_norms, 1);
+    let left = stripped.left().unwrap();
+    assert_eq!((left.batch_norms, left.written_out), (1, 0));
+}
+
+/// As tf2onnx and JAX write it, without the running statistics.
+#[test]
+fn what_is_written_out_is_counted() {
+    let text = "h = Relu(x)\nmean = ReduceMean(h)\nc = Sub(h, mean)\nsq = Mul(c, c)\nvar = ReduceMean(sq)\n\
+                d = Sqrt(var)\ny = Div(c, d)";
+    let nodes = |axes: &[i64]| {
+        let lines = text.lines().map(|line| match op(line) {
+            mean if mean.op_type() == "ReduceMean" => mean.with(ints("axes", axes)),
+            other => other,
+        });
+        lines.collect::<Vec<_>>()
+    };
+    let left = |axes: &[i64]| {
+        let model = model(15, images(nodes(axes))).read();
+        let left = strip(&model, &OPTIONS()).unwrap().left().unwrap();
+        (left.batch_norms, left.written_out)
+    };
+    assert_eq!(left(&[0, 2, 3]), (1, 1));
+    assert_eq!(left(&[2, 3]), (0, 0));
 }
 
 #[track_caller]

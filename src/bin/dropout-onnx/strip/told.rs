@@ -185,18 +185,27 @@ fn left(args: &Args, left: &Left) -> Vec<String> {
     if left.frozen > 0 {
         let masks = count(left.frozen, "frozen mask");
         let hint = option(Options::FROZEN_MASK);
+        let verb = if left.frozen == 1 { "drops" } else { "drop" };
         lines.push(format!(
-            "{masks} that drops the same elements on every run{hint}"
+            "{masks} that {verb} the same elements on every run{hint}"
         ));
     }
-    if left.batch_norms > 0 {
-        let verb = if left.batch_norms == 1 { "uses" } else { "use" };
+    let switchable = left.batch_norms - left.written_out;
+    if switchable > 0 {
+        let verb = if switchable == 1 { "uses" } else { "use" };
         let hint = match args.batchnorm {
             true => "",
             false => "; --batchnorm switches to running statistics",
         };
-        let norms = count(left.batch_norms, NORM);
+        let norms = count(switchable, NORM);
         lines.push(format!("{norms} still {verb} batch statistics{hint}"));
+    }
+    if left.written_out > 0 {
+        let verb = if left.written_out == 1 { "uses" } else { "use" };
+        let norms = count(left.written_out, "batch normalization");
+        lines.push(format!(
+            "{norms} without running statistics still {verb} those of the batch; export again in inference mode"
+        ));
     }
     if left.unloadable > 0 {
         lines.push(count(left.unloadable, "operator") + " that no runtime loads");

@@ -4,6 +4,14 @@ use super::site::Site;
 use super::{Repair, always};
 use crate::onnx::DataType;
 
+/// What exporters leave in the default domain, where ONNX does not define it: `Erfc` is in GELU of TensorFlow.
+pub(super) const UNDEFINED: &[Repair] = &[Repair::of(
+    "Erfc",
+    always,
+    "x => y
+     y = Sub(1, Erf(x))",
+)];
+
 pub(super) const ALL: &[Repair] = &[
     // a bias or a factor makes tract compute in single precision, whatever the element type
     Repair::of(
