@@ -106,8 +106,17 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
     let selects = operator(sides.before, old) == Some("Where");
     let exchanged = exchanged(sides, old, was.inputs, is.inputs);
     let others = exchanged.as_ref().map_or(is.inputs, |inputs| &inputs[..]);
+    // an attribute that is an input in a later opset
+    let written = |side: &Numbering<'_>, node: Expression, input| {
+        let node = side.node(node).map(|id| side.view.node(id));
+        node.is_some_and(|node| node.input(input).is_none())
+    };
     for (index, pair) in was.inputs.iter().zip(others).enumerate() {
         if pair.0 != pair.1 {
+            if written(sides.before, old, index) && written(sides.after, new, index) {
+                step.own = step.own.max(Some(Kind::Attributes));
+                continue;
+            }
             step.inputs.push((Expression(*pair.0), Expression(*pair.1)));
             if selects && index > 0 {
                 step.own = step.own.max(Some(Kind::Branch));
