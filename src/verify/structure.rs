@@ -37,7 +37,6 @@ mod hidden;
 mod inference;
 mod mask;
 mod mismatch;
-mod moved;
 mod numbering;
 mod reachable;
 mod results;

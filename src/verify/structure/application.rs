@@ -17,7 +17,7 @@ impl<'m> Builder<'_, 'm> {
         outputs: &[usize],
     ) -> Result<(Expression, bool)> {
         let form = self.form(node, &mut inputs);
-        let version = form.map_or_else(|| node.version_in(node.graph()), |form| form.first);
+        let version = form.map_or_else(|| node.version_in(node.graph()), |form| form.version);
         let infers = self.exceptions.infers(node.id);
         let outputs = if infers { &outputs[..1] } else { outputs };
         let expressions = &mut self.shared.expressions;

@@ -8,66 +8,38 @@ use super::attributes::written;
 use super::expression::Expression;
 use super::numbering::Builder;
 
-/// An operator whose versions from a first one on compute the same, once attributes are inputs.
+/// The version of an operator that has inputs in place of attributes, and the names of these.
+#[derive(Clone, Copy)]
 pub(super) struct Form {
-    operator: &'static str,
-    /// The first of these versions.
-    pub first: i64,
-    /// Attributes, and the inputs that they became.
-    moved: &'static [(&'static str, usize)],
+    pub version: i64,
+    /// The first of them is input 1. Lists are inputs of one axis, and floats are inputs without axes, of the type of
+    /// the data.
+    moved: &'static [&'static str],
 }
-
-const fn form(operator: &'static str, first: i64, moved: &'static [(&'static str, usize)]) -> Form {
-    Form {
-        operator,
-        first,
-        moved,
-    }
-}
-
-/// Lists are inputs of one axis, and floats are inputs without axes, of the data's type.
-const FORMS: &[Form] = &[
-    form("Clip", 6, &[("min", 1), ("max", 2)]),
-    form("Pad", 2, &[("pads", 1), ("value", 2)]),
-    form("ReduceL1", 1, &[("axes", 1)]),
-    form("ReduceL2", 1, &[("axes", 1)]),
-    form("ReduceLogSum", 1, &[("axes", 1)]),
-    form("ReduceLogSumExp", 1, &[("axes", 1)]),
-    form("ReduceMax", 1, &[("axes", 1)]),
-    form("ReduceMean", 1, &[("axes", 1)]),
-    form("ReduceMin", 1, &[("axes", 1)]),
-    form("ReduceProd", 1, &[("axes", 1)]),
-    form("ReduceSum", 1, &[("axes", 1)]),
-    form("ReduceSumSquare", 1, &[("axes", 1)]),
-    form("Reshape", 1, &[("shape", 1)]),
-    form("Slice", 1, &[("starts", 1), ("ends", 2), ("axes", 3)]),
-    form("Split", 2, &[("split", 1)]),
-    form("Squeeze", 1, &[("axes", 1)]),
-    form("TopK", 1, &[("k", 1)]),
-    form("Unsqueeze", 1, &[("axes", 1)]),
-    form("Upsample", 7, &[("scales", 1)]),
-];
 
 impl Form {
     /// True of an attribute that became an input.
     pub fn has(&self, attribute: &Name) -> bool {
-        self.moved.iter().any(|(name, _)| *attribute == *name)
+        self.input(attribute).is_some()
+    }
+
+    fn input(&self, attribute: &Name) -> Option<usize> {
+        let mut names = self.moved.iter();
+        Some(names.position(|name| *attribute == **name)? + 1)
     }
 }
 
 impl<'m> Builder<'_, 'm> {
     /// Makes inputs of the attributes of a node that a later version has as inputs. `None` if it has no such
     /// form, or what is written is not known to mean the same in it.
-    pub(super) fn form(
-        &mut self,
-        node: NodeRef<'m>,
-        inputs: &mut Vec<Expression>,
-    ) -> Option<&'static Form> {
-        let form = FORMS.iter().find(|form| form.operator == node.op())?;
+    pub(super) fn form(&mut self, node: NodeRef<'m>, inputs: &mut Vec<Expression>) -> Option<Form> {
+        let (version, moved) = schema::moved(node.op())?;
+        let form = Form { version, moved };
         let opset = self.view.model.opset(node.graph(), "")?;
         let since = schema::since(node.op(), opset)?;
         let mut factors = (0..inputs.len()).filter_map(|i| self.exceptions.weights(node.id, i));
-        if since < form.first || factors.next().is_some() {
+        // the first Split has both
+        if node.is("Split") && since == 1 || factors.next().is_some() {
             return None;
         }
         if node.is("Slice") {
@@ -75,8 +47,7 @@ impl<'m> Builder<'_, 'm> {
         }
         let mut found = inputs.clone();
         for attribute in written(node).filter(|attribute| form.has(&attribute.name)) {
-            let place = form.moved.iter().find(|(name, _)| attribute.name == *name);
-            let &(_, place) = place?;
+            let place = form.input(&attribute.name)?;
             if node.is("Slice") && inputs.len() > 1 {
                 continue; // an input by now
             }
