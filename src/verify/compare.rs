@@ -4,6 +4,7 @@
 //! bits are set depends on the order of two NaNs in the processor.
 
 mod difference;
+mod drift;
 mod tolerance;
 
 use std::fmt;
@@ -51,7 +52,29 @@ pub(super) fn compare_beyond(
         });
     }
     let bound = tolerance.bound(one, || largest(before));
-    let tolerance = (bound, noise);
+    different(output, [before, after], (bound, noise))
+}
+
+/// Compares all elements of one output together, each of which is within its tolerance: for rounding alone,
+/// none differs.
+pub(super) fn compare_together(
+    output: &str,
+    [before, after]: [&Value; 2],
+    (tolerance, noise): (Tolerance, &[f64]),
+) -> Option<Difference> {
+    let share = tolerance.share(before.element_type())?;
+    let [one, two] = [before, after].map(Value::to_f64);
+    let drifts = drift::drifts([&one, &two, noise], before.shape(), share);
+    let output = output.to_string();
+    drifts.then(|| different(output, [before, after], (None, &[])))?
+}
+
+/// The elements of two tensors of one type and shape that differ.
+fn different(
+    output: String,
+    [before, after]: [&Value; 2],
+    tolerance: (Option<Bound>, &[f64]),
+) -> Option<Difference> {
     let found = match before.0.datum_type() {
         DatumType::Bool => differing::<bool>(before, after, tolerance),
         DatumType::F16 => differing::<f16>(before, after, tolerance),
@@ -66,8 +89,10 @@ pub(super) fn compare_beyond(
         DatumType::U32 => differing::<u32>(before, after, tolerance),
         DatumType::U64 => differing::<u64>(before, after, tolerance),
         _ => {
-            let reason =
-                format!("output {output} has elements of type {one}, which cannot be compared");
+            let reason = format!(
+                "output {output} has elements of type {}, which cannot be compared",
+                before.element_type()
+            );
             return Some(Difference::Interface { reason });
         }
     };

@@ -187,11 +187,11 @@ fn adds(view: View<'_>, site: &Site) -> bool {
 
 /// The tolerance for rounding in these types: that of the coarsest, as outputs may be of a finer one.
 fn tolerance(rounded: &[DataType], adds: bool) -> Tolerance {
-    let coarse = [DataType::FLOAT16, DataType::BFLOAT16];
-    match rounded.iter().any(|element| coarse.contains(element)) {
-        true => Tolerance::OfType(DataType::FLOAT16),
-        false if rounded.is_empty() && adds => Tolerance::Values,
-        false if rounded.is_empty() => Tolerance::Exact,
-        false => Tolerance::ByType,
+    let coarse = [DataType::BFLOAT16, DataType::FLOAT16];
+    match coarse.into_iter().find(|coarse| rounded.contains(coarse)) {
+        Some(coarse) => Tolerance::OfType(coarse),
+        None if rounded.is_empty() && adds => Tolerance::Values,
+        None if rounded.is_empty() => Tolerance::Exact,
+        None => Tolerance::ByType,
     }
 }

@@ -333,14 +333,18 @@ fn compare_runs(
                 return Ok(Outcome::Different(Difference::Interface { reason }));
             };
             let tolerance = settings.tolerance;
-            if let Some(difference) = compare::compare(name, expected, found, tolerance) {
+            let apart = |noise: &[f64]| {
+                let beyond = compare::compare_beyond(name, expected, found, (tolerance, noise));
+                let pair = [expected, found];
+                beyond.or_else(|| compare::compare_together(name, pair, (tolerance, noise)))
+            };
+            if let Some(difference) = apart(&[]) {
                 let noise = match tolerance.is_of_rounding() {
                     true => noise.around(&inputs, feed.run, &computed),
                     false => None,
                 };
                 let noise = noise.and_then(|noise| noise.get(index));
-                let beyond = (tolerance, noise.map_or(&[][..], Vec::as_slice));
-                if let Some(beyond) = compare::compare_beyond(name, expected, found, beyond) {
+                if let Some(beyond) = apart(noise.map_or(&[][..], Vec::as_slice)) {
                     return Ok(Outcome::Different(beyond));
                 }
                 let more = format!(" by no more than the rounding of the original ({difference})");

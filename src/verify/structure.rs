@@ -12,6 +12,7 @@
 //! - dropout that is written as a mask is the data that the mask is applied to, without a factor that
 //!   compensates for dropped elements, else times the inference scale; the mask, its draw, and states
 //!   of loops and functions that only the mask needs are not compared;
+//! - an attribute that is an input in a later opset is that input;
 //! - operators that read only shape and type (`Shape`, `RandomUniformLike`) compute the same of x and
 //!   of x times or by a scalar, so that a factor may be missing;
 //! - `ConstantOfShape(Shape(x))` of one and `Cast(Not(Greater(x, x)))` are ones in the shape of x.
@@ -31,11 +32,11 @@ mod constants;
 mod contents;
 mod difference;
 mod expression;
+mod forms;
 mod hidden;
 mod inference;
 mod mask;
 mod mismatch;
-mod moved;
 mod numbering;
 mod reachable;
 mod results;

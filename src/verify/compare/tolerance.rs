@@ -26,11 +26,14 @@ pub enum Tolerance {
     },
     /// For the rounding of a computation in a different order, in the element type of each output: about
     /// a thousand units in the last place of each element, and for elements that cancel from others, ten of
-    /// the largest element. Integers and booleans are exact.
+    /// the largest element; on average, a tenth of the former. Integers and booleans are exact.
     ByType,
     /// The same for this element type, which is computed in on the way.
     OfType(#[cfg_attr(test, schemars(with = "String"))] DataType),
 }
+
+/// By how much less than a single element all may differ on average.
+const TOGETHER: f64 = 0.08;
 
 /// How far one output may differ: by these parts of each element, and by as much in any element.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +83,21 @@ impl Tolerance {
     /// True if it is for rounding: elements may differ by as much as the engine's own noise, too.
     pub(in crate::verify) fn is_of_rounding(self) -> bool {
         matches!(self, Tolerance::ByType | Tolerance::OfType(_))
+    }
+
+    /// The share of the average element by which those of an output may differ on average; `None` if it is not for
+    /// rounding.
+    pub(super) fn share(self, element: &str) -> Option<f64> {
+        let of = match self {
+            Tolerance::ByType => element,
+            Tolerance::OfType(other) => parts(element).and(other.name())?,
+            _ => return None,
+        };
+        let (each, _) = parts(of)?;
+        Some(match of {
+            "bfloat16" => each / 2.0, // of 8 bits
+            _ => each * TOGETHER,
+        })
     }
 
     /// For an output of an element type, and its largest element; `None` is exact.

@@ -16,7 +16,8 @@ impl<'m> Builder<'_, 'm> {
         mut inputs: Vec<Expression>,
         outputs: &[usize],
     ) -> Result<(Expression, bool)> {
-        let version = node.version_in(node.graph());
+        let form = self.form(node, &mut inputs);
+        let version = form.map_or_else(|| node.version_in(node.graph()), |form| form.version);
         let infers = self.exceptions.infers(node.id);
         let outputs = if infers { &outputs[..1] } else { outputs };
         let expressions = &mut self.shared.expressions;
@@ -58,6 +59,7 @@ impl<'m> Builder<'_, 'm> {
             inputs.sort_unstable();
         }
         let attributes = written(node).filter(|a| !self.exceptions.has(node.id, a));
+        let attributes = attributes.filter(|a| form.is_none_or(|form| !form.has(&a.name)));
         let read = |name| match node.callee() {
             Some(function) => self.reachable.has_attribute(function, name),
             None => true,

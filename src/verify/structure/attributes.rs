@@ -36,6 +36,11 @@ pub(super) fn agree(
 ) -> bool {
     const AXIS: &str = "axis";
     let (one, other) = (facts.view().node(one), others.view().node(other));
+    let rest = |node| written(node).filter(|attribute| attribute.name != AXIS);
+    let is_in = |attribute: &Attribute, node| {
+        let mut given = rest(node);
+        given.any(|a| a.name == attribute.name && a.value.is_same(&attribute.value))
+    };
     let axis = |facts: Facts<'_>, node: NodeRef<'_>| {
         let default = schema::default_of(node.op(), opset(node), AXIS);
         let default = default.and_then(|default| default.strip_prefix('i')?.parse().ok());
@@ -49,22 +54,9 @@ pub(super) fn agree(
         Some(if axis < 0 { axis + rank } else { axis })
     };
     let [axis, other_axis] = [axis(facts, one), axis(others, other)];
-    axis.is_some() && axis == other_axis && agree_besides(one, other, |name| name == AXIS)
-}
-
-/// True if attributes of two nodes are the same, except for those with these names.
-pub(super) fn agree_besides(
-    one: NodeRef<'_>,
-    other: NodeRef<'_>,
-    except: impl Fn(&str) -> bool,
-) -> bool {
-    let is_except = |name: &Name| name.as_str().is_some_and(&except);
-    let rest = |node| written(node).filter(|attribute| !is_except(&attribute.name));
-    let is_in = |attribute: &Attribute, node| {
-        let mut given = rest(node);
-        given.any(|a| a.name == attribute.name && a.value.is_same(&attribute.value))
-    };
-    rest(one).all(|attribute| is_in(attribute, other))
+    axis.is_some()
+        && axis == other_axis
+        && rest(one).all(|attribute| is_in(attribute, other))
         && rest(other).all(|attribute| is_in(attribute, one))
 }
 

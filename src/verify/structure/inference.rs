@@ -139,7 +139,12 @@ impl<'m> Builder<'_, 'm> {
     }
 
     /// A tensor of one axis, if it is small enough to be known by its bytes.
-    fn row(&mut self, element: DataType, size: usize, bytes: Vec<u8>) -> Option<Expression> {
+    pub(super) fn row(
+        &mut self,
+        element: DataType,
+        size: usize,
+        bytes: Vec<u8>,
+    ) -> Option<Expression> {
         if bytes.len() as u64 > SMALL {
             return None;
         }

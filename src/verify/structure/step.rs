@@ -3,7 +3,6 @@
 use super::attributes::{agree, has_floats};
 use super::difference::Kind;
 use super::expression::{Expression, Expressions, Tag};
-use super::moved;
 use super::numbering::Numbering;
 use super::sides::Sides;
 use crate::hash::HashSet;
@@ -80,18 +79,7 @@ pub(super) fn step(sides: &Sides<'_, '_>, (old, new): (Expression, Expression)) 
 fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Option<Step> {
     let expressions = &sides.shared.expressions;
     let (was, is) = (parts(expressions, old)?, parts(expressions, new)?);
-    if was.operator != is.operator {
-        return None;
-    }
-    if moved::agree(sides, (old, new)) && was.version != is.version {
-        let data = |parts: Parts<'_>| parts.inputs.first().copied().unwrap_or_default();
-        return Some(Step {
-            inputs: differing(&[data(was)], &[data(is)]),
-            own: Some(Kind::Operators),
-            versions: true,
-        });
-    }
-    if was.inputs.len() != is.inputs.len() {
+    if was.operator != is.operator || was.inputs.len() != is.inputs.len() {
         return None;
     }
     let mut step = Step::default();
@@ -103,17 +91,7 @@ fn applications(sides: &Sides<'_, '_>, old: Expression, new: Expression) -> Opti
         }
         _ => return None,
     }
-    let selects = operator(sides.before, old) == Some("Where");
-    let exchanged = exchanged(sides, old, was.inputs, is.inputs);
-    let others = exchanged.as_ref().map_or(is.inputs, |inputs| &inputs[..]);
-    for (index, pair) in was.inputs.iter().zip(others).enumerate() {
-        if pair.0 != pair.1 {
-            step.inputs.push((Expression(*pair.0), Expression(*pair.1)));
-            if selects && index > 0 {
-                step.own = step.own.max(Some(Kind::Branch));
-            }
-        }
-    }
+    compare_inputs(sides, (old, new), (was.inputs, is.inputs), &mut step);
     if was.attributes != is.attributes {
         let bodies: Vec<_> = bodies(sides.before, old)
             .zip(bodies(sides.after, new))
@@ -145,6 +123,35 @@ fn only_bodies_differ(was: &[u32], is: &[u32], bodies: &[(Expression, Expression
             .iter()
             .zip(is)
             .all(|pair| pair.0 == pair.1 || is_body(pair))
+}
+
+/// Adds the inputs of two applications that differ to a step.
+fn compare_inputs(
+    sides: &Sides<'_, '_>,
+    (old, new): (Expression, Expression),
+    (was, is): (&[u32], &[u32]),
+    step: &mut Step,
+) {
+    let selects = operator(sides.before, old) == Some("Where");
+    let exchanged = exchanged(sides, old, was, is);
+    let others = exchanged.as_ref().map_or(is, |inputs| &inputs[..]);
+    // an attribute that is an input in a later opset
+    let written = |side: &Numbering<'_>, node: Expression, input| {
+        let node = side.node(node).map(|id| side.view.node(id));
+        node.is_some_and(|node| node.input(input).is_none())
+    };
+    for (index, pair) in was.iter().zip(others).enumerate() {
+        if pair.0 != pair.1 {
+            if written(sides.before, old, index) && written(sides.after, new, index) {
+                step.own = step.own.max(Some(Kind::Attributes));
+                continue;
+            }
+            step.inputs.push((Expression(*pair.0), Expression(*pair.1)));
+            if selects && index > 0 {
+                step.own = step.own.max(Some(Kind::Branch));
+            }
+        }
+    }
 }
 
 /// The inputs of a commutative operator in the other order, if one of them is then the same.

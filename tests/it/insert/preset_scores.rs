@@ -92,6 +92,8 @@ const MOVES: [&str; 7] = [
 #[derive(Default)]
 struct Score {
     truth: BTreeSet<Position>,
+    /// Where it has one at rate 0: whether a preset names it is neither right nor wrong.
+    optional: BTreeSet<Position>,
     /// What `--sites` lists.
     listed: BTreeMap<&'static str, BTreeSet<Position>>,
     /// What each preset adds if it is asked for by name.
@@ -115,8 +117,13 @@ impl Score {
         for choice in truth.choices {
             let scope = choice.scope.unwrap().replace('\\', "");
             let value = choice.at.unwrap().to_string();
-            score.truth.insert(positions.of(&scope, &value));
+            let of = match choice.rate.is_some_and(|rate| rate.value() == 0.0) {
+                true => &mut score.optional,
+                false => &mut score.truth,
+            };
+            of.insert(positions.of(&scope, &value));
         }
+        score.optional = &score.optional - &score.truth;
         let unplaced = truth.unplaced.iter();
         score.unplaced = unplaced
             .map(|it| format!("{}: {}", it.dropout, it.why))
@@ -130,6 +137,9 @@ impl Score {
                     false => &mut score.listed,
                 };
                 let position = positions.of(&site.scope, &site.value);
+                if score.optional.contains(&position) {
+                    continue;
+                }
                 of.entry(site.preset.unwrap()).or_default().insert(position);
             }
         };

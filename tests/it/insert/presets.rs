@@ -835,3 +835,112 @@ fn the_softmax_of_an_attention_operator_takes_none() {
     // what comes out of it may have some
     inserts(&graph, &super::check::options([super::check::at("a")]));
 }
+
+/// A block of two dense layers, whose skip connection is `skip`, after a layer.
+fn block(skip: &[&str]) -> Graph {
+    let nodes = ["i = MatMul(x, b)"].iter().chain(skip);
+    let rest = [
+        "f = MatMul(i, w)",
+        "g = Relu(f)",
+        "z = MatMul(g, v)",
+        "r = Add(s, z)",
+        "y = MatMul(r, u)",
+    ];
+    let nodes = nodes.chain(&rest).map(|text| op(text));
+    network(nodes).init("scale", f32s(&[3], &[0.5; 3]))
+}
+
+#[test]
+fn a_skip_connection_may_be_scaled_by_channel() {
+    let found = known(block(&["s = Mul(i, scale)"]));
+    assert_eq!(at(&found, "residual"), ["z"]);
+    assert_eq!(at(&found, "ffn"), ["g"]);
+    // of something else
+    let found = known(block(&["j = MatMul(x, u)", "s = Mul(j, scale)"]));
+    assert_eq!(at(&found, "residual"), [""; 0]);
+}
+
+#[test]
+fn a_gate_of_one_activation_has_dropout_before_both_of_its_parts() {
+    let gated = |gate: &str| {
+        let halves = op("c, d = Split(g)").with(int("axis", 1));
+        let nodes = [op("f = MatMul(x, w)"), op("g = Relu(f)"), halves, op(gate)];
+        let rest = [
+            "m = Mul(c, e)",
+            "z = MatMul(m, v)",
+            "r = Add(x, z)",
+            "y = MatMul(r, u)",
+        ]
+        .map(op);
+        let graph = graph(nodes.into_iter().chain(rest))
+            .input_of("x", DataType::FLOAT, &[3, 4])
+            .output_of("y", DataType::FLOAT, &[3, 4])
+            .init("w", f32s(&[4, 8], &[0.5; 32]))
+            .init("k", f32s(&[4, 4], &[0.5; 16]))
+            .init("v", f32s(&[4, 4], &[0.5; 16]))
+            .init("u", f32s(&[4, 4], &[0.5; 16]));
+        let found = candidates(
+            &model(13, graph).read(),
+            &super::check::options([choice(Preset::Ffn)]),
+        );
+        let found = found.unwrap().into_iter();
+        found.map(|site| site.value).collect::<Vec<String>>()
+    };
+    assert_eq!(gated("e = MatMul(d, k)"), ["g"]);
+    // elementwise: the product
+    assert_eq!(gated("e = Tanh(d)"), ["m"]);
+}
+
+/// A residual branch of convolutions of single positions; before them what `first` computes.
+fn pointwise(first: &[&str], last: &[&str]) -> Vec<(String, &'static str)> {
+    let middle = ["c = Conv(n, w)", "h = Relu(c)", "d = Conv(h, v)"];
+    let after = [
+        "r = Add(x, e)",
+        "p = GlobalAveragePool(r)",
+        "q = Flatten(p)",
+        "y = MatMul(q, o)",
+    ];
+    let nodes = first.iter().chain(&middle).chain(last).chain(&after);
+    let graph = graph(nodes.map(|text| op(text)))
+        .input_of("x", DataType::FLOAT, &[2, 3, 4, 4])
+        .output_of("y", DataType::FLOAT, &[2, 3])
+        .init("w", f32s(&[3, 3, 1, 1], &[0.5; 9]))
+        .init("v", f32s(&[3, 3, 1, 1], &[0.5; 9]))
+        .init("g", f32s(&[3], &[0.5; 3]))
+        .init("layer", f32s(&[3, 1, 1], &[0.5; 3]))
+        .init("o", f32s(&[3, 3], &[0.5; 9]));
+    let found = listed(&model(17, graph)).into_iter();
+    found.filter(|(_, preset)| *preset != "head").collect()
+}
+
+#[test]
+fn what_is_normalized_by_batch_and_folded_has_no_usual_dropout() {
+    let plain = ["e = Identity(d)"];
+    assert_eq!(pointwise(&["n = Identity(x)"], &plain), []);
+    let both = [("h".to_string(), "ffn"), ("d".to_string(), "residual")];
+    let sorted = |mut found: Vec<(String, &'static str)>| {
+        found.retain(|(_, preset)| *preset != "drop-path");
+        found.sort_by_key(|(_, preset)| *preset);
+        found
+    };
+    let normalized = pointwise(&["n = InstanceNormalization(x, g, g)"], &plain);
+    assert_eq!(sorted(normalized), both);
+    let scaled = pointwise(&["n = Identity(x)"], &["e = Mul(d, layer)"]);
+    assert_eq!(sorted(scaled), both);
+}
+
+#[test]
+fn a_single_layer_that_mixes_positions_has_no_usual_dropout() {
+    let mixed = |nodes: &[&str]| {
+        let ends = ["r = Add(x, z)", "n = MatMul(r, b)", "y = Relu(n)"];
+        let nodes = nodes.iter().chain(&ends).map(|text| op(text));
+        let found = listed(&model(17, network(nodes))).into_iter();
+        let found = found.filter(|(_, preset)| *preset == "residual");
+        found.map(|(value, _)| value).collect::<Vec<_>>()
+    };
+    assert_eq!(mixed(&["z = MatMul(x, w)"]), [""; 0]);
+    assert_eq!(
+        mixed(&["f = MatMul(x, w)", "g = Relu(f)", "z = MatMul(g, v)"]),
+        ["z"]
+    );
+}

@@ -252,3 +252,97 @@ fn functions_that_were_inlined() {
     assert!(shown(&called("f", "Relu"), &plain) && shown(&plain, &called("f", "Relu")));
     assert!(!shown(&called("f", "Tanh"), &plain));
 }
+
+/// What is computed of `x` in an older opset and a newer one, and in the newer one with another number.
+#[track_caller]
+fn moved(opset: [i64; 2], written: Node, [same, other]: [Graph; 2]) {
+    let older = x_to_y([written, op("y = Relu(h)")]);
+    judged([
+        model(opset[0], older),
+        model(opset[1], same),
+        model(opset[1], other),
+    ]);
+}
+
+/// An operator with inputs in place of attributes. Opsets are of one version of Relu.
+fn given(text: &str, inputs: &[(&str, crate::common::proto::Tensor)]) -> Graph {
+    let graph = texts(&[text, "y = Relu(h)"]);
+    let inputs = inputs.iter();
+    inputs.fold(graph, |graph, (name, tensor)| {
+        graph.init(name, tensor.clone())
+    })
+}
+
+#[test]
+fn attributes_that_became_inputs() {
+    let axes = |text: &str, axis: i64| given(text, &[("a", i64s(&[axis]))]);
+    let both = |text: &str| [axes(text, 0), axes(text, 1)];
+    for operator in ["Squeeze", "Unsqueeze", "ReduceSum"] {
+        let written = op(&format!("h = {operator}(x)")).with(ints("axes", &[0]));
+        // Relu differs between these opsets, Identity does not count
+        let written = x_to_y([written, op("y = Identity(h)")]);
+        let [same, other] = [0, 1].map(|axis| {
+            let text = format!("h = {operator}(x, a)");
+            texts(&[&text, "y = Identity(h)"]).init("a", i64s(&[axis]))
+        });
+        judged([model(11, written), model(13, same), model(13, other)]);
+    }
+    let written = op("h = ReduceMean(x)").with(ints("axes", &[0]));
+    moved([17, 18], written, both("h = ReduceMean(x, a)"));
+    let bounds = |high: f32| given("h = Clip(x, , high)", &[("high", f32_scalar(high))]);
+    let written = op("h = Clip(x)").with(float("max", 6.0));
+    moved([10, 11], written, [bounds(6.0), bounds(5.0)]);
+    let pads = |value: f32| {
+        let inputs = [("p", i64s(&[0, 1, 1, 0])), ("v", f32_scalar(value))];
+        given("h = Pad(x, p, v)", &inputs)
+    };
+    let pad = || op("h = Pad(x)").with(ints("pads", &[0, 1, 1, 0]));
+    moved([10, 11], pad(), [pads(0.0), pads(1.0)]);
+    let written = pad().with(float("value", 2.0));
+    moved([10, 11], written, [pads(2.0), pads(0.0)]);
+    let largest = |k: i64| given("h, i = TopK(x, k)", &[("k", i64s(&[k]))]);
+    moved(
+        [9, 10],
+        op("h, i = TopK(x)").with(int("k", 2)),
+        [largest(2), largest(1)],
+    );
+    let part = |size: i64| {
+        texts(&["h, g = Split(x, s)", "y = Identity(h)"]).init("s", i64s(&[size, 3 - size]))
+    };
+    let written = x_to_y([
+        op("h, g = Split(x)").with(ints("split", &[1, 2])),
+        op("y = Identity(h)"),
+    ]);
+    judged([model(11, written), model(13, part(1)), model(13, part(2))]);
+}
+
+#[test]
+fn slices_with_attributes_and_inputs() {
+    let slice = |ends: &[i64], starts: &[i64]| {
+        let starts = op("h = Slice(x)").with(ints("starts", starts));
+        starts.with(ints("ends", ends)).with(ints("axes", &[1]))
+    };
+    let to = |end: i64, step: i64| {
+        let inputs = [("s", i64s(&[1])), ("e", i64s(&[end])), ("a", i64s(&[1]))];
+        let stepping = given("h = Slice(x, s, e, a, t)", &inputs);
+        stepping.init("t", i64s(&[step]))
+    };
+    let end = i64::from(i32::MAX);
+    moved([9, 10], slice(&[end], &[1]), [to(i64::MAX, 1), to(2, 1)]);
+    moved([9, 10], slice(&[2], &[1]), [to(2, 1), to(3, 1)]);
+    moved([9, 10], slice(&[end], &[1]), [to(end, 1), to(end, 2)]);
+}
+
+/// The rate of a dropout does not matter at inference; what it drops does.
+#[test]
+fn a_rate_that_became_an_input() {
+    let written = op("h = Dropout(x)").with(float("ratio", 0.3));
+    let rate = |text: &str| given(text, &[("r", f32_scalar(0.3))]);
+    let older = x_to_y([written, op("y = Relu(h)")]);
+    let twin = texts(&["g = Relu(x)", "h = Dropout(g)", "y = Neg(h)"]);
+    judged([
+        model(10, older),
+        model(12, rate("h = Dropout(x, r)")),
+        model(12, twin),
+    ]);
+}

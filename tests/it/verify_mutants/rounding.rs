@@ -2,6 +2,7 @@
 
 use dropout_onnx::onnx::{DataType, Model};
 use dropout_onnx::rewrite::strip::{self, Options};
+use dropout_onnx::verify::compare::Tolerance;
 use dropout_onnx::verify::run::Outcome;
 use dropout_onnx::verify::{self, Demand, Verdict};
 
@@ -13,7 +14,12 @@ use crate::common::proto::{self, Graph, Node, Tensor};
 const HALF: DataType = DataType::FLOAT16;
 
 fn runs(before: &Model, after: &Model) -> Outcome {
-    let options = verify::Options::default().structure(false);
+    runs_within(before, after, Tolerance::Exact)
+}
+
+fn runs_within(before: &Model, after: &Model, tolerance: Tolerance) -> Outcome {
+    let mut options = verify::Options::default().structure(false);
+    options.run = options.run.map(|run| run.tolerance(tolerance));
     let found = verify::verify(before, after, &options).unwrap();
     found.run.unwrap().outcome
 }
@@ -128,4 +134,39 @@ fn an_unscaled_mask_next_to_another_factor() {
     let twin = build::x_to_y([op("d = Mul(x, c)"), op("y = Tanh(d)")]);
     let twin = twin.init("c", f32s(&[3], &[1.05, 1.05, 1.051]));
     rounds(build::model(17, original), build::model(17, twin));
+}
+
+/// A layer in half precision over 512 channels, each of which has a factor.
+fn channels(factors: &[f32]) -> Model {
+    let mixed = |place: u32| {
+        place
+            .wrapping_mul(2_654_435_761)
+            .rotate_left(13)
+            .wrapping_mul(0x9e37_79b9)
+    };
+    let weights = (0..512 * 8).map(|place| mixed(place) as f32 / u32::MAX as f32 - 0.5);
+    let weights: Vec<f32> = weights.collect();
+    let bytes: Vec<u8> = weights
+        .iter()
+        .flat_map(|&weight| half::f16::from_f32(weight).to_le_bytes())
+        .collect();
+    let layer = graph(["h = Mul(x, c)", "y = MatMul(h, w)"].map(op))
+        .input_of("x", HALF, &[16, 512])
+        .output_of("y", HALF, &[16, 8])
+        .init("c", halves(factors))
+        .init("w", build::raw(HALF, &[512, 8], &bytes));
+    build::model(17, layer).read()
+}
+
+#[test]
+fn a_factor_in_one_channel_of_many_in_half_precision() {
+    let before = channels(&[1.25; 512]);
+    let apart = |factors: &[f32]| runs_within(&before, &channels(factors), Tolerance::ByType);
+    // each rounded differently
+    let rounded = (0..512).map(|channel| 1.25 + [-0.001, 0.001][channel * channel % 7 % 2]);
+    assert_eq!(apart(&rounded.collect::<Vec<f32>>()), Outcome::Equal);
+    let mut wrong = [1.25; 512];
+    wrong[7] *= 1.1;
+    let outcome = apart(&wrong);
+    assert!(matches!(outcome, Outcome::Different(_)), "{outcome}");
 }

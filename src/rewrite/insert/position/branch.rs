@@ -2,7 +2,7 @@
 
 use crate::hash::HashSet;
 use crate::onnx::ValueId;
-use crate::semantics::operator::{Layer, Role};
+use crate::semantics::operator::{Layer, Operator, Role};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Kind, Source};
@@ -27,7 +27,7 @@ pub(in crate::rewrite::insert) struct Branch<'m> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::rewrite::insert) struct Way {
     /// A layer with weights, or attention.
-    layers: bool,
+    pub layers: bool,
     /// A pool.
     pub pools: bool,
     /// A product of data with data.
@@ -115,8 +115,7 @@ impl<'m> Branch<'m> {
 
     /// True if it mixes the channels of images by a convolution.
     pub fn is_of_images(&self, flow: &Flow<'m>) -> bool {
-        let nodes = between(flow, self.end, self.start).unwrap_or_default();
-        nodes.into_iter().any(|node| {
+        self.nodes(flow).into_iter().any(|node| {
             let mixes = node.op() == "Conv" && !is_by_channel(flow, node);
             let weights = node.input(1).filter(|_| mixes);
             let weights = weights.and_then(|weights| dims(flow, weights));
@@ -124,16 +123,28 @@ impl<'m> Branch<'m> {
         })
     }
 
+    /// The nodes on the way, and those of the other data that come in there.
+    pub fn nodes(&self, flow: &Flow<'m>) -> Vec<NodeRef<'m>> {
+        between(flow, self.end, self.start).unwrap_or_default()
+    }
+
+    /// True of attention, and of more than one layer.
+    pub fn is_composed(&self, flow: &Flow<'m>) -> bool {
+        let layers = || {
+            self.nodes(flow)
+                .into_iter()
+                .filter(|&node| flow.is_layer(node))
+        };
+        self.way.attends || layers().nth(1).is_some()
+    }
+
     /// Its end; of a sum of a part of the channels, the value that the part is of.
     pub fn whole(&self) -> ValueRef<'m> {
-        let part = self
-            .end
-            .node()
-            .filter(|node| matches!(node.op(), "Slice" | "Split"));
-        let whole = part.and_then(|part| part.input(0));
-        whole
-            .filter(|whole| !is_used_once(*whole))
-            .unwrap_or(self.end)
+        let whole = whole(self.end);
+        match is_used_once(whole) {
+            true => self.end,
+            false => whole,
+        }
     }
 
     /// The output of its last layer, with its bias, before it is scaled or normalized.
@@ -173,14 +184,20 @@ impl<'m> Branch<'m> {
             let layer = matches!(root.source, Source::Layer(id, _) if layer(flow.view.node(id)));
             layer.then_some(root.activated)
         };
-        let gated = || {
-            let gate = flow.source(hidden).filter(|node| node.op() == "Mul")?;
-            let parts: Option<Vec<bool>> =
-                flow.data_inputs(gate).into_iter().map(activated).collect();
-            parts.map(|parts| parts.contains(&true))
-        };
-        let between = activated(hidden).or_else(gated) == Some(true);
-        between.then(|| unmoved(flow, hidden))
+        if let Some(between) = activated(hidden) {
+            return between.then(|| unmoved(flow, hidden));
+        }
+        let gate = flow.source(hidden).filter(|node| node.op() == "Mul")?;
+        let parts = flow.data_inputs(gate);
+        let are: Option<Vec<bool>> = parts.iter().map(|&part| activated(part)).collect();
+        let place = are?.iter().position(|&activated| activated)?;
+        // a part that gates another of the same activation: what both are parts of
+        let of = whole(parts[place]);
+        let own = |&part: &ValueRef<'m>| part != parts[place] && between(flow, part, of).is_some();
+        match of != parts[place] && parts.iter().any(own) {
+            true => Some(of),
+            false => Some(unmoved(flow, hidden)),
+        }
     }
 
     /// Its last layer, if that works on each position alone.
@@ -188,6 +205,14 @@ impl<'m> Branch<'m> {
         let last = flow.source(ungated(flow, self.end))?;
         is_pointwise(flow, last).then_some(last)
     }
+}
+
+/// The value that a value is a part of.
+fn whole(value: ValueRef<'_>) -> ValueRef<'_> {
+    let part = value
+        .node()
+        .filter(|node| matches!(node.op(), "Slice" | "Split"));
+    part.and_then(|part| part.input(0)).unwrap_or(value)
 }
 
 /// What is weighed, of a value that weighs itself by a gate.
@@ -199,8 +224,15 @@ fn ungated<'m>(flow: &Flow<'m>, end: ValueRef<'m>) -> ValueRef<'m> {
     }
 }
 
-/// What a convolution of single positions was given, if a value is its plain result.
+/// What a convolution of single positions was given, if a value is its plain result; what a value is a part of, or
+/// scaled by channel.
 fn shortcut<'m>(flow: &Flow<'m>, value: ValueRef<'m>) -> Option<ValueRef<'m>> {
+    let simple =
+        |node: &NodeRef<'m>| node.op() == "Mul" || node.operator().is_some_and(Operator::selects);
+    let simple = value.node().filter(simple);
+    if let Some([data]) = simple.map(|node| flow.data_inputs(node)).as_deref() {
+        return Some(*data);
+    }
     let plain = flow.root(value).is_some_and(|root| !root.activated);
     let layer = flow
         .source(value)

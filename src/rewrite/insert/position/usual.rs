@@ -3,7 +3,7 @@
 use crate::hash::HashSet;
 use crate::onnx::ValueId;
 use crate::semantics::batch_norm::is_batch_norm;
-use crate::semantics::operator::{Layer, Role, Shape};
+use crate::semantics::operator::{Layer, Operator, Role, Shape};
 use crate::semantics::view::{NodeRef, ValueRef};
 
 use super::super::flow::{Flow, Kind, Source};
@@ -72,7 +72,7 @@ impl Style {
         }
         style.attends = branches.iter().any(|branch| branch.way.attends);
         let attend = || branches.iter().filter(|branch| branch.way.attends);
-        style.batched = attend().any(|branch| is_of_batch(flow, branch.end));
+        style.batched = attend().any(|branch| is_of_batch(flow, branch));
         let given: HashSet<ValueId> = attend()
             .filter_map(|branch| begins(flow, branch.skip))
             .collect();
@@ -88,9 +88,18 @@ impl Style {
             return;
         };
         self.rotary |= is_turned(flow, queries);
+        // perhaps after a convolution of each channel
         let given = |value: ValueRef<'m>| {
-            let layer = flow.source(value).filter(|&node| flow.is_layer(node))?;
-            Some((layer, *flow.data_inputs(layer).first()?))
+            let layer = |value| flow.source(value).filter(|&node| flow.is_layer(node));
+            let (mut found, mut of) = (layer(value)?, value);
+            for _ in 0..2 {
+                of = *flow.data_inputs(found).first()?;
+                match layer(of).filter(|_| is_by_channel(flow, found)) {
+                    Some(before) => found = before,
+                    None => break,
+                }
+            }
+            Some((found, of))
         };
         let (Some((one, queried)), Some((other, keyed))) = (given(queries), given(keys)) else {
             return;
@@ -110,11 +119,12 @@ impl Style {
 
     /// Where what attention gives is normalized by batch, nothing but whole branches is dropped.
     pub fn has_attention(&self) -> bool {
-        !(self.batched || self.hybrid && self.fused)
+        !self.batched
     }
 
     pub fn has_residual<'m>(&self, flow: &Flow<'m>, branch: &Branch<'m>) -> bool {
-        !self.is_bare() && !is_of_batch(flow, branch.end) && !self.is_of_normalized(flow, branch)
+        let usual = !is_of_batch(flow, branch) && branch.is_composed(flow);
+        usual && !self.is_bare() && !self.is_of_normalized(flow, branch)
     }
 
     /// `stream`: whether it is what the first block of a transformer is given.
@@ -163,23 +173,26 @@ impl Style {
     pub fn has_ffn<'m>(&self, flow: &Flow<'m>, branch: &Branch<'m>) -> bool {
         let twice = flow.root(branch.end).is_some_and(|root| root.activated);
         let speech = self.crosses || self.convolved;
-        let fused = self.fused && !self.words && !self.hybrid;
+        let fused = self.fused && !self.words;
         let images = fused || branch.way.mixes || self.reduced;
         let has = !self.attends && !self.looks_up
             || speech
             || self.rms && !self.rotary
             || images
             || twice;
-        has && !self.batched && !is_of_batch(flow, branch.end)
+        has && !self.batched && !is_of_batch(flow, branch)
     }
 
-    /// True of a branch that is dropped as a whole: scaled by channel, normalized or rolled back at its end, or
+    /// True of a branch that is dropped as a whole: a pool, scaled by channel, normalized or rolled back at its end, or
     /// of convolutions with a smooth activation, or with ReLU6 if some are wide.
     pub fn is_deep<'m>(&self, flow: &Flow<'m>, branch: &Branch<'m>) -> bool {
         let activated = flow.root(branch.end).is_some_and(|root| root.activated);
         let smooth = branch.way.smooth || self.wide && branch.way.bounded;
         match branch.is_block() {
-            true => is_scaled(flow, branch.end) || is_rolled(flow, branch.end),
+            true => {
+                let pool = !branch.way.layers;
+                pool || is_scaled(flow, branch.end) || is_rolled(flow, branch.end)
+            }
             false => smooth && !activated,
         }
     }
@@ -199,14 +212,7 @@ impl Style {
         let dense = flow.view.nodes().filter(|&node| flow.is_layer(node));
         let given = dense.filter_map(|node| flow.data_inputs(node).first().copied());
         let activated = |value| flow.root(value).is_some_and(|root| root.activated);
-        // as a product and a sum
-        let shifted = |value: ValueRef<'m>| {
-            let sum = value.node().filter(|node| node.op() == "Add");
-            let given = sum.map(|sum| flow.data_inputs(sum)).unwrap_or_default();
-            matches!(given[..], [product] if is_scaled(flow, product))
-        };
-        let normalized =
-            |&value: &ValueRef<'m>| activated(value) || is_scaled(flow, value) || shifted(value);
+        let normalized = |&value: &ValueRef<'m>| activated(value) || is_scaled(flow, value);
         given.filter(normalized).collect()
     }
 }
@@ -238,7 +244,10 @@ fn is_last<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> bool {
 fn is_turned<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> bool {
     while let Some(node) = value.node() {
         match (node.op(), &flow.data_inputs(node)[..]) {
-            ("Add" | "Sub", [_, _]) => return true,
+            ("Add" | "Sub", [a, b]) => {
+                let source = |value: &ValueRef<'m>| flow.root(*value).map(|root| root.source);
+                return source(a) == source(b);
+            }
             ("Concat", [first, _, ..]) => value = *first,
             (_, [data]) if !flow.is_layer(node) => value = *data,
             _ => return false,
@@ -250,6 +259,12 @@ fn is_turned<'m>(flow: &Flow<'m>, mut value: ValueRef<'m>) -> bool {
 /// True of a value that is scaled by channel, or normalized.
 fn is_scaled<'m>(flow: &Flow<'m>, end: ValueRef<'m>) -> bool {
     let end = unmoved(flow, end);
+    // perhaps shifted after that
+    let sum = end.node().filter(|node| node.op() == "Add");
+    let end = match sum.map(|sum| flow.data_inputs(sum)).unwrap_or_default()[..] {
+        [product] => product,
+        _ => end,
+    };
     let Some(node) = end.node() else {
         return false;
     };
@@ -262,9 +277,21 @@ fn is_scaled<'m>(flow: &Flow<'m>, end: ValueRef<'m>) -> bool {
     normalized || node.op() == "Mul" && sizes.any(|size| size > 1)
 }
 
-/// True of what is normalized by batch, by a node of its own.
-fn is_of_batch<'m>(flow: &Flow<'m>, end: ValueRef<'m>) -> bool {
-    unmoved(flow, end).node().is_some_and(is_batch_norm)
+/// True of a branch that is normalized by batch at its end, by a node of its own or by one that an exporter
+/// folded into its last convolution of images: nothing else normalizes it, and nothing scales it.
+fn is_of_batch<'m>(flow: &Flow<'m>, branch: &Branch<'m>) -> bool {
+    if unmoved(flow, branch.end).node().is_some_and(is_batch_norm) {
+        return true;
+    }
+    let last = flow.source(branch.end).filter(|last| last.op() == "Conv");
+    let weights = last.and_then(|last| dims(flow, last.input(1)?));
+    let images = weights.is_some_and(|dims| dims.len() == 4);
+    let normalizes = |node: NodeRef<'m>| {
+        let normalizes = |op: &Operator| op.role == Role::Normalisation || op.reduces();
+        node.operator().is_none_or(normalizes)
+    };
+    let folded = || !branch.nodes(flow).into_iter().any(normalizes);
+    images && !is_scaled(flow, branch.end) && folded()
 }
 
 /// True of a dense layer with a bias.
@@ -355,7 +382,8 @@ fn is_root_mean_square(node: NodeRef<'_>) -> bool {
     let Some(squares) = squares.filter(|_| node.op() == "ReduceMean") else {
         return false;
     };
-    let squared = matches!(squares.op(), "Pow" | "Mul");
+    let itself = squares.op() == "Mul" && squares.input(0) == squares.input(1);
+    let squared = itself || squares.op() == "Pow";
     let of = squares.input(0).filter(|_| squared);
     of.is_some_and(|of| {
         let centred = of.node().is_some_and(|node| node.op() == "Sub");
