@@ -190,7 +190,7 @@ impl Style {
         let smooth = branch.way.smooth || self.wide && branch.way.bounded;
         match branch.is_block() {
             true => {
-                let pool = !branch.way.layers;
+                let pool = branch.way.pools && !branch.way.layers;
                 pool || is_scaled(flow, branch.end) || is_rolled(flow, branch.end)
             }
             false => smooth && !activated,
