@@ -9,8 +9,8 @@ use crate::onnx::{DataType, Editor, Model, Name, Node, NodeId, Values};
 use crate::semantics::view::View;
 use crate::source::Source;
 
-/// A copy of a model, and in it the names of products that mask these layers. A layer whose data has no known type, or is in an opset in
-/// which a product does not broadcast, is left out.
+/// A copy of a model, and in it the names of products that mask these layers. A layer whose data has no known
+/// type, or is in an opset in which a product does not broadcast, is left out.
 ///
 /// # Errors
 /// The copy cannot be edited.
