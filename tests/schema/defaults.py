@@ -16,8 +16,8 @@ NEWEST = 26
 # Versions whose schemas have the attributes, inputs and outputs of the version before, and another meaning.
 OTHER_MEANING = {
     ("AveragePool", 11), ("AveragePool", 22), ("ConvTranspose", 11), ("Dropout", 10), ("Dropout", 13),
-    ("Dropout", 22), ("LpPool", 11), ("LpPool", 22), ("MaxPool", 11), ("MaxPool", 22), ("MaxUnpool", 11),
-    ("PRelu", 7), ("Resize", 19), ("Slice", 11), ("Upsample", 10),
+    ("Dropout", 22), ("LpNormalization", 22), ("LpPool", 11), ("LpPool", 22), ("MaxPool", 11), ("MaxPool", 22), ("MaxUnpool", 11),
+    ("OneHot", 11), ("PRelu", 7), ("Resize", 19), ("Slice", 11), ("Upsample", 10),
 }  # fmt: skip
 # Versions with more attributes, whose defaults are what the version before computes.
 SAME_MEANING = {

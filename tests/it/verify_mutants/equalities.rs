@@ -152,6 +152,15 @@ fn opsets_between_which_an_operator_did_not_change() {
     ]);
     let slope = |opset| model(opset, texts(&["h = Relu(x)", "y = PRelu(x, h)"]));
     judged([slope(7), slope(16), slope(6)]);
+    // negative indices count from the end since opset 11; before, they have no place
+    let one_hot = |opset| {
+        let nodes = ["i = Cast(x)", "y = OneHot(i, d, v)"].map(op);
+        let [cast, one_hot] = nodes;
+        let graph = x_to_y([cast.with(int("to", 7)), one_hot]);
+        let graph = graph.init("d", i64s(&[3]));
+        model(opset, graph.init("v", f32s(&[2], &[0.0, 1.0])))
+    };
+    judged([one_hot(11), one_hot(17), one_hot(10)]);
     let softmax = |opset| model(opset, x_to_y([op("y = Softmax(x)").with(int("axis", 1))]));
     judged([softmax(11), softmax(12), softmax(13)]);
 }
